@@ -1,0 +1,1 @@
+//! The brokers that carry publications between nodes, and one suite that each passes.

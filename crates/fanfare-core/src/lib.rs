@@ -1,0 +1,1 @@
+//! The vocabulary of Fanfare and the traits that are its seams.

@@ -1,0 +1,1 @@
+//! The node's face: listeners, WebSocket upgrade, HTTP API, health, the built-in page.

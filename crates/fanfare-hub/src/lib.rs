@@ -1,0 +1,1 @@
+//! Sessions, channels, shards and fan-out.

@@ -1,0 +1,1 @@
+//! The dialects clients speak, one folder each.
