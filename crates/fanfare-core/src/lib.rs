@@ -1,1 +1,49 @@
 //! The vocabulary of Fanfare and the traits that are its seams.
+//!
+//! Nothing here does I/O. Every other crate speaks in these words; siblings do not know each other.
+//!
+//! A message's words, in the order it meets them:
+//!
+//! - [`message`]: what a transport carries, before a dialect understood it
+//! - [`command`]: what a client asks for, and what it is answered
+//! - [`channel`], [`payload`], [`publication`]: what is published, and where
+//! - [`disconnect`]: why a session ended
+//!
+//! Who is who:
+//!
+//! - [`identity`]: nodes and sessions
+//! - [`namespace`], [`limits`]: what is allowed, and how much of it
+//!
+//! The seams, whose docs are the guarantees every implementation gives:
+//!
+//! - [`broker`]: carries publications between nodes; [`registry`]: which nodes there are
+//! - [`dialect`]: what clients say, without I/O
+//! - [`transport`]: how messages are framed, and where bytes go
+
+pub mod broker;
+pub mod channel;
+pub mod command;
+pub mod dialect;
+pub mod disconnect;
+pub mod identity;
+pub mod limits;
+pub mod message;
+pub mod namespace;
+pub mod payload;
+pub mod publication;
+pub mod registry;
+pub mod transport;
+
+pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
+pub use channel::{Channel, ChannelError};
+pub use command::{Command, CommandError, Reply};
+pub use dialect::{Answer, Decoder, Dialect};
+pub use disconnect::{CloseFrame, Disconnect};
+pub use identity::{Incarnation, Origin, SessionId};
+pub use limits::Limits;
+pub use message::Message;
+pub use namespace::{Access, Namespace, Namespaces};
+pub use payload::{Payload, PayloadKind};
+pub use publication::{EncodingKey, Publication};
+pub use registry::{NodeInfo, Registry};
+pub use transport::{Sink, Transport};

@@ -1,0 +1,145 @@
+//! The seam to what carries publications between nodes.
+
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
+
+use bytes::Bytes;
+
+use crate::{Channel, Incarnation, Payload, Publication, SessionId};
+
+/// Carries publications between nodes.
+///
+/// # Guarantees
+/// - **One path**: what is published here comes back through [`BrokerEvents::publication`] like everything
+///   else, or not at all. Nothing is delivered on the way in.
+/// - **Order**: publications of one channel are delivered in the order the broker accepted them, the same on
+///   every node; those handed to [`Broker::publish`] for one channel on one node are accepted in the order of
+///   the calls.
+/// - **At most once**: an implementation never repeats a publication.
+/// - **Said**: each publish is answered exactly once, with what is known of it.
+/// - No method blocks; calls on one channel take effect in the order they were made.
+pub trait Broker: Send + Sync + 'static {
+    /// Hands over one publication; `done` is called exactly once, from any thread, never under a lock of the
+    /// caller's. It must not block.
+    fn publish(&self, publish: Publish, done: Done);
+
+    /// Asks for a channel's publications. The future ends once the broker confirmed it: every publication
+    /// that is accepted after that moment will be delivered. Dropping the future does not unsubscribe.
+    /// Asking for a channel that is subscribed is answered at once.
+    fn subscribe(&self, channel: &Channel) -> SubscribeFuture;
+
+    /// Asks for no more of a channel's publications. The broker may linger before it acts, and some may
+    /// still come.
+    fn unsubscribe(&self, channel: &Channel);
+
+    /// Sends a control message to one node or to all (the sender too): at most once, in order per sender.
+    fn control(&self, to: Recipient, message: Bytes);
+
+    /// What the broker can do at this moment.
+    fn state(&self) -> BrokerState;
+}
+
+/// What the broker tells a node. Implemented by the hub.
+pub trait BrokerEvents: Send + Sync + 'static {
+    /// One publication, in order. Must not block; the caller asks [`BrokerEvents::poll_ready`] before it reads
+    /// more from the broker.
+    fn publication(&self, publication: Publication);
+
+    /// One control message. Must not block.
+    fn control(&self, message: ControlMessage);
+
+    /// Ready when the node has room for more publications; else the task is woken once it has.
+    fn poll_ready(&self, cx: &mut std::task::Context<'_>) -> Poll<()>;
+}
+
+/// One publication on its way in.
+#[derive(Debug)]
+pub struct Publish {
+    /// Where to.
+    pub channel: Channel,
+    /// What.
+    pub payload: Payload,
+    /// The session that publishes it; `None` for the HTTP API.
+    pub session: Option<SessionId>,
+    /// What makes a publisher's accepted publications a prefix of those it sent; see [`Lane`].
+    pub lane: Option<Arc<Lane>>,
+}
+
+/// Called once with what became of a publish.
+pub type Done = Box<dyn FnOnce(Result<(), PublishError>) + Send>;
+
+/// The answer to [`Broker::subscribe`].
+pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
+
+/// Ties a publisher's publications together: after the first of them failed, every one that was not written to
+/// the broker yet is refused, so what got through is a prefix of what was sent.
+#[derive(Debug, Default)]
+pub struct Lane(std::sync::atomic::AtomicBool);
+
+impl Lane {
+    /// Marks a failure. The broker does so before it answers the publish that failed.
+    pub fn fail(&self) {
+        self.0.store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Whether a publication failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Acquire)
+    }
+}
+
+/// What became of a publish that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Not one byte of it was written to the broker, or the broker answered that it did not take it: it
+    /// reached nobody and may be sent again.
+    #[error("the message broker did not take it: {0}")]
+    Refused(String),
+    /// It was written, and the connection ended before the answer: it may still be delivered. It is never
+    /// repeated by us.
+    #[error(
+        "the connection to the message broker ended before it answered: the message may still be delivered"
+    )]
+    Unknown,
+}
+
+/// Why a subscription does not stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// The broker cannot be reached, or did not confirm in time. Worth a retry.
+    #[error("the message broker did not confirm the subscription in time")]
+    Unavailable,
+    /// As many subscriptions wait for confirmation as may. Worth a retry.
+    #[error("too many subscriptions wait for the message broker")]
+    Busy,
+    /// The broker's own rules forbid it: a mistake in its configuration, which no retry mends.
+    #[error("the message broker does not permit this subscription: {0}")]
+    Forbidden(String),
+}
+
+/// Whom a control message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    /// One node.
+    Node(Incarnation),
+    /// Every node, the sender too.
+    All,
+}
+
+/// A message from node to node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlMessage {
+    /// Who sent it.
+    pub from: Incarnation,
+    /// What.
+    pub body: Bytes,
+}
+
+/// What a broker can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerState {
+    /// Publishes and delivers.
+    Up,
+    /// Cannot do one of them for now; it tries again for as long as it takes.
+    Down,
+}

@@ -1,0 +1,48 @@
+//! Why a session ended: said once, by whoever ends it, and put into words and codes by its dialect.
+
+use std::borrow::Cow;
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disconnect {
+    /// The client said goodbye, with the code it gave, if it gave one.
+    ByClient(Option<u16>),
+    /// The connection broke, or ended without a goodbye.
+    Lost,
+    /// The client broke the rules of its transport; code and sentence are the transport's own.
+    Protocol {
+        /// For WebSocket a close code of RFC 6455 §7.4.1.
+        code: u16,
+        /// What was wrong.
+        reason: Cow<'static, str>,
+    },
+    /// The client sent what its dialect does not know.
+    BadRequest(Cow<'static, str>),
+    /// A command was not permitted, and the dialect has no other way to say so.
+    NotPermitted(Cow<'static, str>),
+    /// A publication of this session was refused by the broker: it reached nobody, and may be sent again.
+    PublishRefused,
+    /// Nobody knows whether a publication of this session was taken: it may still be delivered.
+    PublishUnknown,
+    /// The client did not read what was sent to it.
+    Slow,
+    /// The node is going away; another will take the client.
+    Restart,
+}
+
+/// How a [`Disconnect`] is said on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseFrame {
+    /// A close code. Which of them make a client come back is for its dialect to know.
+    pub code: u16,
+    /// One sentence; at most 123 bytes of it are sent (RFC 6455 §5.5.1).
+    pub reason: Cow<'static, str>,
+}
+
+impl CloseFrame {
+    /// A code and a sentence.
+    #[must_use]
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}

@@ -1,0 +1,42 @@
+//! How much one connection, and one node, may hold.
+
+use std::time::Duration;
+
+/// The bounds a node keeps. Nothing grows past them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message of a client, and the largest payload relayed, in bytes.
+    pub message_bytes: usize,
+    /// How many channels one connection may hold.
+    pub channels_per_connection: usize,
+    /// How many publications of one connection may be unanswered before its socket is not read.
+    pub unanswered_publishes: usize,
+    /// How many bytes of them.
+    pub unanswered_bytes: usize,
+    /// How many bytes may wait for one connection's socket. An empty queue always takes one message.
+    pub outbound_bytes: usize,
+    /// How many bytes may wait between the broker and the shards.
+    pub inbound_bytes: usize,
+    /// How long a handshake may take, the broker's confirmation included.
+    pub handshake: Duration,
+    /// How long a closing connection may take to read what is queued for it and to say goodbye.
+    pub goodbye: Duration,
+    /// How long a publication may wait for a broker that is away before it is refused.
+    pub publish_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 64 << 10,
+            channels_per_connection: 128,
+            unanswered_publishes: 64,
+            unanswered_bytes: 256 << 10,
+            outbound_bytes: 1 << 20,
+            inbound_bytes: 16 << 20,
+            handshake: Duration::from_secs(5),
+            goodbye: Duration::from_secs(5),
+            publish_wait: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! One message of a transport: what a dialect decodes from and encodes to.
+
+use bytes::Bytes;
+
+/// A whole message; cheap to clone.
+///
+/// The bytes of `Text` are UTF-8: a transport checks what it receives, a dialect makes nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(Bytes),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// The bytes, whichever kind it is.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Text(bytes) | Self::Binary(bytes) => bytes,
+        }
+    }
+}

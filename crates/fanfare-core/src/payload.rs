@@ -1,0 +1,87 @@
+//! What a publication carries.
+//!
+//! Invariant: the bytes of a `Text` or `Json` payload are UTF-8. They may go out in a WebSocket text frame
+//! without a further check.
+
+use bytes::Bytes;
+
+/// What the bytes of a payload are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PayloadKind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+    /// JSON as somebody sent it, not reformatted.
+    Json,
+}
+
+/// Bytes and what they are; cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    kind: PayloadKind,
+    bytes: Bytes,
+}
+
+impl Payload {
+    /// Any bytes.
+    #[must_use]
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self { kind: PayloadKind::Binary, bytes: bytes.into() }
+    }
+
+    /// Text that is known to be UTF-8.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { kind: PayloadKind::Text, bytes: Bytes::from(text.into()) }
+    }
+
+    /// JSON that is known to be well-formed.
+    #[must_use]
+    pub fn json(json: impl Into<String>) -> Self {
+        Self { kind: PayloadKind::Json, bytes: Bytes::from(json.into()) }
+    }
+
+    /// Bytes of the kind given; `None` where the kind promises UTF-8 and the bytes are not.
+    #[must_use]
+    pub fn checked(kind: PayloadKind, bytes: Bytes) -> Option<Self> {
+        match kind {
+            PayloadKind::Binary => {}
+            PayloadKind::Text | PayloadKind::Json => {
+                std::str::from_utf8(&bytes).ok()?;
+            }
+        }
+        Some(Self { kind, bytes })
+    }
+
+    /// Text where the bytes are UTF-8, else binary: what a payload without our envelope is taken for.
+    #[must_use]
+    pub fn guess(bytes: Bytes) -> Self {
+        let kind = if std::str::from_utf8(&bytes).is_ok() { PayloadKind::Text } else { PayloadKind::Binary };
+        Self { kind, bytes }
+    }
+
+    /// What the bytes are.
+    #[must_use]
+    pub fn kind(&self) -> PayloadKind {
+        self.kind
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none; an empty payload is a payload.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}

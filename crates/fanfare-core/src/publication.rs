@@ -1,0 +1,70 @@
+//! A publication on its way to its subscribers, shared by all of them.
+//!
+//! Invariant: it is encoded at most once per [`EncodingKey`], whichever shard asks first.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::{Channel, Origin, Payload, dialect::EncodingId, transport::FramingId};
+
+/// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
+/// (compression is part of the framing).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EncodingKey {
+    /// The dialect's encoding.
+    pub encoding: EncodingId,
+    /// The transport's framing.
+    pub framing: FramingId,
+}
+
+/// What a broker delivers.
+#[derive(Debug)]
+pub struct Publication {
+    /// Where it was published.
+    pub channel: Channel,
+    /// What was published.
+    pub payload: Payload,
+    /// Who published it; `None` where somebody published around us.
+    pub origin: Option<Origin>,
+    encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
+}
+
+impl Publication {
+    /// A publication that nobody encoded yet.
+    #[must_use]
+    pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
+        Self { channel, payload, origin, encoded: Mutex::default() }
+    }
+
+    /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.
+    pub fn encoded(&self, key: EncodingKey, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        let mut encoded = self.encoded.lock();
+        if let Some((_, bytes)) = encoded.iter().find(|(found, _)| *found == key) {
+            return bytes.clone();
+        }
+        let bytes = encode(self);
+        encoded.push((key, bytes.clone()));
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_encoding_is_made_once() {
+        let publication = Publication::new(Channel::new("a").unwrap(), Payload::text("x"), None);
+        let key = |id| EncodingKey { encoding: EncodingId(id), framing: FramingId(0) };
+        let mut made = 0;
+        for id in [1, 2, 1, 2, 1] {
+            let bytes = publication.encoded(key(id), |p| {
+                made += 1;
+                Bytes::from(format!("{id}{}", p.payload.len()))
+            });
+            assert_eq!(bytes, format!("{id}1"));
+        }
+        assert_eq!(made, 2);
+    }
+}
