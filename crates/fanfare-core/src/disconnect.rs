@@ -30,6 +30,24 @@ pub enum Disconnect {
     Restart,
 }
 
+impl Disconnect {
+    /// A word for it: a label in metrics and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ByClient(_) => "client",
+            Self::Lost => "lost",
+            Self::Protocol { .. } => "protocol",
+            Self::BadRequest(_) => "bad_request",
+            Self::NotPermitted(_) => "not_permitted",
+            Self::PublishRefused => "publish_refused",
+            Self::PublishUnknown => "publish_unknown",
+            Self::Slow => "slow",
+            Self::Restart => "restart",
+        }
+    }
+}
+
 /// How a [`Disconnect`] is said on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseFrame {

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::Message;
+
 /// What the bytes of a payload are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PayloadKind {
@@ -83,5 +85,15 @@ impl Payload {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+}
+
+/// Verbatim: text as text, binary as binary.
+impl From<Message> for Payload {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(bytes) => Self { kind: PayloadKind::Text, bytes },
+            Message::Binary(bytes) => Self { kind: PayloadKind::Binary, bytes },
+        }
     }
 }

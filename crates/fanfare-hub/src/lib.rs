@@ -1,1 +1,35 @@
-//! Sessions, channels, shards and fan-out.
+//! Sessions, channels, shards and fan-out: what happens between a decoded command and the bytes on a socket.
+//!
+//! The hub knows no dialect and no transport by name. It depends on `fanfare-core` alone and is driven through
+//! its traits.
+//!
+//! The way of a message, and the room for each step:
+//!
+//! - [`hub`]: carries out a session's commands; the one place where a session begins and ends
+//! - [`flow`]: how many publications of a session may be unanswered before its reader waits
+//! - [`dispatcher`]: takes publications from the broker and hands each to the shards that have subscribers
+//! - [`shard`]: a part of the sessions, and the queue of what came in for them
+//! - [`tick`]: gathers what came in, and writes it out once per session
+//! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
+//! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//!
+//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
+//! [`metrics`].
+
+pub mod batch;
+pub mod cluster;
+pub mod dispatcher;
+pub mod flow;
+pub mod hub;
+pub mod link;
+pub mod metrics;
+pub mod outbound;
+pub mod session;
+pub mod shard;
+pub mod tick;
+
+pub use cluster::Cluster;
+pub use dispatcher::Dispatcher;
+pub use hub::Hub;
+pub use metrics::HubMetrics;
+pub use session::Session;

@@ -1,0 +1,31 @@
+# Plain cargo and shell underneath; each script says at its head what it does.
+.DEFAULT_GOAL := help
+.PHONY: help run cluster test check autobahn fuzz bench clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ## One node on localhost:8080, memory broker, nothing else installed
+	cargo run -p fanfare -- serve --dev
+
+cluster: ## Redis, NODES=3 nodes and HAProxy on localhost:8080 (PORT=); Ctrl-C stops all
+	@deploy/local/cluster.sh
+
+test: ## Every check, as CI runs it; installs what is missing where it can
+	@tests/all.sh
+
+check: ## Format, clippy, docs, licences, scripts
+	@tests/check.sh
+
+autobahn: ## The whole Autobahn suite, about 12 minutes
+	@tests/autobahn/run.sh all
+
+fuzz: ## A minute on each fuzz target (cargo-fuzz)
+	@tests/fuzz.sh
+
+bench: ## First figures: memory per idle connection, CPU per delivery
+	@tests/bench.sh
+
+clean: ## Removes what was built and what the tests installed
+	cargo clean
+	rm -rf .work tests/*/node_modules

@@ -1,0 +1,386 @@
+//! What a publication looks like between nodes. No I/O.
+//!
+//! ```text
+//! C1 FA | version (1) | kind (1) | length of the fields (2) | fields | payload to the end
+//! field: tag (1) | length of the value (2) | value
+//! ```
+//! Numbers are big-endian. C1 begins no UTF-8 text, so nobody's text is mistaken for an envelope.
+//!
+//! | tag | value |
+//! |---|---|
+//! | 1 | payload type (1): 0 text, 1 binary, 2 JSON |
+//! | 2 | origin: incarnation (8), then the session (8) where a session published it |
+//! | 3 | sequence of that incarnation (8) |
+//! | 4 | publish time, microseconds since 1970 by the origin's clock (8) |
+//! | 5–10 | kept: trace context, offset, epoch, event name, tags, publisher info |
+//!
+//! | kind | |
+//! |---|---|
+//! | 1 | publication: tags 1, 2, 3 are required |
+//! | 2, 3 | kept: join, leave |
+//! | 4 | control message from node to node: tag 2 is required |
+//!
+//! Invariants:
+//! - Unknown tags are skipped, so fields may be added within a version.
+//! - Bytes with the magic are an envelope this node understands wholly, or an [`EnvelopeError`]: they are never
+//!   relayed as somebody's payload.
+
+use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId};
+
+/// The newest version this node reads.
+pub const VERSION: u8 = 1;
+
+/// What every envelope begins with.
+const MAGIC: [u8; 2] = [0xC1, 0xFA];
+/// Magic, version, kind, length of the fields.
+const FIXED: usize = 6;
+
+/// The longest header there can be, in bytes.
+pub(crate) const MAX_HEADER: usize = FIXED + u16::MAX as usize;
+
+const KIND_PUBLICATION: u8 = 1;
+const KIND_CONTROL: u8 = 4;
+
+const TAG_PAYLOAD_KIND: u8 = 1;
+const TAG_ORIGIN: u8 = 2;
+const TAG_SEQUENCE: u8 = 3;
+const TAG_TIME: u8 = 4;
+
+/// What the bytes after an envelope's header are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A publication's payload.
+    Publication {
+        /// What its bytes are.
+        payload: PayloadKind,
+        /// Who published it.
+        origin: Origin,
+        /// When its origin took it, in microseconds since 1970 by the origin's clock.
+        time: Option<u64>,
+    },
+    /// A control message's body.
+    Control {
+        /// Who sent it.
+        from: Incarnation,
+    },
+}
+
+/// What somebody's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded {
+    /// No envelope of ours: somebody's plain `PUBLISH`.
+    Foreign,
+    /// An envelope.
+    Envelope {
+        /// What follows its header.
+        content: Content,
+        /// Where the header ends.
+        body_at: usize,
+    },
+}
+
+/// Why bytes with the magic are no envelope this node understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// A version from the future.
+    #[error("envelope version {0} is not known")]
+    Version(u8),
+    /// A kind from the future.
+    #[error("envelope kind {0} is not known")]
+    Kind(u8),
+    /// It ends before its header does, or a field ends after it.
+    #[error("the envelope's lengths do not add up")]
+    Length,
+    /// A field is missing, doubled, or not what it should be.
+    #[error("the envelope's field {0} is missing or malformed")]
+    Field(u8),
+}
+
+/// An encoded header; the payload's bytes follow it.
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    bytes: [u8; Header::CAPACITY],
+    len: usize,
+}
+
+impl Header {
+    /// The fixed part and each field at its longest.
+    const CAPACITY: usize = FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8);
+
+    /// The header of a publication, in envelope version `version`.
+    #[must_use]
+    pub fn publication(version: u8, payload: PayloadKind, origin: &Origin, time: u64) -> Self {
+        let mut header = Self::new(version, KIND_PUBLICATION);
+        header.field(TAG_PAYLOAD_KIND, &[payload_number(payload)], &[]);
+        let session = origin.session.map(|session| session.0.to_be_bytes());
+        header.field(TAG_ORIGIN, &origin.node.0.to_be_bytes(), session.as_ref().map_or(&[], |s| s));
+        header.field(TAG_SEQUENCE, &origin.sequence.to_be_bytes(), &[]);
+        header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        header.finish()
+    }
+
+    /// The header of a control message, in envelope version `version`.
+    #[must_use]
+    pub fn control(version: u8, from: Incarnation) -> Self {
+        let mut header = Self::new(version, KIND_CONTROL);
+        header.field(TAG_ORIGIN, &from.0.to_be_bytes(), &[]);
+        header.finish()
+    }
+
+    /// The header's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn new(version: u8, kind: u8) -> Self {
+        let mut header = Self { bytes: [0; Self::CAPACITY], len: 0 };
+        header.put(&MAGIC);
+        header.put(&[version, kind, 0, 0]);
+        header
+    }
+
+    fn field(&mut self, tag: u8, value: &[u8], more: &[u8]) {
+        let [high, low] = short(value.len() + more.len());
+        self.put(&[tag, high, low]);
+        self.put(value);
+        self.put(more);
+    }
+
+    /// Writes the length of the fields where it belongs.
+    fn finish(mut self) -> Self {
+        let length = short(self.len - FIXED);
+        if let Some(place) = self.bytes.get_mut(FIXED - 2..FIXED) {
+            place.copy_from_slice(&length);
+        }
+        self
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+}
+
+/// A header's length as it is written; no header of ours comes near the bound.
+fn short(length: usize) -> [u8; 2] {
+    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+/// Reads an envelope's header.
+///
+/// # Errors
+/// An [`EnvelopeError`] for what has the magic and is not wholly understood.
+pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
+    let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
+    let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
+    if version == 0 || version > VERSION {
+        return Err(EnvelopeError::Version(version));
+    }
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let fields = Fields::read(rest.get(..length).ok_or(EnvelopeError::Length)?)?;
+    let content = match kind {
+        KIND_PUBLICATION => fields.publication()?,
+        KIND_CONTROL => Content::Control { from: fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?.0 },
+        other => return Err(EnvelopeError::Kind(other)),
+    };
+    Ok(Decoded::Envelope { content, body_at: FIXED + length })
+}
+
+/// The fields this version knows.
+#[derive(Default)]
+struct Fields {
+    payload: Option<PayloadKind>,
+    origin: Option<(Incarnation, Option<SessionId>)>,
+    sequence: Option<u64>,
+    time: Option<u64>,
+}
+
+impl Fields {
+    fn read(mut rest: &[u8]) -> Result<Self, EnvelopeError> {
+        let mut fields = Self::default();
+        while !rest.is_empty() {
+            let (&[tag, high, low], after) = rest.split_first_chunk::<3>().ok_or(EnvelopeError::Length)?;
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            let (value, after) = after.split_at_checked(length).ok_or(EnvelopeError::Length)?;
+            fields.take(tag, value)?;
+            rest = after;
+        }
+        Ok(fields)
+    }
+
+    fn take(&mut self, tag: u8, value: &[u8]) -> Result<(), EnvelopeError> {
+        let understood = match tag {
+            TAG_PAYLOAD_KIND => set(&mut self.payload, payload_kind(value)),
+            TAG_ORIGIN => set(&mut self.origin, origin(value)),
+            TAG_SEQUENCE => set(&mut self.sequence, number(value)),
+            TAG_TIME => set(&mut self.time, number(value)),
+            _ => true,
+        };
+        if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
+    }
+
+    fn publication(self) -> Result<Content, EnvelopeError> {
+        let payload = self.payload.ok_or(EnvelopeError::Field(TAG_PAYLOAD_KIND))?;
+        let (node, session) = self.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
+        let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
+        Ok(Content::Publication { payload, origin: Origin { node, session, sequence }, time: self.time })
+    }
+}
+
+/// Whether there was a value, and none before it.
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    value.is_some_and(|value| place.replace(value).is_none())
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    value.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn origin(value: &[u8]) -> Option<(Incarnation, Option<SessionId>)> {
+    let (incarnation, session) = value.split_first_chunk::<8>()?;
+    let session = if session.is_empty() { None } else { Some(SessionId(number(session)?)) };
+    Some((Incarnation(u64::from_be_bytes(*incarnation)), session))
+}
+
+fn payload_number(kind: PayloadKind) -> u8 {
+    match kind {
+        PayloadKind::Text => 0,
+        PayloadKind::Binary => 1,
+        PayloadKind::Json => 2,
+    }
+}
+
+fn payload_kind(value: &[u8]) -> Option<PayloadKind> {
+    match value {
+        [0] => Some(PayloadKind::Text),
+        [1] => Some(PayloadKind::Binary),
+        [2] => Some(PayloadKind::Json),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORIGIN: Origin =
+        Origin { node: Incarnation(0x0102_0304_0506_0708), session: Some(SessionId(9)), sequence: 10 };
+
+    /// Version 1, to the byte: a node that writes anything else splits the cluster.
+    const GOLDEN: &[u8] = &[
+        0xC1, 0xFA, 1, 1, 0, 45, // magic, version, kind, length
+        1, 0, 1, 0, // text
+        2, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, // origin
+        3, 0, 8, 0, 0, 0, 0, 0, 0, 0, 10, // sequence
+        4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 11, // time
+    ];
+
+    fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0xC1, 0xFA, 1, kind];
+        bytes.extend_from_slice(&short(fields.len()));
+        bytes.extend_from_slice(fields);
+        bytes
+    }
+
+    #[test]
+    fn version_1_is_fixed_to_the_byte() {
+        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, 11).as_bytes(), GOLDEN);
+        assert_eq!(
+            Header::control(1, ORIGIN.node).as_bytes(),
+            [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+        );
+    }
+
+    #[test]
+    fn what_was_encoded_decodes_to_the_same() {
+        for payload in [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json] {
+            for session in [None, Some(SessionId(u64::MAX))] {
+                let origin = Origin { session, ..ORIGIN };
+                let header = Header::publication(1, payload, &origin, u64::MAX);
+                let content = Content::Publication { payload, origin, time: Some(u64::MAX) };
+                let body_at = header.as_bytes().len();
+                let mut bytes = header.as_bytes().to_vec();
+                bytes.extend_from_slice(b"payload");
+                assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
+            }
+        }
+        let header = Header::control(1, ORIGIN.node);
+        let content = Content::Control { from: ORIGIN.node };
+        assert_eq!(decode(header.as_bytes()), Ok(Decoded::Envelope { content, body_at: 17 }));
+    }
+
+    #[test]
+    fn what_has_no_magic_is_foreign() {
+        for bytes in [&b""[..], b"hello", b"\xC1", b"\xFA\xC1", b"{}"] {
+            assert_eq!(decode(bytes), Ok(Decoded::Foreign));
+        }
+    }
+
+    #[test]
+    fn every_truncation_of_the_header_is_an_error() {
+        for end in 2..GOLDEN.len() {
+            assert_eq!(decode(&GOLDEN[..end]), Err(EnvelopeError::Length), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn unknown_versions_and_kinds_are_errors() {
+        for version in [0, 2, 255] {
+            let mut bytes = GOLDEN.to_vec();
+            bytes[2] = version;
+            assert_eq!(decode(&bytes), Err(EnvelopeError::Version(version)));
+        }
+        for kind in [0, 2, 3, 5] {
+            assert_eq!(decode(&with_fields(kind, &[])), Err(EnvelopeError::Kind(kind)));
+        }
+    }
+
+    #[test]
+    fn unknown_tags_are_skipped() {
+        let mut fields = vec![5, 0, 2, 7, 7, 200, 0, 0];
+        fields.extend_from_slice(&GOLDEN[FIXED..]);
+        let body_at = FIXED + fields.len();
+        let content = Content::Publication { payload: PayloadKind::Text, origin: ORIGIN, time: Some(11) };
+        assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
+    }
+
+    #[test]
+    fn missing_doubled_and_malformed_fields_are_errors() {
+        let field = |tag: u8, value: &[u8]| {
+            let [high, low] = short(value.len());
+            [&[tag, high, low][..], value].concat()
+        };
+        let kind = field(1, &[1]);
+        let origin = field(2, &[0; 8]);
+        let sequence = field(3, &[0; 8]);
+        for (fields, tag) in [
+            ([&origin[..], &sequence].concat(), 1),
+            ([&kind[..], &sequence].concat(), 2),
+            ([&kind[..], &origin].concat(), 3),
+            ([&kind[..], &kind, &origin, &sequence].concat(), 1),
+            ([&field(1, &[3])[..], &origin, &sequence].concat(), 1),
+            ([&field(1, &[])[..], &origin, &sequence].concat(), 1),
+            ([&kind[..], &field(2, &[0; 9]), &sequence].concat(), 2),
+            ([&kind[..], &origin, &field(3, &[0; 7])].concat(), 3),
+            ([&kind[..], &origin, &sequence, &field(4, &[])].concat(), 4),
+        ] {
+            assert_eq!(decode(&with_fields(1, &fields)), Err(EnvelopeError::Field(tag)));
+        }
+        assert_eq!(decode(&with_fields(4, &kind)), Err(EnvelopeError::Field(2)));
+        assert_eq!(decode(&with_fields(1, &[1, 0, 2, 0])), Err(EnvelopeError::Length));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_no_magic_is_relayed(tail: Vec<u8>) {
+            let bytes = [&MAGIC[..], &tail].concat();
+            prop_assert_ne!(decode(&bytes), Ok(Decoded::Foreign));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What Fanfare calls its channels and keys in Redis.
+//!
+//! Invariant: `<prefix>:` begins channels that carry data and nothing else; everything else begins with
+//! `<prefix>!`. A prefix holds neither character, so no channel of one prefix is a name of another's.
+
+use std::{fmt, sync::Arc};
+
+use fanfare_core::{Channel, Incarnation};
+
+/// What all names of one Fanfare cluster in Redis begin with. Pub/Sub ignores database numbers, so two
+/// clusters on one Redis need two prefixes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix(Arc<str>);
+
+/// Why a string is no prefix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrefixError {
+    /// Nothing, or more than [`Prefix::MAX_BYTES`].
+    #[error("a prefix has 1 to {max} bytes, this one has {0}", max = Prefix::MAX_BYTES)]
+    Length(usize),
+    /// A character it must not hold.
+    #[error("a prefix is visible ASCII without ':' and '!', this one has {0:?}")]
+    Character(char),
+}
+
+impl Prefix {
+    /// The longest prefix, in bytes.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Checks and takes a prefix.
+    ///
+    /// # Errors
+    /// A [`PrefixError`] that says what is wrong with it.
+    pub fn new(prefix: &str) -> Result<Self, PrefixError> {
+        if prefix.is_empty() || prefix.len() > Self::MAX_BYTES {
+            return Err(PrefixError::Length(prefix.len()));
+        }
+        match prefix.chars().find(|c| !c.is_ascii_graphic() || matches!(c, ':' | '!')) {
+            Some(found) => Err(PrefixError::Character(found)),
+            None => Ok(Self(prefix.into())),
+        }
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("fanfare".into())
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The names one node uses.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    prefix: Prefix,
+    data: String,
+    control_own: String,
+    control_all: String,
+}
+
+/// What a channel in Redis is to this node.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Meaning<'a> {
+    /// Data on the channel of this name.
+    Data(&'a str),
+    /// Control messages, for this node or for all.
+    Control,
+    /// Nothing this node asked for.
+    Unknown,
+}
+
+impl Names {
+    pub(crate) fn new(prefix: Prefix, node: Incarnation) -> Self {
+        Self {
+            data: format!("{prefix}:"),
+            control_own: control_of(&prefix, node),
+            control_all: format!("{prefix}!control"),
+            prefix,
+        }
+    }
+
+    /// The two halves of the Redis channel that carries `channel`'s data.
+    pub(crate) fn data<'a>(&'a self, channel: &'a Channel) -> [&'a str; 2] {
+        [&self.data, channel.as_str()]
+    }
+
+    /// The channel of this node's own control messages.
+    pub(crate) fn control_own(&self) -> &str {
+        &self.control_own
+    }
+
+    /// The channel of control messages for all.
+    pub(crate) fn control_all(&self) -> &str {
+        &self.control_all
+    }
+
+    /// The channel of a node's control messages.
+    pub(crate) fn control_of(&self, node: Incarnation) -> String {
+        control_of(&self.prefix, node)
+    }
+
+    /// The sorted set of all nodes' incarnations.
+    pub(crate) fn nodes(&self) -> String {
+        format!("{}!nodes", self.prefix)
+    }
+
+    /// The key of one node's entry.
+    pub(crate) fn node(&self, incarnation: &str) -> String {
+        format!("{}!node:{incarnation}", self.prefix)
+    }
+
+    /// What a Redis channel is to this node.
+    pub(crate) fn meaning<'a>(&self, channel: &'a [u8]) -> Meaning<'a> {
+        if let Some(name) = channel.strip_prefix(self.data.as_bytes()) {
+            return std::str::from_utf8(name).map_or(Meaning::Unknown, Meaning::Data);
+        }
+        if channel == self.control_own.as_bytes() || channel == self.control_all.as_bytes() {
+            return Meaning::Control;
+        }
+        Meaning::Unknown
+    }
+}
+
+fn control_of(prefix: &Prefix, node: Incarnation) -> String {
+    format!("{prefix}!control:{node}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_short_visible_ascii_without_separators() {
+        for (prefix, error) in [
+            ("", PrefixError::Length(0)),
+            ("a:b", PrefixError::Character(':')),
+            ("a!b", PrefixError::Character('!')),
+            ("a b", PrefixError::Character(' ')),
+            ("ä", PrefixError::Character('ä')),
+            ("a\n", PrefixError::Character('\n')),
+        ] {
+            assert_eq!(Prefix::new(prefix), Err(error), "{prefix:?}");
+        }
+        assert_eq!(Prefix::new(&"x".repeat(65)), Err(PrefixError::Length(65)));
+        assert!(Prefix::new(&"x".repeat(64)).is_ok());
+        assert_eq!(Prefix::default().to_string(), "fanfare");
+    }
+
+    #[test]
+    fn data_and_everything_else_are_told_apart() {
+        let names = Names::new(Prefix::default(), Incarnation(7));
+        assert_eq!(names.data(&Channel::new("chat:1").unwrap()).concat(), "fanfare:chat:1");
+        assert_eq!(names.meaning(b"fanfare:chat:1"), Meaning::Data("chat:1"));
+        // A channel may be called as anything else is: it stays data.
+        assert_eq!(names.meaning(b"fanfare:!control"), Meaning::Data("!control"));
+        assert_eq!(names.meaning(b"fanfare!control"), Meaning::Control);
+        assert_eq!(names.meaning(b"fanfare!control:0000000000000007"), Meaning::Control);
+        assert_eq!(names.meaning(b"fanfare!control:0000000000000008"), Meaning::Unknown);
+        assert_eq!(names.meaning(b"other:chat:1"), Meaning::Unknown);
+        assert_eq!(names.meaning(b"fanfare:\xff"), Meaning::Unknown);
+        assert_eq!(names.control_of(Incarnation(7)), names.control_own());
+        assert_eq!(names.nodes(), "fanfare!nodes");
+        assert_eq!(names.node("00ff"), "fanfare!node:00ff");
+    }
+}

@@ -1,0 +1,390 @@
+// The built-in page: the messages of a channel, and the panels beside them.
+//
+// Invariants: what came from the network enters the page as text, never as markup; at most KEPT messages are in it; a
+// message of ours is in `pending` from send() until it comes back or its connection ends.
+
+import { Link, why } from "./link.js";
+
+const KEPT = 300; // messages in the page
+const SHOWN = 4000; // characters of one message in the page
+const PENDING = 100; // own messages waited for: a namespace may not echo at all
+const POLL = { every: 3_000, timeout: 5_000 }; // milliseconds
+// First path segments that the server keeps: as a channel they would not lead back to this page.
+const KEPT_PATHS = new Set(("api ws app apps connection emulation socket.io sockjs signalr sse admin healthz readyz " +
+  "metrics assets . ..").split(" "));
+
+const $ = (id) => document.getElementById(id);
+const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;
+const millis = (ms) => `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString()} ms`;
+
+/** A new element with a class and a text. */
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// ---- The state of the connection -----------------------------------------------------------------------------------
+
+let countdown = 0;
+
+/** `delay`: milliseconds until the next attempt, where there is one. */
+function showState(state, text, reason = "", delay = undefined) {
+  $("state").dataset.state = state;
+  $("state").textContent = text;
+  showReason(reason);
+  if (state === "open" || state === "connecting" || delay !== undefined) countDown(delay);
+}
+
+function showReason(reason) {
+  if ($("reason").textContent !== reason) $("reason").textContent = reason;
+  $("banner").classList.toggle("shown", reason !== "");
+  $("retry").hidden = reason === "";
+}
+
+/** The seconds stand outside the live region: a screen reader hears the state once, not each second. */
+function countDown(delay) {
+  clearInterval(countdown);
+  $("countdown").textContent = "";
+  if (delay === undefined) return;
+  const until = performance.now() + delay;
+  const show = () => {
+    const seconds = Math.ceil((until - performance.now()) / 1000);
+    $("countdown").textContent = seconds > 0 ? `in ${seconds} s` : "";
+  };
+  countdown = setInterval(show, 250);
+  show();
+}
+
+// ---- Messages ------------------------------------------------------------------------------------------------------
+
+let incoming = [];
+let received = 0;
+let drawing = false;
+
+/** Takes one row for the page; rows are drawn once per frame, and never more than the page keeps. */
+function add(row) {
+  incoming.push({ at: new Date(), ...row });
+  if (incoming.length > KEPT) incoming.shift();
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(draw);
+}
+
+function draw() {
+  drawing = false;
+  const list = $("messages");
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
+  const own = incoming.some((row) => row.own);
+  list.append(...incoming.map(rowElement));
+  incoming = [];
+  while (list.childElementCount > KEPT) list.firstElementChild.remove();
+  $("empty").hidden = list.childElementCount > 0;
+  const kept = received > KEPT ? `, the last ${KEPT} are kept` : "";
+  $("count").textContent = received ? plural(received, "message") + kept : "No messages yet";
+  if (atEnd || own) list.scrollTop = list.scrollHeight;
+  $("newest").hidden = atEnd || own;
+}
+
+function rowElement({ event, text, bytes, own, at }) {
+  if (event) return element("p", "event", event);
+  const row = element("div", own ? "message own" : "message");
+  const body = element("div", "body");
+  body.dir = "auto";
+  if (bytes !== undefined) {
+    row.classList.add("binary");
+    body.textContent = `${plural(bytes, "byte")} (binary)`;
+  } else {
+    fillBody(body, text);
+  }
+  const time = element("time", "", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = at.toISOString();
+  row.append(body, time);
+  return row;
+}
+
+/** The text as it came; `name: ` at its head is set apart by looks only. */
+function fillBody(body, text) {
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${plural(text.length, "character")})` : text;
+  const name = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._'-]{0,31}(?=: )/u.exec(shown)?.[0];
+  if (name) {
+    body.append(element("b", "", name), element("span", "visually-hidden", ": "), shown.slice(name.length + 2));
+  } else {
+    body.textContent = shown === "" ? "(empty)" : shown;
+  }
+}
+
+/** Own messages that have not come back: { text, at }. */
+let pending = [];
+
+function messageArrived(data) {
+  received += 1;
+  if (typeof data !== "string") return add({ bytes: data.byteLength });
+  const index = pending.findIndex(({ text }) => text === data);
+  if (index >= 0) {
+    const [{ at }] = pending.splice(index, 1);
+    $("rtt-message").textContent = millis(performance.now() - at);
+  }
+  add({ text: data, own: index >= 0 });
+}
+
+/** What was sent on a connection that ended, and did not come back, may be lost: say so. */
+function givePendingUp() {
+  if (pending.length === 0) return;
+  const last = pending.at(-1).text;
+  const excerpt = last.length > 80 ? `${last.slice(0, 80)}…` : last;
+  const count = plural(pending.length, "message");
+  add({ event: `${count} of yours did not come back and may be lost; the last: “${excerpt}”` });
+  pending = [];
+}
+
+// ---- The cluster ---------------------------------------------------------------------------------------------------
+
+let poll = { timer: 0, abort: null, readAt: null };
+
+/** One GET /api/cluster, timed. Throws with a sentence. */
+async function readCluster(signal) {
+  const started = performance.now();
+  const response = await fetch("/api/cluster", { cache: "no-store", signal });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const cluster = await response.json();
+  if (!Array.isArray(cluster?.nodes)) throw new Error("the answer is not understood");
+  return { cluster, took: performance.now() - started };
+}
+
+/** Reads and shows the cluster, and again in a while. Returns why it could not, "" if it could, null if overtaken. */
+async function pollCluster() {
+  clearTimeout(poll.timer);
+  poll.abort?.abort();
+  const abort = new AbortController();
+  poll.abort = abort;
+  const timeout = setTimeout(() => abort.abort(), POLL.timeout);
+  let cause = "";
+  try {
+    const { cluster, took } = await readCluster(abort.signal);
+    $("rtt-http").textContent = millis(took);
+    showCluster(cluster);
+  } catch (error) {
+    cause = error.name === "AbortError" || error instanceof TypeError ? "the server does not answer" : error.message;
+  }
+  clearTimeout(timeout);
+  if (poll.abort !== abort) return null;
+  if (document.hidden) return cause;
+  if (cause) showClusterFailure(cause);
+  poll.timer = setTimeout(pollCluster, POLL.every);
+  return cause;
+}
+
+function showCluster({ node, broker, nodes }) {
+  poll.readAt = new Date();
+  const connections = nodes.reduce((sum, { connections }) => sum + (Number(connections) || 0), 0);
+  $("node").textContent = String(node);
+  $("broker").textContent = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
+  $("total").textContent = `${plural(connections, "connection")} on ${plural(nodes.length, "node")}`;
+  $("cluster-note").textContent = "";
+  $("table").classList.remove("stale");
+  $("nodes").replaceChildren(...nodes.map((entry) => {
+    const row = element("tr", entry.self ? "self" : "");
+    const name = element("th");
+    name.scope = "row";
+    name.append(element("span", "node", String(entry.name)));
+    if (entry.self) name.append(" ", element("span", "badge", "here"));
+    const count = element("td", "number", (Number(entry.connections) || 0).toLocaleString());
+    row.append(name, element("td", "version", String(entry.version)), count);
+    return row;
+  }));
+}
+
+function showClusterFailure(cause) {
+  const since = poll.readAt ? ` This was true at ${poll.readAt.toLocaleTimeString()}.` : "";
+  const note = `The cluster cannot be read: ${cause}.${since}`;
+  if ($("cluster-note").textContent !== note) $("cluster-note").textContent = note;
+  $("table").classList.add("stale");
+}
+
+// ---- The channel ---------------------------------------------------------------------------------------------------
+
+let channel = "";
+let lostAt = 0;
+
+/** What is wrong with a channel name, or "". The server has the last word. */
+function problemWith(name) {
+  if (/[\s\p{Cc}\p{Cs}]/u.test(name)) return "A channel name has no spaces.";
+  if (new TextEncoder().encode(name).length > 255) return "A channel name has at most 255 bytes.";
+  if (KEPT_PATHS.has(name.split("/")[0])) return `“${name}” is kept for the server itself.`;
+  return "";
+}
+
+function channelOfPage() {
+  const path = location.pathname.slice(1);
+  try {
+    return decodeURIComponent(path) || "lobby";
+  } catch {
+    return path;
+  }
+}
+
+function join(name) {
+  givePendingUp();
+  channel = name;
+  lostAt = 0;
+  received = 0;
+  incoming = [];
+  $("messages").replaceChildren();
+  $("empty").hidden = false;
+  $("newest").hidden = true;
+  $("count").textContent = "No messages yet";
+  $("channel").value = name;
+  $("current").textContent = name;
+  $("text").placeholder = `To everyone in ${name}`;
+  $("channel-note").textContent = "";
+  showReason("");
+  document.title = `${name} · Fanfare`;
+  showSnippets(name);
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  link.join(`${scheme}//${location.host}/ws/${encodeURIComponent(name)}`);
+}
+
+function showSnippets(name) {
+  const url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/${encodeURIComponent(name)}`;
+  $("client").textContent = `ws = new WebSocket("${url}"); ws.onmessage = (event) => console.log(event.data)`;
+  const body = JSON.stringify({ channel: name, data: "hello" }).replaceAll("'", "'\\''");
+  $("publish").textContent =
+    `curl -X POST ${location.origin}/api/publish -H 'content-type: application/json' -d '${body}'`;
+}
+
+const link = new Link({
+  connecting: () => showState("connecting", "Connecting…", $("reason").textContent),
+  open() {
+    showState("open", "Connected");
+    $("note").textContent = "";
+    if (lostAt) {
+      const away = plural(Math.ceil((performance.now() - lostAt) / 1000), "second");
+      add({ event: `Connected again after ${away}. What was said meanwhile is not shown.` });
+    }
+    lostAt = 0;
+    pollCluster();
+  },
+  message: messageArrived,
+  async closed(end) {
+    if (!end.opened) return handshakeFailed(end);
+    lostAt = performance.now();
+    add({ event: why(end) });
+    givePendingUp();
+    if (end.delay === undefined) showState("refused", "Refused", why(end));
+    else showState("reconnecting", "Reconnecting", why(end), end.delay);
+  },
+});
+
+/** A browser does not tell why a handshake failed; whether the server answers at all tells a part of it. */
+async function handshakeFailed({ delay }) {
+  showState("reconnecting", "Reconnecting", $("reason").textContent, delay);
+  const cause = await pollCluster();
+  if (cause === null || $("state").dataset.state !== "reconnecting") return;
+  if (cause) showState("reconnecting", "Reconnecting", `No connection: ${cause}.`);
+  else showState("refused", "Refused, trying again", "The server answers, but refused this connection.");
+}
+
+// ---- The forms -----------------------------------------------------------------------------------------------------
+
+$("join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("channel").value.trim() || "lobby";
+  const problem = problemWith(name);
+  $("channel-note").textContent = problem;
+  $("channel").setAttribute("aria-invalid", String(problem !== ""));
+  if (problem) return $("channel").focus();
+  if (name !== channel) history.pushState(null, "", name === "lobby" ? "/" : `/${encodeURIComponent(name)}`);
+  if (name !== channel || !link.isOpen) join(name);
+  $("text").focus();
+});
+
+$("compose").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("text").value;
+  $("text").focus();
+  if (text.trim() === "") return;
+  if (!link.isOpen) {
+    $("note").textContent = "Not sent: there is no connection. Your text stays here.";
+    return;
+  }
+  const name = $("name").value.trim();
+  const message = name ? `${name}: ${text}` : text;
+  pending.push({ text: message, at: performance.now() });
+  if (pending.length > PENDING) pending.shift();
+  link.send(message);
+  $("text").value = "";
+  $("note").textContent = "";
+});
+
+$("text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("compose").requestSubmit();
+});
+
+/** Storage may be forbidden; the name is then forgotten with the page. */
+function stored(action) {
+  try {
+    return action(localStorage);
+  } catch {
+    return null;
+  }
+}
+
+function friendlyName() {
+  const pick = (words) => words.split(" ")[Math.floor(Math.random() * words.split(" ").length)];
+  return `${pick("Amber Brisk Calm Clever Eager Gentle Jolly Keen Lucky Merry Quiet Sunny Swift Witty")} ` +
+    pick("Badger Crane Dolphin Finch Fox Heron Lynx Magpie Marten Otter Owl Puffin Robin Wren");
+}
+
+$("name").value = stored((storage) => storage.getItem("fanfare.name")) ?? friendlyName();
+const rememberName = () => stored((storage) => storage.setItem("fanfare.name", $("name").value));
+$("name").addEventListener("change", rememberName);
+$("name").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  $("text").focus();
+});
+rememberName();
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const source = $(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      $("copied").textContent = "Copied.";
+    } catch {
+      // Without TLS or permission there is no clipboard: the reader copies what is selected.
+      getSelection().selectAllChildren(source);
+      $("copied").textContent = "Selected: copy it with Ctrl + C.";
+    }
+    setTimeout(() => ($("copied").textContent = ""), 4000);
+  });
+}
+
+$("messages").addEventListener("scroll", ({ target }) => {
+  if (target.scrollHeight - target.scrollTop - target.clientHeight < 48) $("newest").hidden = true;
+});
+$("newest").addEventListener("click", () => {
+  $("messages").scrollTop = $("messages").scrollHeight;
+  $("text").focus();
+});
+$("retry").addEventListener("click", () => {
+  $("text").focus();
+  link.retry();
+});
+addEventListener("popstate", () => join(channelOfPage()));
+addEventListener("online", () => link.hurry());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    clearTimeout(poll.timer);
+    poll.abort?.abort();
+  } else {
+    link.hurry();
+    pollCluster();
+  }
+});
+
+join(channelOfPage());

@@ -1,0 +1,134 @@
+//! What one tick has for one channel.
+//!
+//! Invariant: the bytes are built once per encoding in use, however many members share them. A member that
+//! must not get all of it (it joined later, or it is the sender and its namespace has no echo) gets its own
+//! selection of the same encoded frames.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use fanfare_core::{Dialect, EncodingKey, Message, Publication, SessionId, Transport};
+use smallvec::SmallVec;
+
+use crate::outbound::Outgoing;
+
+/// A publication and its place in a shard's queue.
+#[derive(Clone)]
+pub struct Queued {
+    /// Counts what the shard was handed, from 0.
+    pub(crate) sequence: u64,
+    pub(crate) publication: Arc<Publication>,
+    /// The session of this node that must not get it.
+    pub(crate) except: Option<SessionId>,
+}
+
+/// The publications of one channel in one tick, in order.
+#[derive(Default)]
+pub struct Batch {
+    queued: SmallVec<[Queued; 1]>,
+    /// The bytes of all of them, per encoding in use.
+    whole: SmallVec<[(EncodingKey, Bytes); 1]>,
+    has_exceptions: bool,
+}
+
+impl Batch {
+    /// Appends a publication of this batch's channel.
+    pub fn push(&mut self, queued: Queued) {
+        self.has_exceptions |= queued.except.is_some();
+        self.queued.push(queued);
+    }
+
+    /// How many publications there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// What the member `session` gets that joined at `since`; `None` where that is nothing.
+    pub(crate) fn share(
+        &mut self,
+        session: SessionId,
+        since: u64,
+        dialect: &'static dyn Dialect,
+    ) -> Option<Share<'_>> {
+        let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
+        let mut is_whole = true;
+        if begins_before || self.has_exceptions {
+            let count = self.queued.iter().filter(|queued| queued.is_for(session, since)).count();
+            is_whole = count == self.queued.len();
+            if count == 0 {
+                return None;
+            }
+        }
+        Some(Share { batch: self, is_whole, session, since, dialect })
+    }
+
+    fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
+        let key = EncodingKey { encoding: dialect.encoding(), framing: transport.framing() };
+        if let Some((_, bytes)) = self.whole.iter().find(|(found, _)| *found == key) {
+            return bytes.clone();
+        }
+        let bytes = join(self.queued.iter().map(|queued| queued.encoded(key, dialect, transport)));
+        self.whole.push((key, bytes.clone()));
+        bytes
+    }
+}
+
+/// What of a batch one member gets.
+pub(crate) struct Share<'a> {
+    batch: &'a mut Batch,
+    is_whole: bool,
+    session: SessionId,
+    since: u64,
+    dialect: &'static dyn Dialect,
+}
+
+impl Share<'_> {
+    fn queued(&self) -> impl Iterator<Item = &Queued> {
+        self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.since))
+    }
+}
+
+impl Outgoing for Share<'_> {
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+        if self.is_whole {
+            return self.batch.whole(self.dialect, transport);
+        }
+        let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
+        join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
+    }
+
+    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
+        self.queued().for_each(|queued| hold(self.dialect.publication(&queued.publication)));
+    }
+}
+
+impl Queued {
+    fn is_for(&self, session: SessionId, since: u64) -> bool {
+        self.sequence >= since && self.except != Some(session)
+    }
+
+    fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {
+        self.publication.encoded(key, |publication| {
+            let mut framed = Vec::new();
+            transport.frame(&dialect.publication(publication), &mut framed);
+            framed.into()
+        })
+    }
+}
+
+/// One is passed on as it is; several are copied together, once, so that each member needs one write.
+fn join(mut parts: impl Iterator<Item = Bytes>) -> Bytes {
+    let Some(first) = parts.next() else { return Bytes::new() };
+    let Some(second) = parts.next() else { return first };
+    let mut joined = BytesMut::from(&*first);
+    joined.extend_from_slice(&second);
+    parts.for_each(|part| joined.extend_from_slice(&part));
+    joined.freeze()
+}

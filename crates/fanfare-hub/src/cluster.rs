@@ -1,0 +1,117 @@
+//! Which nodes there are, as this one sees it.
+//!
+//! Every node renews its entry in the registry and reads the others'. A node that comes or goes tells all of them
+//! with a control message, so that they look at once and not at their next turn.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use fanfare_core::{
+    Broker, NodeInfo, Registry,
+    broker::{ControlMessage, Recipient},
+    registry::RegistryError,
+};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::HubMetrics;
+
+/// How often a node renews its entry and looks for the others. Entries live several times as long.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// What nodes say to each other.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Control {
+    /// A node came or goes.
+    NodesChanged,
+}
+
+/// This node's view of the cluster.
+pub struct Cluster {
+    me: NodeInfo,
+    registry: Arc<dyn Registry>,
+    broker: Arc<dyn Broker>,
+    metrics: Arc<HubMetrics>,
+    nodes: RwLock<Arc<[NodeInfo]>>,
+}
+
+impl Cluster {
+    /// A view that knows of `me` alone, until [`Cluster::run`] is.
+    #[must_use]
+    pub fn new(
+        me: NodeInfo,
+        registry: Arc<dyn Registry>,
+        broker: Arc<dyn Broker>,
+        metrics: Arc<HubMetrics>,
+    ) -> Self {
+        let nodes = RwLock::new(Arc::from([me.clone()]));
+        Self { me, registry, broker, metrics, nodes }
+    }
+
+    /// This node, with its connections as they are now.
+    #[must_use]
+    pub fn me(&self) -> NodeInfo {
+        let connections = u64::try_from(self.metrics.connections.get()).unwrap_or(0);
+        NodeInfo { connections, ..self.me.clone() }
+    }
+
+    /// All nodes as last seen, this one among them.
+    #[must_use]
+    pub fn nodes(&self) -> Arc<[NodeInfo]> {
+        self.nodes.read().clone()
+    }
+
+    /// Keeps the view up to date until `shutdown`, then takes this node out of the registry.
+    pub async fn run(&self, mut controls: mpsc::Receiver<ControlMessage>, shutdown: CancellationToken) {
+        let mut renew = tokio::time::interval(RENEW_EVERY);
+        renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_announced = false;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = renew.tick() => {
+                    let announced = self.registry.announce(&self.me()).await;
+                    if announced.is_ok() && !std::mem::replace(&mut is_announced, true) {
+                        self.tell_all(&Control::NodesChanged);
+                    }
+                    note("announce", announced);
+                    self.look().await;
+                }
+                Some(message) = controls.recv() => self.hear(&message).await,
+            }
+        }
+        note("withdraw", self.registry.withdraw().await);
+        self.tell_all(&Control::NodesChanged);
+    }
+
+    async fn look(&self) {
+        match self.registry.nodes().await {
+            Ok(nodes) => *self.nodes.write() = nodes.into(),
+            failed => note("read", failed.map(drop)),
+        }
+    }
+
+    async fn hear(&self, message: &ControlMessage) {
+        match serde_json::from_slice(&message.body) {
+            Ok(Control::NodesChanged) => self.look().await,
+            // A newer node may say more than this one knows.
+            Err(error) => tracing::debug!(from = %message.from, %error, "control message not understood"),
+        }
+    }
+
+    fn tell_all(&self, control: &Control) {
+        match serde_json::to_vec(control) {
+            Ok(body) => self.broker.control(Recipient::All, Bytes::from(body)),
+            Err(error) => tracing::error!(%error, "control message not encoded"),
+        }
+    }
+}
+
+fn note(what: &str, result: Result<(), RegistryError>) {
+    if let Err(error) = result {
+        tracing::debug!(what, %error, "node registry");
+    }
+}

@@ -1,0 +1,171 @@
+//! Takes publications from the broker and hands each to the shards that have subscribers.
+//!
+//! Invariants
+//! - A shard is handed each publication of its channels once, in the broker's order.
+//! - What lies between the broker and the shards is counted in bytes, and past the bound the broker is told to
+//!   wait: [`BrokerEvents::poll_ready`].
+//! - No lock of this file is held while another's code runs.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use fanfare_core::{
+    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId, broker::ControlMessage,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::mpsc;
+
+use crate::{batch::Queued, metrics::HubMetrics, session::Session, shard::Shard, tick::cost};
+
+/// How many control messages may wait; past it they are dropped and counted.
+const CONTROL_QUEUE: usize = 1024;
+
+/// The most shards there can be: a route is one bit a shard.
+pub const MAX_SHARDS: usize = 64;
+
+/// Between the broker and the shards.
+pub struct Dispatcher {
+    incarnation: Incarnation,
+    namespaces: Arc<Namespaces>,
+    shards: Vec<Arc<Shard>>,
+    routes: RwLock<HashMap<Channel, Route>>,
+    control: mpsc::Sender<ControlMessage>,
+    pending: Pending,
+    metrics: Arc<HubMetrics>,
+}
+
+/// Where the publications of one channel go.
+struct Route {
+    /// One bit for each shard that has a member.
+    shards: u64,
+    /// Whether a publisher gets its own.
+    echo: bool,
+}
+
+/// The bytes between the broker and the shards.
+struct Pending {
+    bytes: AtomicUsize,
+    bound: usize,
+    broker: Mutex<Option<Waker>>,
+}
+
+impl Dispatcher {
+    /// A dispatcher over so many shards (at least one, at most [`MAX_SHARDS`]), and the control messages that
+    /// arrive.
+    #[must_use]
+    pub fn new(
+        incarnation: Incarnation,
+        shards: usize,
+        namespaces: Arc<Namespaces>,
+        limits: &Limits,
+        metrics: Arc<HubMetrics>,
+    ) -> (Self, mpsc::Receiver<ControlMessage>) {
+        let (control, controls) = mpsc::channel(CONTROL_QUEUE);
+        let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|_| Arc::default()).collect();
+        let pending =
+            Pending { bytes: AtomicUsize::new(0), bound: limits.inbound_bytes, broker: Mutex::default() };
+        let routes = RwLock::default();
+        (Self { incarnation, namespaces, shards, routes, control, pending, metrics }, controls)
+    }
+
+    /// All shards.
+    #[must_use]
+    pub fn shards(&self) -> &[Arc<Shard>] {
+        &self.shards
+    }
+
+    /// The shard that a session belongs to: they take turns.
+    pub(crate) fn shard_for(&self, session: SessionId) -> u32 {
+        (session.0 % self.shards.len() as u64) as u32
+    }
+
+    pub(crate) fn shard_of(&self, session: &Session) -> Option<&Arc<Shard>> {
+        self.shards.get(session.shard as usize)
+    }
+
+    /// Delivers a channel to a session from now on.
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+        let Some(shard) = self.shard_of(session) else { return };
+        let mut routes = self.routes.write();
+        let route = routes
+            .entry(channel.clone())
+            .or_insert_with(|| Route { shards: 0, echo: self.namespaces.of(channel).echo });
+        route.shards |= 1 << session.shard;
+        shard.join(channel, session);
+    }
+
+    /// Delivers it no more.
+    pub(crate) fn leave(&self, channel: &Channel, session: &Session) {
+        let Some(shard) = self.shard_of(session) else { return };
+        let mut routes = self.routes.write();
+        if !shard.leave(channel, session) {
+            return;
+        }
+        if let Some(route) = routes.get_mut(channel) {
+            route.shards &= !(1 << session.shard);
+            if route.shards == 0 {
+                routes.remove(channel);
+            }
+        }
+    }
+
+    /// So many bytes were written out.
+    pub(crate) fn done(&self, cost: usize) {
+        let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
+        if before >= self.pending.bound
+            && before - cost < self.pending.bound
+            && let Some(broker) = self.pending.broker.lock().take()
+        {
+            broker.wake();
+        }
+    }
+
+    /// The local session that must not get this publication.
+    fn except(&self, publication: &Publication, echo: bool) -> Option<SessionId> {
+        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation)?;
+        origin.session
+    }
+}
+
+impl BrokerEvents for Dispatcher {
+    fn publication(&self, publication: Publication) {
+        let (mut shards, echo) = match self.routes.read().get(&publication.channel) {
+            Some(route) => (route.shards, route.echo),
+            None => return self.metrics.unheard.inc(),
+        };
+        let except = self.except(&publication, echo);
+        let cost = cost(&publication);
+        let publication = Arc::new(publication);
+        self.pending.bytes.fetch_add(cost * shards.count_ones() as usize, Ordering::AcqRel);
+        while shards != 0 {
+            let index = shards.trailing_zeros() as usize;
+            shards &= shards - 1;
+            if let Some(shard) = self.shards.get(index) {
+                let publication = publication.clone();
+                shard.push(|sequence| Queued { sequence, publication, except });
+            }
+        }
+    }
+
+    fn control(&self, message: ControlMessage) {
+        if self.control.try_send(message).is_err() {
+            self.metrics.control_dropped.inc();
+        }
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let has_room = || self.pending.bytes.load(Ordering::Acquire) < self.pending.bound;
+        if has_room() {
+            return Poll::Ready(());
+        }
+        *self.pending.broker.lock() = Some(cx.waker().clone());
+        // The shards may have caught up before the waker was there to be woken.
+        if has_room() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

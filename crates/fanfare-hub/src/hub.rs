@@ -1,0 +1,347 @@
+//! Carries out a session's commands; the one place where a session begins and ends.
+//!
+//! Invariants
+//! - The broker is asked for a channel as long as a session of this node holds it or waits for it; its calls for
+//!   one channel are made under one lock, in the order in which holders came and went.
+//! - A session joins a channel after the broker confirmed it, and is answered after it joined.
+//! - [`Hub::end`] ends a session, once, and is the only function that does.
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use fanfare_core::{
+    Access, Broker, Channel, Command, CommandError, Dialect, Disconnect, Limits, Message, Namespaces,
+    Payload, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
+    broker::SubscribeFuture,
+    command::{Action, RequestId},
+    dialect::Answer,
+};
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, time::timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::{dispatcher::Dispatcher, metrics::HubMetrics, outbound::Sent, session::Session, tick};
+
+/// The sessions of this node, and what they may do.
+pub struct Hub {
+    dispatcher: Arc<Dispatcher>,
+    broker: Arc<dyn Broker>,
+    namespaces: Arc<Namespaces>,
+    limits: Limits,
+    metrics: Arc<HubMetrics>,
+    /// How many sessions hold a channel or wait for it.
+    holders: Mutex<HashMap<Channel, usize>>,
+    next_session: AtomicU64,
+    tasks: TaskTracker,
+}
+
+impl Hub {
+    /// A hub whose shards run on the current runtime.
+    #[must_use]
+    pub fn start(
+        dispatcher: Arc<Dispatcher>,
+        broker: Arc<dyn Broker>,
+        namespaces: Arc<Namespaces>,
+        limits: Limits,
+        metrics: Arc<HubMetrics>,
+    ) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            dispatcher,
+            broker,
+            namespaces,
+            limits,
+            metrics,
+            holders: Mutex::default(),
+            next_session: AtomicU64::new(1),
+            tasks: TaskTracker::new(),
+        });
+        for shard in hub.dispatcher.shards() {
+            tokio::spawn(tick::run(hub.clone(), shard.clone()));
+        }
+        hub
+    }
+
+    /// The bounds that it keeps.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &HubMetrics {
+        &self.metrics
+    }
+
+    /// What carries its publications.
+    #[must_use]
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        &self.broker
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// Begins a session, without a transport at first: what is sent to it waits.
+    #[must_use]
+    pub fn open(&self, dialect: &'static dyn Dialect) -> Arc<Session> {
+        let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
+        let session = Arc::new(Session::new(id, self.dispatcher.shard_for(id), dialect));
+        if let Some(shard) = self.dispatcher.shard_of(&session) {
+            shard.add(session.clone());
+        }
+        self.metrics.connections.inc();
+        session
+    }
+
+    /// Puts a session on a transport and sends what waited for it. Where that cannot be, the sink is aborted.
+    pub fn attach(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        transport: &'static dyn Transport,
+        sink: Box<dyn Sink>,
+    ) {
+        let sent = session.attach(transport, sink);
+        self.after_send(session, sent);
+    }
+
+    /// Carries out one command and sends its answer. Publishes do not wait for the broker; the others do.
+    pub async fn execute(self: &Arc<Self>, session: &Arc<Session>, command: Command) {
+        let reply = match command {
+            Command::Publish { id, channel, payload } => return self.publish(session, id, channel, payload),
+            Command::Subscribe { id, channel } => match self.subscribe(session, &channel).await {
+                Ok(()) => Reply::Subscribed { id, channel },
+                Err(error) => Reply::Failed { id, error },
+            },
+            Command::Unsubscribe { id, channel } => {
+                self.unsubscribe(session, &channel);
+                Reply::Unsubscribed { id, channel }
+            }
+        };
+        self.answer(session, &reply);
+    }
+
+    /// Publishes for a session. The answer is sent when the broker's is in.
+    pub fn publish(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        id: RequestId,
+        channel: Channel,
+        payload: Payload,
+    ) {
+        self.metrics.messages_received.inc();
+        if self.namespaces.of(&channel).publish != Access::Anonymous {
+            let error = CommandError::NotPermitted(Action::Publish);
+            return self.answer(session, &Reply::Failed { id, error });
+        }
+        let flow = session.flow_or_new().clone();
+        let bytes = payload.len();
+        flow.begin(bytes);
+        let lane = Some(flow.lane.clone());
+        let publish = Publish { channel, payload, session: Some(session.id), lane };
+        let (hub, session) = (self.clone(), session.clone());
+        let done = move |result: Result<(), PublishError>| {
+            flow.end(bytes, &hub.limits);
+            let reply = match result {
+                Ok(()) => Reply::Published { id },
+                Err(error) => Reply::Failed { id, error: error.into() },
+            };
+            hub.answer(&session, &reply);
+        };
+        self.broker.publish(publish, Box::new(done));
+    }
+
+    /// Publishes for the operator: no namespace is asked.
+    ///
+    /// # Errors
+    /// What the broker said of it.
+    pub async fn publish_from_server(&self, channel: Channel, payload: Payload) -> Result<(), PublishError> {
+        let (answer, answered) = oneshot::channel();
+        let publish = Publish { channel, payload, session: None, lane: None };
+        let done = move |result| drop(answer.send(result));
+        self.broker.publish(publish, Box::new(done));
+        answered.await.unwrap_or(Err(PublishError::Unknown))
+    }
+
+    /// Ready while a session may publish more; its reader waits for it before it reads.
+    pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
+        session.flow().map_or(Poll::Ready(()), |flow| flow.poll_room(&self.limits, cx))
+    }
+
+    /// Subscribes a session: every publication that the broker accepts after this returned will reach it.
+    ///
+    /// # Errors
+    /// The subscription does not stand, and why.
+    pub async fn subscribe(&self, session: &Arc<Session>, channel: &Channel) -> Result<(), CommandError> {
+        if self.namespaces.of(channel).subscribe != Access::Anonymous {
+            return Err(CommandError::NotPermitted(Action::Subscribe));
+        }
+        {
+            let subscriptions = session.subscriptions.lock();
+            if subscriptions.channels.contains(channel) {
+                return Err(CommandError::AlreadySubscribed);
+            }
+            if subscriptions.channels.len() >= self.limits.channels_per_connection {
+                return Err(CommandError::TooManyChannels(self.limits.channels_per_connection));
+            }
+        }
+        let (hold, confirmed) = Hold::new(self, channel);
+        match timeout(self.limits.handshake, confirmed).await {
+            Ok(confirmed) => confirmed?,
+            Err(_) => return Err(SubscribeError::Unavailable.into()),
+        }
+        let mut subscriptions = session.subscriptions.lock();
+        if !subscriptions.ended {
+            subscriptions.channels.push(hold.keep());
+            self.dispatcher.join(channel, session);
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription. Where there is none it does nothing.
+    pub fn unsubscribe(&self, session: &Session, channel: &Channel) {
+        let mut subscriptions = session.subscriptions.lock();
+        let Some(at) = subscriptions.channels.iter().position(|found| found == channel) else { return };
+        let channel = subscriptions.channels.swap_remove(at);
+        drop(subscriptions);
+        self.dispatcher.leave(&channel, session);
+        self.release(&channel);
+    }
+
+    /// Sends one message to a session.
+    pub fn send(self: &Arc<Self>, session: &Arc<Session>, mut message: Message) {
+        let sent = session.outbound.send(&mut message, self.limits.outbound_bytes, false);
+        self.after_send(session, sent);
+    }
+
+    /// Answers a ping of a session's transport.
+    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
+        let sent = session.outbound.pong(payload, self.limits.outbound_bytes);
+        self.after_send(session, sent);
+    }
+
+    /// Ends a session and says so in its dialect's words: nothing is delivered to it or taken from it any more.
+    /// What is queued for it still goes out, for as long as [`Limits::goodbye`].
+    pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
+        let channels = {
+            let mut subscriptions = session.subscriptions.lock();
+            if std::mem::replace(&mut subscriptions.ended, true) {
+                return;
+            }
+            std::mem::take(&mut subscriptions.channels)
+        };
+        for channel in &channels {
+            self.dispatcher.leave(channel, session);
+            self.release(channel);
+        }
+        if let Some(shard) = self.dispatcher.shard_of(session) {
+            shard.remove(session);
+        }
+        self.metrics.connections.dec();
+        self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
+        tracing::debug!(
+            session = session.id.0,
+            dialect = session.dialect.name(),
+            ?disconnect,
+            "session ended"
+        );
+        if *disconnect == Disconnect::Lost {
+            return session.abort();
+        }
+        let sent = session.outbound.close(session.dialect.close(disconnect).as_ref());
+        self.see_off(session, sent, matches!(disconnect, Disconnect::ByClient(_)));
+    }
+
+    /// Gives an ended session's transport the time of a goodbye, then ends it.
+    fn see_off(&self, session: &Arc<Session>, sent: Sent, by_client: bool) {
+        if by_client && sent == Sent::Done {
+            return;
+        }
+        let goodbye = self.limits.goodbye;
+        if sent == Sent::NeedsFlush {
+            self.flush_within(session, Some(goodbye));
+        }
+        let session = Arc::downgrade(session);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(goodbye).await;
+            if let Some(session) = session.upgrade() {
+                session.abort();
+            }
+        });
+    }
+
+    /// Flushes a session in a task of its own.
+    pub(crate) fn flush_later(&self, session: &Arc<Session>) {
+        self.flush_within(session, None);
+    }
+
+    fn flush_within(&self, session: &Arc<Session>, limit: Option<Duration>) {
+        let session = session.clone();
+        self.tasks.spawn(async move {
+            let flushed = poll_fn(|cx| session.outbound.poll_flush(cx));
+            match limit {
+                Some(limit) => drop(timeout(limit, flushed).await),
+                None => drop(flushed.await),
+            }
+        });
+    }
+
+    fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {
+        match session.dialect.reply(reply) {
+            Answer::Nothing => {}
+            Answer::Send(message) => self.send(session, message),
+            Answer::End(disconnect) => self.end(session, &disconnect),
+        }
+    }
+
+    fn release(&self, channel: &Channel) {
+        let mut holders = self.holders.lock();
+        let Some(count) = holders.get_mut(channel) else { return };
+        *count -= 1;
+        if *count == 0 {
+            holders.remove(channel);
+            self.broker.unsubscribe(channel);
+        }
+    }
+}
+
+/// One session's claim on a channel, given up when dropped unless it is kept.
+struct Hold<'a> {
+    hub: &'a Hub,
+    channel: Channel,
+    is_kept: bool,
+}
+
+impl<'a> Hold<'a> {
+    fn new(hub: &'a Hub, channel: &Channel) -> (Self, SubscribeFuture) {
+        let mut holders = hub.holders.lock();
+        // One string for all who hold the channel.
+        let channel = holders.get_key_value(channel).map_or(channel, |(shared, _)| shared).clone();
+        *holders.entry(channel.clone()).or_insert(0) += 1;
+        let confirmed = hub.broker.subscribe(&channel);
+        (Self { hub, channel, is_kept: false }, confirmed)
+    }
+
+    /// The claim passes to the session that joined.
+    fn keep(mut self) -> Channel {
+        self.is_kept = true;
+        self.channel.clone()
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.hub.release(&self.channel);
+        }
+    }
+}

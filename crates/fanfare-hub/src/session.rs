@@ -1,0 +1,93 @@
+//! What the hub holds of one client.
+
+use std::sync::{Arc, OnceLock};
+
+use fanfare_core::{Channel, Dialect, SessionId, Sink, Transport};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::{flow::Flow, link::Draining, outbound::Outbound, outbound::Sent};
+
+/// One client's session. It outlives its transport and may change it.
+///
+/// Small on purpose: it is most of what an idle connection costs.
+pub struct Session {
+    pub(crate) id: SessionId,
+    /// Which shard writes to it.
+    pub(crate) shard: u32,
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) outbound: Outbound,
+    pub(crate) subscriptions: Mutex<Subscriptions>,
+    flow: OnceLock<Arc<Flow>>,
+}
+
+/// The channels of one session. Nearly always one.
+#[derive(Default)]
+pub(crate) struct Subscriptions {
+    pub(crate) channels: SmallVec<[Channel; 1]>,
+    /// The session is over: nothing is added any more.
+    pub(crate) ended: bool,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, shard: u32, dialect: &'static dyn Dialect) -> Self {
+        Self {
+            id,
+            shard,
+            dialect,
+            outbound: Outbound::default(),
+            subscriptions: Mutex::default(),
+            flow: OnceLock::new(),
+        }
+    }
+
+    /// Its number on this node.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// What it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    /// Whether it is over. Its transport may still have to say goodbye.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.subscriptions.lock().ended
+    }
+
+    /// Ends its transport now, whatever is still queued; whoever reads it sees its end.
+    pub fn abort(&self) {
+        self.outbound.abort();
+    }
+
+    /// How many bytes wait for its transport.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbound.queued()
+    }
+
+    /// Takes it off its transport, see [`Outbound::detach`].
+    pub fn detach(&self) -> Draining {
+        self.outbound.detach()
+    }
+
+    pub(crate) fn has_several_channels(&self) -> bool {
+        self.subscriptions.lock().channels.len() > 1
+    }
+
+    pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.get()
+    }
+
+    pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
+        self.flow.get_or_init(|| Arc::new(Flow::new()))
+    }
+
+    pub(crate) fn attach(&self, transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Sent {
+        self.outbound.attach(transport, sink)
+    }
+}

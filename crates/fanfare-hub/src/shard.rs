@@ -1,0 +1,112 @@
+//! A part of the sessions, and the queue of what came in for them.
+//!
+//! Invariants
+//! - The queue keeps the order in which the dispatcher handed publications over, and numbers them.
+//! - A member that joined at sequence `n` gets nothing below `n`: what was queued before it joined is not for it.
+//! - The table's lock is taken by joining, leaving and the shard's own tick only, and never across an await. A
+//!   tick works on a snapshot; who joins or leaves meanwhile changes the table, not the snapshot.
+
+use std::{collections::HashMap, sync::Arc};
+
+use fanfare_core::{Channel, SessionId};
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{batch::Queued, session::Session};
+
+/// A part of the sessions.
+#[derive(Default)]
+pub struct Shard {
+    inbox: Mutex<Inbox>,
+    arrived: Notify,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    next: u64,
+    queued: Vec<Queued>,
+}
+
+#[derive(Default)]
+struct Table {
+    channels: HashMap<Channel, Arc<Members>>,
+    sessions: HashMap<SessionId, Arc<Session>>,
+}
+
+/// The subscribers of one channel in one shard: contiguous for the fan-out, removed from in O(1).
+pub type Members = IndexMap<SessionId, Member>;
+
+/// One subscriber of one channel.
+#[derive(Clone)]
+pub struct Member {
+    pub(crate) session: Arc<Session>,
+    /// The sequence of the first publication that is for it.
+    pub(crate) since: u64,
+}
+
+impl Shard {
+    /// Queues a publication; `queued` is told its sequence.
+    pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) {
+        let mut inbox = self.inbox.lock();
+        let sequence = inbox.next;
+        inbox.next += 1;
+        let was_empty = inbox.queued.is_empty();
+        inbox.queued.push(queued(sequence));
+        drop(inbox);
+        if was_empty {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Ends when something may have arrived.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Moves all that is queued into `taken`, which must be empty. Whether there was anything.
+    pub(crate) fn take(&self, taken: &mut Vec<Queued>) -> bool {
+        std::mem::swap(&mut self.inbox.lock().queued, taken);
+        !taken.is_empty()
+    }
+
+    /// The members of a channel at this moment.
+    pub(crate) fn members(&self, channel: &Channel) -> Option<Arc<Members>> {
+        self.table.lock().channels.get(channel).cloned()
+    }
+
+    pub(crate) fn add(&self, session: Arc<Session>) {
+        self.table.lock().sessions.insert(session.id, session);
+    }
+
+    pub(crate) fn remove(&self, session: &Session) {
+        self.table.lock().sessions.remove(&session.id);
+    }
+
+    /// Adds a member to a channel, from what is queued next on.
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+        let mut table = self.table.lock();
+        let since = self.inbox.lock().next;
+        let members = table.channels.entry(channel.clone()).or_default();
+        Arc::make_mut(members).insert(session.id, Member { session: session.clone(), since });
+    }
+
+    /// Removes a member from a channel. Whether the channel has no other in this shard.
+    pub(crate) fn leave(&self, channel: &Channel, session: &Session) -> bool {
+        let mut table = self.table.lock();
+        let Some(members) = table.channels.get_mut(channel) else { return true };
+        Arc::make_mut(members).swap_remove(&session.id);
+        let is_empty = members.is_empty();
+        if is_empty {
+            table.channels.remove(channel);
+        }
+        is_empty
+    }
+
+    /// All sessions at this moment.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.table.lock().sessions.values().cloned().collect()
+    }
+}

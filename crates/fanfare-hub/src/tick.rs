@@ -1,0 +1,123 @@
+//! Fan-out: gathers what came in since the last tick, and writes it out once per session.
+//!
+//! Invariants
+//! - Nothing waits for more to come. What arrives while a tick writes is the next tick's, so under load one write
+//!   carries many publications, and the cost per delivery falls.
+//! - A session with one channel is written straight to its sink. One with several, in a tick with several
+//!   channels, is queued for and flushed once at the end.
+//! - Every [`SENDS_PER_TURN`] sends other tasks get their turn.
+
+use std::sync::Arc;
+
+use fanfare_core::{Channel, Disconnect, Publication};
+use indexmap::IndexMap;
+
+use crate::{
+    batch::{Batch, Queued},
+    hub::Hub,
+    outbound::Sent,
+    session::Session,
+    shard::{Member, Shard},
+};
+
+/// About 1 ms of writes.
+const SENDS_PER_TURN: usize = 256;
+
+/// Serves one shard for as long as the node lives.
+pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
+    let mut taken = Vec::new();
+    let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
+    loop {
+        shard.arrived().await;
+        while shard.take(&mut taken) {
+            tick.run(&mut taken).await;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+struct Tick<'a> {
+    hub: &'a Arc<Hub>,
+    shard: &'a Shard,
+    /// What this tick has, by channel. Kept from tick to tick for its memory.
+    batches: IndexMap<Channel, Batch>,
+    /// Sessions that were only queued for.
+    later: Vec<Arc<Session>>,
+    sends: usize,
+}
+
+impl Tick<'_> {
+    async fn run(&mut self, taken: &mut Vec<Queued>) {
+        let cost = taken.iter().map(|queued| cost(&queued.publication)).sum();
+        for queued in taken.drain(..) {
+            match self.batches.get_mut(&queued.publication.channel) {
+                Some(batch) => batch.push(queued),
+                None => {
+                    let channel = queued.publication.channel.clone();
+                    self.batches.entry(channel).or_default().push(queued);
+                }
+            }
+        }
+        let is_alone = self.batches.len() == 1;
+        let mut batches = std::mem::take(&mut self.batches);
+        for (channel, mut batch) in batches.drain(..) {
+            self.fan_out(&channel, &mut batch, is_alone).await;
+        }
+        self.batches = batches;
+        for session in std::mem::take(&mut self.later) {
+            let sent = session.outbound.flush();
+            self.hub.after_send(&session, sent);
+            self.take_turns().await;
+        }
+        self.hub.dispatcher().done(cost);
+    }
+
+    async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
+        let Some(members) = self.shard.members(channel) else { return };
+        self.hub.metrics().fan_out(members.len(), batch.len());
+        for at in 0..members.len() {
+            let Some((_, member)) = members.get_index(at) else { break };
+            let defer = !is_alone && member.session.has_several_channels();
+            let sent = self.deliver(member, batch, defer);
+            if defer && sent == Sent::NeedsFlush {
+                self.later.push(member.session.clone());
+            } else {
+                self.hub.after_send(&member.session, sent);
+            }
+            self.take_turns().await;
+        }
+    }
+
+    fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> Sent {
+        let Member { session, since } = member;
+        match batch.share(session.id, *since, session.dialect) {
+            Some(mut share) => session.outbound.send(&mut share, self.hub.limits().outbound_bytes, defer),
+            None => Sent::Done,
+        }
+    }
+
+    async fn take_turns(&mut self) {
+        self.sends += 1;
+        if self.sends.is_multiple_of(SENDS_PER_TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// What a publication counts for between the broker and a shard, in bytes.
+pub(crate) fn cost(publication: &Publication) -> usize {
+    publication.payload.len() + size_of::<Publication>()
+}
+
+impl Hub {
+    /// Does what is owed after bytes were handed to a session's way out.
+    pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
+        match sent {
+            Sent::Done => {}
+            Sent::NeedsFlush => self.flush_later(session),
+            Sent::Overflow => self.end(session, &Disconnect::Slow),
+            // The sink was aborted: whoever reads it sees its end, and ends the session.
+            Sent::Broken => {}
+        }
+    }
+}

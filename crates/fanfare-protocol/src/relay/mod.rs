@@ -1,0 +1,168 @@
+//! The plain WebSocket that needs no library: one channel, given by the URL; every message is a publication,
+//! relayed verbatim.
+//!
+//! It has no acknowledgements. What cannot be said in a message is said by ending the session, with a close code
+//! and a sentence:
+//!
+//! | code | why |
+//! |---|---|
+//! | 1012 | the node restarts: reconnect, another takes over |
+//! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
+//! | 1008 | the namespace does not permit it |
+//! | others | RFC 6455's own, from the transport |
+
+use fanfare_core::{
+    Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, PayloadKind,
+    Publication, PublishError, Reply, dialect::EncodingId,
+};
+
+use crate::dialect::VERBATIM;
+
+/// RFC 6455 §7.4.1: a violation of policy.
+const POLICY: u16 = 1008;
+/// RFC 6455 §7.4.1: no code was given; never sent, it stands for an empty close frame.
+const NO_CODE: u16 = 1005;
+/// IANA's registry of close codes: the service restarts; try again later.
+const SERVICE_RESTART: u16 = 1012;
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// The dialect; see the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub struct Relay;
+
+impl Dialect for Relay {
+    fn name(&self) -> &'static str {
+        "relay"
+    }
+
+    fn encoding(&self) -> EncodingId {
+        VERBATIM
+    }
+
+    fn publication(&self, publication: &Publication) -> Message {
+        let bytes = publication.payload.bytes().clone();
+        match publication.payload.kind() {
+            PayloadKind::Text | PayloadKind::Json => Message::Text(bytes),
+            PayloadKind::Binary => Message::Binary(bytes),
+        }
+    }
+
+    fn reply(&self, reply: &Reply) -> Answer {
+        let Reply::Failed { error, .. } = reply else { return Answer::Nothing };
+        Answer::End(match error {
+            CommandError::Publish(PublishError::Refused(_)) => Disconnect::PublishRefused,
+            CommandError::Publish(PublishError::Unknown) => Disconnect::PublishUnknown,
+            other => Disconnect::NotPermitted(other.to_string().into()),
+        })
+    }
+
+    fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
+        Some(match disconnect {
+            Disconnect::Lost => return None,
+            Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
+            Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
+            Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
+                CloseFrame::new(POLICY, reason.clone())
+            }
+            Disconnect::PublishRefused => CloseFrame::new(
+                TRY_AGAIN_LATER,
+                "your message was refused, it reached nobody: reconnect and send it again",
+            ),
+            Disconnect::PublishUnknown => CloseFrame::new(
+                TRY_AGAIN_LATER,
+                "the outcome of your message is unknown, it may still be delivered: reconnect",
+            ),
+            Disconnect::Slow => CloseFrame::new(
+                TRY_AGAIN_LATER,
+                "you did not read what was sent to you fast enough: reconnect",
+            ),
+            Disconnect::Restart => CloseFrame::new(SERVICE_RESTART, "this node restarts: reconnect"),
+        })
+    }
+}
+
+/// What one session's messages mean: each is a publication in its channel.
+#[derive(Debug)]
+pub struct RelayDecoder {
+    channel: Channel,
+}
+
+impl RelayDecoder {
+    /// For a session in `channel`.
+    #[must_use]
+    pub fn new(channel: Channel) -> Self {
+        Self { channel }
+    }
+}
+
+impl Decoder for RelayDecoder {
+    fn decode(&mut self, message: Message, commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+        commands.push(Command::Publish { id: 0, channel: self.channel.clone(), payload: message.into() });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use fanfare_core::Payload;
+
+    use super::*;
+
+    fn channel() -> Channel {
+        Channel::new("chat").unwrap()
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let mut decoder = RelayDecoder::new(channel());
+        let messages = [
+            Message::Text(Bytes::from("räksmörgås")),
+            Message::Text(Bytes::new()),
+            Message::Binary(Bytes::from_static(b"\xff\x00")),
+            Message::Binary(Bytes::new()),
+        ];
+        for message in messages {
+            let mut commands = Vec::new();
+            decoder.decode(message.clone(), &mut commands).unwrap();
+            let [Command::Publish { channel, payload, .. }] = &commands[..] else { panic!("{commands:?}") };
+            let publication = Publication::new(channel.clone(), payload.clone(), None);
+            assert_eq!(Relay.publication(&publication), message);
+        }
+    }
+
+    #[test]
+    fn json_is_relayed_as_text_with_its_bytes() {
+        let publication = Publication::new(channel(), Payload::json(r#"{"a" : 1}"#), None);
+        assert_eq!(Relay.publication(&publication), Message::Text(Bytes::from(r#"{"a" : 1}"#)));
+    }
+
+    #[test]
+    fn a_failed_publish_ends_the_session_and_its_close_says_which_failure() {
+        let close = |error: PublishError| {
+            let answer = Relay.reply(&Reply::Failed { id: 0, error: error.into() });
+            let Answer::End(disconnect) = answer else { panic!("{answer:?}") };
+            Relay.close(&disconnect).unwrap()
+        };
+        let refused = close(PublishError::Refused("away".into()));
+        let unknown = close(PublishError::Unknown);
+        assert_eq!((refused.code, unknown.code), (1013, 1013));
+        assert!(refused.reason.contains("refused") && unknown.reason.contains("unknown"));
+        assert_eq!(Relay.reply(&Reply::Published { id: 0 }), Answer::Nothing);
+    }
+
+    #[test]
+    fn every_sentence_fits_a_close_frame() {
+        let disconnects = [
+            Disconnect::PublishRefused,
+            Disconnect::PublishUnknown,
+            Disconnect::Slow,
+            Disconnect::Restart,
+            Disconnect::ByClient(Some(1000)),
+        ];
+        for disconnect in disconnects {
+            assert!(Relay.close(&disconnect).unwrap().reason.len() <= 123, "{disconnect:?}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The decoder: bytes read from a connection become events.
+//!
+//! Invariants:
+//! - `partial` is `Some` only while a frame or a fragmented message is incomplete; between messages a decoder holds
+//!   nothing on the heap.
+//! - Memory grows with bytes that came, never with a length that was declared.
+//! - Any split of the same bytes gives the same events and the same error.
+
+mod message;
+mod partial;
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use self::message::Message;
+use self::partial::{Frame, FrameKind, Partial};
+use crate::close::CloseFrame;
+use crate::error::ProtocolError;
+use crate::frame::{self, MessageKind, Opcode};
+
+/// What is common to many connections: pass the same one at every call for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Which side the decoder is.
+    pub role: Role,
+    /// The largest message in bytes, after decompression. A larger one fails with
+    /// [`MessageTooBig`](ProtocolError::MessageTooBig) as soon as a frame declares it, before its bytes are kept.
+    pub max_message: usize,
+    /// Whether permessage-deflate was negotiated.
+    pub deflate: bool,
+}
+
+/// Which side of the connection the decoder is on; it reads the other side's frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads a client's frames, which are masked.
+    Server,
+    /// Reads a server's frames, which are not.
+    Client,
+}
+
+/// What the peer sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A text message; the bytes are valid UTF-8.
+    Text(Bytes),
+    /// A binary message.
+    Binary(Bytes),
+    /// A ping, to be answered with a pong of the same payload (RFC 6455 section 5.5.2).
+    Ping(Bytes),
+    /// A pong.
+    Pong(Bytes),
+    /// The peer's close frame, to be answered with one unless one was sent (section 5.5.1). The last event.
+    Close(Option<CloseFrame>),
+}
+
+impl Event {
+    fn message(kind: MessageKind, payload: Bytes) -> Self {
+        match kind {
+            MessageKind::Text => Self::Text(payload),
+            MessageKind::Binary => Self::Binary(payload),
+        }
+    }
+}
+
+/// One connection's decoder: 16 bytes, and nothing on the heap between messages.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    partial: Option<Box<Partial>>,
+    ended: bool,
+}
+
+impl Decoder {
+    /// A decoder for a connection whose handshake has just ended.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { partial: None, ended: false }
+    }
+
+    /// Decodes `input`, the next bytes of the connection, and calls `on_event` for each event in order.
+    ///
+    /// Payloads are unmasked in place, so what is left in `input` is of no further use. Returns how many bytes were
+    /// consumed: all of them, unless `on_event` broke off. Then the rest is untouched, and is to be fed again later.
+    /// After a [`Close`](Event::Close) or an error the connection's bytes have no meaning any more: they are
+    /// consumed and ignored.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke the protocol: the connection is to be failed with the error's
+    /// [`close_code`](ProtocolError::close_code). Events before the mistake were given.
+    pub fn feed(
+        &mut self,
+        input: &mut [u8],
+        config: &Config,
+        mut on_event: impl FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<usize, ProtocolError> {
+        let total = input.len();
+        let mut rest = input;
+        while !rest.is_empty() && !self.ended {
+            let step = self.step(&mut rest, config).inspect_err(|_| self.end())?;
+            let Some(event) = step else { continue };
+            if matches!(event, Event::Close(_)) {
+                self.end();
+            }
+            if on_event(event).is_break() && !self.ended {
+                return Ok(total - rest.len());
+            }
+        }
+        Ok(total)
+    }
+
+    /// Whether a close frame or an error ended the stream of events.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether a frame or a fragmented message is incomplete, so that memory is held for it.
+    #[must_use]
+    pub const fn is_mid_message(&self) -> bool {
+        self.partial.is_some()
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.partial = None;
+    }
+
+    /// Takes one frame, or what there is of it, off `rest`.
+    fn step(&mut self, rest: &mut &mut [u8], config: &Config) -> Result<Option<Event>, ProtocolError> {
+        let Some(mut frame) = self.frame(rest, config)? else { return Ok(None) };
+        let payload = frame.take_payload(rest);
+        match frame.kind {
+            FrameKind::Control(opcode) => self.control(frame, opcode, payload),
+            FrameKind::Start { kind, compressed } => self.start(frame, kind, compressed, payload, config),
+            FrameKind::Continue => self.extend(frame, payload, config),
+        }
+    }
+
+    /// The frame whose payload comes next; `None` if its header is still incomplete (`rest` is empty then).
+    fn frame(&mut self, rest: &mut &mut [u8], config: &Config) -> Result<Option<Frame>, ProtocolError> {
+        if let Some(partial) = &mut self.partial {
+            if let Some(frame) = partial.frame.take() {
+                return Ok(Some(frame));
+            }
+            if !partial.header.is_empty() {
+                return Ok(partial.header.complete(rest, config)?.map(Frame::new));
+            }
+        }
+        if let Some((header, length)) = frame::parse(rest, config)? {
+            let _header = rest.split_off_mut(..length);
+            return Ok(Some(Frame::new(header)));
+        }
+        Ok(self.partial_mut().header.complete(rest, config)?.map(Frame::new))
+    }
+
+    fn control(
+        &mut self,
+        frame: Frame,
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<Option<Event>, ProtocolError> {
+        if frame.remaining > 0 {
+            let partial = self.partial_mut();
+            partial.control.extend_from_slice(payload);
+            partial.frame = Some(frame);
+            return Ok(None);
+        }
+        let payload = match &mut self.partial {
+            Some(partial) if !partial.control.is_empty() => {
+                partial.control.extend_from_slice(payload);
+                Bytes::from(std::mem::take(&mut partial.control))
+            }
+            _ => Bytes::copy_from_slice(payload),
+        };
+        self.release();
+        Ok(Some(match opcode {
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            _ => Event::Close(CloseFrame::parse(&payload)?),
+        }))
+    }
+
+    /// The first bytes of a message: all of it, as a rule, and then nothing is kept.
+    fn start(
+        &mut self,
+        mut frame: Frame,
+        kind: MessageKind,
+        compressed: bool,
+        payload: &[u8],
+        config: &Config,
+    ) -> Result<Option<Event>, ProtocolError> {
+        if self.partial.as_ref().is_some_and(|partial| partial.message.is_some()) {
+            return Err(ProtocolError::MessageUnfinished);
+        }
+        if frame.fin && frame.remaining == 0 {
+            self.release();
+            return message::whole(kind, compressed, payload, config).map(Some);
+        }
+        frame.kind = FrameKind::Continue;
+        self.partial_mut().message = Some(Message::new(kind, compressed));
+        self.extend(frame, payload, config)
+    }
+
+    /// More bytes of the message in progress.
+    fn extend(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+        config: &Config,
+    ) -> Result<Option<Event>, ProtocolError> {
+        let Some(partial) = &mut self.partial else { return Err(ProtocolError::NothingToContinue) };
+        let Some(mut message) = partial.message.take() else { return Err(ProtocolError::NothingToContinue) };
+        message.append(payload, frame.remaining, frame.fin, config)?;
+        if frame.fin && frame.remaining == 0 {
+            self.release();
+            return message.finish(config).map(Some);
+        }
+        partial.message = Some(message);
+        if frame.remaining > 0 {
+            partial.frame = Some(frame);
+        }
+        Ok(None)
+    }
+
+    fn partial_mut(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_default()
+    }
+
+    /// Gives the memory back where nothing is in progress.
+    fn release(&mut self) {
+        if self.partial.as_ref().is_some_and(|partial| partial.is_idle()) {
+            self.partial = None;
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Decoder>() <= 16, "an idle connection's decoder is at most 16 bytes");

@@ -1,0 +1,57 @@
+//! Compression of messages that many receivers share.
+
+use flate2::{Compress, Compression, FlushCompress};
+
+use super::{MAX_SCRATCH, TAIL};
+
+/// Messages shorter than this many bytes are sent plain: with no earlier context there is little for DEFLATE to
+/// refer back to, and the receivers' work to inflate costs more than the bytes saved.
+pub const MIN_COMPRESSED: usize = 512;
+
+/// Level 2 of 9. On JSON messages of 1 to 16 KB it gives 17 to 23 % fewer bytes than level 1 for some 20 µs more, once
+/// for all receivers; level 6 gives 3 to 15 % fewer still, for two to three times the CPU.
+const LEVEL: Compression = Compression::new(2);
+
+/// Compresses messages one by one, each with no earlier context. It holds some 300 KB: keep one per shard.
+#[derive(Debug)]
+pub struct Compressor {
+    deflate: Compress,
+    out: Vec<u8>,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Compressor {
+    /// A compressor with the full window of 32 KB.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { deflate: Compress::new(LEVEL, false), out: Vec::new() }
+    }
+
+    /// The payload of a compressed frame (RFC 7692 section 7.2.1); `None` where plain is no larger, or the message
+    /// is shorter than [`MIN_COMPRESSED`].
+    pub fn compress(&mut self, payload: &[u8]) -> Option<&[u8]> {
+        if payload.len() < MIN_COMPRESSED {
+            return None;
+        }
+        self.deflate.reset();
+        self.out.clear();
+        self.out.shrink_to(MAX_SCRATCH);
+        // Room for any result: DEFLATE's worst is nine bits for each byte, and the flush.
+        self.out.reserve(payload.len() + payload.len() / 8 + 64);
+        let status = self.deflate.compress_vec(payload, &mut self.out, FlushCompress::Sync);
+        // A flush is complete only if it left room.
+        let complete =
+            self.deflate.total_in() == payload.len() as u64 && self.out.len() < self.out.capacity();
+        if status.is_err() || !complete {
+            // zlib-rs 0.6 must not be reset with output pending: its buffer stays shifted, and panics in the end.
+            self.deflate = Compress::new(LEVEL, false);
+            return None;
+        }
+        self.out.strip_suffix(&TAIL).filter(|deflated| deflated.len() < payload.len())
+    }
+}

@@ -1,0 +1,104 @@
+//! permessage-deflate (RFC 7692).
+
+use super::{DEFLATE, KEY, client_frame, decode, deflated, error_of, fragmented, text};
+use crate::deflate::{Compressor, MIN_COMPRESSED};
+use crate::{Config, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
+
+fn client_text(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::frame(
+        &mut out,
+        FrameHead { fin: true, compressed: true, opcode: Opcode::Text },
+        payload,
+        Some(KEY),
+    );
+    out
+}
+
+#[test]
+fn the_examples_of_section_7_2_3_inflate() {
+    let one_block = b"\xf2\x48\xcd\xc9\xc9\x07\x00".as_slice();
+    let stored = b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00";
+    let final_block = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00";
+    let two_blocks = b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00";
+    for payload in [one_block, stored, final_block, two_blocks] {
+        assert_eq!(decode(&DEFLATE, &client_text(payload)), (vec![text("Hello")], None));
+    }
+    let fragments = fragmented(MessageKind::Text, true, [&one_block[..3], &one_block[3..]]);
+    assert_eq!(decode(&DEFLATE, &fragments), (vec![text("Hello")], None));
+    assert_eq!(decode(&DEFLATE, &client_text(b"\x00")), (vec![text("")], None));
+}
+
+#[test]
+fn final_blocks_may_end_a_message_or_stand_inside_it() {
+    let without_padding = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
+    assert_eq!(decode(&DEFLATE, &client_text(without_padding)), (vec![text("Hello")], None));
+    let twice = without_padding.repeat(2);
+    assert_eq!(decode(&DEFLATE, &client_text(&twice)), (vec![text("HelloHello")], None));
+}
+
+#[test]
+fn a_message_that_refers_to_an_earlier_one_is_refused() {
+    // Section 7.2.3.2: "Hello" again, compressed with the context of the first.
+    let mut bytes = client_text(b"\xf2\x48\xcd\xc9\xc9\x07\x00");
+    bytes.extend(client_text(b"\xf2\x00\x11\x00\x00"));
+    assert_eq!(decode(&DEFLATE, &bytes), (vec![text("Hello")], Some(ProtocolError::Inflate)));
+}
+
+#[test]
+fn data_that_is_no_deflate_is_refused_and_the_next_message_is_not() {
+    assert_eq!(error_of(&DEFLATE, &client_text(b"\xff\xff\xff")), ProtocolError::Inflate);
+    assert_eq!(decode(&DEFLATE, &client_text(&deflated(b"fine"))), (vec![text("fine")], None));
+}
+
+#[test]
+fn compressed_text_must_be_utf8() {
+    assert_eq!(error_of(&DEFLATE, &client_text(&deflated(b"\xf4\x90\x80\x80"))), ProtocolError::TextNotUtf8);
+}
+
+#[test]
+fn only_the_first_fragment_says_that_a_message_is_compressed() {
+    let mut bytes = Vec::new();
+    client_frame(&mut bytes, FrameHead { fin: false, compressed: true, opcode: Opcode::Text }, b"\xf2\x48");
+    client_frame(&mut bytes, FrameHead { fin: true, compressed: true, opcode: Opcode::Continuation }, b"");
+    assert_eq!(error_of(&DEFLATE, &bytes), ProtocolError::ReservedBit);
+    let mut ping = Vec::new();
+    client_frame(&mut ping, FrameHead { fin: true, compressed: true, opcode: Opcode::Ping }, b"");
+    assert_eq!(error_of(&DEFLATE, &ping), ProtocolError::ReservedBit);
+}
+
+#[test]
+fn plain_messages_pass_where_compression_was_negotiated() {
+    let mut bytes = Vec::new();
+    client_frame(&mut bytes, FrameHead::whole(Opcode::Text), b"plain");
+    assert_eq!(decode(&DEFLATE, &bytes), (vec![text("plain")], None));
+}
+
+#[test]
+fn shared_messages_are_compressed_without_context_and_inflate_to_themselves() {
+    let reader = Config { role: Role::Client, ..DEFLATE };
+    let message = r#"{"channel":"prices","symbol":"EURUSD","bid":1.0823,"ask":1.0825}"#.repeat(20);
+    let mut compressor = Compressor::new();
+    let mut first = Vec::new();
+    encode::compressed(&mut first, MessageKind::Text, message.as_bytes(), &mut compressor);
+    assert!(first.len() < message.len() / 4, "{} of {}", first.len(), message.len());
+    let mut second = Vec::new();
+    encode::compressed(&mut second, MessageKind::Text, message.as_bytes(), &mut compressor);
+    assert_eq!(first, second);
+    assert_eq!(decode(&reader, &second), (vec![text(&message)], None));
+}
+
+#[test]
+fn what_compression_does_not_make_smaller_is_sent_plain() {
+    let mut compressor = Compressor::new();
+    assert!(compressor.compress(&[b'x'; MIN_COMPRESSED - 1]).is_none());
+    assert!(compressor.compress(&[b'x'; MIN_COMPRESSED]).is_some());
+    let noise: Vec<u8> =
+        deflated(&(0..20_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect::<Vec<_>>());
+    assert!(noise.len() > MIN_COMPRESSED);
+    assert!(compressor.compress(&noise).is_none());
+    let (mut shared, mut plain) = (Vec::new(), Vec::new());
+    encode::compressed(&mut shared, MessageKind::Binary, &noise, &mut compressor);
+    encode::message(&mut plain, MessageKind::Binary, &noise);
+    assert_eq!(shared, plain);
+}

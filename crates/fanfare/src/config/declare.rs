@@ -1,0 +1,165 @@
+//! How keys are declared: once, with everything that is to be known of them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    mistake::Mistake,
+    place::{Given, Place, Sourced},
+    shape::Shape,
+};
+
+/// A key, without its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its name in the file, with its section: `limits.message_bytes`.
+    pub path: &'static str,
+    /// Its flag, for the few that have one.
+    pub flag: Option<&'static str>,
+    /// What it is for.
+    pub about: &'static str,
+    short_variable: Option<&'static str>,
+}
+
+impl Key {
+    /// As the macro makes it.
+    pub(super) const fn new(
+        path: &'static str,
+        flag: Option<&'static str>,
+        short_variable: Option<&'static str>,
+        about: &'static str,
+    ) -> Self {
+        Self { path, flag, about, short_variable }
+    }
+
+    /// Its name in the environment: `FANFARE_LIMITS__MESSAGE_BYTES`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let long = || format!("FANFARE_{}", self.path.replace('.', "__").to_uppercase());
+        self.short_variable.map_or_else(long, str::to_owned)
+    }
+
+    /// Its section, empty for the keys at the top, and its name in it.
+    #[must_use]
+    pub fn section_and_name(&self) -> (&'static str, &'static str) {
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
+    }
+}
+
+/// What one source says: values by the path of their key.
+#[derive(Debug, Clone, Default)]
+pub struct Layer(BTreeMap<&'static str, Given>);
+
+impl Layer {
+    /// Says something about a key.
+    pub fn set(&mut self, key: &Key, given: Given) {
+        self.0.insert(key.path, given);
+    }
+}
+
+/// Reads keys from layers, and keeps the mistakes.
+pub(super) struct Reader<'a> {
+    /// The strongest first.
+    pub(super) layers: &'a [Layer],
+    /// What was wrong so far.
+    pub(super) mistakes: &'a mut Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    /// The strongest value of a key. Weaker ones are read too: a mistake is one even where nobody sees it yet.
+    pub(super) fn take<S: Shape>(
+        &mut self,
+        key: &Key,
+        shape: &S,
+        default: impl FnOnce() -> S::Value,
+    ) -> Sourced<S::Value> {
+        let mut strongest = None;
+        for given in self.layers.iter().filter_map(|layer| layer.0.get(key.path)) {
+            let read = shape.parse(given).map_err(|faults| {
+                self.mistakes.extend(faults.into_iter().map(|fault| Mistake {
+                    place: fault.place,
+                    key: key.path.into(),
+                    found: fault.found,
+                    allowed: shape.allowed(),
+                    hint: fault.hint,
+                }));
+            });
+            strongest.get_or_insert((read, given));
+        }
+        match strongest {
+            Some((Ok(value), given)) => Sourced { value, place: given.place.clone(), sound: true },
+            Some((Err(()), given)) => Sourced { value: default(), place: given.place.clone(), sound: false },
+            None => Sourced { value: default(), place: Place::Default, sound: true },
+        }
+    }
+}
+
+/// A key with its effective value, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The key.
+    pub key: Key,
+    /// The value as the file would have it, with secrets masked.
+    pub value: String,
+    /// What may stand there.
+    pub allowed: String,
+    /// Where the value comes from.
+    pub place: Place,
+}
+
+/// Declares a struct of keys. Each line gives the key's path (`as` its flag and its short variable), type,
+/// shape and default; names, documentation, reading and showing all come from it. A default may use `facts`
+/// and the keys above it.
+macro_rules! keys {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident($facts:ident: $facts_type:ty) {
+            $(
+                $(#[doc = $doc:literal])+
+                $field:ident: $type:ty = $path:literal $(as $flag:literal $variable:literal)?,
+                    $shape:expr, or $default:expr;
+            )+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            $( $(#[doc = $doc])+ pub $field: Sourced<$type>, )+
+        }
+
+        impl $name {
+            /// Every key, in the order in which people read them.
+            pub const KEYS: &'static [Key] = &[
+                $( keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?), )+
+            ];
+
+            /// Reads every key.
+            pub(super) fn read(reader: &mut Reader<'_>, $facts: $facts_type) -> Self {
+                $(
+                    let key = keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?);
+                    let $field = reader.take(&key, &$shape, || $default);
+                )+
+                Self { $( $field ),+ }
+            }
+
+            /// Every key with its value.
+            #[must_use]
+            pub fn lines(&self) -> Vec<Line> {
+                vec![ $( {
+                    let shape = $shape;
+                    Line {
+                        key: keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?),
+                        value: shape.show(&self.$field.value),
+                        allowed: shape.allowed(),
+                        place: self.$field.place.clone(),
+                    }
+                }, )+ ]
+            }
+        }
+    };
+    (@key $path:literal, $about:expr) => { Key::new($path, None, None, $about) };
+    (@key $path:literal, $about:expr, $flag:literal, $variable:literal) => {
+        Key::new($path, Some($flag), Some($variable), $about)
+    };
+}
+
+pub(super) use keys;

@@ -1,0 +1,85 @@
+//! What is wrong with a configuration, for whoever has to mend it.
+//!
+//! Invariant: no secret stands in a mistake. Values of keys that hold one are masked before they come here,
+//! values of keys that are not known are left out.
+
+use std::fmt;
+
+use super::place::Place;
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where.
+    pub place: Place,
+    /// The key, with its section.
+    pub key: String,
+    /// What was found there.
+    pub found: String,
+    /// What may stand there.
+    pub allowed: String,
+    /// How to mend it, where that can be guessed.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n  found    {}\n  allowed  {}", self.place, self.key, cut(&self.found), self.allowed)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint     {hint}"))
+    }
+}
+
+/// Every mistake of a configuration: at least one, in the order of the file, then of the environment, then
+/// of the flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// `Err` if there are any.
+    pub(super) fn none_in(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+        Err(Self(mistakes))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for mistake in &self.0 {
+            writeln!(f, "{mistake}\n")?;
+        }
+        match self.0.len() {
+            1 => f.write_str("1 mistake in the configuration"),
+            several => write!(f, "{several} mistakes in the configuration"),
+        }
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// The name that was probably meant.
+pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    /// Below it, strangers come up: `port` for `prefix` (0.78).
+    const ALIKE: f64 = 0.85;
+    names
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 100;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,152 @@
+//! Every key, once: path, flag, variable, meaning, type, what is allowed, default.
+//!
+//! Invariant: no key is named anywhere else. The file, the environment, the command line, `fanfare config`
+//! and the documentation know it from here.
+
+use std::time::Duration;
+
+use fanfare_core::{Access, Limits};
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    Facts, LogFormat,
+    declare::{Key, Line, Reader, keys},
+    place::Sourced,
+    shape::{Choice, Count, List, Shape, Size, Span, Switch},
+    words::{API_KEY, BROKER, BrokerUrl, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX, Secret},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+keys! {
+    /// What was configured, before the rules that span several keys.
+    pub struct Raw(facts: &Facts) {
+        /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, where the machine has IPv6, [::1].
+        listen: Vec<Sourced<Listen>> = "listen" as "--listen" "FANFARE_LISTEN",
+            List { item: LISTEN, min: 1 }, or vec![Sourced::default_of(Listen::Localhost(8080))];
+        /// For development on this machine: listens on loopback addresses only, lets in pages opened from disk
+        /// and from any port of localhost, and needs no API key.
+        dev: bool = "dev" as "--dev" "FANFARE_DEV", Switch, or false;
+        /// Says that everybody who reaches the listeners may come in. Needed to listen beyond loopback.
+        open: bool = "open", Switch, or false;
+        /// What carries messages between nodes: "memory" for one node alone, or the URL of a Redis.
+        broker: BrokerUrl = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerUrl::Memory;
+        /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
+        node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
+            or if dev.value { "dev".into() } else { facts.hostname.clone() };
+        /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
+        redis_prefix: String = "redis.prefix", PREFIX, or "fanfare".into();
+        /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
+        api_keys: Vec<Sourced<Secret>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
+        /// Web pages that may connect, beside those that this server's own host sent.
+        origins: Vec<Sourced<fanfare_auth::AllowedOrigin>> = "origins.allow",
+            List { item: ORIGIN, min: 0 }, or Vec::new();
+        /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
+        deflate: bool = "websocket.deflate", Switch, or false;
+        /// The largest message.
+        message_bytes: usize = "limits.message_bytes",
+            Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+        /// How many channels one connection may hold.
+        channels_per_connection: usize = "limits.channels_per_connection",
+            Count { min: 1, max: 65_536 }, or Limits::default().channels_per_connection;
+        /// How many messages of one connection may wait for the broker's answer before its socket is not read.
+        unanswered_publishes: usize = "limits.unanswered_publishes",
+            Count { min: 1, max: 65_536 }, or Limits::default().unanswered_publishes;
+        /// How many bytes of them: at least one message. The default grows with the largest message.
+        unanswered_bytes: usize = "limits.unanswered_bytes", Size { min: KIB, max: GIB },
+            or Limits::default().unanswered_bytes.max(message_bytes.value);
+        /// How many bytes may wait for one slow connection: at least four messages. The default grows with the
+        /// largest message.
+        outbound_bytes: usize = "limits.outbound_bytes", Size { min: 4 * KIB, max: GIB },
+            or Limits::default().outbound_bytes.max(4 * message_bytes.value);
+        /// How many bytes may wait between the broker and the connections of this node: at least four messages.
+        /// The default grows with the largest message.
+        inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
+            or Limits::default().inbound_bytes.max(4 * message_bytes.value);
+        /// How long a connection may take to be established, the broker's confirmation included.
+        handshake: Duration = "limits.handshake",
+            Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake;
+        /// How long a connection that is being closed may take to read what is queued for it.
+        goodbye: Duration = "limits.goodbye",
+            Span { min: SECOND / 100, max: MINUTE }, or Limits::default().goodbye;
+        /// How long a message may wait for a broker that is away before it is refused.
+        publish_wait: Duration = "limits.publish_wait",
+            Span { min: Duration::ZERO, max: MINUTE }, or Limits::default().publish_wait;
+        /// How many threads work. The default is the number of cores.
+        workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
+        /// In how many parts the connections are split for delivery. The default is the number of workers.
+        shards: usize = "runtime.shards", Count { min: 1, max: 1024 }, or workers.value;
+        /// The least important lines that are logged.
+        log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO;
+        /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
+        log_format: LogFormat = "log.format", FORMAT, or LogFormat::Auto;
+    }
+}
+
+keys! {
+    /// One `[[namespace]]`, as configured.
+    pub struct RawNamespace(_facts: &Facts) {
+        /// What stands before the first `:` of its channels. Without a name: of all channels that are in no
+        /// other namespace.
+        name: String = "namespace.name", NAMESPACE, or String::new();
+        /// Who may subscribe: "anonymous" is everybody.
+        subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous;
+        /// Who may publish: "anonymous" is everybody, "server" only the HTTP API.
+        publish: Access = "namespace.publish", ACCESS, or Access::Anonymous;
+        /// Whether publishers get their own messages too.
+        echo: bool = "namespace.echo", Switch, or true;
+    }
+}
+
+const LEVEL: Choice<LevelFilter> = Choice {
+    words: &[
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ],
+    refused: &[],
+};
+
+const FORMAT: Choice<LogFormat> = Choice {
+    words: &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)],
+    refused: &[],
+};
+
+const ACCESS: Choice<Access> = Choice {
+    words: &[("anonymous", Access::Anonymous), ("server", Access::Server)],
+    refused: &[("token", "tokens are not available in this version")],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_section_stand_together_so_that_the_file_has_each_section_once() {
+        for keys in [Raw::KEYS, RawNamespace::KEYS] {
+            let mut sections: Vec<_> = keys.iter().map(|key| key.section_and_name().0).collect();
+            sections.dedup();
+            let mut unique = sections.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), sections.len(), "{sections:?}");
+        }
+        assert_eq!(Raw::KEYS.first().map(|key| key.section_and_name().0), Some(""));
+    }
+
+    #[test]
+    fn every_variable_is_of_one_key() {
+        let mut variables: Vec<_> = Raw::KEYS.iter().map(Key::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), Raw::KEYS.len());
+        assert!(variables.contains(&"FANFARE_LIMITS__MESSAGE_BYTES".to_owned()));
+        assert!(variables.contains(&"FANFARE_NODE".to_owned()));
+    }
+}

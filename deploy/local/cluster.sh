@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# A whole Fanfare cluster on this machine: a Redis of its own, NODES nodes, HAProxy in front.
+#
+#   deploy/local/cluster.sh [--state-dir DIR]
+#
+#   NODES      how many nodes (3)
+#   PORT       HAProxy's port on localhost (8080); the nodes take the ports after it
+#   BIN        a fanfare binary (default: built here by cargo)
+#
+# Ctrl-C or SIGTERM stops all of it. With --state-dir, for tests, DIR gets `urls` (one a line: the balancer,
+# then node1, node2, ...), `redis.url`, NAME.pid and NAME.log of each process, and, once all is up, `ready`.
+# The nodes inherit the environment: FANFARE_CONFIG gives them a configuration file.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+NODES=${NODES:-3}
+PORT=${PORT:-8080}
+START_SECONDS=30 # for each process to become ready
+STOP_SECONDS=10  # from SIGTERM to SIGKILL
+STATE=
+KEEP_STATE=
+PATH=$PATH:/usr/sbin # Debian's haproxy is there
+
+fail() {
+    printf 'cluster: %s\n' "$*" >&2
+    exit 1
+}
+
+parse() {
+    if [[ $# -eq 2 && $1 == --state-dir ]]; then
+        STATE=$2 KEEP_STATE=1
+    elif [[ $# -gt 0 ]]; then
+        fail "usage: cluster.sh [--state-dir DIR]"
+    fi
+    [[ $NODES =~ ^[1-9][0-9]?$ ]] || fail "NODES=$NODES: want 1 to 99"
+    [[ $PORT =~ ^[1-9][0-9]{0,4}$ ]] || fail "PORT=$PORT: not a port"
+    ((PORT + NODES <= 65535)) || fail "PORT=$PORT: leaves no ports for $NODES nodes after it"
+}
+
+# need PROGRAM PACKAGE: notes what is missing, so that all of it is named at once.
+MISSING=()
+need() {
+    command -v "$1" >/dev/null || MISSING+=("$1 (Debian: apt-get install $2)")
+}
+
+check_programs() {
+    need redis-server redis-server
+    need haproxy haproxy
+    [[ -n ${BIN:-} ]] || command -v cargo >/dev/null || MISSING+=("cargo (https://rustup.rs)")
+    if ((${#MISSING[@]})); then
+        printf 'cluster: missing: %s\n' "${MISSING[@]}" >&2
+        exit 1
+    fi
+}
+
+listening() { # HOST PORT
+    (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null
+}
+
+has_ipv6() {
+    [[ ! -e /proc/net ]] || grep -qs '^0\{31\}1 ' /proc/net/if_inet6
+}
+
+check_ports() {
+    local port
+    for ((port = PORT; port <= PORT + NODES; port++)); do
+        if listening 127.0.0.1 "$port" || listening ::1 "$port"; then
+            fail "port $port is in use (wanted: $PORT to $((PORT + NODES))); free it or set PORT"
+        fi
+    done
+}
+
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 10000))
+        if ((port < PORT || port > PORT + NODES)) && ! listening 127.0.0.1 "$port"; then
+            printf '%s\n' "$port"
+            return
+        fi
+    done
+}
+
+build() {
+    [[ -z ${BIN:-} ]] || return 0
+    (cd "$ROOT" && cargo build -p fanfare)
+    BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+}
+
+# Each process gets a group of its own, so that the terminal's Ctrl-C reaches only this script, which then
+# stops them in order. Where Linux can, the kernel ends them should this script itself be killed.
+NAMES=()
+GUARD=()
+! command -v setpriv >/dev/null || GUARD=(setpriv --pdeathsig TERM)
+start() { # NAME COMMAND...
+    local name=$1
+    shift
+    set -m
+    ${GUARD[@]+"${GUARD[@]}"} "$@" </dev/null >"$STATE/$name.log" 2>&1 &
+    set +m
+    printf '%s\n' $! >"$STATE/$name.pid"
+    disown # watch() tells of its end, not the shell
+    NAMES+=("$name")
+}
+
+pid_of() { cat "$STATE/$1.pid"; }
+alive() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
+
+stop() { # NAME...
+    local name deadline=$((SECONDS + STOP_SECONDS))
+    for name in "$@"; do kill -TERM "$(pid_of "$name")" 2>/dev/null || true; done
+    for name in "$@"; do
+        while alive "$name" && ((SECONDS < deadline)); do sleep 0.05; done
+        kill -KILL "$(pid_of "$name")" 2>/dev/null || true
+    done
+}
+
+stop_all() {
+    trap '' INT TERM HUP
+    local name others=()
+    for name in ${NAMES[@]+"${NAMES[@]}"}; do
+        [[ $name == redis ]] || others+=("$name")
+    done
+    stop ${others[@]+"${others[@]}"} # Redis goes last: a node leaves the registry through it.
+    [[ ${#NAMES[@]} -eq 0 ]] || stop redis
+    if [[ -z $KEEP_STATE && -n $STATE ]]; then rm -rf "$STATE"; else rm -f "$STATE/ready"; fi
+}
+
+# ready PORT: whether what listens there answers GET /readyz with 200.
+ready() (
+    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf 'GET /readyz HTTP/1.1\r\nHost: localhost:%s\r\nConnection: close\r\n\r\n' "$1" >&3
+    read -r -t 2 status <&3 && [[ $status == "HTTP/1."?" 200"* ]]
+)
+
+fail_with_log() { # NAME WHAT
+    tail -n 20 "$STATE/$1.log" >&2
+    fail "$1: $2 (above: the end of its log)"
+}
+
+await() { # NAME CHECK...
+    local name=$1 deadline=$((SECONDS + START_SECONDS))
+    shift
+    until "$@"; do
+        alive "$name" || fail_with_log "$name" "ended while starting"
+        ((SECONDS < deadline)) || fail_with_log "$name" "not ready within $START_SECONDS s"
+        sleep 0.05
+    done
+}
+
+start_redis() {
+    local port
+    port=$(free_port)
+    printf 'redis://127.0.0.1:%s\n' "$port" >"$STATE/redis.url"
+    mkdir -p "$STATE/redis"
+    start redis redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$STATE/redis"
+    await redis listening 127.0.0.1 "$port"
+}
+
+start_nodes() {
+    local i redis
+    redis=$(cat "$STATE/redis.url")
+    for ((i = 1; i <= NODES; i++)); do
+        start "node$i" "$BIN" serve --dev --listen "127.0.0.1:$((PORT + i))" --broker "$redis" --node "node$i"
+    done
+    for ((i = 1; i <= NODES; i++)); do await "node$i" ready $((PORT + i)); done
+}
+
+render_haproxy() {
+    local i no_ipv6=()
+    has_ipv6 || no_ipv6=(-e '/bind \[::1\]/d')
+    sed -e '/^ *server /d' -e "s/^\( *bind .*\):8080$/\1:$PORT/" ${no_ipv6[@]+"${no_ipv6[@]}"} \
+        "$ROOT/deploy/haproxy/haproxy.cfg"
+    for ((i = 1; i <= NODES; i++)); do
+        printf '    server node%d 127.0.0.1:%d cookie node%d\n' "$i" $((PORT + i)) "$i"
+    done
+}
+
+start_haproxy() {
+    render_haproxy >"$STATE/haproxy.cfg"
+    start haproxy haproxy -db -f "$STATE/haproxy.cfg"
+    await haproxy ready "$PORT"
+}
+
+announce() {
+    local i redis
+    redis=$(cat "$STATE/redis.url")
+    {
+        printf 'http://localhost:%d\n' "$PORT"
+        for ((i = 1; i <= NODES; i++)); do printf 'http://127.0.0.1:%d\n' $((PORT + i)); done
+    } >"$STATE/urls"
+    touch "$STATE/ready"
+
+    printf '\nFanfare is up: %d nodes, one Redis, HAProxy in front.\n\n' "$NODES"
+    printf '  open       http://localhost:%d   (HAProxy; a cookie keeps a browser on its node)\n' "$PORT"
+    for ((i = 1; i <= NODES; i++)); do
+        printf '  node%-2d     http://127.0.0.1:%d   (pid %d)\n' "$i" $((PORT + i)) "$(pid_of "node$i")"
+    done
+    printf '  broadcast  curl --json '\''{"channel":"lobby","data":"hello"}'\'' http://localhost:%d/api/publish\n' "$PORT"
+    printf '             redis-cli -p %s publish fanfare:lobby hello\n' "${redis##*:}"
+    printf '  logs       %s\n\nCtrl-C stops all of it.\n' "$STATE"
+}
+
+# A node that dies (kill one, and see) is said and the rest goes on; without Redis or HAProxy it is over.
+watch() {
+    local name running
+    while :; do
+        running=()
+        for name in "${NAMES[@]}"; do
+            if alive "$name"; then
+                running+=("$name")
+            elif [[ $name == node* ]]; then
+                printf 'cluster: %s has ended; its log: %s\n' "$name" "$STATE/$name.log"
+            else
+                fail_with_log "$name" "has ended"
+            fi
+        done
+        NAMES=("${running[@]}")
+        sleep 0.3
+    done
+}
+
+main() {
+    parse "$@"
+    check_programs
+    check_ports
+    build
+    [[ -n $STATE ]] || STATE=$(mktemp -d "${TMPDIR:-/tmp}/fanfare-cluster.XXXXXX")
+    mkdir -p "$STATE"
+    rm -f "$STATE/ready"
+    trap stop_all EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    start_redis
+    start_nodes
+    start_haproxy
+    announce
+    watch
+}
+
+main "$@"

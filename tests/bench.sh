@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# First figures of this machine: memory per idle connection, CPU per delivery beside a bare send.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+cargo run --release -p fanfare-swarm -- bench

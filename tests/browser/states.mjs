@@ -1,0 +1,132 @@
+// What the built-in page does when its connection goes wrong. The page comes from a real gateway; the far end of its
+// WebSocket is played here, so that each case happens when it should.
+//
+//   BASE_URL=http://localhost:8080 node states.mjs
+
+import {
+  check, checkAccessible, checkQuiet, openChannel, openPage, run, say, sees, shoot, tells, waitForState,
+} from "./browser.mjs";
+
+/** Opens a page whose nth connection is handled by `far(socket, n)`, n from 1. */
+async function openAgainst(browser, far) {
+  const opened = await openPage(browser);
+  await opened.page.clock.install();
+  let count = 0;
+  await opened.page.routeWebSocket(/\/ws\//, (socket) => far(socket, (count += 1)));
+  await openChannel(opened.page, "states");
+  return { ...opened, connections: () => count };
+}
+
+const echo = (socket) => socket.onMessage((message) => socket.send(message));
+
+const MARKUP = "<img src=x onerror='console.error(1)'><script>console.error(2)</script>";
+
+const CASES = {
+  async "a refused publish is told with the server's reason, and the page comes back"(browser) {
+    const reason = "the publish was refused: the broker is away";
+    const { page, faults } = await openAgainst(browser, (socket, n) => {
+      if (n > 1) return echo(socket);
+      socket.onMessage(() => socket.close({ code: 1013, reason }));
+    });
+    await say(page, "Ada", "is this lost?");
+    await tells(page, /the publish was refused: the broker is away \(1013\)/);
+    await tells(page, /1 message of yours did not come back and may be lost; the last: “Ada: is this lost\?”/);
+    await tells(page, /Connected again/);
+    await waitForState(page, "open");
+    await say(page, "Ada", "and now?");
+    await sees(page, "the page", "Ada: and now?");
+    await shoot(page, "state-publish-refused");
+    checkQuiet(faults, "The page");
+  },
+
+  async "without a connection the text stays, and is sent when asked again"(browser) {
+    let away = true;
+    const { page, faults } = await openAgainst(browser, (socket, n) => {
+      if (n > 1 && away) return socket.close({ code: 1012, reason: "the node restarts" });
+      echo(socket);
+      if (n === 1) socket.onMessage(() => socket.close({ code: 1012, reason: "the node restarts" }));
+    });
+    await say(page, "Ada", "goodbye");
+    await waitForState(page, "reconnecting");
+    await page.fill("#text", "kept");
+    await page.waitForFunction(() => {
+      if (document.getElementById("state").dataset.state === "open") return false;
+      document.getElementById("compose").requestSubmit();
+      return /Not sent/.test(document.getElementById("note").textContent);
+    });
+    check((await page.inputValue("#text")) === "kept", "The text that was not sent is gone.");
+    await shoot(page, "state-reconnecting");
+    await checkAccessible(page, "the page while it reconnects");
+    away = false;
+    await waitForState(page, "open");
+    check((await page.inputValue("#text")) === "kept", "The text that was not sent is gone after the reconnect.");
+    await page.press("#text", "Enter");
+    await sees(page, "the page", "Ada: kept");
+    checkQuiet(faults, "The page");
+  },
+
+  async "a connection that is not permitted is refused with its reason, and tried again only when asked"(browser) {
+    const { page, faults, connections } = await openAgainst(browser, (socket, n) => {
+      if (n > 1) return echo(socket);
+      socket.onMessage(() => socket.close({ code: 1008, reason: "publishing is not permitted here" }));
+    });
+    await say(page, "Ada", "may I?");
+    await waitForState(page, "refused");
+    check(/not permitted here/.test(await page.textContent("#reason")), "The reason of the refusal is not shown.");
+    check((await page.textContent("#countdown")) === "", "A retry is announced after a refusal.");
+    await page.clock.fastForward("10:00");
+    check(connections() === 1, "The page came back unasked after a refusal.");
+    await shoot(page, "state-refused");
+    await checkAccessible(page, "the page when refused");
+    await page.click("#retry");
+    await waitForState(page, "open");
+    checkQuiet(faults, "The page");
+  },
+
+  async "messages are text, never markup; bytes are counted; old ones leave the page"(browser) {
+    const { page, faults } = await openAgainst(browser, (socket) => {
+      socket.onMessage(() => {
+        for (let n = 1; n <= 1000; n += 1) socket.send(`n ${n}`);
+        socket.send("");
+        socket.send(Buffer.alloc(2048));
+        socket.send(MARKUP);
+      });
+    });
+    await say(page, "Ada", "go");
+    await sees(page, "the page", "n 1000");
+    await sees(page, "the page", "(empty)");
+    await sees(page, "the page", "2,048 bytes (binary)");
+    await sees(page, "the page", MARKUP);
+    check((await page.locator("#messages img, #messages script").count()) === 0, "A message became markup.");
+    const kept = await page.locator("#messages > *").count();
+    check(kept <= 300, `The page keeps ${kept} messages.`);
+    check(/1,003 messages/.test(await page.textContent("#count")), "The messages are not all counted.");
+    checkQuiet(faults, "The page");
+  },
+
+  async "the channel is in the address: it survives back, forward and a reload, with any characters"(browser) {
+    const { page, faults } = await openAgainst(browser, echo);
+    const odd = "r\u00e4ume/1:a#?%'\"";
+    await page.fill("#channel", odd);
+    await page.press("#channel", "Enter");
+    await waitForState(page, "open");
+    await page.goBack();
+    check((await page.textContent("#current")) === "states", "Going back does not lead to the channel before.");
+    await page.goForward();
+    await page.reload();
+    await waitForState(page, "open");
+    const current = await page.textContent("#current");
+    check(current === odd, `A reload leads to ${current}, not ${odd}.`);
+    await page.fill("#channel", "metrics");
+    await page.press("#channel", "Enter");
+    check(/kept for the server/.test(await page.textContent("#channel-note")), "A path of the server's is taken as a channel.");
+    checkQuiet(faults, "The page");
+  },
+};
+
+await run(async (browser) => {
+  for (const [guarantee, test] of Object.entries(CASES)) {
+    console.log(guarantee);
+    await test(browser);
+  }
+});

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What needs no running server: format, lints, documentation, licences, scripts. `make check`.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+run() {
+    say "\$ $*"
+    "$@"
+}
+
+check_dependencies() {
+    if ! have cargo-deny; then
+        skip "licences and bans: there is no cargo-deny (cargo install cargo-deny --locked)"
+        return
+    fi
+    run cargo fetch --quiet # everything of the lock file, for it reads manifests of all systems
+    # Advisories need a database from the network: that check is not a part of this one.
+    run cargo deny --offline check licenses bans sources
+}
+
+check_scripts() {
+    local shellcheck scripts
+    shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
+        skip "shell scripts: there is no shellcheck (tests/lib/install.sh python)"
+        return
+    }
+    mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+    run "$shellcheck" --external-sources "${scripts[@]}"
+}
+
+check_haproxy() {
+    if have haproxy; then
+        run haproxy -c -f deploy/haproxy/haproxy.cfg
+    else
+        skip "HAProxy's configuration: there is no haproxy"
+    fi
+}
+
+run cargo fmt --all --check
+run cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+check_dependencies
+check_scripts
+check_haproxy

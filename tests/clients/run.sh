@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The client matrix: an everyday WebSocket client of each ecosystem joins one channel on two nodes, sends text
+# and binary from 0 bytes to 1 MiB both ways, and finds every message at both ends as it was sent.
+# A client whose toolchain is not here is skipped, and said. Needs what tests/lib/install.sh installs.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+
+HERE=$ROOT/tests/clients
+STATE=$WORK/clients
+PASSED=0
+FAILED=()
+
+# client NAME COMMAND...: a channel of its own on each of the two nodes.
+client() {
+    local name=$1 node urls=()
+    shift
+    for node in "${NODE_URLS[@]}"; do urls+=("ws${node#http}/ws/clients-$name"); done
+    if timeout --foreground 60 "$@" "${urls[@]}"; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED+=("$name")
+    fi
+}
+
+node_clients() {
+    if ! have node; then
+        skip "Node client: there is no node"
+        return
+    fi
+    [[ -d $HERE/node_modules ]] || "$ROOT/tests/lib/install.sh" npm
+    client node-ws node "$HERE/node-ws.mjs"
+}
+
+python_clients() {
+    [[ -x $WORK/venv/bin/python ]] || "$ROOT/tests/lib/install.sh" python
+    client python-websockets "$WORK/venv/bin/python" -B "$HERE/python_websockets.py"
+    client python-autobahn "$WORK/venv/bin/python" -B "$HERE/python_autobahn.py"
+}
+
+java_clients() {
+    if java --list-modules 2>/dev/null | grep -q '^jdk.compiler@\(1[7-9]\|[2-9]\)'; then
+        client java java "$HERE/JavaClient.java"
+    else
+        skip "Java client: there is no JDK of 17 or newer"
+    fi
+}
+
+go_clients() {
+    local name
+    if ! (cd "$HERE/go" && GOTOOLCHAIN=local go list -m) >/dev/null 2>&1; then
+        skip "Go clients: there is no Go of the version in tests/clients/go/go.mod"
+        return
+    fi
+    (cd "$HERE/go" && GOTOOLCHAIN=local go build -o "$WORK/go-clients/" ./coder ./gorilla)
+    for name in coder gorilla; do client "go-$name" "$WORK/go-clients/$name"; done
+}
+
+ruby_clients() {
+    if ruby -e 'require "faye/websocket"; require "eventmachine"' 2>/dev/null; then
+        client ruby-faye ruby "$HERE/ruby_faye.rb"
+    else
+        skip "Ruby client: there is no Ruby with faye-websocket (Debian: apt-get install ruby ruby-faye-websocket)"
+    fi
+}
+
+main() {
+    fanfare_bin
+    export FANFARE_CONFIG=$HERE/node.toml
+    start_cluster "$STATE" 2
+    mapfile -t NODE_URLS < <(tail -n +2 "$STATE/urls")
+    node_clients
+    python_clients
+    java_clients
+    go_clients
+    ruby_clients
+    say "clients: $PASSED passed, ${#FAILED[@]} failed${FAILED[*]+: ${FAILED[*]}}"
+    ((PASSED > 0 && ${#FAILED[@]} == 0))
+}
+
+main "$@"

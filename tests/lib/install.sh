@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm]... (all three).
+#
+# system  Debian packages, when root on Debian; elsewhere what is missing is named, with the way to get it
+# python  tests/requirements.txt into .work/venv
+# npm     each tests/*/package-lock.json into the node_modules beside it
+#
+# Rust and Node must be there. What only some tests need (a browser, Ruby) is named and those tests are skipped.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+has_ruby() { ruby -e 'require "faye/websocket"; require "eventmachine"' 2>/dev/null; }
+has_node() { have npm && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null; }
+
+# want LIST CHECK... -- PACKAGE...: adds the packages to LIST unless CHECK succeeds.
+want() {
+    local -n list=$1
+    shift
+    local check=()
+    while [[ $1 != -- ]]; do
+        check+=("$1")
+        shift
+    done
+    shift
+    "${check[@]}" || list+=("$@")
+}
+
+install_system() {
+    local needed=() optional=()
+    have cargo || fail "missing: Rust, from https://rustup.rs"
+    has_node || fail "missing: Node.js 20 or newer with npm"
+    want needed have redis-server -- redis-server
+    want needed have haproxy -- haproxy
+    want needed has_venv -- python3-venv
+    want optional have_browser -- chromium
+    want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine
+    if ((${#needed[@]} + ${#optional[@]} == 0)); then return; fi
+
+    if have apt-get && [[ $(id -u) == 0 ]]; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${needed[@]}" "${optional[@]}"
+        return
+    fi
+    say "missing: ${needed[*]} ${optional[*]}"
+    say "on Debian: sudo apt-get install --no-install-recommends ${needed[*]} ${optional[*]}"
+    if ((${#needed[@]})); then fail "the tests cannot run without: ${needed[*]}"; fi
+}
+
+install_python() {
+    local venv=$WORK/venv requirements=$ROOT/tests/requirements.txt
+    if cmp -s "$requirements" "$venv/installed"; then return; fi
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" --quiet --disable-pip-version-check install -r "$requirements"
+    cp "$requirements" "$venv/installed"
+}
+
+install_npm() {
+    local lock dir
+    for lock in "$ROOT"/tests/*/package-lock.json; do
+        dir=$(dirname "$lock")
+        if cmp -s "$lock" "$dir/node_modules/.installed"; then continue; fi
+        npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error
+        cp "$lock" "$dir/node_modules/.installed"
+    done
+}
+
+main() {
+    local part
+    for part in "$@"; do
+        case $part in
+            system | python | npm) "install_$part" ;;
+            *) fail "usage: tests/lib/install.sh [system|python|npm]..." ;;
+        esac
+    done
+}
+
+if (($#)); then main "$@"; else main system python npm; fi
