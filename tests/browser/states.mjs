@@ -19,6 +19,12 @@ async function openAgainst(browser, far) {
 
 const echo = (socket) => socket.onMessage((message) => socket.send(message));
 
+/** Whether a message lies within the visible part of the list. */
+const inView = (page, text) => page.getByText(text, { exact: true }).evaluate((body) => {
+  const list = document.getElementById("messages").getBoundingClientRect();
+  return body.getBoundingClientRect().bottom <= list.bottom && body.getBoundingClientRect().top >= list.top;
+});
+
 const MARKUP = "<img src=x onerror='console.error(1)'><script>console.error(2)</script>";
 
 const CASES = {
@@ -80,6 +86,34 @@ const CASES = {
     await checkAccessible(page, "the page when refused");
     await page.click("#retry");
     await waitForState(page, "open");
+    checkQuiet(faults, "The page");
+  },
+
+  async "the newest message stays in view when the list changes its height, until the reader scrolls up"(browser) {
+    let far;
+    const { page, faults } = await openAgainst(browser, (socket, n) => {
+      far = socket;
+      if (n === 1) socket.onMessage(() => socket.close({ code: 1008, reason: "a banner takes some of the height" }));
+    });
+    const show = async (prefix) => {
+      for (let n = 1; n <= 100; n += 1) far.send(`${prefix} ${n}`);
+      await sees(page, "the page", `${prefix} 100`);
+    };
+    await show("before");
+    await say(page, "Ada", "close");
+    await waitForState(page, "refused");
+    await tells(page, /a banner takes/);
+    await page.click("#retry");
+    await waitForState(page, "open");
+    await show("after");
+    check(await inView(page, "after 100"), "The newest message is out of view after the list changed its height.");
+    await page.focus("#messages");
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => document.getElementById("messages").scrollTop === 0);
+    await show("later");
+    check(!(await inView(page, "later 100")), "The page scrolls away from what the reader went back to.");
+    await page.click("#newest");
+    check(await inView(page, "later 100"), "“Newest messages” does not lead to the newest message.");
     checkQuiet(faults, "The page");
   },
 

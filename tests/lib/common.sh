@@ -44,8 +44,11 @@ fanfare_bin() {
     BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 }
 
-# Background processes of a script: each in a group of its own, all ended when the script ends, however.
+# Background processes of a script: each in a group of its own, all ended when the script ends; where Linux can,
+# even when it is killed.
 BACKGROUND=()
+GUARD=()
+! have setpriv || GUARD=(setpriv --pdeathsig TERM)
 background() { # LOG COMMAND...
     local log=$1
     shift
@@ -53,7 +56,7 @@ background() { # LOG COMMAND...
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     set -m
-    "$@" </dev/null >"$log" 2>&1 &
+    ${GUARD[@]+"${GUARD[@]}"} "$@" </dev/null >"$log" 2>&1 &
     set +m
     BACKGROUND+=($!)
     disown

@@ -62,6 +62,8 @@ function countDown(delay) {
 let incoming = [];
 let received = 0;
 let drawing = false;
+let following = true; // the newest message is kept in view, until the reader scrolls up
+let lastTop = 0;
 
 /** Takes one row for the page; rows are drawn once per frame, and never more than the page keeps. */
 function add(row) {
@@ -75,16 +77,30 @@ function add(row) {
 function draw() {
   drawing = false;
   const list = $("messages");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
-  const own = incoming.some((row) => row.own);
+  if (incoming.some((row) => row.own)) following = true;
   list.append(...incoming.map(rowElement));
   incoming = [];
   while (list.childElementCount > KEPT) list.firstElementChild.remove();
   $("empty").hidden = list.childElementCount > 0;
   const kept = received > KEPT ? `, the last ${KEPT} are kept` : "";
   $("count").textContent = received ? plural(received, "message") + kept : "No messages yet";
-  if (atEnd || own) list.scrollTop = list.scrollHeight;
-  $("newest").hidden = atEnd || own;
+  follow();
+  $("newest").hidden = following;
+}
+
+function follow() {
+  const list = $("messages");
+  if (following) list.scrollTop = list.scrollHeight;
+  lastTop = list.scrollTop;
+}
+
+/** Only a way up is the reader's wish: the place also moves when rows leave the page or the list changes its height. */
+function scrolled() {
+  const { scrollTop, scrollHeight, clientHeight } = $("messages");
+  if (scrollHeight - scrollTop - clientHeight < 48) following = true;
+  else if (scrollTop < lastTop) following = false;
+  lastTop = scrollTop;
+  if (following) $("newest").hidden = true;
 }
 
 function rowElement({ event, text, bytes, own, at }) {
@@ -231,6 +247,7 @@ function join(name) {
   lostAt = 0;
   received = 0;
   incoming = [];
+  following = true;
   $("messages").replaceChildren();
   $("empty").hidden = false;
   $("newest").hidden = true;
@@ -364,11 +381,12 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-$("messages").addEventListener("scroll", ({ target }) => {
-  if (target.scrollHeight - target.scrollTop - target.clientHeight < 48) $("newest").hidden = true;
-});
+$("messages").addEventListener("scroll", scrolled);
+new ResizeObserver(follow).observe($("messages"));
 $("newest").addEventListener("click", () => {
-  $("messages").scrollTop = $("messages").scrollHeight;
+  following = true;
+  follow();
+  $("newest").hidden = true;
   $("text").focus();
 });
 $("retry").addEventListener("click", () => {

@@ -65,6 +65,16 @@ impl Flow {
         state.reader = Some(cx.waker().clone());
         Poll::Pending
     }
+
+    /// Ready once none is unanswered.
+    pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.publishes == 0 {
+            return Poll::Ready(());
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
 }
 
 #[cfg(test)]

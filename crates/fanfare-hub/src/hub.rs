@@ -261,6 +261,18 @@ impl Hub {
         self.see_off(session, sent, matches!(disconnect, Disconnect::ByClient(_)));
     }
 
+    /// Ends a session whose client said goodbye: once its publications are answered (within
+    /// [`Limits::goodbye`]), and behind what is queued for it, so that it still sees what it sent.
+    pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
+        if let Some(flow) = session.flow() {
+            drop(timeout(self.limits.goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
+        }
+        match self.dispatcher.shard_of(session) {
+            Some(shard) => shard.push_goodbye(session.clone(), disconnect),
+            None => self.end(session, &disconnect),
+        }
+    }
+
     /// Gives an ended session's transport the time of a goodbye, then ends it.
     fn see_off(&self, session: &Arc<Session>, sent: Sent, by_client: bool) {
         if by_client && sent == Sent::Done {

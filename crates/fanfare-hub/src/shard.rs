@@ -8,7 +8,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use fanfare_core::{Channel, SessionId};
+use fanfare_core::{Channel, Disconnect, SessionId};
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -26,7 +26,22 @@ pub struct Shard {
 #[derive(Default)]
 struct Inbox {
     next: u64,
-    queued: Vec<Queued>,
+    arrivals: Arrivals,
+}
+
+/// What came in for a shard.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    /// To be written out first.
+    pub(crate) queued: Vec<Queued>,
+    /// Then these sessions end.
+    pub(crate) goodbyes: Vec<(Arc<Session>, Disconnect)>,
+}
+
+impl Arrivals {
+    fn is_empty(&self) -> bool {
+        self.queued.is_empty() && self.goodbyes.is_empty()
+    }
 }
 
 #[derive(Default)]
@@ -49,11 +64,21 @@ pub struct Member {
 impl Shard {
     /// Queues a publication; `queued` is told its sequence.
     pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) {
+        self.arrive(|inbox| {
+            inbox.arrivals.queued.push(queued(inbox.next));
+            inbox.next += 1;
+        });
+    }
+
+    /// Ends a session behind what is queued now.
+    pub(crate) fn push_goodbye(&self, session: Arc<Session>, disconnect: Disconnect) {
+        self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect)));
+    }
+
+    fn arrive(&self, push: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox.lock();
-        let sequence = inbox.next;
-        inbox.next += 1;
-        let was_empty = inbox.queued.is_empty();
-        inbox.queued.push(queued(sequence));
+        let was_empty = inbox.arrivals.is_empty();
+        push(&mut inbox);
         drop(inbox);
         if was_empty {
             self.arrived.notify_one();
@@ -65,9 +90,9 @@ impl Shard {
         self.arrived.notified().await;
     }
 
-    /// Moves all that is queued into `taken`, which must be empty. Whether there was anything.
-    pub(crate) fn take(&self, taken: &mut Vec<Queued>) -> bool {
-        std::mem::swap(&mut self.inbox.lock().queued, taken);
+    /// Moves all that arrived into `taken`, which must be empty. Whether there was anything.
+    pub(crate) fn take(&self, taken: &mut Arrivals) -> bool {
+        std::mem::swap(&mut self.inbox.lock().arrivals, taken);
         !taken.is_empty()
     }
 

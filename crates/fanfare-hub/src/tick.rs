@@ -13,11 +13,11 @@ use fanfare_core::{Channel, Disconnect, Publication};
 use indexmap::IndexMap;
 
 use crate::{
-    batch::{Batch, Queued},
+    batch::Batch,
     hub::Hub,
     outbound::Sent,
     session::Session,
-    shard::{Member, Shard},
+    shard::{Arrivals, Member, Shard},
 };
 
 /// About 1 ms of writes.
@@ -25,7 +25,7 @@ const SENDS_PER_TURN: usize = 256;
 
 /// Serves one shard for as long as the node lives.
 pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
-    let mut taken = Vec::new();
+    let mut taken = Arrivals::default();
     let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
     loop {
         shard.arrived().await;
@@ -47,9 +47,9 @@ struct Tick<'a> {
 }
 
 impl Tick<'_> {
-    async fn run(&mut self, taken: &mut Vec<Queued>) {
-        let cost = taken.iter().map(|queued| cost(&queued.publication)).sum();
-        for queued in taken.drain(..) {
+    async fn run(&mut self, taken: &mut Arrivals) {
+        let cost = taken.queued.iter().map(|queued| cost(&queued.publication)).sum();
+        for queued in taken.queued.drain(..) {
             match self.batches.get_mut(&queued.publication.channel) {
                 Some(batch) => batch.push(queued),
                 None => {
@@ -68,6 +68,9 @@ impl Tick<'_> {
             let sent = session.outbound.flush();
             self.hub.after_send(&session, sent);
             self.take_turns().await;
+        }
+        for (session, disconnect) in taken.goodbyes.drain(..) {
+            self.hub.end(&session, &disconnect);
         }
         self.hub.dispatcher().done(cost);
     }

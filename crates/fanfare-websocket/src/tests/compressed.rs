@@ -1,8 +1,11 @@
 //! permessage-deflate (RFC 7692).
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::{DEFLATE, KEY, client_frame, decode, deflated, error_of, fragmented, text};
 use crate::deflate::{Compressor, MIN_COMPRESSED};
-use crate::{Config, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
+use crate::{Config, Event, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
 
 fn client_text(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -101,4 +104,26 @@ fn what_compression_does_not_make_smaller_is_sent_plain() {
     encode::compressed(&mut shared, MessageKind::Binary, &noise, &mut compressor);
     encode::message(&mut plain, MessageKind::Binary, &noise);
     assert_eq!(shared, plain);
+}
+
+/// Payloads from compressible to noise, about the lengths where the buffer for the result is tight.
+fn payloads() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let noise = vec(any::<u8>(), MIN_COMPRESSED..6000);
+    let letters = vec(b'a'..b'f', MIN_COMPRESSED..6000);
+    let large = vec(any::<u8>(), 60_000..80_000);
+    vec(prop_oneof![4 => noise, 4 => letters, 1 => large], 1..6)
+}
+
+proptest! {
+    #[test]
+    fn one_compressor_serves_any_messages_one_after_another(payloads in payloads()) {
+        let reader = Config { role: Role::Client, ..DEFLATE };
+        let mut compressor = Compressor::new();
+        for payload in payloads {
+            let mut frame = Vec::new();
+            encode::compressed(&mut frame, MessageKind::Binary, &payload, &mut compressor);
+            prop_assert!(frame.len() <= encode::message_len(payload.len()));
+            prop_assert_eq!(decode(&reader, &frame), (vec![Event::Binary(payload.into())], None));
+        }
+    }
 }

@@ -43,6 +43,13 @@ pub struct Sourced<T> {
     pub sound: bool,
 }
 
+impl<T> Sourced<T> {
+    /// A value that nobody gave.
+    pub(super) fn by_default(value: T) -> Self {
+        Self { value, place: Place::Default, sound: true }
+    }
+}
+
 /// A value before anybody looked at what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use fanfare_auth::{AllowedOrigin, ApiKey};
 use fanfare_core::{Access, Limits};
 use tracing::level_filters::LevelFilter;
 
@@ -13,7 +14,7 @@ use super::{
     declare::{Key, Line, Reader, keys},
     place::Sourced,
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    words::{API_KEY, BROKER, BrokerUrl, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX, Secret},
+    words::{API_KEY, BROKER, BrokerUrl, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ keys! {
     pub struct Raw(facts: &Facts) {
         /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, where the machine has IPv6, [::1].
         listen: Vec<Sourced<Listen>> = "listen" as "--listen" "FANFARE_LISTEN",
-            List { item: LISTEN, min: 1 }, or vec![Sourced::default_of(Listen::Localhost(8080))];
+            List { item: LISTEN, min: 1 }, or vec![Sourced::by_default(Listen::Localhost(8080))];
         /// For development on this machine: listens on loopback addresses only, lets in pages opened from disk
         /// and from any port of localhost, and needs no API key.
         dev: bool = "dev" as "--dev" "FANFARE_DEV", Switch, or false;
@@ -41,9 +42,9 @@ keys! {
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: String = "redis.prefix", PREFIX, or "fanfare".into();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
-        api_keys: Vec<Sourced<Secret>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
+        api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
         /// Web pages that may connect, beside those that this server's own host sent.
-        origins: Vec<Sourced<fanfare_auth::AllowedOrigin>> = "origins.allow",
+        origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
             List { item: ORIGIN, min: 0 }, or Vec::new();
         /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
         deflate: bool = "websocket.deflate", Switch, or false;

@@ -281,9 +281,9 @@ impl<S: Shape> Shape for List<S> {
         let words: Vec<Given>;
         let items = match &given.value {
             Value::List(items) => items,
-            Value::Word(word) => {
+            Value::Word(text) => {
                 let word = |word: &str| Given { value: Value::Word(word.trim().into()), place: given.place.clone() };
-                words = word.split(',').map(word).collect();
+                words = text.split(',').map(word).collect();
                 &words
             }
             other => return self.fault(given, Some(format!("in brackets: [{}]", self.item.found(other)))),

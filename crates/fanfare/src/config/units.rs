@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them: `64KiB`, `1MB`, `2.5s` is not one of them, `2s 500ms` is.
+//! Sizes and durations as people write them: `64KiB`, `1MB`, `1m 30s`.
 
 use std::time::Duration;
 

@@ -1,0 +1,163 @@
+//! One connection to Redis: connected, authenticated, and speaking RESP3.
+//!
+//! Invariant: nothing here or in its errors holds a password, nor the sentence of an error of Redis (which may
+//! quote the command it refuses); only its code word.
+
+use std::{io, time::Duration};
+
+use redis::Cmd;
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+use super::{
+    resp::{Frame, Malformed, Reader, Value},
+    table::Desync,
+};
+use crate::driver::RedisConfig;
+
+/// How long a connection may take until it can be used.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection that said HELLO.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) reader: Reader,
+}
+
+/// Why there is no connection, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("no answer within {} s", CONNECT.as_secs())]
+    Timeout,
+    #[error("it does not speak RESP3: Redis 6.2 or newer is needed, and no proxy that hides it")]
+    NoResp3,
+    #[error("it has as many clients as it may have (its setting maxclients)")]
+    TooManyClients,
+    #[error("it answers {0} to {1}")]
+    Refused(String, &'static str),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Desync(#[from] Desync),
+}
+
+impl ConnectionError {
+    /// Whether it is a mistake that a person has to mend.
+    pub(crate) fn is_configuration(&self) -> bool {
+        match self {
+            Self::NoResp3 => true,
+            Self::Refused(code, _) => is_configuration(code),
+            _ => false,
+        }
+    }
+}
+
+/// Whether an error of Redis with this code word is a mistake in somebody's configuration.
+pub(crate) fn is_configuration(code: &str) -> bool {
+    matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "DENIED")
+}
+
+/// The code word that an error of Redis begins with.
+pub(crate) fn code(error: &[u8]) -> String {
+    let word = error.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let is_code = !word.is_empty() && word.len() <= 32 && word.iter().all(u8::is_ascii_uppercase);
+    if is_code { String::from_utf8_lossy(word).into_owned() } else { "ERR".to_owned() }
+}
+
+impl Connection {
+    /// Connects and says HELLO, then makes of it what `prepare` does, all within five seconds.
+    pub(crate) async fn open(
+        config: &RedisConfig,
+        name: &str,
+        max_bulk: usize,
+    ) -> Result<Self, ConnectionError> {
+        within(async {
+            let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
+            stream.set_nodelay(true)?;
+            let mut connection = Self { stream, reader: Reader::new(max_bulk) };
+            connection.hello(config, name).await?;
+            Ok(connection)
+        })
+        .await
+    }
+
+    /// Sends one command and waits for its answer; only while nothing else is under way.
+    pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, ConnectionError> {
+        within(async {
+            self.stream.write_all(&command.get_packed_command()).await?;
+            loop {
+                match self.reader.next()? {
+                    Some(Frame::Reply(value)) => return Ok(value),
+                    Some(_) => return Err(Desync.into()),
+                    None => self.reader.fill(&mut self.stream).await?,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn hello(&mut self, config: &RedisConfig, name: &str) -> Result<(), ConnectionError> {
+        let mut hello = redis::cmd("HELLO");
+        hello.arg(3);
+        if let Some(password) = &config.password {
+            let user = config.username.as_deref().unwrap_or("default");
+            hello.arg("AUTH").arg(user).arg(password.expose());
+        }
+        hello.arg("SETNAME").arg(name);
+        match self.command(&hello).await? {
+            Value::List(_) => {}
+            Value::Error(error) => return Err(hello_refused(&error)),
+            _ => return Err(ConnectionError::NoResp3),
+        }
+        for (key, value) in [("LIB-NAME", "fanfare"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
+            // For people who look at CLIENT LIST; Redis before 7.2 does not know it.
+            self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
+    timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
+}
+
+fn hello_refused(error: &[u8]) -> ConnectionError {
+    let code = code(error);
+    let says = |what: &[u8]| error.windows(what.len()).any(|part| part.eq_ignore_ascii_case(what));
+    match code.as_str() {
+        "NOPROTO" => ConnectionError::NoResp3,
+        "ERR" if says(b"unknown command") => ConnectionError::NoResp3,
+        "ERR" if says(b"max number of clients") => ConnectionError::TooManyClients,
+        _ => ConnectionError::Refused(code, "HELLO"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_code_word_of_an_error_is_kept() {
+        assert_eq!(code(b"NOPERM this user has no permissions"), "NOPERM");
+        assert_eq!(code(b"ERR unknown command 'HELLO', with args beginning with: 'secret'"), "ERR");
+        assert_eq!(code(b"secret"), "ERR");
+        assert_eq!(code(b""), "ERR");
+    }
+
+    #[test]
+    fn a_refused_hello_is_named_without_its_arguments() {
+        let refused = |error: &[u8]| hello_refused(error).to_string();
+        let no_resp3 = ConnectionError::NoResp3.to_string();
+        assert_eq!(refused(b"ERR unknown command `HELLO`, with args beginning with: `hunter2`"), no_resp3);
+        assert_eq!(refused(b"NOPROTO unsupported protocol version"), no_resp3);
+        assert_eq!(refused(b"WRONGPASS invalid username-password pair"), "it answers WRONGPASS to HELLO");
+        assert_eq!(
+            refused(b"ERR max number of clients reached"),
+            ConnectionError::TooManyClients.to_string()
+        );
+        assert!(hello_refused(b"WRONGPASS x").is_configuration());
+        assert!(!hello_refused(b"LOADING x").is_configuration());
+    }
+}

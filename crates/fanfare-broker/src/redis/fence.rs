@@ -1,0 +1,103 @@
+//! Keeps commands of an old connection from running after those of a new one.
+//!
+//! What was written to a connection that ended here may still stand unread in the socket of a Redis that is
+//! frozen or busy. It would run later, and overtake what the next connection brings. So before anything else
+//! is written to a new connection, the old one is killed, and the answer awaited.
+//!
+//! The old connection is named by its id and its address: ids begin anew when Redis restarts, and by the id
+//! alone a connection of another node could be meant.
+
+use super::{
+    connection::{Connection, ConnectionError, code},
+    resp::Value,
+};
+use crate::metrics::Metrics;
+
+/// Remembers the connection that was published on last.
+#[derive(Debug, Default)]
+pub(crate) struct Fence {
+    previous: Option<Identity>,
+    /// Whether something was published on a connection whose identity is not known.
+    unknown: bool,
+    warned: bool,
+}
+
+/// A connection, as Redis knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity {
+    id: String,
+    address: String,
+}
+
+impl Fence {
+    /// Kills the previous connection, if there was one; returns once Redis did so, or said that it may not be
+    /// done (which is said once, and each reconnect without a fence is counted).
+    pub(crate) async fn raise(
+        &mut self,
+        connection: &mut Connection,
+        metrics: &Metrics,
+    ) -> Result<(), ConnectionError> {
+        let identity = match connection.command(redis::cmd("CLIENT").arg("INFO")).await? {
+            Value::Text(info) => Identity::from_info(&info),
+            Value::Error(error) => {
+                self.warn("CLIENT INFO", &code(&error));
+                None
+            }
+            _ => None,
+        };
+        let is_reconnect = self.previous.is_some() || self.unknown;
+        // Before anything was published it kills nobody (Redis spares the caller), and shows whether it may.
+        let target = self.previous.as_ref().or(identity.as_ref());
+        let mut fenced = false;
+        if let Some(Identity { id, address }) = target {
+            let mut kill = redis::cmd("CLIENT");
+            kill.arg("KILL").arg("ID").arg(id).arg("ADDR").arg(address).arg("SKIPME").arg("yes");
+            match connection.command(&kill).await? {
+                Value::Error(error) => self.warn("CLIENT KILL", &code(&error)),
+                _ => fenced = !self.unknown,
+            }
+        }
+        if is_reconnect && !fenced {
+            metrics.unfenced_reconnects.inc();
+        }
+        self.unknown = identity.is_none();
+        self.previous = identity;
+        Ok(())
+    }
+
+    fn warn(&mut self, command: &str, code: &str) {
+        if !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                "Redis answers {code} to {command}: after a reconnect, commands of the old connection may run \
+                 late and overtake newer ones; permit client|info and client|kill to this user"
+            );
+        }
+    }
+}
+
+impl Identity {
+    fn from_info(info: &[u8]) -> Option<Self> {
+        let info = std::str::from_utf8(info).ok()?;
+        let id = field(info, "id")?.to_owned();
+        Some(Self { id, address: field(info, "addr")?.to_owned() })
+    }
+}
+
+/// A field of CLIENT INFO.
+pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.split_ascii_whitespace().find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_known_by_id_and_address() {
+        let info = b"id=7 addr=[::1]:40000 laddr=[::1]:6379 fd=8 name=fanfare sub=12 psub=0\n";
+        let identity = Identity { id: "7".into(), address: "[::1]:40000".into() };
+        assert_eq!(Identity::from_info(info), Some(identity));
+        assert_eq!(field("id=7 psub=1 sub=12", "sub"), Some("12"));
+        assert_eq!(Identity::from_info(b"id=7"), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! What this node sends through Redis, and how it is written.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
+use tokio::time::Instant;
+
+use super::names::Names;
+use crate::{envelope::Header, ticket::Ticket};
+
+/// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
+const MAX_BYTES: usize = 64 << 20;
+/// What a waiting item is taken for beside its payload.
+const OVERHEAD: usize = 256;
+
+/// One thing to publish.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) what: What,
+    /// When it was handed over.
+    pub(crate) since: Instant,
+    /// Its share of what may wait.
+    pub(crate) _room: Room,
+}
+
+/// What to publish.
+#[derive(Debug)]
+pub(crate) enum What {
+    Publication { channel: Channel, payload: Payload, session: Option<SessionId>, ticket: Ticket },
+    Control { to: Recipient, body: Bytes },
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waiting(Arc<AtomicUsize>);
+
+/// A share of what may wait, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    waiting: Waiting,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Room for a payload of `length` bytes, if there is any.
+    pub(crate) fn room(&self, length: usize) -> Option<Room> {
+        let bytes = length + OVERHEAD;
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        let room = Room { waiting: self.clone(), bytes };
+        (before + bytes <= MAX_BYTES).then_some(room)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Who this node is, for what it writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) names: Arc<Names>,
+    pub(crate) node: Incarnation,
+    /// Counts publications, in the order they are written.
+    pub(crate) sequence: u64,
+}
+
+impl Writer {
+    /// Appends the PUBLISH for `item`, taken at `time` (microseconds since 1970), in envelope `version`.
+    pub(crate) fn write(&mut self, item: &Outgoing, version: u8, time: u64, out: &mut BytesMut) {
+        match &item.what {
+            What::Publication { channel, payload, session, .. } => {
+                self.sequence += 1;
+                let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
+                let header = Header::publication(version, payload.kind(), &origin, time);
+                publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
+            }
+            What::Control { to, body } => {
+                let header = Header::control(version, self.node);
+                let body = [header.as_bytes(), body];
+                match to {
+                    Recipient::All => publish(out, [self.names.control_all(), ""], body),
+                    Recipient::Node(node) => publish(out, [&self.names.control_of(*node), ""], body),
+                }
+            }
+        }
+    }
+}
+
+/// Writes a PUBLISH of which both arguments come in two parts, without putting them together first.
+fn publish(out: &mut BytesMut, channel: [&str; 2], message: [&[u8]; 2]) {
+    let [channel, message] = [channel.map(str::as_bytes), message];
+    out.reserve(64 + channel.iter().chain(&message).map(|part| part.len()).sum::<usize>());
+    out.put_slice(b"*3\r\n$7\r\nPUBLISH\r\n");
+    for [first, second] in [channel, message] {
+        put_length(out, first.len() + second.len());
+        out.put_slice(first);
+        out.put_slice(second);
+        out.put_slice(b"\r\n");
+    }
+}
+
+/// `$<length>\r\n`
+fn put_length(out: &mut BytesMut, length: usize) {
+    let mut digits = [0; 20];
+    let mut rest = length;
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        used += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.put_u8(b'$');
+    out.put_slice(digits.get(digits.len() - used..).unwrap_or_default());
+    out.put_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publish_is_written_as_the_redis_crate_writes_it() {
+        for length in [0, 1, 9, 10, 99, 100, 12_345] {
+            let body = vec![b'x'; length];
+            let mut out = BytesMut::new();
+            publish(&mut out, ["fanfare:", "räume"], [b"head", &body]);
+            let message = [b"head", &body[..]].concat();
+            let packed = redis::cmd("PUBLISH").arg("fanfare:räume").arg(message).get_packed_command();
+            assert_eq!(out, packed);
+        }
+    }
+
+    #[test]
+    fn room_is_bounded_and_given_back() {
+        let waiting = Waiting::default();
+        let first = waiting.room(MAX_BYTES - OVERHEAD).unwrap();
+        assert!(waiting.room(0).is_none());
+        drop(first);
+        assert!(waiting.room(MAX_BYTES - OVERHEAD).is_some());
+        assert!(waiting.room(MAX_BYTES).is_none());
+    }
+}

@@ -1,0 +1,234 @@
+//! The task that owns the publishing connection.
+//!
+//! Invariants:
+//! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
+//! - It has no timeout for answers: a publish that Redis still may execute is not called failed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    connection::{Connection, ConnectionError},
+    fence::Fence,
+    link::Links,
+    outgoing::Outgoing,
+    pipeline::Pipeline,
+    resp::{Frame, Reader},
+};
+use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
+
+/// An answer to PUBLISH is a number or a line.
+const MAX_ANSWER: usize = 64 << 10;
+/// How many items are taken from the queue before the socket is looked at again.
+const TAKE: usize = 1024;
+
+/// See the head of this file.
+pub(crate) struct Publisher {
+    pub(crate) config: Arc<RedisConfig>,
+    pub(crate) client_name: String,
+    pub(crate) links: Arc<Links>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The envelope version to write.
+    pub(crate) version: Arc<AtomicU8>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) queue: UnboundedReceiver<Outgoing>,
+    pub(crate) stop: CancellationToken,
+    /// How long what waits may take once the node stops.
+    pub(crate) goodbye: Duration,
+    pub(crate) closing: Option<Instant>,
+}
+
+/// The node stops, and there is nothing more to do.
+struct Finished;
+
+/// Why a connection is not used any more.
+enum End {
+    Finished,
+    Lost(ConnectionError),
+}
+
+impl From<ConnectionError> for End {
+    fn from(error: ConnectionError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<std::io::Error> for End {
+    fn from(error: std::io::Error) -> Self {
+        Self::Lost(error.into())
+    }
+}
+
+impl Publisher {
+    /// Publishes until the node stops and everything is answered, or its time to say goodbye is over.
+    pub(crate) async fn run(mut self) {
+        let mut fence = Fence::default();
+        let mut backoff = Backoff::default();
+        let mut connected_before = false;
+        loop {
+            let opened = self.meanwhile(open(&self.config, &self.client_name, &self.metrics, fence)).await;
+            let Ok((opened, same_fence)) = opened else { return };
+            fence = same_fence;
+            let error = match opened {
+                Ok(mut connection) => {
+                    if std::mem::replace(&mut connected_before, true) {
+                        self.metrics.reconnected(self.links.publisher.name);
+                    }
+                    self.links.up(&self.links.publisher);
+                    match self.serve(&mut connection, &mut backoff).await {
+                        End::Finished => return,
+                        End::Lost(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            self.links.down(&self.links.publisher, &error);
+            self.pipeline.disconnected();
+            let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
+            if self.meanwhile(tokio::time::sleep(wait)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Publishes on one connection for as long as it lasts.
+    async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
+        let Connection { stream, reader } = connection;
+        let (mut from, mut to) = stream.split();
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        loop {
+            self.pipeline.fill(self.version.load(Ordering::Relaxed));
+            let deadline = self.next_deadline();
+            let result: Result<(), End> = tokio::select! {
+                biased;
+                read = reader.fill(&mut from) => read.map_err(End::from).and_then(|()| {
+                    backoff.reset();
+                    self.take_answers(reader).map_err(End::from)
+                }),
+                written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
+                    written.map(drop).map_err(End::from)
+                }
+                item = self.queue.recv(), if self.closing.is_none() => {
+                    self.take_items(item).await;
+                    Ok(())
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.pipeline.expire(Instant::now(), "Redis does not answer");
+                    Ok(())
+                }
+                () = &mut stopped, if self.closing.is_none() => {
+                    self.close();
+                    Ok(())
+                }
+            };
+            if let Err(end) = result {
+                return end;
+            }
+            if self.is_finished() {
+                return End::Finished;
+            }
+        }
+    }
+
+    /// Does `work`, while items come in and those that waited too long are refused.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Finished> {
+        let mut work = std::pin::pin!(work);
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        loop {
+            let deadline = self.next_deadline();
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                item = self.queue.recv(), if self.closing.is_none() => self.take_items(item).await,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.pipeline.expire(Instant::now(), &self.links.publisher.trouble());
+                }
+                () = &mut stopped, if self.closing.is_none() => self.close(),
+            }
+            if self.is_finished() {
+                return Err(Finished);
+            }
+        }
+    }
+
+    /// Takes the first item and what came with it.
+    async fn take_items(&mut self, first: Option<Outgoing>) {
+        let Some(first) = first else { return self.close() };
+        self.pipeline.push(first);
+        // The task that published is often still publishing: tokio runs us before it goes on (its LIFO slot),
+        // and each message would be a write of its own.
+        tokio::task::yield_now().await;
+        self.take_queued(TAKE);
+    }
+
+    fn take_queued(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.queue.try_recv() {
+                Ok(item) => self.pipeline.push(item),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn take_answers(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
+        while let Some(frame) = reader.next()? {
+            if let Frame::Reply(answer) = frame {
+                self.pipeline.answered(&answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The node stops: nothing new is taken, and what waits has until the goodbye ends.
+    fn close(&mut self) {
+        self.closing = Some(Instant::now() + self.goodbye);
+        self.queue.close();
+        self.take_queued(usize::MAX);
+    }
+
+    fn is_finished(&mut self) -> bool {
+        let Some(deadline) = self.closing else { return false };
+        if deadline <= Instant::now() {
+            self.pipeline.expire(Instant::now() + self.goodbye, STOPPING);
+            return true;
+        }
+        self.pipeline.is_empty()
+    }
+
+    /// When the next item has waited too long, or the goodbye ends.
+    fn next_deadline(&self) -> Option<Instant> {
+        [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
+    }
+}
+
+/// Connects and raises the fence. The fence is lent and given back, whatever comes of it.
+fn open(
+    config: &Arc<RedisConfig>,
+    name: &str,
+    metrics: &Arc<Metrics>,
+    mut fence: Fence,
+) -> impl Future<Output = (Result<Connection, ConnectionError>, Fence)> + use<> {
+    let (config, name, metrics) = (config.clone(), name.to_owned(), metrics.clone());
+    async move {
+        let opened = async {
+            let mut connection = Connection::open(&config, &name, MAX_ANSWER).await?;
+            fence.raise(&mut connection, &metrics).await?;
+            Ok(connection)
+        };
+        let opened = opened.await;
+        (opened, fence)
+    }
+}

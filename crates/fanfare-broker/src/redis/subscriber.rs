@@ -1,0 +1,327 @@
+//! The task that owns the subscribing connection, sends all its commands and reads everything on it.
+//!
+//! Invariants:
+//! - A connection is dropped before the next one is opened, and its bytes with it: nothing of an older one
+//!   enters the node after the newer one's first message.
+//! - It reads from Redis only while the node has room; at most one read's worth of bytes and one message more
+//!   than that room enter.
+//! - It tries again for as long as it takes.
+
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use fanfare_core::{Channel, SubscribeError};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    time::{Sleep, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    connection::{Connection, ConnectionError, code, is_configuration},
+    fence::field,
+    incoming::Incoming,
+    link::Links,
+    names::{Meaning, Names},
+    resp::{Frame, Malformed, Reader, Value},
+    table::{Command, Confirmed, Refusal, Table, Waiter},
+};
+use crate::{
+    backoff::Backoff,
+    driver::RedisConfig,
+    envelope::MAX_HEADER,
+    metrics::{Dropped, Metrics},
+};
+
+/// How often the number of subscriptions is compared with what Redis says.
+const CHECK: Duration = Duration::from_secs(10);
+
+/// Where the answer to a subscribe goes.
+pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
+
+impl Waiter for Confirmation {
+    fn is_gone(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+/// What the node asks for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Subscribe(Channel, Confirmation),
+    Unsubscribe(Channel),
+}
+
+/// See the head of this file.
+pub(crate) struct Subscriber {
+    pub(crate) config: Arc<RedisConfig>,
+    pub(crate) client_name: String,
+    pub(crate) names: Arc<Names>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) incoming: Incoming,
+    pub(crate) table: Table<Confirmation>,
+    pub(crate) requests: UnboundedReceiver<Request>,
+    pub(crate) stop: CancellationToken,
+    /// Since when subscriptions that stood before do not.
+    pub(crate) interrupted: Option<Instant>,
+    pub(crate) next_check: Instant,
+    /// Whether Redis forbade the check.
+    pub(crate) unchecked: bool,
+}
+
+/// The node stops.
+struct Stopped;
+
+impl Subscriber {
+    /// Subscribes and delivers until the node stops.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        let mut connected_before = false;
+        loop {
+            let config = self.config.clone();
+            let name = self.client_name.clone();
+            let max_bulk = self.incoming.message_bytes + MAX_HEADER;
+            let opened = self.meanwhile(Connection::open(&config, &name, max_bulk)).await;
+            let Ok(opened) = opened else { return };
+            let served = match opened {
+                Ok(mut connection) => {
+                    if std::mem::replace(&mut connected_before, true) {
+                        self.metrics.reconnected(self.links.subscriber.name);
+                    }
+                    self.serve(&mut connection, &mut backoff).await
+                }
+                Err(error) => Err(error),
+            };
+            let Err(error) = served else { return };
+            self.lost(&error);
+            let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
+            if self.meanwhile(sleep(wait)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Works on one connection for as long as it lasts; `Ok` once the node stops.
+    async fn serve(
+        &mut self,
+        connection: &mut Connection,
+        backoff: &mut Backoff,
+    ) -> Result<(), ConnectionError> {
+        let Connection { stream, reader } = connection;
+        let (mut from, mut to) = stream.split();
+        let mut out = BytesMut::new();
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        let mut timer = std::pin::pin!(sleep(CHECK));
+        self.next_check = Instant::now() + CHECK;
+        self.table.connected();
+        loop {
+            self.write_commands(&mut out);
+            self.set(timer.as_mut());
+            tokio::select! {
+                biased;
+                read = read(&self.incoming, reader, &mut from) => {
+                    read?;
+                    self.dispatch(reader, backoff)?;
+                }
+                written = to.write_buf(&mut out), if !out.is_empty() => drop(written?),
+                request = self.requests.recv() => match request {
+                    Some(request) => self.take_requests(request),
+                    None => return Ok(()),
+                },
+                () = timer.as_mut() => self.tick(),
+                () = &mut stopped => return Ok(()),
+            }
+            self.answer();
+        }
+    }
+
+    /// Does `work` without a connection, while requests come in.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut work = std::pin::pin!(work);
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                request = self.requests.recv() => {
+                    self.take_requests(request.ok_or(Stopped)?);
+                    self.answer();
+                }
+                () = &mut stopped => return Err(Stopped),
+            }
+        }
+    }
+
+    /// Takes the first request and what came with it, so that they share commands.
+    fn take_requests(&mut self, first: Request) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(request) = next {
+            match request {
+                Request::Subscribe(channel, confirmation) => self.table.subscribe(&channel, confirmation),
+                Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
+            }
+            taken += 1;
+            next = if taken < super::table::BATCH { self.requests.try_recv().ok() } else { None };
+        }
+    }
+
+    fn answer(&mut self) {
+        for (confirmation, answer) in self.table.take_answers() {
+            // Who does not wait any more is not told.
+            let _ = confirmation.send(answer);
+        }
+        self.metrics.subscriptions.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
+    }
+
+    fn lost(&mut self, error: &ConnectionError) {
+        self.links.down(&self.links.subscriber, error);
+        self.table.disconnected();
+        if error.is_configuration() {
+            self.table.forbid_all(&error.to_string());
+        }
+        self.answer();
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        self.table.tick(now);
+        if self.next_check <= now {
+            self.next_check = now + CHECK;
+            if !self.unchecked {
+                self.table.check();
+            }
+        }
+    }
+
+    /// Sets the timer to what is due next.
+    fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
+        let due = self.table.next_deadline().map_or(self.next_check, |at| at.min(self.next_check)).into();
+        if timer.deadline() != due {
+            timer.reset(due);
+        }
+    }
+
+    fn write_commands(&mut self, out: &mut BytesMut) {
+        while let Some(command) = self.table.next_command() {
+            let (name, channels) = match command {
+                Command::SubscribeControl => {
+                    let controls = [self.names.control_all(), self.names.control_own()];
+                    out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&controls).get_packed_command());
+                    continue;
+                }
+                Command::Info => {
+                    out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
+                    continue;
+                }
+                Command::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
+                Command::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
+            };
+            let mut packed = redis::cmd(name);
+            for channel in channels {
+                packed.arg(self.names.data(channel).concat());
+            }
+            out.extend_from_slice(&packed.get_packed_command());
+        }
+    }
+
+    fn dispatch(&mut self, reader: &mut Reader, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+        while let Some(frame) = reader.next()? {
+            match frame {
+                Frame::Message { channel, payload } => self.message(reader, channel, payload),
+                Frame::TooLong => self.metrics.dropped(Dropped::TooLong),
+                Frame::Subscribed { channel } => {
+                    let what = match self.names.meaning(reader.bytes(channel)) {
+                        Meaning::Data(name) => Confirmed::Subscribed(name),
+                        Meaning::Control => Confirmed::Control,
+                        Meaning::Unknown => return Err(super::table::Desync.into()),
+                    };
+                    self.table.confirmed(what, Instant::now())?;
+                }
+                Frame::Unsubscribed { channel } => {
+                    let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
+                        return Err(super::table::Desync.into());
+                    };
+                    self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
+                }
+                Frame::Reply(Value::Error(error)) => self.refused(&code(&error), backoff)?,
+                Frame::Reply(Value::Text(info)) => self.counted(&info, backoff)?,
+                Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
+        match self.names.meaning(reader.bytes(channel)) {
+            Meaning::Data(name) => {
+                // What nobody wants any more may still come for a moment.
+                if let Some(channel) = self.table.find(name).cloned() {
+                    self.incoming.data(channel, reader, payload);
+                }
+            }
+            Meaning::Control => self.incoming.control(reader, payload),
+            Meaning::Unknown => {}
+        }
+    }
+
+    /// The answer to CLIENT INFO is in: everything that was asked for before it is settled.
+    fn counted(&mut self, info: &[u8], backoff: &mut Backoff) -> Result<(), ConnectionError> {
+        let info = std::str::from_utf8(info).ok();
+        let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
+        let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
+        if self.table.counted(subscriptions)? {
+            self.metrics.mismatches.inc();
+            tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
+        }
+        self.settled(backoff);
+        Ok(())
+    }
+
+    fn refused(&mut self, code: &str, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+        match self.table.refused(code == "NOPERM", code)? {
+            Refusal::Channel(channel) => {
+                self.metrics.subscriptions_forbidden.inc();
+                tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
+            }
+            Refusal::Batch => {}
+            Refusal::Info => {
+                if !std::mem::replace(&mut self.unchecked, is_configuration(code)) && self.unchecked {
+                    tracing::warn!(
+                        "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; permit \
+                         client|info to this user"
+                    );
+                }
+                self.settled(backoff);
+            }
+            Refusal::Connection => return Err(ConnectionError::Refused(code.to_owned(), "SUBSCRIBE")),
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, backoff: &mut Backoff) {
+        backoff.reset();
+        self.links.up(&self.links.subscriber);
+        if let Some(since) = self.interrupted.take() {
+            self.metrics.interruption_seconds.inc_by(since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// Waits until the node has room, then for bytes. Cancel-safe.
+async fn read(
+    incoming: &Incoming,
+    reader: &mut Reader,
+    from: &mut tokio::net::tcp::ReadHalf<'_>,
+) -> std::io::Result<()> {
+    std::future::poll_fn(|cx| incoming.events.poll_ready(cx)).await;
+    reader.fill(from).await
+}

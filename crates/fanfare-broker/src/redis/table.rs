@@ -1,0 +1,457 @@
+//! Which channels this node is subscribed to: the truth, which Redis is made to follow. No I/O, no clock.
+//!
+//! ```text
+//!              subscribe                confirmed              unsubscribe            1 s later
+//! (no entry) ───────────▶ Subscribing ───────────▶ Subscribed ─────────────▶ Lingering ───────▶ Unsubscribing
+//!                          ▲   ▲ connection lost ─────┘  ▲        subscribe     │                │ │ confirmed
+//!                          │   └─────────────────────────┼──────────────────────┘                │ ▼
+//!                          └─ subscribe: SUBSCRIBE queued behind the UNSUBSCRIBE ────────────────┘ (no entry)
+//! ```
+//!
+//! Invariants:
+//! - A waiter is told that its subscription stands only while Redis holds it and no UNSUBSCRIBE is on its way.
+//! - No UNSUBSCRIBE is sent before the SUBSCRIBE ahead of it is confirmed, so at most one of each is
+//!   unconfirmed per channel, and a confirmation can be of one command only.
+//! - Confirmations come in the order of the commands; anything else is a [`Desync`].
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use fanfare_core::{Channel, SubscribeError};
+
+/// How long a channel stays subscribed after nobody wants it any more.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+/// The most channels of one command.
+pub(crate) const BATCH: usize = 1000;
+/// How many control channels a node has: its own, and that of all.
+pub(crate) const CONTROLS: usize = 2;
+
+/// A command for Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// SUBSCRIBE to the control channels.
+    SubscribeControl,
+    /// SUBSCRIBE to channels. A batch that is sealed takes no more.
+    Subscribe { channels: Vec<Channel>, sealed: bool },
+    /// UNSUBSCRIBE from channels.
+    Unsubscribe(Vec<Channel>),
+    /// CLIENT INFO, for the number of subscriptions.
+    Info,
+}
+
+/// What Redis confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirmed<'a> {
+    /// A subscription to a control channel.
+    Control,
+    /// A subscription.
+    Subscribed(&'a str),
+    /// The end of a subscription.
+    Unsubscribed(&'a str),
+}
+
+/// What an error of Redis means for the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nothing: it was about one channel, whose waiters are told.
+    Channel(Channel),
+    /// Nothing: a batch was refused, and each of its channels is tried alone.
+    Batch,
+    /// The check of the number of subscriptions is not permitted.
+    Info,
+    /// It cannot go on.
+    Connection,
+}
+
+/// Redis answered something other than what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Redis confirmed something that was not asked for")]
+pub(crate) struct Desync;
+
+/// Somebody who waits for a subscription.
+pub(crate) trait Waiter {
+    /// Whether nobody waits any more.
+    fn is_gone(&self) -> bool;
+}
+
+#[derive(Debug)]
+enum State<W> {
+    /// SUBSCRIBE is on its way, or waits for a connection.
+    Subscribing {
+        waiters: Vec<W>,
+        /// Whether somebody wants it still.
+        wanted: bool,
+        /// Whether it was confirmed before and is being restored.
+        stood: bool,
+    },
+    Subscribed,
+    /// Nobody wants it; it ends at that time.
+    Lingering(Instant),
+    /// UNSUBSCRIBE is on its way.
+    Unsubscribing,
+    /// It stood once; Redis forbids it now. It is tried again with each check.
+    Forbidden,
+}
+
+#[derive(Debug)]
+struct Entry<W> {
+    state: State<W>,
+    /// Whether Redis holds it, as far as confirmations go.
+    held: bool,
+    /// Whether it stands in the queue of the lingering. Once is enough.
+    queued: bool,
+}
+
+/// The channels of a node, and what is under way to Redis.
+#[derive(Debug)]
+pub(crate) struct Table<W> {
+    entries: HashMap<Channel, Entry<W>>,
+    connected: bool,
+    /// Commands without a confirmation yet, in order; the first `written` of them were taken for writing.
+    commands: VecDeque<Command>,
+    written: usize,
+    /// How many channels of the first command are confirmed.
+    progress: usize,
+    /// How many control channels Redis holds.
+    controls: usize,
+    /// How many entries Redis holds.
+    held: usize,
+    /// When to look at which lingering channel, in order of time.
+    lingering: VecDeque<(Instant, Channel)>,
+    forbidden: Vec<Channel>,
+    answers: Vec<(W, Result<(), SubscribeError>)>,
+}
+
+impl<W: Waiter> Table<W> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: HashMap::new(),
+            connected: false,
+            commands: VecDeque::new(),
+            written: 0,
+            progress: 0,
+            controls: 0,
+            held: 0,
+            lingering: VecDeque::new(),
+            forbidden: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// The channel of this name, if messages on it are for anybody.
+    pub(crate) fn find(&self, name: &str) -> Option<&Channel> {
+        self.entries.get_key_value(name).map(|(channel, _)| channel)
+    }
+
+    /// How many channels there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Who is to be told what.
+    pub(crate) fn take_answers(&mut self) -> Vec<(W, Result<(), SubscribeError>)> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// The next command to write.
+    pub(crate) fn next_command(&mut self) -> Option<&Command> {
+        let command = self.commands.get(self.written)?;
+        self.written += 1;
+        Some(command)
+    }
+
+    /// When [`Table::tick`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.lingering.front().map(|(at, _)| *at)
+    }
+
+    /// Somebody wants a channel.
+    pub(crate) fn subscribe(&mut self, channel: &Channel, waiter: W) {
+        let subscribing = |waiter, stood| State::Subscribing { waiters: vec![waiter], wanted: true, stood };
+        let Some(entry) = self.entries.get_mut(channel) else {
+            let entry = Entry { state: subscribing(waiter, false), held: false, queued: false };
+            self.entries.insert(channel.clone(), entry);
+            return self.send_subscribe(channel.clone(), false);
+        };
+        match &mut entry.state {
+            State::Subscribing { waiters, wanted, .. } => {
+                if waiters.len() == waiters.capacity() {
+                    waiters.retain(|waiter| !waiter.is_gone());
+                }
+                waiters.push(waiter);
+                *wanted = true;
+                return;
+            }
+            State::Subscribed | State::Lingering(_) => {
+                entry.state = State::Subscribed;
+                self.answers.push((waiter, Ok(())));
+                return;
+            }
+            State::Unsubscribing => entry.state = subscribing(waiter, false),
+            State::Forbidden => entry.state = subscribing(waiter, true),
+        }
+        self.send_subscribe(channel.clone(), false);
+    }
+
+    /// Nobody wants a channel any more.
+    pub(crate) fn unsubscribe(&mut self, channel: &Channel, now: Instant) {
+        let Some(entry) = self.entries.get_mut(channel) else { return };
+        match &mut entry.state {
+            State::Subscribing { wanted, .. } if self.connected => *wanted = false,
+            State::Subscribed => self.linger(channel, now),
+            State::Lingering(_) | State::Unsubscribing => {}
+            State::Subscribing { .. } | State::Forbidden => {
+                if let Some(Entry { state: State::Subscribing { waiters, .. }, .. }) =
+                    self.entries.remove(channel)
+                {
+                    self.tell(waiters, &Err(SubscribeError::Unavailable));
+                }
+            }
+        }
+    }
+
+    /// Time passed: what lingered long enough is given up.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while self.lingering.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, channel)) = self.lingering.pop_front() else { return };
+            let Some(entry) = self.entries.get_mut(&channel) else { continue };
+            entry.queued = false;
+            match entry.state {
+                State::Lingering(until) if until <= now => {
+                    entry.state = State::Unsubscribing;
+                    self.send_unsubscribe(channel);
+                }
+                // It was wanted in between, and lingers anew.
+                State::Lingering(until) => {
+                    entry.queued = true;
+                    self.queue_lingering(until, channel);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A connection stands: everything is subscribed on it, control channels first; the answer to the
+    /// [`Command::Info`] at the end says that all of it was confirmed or refused.
+    pub(crate) fn connected(&mut self) {
+        self.connected = true;
+        self.subscribe_all(self.entries.keys().cloned().collect());
+        self.commands.push_back(Command::Info);
+    }
+
+    /// The connection ended. What nobody wants is forgotten; the rest waits for the next connection.
+    pub(crate) fn disconnected(&mut self) {
+        self.connected = false;
+        self.commands.clear();
+        (self.written, self.progress, self.controls, self.held) = (0, 0, 0, 0);
+        self.lingering.clear();
+        self.forbidden.clear();
+        let answers = &mut self.answers;
+        self.entries.retain(|_, entry| {
+            (entry.held, entry.queued) = (false, false);
+            match &mut entry.state {
+                State::Subscribing { wanted: true, .. } => true,
+                State::Subscribing { waiters, .. } => {
+                    answers.extend(waiters.drain(..).map(|waiter| (waiter, Err(SubscribeError::Unavailable))));
+                    false
+                }
+                State::Subscribed | State::Forbidden => {
+                    entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
+                    true
+                }
+                State::Lingering(_) | State::Unsubscribing => false,
+            }
+        });
+    }
+
+    /// There is no connection, and no retry will make one: all who wait are told why.
+    pub(crate) fn forbid_all(&mut self, why: &str) {
+        let answers = &mut self.answers;
+        self.entries.retain(|_, entry| {
+            let State::Subscribing { waiters, stood, .. } = &mut entry.state else { return true };
+            let forbidden = || Err(SubscribeError::Forbidden(why.to_owned()));
+            answers.extend(waiters.drain(..).map(|waiter| (waiter, forbidden())));
+            *stood
+        });
+    }
+
+    /// Asks Redis how many subscriptions it holds, and again for what it forbade.
+    pub(crate) fn check(&mut self) {
+        for channel in std::mem::take(&mut self.forbidden) {
+            if let Some(entry @ Entry { state: State::Forbidden, .. }) = self.entries.get_mut(&channel) {
+                entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
+                self.send_subscribe(channel, true);
+            }
+        }
+        self.commands.push_back(Command::Info);
+    }
+
+    /// Redis confirmed a channel.
+    pub(crate) fn confirmed(&mut self, what: Confirmed<'_>, now: Instant) -> Result<(), Desync> {
+        let (expected, length) = match (self.commands.front().ok_or(Desync)?, what) {
+            (Command::SubscribeControl, Confirmed::Control) => (true, CONTROLS),
+            (Command::Subscribe { channels, .. }, Confirmed::Subscribed(name))
+            | (Command::Unsubscribe(channels), Confirmed::Unsubscribed(name)) => {
+                (channels.get(self.progress).is_some_and(|channel| channel.as_str() == name), channels.len())
+            }
+            _ => (false, 0),
+        };
+        if !expected || self.written == 0 {
+            return Err(Desync);
+        }
+        self.progress += 1;
+        match what {
+            Confirmed::Control => self.controls = self.controls.max(self.progress),
+            Confirmed::Subscribed(name) => self.subscribed(name, now),
+            Confirmed::Unsubscribed(name) => self.unsubscribed(name),
+        }
+        if self.progress == length {
+            self.done_with_first();
+        }
+        Ok(())
+    }
+
+    /// Redis answered [`Command::Info`] with a number of subscriptions. Whether it is another than it should
+    /// be at this place among the answers; if so, everything is subscribed again.
+    pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<bool, Desync> {
+        if self.commands.front() != Some(&Command::Info) || self.written == 0 {
+            return Err(Desync);
+        }
+        self.done_with_first();
+        if subscriptions == self.controls + self.held {
+            return Ok(false);
+        }
+        self.held = 0;
+        let mut again = Vec::new();
+        for (channel, entry) in &mut self.entries {
+            entry.held = false;
+            let wanted = match entry.state {
+                State::Subscribed => true,
+                State::Lingering(_) => false,
+                // Its SUBSCRIBE or UNSUBSCRIBE is under way.
+                _ => continue,
+            };
+            entry.state = State::Subscribing { waiters: Vec::new(), wanted, stood: true };
+            again.push(channel.clone());
+        }
+        self.subscribe_all(again);
+        Ok(true)
+    }
+
+    /// Redis refused the first command that is not confirmed; `permission`: for want of a permission.
+    pub(crate) fn refused(&mut self, permission: bool, why: &str) -> Result<Refusal, Desync> {
+        if self.written == 0 {
+            return Err(Desync);
+        }
+        let command = self.commands.pop_front().ok_or(Desync)?;
+        self.written -= 1;
+        if std::mem::take(&mut self.progress) != 0 {
+            return Err(Desync);
+        }
+        match command {
+            Command::Info => Ok(Refusal::Info),
+            Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
+            _ => Ok(Refusal::Connection),
+        }
+    }
+
+    fn forbidden(&mut self, channels: Vec<Channel>, why: &str) -> Refusal {
+        let [channel] = channels.as_slice() else {
+            channels.into_iter().for_each(|channel| self.send_subscribe(channel, true));
+            return Refusal::Batch;
+        };
+        if let Some(mut entry) = self.entries.remove(channel) {
+            self.held -= usize::from(std::mem::take(&mut entry.held));
+            if let State::Subscribing { waiters, wanted, stood } = entry.state {
+                self.tell(waiters, &Err(SubscribeError::Forbidden(why.to_owned())));
+                if wanted && stood {
+                    entry.state = State::Forbidden;
+                    self.entries.insert(channel.clone(), entry);
+                    self.forbidden.push(channel.clone());
+                }
+            }
+        }
+        Refusal::Channel(channel.clone())
+    }
+
+    fn subscribed(&mut self, name: &str, now: Instant) {
+        let Some((channel, _)) = self.entries.get_key_value(name) else { return };
+        let channel = channel.clone();
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        self.held += usize::from(!std::mem::replace(&mut entry.held, true));
+        let State::Subscribing { waiters, wanted, .. } = &mut entry.state else { return };
+        let (waiters, wanted) = (std::mem::take(waiters), *wanted);
+        entry.state = State::Subscribed;
+        self.tell(waiters, &Ok(()));
+        if !wanted {
+            self.linger(&channel, now);
+        }
+    }
+
+    fn unsubscribed(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        self.held -= usize::from(std::mem::take(&mut entry.held));
+        if matches!(entry.state, State::Unsubscribing) {
+            self.entries.remove(name);
+        }
+    }
+
+    fn linger(&mut self, channel: &Channel, now: Instant) {
+        let Some(entry) = self.entries.get_mut(channel) else { return };
+        let until = now + LINGER;
+        entry.state = State::Lingering(until);
+        if !std::mem::replace(&mut entry.queued, true) {
+            self.queue_lingering(until, channel.clone());
+        }
+    }
+
+    fn queue_lingering(&mut self, at: Instant, channel: Channel) {
+        // In order of time, at the price of a channel that lingers a little longer.
+        let at = self.lingering.back().map_or(at, |(last, _)| at.max(*last));
+        self.lingering.push_back((at, channel));
+    }
+
+    fn subscribe_all(&mut self, channels: Vec<Channel>) {
+        self.commands.push_back(Command::SubscribeControl);
+        channels.into_iter().for_each(|channel| self.send_subscribe(channel, false));
+    }
+
+    fn send_subscribe(&mut self, channel: Channel, alone: bool) {
+        if !self.connected {
+            return;
+        }
+        if self.commands.len() > self.written
+            && let Some(Command::Subscribe { channels, sealed: false }) = self.commands.back_mut()
+            && channels.len() < BATCH
+            && !alone
+        {
+            return channels.push(channel);
+        }
+        self.commands.push_back(Command::Subscribe { channels: vec![channel], sealed: alone });
+    }
+
+    fn send_unsubscribe(&mut self, channel: Channel) {
+        if self.commands.len() > self.written
+            && let Some(Command::Unsubscribe(channels)) = self.commands.back_mut()
+            && channels.len() < BATCH
+        {
+            return channels.push(channel);
+        }
+        self.commands.push_back(Command::Unsubscribe(vec![channel]));
+    }
+
+    fn done_with_first(&mut self) {
+        self.commands.pop_front();
+        self.written -= 1;
+        self.progress = 0;
+    }
+
+    fn tell(&mut self, waiters: Vec<W>, what: &Result<(), SubscribeError>) {
+        self.answers.extend(waiters.into_iter().map(|waiter| (waiter, what.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests;

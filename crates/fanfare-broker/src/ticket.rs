@@ -1,0 +1,76 @@
+//! One publish that waits for its answer.
+//!
+//! Invariants:
+//! - A ticket is answered exactly once: where nobody did, by being dropped.
+//! - A failure is marked on the lane before it is told.
+
+use std::sync::Arc;
+
+use fanfare_core::{
+    PublishError,
+    broker::{Done, Lane},
+};
+
+use crate::metrics::Metrics;
+
+/// Why a publish is refused once the node's broker ended.
+pub(crate) const STOPPING: &str = "this node is stopping";
+
+/// Answers a publish; see the head of this file.
+pub(crate) struct Ticket {
+    done: Option<Done>,
+    lane: Option<Arc<Lane>>,
+    metrics: Arc<Metrics>,
+    /// Whether a byte of it may have been written: what an unanswered end then means.
+    pub(crate) written: bool,
+}
+
+impl Ticket {
+    pub(crate) fn new(done: Done, lane: Option<Arc<Lane>>, metrics: Arc<Metrics>) -> Self {
+        Self { done: Some(done), lane, metrics, written: false }
+    }
+
+    /// Whether an earlier publish of its lane failed.
+    pub(crate) fn lane_failed(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.has_failed())
+    }
+
+    /// The broker took it.
+    pub(crate) fn taken(mut self) {
+        self.metrics.taken();
+        if let Some(done) = self.done.take() {
+            done(Ok(()));
+        }
+    }
+
+    /// The broker did not take it.
+    pub(crate) fn refuse(mut self, why: impl Into<String>) {
+        self.fail(PublishError::Refused(why.into()));
+    }
+
+    fn fail(&mut self, error: PublishError) {
+        let Some(done) = self.done.take() else { return };
+        match error {
+            PublishError::Refused(_) => self.metrics.refused(),
+            PublishError::Unknown => self.metrics.unknown(),
+        }
+        if let Some(lane) = &self.lane {
+            lane.fail();
+        }
+        done(Err(error));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let error =
+            if self.written { PublishError::Unknown } else { PublishError::Refused(STOPPING.to_owned()) };
+        self.fail(error);
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("written", &self.written).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! The HTTP API for backends: `POST /api/publish`; and `GET /api/cluster` for the page.
+//!
+//! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Request, State, rejection::BytesRejection},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
+use fanfare_core::{Channel, ChannelError, Payload, PublishError};
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{json, value::RawValue};
+
+use crate::gateway::Gateway;
+
+/// Why a call of the API was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No API key, or none that is known.
+    #[error(transparent)]
+    Key(#[from] ApiKeyRefusal),
+    /// A page whose origin is not allowed.
+    #[error(transparent)]
+    Origin(#[from] OriginRefusal),
+    /// The body is not what the method takes.
+    #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
+    Body(String),
+    /// The body could not be read, or is too large.
+    #[error("{0}")]
+    Unread(#[from] BytesRejection),
+    /// The channel is none.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The payload is larger than a message may be.
+    #[error("the data has {found} bytes, a message has at most {allowed} (limits.message_bytes)")]
+    TooLarge {
+        /// Its bytes.
+        found: usize,
+        /// The limit.
+        allowed: usize,
+    },
+    /// The broker did not take it, or nobody knows.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// There is no such method.
+    #[error("there is no such method; there are POST /api/publish and GET /api/cluster")]
+    NoSuchMethod,
+}
+
+impl ApiError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Unread(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+            }
+            Self::Unread(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
+            Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
+            Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let body = json!({"error": {"code": code, "message": self.to_string()}});
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Lets a request in that has a key, and whose page, if it has one, may use the server.
+pub(crate) async fn authorize(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    gateway.config.origins.check(request.headers())?;
+    gateway.config.api_keys.check(request.headers())?;
+    Ok(next.run(request).await)
+}
+
+/// The body of `/api/publish`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishRequest<'a> {
+    channel: String,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+    b64data: Option<String>,
+}
+
+/// `null` is JSON like any other.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// `POST /api/publish`: answered after the broker took it.
+pub(crate) async fn publish(
+    State(gateway): State<Arc<Gateway>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    let body = body?;
+    let request: PublishRequest<'_> =
+        serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
+    let channel = Channel::new(&request.channel)?;
+    let payload = payload(request.data, request.b64data)?;
+    let allowed = gateway.hub.limits().message_bytes;
+    if payload.len() > allowed {
+        return Err(ApiError::TooLarge { found: payload.len(), allowed });
+    }
+    gateway.hub.publish_from_server(channel, payload).await?;
+    Ok(Json(json!({"result": {}})))
+}
+
+/// A JSON string is text of its contents; any other JSON is its bytes as sent; `b64data` is any bytes.
+fn payload(data: Option<&RawValue>, b64data: Option<String>) -> Result<Payload, ApiError> {
+    match (data, b64data) {
+        (Some(data), None) if data.get().starts_with('"') => match serde_json::from_str::<String>(data.get())
+        {
+            Ok(text) => Ok(Payload::text(text)),
+            Err(error) => Err(ApiError::Body(error.to_string())),
+        },
+        (Some(data), None) => Ok(Payload::json(data.get())),
+        (None, Some(encoded)) => match STANDARD.decode(encoded) {
+            Ok(bytes) => Ok(Payload::binary(bytes)),
+            Err(error) => Err(ApiError::Body(format!("b64data is no base64: {error}"))),
+        },
+        (Some(_), Some(_)) => Err(ApiError::Body("data and b64data exclude each other".into())),
+        (None, None) => Err(ApiError::Body("there is neither data nor b64data".into())),
+    }
+}
+
+/// Any other path under `/api/`.
+pub(crate) async fn no_such_method() -> ApiError {
+    ApiError::NoSuchMethod
+}
+
+#[derive(Serialize)]
+struct ClusterView {
+    node: String,
+    broker: &'static str,
+    nodes: Vec<NodeView>,
+}
+
+#[derive(Serialize)]
+struct NodeView {
+    name: String,
+    version: String,
+    connections: u64,
+    #[serde(rename = "self")]
+    is_self: bool,
+}
+
+/// `GET /api/cluster`: the nodes as this one sees them. Its own figure is of this moment.
+pub(crate) async fn cluster(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
+    let me = gateway.cluster.me();
+    let view = |node: &fanfare_core::NodeInfo| {
+        let is_self = node.incarnation == me.incarnation;
+        let connections = if is_self { me.connections } else { node.connections };
+        NodeView { name: node.name.clone(), version: node.version.clone(), connections, is_self }
+    };
+    let nodes = gateway.cluster.nodes().iter().map(view).collect();
+    Json(ClusterView { node: me.name.clone(), broker: gateway.config.broker, nodes })
+}
+
+#[cfg(test)]
+mod tests {
+    use fanfare_core::PayloadKind;
+
+    use super::*;
+
+    fn parse(body: &str) -> Result<Payload, ApiError> {
+        let request: PublishRequest<'_> =
+            serde_json::from_str(body).map_err(|error| ApiError::Body(error.to_string()))?;
+        payload(request.data, request.b64data)
+    }
+
+    #[test]
+    fn data_is_text_json_or_bytes() {
+        let is = |body: &str, kind, bytes: &[u8]| {
+            let payload = parse(body).unwrap();
+            assert_eq!((payload.kind(), &payload.bytes()[..]), (kind, bytes), "{body}");
+        };
+        is(r#"{"channel":"a","data":"h\u00e4 \"x\""}"#, PayloadKind::Text, "hä \"x\"".as_bytes());
+        is(r#"{"channel":"a","data":""}"#, PayloadKind::Text, b"");
+        is(r#"{"channel":"a","data": {"b" : 1.0} }"#, PayloadKind::Json, br#"{"b" : 1.0}"#);
+        is(r#"{"channel":"a","data":null}"#, PayloadKind::Json, b"null");
+        is(r#"{"channel":"a","b64data":"/wA="}"#, PayloadKind::Binary, b"\xff\x00");
+    }
+
+    #[test]
+    fn a_wrong_body_is_told_what_is_wrong() {
+        let says = |body: &str, words: &str| {
+            let error = parse(body).unwrap_err();
+            assert!(error.to_string().contains(words), "{body}: {error}");
+            assert_eq!(error.status_and_code().0, StatusCode::BAD_REQUEST);
+        };
+        says(r#"{"channel":"a"}"#, "neither data nor b64data");
+        says(r#"{"channel":"a","data":1,"b64data":""}"#, "exclude each other");
+        says(r#"{"channel":"a","b64data":"?"}"#, "no base64");
+        says(r#"{"channel":"a","dat":1}"#, "unknown field `dat`");
+        says(r#"{"data":1}"#, "missing field `channel`");
+        says("hello", "line 1");
+        says(r#"{"channel":1,"data":1}"#, "expected a string");
+    }
+}

@@ -1,0 +1,58 @@
+//! What all handlers share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fanfare_auth::{ApiKeys, OriginPolicy};
+use fanfare_core::{Channel, Decoder, Dialect};
+use fanfare_hub::{Cluster, Hub};
+
+/// What the gateway is told at start.
+pub struct Config {
+    /// Which pages may use it.
+    pub origins: OriginPolicy,
+    /// Which backends may publish.
+    pub api_keys: ApiKeys,
+    /// Whether permessage-deflate is negotiated.
+    pub deflate: bool,
+    /// What is spoken at `/ws/{channel}`.
+    pub relay: RelayEndpoint,
+    /// How the broker is called on the page: `memory`, `redis`.
+    pub broker: &'static str,
+}
+
+/// What is spoken at `/ws/{channel}`: given by the composition root, so that the gateway knows no dialect.
+pub struct RelayEndpoint {
+    /// The dialect.
+    pub dialect: &'static dyn Dialect,
+    /// Makes a session's decoder.
+    pub decoder: fn(Channel) -> Box<dyn Decoder>,
+}
+
+/// The node behind its listeners.
+pub struct Gateway {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) metrics: prometheus::Registry,
+    pub(crate) config: Config,
+    leaving: AtomicBool,
+}
+
+impl Gateway {
+    /// A gateway to `hub`; `metrics` is what `/metrics` shows.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, cluster: Arc<Cluster>, metrics: prometheus::Registry, config: Config) -> Self {
+        Self { hub, cluster, metrics, config, leaving: AtomicBool::new(false) }
+    }
+
+    /// From now on the node says that it is not ready.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,39 @@
+//! The built-in page: embedded in the binary, without a build step and without a request to anybody else.
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+};
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The page itself, the same for every channel: it reads its own address.
+pub(crate) fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("../assets/index.html"))
+}
+
+/// One of the files that it needs.
+pub(crate) fn asset(name: &str) -> Option<Response> {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    Some(match name {
+        "page.css" => file("text/css; charset=utf-8", include_str!("../assets/page.css")),
+        "page.js" => file(SCRIPT, include_str!("../assets/page.js")),
+        "link.js" => file(SCRIPT, include_str!("../assets/link.js")),
+        "icon.svg" => file("image/svg+xml", include_str!("../assets/icon.svg")),
+        _ => return None,
+    })
+}
+
+fn file(kind: &'static str, body: &'static str) -> Response {
+    let headers: [(HeaderName, HeaderValue); 5] = [
+        (CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // The next release's page must not meet this one's script.
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (StatusCode::OK, headers, body).into_response()
+}

@@ -1,0 +1,64 @@
+//! The upgrade of the plain WebSocket.
+//!
+//! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
+//! a client that has its 101 gets every message published anywhere from then on.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use fanfare_core::Channel;
+use fanfare_websocket::{Role, handshake};
+use http::StatusCode;
+
+use crate::{
+    framing::{DEFLATE, PLAIN},
+    gateway::Gateway,
+    path,
+    refusal::Refusal,
+    upgrade::Pending,
+};
+
+/// `GET /ws/{channel}`.
+pub(crate) async fn upgrade_ws(
+    State(gateway): State<Arc<Gateway>>,
+    Path(_): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.
+    let encoded = request.uri().path().strip_prefix("/ws/").unwrap_or_default();
+    let channel = path::channel(encoded)?;
+    upgrade(&gateway, channel, request).await
+}
+
+/// Subscribes the client to `channel`, then answers with the 101.
+///
+/// # Errors
+/// It is refused, and why.
+pub(crate) async fn upgrade(
+    gateway: &Arc<Gateway>,
+    channel: Channel,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let config = &gateway.config;
+    let accepted = handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
+    config.origins.check(request.headers())?;
+    if gateway.is_leaving() {
+        return Err(Refusal::Leaving);
+    }
+    let hub = &gateway.hub;
+    let pending = Pending::new(hub.clone(), hub.open(config.relay.dialect));
+    hub.subscribe(&pending.session, &channel).await?;
+    let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
+    let frames = fanfare_websocket::Config {
+        role: Role::Server,
+        max_message: hub.limits().message_bytes,
+        deflate: accepted.deflate,
+    };
+    let decoder = (config.relay.decoder)(channel);
+    tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, frames));
+    Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
+}

@@ -1,0 +1,110 @@
+//! Listeners, and the HTTP connections that they bring.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service;
+
+use crate::{gateway::Gateway, routes, socket};
+
+/// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
+const BACKLOG: i32 = 4096;
+
+/// What one connection's request may take of memory, its header included.
+const REQUEST_BYTES: usize = 16 << 10;
+
+/// How long the listener rests after it could not accept (mostly: no descriptor left).
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves a gateway on its listeners.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    router: Router,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// Binds one address.
+///
+/// # Errors
+/// The kernel's: the address is taken, is not of this machine, or needs a permission.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        // Its IPv4 twin is a listener of its own.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Server {
+    /// A server that has no listener yet and stops at `shutdown`.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
+        let router = routes::router(gateway.clone());
+        Self { gateway, router, tasks: TaskTracker::new(), shutdown }
+    }
+
+    /// Accepts on `listener` until the shutdown.
+    pub fn listen(&self, listener: TcpListener) {
+        let (tasks, router, shutdown) = (self.tasks.clone(), self.router.clone(), self.shutdown.clone());
+        let handshake = self.gateway.hub.limits().handshake;
+        self.tasks.spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                match accepted {
+                    Ok((stream, _)) => {
+                        tasks.spawn(serve(stream, router.clone(), handshake, shutdown.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(REST).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Ends once all listeners and all HTTP connections have, after the shutdown.
+    pub async fn stopped(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Serves the requests of one connection until it ends or becomes a WebSocket.
+async fn serve(stream: TcpStream, router: Router, header_timeout: Duration, shutdown: CancellationToken) {
+    if let Err(error) = socket::tune(&stream) {
+        return tracing::debug!(%error, "a socket could not be tuned");
+    }
+    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(REQUEST_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection ended badly");
+    }
+}

@@ -1,0 +1,66 @@
+//! Takes the bare socket back from HTTP once the 101 is out.
+
+use bytes::Bytes;
+use fanfare_core::{Decoder, Disconnect, Transport};
+use fanfare_hub::{Hub, Session};
+use hyper::upgrade::{OnUpgrade, Parts};
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+use crate::{connection::Connection, socket::Socket};
+
+/// A session that waits for its transport. Dropped before it has one, it ends.
+pub(crate) struct Pending {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) session: Arc<Session>,
+    is_settled: bool,
+}
+
+impl Pending {
+    pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>) -> Self {
+        Self { hub, session, is_settled: false }
+    }
+
+    /// Waits for the socket, puts the session on it and leaves a task behind that reads it.
+    pub(crate) async fn settle(
+        mut self,
+        upgrade: OnUpgrade,
+        transport: &'static dyn Transport,
+        decoder: Box<dyn Decoder>,
+        config: fanfare_websocket::Config,
+    ) {
+        let (stream, early) = match take_back(upgrade).await {
+            Ok(taken) => taken,
+            Err(error) => return tracing::debug!(%error, "upgrade failed"),
+        };
+        self.is_settled = true;
+        let (read, write) = stream.into_split();
+        self.hub.attach(&self.session, transport, Box::new(Socket::new(write)));
+        let connection = Connection::new(self.hub.clone(), self.session.clone(), read, decoder, config);
+        tokio::spawn(connection.run(early));
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.hub.end(&self.session, &Disconnect::Lost);
+        }
+    }
+}
+
+/// The socket, and what the client sent right behind its request.
+async fn take_back(upgrade: OnUpgrade) -> Result<(TcpStream, Bytes), UpgradeError> {
+    let upgraded = upgrade.await?;
+    let parts: Parts<TokioIo<TcpStream>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum UpgradeError {
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    #[error("the connection is no bare TCP socket")]
+    NotTcp,
+}

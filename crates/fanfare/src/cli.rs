@@ -1,0 +1,172 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{
+    Facts, Sources,
+    declare::Layer,
+    place::{Given, Place, Value},
+    raw::Raw,
+};
+
+/// A WebSocket gateway: one broadcast reaches every client on every node.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "fanfare",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = "Try it:\n  fanfare serve --dev\n  then open http://localhost:8080, in two tabs\n\n\
+                  A cluster: the same broker for each node\n  \
+                  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8081 --node a\n  \
+                  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8082 --node b"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run a node
+    #[command(
+        after_help = "Examples:\n  fanfare serve --dev\n  fanfare serve --config fanfare.toml\n  \
+                            fanfare serve --listen localhost:8081 --broker redis://127.0.0.1:6379"
+    )]
+    Serve(NodeArgs),
+    /// Say whether a configuration is valid, and every mistake in it if not
+    #[command(
+        after_help = "Exit code: 0 if it is valid, 1 if not.\n\nExample:\n  fanfare check --config fanfare.toml"
+    )]
+    Check(NodeArgs),
+    /// Print the values a node would run with, and where each comes from
+    #[command(
+        after_help = "What it prints is a valid file, with secrets masked. To begin one of your own:\n  \
+                            fanfare config --explain > fanfare.toml"
+    )]
+    Config(ConfigArgs),
+    /// Ask a running node whether it is ready
+    #[command(
+        after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
+                            Example:\n  fanfare health http://127.0.0.1:8080/readyz"
+    )]
+    Health(HealthArgs),
+    /// Print the version
+    Version,
+}
+
+/// The flags of a node.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Configuration: a flag beats the environment, that beats the file")]
+pub struct NodeArgs {
+    /// The TOML file with everything else that can be configured [env: FANFARE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// For development on this machine: loopback only, pages from disk and from any local port may connect,
+    /// no API key needed [env: FANFARE_DEV=true]
+    #[arg(long)]
+    pub dev: bool,
+    /// Where to listen; can be repeated [default: localhost:8080] [env: FANFARE_LISTEN=ADDR,ADDR]
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub listen: Vec<String>,
+    /// What carries messages between nodes: `memory` for one node alone, or redis://HOST:PORT
+    /// [default: memory] [env: FANFARE_BROKER]
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+    /// The name of this node, for people [default: the name of the host, `dev` under --dev]
+    /// [env: FANFARE_NODE]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+impl NodeArgs {
+    /// These flags, with the environment and the facts of this process.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        Sources {
+            flags: self.layer(),
+            file: self.config.clone(),
+            environment: std::env::vars_os().collect(),
+            facts: Facts::of_this_machine(),
+        }
+    }
+
+    /// The flags that were given.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let word = |text: &String| Value::Word(text.clone());
+        let mut layer = Layer::default();
+        for key in Raw::KEYS {
+            let Some(flag) = key.flag else { continue };
+            let place = Place::Flag(flag);
+            let item = |text| Given { value: word(text), place: place.clone() };
+            let value = match flag {
+                "--dev" => self.dev.then_some(Value::Boolean(true)),
+                "--broker" => self.broker.as_ref().map(word),
+                "--node" => self.node.as_ref().map(word),
+                "--listen" if !self.listen.is_empty() => Some(Value::List(self.listen.iter().map(item).collect())),
+                _ => None,
+            };
+            if let Some(value) = value {
+                layer.set(key, Given { value, place });
+            }
+        }
+        layer
+    }
+}
+
+/// The flags of `fanfare config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Explain each key: what it is for, what is allowed, its name in the environment
+    #[arg(long)]
+    pub explain: bool,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// The flags of `fanfare health`.
+#[derive(Debug, Clone, Args)]
+pub struct HealthArgs {
+    /// What to ask [default: /readyz of the first address that the configuration listens on]
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_of_a_key_is_one_of_the_command_line() {
+        let all = ["fanfare", "serve", "--dev", "--listen", "a,b", "--listen", "c", "--broker", "x", "--node", "n"];
+        let Command::Serve(args) = Cli::try_parse_from(all).unwrap().command else { panic!("not serve") };
+        assert_eq!(args.listen, ["a", "b", "c"]);
+        let given = format!("{:?}", args.layer());
+        for flag in Raw::KEYS.iter().filter_map(|key| key.flag) {
+            assert!(given.contains(&format!("Flag({flag:?})")), "{flag} in {given}");
+        }
+        let nothing = NodeArgs::default().layer();
+        assert_eq!(format!("{nothing:?}"), format!("{:?}", Layer::default()));
+    }
+
+    #[test]
+    fn the_help_is_whole() {
+        Cli::command().debug_assert();
+        let serve = Cli::command().find_subcommand_mut("serve").unwrap().render_help().to_string();
+        for key in Raw::KEYS.iter().filter(|key| key.flag.is_some()) {
+            assert!(serve.contains(&key.variable()), "{} in {serve}", key.path);
+        }
+    }
+}

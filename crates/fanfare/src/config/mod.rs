@@ -1,0 +1,201 @@
+//! The configuration: from flags, the environment and a file to what a node runs with.
+//!
+//! A flag beats the environment, that beats the file, that beats the default. Every mistake of all sources is
+//! reported at once; a node starts without any or not at all.
+//!
+//! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
+//! - `shape`, `words`, `units`: what may stand at a key
+//! - `file`, `env`: the sources; flags come from [`crate::cli`]
+//! - `validate`: rules between keys, and the [`Config`] of it all
+//! - [`mistake`], [`place`]: what is wrong, and where
+//! - [`show`]: what `fanfare config` prints
+
+pub mod declare;
+mod env;
+mod file;
+pub mod mistake;
+pub mod place;
+pub mod raw;
+pub mod shape;
+pub mod show;
+mod units;
+mod validate;
+mod words;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use fanfare_auth::{ApiKeys, OriginPolicy};
+use fanfare_core::{Limits, Namespaces};
+use tracing::level_filters::LevelFilter;
+
+use self::{
+    declare::{Layer, Reader},
+    env::Environment,
+    file::File,
+    place::Place,
+    raw::{Raw, RawNamespace},
+};
+
+pub use self::{
+    mistake::{Mistake, Mistakes},
+    show::Show,
+    words::{BrokerUrl, Listen},
+};
+
+/// What a node runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen: at least one.
+    pub listen: Vec<Listen>,
+    /// For development on this machine; all listeners are loopback then.
+    pub dev: bool,
+    /// What carries messages between nodes.
+    pub broker: BrokerUrl,
+    /// The node's name, for people.
+    pub node: String,
+    /// What stands before all names in Redis.
+    pub redis_prefix: String,
+    /// The keys of the HTTP API; under `dev` none is needed.
+    pub api_keys: ApiKeys,
+    /// Which web pages may come in.
+    pub origins: OriginPolicy,
+    /// Whether permessage-deflate is offered.
+    pub deflate: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// Threads and shards.
+    pub runtime: Runtime,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Options of channels.
+    pub namespaces: Namespaces,
+}
+
+/// How the work is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runtime {
+    /// Worker threads of tokio: at least 1.
+    pub workers: usize,
+    /// Shards of the hub: at least 1.
+    pub shards: usize,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least important lines.
+    pub level: LevelFilter,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How lines are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What defaults depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// How many cores this process may use.
+    pub cores: usize,
+    /// The name of this host, as far as it is a name for a node.
+    pub hostname: String,
+}
+
+impl Facts {
+    /// Of this machine.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        let hostname = gethostname::gethostname().to_string_lossy().into_owned();
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            hostname: (words::NODE.parse)(&hostname).unwrap_or_else(|_| "node".into()),
+        }
+    }
+}
+
+/// Where values may come from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The flags that were given.
+    pub flags: Layer,
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// What defaults depend on.
+    pub facts: Facts,
+}
+
+/// A configuration without mistakes.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What the node runs with.
+    pub config: Config,
+    raw: Raw,
+    namespaces: Vec<RawNamespace>,
+}
+
+impl Loaded {
+    /// Prints it with the source of each value; with `explain`, with each key's meaning too.
+    #[must_use]
+    pub fn show(&self, explain: bool) -> Show<'_> {
+        Show { loaded: self, explain }
+    }
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// Every mistake of every source.
+pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
+    let Sources { flags, file, environment, facts } = sources;
+    let mut mistakes = Vec::new();
+    let environment = Environment::read(environment, &mut mistakes);
+    let file = match (file, environment.file) {
+        (Some(path), _) => read_file(path, Place::Flag("--config"), &mut mistakes),
+        (None, Some(path)) => read_file(path, Place::Environment(env::FILE.into()), &mut mistakes),
+        (None, None) => File::default(),
+    };
+    let layers = [flags, environment.layer, file.layer];
+    let raw = Raw::read(&mut Reader { layers: &layers, mistakes: &mut mistakes }, &facts);
+    let mut namespace = |(place, layer)| {
+        let mut reader = Reader { layers: &[layer], mistakes: &mut mistakes };
+        let mut namespace = RawNamespace::read(&mut reader, &facts);
+        if namespace.name.place == Place::Default {
+            // Without a name the place of its mistakes is where it begins.
+            namespace.name.place = place;
+        }
+        namespace
+    };
+    let namespaces: Vec<_> = file.namespaces.into_iter().map(&mut namespace).collect();
+    mistakes.extend(file.unknown);
+    mistakes.extend(validate::check(&raw, &namespaces));
+    // Of a line that is no TOML, whatever was made of it is no news.
+    mistakes.retain(|mistake| !file.syntax.iter().any(|broken| broken.place == mistake.place));
+    mistakes.extend(file.syntax);
+    Mistakes::none_in(mistakes)?;
+    Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
+}
+
+fn read_file(path: PathBuf, place: Place, mistakes: &mut Vec<Mistake>) -> File {
+    let shown = path.display().to_string();
+    let found = match std::fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => return File::read(&shown, &text),
+        Ok(Err(_)) => format!("{shown}: not UTF-8"),
+        Err(error) => format!("{shown}: {error}"),
+    };
+    let allowed = "a TOML file that can be read".into();
+    mistakes.push(Mistake { place, key: "the configuration file".into(), found, allowed, hint: None });
+    File::default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! The effective configuration, as `fanfare config` prints it: a TOML file that says of each value where it
+//! comes from.
+//!
+//! Invariant: read back, it gives the same configuration, but for the secrets, which are masked.
+
+use std::fmt;
+
+use super::{Loaded, declare::Line};
+
+/// Prints what a node would run with.
+#[derive(Debug, Clone, Copy)]
+pub struct Show<'a> {
+    pub(super) loaded: &'a Loaded,
+    /// Whether each key is explained.
+    pub(super) explain: bool,
+}
+
+/// Where the comments begin, if the values leave room.
+const COMMENTS: usize = 44;
+
+impl fmt::Display for Show<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = "";
+        for line in self.loaded.raw.lines() {
+            let (of, _) = line.key.section_and_name();
+            if of != section {
+                section = of;
+                writeln!(f, "\n[{section}]")?;
+            }
+            self.line(f, &line)?;
+        }
+        for namespace in &self.loaded.namespaces {
+            writeln!(f, "\n[[namespace]]")?;
+            for line in namespace.lines() {
+                self.line(f, &line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Show<'_> {
+    fn line(&self, f: &mut fmt::Formatter<'_>, line: &Line) -> fmt::Result {
+        if self.explain {
+            explanation(f, line)?;
+        }
+        let text = format!("{} = {}", line.key.section_and_name().1, line.value);
+        writeln!(f, "{text:COMMENTS$}# {}", line.place)
+    }
+}
+
+fn explanation(f: &mut fmt::Formatter<'_>, line: &Line) -> fmt::Result {
+    writeln!(f)?;
+    for about in line.key.about.lines() {
+        writeln!(f, "# {}", about.trim())?;
+    }
+    writeln!(f, "# Allowed: {}", line.allowed)?;
+    match (line.key.section_and_name().0, line.key.flag) {
+        ("namespace", _) => Ok(()),
+        (_, Some(flag)) => writeln!(f, "# Also: {flag}, or {} in the environment", line.key.variable()),
+        (_, None) => writeln!(f, "# Also: {} in the environment", line.key.variable()),
+    }
+}

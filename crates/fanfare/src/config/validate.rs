@@ -1,0 +1,154 @@
+//! Rules that span several keys, and the way from what was configured to what the node runs with.
+
+use fanfare_auth::{ApiKeys, OriginPolicy};
+use fanfare_core::{Limits, Namespace, Namespaces};
+
+use super::{
+    Config, Log, Runtime,
+    mistake::Mistake,
+    place::{Place, Sourced},
+    raw::{Raw, RawNamespace},
+    units::show_size,
+    words::Listen,
+};
+
+/// Everything that is wrong between keys.
+pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
+    let mut mistakes = listeners(raw);
+    mistakes.extend(repeated_listeners(raw));
+    mistakes.extend([
+        room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
+        room(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
+        room(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
+    ].into_iter().flatten());
+    mistakes.extend(repeated_namespaces(namespaces));
+    mistakes
+}
+
+/// Nobody comes in from outside unless the configuration says so: this version has no authentication of
+/// clients.
+fn listeners(raw: &Raw) -> Vec<Mistake> {
+    if !(raw.listen.sound && raw.dev.sound && raw.open.sound) || (raw.open.value && !raw.dev.value) {
+        return Vec::new();
+    }
+    let (allowed, hint) = if raw.dev.value {
+        (
+            "loopback addresses only, under --dev",
+            "--dev lets in pages from disk and needs no API key: without it, and with open = true, others may come",
+        )
+    } else {
+        (
+            "loopback addresses only, unless open = true",
+            "clients are not authenticated in this version, so whoever reaches this address may come in: write \
+             open = true if that is meant, or listen on localhost behind a proxy that authenticates",
+        )
+    };
+    let beyond = raw.listen.value.iter().filter(|listen| !listen.value.is_loopback());
+    beyond.map(|listen| of_listener(listen, allowed, hint.into())).collect()
+}
+
+fn repeated_listeners(raw: &Raw) -> Vec<Mistake> {
+    let listeners = &raw.listen.value;
+    let addresses = |listen: &Sourced<Listen>| listen.value.addresses();
+    let repeated = listeners.iter().enumerate().filter(|(at, listen)| {
+        let mut earlier = listeners.iter().take(*at).flat_map(addresses);
+        earlier.any(|earlier| earlier.port() != 0 && addresses(listen).contains(&earlier))
+    });
+    let allowed = "each address once";
+    repeated.map(|(_, listen)| of_listener(listen, allowed, "localhost is 127.0.0.1 and [::1]".into())).collect()
+}
+
+fn of_listener(listen: &Sourced<Listen>, allowed: &str, hint: String) -> Mistake {
+    Mistake {
+        place: listen.place.clone(),
+        key: "listen".into(),
+        found: format!("\"{}\"", listen.value),
+        allowed: allowed.into(),
+        hint: Some(hint),
+    }
+}
+
+/// A queue must have room for a message, or none of that size ever gets through.
+fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option<Mistake> {
+    let least = messages * raw.message_bytes.value;
+    let wrong = queue.place != Place::Default && queue.sound && raw.message_bytes.sound && queue.value < least;
+    wrong.then(|| Mistake {
+        place: queue.place.clone(),
+        key: key.into(),
+        found: format!("\"{}\"", show_size(queue.value)),
+        allowed: format!(
+            "at least \"{}\", {messages} × limits.message_bytes (\"{}\", {})",
+            show_size(least),
+            show_size(raw.message_bytes.value),
+            raw.message_bytes.place
+        ),
+        hint: Some("without this key it is as large as it must be".into()),
+    })
+}
+
+fn repeated_namespaces(namespaces: &[RawNamespace]) -> Vec<Mistake> {
+    let mistake = |(at, namespace): (usize, &RawNamespace)| {
+        let earlier = namespaces.iter().take(at).find(|earlier| {
+            earlier.name.sound && namespace.name.sound && earlier.name.value == namespace.name.value
+        })?;
+        Some(Mistake {
+            place: namespace.name.place.clone(),
+            key: "namespace.name".into(),
+            found: format!("{:?} once more", namespace.name.value),
+            allowed: "each name once".into(),
+            hint: Some(format!("the first is at {}", earlier.name.place)),
+        })
+    };
+    namespaces.iter().enumerate().filter_map(mistake).collect()
+}
+
+/// What the node runs with, from what has no mistakes.
+pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
+    let origins = values(&raw.origins.value);
+    let api_keys = ApiKeys::new(values(&raw.api_keys.value));
+    let dev = raw.dev.value;
+    Config {
+        listen: values(&raw.listen.value),
+        dev,
+        broker: raw.broker.value.clone(),
+        node: raw.node_name.value.clone(),
+        redis_prefix: raw.redis_prefix.value.clone(),
+        api_keys: if dev { api_keys.allow_without() } else { api_keys },
+        origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
+        deflate: raw.deflate.value,
+        limits: limits(raw),
+        runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
+        log: Log { level: raw.log_level.value, format: raw.log_format.value },
+        namespaces: all_namespaces(namespaces),
+    }
+}
+
+fn limits(raw: &Raw) -> Limits {
+    Limits {
+        message_bytes: raw.message_bytes.value,
+        channels_per_connection: raw.channels_per_connection.value,
+        unanswered_publishes: raw.unanswered_publishes.value,
+        unanswered_bytes: raw.unanswered_bytes.value,
+        outbound_bytes: raw.outbound_bytes.value,
+        inbound_bytes: raw.inbound_bytes.value,
+        handshake: raw.handshake.value,
+        goodbye: raw.goodbye.value,
+        publish_wait: raw.publish_wait.value,
+    }
+}
+
+fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
+    let namespace = |raw: &RawNamespace| Namespace {
+        name: raw.name.value.clone(),
+        subscribe: raw.subscribe.value,
+        publish: raw.publish.value,
+        echo: raw.echo.value,
+    };
+    let (named, default): (Vec<_>, Vec<_>) =
+        namespaces.iter().map(namespace).partition(|namespace| !namespace.name.is_empty());
+    Namespaces::new(default.into_iter().next().unwrap_or_default(), named)
+}
+
+fn values<T: Clone>(sourced: &[Sourced<T>]) -> Vec<T> {
+    sourced.iter().map(|item| item.value.clone()).collect()
+}

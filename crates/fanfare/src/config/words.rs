@@ -1,0 +1,196 @@
+//! The texts of a configuration that are more than text: addresses, the broker, names, origins, keys.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_core::Channel;
+
+use super::shape::Text;
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// `localhost:PORT`: 127.0.0.1 always, and [::1] where the machine has IPv6 (many containers have not).
+    /// Browsers and Node resolve `localhost` to either.
+    Localhost(u16),
+    /// This address, or the node does not start.
+    At(SocketAddr),
+}
+
+impl Listen {
+    /// All addresses meant.
+    #[must_use]
+    pub fn addresses(self) -> Vec<SocketAddr> {
+        match self {
+            Self::Localhost(port) => {
+                vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+            }
+            Self::At(address) => vec![address],
+        }
+    }
+
+    /// Whether only this machine reaches it.
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
+        self.addresses().iter().all(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+pub(super) const LISTEN: Text<Listen> = Text {
+    allowed: "an IP address or localhost, and a port: \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:8080\"",
+    parse: listen,
+    show: Listen::to_string,
+    found: str::to_owned,
+};
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Listen::At(address));
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or_else(|| match text.parse::<u16>() {
+        Ok(_) => ("", text),
+        Err(_) => (text, ""),
+    });
+    match (host, port.parse::<u16>()) {
+        ("localhost", Ok(port)) => Ok(Listen::Localhost(port)),
+        ("" | "*", Ok(port)) => {
+            Err(format!("\"localhost:{port}\" for this machine, \"0.0.0.0:{port}\" for everybody (IPv4)"))
+        }
+        (host, Ok(port)) if host.parse::<Ipv6Addr>().is_ok() && text.parse::<Ipv6Addr>().is_err() => {
+            Err(format!("in brackets: \"[{host}]:{port}\""))
+        }
+        _ if text.parse::<Ipv4Addr>().is_ok() || text == "localhost" => Err(format!("with a port: \"{text}:8080\"")),
+        _ if text.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() => {
+            Err(format!("with a port: \"[{}]:8080\"", text.trim_matches(['[', ']'])))
+        }
+        (_, Ok(_)) => Err("names other than localhost are not resolved: write the address".into()),
+        _ => Err("write for example \"127.0.0.1:8080\"".into()),
+    }
+}
+
+/// A node's name stands in Redis keys, log lines and metrics.
+pub(super) const NODE: Text<String> = Text {
+    allowed: "1 to 64 letters, digits, `.`, `-` or `_`",
+    parse: |text| {
+        let valid = text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+        if valid && (1..=64).contains(&text.len()) { Ok(text.into()) } else { Err("for example \"node-1\"".into()) }
+    },
+    show: String::clone,
+    found: str::to_owned,
+};
+
+/// `<prefix>:` begins channels, `<prefix>!` everything else: neither sign may be in the prefix itself.
+pub(super) const PREFIX: Text<String> = Text {
+    allowed: "1 to 64 visible ASCII characters without `:` and `!`",
+    parse: |text| {
+        let valid = text.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'!');
+        if valid && (1..=64).contains(&text.len()) { Ok(text.into()) } else { Err("for example \"fanfare\"".into()) }
+    },
+    show: String::clone,
+    found: str::to_owned,
+};
+
+/// What carries messages between nodes.
+#[derive(Clone, PartialEq, Eq)]
+pub enum BrokerUrl {
+    /// Nothing: one node alone.
+    Memory,
+    /// This Redis; the URL may hold a password.
+    Redis(String),
+}
+
+impl fmt::Display for BrokerUrl {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Redis(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BrokerUrl({self})")
+    }
+}
+
+pub(super) const BROKER: Text<BrokerUrl> = Text {
+    allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"",
+    parse: broker,
+    show: BrokerUrl::to_string,
+    found: without_password,
+};
+
+fn broker(text: &str) -> Result<BrokerUrl, String> {
+    match text.split_once("://") {
+        None if text == "memory" => Ok(BrokerUrl::Memory),
+        None => Err("write for example \"redis://127.0.0.1:6379\"".into()),
+        Some(("redis", rest)) => {
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            let host = place.split(['/', '?']).next().unwrap_or_default();
+            match host.is_empty() || host.starts_with(':') || text.contains(char::is_whitespace) {
+                true => Err("the host is missing: \"redis://127.0.0.1:6379\"".into()),
+                false => Ok(BrokerUrl::Redis(text.into())),
+            }
+        }
+        Some(("rediss", _)) => Err("TLS to Redis is not available in this version".into()),
+        Some((scheme, _)) => Err(format!("no broker is named {scheme:?}")),
+    }
+}
+
+/// Everything that might be a password is masked, in a text that may be no URL at all.
+fn without_password(text: &str) -> String {
+    let Some((before, place)) = text.rsplit_once('@') else { return text.into() };
+    match before.split_once("://") {
+        Some((scheme, user)) => {
+            let user = user.split_once(':').map_or("", |(user, _)| user);
+            format!("{scheme}://{user}:{MASK}@{place}")
+        }
+        None => format!("{MASK}@{place}"),
+    }
+}
+
+/// The name of a namespace; empty for the default one.
+pub(super) const NAMESPACE: Text<String> = Text {
+    allowed: "the part of a channel name before its first `:`, for example \"chat\"; \"\" for channels in no namespace",
+    parse: |text| match (text, Channel::new(text)) {
+        ("", _) => Ok(String::new()),
+        (_, Err(error)) => Err(error.to_string().replace("channel name", "namespace's name")),
+        (_, Ok(_)) => match text.split_once(':') {
+            Some((name, _)) => Err(format!("the `:` is not part of the name: {name:?}")),
+            None => Ok(text.into()),
+        },
+    },
+    show: String::clone,
+    found: str::to_owned,
+};
+
+pub(super) const ORIGIN: Text<AllowedOrigin> = Text {
+    allowed: "an origin as \"https://app.example\", \"https://*.example.com\" for all below it, or \"*\" for all",
+    parse: |text| text.parse().map_err(|error: fanfare_auth::AllowedOriginError| error.to_string()),
+    show: AllowedOrigin::to_string,
+    found: str::to_owned,
+};
+
+/// What stands for a secret.
+pub(super) const MASK: &str = "***";
+
+pub(super) const API_KEY: Text<ApiKey> = Text {
+    allowed: "16 to 256 visible ASCII characters",
+    parse: |text| ApiKey::new(text).map_err(|error| error.to_string()),
+    show: |_| MASK.into(),
+    found: |_| MASK.into(),
+};
