@@ -3,7 +3,7 @@
 #
 # system  Debian packages, when root on Debian; elsewhere what is missing is named, with the way to get it
 # python  tests/requirements.txt into .work/venv
-# npm     each tests/*/package-lock.json into the node_modules beside it
+# npm     what each tests/*/package-lock.json says into the node_modules beside it
 #
 # Rust and Node must be there. What only some tests need (a browser, Ruby) is named and those tests are skipped.
 # shellcheck source=tests/lib/common.sh
@@ -56,9 +56,10 @@ install_python() {
 }
 
 install_npm() {
-    local lock dir
-    for lock in "$ROOT"/tests/*/package-lock.json; do
-        dir=$(dirname "$lock")
+    local dir lock manifest
+    for manifest in "$ROOT"/tests/*/package.json; do
+        dir=$(dirname "$manifest")
+        lock=$dir/package-lock.json
         if cmp -s "$lock" "$dir/node_modules/.installed"; then continue; fi
         npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error
         cp "$lock" "$dir/node_modules/.installed"

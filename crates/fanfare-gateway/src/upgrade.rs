@@ -38,7 +38,7 @@ impl Pending {
         let (read, write) = stream.into_split();
         self.hub.attach(&self.session, transport, Box::new(Socket::new(write)));
         let connection = Connection::new(self.hub.clone(), self.session.clone(), read, decoder, config);
-        tokio::spawn(connection.run(early));
+        self.hub.spawn(connection.run(early));
     }
 }
 

@@ -114,6 +114,11 @@ impl Hub {
         self.after_send(session, sent);
     }
 
+    /// Runs the task that reads a session's transport; a shutdown waits for it.
+    pub fn spawn(&self, reader: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(reader);
+    }
+
     /// Carries out one command and sends its answer. Publishes do not wait for the broker; the others do.
     pub async fn execute(self: &Arc<Self>, session: &Arc<Session>, command: Command) {
         let reply = match command {
@@ -273,6 +278,17 @@ impl Hub {
         }
     }
 
+    /// Ends all sessions and waits for their goodbyes, at most [`Limits::goodbye`].
+    pub async fn end_all(self: &Arc<Self>, disconnect: &Disconnect) {
+        for shard in self.dispatcher.shards() {
+            for session in shard.sessions() {
+                self.end(&session, disconnect);
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
     /// Gives an ended session's transport the time of a goodbye, then ends it.
     fn see_off(&self, session: &Arc<Session>, sent: Sent, by_client: bool) {
         if by_client && sent == Sent::Done {
@@ -282,8 +298,9 @@ impl Hub {
         if sent == Sent::NeedsFlush {
             self.flush_within(session, Some(goodbye));
         }
+        // Not tracked: a shutdown waits for the transports, not for the patience with them.
         let session = Arc::downgrade(session);
-        self.tasks.spawn(async move {
+        tokio::spawn(async move {
             tokio::time::sleep(goodbye).await;
             if let Some(session) = session.upgrade() {
                 session.abort();

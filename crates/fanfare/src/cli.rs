@@ -19,6 +19,7 @@ use crate::config::{
     arg_required_else_help = true,
     subcommand_required = true,
     disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = "Try it:\n  fanfare serve --dev\n  then open http://localhost:8080, in two tabs\n\n\
                   A cluster: the same broker for each node\n  \
                   fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8081 --node a\n  \
@@ -34,10 +35,8 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run a node
-    #[command(
-        after_help = "Examples:\n  fanfare serve --dev\n  fanfare serve --config fanfare.toml\n  \
-                            fanfare serve --listen localhost:8081 --broker redis://127.0.0.1:6379"
-    )]
+    #[command(after_help = "Examples:\n  fanfare serve --dev\n  fanfare serve --config fanfare.toml\n  \
+                            fanfare serve --listen localhost:8081 --broker redis://127.0.0.1:6379")]
     Serve(NodeArgs),
     /// Say whether a configuration is valid, and every mistake in it if not
     #[command(
@@ -51,10 +50,8 @@ pub enum Command {
     )]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
-    #[command(
-        after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
-                            Example:\n  fanfare health http://127.0.0.1:8080/readyz"
-    )]
+    #[command(after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
+                            Example:\n  fanfare health http://127.0.0.1:8080/readyz")]
     Health(HealthArgs),
     /// Print the version
     Version,
@@ -62,7 +59,7 @@ pub enum Command {
 
 /// The flags of a node.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Configuration: a flag beats the environment, that beats the file")]
+#[command(next_help_heading = "Configuration (a flag beats the environment, that beats the file)")]
 pub struct NodeArgs {
     /// The TOML file with everything else that can be configured [env: FANFARE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -109,7 +106,9 @@ impl NodeArgs {
                 "--dev" => self.dev.then_some(Value::Boolean(true)),
                 "--broker" => self.broker.as_ref().map(word),
                 "--node" => self.node.as_ref().map(word),
-                "--listen" if !self.listen.is_empty() => Some(Value::List(self.listen.iter().map(item).collect())),
+                "--listen" if !self.listen.is_empty() => {
+                    Some(Value::List(self.listen.iter().map(item).collect()))
+                }
                 _ => None,
             };
             if let Some(value) = value {
@@ -150,7 +149,8 @@ mod tests {
 
     #[test]
     fn every_flag_of_a_key_is_one_of_the_command_line() {
-        let all = ["fanfare", "serve", "--dev", "--listen", "a,b", "--listen", "c", "--broker", "x", "--node", "n"];
+        let all =
+            ["fanfare", "serve", "--dev", "--listen", "a,b", "--listen", "c", "--broker", "x", "--node", "n"];
         let Command::Serve(args) = Cli::try_parse_from(all).unwrap().command else { panic!("not serve") };
         assert_eq!(args.listen, ["a", "b", "c"]);
         let given = format!("{:?}", args.layer());

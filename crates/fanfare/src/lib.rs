@@ -2,6 +2,16 @@
 //!
 //! - [`cli`]: what can be asked of the binary
 //! - [`config`]: what a node runs with, and every mistake in it
+//! - [`serve`]: a node from its configuration to its last goodbye
+//! - [`node`]: the composition root
+//! - [`telemetry`]: where log lines go
+//! - [`health`]: asks a running node
 
 pub mod cli;
 pub mod config;
+pub mod health;
+pub mod node;
+pub mod serve;
+pub mod telemetry;
+
+pub use node::Node;

@@ -114,6 +114,10 @@ impl Publisher {
             let deadline = self.next_deadline();
             let result: Result<(), End> = tokio::select! {
                 biased;
+                () = &mut stopped, if self.closing.is_none() => {
+                    self.close();
+                    Ok(())
+                }
                 read = reader.fill(&mut from) => read.map_err(End::from).and_then(|()| {
                     backoff.reset();
                     self.take_answers(reader).map_err(End::from)
@@ -127,10 +131,6 @@ impl Publisher {
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.pipeline.expire(Instant::now(), "Redis does not answer");
-                    Ok(())
-                }
-                () = &mut stopped, if self.closing.is_none() => {
-                    self.close();
                     Ok(())
                 }
             };

@@ -18,7 +18,7 @@ use fanfare_core::{Channel, SubscribeError};
 use tokio::{
     io::AsyncWriteExt,
     sync::{mpsc::UnboundedReceiver, oneshot},
-    time::{Sleep, sleep, sleep_until},
+    time::{Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -68,11 +68,25 @@ pub(crate) struct Subscriber {
     pub(crate) table: Table<Confirmation>,
     pub(crate) requests: UnboundedReceiver<Request>,
     pub(crate) stop: CancellationToken,
+    pub(crate) progress: Progress,
+}
+
+/// How it goes.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Whether all subscriptions of this connection are settled.
+    settled: bool,
     /// Since when subscriptions that stood before do not.
-    pub(crate) interrupted: Option<Instant>,
-    pub(crate) next_check: Instant,
-    /// Whether Redis forbade the check.
-    pub(crate) unchecked: bool,
+    interrupted: Option<Instant>,
+    next_check: Instant,
+    /// Whether Redis forbids the check.
+    unchecked: bool,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { settled: false, interrupted: None, next_check: Instant::now() + CHECK, unchecked: false }
+    }
 }
 
 /// The node stops.
@@ -119,13 +133,12 @@ impl Subscriber {
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut timer = std::pin::pin!(sleep(CHECK));
-        self.next_check = Instant::now() + CHECK;
+        self.progress.next_check = Instant::now() + CHECK;
         self.table.connected();
         loop {
             self.write_commands(&mut out);
             self.set(timer.as_mut());
             tokio::select! {
-                biased;
                 read = read(&self.incoming, reader, &mut from) => {
                     read?;
                     self.dispatch(reader, backoff)?;
@@ -184,6 +197,10 @@ impl Subscriber {
 
     fn lost(&mut self, error: &ConnectionError) {
         self.links.down(&self.links.subscriber, error);
+        if std::mem::take(&mut self.progress.settled) {
+            self.metrics.interruptions.inc();
+            self.progress.interrupted.get_or_insert_with(Instant::now);
+        }
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -194,17 +211,18 @@ impl Subscriber {
     fn tick(&mut self) {
         let now = Instant::now();
         self.table.tick(now);
-        if self.next_check <= now {
-            self.next_check = now + CHECK;
-            if !self.unchecked {
-                self.table.check();
+        if self.progress.next_check <= now {
+            self.progress.next_check = now + CHECK;
+            self.table.retry_forbidden();
+            if !self.progress.unchecked {
+                self.table.ask();
             }
         }
     }
 
     /// Sets the timer to what is due next.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let due = self.table.next_deadline().map_or(self.next_check, |at| at.min(self.next_check)).into();
+        let due = self.table.next_deadline().map_or(self.progress.next_check, |at| at.min(self.progress.next_check)).into();
         if timer.deadline() != due {
             timer.reset(due);
         }
@@ -294,7 +312,7 @@ impl Subscriber {
             }
             Refusal::Batch => {}
             Refusal::Info => {
-                if !std::mem::replace(&mut self.unchecked, is_configuration(code)) && self.unchecked {
+                if is_configuration(code) && !std::mem::replace(&mut self.progress.unchecked, true) {
                     tracing::warn!(
                         "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; permit \
                          client|info to this user"
@@ -310,7 +328,8 @@ impl Subscriber {
     fn settled(&mut self, backoff: &mut Backoff) {
         backoff.reset();
         self.links.up(&self.links.subscriber);
-        if let Some(since) = self.interrupted.take() {
+        self.progress.settled = true;
+        if let Some(since) = self.progress.interrupted.take() {
             self.metrics.interruption_seconds.inc_by(since.elapsed().as_secs_f64());
         }
     }

@@ -91,7 +91,7 @@ enum State<W> {
     Lingering(Instant),
     /// UNSUBSCRIBE is on its way.
     Unsubscribing,
-    /// It stood once; Redis forbids it now. It is tried again with each check.
+    /// It stood once; Redis forbids it now. It is tried again from time to time.
     Forbidden,
 }
 
@@ -238,7 +238,7 @@ impl<W: Waiter> Table<W> {
     pub(crate) fn connected(&mut self) {
         self.connected = true;
         self.subscribe_all(self.entries.keys().cloned().collect());
-        self.commands.push_back(Command::Info);
+        self.ask();
     }
 
     /// The connection ended. What nobody wants is forgotten; the rest waits for the next connection.
@@ -277,14 +277,18 @@ impl<W: Waiter> Table<W> {
         });
     }
 
-    /// Asks Redis how many subscriptions it holds, and again for what it forbade.
-    pub(crate) fn check(&mut self) {
+    /// Asks again for what Redis forbade.
+    pub(crate) fn retry_forbidden(&mut self) {
         for channel in std::mem::take(&mut self.forbidden) {
             if let Some(entry @ Entry { state: State::Forbidden, .. }) = self.entries.get_mut(&channel) {
                 entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
                 self.send_subscribe(channel, true);
             }
         }
+    }
+
+    /// Asks Redis how many subscriptions it holds.
+    pub(crate) fn ask(&mut self) {
         self.commands.push_back(Command::Info);
     }
 

@@ -4,15 +4,15 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::{MAX_SCRATCH, TAIL};
 
-/// Messages shorter than this many bytes are sent plain: with no earlier context there is little for DEFLATE to
-/// refer back to, and the receivers' work to inflate costs more than the bytes saved.
+/// Messages shorter than this many bytes are sent plain: they fit one TCP segment either way, so compressing them
+/// would cost CPU on both sides and save no packet.
 pub const MIN_COMPRESSED: usize = 512;
 
-/// Level 2 of 9. On JSON messages of 1 to 16 KB it gives 17 to 23 % fewer bytes than level 1 for some 20 µs more, once
-/// for all receivers; level 6 gives 3 to 15 % fewer still, for two to three times the CPU.
+/// Level 2 of 9. On generated JSON of 1, 4 and 16 KB it takes 13, 18 and 39 µs, once for all receivers, and gives 17,
+/// 21 and 23 % fewer bytes than level 1 (6, 9 and 20 µs). Level 6 gives 3, 10 and 15 % fewer still (14, 24 and 83 µs).
 const LEVEL: Compression = Compression::new(2);
 
-/// Compresses messages one by one, each with no earlier context. It holds some 300 KB: keep one per shard.
+/// Compresses messages one by one, each with no earlier context. It holds 380 KB: keep one per shard.
 #[derive(Debug)]
 pub struct Compressor {
     deflate: Compress,

@@ -34,8 +34,12 @@ impl Key {
     /// Its name in the environment: `FANFARE_LIMITS__MESSAGE_BYTES`.
     #[must_use]
     pub fn variable(&self) -> String {
-        let long = || format!("FANFARE_{}", self.path.replace('.', "__").to_uppercase());
-        self.short_variable.map_or_else(long, str::to_owned)
+        self.short_variable.map_or_else(|| self.long_variable(), str::to_owned)
+    }
+
+    /// What [`Key::variable`] would be without a short name.
+    pub(super) fn long_variable(&self) -> String {
+        format!("FANFARE_{}", self.path.replace('.', "__").to_uppercase())
     }
 
     /// Its section, empty for the keys at the top, and its name in it.
@@ -53,6 +57,11 @@ impl Layer {
     /// Says something about a key.
     pub fn set(&mut self, key: &Key, given: Given) {
         self.0.insert(key.path, given);
+    }
+
+    /// Says all that another does too.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 }
 
@@ -79,7 +88,7 @@ impl Reader<'_> {
                     place: fault.place,
                     key: key.path.into(),
                     found: fault.found,
-                    allowed: shape.allowed(),
+                    allowed: fault.allowed,
                     hint: fault.hint,
                 }));
             });

@@ -6,7 +6,7 @@ use super::{
     declare::{Key, Layer},
     mistake::{Mistake, nearest},
     place::{Given, Place, Value},
-    raw::{Raw, RawNamespace},
+    raw::Raw,
 };
 
 /// Where the file is; not a key, since no file can say it.
@@ -63,18 +63,17 @@ impl Environment {
 fn unknown(name: String, known: &[(String, &Key)]) -> Mistake {
     let names = known.iter().map(|(variable, _)| variable.as_str()).chain([FILE]);
     // A short name's long form: FANFARE_NODE__NAME.
-    let long = |key: &Key| format!("{PREFIX}{}", key.path.replace('.', "__").to_uppercase());
-    let same = known.iter().find(|(_, key)| long(key) == name).map(|(variable, _)| variable.as_str());
-    let namespace = format!("{PREFIX}NAMESPACE");
-    let hint = if name.starts_with(&namespace) && !RawNamespace::KEYS.is_empty() {
+    let same =
+        known.iter().find(|(_, key)| key.long_variable() == name).map(|(variable, _)| variable.as_str());
+    let hint = if name.starts_with("FANFARE_NAMESPACE") {
         Some("namespaces are in the file only, as [[namespace]]".into())
     } else {
         same.or_else(|| nearest(&name, names)).map(|name| format!("did you mean {name}?"))
     };
     Mistake {
-        key: name.clone(),
+        key: "unknown variable".into(),
+        found: name.clone(),
         place: Place::Environment(name),
-        found: "a variable that is not known".into(),
         allowed: format!("{PREFIX} and a key in capitals, with `__` after its section: FANFARE_LOG__LEVEL"),
         hint,
     }
@@ -120,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_or_empty_is_left_alone() {
-        let (environment, mistakes) = read(&[("PATH", "/bin"), ("FANFARE_LISTEM", ""), ("FANFARE_CONFIG", "")]);
+        let (environment, mistakes) =
+            read(&[("PATH", "/bin"), ("FANFARE_LISTEM", ""), ("FANFARE_CONFIG", "")]);
         assert_eq!((environment.file, mistakes), (None, vec![]));
     }
 

@@ -23,6 +23,8 @@ const NAMESPACE: &str = "namespace";
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) layer: Layer,
+    /// What stands in sections whose name is misspelt: never effective, but its mistakes show.
+    pub(super) misspelt: Layer,
     /// Each `[[namespace]]`, and where it begins.
     pub(super) namespaces: Vec<(Place, Layer)>,
     /// Lines that are no TOML.
@@ -34,10 +36,14 @@ pub(super) struct File {
 impl File {
     /// Reads the text of the file at `path`.
     pub(super) fn read(path: &str, text: &str) -> Self {
-        let (root, errors) = DeTable::parse_recoverable(text);
         let mut reader = FileReader { path: path.into(), text, file: Self::default() };
-        for error in &errors {
-            reader.syntax(error);
+        let (mut root, errors) = DeTable::parse_recoverable(text);
+        errors.iter().for_each(|error| reader.syntax(error));
+        let mended = without_stray_lines(text, &errors);
+        if let Some(mended) = &mended {
+            let (rest, errors) = DeTable::parse_recoverable(mended);
+            errors.iter().for_each(|error| reader.syntax(error));
+            root = rest;
         }
         for (key, value) in root.get_ref() {
             reader.top(key.get_ref(), &key.span(), value);
@@ -60,17 +66,22 @@ impl FileReader<'_> {
         match value.get_ref() {
             DeValue::Table(table) if known(Raw::KEYS, name).is_none() => {
                 let section = sections().find(|section| *section == name);
-                // A misspelt section is read as the one that was meant, so that its other mistakes show too.
-                let meant = section.or_else(|| nearest(name, sections()));
-                if section.is_none() {
-                    let hint = meant.map(|meant| format!("did you mean [{meant}]?"));
-                    self.unknown(name, at, "a section that is not known", &top_names(), hint);
+                if let Some(section) = section {
+                    let layer = self.section(section, table);
+                    self.file.layer.extend(layer);
+                    return;
                 }
+                let meant = nearest(name, sections());
+                let hint = meant.map(|meant| format!("did you mean [{meant}]?"));
+                self.unknown(name, at, "a section that is not known", &top_names(), hint);
                 if let Some(section) = meant {
-                    self.section(section, table);
+                    let layer = self.section(section, table);
+                    self.file.misspelt.extend(layer);
                 }
             }
-            DeValue::Array(items) if nearest(name, [NAMESPACE]).is_some() && known(Raw::KEYS, name).is_none() => {
+            DeValue::Array(items)
+                if nearest(name, [NAMESPACE]).is_some() && known(Raw::KEYS, name).is_none() =>
+            {
                 let hint = Some(format!("did you mean [[{NAMESPACE}]]?"));
                 self.unknown(name, at, "a list that is not known", &top_names(), hint);
                 self.namespace_items(items.iter());
@@ -79,18 +90,22 @@ impl FileReader<'_> {
                 let hint = Some(format!("[{name}], and its keys below it"));
                 self.unknown(name, at, "a value", "a section", hint);
             }
-            _ => self.key(Raw::KEYS, "", name, at, value).into_iter().for_each(|(key, given)| {
-                self.file.layer.set(key, given);
-            }),
+            _ => {
+                if let Some((key, given)) = self.key(Raw::KEYS, "", name, at, value) {
+                    self.file.layer.set(key, given);
+                }
+            }
         }
     }
 
-    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+    fn section(&mut self, section: &str, table: &DeTable<'_>) -> Layer {
+        let mut layer = Layer::default();
         for (key, value) in table {
             if let Some((key, given)) = self.key(Raw::KEYS, section, key.get_ref(), &key.span(), value) {
-                self.file.layer.set(key, given);
+                layer.set(key, given);
             }
         }
+        layer
     }
 
     fn namespaces(&mut self, at: &Range<usize>, value: &Spanned<DeValue<'_>>) {
@@ -113,7 +128,8 @@ impl FileReader<'_> {
             let mut layer = Layer::default();
             for (key, value) in table {
                 let name = key.get_ref();
-                if let Some((key, given)) = self.key(RawNamespace::KEYS, NAMESPACE, name, &key.span(), value) {
+                if let Some((key, given)) = self.key(RawNamespace::KEYS, NAMESPACE, name, &key.span(), value)
+                {
                     layer.set(key, given);
                 }
             }
@@ -198,6 +214,25 @@ impl FileReader<'_> {
             hint: Some(error.message().into()),
         });
     }
+}
+
+/// The parser drops all that follows a key without `=`. Without such lines, blank and as long as they were, it
+/// reads the rest. `None` if there are none.
+fn without_stray_lines(text: &str, errors: &[Error]) -> Option<String> {
+    let spans: Vec<usize> = errors.iter().filter_map(|error| error.span().map(|span| span.start)).collect();
+    let mut mended = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let here = mended.len()..mended.len() + line.len();
+        let at_end = text.len() == here.end;
+        let broken = spans.iter().any(|at| here.contains(at) || (at_end && *at >= here.end));
+        let key = line.split_once('=').map(|(key, _)| key.trim());
+        if broken && key.is_none_or(|key| key.contains(char::is_whitespace)) {
+            mended.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+        } else {
+            mended.push_str(line);
+        }
+    }
+    (mended != text).then_some(mended)
 }
 
 /// The key a broken line begins with. The rest is not shown: it may be a secret, and so may a first word

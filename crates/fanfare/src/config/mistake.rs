@@ -24,7 +24,14 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n  found    {}\n  allowed  {}", self.place, self.key, cut(&self.found), self.allowed)?;
+        write!(
+            f,
+            "{}: {}\n  found    {}\n  allowed  {}",
+            self.place,
+            self.key,
+            cut(&self.found),
+            self.allowed
+        )?;
         self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint     {hint}"))
     }
 }

@@ -25,6 +25,7 @@ mod words;
 use std::{ffi::OsString, path::PathBuf};
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
+use fanfare_broker::BrokerConfig;
 use fanfare_core::{Limits, Namespaces};
 use tracing::level_filters::LevelFilter;
 
@@ -39,7 +40,7 @@ use self::{
 pub use self::{
     mistake::{Mistake, Mistakes},
     show::Show,
-    words::{BrokerUrl, Listen},
+    words::Listen,
 };
 
 /// What a node runs with.
@@ -49,12 +50,10 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// For development on this machine; all listeners are loopback then.
     pub dev: bool,
-    /// What carries messages between nodes.
-    pub broker: BrokerUrl,
+    /// What carries messages between nodes, its names in Redis among it.
+    pub broker: BrokerConfig,
     /// The node's name, for people.
     pub node: String,
-    /// What stands before all names in Redis.
-    pub redis_prefix: String,
     /// The keys of the HTTP API; under `dev` none is needed.
     pub api_keys: ApiKeys,
     /// Which web pages may come in.
@@ -164,7 +163,7 @@ pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
         (None, Some(path)) => read_file(path, Place::Environment(env::FILE.into()), &mut mistakes),
         (None, None) => File::default(),
     };
-    let layers = [flags, environment.layer, file.layer];
+    let layers = [flags, environment.layer, file.layer, file.misspelt];
     let raw = Raw::read(&mut Reader { layers: &layers, mistakes: &mut mistakes }, &facts);
     let mut namespace = |(place, layer)| {
         let mut reader = Reader { layers: &[layer], mistakes: &mut mistakes };

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_core::{Access, Limits};
 use tracing::level_filters::LevelFilter;
 
@@ -14,7 +15,7 @@ use super::{
     declare::{Key, Line, Reader, keys},
     place::Sourced,
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    words::{API_KEY, BROKER, BrokerUrl, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX},
+    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,12 +36,12 @@ keys! {
         /// Says that everybody who reaches the listeners may come in. Needed to listen beyond loopback.
         open: bool = "open", Switch, or false;
         /// What carries messages between nodes: "memory" for one node alone, or the URL of a Redis.
-        broker: BrokerUrl = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerUrl::Memory;
+        broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
-        redis_prefix: String = "redis.prefix", PREFIX, or "fanfare".into();
+        redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
         /// Web pages that may connect, beside those that this server's own host sent.

@@ -18,6 +18,8 @@ pub struct Fault {
     pub(super) place: Place,
     /// What was found, with secrets masked.
     pub(super) found: String,
+    /// What may stand there.
+    pub(super) allowed: String,
     /// How to mend it.
     pub(super) hint: Option<String>,
 }
@@ -49,7 +51,8 @@ pub trait Shape {
     /// # Errors
     /// Always.
     fn fault<T>(&self, given: &Given, hint: Option<String>) -> Result<T, Vec<Fault>> {
-        Err(vec![Fault { place: given.place.clone(), found: self.found(&given.value), hint }])
+        let (place, found) = (given.place.clone(), self.found(&given.value));
+        Err(vec![Fault { place, found, allowed: self.allowed(), hint }])
     }
 }
 
@@ -282,7 +285,8 @@ impl<S: Shape> Shape for List<S> {
         let items = match &given.value {
             Value::List(items) => items,
             Value::Word(text) => {
-                let word = |word: &str| Given { value: Value::Word(word.trim().into()), place: given.place.clone() };
+                let word =
+                    |word: &str| Given { value: Value::Word(word.trim().into()), place: given.place.clone() };
                 words = text.split(',').map(word).collect();
                 &words
             }

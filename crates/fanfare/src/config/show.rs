@@ -16,7 +16,7 @@ pub struct Show<'a> {
 }
 
 /// Where the comments begin, if the values leave room.
-const COMMENTS: usize = 44;
+const COMMENTS: usize = 40;
 
 impl fmt::Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl Show<'_> {
             explanation(f, line)?;
         }
         let text = format!("{} = {}", line.key.section_and_name().1, line.value);
-        writeln!(f, "{text:COMMENTS$}# {}", line.place)
+        writeln!(f, "{text:COMMENTS$}  # {}", line.place)
     }
 }
 

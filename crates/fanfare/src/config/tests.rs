@@ -1,0 +1,401 @@
+use std::{io::Write, time::Duration};
+
+use fanfare_core::{Access, Channel};
+use proptest::prelude::*;
+use tempfile::NamedTempFile;
+
+use super::*;
+use crate::cli::NodeArgs;
+
+/// What a test gives to a node.
+#[derive(Default)]
+struct Given<'a> {
+    file: &'a str,
+    environment: &'a [(&'a str, &'a str)],
+    flags: NodeArgs,
+}
+
+impl Given<'_> {
+    fn load(self) -> Result<Loaded, Mistakes> {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(self.file.as_bytes()).unwrap();
+        load(Sources {
+            flags: self.flags.layer(),
+            file: Some(file.path().to_owned()),
+            environment: self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            facts: Facts { cores: 4, hostname: "host-1".into() },
+        })
+    }
+}
+
+fn load_file(file: &str) -> Result<Loaded, Mistakes> {
+    Given { file, ..Given::default() }.load()
+}
+
+/// `line key` of each mistake.
+fn places(result: Result<Loaded, Mistakes>) -> Vec<String> {
+    let place = |mistake: &Mistake| match &mistake.place {
+        Place::File { line, .. } => format!("{line} {}", mistake.key),
+        other => format!("{other} {}", mistake.key),
+    };
+    result.unwrap_err().iter().map(place).collect()
+}
+
+/// What people read, with a name for the file that is the same in each run.
+fn readable(text: &str) -> String {
+    let temporary = |word: &str| word.split(':').next().is_some_and(|path| path.starts_with('/'));
+    let line = |line: &str| {
+        let words = line.split(' ').map(|word| match word.split_once(':') {
+            Some((_, rest)) if temporary(word) => format!("fanfare.toml:{rest}"),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+const MANY_MISTAKES: &str = r#"listen = ["127.0.0.1:8080", "8081"]
+brocker = "memory"
+dev = "false"
+open = maybe
+
+[limit]
+handshake = "5 apples"
+
+[limits]
+message_bytes = "128KiB"
+outbound_bytes = "256KiB"
+goodbye = 5
+level = "info"
+
+[log]
+level = "inf"
+format "json"
+
+[api]
+keys = [
+    "0123456789abcdef",
+    "short",
+]
+
+[origins]
+allow = ["https://app.example/"]
+
+[[namespace]]
+name = "chat:room"
+subscribe = "token"
+
+[[namespace]]
+name = "news"
+publsh = "server"
+
+[[namespace]]
+name = "news"
+echo = 1
+"#;
+
+#[test]
+fn every_mistake_of_a_file_is_reported_at_its_line() {
+    let expected = [
+        "1 listen",
+        "2 brocker",
+        "3 dev",
+        "4 no TOML at column 8",
+        "6 limit",
+        "7 limits.handshake",
+        "11 limits.outbound_bytes",
+        "12 limits.goodbye",
+        "13 limits.level",
+        "16 log.level",
+        "17 no TOML at column 8",
+        "22 api.keys",
+        "26 origins.allow",
+        "29 namespace.name",
+        "30 namespace.subscribe",
+        "34 namespace.publsh",
+        "37 namespace.name",
+        "38 namespace.echo",
+    ];
+    assert_eq!(places(load_file(MANY_MISTAKES)), expected);
+}
+
+#[test]
+fn mistakes_read_well() {
+    let result =
+        Given { file: MANY_MISTAKES, environment: &[("FANFARE_LISTN", "x")], ..Given::default() }.load();
+    insta::assert_snapshot!(readable(&result.unwrap_err().to_string()));
+}
+
+#[test]
+fn a_flag_beats_the_environment_that_beats_the_file_that_beats_the_default() {
+    let file = "broker = \"redis://file:1\"\n[node]\nname = \"file\"\n[limits]\nmessage_bytes = \"8KiB\"\n";
+    let environment: &[(&str, &str)] =
+        &[("FANFARE_NODE", "environment"), ("FANFARE_BROKER", "redis://environment:1")];
+    let flags = NodeArgs { broker: Some("redis://flag:1".into()), ..NodeArgs::default() };
+    let config = Given { file, environment, flags }.load().unwrap().config;
+    assert_eq!(config.broker, BrokerUrl::Redis("redis://flag:1".into()));
+    assert_eq!(config.node, "environment");
+    assert_eq!(config.limits.message_bytes, 8192);
+    assert_eq!(config.limits.goodbye, Limits::default().goodbye);
+}
+
+#[test]
+fn a_weaker_value_with_a_mistake_is_still_one() {
+    let flags = NodeArgs { node: Some("good".into()), ..NodeArgs::default() };
+    let result = Given { file: "[node]\nname = \"not good\"\n", flags, ..Given::default() }.load();
+    assert_eq!(places(result), ["2 node.name"]);
+}
+
+#[test]
+fn the_environment_says_what_the_file_can_say() {
+    let environment: &[(&str, &str)] = &[
+        ("FANFARE_LISTEN", "127.0.0.1:1, [::1]:2"),
+        ("FANFARE_DEV", "true"),
+        ("FANFARE_API__KEYS", "0123456789abcdef,fedcba9876543210"),
+        ("FANFARE_LIMITS__MESSAGE_BYTES", "1MiB"),
+        ("FANFARE_LIMITS__PUBLISH_WAIT", "250ms"),
+        ("FANFARE_RUNTIME__WORKERS", "7"),
+        ("FANFARE_LOG__FORMAT", "json"),
+    ];
+    let config = Given { environment, ..Given::default() }.load().unwrap().config;
+    let listen: Vec<_> = config.listen.iter().map(Listen::to_string).collect();
+    assert_eq!(listen, ["127.0.0.1:1", "[::1]:2"]);
+    assert!(config.dev);
+    assert_eq!(config.limits.message_bytes, 1 << 20);
+    assert_eq!(config.limits.publish_wait, Duration::from_millis(250));
+    assert_eq!(config.runtime, Runtime { workers: 7, shards: 7 });
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn nothing_configured_is_valid_and_has_the_defaults_of_core() {
+    let config = load_file("").unwrap().config;
+    assert_eq!(config.listen, [Listen::Localhost(8080)]);
+    assert_eq!((config.dev, config.deflate), (false, false));
+    assert_eq!(config.broker, BrokerUrl::Memory);
+    assert_eq!(config.node, "host-1");
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.runtime, Runtime { workers: 4, shards: 4 });
+}
+
+#[test]
+fn a_larger_message_makes_larger_queues_and_an_explicit_smaller_one_is_a_mistake() {
+    let limits = load_file("limits.message_bytes = \"16MiB\"").unwrap().config.limits;
+    assert_eq!(
+        [limits.unanswered_bytes, limits.outbound_bytes, limits.inbound_bytes],
+        [16, 64, 64].map(|m| m << 20)
+    );
+
+    let file = "[limits]\nmessage_bytes = \"16MiB\"\nunanswered_bytes = \"15MiB\"\noutbound_bytes = \"63MiB\"\n\
+                inbound_bytes = \"63MiB\"\n";
+    let expected = ["3 limits.unanswered_bytes", "4 limits.outbound_bytes", "5 limits.inbound_bytes"];
+    assert_eq!(places(load_file(file)), expected);
+    // A message limit that could not be read is one mistake, not four.
+    assert_eq!(places(load_file(&file.replace("16MiB", "16 Mega"))), ["2 limits.message_bytes"]);
+}
+
+#[test]
+fn beyond_loopback_only_who_says_open_listens() {
+    let table = [
+        ("listen = [\"127.0.0.1:1\", \"[::1]:1\", \"127.8.8.8:1\", \"[::ffff:127.0.0.1]:1\"]", true),
+        ("listen = [\"0.0.0.0:1\"]", false),
+        ("listen = [\"[::]:1\"]", false),
+        ("listen = [\"192.168.1.2:1\"]", false),
+        ("listen = [\"[::ffff:10.0.0.1]:1\"]", false),
+        ("listen = [\"0.0.0.0:1\"]\nopen = true", true),
+        ("listen = [\"0.0.0.0:1\"]\nopen = true\ndev = true", false),
+        ("listen = [\"localhost:1\"]\ndev = true", true),
+    ];
+    for (file, valid) in table {
+        match load_file(file) {
+            Ok(_) => assert!(valid, "{file}"),
+            Err(mistakes) => {
+                assert!(!valid && mistakes.iter().all(|m| m.key == "listen"), "{file}: {mistakes}")
+            }
+        }
+    }
+}
+
+#[test]
+fn an_address_is_listened_on_once() {
+    let twice = load_file("listen = [\"localhost:1\",\n \"127.0.0.1:2\",\n \"[::1]:1\"]");
+    assert_eq!(places(twice), ["3 listen"]);
+    assert!(load_file("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").is_ok());
+    assert_eq!(places(load_file("listen = []")), ["1 listen"]);
+}
+
+#[test]
+fn what_people_write_for_an_address_is_understood_or_corrected() {
+    let hint = |text: &str| {
+        let mistakes = load_file(&format!("open = true\nlisten = [\"{text}\"]")).unwrap_err();
+        mistakes.iter().find_map(|mistake| mistake.hint.clone()).unwrap()
+    };
+    assert_eq!(hint(":8080"), "\"localhost:8080\" for this machine, \"0.0.0.0:8080\" for everybody (IPv4)");
+    assert_eq!(hint("8080"), hint(":8080"));
+    assert_eq!(hint("*:8080"), hint(":8080"));
+    assert_eq!(hint("0.0.0.0"), "with a port: \"0.0.0.0:8080\"");
+    assert_eq!(hint("localhost"), "with a port: \"localhost:8080\"");
+    assert_eq!(hint("::1"), "with a port: \"[::1]:8080\"");
+    assert_eq!(hint("fe80::a:b:c:d:e:f:8080"), "in brackets: \"[fe80::a:b:c:d:e:f]:8080\"");
+    assert_eq!(hint("example.com:80"), "names other than localhost are not resolved: write the address");
+    assert_eq!(hint("127.0.0.1:99999"), "write for example \"127.0.0.1:8080\"");
+}
+
+#[test]
+fn unknown_names_get_the_nearest_valid_one() {
+    let table = [
+        ("lisen = []", "did you mean listen?"),
+        ("message_bytes = 1", "did you mean message_bytes under [limits]?"),
+        ("[limits]\nmesage_bytes = 1", "did you mean message_bytes?"),
+        ("[limits]\nlisten = []", "did you mean listen at the top of the file, before the first section?"),
+        ("[orgins]\n", "did you mean [origins]?"),
+        ("limits = 5", "[limits], and its keys below it"),
+        ("[[namespaces]]\nname = \"a\"", "did you mean [[namespace]]?"),
+        ("[log]\nlevel = \"Info\"", "did you mean \"info\"?"),
+        ("[[namespace]]\npublish = \"sever\"", "did you mean \"server\"?"),
+    ];
+    for (file, hint) in table {
+        let mistakes = load_file(file).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.hint.as_deref() == Some(hint)), "{file}: {mistakes}");
+    }
+    let stranger = load_file("xyzzy = 1").unwrap_err();
+    assert_eq!(stranger.iter().map(|mistake| mistake.hint.clone()).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
+fn an_error_of_syntax_hides_nothing_but_its_own_line() {
+    for broken in
+        ["handshake 5s", "handshake = 5s", "hand shake = \"5s\"", "= 5", "handshake = \"5s", "handshake"]
+    {
+        let file =
+            format!("[limits]\n{broken}\ngoodbye = 5\n[log]\nlevel = \"x\"\n[[namespace]]\necho = 5\n");
+        let places = places(load_file(&file));
+        let rest = places.strip_prefix([places[0].clone()].as_slice()).unwrap();
+        assert!(places[0].starts_with("2 no TOML"), "{broken}: {places:?}");
+        assert_eq!(rest, ["3 limits.goodbye", "5 log.level", "7 namespace.echo"], "{broken}");
+    }
+}
+
+#[test]
+fn a_key_given_twice_is_a_mistake() {
+    let places = places(load_file("dev = true\nopen maybe\ndev = false\n"));
+    assert_eq!(places, ["2 no TOML at column 6", "3 no TOML at column 1"]);
+}
+
+#[test]
+fn namespaces_become_options_of_channels() {
+    let file = "[[namespace]]\nname = \"news\"\npublish = \"server\"\n[[namespace]]\necho = false\n";
+    let namespaces = load_file(file).unwrap().config.namespaces;
+    let of = |channel| namespaces.of(&Channel::new(channel).unwrap()).clone();
+    assert_eq!((of("news:1").publish, of("news:1").echo), (Access::Server, true));
+    assert_eq!((of("lobby").publish, of("lobby").echo), (Access::Anonymous, false));
+}
+
+#[test]
+fn a_namespace_is_given_once_and_its_name_is_no_channel() {
+    let table = [
+        ("[[namespace]]\n[[namespace]]\nname = \"\"", "3 namespace.name"),
+        ("[[namespace]]\nname = \"\"\n[[namespace]]", "3 namespace.name"),
+        ("[[namespace]]\nname = \"a b\"", "2 namespace.name"),
+        ("[[namespace]]\nname = \"a\\u0000\"", "2 namespace.name"),
+        ("[[namespace]]\nname = \":\"", "2 namespace.name"),
+        ("[namespace]\nname = \"a\"", "1 namespace"),
+        ("namespace = [5]", "1 namespace"),
+    ];
+    for (file, place) in table {
+        assert_eq!(places(load_file(file)), [place], "{file}");
+    }
+}
+
+#[test]
+fn what_config_prints_is_a_file_of_the_same_configuration() {
+    let file = "listen = [\"0.0.0.0:80\", \"localhost:81\"]\nopen = true\nbroker = \"redis://r:6379/2\"\n\
+                [origins]\nallow = [\"https://*.example.com\", \"https://a.example\"]\n\
+                [limits]\nmessage_bytes = 100000\nhandshake = \"1m 30s 5ms\"\n[log]\nlevel = \"warn\"\n\
+                [[namespace]]\nname = \"räume\"\npublish = \"server\"\n[[namespace]]\necho = false\n";
+    let loaded = load_file(file).unwrap();
+    for explain in [false, true] {
+        let again = load_file(&loaded.show(explain).to_string()).unwrap();
+        let same = format!("{:?}", again.config) == format!("{:?}", loaded.config);
+        assert!(same, "{:#?}\n{:#?}", loaded.config, again.config);
+    }
+}
+
+#[test]
+fn the_effective_configuration_reads_well() {
+    let file = "broker = \"redis://user:planted@redis.example\"\n[api]\nkeys = [\"planted-0123456789\"]\n\
+                [[namespace]]\nname = \"news\"\npublish = \"server\"\n";
+    let flags = NodeArgs { dev: true, ..NodeArgs::default() };
+    let environment: &[(&str, &str)] = &[("FANFARE_LOG__LEVEL", "warn")];
+    let loaded = Given { file, environment, flags }.load().unwrap();
+    insta::assert_snapshot!("effective", readable(&loaded.show(false).to_string()));
+    insta::assert_snapshot!("explained", readable(&loaded.show(true).to_string()));
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    const SECRET: &str = "pl4nted";
+    let valid = "broker = \"redis://user:pl4nted@redis.example\"\n[api]\nkeys = [\"pl4nted-0123456789\"]\n";
+    let loaded = load_file(valid).unwrap();
+    let shown = format!("{} {} {loaded:?}", loaded.show(false), loaded.show(true));
+    assert!(!shown.contains(SECRET), "{shown}");
+
+    let broken = [
+        "broker = \"rediss://user:pl4nted@redis.example\"",
+        "broker = \"redis://:pl4nted@\"",
+        "broker = \"redis:/user:pl4nted@redis.example\"",
+        "broker = \"http://pl4nted@redis.example\"",
+        "broker = [\"redis://:pl4nted@x\"]",
+        "brokr = \"redis://:pl4nted@x\"",
+        "broker = redis://:pl4nted@x",
+        "broker \"redis://:pl4nted@x\"",
+        "[api]\nkeys = \"pl4nted-0123456789\"",
+        "[api]\nkeys = [\"pl4nted\", 5]",
+        "[api]\nkeys = [\"pl4nted 0123456789\"]",
+        "[api]\nkeys = [pl4nted]",
+        "[api]\nkeys = [\n  \"a\"\n  \"pl4nted=\"\n]",
+        "[api]\nkeys = [\n  pl4nted,\n]",
+        "[api]\nkeys = \"pl4nted",
+        "[api]\nkyes = [\"pl4nted-0123456789\"]",
+        "[api]\nkeys = { pl4nted = 1 }",
+        "api = [\"pl4nted-0123456789\"]",
+        "pl4nted-0123456789=",
+    ];
+    for file in broken.iter().take(broken.len() - 1) {
+        let mistakes = load_file(file).unwrap_err();
+        let shown = format!("{mistakes} {mistakes:?}");
+        assert!(!shown.contains(SECRET), "{file}: {shown}");
+    }
+    let environment: &[(&str, &str)] = &[("FANFARE_API__KEYS", "pl4nted"), ("FANFARE_API__KEY", "pl4nted")];
+    let mistakes = Given { environment, ..Given::default() }.load().unwrap_err();
+    assert_eq!(mistakes.iter().count(), 2);
+    assert!(!mistakes.to_string().contains(SECRET), "{mistakes}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_mistake_of_who_named_it() {
+    let sources = |file: Option<&str>, environment: Vec<(OsString, OsString)>| Sources {
+        flags: Layer::default(),
+        file: file.map(PathBuf::from),
+        environment,
+        facts: Facts { cores: 1, hostname: "host-1".into() },
+    };
+    let by_flag = load(sources(Some("/nowhere/fanfare.toml"), vec![]));
+    assert_eq!(places(by_flag), ["flag --config the configuration file"]);
+    let by_variable = load(sources(None, vec![("FANFARE_CONFIG".into(), "/nowhere/fanfare.toml".into())]));
+    assert_eq!(places(by_variable), ["environment FANFARE_CONFIG the configuration file"]);
+}
+
+proptest! {
+    #[test]
+    fn no_file_panics(text in "(\\PC|[\\[\\]=\"'\\n.#{},\\\\0-9])*") {
+        let _ = load_file(&text).map_err(|mistakes| mistakes.to_string());
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_panics(at in 0..MANY_MISTAKES.len(), byte in "\\PC|\n|\"|\\[") {
+        let mut text = MANY_MISTAKES.to_owned();
+        text.insert_str(at, &byte);
+        prop_assert!(load_file(&text).is_err());
+    }
+}

@@ -72,8 +72,18 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_none() {
-        for text in ["", "KiB", "-1", "+1", "1.5MiB", "64KiBs", "64Kib it", "1TiB", "99999999999999999999", "20000000000GiB"]
-        {
+        for text in [
+            "",
+            "KiB",
+            "-1",
+            "+1",
+            "1.5MiB",
+            "64KiBs",
+            "64Kib it",
+            "1TiB",
+            "99999999999999999999",
+            "20000000000GiB",
+        ] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }

@@ -16,11 +16,15 @@ use super::{
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mut mistakes = listeners(raw);
     mistakes.extend(repeated_listeners(raw));
-    mistakes.extend([
-        room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
-        room(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
-        room(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
-    ].into_iter().flatten());
+    mistakes.extend(
+        [
+            room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
+            room(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
+            room(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
+        ]
+        .into_iter()
+        .flatten(),
+    );
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes
 }
@@ -55,7 +59,9 @@ fn repeated_listeners(raw: &Raw) -> Vec<Mistake> {
         earlier.any(|earlier| earlier.port() != 0 && addresses(listen).contains(&earlier))
     });
     let allowed = "each address once";
-    repeated.map(|(_, listen)| of_listener(listen, allowed, "localhost is 127.0.0.1 and [::1]".into())).collect()
+    repeated
+        .map(|(_, listen)| of_listener(listen, allowed, "localhost is 127.0.0.1 and [::1]".into()))
+        .collect()
 }
 
 fn of_listener(listen: &Sourced<Listen>, allowed: &str, hint: String) -> Mistake {
@@ -71,7 +77,8 @@ fn of_listener(listen: &Sourced<Listen>, allowed: &str, hint: String) -> Mistake
 /// A queue must have room for a message, or none of that size ever gets through.
 fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option<Mistake> {
     let least = messages * raw.message_bytes.value;
-    let wrong = queue.place != Place::Default && queue.sound && raw.message_bytes.sound && queue.value < least;
+    let wrong =
+        queue.place != Place::Default && queue.sound && raw.message_bytes.sound && queue.value < least;
     wrong.then(|| Mistake {
         place: queue.place.clone(),
         key: key.into(),
@@ -110,9 +117,8 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     Config {
         listen: values(&raw.listen.value),
         dev,
-        broker: raw.broker.value.clone(),
+        broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
-        redis_prefix: raw.redis_prefix.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
         deflate: raw.deflate.value,

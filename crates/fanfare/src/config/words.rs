@@ -6,6 +6,7 @@ use std::{
 };
 
 use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_broker::{BrokerConfig, BrokerConfigError, Prefix};
 use fanfare_core::Channel;
 
 use super::shape::Text;
@@ -71,7 +72,9 @@ fn listen(text: &str) -> Result<Listen, String> {
         (host, Ok(port)) if host.parse::<Ipv6Addr>().is_ok() && text.parse::<Ipv6Addr>().is_err() => {
             Err(format!("in brackets: \"[{host}]:{port}\""))
         }
-        _ if text.parse::<Ipv4Addr>().is_ok() || text == "localhost" => Err(format!("with a port: \"{text}:8080\"")),
+        _ if text.parse::<Ipv4Addr>().is_ok() || text == "localhost" => {
+            Err(format!("with a port: \"{text}:8080\""))
+        }
         _ if text.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() => {
             Err(format!("with a port: \"[{}]:8080\"", text.trim_matches(['[', ']'])))
         }
@@ -85,71 +88,30 @@ pub(super) const NODE: Text<String> = Text {
     allowed: "1 to 64 letters, digits, `.`, `-` or `_`",
     parse: |text| {
         let valid = text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
-        if valid && (1..=64).contains(&text.len()) { Ok(text.into()) } else { Err("for example \"node-1\"".into()) }
+        if valid && (1..=64).contains(&text.len()) {
+            Ok(text.into())
+        } else {
+            Err("for example \"node-1\"".into())
+        }
     },
     show: String::clone,
     found: str::to_owned,
 };
 
 /// `<prefix>:` begins channels, `<prefix>!` everything else: neither sign may be in the prefix itself.
-pub(super) const PREFIX: Text<String> = Text {
+pub(super) const PREFIX: Text<Prefix> = Text {
     allowed: "1 to 64 visible ASCII characters without `:` and `!`",
-    parse: |text| {
-        let valid = text.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'!');
-        if valid && (1..=64).contains(&text.len()) { Ok(text.into()) } else { Err("for example \"fanfare\"".into()) }
-    },
-    show: String::clone,
+    parse: |text| Prefix::new(text).map_err(|error| error.to_string()),
+    show: Prefix::to_string,
     found: str::to_owned,
 };
 
-/// What carries messages between nodes.
-#[derive(Clone, PartialEq, Eq)]
-pub enum BrokerUrl {
-    /// Nothing: one node alone.
-    Memory,
-    /// This Redis; the URL may hold a password.
-    Redis(String),
-}
-
-impl fmt::Display for BrokerUrl {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::Redis(url) => f.write_str(&without_password(url)),
-        }
-    }
-}
-
-impl fmt::Debug for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BrokerUrl({self})")
-    }
-}
-
-pub(super) const BROKER: Text<BrokerUrl> = Text {
+pub(super) const BROKER: Text<BrokerConfig> = Text {
     allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"",
-    parse: broker,
-    show: BrokerUrl::to_string,
+    parse: |text| text.parse().map_err(|error: BrokerConfigError| error.to_string()),
+    show: BrokerConfig::to_string,
     found: without_password,
 };
-
-fn broker(text: &str) -> Result<BrokerUrl, String> {
-    match text.split_once("://") {
-        None if text == "memory" => Ok(BrokerUrl::Memory),
-        None => Err("write for example \"redis://127.0.0.1:6379\"".into()),
-        Some(("redis", rest)) => {
-            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-            let host = place.split(['/', '?']).next().unwrap_or_default();
-            match host.is_empty() || host.starts_with(':') || text.contains(char::is_whitespace) {
-                true => Err("the host is missing: \"redis://127.0.0.1:6379\"".into()),
-                false => Ok(BrokerUrl::Redis(text.into())),
-            }
-        }
-        Some(("rediss", _)) => Err("TLS to Redis is not available in this version".into()),
-        Some((scheme, _)) => Err(format!("no broker is named {scheme:?}")),
-    }
-}
 
 /// Everything that might be a password is masked, in a text that may be no URL at all.
 fn without_password(text: &str) -> String {

@@ -1,0 +1,177 @@
+//! Redis Pub/Sub as the broker: two connections of our own, each owned by one task, and a small pool for the
+//! registry.
+//!
+//! - `names`: what channels and keys are called
+//! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
+//! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
+//! - `table`, `incoming`, `subscriber`: the way in
+//! - `registry`: which nodes there are
+
+mod connection;
+mod fence;
+mod incoming;
+mod link;
+pub(crate) mod names;
+mod outgoing;
+mod pipeline;
+mod publisher;
+pub(crate) mod registry;
+mod resp;
+mod subscriber;
+mod table;
+
+use std::sync::{Arc, atomic::AtomicU8};
+
+use bytes::Bytes;
+use fanfare_core::{
+    Broker, Channel, Publish, Registry, SubscribeError,
+    broker::{BrokerEvents, BrokerState, Done, Recipient, SubscribeFuture},
+    registry::RegistryError,
+};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{
+    incoming::Incoming,
+    link::Links,
+    names::Names,
+    outgoing::{Outgoing, Waiting, What, Writer},
+    pipeline::Pipeline,
+    publisher::Publisher,
+    registry::RedisRegistry,
+    subscriber::{Progress, Request, Subscriber},
+    table::Table,
+};
+use crate::{
+    driver::{Node, RedisConfig},
+    envelope,
+    metrics::Metrics,
+    ticket::Ticket,
+};
+
+/// How many subscriptions may wait for their confirmation.
+const MAX_WAITING: usize = 20_000;
+
+/// The node's side of the two tasks.
+struct RedisBroker {
+    queue: mpsc::UnboundedSender<Outgoing>,
+    waiting: Waiting,
+    requests: mpsc::UnboundedSender<Request>,
+    subscribing: Arc<Semaphore>,
+    links: Arc<Links>,
+    metrics: Arc<Metrics>,
+    message_bytes: usize,
+}
+
+/// Starts both tasks.
+///
+/// # Errors
+/// Where the pool of the registry cannot be made. Redis need not be there.
+pub(crate) fn start(
+    node: &Node,
+    config: RedisConfig,
+    events: Arc<dyn BrokerEvents>,
+    metrics: Arc<Metrics>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(Arc<dyn Broker>, Arc<dyn Registry>), RegistryError> {
+    let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
+    let version = Arc::new(AtomicU8::new(envelope::VERSION));
+    let registry =
+        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), version.clone())?;
+    let config = Arc::new(config);
+    let links = Arc::new(Links::new(metrics.clone()));
+    let (queue, queued) = mpsc::unbounded_channel();
+    let (requests, requested) = mpsc::unbounded_channel();
+    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0 };
+    let client_name = |link| format!("{}:{}:{link}", config.prefix, node.incarnation);
+    tasks.spawn(
+        Publisher {
+            client_name: client_name(links.publisher.name),
+            config: config.clone(),
+            links: links.clone(),
+            metrics: metrics.clone(),
+            version,
+            pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
+            queue: queued,
+            stop: stop.clone(),
+            goodbye: node.limits.goodbye,
+            closing: None,
+        }
+        .run(),
+    );
+    let message_bytes = node.limits.message_bytes;
+    tasks.spawn(
+        Subscriber {
+            client_name: client_name(links.subscriber.name),
+            config,
+            names,
+            links: links.clone(),
+            metrics: metrics.clone(),
+            incoming: Incoming { events, metrics: metrics.clone(), message_bytes },
+            table: Table::new(),
+            requests: requested,
+            stop: stop.clone(),
+            progress: Progress::default(),
+        }
+        .run(),
+    );
+    let subscribing = Arc::new(Semaphore::new(MAX_WAITING));
+    let waiting = Waiting::default();
+    let broker = RedisBroker { queue, waiting, requests, subscribing, links, metrics, message_bytes };
+    Ok((Arc::new(broker), Arc::new(registry)))
+}
+
+impl Broker for RedisBroker {
+    fn publish(&self, publish: Publish, done: Done) {
+        let Publish { channel, payload, session, lane } = publish;
+        let ticket = Ticket::new(done, lane, self.metrics.clone());
+        if payload.len() > self.message_bytes {
+            return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
+        }
+        let Some(room) = self.waiting.room(payload.len()) else {
+            return ticket.refuse("too much waits for Redis");
+        };
+        let what = What::Publication { channel, payload, session, ticket };
+        // Where the task has ended, the ticket answers by being dropped.
+        let _ = self.queue.send(Outgoing { what, since: Instant::now(), _room: room });
+    }
+
+    fn subscribe(&self, channel: &Channel) -> SubscribeFuture {
+        let Ok(permit) = self.subscribing.clone().try_acquire_owned() else {
+            return Box::pin(std::future::ready(Err(SubscribeError::Busy)));
+        };
+        let (confirm, confirmed) = oneshot::channel();
+        // Where the task has ended, the receiver learns it.
+        let _ = self.requests.send(Request::Subscribe(channel.clone(), confirm));
+        Box::pin(async move {
+            let _permit = permit;
+            confirmed.await.unwrap_or(Err(SubscribeError::Unavailable))
+        })
+    }
+
+    fn unsubscribe(&self, channel: &Channel) {
+        // Where the task has ended, nothing is subscribed.
+        let _ = self.requests.send(Request::Unsubscribe(channel.clone()));
+    }
+
+    fn control(&self, to: Recipient, message: Bytes) {
+        let room = self.waiting.room(message.len()).filter(|_| message.len() <= self.message_bytes);
+        let Some(room) = room else {
+            self.metrics.controls_dropped.inc();
+            tracing::warn!(bytes = message.len(), "a control message is too long, or too much waits for Redis");
+            return;
+        };
+        let what = What::Control { to, body: message };
+        if self.queue.send(Outgoing { what, since: Instant::now(), _room: room }).is_err() {
+            self.metrics.controls_dropped.inc();
+        }
+    }
+
+    fn state(&self) -> BrokerState {
+        if self.links.are_up() { BrokerState::Up } else { BrokerState::Down }
+    }
+}

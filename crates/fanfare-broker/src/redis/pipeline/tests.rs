@@ -1,0 +1,200 @@
+use bytes::Bytes;
+use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::Lane};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::*;
+use crate::{
+    redis::{
+        names::{Names, Prefix},
+        outgoing::Waiting,
+    },
+    ticket::Ticket,
+};
+
+type Answers = Arc<Mutex<Vec<(usize, Result<(), &'static str>)>>>;
+
+struct World {
+    pipeline: Pipeline,
+    metrics: Arc<Metrics>,
+    waiting: Waiting,
+    answers: Answers,
+    count: usize,
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl World {
+    fn new() -> Self {
+        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
+        let writer = Writer { names, node: Incarnation(1), sequence: 0 };
+        let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
+        Self { pipeline, metrics, waiting: Waiting::default(), answers: Answers::default(), count: 0 }
+    }
+
+    /// Publishes the next number.
+    fn publish(&mut self, lane: Option<&Arc<Lane>>) {
+        self.publish_bytes(lane, 0);
+    }
+
+    fn publish_bytes(&mut self, lane: Option<&Arc<Lane>>, padding: usize) {
+        let (number, answers, lane) = (self.count, self.answers.clone(), lane.cloned());
+        let marked = lane.clone();
+        let done = Box::new(move |result: Result<(), PublishError>| {
+            if let (Err(_), Some(lane)) = (&result, marked) {
+                assert!(lane.has_failed(), "the lane is marked before the answer");
+            }
+            answers.lock().push((
+                number,
+                result.map_err(|error| match error {
+                    PublishError::Refused(_) => "refused",
+                    PublishError::Unknown => "unknown",
+                }),
+            ));
+        });
+        let ticket = Ticket::new(done, lane, self.metrics.clone());
+        let payload = Payload::text(format!("<{number}>{}", "x".repeat(padding)));
+        let room = self.waiting.room(payload.len()).unwrap();
+        let channel = Channel::new("c").unwrap();
+        let what = What::Publication { channel, payload, session: Some(SessionId(1)), ticket };
+        self.pipeline.push(Outgoing { what, since: Instant::now(), _room: room });
+        self.count += 1;
+    }
+
+    /// Encodes what may be, and writes all of it but `keep` bytes; which numbers were written wholly.
+    fn write(&mut self, keep: usize) -> Vec<usize> {
+        self.pipeline.fill(1);
+        let out = self.pipeline.unwritten();
+        let written = out.split_to(out.len() - keep);
+        numbers(&written)
+    }
+
+    fn answer(&mut self, answer: &Value) -> Result<(), ConnectionError> {
+        self.pipeline.answered(answer)
+    }
+
+    fn answers(&self) -> Vec<(usize, Result<(), &'static str>)> {
+        std::mem::take(&mut self.answers.lock())
+    }
+}
+
+fn numbers(bytes: &[u8]) -> Vec<usize> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap().parse().unwrap()).collect()
+}
+
+fn error(text: &'static str) -> Value {
+    Value::Error(Bytes::from_static(text.as_bytes()))
+}
+
+#[test]
+fn items_are_written_and_answered_in_order() {
+    let mut world = World::new();
+    (0..3).for_each(|_| world.publish(None));
+    assert_eq!(world.write(0), [0, 1, 2]);
+    world.answer(&Value::Int(5)).unwrap();
+    world.answer(&error("NOPERM no")).unwrap();
+    world.answer(&Value::Int(0)).unwrap();
+    assert_eq!(world.answers(), [(0, Ok(())), (1, Err("refused")), (2, Ok(()))]);
+    assert!(world.pipeline.is_empty());
+    assert!(world.answer(&Value::Int(0)).is_err(), "nobody waits for it");
+}
+
+#[test]
+fn what_was_written_is_in_doubt_and_what_was_not_is_written_on_the_next_connection() {
+    let mut world = World::new();
+    (0..3).for_each(|_| world.publish(None));
+    world.pipeline.fill(1);
+    let length = world.pipeline.unwritten().len();
+    // All of the first, and one byte of the second.
+    assert_eq!(world.write(length - length / 3 - 1), [0]);
+    world.pipeline.disconnected();
+    assert_eq!(world.answers(), [(0, Err("unknown")), (1, Err("unknown"))]);
+    assert_eq!(world.write(0), [2]);
+    world.answer(&Value::Int(0)).unwrap();
+    assert_eq!(world.answers(), [(2, Ok(()))]);
+}
+
+#[test]
+fn of_a_lane_nothing_is_written_after_a_failure() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    world.publish(Some(&lane));
+    world.publish(None);
+    assert_eq!(world.write(0), [0, 1]);
+    world.publish(Some(&lane));
+    world.publish(None);
+    // Encoded, and not a byte of it written yet.
+    world.pipeline.fill(1);
+    world.answer(&error("MISCONF x")).unwrap();
+    assert_eq!(world.answers(), [(0, Err("refused")), (2, Err("refused"))]);
+    world.publish(Some(&lane));
+    assert_eq!(world.write(0), [3]);
+    assert_eq!(world.answers(), [(4, Err("refused"))]);
+}
+
+#[test]
+fn a_lost_connection_fails_the_rest_of_a_lane_at_once() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    world.publish(Some(&lane));
+    world.write(0);
+    world.publish(Some(&lane));
+    world.publish(None);
+    world.pipeline.disconnected();
+    assert_eq!(world.answers(), [(0, Err("unknown")), (1, Err("refused"))]);
+    assert_eq!(world.write(0), [2]);
+}
+
+#[test]
+fn what_waits_too_long_is_refused_and_what_was_written_is_not() {
+    let mut world = World::new();
+    world.publish(None);
+    world.write(0);
+    world.publish(None);
+    world.publish(None);
+    let deadline = world.pipeline.next_deadline().unwrap();
+    world.pipeline.expire(deadline - PATIENCE, "away");
+    assert_eq!(world.answers(), []);
+    world.pipeline.expire(deadline + PATIENCE, "away");
+    assert_eq!(world.answers(), [(1, Err("refused")), (2, Err("refused"))]);
+    world.answer(&Value::Int(0)).unwrap();
+    assert_eq!(world.answers(), [(0, Ok(()))]);
+}
+
+#[test]
+fn a_demoted_master_is_left() {
+    let mut world = World::new();
+    world.publish(None);
+    world.write(0);
+    assert!(world.answer(&error("READONLY You can't write against a read only replica.")).is_err());
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+}
+
+#[test]
+fn little_is_unanswered_at_any_time() {
+    let mut world = World::new();
+    (0..MAX_UNANSWERED + 10).for_each(|_| world.publish(None));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    world.answer(&Value::Int(0)).unwrap();
+    assert_eq!(world.write(0), [MAX_UNANSWERED]);
+
+    let mut world = World::new();
+    let big = usize::try_from(MAX_UNANSWERED_BYTES).unwrap() * 2;
+    (0..2).for_each(|_| world.publish_bytes(None, big));
+    assert_eq!(world.write(0), [0], "one may always be written");
+    world.answer(&Value::Int(0)).unwrap();
+    assert_eq!(world.write(0), [1]);
+}
+
+#[test]
+fn everything_is_answered_when_the_node_ends() {
+    let mut world = World::new();
+    world.publish(None);
+    world.write(0);
+    world.publish(None);
+    let answers = world.answers.clone();
+    drop(world);
+    assert_eq!(*answers.lock(), [(0, Err("unknown")), (1, Err("refused"))]);
+}

@@ -1,0 +1,197 @@
+//! The node registry in Redis: a key per node, and a sorted set that names the keys.
+//!
+//! A node is listed for as long as its own key lives; Redis expires it. The sorted set is only an index: its
+//! scores are expiry times by the clock of Redis (`TIME`), because the clocks of nodes differ, and a node
+//! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
+use fanfare_core::{
+    Incarnation, NodeInfo, Registry,
+    registry::{RegistryError, RegistryFuture},
+};
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+};
+
+use super::names::Names;
+use crate::{driver::RedisConfig, envelope, metrics::Metrics};
+
+/// How long an entry lives without being announced again.
+pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
+
+const CONNECTIONS: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// See the head of this file.
+pub(crate) struct RedisRegistry {
+    pool: Pool,
+    names: Arc<Names>,
+    node: Incarnation,
+    metrics: Arc<Metrics>,
+    /// The envelope version this node writes: the newest that every node reads.
+    version: Arc<AtomicU8>,
+}
+
+impl RedisRegistry {
+    pub(crate) fn new(
+        config: &RedisConfig,
+        names: Arc<Names>,
+        node: Incarnation,
+        metrics: Arc<Metrics>,
+        version: Arc<AtomicU8>,
+    ) -> Result<Self, RegistryError> {
+        Ok(Self { pool: pool(config)?, names, node, metrics, version })
+    }
+
+    async fn connection(&self) -> Result<Connection, RegistryError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => said(&error),
+            PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
+            _ => RegistryError("no connection".to_owned()),
+        })
+    }
+
+    async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
+        let entry = serde_json::to_string(node).map_err(|error| RegistryError(error.to_string()))?;
+        let mut connection = self.connection().await?;
+        let (seconds, _): (u64, u64) = run(&mut connection, &redis::cmd("TIME")).await?;
+        let ttl = TIME_TO_LIVE.as_secs();
+        let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("SET").arg(&key).arg(entry).arg("EX").arg(ttl).ignore();
+        pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
+        pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
+        pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
+        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(&error))
+    }
+
+    async fn read(&self) -> Result<Vec<NodeInfo>, RegistryError> {
+        let mut connection = self.connection().await?;
+        let index = self.names.nodes();
+        let incarnations: Vec<String> =
+            run(&mut connection, redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
+        if incarnations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut get = redis::cmd("MGET");
+        for incarnation in &incarnations {
+            get.arg(self.names.node(incarnation));
+        }
+        let entries: Vec<Option<Vec<u8>>> = run(&mut connection, &get).await?;
+        let mut nodes = Vec::with_capacity(entries.len());
+        for entry in entries.into_iter().flatten() {
+            match serde_json::from_slice::<NodeInfo>(&entry) {
+                Ok(node) => nodes.push(node),
+                Err(_) => self.metrics.registry_malformed.inc(),
+            }
+        }
+        nodes.sort_by(|a, b| (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation)));
+        Ok(nodes)
+    }
+
+    async fn remove(&self) -> Result<(), RegistryError> {
+        let mut connection = self.connection().await?;
+        let incarnation = self.node.to_string();
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("DEL").arg(self.names.node(&incarnation)).ignore();
+        pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
+        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(&error))
+    }
+
+    /// Writes no envelope that some node cannot read.
+    fn agree(&self, nodes: &[NodeInfo]) {
+        self.version.store(common_version(nodes), Ordering::Relaxed);
+    }
+}
+
+impl Registry for RedisRegistry {
+    fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()> {
+        let node = node.clone();
+        Box::pin(async move {
+            self.write(&node).await?;
+            let nodes = self.read().await?;
+            self.agree(&nodes);
+            Ok(())
+        })
+    }
+
+    fn withdraw(&self) -> RegistryFuture<'_, ()> {
+        Box::pin(self.remove())
+    }
+
+    fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
+        Box::pin(self.read())
+    }
+}
+
+/// The newest envelope version that all of `nodes` and this node read; 1 is the first there was.
+fn common_version(nodes: &[NodeInfo]) -> u8 {
+    nodes.iter().map(|node| node.envelope).fold(envelope::VERSION, u8::min).max(1)
+}
+
+fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
+    let mut login = RedisConnectionInfo::default().set_db(config.database);
+    if let Some(username) = &config.username {
+        login = login.set_username(username);
+    }
+    if let Some(password) = &config.password {
+        login = login.set_password(password.expose());
+    }
+    let address = ConnectionAddr::Tcp(config.host.clone(), config.port);
+    let info = address.into_connection_info().map_err(|error| said(&error))?.set_redis_settings(login);
+    let patience = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let manager = Manager::new_with_config(info, patience).map_err(|error| said(&error))?;
+    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+    Pool::builder(manager)
+        .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| RegistryError(error.to_string()))
+}
+
+async fn run<T: redis::FromRedisValue>(
+    connection: &mut Connection,
+    command: &redis::Cmd,
+) -> Result<T, RegistryError> {
+    command.query_async(connection).await.map_err(|error| said(&error))
+}
+
+/// An error of Redis without its sentence, which may quote what it refuses.
+fn said(error: &RedisError) -> RegistryError {
+    RegistryError(match error.code() {
+        Some(code) => format!("Redis answers {code}"),
+        None => error.category().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_written_is_one_that_all_nodes_read() {
+        let node = |envelope| NodeInfo {
+            incarnation: "1".into(),
+            name: "a".into(),
+            version: "0".into(),
+            connections: 0,
+            envelope,
+        };
+        assert_eq!(common_version(&[]), envelope::VERSION);
+        assert_eq!(common_version(&[node(envelope::VERSION), node(u8::MAX)]), envelope::VERSION);
+        assert_eq!(common_version(&[node(1), node(envelope::VERSION)]), 1);
+        assert_eq!(common_version(&[node(0)]), 1);
+    }
+}
