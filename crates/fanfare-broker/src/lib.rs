@@ -28,3 +28,7 @@ pub use redis::{
     registry::TIME_TO_LIVE,
 };
 
+#[cfg(feature = "suite")]
+pub mod redis_server;
+#[cfg(feature = "suite")]
+pub mod suite;

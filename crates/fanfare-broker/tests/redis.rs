@@ -1,0 +1,161 @@
+//! The Redis broker passes the suite on a real redis-server, and keeps the rules of the envelope.
+
+use fanfare_broker::{
+    BrokerConfig,
+    envelope::VERSION,
+    redis_server::RedisServer,
+    suite::{Bus, TestNode, eventually},
+};
+use fanfare_core::{Channel, Payload};
+
+struct Redis(RedisServer);
+
+impl Bus for Redis {
+    const NODES: usize = 2;
+
+    async fn start() -> Self {
+        Self(RedisServer::start().await.unwrap())
+    }
+
+    fn config(&self) -> BrokerConfig {
+        self.0.url().parse().unwrap()
+    }
+}
+
+fanfare_broker::broker_suite!(Redis);
+
+/// A node that is subscribed to `chat`.
+async fn subscribed() -> (Redis, TestNode, Channel) {
+    let bus = Redis::start().await;
+    let node = TestNode::start(bus.config());
+    node.is_up().await;
+    let channel = Channel::new("chat").unwrap();
+    node.subscribe(&channel).await.unwrap();
+    (bus, node, channel)
+}
+
+async fn publish(bus: &Redis, channel: &str, message: &[u8]) {
+    let heard: usize = bus.0.run(redis::cmd("PUBLISH").arg(channel).arg(message)).await.unwrap();
+    assert_eq!(heard, 1);
+}
+
+const DROPPED: &str = "fanfare_broker_messages_dropped_total";
+
+#[tokio::test]
+async fn a_plain_publish_is_relayed_as_it_is() {
+    let (bus, node, channel) = subscribed().await;
+    let messages = [&b"hello"[..], b"", b"{\"json\":1}", "räume".as_bytes(), b"\xff\x00", b"\xC1"];
+    for message in messages {
+        publish(&bus, "fanfare:chat", message).await;
+    }
+    eventually("all are relayed", || node.recorder.count(&channel) == messages.len()).await;
+    for (received, message) in node.recorder.on(&channel).iter().zip(messages) {
+        assert_eq!(received.origin, None);
+        let expected = match std::str::from_utf8(message) {
+            Ok(text) => Payload::text(text),
+            Err(_) => Payload::binary(message.to_vec()),
+        };
+        assert_eq!(received.payload, expected);
+    }
+    assert_eq!(node.counter("fanfare_broker_foreign_messages_total", None), messages.len() as f64);
+}
+
+#[tokio::test]
+async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
+    let (bus, node, channel) = subscribed().await;
+    let text_but_not_utf8 = [
+        &[0xC1, 0xFA, VERSION, 1, 0, 26, 1, 0, 1, 0, 2, 0, 8][..],
+        &[0; 8],
+        &[3, 0, 8],
+        &[0; 8],
+        &[0xFF],
+    ]
+    .concat();
+    let control = [&[0xC1, 0xFA, VERSION, 4, 0, 11, 2, 0, 8][..], &[0; 8]].concat();
+    let dropped: [(&str, &[u8]); 7] = [
+        ("version", &[0xC1, 0xFA, VERSION + 1, 1, 0, 0, b'x']),
+        ("kind", &[0xC1, 0xFA, VERSION, 99, 0, 0, b'x']),
+        ("length", &[0xC1, 0xFA, VERSION, 1, 0, 9, b'x']),
+        ("length", &[0xC1, 0xFA]),
+        ("field", &[0xC1, 0xFA, VERSION, 1, 0, 0, b'x']),
+        ("not_utf8", &text_but_not_utf8),
+        ("misplaced", &control),
+    ];
+    for (_, message) in dropped {
+        publish(&bus, "fanfare:chat", message).await;
+    }
+    publish(&bus, "fanfare!control", b"no control message").await;
+    publish(&bus, "fanfare:chat", b"last").await;
+    eventually("the last is relayed", || node.recorder.count(&channel) == 1).await;
+    assert_eq!(node.recorder.texts(&channel), ["last"]);
+    for (reason, count) in
+        [("version", 1.0), ("kind", 1.0), ("length", 2.0), ("field", 1.0), ("not_utf8", 1.0), ("misplaced", 2.0)]
+    {
+        assert_eq!(node.counter(DROPPED, Some(reason)), count, "{reason}");
+    }
+    assert!(node.recorder.controls().is_empty());
+}
+
+#[tokio::test]
+async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
+    let (bus, node, channel) = subscribed().await;
+    let limit = 1 << 20;
+    for length in [limit, limit + 1, limit + 70_000, 20 * limit] {
+        publish(&bus, "fanfare:chat", &vec![b'x'; length]).await;
+    }
+    publish(&bus, "fanfare:chat", b"last").await;
+    eventually("the last is relayed", || node.recorder.count(&channel) == 2).await;
+    let lengths: Vec<_> =
+        node.recorder.on(&channel).iter().map(|received| received.payload.len()).collect();
+    assert_eq!(lengths, [limit, 4]);
+    assert_eq!(node.counter(DROPPED, Some("too_long")), 3.0);
+}
+
+#[tokio::test]
+async fn two_prefixes_on_one_redis_are_two_clusters() {
+    let (bus, node, channel) = subscribed().await;
+    let prefix = fanfare_broker::Prefix::new("other").unwrap();
+    let other = TestNode::start(bus.config().with_prefix(prefix));
+    other.is_up().await;
+    other.subscribe(&channel).await.unwrap();
+    other.publish_text(&channel, "theirs").await.unwrap();
+    node.publish_text(&channel, "ours").await.unwrap();
+    eventually("each has its own", || {
+        node.recorder.count(&channel) > 0 && other.recorder.count(&channel) > 0
+    })
+    .await;
+    assert_eq!(node.recorder.texts(&channel), ["ours"]);
+    assert_eq!(other.recorder.texts(&channel), ["theirs"]);
+    other.started.registry.announce(&other.info("theirs")).await.unwrap();
+    assert_eq!(node.started.registry.nodes().await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn malformed_and_dead_registry_entries_are_skipped_and_every_key_expires() {
+    let (bus, node, _) = subscribed().await;
+    let info = node.info("alive");
+    node.started.registry.announce(&info).await.unwrap();
+    let _: () = bus.0.run(redis::cmd("SET").arg("fanfare!node:bad").arg("{")).await.unwrap();
+    for member in ["bad", "dead"] {
+        let _: () = bus.0.run(redis::cmd("ZADD").arg("fanfare!nodes").arg(1).arg(member)).await.unwrap();
+    }
+    assert_eq!(node.started.registry.nodes().await, Ok(vec![info.clone()]));
+    assert_eq!(node.counter("fanfare_redis_registry_malformed_total", None), 1.0);
+    // Whoever announces itself next removes what is past from the index.
+    node.started.registry.announce(&info).await.unwrap();
+    let members: Vec<String> =
+        bus.0.run(redis::cmd("ZRANGE").arg("fanfare!nodes").arg(0).arg(-1)).await.unwrap();
+    assert_eq!(members, [info.incarnation.as_str()]);
+    for key in ["fanfare!nodes".to_owned(), format!("fanfare!node:{}", info.incarnation)] {
+        let ttl: i64 = bus.0.run(redis::cmd("TTL").arg(key)).await.unwrap();
+        assert!(ttl > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_reached_says_so() {
+    let (mut bus, node, _) = subscribed().await;
+    bus.0.kill().await.unwrap();
+    assert!(node.started.registry.announce(&node.info("alone")).await.is_err());
+    assert!(node.started.registry.nodes().await.is_err());
+}

@@ -133,7 +133,7 @@ fn a_flag_beats_the_environment_that_beats_the_file_that_beats_the_default() {
         &[("FANFARE_NODE", "environment"), ("FANFARE_BROKER", "redis://environment:1")];
     let flags = NodeArgs { broker: Some("redis://flag:1".into()), ..NodeArgs::default() };
     let config = Given { file, environment, flags }.load().unwrap().config;
-    assert_eq!(config.broker, BrokerUrl::Redis("redis://flag:1".into()));
+    assert_eq!(config.broker, "redis://flag:1".parse().unwrap());
     assert_eq!(config.node, "environment");
     assert_eq!(config.limits.message_bytes, 8192);
     assert_eq!(config.limits.goodbye, Limits::default().goodbye);
@@ -172,7 +172,7 @@ fn nothing_configured_is_valid_and_has_the_defaults_of_core() {
     let config = load_file("").unwrap().config;
     assert_eq!(config.listen, [Listen::Localhost(8080)]);
     assert_eq!((config.dev, config.deflate), (false, false));
-    assert_eq!(config.broker, BrokerUrl::Memory);
+    assert_eq!(config.broker, BrokerConfig::Memory);
     assert_eq!(config.node, "host-1");
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.runtime, Runtime { workers: 4, shards: 4 });
@@ -323,7 +323,7 @@ fn what_config_prints_is_a_file_of_the_same_configuration() {
 
 #[test]
 fn the_effective_configuration_reads_well() {
-    let file = "broker = \"redis://user:planted@redis.example\"\n[api]\nkeys = [\"planted-0123456789\"]\n\
+    let file = "broker = \"redis://user:planted@redis.example/2\"\n[api]\nkeys = [\"planted-0123456789\"]\n\
                 [[namespace]]\nname = \"news\"\npublish = \"server\"\n";
     let flags = NodeArgs { dev: true, ..NodeArgs::default() };
     let environment: &[(&str, &str)] = &[("FANFARE_LOG__LEVEL", "warn")];
@@ -359,9 +359,8 @@ fn no_secret_is_ever_printed() {
         "[api]\nkyes = [\"pl4nted-0123456789\"]",
         "[api]\nkeys = { pl4nted = 1 }",
         "api = [\"pl4nted-0123456789\"]",
-        "pl4nted-0123456789=",
     ];
-    for file in broken.iter().take(broken.len() - 1) {
+    for file in broken {
         let mistakes = load_file(file).unwrap_err();
         let shown = format!("{mistakes} {mistakes:?}");
         assert!(!shown.contains(SECRET), "{file}: {shown}");

@@ -109,9 +109,21 @@ pub(super) const PREFIX: Text<Prefix> = Text {
 pub(super) const BROKER: Text<BrokerConfig> = Text {
     allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"",
     parse: |text| text.parse().map_err(|error: BrokerConfigError| error.to_string()),
-    show: BrokerConfig::to_string,
+    show: broker,
     found: without_password,
 };
+
+/// Says that there is a password, and not which.
+fn broker(config: &BrokerConfig) -> String {
+    let url = config.to_string();
+    match config {
+        BrokerConfig::Redis(redis) if redis.password.is_some() => {
+            let user = redis.username.as_deref().unwrap_or_default();
+            url.replacen("://", &format!("://{user}:{MASK}@"), 1)
+        }
+        _ => url,
+    }
+}
 
 /// Everything that might be a password is masked, in a text that may be no URL at all.
 fn without_password(text: &str) -> String {

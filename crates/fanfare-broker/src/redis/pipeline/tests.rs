@@ -54,7 +54,7 @@ impl World {
             ));
         });
         let ticket = Ticket::new(done, lane, self.metrics.clone());
-        let payload = Payload::text(format!("<{number}>{}", "x".repeat(padding)));
+        let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
         let room = self.waiting.room(payload.len()).unwrap();
         let channel = Channel::new("c").unwrap();
         let what = What::Publication { channel, payload, session: Some(SessionId(1)), ticket };
@@ -81,7 +81,7 @@ impl World {
 
 fn numbers(bytes: &[u8]) -> Vec<usize> {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap().parse().unwrap()).collect()
+    text.split("<number ").skip(1).map(|rest| rest.split('>').next().unwrap().parse().unwrap()).collect()
 }
 
 fn error(text: &'static str) -> Value {

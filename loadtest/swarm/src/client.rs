@@ -1,0 +1,192 @@
+//! A lean WebSocket client: one task a connection, one read buffer a thread, nothing on the heap while idle but the
+//! connection itself.
+//!
+//! Invariant: only the connection's own task writes to its socket, so frames never interleave, and a connection that
+//! waits to write goes on reading.
+
+mod handshake;
+mod target;
+
+use std::{
+    cell::RefCell,
+    io,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::Bytes;
+use fanfare_websocket::{CloseFrame, Config, Decoder, Event, FrameHead, MessageKind, Opcode, Role, encode};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+pub use self::{handshake::HandshakeError, target::Target};
+
+/// What is read at once, in bytes.
+const READ_BYTES: usize = 64 << 10;
+
+/// The largest message that is taken, in bytes.
+const MAX_MESSAGE: usize = 64 << 20;
+
+const CONFIG: Config = Config { role: Role::Client, max_message: MAX_MESSAGE, deflate: false };
+
+thread_local! {
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The server sent a close frame.
+    #[error("the server closed the connection{}", describe(.0.as_ref()))]
+    Closed(Option<CloseFrame>),
+    /// The connection ended without one.
+    #[error("the connection ended without a close frame")]
+    Eof,
+    /// The kernel says so.
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    /// The server sent what is no WebSocket.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(#[from] fanfare_websocket::ProtocolError),
+}
+
+fn describe(frame: Option<&CloseFrame>) -> String {
+    frame.map_or_else(String::new, |frame| format!(" with {} {:?}", frame.code.get(), frame.reason))
+}
+
+/// An open connection. It reads and writes while [`run`](Connection::run) is polled.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    decoder: Decoder,
+    /// What the server sent right behind its 101.
+    early: Vec<u8>,
+    outbox: Arc<Mutex<Outbox>>,
+}
+
+/// Sends on a connection, whose task it wakes. Clones send on the same one.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    outbox: Arc<Mutex<Outbox>>,
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: Vec<u8>,
+    /// The connection's task, while it waits.
+    task: Option<Waker>,
+}
+
+impl Connection {
+    /// Connects and upgrades.
+    ///
+    /// # Errors
+    /// No connection, or anything but a proper 101.
+    pub async fn open(target: &Target) -> Result<Self, HandshakeError> {
+        let mut stream = TcpStream::connect(target.address()).await?;
+        stream.set_nodelay(true)?;
+        let early = handshake::upgrade(&mut stream, target).await?;
+        Ok(Self::upgraded(stream, early))
+    }
+
+    /// A connection that needs no handshake, or has had it; `early` came right behind it.
+    #[must_use]
+    pub fn upgraded(stream: TcpStream, early: Vec<u8>) -> Self {
+        Self { stream, decoder: Decoder::new(), early, outbox: Arc::default() }
+    }
+
+    /// Sends on this connection.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        Sender { outbox: self.outbox.clone() }
+    }
+
+    /// Reads, answers pings and writes what is sent, until the connection ends. Each message goes to `on_message`.
+    pub async fn run(mut self, mut on_message: impl FnMut(MessageKind, Bytes)) -> Ended {
+        let mut early = std::mem::take(&mut self.early);
+        if let Err(ended) = self.take(&mut early, &mut on_message) {
+            return ended;
+        }
+        drop(early);
+        loop {
+            if let Err(ended) = std::future::poll_fn(|cx| self.poll_step(cx, &mut on_message)).await {
+                return ended;
+            }
+        }
+    }
+
+    fn poll_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        on_message: &mut impl FnMut(MessageKind, Bytes),
+    ) -> Poll<Result<(), Ended>> {
+        self.flush(cx)?;
+        READ.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Err(Ended::Eof));
+            }
+            Poll::Ready(self.take(read.filled_mut(), on_message))
+        })
+    }
+
+    /// Writes what the socket takes, and leaves word for whoever sends next.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut outbox = self.outbox.lock();
+        while !outbox.bytes.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &outbox.bytes) {
+                Poll::Ready(written) => drop(outbox.bytes.drain(..written?)),
+                Poll::Pending => break,
+            }
+        }
+        if outbox.bytes.is_empty() {
+            outbox.bytes = Vec::new();
+        }
+        if !outbox.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            outbox.task = Some(cx.waker().clone());
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        input: &mut [u8],
+        on_message: &mut impl FnMut(MessageKind, Bytes),
+    ) -> Result<(), Ended> {
+        let mut ended = None;
+        let outbox = &self.outbox;
+        self.decoder.feed(input, &CONFIG, |event| {
+            match event {
+                Event::Text(bytes) => on_message(MessageKind::Text, bytes),
+                Event::Binary(bytes) => on_message(MessageKind::Binary, bytes),
+                Event::Ping(payload) => outbox.lock().frame(Opcode::Pong, &payload),
+                Event::Pong(_) => {}
+                Event::Close(frame) => ended = Some(Ended::Closed(frame)),
+            }
+            ControlFlow::Continue(())
+        })?;
+        ended.map_or(Ok(()), Err)
+    }
+}
+
+impl Sender {
+    /// Hands a message to the connection's task.
+    pub fn message(&self, kind: MessageKind, payload: &[u8]) {
+        self.outbox.lock().frame(kind.into(), payload);
+    }
+}
+
+impl Outbox {
+    fn frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        encode::frame(&mut self.bytes, FrameHead::whole(opcode), payload, Some(rand::random()));
+        if let Some(task) = self.task.take() {
+            task.wake();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The client's side of the opening handshake (RFC 6455 section 4.1).
+
+use std::{io, time::Duration};
+
+use fanfare_websocket::handshake::accept_value;
+use http::HeaderValue;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use super::Target;
+
+/// A response head larger than this, in bytes, is refused.
+const MAX_HEAD: usize = 16 << 10;
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// The kernel says so.
+    #[error("no connection: {0}")]
+    Io(#[from] io::Error),
+    /// An answer other than 101.
+    #[error("the upgrade was refused with {status}: {body}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What came with it, in one line.
+        body: String,
+    },
+    /// No HTTP, or a 101 without what it must have.
+    #[error("no WebSocket handshake: {0}")]
+    Malformed(String),
+    /// No answer in time.
+    #[error("no answer to the upgrade within {} s", PATIENCE.as_secs())]
+    TimedOut,
+}
+
+/// Upgrades `stream`; returns what came behind the 101.
+pub(super) async fn upgrade(stream: &mut TcpStream, target: &Target) -> Result<Vec<u8>, HandshakeError> {
+    let key = key();
+    stream.write_all(request(target, &key).as_bytes()).await?;
+    let answer = async {
+        let mut head = Vec::with_capacity(512);
+        loop {
+            let ended = stream.read_buf(&mut head).await? == 0;
+            if let Some(length) = judge(&head, &key, ended)? {
+                return Ok(head.split_off(length));
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or(Err(HandshakeError::TimedOut))
+}
+
+/// 16 random bytes in base64, as section 4.1 item 7 has it: 22 characters of which the last holds two bits.
+fn key() -> String {
+    use rand::Rng as _;
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = rand::rng();
+    let mut pick = |step: usize| {
+        let at = random.random_range(0..ALPHABET.len() / step) * step;
+        ALPHABET.get(at).copied().map_or('A', char::from)
+    };
+    let mut key: String = (0..21).map(|_| pick(1)).collect();
+    key.push(pick(16));
+    key.push_str("==");
+    key
+}
+
+fn request(target: &Target, key: &str) -> String {
+    format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+        target.path(),
+        target.host()
+    )
+}
+
+/// The length of a good 101's head; `None` while more of it is to come.
+fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, HandshakeError> {
+    let malformed = |what: &dyn ToString| HandshakeError::Malformed(what.to_string());
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(bytes).map_err(|error| malformed(&error))?;
+    let httparse::Status::Complete(length) = parsed else {
+        if ended || bytes.len() > MAX_HEAD {
+            return Err(malformed(&"the answer ended early, or its head is too long"));
+        }
+        return Ok(None);
+    };
+    let status = response.code.unwrap_or_default();
+    if status != 101 {
+        let body = bytes.get(length..).unwrap_or_default();
+        let line = String::from_utf8_lossy(body).trim().lines().next().unwrap_or_default().to_owned();
+        return Err(HandshakeError::Refused { status, body: line });
+    }
+    let expected = HeaderValue::from_str(key).map(|key| accept_value(&key)).map_err(|error| malformed(&error))?;
+    let accepted = response
+        .headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("sec-websocket-accept") && header.value == expected);
+    if accepted { Ok(Some(length)) } else { Err(malformed(&"Sec-WebSocket-Accept is wrong or missing")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 6455 section 1.3.
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const GOOD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                          sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    #[test]
+    fn a_101_is_good_however_it_is_cut_and_ends_where_the_frames_begin() {
+        for cut in 0..GOOD.len() {
+            assert_eq!(judge(&GOOD[..cut], KEY, false).unwrap(), None);
+        }
+        let with_frame = [GOOD, b"\x81\x02hi"].concat();
+        assert_eq!(judge(&with_frame, KEY, false).unwrap(), Some(GOOD.len()));
+    }
+
+    #[test]
+    fn a_refusal_says_its_status_and_sentence() {
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nThe broker is away.\nMore.";
+        let error = judge(answer, KEY, false).unwrap_err().to_string();
+        assert_eq!(error, "the upgrade was refused with 503: The broker is away.");
+    }
+
+    #[test]
+    fn a_101_for_another_key_is_refused() {
+        assert!(matches!(judge(GOOD, "AAAAAAAAAAAAAAAAAAAAAA==", false), Err(HandshakeError::Malformed(_))));
+    }
+
+    #[test]
+    fn an_answer_that_ends_early_is_refused() {
+        assert!(matches!(judge(&GOOD[..20], KEY, true), Err(HandshakeError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_key_is_one_that_our_own_server_takes() {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        for _ in 0..200 {
+            headers.insert("sec-websocket-key", HeaderValue::try_from(key()).unwrap());
+            let accepted =
+                fanfare_websocket::handshake::accept(&http::Method::GET, http::Version::HTTP_11, &headers, false);
+            assert!(accepted.is_ok());
+        }
+    }
+}

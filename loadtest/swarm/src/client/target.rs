@@ -1,0 +1,83 @@
+//! Where to connect: a `ws://` URL whose host was looked up once, so that a thousand connections ask no resolver.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use anyhow::{Context as _, bail};
+use http::Uri;
+
+/// A relay channel on one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    address: SocketAddr,
+    host: String,
+    path: String,
+}
+
+impl Target {
+    /// Parses a URL and looks up its host. A URL without a path gets `own_path`, a channel of the caller's own.
+    ///
+    /// # Errors
+    /// It is no `ws://` URL, or its host has no address.
+    pub fn parse(url: &str, own_path: &str) -> anyhow::Result<Self> {
+        let uri: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
+        if uri.scheme_str() != Some("ws") {
+            bail!("{url} does not begin with ws://, the only scheme that swarm speaks");
+        }
+        let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let address = (name, authority.port_u16().unwrap_or(80))
+            .to_socket_addrs()
+            .with_context(|| format!("{url}: its host was not found"))?
+            .next()
+            .with_context(|| format!("{url}: its host has no address"))?;
+        let path = match uri.path_and_query().map(http::uri::PathAndQuery::as_str) {
+            None | Some("" | "/") => own_path,
+            Some(path) => path,
+        };
+        Ok(Self { address, host: authority.as_str().to_owned(), path: path.to_owned() })
+    }
+
+    /// The address of the node.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What goes into `Host`.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Path and query: the channel.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_path_gets_a_channel_of_its_own() {
+        for url in ["ws://127.0.0.1:8080", "ws://127.0.0.1:8080/"] {
+            assert_eq!(Target::parse(url, "/mine").unwrap().path(), "/mine");
+        }
+        let target = Target::parse("ws://[::1]:8080/ws/chat?token=x", "/mine").unwrap();
+        assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
+        assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_ws_url_is_refused_with_a_sentence() {
+        for (url, sentence) in [
+            ("http://127.0.0.1/chat", "does not begin with ws://"),
+            ("127.0.0.1:8080", "does not begin with ws://"),
+            ("ws://", "is no URL"),
+        ] {
+            let error = Target::parse(url, "/").unwrap_err().to_string();
+            assert!(error.contains(sentence), "{url}: {error}");
+        }
+    }
+}

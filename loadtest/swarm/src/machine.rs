@@ -1,0 +1,77 @@
+//! The machine that figures were made on, and what it allows.
+
+use std::fmt;
+
+use anyhow::bail;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use procfs::{Current as _, CpuInfo, LoadAverage};
+use serde::Serialize;
+
+/// Descriptors of a process beside its connections: listeners, pipes, the runtime's own.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// Without it, an absolute figure means little.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Machine {
+    /// What the kernel calls the processor.
+    pub cpu: String,
+    /// Processors that this process may use.
+    pub cores: usize,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Processes that ran or waited in the last minute, on average, before the measurement began.
+    pub load: f32,
+}
+
+impl Machine {
+    /// This machine, now; what cannot be read is said to be unknown.
+    #[must_use]
+    pub fn this() -> Self {
+        let unknown = || String::from("unknown");
+        Self {
+            cpu: CpuInfo::current()
+                .ok()
+                .and_then(|info| info.model_name(0).map(str::to_owned))
+                .unwrap_or_else(unknown),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")
+                .map_or_else(|_| unknown(), |release| release.trim().to_owned()),
+            load: LoadAverage::current().map_or(f32::NAN, |load| load.one),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cpu, cores, kernel, load } = self;
+        write!(out, "{cpu}, {cores} cores, Linux {kernel}, load {load:.1} before the start")
+    }
+}
+
+/// Raises the limit of open descriptors as far as it goes, for this process and its children.
+///
+/// # Errors
+/// It does not reach to so many connections.
+pub fn allow_connections(count: usize) -> anyhow::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    let needed = count as u64 + SPARE_DESCRIPTORS;
+    if needed > hard {
+        bail!("{count} connections need {needed} descriptors; the hard limit is {hard} (ulimit -Hn)");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_connections_than_the_machine_allows_are_refused() {
+        assert!(allow_connections(1).is_ok());
+        let error = allow_connections(1 << 40).unwrap_err().to_string();
+        assert!(error.contains("hard limit"), "{error}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What a process used: CPU and memory, as the kernel counts them.
+
+use std::{ops::Sub, time::Duration};
+
+use anyhow::Context as _;
+use nix::{time::clock_getcpuclockid, unistd::Pid};
+use procfs::process::Process;
+use serde::Serialize;
+
+/// CPU time of all threads of a process, those that ended among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// In nanoseconds, from the process's CPU clock.
+    total: Duration,
+    /// In clock ticks (a hundredth of a second): good for proportions only.
+    user_ticks: u64,
+    system_ticks: u64,
+}
+
+impl Cpu {
+    /// What `pid` used since it began.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
+        let process = process(pid)?;
+        let clock = clock_getcpuclockid(Pid::from_raw(process.pid)).context("the CPU clock of the process")?;
+        let total = clock.now().context("the CPU clock of the process")?.into();
+        let stat = process.stat().context("/proc/PID/stat")?;
+        Ok(Self { total, user_ticks: stat.utime, system_ticks: stat.stime })
+    }
+
+    /// Microseconds per each of `count` pieces of work.
+    #[must_use]
+    pub fn per(self, count: u64) -> CpuPer {
+        let total = self.total.as_secs_f64() * 1e6 / count.max(1) as f64;
+        let ticks = (self.user_ticks + self.system_ticks).max(1) as f64;
+        let user = total * self.user_ticks as f64 / ticks;
+        CpuPer { total, user, system: total - user }
+    }
+}
+
+impl Sub for Cpu {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            total: self.total.saturating_sub(before.total),
+            user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
+        }
+    }
+}
+
+/// CPU time per piece of work, in microseconds. `total` is exact; its parts are the kernel's sample of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct CpuPer {
+    /// Both parts.
+    pub total: f64,
+    /// Outside the kernel.
+    pub user: f64,
+    /// Inside it.
+    pub system: f64,
+}
+
+/// Memory of a process, in bytes (`/proc/PID/smaps_rollup`). What the kernel holds for its sockets is not in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Written pages that no other process shares: the heap and the stacks, the process's own.
+    pub private_dirty: u64,
+    /// Resident pages, those shared with others by their part.
+    pub pss: u64,
+    /// Resident pages, the program's file among them.
+    pub rss: u64,
+}
+
+impl Memory {
+    /// What `pid` holds now.
+    ///
+    /// # Errors
+    /// There is no such process, or it belongs to somebody else.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
+        let rollup = process(pid)?.smaps_rollup().context("/proc/PID/smaps_rollup")?;
+        let map = rollup.memory_map_rollup.0.first().context("/proc/PID/smaps_rollup is empty")?.extension.clone();
+        let bytes = |field: &str| map.map.get(field).copied().with_context(|| format!("smaps_rollup has no {field}"));
+        Ok(Self { private_dirty: bytes("Private_Dirty")?, pss: bytes("Pss")?, rss: bytes("Rss")? })
+    }
+
+    /// What was added since `before` for each of `count`, in bytes.
+    #[must_use]
+    pub fn grown_per(self, before: Self, count: usize) -> MemoryPer {
+        let per = |now: u64, before: u64| (now as f64 - before as f64) / count.max(1) as f64;
+        MemoryPer {
+            private_dirty: per(self.private_dirty, before.private_dirty),
+            pss: per(self.pss, before.pss),
+            rss: per(self.rss, before.rss),
+        }
+    }
+}
+
+/// Memory per connection, in bytes; the fields are those of [`Memory`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct MemoryPer {
+    /// Written pages of the process's own.
+    pub private_dirty: f64,
+    /// Resident pages, shared ones by their part.
+    pub pss: f64,
+    /// Resident pages.
+    pub rss: f64,
+}
+
+fn process(pid: u32) -> anyhow::Result<Process> {
+    let pid = i32::try_from(pid).context("no process has that id")?;
+    Process::new(pid).with_context(|| format!("process {pid}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_that_was_used_is_counted_and_its_parts_make_the_whole() {
+        let before = Cpu::of(std::process::id()).unwrap();
+        let mut hash = 1_u64;
+        let used = loop {
+            for round in 0..1_000_000_u64 {
+                hash = std::hint::black_box(hash.wrapping_mul(31) ^ round);
+            }
+            let used = Cpu::of(std::process::id()).unwrap() - before;
+            if used.user_ticks > 2 {
+                break used;
+            }
+        };
+        let per = used.per(10);
+        assert!(per.total > 0.0 && (per.user + per.system - per.total).abs() < 1e-6, "{per:?}");
+        assert!((used.per(5).total - 2.0 * per.total).abs() < 1e-6);
+    }
+
+    #[test]
+    fn memory_that_was_written_is_counted_per_piece() {
+        let before = Memory::of(std::process::id()).unwrap();
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let per = Memory::of(std::process::id()).unwrap().grown_per(before, 1 << 20);
+        drop(block);
+        assert!(per.private_dirty > 60.0 && per.pss > 60.0 && per.rss > 60.0, "{per:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        assert!(Cpu::of(u32::MAX).is_err() && Memory::of(u32::MAX).is_err());
+    }
+}
