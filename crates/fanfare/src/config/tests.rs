@@ -322,6 +322,17 @@ fn what_config_prints_is_a_file_of_the_same_configuration() {
 }
 
 #[test]
+fn a_mask_read_back_is_no_secret() {
+    let file = "broker = \"redis://user:secret@r\"\n[api]\nkeys = [\"0123456789abcdef\"]";
+    let printed = load_file(file).unwrap().show(false).to_string();
+    let mistakes = load_file(&printed).unwrap_err();
+    assert_eq!(
+        mistakes.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(),
+        ["broker", "api.keys"]
+    );
+}
+
+#[test]
 fn the_effective_configuration_reads_well() {
     let file = "broker = \"redis://user:planted@redis.example/2\"\n[api]\nkeys = [\"planted-0123456789\"]\n\
                 [[namespace]]\nname = \"news\"\npublish = \"server\"\n";

@@ -108,7 +108,13 @@ pub(super) const PREFIX: Text<Prefix> = Text {
 
 pub(super) const BROKER: Text<BrokerConfig> = Text {
     allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"",
-    parse: |text| text.parse().map_err(|error: BrokerConfigError| error.to_string()),
+    parse: |text| {
+        if text.contains(&format!(":{MASK}@")) {
+            // From a file that `fanfare config` printed: Redis would refuse it much later.
+            return Err(format!("{MASK} stands for a password that was not shown: write the password"));
+        }
+        text.parse().map_err(|error: BrokerConfigError| error.to_string())
+    },
     show: broker,
     found: without_password,
 };
