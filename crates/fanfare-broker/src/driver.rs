@@ -88,6 +88,9 @@ pub struct Node {
     pub limits: Limits,
 }
 
+/// What a driver starts.
+pub(crate) type Parts = (Arc<dyn Broker>, Arc<dyn Registry>);
+
 /// A broker at work.
 pub struct Started {
     /// Carries publications.

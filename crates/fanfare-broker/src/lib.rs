@@ -20,9 +20,7 @@ mod metrics;
 mod redis;
 mod ticket;
 
-pub use driver::{
-    BrokerConfig, BrokerConfigError, Node, RedisConfig, Secret, StartError, Started, start,
-};
+pub use driver::{BrokerConfig, BrokerConfigError, Node, RedisConfig, Secret, StartError, Started, start};
 pub use redis::{
     names::{Prefix, PrefixError},
     registry::TIME_TO_LIVE,

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    driver::Node,
+    driver::{Node, Parts},
     metrics::Metrics,
     ticket::{STOPPING, Ticket},
 };
@@ -66,7 +66,7 @@ pub(crate) fn start(
     metrics: Arc<Metrics>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> (Arc<dyn Broker>, Arc<dyn Registry>) {
+) -> Parts {
     metrics.up.set(1);
     let broker = Arc::new(MemoryBroker {
         incarnation: node.incarnation,
@@ -118,8 +118,7 @@ impl MemoryBroker {
     fn deliver(&self, accept: &mut Accept, publish: Publish) {
         accept.sequence += 1;
         let Some(channel) = accept.subscribed.get(&publish.channel) else { return };
-        let origin =
-            Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
+        let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         self.metrics.received.inc();
         self.events.publication(Publication::new(channel.clone(), publish.payload, Some(origin)));
     }

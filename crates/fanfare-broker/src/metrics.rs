@@ -61,9 +61,8 @@ impl Metrics {
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Arc<Self>> {
         let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
         let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
-        let labelled = |name, help, label| {
-            registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?)
-        };
+        let labelled =
+            |name, help, label| registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?);
         let publishes =
             labelled("fanfare_broker_publishes_total", "Publications handed to the broker", "result")?;
         Ok(Arc::new(Self {

@@ -63,14 +63,9 @@ async fn a_plain_publish_is_relayed_as_it_is() {
 #[tokio::test]
 async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
     let (bus, node, channel) = subscribed().await;
-    let text_but_not_utf8 = [
-        &[0xC1, 0xFA, VERSION, 1, 0, 26, 1, 0, 1, 0, 2, 0, 8][..],
-        &[0; 8],
-        &[3, 0, 8],
-        &[0; 8],
-        &[0xFF],
-    ]
-    .concat();
+    let text_but_not_utf8 =
+        [&[0xC1, 0xFA, VERSION, 1, 0, 26, 1, 0, 1, 0, 2, 0, 8][..], &[0; 8], &[3, 0, 8], &[0; 8], &[0xFF]]
+            .concat();
     let control = [&[0xC1, 0xFA, VERSION, 4, 0, 11, 2, 0, 8][..], &[0; 8]].concat();
     let dropped: [(&str, &[u8]); 7] = [
         ("version", &[0xC1, 0xFA, VERSION + 1, 1, 0, 0, b'x']),
@@ -88,9 +83,14 @@ async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
     publish(&bus, "fanfare:chat", b"last").await;
     eventually("the last is relayed", || node.recorder.count(&channel) == 1).await;
     assert_eq!(node.recorder.texts(&channel), ["last"]);
-    for (reason, count) in
-        [("version", 1.0), ("kind", 1.0), ("length", 2.0), ("field", 1.0), ("not_utf8", 1.0), ("misplaced", 2.0)]
-    {
+    for (reason, count) in [
+        ("version", 1.0),
+        ("kind", 1.0),
+        ("length", 2.0),
+        ("field", 1.0),
+        ("not_utf8", 1.0),
+        ("misplaced", 2.0),
+    ] {
         assert_eq!(node.counter(DROPPED, Some(reason)), count, "{reason}");
     }
     assert!(node.recorder.controls().is_empty());
@@ -105,8 +105,7 @@ async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
     }
     publish(&bus, "fanfare:chat", b"last").await;
     eventually("the last is relayed", || node.recorder.count(&channel) == 2).await;
-    let lengths: Vec<_> =
-        node.recorder.on(&channel).iter().map(|received| received.payload.len()).collect();
+    let lengths: Vec<_> = node.recorder.on(&channel).iter().map(|received| received.payload.len()).collect();
     assert_eq!(lengths, [limit, 4]);
     assert_eq!(node.counter(DROPPED, Some("too_long")), 3.0);
 }

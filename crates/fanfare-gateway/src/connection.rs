@@ -9,18 +9,16 @@
 
 use std::{
     cell::RefCell,
-    future::poll_fn,
-    io,
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    vec,
 };
 
-use bytes::Bytes;
 use fanfare_core::{Command, Decoder, Disconnect, Message};
 use fanfare_hub::{Hub, Session};
-use fanfare_websocket::Event;
+use fanfare_websocket::{Config, Event, Role};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::tcp::OwnedReadHalf,
@@ -33,87 +31,76 @@ thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// A WebSocket connection's reading side.
+/// A WebSocket connection's reading side; the future ends when the client is gone.
+///
+/// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
 pub struct Connection {
     hub: Arc<Hub>,
     session: Arc<Session>,
     read: OwnedReadHalf,
     frames: fanfare_websocket::Decoder,
     dialect: Box<dyn Decoder>,
-    config: fanfare_websocket::Config,
+    /// What has to be waited for before more is read; breaks when nothing more is.
+    wait: Option<Wait>,
+    deflate: bool,
 }
 
-/// What one read came to.
-enum Step {
-    /// These are to be carried out, then more is read.
-    Commands(Vec<Command>),
-    /// These are to be carried out, then the client's goodbye is answered.
-    Goodbye(Vec<Command>, Disconnect),
-    /// These are to be carried out, then the session ends, for a reason of ours.
-    End(Vec<Command>, Disconnect),
-    /// The client is gone.
-    Gone,
-}
+type Wait = Pin<Box<dyn Future<Output = ControlFlow<()>> + Send>>;
 
 impl Connection {
-    /// A connection that nothing was read from yet.
+    /// A connection whose client sent `early` right behind its handshake. `deflate`: it was negotiated.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
         session: Arc<Session>,
         read: OwnedReadHalf,
         dialect: Box<dyn Decoder>,
-        config: fanfare_websocket::Config,
+        deflate: bool,
+        early: &[u8],
     ) -> Self {
-        Self { hub, session, read, frames: fanfare_websocket::Decoder::new(), dialect, config }
-    }
-
-    /// Reads until the client is gone. `early` is what it sent right behind its handshake.
-    pub async fn run(mut self, early: Bytes) {
+        let frames = fanfare_websocket::Decoder::new();
+        let mut connection = Self { hub, session, read, frames, dialect, wait: None, deflate };
         if !early.is_empty() {
-            let step = self.take(&mut early.to_vec());
-            if self.carry_out(step).await.is_break() {
-                return;
-            }
+            connection.take(&mut early.to_vec());
         }
-        loop {
-            let step = poll_fn(|cx| self.poll_step(cx)).await;
-            if self.carry_out(step).await.is_break() {
-                return;
-            }
-        }
+        connection
     }
 
-    /// Reads once, when there is something and the session may publish.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+    /// Reads once, when there is something and the session may publish; breaks when the client is gone.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         ready!(self.hub.poll_room(&self.session, cx));
         READ.with_borrow_mut(|buffer| {
             let mut read = ReadBuf::new(buffer);
             let result = ready!(Pin::new(&mut self.read).poll_read(cx, &mut read));
-            Poll::Ready(match result {
-                Ok(()) if !read.filled().is_empty() => self.take(read.filled_mut()),
-                ended => self.lost(ended),
-            })
+            if result.is_ok() && !read.filled().is_empty() {
+                self.take(read.filled_mut());
+                return Poll::Ready(ControlFlow::Continue(()));
+            }
+            if let Err(error) = result {
+                tracing::debug!(session = self.session.id().0, %error, "read failed");
+            }
+            self.hub.end(&self.session, &Disconnect::Lost);
+            Poll::Ready(ControlFlow::Break(()))
         })
     }
 
-    fn lost(&self, ended: io::Result<()>) -> Step {
-        if let Err(error) = ended {
-            tracing::debug!(session = self.session.id().0, %error, "read failed");
+    /// Decodes what was read, and carries it out.
+    fn take(&mut self, input: &mut [u8]) {
+        if self.session.has_ended() {
+            return;
         }
-        self.hub.end(&self.session, &Disconnect::Lost);
-        Step::Gone
+        let mut commands = Vec::new();
+        let end = self.decode(input, &mut commands);
+        self.execute(commands.into_iter(), end);
     }
 
-    /// Decodes what was read.
-    fn take(&mut self, input: &mut [u8]) -> Step {
-        let mut commands = Vec::new();
-        if self.session.has_ended() {
-            return Step::Commands(commands);
-        }
-        let Self { hub, session, frames, dialect, config, .. } = self;
-        let (mut goodbye, mut end) = (None, None);
-        let fed = frames.feed(input, config, |event| {
+    /// What the bytes ask for; a disconnect where they end the session.
+    fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
+        let Self { hub, session, frames, dialect, deflate, .. } = self;
+        let config =
+            Config { role: Role::Server, max_message: hub.limits().message_bytes, deflate: *deflate };
+        let mut end = None;
+        let fed = frames.feed(input, &config, |event| {
             let message = match event {
                 Event::Text(bytes) => Message::Text(bytes),
                 Event::Binary(bytes) => Message::Binary(bytes),
@@ -123,56 +110,97 @@ impl Connection {
                 }
                 Event::Pong(_) => return ControlFlow::Continue(()),
                 Event::Close(frame) => {
-                    goodbye = Some(Disconnect::ByClient(frame.map(|frame| frame.code.get())));
+                    end = Some(Disconnect::ByClient(frame.map(|frame| frame.code.get())));
                     return ControlFlow::Break(());
                 }
             };
-            match dialect.decode(message, &mut commands) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(disconnect) => {
-                    end = Some(disconnect);
-                    ControlFlow::Break(())
-                }
-            }
-        });
-        if let Err(error) = fed {
-            let code = error.close_code().get();
-            end = Some(Disconnect::Protocol { code, reason: error.to_string().into() });
-        }
-        match (end, goodbye) {
-            (Some(disconnect), _) => Step::End(commands, disconnect),
-            (None, Some(disconnect)) => Step::Goodbye(commands, disconnect),
-            (None, None) => Step::Commands(commands),
-        }
-    }
-
-    /// Carries out what a step brought; breaks when there is nothing more to read.
-    async fn carry_out(&mut self, step: Step) -> ControlFlow<()> {
-        match step {
-            Step::Commands(commands) => self.execute(commands).await,
-            Step::Goodbye(commands, disconnect) => {
-                self.execute(commands).await;
-                // Boxed: most of a connection's life passes without it.
-                Box::pin(self.hub.end_after_answers(&self.session, disconnect)).await;
+            if let Err(disconnect) = dialect.decode(message, commands) {
+                end = Some(disconnect);
                 return ControlFlow::Break(());
             }
-            Step::End(commands, disconnect) => {
-                self.execute(commands).await;
-                self.hub.end(&self.session, &disconnect);
-            }
-            Step::Gone => return ControlFlow::Break(()),
-        }
-        ControlFlow::Continue(())
+            ControlFlow::Continue(())
+        });
+        let Err(error) = fed else { return end };
+        let code = error.close_code().get();
+        Some(Disconnect::Protocol { code, reason: error.to_string().into() })
     }
 
-    async fn execute(&mut self, commands: Vec<Command>) {
-        for command in commands {
+    /// Carries out what needs no waiting, and leaves the rest to be waited for.
+    fn execute(&mut self, mut commands: vec::IntoIter<Command>, end: Option<Disconnect>) {
+        while let Some(command) = commands.next() {
             match command {
                 Command::Publish { id, channel, payload } => {
                     self.hub.publish(&self.session, id, channel, payload);
                 }
-                other => Box::pin(self.hub.execute(&self.session, other)).await,
+                command => {
+                    let rest = carry_out(self.hub.clone(), self.session.clone(), command, commands, end);
+                    self.wait = Some(Box::pin(rest));
+                    return;
+                }
             }
         }
+        match end {
+            None => {}
+            Some(disconnect @ Disconnect::ByClient(_)) => {
+                self.wait = Some(Box::pin(goodbye(self.hub.clone(), self.session.clone(), disconnect)));
+            }
+            Some(disconnect) => self.hub.end(&self.session, &disconnect),
+        }
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            let flow = match &mut this.wait {
+                Some(wait) => {
+                    let flow = ready!(wait.as_mut().poll(cx));
+                    this.wait = None;
+                    flow
+                }
+                None => ready!(this.poll_read(cx)),
+            };
+            if flow.is_break() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// Carries out commands of which at least one has to be waited for.
+async fn carry_out(
+    hub: Arc<Hub>,
+    session: Arc<Session>,
+    first: Command,
+    rest: vec::IntoIter<Command>,
+    end: Option<Disconnect>,
+) -> ControlFlow<()> {
+    for command in std::iter::once(first).chain(rest) {
+        hub.execute(&session, command).await;
+    }
+    match end {
+        None => {}
+        Some(disconnect @ Disconnect::ByClient(_)) => return goodbye(hub, session, disconnect).await,
+        Some(disconnect) => hub.end(&session, &disconnect),
+    }
+    ControlFlow::Continue(())
+}
+
+/// Answers the client's goodbye; nothing is read after it.
+async fn goodbye(hub: Arc<Hub>, session: Arc<Session>, disconnect: Disconnect) -> ControlFlow<()> {
+    hub.end_after_answers(&session, disconnect).await;
+    ControlFlow::Break(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection>() <= 80, "{}", size_of::<Connection>());
     }
 }

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_core::Channel;
-use fanfare_websocket::{Role, handshake};
+use fanfare_websocket::handshake;
 use http::StatusCode;
 
 use crate::{
@@ -53,12 +53,7 @@ pub(crate) async fn upgrade(
     let pending = Pending::new(hub.clone(), hub.open(config.relay.dialect));
     hub.subscribe(&pending.session, &channel).await?;
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
-    let frames = fanfare_websocket::Config {
-        role: Role::Server,
-        max_message: hub.limits().message_bytes,
-        deflate: accepted.deflate,
-    };
     let decoder = (config.relay.decoder)(channel);
-    tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, frames));
+    tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));
     Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
 }

@@ -28,7 +28,7 @@ impl Pending {
         upgrade: OnUpgrade,
         transport: &'static dyn Transport,
         decoder: Box<dyn Decoder>,
-        config: fanfare_websocket::Config,
+        deflate: bool,
     ) {
         let (stream, early) = match take_back(upgrade).await {
             Ok(taken) => taken,
@@ -37,8 +37,8 @@ impl Pending {
         self.is_settled = true;
         let (read, write) = stream.into_split();
         self.hub.attach(&self.session, transport, Box::new(Socket::new(write)));
-        let connection = Connection::new(self.hub.clone(), self.session.clone(), read, decoder, config);
-        self.hub.spawn(connection.run(early));
+        let (hub, session) = (self.hub.clone(), self.session.clone());
+        self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
     }
 }
 

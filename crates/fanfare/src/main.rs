@@ -55,7 +55,9 @@ fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
     match result {
         Ok(text) => (text, ExitCode::SUCCESS),
         Err(error) => {
-            eprintln!("fanfare: {error:#}");
+            // The list of mistakes begins with a file and a line, which terminals make a link of.
+            let prefix = if error.is::<config::Mistakes>() { "" } else { "fanfare: " };
+            eprintln!("{prefix}{error:#}");
             (String::new(), ExitCode::FAILURE)
         }
     }

@@ -24,7 +24,7 @@ use std::sync::{Arc, atomic::AtomicU8};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Publish, Registry, SubscribeError,
+    Broker, Channel, Publish, SubscribeError,
     broker::{BrokerEvents, BrokerState, Done, Recipient, SubscribeFuture},
     registry::RegistryError,
 };
@@ -46,7 +46,7 @@ use self::{
     table::Table,
 };
 use crate::{
-    driver::{Node, RedisConfig},
+    driver::{Node, Parts, RedisConfig},
     envelope,
     metrics::Metrics,
     ticket::Ticket,
@@ -77,7 +77,7 @@ pub(crate) fn start(
     metrics: Arc<Metrics>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<(Arc<dyn Broker>, Arc<dyn Registry>), RegistryError> {
+) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
     let version = Arc::new(AtomicU8::new(envelope::VERSION));
     let registry =
@@ -162,7 +162,10 @@ impl Broker for RedisBroker {
         let room = self.waiting.room(message.len()).filter(|_| message.len() <= self.message_bytes);
         let Some(room) = room else {
             self.metrics.controls_dropped.inc();
-            tracing::warn!(bytes = message.len(), "a control message is too long, or too much waits for Redis");
+            tracing::warn!(
+                bytes = message.len(),
+                "a control message is too long, or too much waits for Redis"
+            );
             return;
         };
         let what = What::Control { to, body: message };

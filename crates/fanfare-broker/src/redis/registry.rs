@@ -17,9 +17,7 @@ use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError,
-};
+use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
 
 use super::names::Names;
 use crate::{driver::RedisConfig, envelope, metrics::Metrics};

@@ -150,9 +150,13 @@ impl Reader {
 /// Why there is no frame.
 enum Stop {
     /// Not before there are this many bytes.
-    Incomplete { needed: usize },
+    Incomplete {
+        needed: usize,
+    },
     /// A bulk string is longer than permitted; the frame would go on at `end`.
-    TooLong { end: usize },
+    TooLong {
+        end: usize,
+    },
     Malformed(&'static str),
 }
 

@@ -222,7 +222,11 @@ impl Subscriber {
 
     /// Sets the timer to what is due next.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let due = self.table.next_deadline().map_or(self.progress.next_check, |at| at.min(self.progress.next_check)).into();
+        let due = self
+            .table
+            .next_deadline()
+            .map_or(self.progress.next_check, |at| at.min(self.progress.next_check))
+            .into();
         if timer.deadline() != due {
             timer.reset(due);
         }
@@ -298,7 +302,10 @@ impl Subscriber {
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
         if self.table.counted(subscriptions)? {
             self.metrics.mismatches.inc();
-            tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
+            tracing::warn!(
+                subscriptions,
+                "Redis holds other subscriptions than this node: subscribing again"
+            );
         }
         self.settled(backoff);
         Ok(())

@@ -254,7 +254,8 @@ impl<W: Waiter> Table<W> {
             match &mut entry.state {
                 State::Subscribing { wanted: true, .. } => true,
                 State::Subscribing { waiters, .. } => {
-                    answers.extend(waiters.drain(..).map(|waiter| (waiter, Err(SubscribeError::Unavailable))));
+                    answers
+                        .extend(waiters.drain(..).map(|waiter| (waiter, Err(SubscribeError::Unavailable))));
                     false
                 }
                 State::Subscribed | State::Forbidden => {

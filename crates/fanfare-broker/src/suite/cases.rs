@@ -111,12 +111,8 @@ pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
     }
     for node in &nodes {
         taken(node, &channel, "session").await;
-        let publish = Publish {
-            channel: channel.clone(),
-            payload: Payload::text("api"),
-            session: None,
-            lane: None,
-        };
+        let publish =
+            Publish { channel: channel.clone(), payload: Payload::text("api"), session: None, lane: None };
         node.broker().publish(publish, Box::new(|result| assert_eq!(result, Ok(()))));
     }
     for node in &nodes {

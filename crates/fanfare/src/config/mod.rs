@@ -22,7 +22,10 @@ mod units;
 mod validate;
 mod words;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
@@ -159,8 +162,8 @@ pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
     let mut mistakes = Vec::new();
     let environment = Environment::read(environment, &mut mistakes);
     let file = match (file, environment.file) {
-        (Some(path), _) => read_file(path, Place::Flag("--config"), &mut mistakes),
-        (None, Some(path)) => read_file(path, Place::Environment(env::FILE.into()), &mut mistakes),
+        (Some(path), _) => read_file(&path, Place::Flag("--config"), &mut mistakes),
+        (None, Some(path)) => read_file(&path, Place::Environment(env::FILE.into()), &mut mistakes),
         (None, None) => File::default(),
     };
     let layers = [flags, environment.layer, file.layer, file.misspelt];
@@ -184,9 +187,9 @@ pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
     Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
 }
 
-fn read_file(path: PathBuf, place: Place, mistakes: &mut Vec<Mistake>) -> File {
+fn read_file(path: &Path, place: Place, mistakes: &mut Vec<Mistake>) -> File {
     let shown = path.display().to_string();
-    let found = match std::fs::read(&path).map(String::from_utf8) {
+    let found = match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => return File::read(&shown, &text),
         Ok(Err(_)) => format!("{shown}: not UTF-8"),
         Err(error) => format!("{shown}: {error}"),

@@ -27,7 +27,7 @@ const GIB: usize = 1 << 30;
 keys! {
     /// What was configured, before the rules that span several keys.
     pub struct Raw(facts: &Facts) {
-        /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, where the machine has IPv6, [::1].
+        /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, where the machine has IPv6, `[::1]`.
         listen: Vec<Sourced<Listen>> = "listen" as "--listen" "FANFARE_LISTEN",
             List { item: LISTEN, min: 1 }, or vec![Sourced::by_default(Listen::Localhost(8080))];
         /// For development on this machine: listens on loopback addresses only, lets in pages opened from disk

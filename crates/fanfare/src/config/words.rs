@@ -14,7 +14,7 @@ use super::shape::Text;
 /// Where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
-    /// `localhost:PORT`: 127.0.0.1 always, and [::1] where the machine has IPv6 (many containers have not).
+    /// `localhost:PORT`: 127.0.0.1 always, and `[::1]` where the machine has IPv6 (many containers have not).
     /// Browsers and Node resolve `localhost` to either.
     Localhost(u16),
     /// This address, or the node does not start.

@@ -187,10 +187,7 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
     assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
     assert_eq!(table.counted(CONTROLS), Ok(false));
     table.retry_forbidden();
-    assert_eq!(
-        commands(&mut table),
-        [Command::Subscribe { channels: vec![channel("a")], sealed: true }]
-    );
+    assert_eq!(commands(&mut table), [Command::Subscribe { channels: vec![channel("a")], sealed: true }]);
     table.confirmed(Confirmed::Subscribed("a"), now).unwrap();
     table.ask();
     commands(&mut table);

@@ -1,0 +1,142 @@
+//! Floor and server in turns, so that what disturbs the machine disturbs both.
+
+use std::fmt;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::{Node, Plan};
+use crate::{
+    crowd,
+    fanout::{ClosedLoop, Figures, Load, Until},
+    floor::Floor,
+    output::Table,
+    process::CpuPer,
+};
+
+/// CPU per delivery of floor and server, in microseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rounds {
+    /// Subscribers, the publisher among them.
+    pub subscribers: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages of a round, to each of the two.
+    pub messages: u64,
+    /// The median round of the floor.
+    pub floor: CpuPer,
+    /// The median round of the server.
+    pub server: CpuPer,
+    /// The median of the rounds' ratios, server to floor.
+    pub ratio: f64,
+    /// Every round in order.
+    pub rounds: Vec<Round>,
+}
+
+/// One round.
+#[derive(Debug, Clone, Serialize)]
+pub struct Round {
+    /// The floor's part.
+    pub floor: Figures,
+    /// The server's part.
+    pub server: Figures,
+}
+
+impl Round {
+    fn ratio(&self) -> f64 {
+        self.server.cpu.total / self.floor.cpu.total
+    }
+}
+
+/// Measures all rounds.
+pub(super) async fn measure(plan: &Plan, node: &Node) -> anyhow::Result<Rounds> {
+    let floor = Floor::start(&plan.swarm, plan.subscribers, plan.bytes).await?;
+    let floor_pid = floor.pid().context("the floor has ended")?;
+    let server_pid = node.pid()?;
+    let target = node.target("/ws/fanout")?;
+    let mut to_floor = ClosedLoop::start(floor.connect(plan.subscribers).await?, plan.bytes)?;
+    let members = crowd::open(std::iter::repeat_n(&target, plan.subscribers)).await?;
+    let mut to_server = ClosedLoop::start(members, plan.bytes)?;
+
+    let load = |messages| Load { in_flight: 1, until: Until::Messages(messages) };
+    let warm_up = load(plan.messages.div_ceil(5));
+    to_floor.run(floor_pid, warm_up).await?;
+    to_server.run(server_pid, warm_up).await?;
+    let mut rounds = Vec::new();
+    for number in 1..=plan.rounds {
+        let round = Round {
+            floor: to_floor.run(floor_pid, load(plan.messages)).await?,
+            server: to_server.run(server_pid, load(plan.messages)).await?,
+        };
+        let (floor, server) = (round.floor.cpu.total, round.server.cpu.total);
+        eprintln!("  round {number}/{}: floor {floor:.2} µs, server {server:.2} µs", plan.rounds);
+        rounds.push(round);
+    }
+    Ok(Rounds::new(plan, rounds))
+}
+
+impl Rounds {
+    fn new(plan: &Plan, rounds: Vec<Round>) -> Self {
+        let cpu = |of: fn(&Round) -> CpuPer| {
+            let part = |part: fn(CpuPer) -> f64| median(rounds.iter().map(|round| part(of(round))));
+            CpuPer { total: part(|cpu| cpu.total), user: part(|cpu| cpu.user), system: part(|cpu| cpu.system) }
+        };
+        Self {
+            subscribers: plan.subscribers,
+            bytes: plan.bytes,
+            messages: plan.messages,
+            floor: cpu(|round| round.floor.cpu),
+            server: cpu(|round| round.server.cpu),
+            ratio: median(rounds.iter().map(Round::ratio)),
+            rounds,
+        }
+    }
+}
+
+/// The middle value; of an even number, the mean of the two in the middle. Not a number where there is none.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    if values.len() % 2 == 1 { at(half) } else { f64::midpoint(at(half.wrapping_sub(1)), at(half)) }
+}
+
+impl fmt::Display for Rounds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subscribers, bytes, messages, floor, server, ratio, rounds } = self;
+        let count = rounds.len();
+        writeln!(
+            out,
+            "{bytes} B to {subscribers} subscribers, memory broker, one message in flight; \
+             medians of {count} rounds of {messages} messages:"
+        )?;
+        let mut table = Table::new(["CPU per delivery", "total", "user", "system", "least", "most"]);
+        let lines: [(_, _, fn(&Round) -> f64); 2] = [
+            ("floor: a bare send", floor, |round| round.floor.cpu.total),
+            ("fanfare", server, |round| round.server.cpu.total),
+        ];
+        for (name, cpu, of) in lines {
+            let us = |value: f64| format!("{value:.2} µs");
+            let least = rounds.iter().map(of).fold(f64::INFINITY, f64::min);
+            let most = rounds.iter().map(of).fold(0.0, f64::max);
+            let figures = [cpu.total, cpu.user, cpu.system, least, most].map(us);
+            let [total, user, system, least, most] = figures;
+            table.row([name.to_owned(), total, user, system, least, most]);
+        }
+        writeln!(out, "{table}")?;
+        writeln!(out, "  ratio: {ratio:.2} × the floor")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_value_whatever_the_order() {
+        assert!((median([9.0, 1.0, 2.0].into_iter()) - 2.0).abs() < 1e-9);
+        assert!((median([4.0, 1.0, 2.0, 9.0].into_iter()) - 3.0).abs() < 1e-9);
+        assert!(median(std::iter::empty()).is_nan());
+    }
+}

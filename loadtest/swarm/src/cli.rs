@@ -1,0 +1,241 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{client::Target, fanout, idle, verify};
+
+/// Load for WebSocket relays, and a check that nothing was lost.
+///
+/// CPU is the server process's own, from its CPU clock, divided by deliveries: the load generator shares the
+/// machine with it, so wall time and messages a second say little. Memory is /proc/PID/smaps_rollup, what the
+/// kernel holds for sockets not included.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "swarm", version, arg_required_else_help = true, subcommand_required = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// First figures of a server that it starts itself, each beside its floor
+    ///
+    /// Starts `fanfare serve --dev` with the memory broker and measures: (1) its memory per idle connection;
+    /// (2) on a fresh one, its CPU per delivery, one message in flight, in turns with the floor: a process with one
+    /// thread that does nothing but send the same bytes to as many sockets. The same client reads both. The ratio
+    /// is the median of the rounds' ratios.
+    Bench(BenchArgs),
+    /// CPU per delivery and latency of one channel, closed loop
+    ///
+    /// All subscribers are in one channel; the first of them publishes. A message is complete when every subscriber
+    /// has it, the publisher too; only then the next one is sent (--in-flight: so many at once). Latency is the time
+    /// from handing a message to the publisher's connection until a subscriber has read it, one value a delivery.
+    Fanout(FanoutArgs),
+    /// Memory per idle connection
+    ///
+    /// Reads the process's memory, opens the connections, lets them rest (so that the allocator has returned what
+    /// the handshakes needed), reads again, and divides the difference by the connections.
+    Idle(IdleArgs),
+    /// Whether every client sees every message once, in order and unharmed
+    ///
+    /// Clients and publishers are spread over the nodes; every message has its publisher's name and number. Every
+    /// client is in the one channel and is held to all messages, the publishers included (the namespace must echo).
+    /// A publisher never has more than 8 of its own messages under way, so it waits for slow nodes. Exit code 1
+    /// when anything was lost, doubled, out of order or damaged, or a connection ended.
+    Verify(VerifyArgs),
+    /// The floor of `bench`: sends the same frame to all its sockets for each one that the first socket brings
+    #[command(hide = true)]
+    FloorServer(FloorArgs),
+}
+
+/// The flags of `swarm bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// The server [default: `fanfare` beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub server: Option<PathBuf>,
+    /// Idle connections
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    pub connections: usize,
+    /// Subscribers of the fan-out
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    pub subscribers: usize,
+    /// Payload of a message in bytes
+    #[arg(long, value_name = "B", default_value_t = 128)]
+    pub bytes: usize,
+    /// Rounds; each measures the floor and then the server
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = at_least_one)]
+    pub rounds: usize,
+    /// Messages of a round, to each of the two
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub messages: u64,
+    /// JSON to this file, beside the table; without a file to the standard output, instead of it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+/// The flags of `swarm fanout`.
+#[derive(Debug, Clone, Args)]
+pub struct FanoutArgs {
+    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL; without a path, a channel of the run's own
+    #[arg(long)]
+    pub url: String,
+    /// The server's process
+    #[arg(long)]
+    pub pid: u32,
+    /// Subscribers, the publisher among them
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    pub subscribers: usize,
+    /// Payload of a message in bytes
+    #[arg(long, value_name = "B", default_value_t = 128)]
+    pub bytes: usize,
+    /// Messages under way at once
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = at_least_one)]
+    pub in_flight: usize,
+    /// Messages in all, after a tenth as many to warm up [default: 1000]
+    #[arg(long, value_name = "M", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    pub messages: Option<u64>,
+    /// Instead: for so long, after a warm-up of 100 messages
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+    /// JSON to this file, beside the table; without a file to the standard output, instead of it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl FanoutArgs {
+    /// What is to be done.
+    #[must_use]
+    pub fn plan(&self) -> fanout::Plan {
+        let (warm_up, until) = match (self.messages, self.seconds) {
+            (_, Some(seconds)) => (100, fanout::Until::Time(Duration::from_secs(seconds))),
+            (messages, None) => {
+                let messages = messages.unwrap_or(1_000);
+                (messages.div_ceil(10), fanout::Until::Messages(messages))
+            }
+        };
+        let load = fanout::Load { in_flight: self.in_flight, until };
+        fanout::Plan { pid: self.pid, subscribers: self.subscribers, bytes: self.bytes, warm_up, load }
+    }
+}
+
+/// The flags of `swarm idle`.
+#[derive(Debug, Clone, Args)]
+pub struct IdleArgs {
+    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL; without a path, a channel of the run's own
+    #[arg(long)]
+    pub url: String,
+    /// The server's process
+    #[arg(long)]
+    pub pid: u32,
+    /// Connections to open
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    pub connections: usize,
+    /// Seconds of rest before memory is read
+    #[arg(long, value_name = "SECONDS", default_value_t = idle::REST.as_secs())]
+    pub rest: u64,
+    /// JSON to this file, beside the table; without a file to the standard output, instead of it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl IdleArgs {
+    /// What is to be done.
+    #[must_use]
+    pub const fn plan(&self) -> idle::Plan {
+        idle::Plan { pid: self.pid, connections: self.connections, rest: Duration::from_secs(self.rest) }
+    }
+}
+
+/// The flags of `swarm verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Without a path, a channel of the run's own
+    #[arg(long, required = true)]
+    pub url: Vec<String>,
+    /// Clients that only listen
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub subscribers: usize,
+    /// Clients that publish, and listen too
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
+    pub publishers: usize,
+    /// Messages of each publisher
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    pub messages: usize,
+    /// Decides who is on which node and what the messages hold [default: random, and printed]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Seconds without any message after which one that is missing counts as lost
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub patience: u64,
+    /// JSON to this file, beside the summary; without a file to the standard output, instead of it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl VerifyArgs {
+    /// What is to be done, on these nodes.
+    #[must_use]
+    pub fn plan(&self, targets: Vec<Target>) -> verify::Plan {
+        verify::Plan {
+            targets,
+            subscribers: self.subscribers,
+            publishers: self.publishers,
+            messages: self.messages,
+            seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+            patience: Duration::from_secs(self.patience),
+        }
+    }
+}
+
+/// The flags of the floor's server.
+#[derive(Debug, Clone, Args)]
+pub struct FloorArgs {
+    /// Sockets to accept
+    #[arg(long)]
+    pub subscribers: usize,
+    /// Payload of a message in bytes
+    #[arg(long)]
+    pub bytes: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_goes_to_the_standard_output_unless_a_file_is_named() {
+        for (words, expected) in
+            [(&["--json"][..], Some("-")), (&["--json", "out.json"], Some("out.json")), (&[], None)]
+        {
+            let all = ["swarm", "verify", "--url", "ws://h/c"].iter().chain(words);
+            let Command::Verify(args) = Cli::try_parse_from(all).unwrap().command else { panic!("not verify") };
+            assert_eq!(args.json, expected.map(PathBuf::from));
+        }
+    }
+
+    #[test]
+    fn nothing_is_measured_with_none() {
+        assert!(Cli::try_parse_from(["swarm", "bench", "--rounds", "0"]).is_err());
+        assert!(Cli::try_parse_from(["swarm", "bench", "--subscribers", "0"]).is_err());
+    }
+}

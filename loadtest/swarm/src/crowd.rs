@@ -1,0 +1,24 @@
+//! Many connections at once.
+
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    client::{Connection, Target},
+    machine,
+};
+
+/// Handshakes under way at once: enough to keep a server busy, few enough for any accept queue.
+const AT_ONCE: usize = 100;
+
+/// Opens a connection to each target, and gives them in the targets' order.
+///
+/// # Errors
+/// The first connection that fails, or more than this process may have.
+pub async fn open(targets: impl ExactSizeIterator<Item = &Target>) -> anyhow::Result<Vec<Connection>> {
+    machine::allow_connections(targets.len())?;
+    let opening = targets.map(|target| async move {
+        Connection::open(target).await.with_context(|| format!("ws://{}{}", target.address(), target.path()))
+    });
+    stream::iter(opening).buffered(AT_ONCE).try_collect().await
+}

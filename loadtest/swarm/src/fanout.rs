@@ -1,0 +1,193 @@
+//! Fan-out to one channel in a closed loop: CPU per delivery and latency.
+
+mod progress;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use fanfare_websocket::MessageKind;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use self::progress::Progress;
+pub use self::progress::Latency;
+use crate::{
+    client::{Connection, Ended, Sender, Target},
+    crowd, floor,
+    output::Table,
+    process::{Cpu, CpuPer},
+};
+
+/// A message that is not complete after this time was lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is to be measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The server's process.
+    pub pid: u32,
+    /// Subscribers, the publisher among them.
+    pub subscribers: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages before the measurement.
+    pub warm_up: u64,
+    /// The measurement.
+    pub load: Load,
+}
+
+/// How much is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Messages under way at once.
+    pub in_flight: usize,
+    /// When it ends.
+    pub until: Until,
+}
+
+/// When a load ends.
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// After so many messages.
+    Messages(u64),
+    /// After this time.
+    Time(Duration),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// Subscribers, the publisher among them.
+    pub subscribers: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages under way at once.
+    pub in_flight: usize,
+    /// Messages that were measured.
+    pub messages: u64,
+    /// Messages times subscribers.
+    pub deliveries: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The server's CPU per delivery, in microseconds.
+    pub cpu: CpuPer,
+    /// The load generator's own, in microseconds.
+    pub swarm_cpu: CpuPer,
+    /// From publish to each receipt, in microseconds.
+    pub latency: Latency,
+}
+
+/// Connects, warms up and measures.
+///
+/// # Errors
+/// A connection fails or ends, a message is lost, or somebody else publishes on the channel.
+pub async fn run(target: &Target, plan: &Plan) -> anyhow::Result<Figures> {
+    let connections = crowd::open(std::iter::repeat_n(target, plan.subscribers)).await?;
+    let mut loop_ = ClosedLoop::start(connections, plan.bytes)?;
+    loop_.run(plan.pid, Load { until: Until::Messages(plan.warm_up), ..plan.load }).await?;
+    loop_.run(plan.pid, plan.load).await
+}
+
+/// Subscribers that read, and the first of them publishing.
+#[derive(Debug)]
+pub struct ClosedLoop {
+    publisher: Sender,
+    payload: Vec<u8>,
+    subscribers: usize,
+    progress: Arc<Progress>,
+    tasks: JoinSet<Ended>,
+}
+
+impl ClosedLoop {
+    /// Starts to read on all connections; nothing is sent yet.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub fn start(connections: Vec<Connection>, bytes: usize) -> anyhow::Result<Self> {
+        let Some(first) = connections.first() else { bail!("a fan-out needs a subscriber") };
+        let (publisher, subscribers) = (first.sender(), connections.len());
+        let progress = Arc::new(Progress::new());
+        let mut tasks = JoinSet::new();
+        for connection in connections {
+            let (progress, mut received) = (progress.clone(), 0);
+            tasks.spawn(connection.run(move |_, _| {
+                progress.arrived(received);
+                received += 1;
+            }));
+        }
+        Ok(Self { publisher, payload: floor::payload(bytes), subscribers, progress, tasks })
+    }
+
+    /// Sends a load and waits until all of it is delivered, with the CPU of `pid` meanwhile.
+    ///
+    /// # Errors
+    /// As for [`run`].
+    pub async fn run(&mut self, pid: u32, load: Load) -> anyhow::Result<Figures> {
+        let own = std::process::id();
+        self.progress.forget_latencies();
+        let (before, own_before, start) = (Cpu::of(pid)?, Cpu::of(own)?, Instant::now());
+        let mut messages = 0;
+        while load.until.goes_on(messages, start) {
+            self.in_flight_below(load.in_flight).await?;
+            self.progress.sent(self.subscribers);
+            self.publisher.message(MessageKind::Text, &self.payload);
+            messages += 1;
+        }
+        self.in_flight_below(1).await?;
+        let (seconds, deliveries) = (start.elapsed().as_secs_f64(), messages * self.subscribers as u64);
+        Ok(Figures {
+            subscribers: self.subscribers,
+            bytes: self.payload.len(),
+            in_flight: load.in_flight,
+            messages,
+            deliveries,
+            seconds,
+            cpu: (Cpu::of(pid)? - before).per(deliveries),
+            swarm_cpu: (Cpu::of(own)? - own_before).per(deliveries),
+            latency: self.progress.latency(),
+        })
+    }
+
+    async fn in_flight_below(&mut self, limit: usize) -> anyhow::Result<()> {
+        while self.progress.in_flight() >= limit {
+            tokio::select! {
+                () = self.progress.completed() => {}
+                Some(ended) = self.tasks.join_next() => bail!("a subscriber ended: {}", ended?),
+                () = tokio::time::sleep(PATIENCE) => bail!("{}", self.progress.lack()),
+            }
+        }
+        if self.progress.has_strays() {
+            bail!("a message came that was not sent here: somebody else publishes on the channel, or it came twice");
+        }
+        Ok(())
+    }
+}
+
+impl Until {
+    fn goes_on(self, messages: u64, start: Instant) -> bool {
+        match self {
+            Self::Messages(limit) => messages < limit,
+            Self::Time(limit) => start.elapsed() < limit,
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subscribers, bytes, in_flight, messages, seconds, latency, .. } = self;
+        writeln!(out, "{messages} messages of {bytes} B to {subscribers} subscribers, {in_flight} in flight:")?;
+        let mut table = Table::new(["CPU per delivery", "total", "user", "system"]);
+        for (name, cpu) in [("server", self.cpu), ("load generator", self.swarm_cpu)] {
+            let us = |value: f64| format!("{value:.3} µs");
+            table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
+        }
+        writeln!(out, "{table}")?;
+        let rate = self.deliveries as f64 / seconds;
+        writeln!(out, "  {rate:.0} deliveries/s over {seconds:.1} s, as fast as server and load generator allow")?;
+        writeln!(out, "  latency: {latency}")
+    }
+}

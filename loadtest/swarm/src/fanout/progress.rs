@@ -1,0 +1,158 @@
+//! Which messages are under way, and whom they have not reached.
+//!
+//! Invariant: `window` holds the messages that some subscriber lacks, in the order they were sent; the first of them
+//! is number `completed`. Every subscriber gets them in that order, so they are completed in it too.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+/// Latencies up to 60 s, to three digits.
+const HIGHEST_MICROS: u64 = 60_000_000;
+
+/// Latency in microseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Latency {
+    /// Half of all deliveries took no longer.
+    pub p50: u64,
+    /// 99 % of them took no longer.
+    pub p99: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1e3;
+        write!(out, "p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms", ms(self.p50), ms(self.p99), ms(self.max))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Progress {
+    state: Mutex<State>,
+    completed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    completed: u64,
+    window: VecDeque<Flight>,
+    latencies: Histogram<u64>,
+    has_strays: bool,
+}
+
+#[derive(Debug)]
+struct Flight {
+    sent: Instant,
+    missing: usize,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "the bounds are constants that the histogram takes")]
+        let latencies = Histogram::new_with_max(HIGHEST_MICROS, 3).expect("the bounds are good");
+        let state = State { completed: 0, window: VecDeque::new(), latencies, has_strays: false };
+        Self { state: Mutex::new(state), completed: Notify::new() }
+    }
+
+    /// The next message is about to be sent to so many.
+    pub(super) fn sent(&self, subscribers: usize) {
+        self.state.lock().window.push_back(Flight { sent: Instant::now(), missing: subscribers });
+    }
+
+    /// A subscriber has read its message of this number.
+    pub(super) fn arrived(&self, number: u64) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        let place = number.checked_sub(state.completed).and_then(|place| usize::try_from(place).ok());
+        let Some(flight) = place.and_then(|place| state.window.get_mut(place)) else {
+            state.has_strays = true;
+            return self.completed.notify_one();
+        };
+        flight.missing = flight.missing.saturating_sub(1);
+        let (latency, is_complete) = (now.duration_since(flight.sent), flight.missing == 0);
+        state.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(HIGHEST_MICROS));
+        if is_complete {
+            state.window.pop_front();
+            state.completed += 1;
+            self.completed.notify_one();
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.state.lock().window.len()
+    }
+
+    /// Ends once a message has been completed since the last call.
+    pub(super) async fn completed(&self) {
+        self.completed.notified().await;
+    }
+
+    /// Whether more came than was sent.
+    pub(super) fn has_strays(&self) -> bool {
+        self.state.lock().has_strays
+    }
+
+    /// What the oldest message under way lacks, in words.
+    pub(super) fn lack(&self) -> String {
+        let state = self.state.lock();
+        let missing = state.window.front().map_or(0, |flight| flight.missing);
+        format!("message {} has not reached {missing} subscribers", state.completed)
+    }
+
+    pub(super) fn forget_latencies(&self) {
+        self.state.lock().latencies.reset();
+    }
+
+    pub(super) fn latency(&self) -> Latency {
+        let latencies = &self.state.lock().latencies;
+        Latency {
+            p50: latencies.value_at_quantile(0.5),
+            p99: latencies.value_at_quantile(0.99),
+            max: latencies.max(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_under_way_until_the_last_subscriber_has_it() {
+        let progress = Progress::new();
+        progress.sent(2);
+        progress.sent(2);
+        for (number, left) in [(0, 2), (1, 2), (0, 1), (1, 0)] {
+            progress.arrived(number);
+            assert_eq!(progress.in_flight(), left);
+        }
+        assert!(!progress.has_strays());
+        assert_eq!(progress.state.lock().latencies.len(), 4);
+    }
+
+    #[test]
+    fn what_was_not_sent_is_noticed() {
+        let progress = Progress::new();
+        progress.sent(1);
+        progress.arrived(0);
+        progress.arrived(1);
+        assert!(progress.has_strays());
+    }
+
+    #[test]
+    fn what_lacks_is_said() {
+        let progress = Progress::new();
+        progress.sent(3);
+        progress.arrived(0);
+        assert_eq!(progress.lack(), "message 0 has not reached 2 subscribers");
+    }
+}

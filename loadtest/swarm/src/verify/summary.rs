@@ -1,0 +1,78 @@
+//! What a run found.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Plan, checker::Verdict};
+
+/// The verdict, and what it was made of.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Nodes that the clients were spread over.
+    pub nodes: usize,
+    /// The channel's path.
+    pub path: String,
+    /// Clients that only listened.
+    pub subscribers: usize,
+    /// Clients that published, and listened too.
+    pub publishers: usize,
+    /// The seed that repeats this run.
+    pub seed: u64,
+    /// Messages sent by all publishers.
+    pub sent: u64,
+    /// Messages of the plan that were not sent, because their publishers' earlier ones did not come back.
+    pub unsent: u64,
+    /// What the clients saw.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Connections that ended before the end of the run, and why.
+    pub ended: Vec<String>,
+}
+
+impl Summary {
+    pub(super) fn new(plan: &Plan, sent: &[usize], verdict: Verdict, ended: Vec<String>) -> Self {
+        let planned = plan.publishers * plan.messages;
+        let sent = sent.iter().sum::<usize>();
+        Self {
+            nodes: plan.targets.len(),
+            path: plan.targets.first().map(|target| target.path().to_owned()).unwrap_or_default(),
+            subscribers: plan.subscribers,
+            publishers: plan.publishers,
+            seed: plan.seed,
+            sent: sent as u64,
+            unsent: planned.saturating_sub(sent) as u64,
+            verdict,
+            ended,
+        }
+    }
+
+    /// Whether all was sent, every client saw it once, in order and unharmed, and stayed to the end.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.verdict.is_right() && self.unsent == 0 && self.ended.is_empty()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, path, subscribers, publishers, seed, sent, unsent, verdict, ended } = self;
+        writeln!(
+            out,
+            "{subscribers} subscribers and {publishers} publishers on {nodes} nodes, channel path {path}, seed {seed}:"
+        )?;
+        writeln!(out, "  sent {sent}, unsent {unsent}; deliveries expected {}, received {}", verdict.expected, verdict.received)?;
+        writeln!(
+            out,
+            "  lost {}, doubled {}, out of order {}, damaged {}, foreign {}, connections ended {}",
+            verdict.lost, verdict.doubled, verdict.out_of_order, verdict.damaged, verdict.foreign, ended.len()
+        )?;
+        for fault in &verdict.examples {
+            writeln!(out, "    {fault}")?;
+        }
+        for why in ended.iter().take(20) {
+            writeln!(out, "    {why}")?;
+        }
+        writeln!(out, "{}", if self.is_right() { "every client saw every message once, in order" } else { "WRONG" })
+    }
+}
