@@ -8,8 +8,8 @@
 //!
 //! With the feature `suite`, for tests:
 //!
-//! - [`suite`]: what every broker must do
-//! - [`redis_server`]: a redis-server of the test's own
+//! - `suite`: what every broker must do
+//! - `redis_server`: a redis-server of the test's own
 
 pub mod driver;
 pub mod envelope;

@@ -1,5 +1,12 @@
 //! What becomes of publications and subscriptions when Redis, or the way to it, fails.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
+
 mod support;
 
 use std::{
@@ -276,6 +283,8 @@ async fn commands_left_in_a_frozen_redis_never_overtake_newer_ones() {
         .await;
         proxy.cut();
         assert_eq!(Outcomes::of(old).await.unknown.len(), OLD);
+        eventually("both new connections wait beside them", || proxy.accepted.load(Ordering::SeqCst) == 4)
+            .await;
         let new: Vec<_> =
             (OLD..OLD + 50).map(|n| (n, publisher.publish(&channel, padded(n), None))).collect();
         server.continue_process().unwrap();

@@ -1,5 +1,7 @@
 //! The Redis broker passes the suite on a real redis-server, and keeps the rules of the envelope.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+
 use fanfare_broker::{
     BrokerConfig,
     envelope::VERSION,

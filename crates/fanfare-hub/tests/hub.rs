@@ -1,1 +1,20 @@
-fn main(){}
+//! The hub's guarantees, held by a dialect and a transport of the tests' own: neither needed a word in the hub.
+//!
+//! Most run on one thread with paused time: a tick runs only where a test awaits, and [`support::settle`] ends
+//! once every task is idle.
+
+mod support;
+
+mod cluster;
+mod dispatching;
+mod echo;
+mod ending;
+mod fan_out;
+mod flow;
+mod goodbye;
+mod joining;
+mod outbound;
+mod slow;
+mod stress;
+mod subscribing;
+mod transport;

@@ -228,7 +228,9 @@ mod tests {
             [(&["--json"][..], Some("-")), (&["--json", "out.json"], Some("out.json")), (&[], None)]
         {
             let all = ["swarm", "verify", "--url", "ws://h/c"].iter().chain(words);
-            let Command::Verify(args) = Cli::try_parse_from(all).unwrap().command else { panic!("not verify") };
+            let Command::Verify(args) = Cli::try_parse_from(all).unwrap().command else {
+                panic!("not verify")
+            };
             assert_eq!(args.json, expected.map(PathBuf::from));
         }
     }

@@ -13,8 +13,8 @@ use fanfare_websocket::MessageKind;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use self::progress::Progress;
 pub use self::progress::Latency;
+use self::progress::Progress;
 use crate::{
     client::{Connection, Ended, Sender, Target},
     crowd, floor,
@@ -161,7 +161,9 @@ impl ClosedLoop {
             }
         }
         if self.progress.has_strays() {
-            bail!("a message came that was not sent here: somebody else publishes on the channel, or it came twice");
+            bail!(
+                "a message came that was not sent here: somebody else publishes on the channel, or it came twice"
+            );
         }
         Ok(())
     }
@@ -179,7 +181,10 @@ impl Until {
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { subscribers, bytes, in_flight, messages, seconds, latency, .. } = self;
-        writeln!(out, "{messages} messages of {bytes} B to {subscribers} subscribers, {in_flight} in flight:")?;
+        writeln!(
+            out,
+            "{messages} messages of {bytes} B to {subscribers} subscribers, {in_flight} in flight:"
+        )?;
         let mut table = Table::new(["CPU per delivery", "total", "user", "system"]);
         for (name, cpu) in [("server", self.cpu), ("load generator", self.swarm_cpu)] {
             let us = |value: f64| format!("{value:.3} µs");
@@ -187,7 +192,10 @@ impl fmt::Display for Figures {
         }
         writeln!(out, "{table}")?;
         let rate = self.deliveries as f64 / seconds;
-        writeln!(out, "  {rate:.0} deliveries/s over {seconds:.1} s, as fast as server and load generator allow")?;
+        writeln!(
+            out,
+            "  {rate:.0} deliveries/s over {seconds:.1} s, as fast as server and load generator allow"
+        )?;
         writeln!(out, "  latency: {latency}")
     }
 }

@@ -47,7 +47,7 @@ pub fn payload(bytes: usize) -> Vec<u8> {
     vec![b'x'; bytes]
 }
 
-fn send_for_each_frame_read(mut sockets: &[TcpStream], frame: &[u8]) -> anyhow::Result<()> {
+fn send_for_each_frame_read(sockets: &[TcpStream], frame: &[u8]) -> anyhow::Result<()> {
     let Some(mut publisher) = sockets.first() else { return Ok(()) };
     let incoming = frame.len() + MASKING_KEY;
     let mut buffer = vec![0; 64 << 10];
@@ -59,7 +59,7 @@ fn send_for_each_frame_read(mut sockets: &[TcpStream], frame: &[u8]) -> anyhow::
         }
         while unanswered >= incoming {
             unanswered -= incoming;
-            for mut socket in sockets.iter() {
+            for mut socket in sockets {
                 socket.write_all(frame)?;
             }
         }

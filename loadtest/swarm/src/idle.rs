@@ -48,8 +48,7 @@ pub struct Figures {
 pub async fn run(target: &Target, plan: &Plan) -> anyhow::Result<Figures> {
     let before = Memory::of(plan.pid)?;
     let connections = crowd::open(std::iter::repeat_n(target, plan.connections)).await?;
-    let mut tasks: JoinSet<_> =
-        connections.into_iter().map(|connection| connection.run(|_, _| {})).collect();
+    let mut tasks: JoinSet<_> = connections.into_iter().map(|connection| connection.run(|_, _| {})).collect();
     tokio::select! {
         () = tokio::time::sleep(plan.rest) => {}
         Some(ended) = tasks.join_next() => bail!("an idle connection ended: {}", ended?),
@@ -64,7 +63,12 @@ impl fmt::Display for Figures {
         let Self { connections, before, after, per_connection } = self;
         let mut table = Table::new(["", "per connection", "before", "after"]);
         for (name, per, before, after) in [
-            ("user memory (private, written)", per_connection.private_dirty, before.private_dirty, after.private_dirty),
+            (
+                "user memory (private, written)",
+                per_connection.private_dirty,
+                before.private_dirty,
+                after.private_dirty,
+            ),
             ("proportional set size", per_connection.pss, before.pss, after.pss),
             ("resident set size", per_connection.rss, before.rss, after.rss),
         ] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::bail;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use procfs::{Current as _, CpuInfo, LoadAverage};
+use procfs::{CpuInfo, Current as _, LoadAverage};
 use serde::Serialize;
 
 /// Descriptors of a process beside its connections: listeners, pipes, the runtime's own.

@@ -24,7 +24,8 @@ impl Cpu {
     /// There is no such process.
     pub fn of(pid: u32) -> anyhow::Result<Self> {
         let process = process(pid)?;
-        let clock = clock_getcpuclockid(Pid::from_raw(process.pid)).context("the CPU clock of the process")?;
+        let clock =
+            clock_getcpuclockid(Pid::from_raw(process.pid)).context("the CPU clock of the process")?;
         let total = clock.now().context("the CPU clock of the process")?.into();
         let stat = process.stat().context("/proc/PID/stat")?;
         Ok(Self { total, user_ticks: stat.utime, system_ticks: stat.stime })
@@ -81,8 +82,10 @@ impl Memory {
     /// There is no such process, or it belongs to somebody else.
     pub fn of(pid: u32) -> anyhow::Result<Self> {
         let rollup = process(pid)?.smaps_rollup().context("/proc/PID/smaps_rollup")?;
-        let map = rollup.memory_map_rollup.0.first().context("/proc/PID/smaps_rollup is empty")?.extension.clone();
-        let bytes = |field: &str| map.map.get(field).copied().with_context(|| format!("smaps_rollup has no {field}"));
+        let map =
+            rollup.memory_map_rollup.0.first().context("/proc/PID/smaps_rollup is empty")?.extension.clone();
+        let bytes =
+            |field: &str| map.map.get(field).copied().with_context(|| format!("smaps_rollup has no {field}"));
         Ok(Self { private_dirty: bytes("Private_Dirty")?, pss: bytes("Pss")?, rss: bytes("Rss")? })
     }
 

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use tokio::{task::JoinSet, time::Instant};
 
-use self::{checker::Checker, publisher::Publisher, script::Script};
 pub use self::summary::Summary;
+use self::{checker::Checker, publisher::Publisher, script::Script};
 use crate::{
     client::{Connection, Ended, Target},
     crowd,

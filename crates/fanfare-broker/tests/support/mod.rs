@@ -18,10 +18,13 @@ pub(crate) fn config(port: u16) -> BrokerConfig {
     format!("redis://127.0.0.1:{port}").parse().unwrap()
 }
 
+/// Which connection sent what, in order.
+pub(crate) type Commands = Mutex<Vec<(usize, Vec<String>)>>;
+
 /// Something that speaks as much of Redis as a test needs, and remembers each connection's commands.
 pub(crate) struct FakeRedis {
     pub(crate) port: u16,
-    pub(crate) commands: Arc<Mutex<Vec<(usize, Vec<String>)>>>,
+    pub(crate) commands: Arc<Commands>,
     /// Whether CLIENT KILL is answered.
     pub(crate) kills: watch::Sender<bool>,
     /// Changes when all connections are to be closed.
@@ -34,7 +37,7 @@ impl FakeRedis {
         let port = listener.local_addr().unwrap().port();
         let (kills, may_kill) = watch::channel(true);
         let (cut, cuts) = watch::channel(0);
-        let commands = Arc::new(Mutex::new(Vec::new()));
+        let commands = Arc::new(Commands::default());
         let seen = commands.clone();
         tokio::spawn(async move {
             for id in 1.. {
@@ -78,7 +81,7 @@ impl StartsWith for Vec<String> {
 struct Client {
     id: usize,
     speaks_resp3: bool,
-    seen: Arc<Mutex<Vec<(usize, Vec<String>)>>>,
+    seen: Arc<Commands>,
     may_kill: watch::Receiver<bool>,
 }
 
@@ -141,6 +144,8 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     /// How many bytes went to the server.
     pub(crate) forwarded: Arc<AtomicUsize>,
+    /// How many connections there were.
+    pub(crate) accepted: Arc<AtomicUsize>,
     cut: watch::Sender<usize>,
 }
 
@@ -150,17 +155,19 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let (cut, cuts) = watch::channel(0);
         let forwarded = Arc::new(AtomicUsize::new(0));
-        let count = forwarded.clone();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let (count, connections) = (forwarded.clone(), accepted.clone());
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let upstream = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                connections.fetch_add(1, Ordering::SeqCst);
                 let mut cuts = cuts.clone();
                 cuts.mark_unchanged();
                 tokio::spawn(relay(client, upstream, count.clone(), cuts));
             }
         });
-        Self { port, forwarded, cut }
+        Self { port, forwarded, accepted, cut }
     }
 
     pub(crate) fn cut(&self) {

@@ -45,7 +45,16 @@ impl Node {
             command.env_remove(name);
         }
         let child = command
-            .args(["serve", "--dev", "--broker", "memory", "--node", "bench", "--listen", &address.to_string()])
+            .args([
+                "serve",
+                "--dev",
+                "--broker",
+                "memory",
+                "--node",
+                "bench",
+                "--listen",
+                &address.to_string(),
+            ])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?)

@@ -79,7 +79,11 @@ impl Rounds {
     fn new(plan: &Plan, rounds: Vec<Round>) -> Self {
         let cpu = |of: fn(&Round) -> CpuPer| {
             let part = |part: fn(CpuPer) -> f64| median(rounds.iter().map(|round| part(of(round))));
-            CpuPer { total: part(|cpu| cpu.total), user: part(|cpu| cpu.user), system: part(|cpu| cpu.system) }
+            CpuPer {
+                total: part(|cpu| cpu.total),
+                user: part(|cpu| cpu.user),
+                system: part(|cpu| cpu.system),
+            }
         };
         Self {
             subscribers: plan.subscribers,
@@ -112,18 +116,15 @@ impl fmt::Display for Rounds {
              medians of {count} rounds of {messages} messages:"
         )?;
         let mut table = Table::new(["CPU per delivery", "total", "user", "system", "least", "most"]);
-        let lines: [(_, _, fn(&Round) -> f64); 2] = [
-            ("floor: a bare send", floor, |round| round.floor.cpu.total),
-            ("fanfare", server, |round| round.server.cpu.total),
-        ];
-        for (name, cpu, of) in lines {
-            let us = |value: f64| format!("{value:.2} µs");
+        let mut line = |name: &str, cpu: &CpuPer, of: fn(&Round) -> f64| {
             let least = rounds.iter().map(of).fold(f64::INFINITY, f64::min);
             let most = rounds.iter().map(of).fold(0.0, f64::max);
-            let figures = [cpu.total, cpu.user, cpu.system, least, most].map(us);
-            let [total, user, system, least, most] = figures;
+            let [total, user, system, least, most] =
+                [cpu.total, cpu.user, cpu.system, least, most].map(|value| format!("{value:.2} µs"));
             table.row([name.to_owned(), total, user, system, least, most]);
-        }
+        };
+        line("floor: a bare send", floor, |round| round.floor.cpu.total);
+        line("fanfare", server, |round| round.server.cpu.total);
         writeln!(out, "{table}")?;
         writeln!(out, "  ratio: {ratio:.2} × the floor")
     }

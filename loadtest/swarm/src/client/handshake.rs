@@ -97,11 +97,12 @@ fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, Handshak
         let line = String::from_utf8_lossy(body).trim().lines().next().unwrap_or_default().to_owned();
         return Err(HandshakeError::Refused { status, body: line });
     }
-    let expected = HeaderValue::from_str(key).map(|key| accept_value(&key)).map_err(|error| malformed(&error))?;
+    let expected =
+        HeaderValue::from_str(key).map(|key| accept_value(&key)).map_err(|error| malformed(&error))?;
     let accepted = response
         .headers
         .iter()
-        .any(|header| header.name.eq_ignore_ascii_case("sec-websocket-accept") && header.value == expected);
+        .any(|header| header.name.eq_ignore_ascii_case("sec-websocket-accept") && expected == header.value);
     if accepted { Ok(Some(length)) } else { Err(malformed(&"Sec-WebSocket-Accept is wrong or missing")) }
 }
 
@@ -143,13 +144,19 @@ mod tests {
     #[test]
     fn a_key_is_one_that_our_own_server_takes() {
         let mut headers = http::HeaderMap::new();
-        for (name, value) in [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")] {
+        for (name, value) in
+            [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]
+        {
             headers.insert(name, HeaderValue::from_static(value));
         }
         for _ in 0..200 {
             headers.insert("sec-websocket-key", HeaderValue::try_from(key()).unwrap());
-            let accepted =
-                fanfare_websocket::handshake::accept(&http::Method::GET, http::Version::HTTP_11, &headers, false);
+            let accepted = fanfare_websocket::handshake::accept(
+                &http::Method::GET,
+                http::Version::HTTP_11,
+                &headers,
+                false,
+            );
             assert!(accepted.is_ok());
         }
     }

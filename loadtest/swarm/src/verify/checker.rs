@@ -166,7 +166,11 @@ impl Verdict {
     /// Whether nothing is wrong.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.out_of_order == 0 && self.damaged == 0 && self.foreign == 0
+        self.lost == 0
+            && self.doubled == 0
+            && self.out_of_order == 0
+            && self.damaged == 0
+            && self.foreign == 0
     }
 
     fn add(&mut self, fault: Fault) {

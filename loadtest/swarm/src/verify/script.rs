@@ -30,7 +30,8 @@ impl Script {
             text.extend((&mut random).sample_iter(Alphanumeric).take(padding).map(char::from));
             text
         };
-        let numbers = (0..publishers).flat_map(|publisher| (0..messages).map(move |number| (publisher, number)));
+        let numbers =
+            (0..publishers).flat_map(|publisher| (0..messages).map(move |number| (publisher, number)));
         let payloads = numbers.map(|(publisher, number)| payload(publisher, number)).collect();
         Self { seed, payloads, messages }
     }
@@ -44,7 +45,7 @@ impl Script {
         if number >= self.messages {
             return None;
         }
-        let kind = if number % 2 == 0 { MessageKind::Text } else { MessageKind::Binary };
+        let kind = if number.is_multiple_of(2) { MessageKind::Text } else { MessageKind::Binary };
         self.payloads.get(publisher * self.messages + number).map(|payload| (kind, payload.as_bytes()))
     }
 
@@ -74,7 +75,8 @@ mod tests {
     #[test]
     fn every_message_is_recognised_and_one_seed_gives_one_script() {
         let (script, same) = (Script::new(7, 3, 10), Script::new(7, 3, 10));
-        for (publisher, number) in (0..3).flat_map(|publisher| (0..10).map(move |number| (publisher, number))) {
+        for (publisher, number) in (0..3).flat_map(|publisher| (0..10).map(move |number| (publisher, number)))
+        {
             let (kind, payload) = script.message(publisher, number).unwrap();
             assert_eq!(same.message(publisher, number), Some((kind, payload)));
             let seen = script.identify(kind, payload);
@@ -91,7 +93,11 @@ mod tests {
         assert_eq!(script.identify(MessageKind::Binary, payload), damaged);
         assert_eq!(script.identify(MessageKind::Text, &[payload, b"!"].concat()), damaged);
         for foreign in ["8 1 2 x", "7 3 0 x", "7 0 10 x", "7", "hello", ""] {
-            assert_eq!(script.identify(MessageKind::Text, foreign.as_bytes()), Sighting::Foreign, "{foreign}");
+            assert_eq!(
+                script.identify(MessageKind::Text, foreign.as_bytes()),
+                Sighting::Foreign,
+                "{foreign}"
+            );
         }
     }
 }

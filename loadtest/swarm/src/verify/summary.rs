@@ -61,11 +61,20 @@ impl fmt::Display for Summary {
             out,
             "{subscribers} subscribers and {publishers} publishers on {nodes} nodes, channel path {path}, seed {seed}:"
         )?;
-        writeln!(out, "  sent {sent}, unsent {unsent}; deliveries expected {}, received {}", verdict.expected, verdict.received)?;
+        writeln!(
+            out,
+            "  sent {sent}, unsent {unsent}; deliveries expected {}, received {}",
+            verdict.expected, verdict.received
+        )?;
         writeln!(
             out,
             "  lost {}, doubled {}, out of order {}, damaged {}, foreign {}, connections ended {}",
-            verdict.lost, verdict.doubled, verdict.out_of_order, verdict.damaged, verdict.foreign, ended.len()
+            verdict.lost,
+            verdict.doubled,
+            verdict.out_of_order,
+            verdict.damaged,
+            verdict.foreign,
+            ended.len()
         )?;
         for fault in &verdict.examples {
             writeln!(out, "    {fault}")?;
@@ -73,6 +82,10 @@ impl fmt::Display for Summary {
         for why in ended.iter().take(20) {
             writeln!(out, "    {why}")?;
         }
-        writeln!(out, "{}", if self.is_right() { "every client saw every message once, in order" } else { "WRONG" })
+        writeln!(
+            out,
+            "{}",
+            if self.is_right() { "every client saw every message once, in order" } else { "WRONG" }
+        )
     }
 }

@@ -11,7 +11,9 @@ fn message(publisher: usize, number: usize) -> Sighting {
 
 /// What a client sees when nothing goes wrong: the publishers interleaved.
 fn all() -> Vec<Sighting> {
-    (0..MESSAGES).flat_map(|number| (0..PUBLISHERS).map(move |publisher| message(publisher, number))).collect()
+    (0..MESSAGES)
+        .flat_map(|number| (0..PUBLISHERS).map(move |publisher| message(publisher, number)))
+        .collect()
 }
 
 /// The verdict when client 1 sees this, and the others see all.

@@ -1,0 +1,128 @@
+//! A dialect of lines: `sub a`, `unsub a`, `pub a hello`, answered with `ok 1` or `error 1 why` (commands are
+//! counted from 1); a publication is `a hello`. The server pings with `ping`, the client answers `pong`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use fanfare_core::{
+    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, Payload, Publication,
+    PublishError, Reply, command::RequestId, dialect::EncodingId,
+};
+
+use super::channel;
+
+const LINES: EncodingId = EncodingId(200);
+
+/// The dialect. Each test has its own, which counts for it.
+pub(crate) struct Lines {
+    answers: bool,
+    encoded: AtomicUsize,
+}
+
+impl Lines {
+    /// Every command is answered.
+    pub(crate) fn answering() -> &'static Self {
+        Self::leak(true)
+    }
+
+    /// None is: like the relay's, a failure can only be said by ending the session.
+    pub(crate) fn silent() -> &'static Self {
+        Self::leak(false)
+    }
+
+    fn leak(answers: bool) -> &'static Self {
+        Box::leak(Box::new(Self { answers, encoded: AtomicUsize::new(0) }))
+    }
+
+    /// How many publications it encoded.
+    pub(crate) fn encoded(&self) -> usize {
+        self.encoded.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) fn text(line: impl Into<String>) -> Message {
+    Message::Text(Bytes::from(line.into()))
+}
+
+/// What the server says to see whether the client lives.
+pub(crate) fn ping() -> Message {
+    text("ping")
+}
+
+impl Dialect for Lines {
+    fn name(&self) -> &'static str {
+        "lines"
+    }
+
+    fn encoding(&self) -> EncodingId {
+        LINES
+    }
+
+    fn publication(&self, publication: &Publication) -> Message {
+        self.encoded.fetch_add(1, Ordering::Relaxed);
+        let payload = std::str::from_utf8(publication.payload.bytes()).unwrap();
+        text(format!("{} {payload}", publication.channel))
+    }
+
+    fn reply(&self, reply: &Reply) -> Answer {
+        match reply {
+            _ if self.answers => Answer::Send(text(answer(reply))),
+            Reply::Failed { error: CommandError::Publish(PublishError::Refused(_)), .. } => {
+                Answer::End(Disconnect::PublishRefused)
+            }
+            Reply::Failed { error, .. } => Answer::End(Disconnect::NotPermitted(error.to_string().into())),
+            _ => Answer::Nothing,
+        }
+    }
+
+    fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
+        Some(match disconnect {
+            Disconnect::Lost => return None,
+            Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(0), "bye"),
+            Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
+            Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
+            Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
+            Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
+            Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
+            Disconnect::Slow => CloseFrame::new(75, "slow"),
+            Disconnect::Restart => CloseFrame::new(76, "restart"),
+        })
+    }
+}
+
+fn answer(reply: &Reply) -> String {
+    match reply {
+        Reply::Subscribed { id, .. } | Reply::Unsubscribed { id, .. } | Reply::Published { id } => {
+            format!("ok {id}")
+        }
+        Reply::Failed { id, error } => format!("error {id} {error}"),
+    }
+}
+
+/// What one client's lines mean.
+#[derive(Debug, Default)]
+pub(crate) struct LinesDecoder {
+    commands: RequestId,
+}
+
+impl Decoder for LinesDecoder {
+    fn decode(&mut self, message: Message, commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+        let line = std::str::from_utf8(message.bytes()).unwrap();
+        if line == "pong" {
+            return Ok(());
+        }
+        let id = self.commands + 1;
+        let mut words = line.splitn(3, ' ');
+        let (verb, name, rest) = (words.next(), words.next(), words.next());
+        commands.push(match (verb, name, rest) {
+            (Some("sub"), Some(name), None) => Command::Subscribe { id, channel: channel(name) },
+            (Some("unsub"), Some(name), None) => Command::Unsubscribe { id, channel: channel(name) },
+            (Some("pub"), Some(name), Some(payload)) => {
+                Command::Publish { id, channel: channel(name), payload: Payload::text(payload) }
+            }
+            _ => return Err(Disconnect::BadRequest("say sub, unsub or pub".into())),
+        });
+        self.commands = id;
+        Ok(())
+    }
+}

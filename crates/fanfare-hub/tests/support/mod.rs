@@ -1,0 +1,37 @@
+//! What the tests share.
+//!
+//! - [`lines`]: a dialect with many channels a session, answers, a ping and close codes of its own
+//! - [`pipe`]: a transport that is no WebSocket, in two framings
+//! - [`recorder`]: a broker that does what a test says
+//! - [`node`]: a hub with one of the brokers
+//! - [`client`]: one who speaks the dialect over the transport
+
+pub(crate) mod client;
+pub(crate) mod lines;
+pub(crate) mod node;
+pub(crate) mod pipe;
+pub(crate) mod recorder;
+
+use std::time::Duration;
+
+use fanfare_core::Channel;
+
+pub(crate) use client::Client;
+pub(crate) use lines::Lines;
+pub(crate) use node::{INCARNATION, Node, Setup};
+pub(crate) use pipe::{Framing, Pipe};
+pub(crate) use recorder::Recorder;
+
+pub(crate) fn channel(name: &str) -> Channel {
+    Channel::new(name).unwrap()
+}
+
+/// Ends once no task has anything left to do: paused time moves on only then.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The numbers as the lines `"{channel} {number}"`.
+pub(crate) fn numbered(channel: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().map(|number| format!("{channel} {number}")).collect()
+}

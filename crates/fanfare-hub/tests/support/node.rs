@@ -1,0 +1,101 @@
+//! A hub with one of the brokers.
+
+use std::sync::Arc;
+
+use fanfare_broker::BrokerConfig;
+use fanfare_core::{
+    Broker, BrokerEvents, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
+    broker::ControlMessage,
+};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics};
+use tokio::sync::mpsc;
+
+use super::{Client, Framing, Lines, Pipe, Recorder, channel};
+
+pub(crate) const INCARNATION: Incarnation = Incarnation(7);
+
+/// What a node is made of.
+pub(crate) struct Setup {
+    pub(crate) shards: usize,
+    pub(crate) limits: Limits,
+    pub(crate) namespace: Namespace,
+    pub(crate) dialect: &'static Lines,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            limits: Limits::default(),
+            namespace: Namespace::default(),
+            dialect: Lines::answering(),
+        }
+    }
+}
+
+/// One node, without listeners.
+pub(crate) struct Node {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) controls: mpsc::Receiver<ControlMessage>,
+    pub(crate) dialect: &'static Lines,
+}
+
+impl Setup {
+    /// With the broker of a node that is alone.
+    pub(crate) fn memory(self) -> Node {
+        let node = fanfare_broker::Node { incarnation: INCARNATION, limits: self.limits.clone() };
+        self.start(|events| {
+            let metrics = prometheus::Registry::new();
+            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().broker
+        })
+    }
+
+    /// With a broker that the test plays.
+    pub(crate) fn recorded(self) -> (Node, Arc<Recorder>) {
+        let mut recorder = None;
+        let node = self.start(|events| recorder.insert(Recorder::new(vec![events])).clone());
+        (node, recorder.unwrap())
+    }
+
+    fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
+        let Self { shards, limits, namespace, dialect } = self;
+        let namespaces = Arc::new(Namespaces::new(namespace, Vec::new()));
+        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        let (dispatcher, controls) =
+            Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
+        let dispatcher = Arc::new(dispatcher);
+        let broker = broker(dispatcher.clone());
+        let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics);
+        Node { hub, dispatcher, controls, dialect }
+    }
+}
+
+impl Node {
+    /// A client that reads whatever comes.
+    pub(crate) fn client(&self) -> Client {
+        self.client_on(Pipe::open(Framing::Newline))
+    }
+
+    pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
+        let session = self.hub.open(self.dialect);
+        self.hub.attach(&session, pipe.framing(), pipe.sink());
+        Client::new(self.hub.clone(), session, pipe)
+    }
+
+    /// A client in these channels, that reads whatever comes.
+    pub(crate) async fn client_in(&self, channels: &[&str]) -> Client {
+        let client = self.client();
+        client.join(channels).await;
+        client
+    }
+
+    pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
+        self.hub.publish_from_server(channel(name), Payload::text(text)).await
+    }
+
+    /// How many sessions ended for this reason.
+    pub(crate) fn closed(&self, reason: &str) -> u64 {
+        self.hub.metrics().closed.with_label_values(&[reason]).get()
+    }
+}

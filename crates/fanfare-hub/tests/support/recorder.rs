@@ -1,0 +1,128 @@
+//! A broker that does nothing by itself: it notes what it is asked, in order, and answers and delivers what the
+//! test tells it to.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use fanfare_core::{
+    Broker, BrokerEvents, Channel, Origin, Payload, Publication, Publish, PublishError, SessionId,
+    SubscribeError,
+    broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
+};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::{INCARNATION, channel};
+
+type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
+
+/// The broker; see the head of this file.
+pub(crate) struct Recorder {
+    nodes: Vec<Arc<dyn BrokerEvents>>,
+    confirms: AtomicBool,
+    asked: Mutex<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    calls: Vec<String>,
+    confirmations: VecDeque<Confirmation>,
+    publishes: Vec<(Publish, Done)>,
+}
+
+impl Recorder {
+    /// A broker of these nodes. It confirms subscriptions at once, until told otherwise.
+    pub(crate) fn new(nodes: Vec<Arc<dyn BrokerEvents>>) -> Arc<Self> {
+        Arc::new(Self { nodes, confirms: AtomicBool::new(true), asked: Mutex::default() })
+    }
+
+    /// From now on subscriptions wait for [`Recorder::confirm`].
+    pub(crate) fn hold_confirmations(&self) {
+        self.confirms.store(false, Ordering::Relaxed);
+    }
+
+    /// Answers the subscription that waits longest.
+    pub(crate) fn confirm(&self, result: Result<(), SubscribeError>) {
+        let waiting = self.asked.lock().confirmations.pop_front();
+        // Who waited may be gone.
+        let _ = waiting.expect("nobody waits for a confirmation").send(result);
+    }
+
+    /// Answers the unanswered publish at `at`, 0 being the oldest.
+    pub(crate) fn answer(&self, at: usize, result: Result<(), PublishError>) {
+        let (publish, done) = self.asked.lock().publishes.remove(at);
+        if let (Err(_), Some(lane)) = (&result, &publish.lane) {
+            lane.fail();
+        }
+        done(result);
+    }
+
+    /// How many publishes are unanswered.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.asked.lock().publishes.len()
+    }
+
+    /// What it was asked since the last time.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().calls)
+    }
+
+    /// Delivers what somebody outside published.
+    pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
+        self.publication(name, text.into(), None);
+    }
+
+    /// Delivers what a session of this node published.
+    pub(crate) fn deliver_from(&self, session: SessionId, name: &str, text: impl Into<String>) {
+        self.publication(name, text.into(), Some(session));
+    }
+
+    fn publication(&self, name: &str, text: String, session: Option<SessionId>) {
+        for node in &self.nodes {
+            let origin = session.map(|id| Origin { node: INCARNATION, session: Some(id), sequence: 1 });
+            node.publication(Publication::new(channel(name), Payload::text(text.clone()), origin));
+        }
+    }
+
+    fn note(&self, verb: &str, channel: &Channel) {
+        self.asked.lock().calls.push(format!("{verb} {channel}"));
+    }
+}
+
+impl Broker for Recorder {
+    fn publish(&self, publish: Publish, done: Done) {
+        self.note("publish", &publish.channel);
+        self.asked.lock().publishes.push((publish, done));
+    }
+
+    fn subscribe(&self, channel: &Channel) -> SubscribeFuture {
+        self.note("subscribe", channel);
+        if self.confirms.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        let (confirm, confirmed) = oneshot::channel();
+        self.asked.lock().confirmations.push_back(confirm);
+        Box::pin(async move { confirmed.await.unwrap_or(Err(SubscribeError::Unavailable)) })
+    }
+
+    fn unsubscribe(&self, channel: &Channel) {
+        self.note("unsubscribe", channel);
+    }
+
+    fn control(&self, to: Recipient, message: Bytes) {
+        assert_eq!(to, Recipient::All);
+        for node in &self.nodes {
+            node.control(ControlMessage { from: INCARNATION, body: message.clone() });
+        }
+    }
+
+    fn state(&self) -> BrokerState {
+        BrokerState::Up
+    }
+}
