@@ -123,6 +123,11 @@ impl Queued {
     }
 }
 
+/// What a publication counts for between the broker and a shard, in bytes.
+pub(crate) fn cost(publication: &Publication) -> usize {
+    publication.payload.len() + size_of::<Publication>()
+}
+
 /// One is passed on as it is; several are copied together, once, so that each member needs one write.
 fn join(mut parts: impl Iterator<Item = Bytes>) -> Bytes {
     let Some(first) = parts.next() else { return Bytes::new() };

@@ -21,7 +21,12 @@ use fanfare_core::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc;
 
-use crate::{batch::Queued, metrics::HubMetrics, session::Session, shard::Shard, tick::cost};
+use crate::{
+    batch::{Queued, cost},
+    metrics::HubMetrics,
+    session::Session,
+    shard::Shard,
+};
 
 /// How many control messages may wait; past it they are dropped and counted.
 const CONTROL_QUEUE: usize = 1024;

@@ -10,10 +10,22 @@ use std::{
 use bytes::{Buf, Bytes};
 use fanfare_core::{CloseFrame, Sink, Transport};
 
-use crate::outbound::Sent;
-
 /// How many slices one write gathers (the kernel takes at most 1,024).
 const SLICES: usize = 64;
+
+/// What became of bytes that were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// Written, queued behind others, or not wanted any more.
+    Done,
+    /// Queued, and nobody flushes yet: the caller does.
+    NeedsFlush,
+    /// Not taken: more would wait than may.
+    Overflow,
+    /// The sink is broken; it was aborted.
+    Broken,
+}
 
 pub(crate) struct Link {
     pub(crate) transport: &'static dyn Transport,

@@ -17,25 +17,12 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
+pub use crate::link::Sent;
 use crate::link::{Draining, Link};
 
 /// A session's way out.
 pub struct Outbound {
     state: Mutex<State>,
-}
-
-/// What became of bytes that were handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Sent {
-    /// Written, queued behind others, or not wanted any more.
-    Done,
-    /// Queued, and nobody flushes yet: the caller does.
-    NeedsFlush,
-    /// Not taken: more would wait than may.
-    Overflow,
-    /// The sink is broken; it was aborted.
-    Broken,
 }
 
 /// What can be sent, whether there is a transport or not.

@@ -9,11 +9,11 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect, Publication};
+use fanfare_core::{Channel, Disconnect};
 use indexmap::IndexMap;
 
 use crate::{
-    batch::Batch,
+    batch::{Batch, cost},
     hub::Hub,
     outbound::Sent,
     session::Session,
@@ -105,11 +105,6 @@ impl Tick<'_> {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// What a publication counts for between the broker and a shard, in bytes.
-pub(crate) fn cost(publication: &Publication) -> usize {
-    publication.payload.len() + size_of::<Publication>()
 }
 
 impl Hub {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: two dialects with one [`EncodingId`] encode every publication to the same bytes.
 
-use fanfare_core::{Dialect, dialect::EncodingId};
+use fanfare_core::dialect::EncodingId;
 
 use crate::relay::Relay;
 
@@ -11,6 +11,3 @@ pub const VERBATIM: EncodingId = EncodingId(0);
 
 /// The plain WebSocket.
 pub static RELAY: Relay = Relay;
-
-/// All of them.
-pub static ALL: &[&'static dyn Dialect] = &[&RELAY];
