@@ -8,6 +8,7 @@ use std::time::Duration;
 use fanfare_auth::{AllowedOrigin, ApiKey};
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_core::{Access, Limits};
+use fanfare_hub::dispatcher::MAX_SHARDS;
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -81,7 +82,7 @@ keys! {
         /// How many threads work. The default is the number of cores.
         workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
         /// In how many parts the connections are split for delivery. The default is the number of workers.
-        shards: usize = "runtime.shards", Count { min: 1, max: 1024 }, or workers.value;
+        shards: usize = "runtime.shards", Count { min: 1, max: MAX_SHARDS }, or workers.value.min(MAX_SHARDS);
         /// The least important lines that are logged.
         log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO;
         /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
