@@ -4,4 +4,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
 
+# Both built anew: an old server would be measured without a word.
+cargo build --release -p fanfare -p fanfare-swarm
 cargo run --release -p fanfare-swarm -- bench

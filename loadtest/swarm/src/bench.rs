@@ -67,6 +67,6 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{}\n{}", self.idle, self.fanout)
+        write!(out, "{}\n{}", self.idle, self.fanout)
     }
 }

@@ -38,7 +38,8 @@ pub enum Command {
     /// Memory per idle connection
     ///
     /// Reads the process's memory, opens the connections, lets them rest (so that the allocator has returned what
-    /// the handshakes needed), reads again, and divides the difference by the connections.
+    /// the handshakes needed), reads again, and divides the difference by the connections. Use a fresh server: one
+    /// that carried more before has room in its heap, and seems to need less.
     Idle(IdleArgs),
     /// Whether every client sees every message once, in order and unharmed
     ///

@@ -190,7 +190,7 @@ impl fmt::Display for Figures {
             let us = |value: f64| format!("{value:.3} µs");
             table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
         }
-        writeln!(out, "{table}")?;
+        write!(out, "{table}")?;
         let rate = self.deliveries as f64 / seconds;
         writeln!(
             out,

@@ -75,6 +75,6 @@ impl fmt::Display for Figures {
             let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
             table.row([name.to_owned(), format!("{per:.0} B"), mib(before), mib(after)]);
         }
-        writeln!(out, "{connections} idle connections:\n{table}")
+        write!(out, "{connections} idle connections:\n{table}")
     }
 }

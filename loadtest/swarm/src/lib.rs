@@ -8,7 +8,6 @@
 //! - [`verify`]: whether every client saw every message once, in order, unharmed.
 //! - [`bench`](mod@bench): first figures of a server of its own, beside their floor.
 //! - [`output`]: tables for people, JSON for programs.
-#![expect(clippy::cast_precision_loss, reason = "figures: counts far below 2^53 become averages")]
 
 pub mod bench;
 pub mod cli;

@@ -1,5 +1,12 @@
 //! The load generator against a relay that can be told to do wrong, and against its own floor.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
+
 mod relay;
 
 use std::{path::Path, time::Duration};

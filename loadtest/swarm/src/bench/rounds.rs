@@ -125,7 +125,7 @@ impl fmt::Display for Rounds {
         };
         line("floor: a bare send", floor, |round| round.floor.cpu.total);
         line("fanfare", server, |round| round.server.cpu.total);
-        writeln!(out, "{table}")?;
+        write!(out, "{table}")?;
         writeln!(out, "  ratio: {ratio:.2} × the floor")
     }
 }

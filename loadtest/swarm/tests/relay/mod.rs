@@ -13,7 +13,7 @@ use tokio::{
 
 /// What the relay does to the tenth message of the client that came third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mischief {
+pub(crate) enum Mischief {
     Nothing,
     Loses,
     Doubles,
@@ -34,7 +34,7 @@ struct Room {
 }
 
 /// Serves on a free port until the test ends.
-pub async fn start(mischief: Mischief) -> SocketAddr {
+pub(crate) async fn start(mischief: Mischief) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
