@@ -2,7 +2,7 @@
 
 use std::{io, net::Ipv4Addr, process::Stdio, time::Duration};
 
-use redis::{Client, Cmd, FromRedisValue, RedisResult};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
@@ -14,6 +14,9 @@ use tokio::{
 /// How often, and how many times, a new process is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 const ASK_TIMES: usize = 1000;
+
+/// How long a command of the test's own may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A redis-server process; killed when dropped.
 #[derive(Debug)]
@@ -158,7 +161,11 @@ impl RedisServer {
     /// # Errors
     /// What Redis says, or that it cannot be reached.
     pub async fn run<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        let mut connection = Client::open(self.url())?.get_multiplexed_async_connection().await?;
+        let patience = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&patience).await?;
         command.query_async(&mut connection).await
     }
 

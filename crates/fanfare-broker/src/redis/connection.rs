@@ -9,8 +9,8 @@ use redis::Cmd;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::{
+    commands::Desync,
     resp::{Frame, Malformed, Reader, Value},
-    table::Desync,
 };
 use crate::driver::RedisConfig;
 

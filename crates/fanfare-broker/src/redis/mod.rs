@@ -4,9 +4,10 @@
 //! - `names`: what channels and keys are called
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
-//! - `table`, `incoming`, `subscriber`: the way in
+//! - `table`, `commands`, `incoming`, `subscriber`: the way in
 //! - `registry`: which nodes there are
 
+mod commands;
 mod connection;
 mod fence;
 mod incoming;

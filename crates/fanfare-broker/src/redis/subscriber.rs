@@ -23,13 +23,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    commands::{BATCH, Command, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
     fence::field,
     incoming::Incoming,
     link::Links,
     names::{Meaning, Names},
     resp::{Frame, Malformed, Reader, Value},
-    table::{Command, Confirmed, Refusal, Table, Waiter},
+    table::{Refusal, Table, Waiter},
 };
 use crate::{
     backoff::Backoff,
@@ -183,7 +184,7 @@ impl Subscriber {
                 Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
             }
             taken += 1;
-            next = if taken < super::table::BATCH { self.requests.try_recv().ok() } else { None };
+            next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
     }
 
@@ -264,13 +265,13 @@ impl Subscriber {
                     let what = match self.names.meaning(reader.bytes(channel)) {
                         Meaning::Data(name) => Confirmed::Subscribed(name),
                         Meaning::Control => Confirmed::Control,
-                        Meaning::Unknown => return Err(super::table::Desync.into()),
+                        Meaning::Unknown => return Err(Desync.into()),
                     };
                     self.table.confirmed(what, Instant::now())?;
                 }
                 Frame::Unsubscribed { channel } => {
                     let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
-                        return Err(super::table::Desync.into());
+                        return Err(Desync.into());
                     };
                     self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
                 }

@@ -12,7 +12,6 @@
 //! - A waiter is told that its subscription stands only while Redis holds it and no UNSUBSCRIBE is on its way.
 //! - No UNSUBSCRIBE is sent before the SUBSCRIBE ahead of it is confirmed, so at most one of each is
 //!   unconfirmed per channel, and a confirmation can be of one command only.
-//! - Confirmations come in the order of the commands; anything else is a [`Desync`].
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,36 +20,10 @@ use std::{
 
 use fanfare_core::{Channel, SubscribeError};
 
+use super::commands::{Command, Commands, Confirmed, Desync};
+
 /// How long a channel stays subscribed after nobody wants it any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
-/// The most channels of one command.
-pub(crate) const BATCH: usize = 1000;
-/// How many control channels a node has: its own, and that of all.
-pub(crate) const CONTROLS: usize = 2;
-
-/// A command for Redis.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// SUBSCRIBE to the control channels.
-    SubscribeControl,
-    /// SUBSCRIBE to channels. A batch that is sealed takes no more.
-    Subscribe { channels: Vec<Channel>, sealed: bool },
-    /// UNSUBSCRIBE from channels.
-    Unsubscribe(Vec<Channel>),
-    /// CLIENT INFO, for the number of subscriptions.
-    Info,
-}
-
-/// What Redis confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Confirmed<'a> {
-    /// A subscription to a control channel.
-    Control,
-    /// A subscription.
-    Subscribed(&'a str),
-    /// The end of a subscription.
-    Unsubscribed(&'a str),
-}
 
 /// What an error of Redis means for the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +37,6 @@ pub(crate) enum Refusal {
     /// It cannot go on.
     Connection,
 }
-
-/// Redis answered something other than what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Redis confirmed something that was not asked for")]
-pub(crate) struct Desync;
 
 /// Somebody who waits for a subscription.
 pub(crate) trait Waiter {
@@ -109,11 +77,7 @@ struct Entry<W> {
 pub(crate) struct Table<W> {
     entries: HashMap<Channel, Entry<W>>,
     connected: bool,
-    /// Commands without a confirmation yet, in order; the first `written` of them were taken for writing.
-    commands: VecDeque<Command>,
-    written: usize,
-    /// How many channels of the first command are confirmed.
-    progress: usize,
+    commands: Commands,
     /// How many control channels Redis holds.
     controls: usize,
     /// How many entries Redis holds.
@@ -129,9 +93,7 @@ impl<W: Waiter> Table<W> {
         Self {
             entries: HashMap::new(),
             connected: false,
-            commands: VecDeque::new(),
-            written: 0,
-            progress: 0,
+            commands: Commands::default(),
             controls: 0,
             held: 0,
             lingering: VecDeque::new(),
@@ -157,9 +119,7 @@ impl<W: Waiter> Table<W> {
 
     /// The next command to write.
     pub(crate) fn next_command(&mut self) -> Option<&Command> {
-        let command = self.commands.get(self.written)?;
-        self.written += 1;
-        Some(command)
+        self.commands.next()
     }
 
     /// When [`Table::tick`] has something to do.
@@ -221,7 +181,7 @@ impl<W: Waiter> Table<W> {
             match entry.state {
                 State::Lingering(until) if until <= now => {
                     entry.state = State::Unsubscribing;
-                    self.send_unsubscribe(channel);
+                    self.commands.unsubscribe(channel);
                 }
                 // It was wanted in between, and lingers anew.
                 State::Lingering(until) => {
@@ -245,7 +205,7 @@ impl<W: Waiter> Table<W> {
     pub(crate) fn disconnected(&mut self) {
         self.connected = false;
         self.commands.clear();
-        (self.written, self.progress, self.controls, self.held) = (0, 0, 0, 0);
+        (self.controls, self.held) = (0, 0);
         self.lingering.clear();
         self.forbidden.clear();
         let answers = &mut self.answers;
@@ -290,30 +250,16 @@ impl<W: Waiter> Table<W> {
 
     /// Asks Redis how many subscriptions it holds.
     pub(crate) fn ask(&mut self) {
-        self.commands.push_back(Command::Info);
+        self.commands.push(Command::Info);
     }
 
     /// Redis confirmed a channel.
     pub(crate) fn confirmed(&mut self, what: Confirmed<'_>, now: Instant) -> Result<(), Desync> {
-        let (expected, length) = match (self.commands.front().ok_or(Desync)?, what) {
-            (Command::SubscribeControl, Confirmed::Control) => (true, CONTROLS),
-            (Command::Subscribe { channels, .. }, Confirmed::Subscribed(name))
-            | (Command::Unsubscribe(channels), Confirmed::Unsubscribed(name)) => {
-                (channels.get(self.progress).is_some_and(|channel| channel.as_str() == name), channels.len())
-            }
-            _ => (false, 0),
-        };
-        if !expected || self.written == 0 {
-            return Err(Desync);
-        }
-        self.progress += 1;
+        let progress = self.commands.confirmed(what)?;
         match what {
-            Confirmed::Control => self.controls = self.controls.max(self.progress),
+            Confirmed::Control => self.controls = self.controls.max(progress),
             Confirmed::Subscribed(name) => self.subscribed(name, now),
             Confirmed::Unsubscribed(name) => self.unsubscribed(name),
-        }
-        if self.progress == length {
-            self.done_with_first();
         }
         Ok(())
     }
@@ -321,10 +267,7 @@ impl<W: Waiter> Table<W> {
     /// Redis answered [`Command::Info`] with a number of subscriptions. Whether it is another than it should
     /// be at this place among the answers; if so, everything is subscribed again.
     pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<bool, Desync> {
-        if self.commands.front() != Some(&Command::Info) || self.written == 0 {
-            return Err(Desync);
-        }
-        self.done_with_first();
+        self.commands.informed()?;
         if subscriptions == self.controls + self.held {
             return Ok(false);
         }
@@ -347,15 +290,7 @@ impl<W: Waiter> Table<W> {
 
     /// Redis refused the first command that is not confirmed; `permission`: for want of a permission.
     pub(crate) fn refused(&mut self, permission: bool, why: &str) -> Result<Refusal, Desync> {
-        if self.written == 0 {
-            return Err(Desync);
-        }
-        let command = self.commands.pop_front().ok_or(Desync)?;
-        self.written -= 1;
-        if std::mem::take(&mut self.progress) != 0 {
-            return Err(Desync);
-        }
-        match command {
+        match self.commands.refused()? {
             Command::Info => Ok(Refusal::Info),
             Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
             _ => Ok(Refusal::Connection),
@@ -419,38 +354,14 @@ impl<W: Waiter> Table<W> {
     }
 
     fn subscribe_all(&mut self, channels: Vec<Channel>) {
-        self.commands.push_back(Command::SubscribeControl);
+        self.commands.push(Command::SubscribeControl);
         channels.into_iter().for_each(|channel| self.send_subscribe(channel, false));
     }
 
     fn send_subscribe(&mut self, channel: Channel, alone: bool) {
-        if !self.connected {
-            return;
+        if self.connected {
+            self.commands.subscribe(channel, alone);
         }
-        if self.commands.len() > self.written
-            && let Some(Command::Subscribe { channels, sealed: false }) = self.commands.back_mut()
-            && channels.len() < BATCH
-            && !alone
-        {
-            return channels.push(channel);
-        }
-        self.commands.push_back(Command::Subscribe { channels: vec![channel], sealed: alone });
-    }
-
-    fn send_unsubscribe(&mut self, channel: Channel) {
-        if self.commands.len() > self.written
-            && let Some(Command::Unsubscribe(channels)) = self.commands.back_mut()
-            && channels.len() < BATCH
-        {
-            return channels.push(channel);
-        }
-        self.commands.push_back(Command::Unsubscribe(vec![channel]));
-    }
-
-    fn done_with_first(&mut self) {
-        self.commands.pop_front();
-        self.written -= 1;
-        self.progress = 0;
     }
 
     fn tell(&mut self, waiters: Vec<W>, what: &Result<(), SubscribeError>) {
@@ -458,5 +369,7 @@ impl<W: Waiter> Table<W> {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

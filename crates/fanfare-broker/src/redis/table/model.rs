@@ -1,0 +1,214 @@
+//! The table against a model of Redis: commands and answers travel in order, and may be cut off anywhere.
+
+use std::collections::{BTreeSet, HashMap as Map};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::redis::commands::CONTROLS;
+
+fn channel(name: &str) -> Channel {
+    Channel::new(name).unwrap()
+}
+
+/// Redis, as far as subscriptions go.
+#[derive(Default)]
+struct Server {
+    incoming: VecDeque<Command>,
+    answers: VecDeque<Answer>,
+    held: BTreeSet<String>,
+}
+
+enum Answer {
+    Control,
+    Subscribed(String),
+    Unsubscribed(String),
+    NoPerm,
+    Count(usize),
+}
+
+const FORBIDDEN: &str = "c0";
+
+impl Server {
+    fn execute(&mut self) {
+        match self.incoming.pop_front() {
+            None => {}
+            Some(Command::SubscribeControl) => {
+                self.answers.extend([Answer::Control, Answer::Control]);
+            }
+            Some(Command::Info) => self.answers.push_back(Answer::Count(CONTROLS + self.held.len())),
+            Some(Command::Subscribe { channels, .. }) => {
+                if channels.iter().any(|channel| channel.as_str() == FORBIDDEN) {
+                    return self.answers.push_back(Answer::NoPerm);
+                }
+                for channel in channels {
+                    self.held.insert(channel.to_string());
+                    self.answers.push_back(Answer::Subscribed(channel.to_string()));
+                }
+            }
+            Some(Command::Unsubscribe(channels)) => {
+                for channel in channels {
+                    self.held.remove(channel.as_str());
+                    self.answers.push_back(Answer::Unsubscribed(channel.to_string()));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Subscribe(u8),
+    Unsubscribe(u8),
+    Write,
+    Execute,
+    Answer,
+    Wait(u16),
+    Disconnect,
+    Connect,
+    Ask,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u8..6).prop_map(Step::Subscribe),
+        6 => (0u8..6).prop_map(Step::Unsubscribe),
+        6 => Just(Step::Write),
+        8 => Just(Step::Execute),
+        8 => Just(Step::Answer),
+        4 => (0u16..1500).prop_map(Step::Wait),
+        1 => Just(Step::Disconnect),
+        2 => Just(Step::Connect),
+        1 => Just(Step::Ask),
+    ]
+}
+
+struct World {
+    table: Table<u32>,
+    server: Server,
+    now: Instant,
+    connected: bool,
+    wanted: BTreeSet<String>,
+    waiting: Map<u32, String>,
+    asked: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            table: Table::new(),
+            server: Server::default(),
+            now: Instant::now(),
+            connected: false,
+            wanted: BTreeSet::new(),
+            waiting: Map::new(),
+            asked: 0,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Subscribe(number) => {
+                let name = format!("c{number}");
+                self.asked += 1;
+                self.waiting.insert(self.asked, name.clone());
+                self.table.subscribe(&channel(&name), self.asked);
+                self.wanted.insert(name);
+            }
+            Step::Unsubscribe(number) => {
+                let name = format!("c{number}");
+                self.table.unsubscribe(&channel(&name), self.now);
+                self.wanted.remove(&name);
+            }
+            Step::Write => {
+                while let Some(command) = self.table.next_command() {
+                    self.server.incoming.push_back(command.clone());
+                }
+            }
+            Step::Execute => self.server.execute(),
+            Step::Answer => self.answer(),
+            Step::Wait(milliseconds) => {
+                self.now += Duration::from_millis(u64::from(*milliseconds));
+                self.table.tick(self.now);
+            }
+            Step::Disconnect if self.connected => {
+                self.connected = false;
+                self.server = Server::default();
+                self.table.disconnected();
+            }
+            Step::Connect if !self.connected => {
+                self.connected = true;
+                self.table.connected();
+            }
+            Step::Ask if self.connected => self.table.ask(),
+            Step::Disconnect | Step::Connect | Step::Ask => {}
+        }
+        self.check_answers();
+    }
+
+    fn answer(&mut self) {
+        match self.server.answers.pop_front() {
+            None => {}
+            Some(Answer::Control) => self.table.confirmed(Confirmed::Control, self.now).unwrap(),
+            Some(Answer::Subscribed(name)) => {
+                self.table.confirmed(Confirmed::Subscribed(&name), self.now).unwrap();
+            }
+            Some(Answer::Unsubscribed(name)) => {
+                self.table.confirmed(Confirmed::Unsubscribed(&name), self.now).unwrap();
+            }
+            Some(Answer::NoPerm) => {
+                assert_ne!(self.table.refused(true, "NOPERM"), Ok(Refusal::Connection));
+            }
+            Some(Answer::Count(count)) => assert_eq!(self.table.counted(count), Ok(false)),
+        }
+    }
+
+    fn check_answers(&mut self) {
+        for (waiter, answer) in self.table.take_answers() {
+            let name = self.waiting.remove(&waiter).expect("each waiter is told once");
+            match answer {
+                Ok(()) => assert!(self.server.held.contains(&name), "{name} does not stand"),
+                Err(SubscribeError::Forbidden(_)) => {
+                    assert_eq!(name, FORBIDDEN);
+                    self.wanted.remove(&name);
+                }
+                Err(error) => {
+                    assert_eq!(error, SubscribeError::Unavailable);
+                    assert!(!self.connected);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        self.step(&Step::Connect);
+        for _ in 0..4 {
+            self.step(&Step::Wait(1000));
+            self.step(&Step::Ask);
+            self.step(&Step::Write);
+            while !self.server.incoming.is_empty() || !self.server.answers.is_empty() {
+                self.step(&Step::Execute);
+                self.step(&Step::Answer);
+                self.step(&Step::Write);
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever happens in whatever order: a waiter is told Ok only while Redis holds the subscription, each is
+    /// told once, and in the end Redis holds what is wanted and nothing else.
+    #[test]
+    fn redis_follows_the_table(steps in prop::collection::vec(step(), 0..200)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
+        let mut wanted = world.wanted.clone();
+        wanted.remove(FORBIDDEN);
+        prop_assert_eq!(&world.server.held, &wanted);
+        prop_assert!(world.waiting.is_empty());
+        prop_assert_eq!(world.table.len(), wanted.len());
+    }
+}
