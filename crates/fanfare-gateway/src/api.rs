@@ -52,6 +52,9 @@ pub enum ApiError {
     /// There is no such method.
     #[error("there is no such method; there are POST /api/publish and GET /api/cluster")]
     NoSuchMethod,
+    /// The path is right, and the HTTP method is not.
+    #[error("this path takes another HTTP method; there are POST /api/publish and GET /api/cluster")]
+    WrongMethod,
 }
 
 impl ApiError {
@@ -68,6 +71,7 @@ impl ApiError {
             Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
             Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
             Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
+            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         }
     }
 }
@@ -149,6 +153,11 @@ fn payload(data: Option<&RawValue>, b64data: Option<String>) -> Result<Payload, 
 /// Any other path under `/api/`.
 pub(crate) async fn no_such_method() -> ApiError {
     ApiError::NoSuchMethod
+}
+
+/// Another HTTP method on a path of the API.
+pub(crate) async fn wrong_method() -> ApiError {
+    ApiError::WrongMethod
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use fanfare_core::Channel;
@@ -25,7 +25,6 @@ use crate::{
 /// `GET /ws/{channel}`.
 pub(crate) async fn upgrade_ws(
     State(gateway): State<Arc<Gateway>>,
-    Path(_): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
     // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Path, Request, State},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -28,20 +28,31 @@ const BODY_OVERHEAD: usize = 4 << 10;
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     let body_limit = gateway.hub.limits().message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD;
     let api = Router::new()
-        .route("/publish", post(api::publish))
+        .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(gateway.clone(), api::authorize));
-    Router::new()
+    let kept = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/assets/{name}", get(asset))
-        .route("/api/cluster", get(api::cluster))
+        .route("/api/cluster", get(api::cluster).fallback(api::wrong_method))
         .nest("/api", api)
+        .layer(middleware::from_fn(refuse_upgrade));
+    Router::new()
+        .merge(kept)
         .route("/ws/{*channel}", any(relay::upgrade_ws))
         .fallback(bare)
         .with_state(gateway)
+}
+
+/// What the server keeps is no channel, also where it answers to a visit.
+async fn refuse_upgrade(request: Request, next: Next) -> Result<Response, Refusal> {
+    if handshake::is_upgrade(request.headers()) {
+        path::bare_channel(request.uri().path())?;
+    }
+    Ok(next.run(request).await)
 }
 
 /// A bare path: an upgrade means its channel, a visit the page on it.

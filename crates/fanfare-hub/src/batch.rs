@@ -58,15 +58,14 @@ impl Batch {
         dialect: &'static dyn Dialect,
     ) -> Option<Share<'_>> {
         let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
-        let mut is_whole = true;
+        let mut count = self.queued.len();
         if begins_before || self.has_exceptions {
-            let count = self.queued.iter().filter(|queued| queued.is_for(session, since)).count();
-            is_whole = count == self.queued.len();
+            count = self.queued.iter().filter(|queued| queued.is_for(session, since)).count();
             if count == 0 {
                 return None;
             }
         }
-        Some(Share { batch: self, is_whole, session, since, dialect })
+        Some(Share { batch: self, count, session, since, dialect })
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -83,13 +82,18 @@ impl Batch {
 /// What of a batch one member gets.
 pub(crate) struct Share<'a> {
     batch: &'a mut Batch,
-    is_whole: bool,
+    count: usize,
     session: SessionId,
     since: u64,
     dialect: &'static dyn Dialect,
 }
 
 impl Share<'_> {
+    /// How many publications it is.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
     fn queued(&self) -> impl Iterator<Item = &Queued> {
         self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.since))
     }
@@ -97,7 +101,7 @@ impl Share<'_> {
 
 impl Outgoing for Share<'_> {
     fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
-        if self.is_whole {
+        if self.count == self.batch.len() {
             return self.batch.whole(self.dialect, transport);
         }
         let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };

@@ -135,7 +135,8 @@ impl Hub {
         self.answer(session, &reply);
     }
 
-    /// Publishes for a session. The answer is sent when the broker's is in.
+    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended it does
+    /// nothing.
     pub fn publish(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -143,6 +144,9 @@ impl Hub {
         channel: Channel,
         payload: Payload,
     ) {
+        if session.has_ended() {
+            return;
+        }
         self.metrics.messages_received.inc();
         if self.namespaces.of(&channel).publish != Access::Anonymous {
             let error = CommandError::NotPermitted(Action::Publish);
@@ -155,12 +159,13 @@ impl Hub {
         let publish = Publish { channel, payload, session: Some(session.id), lane };
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result: Result<(), PublishError>| {
-            flow.end(bytes, &hub.limits);
             let reply = match result {
                 Ok(()) => Reply::Published { id },
                 Err(error) => Reply::Failed { id, error: error.into() },
             };
             hub.answer(&session, &reply);
+            // Whoever waits for the answers may now end the session: its answer is sent.
+            flow.end(bytes, &hub.limits);
         };
         self.broker.publish(publish, Box::new(done));
     }
@@ -182,7 +187,8 @@ impl Hub {
         session.flow().map_or(Poll::Ready(()), |flow| flow.poll_room(&self.limits, cx))
     }
 
-    /// Subscribes a session: every publication that the broker accepts after this returned will reach it.
+    /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
+    /// that has ended it does nothing.
     ///
     /// # Errors
     /// The subscription does not stand, and why.
@@ -190,14 +196,9 @@ impl Hub {
         if self.namespaces.of(channel).subscribe != Access::Anonymous {
             return Err(CommandError::NotPermitted(Action::Subscribe));
         }
-        {
-            let subscriptions = session.subscriptions.lock();
-            if subscriptions.channels.contains(channel) {
-                return Err(CommandError::AlreadySubscribed);
-            }
-            if subscriptions.channels.len() >= self.limits.channels_per_connection {
-                return Err(CommandError::TooManyChannels(self.limits.channels_per_connection));
-            }
+        let most = self.limits.channels_per_connection;
+        if !session.subscriptions.lock().wants(channel, most)? {
+            return Ok(());
         }
         let (hold, confirmed) = Hold::new(self, channel);
         match timeout(self.limits.handshake, confirmed).await {
@@ -205,7 +206,8 @@ impl Hub {
             Err(_) => return Err(SubscribeError::Unavailable.into()),
         }
         let mut subscriptions = session.subscriptions.lock();
-        if !subscriptions.ended {
+        // Meanwhile the session may have ended, or got the channel by another command.
+        if subscriptions.wants(channel, most)? {
             subscriptions.channels.push(hold.keep());
             self.dispatcher.join(channel, session);
         }
@@ -217,8 +219,9 @@ impl Hub {
         let mut subscriptions = session.subscriptions.lock();
         let Some(at) = subscriptions.channels.iter().position(|found| found == channel) else { return };
         let channel = subscriptions.channels.swap_remove(at);
-        drop(subscriptions);
+        // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
+        drop(subscriptions);
         self.release(&channel);
     }
 
@@ -263,11 +266,15 @@ impl Hub {
             return session.abort();
         }
         let sent = session.outbound.close(session.dialect.close(disconnect).as_ref());
-        self.see_off(session, sent, matches!(disconnect, Disconnect::ByClient(_)));
+        if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
+            return;
+        }
+        self.see_off(session, sent);
     }
 
     /// Ends a session whose client said goodbye: once its publications are answered (within
-    /// [`Limits::goodbye`]), and behind what is queued for it, so that it still sees what it sent.
+    /// [`Limits::goodbye`]), and behind what is queued for it. So it still sees what it sent, as far as the broker
+    /// delivers before it answers: the memory broker does; Redis answers on one connection and delivers on another.
     pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
         if let Some(flow) = session.flow() {
             drop(timeout(self.limits.goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
@@ -290,10 +297,7 @@ impl Hub {
     }
 
     /// Gives an ended session's transport the time of a goodbye, then ends it.
-    fn see_off(&self, session: &Arc<Session>, sent: Sent, by_client: bool) {
-        if by_client && sent == Sent::Done {
-            return;
-        }
+    fn see_off(&self, session: &Arc<Session>, sent: Sent) {
         let goodbye = self.limits.goodbye;
         if sent == Sent::NeedsFlush {
             self.flush_within(session, Some(goodbye));

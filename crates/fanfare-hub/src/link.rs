@@ -4,11 +4,12 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::{Buf, Bytes};
 use fanfare_core::{CloseFrame, Sink, Transport};
+use smallvec::SmallVec;
 
 /// How many slices one write gathers (the kernel takes at most 1,024).
 const SLICES: usize = 64;
@@ -44,6 +45,8 @@ struct Queue {
     refused: bool,
     /// Somebody flushes, or promised to.
     promised: bool,
+    /// Who waits to flush it. A sink wakes only who asked last; the others are woken when the queue is gone.
+    flushers: SmallVec<[Waker; 1]>,
 }
 
 impl Link {
@@ -99,6 +102,21 @@ impl Link {
         sent
     }
 
+    /// Whether the goodbye was said.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the goodbye was said, and nothing is left to flush.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.closed && self.queue.is_none()
+    }
+
+    /// Wakes those who wait to flush: the session goes to another transport.
+    pub(crate) fn wake_flushers(&mut self) {
+        self.queue.iter_mut().for_each(|queue| queue.wake_flushers());
+    }
+
     pub(crate) fn abort(&self) {
         self.sink.abort();
     }
@@ -135,7 +153,10 @@ impl Link {
         loop {
             match self.try_flush() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.sink.poll_writable(cx))?;
+                    if self.sink.poll_writable(cx)?.is_pending() {
+                        self.queue.iter_mut().for_each(|queue| queue.wait(cx.waker()));
+                        return Poll::Pending;
+                    }
                 }
                 flushed => return Poll::Ready(flushed),
             }
@@ -144,6 +165,16 @@ impl Link {
 }
 
 impl Queue {
+    fn wait(&mut self, flusher: &Waker) {
+        if !self.flushers.iter().any(|waits| waits.will_wake(flusher)) {
+            self.flushers.push(flusher.clone());
+        }
+    }
+
+    fn wake_flushers(&mut self) {
+        self.flushers.drain(..).for_each(Waker::wake);
+    }
+
     fn consume(&mut self, mut written: usize) {
         self.bytes -= written;
         while let Some(front) = self.parts.front_mut() {
@@ -154,6 +185,12 @@ impl Queue {
             written -= front.len();
             self.parts.pop_front();
         }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.wake_flushers();
     }
 }
 

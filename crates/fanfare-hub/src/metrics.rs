@@ -55,9 +55,4 @@ impl HubMetrics {
             )?,
         })
     }
-
-    /// So many members were sent so many publications.
-    pub(crate) fn fan_out(&self, members: usize, publications: usize) {
-        self.deliveries.inc_by((members * publications) as u64);
-    }
 }

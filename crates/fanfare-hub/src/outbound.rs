@@ -85,21 +85,28 @@ impl Outbound {
         *state = State::Attached(Link::new(transport, sink));
         let sent = if framed.is_empty() { Sent::Done } else { state.write(framed.into(), usize::MAX) };
         match goodbye {
-            Some(frame) if sent != Sent::Broken => state.close(frame.as_ref()),
+            Some(frame) if sent != Sent::Broken => match state.close(frame.as_ref()) {
+                // Queued behind what waited, which nobody flushes yet.
+                Sent::Done => sent,
+                closed => closed,
+            },
             _ => sent,
         }
     }
 
     /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`],
     /// which must not come before the future returned has ended, else the order is lost.
+    ///
+    /// A session that has ended stays on its transport: the goodbye goes out there.
     pub fn detach(&self) -> Draining {
         let mut state = self.state.lock();
+        match &mut *state {
+            State::Attached(link) if !link.is_closed() => link.wake_flushers(),
+            _ => return Draining(None),
+        }
         match std::mem::replace(&mut *state, State::Detached(Box::default())) {
             State::Attached(link) => Draining(Some(link)),
-            other => {
-                *state = other;
-                Draining(None)
-            }
+            State::Detached(_) | State::Aborted => Draining(None),
         }
     }
 
@@ -155,6 +162,16 @@ impl Outbound {
         let State::Attached(link) = &mut *state else { return Poll::Ready(Sent::Done) };
         let flushed = ready!(link.poll_flush(cx));
         Poll::Ready(state.flushed(flushed))
+    }
+
+    /// Whether it is over: aborted, or the goodbye was said and all before it is flushed.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &*self.state.lock() {
+            State::Detached(_) => false,
+            State::Attached(link) => link.is_finished(),
+            State::Aborted => true,
+        }
     }
 
     /// How many bytes wait.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fanfare_core::{Channel, Dialect, SessionId, Sink, Transport};
+use fanfare_core::{Channel, CommandError, Dialect, SessionId, Sink, Transport};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
@@ -27,6 +27,25 @@ pub(crate) struct Subscriptions {
     pub(crate) channels: SmallVec<[Channel; 1]>,
     /// The session is over: nothing is added any more.
     pub(crate) ended: bool,
+}
+
+impl Subscriptions {
+    /// Whether there is a use in one more; none for a session that is over.
+    ///
+    /// # Errors
+    /// It is held already, or so many are held that no more may be.
+    pub(crate) fn wants(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
+        if self.ended {
+            return Ok(false);
+        }
+        if self.channels.contains(channel) {
+            return Err(CommandError::AlreadySubscribed);
+        }
+        if self.channels.len() >= most {
+            return Err(CommandError::TooManyChannels(most));
+        }
+        Ok(true)
+    }
 }
 
 impl Session {

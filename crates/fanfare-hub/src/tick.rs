@@ -5,7 +5,7 @@
 //!   carries many publications, and the cost per delivery falls.
 //! - A session with one channel is written straight to its sink. One with several, in a tick with several
 //!   channels, is queued for and flushed once at the end.
-//! - Every [`SENDS_PER_TURN`] sends other tasks get their turn.
+//! - Every `SENDS_PER_TURN` sends other tasks get their turn.
 
 use std::sync::Arc;
 
@@ -77,11 +77,12 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        self.hub.metrics().fan_out(members.len(), batch.len());
+        let mut deliveries = 0;
         for at in 0..members.len() {
             let Some((_, member)) = members.get_index(at) else { break };
             let defer = !is_alone && member.session.has_several_channels();
-            let sent = self.deliver(member, batch, defer);
+            let (sent, count) = self.deliver(member, batch, defer);
+            deliveries += count;
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(member.session.clone());
             } else {
@@ -89,13 +90,18 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
+        self.hub.metrics().deliveries.inc_by(deliveries as u64);
     }
 
-    fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> Sent {
+    /// Hands a member its share: what became of it, and how many publications it is.
+    fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
         let Member { session, since } = member;
         match batch.share(session.id, *since, session.dialect) {
-            Some(mut share) => session.outbound.send(&mut share, self.hub.limits().outbound_bytes, defer),
-            None => Sent::Done,
+            Some(mut share) => {
+                let sent = session.outbound.send(&mut share, self.hub.limits().outbound_bytes, defer);
+                (sent, share.len())
+            }
+            None => (Sent::Done, 0),
         }
     }
 

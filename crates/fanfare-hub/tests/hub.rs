@@ -3,6 +3,14 @@
 //! Most run on one thread with paused time: a tick runs only where a test awaits, and [`support::settle`] ends
 //! once every task is idle.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong"
+)]
+
 mod support;
 
 mod cluster;

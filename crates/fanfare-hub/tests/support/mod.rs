@@ -31,6 +31,22 @@ pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// Lets others run until the condition holds.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if holds() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never holds");
+}
+
+/// Fails where a fault would let a test hang; how long a thing takes is not looked at.
+pub(crate) async fn ends<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), future).await.expect("it never ends")
+}
+
 /// The numbers as the lines `"{channel} {number}"`.
 pub(crate) fn numbered(channel: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("{channel} {number}")).collect()

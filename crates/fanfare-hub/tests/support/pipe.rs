@@ -176,6 +176,11 @@ impl Pipe {
         self.0.state.lock().finished
     }
 
+    /// The connection breaks.
+    pub(crate) fn abort(&self) {
+        self.change(|state| state.aborted = true);
+    }
+
     pub(crate) fn is_aborted(&self) -> bool {
         self.0.state.lock().aborted
     }

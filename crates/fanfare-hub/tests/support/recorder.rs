@@ -75,18 +75,18 @@ impl Recorder {
 
     /// Delivers what somebody outside published.
     pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
-        self.publication(name, text.into(), None);
+        self.publication(name, &text.into(), None);
     }
 
     /// Delivers what a session of this node published.
     pub(crate) fn deliver_from(&self, session: SessionId, name: &str, text: impl Into<String>) {
-        self.publication(name, text.into(), Some(session));
+        self.publication(name, &text.into(), Some(session));
     }
 
-    fn publication(&self, name: &str, text: String, session: Option<SessionId>) {
+    fn publication(&self, name: &str, text: &str, session: Option<SessionId>) {
         for node in &self.nodes {
             let origin = session.map(|id| Origin { node: INCARNATION, session: Some(id), sequence: 1 });
-            node.publication(Publication::new(channel(name), Payload::text(text.clone()), origin));
+            node.publication(Publication::new(channel(name), Payload::text(text), origin));
         }
     }
 

@@ -1,0 +1,144 @@
+//! A node that comes or goes is seen by the others at once: control messages tell them, not their next turn.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use fanfare_core::{
+    Broker, BrokerEvents, Incarnation, Limits, Namespaces, NodeInfo, Registry,
+    broker::ControlMessage,
+    registry::{RegistryError, RegistryFuture},
+};
+use fanfare_hub::{Cluster, Dispatcher, HubMetrics};
+use parking_lot::Mutex;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Recorder, settle};
+
+/// What all nodes share; `None` while it cannot be reached.
+type Entries = Arc<Mutex<Option<BTreeMap<String, NodeInfo>>>>;
+
+/// One node's way to the shared list.
+struct SharedRegistry {
+    entries: Entries,
+    me: String,
+}
+
+impl SharedRegistry {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, NodeInfo>) -> T) -> Result<T, RegistryError> {
+        self.entries.lock().as_mut().map(act).ok_or_else(|| RegistryError("away".to_owned()))
+    }
+}
+
+impl Registry for SharedRegistry {
+    fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()> {
+        let announced = self.with(|entries| drop(entries.insert(self.me.clone(), node.clone())));
+        Box::pin(async { announced })
+    }
+
+    fn withdraw(&self) -> RegistryFuture<'_, ()> {
+        let withdrawn = self.with(|entries| drop(entries.remove(&self.me)));
+        Box::pin(async { withdrawn })
+    }
+
+    fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
+        let nodes = self.with(|entries| entries.values().cloned().collect());
+        Box::pin(async { nodes })
+    }
+}
+
+/// Two nodes that hear each other, of which none runs yet.
+struct Pair {
+    entries: Entries,
+    clusters: [Arc<Cluster>; 2],
+    controls: [Option<mpsc::Receiver<ControlMessage>>; 2],
+    connections: [Arc<HubMetrics>; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        let entries = Entries::new(Mutex::new(Some(BTreeMap::new())));
+        let metrics = || Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        let connections = [metrics(), metrics()];
+        let node = |metrics: &Arc<HubMetrics>| {
+            let namespaces = Arc::new(Namespaces::default());
+            Dispatcher::new(Incarnation(1), 1, namespaces, &Limits::default(), metrics.clone())
+        };
+        let [(east, east_controls), (west, west_controls)] = [node(&connections[0]), node(&connections[1])];
+        let nodes: Vec<Arc<dyn BrokerEvents>> = vec![Arc::new(east), Arc::new(west)];
+        let broker: Arc<dyn Broker> = Recorder::new(nodes);
+        let cluster = |name: &str, metrics: &Arc<HubMetrics>| {
+            let registry = SharedRegistry { entries: entries.clone(), me: name.to_owned() };
+            Arc::new(Cluster::new(info(name), Arc::new(registry), broker.clone(), metrics.clone()))
+        };
+        let clusters = [cluster("east", &connections[0]), cluster("west", &connections[1])];
+        Self { entries, clusters, controls: [Some(east_controls), Some(west_controls)], connections }
+    }
+
+    fn run(&mut self, at: usize) -> (CancellationToken, JoinHandle<()>) {
+        let shutdown = CancellationToken::new();
+        let (cluster, controls) = (self.clusters[at].clone(), self.controls[at].take().unwrap());
+        let (stop, ended) = (shutdown.clone(), async move { cluster.run(controls, shutdown).await });
+        (stop, tokio::spawn(ended))
+    }
+
+    /// Whom a node sees.
+    fn seen_by(&self, at: usize) -> Vec<String> {
+        self.clusters[at].nodes().iter().map(|node| node.name.clone()).collect()
+    }
+}
+
+fn info(name: &str) -> NodeInfo {
+    let (incarnation, version) = (name.to_owned(), "1".to_owned());
+    NodeInfo { incarnation, name: name.to_owned(), version, connections: 0, envelope: 1 }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_or_goes_is_seen_at_once() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.seen_by(0), ["east"], "before it looks it knows itself");
+    let _east = pair.run(0);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let turn = Instant::now();
+    let (stop_west, west) = pair.run(1);
+    settle().await;
+    assert_eq!(
+        (pair.seen_by(0), pair.seen_by(1)),
+        (vec!["east".into(), "west".into()], vec!["east".into(), "west".into()])
+    );
+    stop_west.cancel();
+    west.await.unwrap();
+    settle().await;
+    assert_eq!(pair.seen_by(0), ["east"]);
+    assert!(turn.elapsed() < Duration::from_secs(1), "its next turn comes later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_registry_is_away_the_last_view_stands_and_is_renewed_once_it_is_back() {
+    let mut pair = Pair::new();
+    let (_east, _west) = (pair.run(0), pair.run(1));
+    settle().await;
+    pair.connections[1].connections.set(5);
+    let entries = pair.entries.lock().take();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(pair.seen_by(0), ["east", "west"]);
+    *pair.entries.lock() = entries;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(pair.clusters[0].nodes()[1].connections, 5);
+    assert_eq!(pair.clusters[1].me().connections, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_message_of_a_newer_node_is_passed_over() {
+    let mut pair = Pair::new();
+    let (controls, heard) = mpsc::channel(1);
+    pair.controls[0] = Some(heard);
+    let (stop, running) = pair.run(0);
+    for body in [&b"{\"type\":\"unheard_of\"}"[..], b"\xff"] {
+        let body = bytes::Bytes::from_static(body);
+        controls.send(ControlMessage { from: Incarnation(2), body }).await.unwrap();
+    }
+    settle().await;
+    assert!(!running.is_finished());
+    stop.cancel();
+    running.await.unwrap();
+}

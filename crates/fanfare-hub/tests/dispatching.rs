@@ -1,0 +1,99 @@
+//! Between the broker and the shards: how much may wait there, and what is for nobody.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use bytes::Bytes;
+use fanfare_core::{Broker, BrokerEvents, Limits, broker::Recipient};
+
+use crate::support::{Node, Setup, ends, numbered, settle, until};
+
+fn narrow(shards: usize) -> Setup {
+    let limits = Limits { inbound_bytes: 10_000, ..Limits::default() };
+    Setup { shards, limits, ..Setup::default() }
+}
+
+fn has_room(node: &Node) -> bool {
+    node.dispatcher.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// What a broker does before it reads on.
+fn wait_for_room(node: &Node) -> tokio::task::JoinHandle<()> {
+    let dispatcher = node.dispatcher.clone();
+    tokio::spawn(async move { poll_fn(|cx| dispatcher.poll_ready(cx)).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_bound_the_broker_waits_until_the_shards_caught_up() {
+    let (node, recorder) = narrow(1).recorded();
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(node.client_in(&["a"]).await);
+    }
+    assert!(has_room(&node));
+    recorder.deliver("a", "x".repeat(10_000));
+    let broker = wait_for_room(&node);
+    until(|| crowd[0].pipe.writes() > 0).await;
+    assert!(!broker.is_finished(), "the shard is in the middle of it");
+    settle().await;
+    assert!(broker.is_finished());
+    assert!(crowd.iter().all(|client| client.pipe.writes() == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_counts_once_for_each_shard_that_has_yet_to_write_it() {
+    let (node, recorder) = narrow(2).recorded();
+    let _clients = [node.client_in(&["a"]).await, node.client_in(&["a", "b"]).await];
+    recorder.deliver("b", "x".repeat(6_000));
+    assert!(has_room(&node));
+    recorder.deliver("a", "x".repeat(6_000));
+    let broker = wait_for_room(&node);
+    assert!(!has_room(&node));
+    settle().await;
+    assert!(broker.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_had_to_wait_loses_nothing() {
+    let node = narrow(2).memory();
+    let clients = [node.client_in(&["a"]).await, node.client_in(&["a"]).await];
+    let node = Arc::new(node);
+    let publishes: Vec<_> = (0..200)
+        .map(|number| {
+            let node = node.clone();
+            tokio::spawn(async move { node.publish("a", number.to_string()).await })
+        })
+        .collect();
+    for publish in publishes {
+        ends(publish).await.unwrap().unwrap();
+    }
+    settle().await;
+    assert!(clients.iter().all(|client| client.lines() == numbered("a", 0..200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_hears_is_counted_and_held_against_nobody() {
+    let (node, recorder) = narrow(1).recorded();
+    let _client = node.client_in(&["a"]).await;
+    for _ in 0..3 {
+        recorder.deliver("b", "x".repeat(10_000));
+    }
+    assert_eq!(node.hub.metrics().unheard.get(), 3);
+    assert!(has_room(&node));
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_messages_arrive_in_order_and_past_the_bound_are_counted() {
+    let (mut node, recorder) = Setup::default().recorded();
+    for number in 0..1030_u32 {
+        recorder.control(Recipient::All, Bytes::from(number.to_string()));
+    }
+    for number in 0..1024_u32 {
+        assert_eq!(node.controls.recv().await.unwrap().body, number.to_string());
+    }
+    assert!(node.controls.is_empty());
+    assert_eq!(node.hub.metrics().control_dropped.get(), 6);
+}

@@ -1,0 +1,121 @@
+//! A session ends once, in its dialect's words, behind what is queued for it.
+
+use fanfare_core::Disconnect;
+
+use crate::support::{Framing, Pipe, Setup, lines, settle, until};
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_once_and_the_first_reason_stands() {
+    let (node, _recorder) = Setup::default().recorded();
+    let client = node.client_in(&["a"]).await;
+    client.end(&Disconnect::Restart);
+    client.end(&Disconnect::Slow);
+    client.end(&Disconnect::Lost);
+    assert_eq!(client.lines(), ["close 76 restart"]);
+    assert_eq!(client.pipe.finished(), 1);
+    assert!(!client.pipe.is_aborted());
+    assert_eq!((node.closed("restart"), node.closed("slow"), node.closed("lost")), (1, 0, 0));
+    assert_eq!(node.hub.metrics().connections.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_leaves_all_channels_and_nothing_is_delivered_after() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client_in(&["a", "b"]).await;
+    recorder.calls();
+    recorder.deliver("a", "queued and not yet written");
+    client.end(&Disconnect::Restart);
+    assert_eq!(recorder.calls(), ["unsubscribe a", "unsubscribe b"]);
+    recorder.deliver("a", "after");
+    node.hub.send(&client.session, lines::ping());
+    node.hub.pong(&client.session, b"x");
+    settle().await;
+    assert_eq!(client.lines(), ["close 76 restart"]);
+    assert_eq!(node.hub.metrics().unheard.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_in_the_middle_of_a_fan_out_is_the_last_a_client_hears() {
+    let (node, recorder) = Setup::default().recorded();
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(node.client_in(&["a"]).await);
+    }
+    recorder.deliver("a", "0");
+    until(|| crowd[0].pipe.writes() > 0).await;
+    let last = &crowd[299];
+    last.end(&Disconnect::Restart);
+    settle().await;
+    assert_eq!(last.lines(), ["close 76 restart"]);
+    assert_eq!(crowd[298].lines(), ["a 0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_goodbye_is_the_last_on_the_wire_behind_what_is_queued() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 3));
+    client.join(&["a"]).await;
+    recorder.deliver("a", "0");
+    settle().await;
+    recorder.deliver("a", "1");
+    settle().await;
+    client.end(&Disconnect::Restart);
+    settle().await;
+    assert_eq!(client.pipe.finished(), 0);
+    client.pipe.widen();
+    settle().await;
+    assert_eq!(client.lines(), ["a 0", "a 1", "close 76 restart"]);
+    assert_eq!(client.pipe.finished(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_between_the_queueing_and_the_flush_of_a_tick_is_still_the_last() {
+    let (node, recorder) = Setup::default().recorded();
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(node.client_in(&["a", "b"]).await);
+    }
+    recorder.deliver("a", "0");
+    recorder.deliver("b", "0");
+    until(|| crowd[0].session.queued() > 0).await;
+    assert_eq!(crowd[0].pipe.writes(), 0);
+    crowd[0].end(&Disconnect::ByClient(Some(5)));
+    settle().await;
+    assert_eq!(crowd[0].lines(), ["a 0", "close 5 bye"]);
+    assert_eq!(crowd[0].pipe.finished(), 1);
+    assert!(crowd[1..].iter().all(|client| client.lines() == ["a 0", "b 0"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_client_is_told_nothing() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 3));
+    client.join(&["a"]).await;
+    recorder.deliver("a", "0");
+    settle().await;
+    client.end(&Disconnect::Lost);
+    assert!(client.pipe.is_aborted());
+    assert_eq!(client.pipe.bytes(), b"ta ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_transport_is_aborted_and_its_neighbours_get_everything() {
+    let (node, recorder) = Setup::default().recorded();
+    let (broken, other) = (node.client_in(&["a"]).await, node.client_in(&["a"]).await);
+    broken.pipe.abort();
+    recorder.deliver("a", "0");
+    recorder.deliver("a", "1");
+    settle().await;
+    assert_eq!(other.lines(), ["a 0", "a 1"]);
+    assert!(!broken.session.has_ended(), "whoever reads it ends it");
+    broken.end(&Disconnect::Lost);
+    assert_eq!(node.closed("lost"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dialect_does_not_know_ends_its_session_in_its_words() {
+    let (node, _recorder) = Setup::default().recorded();
+    let client = node.client();
+    client.say("shout a").await;
+    assert_eq!(client.lines(), ["close 71 say sub, unsub or pub"]);
+}

@@ -1,0 +1,124 @@
+//! Whatever a sink takes of each write: what arrives are exactly the frames that were taken, in order.
+
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use fanfare_core::{CloseFrame, Message, Transport};
+use fanfare_hub::outbound::{Outbound, Sent};
+use proptest::{collection::vec, prelude::*};
+
+use crate::support::{Framing, Pipe};
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// This is sent, and flushed at once or later.
+    Send {
+        size: usize,
+        defer: bool,
+    },
+    Pong(usize),
+    Flush,
+    PollFlush,
+    /// The client reads so much, and one write takes so much from now on.
+    Read {
+        bytes: usize,
+        per_write: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..200_usize, any::<bool>()).prop_map(|(size, defer)| Step::Send { size, defer }),
+        1 => (0..20_usize).prop_map(Step::Pong),
+        1 => Just(Step::Flush),
+        1 => Just(Step::PollFlush),
+        4 => (0..150_usize, 1..60_usize).prop_map(|(bytes, per_write)| Step::Read { bytes, per_write }),
+    ]
+}
+
+/// A message that no other equals.
+fn message(number: usize, size: usize) -> Message {
+    Message::Text(Bytes::from(format!("{number} {}", "x".repeat(size))))
+}
+
+struct Run {
+    outbound: Outbound,
+    pipe: Pipe,
+    bound: usize,
+    expected: Vec<u8>,
+}
+
+impl Run {
+    fn new(capacity: usize, bound: usize) -> Self {
+        let pipe = Pipe::bounded(Framing::Prefixed, capacity);
+        let outbound = Outbound::default();
+        assert_eq!(outbound.attach(pipe.framing(), pipe.sink()), Sent::Done);
+        Self { outbound, pipe, bound, expected: Vec::new() }
+    }
+
+    fn step(&mut self, number: usize, step: &Step) {
+        let mut frame = Vec::new();
+        let was_empty = self.outbound.queued() == 0;
+        let sent = match step {
+            Step::Send { size, defer } => {
+                let mut message = message(number, *size);
+                Framing::Prefixed.frame(&message, &mut frame);
+                self.outbound.send(&mut message, self.bound, *defer)
+            }
+            Step::Pong(size) => {
+                let payload = vec![b'p'; *size];
+                Framing::Prefixed.pong(&payload, &mut frame);
+                self.outbound.pong(&payload, self.bound)
+            }
+            Step::Flush => self.outbound.flush(),
+            Step::PollFlush => self.poll_flush().map_or(Sent::NeedsFlush, |sent| sent),
+            Step::Read { bytes, per_write } => {
+                self.pipe.take_per_write(*per_write);
+                self.pipe.read(*bytes);
+                Sent::Done
+            }
+        };
+        match sent {
+            Sent::Done | Sent::NeedsFlush => self.expected.extend(frame),
+            Sent::Overflow => assert!(!was_empty, "an empty queue takes whatever comes"),
+            Sent::Broken => panic!("nothing broke"),
+        }
+    }
+
+    fn poll_flush(&self) -> Option<Sent> {
+        match self.outbound.poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(sent) => Some(sent),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Says goodbye, and reads until the end.
+    fn finish(&mut self) {
+        let frame = CloseFrame::new(9, "bye");
+        let _ = self.outbound.close(Some(&frame));
+        Framing::Prefixed.close(&frame, &mut self.expected);
+        // Each turn takes a byte at least.
+        for _ in 0..=self.expected.len() {
+            self.pipe.read(usize::MAX);
+            let _ = self.poll_flush();
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_arrives_are_the_frames_that_were_taken(
+        steps in vec(step(), 0..60),
+        capacity in 1..300_usize,
+        bound in 1..500_usize,
+    ) {
+        let mut run = Run::new(capacity, bound);
+        for (number, step) in steps.iter().enumerate() {
+            run.step(number, step);
+        }
+        run.finish();
+        prop_assert_eq!(run.pipe.bytes(), run.expected);
+        prop_assert_eq!(run.outbound.queued(), 0);
+        prop_assert_eq!(run.pipe.finished(), 1);
+    }
+}

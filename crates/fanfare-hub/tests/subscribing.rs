@@ -1,0 +1,230 @@
+//! When a subscription stands, and when the broker is asked for a channel and asked no more.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, SubscribeError, command::Action};
+use tokio::task::JoinSet;
+
+use crate::support::{Setup, channel, ends, settle};
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_answered_once_the_broker_confirmed_it() {
+    let (node, recorder) = Setup::default().recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    tokio::join!(client.say("sub a"), async {
+        settle().await;
+        assert!(client.lines().is_empty());
+        recorder.deliver("a", "too early");
+        settle().await;
+        recorder.confirm(Ok(()));
+    });
+    recorder.deliver("a", "hello");
+    settle().await;
+    assert_eq!(client.lines(), ["ok 1", "a hello"]);
+    assert_eq!(recorder.calls(), ["subscribe a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_confirmed_in_time_is_unavailable_and_released() {
+    let (node, recorder) = Setup::default().recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    let result = node.hub.subscribe(&client.session, &channel("a")).await;
+    assert_eq!(result, Err(SubscribeError::Unavailable.into()));
+    assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_refuses_is_told_and_released() {
+    let (node, recorder) = Setup::default().recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    let refuse = async { recorder.confirm(Err(SubscribeError::Busy)) };
+    tokio::join!(client.say("sub a"), refuse);
+    assert_eq!(client.lines(), ["error 1 too many subscriptions wait for the message broker"]);
+    assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_given_up_is_released() {
+    let (node, recorder) = Setup::default().recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    let patience = Duration::from_millis(10);
+    let given_up = tokio::time::timeout(patience, node.hub.subscribe(&client.session, &channel("a"))).await;
+    assert!(given_up.is_err());
+    assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_while_it_subscribes_holds_nothing() {
+    let (node, recorder) = Setup::default().recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    tokio::join!(client.say("sub a"), async {
+        client.end(&Disconnect::Restart);
+        recorder.confirm(Ok(()));
+    });
+    assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
+    recorder.deliver("a", "hello");
+    settle().await;
+    assert_eq!(client.lines(), ["close 76 restart"]);
+    assert_eq!(node.hub.metrics().unheard.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_broker_is_asked_no_more_when_the_last_holder_went() {
+    let (node, recorder) = Setup { shards: 2, ..Setup::default() }.recorded();
+    let (first, second) = (node.client_in(&["a"]).await, node.client_in(&["a", "b"]).await);
+    first.leave("a");
+    assert_eq!(recorder.calls(), ["subscribe a", "subscribe a", "subscribe b"]);
+    second.leave("a");
+    second.leave("a");
+    assert_eq!(recorder.calls(), ["unsubscribe a"]);
+    first.join(&["a"]).await;
+    second.end(&Disconnect::Lost);
+    first.end(&Disconnect::Lost);
+    assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe b", "unsubscribe a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_waits_holds_the_channel_for_when_the_last_member_goes() {
+    let (node, recorder) = Setup::default().recorded();
+    let member = node.client_in(&["a"]).await;
+    recorder.hold_confirmations();
+    let waiting = node.client();
+    tokio::join!(waiting.say("sub a"), async {
+        member.leave("a");
+        recorder.confirm(Ok(()));
+    });
+    assert_eq!(recorder.calls(), ["subscribe a", "subscribe a"]);
+    recorder.deliver("a", "hello");
+    settle().await;
+    assert_eq!(waiting.lines(), ["ok 1", "a hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_holds_a_channel_once_and_as_many_as_it_may() {
+    let limits = Limits { channels_per_connection: 2, ..Limits::default() };
+    let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
+    let client = node.client();
+    for line in ["sub a", "sub a", "sub b", "sub c", "unsub a", "sub c"] {
+        client.say(line).await;
+    }
+    assert_eq!(
+        client.lines(),
+        [
+            "ok 1",
+            "error 2 already subscribed to this channel",
+            "ok 3",
+            "error 4 a connection may hold at most 2 channels",
+            "ok 5",
+            "ok 6"
+        ]
+    );
+    assert_eq!(recorder.calls(), ["subscribe a", "subscribe b", "unsubscribe a", "subscribe c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_at_the_same_time_pass_no_bound_together() {
+    let limits = Limits { channels_per_connection: 2, ..Limits::default() };
+    let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
+    recorder.hold_confirmations();
+    let client = node.client();
+    let confirm = async { (0..4).for_each(|_| recorder.confirm(Ok(()))) };
+    let say = |line| client.say(line);
+    tokio::join!(biased; say("sub a"), say("sub a"), say("sub b"), say("sub c"), confirm);
+    assert_eq!(
+        client.lines(),
+        [
+            "ok 1",
+            "error 2 already subscribed to this channel",
+            "ok 3",
+            "error 4 a connection may hold at most 2 channels",
+        ]
+    );
+    assert_eq!(recorder.calls().last().unwrap(), "unsubscribe c");
+    client.leave("a");
+    client.leave("b");
+    assert_eq!(recorder.calls(), ["unsubscribe a", "unsubscribe b"]);
+    recorder.deliver("a", "hello");
+    assert_eq!(node.hub.metrics().unheard.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_of_the_server_lets_no_client_subscribe_or_publish() {
+    let namespace = Namespace { subscribe: Access::Server, publish: Access::Server, ..Namespace::default() };
+    let (node, recorder) = Setup { namespace, ..Setup::default() }.recorded();
+    let client = node.client();
+    let subscribed = node.hub.subscribe(&client.session, &channel("a")).await;
+    assert_eq!(subscribed, Err(CommandError::NotPermitted(Action::Subscribe)));
+    client.say("pub a hello").await;
+    assert_eq!(client.lines(), ["error 1 this channel's namespace does not permit a client to publish"]);
+    assert!(recorder.calls().is_empty());
+}
+
+/// Whether the broker was asked for a channel before it was asked no more, each time, the last time too.
+fn leaves_nothing_behind(calls: &[String], name: &str) -> bool {
+    let mut is_asked = false;
+    calls.iter().filter(|call| call.ends_with(name)).all(|call| {
+        let asks = call.starts_with("subscribe");
+        let was_asked = std::mem::replace(&mut is_asked, asks);
+        asks || was_asked
+    }) && !is_asked
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_of_one_session_at_the_same_time_leave_it_in_one_state() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = Arc::new(node.client());
+    let (joins, leaves) = (client.clone(), client.clone());
+    let joining = tokio::spawn(async move {
+        for _ in 0..10_000 {
+            let joined = joins.hub.subscribe(&joins.session, &channel("a")).await;
+            assert!(matches!(joined, Ok(()) | Err(CommandError::AlreadySubscribed)));
+        }
+    });
+    let leaving = tokio::spawn(async move { (0..10_000).for_each(|_| leaves.leave("a")) });
+    joining.await.unwrap();
+    leaving.await.unwrap();
+    // Either it is in the channel or it is let in now.
+    drop(client.hub.subscribe(&client.session, &channel("a")).await);
+    recorder.deliver("a", "hello");
+    node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+    ends(client.pipe.ended()).await;
+    assert_eq!(client.lines(), ["a hello", "close 76 restart"]);
+    assert!(leaves_nothing_behind(&recorder.calls(), "a"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_sessions_that_join_and_leave_at_once_leave_no_holder_and_no_route() {
+    const CHANNELS: [&str; 3] = ["a", "b", "c"];
+    let (node, recorder) = Setup { shards: 4, ..Setup::default() }.recorded();
+    let mut sessions = JoinSet::new();
+    for number in 0..1000_usize {
+        let client = node.client();
+        sessions.spawn(async move {
+            for round in 0..3 {
+                let name = CHANNELS[(number + round) % CHANNELS.len()];
+                client.join(&[name]).await;
+                tokio::task::yield_now().await;
+                if number % 2 == 0 {
+                    client.leave(name);
+                }
+            }
+            client.end(&Disconnect::Lost);
+        });
+    }
+    while let Some(ended) = sessions.join_next().await {
+        ended.unwrap();
+    }
+    let calls = recorder.calls();
+    for name in CHANNELS {
+        assert!(leaves_nothing_behind(&calls, name));
+        recorder.deliver(name, "hello");
+    }
+    assert_eq!(node.hub.metrics().unheard.get(), 3);
+    assert_eq!(node.hub.metrics().connections.get(), 0);
+    assert!(node.dispatcher.shards().iter().all(|shard| shard.sessions().is_empty()));
+}
