@@ -18,6 +18,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// What a client is told of its command.
     fn reply(&self, reply: &Reply) -> Answer;
 
+    /// How a client is asked for a sign of life.
+    fn ping(&self) -> Ping;
+
     /// How the end of a session is said. `None`: the transport just ends.
     fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame>;
 }
@@ -29,6 +32,15 @@ pub trait Decoder: Send {
     /// # Errors
     /// The disconnect that the session deserves for it. Commands appended before stand.
     fn decode(&mut self, message: Message, commands: &mut Vec<Command>) -> Result<(), Disconnect>;
+}
+
+/// How a dialect asks for a sign of life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ping {
+    /// With the transport's own ping.
+    Transport,
+    /// With a message.
+    Message(Message),
 }
 
 /// What a dialect makes of a reply.

@@ -26,6 +26,10 @@ pub enum Disconnect {
     PublishUnknown,
     /// The client did not read what was sent to it.
     Slow,
+    /// The client showed no sign of life after a ping.
+    NoPong,
+    /// No message came or went for the session's idle timeout.
+    Idle,
     /// The node is going away; another will take the client.
     Restart,
 }
@@ -43,6 +47,8 @@ impl Disconnect {
             Self::PublishRefused => "publish_refused",
             Self::PublishUnknown => "publish_unknown",
             Self::Slow => "slow",
+            Self::NoPong => "no_pong",
+            Self::Idle => "idle",
             Self::Restart => "restart",
         }
     }

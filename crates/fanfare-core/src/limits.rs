@@ -40,3 +40,24 @@ impl Default for Limits {
         }
     }
 }
+
+/// How the sessions of one dialect are kept alive, and given up. Whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// How often a client is pinged. The first time is at random within it.
+    pub ping_interval: Duration,
+    /// How long after a ping a client may show no sign of life.
+    pub pong_timeout: Duration,
+    /// How long a session may pass without a message in either direction; zero: for ever. Pings are none.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30 * 60),
+        }
+    }
+}

@@ -18,6 +18,9 @@ pub trait Transport: Send + Sync + 'static {
     /// Appends one message.
     fn frame(&self, message: &Message, out: &mut Vec<u8>);
 
+    /// Appends a ping, where the transport has pings of its own.
+    fn ping(&self, out: &mut Vec<u8>);
+
     /// Appends the answer to the client's ping, where the transport has pings of its own.
     fn pong(&self, payload: &[u8], out: &mut Vec<u8>);
 

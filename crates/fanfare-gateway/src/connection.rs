@@ -73,6 +73,7 @@ impl Connection {
             let mut read = ReadBuf::new(buffer);
             let result = ready!(Pin::new(&mut self.read).poll_read(cx, &mut read));
             if result.is_ok() && !read.filled().is_empty() {
+                self.hub.heard(&self.session);
                 self.take(read.filled_mut());
                 return Poll::Ready(ControlFlow::Continue(()));
             }

@@ -45,6 +45,10 @@ impl Transport for WebSocket {
         }
     }
 
+    fn ping(&self, out: &mut Vec<u8>) {
+        encode::ping(out, &[]);
+    }
+
     fn pong(&self, payload: &[u8], out: &mut Vec<u8>) {
         encode::pong(out, payload);
     }

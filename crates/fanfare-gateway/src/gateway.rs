@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Channel, Decoder, Dialect};
-use fanfare_hub::{Cluster, Hub};
+use fanfare_core::{Channel, Decoder};
+use fanfare_hub::{Cluster, Hub, Kind};
 
 /// What the gateway is told at start.
 pub struct Config {
@@ -25,8 +25,8 @@ pub struct Config {
 
 /// What is spoken at `/ws/{channel}`: given by the composition root, so that the gateway knows no dialect.
 pub struct RelayEndpoint {
-    /// The dialect.
-    pub dialect: &'static dyn Dialect,
+    /// The dialect, and how its sessions are kept alive.
+    pub kind: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn(Channel) -> Box<dyn Decoder>,
 }

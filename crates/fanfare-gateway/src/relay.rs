@@ -49,7 +49,7 @@ pub(crate) async fn upgrade(
         return Err(Refusal::Leaving);
     }
     let hub = &gateway.hub;
-    let pending = Pending::new(hub.clone(), hub.open(config.relay.dialect));
+    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind));
     hub.subscribe(&pending.session, &channel).await?;
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let decoder = (config.relay.decoder)(channel);

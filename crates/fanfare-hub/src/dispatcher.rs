@@ -86,8 +86,11 @@ impl Dispatcher {
     }
 
     /// The shard that a session belongs to: they take turns.
-    pub(crate) fn shard_for(&self, session: SessionId) -> u32 {
-        (session.0 % self.shards.len() as u64) as u32
+    pub(crate) fn shard_for(&self, session: SessionId) -> (u32, &Arc<Shard>) {
+        let index = (session.0 % self.shards.len() as u64) as usize;
+        #[expect(clippy::indexing_slicing, reason = "a remainder is below its divisor, and there is a shard")]
+        let shard = &self.shards[index];
+        (index as u32, shard)
     }
 
     pub(crate) fn shard_of(&self, session: &Session) -> Option<&Arc<Shard>> {

@@ -18,8 +18,8 @@ use std::{
 };
 
 use fanfare_core::{
-    Access, Broker, Channel, Command, CommandError, Dialect, Disconnect, Limits, Message, Namespaces,
-    Payload, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
+    Access, Broker, Channel, Command, CommandError, Disconnect, Limits, Message, Namespaces, Payload, Ping,
+    Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
     broker::SubscribeFuture,
     command::{Action, RequestId},
     dialect::Answer,
@@ -28,7 +28,14 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::{dispatcher::Dispatcher, metrics::HubMetrics, outbound::Sent, session::Session, tick};
+use crate::{
+    dispatcher::Dispatcher,
+    heartbeat,
+    metrics::HubMetrics,
+    outbound::Sent,
+    session::{Kind, Session},
+    tick,
+};
 
 /// The sessions of this node, and what they may do.
 pub struct Hub {
@@ -65,6 +72,7 @@ impl Hub {
         });
         for shard in hub.dispatcher.shards() {
             tokio::spawn(tick::run(hub.clone(), shard.clone()));
+            tokio::spawn(heartbeat::run(hub.clone(), shard.clone()));
         }
         hub
     }
@@ -93,12 +101,11 @@ impl Hub {
 
     /// Begins a session, without a transport at first: what is sent to it waits.
     #[must_use]
-    pub fn open(&self, dialect: &'static dyn Dialect) -> Arc<Session> {
+    pub fn open(&self, kind: &Arc<Kind>) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let session = Arc::new(Session::new(id, self.dispatcher.shard_for(id), dialect));
-        if let Some(shard) = self.dispatcher.shard_of(&session) {
-            shard.add(session.clone());
-        }
+        let (index, shard) = self.dispatcher.shard_for(id);
+        let session = Arc::new(Session::new(id, index, kind.clone(), shard.now()));
+        shard.add(session.clone());
         self.metrics.connections.inc();
         session
     }
@@ -148,6 +155,7 @@ impl Hub {
             return;
         }
         self.metrics.messages_received.inc();
+        session.signs.message(self.now(session));
         if self.namespaces.of(&channel).publish != Access::Anonymous {
             let error = CommandError::NotPermitted(Action::Publish);
             return self.answer(session, &Reply::Failed { id, error });
@@ -231,6 +239,26 @@ impl Hub {
         self.after_send(session, sent);
     }
 
+    /// The client showed a sign of life: something was read from it. Costs one store.
+    pub fn heard(&self, session: &Session) {
+        session.signs.heard(self.now(session));
+    }
+
+    fn now(&self, session: &Session) -> u32 {
+        self.dispatcher.shard_of(session).map_or(0, |shard| shard.now())
+    }
+
+    /// Asks a session's client for a sign of life.
+    pub(crate) fn ping(self: &Arc<Self>, session: &Arc<Session>) {
+        match session.dialect().ping() {
+            Ping::Message(message) => self.send(session, message),
+            Ping::Transport => {
+                let sent = session.outbound.ping(self.limits.outbound_bytes);
+                self.after_send(session, sent);
+            }
+        }
+    }
+
     /// Answers a ping of a session's transport.
     pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
         let sent = session.outbound.pong(payload, self.limits.outbound_bytes);
@@ -258,14 +286,14 @@ impl Hub {
         self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
         tracing::debug!(
             session = session.id.0,
-            dialect = session.dialect.name(),
+            dialect = session.dialect().name(),
             ?disconnect,
             "session ended"
         );
-        if *disconnect == Disconnect::Lost {
+        if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(session.dialect.close(disconnect).as_ref());
+        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref());
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
@@ -297,7 +325,7 @@ impl Hub {
     }
 
     /// Gives an ended session's transport the time of a goodbye, then ends it.
-    fn see_off(&self, session: &Arc<Session>, sent: Sent) {
+    fn see_off(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
         let goodbye = self.limits.goodbye;
         if sent == Sent::NeedsFlush {
             self.flush_within(session, Some(goodbye));
@@ -313,14 +341,21 @@ impl Hub {
     }
 
     /// Flushes a session in a task of its own.
-    pub(crate) fn flush_later(&self, session: &Arc<Session>) {
+    pub(crate) fn flush_later(self: &Arc<Self>, session: &Arc<Session>) {
         self.flush_within(session, None);
     }
 
-    fn flush_within(&self, session: &Arc<Session>, limit: Option<Duration>) {
-        let session = session.clone();
+    fn flush_within(self: &Arc<Self>, session: &Arc<Session>, limit: Option<Duration>) {
+        let (hub, session) = (self.clone(), session.clone());
         self.tasks.spawn(async move {
-            let flushed = poll_fn(|cx| session.outbound.poll_flush(cx));
+            let flushed = poll_fn(|cx| {
+                let before = session.outbound.queued();
+                let flushed = session.outbound.poll_flush(cx);
+                if session.outbound.queued() < before {
+                    hub.heard(&session);
+                }
+                flushed
+            });
             match limit {
                 Some(limit) => drop(timeout(limit, flushed).await),
                 None => drop(flushed.await),
@@ -329,7 +364,7 @@ impl Hub {
     }
 
     fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {
-        match session.dialect.reply(reply) {
+        match session.dialect().reply(reply) {
             Answer::Nothing => {}
             Answer::Send(message) => self.send(session, message),
             Answer::End(disconnect) => self.end(session, &disconnect),

@@ -11,6 +11,7 @@
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
+//! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
@@ -20,6 +21,7 @@ pub mod batch;
 pub mod cluster;
 pub mod dispatcher;
 pub mod flow;
+pub mod heartbeat;
 pub mod hub;
 pub mod link;
 pub mod metrics;
@@ -32,4 +34,4 @@ pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
-pub use session::Session;
+pub use session::{Kind, Session};

@@ -129,13 +129,29 @@ impl Outbound {
         }
     }
 
+    /// Asks for a sign of life, with the transport's own ping.
+    pub fn ping(&self, bound: usize) -> Sent {
+        self.control(|transport, out| transport.ping(out), bound)
+    }
+
     /// Answers a ping of the client's.
     pub fn pong(&self, payload: &[u8], bound: usize) -> Sent {
+        self.control(|transport, out| transport.pong(payload, out), bound)
+    }
+
+    /// What belongs to the transport goes nowhere while there is none.
+    fn control(&self, frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>), bound: usize) -> Sent {
         let mut state = self.state.lock();
         let State::Attached(link) = &*state else { return Sent::Done };
         let mut framed = Vec::new();
-        link.transport.pong(payload, &mut framed);
+        frame(link.transport, &mut framed);
         state.write(framed.into(), bound)
+    }
+
+    /// Whether there is a transport at the moment.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        matches!(&*self.state.lock(), State::Attached(_))
     }
 
     /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.

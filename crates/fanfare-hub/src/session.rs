@@ -2,11 +2,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fanfare_core::{Channel, CommandError, Dialect, SessionId, Sink, Transport};
+use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, SessionId, Sink, Transport};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{flow::Flow, link::Draining, outbound::Outbound, outbound::Sent};
+use crate::{flow::Flow, heartbeat::Signs, link::Draining, outbound::Outbound, outbound::Sent};
+
+/// What all sessions of one dialect share.
+pub struct Kind {
+    /// What they speak.
+    pub dialect: &'static dyn Dialect,
+    /// How they are kept alive.
+    pub heartbeat: Heartbeat,
+}
 
 /// One client's session. It outlives its transport and may change it.
 ///
@@ -15,7 +23,8 @@ pub struct Session {
     pub(crate) id: SessionId,
     /// Which shard writes to it.
     pub(crate) shard: u32,
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) signs: Signs,
     pub(crate) outbound: Outbound,
     pub(crate) subscriptions: Mutex<Subscriptions>,
     flow: OnceLock<Arc<Flow>>,
@@ -49,11 +58,12 @@ impl Subscriptions {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, shard: u32, dialect: &'static dyn Dialect) -> Self {
+    pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, now: u32) -> Self {
         Self {
             id,
             shard,
-            dialect,
+            kind,
+            signs: Signs::new(now),
             outbound: Outbound::default(),
             subscriptions: Mutex::default(),
             flow: OnceLock::new(),
@@ -69,7 +79,7 @@ impl Session {
     /// What it speaks.
     #[must_use]
     pub fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+        self.kind.dialect
     }
 
     /// Whether it is over. Its transport may still have to say goodbye.

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{batch::Queued, session::Session};
+use crate::{batch::Queued, heartbeat::Wheel, session::Session};
 
 /// A part of the sessions.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub struct Shard {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     table: Mutex<Table>,
+    /// Seconds that its sessions are judged by.
+    pub(crate) wheel: Wheel,
 }
 
 #[derive(Default)]
@@ -101,8 +103,18 @@ impl Shard {
         self.table.lock().channels.get(channel).cloned()
     }
 
+    /// The second that it is by the shard's own clock.
+    pub(crate) fn now(&self) -> u32 {
+        self.wheel.now()
+    }
+
     pub(crate) fn add(&self, session: Arc<Session>) {
+        self.wheel.add(session.id, &session.kind.heartbeat);
         self.table.lock().sessions.insert(session.id, session);
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.table.lock().sessions.get(&id).cloned()
     }
 
     pub(crate) fn remove(&self, session: &Session) {

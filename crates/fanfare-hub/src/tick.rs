@@ -96,8 +96,9 @@ impl Tick<'_> {
     /// Hands a member its share: what became of it, and how many publications it is.
     fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
         let Member { session, since } = member;
-        match batch.share(session.id, *since, session.dialect) {
+        match batch.share(session.id, *since, session.dialect()) {
             Some(mut share) => {
+                session.signs.message(self.shard.now());
                 let sent = session.outbound.send(&mut share, self.hub.limits().outbound_bytes, defer);
                 (sent, share.len())
             }

@@ -20,6 +20,7 @@ mod ending;
 mod fan_out;
 mod flow;
 mod goodbye;
+mod heartbeat;
 mod joining;
 mod outbound;
 mod slow;

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Disconnect, Incarnation, NodeInfo};
 use fanfare_gateway::{Gateway, RelayEndpoint, Server};
-use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics};
+use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,7 @@ impl Node {
             api_keys: config.api_keys,
             deflate: config.deflate,
             relay: RelayEndpoint {
-                dialect: &dialect::RELAY,
+                kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),
                 decoder: |channel| Box::new(RelayDecoder::new(channel)),
             },
             broker: broker_name,

@@ -26,6 +26,7 @@ impl Client {
 
     /// Says one line, which is carried out as by the reader of a transport.
     pub(crate) async fn say(&self, line: &str) {
+        self.hub.heard(&self.session);
         let mut commands = Vec::new();
         let decoded = self.decoder.lock().decode(text(line), &mut commands);
         for command in commands {

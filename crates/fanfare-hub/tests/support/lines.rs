@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, Payload, Publication,
-    PublishError, Reply, command::RequestId, dialect::EncodingId,
+    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, Payload, Ping,
+    Publication, PublishError, Reply, command::RequestId, dialect::EncodingId,
 };
 
 use super::channel;
@@ -75,9 +75,13 @@ impl Dialect for Lines {
         }
     }
 
+    fn ping(&self) -> Ping {
+        Ping::Message(ping())
+    }
+
     fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
         Some(match disconnect {
-            Disconnect::Lost => return None,
+            Disconnect::Lost | Disconnect::NoPong => return None,
             Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(0), "bye"),
             Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
             Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
@@ -86,6 +90,7 @@ impl Dialect for Lines {
             Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
             Disconnect::Slow => CloseFrame::new(75, "slow"),
             Disconnect::Restart => CloseFrame::new(76, "restart"),
+            Disconnect::Idle => CloseFrame::new(77, "idle"),
         })
     }
 }

@@ -1,13 +1,13 @@
 //! A hub with one of the brokers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Broker, BrokerEvents, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
+    Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
     broker::ControlMessage,
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind};
 use tokio::sync::mpsc;
 
 use super::{Client, Framing, Lines, Pipe, Recorder, channel};
@@ -20,7 +20,15 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) namespace: Namespace,
     pub(crate) dialect: &'static Lines,
+    pub(crate) heartbeat: Heartbeat,
 }
+
+/// So rare that no test meets it by chance.
+const NO_HEARTBEAT: Heartbeat = Heartbeat {
+    ping_interval: Duration::from_secs(1 << 20),
+    pong_timeout: Duration::from_secs(1 << 20),
+    idle_timeout: Duration::ZERO,
+};
 
 impl Default for Setup {
     fn default() -> Self {
@@ -29,6 +37,7 @@ impl Default for Setup {
             limits: Limits::default(),
             namespace: Namespace::default(),
             dialect: Lines::answering(),
+            heartbeat: NO_HEARTBEAT,
         }
     }
 }
@@ -39,6 +48,7 @@ pub(crate) struct Node {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) controls: mpsc::Receiver<ControlMessage>,
     pub(crate) dialect: &'static Lines,
+    pub(crate) kind: Arc<Kind>,
 }
 
 impl Setup {
@@ -59,7 +69,7 @@ impl Setup {
     }
 
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, dialect } = self;
+        let Self { shards, limits, namespace, dialect, heartbeat } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, Vec::new()));
         let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let (dispatcher, controls) =
@@ -67,7 +77,7 @@ impl Setup {
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
         let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics);
-        Node { hub, dispatcher, controls, dialect }
+        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }) }
     }
 }
 
@@ -78,7 +88,7 @@ impl Node {
     }
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
-        let session = self.hub.open(self.dialect);
+        let session = self.hub.open(&self.kind);
         self.hub.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)
     }

@@ -48,6 +48,7 @@ impl Framing {
         let shown = match kind {
             b't' => body.to_owned(),
             b'b' => format!("binary {body}"),
+            b'i' => "transport's ping".into(),
             b'p' => format!("pong {body}"),
             b'c' => format!("close {body}"),
             other => panic!("not the begin of a frame: {other}"),
@@ -73,6 +74,10 @@ impl Transport for Framing {
             Message::Text(body) => self.put(b't', body, out),
             Message::Binary(body) => self.put(b'b', body, out),
         }
+    }
+
+    fn ping(&self, out: &mut Vec<u8>) {
+        self.put(b'i', b"", out);
     }
 
     fn pong(&self, payload: &[u8], out: &mut Vec<u8>) {

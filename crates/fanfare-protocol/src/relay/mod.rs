@@ -8,12 +8,13 @@
 //! |---|---|
 //! | 1012 | the node restarts: reconnect, another takes over |
 //! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
+//! | 4000 | no message came or went for the idle timeout |
 //! | 1008 | the namespace does not permit it |
 //! | others | RFC 6455's own, from the transport |
 
 use fanfare_core::{
     Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, PayloadKind,
-    Publication, PublishError, Reply, dialect::EncodingId,
+    Ping, Publication, PublishError, Reply, dialect::EncodingId,
 };
 
 use crate::dialect::VERBATIM;
@@ -25,6 +26,8 @@ const NO_CODE: u16 = 1005;
 /// IANA's registry of close codes: the service restarts; try again later.
 const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
+/// Of the codes that are free for applications: the idle timeout passed.
+const IDLE: u16 = 4000;
 
 /// The dialect; see the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +59,13 @@ impl Dialect for Relay {
         })
     }
 
+    fn ping(&self) -> Ping {
+        Ping::Transport
+    }
+
     fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
         Some(match disconnect {
-            Disconnect::Lost => return None,
+            Disconnect::Lost | Disconnect::NoPong => return None,
             Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
             Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
             Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
@@ -76,6 +83,9 @@ impl Dialect for Relay {
                 TRY_AGAIN_LATER,
                 "you did not read what was sent to you fast enough: reconnect",
             ),
+            Disconnect::Idle => {
+                CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
+            }
             Disconnect::Restart => CloseFrame::new(SERVICE_RESTART, "this node restarts: reconnect"),
         })
     }
@@ -158,6 +168,7 @@ mod tests {
             Disconnect::PublishRefused,
             Disconnect::PublishUnknown,
             Disconnect::Slow,
+            Disconnect::Idle,
             Disconnect::Restart,
             Disconnect::ByClient(Some(1000)),
         ];

@@ -29,7 +29,7 @@ use std::{
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
-use fanfare_core::{Limits, Namespaces};
+use fanfare_core::{Heartbeat, Limits, Namespaces};
 use tracing::level_filters::LevelFilter;
 
 use self::{
@@ -63,6 +63,8 @@ pub struct Config {
     pub origins: OriginPolicy,
     /// Whether permessage-deflate is offered.
     pub deflate: bool,
+    /// How the relay's sessions are kept alive.
+    pub relay: Heartbeat,
     /// Bounds.
     pub limits: Limits,
     /// Threads and shards.

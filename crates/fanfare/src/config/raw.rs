@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fanfare_auth::{AllowedOrigin, ApiKey};
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Limits};
+use fanfare_core::{Access, Heartbeat, Limits};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use tracing::level_filters::LevelFilter;
 
@@ -50,6 +50,15 @@ keys! {
             List { item: ORIGIN, min: 0 }, or Vec::new();
         /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
         deflate: bool = "websocket.deflate", Switch, or false;
+        /// How often a client of the relay is pinged.
+        relay_ping_interval: Duration = "relay.ping_interval",
+            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().ping_interval;
+        /// How long after a ping it may show no sign of life before its connection is dropped.
+        relay_pong_timeout: Duration = "relay.pong_timeout",
+            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().pong_timeout;
+        /// How long it may neither send nor get a message before it is closed; "0s" is for ever. Pings are none.
+        relay_idle_timeout: Duration = "relay.idle_timeout",
+            Span { min: Duration::ZERO, max: 24 * 60 * MINUTE }, or Heartbeat::default().idle_timeout;
         /// The largest message.
         message_bytes: usize = "limits.message_bytes",
             Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;

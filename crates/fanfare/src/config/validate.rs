@@ -1,7 +1,7 @@
 //! Rules that span several keys, and the way from what was configured to what the node runs with.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Limits, Namespace, Namespaces};
+use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
 
 use super::{
     Config, Log, Runtime,
@@ -122,6 +122,11 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
         deflate: raw.deflate.value,
+        relay: Heartbeat {
+            ping_interval: raw.relay_ping_interval.value,
+            pong_timeout: raw.relay_pong_timeout.value,
+            idle_timeout: raw.relay_idle_timeout.value,
+        },
         limits: limits(raw),
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
         log: Log { level: raw.log_level.value, format: raw.log_format.value },

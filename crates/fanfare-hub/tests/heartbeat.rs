@@ -1,0 +1,156 @@
+//! Which clients are asked for a sign of life, and which are given up.
+
+use std::time::Duration;
+
+use fanfare_core::Heartbeat;
+use tokio::time::{advance, sleep};
+
+use crate::support::{Client, Framing, Node, Pipe, Setup, settle};
+
+const HEARTBEAT: Heartbeat = Heartbeat {
+    ping_interval: Duration::from_secs(25),
+    pong_timeout: Duration::from_secs(10),
+    idle_timeout: Duration::ZERO,
+};
+
+fn beating(heartbeat: Heartbeat) -> Node {
+    Setup { heartbeat, ..Setup::default() }.memory()
+}
+
+/// Lets seconds pass one by one, as they do on a node that is not frozen.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds {
+        sleep(Duration::from_secs(1)).await;
+        settle().await;
+    }
+}
+
+fn pings(client: &Client) -> usize {
+    client.lines().iter().filter(|line| *line == "ping").count()
+}
+
+/// Lets time pass until the client is pinged.
+async fn until_pinged(client: &Client) {
+    for _ in 0..=25 {
+        if pings(client) > 0 {
+            return;
+        }
+        pass(1).await;
+    }
+    panic!("no ping within the interval");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_is_pinged_each_interval_and_stays() {
+    let node = beating(HEARTBEAT);
+    let client = node.client();
+    let mut answered = 0;
+    for _ in 0..250 {
+        pass(1).await;
+        let seen = pings(&client);
+        if seen > 0 {
+            answered += seen;
+            client.hub.heard(&client.session);
+        }
+    }
+    assert_eq!(answered, 10);
+    assert!(!client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_sign_of_life_is_dropped_after_the_timeout_and_not_before() {
+    let node = beating(HEARTBEAT);
+    let client = node.client();
+    until_pinged(&client).await;
+    pass(8).await;
+    assert!(!client.session.has_ended());
+    pass(3).await;
+    assert!(client.session.has_ended() && client.pipe.is_aborted());
+    assert_eq!(node.closed("no_pong"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_pings_are_spread_over_the_interval() {
+    let node = beating(HEARTBEAT);
+    let clients: Vec<_> = (0..200).map(|_| node.client()).collect();
+    let mut most = 0;
+    let mut all = 0;
+    for _ in 0..26 {
+        pass(1).await;
+        let now = clients.iter().map(pings).sum();
+        most = most.max(now);
+        all += now;
+        clients.iter().for_each(|client| client.hub.heard(&client.session));
+    }
+    assert!(all >= 200, "{all} pings");
+    assert!(most < 40, "{most} of 200 in one second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_frozen_judges_nobody() {
+    let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
+    let client = node.client();
+    until_pinged(&client).await;
+    advance(Duration::from_secs(3600)).await;
+    settle().await;
+    assert!(!client.session.has_ended(), "what the node missed is not held against the client");
+    pass(11).await;
+    assert_eq!(node.closed("no_pong"), 1, "what it misses afterwards is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_session_ends_and_says_so_though_it_answers_pings() {
+    let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
+    let client = node.client_in(&["a"]).await;
+    let mut lines = Vec::new();
+    for _ in 0..62 {
+        pass(1).await;
+        client.hub.heard(&client.session);
+        lines.extend(client.lines());
+    }
+    assert_eq!(lines.last().map(String::as_str), Some("close 77 idle"));
+    assert_eq!(node.closed("idle"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_either_direction_keeps_a_session() {
+    let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
+    let (sender, receiver) = (node.client(), node.client_in(&["a"]).await);
+    for _ in 0..4 {
+        sender.say("pub a hello").await;
+        for _ in 0..50 {
+            pass(1).await;
+            node.hub.heard(&sender.session);
+            node.hub.heard(&receiver.session);
+        }
+    }
+    assert!(!sender.session.has_ended() && !receiver.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_between_two_transports_is_not_judged() {
+    let node = beating(HEARTBEAT);
+    let mut client = node.client();
+    client.session.detach().await;
+    pass(200).await;
+    assert!(!client.session.has_ended());
+    client.change_to(Pipe::open(Framing::Newline)).await;
+    until_pinged(&client).await;
+    pass(11).await;
+    assert!(client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_a_full_socket_takes_are_a_sign_of_life() {
+    let node = beating(HEARTBEAT);
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
+    client.join(&["a"]).await;
+    node.publish("a", "x".repeat(200)).await.unwrap();
+    settle().await;
+    // One byte a second, and never a word from the client.
+    for _ in 0..100 {
+        pass(1).await;
+        client.pipe.read(1);
+    }
+    assert!(!client.session.has_ended());
+}
