@@ -8,6 +8,8 @@ pub enum Access {
     /// Everybody who may connect.
     #[default]
     Anonymous,
+    /// Only clients whose token grants the channel.
+    Token,
     /// Only the HTTP API (and whoever publishes to the broker directly).
     Server,
 }

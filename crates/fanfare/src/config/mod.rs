@@ -6,10 +6,12 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
+//! - `auth`: keys and rules of `[auth]`
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`mistake`], [`place`]: what is wrong, and where
 //! - [`show`]: what `fanfare config` prints
 
+mod auth;
 pub mod declare;
 mod env;
 mod file;
@@ -41,6 +43,7 @@ use self::{
 };
 
 pub use self::{
+    auth::{Auth, PublicKeyFile},
     mistake::{Mistake, Mistakes},
     show::Show,
     words::Listen,
@@ -59,6 +62,8 @@ pub struct Config {
     pub node: String,
     /// The keys of the HTTP API; under `dev` none is needed.
     pub api_keys: ApiKeys,
+    /// How clients show who they are; without it no token is good, and no namespace wants one.
+    pub auth: Option<Auth>,
     /// Which web pages may come in.
     pub origins: OriginPolicy,
     /// Whether permessage-deflate is offered.

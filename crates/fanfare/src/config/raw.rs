@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_auth::{
+    AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
+};
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_core::{Access, Heartbeat, Limits};
 use fanfare_hub::dispatcher::MAX_SHARDS;
@@ -13,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     Facts, LogFormat,
+    auth::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
     declare::{Key, Line, Reader, keys},
     place::Sourced,
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
@@ -45,6 +48,26 @@ keys! {
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
+        /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
+        /// replaced while the other still works.
+        hmac_secrets: Vec<Sourced<HmacSecret>> = "auth.hmac_secrets",
+            List { item: HMAC_SECRET, min: 0 }, or Vec::new();
+        /// The algorithm of these secrets.
+        hmac_algorithm: HmacAlgorithm = "auth.hmac_algorithm", HMAC_ALGORITHM, or HmacAlgorithm::default();
+        /// Public keys of who signs the tokens of clients, each in a file: RSA, P-256 (ES256), P-384 (ES384) or
+        /// Ed25519 (EdDSA). With `KID=` before the path, a key is not tried for tokens that name another.
+        public_keys: Vec<Sourced<PublicKeyFile>> = "auth.public_keys",
+            List { item: PUBLIC_KEY, min: 0 }, or Vec::new();
+        /// The algorithm of the RSA keys among them.
+        rsa_algorithm: RsaAlgorithm = "auth.rsa_algorithm", RSA_ALGORITHM, or RsaAlgorithm::default();
+        /// What tokens must be for (`aud`). Without it, tokens that have an `aud` are refused.
+        audience: Option<String> = "auth.audience", EXPECTED, or None;
+        /// Who must have issued tokens (`iss`). Without it, that is not looked at.
+        issuer: Option<String> = "auth.issuer", EXPECTED, or None;
+        /// How far the clocks of issuer and server may be apart.
+        leeway: Duration = "auth.leeway", Span { min: Duration::ZERO, max: 5 * MINUTE }, or TokenPolicy::LEEWAY;
+        /// The cookie that a token may come in.
+        cookie: TokenSource = "auth.cookie", COOKIE, or TokenSource::default();
         /// Web pages that may connect, beside those that this server's own host sent.
         origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
             List { item: ORIGIN, min: 0 }, or Vec::new();
@@ -105,9 +128,10 @@ keys! {
         /// What stands before the first `:` of its channels. Without a name: of all channels that are in no
         /// other namespace.
         name: String = "namespace.name", NAMESPACE, or String::new();
-        /// Who may subscribe: "anonymous" is everybody.
+        /// Who may subscribe: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`).
         subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous;
-        /// Who may publish: "anonymous" is everybody, "server" only the HTTP API.
+        /// Who may publish: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`),
+        /// "server" only the HTTP API.
         publish: Access = "namespace.publish", ACCESS, or Access::Anonymous;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true;
@@ -122,17 +146,13 @@ const LEVEL: Choice<LevelFilter> = Choice {
         ("debug", LevelFilter::DEBUG),
         ("trace", LevelFilter::TRACE),
     ],
-    refused: &[],
 };
 
-const FORMAT: Choice<LogFormat> = Choice {
-    words: &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)],
-    refused: &[],
-};
+const FORMAT: Choice<LogFormat> =
+    Choice { words: &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)] };
 
 const ACCESS: Choice<Access> = Choice {
-    words: &[("anonymous", Access::Anonymous), ("server", Access::Server)],
-    refused: &[("token", "tokens are not available in this version")],
+    words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],
 };
 
 #[cfg(test)]

@@ -191,8 +191,6 @@ fn bounded<T: PartialOrd>(
 /// One of a few words.
 pub(super) struct Choice<T: 'static> {
     pub(super) words: &'static [(&'static str, T)],
-    /// Words that somebody may try, and what to tell them.
-    pub(super) refused: &'static [(&'static str, &'static str)],
 }
 
 impl<T: Copy + PartialEq> Shape for Choice<T> {
@@ -211,9 +209,8 @@ impl<T: Copy + PartialEq> Shape for Choice<T> {
         if let Some((_, value)) = self.words.iter().find(|(word, _)| word == text) {
             return Ok(*value);
         }
-        let refused = self.refused.iter().find(|(word, _)| word == text).map(|(_, why)| (*why).to_owned());
-        let meant = || nearest(text, self.words.iter().map(|(word, _)| *word));
-        self.fault(given, refused.or_else(|| meant().map(|word| format!("did you mean {word:?}?"))))
+        let meant = nearest(text, self.words.iter().map(|(word, _)| *word));
+        self.fault(given, meant.map(|word| format!("did you mean {word:?}?")))
     }
 
     fn show(&self, value: &T) -> String {

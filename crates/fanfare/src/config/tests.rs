@@ -28,12 +28,12 @@ impl Given<'_> {
     }
 }
 
-fn load_file(file: &str) -> Result<Loaded, Mistakes> {
+pub(super) fn load_file(file: &str) -> Result<Loaded, Mistakes> {
     Given { file, ..Given::default() }.load()
 }
 
 /// `line key` of each mistake.
-fn places(result: Result<Loaded, Mistakes>) -> Vec<String> {
+pub(super) fn places(result: Result<Loaded, Mistakes>) -> Vec<String> {
     let place = |mistake: &Mistake| match &mistake.place {
         Place::File { line, .. } => format!("{line} {}", mistake.key),
         other => format!("{other} {}", mistake.key),
@@ -42,7 +42,7 @@ fn places(result: Result<Loaded, Mistakes>) -> Vec<String> {
 }
 
 /// What people read, with a name for the file that is the same in each run.
-fn readable(text: &str) -> String {
+pub(super) fn readable(text: &str) -> String {
     let temporary = |word: &str| word.split(':').next().is_some_and(|path| path.starts_with('/'));
     let line = |line: &str| {
         let words = line.split(' ').map(|word| match word.split_once(':') {
@@ -311,9 +311,11 @@ fn a_namespace_is_given_once_and_its_name_is_no_channel() {
 fn what_config_prints_is_a_file_of_the_same_configuration() {
     let file = "listen = [\"0.0.0.0:80\", \"localhost:81\"]\nopen = true\nbroker = \"redis://r:6379/2\"\n\
                 [origins]\nallow = [\"https://*.example.com\", \"https://a.example\"]\n\
+                [auth]\naudience = \"chat\"\nleeway = \"2s\"\ncookie = \"session\"\npublic_keys = [\"@KEY@\"]\n\
                 [limits]\nmessage_bytes = 100000\nhandshake = \"1m 30s 5ms\"\n[log]\nlevel = \"warn\"\n\
-                [[namespace]]\nname = \"räume\"\npublish = \"server\"\n[[namespace]]\necho = false\n";
-    let loaded = load_file(file).unwrap();
+                [[namespace]]\nname = \"räume\"\npublish = \"server\"\n[[namespace]]\necho = false\n"
+        .replace("@KEY@", &super::auth::tests::key_file("test-ed25519"));
+    let loaded = load_file(&file).unwrap();
     for explain in [false, true] {
         let again = load_file(&loaded.show(explain).to_string()).unwrap();
         let same = format!("{:?}", again.config) == format!("{:?}", loaded.config);
@@ -323,12 +325,13 @@ fn what_config_prints_is_a_file_of_the_same_configuration() {
 
 #[test]
 fn a_mask_read_back_is_no_secret() {
-    let file = "broker = \"redis://user:secret@r\"\n[api]\nkeys = [\"0123456789abcdef\"]";
+    let file = "broker = \"redis://user:secret@r\"\n[api]\nkeys = [\"0123456789abcdef\"]\n\
+                [auth]\nhmac_secrets = [\"0123456789abcdef0123456789abcdef\"]";
     let printed = load_file(file).unwrap().show(false).to_string();
     let mistakes = load_file(&printed).unwrap_err();
     assert_eq!(
         mistakes.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(),
-        ["broker", "api.keys"]
+        ["broker", "api.keys", "auth.hmac_secrets"]
     );
 }
 
@@ -346,7 +349,8 @@ fn the_effective_configuration_reads_well() {
 #[test]
 fn no_secret_is_ever_printed() {
     const SECRET: &str = "pl4nted";
-    let valid = "broker = \"redis://user:pl4nted@redis.example\"\n[api]\nkeys = [\"pl4nted-0123456789\"]\n";
+    let valid = "broker = \"redis://user:pl4nted@redis.example\"\n[api]\nkeys = [\"pl4nted-0123456789\"]\n\
+                 [auth]\nhmac_secrets = [\"pl4nted-0123456789-0123456789-012\"]\n";
     let loaded = load_file(valid).unwrap();
     let shown = format!("{} {} {loaded:?}", loaded.show(false), loaded.show(true));
     assert!(!shown.contains(SECRET), "{shown}");
@@ -370,15 +374,25 @@ fn no_secret_is_ever_printed() {
         "[api]\nkyes = [\"pl4nted-0123456789\"]",
         "[api]\nkeys = { pl4nted = 1 }",
         "api = [\"pl4nted-0123456789\"]",
+        "[auth]\nhmac_secrets = \"pl4nted-0123456789-0123456789-012\"",
+        "[auth]\nhmac_secrets = [\"pl4nted\", 5]",
+        "[auth]\nhmac_secrets = [\"pl4nted-0123456789-0123456789-012 \"]",
+        "[auth]\nhmac_secrets = [\"pl4nted-0123456789-0123456789-012\"]\nhmac_algorithm = \"HS512\"",
+        "[auth]\nhmac_secret = \"pl4nted-0123456789-0123456789-012\"",
+        "[auth]\npublic_keys = [\"-----BEGIN PRIVATE KEY----- pl4nted\"]",
     ];
     for file in broken {
         let mistakes = load_file(file).unwrap_err();
         let shown = format!("{mistakes} {mistakes:?}");
         assert!(!shown.contains(SECRET), "{file}: {shown}");
     }
-    let environment: &[(&str, &str)] = &[("FANFARE_API__KEYS", "pl4nted"), ("FANFARE_API__KEY", "pl4nted")];
+    let environment: &[(&str, &str)] = &[
+        ("FANFARE_API__KEYS", "pl4nted"),
+        ("FANFARE_API__KEY", "pl4nted"),
+        ("FANFARE_AUTH__HMAC_SECRETS", "pl4nted"),
+    ];
     let mistakes = Given { environment, ..Given::default() }.load().unwrap_err();
-    assert_eq!(mistakes.iter().count(), 2);
+    assert_eq!(mistakes.iter().count(), 3);
     assert!(!mistakes.to_string().contains(SECRET), "{mistakes}");
 }
 

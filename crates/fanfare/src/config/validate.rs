@@ -4,7 +4,7 @@ use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
 
 use super::{
-    Config, Log, Runtime,
+    Config, Log, Runtime, auth,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -26,6 +26,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         .flatten(),
     );
     mistakes.extend(repeated_namespaces(namespaces));
+    mistakes.extend(auth::check(raw, namespaces));
     mistakes
 }
 
@@ -120,6 +121,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
+        auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
         deflate: raw.deflate.value,
         relay: Heartbeat {

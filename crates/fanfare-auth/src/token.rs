@@ -1,0 +1,149 @@
+//! Which clients are who they say: signed tokens (JWT, RFC 7519), verified without asking anybody.
+//!
+//! - `algorithm`, `key`: keys, each with its one algorithm
+//! - `claims`: what a token grants
+//! - `error`: why one is refused
+//!
+//! Invariants: no claim is looked at before the signature was found good. Nothing of a token is kept, printed
+//! or part of an error, but for the claims of a good one.
+
+mod algorithm;
+mod claims;
+mod error;
+mod key;
+
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, errors::ErrorKind};
+use serde::{Deserialize, de::IgnoredAny};
+
+use self::claims::{CheckedClaims, RawClaims};
+pub use self::{
+    algorithm::{HmacAlgorithm, RsaAlgorithm},
+    claims::{ChannelGrants, Claims},
+    error::TokenError,
+    key::{HmacSecret, PublicKey, TokenKey, TokenKeyError},
+};
+
+/// The keys of a server: several, so that one can be replaced while tokens of the other are still about.
+///
+/// A token is tried against each key of its algorithm; if both it and the key have a name (`kid`), only where
+/// the names are the same.
+#[derive(Debug, Clone, Default)]
+pub struct TokenKeys(Vec<TokenKey>);
+
+impl TokenKeys {
+    /// These keys; without any, no token is good.
+    #[must_use]
+    pub fn new(keys: Vec<TokenKey>) -> Self {
+        Self(keys)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The claims of a token that one of the keys has signed.
+    fn open(&self, token: &str) -> Result<RawClaims, TokenError> {
+        let header = Header::of(token)?;
+        let algorithm = Algorithm::from_str(&header.alg).map_err(|_| TokenError::AlgorithmNotAllowed)?;
+        let mut keys = self.0.iter().filter(|key| key.algorithm == algorithm).peekable();
+        if keys.peek().is_none() {
+            return Err(TokenError::AlgorithmNotAllowed);
+        }
+        let mut refusal = TokenError::UnknownKey;
+        for key in keys.filter(|key| key.goes_with(header.kid.as_deref())) {
+            match jsonwebtoken::decode(token, &key.decoding, &key.validation) {
+                Ok(opened) => return Ok(opened.claims),
+                Err(error) if *error.kind() == ErrorKind::InvalidSignature => {
+                    refusal = TokenError::BadSignature;
+                }
+                // The texts of other errors may quote the token.
+                Err(_) => return Err(TokenError::Malformed),
+            }
+        }
+        Err(refusal)
+    }
+}
+
+/// Which tokens are good.
+#[derive(Debug, Clone)]
+pub struct TokenPolicy {
+    /// Whose signatures.
+    pub keys: TokenKeys,
+    /// What `aud` must name. Without it, tokens that have an `aud` are refused: they are for somebody else
+    /// (RFC 7519 §4.1.3).
+    pub audience: Option<String>,
+    /// What `iss` must be; without it, it may be anything.
+    pub issuer: Option<String>,
+    /// How far the clocks of issuer and server may be apart: a token begins so much earlier and ends so much
+    /// later than it says.
+    pub leeway: Duration,
+}
+
+impl TokenPolicy {
+    /// The longest token, in bytes.
+    pub const MAX_BYTES: usize = 8 << 10;
+    /// The usual leeway: what machines that keep their time from the network stay within.
+    pub const LEEWAY: Duration = Duration::from_secs(5);
+
+    /// What a token grants at a time.
+    ///
+    /// It must be signed by one of the keys, and have begun (`nbf`) and not ended (`exp`) at `now`; without
+    /// these claims it is good for ever.
+    ///
+    /// # Errors
+    /// It is not good; the text says why, and nothing of the token.
+    pub fn verify(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        if token.len() > Self::MAX_BYTES {
+            return Err(TokenError::TooLong(token.len()));
+        }
+        let claims = CheckedClaims::try_from(self.keys.open(token)?)?;
+        let later = |time: SystemTime| time.checked_add(self.leeway);
+        let expires_at = claims.expires.and_then(later);
+        if expires_at.is_some_and(|end| now >= end) {
+            return Err(TokenError::Expired);
+        }
+        let begun = |begin: SystemTime| later(now).is_none_or(|latest| begin <= latest);
+        if !claims.not_before.is_none_or(begun) {
+            return Err(TokenError::NotYetValid);
+        }
+        match (&self.audience, &claims.audience) {
+            (None, None) => {}
+            (None, Some(_)) => return Err(TokenError::AudienceNotConfigured),
+            (Some(own), Some(named)) if named.contains(own) => {}
+            (Some(_), _) => return Err(TokenError::Audience),
+        }
+        if self.issuer.is_some() && self.issuer != claims.issuer {
+            return Err(TokenError::Issuer);
+        }
+        Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels })
+    }
+}
+
+/// What is needed of a token's header to choose keys. Until a signature is found good it is the client's word.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<IgnoredAny>,
+}
+
+impl Header {
+    fn of(token: &str) -> Result<Self, TokenError> {
+        let mut parts = token.split('.');
+        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenError::Malformed);
+        };
+        let json = BASE64_URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenError::Malformed)?;
+        let header: Self = serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)?;
+        if header.crit.is_some() { Err(TokenError::Critical) } else { Ok(header) }
+    }
+}

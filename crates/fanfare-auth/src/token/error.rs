@@ -1,0 +1,81 @@
+//! What was wrong with a token, for whoever sent it.
+//!
+//! Invariant: nothing of the token stands in these texts, not even the name of its algorithm.
+
+use super::{Claims, TokenPolicy};
+
+/// Why a token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// More bytes than [`TokenPolicy::MAX_BYTES`].
+    #[error(
+        "the token has {0} bytes, at most {max} are taken; put fewer claims into it",
+        max = TokenPolicy::MAX_BYTES
+    )]
+    TooLong(usize),
+    /// Not three parts of base64url with dots between, or no JSON in them.
+    #[error(
+        "the token is no signed JWT (three parts of base64url with dots between, JSON in the first two); send it \
+         whole, and as it was issued"
+    )]
+    Malformed,
+    /// Its header demands an extension (RFC 7515 §4.1.11).
+    #[error("the token's header has a `crit`, and this server knows no such extension; issue it without")]
+    Critical,
+    /// No key is of the algorithm that its header names, `none` among them.
+    #[error(
+        "the token's algorithm (`alg` in its header) is of no key of this server; sign it for one of the keys \
+         under [auth] in the configuration"
+    )]
+    AlgorithmNotAllowed,
+    /// Its header names a key (`kid`), and no key of its algorithm has that name.
+    #[error(
+        "the token names a key (`kid` in its header) that this server does not have; get a new token, or add the \
+         key to `public_keys` under [auth] in the configuration"
+    )]
+    UnknownKey,
+    /// No key of this server made its signature.
+    #[error(
+        "the token's signature is wrong: it was changed, or signed with a key that this server does not have"
+    )]
+    BadSignature,
+    /// `exp` is over.
+    #[error("the token has expired; get a new one")]
+    Expired,
+    /// `nbf` is still to come.
+    #[error("the token is not valid yet (`nbf`); use it later, and compare the clocks of issuer and server")]
+    NotYetValid,
+    /// `aud` does not name this server's audience, or is missing.
+    #[error(
+        "the token is not for this audience; issue it with the `aud` that is `audience` under [auth] in the \
+         configuration"
+    )]
+    Audience,
+    /// It has an `aud`, and this server has no audience: RFC 7519 §4.1.3 demands a refusal.
+    #[error(
+        "the token is for an audience (`aud`), and this server has none; write it as `audience` under [auth] in \
+         the configuration, or issue tokens without"
+    )]
+    AudienceNotConfigured,
+    /// `iss` is not this server's issuer, or is missing.
+    #[error(
+        "the token is not of this server's issuer; issue it with the `iss` that is `issuer` under [auth] in the \
+         configuration"
+    )]
+    Issuer,
+    /// A claim that has not the form it must have.
+    #[error("the token's claim `{name}` must be {wanted}")]
+    Claim {
+        /// Which.
+        name: &'static str,
+        /// What it must be.
+        wanted: &'static str,
+    },
+}
+
+impl TokenError {
+    /// More bytes of `sub` than [`Claims::MAX_SUBJECT_BYTES`].
+    pub(super) const SUBJECT: Self = Self::Claim { name: "sub", wanted: "a text of at most 255 bytes" };
+}
+
+const _: () = assert!(Claims::MAX_SUBJECT_BYTES == 255, "the text of TokenError::SUBJECT says 255");
