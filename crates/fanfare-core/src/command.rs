@@ -76,6 +76,12 @@ pub enum CommandError {
     /// The namespace does not let this client do it.
     #[error("this channel's namespace does not permit a client to {0}")]
     NotPermitted(Action),
+    /// The namespace wants a token, and the client showed none.
+    #[error("to {0} in this channel a client needs a token: connect with one")]
+    NeedsToken(Action),
+    /// The client's token does not grant the channel.
+    #[error("the token does not grant this channel (its `channels` claim), so it cannot {0} there")]
+    NotGranted(Action),
     /// The session is subscribed to that channel already.
     #[error("already subscribed to this channel")]
     AlreadySubscribed,

@@ -26,6 +26,8 @@ pub enum Disconnect {
     PublishUnknown,
     /// The client did not read what was sent to it.
     Slow,
+    /// The client's token ended.
+    Expired,
     /// The client showed no sign of life after a ping.
     NoPong,
     /// No message came or went for the session's idle timeout.
@@ -47,6 +49,7 @@ impl Disconnect {
             Self::PublishRefused => "publish_refused",
             Self::PublishUnknown => "publish_unknown",
             Self::Slow => "slow",
+            Self::Expired => "expired",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
             Self::Restart => "restart",

@@ -1,6 +1,8 @@
-//! Which node, which session.
+//! Which node, which session, which client.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
+
+use crate::Channel;
 
 /// One run of one node: drawn at random at start, never reused.
 ///
@@ -24,6 +26,15 @@ impl fmt::Debug for Incarnation {
 /// One session on one incarnation; counted up from 1, never reused within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+/// Who a client is that showed a token. Checked once, when it came in.
+pub trait Identity: Send + Sync + 'static {
+    /// Whether it may subscribe to and publish in a channel whose namespace asks for a token.
+    fn may_use(&self, channel: &Channel) -> bool;
+
+    /// When it is worth nothing any more, and its session ends; `None`: never.
+    fn expires_at(&self) -> Option<SystemTime>;
+}
 
 /// Where a publication came from. One without an origin was published around us (a plain Redis `PUBLISH`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,7 +39,7 @@ pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
 pub use dialect::{Answer, Decoder, Dialect, Ping};
 pub use disconnect::{CloseFrame, Disconnect};
-pub use identity::{Incarnation, Origin, SessionId};
+pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces};

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use fanfare_auth::{ApiKeys, OriginPolicy};
+use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
@@ -15,12 +15,22 @@ pub struct Config {
     pub origins: OriginPolicy,
     /// Which backends may publish.
     pub api_keys: ApiKeys,
+    /// Which tokens clients may show, where it is configured.
+    pub auth: Option<ClientAuth>,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
     /// What is spoken at `/ws/{channel}`.
     pub relay: RelayEndpoint,
     /// How the broker is called on the page: `memory`, `redis`.
     pub broker: &'static str,
+}
+
+/// How clients show who they are.
+pub struct ClientAuth {
+    /// Which tokens are good.
+    pub tokens: TokenPolicy,
+    /// Where a request carries its token.
+    pub source: TokenSource,
 }
 
 /// What is spoken at `/ws/{channel}`: given by the composition root, so that the gateway knows no dialect.

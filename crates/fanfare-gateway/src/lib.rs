@@ -27,5 +27,5 @@ pub mod server;
 pub mod socket;
 pub mod upgrade;
 
-pub use gateway::{Config, Gateway, RelayEndpoint};
+pub use gateway::{ClientAuth, Config, Gateway, RelayEndpoint};
 pub use server::{Server, bind};

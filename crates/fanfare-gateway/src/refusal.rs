@@ -2,10 +2,13 @@
 //! do about it.
 
 use axum::response::{IntoResponse, Response};
-use fanfare_auth::OriginRefusal;
+use fanfare_auth::{OriginRefusal, TokenError, TokenSourceError};
 use fanfare_core::{CommandError, SubscribeError};
 use fanfare_websocket::handshake;
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use http::{
+    HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
 
 use crate::path::PathError;
 
@@ -18,6 +21,12 @@ pub enum Refusal {
     /// The page's origin is not allowed.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
+    /// It carries more than one token.
+    #[error(transparent)]
+    TokenSource(#[from] TokenSourceError),
+    /// Its token is not good.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The path is no channel.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -38,8 +47,12 @@ impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Handshake(refusal) => refusal.status(),
-            Self::Origin(_) | Self::Subscribe(CommandError::NotPermitted(_)) => StatusCode::FORBIDDEN,
-            Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
+            Self::Origin(_)
+            | Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
+            Self::TokenSource(_) | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_)) | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Subscribe(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -56,6 +69,9 @@ impl IntoResponse for Refusal {
         let mut response = (status, format!("{self}\n")).into_response();
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE && self.is_worth_a_retry() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

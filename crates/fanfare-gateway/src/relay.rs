@@ -3,20 +3,21 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
 //! a client that has its 101 gets every message published anywhere from then on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use fanfare_core::Channel;
+use fanfare_auth::token_source;
+use fanfare_core::{Channel, Identity};
 use fanfare_websocket::handshake;
 use http::StatusCode;
 
 use crate::{
     framing::{DEFLATE, PLAIN},
-    gateway::Gateway,
+    gateway::{ClientAuth, Gateway},
     path,
     refusal::Refusal,
     upgrade::Pending,
@@ -43,16 +44,29 @@ pub(crate) async fn upgrade(
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let config = &gateway.config;
-    let accepted = handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
+    let mut accepted =
+        handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
     config.origins.check(request.headers())?;
     if gateway.is_leaving() {
         return Err(Refusal::Leaving);
     }
+    // The first that is no token: what is secret is not echoed.
+    accepted.protocol = token_source::subprotocol(request.headers());
+    let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind));
+    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind, identity));
     hub.subscribe(&pending.session, &channel).await?;
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let decoder = (config.relay.decoder)(channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));
     Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
+}
+
+/// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the
+/// channel needs none: its sender would wonder later.
+fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
+    let Some(ClientAuth { tokens, source }) = auth else { return Ok(None) };
+    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
+    let claims = tokens.verify(token.reveal(), SystemTime::now())?;
+    Ok(Some(Arc::new(claims)))
 }

@@ -6,6 +6,7 @@
 //! - The shard's clock counts turns, not time: while the node is frozen or starved it stands still, and every
 //!   deadline moves with it. Nobody is judged for what the node missed.
 //! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
+//! - A session whose client's token ended is over, by the wall clock, within a second or two.
 //! - A session that has no transport at the moment is not asked, and not judged.
 
 use std::{
@@ -20,7 +21,7 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, shard::Shard};
+use crate::{hub::Hub, session::Session, shard::Shard};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
@@ -89,9 +90,20 @@ impl Wheel {
 
     /// Adds a session. Its first ping is at random within the interval, so that a storm of connections is none of
     /// pings.
-    pub(crate) fn add(&self, session: SessionId, heartbeat: &Heartbeat) {
-        let ping_at = self.now() + rand::random_range(1..=seconds(heartbeat.ping_interval).max(1));
-        self.put(Beat { session, ping_at, pinged: 0 }, ping_at);
+    pub(crate) fn add(&self, session: &Session) {
+        let interval = seconds(session.kind.heartbeat.ping_interval).max(1);
+        let ping_at = self.now() + rand::random_range(1..=interval);
+        self.put(
+            Beat { session: session.id, ping_at, pinged: 0 },
+            self.no_later_than_expiry(session, ping_at),
+        );
+    }
+
+    /// `due`, or sooner where the client's token ends before.
+    fn no_later_than_expiry(&self, session: &Session, due: u32) -> u32 {
+        let expiry =
+            session.expires_in().map_or(u32::MAX, |left| self.now().saturating_add(seconds(left) + 1));
+        due.min(expiry)
     }
 
     fn put(&self, beat: Beat, due: u32) {
@@ -163,14 +175,18 @@ fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
         session.signs.heard(now);
         beat.ping_at = beat.ping_at.max(now + 1);
     }
-    match beat.judge(now, &session.signs, &session.kind.heartbeat) {
-        Verdict::Wait(due) => shard.wheel.put(beat, due),
+    if session.expires_in() == Some(Duration::ZERO) {
+        return hub.end(&session, &Disconnect::Expired);
+    }
+    let due = match beat.judge(now, &session.signs, &session.kind.heartbeat) {
+        Verdict::Wait(due) => due,
         Verdict::Ping(due) => {
             hub.ping(&session);
-            shard.wheel.put(beat, due);
+            due
         }
-        Verdict::End(disconnect) => hub.end(&session, &disconnect),
-    }
+        Verdict::End(disconnect) => return hub.end(&session, &disconnect),
+    };
+    shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
 }
 
 fn seconds(duration: Duration) -> u32 {

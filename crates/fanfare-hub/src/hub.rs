@@ -18,8 +18,8 @@ use std::{
 };
 
 use fanfare_core::{
-    Access, Broker, Channel, Command, CommandError, Disconnect, Limits, Message, Namespaces, Payload, Ping,
-    Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
+    Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
+    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
     broker::SubscribeFuture,
     command::{Action, RequestId},
     dialect::Answer,
@@ -101,10 +101,10 @@ impl Hub {
 
     /// Begins a session, without a transport at first: what is sent to it waits.
     #[must_use]
-    pub fn open(&self, kind: &Arc<Kind>) -> Arc<Session> {
+    pub fn open(&self, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (index, shard) = self.dispatcher.shard_for(id);
-        let session = Arc::new(Session::new(id, index, kind.clone(), shard.now()));
+        let session = Arc::new(Session::new(id, index, kind.clone(), identity, shard.now()));
         shard.add(session.clone());
         self.metrics.connections.inc();
         session
@@ -156,8 +156,8 @@ impl Hub {
         }
         self.metrics.messages_received.inc();
         session.signs.message(self.now(session));
-        if self.namespaces.of(&channel).publish != Access::Anonymous {
-            let error = CommandError::NotPermitted(Action::Publish);
+        let access = self.namespaces.of(&channel).publish;
+        if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.answer(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();
@@ -201,9 +201,7 @@ impl Hub {
     /// # Errors
     /// The subscription does not stand, and why.
     pub async fn subscribe(&self, session: &Arc<Session>, channel: &Channel) -> Result<(), CommandError> {
-        if self.namespaces.of(channel).subscribe != Access::Anonymous {
-            return Err(CommandError::NotPermitted(Action::Subscribe));
-        }
+        permit(self.namespaces.of(channel).subscribe, session, channel, Action::Subscribe)?;
         let most = self.limits.channels_per_connection;
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(());
@@ -379,6 +377,17 @@ impl Hub {
             holders.remove(channel);
             self.broker.unsubscribe(channel);
         }
+    }
+}
+
+/// Whether a namespace lets a session's client do a thing.
+fn permit(access: Access, session: &Session, channel: &Channel, action: Action) -> Result<(), CommandError> {
+    match (access, &session.identity) {
+        (Access::Anonymous, _) => Ok(()),
+        (Access::Token, Some(identity)) if identity.may_use(channel) => Ok(()),
+        (Access::Token, Some(_)) => Err(CommandError::NotGranted(action)),
+        (Access::Token, None) => Err(CommandError::NeedsToken(action)),
+        (Access::Server, _) => Err(CommandError::NotPermitted(action)),
     }
 }
 

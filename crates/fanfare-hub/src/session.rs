@@ -1,8 +1,11 @@
 //! What the hub holds of one client.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
 
-use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, SessionId, Sink, Transport};
+use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, Identity, SessionId, Sink, Transport};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
@@ -24,6 +27,8 @@ pub struct Session {
     /// Which shard writes to it.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
+    /// Who the client is, where it showed a token.
+    pub(crate) identity: Option<Arc<dyn Identity>>,
     pub(crate) signs: Signs,
     pub(crate) outbound: Outbound,
     pub(crate) subscriptions: Mutex<Subscriptions>,
@@ -58,11 +63,18 @@ impl Subscriptions {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, now: u32) -> Self {
+    pub(crate) fn new(
+        id: SessionId,
+        shard: u32,
+        kind: Arc<Kind>,
+        identity: Option<Arc<dyn Identity>>,
+        now: u32,
+    ) -> Self {
         Self {
             id,
             shard,
             kind,
+            identity,
             signs: Signs::new(now),
             outbound: Outbound::default(),
             subscriptions: Mutex::default(),
@@ -80,6 +92,12 @@ impl Session {
     #[must_use]
     pub fn dialect(&self) -> &'static dyn Dialect {
         self.kind.dialect
+    }
+
+    /// How long its client's token is good yet; `None`: for ever.
+    pub(crate) fn expires_in(&self) -> Option<Duration> {
+        let expires_at = self.identity.as_ref()?.expires_at()?;
+        Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
     /// Whether it is over. Its transport may still have to say goodbye.

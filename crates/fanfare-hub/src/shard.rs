@@ -109,7 +109,7 @@ impl Shard {
     }
 
     pub(crate) fn add(&self, session: Arc<Session>) {
-        self.wheel.add(session.id, &session.kind.heartbeat);
+        self.wheel.add(&session);
         self.table.lock().sessions.insert(session.id, session);
     }
 

@@ -4,13 +4,13 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Disconnect, Incarnation, NodeInfo};
-use fanfare_gateway::{Gateway, RelayEndpoint, Server};
+use fanfare_gateway::{ClientAuth, Gateway, RelayEndpoint, Server};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Listen};
+use crate::config::{Auth, Config, Listen};
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
 const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
@@ -89,6 +89,7 @@ impl Node {
         let gateway = fanfare_gateway::Config {
             origins: config.origins,
             api_keys: config.api_keys,
+            auth: config.auth.map(|Auth { tokens, source }| ClientAuth { tokens, source }),
             deflate: config.deflate,
             relay: RelayEndpoint {
                 kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),

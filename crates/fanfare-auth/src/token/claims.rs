@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fanfare_core::{Channel, Identity};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -143,6 +144,16 @@ fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
         .filter(|seconds| (0.0..YEAR_10000).contains(seconds))
         .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?))
         .ok_or(TokenError::Claim { name, wanted: "a time in seconds (not milliseconds) since 1970" })
+}
+
+impl Identity for Claims {
+    fn may_use(&self, channel: &Channel) -> bool {
+        self.channels.allows(channel.as_str())
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl Node {
     }
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
-        let session = self.hub.open(&self.kind);
+        let session = self.hub.open(&self.kind, None);
         self.hub.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)
     }

@@ -9,6 +9,7 @@
 //! | 1012 | the node restarts: reconnect, another takes over |
 //! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
 //! | 4000 | no message came or went for the idle timeout |
+//! | 4001 | the client's token expired |
 //! | 1008 | the namespace does not permit it |
 //! | others | RFC 6455's own, from the transport |
 
@@ -28,6 +29,8 @@ const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
 /// Of the codes that are free for applications: the idle timeout passed.
 const IDLE: u16 = 4000;
+/// The same: the token ended.
+const EXPIRED: u16 = 4001;
 
 /// The dialect; see the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +86,7 @@ impl Dialect for Relay {
                 TRY_AGAIN_LATER,
                 "you did not read what was sent to you fast enough: reconnect",
             ),
+            Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
             Disconnect::Idle => {
                 CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
             }
@@ -169,6 +173,7 @@ mod tests {
             Disconnect::PublishUnknown,
             Disconnect::Slow,
             Disconnect::Idle,
+            Disconnect::Expired,
             Disconnect::Restart,
             Disconnect::ByClient(Some(1000)),
         ];

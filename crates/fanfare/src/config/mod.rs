@@ -43,7 +43,8 @@ use self::{
 };
 
 pub use self::{
-    auth::{Auth, PublicKeyFile},
+    auth::Auth,
+    auth::PublicKeyFile,
     mistake::{Mistake, Mistakes},
     show::Show,
     words::Listen,

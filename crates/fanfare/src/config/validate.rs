@@ -1,7 +1,7 @@
 //! Rules that span several keys, and the way from what was configured to what the node runs with.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
+use fanfare_core::{Access, Heartbeat, Limits, Namespace, Namespaces};
 
 use super::{
     Config, Log, Runtime, auth,
@@ -14,7 +14,7 @@ use super::{
 
 /// Everything that is wrong between keys.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
-    let mut mistakes = listeners(raw);
+    let mut mistakes = listeners(raw, namespaces);
     mistakes.extend(repeated_listeners(raw));
     mistakes.extend(
         [
@@ -30,10 +30,12 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes
 }
 
-/// Nobody comes in from outside unless the configuration says so: this version has no authentication of
-/// clients.
-fn listeners(raw: &Raw) -> Vec<Mistake> {
-    if !(raw.listen.sound && raw.dev.sound && raw.open.sound) || (raw.open.value && !raw.dev.value) {
+/// Nobody comes in from outside unless the configuration says so, or every client needs a token.
+fn listeners(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
+    if !(raw.listen.sound && raw.dev.sound && raw.open.sound) {
+        return Vec::new();
+    }
+    if !raw.dev.value && (raw.open.value || is_closed(namespaces)) {
         return Vec::new();
     }
     let (allowed, hint) = if raw.dev.value {
@@ -43,13 +45,20 @@ fn listeners(raw: &Raw) -> Vec<Mistake> {
         )
     } else {
         (
-            "loopback addresses only, unless open = true",
-            "clients are not authenticated in this version, so whoever reaches this address may come in: write \
-             open = true if that is meant, or listen on localhost behind a proxy that authenticates",
+            "loopback addresses only, unless open = true, or no namespace is anonymous",
+            "whoever reaches this address may come in: write open = true if that is meant, or let the default \
+             namespace and all others ask for a token",
         )
     };
     let beyond = raw.listen.value.iter().filter(|listen| !listen.value.is_loopback());
     beyond.map(|listen| of_listener(listen, allowed, hint.into())).collect()
+}
+
+/// Whether there is no channel that a client without a token may use.
+fn is_closed(namespaces: &[RawNamespace]) -> bool {
+    let is_open = |access: &Sourced<Access>| access.value == Access::Anonymous;
+    let mut open = namespaces.iter().filter(|one| is_open(&one.subscribe) || is_open(&one.publish));
+    open.next().is_none() && namespaces.iter().any(|namespace| namespace.name.value.is_empty())
 }
 
 fn repeated_listeners(raw: &Raw) -> Vec<Mistake> {
