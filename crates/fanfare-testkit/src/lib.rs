@@ -1,1 +1,39 @@
 //! Real parts for tests: nodes, clusters, redis-server, clients, a proxy that cuts and delays.
+//!
+//! - [`setup`]: a configuration, read as `fanfare serve` reads it
+//! - [`node`]: a node in this process; [`process`]: the real binary, for signals
+//! - [`cluster`]: a redis-server and nodes on it
+//! - [`endpoint`]: what can be asked of a node, whichever it is
+//! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
+//! - [`observer`]: sees what Redis was told to publish
+//! - [`proxy`]: stands before Redis, and cuts, stalls and delays
+//! - [`patience`]: waiting for what must come
+//!
+//! Invariant: no helper asserts how long something takes; [`PATIENCE`] only ends a test that would wait for ever.
+//! Every helper that fails says by a panic what it waited for, or what was wrong.
+
+#![expect(clippy::panic, reason = "a helper of tests says by a panic what is wrong")]
+
+pub mod client;
+pub mod cluster;
+pub mod endpoint;
+pub mod node;
+pub mod observer;
+pub mod patience;
+pub mod process;
+pub mod proxy;
+pub mod raw;
+pub mod setup;
+
+pub use client::Client;
+pub use cluster::{TestCluster, plain_publish, redis_server};
+pub use endpoint::Endpoint;
+pub use fanfare_broker::redis_server::RedisServer;
+pub use node::TestNode;
+pub use observer::Observer;
+pub use patience::{PATIENCE, Patience, within};
+pub use process::Process;
+pub use proxy::{Direction, Proxy};
+pub use raw::{Answer, Frame, RawClient};
+pub use setup::{KEY, Setup};
+pub use tokio_tungstenite::tungstenite::Message;

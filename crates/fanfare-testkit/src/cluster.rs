@@ -1,0 +1,56 @@
+//! A redis-server of the test's own and nodes on it.
+
+use crate::{RedisServer, Setup, TestNode, within};
+
+/// A redis-server and its nodes, called `node-1`, `node-2` and so on.
+pub struct TestCluster {
+    /// The redis-server.
+    pub redis: RedisServer,
+    /// The nodes, ready.
+    pub nodes: Vec<TestNode>,
+}
+
+impl TestCluster {
+    /// Starts so many nodes.
+    pub async fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, "").await
+    }
+
+    /// The same, each with this in its configuration file.
+    pub async fn start_with(nodes: usize, toml: &str) -> Self {
+        let mut cluster = Self { redis: redis_server().await, nodes: Vec::new() };
+        for number in 1..=nodes {
+            let setup = Setup::redis(&cluster.redis.url()).named(&format!("node-{number}")).toml(toml);
+            cluster.nodes.push(setup.start().await);
+        }
+        cluster
+    }
+
+    /// What any Redis client does: `PUBLISH fanfare:CHANNEL PAYLOAD`.
+    pub async fn plain_publish(&self, channel: &str, payload: &[u8]) {
+        plain_publish(&self.redis, channel, payload).await;
+    }
+}
+
+/// A redis-server.
+///
+/// # Panics
+/// Where it does not start; the sentence says what is missing.
+pub async fn redis_server() -> RedisServer {
+    match RedisServer::start().await {
+        Ok(redis) => redis,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What any Redis client does: `PUBLISH fanfare:CHANNEL PAYLOAD`.
+///
+/// # Panics
+/// Where Redis does not take it.
+pub async fn plain_publish(redis: &RedisServer, channel: &str, payload: &[u8]) {
+    let mut command = redis::cmd("PUBLISH");
+    command.arg(format!("fanfare:{channel}")).arg(payload);
+    if let Err(error) = within("a plain PUBLISH", redis.run::<i64>(&command)).await {
+        panic!("a plain PUBLISH failed: {error}");
+    }
+}

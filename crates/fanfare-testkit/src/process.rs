@@ -1,0 +1,144 @@
+//! The real binary as a process, for tests of its signals and its exit code.
+
+use std::{
+    env,
+    ffi::OsString,
+    io,
+    ops::Deref,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStderr, Command},
+};
+
+use crate::{Endpoint, KEY, assert_eventually, within};
+
+/// The variable that names the binary; without it, it is looked for where cargo puts it.
+const BIN: &str = "BIN";
+
+/// A node in a process of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    endpoint: Endpoint,
+    log: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn start(name: &str, broker: &str) -> Self {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker];
+        let mut child = match command().args(args).env("FANFARE_API__KEYS", KEY).spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("fanfare could not be started: {error}"),
+        };
+        let log = Arc::new(Mutex::new(String::new()));
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(keep(stderr, log.clone()));
+        }
+        let listening = || log.lock().lines().find_map(listens_at);
+        assert_eventually!(
+            listening().is_some() || matches!(child.try_wait(), Ok(Some(_))),
+            "fanfare listens: {}",
+            log.lock()
+        );
+        let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
+        endpoint.is_ready().await;
+        Self { child, endpoint, log }
+    }
+
+    /// SIGTERM.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn terminate(&self) {
+        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let sent = id
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+            .and_then(|id| Ok(kill_process(id, Signal::TERM)?));
+        if let Err(error) = sent {
+            panic!("no SIGTERM to fanfare: {error}; {}", self.log.lock());
+        }
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Panics
+    /// Where it cannot be waited for.
+    pub async fn kill(&mut self) {
+        if let Err(error) = self.child.kill().await {
+            panic!("fanfare was not killed: {error}");
+        }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub async fn wait(&mut self) -> ExitStatus {
+        match within("fanfare ends", self.child.wait()).await {
+            Ok(status) => status,
+            Err(error) => panic!("fanfare cannot be waited for: {error}"),
+        }
+    }
+}
+
+impl Deref for Process {
+    type Target = Endpoint;
+
+    fn deref(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+/// The binary, with nothing of this process's configuration in its environment.
+fn command() -> Command {
+    let binary = binary();
+    assert!(
+        binary.is_file(),
+        "the fanfare binary is not at {}: build it with `cargo build -p fanfare`, or name it in {BIN}",
+        binary.display()
+    );
+    let mut command = Command::new(binary);
+    let ours = |name: &OsString| name.to_string_lossy().starts_with("FANFARE_");
+    for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Tests are at `PROFILE/deps/NAME-HASH`, binaries at `PROFILE/NAME`.
+fn binary() -> PathBuf {
+    let beside = || {
+        let test = env::current_exe().ok()?;
+        Some(test.parent()?.parent()?.join("fanfare"))
+    };
+    env::var_os(BIN).map(PathBuf::from).or_else(beside).unwrap_or_default()
+}
+
+async fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let mut log = log.lock();
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+/// What the log line says that the node writes when it listens.
+fn listens_at(line: &str) -> Option<Endpoint> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let addresses = line.get("addresses")?.as_str()?.trim_matches(['[', ']']);
+    addresses.split(',').next()?.trim().parse().ok().map(Endpoint::new)
+}

@@ -1,0 +1,247 @@
+//! HTTP and frames byte by byte: what a proper client would never send, and what it would hide.
+
+use std::{io, net::SocketAddr};
+
+use fanfare_websocket::{FrameHead, encode};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::within;
+
+const MAX_HEADERS: usize = 64;
+
+/// A TCP connection to a node.
+#[derive(Debug)]
+pub struct RawClient {
+    stream: TcpStream,
+    /// What came and was not looked at yet.
+    buffer: Vec<u8>,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// A frame of a server, as it is on the wire.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Header and payload.
+    pub bytes: Vec<u8>,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
+
+impl RawClient {
+    /// Connects.
+    ///
+    /// # Panics
+    /// Where nobody listens.
+    pub async fn connect(address: SocketAddr) -> Self {
+        match within("a TCP connection", TcpStream::connect(address)).await {
+            Ok(stream) => Self { stream, buffer: Vec::new() },
+            Err(error) => panic!("nobody listens at {address}: {error}"),
+        }
+    }
+
+    /// Sends bytes; that the peer has gone already is seen by who reads.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        let _ = within("bytes are sent", self.stream.write_all(bytes)).await;
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Panics
+    /// Where the connection ends first.
+    pub async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head += &format!("Host: {}\r\n", self.peer());
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        head += "\r\n";
+        self.send(&[head.as_bytes(), body].concat()).await;
+        self.answer().await
+    }
+
+    /// Asks for a WebSocket on `path`. A header given replaces the proper one, an empty one removes it.
+    pub async fn upgrade(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let proper = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Version", "13"),
+        ];
+        let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let kept = proper.into_iter().filter(|(name, _)| !given(name));
+        let all: Vec<_> =
+            kept.chain(headers.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
+        self.request("GET", path, &all, &[]).await
+    }
+
+    /// The next answer.
+    ///
+    /// # Panics
+    /// Where the connection ends first, or what comes is no HTTP.
+    pub async fn answer(&mut self) -> Answer {
+        let (mut answer, length) = loop {
+            if let Some(head) = self.take_head() {
+                break head;
+            }
+            self.more("an HTTP answer").await;
+        };
+        while self.buffer.len() < length {
+            self.more("an HTTP answer's body").await;
+        }
+        answer.body = self.buffer.drain(..length).collect();
+        answer
+    }
+
+    /// Sends a frame, masked as a client must.
+    pub async fn frame(&mut self, head: FrameHead, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        encode::frame(&mut bytes, head, payload, Some(rand::random()));
+        self.send(&bytes).await;
+    }
+
+    /// The next frame of the server, undecoded.
+    ///
+    /// # Panics
+    /// Where the connection ends first.
+    pub async fn next_frame(&mut self) -> Frame {
+        loop {
+            if let Some((header, payload)) = frame_lengths(&self.buffer)
+                && self.buffer.len() >= header + payload
+            {
+                let bytes: Vec<u8> = self.buffer.drain(..header + payload).collect();
+                return Frame { payload: bytes.iter().skip(header).copied().collect(), bytes };
+            }
+            self.more("a frame").await;
+        }
+    }
+
+    /// Reads until the server ends the connection: everything that came, and was not looked at yet.
+    pub async fn end(&mut self) -> Vec<u8> {
+        // A reset is an end too.
+        while within("the server ends the connection", self.read()).await.is_ok_and(|read| read > 0) {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    fn peer(&self) -> String {
+        self.stream.peer_addr().map_or_else(|_| "localhost".into(), |address| address.to_string())
+    }
+
+    fn take_head(&mut self) -> Option<(Answer, usize)> {
+        let mut parsed = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut parsed);
+        let head = match response.parse(&self.buffer) {
+            Ok(httparse::Status::Complete(head)) => head,
+            Ok(httparse::Status::Partial) => return None,
+            Err(error) => panic!("no HTTP answer, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
+        };
+        let headers: HeaderMap = response
+            .headers
+            .iter()
+            .filter_map(|header| {
+                Some((
+                    HeaderName::from_bytes(header.name.as_bytes()).ok()?,
+                    HeaderValue::from_bytes(header.value).ok()?,
+                ))
+            })
+            .collect();
+        let status = response.code.unwrap_or_default();
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        self.buffer.drain(..head);
+        Some((Answer { status, headers, body: Vec::new() }, length.unwrap_or(0)))
+    }
+
+    async fn more(&mut self, what: &str) {
+        match within(what, self.read()).await {
+            Ok(read) if read > 0 => {}
+            ended => panic!(
+                "{what} was expected, and the connection ended: {ended:?}, after {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            ),
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        self.stream.read_buf(&mut self.buffer).await
+    }
+}
+
+impl Answer {
+    /// Its body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Its body as JSON; `null` where it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Checks the status, and that the body says so in words.
+    ///
+    /// # Panics
+    /// Where they are others.
+    #[track_caller]
+    pub fn is(&self, status: u16, words: &str) {
+        let text = self.text();
+        assert!(
+            self.status == status && text.contains(words),
+            "not {status} {words:?}: {} {text}",
+            self.status
+        );
+    }
+}
+
+impl Frame {
+    /// Whether it is compressed (RSV1, RFC 7692 §6).
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.bytes.first().is_some_and(|first| first & 0x40 != 0)
+    }
+}
+
+/// How long the header and the payload of an unmasked frame are (RFC 6455 §5.2).
+fn frame_lengths(bytes: &[u8]) -> Option<(usize, usize)> {
+    match (*bytes.get(1)?, bytes.get(2..)?) {
+        (126, [high, low, ..]) => Some((4, usize::from(u16::from_be_bytes([*high, *low])))),
+        (127, rest) => {
+            let length = u64::from_be_bytes(*rest.first_chunk()?);
+            Some((10, usize::try_from(length).ok()?))
+        }
+        (126, _) => None,
+        (length, _) => Some((2, usize::from(length))),
+    }
+}

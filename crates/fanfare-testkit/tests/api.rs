@@ -1,0 +1,221 @@
+//! The HTTP API for backends: who may, what is taken, and what is said of what was not.
+
+use std::time::Duration;
+
+use fanfare_testkit::{
+    Answer, Direction, KEY, Observer, Proxy, RedisServer, Setup, TestNode, redis_server, within,
+};
+use serde_json::{Value, json};
+
+fn hello() -> Value {
+    json!({"channel": "chat", "data": "hello"})
+}
+
+/// The answer is an error with this status and code, and says so in words.
+fn is_error(answer: &Answer, status: u16, code: &str, words: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
+    let answered = answer.json();
+    let member = |name: &str| answered.pointer(&format!("/error/{name}")).and_then(Value::as_str);
+    assert_eq!(member("code"), Some(code), "{}", answer.text());
+    assert!(member("message").is_some_and(|message| message.contains(words)), "{}", answer.text());
+}
+
+async fn publish_with(node: &TestNode, headers: &[(&str, &str)]) -> Answer {
+    node.request("POST", "/api/publish", headers, hello().to_string()).await
+}
+
+#[tokio::test]
+async fn only_a_right_key_opens_and_no_answer_repeats_one() {
+    let node = Setup::memory().start().await;
+    is_error(&publish_with(&node, &[]).await, 401, "unauthorized", "an API key is needed");
+    let guesses = ["wrong-key-0123456789", &KEY[..KEY.len() - 1], "x", ""];
+    let answers = {
+        let mut answers = Vec::new();
+        for guess in guesses {
+            let answer = publish_with(&node, &[("X-API-Key", guess)]).await;
+            is_error(&answer, 401, "unauthorized", "this API key is not one of this server's");
+            assert!(guess.len() < 2 || !answer.text().contains(guess));
+            answers.push(answer.body);
+        }
+        answers
+    };
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "however wrong it is, the sentence is the same"
+    );
+    for headers in [[("X-API-Key", KEY)], [("Authorization", &format!("apikey {KEY}")[..])]] {
+        let answer = publish_with(&node, &headers).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"result": {}})));
+    }
+    let twice = publish_with(&node, &[("X-API-Key", KEY), ("X-API-Key", KEY)]).await;
+    is_error(&twice, 401, "unauthorized", "more than once");
+}
+
+#[tokio::test]
+async fn without_configured_keys_the_api_is_closed_and_under_dev_it_is_open() {
+    let closed = Setup::memory().without_key().start().await;
+    for headers in [&[][..], &[("X-API-Key", KEY)]] {
+        is_error(&publish_with(&closed, headers).await, 401, "unauthorized", "this server has no API keys");
+    }
+    let dev = Setup::memory().dev().start().await;
+    assert_eq!(publish_with(&dev, &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_body_is_told_what_is_wrong_with_it() {
+    let node = Setup::memory().start().await;
+    for (body, words) in [
+        ("", "EOF"),
+        ("hello", "expected value"),
+        ("{}", "missing field `channel`"),
+        (r#"{"data": "x"}"#, "missing field `channel`"),
+        (r#"{"channel": "chat"}"#, "neither data nor b64data"),
+        (r#"{"channel": "chat", "data": 1, "b64data": ""}"#, "exclude each other"),
+        (r#"{"channel": "chat", "b64data": "%"}"#, "no base64"),
+        (r#"{"channel": "chat", "data": 1, "chanel": 2}"#, "unknown field `chanel`"),
+        (r#"{"channel": 1, "data": 1}"#, "expected a string"),
+        (r#"{"channel": "", "data": 1}"#, "must not be empty"),
+        (r#"{"channel": "a b", "data": 1}"#, "visible characters only"),
+        (r#"["chat", "x"]"#, ""),
+    ] {
+        let answer = node.request("POST", "/api/publish", &[("X-API-Key", KEY)], body).await;
+        is_error(&answer, 400, "bad_request", words);
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_with_the_limit() {
+    let node = Setup::memory().toml("limits.message_bytes = \"1KiB\"").start().await;
+    node.publish("chat", "x".repeat(1024)).await;
+    let answer = node.post(&json!({"channel": "chat", "data": "x".repeat(1025)})).await;
+    is_error(&answer, 413, "too_large", "1025 bytes, a message has at most 1024");
+    let answer = node.post(&json!({"channel": "chat", "data": "x".repeat(100_000)})).await;
+    is_error(&answer, 413, "too_large", "");
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_told_what_there_is() {
+    let node = Setup::memory().start().await;
+    let key = [("X-API-Key", KEY)];
+    let answer = node.request("GET", "/api/publish", &key, "").await;
+    is_error(&answer, 405, "wrong_method", "POST /api/publish");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    is_error(&node.request("POST", "/api/cluster", &[], "").await, 405, "wrong_method", "GET /api/cluster");
+    is_error(
+        &node.request("POST", "/api/pubish", &key, "{}").await,
+        404,
+        "no_such_method",
+        "POST /api/publish",
+    );
+    is_error(&node.request("POST", "/api/pubish", &[], "{}").await, 401, "unauthorized", "");
+}
+
+/// A node behind a proxy before its Redis.
+async fn behind_proxy(toml: &str) -> (RedisServer, Proxy, TestNode) {
+    let redis = redis_server().await;
+    let proxy = Proxy::start(redis.port()).await;
+    let node = Setup::redis(&proxy.url()).toml(toml).start().await;
+    (redis, proxy, node)
+}
+
+/// A publish under way.
+fn publishing(node: &TestNode) -> tokio::task::JoinHandle<Answer> {
+    let endpoint = **node;
+    tokio::spawn(async move { endpoint.post(&hello()).await })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publish_is_answered_after_redis_answered_it() {
+    let (redis, proxy, node) = behind_proxy("").await;
+    let mut observer = Observer::of(&redis, "chat").await;
+    proxy.stall(Direction::ToClient);
+    let publishing = publishing(&node);
+    observer.sees("hello").await;
+    assert!(!publishing.is_finished(), "Redis published it, and has not been heard to say so");
+    proxy.resume(Direction::ToClient);
+    let answer = within("the API answers", publishing).await.unwrap();
+    assert_eq!((answer.status, answer.json()), (200, json!({"result": {}})));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_a_publish_is_refused_and_worth_a_retry() {
+    let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
+    redis.kill().await.unwrap();
+    node.is_unready().await;
+    let answer = node.post(&hello()).await;
+    is_error(&answer, 503, "refused", "the message broker did not take it");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    redis.restart().await.unwrap();
+    node.is_ready().await;
+    node.publish("chat", "hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_back_in_time_takes_what_waited() {
+    let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"1m\"").await;
+    redis.kill().await.unwrap();
+    node.is_unready().await;
+    let publishing = publishing(&node);
+    redis.restart().await.unwrap();
+    assert_eq!(within("the API answers", publishing).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_and_not_answered_is_unknown_and_not_worth_a_retry() {
+    let (redis, proxy, node) = behind_proxy("").await;
+    let mut observer = Observer::of(&redis, "chat").await;
+    proxy.stall(Direction::ToClient);
+    let publishing = publishing(&node);
+    observer.sees("hello").await;
+    proxy.cut();
+    proxy.resume(Direction::ToClient);
+    let answer = within("the API answers", publishing).await.unwrap();
+    is_error(&answer, 504, "outcome_unknown", "may still be delivered");
+    assert_eq!(answer.header("retry-after"), None);
+    node.is_ready().await;
+    node.publish("chat", "next").await;
+    observer.sees("next").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_sender_is_told_by_its_close_that_its_message_was_refused() {
+    let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
+    let mut sender = node.connect("/chat").await;
+    let mut reader = node.connect("/chat").await;
+    redis.kill().await.unwrap();
+    node.is_unready().await;
+    sender.text("hello").await;
+    let (code, reason) = sender.closed().await;
+    assert_eq!(code, 1013);
+    assert!(reason.contains("refused") && reason.contains("send it again"), "{reason}");
+    redis.restart().await.unwrap();
+    node.is_ready().await;
+    node.publish("chat", "next").await;
+    reader.expect("next").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_sender_is_told_by_its_close_that_the_outcome_is_unknown() {
+    let (redis, proxy, node) = behind_proxy("").await;
+    let mut observer = Observer::of(&redis, "chat").await;
+    let mut sender = node.connect("/chat").await;
+    proxy.stall(Direction::ToClient);
+    sender.text("hello").await;
+    observer.sees("hello").await;
+    proxy.cut();
+    proxy.resume(Direction::ToClient);
+    let (code, reason) = sender.closed().await;
+    assert_eq!(code, 1013);
+    assert!(reason.contains("unknown") && !reason.contains("send it again"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_redis_is_waited_for() {
+    let (_redis, proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
+    let mut client = node.connect("/chat").await;
+    // Longer than a publish may wait for a broker that is away: this one is not.
+    proxy.delay(Direction::ToClient, Duration::from_millis(600));
+    node.publish("chat", "slowly").await;
+    client.expect("slowly").await;
+}

@@ -1,0 +1,102 @@
+//! `--dev` lets in what a newcomer needs, and only on this machine; without it, only pages of the same origin.
+
+use fanfare_testkit::{Setup, TestNode};
+
+async fn status(node: &TestNode, headers: &[(&str, &str)]) -> u16 {
+    let [upgrade, ws] = [node.upgrade("/chat", headers).await, node.upgrade("/ws/chat", headers).await];
+    assert_eq!(upgrade.status, ws.status, "both paths are judged alike");
+    upgrade.status
+}
+
+/// What `POST /api/publish` answers to a page.
+async fn api_status(node: &TestNode, headers: &[(&str, &str)]) -> u16 {
+    let body = r#"{"channel": "chat", "data": 1}"#;
+    node.request("POST", "/api/publish", headers, body).await.status
+}
+
+#[tokio::test]
+async fn beyond_loopback_dev_is_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+        let mistakes = Setup::memory().dev().listen(address).load().unwrap_err().to_string();
+        assert!(mistakes.contains("loopback addresses only, under --dev"), "{address}: {mistakes}");
+        let open = Setup::memory().dev().listen(address).toml("open = true").load().unwrap_err().to_string();
+        assert!(open.contains("loopback addresses only, under --dev"), "{address}: {open}");
+    }
+    for address in ["127.0.0.1:0", "[::1]:0", "localhost:0", "127.0.0.2:0"] {
+        assert!(Setup::memory().dev().listen(address).load().is_ok(), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_loopback_a_node_is_refused_that_does_not_say_it_is_open() {
+    let mistakes = Setup::memory().listen("0.0.0.0:0").load().unwrap_err().to_string();
+    assert!(mistakes.contains("open = true"), "{mistakes}");
+    assert!(Setup::memory().listen("0.0.0.0:0").toml("open = true").load().is_ok());
+}
+
+#[tokio::test]
+async fn under_dev_pages_from_disk_and_from_any_local_port_come_in() {
+    let node = Setup::memory().dev().start().await;
+    for origin in
+        ["null", "http://localhost:3000", "http://localhost", "http://127.0.0.1:5173", "http://[::1]:1"]
+    {
+        assert_eq!(status(&node, &[("Origin", origin)]).await, 101, "{origin}");
+        assert_eq!(api_status(&node, &[("Origin", origin)]).await, 200, "{origin}");
+    }
+    assert_eq!(status(&node, &[]).await, 101, "no browser");
+}
+
+#[tokio::test]
+async fn under_dev_foreign_pages_stay_out_of_the_socket_and_the_api() {
+    let node = Setup::memory().dev().start().await;
+    for origin in
+        ["https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example:80"]
+    {
+        assert_eq!(status(&node, &[("Origin", origin)]).await, 403, "{origin}");
+        assert_eq!(api_status(&node, &[("Origin", origin)]).await, 403, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn under_dev_the_host_must_be_this_machine() {
+    let node = Setup::memory().dev().start().await;
+    let port = node.address().port();
+    for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "192.0.2.1".to_owned()] {
+        let same = format!("http://{host}");
+        for headers in [&[("Host", host.as_str())][..], &[("Host", host.as_str()), ("Origin", same.as_str())]]
+        {
+            assert_eq!(status(&node, headers).await, 403, "{headers:?}");
+            assert_eq!(api_status(&node, headers).await, 403, "{headers:?}");
+        }
+        node.upgrade("/chat", &[("Host", &host)]).await.is(403, "under --dev the host must be localhost");
+    }
+    for host in ["localhost".to_owned(), format!("localhost:{port}"), "[::1]:80".to_owned()] {
+        assert_eq!(status(&node, &[("Host", &host)]).await, 101, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn without_dev_only_pages_of_the_same_origin_and_those_allowed_come_in() {
+    let node = Setup::memory().toml("origins.allow = [\"https://app.example\"]").start().await;
+    let own = node.url();
+    let host = ("Host", "chat.example");
+    for headers in [
+        &[][..],
+        &[("Origin", own.as_str())],
+        &[("Origin", "https://app.example")],
+        &[host, ("Origin", "https://chat.example")],
+        &[host, ("Origin", "http://chat.example")],
+    ] {
+        assert_eq!(status(&node, headers).await, 101, "{headers:?}");
+    }
+    for headers in [
+        &[("Origin", "null")][..],
+        &[("Origin", "http://localhost:3000")],
+        &[("Origin", "http://app.example")],
+        &[host, ("Origin", own.as_str())],
+        &[host, ("Origin", "https://chat.example:8443")],
+        &[host, ("Origin", "https://evil.example")],
+    ] {
+        assert_eq!(status(&node, headers).await, 403, "{headers:?}");
+    }
+}

@@ -1,0 +1,214 @@
+//! Redis goes and comes back: nodes say so, take nothing that they cannot carry, and go on where they were.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
+
+use fanfare_testkit::{
+    Client, Direction, Endpoint, Proxy, Setup, TestCluster, assert_eventually, redis_server, within,
+};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+const IMPATIENT: &str = "limits.handshake = \"300ms\"\nlimits.publish_wait = \"50ms\"";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_no_broker_can_confirm_an_upgrade_gets_503_with_retry_after() {
+    let mut cluster = TestCluster::start_with(1, IMPATIENT).await;
+    cluster.redis.kill().await.unwrap();
+    let node = &cluster.nodes[0];
+    node.is_unready().await;
+    node.get("/healthz").await.is(200, "ok");
+    let answer = node.upgrade("/chat", &[]).await;
+    answer.is(503, "did not confirm the subscription in time");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let ready = node.get("/readyz").await;
+    assert_eq!(
+        (ready.status, ready.json()),
+        (503, json!({"ready": false, "broker": "down", "leaving": false}))
+    );
+    cluster.redis.restart().await.unwrap();
+    node.is_ready().await;
+    assert_eq!(node.upgrade("/chat", &[]).await.status, 101);
+    node.sees(&[("node-1", 0)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_without_redis_and_is_ready_once_it_comes() {
+    let mut redis = redis_server().await;
+    redis.kill().await.unwrap();
+    let node = Setup::redis(&redis.url()).toml(IMPATIENT).start_unready();
+    node.get("/healthz").await.is(200, "ok");
+    node.get("/readyz").await.is(503, "down");
+    assert_eq!(node.upgrade("/chat", &[]).await.status, 503);
+    redis.restart().await.unwrap();
+    node.is_ready().await;
+    let mut client = node.connect("/chat").await;
+    client.text("hello").await;
+    client.expect("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_confirms_nothing_leaves_an_upgrade_with_503() {
+    let redis = redis_server().await;
+    let proxy = Proxy::start(redis.port()).await;
+    let node = Setup::redis(&proxy.url()).toml(IMPATIENT).start().await;
+    let mut stays = node.connect("/stays").await;
+    proxy.stall(Direction::ToClient);
+    let answer = node.upgrade("/chat", &[]).await;
+    answer.is(503, "did not confirm");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    proxy.resume(Direction::ToClient);
+    let mut client = node.connect("/chat").await;
+    client.text("hello").await;
+    client.expect("hello").await;
+    stays.text("hello").await;
+    stays.expect("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_of_redis_those_who_stayed_get_everything_again() {
+    let mut cluster = TestCluster::start_with(2, IMPATIENT).await;
+    let mut clients = Vec::new();
+    for channel in 0..50 {
+        for node in &cluster.nodes {
+            clients.push((channel, node.connect(&format!("/ws/c{channel}")).await));
+        }
+    }
+    for round in 0..2 {
+        cluster.redis.kill().await.unwrap();
+        for node in &cluster.nodes {
+            node.is_unready().await;
+            node.get("/healthz").await.is(200, "ok");
+        }
+        cluster.redis.restart().await.unwrap();
+        for node in &cluster.nodes {
+            node.is_ready().await;
+        }
+        for channel in 0..50 {
+            let node = &cluster.nodes[channel % 2];
+            node.publish(&format!("c{channel}"), format!("{round} {channel}")).await;
+        }
+        for (channel, client) in &mut clients {
+            client.expect(&format!("{round} {channel}")).await;
+        }
+    }
+}
+
+/// What became of each number that was published through the API.
+#[derive(Debug, Default)]
+struct Outcomes {
+    begun: u32,
+    taken: BTreeSet<u32>,
+    unknown: BTreeSet<u32>,
+    refused: BTreeSet<u32>,
+}
+
+/// Publishes numbers, one after another, until it is told to stop.
+async fn publish_numbers(node: Endpoint, outcomes: Arc<Mutex<Outcomes>>, stop: CancellationToken) {
+    for number in 0.. {
+        if stop.is_cancelled() {
+            return;
+        }
+        outcomes.lock().begun = number;
+        let answer = node.post(&json!({"channel": "numbers", "data": number.to_string()})).await;
+        let mut outcomes = outcomes.lock();
+        match answer.status {
+            200 => outcomes.taken.insert(number),
+            503 => outcomes.refused.insert(number),
+            504 => outcomes.unknown.insert(number),
+            other => panic!("{other}: {}", answer.text()),
+        };
+    }
+}
+
+/// Notes the numbers that a client gets.
+async fn note_numbers(mut client: Client, seen: Arc<Mutex<Vec<u32>>>) {
+    loop {
+        let message = client.next().await;
+        seen.lock().push(message.to_text().unwrap().parse().unwrap());
+    }
+}
+
+/// Until every client has a number that was published from now on: the first such, and the last that all have.
+async fn calm(outcomes: &Mutex<Outcomes>, seen: &[Arc<Mutex<Vec<u32>>>]) -> RangeInclusive<u32> {
+    let first = outcomes.lock().begun + 1;
+    let last = || seen.iter().map(|seen| seen.lock().last().copied().unwrap_or(0)).min().unwrap_or(0);
+    assert_eventually!(last() > first + 20, "numbers flow: {} after {first}", last());
+    first..=last()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_outages_nothing_is_doubled_reordered_or_delivered_that_was_refused() {
+    let mut cluster = TestCluster::start_with(2, IMPATIENT).await;
+    let (outcomes, stop) = (Arc::new(Mutex::new(Outcomes::default())), CancellationToken::new());
+    let seen = [Arc::default(), Arc::default()];
+    for (node, seen) in cluster.nodes.iter().zip(&seen) {
+        tokio::spawn(note_numbers(node.connect("/ws/numbers").await, Arc::clone(seen)));
+    }
+    let publisher = tokio::spawn(publish_numbers(*cluster.nodes[0], outcomes.clone(), stop.clone()));
+    let mut calms = vec![calm(&outcomes, &seen).await];
+    for _ in 0..3 {
+        cluster.redis.kill().await.unwrap();
+        for node in &cluster.nodes {
+            node.is_unready().await;
+        }
+        let refused = || outcomes.lock().refused.len();
+        let before = refused();
+        assert_eventually!(refused() > before, "while Redis is away publishes are refused");
+        cluster.redis.restart().await.unwrap();
+        for node in &cluster.nodes {
+            node.is_ready().await;
+        }
+        calms.push(calm(&outcomes, &seen).await);
+    }
+    stop.cancel();
+    within("the publisher stops", publisher).await.unwrap();
+    let Outcomes { taken, unknown, refused, .. } = std::mem::take(&mut *outcomes.lock());
+    for seen in &seen {
+        let seen = seen.lock();
+        assert!(seen.is_sorted_by(|a, b| a < b), "doubled or reordered: {seen:?}");
+        let wrong: Vec<_> = seen.iter().filter(|number| refused.contains(number)).collect();
+        assert!(wrong.is_empty(), "refused, and delivered: {wrong:?}");
+        assert!(seen.iter().all(|number| taken.contains(number) || unknown.contains(number)));
+        let lost = |number: &&u32| seen.binary_search(number).is_err();
+        for calm in &calms {
+            let lost: Vec<_> = taken.range(calm.clone()).filter(lost).collect();
+            assert!(lost.is_empty(), "taken in a calm, and lost: {lost:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_redis_published_and_could_not_say_so_is_unknown_and_never_published_again() {
+    let cluster = TestCluster::start(1).await;
+    let proxy = Proxy::start(cluster.redis.port()).await;
+    let publishing = Setup::redis(&proxy.url()).named("publishing").start().await;
+    let (outcomes, stop) = (Arc::new(Mutex::new(Outcomes::default())), CancellationToken::new());
+    let seen = Arc::default();
+    tokio::spawn(note_numbers(cluster.nodes[0].connect("/ws/numbers").await, Arc::clone(&seen)));
+    let publisher = tokio::spawn(publish_numbers(*publishing, outcomes.clone(), stop.clone()));
+    let last_seen = || seen.lock().last().copied();
+    let last_taken = || outcomes.lock().taken.last().copied();
+    let unknown = || outcomes.lock().unknown.len();
+    while unknown() < 20 {
+        let begun = outcomes.lock().begun;
+        assert_eventually!(last_taken() > Some(begun), "the node publishes: {:?}", outcomes.lock());
+        proxy.stall(Direction::ToClient);
+        // Mostly its answer is stalled; where it was not, this round cuts nothing.
+        assert_eventually!(last_seen() > last_taken(), "one more is published: {:?}", outcomes.lock());
+        proxy.cut();
+        proxy.resume(Direction::ToClient);
+    }
+    stop.cancel();
+    within("the publisher stops", publisher).await.unwrap();
+    cluster.nodes[0].publish("numbers", u32::MAX.to_string()).await;
+    assert_eventually!(last_seen() == Some(u32::MAX), "the end is seen");
+    let (outcomes, seen) = (outcomes.lock(), seen.lock());
+    assert!(seen.is_sorted_by(|a, b| a < b), "doubled or reordered: {seen:?}");
+    assert!(outcomes.refused.is_empty(), "{outcomes:?}");
+    // Redis and the node that listens were never away.
+    let lost: Vec<_> = outcomes.taken.iter().filter(|number| seen.binary_search(number).is_err()).collect();
+    assert!(lost.is_empty(), "taken, and lost: {lost:?}");
+}

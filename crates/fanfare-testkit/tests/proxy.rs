@@ -1,0 +1,78 @@
+//! The proxy does what tests of faults rely on.
+
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
+use fanfare_testkit::{Direction, Proxy, within};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A connection through a proxy: the proxy, the listener, and both ends.
+async fn connected() -> (Proxy, TcpListener, TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap().port()).await;
+    let (client, server) = connect(&proxy, &listener).await;
+    (proxy, listener, client, server)
+}
+
+async fn connect(proxy: &Proxy, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = TcpStream::connect(proxy.url().strip_prefix("redis://").unwrap()).await.unwrap();
+    let (server, _) = within("the proxy connects", listener.accept()).await.unwrap();
+    (client, server)
+}
+
+async fn arrives(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
+    from.write_all(bytes).await.unwrap();
+    let mut read = vec![0; bytes.len()];
+    within("bytes arrive", to.read_exact(&mut read)).await.unwrap();
+    assert_eq!(read, bytes);
+}
+
+/// What still comes, until the connection ends.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    // A reset is an end too.
+    let _ = within("the connection ends", stream.read_to_end(&mut rest)).await;
+    rest
+}
+
+#[tokio::test]
+async fn what_is_stalled_waits_and_the_other_direction_goes_on() {
+    let (proxy, _listener, mut client, mut server) = connected().await;
+    arrives(&mut client, &mut server, b"ping").await;
+    proxy.stall(Direction::ToClient);
+    server.write_all(b"held").await.unwrap();
+    arrives(&mut client, &mut server, b"goes on").await;
+    proxy.resume(Direction::ToClient);
+    let mut held = [0; 4];
+    within("what was held comes", client.read_exact(&mut held)).await.unwrap();
+    assert_eq!(&held, b"held");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stalled_when_the_connection_was_cut_never_comes() {
+    let (proxy, listener, mut client, mut server) = connected().await;
+    for _ in 0..50 {
+        proxy.stall(Direction::ToClient);
+        server.write_all(b"lost").await.unwrap();
+        proxy.cut();
+        proxy.resume(Direction::ToClient);
+        assert!(rest(&mut client).await.is_empty() && rest(&mut server).await.is_empty());
+        (client, server) = connect(&proxy, &listener).await;
+        arrives(&mut server, &mut client, b"a new connection works").await;
+    }
+}
+
+#[tokio::test]
+async fn both_ends_see_the_end_of_the_other_and_of_the_proxy() {
+    let (proxy, listener, client, mut server) = connected().await;
+    drop(client);
+    assert!(rest(&mut server).await.is_empty());
+    let (mut client, server) = connect(&proxy, &listener).await;
+    drop(server);
+    assert!(rest(&mut client).await.is_empty());
+    let (mut client, mut server) = connect(&proxy, &listener).await;
+    drop(proxy);
+    assert!(rest(&mut client).await.is_empty() && rest(&mut server).await.is_empty());
+}
