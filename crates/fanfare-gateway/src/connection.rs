@@ -4,7 +4,7 @@
 //! - It has no timer, no queue and no buffer of its own: it reads into a buffer that all connections of a thread
 //!   share, and keeps bytes only while a frame is incomplete.
 //! - It reads only while the session may publish more ([`Hub::poll_room`]).
-//! - Once the session has ended it discards what comes, until the client goes or the goodbye's time is over: a
+//! - Once the session has ended it discards what comes, until the client answers the goodbye or its time is over: a
 //!   socket closed with unread bytes would reset the connection, and the goodbye could be lost.
 
 use std::{
@@ -88,18 +88,35 @@ impl Connection {
     /// Decodes what was read, and carries it out.
     fn take(&mut self, input: &mut [u8]) {
         if self.session.has_ended() {
-            return;
+            return self.discard(input);
         }
         let mut commands = Vec::new();
         let end = self.decode(input, &mut commands);
         self.execute(commands.into_iter(), end);
     }
 
+    /// Looks at nothing but the client's answer to our goodbye: then both have said it, and the socket may close.
+    fn discard(&mut self, input: &mut [u8]) {
+        let config = self.config();
+        let mut answered = false;
+        let fed = self.frames.feed(input, &config, |event| {
+            answered |= matches!(event, Event::Close(_));
+            ControlFlow::Continue(())
+        });
+        if fed.is_ok() && answered {
+            self.wait = Some(Box::pin(std::future::ready(ControlFlow::Break(()))));
+        }
+    }
+
+    fn config(&self) -> Config {
+        let max_message = self.hub.limits().message_bytes;
+        Config { role: Role::Server, max_message, deflate: self.deflate }
+    }
+
     /// What the bytes ask for; a disconnect where they end the session.
     fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
-        let Self { hub, session, frames, dialect, deflate, .. } = self;
-        let config =
-            Config { role: Role::Server, max_message: hub.limits().message_bytes, deflate: *deflate };
+        let config = self.config();
+        let Self { hub, session, frames, dialect, .. } = self;
         let mut end = None;
         let fed = frames.feed(input, &config, |event| {
             let message = match event {

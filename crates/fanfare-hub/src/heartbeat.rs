@@ -91,12 +91,14 @@ impl Wheel {
     /// Adds a session. Its first ping is at random within the interval, so that a storm of connections is none of
     /// pings.
     pub(crate) fn add(&self, session: &Session) {
-        let interval = seconds(session.kind.heartbeat.ping_interval).max(1);
-        let ping_at = self.now() + rand::random_range(1..=interval);
-        self.put(
-            Beat { session: session.id, ping_at, pinged: 0 },
-            self.no_later_than_expiry(session, ping_at),
-        );
+        let Heartbeat { ping_interval, idle_timeout, .. } = &session.kind.heartbeat;
+        let ping_at = self.now() + rand::random_range(1..=seconds(*ping_interval).max(1));
+        let due = match seconds(*idle_timeout) {
+            0 => ping_at,
+            timeout => ping_at.min(self.now() + timeout),
+        };
+        let beat = Beat { session: session.id, ping_at, pinged: 0 };
+        self.put(beat, self.no_later_than_expiry(session, due));
     }
 
     /// `due`, or sooner where the client's token ends before.

@@ -154,3 +154,17 @@ async fn bytes_that_a_full_socket_takes_are_a_sign_of_life() {
     }
     assert!(!client.session.has_ended());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_idle_sooner_than_its_first_ping_ends_then() {
+    let node = beating(Heartbeat {
+        ping_interval: Duration::from_secs(3600),
+        idle_timeout: Duration::from_secs(5),
+        ..HEARTBEAT
+    });
+    let client = node.client();
+    pass(4).await;
+    assert!(!client.session.has_ended());
+    pass(2).await;
+    assert_eq!(node.closed("idle"), 1);
+}

@@ -127,7 +127,13 @@ impl Client {
         }
     }
 
+    /// Pings are answered on the way, and are no message.
     async fn read(&mut self) -> Option<Result<Message, Error>> {
-        within("a message of the server", self.socket.next()).await
+        loop {
+            match within("a message of the server", self.socket.next()).await {
+                Some(Ok(Message::Ping(_))) => {}
+                read => return read,
+            }
+        }
     }
 }
