@@ -1,6 +1,5 @@
 //! A WebSocket client of another library, that knows nothing of Fanfare.
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::net::TcpStream;
@@ -56,11 +55,6 @@ impl Client {
     /// Sends a text message.
     pub async fn text(&mut self, text: &str) {
         self.send(Message::text(text)).await;
-    }
-
-    /// Sends a binary message.
-    pub async fn binary(&mut self, bytes: &'static [u8]) {
-        self.send(Message::binary(Bytes::from_static(bytes))).await;
     }
 
     /// Sends a message.

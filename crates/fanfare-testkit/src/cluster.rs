@@ -27,8 +27,15 @@ impl TestCluster {
     }
 
     /// What any Redis client does: `PUBLISH fanfare:CHANNEL PAYLOAD`.
+    ///
+    /// # Panics
+    /// Where Redis does not take it.
     pub async fn plain_publish(&self, channel: &str, payload: &[u8]) {
-        plain_publish(&self.redis, channel, payload).await;
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(format!("fanfare:{channel}")).arg(payload);
+        if let Err(error) = within("a plain PUBLISH", self.redis.run::<i64>(&command)).await {
+            panic!("a plain PUBLISH failed: {error}");
+        }
     }
 }
 
@@ -40,17 +47,5 @@ pub async fn redis_server() -> RedisServer {
     match RedisServer::start().await {
         Ok(redis) => redis,
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// What any Redis client does: `PUBLISH fanfare:CHANNEL PAYLOAD`.
-///
-/// # Panics
-/// Where Redis does not take it.
-pub async fn plain_publish(redis: &RedisServer, channel: &str, payload: &[u8]) {
-    let mut command = redis::cmd("PUBLISH");
-    command.arg(format!("fanfare:{channel}")).arg(payload);
-    if let Err(error) = within("a plain PUBLISH", redis.run::<i64>(&command)).await {
-        panic!("a plain PUBLISH failed: {error}");
     }
 }

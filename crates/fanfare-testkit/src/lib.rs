@@ -26,7 +26,7 @@ pub mod raw;
 pub mod setup;
 
 pub use client::Client;
-pub use cluster::{TestCluster, plain_publish, redis_server};
+pub use cluster::{TestCluster, redis_server};
 pub use endpoint::Endpoint;
 pub use fanfare_broker::redis_server::RedisServer;
 pub use node::TestNode;

@@ -124,11 +124,9 @@ async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>, stop: Can
             let (from_client, into_client) = client.into_split();
             let (from_server, into_server) = server.into_split();
             tokio::select! {
-                // First: what is let go on after a cut must not get through.
-                biased;
                 () = cut.cancelled() => {}
-                () = relay(from_client, into_server, to_server) => {}
-                () = relay(from_server, into_client, to_client) => {}
+                () = relay(from_client, into_server, to_server, &cut) => {}
+                () = relay(from_server, into_client, to_client, &cut) => {}
             }
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(relayed));
@@ -136,7 +134,12 @@ async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>, stop: Can
 }
 
 /// One direction of one connection; ends when either side does.
-async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut conduct: watch::Receiver<Conduct>) {
+async fn relay(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut conduct: watch::Receiver<Conduct>,
+    cut: &CancellationToken,
+) {
     let (queue, mut queued) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
     let delays = conduct.clone();
     let read = async move {
@@ -155,7 +158,8 @@ async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut conduct: wat
         while let Some((due, bytes)) = queued.recv().await {
             sleep_until(due).await;
             let resumed = conduct.wait_for(|conduct| !conduct.stalled).await.is_ok();
-            if !resumed || to.write_all(&bytes).await.is_err() {
+            // What is let go on after a cut must not get through.
+            if !resumed || cut.is_cancelled() || to.write_all(&bytes).await.is_err() {
                 return;
             }
         }
