@@ -30,6 +30,7 @@ install_system() {
     local needed=() optional=()
     have cargo || fail "missing: Rust, from https://rustup.rs"
     has_node || fail "missing: Node.js 20 or newer with npm"
+    want needed have cc -- build-essential
     want needed have redis-server -- redis-server
     want needed have haproxy -- haproxy
     want needed has_venv -- python3-venv
