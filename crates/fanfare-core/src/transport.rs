@@ -9,9 +9,6 @@ use crate::{CloseFrame, Message};
 
 /// Frames messages, without I/O and without state: one value serves every session.
 pub trait Transport: Send + Sync + 'static {
-    /// Its name in logs and metrics.
-    fn name(&self) -> &'static str;
-
     /// Names what [`Transport::frame`] makes.
     fn framing(&self) -> FramingId;
 

@@ -150,20 +150,18 @@ impl Connection {
                 Command::Publish { id, channel, payload } => {
                     self.hub.publish(&self.session, id, channel, payload);
                 }
-                command => {
-                    let rest = carry_out(self.hub.clone(), self.session.clone(), command, commands, end);
-                    self.wait = Some(Box::pin(rest));
-                    return;
-                }
+                command => return self.wait_for(Some(command), commands, end),
             }
         }
         match end {
             None => {}
-            Some(disconnect @ Disconnect::ByClient(_)) => {
-                self.wait = Some(Box::pin(goodbye(self.hub.clone(), self.session.clone(), disconnect)));
-            }
+            Some(Disconnect::ByClient(_)) => self.wait_for(None, commands, end),
             Some(disconnect) => self.hub.end(&self.session, &disconnect),
         }
+    }
+
+    fn wait_for(&mut self, first: Option<Command>, rest: vec::IntoIter<Command>, end: Option<Disconnect>) {
+        self.wait = Some(Box::pin(carry_out(self.hub.clone(), self.session.clone(), first, rest, end)));
     }
 }
 
@@ -188,29 +186,26 @@ impl Future for Connection {
     }
 }
 
-/// Carries out commands of which at least one has to be waited for.
+/// Carries out what has to be waited for. Nothing is read after the client's goodbye.
 async fn carry_out(
     hub: Arc<Hub>,
     session: Arc<Session>,
-    first: Command,
+    first: Option<Command>,
     rest: vec::IntoIter<Command>,
     end: Option<Disconnect>,
 ) -> ControlFlow<()> {
-    for command in std::iter::once(first).chain(rest) {
+    for command in first.into_iter().chain(rest) {
         hub.execute(&session, command).await;
     }
     match end {
         None => {}
-        Some(disconnect @ Disconnect::ByClient(_)) => return goodbye(hub, session, disconnect).await,
+        Some(disconnect @ Disconnect::ByClient(_)) => {
+            hub.end_after_answers(&session, disconnect).await;
+            return ControlFlow::Break(());
+        }
         Some(disconnect) => hub.end(&session, &disconnect),
     }
     ControlFlow::Continue(())
-}
-
-/// Answers the client's goodbye; nothing is read after it.
-async fn goodbye(hub: Arc<Hub>, session: Arc<Session>, disconnect: Disconnect) -> ControlFlow<()> {
-    hub.end_after_answers(&session, disconnect).await;
-    ControlFlow::Break(())
 }
 
 #[cfg(test)]

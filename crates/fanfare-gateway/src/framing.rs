@@ -25,10 +25,6 @@ pub struct WebSocket {
 }
 
 impl Transport for WebSocket {
-    fn name(&self) -> &'static str {
-        "websocket"
-    }
-
     fn framing(&self) -> FramingId {
         self.framing
     }

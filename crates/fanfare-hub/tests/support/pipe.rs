@@ -58,10 +58,6 @@ impl Framing {
 }
 
 impl Transport for Framing {
-    fn name(&self) -> &'static str {
-        "pipe"
-    }
-
     fn framing(&self) -> FramingId {
         match self {
             Self::Newline => FramingId(200),
