@@ -6,7 +6,7 @@ use fanfare_core::{Disconnect, Limits};
 use fanfare_hub::Pace;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Client, Framing, Node, Pipe, Setup, settle, until};
+use crate::support::{AT_ONCE, Client, Framing, Node, Pipe, Setup, ends, settle, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,13 +59,7 @@ async fn without_time_all_end_at_once() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 1000);
     let began = Instant::now();
-    node.hub
-        .end_at_pace(
-            node.hub.sessions(),
-            Pace { per_second: 1, within: Duration::ZERO },
-            &Disconnect::Restart,
-        )
-        .await;
+    node.hub.end_at_pace(node.hub.sessions(), AT_ONCE, &Disconnect::Restart).await;
     assert_eq!(began.elapsed(), Duration::ZERO);
     settle().await;
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
@@ -136,8 +130,7 @@ async fn what_was_taken_is_answered_first_and_nothing_is_taken_meanwhile() {
     client.say("pub a x").await;
     let ending = tokio::spawn({
         let hub = node.hub.clone();
-        let pace = Pace { per_second: 1, within: Duration::ZERO };
-        async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await }
+        async move { hub.end_at_pace(hub.sessions(), AT_ONCE, &Disconnect::Restart).await }
     });
     settle().await;
     ending.await.unwrap();
@@ -179,6 +172,21 @@ async fn two_may_wait_for_the_answers_of_one_session() {
     assert_eq!(Instant::now(), answered, "both were woken by the answer");
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "close 5 bye"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_who_came_meanwhile_too() {
+    let node = Setup::default().memory();
+    let early = crowd(&node, 100);
+    let hub = node.hub.clone();
+    let pace = Pace { per_second: 10, within: 60 * SECOND };
+    let draining = tokio::spawn(async move { hub.drain(pace, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let late = crowd(&node, 3);
+    ends(draining).await.unwrap();
+    for client in early.iter().chain(&late) {
+        assert_eq!(client.lines(), ["close 76 restart"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
