@@ -227,4 +227,4 @@ fn read_file(path: &Path, place: Place, mistakes: &mut Vec<Mistake>) -> File {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

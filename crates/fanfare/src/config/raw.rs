@@ -48,11 +48,11 @@ keys! {
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
-        /// Listeners of their own for the HTTP API: it answers only there then, and in any case asks for a key. They
-        /// may be beyond loopback without open = true. Without them it answers on all of `listen`.
+        /// Listeners of their own for the HTTP API: it answers only there then. They may be beyond loopback without
+        /// open = true, as each call shows a key. Without them it answers on all of `listen`.
         api_listen: Vec<Sourced<Listen>> = "api.listen", List { item: LISTEN, min: 0 }, or Vec::new();
-        /// Listeners of their own for /metrics: they are served only there then, to whoever reaches the address.
-        /// Without them they are served on all of `listen`.
+        /// Listeners of their own for the metrics: they are only there then, for whoever reaches the address. Without
+        /// them they are on all of `listen`.
         metrics_listen: Vec<Sourced<Listen>> = "metrics.listen", List { item: LISTEN, min: 0 }, or Vec::new();
         /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
         /// replaced while the other still works.

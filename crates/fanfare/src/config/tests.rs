@@ -28,7 +28,7 @@ impl Given<'_> {
     }
 }
 
-pub(super) fn load_file(file: &str) -> Result<Loaded, Mistakes> {
+pub(crate) fn load_file(file: &str) -> Result<Loaded, Mistakes> {
     Given { file, ..Given::default() }.load()
 }
 
