@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_core::{Disconnect, Limits};
 use fanfare_hub::Pace;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::support::{AT_ONCE, Client, Framing, Node, Pipe, Setup, ends, settle, until};
 
@@ -82,6 +82,24 @@ async fn only_the_chosen_end_and_the_order_is_random() {
     settle().await;
     assert_eq!((node.closed("restart"), node.hub.metrics().closing.get()), (400, 0));
     assert!(others.iter().all(|client| !client.session.has_ended()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
+    let node = Setup::default().memory();
+    let _clients = crowd(&node, 3000);
+    let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
+    let ending =
+        tokio::spawn(async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let before = node.closed("restart");
+    advance(20 * SECOND).await;
+    settle().await;
+    let at_once = node.closed("restart") - before;
+    assert!((1..=20).contains(&at_once), "{at_once}");
+    ending.await.unwrap();
+    settle().await;
+    assert_eq!(node.closed("restart"), 3000);
 }
 
 #[tokio::test(start_paused = true)]

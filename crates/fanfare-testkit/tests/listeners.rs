@@ -1,5 +1,7 @@
 //! The API and the metrics may have listeners of their own; health is everywhere.
 
+#![expect(clippy::panic, reason = "a test says by a panic what is wrong")]
+
 use fanfare_testkit::{Endpoint, KEY, Setup, TestNode};
 use serde_json::json;
 
@@ -13,8 +15,10 @@ struct Doors {
 
 async fn doors() -> Doors {
     let node = Setup::memory().toml(OWN).start().await;
-    let addresses = node.addresses();
-    let (api, metrics) = (Endpoint::new(addresses.api[0]), Endpoint::new(addresses.metrics[0]));
+    let ([api], [metrics]) = (&node.addresses().api[..], &node.addresses().metrics[..]) else {
+        panic!("not one address each: {:?}", node.addresses())
+    };
+    let (api, metrics) = (Endpoint::new(*api), Endpoint::new(*metrics));
     Doors { node, api, metrics }
 }
 

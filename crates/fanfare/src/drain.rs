@@ -27,7 +27,7 @@ const LAST_STEPS: Duration = Duration::from_secs(1);
 pub enum Ended {
     /// Every client was sent away, and had the time to go.
     Drained,
-    /// Not within `drain.timeout`: so many clients had not been told yet.
+    /// Not within `drain.timeout`: who had not gone is cut off. So many had not even been told.
     TimedOut(i64),
     /// At once, because somebody asked for it: so many clients were cut off.
     AtOnce(i64),

@@ -61,7 +61,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         stop().await;
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
-            Ended::TimedOut(clients) => tracing::warn!(clients, "drain.timeout is over: the rest is cut off"),
+            Ended::TimedOut(clients) => {
+                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off")
+            }
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
         Ok(())
