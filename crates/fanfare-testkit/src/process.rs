@@ -116,10 +116,9 @@ impl Process {
         }
     }
 
-    /// What it logged so far.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.log.lock().clone()
+    /// Returns once it has logged this, or written it otherwise to its standard error.
+    pub async fn logs(&self, text: &str) {
+        assert_eventually!(self.log.lock().contains(text), "fanfare logs {text:?}: {}", self.log.lock());
     }
 
     /// Waits for its end.

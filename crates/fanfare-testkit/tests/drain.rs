@@ -20,6 +20,7 @@ use fanfare_testkit::{
     Client, Endpoint, Frame, KEY, Message, Process, RawClient, Setup, TestNode, assert_eventually,
     redis_server, within,
 };
+use fanfare_websocket::{FrameHead, Opcode};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -101,9 +102,64 @@ async fn clients_go_one_after_another_and_miss_nothing_published_before_their_cl
     assert!(lasts.len() >= 10, "they went together: {lasts:?}");
     let status = leaving.wait().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    assert!(leaving.log().contains("closing sessions at a pace"), "{}", leaving.log());
+    leaving.logs("closing sessions at a pace").await;
     stop.cancel();
     within("the publisher stops", publisher).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close() {
+    let redis = redis_server().await;
+    let stays = Setup::redis(&redis.url()).named("stays").start().await;
+    let mut leaving = Process::start_with("leaving", &redis.url(), &[("FANFARE_DRAIN__RATE", "10")]).await;
+    let mut beside = stays.connect("/numbers").await;
+    let seen = tokio::spawn(async move {
+        let mut seen = [const { Vec::new() }; TALKERS];
+        loop {
+            match beside.next().await.to_text().unwrap().split_once(' ') {
+                Some((of, number)) => seen[of.parse::<usize>().unwrap()].push(number.parse::<u32>().unwrap()),
+                None => return seen,
+            }
+        }
+    });
+    let clients = clients(&leaving, "/numbers", TALKERS).await;
+    let talking: Vec<_> =
+        clients.into_iter().enumerate().map(|(at, raw)| tokio::spawn(talk(at, raw))).collect();
+    leaving.terminate();
+    let mut echoed = Vec::new();
+    for client in talking {
+        echoed.push(within("a client is sent away", client).await.unwrap());
+    }
+    assert_eq!(leaving.wait().await.code(), Some(0));
+    stays.publish("numbers", "end").await;
+    let seen = within("the end is seen", seen).await.unwrap();
+    for (seen, echoed) in seen.iter().zip(echoed) {
+        assert!(seen.iter().copied().eq(0..seen.len() as u32), "not a prefix: {seen:?}");
+        assert!(seen.len() >= echoed as usize, "{echoed} of {seen:?}");
+    }
+}
+
+const TALKERS: usize = 20;
+
+/// Publishes numbers, a few ahead, until it is sent away; how many of them it saw.
+async fn talk(at: usize, mut raw: RawClient) -> u32 {
+    let prefix = format!("{at} ");
+    let mut echoed = 0;
+    for number in 0.. {
+        raw.frame(FrameHead::whole(Opcode::Text), format!("{prefix}{number}").as_bytes()).await;
+        while echoed + 4 < number {
+            let frame = no_ping(&mut raw).await;
+            match frame.bytes[0] {
+                0x88 => {
+                    assert_eq!(frame.payload[..2], 1012_u16.to_be_bytes());
+                    return echoed;
+                }
+                _ if frame.payload.starts_with(prefix.as_bytes()) => echoed += 1,
+                _ => {}
+            }
+        }
+    }
+    echoed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,7 +183,7 @@ async fn within_the_grace_all_goes_on_but_the_node_is_not_ready() {
     leaving.terminate();
     let status = leaving.wait().await;
     assert_eq!(status.code(), Some(1), "clients were cut off: {status}");
-    assert!(leaving.log().contains("2 clients were cut off"), "{}", leaving.log());
+    leaving.logs("2 clients were cut off").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -211,7 +267,7 @@ async fn a_client_that_does_not_go_is_cut_off_when_the_time_is_over() {
     let mut deaf = clients(&leaving, "/chat", 1).await.remove(0);
     leaving.terminate();
     assert_eq!(leaving.wait().await.code(), Some(0));
-    assert!(leaving.log().contains("drain.timeout is over"), "{}", leaving.log());
+    leaving.logs("drain.timeout is over").await;
     assert_eq!(no_ping(&mut deaf).await.payload[..2], 1012_u16.to_be_bytes());
 }
 
@@ -221,11 +277,7 @@ async fn with_an_inherited_socket_a_restart_refuses_resets_and_turns_away_nobody
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let environment = [("FANFARE_DRAIN__GRACE", "4s"), ("FANFARE_DRAIN__RATE", "50")];
     let mut old = Process::start_on(&socket, "old", &redis.url(), &environment).await;
-    assert!(
-        old.log().contains(&format!("\"inherited\":\"[{}]\"", socket.local_addr().unwrap())),
-        "{}",
-        old.log()
-    );
+    old.logs(&format!("\"inherited\":\"[{}]\"", socket.local_addr().unwrap())).await;
     let stays = old.connect("/chat").await;
     let (stop, count) = (CancellationToken::new(), Arc::new(AtomicU32::new(0)));
     let connectors: Vec<_> =
