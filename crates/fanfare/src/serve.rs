@@ -53,7 +53,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let Addresses { clients, api, metrics, inherited } = node.addresses();
         tracing::info!(node = name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
         if is_dev {
-            io::stdout().write_all(welcome(clients).as_bytes())?;
+            io::stdout().write_all(welcome(clients, api).as_bytes())?;
         }
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
@@ -71,14 +71,14 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 }
 
 /// What a newcomer reads.
-fn welcome(addresses: &[SocketAddr]) -> String {
-    let all: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
-    let port = addresses.first().map_or(0, SocketAddr::port);
+fn welcome(clients: &[SocketAddr], api: &[SocketAddr]) -> String {
+    let all: Vec<_> = clients.iter().map(|address| format!("http://{address}")).collect();
+    let [port, api_port] = [clients, api].map(|at| at.first().map_or(0, SocketAddr::port));
     format!(
         "\nFanfare listens on {}\n\n  \
          Open      http://localhost:{port}/ in two tabs\n  \
          Connect   ws = new WebSocket(\"ws://localhost:{port}/chat\"); ws.onmessage = e => console.log(e.data)\n  \
-         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http://localhost:{port}/api/publish\n\n\
+         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http://localhost:{api_port}/api/publish\n\n\
          Ctrl-C ends it.\n\n",
         all.join(" and ")
     )
