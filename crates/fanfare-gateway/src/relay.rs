@@ -51,7 +51,7 @@ pub(crate) async fn upgrade(
     accepted.protocol = token_source::subprotocol(request.headers());
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind, identity));
+    let pending = Pending::open(hub.clone(), &config.relay.kind, identity);
     hub.subscribe(&pending.session, &channel).await?;
     if pending.session.has_ended() {
         // A drain overtook it.

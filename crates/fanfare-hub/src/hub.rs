@@ -26,7 +26,7 @@ use fanfare_core::{
 };
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
     dispatcher::Dispatcher,
@@ -119,6 +119,13 @@ impl Hub {
     ) {
         let sent = session.attach(transport, sink);
         self.after_send(session, sent);
+    }
+
+    /// A handshake is under way: a shutdown waits for it until this is dropped. Taken before [`Hub::open`], so that a
+    /// client with its answer is never cut off between the two.
+    #[must_use]
+    pub fn handshake(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.
