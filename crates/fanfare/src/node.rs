@@ -82,6 +82,7 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").into(),
             connections: 0,
             envelope: ENVELOPE,
+            announcements: 0,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
