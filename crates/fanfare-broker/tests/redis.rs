@@ -1,6 +1,10 @@
 //! The Redis broker passes the suite on a real redis-server, and keeps the rules of the envelope.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
 
 use std::{
     sync::Arc,
