@@ -6,7 +6,7 @@ use std::{
     io,
     ops::Deref,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::Arc,
 };
 
@@ -74,6 +74,19 @@ impl Process {
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
         Self { child, endpoint, log, _config: config }
+    }
+
+    /// `fanfare WORDS` with this configuration file and these variables, to its end.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or does not end.
+    pub async fn run(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
+        let (mut command, config) = (command(), file(toml));
+        command.args(words).arg("--config").arg(config.path()).envs(variables.iter().copied());
+        match within("fanfare ends", command.output()).await {
+            Ok(output) => output,
+            Err(error) => panic!("fanfare could not be started: {error}"),
+        }
     }
 
     /// SIGTERM.
