@@ -1,6 +1,6 @@
 //! No secret is ever shown: not in a log at its most talkative, a metric, an answer, a close reason, or an error.
 
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod planted;
 
