@@ -80,7 +80,7 @@ impl Process {
     ///
     /// # Panics
     /// Where the binary is not there, or does not end.
-    pub async fn run(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
+    pub async fn once(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
         let (mut command, config) = (command(), file(toml));
         command.args(words).arg("--config").arg(config.path()).envs(variables.iter().copied());
         match within("fanfare ends", command.output()).await {

@@ -218,7 +218,7 @@ async fn what_is_said_of_a_broken_configuration_shows_no_secret() {
     let planted = Planted::new(&["pl4nted"]);
     for toml in BROKEN {
         for command in ["check", "config", "serve"] {
-            let ended = Process::run(&[command], toml, &[]).await;
+            let ended = Process::once(&[command], toml, &[]).await;
             planted.saw_failure(toml, &ended);
         }
     }
@@ -234,11 +234,11 @@ async fn what_is_said_of_a_broken_configuration_shows_no_secret() {
         ("FANFARE_REDIS__PASSWORD", "pl4nted"),
     ];
     for (name, value) in environment {
-        planted.saw_failure(name, &Process::run(&["check"], "", &[(name, value)]).await);
+        planted.saw_failure(name, &Process::once(&["check"], "", &[(name, value)]).await);
     }
     for broker in ["redis://:pl4nted@host:port", "redis:/:pl4nted@host", "redis://pl4nted@", ":pl4nted@host"]
     {
-        planted.saw_failure(broker, &Process::run(&["check", "--broker", broker], "", &[]).await);
+        planted.saw_failure(broker, &Process::once(&["check", "--broker", broker], "", &[]).await);
     }
 }
 
@@ -247,7 +247,7 @@ async fn what_is_shown_of_a_good_configuration_shows_no_secret() {
     let planted = Planted::new(&["pl4nted"]);
     let toml = format!("broker = \"redis://me:{PASSWORD_IN_URL}@127.0.0.1:1\"\n{}", toml());
     for words in [&["check"][..], &["config"], &["config", "--explain"]] {
-        let ended = Process::run(words, &toml, &[]).await;
+        let ended = Process::once(words, &toml, &[]).await;
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         planted.saw("standard output", &String::from_utf8_lossy(&ended.stdout));
         planted.saw("standard error", &String::from_utf8_lossy(&ended.stderr));
