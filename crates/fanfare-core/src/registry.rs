@@ -21,6 +21,9 @@ pub struct NodeInfo {
     /// that does not say.
     #[serde(default)]
     pub announcements: u64,
+    /// It was told to end, and is being drained.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// A list of the nodes, kept by all of them.

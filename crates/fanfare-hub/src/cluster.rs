@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -44,6 +44,7 @@ pub struct Cluster {
     metrics: Arc<HubMetrics>,
     nodes: RwLock<Arc<[NodeInfo]>>,
     announcements: AtomicU64,
+    leaving: AtomicBool,
 }
 
 impl Cluster {
@@ -56,7 +57,15 @@ impl Cluster {
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let nodes = RwLock::new(Arc::from([me.clone()]));
-        Self { me, registry, broker, metrics, nodes, announcements: AtomicU64::new(0) }
+        Self {
+            me,
+            registry,
+            broker,
+            metrics,
+            nodes,
+            announcements: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
+        }
     }
 
     /// This node, with its connections as they are now.
@@ -64,7 +73,13 @@ impl Cluster {
     pub fn me(&self) -> NodeInfo {
         let connections = u64::try_from(self.metrics.connections.get()).unwrap_or(0);
         let announcements = self.announcements.load(Ordering::Relaxed);
-        NodeInfo { connections, announcements, ..self.me.clone() }
+        let leaving = self.leaving.load(Ordering::Relaxed);
+        NodeInfo { connections, announcements, leaving, ..self.me.clone() }
+    }
+
+    /// From now on it tells the others that it is being drained. It stays in the registry until [`Cluster::run`] ends.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     /// All nodes as last seen, this one among them.
@@ -100,7 +115,7 @@ impl Cluster {
     async fn look(&self, namesakes: &mut Namesakes) {
         match self.registry.nodes().await {
             Ok(nodes) => {
-                for other in namesakes.look(&self.me, &nodes) {
+                for other in namesakes.look(&self.me(), &nodes) {
                     tracing::warn!(
                         name = self.me.name,
                         incarnation = self.me.incarnation,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only one that was seen to renew its entry, twice, is called a namesake. An earlier run that was killed
 //! leaves its entry behind until it expires and renews it no more; but a Redis that was frozen meanwhile may find
-//! renewals of it in a dead connection, and carries them out at once.
+//! renewals of it in a dead connection, and carries them out at once. A node that leaves may have its name taken.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -26,8 +26,8 @@ struct Seen {
 impl Namesakes {
     /// Takes the nodes that are listed now: the incarnations of those that turned out to live beside `me`.
     pub(crate) fn look<'n>(&mut self, me: &NodeInfo, nodes: &'n [NodeInfo]) -> Vec<&'n str> {
-        let others =
-            || nodes.iter().filter(|node| node.name == me.name && node.incarnation != me.incarnation);
+        let is_other = |node: &&NodeInfo| node.name == me.name && node.incarnation != me.incarnation;
+        let others = || nodes.iter().filter(is_other).filter(|other| !(other.leaving || me.leaving));
         self.seen.retain(|incarnation, _| others().any(|node| node.incarnation == *incarnation));
         let mut found = Vec::new();
         for node in others() {
@@ -62,7 +62,7 @@ mod tests {
 
     fn node(name: &str, incarnation: &str, announcements: u64) -> NodeInfo {
         let (incarnation, name, version) = (incarnation.into(), name.into(), "1".into());
-        NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements }
+        NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements, leaving: false }
     }
 
     #[test]

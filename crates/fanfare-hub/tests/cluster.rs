@@ -96,7 +96,8 @@ impl Pair {
 
 fn info(name: &str) -> NodeInfo {
     let (incarnation, version) = (name.to_owned(), "1".to_owned());
-    NodeInfo { incarnation, name: name.to_owned(), version, connections: 0, envelope: 1, announcements: 0 }
+    let name = name.to_owned();
+    NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements: 0, leaving: false }
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,6 +165,18 @@ async fn a_node_that_lives_beside_its_namesake_counts_it_until_it_goes() {
     west.await.unwrap();
     settle().await;
     assert_eq!(conflicts(&pair)[0], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_drained_beside_the_one_that_takes_its_place_is_no_namesake() {
+    let mut pair = Pair::called("same", "same");
+    let _west = pair.run(1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    pair.clusters[1].leave();
+    let _east = pair.run(0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(pair.seen_by(0), ["same", "same"]);
+    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.namesakes.get()), [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,6 +85,7 @@ impl Node {
             connections: 0,
             envelope: ENVELOPE,
             announcements: 0,
+            leaving: false,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));

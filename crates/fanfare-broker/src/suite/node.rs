@@ -192,6 +192,7 @@ impl TestNode {
             connections: 0,
             envelope: crate::envelope::VERSION,
             announcements: 0,
+            leaving: false,
         }
     }
 
