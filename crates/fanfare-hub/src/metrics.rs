@@ -20,6 +20,8 @@ pub struct HubMetrics {
     pub unheard: IntCounter,
     /// Control messages that came faster than they could be read.
     pub control_dropped: IntCounter,
+    /// Other nodes that live and have this node's name.
+    pub namesakes: IntGauge,
 }
 
 impl HubMetrics {
@@ -46,6 +48,7 @@ impl HubMetrics {
             closed,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
+            namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

@@ -28,3 +28,4 @@ mod slow;
 mod stress;
 mod subscribing;
 mod transport;
+mod vital;

@@ -27,6 +27,9 @@ pub enum ServeError {
     /// It was told twice to end.
     #[error("ended at once: {0} clients were cut off")]
     CutOff(i64),
+    /// A task has ended that the node cannot live without.
+    #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
+    Failed(&'static str),
     /// No runtime, no signals, or nobody to write to.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -35,7 +38,7 @@ pub enum ServeError {
 /// Runs a node until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once.
 ///
 /// # Errors
-/// The node does not start, and why; or a second signal cut clients off.
+/// The node does not start, or cannot go on, and why; or a second signal cut clients off.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
     // Before there are threads.
@@ -58,11 +61,14 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        stop().await;
+        tokio::select! {
+            () = stop() => {}
+            part = node.failed() => return Err(ServeError::Failed(part)),
+        }
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
             Ended::TimedOut(clients) => {
-                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off")
+                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off");
             }
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
