@@ -2,12 +2,12 @@
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Request, State, rejection::BytesRejection},
+    extract::{FromRequest, Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,6 +17,7 @@ use fanfare_core::{Channel, ChannelError, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
+use tokio::time::timeout;
 
 use crate::{gateway::Gateway, metrics::Refused};
 
@@ -32,6 +33,9 @@ pub enum ApiError {
     /// The body is not what the method takes.
     #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
     Body(String),
+    /// The body did not come in time.
+    #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
+    Slow(Duration),
     /// The body could not be read, or is too large.
     #[error("{0}")]
     Unread(#[from] BytesRejection),
@@ -62,6 +66,7 @@ impl ApiError {
         match self {
             Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Unread(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
@@ -118,9 +123,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// `POST /api/publish`: answered after the broker took it.
 pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = body?;
+    let patience = gateway.hub.limits().handshake;
+    let reading = timeout(patience, Bytes::from_request(request, &()));
+    let body = reading.await.map_err(|_| ApiError::Slow(patience))??;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;

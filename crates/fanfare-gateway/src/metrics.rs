@@ -24,6 +24,14 @@ pub(crate) enum Refused {
 /// A bound that a client, or all of them together, came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
+    /// Connections in all.
+    Connections,
+    /// Connections of one client's address.
+    ConnectionsPerAddress,
+    /// New connections each second.
+    ConnectionsPerSecond,
+    /// Descriptors: a connection that said nothing was given up for another.
+    Descriptors,
     /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
     Handshake,
     /// The number of headers.
@@ -39,6 +47,10 @@ impl Limit {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::ConnectionsPerSecond => "connections_per_second",
+            Self::Descriptors => "descriptors",
             Self::Handshake => "handshake",
             Self::HeaderCount => "header_count",
             Self::HeaderBytes => "header_bytes",
@@ -60,6 +72,8 @@ pub enum HttpError {
     Timeout,
     /// The client went away in the middle of a request or an answer.
     Incomplete,
+    /// A trusted proxy sent no proper PROXY header.
+    ProxyHeader,
     /// The socket broke.
     Io,
     /// Anything else.
@@ -96,6 +110,7 @@ impl HttpError {
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
             Self::Incomplete => "incomplete",
+            Self::ProxyHeader => "proxy_header",
             Self::Io => "io",
             Self::Other => "other",
         }
@@ -106,7 +121,7 @@ impl HttpError {
         match self {
             Self::Timeout => Some(Limit::Handshake),
             Self::TooLarge => Some(Limit::HeaderBytes),
-            Self::Parse | Self::Http2 | Self::Incomplete | Self::Io | Self::Other => None,
+            Self::Parse | Self::Http2 | Self::Incomplete | Self::ProxyHeader | Self::Io | Self::Other => None,
         }
     }
 }

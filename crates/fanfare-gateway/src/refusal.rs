@@ -7,10 +7,10 @@ use fanfare_core::{CommandError, SubscribeError};
 use fanfare_websocket::handshake;
 use http::{
     HeaderValue, StatusCode,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{metrics::Refused, path::PathError};
+use crate::{admission::Full, metrics::{Limit, Refused}, path::PathError};
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,17 @@ pub enum Refusal {
     /// The subscription does not stand.
     #[error(transparent)]
     Subscribe(#[from] CommandError),
+    /// There are too many connections.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The request has more headers than are read.
+    #[error("the request has {found} headers, at most {allowed} are taken (limits.header_count)")]
+    Headers {
+        /// Its headers.
+        found: usize,
+        /// The limit.
+        allowed: usize,
+    },
     /// The node goes away.
     #[error("this node is going away: connect again, another one will take you")]
     Leaving,
@@ -54,7 +65,9 @@ impl Refusal {
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
             Self::TokenSource(_) | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_)) | Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Subscribe(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full(Full::PerAddress(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Headers { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Subscribe(_) | Self::Full(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -70,6 +83,8 @@ impl Refusal {
             Self::Subscribe(CommandError::NeedsToken(_)) => "needs_token",
             Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => "not_permitted",
             Self::Subscribe(_) => "broker",
+            Self::Full(full) => full.limit().name(),
+            Self::Headers { .. } => Limit::HeaderCount.name(),
             Self::Leaving => "leaving",
             Self::NotFound(_) => "not_found",
         }
@@ -87,6 +102,10 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(Refused::Handshake(self.reason()));
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
+        }
+        if matches!(self, Self::Full(_) | Self::Headers { .. }) {
+            // Its place is for others.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
