@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::metrics::{GatewayMetrics, Limit};
 
 /// Bounds at the door.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoorLimits {
     /// Connections in all.
     pub connections: usize,
@@ -30,8 +30,6 @@ pub struct DoorLimits {
     pub header_count: usize,
     /// Bytes of a request's header, its first line included.
     pub header_bytes: usize,
-    /// Descriptors that the process may have, see [`room`](crate::sockets::room).
-    pub descriptors: usize,
 }
 
 /// Why a connection is not let in; each names the key of its limit.
@@ -81,13 +79,7 @@ pub struct Admission {
 impl Admission {
     pub(crate) fn new(limits: DoorLimits, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
         let rate = Mutex::new(Rate::full(limits.connections_per_second, Instant::now()));
-        Arc::new(Self {
-            limits,
-            open: AtomicUsize::new(0),
-            addresses: Mutex::default(),
-            rate,
-            metrics,
-        })
+        Arc::new(Self { limits, open: AtomicUsize::new(0), addresses: Mutex::default(), rate, metrics })
     }
 
     /// Lets in a client from this address; a refusal is counted.
@@ -205,7 +197,6 @@ mod tests {
             connections_per_second: per_second,
             header_count: 64,
             header_bytes: 16 << 10,
-            descriptors: 1024,
         };
         Admission::new(limits, Arc::new(metrics))
     }

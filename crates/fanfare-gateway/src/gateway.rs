@@ -28,6 +28,8 @@ pub struct Config {
     pub deflate: bool,
     /// How many connections, and what of a request, are let in.
     pub doors: DoorLimits,
+    /// How many descriptors the process has, see [`room`](crate::sockets::room).
+    pub descriptors: usize,
     /// Which proxies say whose connection it is.
     pub proxies: Proxies,
     /// What is spoken at `/ws/{channel}`.
@@ -74,8 +76,8 @@ impl Gateway {
         metrics: Arc<GatewayMetrics>,
         config: Config,
     ) -> Self {
-        let sockets = Sockets::new(config.doors.descriptors, metrics.clone());
-        let admission = Admission::new(config.doors.clone(), metrics.clone());
+        let sockets = Sockets::new(config.descriptors, metrics.clone());
+        let admission = Admission::new(config.doors, metrics.clone());
         Self { hub, cluster, registry, metrics, sockets, admission, config, leaving: AtomicBool::new(false) }
     }
 

@@ -10,7 +10,11 @@ use http::{
     header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{admission::Full, metrics::{Limit, Refused}, path::PathError};
+use crate::{
+    admission::Full,
+    metrics::{Limit, Refused},
+    path::PathError,
+};
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]

@@ -63,8 +63,7 @@ impl Server {
                 };
                 match accepted {
                     Ok((stream, peer)) => {
-                        let (gateway, router, shutdown) =
-                            (gateway.clone(), router.clone(), shutdown.clone());
+                        let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
                         let seat = gateway.sockets.take();
                         tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
                     }

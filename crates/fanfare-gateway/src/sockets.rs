@@ -101,8 +101,7 @@ pub(crate) struct Visit {
 impl Visit {
     /// One whose client has asked for nothing yet.
     pub(crate) fn new(sockets: &Arc<Sockets>) -> Self {
-        let visit =
-            Self { sockets: sockets.clone(), given_up: Arc::default(), place: AtomicU64::default() };
+        let visit = Self { sockets: sockets.clone(), given_up: Arc::default(), place: AtomicU64::default() };
         visit.wait();
         visit
     }
