@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::metrics::{GatewayMetrics, Limit};
+use crate::metrics::Limit;
 
 /// Bounds at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,24 +73,23 @@ pub struct Admission {
     open: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     rate: Mutex<Rate>,
-    metrics: Arc<GatewayMetrics>,
 }
 
 impl Admission {
-    pub(crate) fn new(limits: DoorLimits, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
+    pub(crate) fn new(limits: DoorLimits) -> Arc<Self> {
         let rate = Mutex::new(Rate::full(limits.connections_per_second, Instant::now()));
-        Arc::new(Self { limits, open: AtomicUsize::new(0), addresses: Mutex::default(), rate, metrics })
+        Arc::new(Self { limits, open: AtomicUsize::new(0), addresses: Mutex::default(), rate })
     }
 
-    /// Lets in a client from this address; a refusal is counted.
+    /// Lets in a client from this address.
     ///
     /// # Errors
     /// It is not let in, and why.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Full> {
-        self.try_admit(address, Instant::now()).inspect_err(|full| self.metrics.limit_hit(full.limit()))
+        self.admit_at(address, Instant::now())
     }
 
-    fn try_admit(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Permit, Full> {
+    fn admit_at(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Permit, Full> {
         let DoorLimits { connections, connections_per_address, connections_per_second, .. } = self.limits;
         // From here on it is counted, and no more when dropped.
         let mut permit = Permit { admission: self.clone(), address: None };
@@ -190,7 +189,6 @@ mod tests {
     use super::*;
 
     fn admission(connections: usize, per_address: usize, per_second: usize) -> Arc<Admission> {
-        let metrics = GatewayMetrics::register(&prometheus::Registry::new()).unwrap();
         let limits = DoorLimits {
             connections,
             connections_per_address: per_address,
@@ -198,7 +196,7 @@ mod tests {
             header_count: 64,
             header_bytes: 16 << 10,
         };
-        Admission::new(limits, Arc::new(metrics))
+        Admission::new(limits)
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -235,7 +233,7 @@ mod tests {
         let start = Instant::now();
         let admitted = |after: u64| {
             let now = start + Duration::from_millis(after);
-            (0..9).filter(|_| admission.try_admit(ip("10.0.0.1"), now).is_ok()).count()
+            (0..9).filter(|_| admission.admit_at(ip("10.0.0.1"), now).is_ok()).count()
         };
         // Made a moment before.
         assert_eq!(admitted(0), 2);

@@ -19,7 +19,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
 use tokio::time::timeout;
 
-use crate::{gateway::Gateway, metrics::Refused};
+use crate::{
+    gateway::Gateway,
+    metrics::{Limit, Refused},
+};
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,15 @@ impl ApiError {
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         }
     }
+
+    /// The limit that it is due to, if it is.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Slow(_) => Some(Limit::Handshake),
+            _ if self.status_and_code().0 == StatusCode::PAYLOAD_TOO_LARGE => Some(Limit::Message),
+            _ => None,
+        }
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -86,7 +98,7 @@ impl IntoResponse for ApiError {
         let (status, code) = self.status_and_code();
         let body = json!({"error": {"code": code, "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
-        response.extensions_mut().insert(Refused::Api(code));
+        response.extensions_mut().insert(Refused::Api(code, self.limit()));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -77,7 +77,7 @@ impl Gateway {
         config: Config,
     ) -> Self {
         let sockets = Sockets::new(config.descriptors, metrics.clone());
-        let admission = Admission::new(config.doors, metrics.clone());
+        let admission = Admission::new(config.doors);
         Self { hub, cluster, registry, metrics, sockets, admission, config, leaving: AtomicBool::new(false) }
     }
 

@@ -15,10 +15,10 @@ pub struct GatewayMetrics {
 /// What an answer says of itself to whoever counts: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// An upgrade or a visit, with the word for its reason.
-    Handshake(&'static str),
-    /// A call of the API, with the code of its answer.
-    Api(&'static str),
+    /// An upgrade or a visit, with the word for its reason, and the limit that it came to, if any.
+    Handshake(&'static str, Option<Limit>),
+    /// A call of the API, with the code of its answer, and the limit.
+    Api(&'static str, Option<Limit>),
 }
 
 /// A bound that a client, or all of them together, came to.
@@ -176,9 +176,13 @@ impl GatewayMetrics {
 
     /// Somebody was not let in.
     pub(crate) fn refused(&self, refused: Refused) {
-        match refused {
-            Refused::Handshake(reason) => self.handshakes_refused.with_label_values(&[reason]).inc(),
-            Refused::Api(code) => self.api_errors.with_label_values(&[code]).inc(),
+        let (counters, label, limit) = match refused {
+            Refused::Handshake(reason, limit) => (&self.handshakes_refused, reason, limit),
+            Refused::Api(code, limit) => (&self.api_errors, code, limit),
+        };
+        counters.with_label_values(&[label]).inc();
+        if let Some(limit) = limit {
+            self.limit_hit(limit);
         }
     }
 }

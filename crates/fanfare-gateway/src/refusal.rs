@@ -94,8 +94,25 @@ impl Refusal {
         }
     }
 
-    fn is_worth_a_retry(&self) -> bool {
-        !matches!(self, Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))))
+    /// The limit that it is due to, if it is.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Full(full) => Some(full.limit()),
+            Self::Headers { .. } => Some(Limit::HeaderCount),
+            _ => None,
+        }
+    }
+
+    /// After how many seconds a retry is worth it, where the status asks for that.
+    fn retry_after(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))) => None,
+            // Somebody has to leave first.
+            Self::Full(Full::Connections(_)) => Some(HeaderValue::from_static("5")),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("1")),
+            _ => None,
+        }
     }
 }
 
@@ -103,19 +120,19 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = (status, format!("{self}\n")).into_response();
-        response.extensions_mut().insert(Refused::Handshake(self.reason()));
+        response.extensions_mut().insert(Refused::Handshake(self.reason(), self.limit()));
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
         }
-        if matches!(self, Self::Full(_) | Self::Headers { .. }) {
+        if self.limit().is_some() {
             // Its place is for others.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE && self.is_worth_a_retry() {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }

@@ -29,7 +29,7 @@ use crate::{
     arrival::{Arrival, ProxyHeaderError},
     client::Client,
     gateway::Gateway,
-    metrics::{HttpError, Limit, Refused},
+    metrics::{HttpError, Refused},
     refusal::Refusal,
     socket,
     sockets::{Seat, Visit},
@@ -149,7 +149,6 @@ impl Requests<'_> {
     ) -> Result<Response, Infallible> {
         let (found, allowed) = (request.headers().len(), self.gateway.config.doors.header_count);
         if found > allowed {
-            self.gateway.metrics.limit_hit(Limit::HeaderCount);
             return Ok(Refusal::Headers { found, allowed }.into_response());
         }
         let client = self.gateway.config.proxies.client(self.client, request.headers());
