@@ -86,10 +86,10 @@ impl Admission {
     /// # Errors
     /// It is not let in, and why.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Full> {
-        self.admit_at(address, Instant::now())
+        self.admit_at(address, Instant::now)
     }
 
-    fn admit_at(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Permit, Full> {
+    fn admit_at(self: &Arc<Self>, address: IpAddr, now: impl FnOnce() -> Instant) -> Result<Permit, Full> {
         let DoorLimits { connections, connections_per_address, connections_per_second, .. } = self.limits;
         // From here on it is counted, and no more when dropped.
         let mut permit = Permit { admission: self.clone(), address: None };
@@ -103,7 +103,7 @@ impl Admission {
             }
             permit.address = Some(address);
         }
-        if connections_per_second > 0 && !self.rate.lock().take(connections_per_second, now) {
+        if connections_per_second > 0 && !self.rate.lock().take(connections_per_second, now()) {
             return Err(Full::PerSecond(connections_per_second));
         }
         Ok(permit)
@@ -232,7 +232,7 @@ mod tests {
         let admission = admission(100, 0, 2);
         let start = Instant::now();
         let admitted = |after: u64| {
-            let now = start + Duration::from_millis(after);
+            let now = || start + Duration::from_millis(after);
             (0..9).filter(|_| admission.admit_at(ip("10.0.0.1"), now).is_ok()).count()
         };
         // Made a moment before.

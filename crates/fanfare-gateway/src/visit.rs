@@ -15,6 +15,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -138,7 +139,9 @@ impl Requests<'_> {
             self.gateway.metrics.refused(*refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
-        self.visit.wait();
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            self.visit.wait();
+        }
         Ok(response)
     }
 

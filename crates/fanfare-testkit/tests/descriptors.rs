@@ -1,5 +1,7 @@
 //! A node whose descriptors run short goes on for those it has, and says so to the others. With the real binary.
 
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
 use std::{net::TcpListener, path::PathBuf, process::Stdio};
 
 use fanfare_testkit::{Client, Endpoint, KEY, RawClient, assert_eventually};

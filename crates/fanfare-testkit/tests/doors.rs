@@ -1,5 +1,7 @@
 //! Limits at the door: each refuses with its own status, sentence and counter, and costs nobody else anything.
 
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+
 use std::time::Duration;
 
 use fanfare_testkit::{Endpoint, RawClient, Setup, TestNode, assert_eventually, within};

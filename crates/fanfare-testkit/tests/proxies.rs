@@ -1,5 +1,7 @@
 //! Whose connection it is: told by trusted proxies, and by nobody else. Seen by the limit per address.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says by a panic what is wrong")]
+
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
     path::Path,
