@@ -2,12 +2,12 @@
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Request, State, rejection::BytesRejection},
+    extract::{FromRequest, Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,8 +17,12 @@ use fanfare_core::{Channel, ChannelError, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
+use tokio::time::timeout;
 
-use crate::gateway::Gateway;
+use crate::{
+    gateway::Gateway,
+    metrics::{Limit, Refused},
+};
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,9 @@ pub enum ApiError {
     /// The body is not what the method takes.
     #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
     Body(String),
+    /// The body did not come in time.
+    #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
+    Slow(Duration),
     /// The body could not be read, or is too large.
     #[error("{0}")]
     Unread(#[from] BytesRejection),
@@ -70,6 +77,7 @@ impl ApiError {
         match self {
             Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Unread(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
@@ -84,6 +92,15 @@ impl ApiError {
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         }
     }
+
+    /// The limit that it is due to, if it is.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Slow(_) => Some(Limit::Handshake),
+            _ if self.status_and_code().0 == StatusCode::PAYLOAD_TOO_LARGE => Some(Limit::Message),
+            _ => None,
+        }
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -91,6 +108,7 @@ impl IntoResponse for ApiError {
         let (status, code) = self.status_and_code();
         let body = json!({"error": {"code": code, "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(Refused::Api(code, self.limit()));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -127,9 +145,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// `POST /api/publish`: answered after the broker took it.
 pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = body?;
+    let patience = gateway.hub.limits().handshake;
+    let reading = timeout(patience, Bytes::from_request(request, &()));
+    let body = reading.await.map_err(|_| ApiError::Slow(patience))??;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;

@@ -9,6 +9,13 @@ use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
+use crate::{
+    admission::{Admission, DoorLimits},
+    client::Proxies,
+    metrics::GatewayMetrics,
+    sockets::Sockets,
+};
+
 /// What the gateway is told at start.
 pub struct Config {
     /// Which pages may use it.
@@ -19,6 +26,12 @@ pub struct Config {
     pub auth: Option<ClientAuth>,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
+    /// How many connections, and what of a request, are let in.
+    pub doors: DoorLimits,
+    /// How many descriptors the process has, see [`room`](crate::sockets::room).
+    pub descriptors: usize,
+    /// Which proxies say whose connection it is.
+    pub proxies: Proxies,
     /// What is spoken at `/ws/{channel}`.
     pub relay: RelayEndpoint,
     /// How the broker is called on the page: `memory`, `redis`.
@@ -45,20 +58,34 @@ pub struct RelayEndpoint {
 pub struct Gateway {
     pub(crate) hub: Arc<Hub>,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) metrics: prometheus::Registry,
+    pub(crate) registry: prometheus::Registry,
+    pub(crate) metrics: Arc<GatewayMetrics>,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) config: Config,
     leaving: AtomicBool,
     refusing: AtomicBool,
 }
 
 impl Gateway {
-    /// A gateway to `hub`; `metrics` is what `/metrics` shows.
+    /// A gateway to `hub`; `registry` is what `/metrics` shows, `metrics` what the gateway itself counts.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, cluster: Arc<Cluster>, metrics: prometheus::Registry, config: Config) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        cluster: Arc<Cluster>,
+        registry: prometheus::Registry,
+        metrics: Arc<GatewayMetrics>,
+        config: Config,
+    ) -> Self {
+        let sockets = Sockets::new(config.descriptors, metrics.clone());
+        let admission = Admission::new(config.doors);
         Self {
             hub,
             cluster,
+            registry,
             metrics,
+            sockets,
+            admission,
             config,
             leaving: AtomicBool::new(false),
             refusing: AtomicBool::new(false),

@@ -2,23 +2,31 @@
 //!
 //! The way of a connection, and the room for each step:
 //!
-//! - [`server`]: listeners, and one HTTP connection after another
+//! - [`server`]: listeners, and one connection after another
+//! - [`sockets`]: which sockets there are, and which go when descriptors are short
+//! - [`arrival`], [`client`]: a socket before HTTP, and whose it is behind proxies
+//! - [`visit`]: the HTTP requests of one connection
 //! - [`routes`]: which path is whose, on which listener
 //! - [`path`]: which channel a path means, and which first segments are kept
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
+//! - [`admission`]: how many connections are let in
 //! - [`upgrade`]: takes the bare socket back from HTTP
 //! - [`connection`]: one small task that only reads
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
-//! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`ending`] (what is answered while the node ends), [`refusal`] (what is answered to whom is not let
-//! in) and [`gateway`] (what all of them share).
+//! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`refusal`] (what is answered to whom is not let
+//! in), [`ending`] (what is answered while the node ends), [`metrics`] and [`gateway`] (what all of them share).
 
+pub mod admission;
 pub mod api;
+pub mod arrival;
+pub mod client;
 pub mod connection;
 pub mod ending;
 pub mod framing;
 pub mod gateway;
 pub mod health;
+pub mod metrics;
 pub mod page;
 pub mod path;
 pub mod refusal;
@@ -26,8 +34,13 @@ pub mod relay;
 pub mod routes;
 pub mod server;
 pub mod socket;
+pub mod sockets;
 pub mod upgrade;
+pub mod visit;
 
+pub use admission::DoorLimits;
+pub use client::{Proxies, ProxyProtocol};
 pub use gateway::{ClientAuth, Config, Gateway, RelayEndpoint};
+pub use metrics::GatewayMetrics;
 pub use routes::Serves;
 pub use server::{Listener, Server, bind};

@@ -3,7 +3,7 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
 //! a client that has its 101 gets every message published anywhere from then on.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -16,6 +16,7 @@ use fanfare_websocket::handshake::{self, Terms};
 use http::StatusCode;
 
 use crate::{
+    client::Client,
     framing::{DEFLATE, PLAIN},
     gateway::{ClientAuth, Gateway},
     path,
@@ -44,13 +45,17 @@ pub(crate) async fn upgrade(
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let config = &gateway.config;
+    let client = client(&request);
     // What is secret is not echoed.
     let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
     let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
     config.origins.check(request.headers())?;
+    // Before the token is looked at: that is what costs.
+    let permit = gateway.admission.admit(client.0)?;
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::open(hub.clone(), &config.relay.kind, identity);
+    let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
+    pending.session.comes_from(client.0);
     hub.subscribe(&pending.session, &channel).await?;
     if pending.session.has_ended() {
         // A drain overtook it.
@@ -60,6 +65,11 @@ pub(crate) async fn upgrade(
     let decoder = (config.relay.decoder)(channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));
     Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
+}
+
+/// Every request has one; without, it would be counted with all that have none.
+fn client(request: &Request) -> Client {
+    request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
 }
 
 /// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the

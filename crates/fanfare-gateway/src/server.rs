@@ -2,28 +2,21 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request};
 use fanfare_core::Vital;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::Service;
 
 use crate::{
     gateway::Gateway,
     routes::{self, Serves},
-    socket,
+    visit,
 };
 
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
 const BACKLOG: i32 = 4096;
 
-/// What one connection's request may take of memory, its header included.
-const REQUEST_BYTES: usize = 16 << 10;
-
-/// How long the listener rests after it could not accept (mostly: no descriptor left).
+/// How long the listener rests where no descriptor is left, and after it could not accept.
 const REST: Duration = Duration::from_millis(100);
 
 /// Serves a gateway on its listeners.
@@ -84,16 +77,21 @@ impl Server {
         let router = routes::router(self.gateway.clone(), serves);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
-        let handshake = self.gateway.hub.limits().handshake;
+        let gateway = self.gateway.clone();
         let accepting = async move {
             loop {
+                while gateway.sockets.is_full() && !until.is_cancelled() {
+                    tokio::time::sleep(REST).await;
+                }
                 let accepted = tokio::select! {
                     () = until.cancelled() => return,
                     accepted = socket.accept() => accepted,
                 };
                 match accepted {
-                    Ok((stream, _)) => {
-                        tasks.spawn(serve(stream, router.clone(), handshake, shutdown.clone()));
+                    Ok((stream, peer)) => {
+                        let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
+                        let seat = gateway.sockets.take();
+                        tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -114,30 +112,5 @@ impl Server {
     pub async fn stopped(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-}
-
-/// Serves the requests of one connection until it ends or becomes a WebSocket.
-async fn serve(stream: TcpStream, router: Router, header_timeout: Duration, shutdown: CancellationToken) {
-    if let Err(error) = socket::tune(&stream) {
-        return tracing::debug!(%error, "a socket could not be tuned");
-    }
-    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(REQUEST_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended badly");
     }
 }

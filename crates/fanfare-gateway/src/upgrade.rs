@@ -6,25 +6,30 @@ use fanfare_hub::{Hub, Kind, Session};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::{connection::Connection, socket::Socket};
+use crate::{admission::Permit, arrival::Arrival, connection::Connection, socket::Socket};
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
 pub(crate) struct Pending {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
-    is_settled: bool,
+    /// Given to its transport.
+    permit: Option<Permit>,
     /// Held until its transport is read by a task of its own.
     _handshake: TaskTrackerToken,
 }
 
 impl Pending {
-    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Self {
+    pub(crate) fn open(
+        hub: Arc<Hub>,
+        kind: &Arc<Kind>,
+        identity: Option<Arc<dyn Identity>>,
+        permit: Permit,
+    ) -> Self {
         let handshake = hub.handshake();
         let session = hub.open(kind, identity);
-        Self { hub, session, is_settled: false, _handshake: handshake }
+        Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 
     /// Waits for the socket, puts the session on it and leaves a task behind that reads it.
@@ -35,13 +40,14 @@ impl Pending {
         decoder: Box<dyn Decoder>,
         deflate: bool,
     ) {
-        let (stream, early) = match take_back(upgrade).await {
+        let (arrival, early) = match take_back(upgrade).await {
             Ok(taken) => taken,
             Err(error) => return tracing::debug!(%error, "upgrade failed"),
         };
-        self.is_settled = true;
+        let Some(permit) = self.permit.take() else { return };
+        let (stream, seat) = arrival.into_parts();
         let (read, write) = stream.into_split();
-        self.hub.attach(&self.session, transport, Box::new(Socket::new(write)));
+        self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
         let (hub, session) = (self.hub.clone(), self.session.clone());
         self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
     }
@@ -49,16 +55,16 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.is_settled {
+        if self.permit.is_some() {
             self.hub.end(&self.session, &Disconnect::Lost);
         }
     }
 }
 
 /// The socket, and what the client sent right behind its request.
-async fn take_back(upgrade: OnUpgrade) -> Result<(TcpStream, Bytes), UpgradeError> {
+async fn take_back(upgrade: OnUpgrade) -> Result<(Arrival, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<TcpStream>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
+    let parts: Parts<TokioIo<Arrival>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 

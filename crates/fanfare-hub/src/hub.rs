@@ -306,6 +306,7 @@ impl Hub {
         self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
         tracing::debug!(
             session = session.id.0,
+            client = session.client().map(tracing::field::display),
             dialect = session.dialect().name(),
             ?disconnect,
             "session ended"

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Incarnation, NodeInfo, Vital};
-use fanfare_gateway::{ClientAuth, Gateway, Listener, RelayEndpoint, Server};
+use fanfare_gateway::{
+    ClientAuth, DoorLimits, Gateway, GatewayMetrics, Listener, RelayEndpoint, Server, sockets,
+};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::task::JoinHandle;
@@ -12,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Auth, Config, Drain},
+    descriptors,
     listeners::{self, Inherited, ListenError},
 };
 
@@ -76,11 +79,14 @@ impl Node {
     /// # Errors
     /// It cannot start, and why.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
+        let descriptors = descriptors::now();
+        let doors = within(config.doors, descriptors);
         let listeners = listeners::open(&config, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
+        let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics)?);
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
@@ -111,6 +117,9 @@ impl Node {
             origins: config.origins,
             api_keys: config.api_keys,
             auth: config.auth.map(|Auth { tokens, source }| ClientAuth { tokens, source }),
+            doors,
+            descriptors,
+            proxies: config.proxies,
             deflate: config.deflate,
             relay: RelayEndpoint {
                 kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),
@@ -118,7 +127,7 @@ impl Node {
             },
             broker: broker_name,
         };
-        let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway));
+        let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
             server.listen(listener);
@@ -159,6 +168,20 @@ impl Addresses {
             inherited: of(|listener| listener.is_inherited),
         }
     }
+}
+
+/// As many connections as were configured, and the descriptors allow.
+fn within(doors: DoorLimits, descriptors: usize) -> DoorLimits {
+    let (configured, room) = (doors.connections, sockets::room(descriptors));
+    if configured > room {
+        tracing::warn!(
+            configured,
+            room,
+            descriptors,
+            "fewer connections than limits.connections: the process has not enough descriptors (ulimit -n)"
+        );
+    }
+    DoorLimits { connections: configured.min(room), ..doors }
 }
 
 fn name_of(broker: &BrokerConfig) -> &'static str {

@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::Config,
+    descriptors,
     drain::Ended,
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
@@ -43,6 +44,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
     // Before there are threads.
     let inherited = Inherited::take()?;
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.runtime.workers)
         .enable_all()
