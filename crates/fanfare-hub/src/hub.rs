@@ -131,7 +131,6 @@ impl Hub {
 
     /// A handshake is under way: a shutdown waits for it until this is dropped. Taken before [`Hub::open`], so that a
     /// client with its answer is never cut off between the two.
-    #[must_use]
     pub fn handshake(&self) -> TaskTrackerToken {
         self.tasks.token()
     }
