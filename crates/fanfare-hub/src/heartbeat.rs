@@ -21,7 +21,7 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, session::Session, shard::Shard};
+use crate::{hub::Hub, session::Session, shard::Shard, slow};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
@@ -159,13 +159,16 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     second.tick().await;
     loop {
-        second.tick().await;
+        let due = second.tick().await;
+        // The node was frozen or starved.
+        let late = due.elapsed() > Duration::from_secs(1);
         for (count, beat) in shard.wheel.turn().into_iter().enumerate() {
             look(&hub, &shard, beat);
             if count % LOOKS_PER_TURN == LOOKS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
         }
+        slow::turn(&hub, &shard, late).await;
     }
 }
 

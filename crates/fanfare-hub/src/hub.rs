@@ -29,12 +29,14 @@ use tokio::{sync::oneshot, time::timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    budget::Budget,
     dispatcher::Dispatcher,
     heartbeat,
+    link::Draining,
     metrics::HubMetrics,
     outbound::Sent,
     session::{Kind, Session},
-    tick,
+    slow, tick,
 };
 
 /// The sessions of this node, and what they may do.
@@ -43,6 +45,7 @@ pub struct Hub {
     broker: Arc<dyn Broker>,
     namespaces: Arc<Namespaces>,
     limits: Limits,
+    budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     /// How many sessions hold a channel or wait for it.
     holders: Mutex<HashMap<Channel, usize>>,
@@ -64,6 +67,7 @@ impl Hub {
             dispatcher,
             broker,
             namespaces,
+            budget: Budget::new(&limits, metrics.clone()),
             limits,
             metrics,
             holders: Mutex::default(),
@@ -74,6 +78,7 @@ impl Hub {
             tokio::spawn(tick::run(hub.clone(), shard.clone()));
             tokio::spawn(heartbeat::run(hub.clone(), shard.clone()));
         }
+        tokio::spawn(slow::keep_budget(hub.clone()));
         hub
     }
 
@@ -93,6 +98,16 @@ impl Hub {
     #[must_use]
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
+    }
+
+    /// How much may wait for its sessions' sockets.
+    #[must_use]
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
     }
 
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
@@ -117,8 +132,13 @@ impl Hub {
         transport: &'static dyn Transport,
         sink: Box<dyn Sink>,
     ) {
-        let sent = session.attach(transport, sink);
+        let sent = session.attach(transport, sink, &self.budget);
         self.after_send(session, sent);
+    }
+
+    /// Takes a session off its transport, see [`Outbound::detach`](crate::outbound::Outbound::detach).
+    pub fn detach(&self, session: &Session) -> Draining {
+        session.outbound.detach(&self.budget)
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.
@@ -233,7 +253,7 @@ impl Hub {
 
     /// Sends one message to a session.
     pub fn send(self: &Arc<Self>, session: &Arc<Session>, mut message: Message) {
-        let sent = session.outbound.send(&mut message, self.limits.outbound_bytes, false);
+        let sent = session.outbound.send(&mut message, &self.budget, false);
         self.after_send(session, sent);
     }
 
@@ -251,7 +271,7 @@ impl Hub {
         match session.dialect().ping() {
             Ping::Message(message) => self.send(session, message),
             Ping::Transport => {
-                let sent = session.outbound.ping(self.limits.outbound_bytes);
+                let sent = session.outbound.ping(&self.budget);
                 self.after_send(session, sent);
             }
         }
@@ -259,7 +279,7 @@ impl Hub {
 
     /// Answers a ping of a session's transport.
     pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
-        let sent = session.outbound.pong(payload, self.limits.outbound_bytes);
+        let sent = session.outbound.pong(payload, &self.budget);
         self.after_send(session, sent);
     }
 
@@ -282,6 +302,9 @@ impl Hub {
         }
         self.metrics.connections.dec();
         self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
+        if *disconnect == Disconnect::Slow {
+            self.metrics.slow.with_label_values(&["disconnect"]).inc();
+        }
         tracing::debug!(
             session = session.id.0,
             dialect = session.dialect().name(),
@@ -291,7 +314,7 @@ impl Hub {
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref());
+        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), &self.budget);
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
@@ -344,11 +367,12 @@ impl Hub {
     }
 
     fn flush_within(self: &Arc<Self>, session: &Arc<Session>, limit: Option<Duration>) {
+        self.watch(session);
         let (hub, session) = (self.clone(), session.clone());
         self.tasks.spawn(async move {
             let flushed = poll_fn(|cx| {
                 let before = session.outbound.queued();
-                let flushed = session.outbound.poll_flush(cx);
+                let flushed = session.outbound.poll_flush(cx, &hub.budget);
                 if session.outbound.queued() < before {
                     hub.heard(&session);
                 }

@@ -13,11 +13,14 @@
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
+//! - [`slow`]: who does not read fast enough, and what becomes of them
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
 //! [`metrics`].
 
 pub mod batch;
+pub mod budget;
 pub mod cluster;
 pub mod dispatcher;
 pub mod flow;
@@ -26,10 +29,13 @@ pub mod hub;
 pub mod link;
 pub mod metrics;
 pub mod outbound;
+pub mod queue;
 pub mod session;
 pub mod shard;
+pub mod slow;
 pub mod tick;
 
+pub use budget::Budget;
 pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
 pub use hub::Hub;
