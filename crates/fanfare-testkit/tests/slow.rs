@@ -14,7 +14,7 @@ fn message(number: usize) -> String {
 
 fn number(message: &[u8]) -> usize {
     let text = String::from_utf8_lossy(message);
-    text.split(' ').next().unwrap_or_default().parse().unwrap()
+    text.split(' ').next().unwrap_or_default().parse().unwrap_or(usize::MAX)
 }
 
 /// A client that is in the channel, and reads nothing.
