@@ -16,8 +16,8 @@
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
 //!
-//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
-//! [`metrics`].
+//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
+//! `namesakes` (which of them have this one's name) and [`metrics`].
 
 pub mod batch;
 pub mod budget;
@@ -28,6 +28,7 @@ pub mod heartbeat;
 pub mod hub;
 pub mod link;
 pub mod metrics;
+mod namesakes;
 pub mod outbound;
 pub mod queue;
 pub mod session;

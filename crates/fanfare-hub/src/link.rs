@@ -202,7 +202,7 @@ impl Link {
     ///
     /// # Errors
     /// The sink is broken.
-    pub(crate) fn turn(&mut self, late: bool, budget: &Arc<Budget>) -> io::Result<Standing> {
+    pub(crate) fn turn(&mut self, budget: &Arc<Budget>) -> io::Result<Standing> {
         if self.unsent.as_ref().is_some_and(|unsent| unsent.queue.is_due()) {
             match self.try_flush(budget) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
@@ -210,7 +210,7 @@ impl Link {
             }
         }
         let Some(unsent) = &mut self.unsent else { return Ok(Standing::Nothing) };
-        let is_slow = !self.closed && unsent.queue.turn(late, budget);
+        let is_slow = !self.closed && unsent.queue.turn(budget);
         Ok(if is_slow { Standing::Slow } else { Standing::Waits })
     }
 

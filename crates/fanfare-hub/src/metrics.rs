@@ -25,6 +25,8 @@ pub struct HubMetrics {
     pub broker_waits: IntCounter,
     /// Control messages that came faster than they could be read.
     pub control_dropped: IntCounter,
+    /// Other nodes that live and have this node's name.
+    pub namesakes: IntGauge,
 }
 
 impl HubMetrics {
@@ -40,6 +42,9 @@ impl HubMetrics {
         };
         let connections = IntGauge::new("fanfare_connections", "Open sessions")?;
         registry.register(Box::new(connections.clone()))?;
+        let namesakes =
+            IntGauge::new("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?;
+        registry.register(Box::new(namesakes.clone()))?;
         let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
         let closed = IntCounterVec::new(closed, &["reason"])?;
         registry.register(Box::new(closed.clone()))?;
@@ -67,6 +72,7 @@ impl HubMetrics {
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
+            namesakes,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

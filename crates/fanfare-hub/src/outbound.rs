@@ -241,13 +241,12 @@ impl Outbound {
         }
     }
 
-    /// Judges the client, at each turn of its shard's clock. `late`: the turn came late, and none is slow for what
-    /// the node missed. Without a transport there is no socket that refuses, and none is slow either.
-    pub fn turn(&self, late: bool, budget: &Arc<Budget>) -> Standing {
+    /// Judges the client, at each turn of its shard's clock. Without a transport there is no socket that refuses, and none is slow either.
+    pub fn turn(&self, budget: &Arc<Budget>) -> Standing {
         let mut state = self.state.lock();
         let turned = match &mut *state {
             State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
-            State::Attached(link) => link.turn(late, budget),
+            State::Attached(link) => link.turn(budget),
             State::Detached(_) | State::Aborted => return Standing::Nothing,
         };
         turned.unwrap_or_else(|_| {

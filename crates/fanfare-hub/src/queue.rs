@@ -135,9 +135,9 @@ impl<T: Weigh> Queue<T> {
     }
 
     /// The clock turned. Whether the session is slow: what cannot be conflated is past half the bound for longer
-    /// than a second. `late`: the turn came late, so nobody knows for how long.
-    pub(crate) fn turn(&mut self, late: bool, budget: &Budget) -> bool {
-        if late || self.charge.is_none() || self.bytes <= budget.half() {
+    /// than a second.
+    pub(crate) fn turn(&mut self, budget: &Budget) -> bool {
+        if self.charge.is_none() || self.bytes <= budget.half() {
             self.turns = 0;
             return false;
         }

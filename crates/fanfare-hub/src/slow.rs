@@ -5,7 +5,8 @@
 //!   looked at: once a second for the time that they have been behind, and all of the node when the budget is
 //!   passed.
 //! - By its own bytes a client is judged within its shard's clock: past half the bound at two turns without a
-//!   break, at least a second apart. A turn that came late judges nobody.
+//!   break, at least a second apart. A turn that comes late is none, see
+//!   [`heartbeat`](crate::heartbeat).
 //! - Past the budget those go first for which most waits: what is replaceable is conflated, and where that is not
 //!   enough sessions end. What waited for them is dropped; they are told.
 
@@ -57,10 +58,10 @@ impl Hub {
 }
 
 /// Judges the sessions that a shard watches, once a turn of its clock.
-pub(crate) async fn turn(hub: &Arc<Hub>, shard: &Shard, late: bool) {
+pub(crate) async fn turn(hub: &Arc<Hub>, shard: &Shard) {
     let mut caught_up = Vec::new();
     for (count, session) in shard.watched.sessions().into_iter().enumerate() {
-        match session.outbound.turn(late, hub.budget()) {
+        match session.outbound.turn(hub.budget()) {
             Standing::Nothing => caught_up.push(session),
             Standing::Waits => {}
             Standing::Slow => hub.end(&session, &Disconnect::Slow),

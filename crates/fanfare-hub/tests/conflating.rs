@@ -130,9 +130,7 @@ enum Step {
         bytes: usize,
         per_write: usize,
     },
-    Turn {
-        late: bool,
-    },
+    Turn,
     Press,
 }
 
@@ -146,7 +144,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Pong),
         2 => Just(Step::PollFlush),
         3 => (0..150_usize, 1..60_usize).prop_map(|(bytes, per_write)| Step::Read { bytes, per_write }),
-        2 => any::<bool>().prop_map(|late| Step::Turn { late }),
+        2 => Just(Step::Turn),
         1 => Just(Step::Press),
     ]
 }
@@ -234,9 +232,9 @@ impl Run {
                 self.pipe.read(*bytes);
                 (true, false)
             }
-            Step::Turn { late } => {
-                let _ = self.outbound.turn(*late, &self.budget);
-                (true, !late && queued > self.budget.half())
+            Step::Turn => {
+                let _ = self.outbound.turn(&self.budget);
+                (true, queued > self.budget.half())
             }
             Step::Press => {
                 self.outbound.conflate(&self.budget);
