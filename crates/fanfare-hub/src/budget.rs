@@ -1,7 +1,7 @@
 //! How much may wait for the sockets of this node, and what is counted of it.
 //!
 //! Invariants
-//! - What waits is charged as long as it waits: a [`Charge`] gives back what it took, at the latest when dropped.
+//! - What waits is charged as long as it waits: a `Charge` gives back what it took, at the latest when dropped.
 //! - It is an upper bound. A publication that waits for several sessions is charged to each, though they share its
 //!   bytes; and each item is charged its place in the queue too.
 //! - Bytes that a socket took at once are never charged: what goes straight through touches nothing here.

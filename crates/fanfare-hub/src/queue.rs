@@ -1,7 +1,7 @@
 //! What waits for one session, in order, and what of it may be dropped.
 //!
 //! Invariants
-//! - An item leaves at the front, or not at all; only [`Queue::conflate`] and [`Queue::shed`] drop some. Neither
+//! - An item leaves at the front, or not at all; only `Queue::conflate` and `Queue::shed` drop some. Neither
 //!   drops what was begun: what the client reads are whole frames.
 //! - Only a publication of a conflating channel is replaceable, and only by a newer one of the same channel. So
 //!   per channel the client gets an ordered selection of what was published, and the newest always.

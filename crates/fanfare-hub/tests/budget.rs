@@ -84,3 +84,16 @@ async fn sessions_without_a_transport_are_counted_and_those_that_say_goodbye_too
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(node.hub.budget().used() < 12_000, "the goodbyes are over");
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_small_messages_are_charged_their_places_too() {
+    let (node, recorder) = narrow(60_000).recorded();
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
+    client.join(&["a"]).await;
+    for _ in 0..100 {
+        recorder.deliver("a", "");
+        settle().await;
+    }
+    assert_eq!(client.session.queued(), 100 * "ta \n".len());
+    assert!(node.hub.budget().used() >= 100 * size_of::<(bytes::Bytes, Option<fanfare_core::Channel>)>());
+}
