@@ -1,9 +1,9 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn fuzz bench clean
+.PHONY: help run cluster test check autobahn fuzz bench bench-slow clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: ## One node on localhost:8080, memory broker, nothing else installed
 	cargo run -p fanfare -- serve --dev
@@ -25,6 +25,9 @@ fuzz: ## A minute on each fuzz target (cargo-fuzz)
 
 bench: ## First figures: memory per idle connection, CPU per delivery
 	@tests/bench.sh
+
+bench-slow: ## What one slow reader costs a thousand others, about 4 minutes
+	@tests/bench-slow.sh
 
 clean: ## Removes what was built and what the tests installed
 	cargo clean

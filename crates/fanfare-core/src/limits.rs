@@ -13,8 +13,12 @@ pub struct Limits {
     pub unanswered_publishes: usize,
     /// How many bytes of them.
     pub unanswered_bytes: usize,
-    /// How many bytes may wait for one connection's socket. An empty queue always takes one message.
+    /// How many bytes may wait for one connection's socket; half of it for no longer than a second. An empty queue
+    /// always takes one message.
     pub outbound_bytes: usize,
+    /// How many bytes may wait for the sockets of this node in all; past it the slowest go first. A message counts
+    /// for each session that it waits for, though they share its memory.
+    pub outbound_total_bytes: usize,
     /// How many bytes may wait between the broker and the shards.
     pub inbound_bytes: usize,
     /// How long a handshake may take, the broker's confirmation included.
@@ -33,6 +37,7 @@ impl Default for Limits {
             unanswered_publishes: 64,
             unanswered_bytes: 256 << 10,
             outbound_bytes: 1 << 20,
+            outbound_total_bytes: 256 << 20,
             inbound_bytes: 16 << 20,
             handshake: Duration::from_secs(5),
             goodbye: Duration::from_secs(5),

@@ -14,6 +14,16 @@ pub enum Access {
     Server,
 }
 
+/// What becomes of a client that does not read fast enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SlowClient {
+    /// Its session ends.
+    #[default]
+    Disconnect,
+    /// It keeps its session, and of what waits for it only the newest publication of each channel.
+    Conflate,
+}
+
 /// The options of the channels of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -25,11 +35,19 @@ pub struct Namespace {
     pub publish: Access,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
+    /// What becomes of a subscriber that does not read fast enough.
+    pub slow_client: SlowClient,
 }
 
 impl Default for Namespace {
     fn default() -> Self {
-        Self { name: String::new(), subscribe: Access::default(), publish: Access::default(), echo: true }
+        Self {
+            name: String::new(),
+            subscribe: Access::default(),
+            publish: Access::default(),
+            echo: true,
+            slow_client: SlowClient::default(),
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use fanfare_core::{Dialect, EncodingKey, Message, Publication, SessionId, Transport};
+use fanfare_core::{
+    Channel, Dialect, EncodingKey, Message, Namespaces, Publication, SessionId, SlowClient, Transport,
+};
 use smallvec::SmallVec;
 
 use crate::outbound::Outgoing;
@@ -51,12 +53,13 @@ impl Batch {
     }
 
     /// What the member `session` gets that joined at `since`; `None` where that is nothing.
-    pub(crate) fn share(
-        &mut self,
+    pub(crate) fn share<'a>(
+        &'a mut self,
         session: SessionId,
         since: u64,
         dialect: &'static dyn Dialect,
-    ) -> Option<Share<'_>> {
+        namespaces: &'a Namespaces,
+    ) -> Option<Share<'a>> {
         let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
         let mut count = self.queued.len();
         if begins_before || self.has_exceptions {
@@ -65,7 +68,7 @@ impl Batch {
                 return None;
             }
         }
-        Some(Share { batch: self, count, session, since, dialect })
+        Some(Share { batch: self, count, session, since, dialect, namespaces })
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -86,6 +89,7 @@ pub(crate) struct Share<'a> {
     session: SessionId,
     since: u64,
     dialect: &'static dyn Dialect,
+    namespaces: &'a Namespaces,
 }
 
 impl Share<'_> {
@@ -110,6 +114,19 @@ impl Outgoing for Share<'_> {
 
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
         self.queued().for_each(|queued| hold(self.dialect.publication(&queued.publication)));
+    }
+
+    fn replaceable(&self) -> Option<Channel> {
+        let channel = &self.batch.queued.first()?.publication.channel;
+        match self.namespaces.of(channel).slow_client {
+            SlowClient::Disconnect => None,
+            SlowClient::Conflate => Some(channel.clone()),
+        }
+    }
+
+    fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
+        let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
+        self.queued().for_each(|queued| each(queued.encoded(key, self.dialect, transport)));
     }
 }
 

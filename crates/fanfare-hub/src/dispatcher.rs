@@ -172,8 +172,15 @@ impl BrokerEvents for Dispatcher {
         if has_room() {
             return Poll::Ready(());
         }
-        *self.pending.broker.lock() = Some(cx.waker().clone());
+        let waited = self.pending.broker.lock().replace(cx.waker().clone()).is_some();
         // The shards may have caught up before the waker was there to be woken.
-        if has_room() { Poll::Ready(()) } else { Poll::Pending }
+        if has_room() {
+            self.pending.broker.lock().take();
+            return Poll::Ready(());
+        }
+        if !waited {
+            self.metrics.broker_waits.inc();
+        }
+        Poll::Pending
     }
 }

@@ -29,12 +29,14 @@ use tokio::{sync::oneshot, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
+    budget::Budget,
     dispatcher::Dispatcher,
     heartbeat,
+    link::Draining,
     metrics::HubMetrics,
     outbound::Sent,
     session::{Kind, Session},
-    tick,
+    slow, tick,
 };
 
 /// The sessions of this node, and what they may do.
@@ -43,6 +45,7 @@ pub struct Hub {
     broker: Arc<dyn Broker>,
     namespaces: Arc<Namespaces>,
     limits: Limits,
+    budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     /// How many sessions hold a channel or wait for it.
     holders: Mutex<HashMap<Channel, usize>>,
@@ -66,6 +69,7 @@ impl Hub {
             dispatcher,
             broker,
             namespaces,
+            budget: Budget::new(&limits, metrics.clone()),
             limits,
             metrics,
             holders: Mutex::default(),
@@ -77,6 +81,7 @@ impl Hub {
             tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
+        tokio::spawn(slow::keep_budget(hub.clone()));
         hub
     }
 
@@ -103,6 +108,16 @@ impl Hub {
         &self.broker
     }
 
+    /// How much may wait for its sessions' sockets.
+    #[must_use]
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
@@ -125,7 +140,7 @@ impl Hub {
         transport: &'static dyn Transport,
         sink: Box<dyn Sink>,
     ) {
-        let sent = session.attach(transport, sink);
+        let sent = session.attach(transport, sink, &self.budget);
         self.after_send(session, sent);
     }
 
@@ -133,6 +148,11 @@ impl Hub {
     /// client with its answer is never cut off between the two.
     pub fn handshake(&self) -> TaskTrackerToken {
         self.tasks.token()
+    }
+
+    /// Takes a session off its transport, see [`Outbound::detach`](crate::outbound::Outbound::detach).
+    pub fn detach(&self, session: &Session) -> Draining {
+        session.outbound.detach(&self.budget)
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.
@@ -249,7 +269,7 @@ impl Hub {
 
     /// Sends one message to a session.
     pub fn send(self: &Arc<Self>, session: &Arc<Session>, mut message: Message) {
-        let sent = session.outbound.send(&mut message, self.limits.outbound_bytes, false);
+        let sent = session.outbound.send(&mut message, &self.budget, false);
         self.after_send(session, sent);
     }
 
@@ -267,7 +287,7 @@ impl Hub {
         match session.dialect().ping() {
             Ping::Message(message) => self.send(session, message),
             Ping::Transport => {
-                let sent = session.outbound.ping(self.limits.outbound_bytes);
+                let sent = session.outbound.ping(&self.budget);
                 self.after_send(session, sent);
             }
         }
@@ -275,7 +295,7 @@ impl Hub {
 
     /// Answers a ping of a session's transport.
     pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
-        let sent = session.outbound.pong(payload, self.limits.outbound_bytes);
+        let sent = session.outbound.pong(payload, &self.budget);
         self.after_send(session, sent);
     }
 
@@ -303,6 +323,9 @@ impl Hub {
         }
         self.metrics.connections.dec();
         self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
+        if *disconnect == Disconnect::Slow {
+            self.metrics.slow.with_label_values(&["disconnect"]).inc();
+        }
         tracing::debug!(
             session = session.id.0,
             client = session.client().map(tracing::field::display),
@@ -313,7 +336,7 @@ impl Hub {
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref());
+        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), &self.budget);
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
@@ -368,11 +391,12 @@ impl Hub {
     }
 
     fn flush_within(self: &Arc<Self>, session: &Arc<Session>, limit: Option<Duration>) {
+        self.watch(session);
         let (hub, session) = (self.clone(), session.clone());
         self.tasks.spawn(async move {
             let flushed = poll_fn(|cx| {
                 let before = session.outbound.queued();
-                let flushed = session.outbound.poll_flush(cx);
+                let flushed = session.outbound.poll_flush(cx, &hub.budget);
                 if session.outbound.queued() < before {
                     hub.heard(&session);
                 }

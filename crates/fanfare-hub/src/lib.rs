@@ -14,11 +14,14 @@
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
+//! - [`slow`]: who does not read fast enough, and what becomes of them
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
 //! `namesakes` (which of them have this one's name) and [`metrics`].
 
 pub mod batch;
+pub mod budget;
 pub mod cluster;
 pub mod dispatcher;
 pub mod drain;
@@ -29,10 +32,13 @@ pub mod link;
 pub mod metrics;
 mod namesakes;
 pub mod outbound;
+pub mod queue;
 pub mod session;
 pub mod shard;
+pub mod slow;
 pub mod tick;
 
+pub use budget::Budget;
 pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
 pub use drain::Pace;

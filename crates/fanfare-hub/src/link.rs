@@ -1,15 +1,21 @@
 //! A transport in use: its framing, its sink, and what the sink refused so far.
 
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use fanfare_core::{CloseFrame, Sink, Transport};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
+
+use crate::{
+    budget::Budget,
+    outbound::{Outgoing, Standing},
+    queue::{Item, Items, Queue},
+};
 
 /// How many slices one write gathers (the kernel takes at most 1,024).
 const SLICES: usize = 64;
@@ -22,6 +28,8 @@ pub enum Sent {
     Done,
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
+    /// Held for the next transport, and the first to be: from now on there is something that waits.
+    Held,
     /// Not taken: more would wait than may.
     Overflow,
     /// The sink is broken; it was aborted.
@@ -32,73 +40,132 @@ pub(crate) struct Link {
     pub(crate) transport: &'static dyn Transport,
     sink: Box<dyn Sink>,
     /// Boxed: most sessions never have one.
-    queue: Option<Box<Queue>>,
+    unsent: Option<Box<Unsent>>,
     /// Nothing more is taken: the goodbye was said. The sink stays, so that it can still be aborted.
     closed: bool,
 }
 
 #[derive(Default)]
-struct Queue {
-    bytes: usize,
-    parts: VecDeque<Bytes>,
-    /// The sink refused some of it. What was only deferred is held against nobody.
-    refused: bool,
+struct Unsent {
+    queue: Queue<Bytes>,
     /// Somebody flushes, or promised to.
     promised: bool,
+    /// The last item is the goodbye.
+    has_goodbye: bool,
     /// Who waits to flush it. A sink wakes only who asked last; the others are woken when the queue is gone.
     flushers: SmallVec<[Waker; 1]>,
 }
 
+/// Bytes of the transport's own: control frames.
+struct Control(Bytes);
+
+impl Outgoing for Control {
+    fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
+        self.0.clone()
+    }
+
+    fn messages(&mut self, _hold: &mut dyn FnMut(fanfare_core::Message)) {}
+}
+
 impl Link {
     pub(crate) fn new(transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Self {
-        Self { transport, sink, queue: None, closed: false }
+        Self { transport, sink, unsent: None, closed: false }
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.bytes)
+        self.unsent.as_ref().map_or(0, |unsent| unsent.queue.bytes())
+    }
+
+    pub(crate) fn charged(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.queue.charged())
     }
 
     /// Writes at once what the sink takes, and queues the rest.
-    pub(crate) fn write(&mut self, mut bytes: Bytes, bound: usize) -> Sent {
-        if self.queue.is_some() || self.closed {
-            return self.defer(bytes, bound);
+    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
+        if self.unsent.is_some() || self.closed {
+            return self.defer(outgoing, budget);
         }
-        match self.sink.try_write(&[IoSlice::new(&bytes)]) {
-            Ok(written) if written == bytes.len() => return Sent::Done,
-            Ok(written) => bytes.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        let whole = outgoing.framed(self.transport);
+        let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
+            Ok(written) if written == whole.len() => return Sent::Done,
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Sent::Broken,
-        }
-        let sent = self.defer(bytes, bound);
-        self.queue.iter_mut().for_each(|queue| queue.refused = true);
-        sent
+        };
+        let unsent = self.unsent.get_or_insert_default();
+        unsent.queue.append(items(outgoing, self.transport, |_| whole));
+        unsent.queue.consume(written, budget);
+        unsent.queue.refused(budget);
+        unsent.promise()
+    }
+
+    /// Sends a frame of the transport's own.
+    pub(crate) fn control(
+        &mut self,
+        frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
+        budget: &Arc<Budget>,
+    ) -> Sent {
+        let mut framed = Vec::new();
+        frame(self.transport, &mut framed);
+        self.send(&mut Control(framed.into()), budget)
     }
 
     /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
-    pub(crate) fn defer(&mut self, bytes: Bytes, bound: usize) -> Sent {
+    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
         if self.closed {
             return Sent::Done;
         }
-        let queue = self.queue.get_or_insert_default();
-        if queue.refused && queue.bytes + bytes.len() > bound {
+        let transport = self.transport;
+        let unsent = self.unsent.get_or_insert_default();
+        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), budget) {
             return Sent::Overflow;
         }
-        queue.bytes += bytes.len();
-        queue.parts.push_back(bytes);
-        if std::mem::replace(&mut queue.promised, true) { Sent::Done } else { Sent::NeedsFlush }
+        unsent.promise()
+    }
+
+    /// Sends what waited for a transport, whatever the bound.
+    pub(crate) fn resume(
+        &mut self,
+        waited: impl Iterator<Item = Item<Bytes>>,
+        budget: &Arc<Budget>,
+    ) -> io::Result<()> {
+        let items: Items<Bytes> = waited.collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        self.unsent.get_or_insert_default().queue.append(items);
+        let flushed = self.try_flush(budget);
+        self.unsent.iter_mut().for_each(|unsent| unsent.promised = true);
+        flushed
     }
 
     /// Sends the goodbye behind what is queued, then finishes the sink.
-    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>) -> Sent {
-        let mut framed = Vec::new();
-        if let Some(frame) = frame {
-            self.transport.close(frame, &mut framed);
+    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
+        let mut sent = Sent::Done;
+        if let Some(frame) = frame.filter(|_| !self.closed) {
+            sent = self.goodbye(frame, budget);
         }
-        let sent = if framed.is_empty() { Sent::Done } else { self.write(framed.into(), usize::MAX) };
         self.closed = true;
-        if self.queue.is_none() {
+        if self.unsent.is_none() {
             self.sink.finish();
         }
+        sent
+    }
+
+    fn goodbye(&mut self, frame: &CloseFrame, budget: &Arc<Budget>) -> Sent {
+        let mut framed = Vec::new();
+        self.transport.close(frame, &mut framed);
+        if framed.is_empty() {
+            return Sent::Done;
+        }
+        let sent = match &mut self.unsent {
+            Some(unsent) => {
+                unsent.queue.append(smallvec![Item { what: framed.into(), replaceable: None }]);
+                unsent.promise()
+            }
+            None => self.send(&mut Control(framed.into()), budget),
+        };
+        self.unsent.iter_mut().for_each(|unsent| unsent.has_goodbye = true);
         sent
     }
 
@@ -109,39 +176,66 @@ impl Link {
 
     /// Whether the goodbye was said, and nothing is left to flush.
     pub(crate) fn is_finished(&self) -> bool {
-        self.closed && self.queue.is_none()
+        self.closed && self.unsent.is_none()
     }
 
     /// Wakes those who wait to flush: the session goes to another transport.
     pub(crate) fn wake_flushers(&mut self) {
-        self.queue.iter_mut().for_each(|queue| queue.wake_flushers());
+        self.unsent.iter_mut().for_each(|unsent| unsent.wake_flushers());
     }
 
     pub(crate) fn abort(&self) {
         self.sink.abort();
     }
 
+    /// Drops what newer publications replace.
+    pub(crate) fn conflate(&mut self, budget: &Budget) {
+        self.unsent.iter_mut().for_each(|unsent| unsent.queue.conflate(budget));
+    }
+
+    /// Drops what the client did not begin to get, the goodbye excepted.
+    pub(crate) fn shed(&mut self) {
+        self.unsent.iter_mut().for_each(|unsent| unsent.queue.shed(unsent.has_goodbye));
+    }
+
+    /// How the client stands at a turn of the clock. Before it is judged its socket is asked once more.
+    ///
+    /// # Errors
+    /// The sink is broken.
+    pub(crate) fn turn(&mut self, budget: &Arc<Budget>) -> io::Result<Standing> {
+        if self.unsent.as_ref().is_some_and(|unsent| unsent.queue.is_due()) {
+            match self.try_flush(budget) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+        let Some(unsent) = &mut self.unsent else { return Ok(Standing::Nothing) };
+        let is_slow = !self.closed && unsent.queue.turn(budget);
+        Ok(if is_slow { Standing::Slow } else { Standing::Waits })
+    }
+
     /// Writes what is queued, at once.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where the sink takes no more for now; any other means that it is broken.
-    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
-        let Some(queue) = &mut self.queue else { return Ok(()) };
-        while !queue.parts.is_empty() {
+    pub(crate) fn try_flush(&mut self, budget: &Arc<Budget>) -> io::Result<()> {
+        let Some(unsent) = &mut self.unsent else { return Ok(()) };
+        while !unsent.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = queue.parts.len().min(SLICES);
-            for (slice, part) in slices.iter_mut().zip(&queue.parts) {
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(unsent.queue.iter()) {
                 *slice = IoSlice::new(part);
+                count += 1;
             }
             match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
-                Ok(written) => queue.consume(written),
+                Ok(written) => unsent.queue.consume(written, budget),
                 Err(error) => {
-                    queue.refused = true;
+                    unsent.queue.refused(budget);
                     return Err(error);
                 }
             }
         }
-        self.queue = None;
+        self.unsent = None;
         if self.closed {
             self.sink.finish();
         }
@@ -149,12 +243,12 @@ impl Link {
     }
 
     /// As [`Link::try_flush`], waking the task when the sink takes more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<io::Result<()>> {
         loop {
-            match self.try_flush() {
+            match self.try_flush(budget) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.sink.poll_writable(cx)?.is_pending() {
-                        self.queue.iter_mut().for_each(|queue| queue.wait(cx.waker()));
+                        self.unsent.iter_mut().for_each(|unsent| unsent.wait(cx.waker()));
                         return Poll::Pending;
                     }
                 }
@@ -164,7 +258,28 @@ impl Link {
     }
 }
 
-impl Queue {
+/// What waits, where it must: frame by frame where a newer publication may take the place of an older, else as a
+/// `whole`.
+fn items<O: Outgoing>(
+    outgoing: &mut O,
+    transport: &'static dyn Transport,
+    whole: impl FnOnce(&mut O) -> Bytes,
+) -> Items<Bytes> {
+    let Some(channel) = outgoing.replaceable() else {
+        return smallvec![Item { what: whole(outgoing), replaceable: None }];
+    };
+    let mut items = Items::new();
+    outgoing.frames(transport, &mut |what| {
+        items.push(Item { what, replaceable: Some(channel.clone()) });
+    });
+    items
+}
+
+impl Unsent {
+    fn promise(&mut self) -> Sent {
+        if std::mem::replace(&mut self.promised, true) { Sent::Done } else { Sent::NeedsFlush }
+    }
+
     fn wait(&mut self, flusher: &Waker) {
         if !self.flushers.iter().any(|waits| waits.will_wake(flusher)) {
             self.flushers.push(flusher.clone());
@@ -174,35 +289,23 @@ impl Queue {
     fn wake_flushers(&mut self) {
         self.flushers.drain(..).for_each(Waker::wake);
     }
-
-    fn consume(&mut self, mut written: usize) {
-        self.bytes -= written;
-        while let Some(front) = self.parts.front_mut() {
-            if written < front.len() {
-                front.advance(written);
-                return;
-            }
-            written -= front.len();
-            self.parts.pop_front();
-        }
-    }
 }
 
-impl Drop for Queue {
+impl Drop for Unsent {
     fn drop(&mut self) {
         self.wake_flushers();
     }
 }
 
 /// Flushes what a transport still had when its session left it; ends when that is done, or cannot be.
-pub struct Draining(pub(crate) Option<Link>);
+pub struct Draining(pub(crate) Option<(Link, Arc<Budget>)>);
 
 impl Future for Draining {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
-            Some(link) => link.poll_flush(cx).map(drop),
+            Some((link, budget)) => link.poll_flush(cx, budget).map(drop),
             None => Poll::Ready(()),
         }
     }

@@ -18,6 +18,15 @@ pub struct HubMetrics {
     pub deliveries: IntCounter,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
+    /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
+    /// fell behind.
+    pub slow: IntCounterVec,
+    /// Publications that a newer one of their channel replaced before a slow client could get them.
+    pub conflated: IntCounter,
+    /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::budget::Budget).
+    pub outbound_queued: IntGauge,
+    /// Times that the broker was told to wait, since the shards had too much to write out.
+    pub broker_waits: IntCounter,
     /// Control messages that came faster than they could be read.
     pub control_dropped: IntCounter,
     /// Other nodes that live and have this node's name.
@@ -43,12 +52,31 @@ impl HubMetrics {
         let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
         let closed = IntCounterVec::new(closed, &["reason"])?;
         registry.register(Box::new(closed.clone()))?;
+        let slow = Opts::new(
+            "fanfare_slow_clients_total",
+            "Clients that did not read fast enough, by what became of them: disconnect, conflate",
+        );
+        let slow = IntCounterVec::new(slow, &["policy"])?;
+        registry.register(Box::new(slow.clone()))?;
         Ok(Self {
             connections: gauge("fanfare_connections", "Open sessions")?,
             closed,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
+            slow,
+            conflated: counter(
+                "fanfare_publications_conflated_total",
+                "Publications that a newer one replaced before a slow client could get them",
+            )?,
+            outbound_queued: gauge(
+                "fanfare_outbound_queued_bytes",
+                "Bytes that sockets of this node refused and that wait, at most",
+            )?,
+            broker_waits: counter(
+                "fanfare_broker_waits_total",
+                "Times the broker was told to wait for the shards",
+            )?,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

@@ -4,21 +4,26 @@
 //! - All bytes pass one short lock, so no two writers interleave.
 //! - Bytes go straight to the sink while it takes them. Only a sink that refused some, or a session for which a
 //!   tick has more, has a queue; whoever is told [`Sent::NeedsFlush`] sees to it that it is flushed.
-//! - A client is slow only by bytes its own sink refused: the bound is looked at when there are such bytes, and
-//!   an empty queue takes whatever one write brings.
+//! - A client is slow only by bytes its own sink refused, see [`queue`](crate::queue); an empty queue takes
+//!   whatever one write brings.
 //! - After the goodbye nothing is taken.
 
 use std::{
     io,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use fanfare_core::{CloseFrame, Message, Sink, Transport};
+use fanfare_core::{Channel, CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
 pub use crate::link::Sent;
-use crate::link::{Draining, Link};
+use crate::{
+    budget::Budget,
+    link::{Draining, Link},
+    queue::{Item, Items, Queue},
+};
 
 /// A session's way out.
 pub struct Outbound {
@@ -32,6 +37,16 @@ pub trait Outgoing {
 
     /// Its messages, to be framed once there is a transport.
     fn messages(&mut self, hold: &mut dyn FnMut(Message));
+
+    /// The channel of which a newer publication may take its place, where it has to wait. `None`: it must arrive.
+    fn replaceable(&self) -> Option<Channel> {
+        None
+    }
+
+    /// The same bytes, message by message.
+    fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
+        each(self.framed(transport));
+    }
 }
 
 impl Outgoing for Message {
@@ -56,9 +71,19 @@ enum State {
 
 #[derive(Default)]
 struct Waiting {
-    messages: Vec<Message>,
-    bytes: usize,
+    queue: Queue<Message>,
     goodbye: Option<Option<CloseFrame>>,
+}
+
+/// How a session's client stands when the clock turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing waits for it.
+    Nothing,
+    /// Something does, within bounds.
+    Waits,
+    /// Too much did for too long.
+    Slow,
 }
 
 impl Default for Outbound {
@@ -71,21 +96,29 @@ impl Default for Outbound {
 impl Outbound {
     /// Puts the session on a transport and sends what waited. A session that has one, or has ended, takes no
     /// other: that sink is aborted.
-    pub fn attach(&self, transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Sent {
+    pub fn attach(
+        &self,
+        transport: &'static dyn Transport,
+        sink: Box<dyn Sink>,
+        budget: &Arc<Budget>,
+    ) -> Sent {
         let mut state = self.state.lock();
         let State::Detached(waiting) = &mut *state else {
             sink.abort();
             return Sent::Broken;
         };
-        let Waiting { messages, goodbye, .. } = std::mem::take(&mut **waiting);
-        let mut framed = Vec::new();
-        for message in &messages {
-            transport.frame(message, &mut framed);
-        }
-        *state = State::Attached(Link::new(transport, sink));
-        let sent = if framed.is_empty() { Sent::Done } else { state.write(framed.into(), usize::MAX) };
+        let Waiting { queue, goodbye } = std::mem::take(&mut **waiting);
+        let framed = queue.into_items().map(|item| {
+            let mut framed = Vec::new();
+            transport.frame(&item.what, &mut framed);
+            Item { what: framed.into(), replaceable: item.replaceable }
+        });
+        let mut link = Link::new(transport, sink);
+        let resumed = link.resume(framed, budget);
+        *state = State::Attached(link);
+        let sent = state.flushed(resumed);
         match goodbye {
-            Some(frame) if sent != Sent::Broken => match state.close(frame.as_ref()) {
+            Some(frame) if sent != Sent::Broken => match state.close(frame.as_ref(), budget) {
                 // Queued behind what waited, which nobody flushes yet.
                 Sent::Done => sent,
                 closed => closed,
@@ -98,14 +131,14 @@ impl Outbound {
     /// which must not come before the future returned has ended, else the order is lost.
     ///
     /// A session that has ended stays on its transport: the goodbye goes out there.
-    pub fn detach(&self) -> Draining {
+    pub fn detach(&self, budget: &Arc<Budget>) -> Draining {
         let mut state = self.state.lock();
         match &mut *state {
             State::Attached(link) if !link.is_closed() => link.wake_flushers(),
             _ => return Draining(None),
         }
         match std::mem::replace(&mut *state, State::Detached(Box::default())) {
-            State::Attached(link) => Draining(Some(link)),
+            State::Attached(link) => Draining(Some((link, budget.clone()))),
             State::Detached(_) | State::Aborted => Draining(None),
         }
     }
@@ -113,39 +146,37 @@ impl Outbound {
     /// Sends what is outgoing, or keeps it for the next transport.
     ///
     /// With `defer` it is only queued: the caller has more for this session and flushes afterwards.
-    pub fn send(&self, outgoing: &mut impl Outgoing, bound: usize, defer: bool) -> Sent {
+    pub fn send(&self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>, defer: bool) -> Sent {
         let mut state = self.state.lock();
-        match &mut *state {
-            State::Attached(link) => {
-                let bytes = outgoing.framed(link.transport);
-                if defer { link.defer(bytes, bound) } else { state.write(bytes, bound) }
-            }
-            State::Detached(waiting) if waiting.goodbye.is_none() => {
-                let mut fits = true;
-                outgoing.messages(&mut |message| fits &= waiting.hold(message, bound));
-                if fits { Sent::Done } else { Sent::Overflow }
-            }
+        let sent = match &mut *state {
+            State::Attached(link) if defer => link.defer(outgoing, budget),
+            State::Attached(link) => link.send(outgoing, budget),
+            State::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, budget),
             State::Detached(_) | State::Aborted => Sent::Done,
-        }
+        };
+        state.unless_broken(sent)
     }
 
     /// Asks for a sign of life, with the transport's own ping.
-    pub fn ping(&self, bound: usize) -> Sent {
-        self.control(|transport, out| transport.ping(out), bound)
+    pub fn ping(&self, budget: &Arc<Budget>) -> Sent {
+        self.control(|transport, out| transport.ping(out), budget)
     }
 
     /// Answers a ping of the client's.
-    pub fn pong(&self, payload: &[u8], bound: usize) -> Sent {
-        self.control(|transport, out| transport.pong(payload, out), bound)
+    pub fn pong(&self, payload: &[u8], budget: &Arc<Budget>) -> Sent {
+        self.control(|transport, out| transport.pong(payload, out), budget)
     }
 
     /// What belongs to the transport goes nowhere while there is none.
-    fn control(&self, frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>), bound: usize) -> Sent {
+    fn control(
+        &self,
+        frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
+        budget: &Arc<Budget>,
+    ) -> Sent {
         let mut state = self.state.lock();
-        let State::Attached(link) = &*state else { return Sent::Done };
-        let mut framed = Vec::new();
-        frame(link.transport, &mut framed);
-        state.write(framed.into(), bound)
+        let State::Attached(link) = &mut *state else { return Sent::Done };
+        let sent = link.control(frame, budget);
+        state.unless_broken(sent)
     }
 
     /// Whether there is a transport at the moment.
@@ -155,8 +186,8 @@ impl Outbound {
     }
 
     /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.
-    pub fn close(&self, frame: Option<&CloseFrame>) -> Sent {
-        self.state.lock().close(frame)
+    pub fn close(&self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
+        self.state.lock().close(frame, budget)
     }
 
     /// Ends the transport at once; whoever reads it sees its end.
@@ -165,18 +196,18 @@ impl Outbound {
     }
 
     /// Writes at once what is queued. [`Sent::NeedsFlush`] where the sink took not all of it.
-    pub fn flush(&self) -> Sent {
+    pub fn flush(&self, budget: &Arc<Budget>) -> Sent {
         let mut state = self.state.lock();
         let State::Attached(link) = &mut *state else { return Sent::Done };
-        let flushed = link.try_flush();
+        let flushed = link.try_flush(budget);
         state.flushed(flushed)
     }
 
     /// Ready once nothing is queued; else the task is woken when the sink takes more.
-    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Sent> {
+    pub fn poll_flush(&self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<Sent> {
         let mut state = self.state.lock();
         let State::Attached(link) = &mut *state else { return Poll::Ready(Sent::Done) };
-        let flushed = ready!(link.poll_flush(cx));
+        let flushed = ready!(link.poll_flush(cx, budget));
         Poll::Ready(state.flushed(flushed))
     }
 
@@ -194,36 +225,73 @@ impl Outbound {
     #[must_use]
     pub fn queued(&self) -> usize {
         match &*self.state.lock() {
-            State::Detached(waiting) => waiting.bytes,
+            State::Detached(waiting) => waiting.queue.bytes(),
             State::Attached(link) => link.queued(),
             State::Aborted => 0,
+        }
+    }
+
+    /// What it takes of the node's budget.
+    #[must_use]
+    pub fn charged(&self) -> usize {
+        match &*self.state.lock() {
+            State::Detached(waiting) => waiting.queue.charged(),
+            State::Attached(link) => link.charged(),
+            State::Aborted => 0,
+        }
+    }
+
+    /// Judges the client, at each turn of its shard's clock. Without a transport there is no socket that refuses, and none is slow either.
+    pub fn turn(&self, budget: &Arc<Budget>) -> Standing {
+        let mut state = self.state.lock();
+        let turned = match &mut *state {
+            State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
+            State::Attached(link) => link.turn(budget),
+            State::Detached(_) | State::Aborted => return Standing::Nothing,
+        };
+        turned.unwrap_or_else(|_| {
+            state.abort();
+            Standing::Nothing
+        })
+    }
+
+    /// Of what waits, keeps of each conflating channel the newest publication only.
+    pub fn conflate(&self, budget: &Budget) {
+        match &mut *self.state.lock() {
+            State::Detached(waiting) => waiting.queue.conflate(budget),
+            State::Attached(link) => link.conflate(budget),
+            State::Aborted => {}
+        }
+    }
+
+    /// Drops what waits, but what was begun and the goodbye: for a session that ends.
+    pub fn shed(&self) {
+        match &mut *self.state.lock() {
+            State::Detached(waiting) => waiting.queue.shed(false),
+            State::Attached(link) => link.shed(),
+            State::Aborted => {}
         }
     }
 }
 
 impl State {
-    fn write(&mut self, bytes: Bytes, bound: usize) -> Sent {
-        let Self::Attached(link) = self else { return Sent::Done };
-        let sent = link.write(bytes, bound);
+    fn unless_broken(&mut self, sent: Sent) -> Sent {
         if sent == Sent::Broken {
             self.abort();
         }
         sent
     }
 
-    fn close(&mut self, frame: Option<&CloseFrame>) -> Sent {
+    fn close(&mut self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
         let sent = match self {
             Self::Detached(waiting) => {
                 waiting.goodbye.get_or_insert_with(|| frame.cloned());
                 return Sent::Done;
             }
-            Self::Attached(link) => link.close(frame),
+            Self::Attached(link) => link.close(frame, budget),
             Self::Aborted => return Sent::Done,
         };
-        if sent == Sent::Broken {
-            self.abort();
-        }
-        sent
+        self.unless_broken(sent)
     }
 
     fn flushed(&mut self, flushed: io::Result<()>) -> Sent {
@@ -246,12 +314,16 @@ impl State {
 }
 
 impl Waiting {
-    fn hold(&mut self, message: Message, bound: usize) -> bool {
-        if !self.messages.is_empty() && self.bytes + message.bytes().len() > bound {
-            return false;
+    fn hold(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
+        let replaceable = outgoing.replaceable();
+        let mut items = Items::new();
+        outgoing.messages(&mut |what| items.push(Item { what, replaceable: replaceable.clone() }));
+        let is_first = self.queue.is_empty();
+        self.queue.refused(budget);
+        match self.queue.push(items, budget) {
+            false => Sent::Overflow,
+            true if is_first => Sent::Held,
+            true => Sent::Done,
         }
-        self.bytes += message.bytes().len();
-        self.messages.push(message);
-        true
     }
 }

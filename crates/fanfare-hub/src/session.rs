@@ -10,7 +10,7 @@ use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, Identity, SessionI
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{flow::Flow, heartbeat::Signs, link::Draining, outbound::Outbound, outbound::Sent};
+use crate::{budget::Budget, flow::Flow, heartbeat::Signs, outbound::Outbound, outbound::Sent};
 
 /// What all sessions of one dialect share.
 pub struct Kind {
@@ -131,11 +131,6 @@ impl Session {
         self.outbound.queued()
     }
 
-    /// Takes it off its transport, see [`Outbound::detach`].
-    pub fn detach(&self) -> Draining {
-        self.outbound.detach()
-    }
-
     pub(crate) fn has_several_channels(&self) -> bool {
         self.subscriptions.lock().channels.len() > 1
     }
@@ -148,7 +143,12 @@ impl Session {
         self.flow.get_or_init(|| Arc::new(Flow::new()))
     }
 
-    pub(crate) fn attach(&self, transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Sent {
-        self.outbound.attach(transport, sink)
+    pub(crate) fn attach(
+        &self,
+        transport: &'static dyn Transport,
+        sink: Box<dyn Sink>,
+        budget: &Arc<Budget>,
+    ) -> Sent {
+        self.outbound.attach(transport, sink, budget)
     }
 }

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{batch::Queued, heartbeat::Wheel, session::Session};
+use crate::{batch::Queued, heartbeat::Wheel, session::Session, slow::Watched};
 
 /// A part of the sessions.
 #[derive(Default)]
@@ -23,6 +23,8 @@ pub struct Shard {
     table: Mutex<Table>,
     /// Seconds that its sessions are judged by.
     pub(crate) wheel: Wheel,
+    /// Those for which something waits.
+    pub(crate) watched: Watched,
 }
 
 #[derive(Default)]

@@ -65,7 +65,7 @@ impl Tick<'_> {
         }
         self.batches = batches;
         for session in std::mem::take(&mut self.later) {
-            let sent = session.outbound.flush();
+            let sent = session.outbound.flush(self.hub.budget());
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
@@ -96,10 +96,10 @@ impl Tick<'_> {
     /// Hands a member its share: what became of it, and how many publications it is.
     fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
         let Member { session, since } = member;
-        match batch.share(session.id, *since, session.dialect()) {
+        match batch.share(session.id, *since, session.dialect(), self.hub.namespaces()) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
-                let sent = session.outbound.send(&mut share, self.hub.limits().outbound_bytes, defer);
+                let sent = session.outbound.send(&mut share, self.hub.budget(), defer);
                 (sent, share.len())
             }
             None => (Sent::Done, 0),
@@ -120,6 +120,7 @@ impl Hub {
         match sent {
             Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
+            Sent::Held => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),
             // The sink was aborted: whoever reads it sees its end, and ends the session.
             Sent::Broken => {}

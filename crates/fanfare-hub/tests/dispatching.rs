@@ -2,14 +2,15 @@
 
 use std::{
     future::poll_fn,
+    io::{self, IoSlice},
     sync::Arc,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use fanfare_core::{Broker, BrokerEvents, Limits, broker::Recipient};
+use fanfare_core::{Broker, BrokerEvents, Limits, Sink, broker::Recipient};
 
-use crate::support::{Node, Setup, ends, numbered, settle, until};
+use crate::support::{Framing, Node, Pipe, Setup, channel, ends, numbered, settle, until};
 
 fn narrow(shards: usize) -> Setup {
     let limits = Limits { inbound_bytes: 10_000, ..Limits::default() };
@@ -54,6 +55,65 @@ async fn a_publication_counts_once_for_each_shard_that_has_yet_to_write_it() {
     assert!(!has_room(&node));
     settle().await;
     assert!(broker.is_finished());
+}
+
+/// A transport that stops whoever writes to it, until it is let go.
+struct Stuck(Arc<parking_lot::Mutex<()>>);
+
+impl Sink for Stuck {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let _held = self.0.lock();
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn poll_writable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(&self) {}
+
+    fn abort(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_counted() {
+    let (node, recorder) = narrow(2).recorded();
+    let stuck = Arc::new(parking_lot::Mutex::new(()));
+    let held = stuck.clone();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (taken, is_taken) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _held = held.lock();
+        taken.send(()).unwrap();
+        let _ = released.recv();
+    });
+    is_taken.recv().unwrap();
+    let sessions: Vec<_> = (0..2).map(|_| node.hub.open(&node.kind, None)).collect();
+    node.hub.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
+    let reader = Pipe::open(Framing::Newline);
+    node.hub.attach(&sessions[1], reader.framing(), reader.sink());
+    for session in &sessions {
+        node.hub.subscribe(session, &channel("a")).await.unwrap();
+    }
+    let mut delivered = 0;
+    while has_room(&node) {
+        recorder.deliver("a", "x".repeat(1000));
+        delivered += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(delivered <= 10, "{delivered} of 1,000 bytes were let in");
+    let broker = wait_for_room(&node);
+    ends(async {
+        while node.hub.metrics().broker_waits.get() == 0 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    assert!(!broker.is_finished());
+    release.send(()).unwrap();
+    ends(broker).await.unwrap();
+    holder.join().unwrap();
+    assert_eq!(node.hub.metrics().broker_waits.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,7 +146,7 @@ async fn a_message_in_either_direction_keeps_a_session() {
 async fn a_session_between_two_transports_is_not_judged() {
     let node = beating(HEARTBEAT);
     let mut client = node.client();
-    client.session.detach().await;
+    client.hub.detach(&client.session).await;
     pass(200).await;
     assert!(!client.session.has_ended());
     client.change_to(Pipe::open(Framing::Newline)).await;

@@ -13,7 +13,9 @@
 
 mod support;
 
+mod budget;
 mod cluster;
+mod conflating;
 mod dispatching;
 mod drain;
 mod echo;

@@ -1,10 +1,16 @@
 //! Whatever a sink takes of each write: what arrives are exactly the frames that were taken, in order.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
-use fanfare_core::{CloseFrame, Message, Transport};
-use fanfare_hub::outbound::{Outbound, Sent};
+use fanfare_core::{CloseFrame, Limits, Message, Transport};
+use fanfare_hub::{
+    Budget, HubMetrics,
+    outbound::{Outbound, Sent},
+};
 use proptest::{collection::vec, prelude::*};
 
 use crate::support::{Framing, Pipe};
@@ -44,7 +50,7 @@ fn message(number: usize, size: usize) -> Message {
 struct Run {
     outbound: Outbound,
     pipe: Pipe,
-    bound: usize,
+    budget: Arc<Budget>,
     expected: Vec<u8>,
 }
 
@@ -52,8 +58,11 @@ impl Run {
     fn new(capacity: usize, bound: usize) -> Self {
         let pipe = Pipe::bounded(Framing::Prefixed, capacity);
         let outbound = Outbound::default();
-        assert_eq!(outbound.attach(pipe.framing(), pipe.sink()), Sent::Done);
-        Self { outbound, pipe, bound, expected: Vec::new() }
+        let limits = Limits { outbound_bytes: bound, ..Limits::default() };
+        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
+        let budget = Budget::new(&limits, Arc::new(metrics));
+        assert_eq!(outbound.attach(pipe.framing(), pipe.sink(), &budget), Sent::Done);
+        Self { outbound, pipe, budget, expected: Vec::new() }
     }
 
     fn step(&mut self, number: usize, step: &Step) {
@@ -63,14 +72,14 @@ impl Run {
             Step::Send { size, defer } => {
                 let mut message = message(number, *size);
                 Framing::Prefixed.frame(&message, &mut frame);
-                self.outbound.send(&mut message, self.bound, *defer)
+                self.outbound.send(&mut message, &self.budget, *defer)
             }
             Step::Pong(size) => {
                 let payload = vec![b'p'; *size];
                 Framing::Prefixed.pong(&payload, &mut frame);
-                self.outbound.pong(&payload, self.bound)
+                self.outbound.pong(&payload, &self.budget)
             }
-            Step::Flush => self.outbound.flush(),
+            Step::Flush => self.outbound.flush(&self.budget),
             Step::PollFlush => self.poll_flush().map_or(Sent::NeedsFlush, |sent| sent),
             Step::Read { bytes, per_write } => {
                 self.pipe.take_per_write(*per_write);
@@ -81,12 +90,12 @@ impl Run {
         match sent {
             Sent::Done | Sent::NeedsFlush => self.expected.extend(frame),
             Sent::Overflow => assert!(!was_empty, "an empty queue takes whatever comes"),
-            Sent::Broken => panic!("nothing broke"),
+            Sent::Held | Sent::Broken => panic!("nothing broke, and there is a transport"),
         }
     }
 
     fn poll_flush(&self) -> Option<Sent> {
-        match self.outbound.poll_flush(&mut Context::from_waker(Waker::noop())) {
+        match self.outbound.poll_flush(&mut Context::from_waker(Waker::noop()), &self.budget) {
             Poll::Ready(sent) => Some(sent),
             Poll::Pending => None,
         }
@@ -95,7 +104,7 @@ impl Run {
     /// Says goodbye, and reads until the end.
     fn finish(&mut self) {
         let frame = CloseFrame::new(9, "bye");
-        let _ = self.outbound.close(Some(&frame));
+        let _ = self.outbound.close(Some(&frame), &self.budget);
         Framing::Prefixed.close(&frame, &mut self.expected);
         // Each turn takes a byte at least.
         for _ in 0..=self.expected.len() {
@@ -119,6 +128,7 @@ proptest! {
         run.finish();
         prop_assert_eq!(run.pipe.bytes(), run.expected);
         prop_assert_eq!(run.outbound.queued(), 0);
+        prop_assert_eq!(run.budget.used(), 0);
         prop_assert_eq!(run.pipe.finished(), 1);
     }
 }

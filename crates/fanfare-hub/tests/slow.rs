@@ -1,8 +1,11 @@
 //! A client that does not read costs itself only.
 
-use fanfare_core::{Disconnect, Limits};
+use std::time::Duration;
 
-use crate::support::{Framing, Pipe, Setup, numbered, settle};
+use fanfare_core::{Disconnect, Limits};
+use tokio::time::{advance, sleep};
+
+use crate::support::{Client, Framing, Node, Pipe, Recorder, Setup, numbered, settle};
 
 fn bounded(outbound_bytes: usize) -> Setup {
     let limits = Limits { outbound_bytes, ..Limits::default() };
@@ -107,4 +110,78 @@ async fn pongs_count_against_a_client_that_does_not_read_them() {
     assert!(client.session.queued() <= 100 + "c75 slow\n".len());
     client.end(&Disconnect::Lost);
     assert_eq!((node.closed("slow"), node.closed("lost")), (1, 0));
+}
+
+/// A client whose socket takes nothing, and for which so many bytes wait.
+async fn behind(node: &Node, recorder: &Recorder, bytes: usize) -> Client {
+    let name = format!("behind-{bytes}");
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
+    client.join(&[&name]).await;
+    recorder.deliver(&name, "x".repeat(bytes - format!("t{name} \n").len()));
+    settle().await;
+    assert_eq!(client.session.queued(), bytes);
+    client
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn past_half_the_bound_for_longer_than_a_second_is_slow_and_up_to_half_never() {
+    let (node, recorder) = bounded(1000).recorded();
+    let (half, more) = (behind(&node, &recorder, 500).await, behind(&node, &recorder, 501).await);
+    sleep(SECOND).await;
+    assert!(!more.session.has_ended(), "nobody knows yet for how long");
+    sleep(SECOND).await;
+    assert!(more.session.has_ended());
+    sleep(60 * SECOND).await;
+    assert!(!half.session.has_ended());
+    assert_eq!((node.closed("slow"), node.slow("disconnect"), node.slow("conflate")), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_catches_up_between_two_seconds_is_not_slow() {
+    let (node, recorder) = bounded(1000).recorded();
+    let client = behind(&node, &recorder, 600).await;
+    for _ in 0..5 {
+        sleep(SECOND).await;
+        // It takes a part, and falls behind again.
+        client.pipe.widen_by(200);
+        settle().await;
+        assert!(client.session.queued() < 500);
+        recorder.deliver("behind-600", "x".repeat(200 - "tbehind-600 \n".len()));
+        settle().await;
+        assert_eq!(client.session.queued(), 600);
+    }
+    assert!(!client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_slow_for_the_time_that_the_node_was_frozen() {
+    let (node, recorder) = bounded(1000).recorded();
+    let client = behind(&node, &recorder, 600).await;
+    sleep(SECOND).await;
+    for _ in 0..3 {
+        advance(20 * SECOND).await;
+        settle().await;
+        assert!(!client.session.has_ended());
+    }
+    sleep(2 * SECOND).await;
+    assert!(client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_write_beyond_the_bound_is_held_against_a_client_by_time_only() {
+    let (node, recorder) = bounded(1000).recorded();
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 10));
+    client.join(&["a"]).await;
+    for number in 0..1000 {
+        recorder.deliver("a", number.to_string());
+    }
+    settle().await;
+    assert!(client.session.queued() > 1000);
+    recorder.deliver("a", "1000");
+    settle().await;
+    assert!(!client.session.has_ended(), "the late tick's bytes are not its own");
+    sleep(3 * SECOND).await;
+    assert!(client.session.has_ended());
 }

@@ -31,7 +31,7 @@ async fn a_session_that_changes_its_transport_misses_nothing_and_gets_nothing_tw
 async fn what_is_sent_to_a_session_without_a_transport_waits_for_the_next() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_in(&["a"]).await;
-    client.session.detach().await;
+    client.hub.detach(&client.session).await;
     recorder.deliver("a", "0");
     recorder.deliver("a", "1");
     settle().await;
@@ -54,7 +54,7 @@ async fn what_the_old_transport_refused_goes_out_over_it() {
     settle().await;
     recorder.deliver("a", "1");
     settle().await;
-    let draining = tokio::spawn(client.session.detach());
+    let draining = tokio::spawn(client.hub.detach(&client.session));
     settle().await;
     assert!(!draining.is_finished());
     client.pipe.widen();
@@ -91,7 +91,7 @@ async fn a_shutdown_does_not_wait_for_a_transport_that_a_session_left() {
     client.join(&["a"]).await;
     recorder.deliver("a", "0");
     settle().await;
-    let draining = client.session.detach();
+    let draining = client.hub.detach(&client.session);
     nothing_is_left_behind(&node).await;
     client.pipe.widen();
     draining.await;
@@ -107,7 +107,7 @@ async fn who_flushed_the_old_transport_does_not_keep_the_new_one_from_being_flus
     settle().await;
     // From here to the new transport nobody else runs: who flushes the old one comes upon the new one.
     client.pipe.widen();
-    client.session.detach().await;
+    client.hub.detach(&client.session).await;
     node.hub.send(&client.session, lines::ping());
     client.change_to(Pipe::bounded(Framing::Newline, 2)).await;
     settle().await;
@@ -126,7 +126,7 @@ async fn nothing_is_left_behind(node: &Node) {
 async fn a_goodbye_without_a_transport_is_said_on_the_next_behind_what_waited() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_in(&["a"]).await;
-    client.session.detach().await;
+    client.hub.detach(&client.session).await;
     recorder.deliver("a", "0");
     settle().await;
     client.end(&Disconnect::Restart);

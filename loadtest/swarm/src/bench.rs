@@ -1,6 +1,6 @@
 //! First figures of a Fanfare server that is started for it, each beside its floor.
 
-mod node;
+pub(crate) mod node;
 mod rounds;
 
 use std::{fmt, path::PathBuf};

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{client::Target, fanout, idle, verify};
+use crate::{client::Target, fanout, idle, slow, verify};
 
 /// Load for WebSocket relays, and a check that nothing was lost.
 ///
@@ -41,6 +41,13 @@ pub enum Command {
     /// the handshakes needed), reads again, and divides the difference by the connections. Use a fresh server: one
     /// that carried more before has room in its heap, and seems to need less.
     Idle(IdleArgs),
+    /// What one slow reader costs the others
+    ///
+    /// Starts `fanfare serve --dev` with the memory broker; all subscribers are in one channel, and one of them
+    /// publishes at a steady rate. In pairs, with and without one reader more: one that never reads, is closed and
+    /// comes back at once, and then one that reads too slowly in a conflating channel. The ratios are medians of the
+    /// pairs' ratios. Deliveries to the slow reader are not counted, what it costs is.
+    Slow(SlowArgs),
     /// Whether every client sees every message once, in order and unharmed
     ///
     /// Clients and publishers are spread over the nodes; every message has its publisher's name and number. Every
@@ -77,6 +84,45 @@ pub struct BenchArgs {
     /// JSON to this file, beside the table; without a file to the standard output, instead of it
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
+}
+
+/// The flags of `swarm slow`.
+#[derive(Debug, Clone, Args)]
+pub struct SlowArgs {
+    /// The server [default: `fanfare` beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub server: Option<PathBuf>,
+    /// Subscribers that read, the publisher among them
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    pub subscribers: usize,
+    /// Payload of a message in bytes
+    #[arg(long, value_name = "B", default_value_t = 128)]
+    pub bytes: usize,
+    /// Messages a second
+    #[arg(long, value_name = "M", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: u32,
+    /// Pairs of each kind of slow reader
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    pub pairs: usize,
+    /// Seconds of each half of a pair
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
+    /// The server's limits.outbound_bytes: small, so that the slow reader is found within a half
+    #[arg(long, value_name = "B", default_value_t = 16 << 10, value_parser = at_least_one)]
+    pub outbound_bytes: usize,
+    /// JSON to this file, beside the table; without a file to the standard output, instead of it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl SlowArgs {
+    /// What is to be done, to this server.
+    #[must_use]
+    pub const fn plan(&self, server: PathBuf) -> slow::Plan {
+        let &Self { subscribers, bytes, rate, pairs, seconds, outbound_bytes, .. } = self;
+        let half = Duration::from_secs(seconds);
+        slow::Plan { server, subscribers, bytes, rate, pairs, half, outbound_bytes }
+    }
 }
 
 /// The flags of `swarm fanout`.
@@ -119,7 +165,7 @@ impl FanoutArgs {
                 (messages.div_ceil(10), fanout::Until::Messages(messages))
             }
         };
-        let load = fanout::Load { in_flight: self.in_flight, until };
+        let load = fanout::Load { in_flight: self.in_flight, until, pace: None };
         fanout::Plan { pid: self.pid, subscribers: self.subscribers, bytes: self.bytes, warm_up, load }
     }
 }

@@ -21,7 +21,7 @@ use fanfare_websocket::{CloseFrame, Config, Decoder, Event, FrameHead, MessageKi
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 pub use self::{handshake::HandshakeError, target::Target};
@@ -92,6 +92,20 @@ impl Connection {
         stream.set_nodelay(true)?;
         let early = handshake::upgrade(&mut stream, target).await?;
         Ok(Self::upgraded(stream, early))
+    }
+
+    /// Connects and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full soon. What
+    /// it receives is left to the caller, undecoded.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`].
+    pub async fn open_narrow(target: &Target, receive_buffer: u32) -> Result<TcpStream, HandshakeError> {
+        let address = target.address();
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_recv_buffer_size(receive_buffer)?;
+        let mut stream = socket.connect(address).await?;
+        handshake::upgrade(&mut stream, target).await?;
+        Ok(stream)
     }
 
     /// A connection that needs no handshake, or has had it; `early` came right behind it.

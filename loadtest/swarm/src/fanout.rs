@@ -47,6 +47,8 @@ pub struct Load {
     pub in_flight: usize,
     /// When it ends.
     pub until: Until,
+    /// Messages a second. `None`: as many as `in_flight` lets.
+    pub pace: Option<u32>,
 }
 
 /// When a load ends.
@@ -133,6 +135,11 @@ impl ClosedLoop {
         let mut messages = 0;
         while load.until.goes_on(messages, start) {
             self.in_flight_below(load.in_flight).await?;
+            if let Some(pace) = load.pace {
+                // By the clock, not by the last one: what was late does not slow the rest down.
+                let due = start + Duration::from_secs_f64(messages as f64 / f64::from(pace.max(1)));
+                tokio::time::sleep_until(due.into()).await;
+            }
             self.progress.sent(self.subscribers);
             self.publisher.message(MessageKind::Text, &self.payload);
             messages += 1;

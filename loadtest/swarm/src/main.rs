@@ -1,17 +1,20 @@
 //! The `swarm` command.
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use fanfare_swarm::{
     bench,
-    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, VerifyArgs},
+    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, SlowArgs, VerifyArgs},
     client::Target,
     fanout, floor, idle,
     machine::Machine,
     output::Report,
-    verify,
+    slow, verify,
 };
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Command::Bench(args) => bench(args).await,
             Command::Fanout(args) => fanout(args).await,
             Command::Idle(args) => idle(args).await,
+            Command::Slow(args) => slow(args).await,
             Command::Verify(args) => verify(args).await,
             Command::FloorServer(_) => Ok(true),
         }
@@ -46,10 +50,23 @@ fn run(command: Command) -> anyhow::Result<bool> {
 async fn bench(args: BenchArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
-    let server = args.server.clone().unwrap_or_else(|| swarm.with_file_name("fanfare"));
+    let server = beside(args.server.clone(), &swarm);
     let figures = bench::run(&bench::Plan::new(&args, server, swarm)).await?;
     Report { command: "bench", machine, figures }.deliver(args.json.as_deref())?;
     Ok(true)
+}
+
+async fn slow(args: SlowArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let figures = slow::run(&args.plan(beside(args.server.clone(), &swarm))).await?;
+    Report { command: "slow", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(true)
+}
+
+/// The server that was named, else the one beside this program.
+fn beside(server: Option<PathBuf>, swarm: &Path) -> PathBuf {
+    server.unwrap_or_else(|| swarm.with_file_name("fanfare"))
 }
 
 async fn fanout(args: FanoutArgs) -> anyhow::Result<bool> {

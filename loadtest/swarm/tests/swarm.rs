@@ -76,7 +76,7 @@ async fn a_connection_that_ends_is_found_with_its_reason() {
 }
 
 fn fanout_plan(subscribers: usize, in_flight: usize) -> fanout::Plan {
-    let load = Load { in_flight, until: Until::Messages(40) };
+    let load = Load { in_flight, until: Until::Messages(40), pace: None };
     fanout::Plan { pid: std::process::id(), subscribers, bytes: 128, warm_up: 4, load }
 }
 
@@ -103,7 +103,7 @@ async fn fanout_gives_no_figures_where_a_message_came_twice() {
 async fn the_floor_sends_each_message_to_each_socket() {
     let floor = Floor::start(Path::new(env!("CARGO_BIN_EXE_swarm")), 50, 128).await.unwrap();
     let mut to_floor = ClosedLoop::start(floor.connect(50).await.unwrap(), 128).unwrap();
-    let load = Load { in_flight: 4, until: Until::Messages(30) };
+    let load = Load { in_flight: 4, until: Until::Messages(30), pace: None };
     let figures = to_floor.run(floor.pid().unwrap(), load).await.unwrap();
     assert_eq!(figures.deliveries, 1_500);
     assert!(figures.cpu.total > 0.0);

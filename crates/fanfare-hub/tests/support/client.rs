@@ -54,7 +54,7 @@ impl Client {
 
     /// Goes on over another transport, as soon as the old one has all that was for it.
     pub(crate) async fn change_to(&mut self, pipe: Pipe) {
-        self.session.detach().await;
+        self.hub.detach(&self.session).await;
         self.hub.attach(&self.session, pipe.framing(), pipe.sink());
         self.pipe = pipe;
     }

@@ -19,6 +19,7 @@ pub(crate) struct Setup {
     pub(crate) shards: usize,
     pub(crate) limits: Limits,
     pub(crate) namespace: Namespace,
+    pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
 }
@@ -36,6 +37,7 @@ impl Default for Setup {
             shards: 1,
             limits: Limits::default(),
             namespace: Namespace::default(),
+            named: Vec::new(),
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
         }
@@ -69,8 +71,8 @@ impl Setup {
     }
 
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, dialect, heartbeat } = self;
-        let namespaces = Arc::new(Namespaces::new(namespace, Vec::new()));
+        let Self { shards, limits, namespace, named, dialect, heartbeat } = self;
+        let namespaces = Arc::new(Namespaces::new(namespace, named));
         let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
@@ -102,6 +104,11 @@ impl Node {
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
         self.hub.publish_from_server(channel(name), Payload::text(text)).await
+    }
+
+    /// How often clients were slow, by what became of it.
+    pub(crate) fn slow(&self, policy: &str) -> u64 {
+        self.hub.metrics().slow.with_label_values(&[policy]).get()
     }
 
     /// How many sessions ended for this reason.

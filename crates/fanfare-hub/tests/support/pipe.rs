@@ -145,6 +145,11 @@ impl Pipe {
         self.change(|state| state.capacity = usize::MAX);
     }
 
+    /// From now on so many more bytes may be unread.
+    pub(crate) fn widen_by(&self, bytes: usize) {
+        self.change(|state| state.capacity += bytes);
+    }
+
     /// The client reads so many bytes, or what there is.
     pub(crate) fn read(&self, bytes: usize) {
         self.change(|state| state.read = state.bytes.len().min(state.read.saturating_add(bytes)));

@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Heartbeat, Limits};
+use fanfare_core::{Access, Heartbeat, Limits, SlowClient};
 use fanfare_gateway::{ProxyProtocol, sockets};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -111,10 +111,15 @@ keys! {
         /// How many bytes of them: at least one message. The default grows with the largest message.
         unanswered_bytes: usize = "limits.unanswered_bytes", Size { min: KIB, max: GIB },
             or Limits::default().unanswered_bytes.max(message_bytes.value);
-        /// How many bytes may wait for one slow connection: at least four messages. The default grows with the
-        /// largest message.
+        /// How many bytes may wait for one slow connection: at least four messages; half of it for no longer than a
+        /// second. Past it `namespace.slow_client` decides. The default grows with the largest message.
         outbound_bytes: usize = "limits.outbound_bytes", Size { min: 4 * KIB, max: GIB },
             or Limits::default().outbound_bytes.max(4 * message_bytes.value);
+        /// How many bytes may wait for all slow connections of this node together: at least as many as for one.
+        /// Past it those for which most waits go first, until it is an eighth below. A message counts for each
+        /// connection that it waits for, though they share its memory.
+        outbound_total_bytes: usize = "limits.outbound_total_bytes", Size { min: 4 * KIB, max: 1024 * GIB },
+            or Limits::default().outbound_total_bytes.max(outbound_bytes.value);
         /// How many bytes may wait between the broker and the connections of this node: at least four messages.
         /// The default grows with the largest message.
         inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
@@ -175,6 +180,9 @@ keys! {
         publish: Access = "namespace.publish", ACCESS, or Access::Anonymous;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true;
+        /// What becomes of a subscriber that does not read fast enough (see limits.outbound_bytes): "disconnect"
+        /// ends its connection; "conflate" keeps it, and of what waits for it only the newest message of each channel.
+        slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT, or SlowClient::Disconnect;
     }
 }
 
@@ -202,6 +210,9 @@ const PROXY_PROTOCOL: Choice<ProxyProtocol> = Choice {
 const ACCESS: Choice<Access> = Choice {
     words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],
 };
+
+const SLOW_CLIENT: Choice<SlowClient> =
+    Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
 
 #[cfg(test)]
 mod tests {

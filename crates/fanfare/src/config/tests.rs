@@ -195,6 +195,14 @@ fn a_larger_message_makes_larger_queues_and_an_explicit_smaller_one_is_a_mistake
 }
 
 #[test]
+fn what_may_wait_for_all_connections_is_no_less_than_for_one() {
+    let limits = load_file("limits.outbound_bytes = \"1GiB\"").unwrap().config.limits;
+    assert_eq!(limits.outbound_total_bytes, 1 << 30);
+    let file = "[limits]\noutbound_bytes = \"2MiB\"\noutbound_total_bytes = \"1MiB\"\n";
+    assert_eq!(places(load_file(file)), ["3 limits.outbound_total_bytes"]);
+}
+
+#[test]
 fn beyond_loopback_only_who_says_open_listens() {
     let table = [
         ("listen = [\"127.0.0.1:1\", \"[::1]:1\", \"127.8.8.8:1\", \"[::ffff:127.0.0.1]:1\"]", true),

@@ -26,6 +26,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     );
     mistakes.extend(grace(raw));
     mistakes.extend(proxies(raw));
+    mistakes.extend(room_for_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
     mistakes
@@ -96,6 +97,19 @@ fn proxies(raw: &Raw) -> Option<Mistake> {
     }
 }
 
+/// What may wait for all connections is no less than what may wait for one.
+fn room_for_one(raw: &Raw) -> Option<Mistake> {
+    let (total, one) = (&raw.outbound_total_bytes, &raw.outbound_bytes);
+    let wrong = total.place != Place::Default && total.sound && one.sound && total.value < one.value;
+    wrong.then(|| Mistake {
+        place: total.place.clone(),
+        key: "limits.outbound_total_bytes".into(),
+        found: format!("\"{}\"", show_size(total.value)),
+        allowed: format!("at least limits.outbound_bytes (\"{}\", {})", show_size(one.value), one.place),
+        hint: Some("without this key it is as large as it must be".into()),
+    })
+}
+
 fn repeated_namespaces(namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mistake = |(at, namespace): (usize, &RawNamespace)| {
         let earlier = namespaces.iter().take(at).find(|earlier| {
@@ -164,6 +178,7 @@ fn limits(raw: &Raw) -> Limits {
         unanswered_publishes: raw.unanswered_publishes.value,
         unanswered_bytes: raw.unanswered_bytes.value,
         outbound_bytes: raw.outbound_bytes.value,
+        outbound_total_bytes: raw.outbound_total_bytes.value,
         inbound_bytes: raw.inbound_bytes.value,
         handshake: raw.handshake.value,
         goodbye: raw.goodbye.value,
@@ -177,6 +192,7 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
         echo: raw.echo.value,
+        slow_client: raw.slow_client.value,
     };
     let (named, default): (Vec<_>, Vec<_>) =
         namespaces.iter().map(namespace).partition(|namespace| !namespace.name.is_empty());

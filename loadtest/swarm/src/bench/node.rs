@@ -1,8 +1,8 @@
-//! A Fanfare server of the bench's own: loopback, memory broker, a free port.
+//! A Fanfare server of a benchmark's own: loopback, memory broker, a free port.
 
 use std::{
     fs::File,
-    io::{Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::Stdio,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -24,14 +25,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The server; ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     child: Child,
     address: SocketAddr,
     log: File,
+    _config: NamedTempFile,
 }
 
 impl Node {
-    pub(super) async fn start(server: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(server: &Path) -> anyhow::Result<Self> {
+        Self::configured(server, "").await
+    }
+
+    /// With this in its configuration file.
+    pub(crate) async fn configured(server: &Path, toml: &str) -> anyhow::Result<Self> {
         if !server.is_file() {
             bail!("{} is not there; build it: cargo build --release -p fanfare", server.display());
         }
@@ -39,6 +46,8 @@ impl Node {
         machine::allow_connections(0)?;
         let address = free_address()?;
         let log = tempfile::tempfile().context("a file for the server's log")?;
+        let mut config = NamedTempFile::new().context("a file for the server's configuration")?;
+        config.write_all(toml.as_bytes())?;
         let mut command = Command::new(server);
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| name.to_string_lossy().starts_with("FANFARE_")) {
@@ -54,28 +63,34 @@ impl Node {
                 "bench",
                 "--listen",
                 &address.to_string(),
+                "--config",
             ])
+            .arg(config.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{}", server.display()))?;
-        let mut node = Self { child, address, log };
+        let mut node = Self { child, address, log, _config: config };
         node.until_ready().await?;
         Ok(node)
     }
 
-    pub(super) fn pid(&self) -> anyhow::Result<u32> {
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().context("the server has ended")
     }
 
-    pub(super) fn target(&self, path: &str) -> anyhow::Result<Target> {
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics(self.address)
+    }
+
+    pub(crate) fn target(&self, path: &str) -> anyhow::Result<Target> {
         Target::parse(&format!("ws://{}{path}", self.address), path)
     }
 
     /// Ends it at once: its way of closing ten thousand connections is not measured here.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server could not be stopped")
     }
 
@@ -107,13 +122,29 @@ fn free_address() -> anyhow::Result<SocketAddr> {
 }
 
 async fn is_ready(address: SocketAddr) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200"))
-    };
-    tokio::time::timeout(Duration::from_secs(2), ask).await.is_ok_and(|answer| answer.unwrap_or(false))
+    let ready = tokio::time::timeout(Duration::from_secs(2), get(address, "/readyz")).await;
+    ready.is_ok_and(|answer| answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+}
+
+/// Head and body of the answer.
+async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// Reads a node's metrics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Metrics(SocketAddr);
+
+impl Metrics {
+    /// The value of the series that is called so, with its labels; 0 while there is none.
+    pub(crate) async fn value(self, series: &str) -> anyhow::Result<u64> {
+        let answer = get(self.0, "/metrics").await.context("the server's metrics")?;
+        let value = answer.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        Ok(value.unwrap_or(0))
+    }
 }

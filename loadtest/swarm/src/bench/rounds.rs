@@ -10,6 +10,7 @@ use crate::{
     crowd,
     fanout::{ClosedLoop, Figures, Load, Until},
     floor::Floor,
+    median::median,
     output::Table,
     process::CpuPer,
 };
@@ -58,7 +59,7 @@ pub(super) async fn measure(plan: &Plan, node: &Node) -> anyhow::Result<Rounds> 
     let members = crowd::open(std::iter::repeat_n(&target, plan.subscribers)).await?;
     let mut to_server = ClosedLoop::start(members, plan.bytes)?;
 
-    let load = |messages| Load { in_flight: 1, until: Until::Messages(messages) };
+    let load = |messages| Load { in_flight: 1, until: Until::Messages(messages), pace: None };
     let warm_up = load(plan.messages.div_ceil(5));
     to_floor.run(floor_pid, warm_up).await?;
     to_server.run(server_pid, warm_up).await?;
@@ -97,15 +98,6 @@ impl Rounds {
     }
 }
 
-/// The middle value; of an even number, the mean of the two in the middle. Not a number where there is none.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-    if values.len() % 2 == 1 { at(half) } else { f64::midpoint(at(half.wrapping_sub(1)), at(half)) }
-}
-
 impl fmt::Display for Rounds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { subscribers, bytes, messages, floor, server, ratio, rounds } = self;
@@ -127,17 +119,5 @@ impl fmt::Display for Rounds {
         line("fanfare", server, |round| round.server.cpu.total);
         write!(out, "{table}")?;
         writeln!(out, "  ratio: {ratio:.2} × the floor")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_value_whatever_the_order() {
-        assert!((median([9.0, 1.0, 2.0].into_iter()) - 2.0).abs() < 1e-9);
-        assert!((median([4.0, 1.0, 2.0, 9.0].into_iter()) - 3.0).abs() < 1e-9);
-        assert!(median(std::iter::empty()).is_nan());
     }
 }

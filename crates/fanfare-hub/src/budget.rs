@@ -1,0 +1,102 @@
+//! How much may wait for the sockets of this node, and what is counted of it.
+//!
+//! Invariants
+//! - What waits is charged as long as it waits: a `Charge` gives back what it took, at the latest when dropped.
+//! - It is an upper bound. A publication that waits for several sessions is charged to each, though they share its
+//!   bytes; and each item is charged its place in the queue too.
+//! - Bytes that a socket took at once are never charged: what goes straight through touches nothing here.
+
+use std::sync::Arc;
+
+use fanfare_core::Limits;
+use tokio::sync::Notify;
+
+use crate::metrics::HubMetrics;
+
+/// The bounds of what may wait for one session and for all.
+pub struct Budget {
+    per_session: usize,
+    total: usize,
+    pub(crate) metrics: Arc<HubMetrics>,
+    pressed: Notify,
+}
+
+impl Budget {
+    /// With [`Limits::outbound_bytes`] and [`Limits::outbound_total_bytes`].
+    #[must_use]
+    pub fn new(limits: &Limits, metrics: Arc<HubMetrics>) -> Arc<Self> {
+        Arc::new(Self {
+            per_session: limits.outbound_bytes,
+            total: limits.outbound_total_bytes,
+            metrics,
+            pressed: Notify::new(),
+        })
+    }
+
+    /// How many bytes may wait for one session.
+    #[must_use]
+    pub fn per_session(&self) -> usize {
+        self.per_session
+    }
+
+    /// How many for no longer than a second.
+    #[must_use]
+    pub fn half(&self) -> usize {
+        self.per_session / 2
+    }
+
+    /// How many bytes wait now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        usize::try_from(self.metrics.outbound_queued.get()).unwrap_or(0)
+    }
+
+    /// Ends when more waits than may.
+    pub(crate) async fn pressed(&self) {
+        loop {
+            self.pressed.notified().await;
+            if self.used() > self.total {
+                return;
+            }
+        }
+    }
+
+    /// Whether so much went that it is worth to stop: some below the bound, so that the next byte does not press
+    /// again.
+    pub(crate) fn is_relieved(&self) -> bool {
+        self.used() <= self.total - self.total / 8
+    }
+}
+
+/// What one queue takes of the budget.
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Charge {
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Self { budget: budget.clone(), bytes: 0 }
+    }
+
+    /// From now on it is so many bytes.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        let waiting = &self.budget.metrics.outbound_queued;
+        waiting.add(signed(bytes) - signed(self.bytes));
+        let has_grown = bytes > self.bytes;
+        self.bytes = bytes;
+        if has_grown && self.budget.used() > self.budget.total {
+            self.budget.pressed.notify_one();
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

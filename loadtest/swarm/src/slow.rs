@@ -1,0 +1,229 @@
+//! What one slow reader costs the others: CPU per delivery and latency, with it and without, in pairs.
+
+mod reader;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use anyhow::ensure;
+use serde::Serialize;
+
+pub use self::reader::Pace;
+use self::reader::{EVICTED, SlowReader};
+use crate::{
+    bench::node::Node,
+    crowd,
+    fanout::{self, ClosedLoop, Load, Until},
+    median::median,
+    output::Table,
+    process::Memory,
+};
+
+const CONFLATED: &str = "fanfare_publications_conflated_total";
+
+/// So many messages may be under way: the rate is kept, whatever the latency, until the server is far behind.
+const IN_FLIGHT: usize = 1_000;
+
+/// What is to be measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The `fanfare` program.
+    pub server: PathBuf,
+    /// Subscribers that read, the publisher among them.
+    pub subscribers: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages a second.
+    pub rate: u32,
+    /// Pairs of each kind of slow reader.
+    pub pairs: usize,
+    /// How long each half of a pair is.
+    pub half: Duration,
+    /// The server's bound of what may wait for one client.
+    pub outbound_bytes: usize,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// Subscribers that read, the publisher among them.
+    pub subscribers: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages a second.
+    pub rate: u32,
+    /// The server's bound of what may wait for one client.
+    pub outbound_bytes: usize,
+    /// One for each kind of slow reader.
+    pub cases: Vec<Case>,
+}
+
+/// One kind of slow reader.
+#[derive(Debug, Clone, Serialize)]
+pub struct Case {
+    /// How slow it is.
+    pub reader: Pace,
+    /// The median of the pairs' ratios of latency at p50, with the reader to without.
+    pub p50_ratio: f64,
+    /// The same at p99.
+    pub p99_ratio: f64,
+    /// The same of CPU per delivery.
+    pub cpu_ratio: f64,
+    /// How often the server closed the reader.
+    pub evicted: u64,
+    /// Publications that it conflated.
+    pub conflated: u64,
+    /// Every pair in order.
+    pub pairs: Vec<Pair>,
+}
+
+/// Two halves.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pair {
+    /// Without the slow reader.
+    pub without: Half,
+    /// With it.
+    pub with: Half,
+}
+
+/// One half of a pair.
+#[derive(Debug, Clone, Serialize)]
+pub struct Half {
+    /// Of the subscribers that read.
+    pub load: fanout::Figures,
+    /// The server's memory at its end.
+    pub memory: Memory,
+}
+
+/// Measures each kind on a server of its own.
+///
+/// # Errors
+/// The server is missing, does not become ready, loses a message or ends a connection that reads.
+pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
+    let mut cases = Vec::new();
+    for reader in [Pace::Never, Pace::Slowly] {
+        eprintln!("one that reads {} …", reader.word());
+        cases.push(case(plan, reader).await?);
+    }
+    let &Plan { subscribers, bytes, rate, outbound_bytes, .. } = plan;
+    Ok(Figures { subscribers, bytes, rate, outbound_bytes, cases })
+}
+
+async fn case(plan: &Plan, reader: Pace) -> anyhow::Result<Case> {
+    let node = Node::configured(&plan.server, &plan.toml(reader)).await?;
+    let target = node.target("/ws/slow")?;
+    let members = crowd::open(std::iter::repeat_n(&target, plan.subscribers)).await?;
+    let mut crowd = ClosedLoop::start(members, plan.bytes)?;
+    let load = |half| Load { in_flight: IN_FLIGHT, until: Until::Time(half), pace: Some(plan.rate) };
+    crowd.run(node.pid()?, load(plan.half / 4)).await?;
+    let mut pairs = Vec::new();
+    for number in 1..=plan.pairs {
+        let mut halves = [None, None];
+        // In turns, so that a drift of the machine favours neither.
+        for is_with in if number % 2 == 1 { [false, true] } else { [true, false] } {
+            let slow = is_with.then(|| SlowReader::start(reader, target.clone(), node.metrics()));
+            let load = crowd.run(node.pid()?, load(plan.half)).await?;
+            ensure!(slow.is_none_or(|slow| slow.is_at_work()), "the slow reader could not connect");
+            let half = Half { load, memory: Memory::of(node.pid()?)? };
+            if let Some(place) = halves.get_mut(usize::from(is_with)) {
+                *place = Some(half);
+            }
+        }
+        if let [Some(without), Some(with)] = halves {
+            let pair = Pair { without, with };
+            eprintln!("  pair {number}/{}: p99 × {:.2}, CPU × {:.2}", plan.pairs, pair.p99(), pair.cpu());
+            pairs.push(pair);
+        }
+    }
+    let evicted = node.metrics().value(EVICTED).await?;
+    let conflated = node.metrics().value(CONFLATED).await?;
+    node.stop().await?;
+    Ok(Case {
+        reader,
+        p50_ratio: median(pairs.iter().map(Pair::p50)),
+        p99_ratio: median(pairs.iter().map(Pair::p99)),
+        cpu_ratio: median(pairs.iter().map(Pair::cpu)),
+        evicted,
+        conflated,
+        pairs,
+    })
+}
+
+impl Plan {
+    /// No pings: one who does not read answers none, and would be closed for that.
+    fn toml(&self, reader: Pace) -> String {
+        let message_bytes = self.bytes.max(1 << 10);
+        let outbound_bytes = self.outbound_bytes;
+        let policy = match reader {
+            Pace::Never => "disconnect",
+            Pace::Slowly => "conflate",
+        };
+        format!(
+            "[relay]\nping_interval = \"60m\"\n[limits]\nmessage_bytes = {message_bytes}\n\
+             outbound_bytes = {outbound_bytes}\n[[namespace]]\nslow_client = \"{policy}\"\n"
+        )
+    }
+}
+
+impl Pace {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Never => "never (slow_client = \"disconnect\", it comes back at once)",
+            Self::Slowly => "4 KiB a second (slow_client = \"conflate\")",
+        }
+    }
+}
+
+impl Pair {
+    fn ratio(&self, of: impl Fn(&fanout::Figures) -> f64) -> f64 {
+        of(&self.with.load) / of(&self.without.load)
+    }
+
+    fn p50(&self) -> f64 {
+        self.ratio(|load| load.latency.p50 as f64)
+    }
+
+    fn p99(&self) -> f64 {
+        self.ratio(|load| load.latency.p99 as f64)
+    }
+
+    fn cpu(&self) -> f64 {
+        self.ratio(|load| load.cpu.total)
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subscribers, bytes, rate, outbound_bytes, cases } = self;
+        writeln!(
+            out,
+            "{bytes} B to {subscribers} subscribers {rate} times a second, memory broker, and one slow reader for \
+             which {outbound_bytes} B may wait; what the others see:"
+        )?;
+        cases.iter().try_for_each(|case| write!(out, "\n{case}"))
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reader, p50_ratio, p99_ratio, cpu_ratio, evicted, conflated, pairs } = self;
+        writeln!(out, "one that reads {}, medians of {} pairs:", reader.word(), pairs.len())?;
+        let mut table = Table::new(["", "p50", "p99", "CPU per delivery", "resident memory"]);
+        let mut row = |name: &str, half: fn(&Pair) -> &Half| {
+            let of = |value: fn(&Half) -> f64| median(pairs.iter().map(|pair| value(half(pair))));
+            let ms = |micros: f64| format!("{:.2} ms", micros / 1e3);
+            table.row([
+                name.to_owned(),
+                ms(of(|half| half.load.latency.p50 as f64)),
+                ms(of(|half| half.load.latency.p99 as f64)),
+                format!("{:.3} µs", of(|half| half.load.cpu.total)),
+                format!("{:.1} MiB", of(|half| half.memory.rss as f64) / f64::from(1 << 20)),
+            ]);
+        };
+        row("without", |pair| &pair.without);
+        row("with", |pair| &pair.with);
+        let [p50, p99, cpu] = [p50_ratio, p99_ratio, cpu_ratio].map(|ratio| format!("{ratio:.2} ×"));
+        table.row(["ratio".to_owned(), p50, p99, cpu, String::new()]);
+        write!(out, "{table}")?;
+        writeln!(out, "  it was closed {evicted} times, and {conflated} messages were conflated")
+    }
+}

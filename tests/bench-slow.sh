@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# What one slow reader costs a thousand others: latency and CPU per delivery, with it and without.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+# Both built anew: an old server would be measured without a word.
+cargo build --release -p fanfare -p fanfare-swarm
+cargo run --release -p fanfare-swarm -- slow "$@"
