@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
     Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
@@ -242,7 +243,9 @@ impl Hub {
         session.signs.heard(self.now(session));
     }
 
-    fn now(&self, session: &Session) -> u32 {
+    /// The second that it is, by the clock of a session's shard, which stands still while the node does.
+    #[must_use]
+    pub fn now(&self, session: &Session) -> u32 {
         self.dispatcher.shard_of(session).map_or(0, |shard| shard.now())
     }
 
@@ -257,9 +260,9 @@ impl Hub {
         }
     }
 
-    /// Answers a ping of a session's transport.
-    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
-        let sent = session.outbound.pong(payload, self.limits.outbound_bytes);
+    /// Answers pings of a session's transport, all in one write.
+    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payloads: &[Bytes]) {
+        let sent = session.outbound.pong(payloads, self.limits.outbound_bytes);
         self.after_send(session, sent);
     }
 

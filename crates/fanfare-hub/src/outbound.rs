@@ -134,9 +134,12 @@ impl Outbound {
         self.control(|transport, out| transport.ping(out), bound)
     }
 
-    /// Answers a ping of the client's.
-    pub fn pong(&self, payload: &[u8], bound: usize) -> Sent {
-        self.control(|transport, out| transport.pong(payload, out), bound)
+    /// Answers pings of the client's.
+    pub fn pong(&self, payloads: &[Bytes], bound: usize) -> Sent {
+        let pongs = |transport: &'static dyn Transport, out: &mut Vec<u8>| {
+            payloads.iter().for_each(|payload| transport.pong(payload, out));
+        };
+        self.control(pongs, bound)
     }
 
     /// What belongs to the transport goes nowhere while there is none.

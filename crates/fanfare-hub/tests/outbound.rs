@@ -68,7 +68,7 @@ impl Run {
             Step::Pong(size) => {
                 let payload = vec![b'p'; *size];
                 Framing::Prefixed.pong(&payload, &mut frame);
-                self.outbound.pong(&payload, self.bound)
+                self.outbound.pong(&[payload.into()], self.bound)
             }
             Step::Flush => self.outbound.flush(),
             Step::PollFlush => self.poll_flush().map_or(Sent::NeedsFlush, |sent| sent),
