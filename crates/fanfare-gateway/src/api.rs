@@ -18,7 +18,7 @@ use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, metrics::Refused};
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,7 @@ impl IntoResponse for ApiError {
         let (status, code) = self.status_and_code();
         let body = json!({"error": {"code": code, "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(Refused::Api(code));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -9,6 +9,8 @@ use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
+use crate::metrics::GatewayMetrics;
+
 /// What the gateway is told at start.
 pub struct Config {
     /// Which pages may use it.
@@ -45,16 +47,23 @@ pub struct RelayEndpoint {
 pub struct Gateway {
     pub(crate) hub: Arc<Hub>,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) metrics: prometheus::Registry,
+    pub(crate) registry: prometheus::Registry,
+    pub(crate) metrics: Arc<GatewayMetrics>,
     pub(crate) config: Config,
     leaving: AtomicBool,
 }
 
 impl Gateway {
-    /// A gateway to `hub`; `metrics` is what `/metrics` shows.
+    /// A gateway to `hub`; `registry` is what `/metrics` shows, `metrics` what the gateway itself counts.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, cluster: Arc<Cluster>, metrics: prometheus::Registry, config: Config) -> Self {
-        Self { hub, cluster, metrics, config, leaving: AtomicBool::new(false) }
+    pub fn new(
+        hub: Arc<Hub>,
+        cluster: Arc<Cluster>,
+        registry: prometheus::Registry,
+        metrics: Arc<GatewayMetrics>,
+        config: Config,
+    ) -> Self {
+        Self { hub, cluster, registry, metrics, config, leaving: AtomicBool::new(false) }
     }
 
     /// From now on the node says that it is not ready.

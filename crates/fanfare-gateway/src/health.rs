@@ -41,7 +41,7 @@ pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
 pub(crate) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
     let encoder = TextEncoder::new();
     let mut body = Vec::new();
-    match encoder.encode(&gateway.metrics.gather(), &mut body) {
+    match encoder.encode(&gateway.registry.gather(), &mut body) {
         Ok(()) => ([(CONTENT_TYPE, encoder.format_type().to_owned())], body).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

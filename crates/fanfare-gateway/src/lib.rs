@@ -2,7 +2,8 @@
 //!
 //! The way of a connection, and the room for each step:
 //!
-//! - [`server`]: listeners, and one HTTP connection after another
+//! - [`server`]: listeners, and one connection after another
+//! - [`visit`]: the HTTP requests of one connection
 //! - [`routes`]: which path is whose
 //! - [`path`]: which channel a path means, and which first segments are kept
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
@@ -12,13 +13,14 @@
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
 //! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`refusal`] (what is answered to whom is not let
-//! in) and [`gateway`] (what all of them share).
+//! in), [`metrics`] and [`gateway`] (what all of them share).
 
 pub mod api;
 pub mod connection;
 pub mod framing;
 pub mod gateway;
 pub mod health;
+pub mod metrics;
 pub mod page;
 pub mod path;
 mod rates;
@@ -28,6 +30,8 @@ pub mod routes;
 pub mod server;
 pub mod socket;
 pub mod upgrade;
+pub mod visit;
 
 pub use gateway::{ClientAuth, Config, Gateway, RelayEndpoint};
+pub use metrics::GatewayMetrics;
 pub use server::{Server, bind};

@@ -10,7 +10,7 @@ use http::{
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::path::PathError;
+use crate::{metrics::Refused, path::PathError};
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,23 @@ impl Refusal {
         }
     }
 
+    /// A word for it: a label in metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Handshake(_) => "handshake",
+            Self::Origin(_) => "origin",
+            Self::TokenSource(_) | Self::Token(_) => "token",
+            Self::Path(PathError::Kept(_)) => "kept_path",
+            Self::Path(PathError::Name(_)) => "channel_name",
+            Self::Subscribe(CommandError::NeedsToken(_)) => "needs_token",
+            Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => "not_permitted",
+            Self::Subscribe(_) => "broker",
+            Self::Leaving => "leaving",
+            Self::NotFound(_) => "not_found",
+        }
+    }
+
     fn is_worth_a_retry(&self) -> bool {
         !matches!(self, Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))))
     }
@@ -67,6 +84,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = (status, format!("{self}\n")).into_response();
+        response.extensions_mut().insert(Refused::Handshake(self.reason()));
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
         }

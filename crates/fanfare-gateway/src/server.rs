@@ -2,21 +2,15 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::Router;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::Service;
 
-use crate::{gateway::Gateway, routes, socket};
+use crate::{gateway::Gateway, routes, visit};
 
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
 const BACKLOG: i32 = 4096;
-
-/// What one connection's request may take of memory, its header included.
-const REQUEST_BYTES: usize = 16 << 10;
 
 /// How long the listener rests after it could not accept (mostly: no descriptor left).
 const REST: Duration = Duration::from_millis(100);
@@ -57,7 +51,7 @@ impl Server {
     /// Accepts on `listener` until the shutdown.
     pub fn listen(&self, listener: TcpListener) {
         let (tasks, router, shutdown) = (self.tasks.clone(), self.router.clone(), self.shutdown.clone());
-        let handshake = self.gateway.hub.limits().handshake;
+        let gateway = self.gateway.clone();
         self.tasks.spawn(async move {
             loop {
                 let accepted = tokio::select! {
@@ -66,7 +60,7 @@ impl Server {
                 };
                 match accepted {
                     Ok((stream, _)) => {
-                        tasks.spawn(serve(stream, router.clone(), handshake, shutdown.clone()));
+                        tasks.spawn(visit::serve(gateway.clone(), stream, router.clone(), shutdown.clone()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -81,30 +75,5 @@ impl Server {
     pub async fn stopped(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-}
-
-/// Serves the requests of one connection until it ends or becomes a WebSocket.
-async fn serve(stream: TcpStream, router: Router, header_timeout: Duration, shutdown: CancellationToken) {
-    if let Err(error) = socket::tune(&stream) {
-        return tracing::debug!(%error, "a socket could not be tuned");
-    }
-    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(REQUEST_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended badly");
     }
 }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Disconnect, Incarnation, NodeInfo};
-use fanfare_gateway::{ClientAuth, Gateway, RelayEndpoint, Server};
+use fanfare_gateway::{ClientAuth, Gateway, GatewayMetrics, RelayEndpoint, Server};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -62,6 +62,7 @@ impl Node {
         let incarnation = Incarnation(rand::random());
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
+        let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics)?);
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
@@ -97,7 +98,7 @@ impl Node {
             },
             broker: broker_name,
         };
-        let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway));
+        let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
             server.listen(listener);
