@@ -112,11 +112,11 @@ impl HttpError {
 }
 
 impl GatewayMetrics {
-    /// Makes and registers them.
+    /// Makes and registers them. `limits_hit` is the hub's: sessions come to limits too.
     ///
     /// # Errors
     /// A name is registered already.
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn register(registry: &Registry, limits_hit: IntCounterVec) -> prometheus::Result<Self> {
         let counters = |name, help, label| -> prometheus::Result<IntCounterVec> {
             let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
             registry.register(Box::new(counters.clone()))?;
@@ -133,11 +133,7 @@ impl GatewayMetrics {
                 "Calls of the HTTP API that were not carried out, by the code of their answer",
                 "code",
             )?,
-            limits_hit: counters(
-                "fanfare_limits_hit_total",
-                "How often a limit refused, cut or ended something, by limit",
-                "limit",
-            )?,
+            limits_hit,
             http_errors: counters(
                 "fanfare_http_errors_total",
                 "HTTP connections that ended badly, by kind",

@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     dispatcher::Dispatcher,
     heartbeat,
-    metrics::HubMetrics,
+    metrics::{HubMetrics, Limit},
     outbound::Sent,
     session::{Kind, Session},
     tick,
@@ -133,7 +133,12 @@ impl Hub {
             Command::Publish { id, channel, payload } => return self.publish(session, id, channel, payload),
             Command::Subscribe { id, channel } => match self.subscribe(session, &channel).await {
                 Ok(()) => Reply::Subscribed { id, channel },
-                Err(error) => Reply::Failed { id, error },
+                Err(error) => {
+                    if matches!(error, CommandError::TooManyChannels(_)) {
+                        self.metrics.limit_hit(Limit::ChannelsPerConnection);
+                    }
+                    Reply::Failed { id, error }
+                }
             },
             Command::Unsubscribe { id, channel } => {
                 self.unsubscribe(session, &channel);
@@ -193,7 +198,8 @@ impl Hub {
 
     /// Ready while a session may publish more; its reader waits for it before it reads.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        session.flow().map_or(Poll::Ready(()), |flow| flow.poll_room(&self.limits, cx))
+        let Some(flow) = session.flow() else { return Poll::Ready(()) };
+        flow.poll_room(&self.limits, &self.metrics, cx)
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
@@ -283,8 +289,7 @@ impl Hub {
         if let Some(shard) = self.dispatcher.shard_of(session) {
             shard.remove(session);
         }
-        self.metrics.connections.dec();
-        self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
+        self.metrics.session_ended(disconnect);
         tracing::debug!(
             session = session.id.0,
             dialect = session.dialect().name(),

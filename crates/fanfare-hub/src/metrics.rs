@@ -1,5 +1,6 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
+use fanfare_core::{Disconnect, Rate};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// The hub's metrics; registered once, at the composition root.
@@ -8,6 +9,8 @@ pub struct HubMetrics {
     pub connections: IntGauge,
     /// Sessions that ended, by reason.
     pub closed: IntCounterVec,
+    /// How often a limit refused, cut or held up something, by the name of the limit.
+    pub limits_hit: IntCounterVec,
     /// Publications that came from clients.
     pub messages_received: IntCounter,
     /// Publications handed to subscribers: one for each of them.
@@ -18,7 +21,65 @@ pub struct HubMetrics {
     pub control_dropped: IntCounter,
 }
 
+/// A bound that a session came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
+    MessageBytes,
+    /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
+    FramesPerSecond,
+    /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
+    BytesPerSecond,
+    /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
+    ChannelsPerConnection,
+    /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
+    /// session was not read for a while.
+    Unanswered,
+    /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
+    OutboundBytes,
+}
+
+impl Limit {
+    /// The limit that ended a session, if one did.
+    fn of(disconnect: &Disconnect) -> Option<Self> {
+        match disconnect {
+            Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
+            Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
+            Disconnect::Slow => Some(Self::OutboundBytes),
+            _ => None,
+        }
+    }
+
+    /// The word for it: a label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessageBytes => "message_bytes",
+            Self::FramesPerSecond => "frames_per_second",
+            Self::BytesPerSecond => "bytes_per_second",
+            Self::ChannelsPerConnection => "channels_per_connection",
+            Self::Unanswered => "unanswered_publishes",
+            Self::OutboundBytes => "outbound_bytes",
+        }
+    }
+}
+
 impl HubMetrics {
+    /// A limit did its work.
+    pub fn limit_hit(&self, limit: Limit) {
+        self.limits_hit.with_label_values(&[limit.name()]).inc();
+    }
+
+    /// A session ended.
+    pub(crate) fn session_ended(&self, disconnect: &Disconnect) {
+        self.connections.dec();
+        self.closed.with_label_values(&[disconnect.name()]).inc();
+        if let Some(limit) = Limit::of(disconnect) {
+            self.limit_hit(limit);
+        }
+    }
+
     /// Makes and registers them.
     ///
     /// # Errors
@@ -34,9 +95,16 @@ impl HubMetrics {
         let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
         let closed = IntCounterVec::new(closed, &["reason"])?;
         registry.register(Box::new(closed.clone()))?;
+        let limits_hit = Opts::new(
+            "fanfare_limits_hit_total",
+            "How often a limit refused, cut or held up something, by limit",
+        );
+        let limits_hit = IntCounterVec::new(limits_hit, &["limit"])?;
+        registry.register(Box::new(limits_hit.clone()))?;
         Ok(Self {
             connections,
             closed,
+            limits_hit,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",
