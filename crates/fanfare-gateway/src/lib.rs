@@ -9,6 +9,7 @@
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
 //! - [`upgrade`]: takes the bare socket back from HTTP
 //! - [`connection`]: one small task that only reads
+//! - `lent`, `farewell`: the socket comes back from an HTTP that failed, and the client is told why
 //! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
@@ -17,9 +18,11 @@
 
 pub mod api;
 pub mod connection;
+mod farewell;
 pub mod framing;
 pub mod gateway;
 pub mod health;
+mod lent;
 pub mod metrics;
 pub mod page;
 pub mod path;

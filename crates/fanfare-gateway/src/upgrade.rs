@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-use crate::{connection::Connection, socket::Socket};
+use crate::{connection::Connection, lent::Lent, socket::Socket};
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
 pub(crate) struct Pending {
@@ -53,8 +53,9 @@ impl Drop for Pending {
 /// The socket, and what the client sent right behind its request.
 async fn take_back(upgrade: OnUpgrade) -> Result<(TcpStream, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<TcpStream>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
-    Ok((parts.io.into_inner(), parts.read_buf))
+    let parts: Parts<TokioIo<Lent<TcpStream>>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
+    let stream = parts.io.into_inner().take().ok_or(UpgradeError::NotTcp)?;
+    Ok((stream, parts.read_buf))
 }
 
 #[derive(Debug, thiserror::Error)]

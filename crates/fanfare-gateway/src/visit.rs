@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::{
+    farewell::farewell,
     gateway::Gateway,
+    lent::Lent,
     metrics::{HttpError, Refused},
     socket,
 };
@@ -28,12 +30,13 @@ pub(crate) async fn serve(
     if let Err(error) = socket::tune(&stream) {
         return tracing::debug!(%error, "a socket could not be tuned");
     }
+    let (lent, mut back) = Lent::new(stream);
     let service = service_fn(|request: Request<Incoming>| answer(&gateway, router.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(gateway.hub.limits().handshake)
         .max_buf_size(REQUEST_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(lent), service)
         .with_upgrades();
     tokio::pin!(connection);
     let served = tokio::select! {
@@ -44,8 +47,12 @@ pub(crate) async fn serve(
         }
     };
     if let Err(error) = served {
-        gateway.metrics.http_error(HttpError::of(&error));
         tracing::debug!(%error, "an HTTP connection ended badly");
+        let error = HttpError::of(&error);
+        gateway.metrics.http_error(error);
+        if let Ok(stream) = back.try_recv() {
+            farewell(stream, error, gateway.hub.limits().goodbye).await;
+        }
     }
 }
 
