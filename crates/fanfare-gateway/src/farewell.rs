@@ -1,7 +1,8 @@
 //! The last words to a client whose HTTP failed.
 //!
 //! Invariants
-//! - Where HTTP itself has answered already (a bad or too large header), nothing is added to it.
+//! - Where HTTP itself has answered (a bad or too large header), nothing is added to it; and who said nothing is told
+//!   nothing: an answer without a question could be taken for that to the next one.
 //! - What the client still sends is read, within bounds, before the socket closes: unread bytes would reset the
 //!   connection, and the answer could be lost.
 
@@ -12,19 +13,20 @@ use tokio::{
     time::timeout,
 };
 
-use crate::metrics::HttpError;
+use crate::{lent::Returned, metrics::HttpError};
 
 /// How much of what a client still sends is read: a header or two.
 const READ_BYTES: u64 = 1 << 20;
 
 /// Tells the client what was wrong, and ends the connection within `limit`.
 pub(crate) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
+    returned: Returned<S>,
     error: HttpError,
     limit: Duration,
 ) {
+    let Returned { mut stream, is_unanswered } = returned;
     let words = async {
-        if let Some((status, sentence)) = answer(error) {
+        if is_unanswered && let Some((status, sentence)) = answer(error) {
             let length = sentence.len() + 1;
             let answer = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\

@@ -11,18 +11,28 @@ use tokio::{
     sync::oneshot,
 };
 
+/// A stream that came back.
+#[derive(Debug)]
+pub(crate) struct Returned<S> {
+    pub(crate) stream: S,
+    /// The client sent something, and nothing was answered yet.
+    pub(crate) is_unanswered: bool,
+}
+
 /// A stream that goes back to its lender when it is dropped, unless it was [taken](Lent::take).
 pub(crate) struct Lent<S> {
     /// Gone only in the drop.
     stream: Option<S>,
-    lender: Option<oneshot::Sender<S>>,
+    lender: Option<oneshot::Sender<Returned<S>>>,
+    read: bool,
+    written: bool,
 }
 
 impl<S> Lent<S> {
     /// Lends a stream. The receiver gets it back, or an error where it was taken.
-    pub(crate) fn new(stream: S) -> (Self, oneshot::Receiver<S>) {
+    pub(crate) fn new(stream: S) -> (Self, oneshot::Receiver<Returned<S>>) {
         let (lender, back) = oneshot::channel();
-        (Self { stream: Some(stream), lender: Some(lender) }, back)
+        (Self { stream: Some(stream), lender: Some(lender), read: false, written: false }, back)
     }
 
     /// Keeps it.
@@ -36,7 +46,8 @@ impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
         if let (Some(lender), Some(stream)) = (self.lender.take(), self.stream.take()) {
             // A lender that is gone wants it no more: it ends.
-            drop(lender.send(stream));
+            let is_unanswered = self.read && !self.written;
+            drop(lender.send(Returned { stream, is_unanswered }));
         }
     }
 }
@@ -49,16 +60,20 @@ impl<S: Unpin> Lent<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = self.as_mut().stream()?.poll_read(cx, buffer);
+        self.read |= buffer.filled().len() > before;
+        polled
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.written = true;
         self.stream()?.poll_write(cx, bytes)
     }
 
@@ -71,10 +86,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.written = true;
         self.stream()?.poll_write_vectored(cx, slices)
     }
 

@@ -38,20 +38,23 @@ pub(crate) async fn serve(
         .max_buf_size(REQUEST_BYTES)
         .serve_connection(TokioIo::new(lent), service)
         .with_upgrades();
-    tokio::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let served = {
+        // Dropped in here: then the stream is back.
+        tokio::pin!(connection);
+        tokio::select! {
+            served = connection.as_mut() => served,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "an HTTP connection ended badly");
         let error = HttpError::of(&error);
         gateway.metrics.http_error(error);
-        if let Ok(stream) = back.try_recv() {
-            farewell(stream, error, gateway.hub.limits().goodbye).await;
+        if let Ok(returned) = back.try_recv() {
+            farewell(returned, error, gateway.hub.limits().goodbye).await;
         }
     }
 }
