@@ -101,7 +101,7 @@ impl Scene {
         let caller = std::panic::Location::caller();
         async move {
             for (sample, times) in counters {
-                let mut found = 0.0;
+                let mut found;
                 assert_eventually!(
                     {
                         found = self.node.metric(sample).await;
