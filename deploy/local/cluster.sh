@@ -9,7 +9,7 @@
 #
 # Ctrl-C or SIGTERM stops all of it. With --state-dir, for tests, DIR gets `urls` (one a line: the balancer,
 # then node1, node2, ...), `redis.url`, NAME.pid and NAME.log of each process, and, once all is up, `ready`.
-# The nodes inherit the environment: FANFARE_CONFIG gives them a configuration file.
+# The nodes believe the balancer whose connection it is, and inherit the environment: FANFARE_CONFIG gives them a configuration file.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -161,7 +161,8 @@ start_nodes() {
     local i redis
     redis=$(cat "$STATE/redis.url")
     for ((i = 1; i <= NODES; i++)); do
-        start "node$i" "$BIN" serve --dev --listen "127.0.0.1:$((PORT + i))" --broker "$redis" --node "node$i"
+        start "node$i" env FANFARE_PROXIES__TRUSTED=127.0.0.1 FANFARE_PROXIES__PROTOCOL=x-forwarded-for \
+            "$BIN" serve --dev --listen "127.0.0.1:$((PORT + i))" --broker "$redis" --node "node$i"
     done
     for ((i = 1; i <= NODES; i++)); do await "node$i" ready $((PORT + i)); done
 }

@@ -2,23 +2,31 @@
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{Request, State, rejection::BytesRejection},
+    body::{Bytes, HttpBody},
+    extract::{FromRequest, Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
-use fanfare_core::{Channel, ChannelError, Payload, PublishError};
+use fanfare_core::{Channel, ChannelError, Limits, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
+use tokio::time::timeout;
 
-use crate::{gateway::Gateway, metrics::Refused};
+use crate::{
+    gateway::Gateway,
+    metrics::{Limit, Refused},
+};
+
+/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
+const BODY_PER_MESSAGE_BYTE: usize = 6;
+const BODY_OVERHEAD: usize = 4 << 10;
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +40,21 @@ pub enum ApiError {
     /// The body is not what the method takes.
     #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
     Body(String),
-    /// The body could not be read, or is too large.
+    /// The body did not come in time.
+    #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
+    Slow(Duration),
+    /// The body is larger than any message makes it.
+    #[error(
+        "the body is larger than {allowed} bytes; a message has at most {} (limits.message_bytes)",
+        .message
+    )]
+    BodyTooLarge {
+        /// What a body may have.
+        allowed: usize,
+        /// What a message may have.
+        message: usize,
+    },
+    /// The body could not be read.
     #[error("{0}")]
     Unread(#[from] BytesRejection),
     /// The channel is none.
@@ -62,16 +84,24 @@ impl ApiError {
         match self {
             Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Unread(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
-            }
             Self::Unread(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
             Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
             Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
+        }
+    }
+
+    /// The limit that it is due to, if it is.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Slow(_) => Some(Limit::Handshake),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => Some(Limit::Message),
+            Self::Channel(ChannelError::TooLong(_)) => Some(Limit::ChannelName),
+            _ => None,
         }
     }
 }
@@ -81,7 +111,7 @@ impl IntoResponse for ApiError {
         let (status, code) = self.status_and_code();
         let body = json!({"error": {"code": code, "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
-        response.extensions_mut().insert(Refused::Api(code));
+        response.extensions_mut().insert(Refused::Api(code, self.limit()));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -115,12 +145,30 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// The largest body that a message can make.
+pub(crate) fn body_limit(limits: &Limits) -> usize {
+    limits.message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD
+}
+
+/// The body, as far as it may be: one that declares too much is refused before it comes.
+async fn read_body(limits: &Limits, request: Request) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::BodyTooLarge { allowed: body_limit(limits), message: limits.message_bytes };
+    if request.body().size_hint().lower() > body_limit(limits) as u64 {
+        return Err(too_large());
+    }
+    let read = timeout(limits.handshake, Bytes::from_request(request, &())).await;
+    read.map_err(|_| ApiError::Slow(limits.handshake))?.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => rejection.into(),
+    })
+}
+
 /// `POST /api/publish`: answered after the broker took it.
 pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = body?;
+    let body = read_body(gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;

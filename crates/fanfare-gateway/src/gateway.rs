@@ -9,7 +9,12 @@ use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
-use crate::metrics::GatewayMetrics;
+use crate::{
+    admission::{Admission, DoorLimits},
+    client::Proxies,
+    metrics::GatewayMetrics,
+    sockets::Sockets,
+};
 
 /// What the gateway is told at start.
 pub struct Config {
@@ -21,6 +26,12 @@ pub struct Config {
     pub auth: Option<ClientAuth>,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
+    /// How many connections, and what of a request, are let in.
+    pub doors: DoorLimits,
+    /// How many descriptors the process has, see [`room`](crate::sockets::room).
+    pub descriptors: usize,
+    /// Which proxies say whose connection it is.
+    pub proxies: Proxies,
     /// What is spoken at `/ws/{channel}`.
     pub relay: RelayEndpoint,
     /// How the broker is called on the page: `memory`, `redis`.
@@ -49,6 +60,8 @@ pub struct Gateway {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) registry: prometheus::Registry,
     pub(crate) metrics: Arc<GatewayMetrics>,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) config: Config,
     leaving: AtomicBool,
 }
@@ -63,7 +76,9 @@ impl Gateway {
         metrics: Arc<GatewayMetrics>,
         config: Config,
     ) -> Self {
-        Self { hub, cluster, registry, metrics, config, leaving: AtomicBool::new(false) }
+        let sockets = Sockets::new(config.descriptors, metrics.clone());
+        let admission = Admission::new(config.doors);
+        Self { hub, cluster, registry, metrics, sockets, admission, config, leaving: AtomicBool::new(false) }
     }
 
     /// From now on the node says that it is not ready.

@@ -15,21 +15,31 @@ pub struct GatewayMetrics {
 /// What an answer says of itself to whoever counts: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// An upgrade or a visit, with the word for its reason.
-    Handshake(&'static str),
-    /// A call of the API, with the code of its answer.
-    Api(&'static str),
+    /// An upgrade or a visit, with the word for its reason, and the limit that it came to, if any.
+    Handshake(&'static str, Option<Limit>),
+    /// A call of the API, with the code of its answer, and the limit.
+    Api(&'static str, Option<Limit>),
 }
 
 /// A bound that a client, or all of them together, came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
+    /// Connections in all.
+    Connections,
+    /// Connections of one client's address.
+    ConnectionsPerAddress,
+    /// New connections each second.
+    ConnectionsPerSecond,
+    /// Descriptors: a connection that said nothing was given up for another.
+    Descriptors,
     /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
     Handshake,
     /// The number of headers.
     HeaderCount,
     /// The bytes of the headers.
     HeaderBytes,
+    /// The bytes of a channel's name.
+    ChannelName,
     /// The bytes of a body of the API, or of a message in it.
     Message,
 }
@@ -39,9 +49,14 @@ impl Limit {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::ConnectionsPerSecond => "connections_per_second",
+            Self::Descriptors => "descriptors",
             Self::Handshake => "handshake",
             Self::HeaderCount => "header_count",
             Self::HeaderBytes => "header_bytes",
+            Self::ChannelName => "channel_name",
             Self::Message => "message_bytes",
         }
     }
@@ -60,6 +75,8 @@ pub enum HttpError {
     Timeout,
     /// The client went away in the middle of a request or an answer.
     Incomplete,
+    /// A trusted proxy sent no proper PROXY header.
+    ProxyHeader,
     /// The socket broke.
     Io,
     /// Anything else.
@@ -96,6 +113,7 @@ impl HttpError {
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
             Self::Incomplete => "incomplete",
+            Self::ProxyHeader => "proxy_header",
             Self::Io => "io",
             Self::Other => "other",
         }
@@ -106,7 +124,7 @@ impl HttpError {
         match self {
             Self::Timeout => Some(Limit::Handshake),
             Self::TooLarge => Some(Limit::HeaderBytes),
-            Self::Parse | Self::Http2 | Self::Incomplete | Self::Io | Self::Other => None,
+            Self::Parse | Self::Http2 | Self::Incomplete | Self::ProxyHeader | Self::Io | Self::Other => None,
         }
     }
 }
@@ -142,6 +160,14 @@ impl GatewayMetrics {
         })
     }
 
+    /// Those of a test, which nobody reads.
+    #[cfg(test)]
+    pub(crate) fn unread() -> Self {
+        let registry = Registry::new();
+        let hub = fanfare_hub::HubMetrics::register(&registry).unwrap();
+        Self::register(&registry, hub.limits_hit).unwrap()
+    }
+
     /// A limit did its work.
     pub fn limit_hit(&self, limit: Limit) {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
@@ -157,9 +183,13 @@ impl GatewayMetrics {
 
     /// Somebody was not let in.
     pub(crate) fn refused(&self, refused: Refused) {
-        match refused {
-            Refused::Handshake(reason) => self.handshakes_refused.with_label_values(&[reason]).inc(),
-            Refused::Api(code) => self.api_errors.with_label_values(&[code]).inc(),
+        let (counters, label, limit) = match refused {
+            Refused::Handshake(reason, limit) => (&self.handshakes_refused, reason, limit),
+            Refused::Api(code, limit) => (&self.api_errors, code, limit),
+        };
+        counters.with_label_values(&[label]).inc();
+        if let Some(limit) = limit {
+            self.limit_hit(limit);
         }
     }
 }

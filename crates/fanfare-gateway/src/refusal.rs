@@ -3,14 +3,18 @@
 
 use axum::response::{IntoResponse, Response};
 use fanfare_auth::{OriginRefusal, TokenError, TokenSourceError};
-use fanfare_core::{CommandError, SubscribeError};
+use fanfare_core::{ChannelError, CommandError, SubscribeError};
 use fanfare_websocket::handshake;
 use http::{
     HeaderValue, StatusCode,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{metrics::Refused, path::PathError};
+use crate::{
+    admission::Full,
+    metrics::{Limit, Refused},
+    path::PathError,
+};
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,17 @@ pub enum Refusal {
     /// The subscription does not stand.
     #[error(transparent)]
     Subscribe(#[from] CommandError),
+    /// There are too many connections.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The request has more headers than are read.
+    #[error("the request has {found} headers, at most {allowed} are taken (limits.header_count)")]
+    Headers {
+        /// Its headers.
+        found: usize,
+        /// The limit.
+        allowed: usize,
+    },
     /// The node goes away.
     #[error("this node is going away: connect again, another one will take you")]
     Leaving,
@@ -54,7 +69,9 @@ impl Refusal {
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
             Self::TokenSource(_) | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_)) | Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Subscribe(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full(Full::PerAddress(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Headers { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Subscribe(_) | Self::Full(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -70,13 +87,33 @@ impl Refusal {
             Self::Subscribe(CommandError::NeedsToken(_)) => "needs_token",
             Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => "not_permitted",
             Self::Subscribe(_) => "broker",
+            Self::Full(full) => full.limit().name(),
+            Self::Headers { .. } => Limit::HeaderCount.name(),
             Self::Leaving => "leaving",
             Self::NotFound(_) => "not_found",
         }
     }
 
-    fn is_worth_a_retry(&self) -> bool {
-        !matches!(self, Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))))
+    /// The limit that it is due to, if it is.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Full(full) => Some(full.limit()),
+            Self::Headers { .. } => Some(Limit::HeaderCount),
+            Self::Path(PathError::Name(ChannelError::TooLong(_))) => Some(Limit::ChannelName),
+            _ => None,
+        }
+    }
+
+    /// After how many seconds a retry is worth it, where the status asks for that.
+    fn retry_after(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))) => None,
+            // Somebody has to leave first.
+            Self::Full(Full::Connections(_)) => Some(HeaderValue::from_static("5")),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("1")),
+            _ => None,
+        }
     }
 }
 
@@ -84,15 +121,19 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = (status, format!("{self}\n")).into_response();
-        response.extensions_mut().insert(Refused::Handshake(self.reason()));
+        response.extensions_mut().insert(Refused::Handshake(self.reason(), self.limit()));
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
+        }
+        if self.limit().is_some() {
+            // Its place is for others.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE && self.is_worth_a_retry() {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }

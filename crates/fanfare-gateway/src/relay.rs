@@ -3,7 +3,7 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
 //! a client that has its 101 gets every message published anywhere from then on.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -16,6 +16,7 @@ use fanfare_websocket::handshake;
 use http::StatusCode;
 
 use crate::{
+    client::Client,
     framing::{DEFLATE, PLAIN},
     gateway::{ClientAuth, Gateway},
     path,
@@ -44,22 +45,32 @@ pub(crate) async fn upgrade(
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let config = &gateway.config;
+    let client = client(&request);
     let mut accepted =
         handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
     config.origins.check(request.headers())?;
     if gateway.is_leaving() {
         return Err(Refusal::Leaving);
     }
+    // Before the token is looked at: that is what costs.
+    let permit = gateway.admission.admit(client.0)?;
     // The first that is no token: what is secret is not echoed.
     accepted.protocol = token_source::subprotocol(request.headers());
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind, identity));
+    let session = hub.open(&config.relay.kind, identity);
+    session.comes_from(client.0);
+    let pending = Pending::new(hub.clone(), session, permit);
     hub.subscribe(&pending.session, &channel).await?;
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let decoder = (config.relay.decoder)(channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));
     Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
+}
+
+/// Every request has one; without, it would be counted with all that have none.
+fn client(request: &Request) -> Client {
+    request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
 }
 
 /// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the

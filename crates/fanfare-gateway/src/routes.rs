@@ -20,13 +20,9 @@ use crate::{
     relay,
 };
 
-/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
-const BODY_PER_MESSAGE_BYTE: usize = 6;
-const BODY_OVERHEAD: usize = 4 << 10;
-
 /// All paths of a node.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
-    let body_limit = gateway.hub.limits().message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD;
+    let body_limit = api::body_limit(gateway.hub.limits());
     let api = Router::new()
         .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)

@@ -12,7 +12,7 @@ use crate::{gateway::Gateway, routes, visit};
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
 const BACKLOG: i32 = 4096;
 
-/// How long the listener rests after it could not accept (mostly: no descriptor left).
+/// How long the listener rests where no descriptor is left, and after it could not accept.
 const REST: Duration = Duration::from_millis(100);
 
 /// Serves a gateway on its listeners.
@@ -54,13 +54,18 @@ impl Server {
         let gateway = self.gateway.clone();
         self.tasks.spawn(async move {
             loop {
+                while gateway.sockets.is_full() && !shutdown.is_cancelled() {
+                    tokio::time::sleep(REST).await;
+                }
                 let accepted = tokio::select! {
                     () = shutdown.cancelled() => return,
                     accepted = listener.accept() => accepted,
                 };
                 match accepted {
-                    Ok((stream, _)) => {
-                        tasks.spawn(visit::serve(gateway.clone(), stream, router.clone(), shutdown.clone()));
+                    Ok((stream, peer)) => {
+                        let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
+                        let seat = gateway.sockets.take();
+                        tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");

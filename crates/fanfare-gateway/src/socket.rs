@@ -10,17 +10,22 @@ use fanfare_core::Sink;
 use socket2::SockRef;
 use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 
+use crate::{admission::Permit, sockets::Seat};
+
 /// Bytes that the kernel may hold unsent for one connection. More would only hide that a client does not read.
 const UNSENT_BYTES: u32 = 128 << 10;
 
 /// The writing half of a connection.
-pub struct Socket(OwnedWriteHalf);
+pub struct Socket {
+    half: OwnedWriteHalf,
+    /// Held for as long as the descriptor is.
+    _held: (Seat, Permit),
+}
 
 impl Socket {
-    /// Takes the half.
-    #[must_use]
-    pub fn new(half: OwnedWriteHalf) -> Self {
-        Self(half)
+    /// Takes the half, and what its connection was let in by.
+    pub(crate) fn new(half: OwnedWriteHalf, seat: Seat, permit: Permit) -> Self {
+        Self { half, _held: (seat, permit) }
     }
 }
 
@@ -36,13 +41,13 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
 impl Sink for Socket {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
-            [one] => self.0.try_write(one),
-            several => self.0.try_write_vectored(several),
+            [one] => self.half.try_write(one),
+            several => self.half.try_write_vectored(several),
         }
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.as_ref().poll_write_ready(cx)
+        self.half.as_ref().poll_write_ready(cx)
     }
 
     fn finish(&self) {
@@ -57,6 +62,6 @@ impl Sink for Socket {
 impl Socket {
     /// Fails only where the peer was faster.
     fn shutdown(&self, how: Shutdown) {
-        let _ = SockRef::from(self.0.as_ref()).shutdown(how);
+        let _ = SockRef::from(self.half.as_ref()).shutdown(how);
     }
 }

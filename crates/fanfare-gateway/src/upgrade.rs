@@ -6,20 +6,20 @@ use fanfare_hub::{Hub, Session};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 
-use crate::{connection::Connection, lent::Lent, socket::Socket};
+use crate::{admission::Permit, arrival::Arrival, connection::Connection, socket::Socket};
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
 pub(crate) struct Pending {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
-    is_settled: bool,
+    /// Given to its transport.
+    permit: Option<Permit>,
 }
 
 impl Pending {
-    pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>) -> Self {
-        Self { hub, session, is_settled: false }
+    pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>, permit: Permit) -> Self {
+        Self { hub, session, permit: Some(permit) }
     }
 
     /// Waits for the socket, puts the session on it and leaves a task behind that reads it.
@@ -30,13 +30,14 @@ impl Pending {
         decoder: Box<dyn Decoder>,
         deflate: bool,
     ) {
-        let (stream, early) = match take_back(upgrade).await {
+        let (arrival, early) = match take_back(upgrade).await {
             Ok(taken) => taken,
             Err(error) => return tracing::debug!(%error, "upgrade failed"),
         };
-        self.is_settled = true;
+        let Some(permit) = self.permit.take() else { return };
+        let (stream, seat) = arrival.into_parts();
         let (read, write) = stream.into_split();
-        self.hub.attach(&self.session, transport, Box::new(Socket::new(write)));
+        self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
         let (hub, session) = (self.hub.clone(), self.session.clone());
         self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
     }
@@ -44,18 +45,17 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.is_settled {
+        if self.permit.is_some() {
             self.hub.end(&self.session, &Disconnect::Lost);
         }
     }
 }
 
 /// The socket, and what the client sent right behind its request.
-async fn take_back(upgrade: OnUpgrade) -> Result<(TcpStream, Bytes), UpgradeError> {
+async fn take_back(upgrade: OnUpgrade) -> Result<(Arrival, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<Lent<TcpStream>>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
-    let stream = parts.io.into_inner().take().ok_or(UpgradeError::NotTcp)?;
-    Ok((stream, parts.read_buf))
+    let parts: Parts<TokioIo<Arrival>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
+    Ok((parts.io.into_inner(), parts.read_buf))
 }
 
 #[derive(Debug, thiserror::Error)]

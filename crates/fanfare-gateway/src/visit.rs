@@ -1,73 +1,195 @@
 //! One connection while it speaks HTTP: its requests, until it ends or becomes a WebSocket.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::{Router, extract::Request, response::Response};
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::{
-    farewell::farewell,
+    arrival::{Arrival, ProxyHeaderError},
+    client::Client,
     gateway::Gateway,
-    lent::Lent,
     metrics::{HttpError, Refused},
+    refusal::Refusal,
     socket,
+    sockets::{Seat, Visit},
 };
 
-/// What one connection's request may take of memory, its header included.
-const REQUEST_BYTES: usize = 16 << 10;
+/// How long a client may take to read why its connection ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Serves the requests of one connection until it ends or becomes a WebSocket.
+/// Serves the requests of one connection of `peer` until it ends or becomes a WebSocket, or is given up because
+/// others need its place more.
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     stream: TcpStream,
+    seat: Seat,
+    peer: IpAddr,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    if let Err(error) = socket::tune(&stream) {
+    let visit = Visit::new(&gateway.sockets);
+    tokio::select! {
+        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
+        () = receive(&gateway, Arrival::new(stream, seat), peer, &visit, router, shutdown) => {}
+    }
+}
+
+/// Learns whose connection it is, then serves it.
+async fn receive(
+    gateway: &Arc<Gateway>,
+    mut arrival: Arrival,
+    peer: IpAddr,
+    visit: &Visit,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = socket::tune(arrival.stream()) {
         return tracing::debug!(%error, "a socket could not be tuned");
     }
-    let (lent, mut back) = Lent::new(stream);
-    let service = service_fn(|request: Request<Incoming>| answer(&gateway, router.clone(), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(gateway.hub.limits().handshake)
-        .max_buf_size(REQUEST_BYTES)
-        .serve_connection(TokioIo::new(lent), service)
-        .with_upgrades();
-    let served = {
-        // Dropped in here: then the stream is back.
-        tokio::pin!(connection);
-        tokio::select! {
-            served = connection.as_mut() => served,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+    let peer = peer.to_canonical();
+    let mut client = Client(peer);
+    if gateway.config.proxies.sends_proxy_header(peer) {
+        match timeout(gateway.hub.limits().handshake, arrival.read_proxy_header()).await {
+            Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
+            Ok(Err(error)) => return without_proxy_header(gateway, peer, &error),
+            Err(_) => return gateway.metrics.http_error(HttpError::Timeout),
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended badly");
-        let error = HttpError::of(&error);
-        gateway.metrics.http_error(error);
-        if let Ok(returned) = back.try_recv() {
-            farewell(returned, error, gateway.hub.limits().goodbye).await;
+    }
+    let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
+    server.serve(arrival, router, shutdown).await;
+}
+
+/// Says it aloud, since the peer is one of our own proxies; but not where it only looked whether somebody listens.
+fn without_proxy_header(gateway: &Gateway, peer: IpAddr, error: &ProxyHeaderError) {
+    gateway.metrics.http_error(HttpError::ProxyHeader);
+    match error {
+        ProxyHeaderError::Ended | ProxyHeaderError::Io(_) => {
+            tracing::debug!(%peer, %error, "no PROXY header");
+        }
+        ProxyHeaderError::Malformed(_) | ProxyHeaderError::TooLong => {
+            tracing::warn!(%peer, %error, "a trusted proxy's connection was closed");
         }
     }
 }
 
-/// Answers one request, and counts whom the answer does not let in.
-async fn answer(
-    gateway: &Gateway,
-    mut router: Router,
-    request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    let response = router.call(request).await?;
-    if let Some(refused) = response.extensions().get::<Refused>() {
-        gateway.metrics.refused(*refused);
+/// Serves the requests of one connection.
+struct Requests<'a> {
+    gateway: &'a Arc<Gateway>,
+    client: Client,
+    visit: &'a Visit,
+    has_answered: AtomicBool,
+}
+
+impl Requests<'_> {
+    async fn serve(&self, arrival: Arrival, router: Router, shutdown: CancellationToken) {
+        let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
+        let limits = &self.gateway.config.doors;
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.gateway.hub.limits().handshake)
+            .max_buf_size(limits.header_bytes)
+            .serve_connection(TokioIo::new(arrival), service)
+            .with_upgrades();
+        let served = tokio::select! {
+            served = &mut connection => served,
+            () = shutdown.cancelled() => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
+        };
+        let Err(error) = served else { return };
+        let kind = HttpError::of(&error);
+        if kind == HttpError::Timeout && self.has_answered.load(Ordering::Relaxed) {
+            return tracing::debug!(client = %self.client.0, "no further request came");
+        }
+        self.gateway.metrics.http_error(kind);
+        tracing::debug!(client = %self.client.0, %error, "an HTTP connection ended badly");
+        if let Some(parts) = connection.into_parts() {
+            last_words(parts.io.into_inner(), kind).await;
+        }
     }
-    Ok(response)
+
+    /// Answers one request, and counts whom the answer does not let in.
+    async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+        self.visit.serve();
+        let response = self.route(router, request).await?;
+        if let Some(refused) = response.extensions().get::<Refused>() {
+            self.gateway.metrics.refused(*refused);
+        }
+        self.has_answered.store(true, Ordering::Relaxed);
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            self.visit.wait();
+        }
+        Ok(response)
+    }
+
+    async fn route(
+        &self,
+        mut router: Router,
+        mut request: Request<Incoming>,
+    ) -> Result<Response, Infallible> {
+        let (found, allowed) = (request.headers().len(), self.gateway.config.doors.header_count);
+        if found > allowed {
+            return Ok(Refusal::Headers { found, allowed }.into_response());
+        }
+        let client = self.gateway.config.proxies.client(self.client, request.headers());
+        request.extensions_mut().insert(client);
+        router.call(request).await
+    }
+}
+
+/// Says what hyper does not say, and reads what still comes: a socket closed with unread bytes would reset the
+/// connection, and the answer could be lost.
+async fn last_words(mut arrival: Arrival, error: HttpError) {
+    let words = match error {
+        HttpError::Timeout => {
+            plain("408 Request Timeout", "the request's header did not come in time (limits.handshake)")
+        }
+        HttpError::Http2 => plain(
+            "505 HTTP Version Not Supported",
+            "this server does not speak HTTP/2 without TLS: connect with HTTP/1.1",
+        ),
+        // Answered by hyper: 400, 414 or 431.
+        HttpError::Parse | HttpError::TooLarge => String::new(),
+        HttpError::Incomplete | HttpError::ProxyHeader | HttpError::Io | HttpError::Other => return,
+    };
+    let saying = async {
+        arrival.write_all(words.as_bytes()).await?;
+        arrival.shutdown().await?;
+        let mut rest = [0; 1024];
+        while arrival.read(&mut rest).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // Whoever does not listen to the end has no use for it.
+    drop(timeout(LAST_WORDS, saying).await);
+}
+
+fn plain(status: &str, sentence: &str) -> String {
+    let length = sentence.len() + 1;
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{sentence}\n"
+    )
 }

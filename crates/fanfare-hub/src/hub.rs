@@ -292,6 +292,7 @@ impl Hub {
         self.metrics.session_ended(disconnect);
         tracing::debug!(
             session = session.id.0,
+            client = session.client().map(tracing::field::display),
             dialect = session.dialect().name(),
             ?disconnect,
             "session ended"

@@ -1,6 +1,7 @@
 //! What the hub holds of one client.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
@@ -32,6 +33,8 @@ pub struct Session {
     pub(crate) signs: Signs,
     pub(crate) outbound: Outbound,
     pub(crate) subscriptions: Mutex<Subscriptions>,
+    /// The client's address, for the log.
+    client: OnceLock<IpAddr>,
     flow: OnceLock<Arc<Flow>>,
 }
 
@@ -78,6 +81,7 @@ impl Session {
             signs: Signs::new(now),
             outbound: Outbound::default(),
             subscriptions: Mutex::default(),
+            client: OnceLock::new(),
             flow: OnceLock::new(),
         }
     }
@@ -86,6 +90,16 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Says where its client is, once; for the log.
+    pub fn comes_from(&self, client: IpAddr) {
+        // A second address would be another session's.
+        let _ = self.client.set(client);
+    }
+
+    pub(crate) fn client(&self) -> Option<&IpAddr> {
+        self.client.get()
     }
 
     /// What it speaks.

@@ -1,13 +1,16 @@
 //! HTTP and frames byte by byte: what a proper client would never send, and what it would hide.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use fanfare_websocket::{FrameHead, encode};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::within;
@@ -51,6 +54,22 @@ impl RawClient {
         match within("a TCP connection", TcpStream::connect(address)).await {
             Ok(stream) => Self { stream, buffer: Vec::new() },
             Err(error) => panic!("nobody listens at {address}: {error}"),
+        }
+    }
+
+    /// Connects from this address of this machine; on Linux, all of 127.0.0.0/8 are.
+    ///
+    /// # Panics
+    /// Where the address is another's, or nobody listens.
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let connecting = async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind((source, 0).into())?;
+            socket.connect(address).await
+        };
+        match within("a TCP connection", connecting).await {
+            Ok(stream) => Self { stream, buffer: Vec::new() },
+            Err(error) => panic!("no connection from {source} to {address}: {error}"),
         }
     }
 

@@ -4,11 +4,13 @@
 //! - [`config`]: what a node runs with, and every mistake in it
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root
+//! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go
 //! - [`health`]: asks a running node
 
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod health;
 pub mod node;
 pub mod serve;

@@ -4,13 +4,16 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Disconnect, Incarnation, NodeInfo};
-use fanfare_gateway::{ClientAuth, Gateway, GatewayMetrics, RelayEndpoint, Server};
+use fanfare_gateway::{ClientAuth, DoorLimits, Gateway, GatewayMetrics, RelayEndpoint, Server, sockets};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Auth, Config, Listen};
+use crate::{
+    config::{Auth, Config, Listen},
+    descriptors,
+};
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
 const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
@@ -57,6 +60,8 @@ impl Node {
     /// # Errors
     /// It cannot start, and why.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        let descriptors = descriptors::now();
+        let doors = within(config.doors, descriptors);
         let listeners = listen(&config.listen)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let incarnation = Incarnation(rand::random());
@@ -91,6 +96,9 @@ impl Node {
             origins: config.origins,
             api_keys: config.api_keys,
             auth: config.auth.map(|Auth { tokens, source }| ClientAuth { tokens, source }),
+            doors,
+            descriptors,
+            proxies: config.proxies,
             deflate: config.deflate,
             relay: RelayEndpoint {
                 kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),
@@ -126,6 +134,20 @@ impl Node {
         }
         self.broker.stop().await;
     }
+}
+
+/// As many connections as were configured, and the descriptors allow.
+fn within(doors: DoorLimits, descriptors: usize) -> DoorLimits {
+    let (configured, room) = (doors.connections, sockets::room(descriptors));
+    if configured > room {
+        tracing::warn!(
+            configured,
+            room,
+            descriptors,
+            "fewer connections than limits.connections: the process has not enough descriptors (ulimit -n)"
+        );
+    }
+    DoorLimits { connections: configured.min(room), ..doors }
 }
 
 /// Binds all addresses. Of `localhost`, one that this machine has not is passed over.

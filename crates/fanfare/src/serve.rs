@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::Config,
+    descriptors,
     node::{Node, StartError},
     telemetry,
 };
@@ -30,6 +31,7 @@ pub enum ServeError {
 /// The node does not start, and why.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.runtime.workers)
         .enable_all()

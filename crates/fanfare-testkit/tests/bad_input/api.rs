@@ -24,7 +24,7 @@ async fn a_body_that_is_not_what_the_method_takes_is_told_what_it_is_not() {
         (b"channel=other&data=x".to_vec(), "expected value at line 1"),
         (b"\xef\xbb\xbf{}".to_vec(), "expected value"),
         (b"{\"channel\":\"other\",\"data\":\"\xff\"}".to_vec(), "line 1"),
-        (br#"{"channel":"other","data":"\ud800"}"#.to_vec(), "surrogate"),
+        (br#"{"channel":"other","data":"\ud800"}"#.to_vec(), "hex escape"),
         (br#"{"channel":"other","data":1} trailing"#.to_vec(), "trailing characters"),
         (br#"{"channel":"other","channel":"chat","data":1}"#.to_vec(), "duplicate field `channel`"),
         (br#"{"channel":"other","b64data":1}"#.to_vec(), "expected a string"),
@@ -87,6 +87,6 @@ async fn a_body_too_large_is_refused_by_its_declared_length_or_as_it_comes() {
     let data = "x".repeat(1025);
     let answer = publish(&scene, &[], format!(r#"{{"channel":"other","data":"{data}"}}"#)).await;
     assert_eq!((answer.status, error(&answer).0.as_str()), (413, "too_large"), "{}", answer.text());
-    assert!(error(&answer).1.contains("at most 1024"), "{}", answer.text());
+    assert!(error(&answer).1.contains("a message has at most 1024"), "{}", answer.text());
     scene.costs_the_offender_only(&[(&api_error("too_large"), 3), (&hit("message_bytes"), 3)]).await;
 }

@@ -2,7 +2,7 @@
 
 use fanfare_testkit::{Client, TestCluster};
 
-use crate::support::{Bystanders, Scene, refused};
+use crate::support::{Bystanders, Scene, hit, refused};
 
 /// As a path, and as the name that it means. No two are the same channel.
 const NAMES: &[(&str, &str)] = &[
@@ -111,5 +111,6 @@ async fn a_name_that_cannot_be_seen_or_is_too_long_is_refused_and_counted() {
         answer.is(400, words);
         assert!(!answer.text().contains(['\r', '\u{202e}']), "no name is repeated as it is");
     }
-    scene.costs_the_offender_only(&[(&refused("channel_name"), refusals.len() as u64)]).await;
+    let counters = [(&*refused("channel_name"), refusals.len() as u64), (&*hit("channel_name"), 1)];
+    scene.costs_the_offender_only(&counters).await;
 }

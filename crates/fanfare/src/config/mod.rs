@@ -32,7 +32,10 @@ use std::{
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
+use fanfare_gateway::{DoorLimits, Proxies};
 use tracing::level_filters::LevelFilter;
+
+use crate::descriptors;
 
 use self::{
     declare::{Layer, Reader},
@@ -67,6 +70,10 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// Which web pages may come in.
     pub origins: OriginPolicy,
+    /// Who comes in, and how many.
+    pub doors: DoorLimits,
+    /// Which proxies say whose connection it is.
+    pub proxies: Proxies,
     /// Whether permessage-deflate is offered.
     pub deflate: bool,
     /// How the relay's sessions are kept alive.
@@ -115,6 +122,8 @@ pub enum LogFormat {
 pub struct Facts {
     /// How many cores this process may use.
     pub cores: usize,
+    /// How many descriptors this process may have at most.
+    pub descriptors: usize,
     /// The name of this host, as far as it is a name for a node.
     pub hostname: String,
 }
@@ -125,6 +134,7 @@ impl Facts {
     pub fn of_this_machine() -> Self {
         let hostname = gethostname::gethostname().to_string_lossy().into_owned();
         Self {
+            descriptors: descriptors::most(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             hostname: (words::NODE.parse)(&hostname).unwrap_or_else(|_| "node".into()),
         }

@@ -10,7 +10,9 @@ use fanfare_auth::{
 };
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_core::{Access, Heartbeat, Limits};
+use fanfare_gateway::{ProxyProtocol, sockets};
 use fanfare_hub::dispatcher::MAX_SHARDS;
+use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -19,7 +21,7 @@ use super::{
     declare::{Key, Line, Reader, keys},
     place::Sourced,
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NODE, ORIGIN, PREFIX},
+    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,6 +29,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
+
+/// More descriptors than any process has.
+const CONNECTIONS: usize = 16 << 20;
 
 keys! {
     /// What was configured, before the rules that span several keys.
@@ -71,6 +76,12 @@ keys! {
         /// Web pages that may connect, beside those that this server's own host sent.
         origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
             List { item: ORIGIN, min: 0 }, or Vec::new();
+        /// Addresses and networks of the proxies that say whose connection it is. Others are not believed.
+        trusted_proxies: Vec<Sourced<IpNet>> = "proxies.trusted", List { item: NETWORK, min: 0 }, or Vec::new();
+        /// How they say it: "proxy" is the PROXY protocol, version 1 or 2, which then every connection of theirs
+        /// begins with; "x-forwarded-for" is the header, of which the right-most address counts that is no trusted
+        /// proxy's.
+        proxy_protocol: ProxyProtocol = "proxies.protocol", PROXY_PROTOCOL, or ProxyProtocol::None;
         /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
         deflate: bool = "websocket.deflate", Switch, or false;
         /// How often a client of the relay is pinged.
@@ -110,6 +121,18 @@ keys! {
         /// The default grows with the largest message.
         inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
             or Limits::default().inbound_bytes.max(4 * message_bytes.value);
+        /// How many clients may be connected. The default is what the descriptors of the process allow (`ulimit -Hn`)
+        /// less 256, kept for the broker, health, metrics and refusals.
+        connections: usize = "limits.connections", Count { min: 1, max: CONNECTIONS },
+            or sockets::room(facts.descriptors).clamp(1, CONNECTIONS);
+        /// How many of one address, with IPv6 of one /64; 0 is no bound of its own. Behind a proxy see `[proxies]`.
+        connections_per_address: usize = "limits.connections_per_address", Count { min: 0, max: CONNECTIONS }, or 0;
+        /// How many may connect each second; 0 is no bound.
+        connections_per_second: usize = "limits.connections_per_second", Count { min: 0, max: CONNECTIONS }, or 0;
+        /// How many headers a request may have.
+        header_count: usize = "limits.header_count", Count { min: 16, max: 100 }, or 64;
+        /// How many bytes they may have, the first line included.
+        header_bytes: usize = "limits.header_bytes", Size { min: 8 * KIB, max: MIB }, or 16 * KIB;
         /// How long a connection may take to be established, the broker's confirmation included.
         handshake: Duration = "limits.handshake",
             Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake;
@@ -158,6 +181,14 @@ const LEVEL: Choice<LevelFilter> = Choice {
 
 const FORMAT: Choice<LogFormat> =
     Choice { words: &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)] };
+
+const PROXY_PROTOCOL: Choice<ProxyProtocol> = Choice {
+    words: &[
+        ("none", ProxyProtocol::None),
+        ("proxy", ProxyProtocol::Proxy),
+        ("x-forwarded-for", ProxyProtocol::ForwardedFor),
+    ],
+};
 
 const ACCESS: Choice<Access> = Choice {
     words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],

@@ -2,6 +2,7 @@
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_core::{Access, Heartbeat, Limits, Namespace, Namespaces};
+use fanfare_gateway::{DoorLimits, Proxies, ProxyProtocol};
 
 use super::{
     Config, Log, Runtime, auth,
@@ -25,6 +26,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         .into_iter()
         .flatten(),
     );
+    mistakes.extend(proxies(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
     mistakes
@@ -103,6 +105,39 @@ fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option
     })
 }
 
+/// One of the two keys alone would do nothing.
+fn proxies(raw: &Raw) -> Option<Mistake> {
+    let (trusted, protocol) = (&raw.trusted_proxies, &raw.proxy_protocol);
+    let mistake = |place: &Place, key: &str, found: &str, allowed: &str| {
+        Some(Mistake {
+            place: place.clone(),
+            key: key.into(),
+            found: found.into(),
+            allowed: allowed.into(),
+            hint: Some(
+                "trusted says which proxies are believed, protocol how they say whose connection it is"
+                    .into(),
+            ),
+        })
+    };
+    match (trusted.value.is_empty(), protocol.value) {
+        _ if !(trusted.sound && protocol.sound) => None,
+        (false, ProxyProtocol::None) => mistake(
+            &trusted.place,
+            "proxies.trusted",
+            "trusted proxies, without proxies.protocol",
+            "none, unless proxies.protocol is \"proxy\" or \"x-forwarded-for\"",
+        ),
+        (true, ProxyProtocol::Proxy | ProxyProtocol::ForwardedFor) => mistake(
+            &protocol.place,
+            "proxies.protocol",
+            "a protocol, without proxies.trusted",
+            "\"none\", unless there are addresses in proxies.trusted",
+        ),
+        (true, ProxyProtocol::None) | (false, _) => None,
+    }
+}
+
 fn repeated_namespaces(namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mistake = |(at, namespace): (usize, &RawNamespace)| {
         let earlier = namespaces.iter().take(at).find(|earlier| {
@@ -132,6 +167,8 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
+        doors: doors(raw),
+        proxies: Proxies { trusted: values(&raw.trusted_proxies.value), protocol: raw.proxy_protocol.value },
         deflate: raw.deflate.value,
         relay: Heartbeat {
             ping_interval: raw.relay_ping_interval.value,
@@ -142,6 +179,16 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
         log: Log { level: raw.log_level.value, format: raw.log_format.value },
         namespaces: all_namespaces(namespaces),
+    }
+}
+
+fn doors(raw: &Raw) -> DoorLimits {
+    DoorLimits {
+        connections: raw.connections.value,
+        connections_per_address: raw.connections_per_address.value,
+        connections_per_second: raw.connections_per_second.value,
+        header_count: raw.header_count.value,
+        header_bytes: raw.header_bytes.value,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use fanfare_auth::{AllowedOrigin, ApiKey};
 use fanfare_broker::{BrokerConfig, BrokerConfigError, Prefix};
 use fanfare_core::Channel;
+use ipnet::IpNet;
 
 use super::shape::Text;
 
@@ -162,6 +163,23 @@ pub(super) const ORIGIN: Text<AllowedOrigin> = Text {
     allowed: "an origin as \"https://app.example\", \"https://*.example.com\" for all below it, or \"*\" for all",
     parse: |text| text.parse().map_err(|error: fanfare_auth::AllowedOriginError| error.to_string()),
     show: AllowedOrigin::to_string,
+    found: str::to_owned,
+};
+
+pub(super) const NETWORK: Text<IpNet> = Text {
+    allowed: "an address or a network, as \"127.0.0.1\", \"10.0.0.0/8\" or \"2001:db8::/32\"",
+    parse: |text| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let network = address.or_else(|_| text.parse::<IpNet>());
+        network.map(|network| network.trunc()).map_err(|_| match text {
+            "localhost" => "write \"127.0.0.1\" and \"::1\"".into(),
+            _ => "names are not resolved: write the address".into(),
+        })
+    },
+    show: |network| match network.prefix_len() == network.max_prefix_len() {
+        true => network.addr().to_string(),
+        false => network.to_string(),
+    },
     found: str::to_owned,
 };
 

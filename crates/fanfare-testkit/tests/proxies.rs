@@ -1,0 +1,212 @@
+//! Whose connection it is: told by trusted proxies, and by nobody else. Seen by the limit per address.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says by a panic what is wrong")]
+
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener},
+    path::Path,
+    process::Stdio,
+};
+
+use fanfare_testkit::{Answer, Endpoint, RawClient, Setup, TestNode, assert_eventually};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// A node that lets each address in once, and believes these proxies.
+fn setup(protocol: &str, trusted: &str) -> Setup {
+    let toml = format!(
+        "limits.connections_per_address = 1\nlimits.handshake = \"500ms\"\n\
+         proxies.protocol = \"{protocol}\"\nproxies.trusted = [\"{trusted}\"]"
+    );
+    Setup::memory().toml(&toml)
+}
+
+/// One that is reached by way of proxies only: who looks whether it is ready is one too.
+async fn proxy_node() -> TestNode {
+    let node = setup("proxy", "127.0.0.1").start_unready();
+    assert_eventually!(request(&node, "/readyz").await.status == 200, "the node is ready");
+    node
+}
+
+/// What a proxy gets that asks for itself.
+async fn request(node: &Endpoint, path: &str) -> Answer {
+    let mut client = node.raw().await;
+    client.send(b"PROXY UNKNOWN\r\n").await;
+    client.request("GET", path, &[], &[]).await
+}
+
+/// Connects with this before HTTP; the status of the upgrade.
+async fn proxied(node: &Endpoint, header: &[u8]) -> (RawClient, u16) {
+    let mut client = node.raw().await;
+    client.send(header).await;
+    let status = client.upgrade("/chat", &[]).await.status;
+    (client, status)
+}
+
+fn version_2(command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(addresses.len()).unwrap().to_be_bytes();
+    [SIGNATURE, &[command, family], &length, addresses].concat()
+}
+
+fn version_2_of(source: IpAddr) -> Vec<u8> {
+    let ports = [0x10, 0, 0x20, 0];
+    match source {
+        IpAddr::V4(source) => version_2(0x21, 0x11, &[&source.octets()[..], &[10, 0, 0, 1], &ports].concat()),
+        IpAddr::V6(source) => version_2(0x21, 0x21, &[&source.octets()[..], &[0; 16], &ports].concat()),
+    }
+}
+
+/// What a counter says; 0 where it was never raised.
+async fn counted(node: &Endpoint, counter: &str) -> u64 {
+    let metrics = request(node, "/metrics").await.text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(counter));
+    line.map_or(0, |value| value.trim().parse().unwrap())
+}
+
+#[tokio::test]
+async fn the_proxy_protocol_says_whose_connection_it_is_in_both_versions() {
+    let node = proxy_node().await;
+    let (_first, status) = proxied(&node, b"PROXY TCP4 192.0.2.1 10.0.0.1 1000 80\r\n").await;
+    assert_eq!(status, 101);
+    let same = version_2_of("192.0.2.1".parse().unwrap());
+    assert_eq!(proxied(&node, &same).await.1, 429);
+    let (_second, status) = proxied(&node, &version_2_of("192.0.2.2".parse().unwrap())).await;
+    assert_eq!(status, 101);
+    assert_eq!(proxied(&node, b"PROXY TCP4 192.0.2.2 10.0.0.1 1000 80\r\n").await.1, 429);
+    // One of IPv6 is counted with its /64.
+    let (_third, status) = proxied(&node, &version_2_of("2001:db8::1".parse().unwrap())).await;
+    assert_eq!(status, 101);
+    assert_eq!(proxied(&node, b"PROXY TCP6 2001:db8::2 2001:db8::ffff 1000 80\r\n").await.1, 429);
+    // The same IPv4 address, written as an IPv6 one.
+    assert_eq!(proxied(&node, &version_2_of("::ffff:192.0.2.1".parse().unwrap())).await.1, 429);
+}
+
+#[tokio::test]
+async fn a_proxys_own_connection_is_counted_as_its_own() {
+    let node = proxy_node().await;
+    let (_held, status) = proxied(&node, &version_2(0x20, 0, &[])).await;
+    assert_eq!(status, 101);
+    assert_eq!(proxied(&node, b"PROXY UNKNOWN\r\n").await.1, 429);
+    assert_eq!(proxied(&node, &version_2_of("192.0.2.1".parse().unwrap())).await.1, 101);
+}
+
+#[tokio::test]
+async fn a_proxy_header_may_come_in_pieces_and_with_further_fields() {
+    let node = proxy_node().await;
+    let mut addresses = vec![192, 0, 2, 9, 10, 0, 0, 1, 0x10, 0, 0x20, 0];
+    addresses.extend([0x05, 0, 3, b'i', b'd', b'7']);
+    let mut client = node.raw().await;
+    for piece in version_2(0x21, 0x11, &addresses).chunks(5) {
+        client.send(piece).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.upgrade("/chat", &[]).await.status, 101);
+    assert_eq!(proxied(&node, &version_2_of("192.0.2.9".parse().unwrap())).await.1, 429);
+}
+
+#[tokio::test]
+async fn without_a_proper_proxy_header_a_trusted_peer_is_closed_and_counted() {
+    let node = proxy_node().await;
+    let huge = version_2(0x21, 0x11, &vec![0; 20_000]);
+    let table: [&[u8]; 5] = [
+        b"GET /chat HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PROXY TCP4 nobody 10.0.0.1 1000 80\r\n",
+        b"PROXY TCP4 192.0.2.1 10.0.0.1 1000 80 and no end of it, however long one reads, and reads, and reads, and reads",
+        b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0",
+        &huge,
+    ];
+    for bytes in table {
+        let mut client = node.raw().await;
+        client.send(bytes).await;
+        assert!(client.end().await.is_empty());
+    }
+    assert_eq!(counted(&node, "fanfare_http_errors_total{kind=\"proxy_header\"}").await, 5);
+    // One that never comes.
+    for part in [&b""[..], b"PROXY TCP4 192.0.2.1", SIGNATURE] {
+        let mut client = node.raw().await;
+        client.send(part).await;
+        assert!(client.end().await.is_empty());
+    }
+    assert_eq!(counted(&node, "fanfare_limits_hit_total{limit=\"handshake\"}").await, 3);
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_is_not_believed() {
+    let proxy = setup("proxy", "10.0.0.0/8").start().await;
+    let (_client, status) = proxied(&proxy, b"PROXY TCP4 192.0.2.1 10.0.0.1 1000 80\r\n").await;
+    assert_eq!(status, 400);
+    let forwarded = setup("x-forwarded-for", "10.0.0.0/8").start().await;
+    let mut first = forwarded.raw().await;
+    assert_eq!(first.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.1")]).await.status, 101);
+    let second = forwarded.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.2")]).await;
+    second.is(429, "limits.connections_per_address");
+}
+
+#[tokio::test]
+async fn of_x_forwarded_for_the_right_most_that_is_not_trusted_counts() {
+    let node = setup("x-forwarded-for", "127.0.0.0/8").start().await;
+    let mut first = node.raw().await;
+    let status = first.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.1")]).await.status;
+    assert_eq!(status, 101);
+    let spoofed = "192.0.2.77, 192.0.2.1, 127.0.0.5";
+    assert_eq!(node.upgrade("/chat", &[("X-Forwarded-For", spoofed)]).await.status, 429);
+    assert_eq!(node.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.2")]).await.status, 101);
+}
+
+/// A HAProxy on a free port before one node; killed when dropped.
+struct Balancer {
+    _process: Child,
+    _folder: TempDir,
+    address: SocketAddr,
+}
+
+impl Balancer {
+    async fn start(node: &Endpoint, server: &str, option: &str) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("haproxy.cfg");
+        let config = format!(
+            "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n\
+             frontend in\n bind {address}\n {option}\n default_backend out\n\
+             backend out\n server node {} {server}\n",
+            node.address()
+        );
+        std::fs::write(&file, config).unwrap();
+        // Debian's is there, and not in every PATH.
+        let debian = Path::new("/usr/sbin/haproxy");
+        let mut command = Command::new(if debian.exists() { debian } else { Path::new("haproxy") });
+        command.arg("-db").arg("-f").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let process = command.spawn().expect("haproxy (on Debian: apt-get install haproxy)");
+        assert_eventually!(tokio::net::TcpStream::connect(address).await.is_ok(), "haproxy listens");
+        Self { _process: process, _folder: folder, address }
+    }
+
+    async fn upgrade(&self, source: &str) -> (RawClient, u16) {
+        let mut client = RawClient::connect_from(source.parse().unwrap(), self.address).await;
+        // What a client claims is no news.
+        let status = client.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.50")]).await.status;
+        (client, status)
+    }
+
+    async fn limits_the_right_client(&self) {
+        let (_first, status) = self.upgrade("127.0.0.11").await;
+        assert_eq!(status, 101);
+        assert_eq!(self.upgrade("127.0.0.11").await.1, 429);
+        let (_second, status) = self.upgrade("127.0.0.12").await;
+        assert_eq!(status, 101);
+        assert_eq!(self.upgrade("127.0.0.12").await.1, 429);
+    }
+}
+
+#[tokio::test]
+async fn behind_haproxy_each_client_has_its_own_limit() {
+    let first = proxy_node().await;
+    let balancer = Balancer::start(&first, "check send-proxy-v2", "").await;
+    balancer.limits_the_right_client().await;
+    let second = setup("x-forwarded-for", "127.0.0.1").start().await;
+    let balancer = Balancer::start(&second, "check", "option forwardfor").await;
+    balancer.limits_the_right_client().await;
+}
