@@ -12,7 +12,7 @@ use axum::{
 };
 use fanfare_auth::token_source;
 use fanfare_core::{Channel, Identity};
-use fanfare_websocket::handshake;
+use fanfare_websocket::handshake::{self, Terms};
 use http::StatusCode;
 
 use crate::{
@@ -46,16 +46,15 @@ pub(crate) async fn upgrade(
 ) -> Result<Response, Refusal> {
     let config = &gateway.config;
     let client = client(&request);
-    let mut accepted =
-        handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
+    // What is secret is not echoed.
+    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
+    let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
     config.origins.check(request.headers())?;
     if gateway.is_leaving() {
         return Err(Refusal::Leaving);
     }
     // Before the token is looked at: that is what costs.
     let permit = gateway.admission.admit(client.0)?;
-    // The first that is no token: what is secret is not echoed.
-    accepted.protocol = token_source::subprotocol(request.headers());
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
     let session = hub.open(&config.relay.kind, identity);

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
+use fanfare_core::Vital;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,6 +22,8 @@ pub struct Server {
     router: Router,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// Its listeners.
+    vital: Vital,
 }
 
 /// Binds one address.
@@ -45,14 +48,14 @@ impl Server {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let router = routes::router(gateway.clone());
-        Self { gateway, router, tasks: TaskTracker::new(), shutdown }
+        Self { gateway, router, tasks: TaskTracker::new(), shutdown, vital: Vital::default() }
     }
 
     /// Accepts on `listener` until the shutdown.
     pub fn listen(&self, listener: TcpListener) {
         let (tasks, router, shutdown) = (self.tasks.clone(), self.router.clone(), self.shutdown.clone());
         let gateway = self.gateway.clone();
-        self.tasks.spawn(async move {
+        let accepting = async move {
             loop {
                 while gateway.sockets.is_full() && !shutdown.is_cancelled() {
                     tokio::time::sleep(REST).await;
@@ -73,7 +76,13 @@ impl Server {
                     }
                 }
             }
-        });
+        };
+        self.tasks.spawn(self.vital.watch(accepting));
+    }
+
+    /// Ends if a listener has, which only the shutdown makes them do.
+    pub async fn failed(&self) {
+        self.vital.ended().await;
     }
 
     /// Ends once all listeners and all HTTP connections have, after the shutdown.

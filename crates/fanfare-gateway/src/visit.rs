@@ -121,12 +121,16 @@ impl Requests<'_> {
         };
         let Err(error) = served else { return };
         let kind = HttpError::of(&error);
-        if kind == HttpError::Timeout && self.has_answered.load(Ordering::Relaxed) {
+        let parts = connection.into_parts();
+        let was_silent =
+            kind == HttpError::Timeout && parts.as_ref().is_some_and(|parts| parts.read_buf.is_empty());
+        if was_silent && self.has_answered.load(Ordering::Relaxed) {
             return tracing::debug!(client = %self.client.0, "no further request came");
         }
         self.gateway.metrics.http_error(kind);
         tracing::debug!(client = %self.client.0, %error, "an HTTP connection ended badly");
-        if let Some(parts) = connection.into_parts() {
+        // A browser connects before it has something to ask, and would take an answer for that of its next request.
+        if let Some(parts) = parts.filter(|_| !was_silent) {
             last_words(parts.io.into_inner(), kind).await;
         }
     }

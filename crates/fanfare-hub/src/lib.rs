@@ -14,8 +14,8 @@
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //!
-//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
-//! [`metrics`].
+//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
+//! `namesakes` (which of them have this one's name) and [`metrics`].
 
 pub mod batch;
 pub mod cluster;
@@ -25,6 +25,7 @@ pub mod heartbeat;
 pub mod hub;
 pub mod link;
 pub mod metrics;
+mod namesakes;
 pub mod outbound;
 pub mod session;
 pub mod shard;

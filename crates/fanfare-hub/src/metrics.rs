@@ -19,6 +19,8 @@ pub struct HubMetrics {
     pub unheard: IntCounter,
     /// Control messages that came faster than they could be read.
     pub control_dropped: IntCounter,
+    /// Other nodes that live and have this node's name.
+    pub namesakes: IntGauge,
 }
 
 /// A bound that a session came to.
@@ -92,6 +94,9 @@ impl HubMetrics {
         };
         let connections = IntGauge::new("fanfare_connections", "Open sessions")?;
         registry.register(Box::new(connections.clone()))?;
+        let namesakes =
+            IntGauge::new("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?;
+        registry.register(Box::new(namesakes.clone()))?;
         let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
         let closed = IntCounterVec::new(closed, &["reason"])?;
         registry.register(Box::new(closed.clone()))?;
@@ -105,6 +110,7 @@ impl HubMetrics {
             connections,
             closed,
             limits_hit,
+            namesakes,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

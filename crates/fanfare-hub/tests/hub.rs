@@ -27,3 +27,4 @@ mod slow;
 mod stress;
 mod subscribing;
 mod transport;
+mod vital;

@@ -109,6 +109,13 @@ async fn who_dribbles_is_cut_and_told_why() {
 }
 
 #[tokio::test]
+async fn who_says_nothing_at_all_is_cut_without_a_word() {
+    let node = node("limits.handshake = \"200ms\"").await;
+    assert!(node.raw().await.end().await.is_empty());
+    assert_eq!(http_errors(&node, "timeout").await, 1);
+}
+
+#[tokio::test]
 async fn a_connection_that_was_answered_and_asks_no_more_is_closed_and_no_error() {
     let node = node("limits.handshake = \"200ms\"").await;
     let mut client = node.raw().await;

@@ -308,9 +308,27 @@ fn a_namespace_is_given_once_and_its_name_is_no_channel() {
 }
 
 #[test]
+fn trusted_proxies_and_how_they_speak_are_said_together() {
+    let table = [
+        ("proxies.trusted = [\"10.0.0.0/8\"]", "1 proxies.trusted"),
+        ("proxies.protocol = \"proxy\"", "1 proxies.protocol"),
+        ("proxies.protocol = \"x-forwarded-for\"\nproxies.trusted = []", "1 proxies.protocol"),
+        ("proxies.protocol = \"proxy\"\nproxies.trusted = [\"localhost\"]", "2 proxies.trusted"),
+        ("proxies.protocol = \"proxy\"\nproxies.trusted = [\"10.0.0.0/33\"]", "2 proxies.trusted"),
+    ];
+    for (file, place) in table {
+        assert_eq!(places(load_file(file)), [place], "{file}");
+    }
+    let both = "proxies.protocol = \"proxy\"\nproxies.trusted = [\"10.0.0.1\", \"2001:db8::/32\"]";
+    let trusted = load_file(both).unwrap().config.proxies.trusted;
+    assert_eq!(trusted, ["10.0.0.1/32", "2001:db8::/32"].map(|network| network.parse().unwrap()));
+}
+
+#[test]
 fn what_config_prints_is_a_file_of_the_same_configuration() {
     let file = "listen = [\"0.0.0.0:80\", \"localhost:81\"]\nopen = true\nbroker = \"redis://r:6379/2\"\n\
                 [origins]\nallow = [\"https://*.example.com\", \"https://a.example\"]\n\
+                [proxies]\ntrusted = [\"10.0.0.0/8\", \"::1\"]\nprotocol = \"proxy\"\n\
                 [auth]\naudience = \"chat\"\nleeway = \"2s\"\ncookie = \"session\"\npublic_keys = [\"@KEY@\"]\n\
                 [limits]\nmessage_bytes = 100000\nhandshake = \"1m 30s 5ms\"\n[log]\nlevel = \"warn\"\n\
                 [[namespace]]\nname = \"räume\"\npublish = \"server\"\n[[namespace]]\necho = false\n"
