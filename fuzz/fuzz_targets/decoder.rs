@@ -73,6 +73,7 @@ fuzz_target!(|input: (bool, bool, Vec<u8>, &[u8])| {
                 assert!(payload.len() <= MAX_MESSAGE && std::str::from_utf8(payload).is_ok());
             }
             Event::Binary(payload) => assert!(payload.len() <= MAX_MESSAGE),
+            Event::Fragment => {}
             Event::Ping(payload) | Event::Pong(payload) => assert!(payload.len() <= 125),
             Event::Close(frame) => assert!(frame.as_ref().is_none_or(|frame| frame.code.may_be_received())),
         }

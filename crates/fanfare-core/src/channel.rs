@@ -1,7 +1,7 @@
 //! Channel names.
 //!
-//! Invariant: a [`Channel`] is 1 to [`Channel::MAX_BYTES`] bytes of UTF-8 without control characters and
-//! without white space. Whatever passed [`Channel::new`] may be put behind a Redis prefix, into a log line
+//! Invariant: a [`Channel`] is 1 to [`Channel::MAX_BYTES`] bytes of UTF-8 without control characters, without
+//! white space and without characters that hide or reorder others. Whatever passed [`Channel::new`] may be put behind a Redis prefix, into a log line
 //! or into a URL (percent-encoded) without a further check.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
@@ -19,7 +19,7 @@ pub enum ChannelError {
     /// More than [`Channel::MAX_BYTES`].
     #[error("a channel name has at most {max} bytes, this one has {0}", max = Channel::MAX_BYTES)]
     TooLong(usize),
-    /// A control character or white space.
+    /// A control character, white space, or a character that cannot be seen.
     #[error("a channel name has visible characters only, this one has {found:?} at byte {at}")]
     Invisible {
         /// The first such character.
@@ -47,7 +47,7 @@ impl Channel {
         if name.len() > Self::MAX_BYTES {
             return Err(ChannelError::TooLong(name.len()));
         }
-        match name.char_indices().find(|(_, c)| c.is_control() || c.is_whitespace()) {
+        match name.char_indices().find(|(_, c)| is_invisible(*c)) {
             Some((at, found)) => Err(ChannelError::Invisible { found, at }),
             None => Ok(Self(name.into())),
         }
@@ -72,6 +72,15 @@ impl Channel {
     pub fn namespace(&self) -> Option<&str> {
         self.0.split_once(':').map(|(namespace, _)| namespace)
     }
+}
+
+/// Whether a character shows nothing, or changes how others are shown. The joiners U+200C and U+200D stay: Persian and
+/// emoji need them.
+fn is_invisible(c: char) -> bool {
+    let is_hidden = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    is_hidden || c.is_control() || c.is_whitespace()
 }
 
 impl Borrow<str> for Channel {
@@ -104,7 +113,9 @@ mod tests {
         assert_eq!(Channel::new(&"x".repeat(256)), Err(ChannelError::TooLong(256)));
         assert_eq!(Channel::from_utf8(b"\xff"), Err(ChannelError::NotUtf8));
         assert!(Channel::new(&"x".repeat(255)).is_ok());
+        assert_eq!(Channel::new("a\u{202e}b"), Err(ChannelError::Invisible { found: '\u{202e}', at: 1 }));
         assert!(Channel::new("räume/東京:1#?%").is_ok());
+        assert!(Channel::new("\u{1f469}\u{200d}\u{1f680}").is_ok(), "one emoji of two");
     }
 
     #[test]

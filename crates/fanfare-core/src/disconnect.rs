@@ -16,6 +16,13 @@ pub enum Disconnect {
         /// What was wrong.
         reason: Cow<'static, str>,
     },
+    /// The client sent a message larger than [`Limits::message_bytes`](crate::Limits::message_bytes).
+    MessageTooBig {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The client sent more than its connection may.
+    RateLimited(Rate),
     /// The client sent what its dialect does not know.
     BadRequest(Cow<'static, str>),
     /// A command was not permitted, and the dialect has no other way to say so.
@@ -36,6 +43,15 @@ pub enum Disconnect {
     Restart,
 }
 
+/// What a connection may send in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// So many frames, see [`Limits::frames_per_second`](crate::Limits::frames_per_second).
+    Frames(usize),
+    /// So many bytes, see [`Limits::bytes_per_second`](crate::Limits::bytes_per_second).
+    Bytes(usize),
+}
+
 impl Disconnect {
     /// A word for it: a label in metrics and logs.
     #[must_use]
@@ -44,6 +60,8 @@ impl Disconnect {
             Self::ByClient(_) => "client",
             Self::Lost => "lost",
             Self::Protocol { .. } => "protocol",
+            Self::MessageTooBig { .. } => "message_too_big",
+            Self::RateLimited(_) => "rate_limited",
             Self::BadRequest(_) => "bad_request",
             Self::NotPermitted(_) => "not_permitted",
             Self::PublishRefused => "publish_refused",

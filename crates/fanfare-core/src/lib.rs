@@ -40,7 +40,7 @@ pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
 pub use dialect::{Answer, Decoder, Dialect, Ping};
-pub use disconnect::{CloseFrame, Disconnect};
+pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;

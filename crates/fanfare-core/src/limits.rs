@@ -7,6 +7,10 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest message of a client, and the largest payload relayed, in bytes.
     pub message_bytes: usize,
+    /// How many frames of a transport one connection may send in a second, pings and fragments among them; 0: any.
+    pub frames_per_second: usize,
+    /// How many bytes; 0: any. One message may come at once, however large.
+    pub bytes_per_second: usize,
     /// How many channels one connection may hold.
     pub channels_per_connection: usize,
     /// How many publications of one connection may be unanswered before its socket is not read.
@@ -33,6 +37,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 64 << 10,
+            frames_per_second: 0,
+            bytes_per_second: 0,
             channels_per_connection: 128,
             unanswered_publishes: 64,
             unanswered_bytes: 256 << 10,

@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
-use fanfare_core::{Channel, ChannelError, Payload, PublishError};
+use fanfare_core::{Channel, ChannelError, Limits, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{json, value::RawValue};
@@ -23,6 +23,10 @@ use crate::{
     gateway::Gateway,
     metrics::{Limit, Refused},
 };
+
+/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
+const BODY_PER_MESSAGE_BYTE: usize = 6;
+const BODY_OVERHEAD: usize = 4 << 10;
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +43,18 @@ pub enum ApiError {
     /// The body did not come in time.
     #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
     Slow(Duration),
-    /// The body could not be read, or is too large.
+    /// The body is larger than any message makes it.
+    #[error(
+        "the body is larger than {allowed} bytes; a message has at most {} (limits.message_bytes)",
+        .message
+    )]
+    BodyTooLarge {
+        /// What a body may have.
+        allowed: usize,
+        /// What a message may have.
+        message: usize,
+    },
+    /// The body could not be read.
     #[error("{0}")]
     Unread(#[from] BytesRejection),
     /// The channel is none.
@@ -79,11 +94,8 @@ impl ApiError {
             Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
             Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Unread(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
-            }
             Self::Unread(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
             Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
             Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving"),
@@ -97,7 +109,8 @@ impl ApiError {
     fn limit(&self) -> Option<Limit> {
         match self {
             Self::Slow(_) => Some(Limit::Handshake),
-            _ if self.status_and_code().0 == StatusCode::PAYLOAD_TOO_LARGE => Some(Limit::Message),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => Some(Limit::Message),
+            Self::Channel(ChannelError::TooLong(_)) => Some(Limit::ChannelName),
             _ => None,
         }
     }
@@ -142,14 +155,30 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// The largest body that a message can make.
+pub(crate) fn body_limit(limits: &Limits) -> usize {
+    limits.message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD
+}
+
+/// The body, as far as it may be: one that declares too much is refused before it comes.
+async fn read_body(limits: &Limits, request: Request) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::BodyTooLarge { allowed: body_limit(limits), message: limits.message_bytes };
+    if request.body().size_hint().lower() > body_limit(limits) as u64 {
+        return Err(too_large());
+    }
+    let read = timeout(limits.handshake, Bytes::from_request(request, &())).await;
+    read.map_err(|_| ApiError::Slow(limits.handshake))?.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => rejection.into(),
+    })
+}
+
 /// `POST /api/publish`: answered after the broker took it.
 pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let patience = gateway.hub.limits().handshake;
-    let reading = timeout(patience, Bytes::from_request(request, &()));
-    let body = reading.await.map_err(|_| ApiError::Slow(patience))??;
+    let body = read_body(gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;

@@ -6,6 +6,7 @@
 //! - It reads only while the session may publish more ([`Hub::poll_room`]).
 //! - Once the session has ended it discards what comes, until the client answers the goodbye or its time is over: a
 //!   socket closed with unread bytes would reset the connection, and the goodbye could be lost.
+//! - The pongs for one read go out in one write: a flood of pings costs a write per read, not one per ping.
 
 use std::{
     cell::RefCell,
@@ -13,16 +14,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
     vec,
 };
 
+use bytes::Bytes;
 use fanfare_core::{Command, Decoder, Disconnect, Message};
 use fanfare_hub::{Hub, Session};
-use fanfare_websocket::{Config, Event, Role};
+use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::tcp::OwnedReadHalf,
 };
+
+use crate::rates::Rates;
 
 /// What one read can bring.
 const READ_BYTES: usize = 64 << 10;
@@ -42,6 +47,8 @@ pub struct Connection {
     dialect: Box<dyn Decoder>,
     /// What has to be waited for before more is read; breaks when nothing more is.
     wait: Option<Wait>,
+    /// What the client may send, where that is limited.
+    rates: Option<Box<Rates>>,
     deflate: bool,
 }
 
@@ -59,7 +66,8 @@ impl Connection {
         early: &[u8],
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
-        let mut connection = Self { hub, session, read, frames, dialect, wait: None, deflate };
+        let rates = Rates::new(hub.limits(), hub.now(&session));
+        let mut connection = Self { hub, session, read, frames, dialect, wait: None, rates, deflate };
         if !early.is_empty() {
             connection.take(&mut early.to_vec());
         }
@@ -68,7 +76,10 @@ impl Connection {
 
     /// Reads once, when there is something and the session may publish; breaks when the client is gone.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
-        ready!(self.hub.poll_room(&self.session, cx));
+        if self.hub.poll_room(&self.session, cx).is_pending() {
+            self.pause();
+            return Poll::Pending;
+        }
         READ.with_borrow_mut(|buffer| {
             let mut read = ReadBuf::new(buffer);
             let result = ready!(Pin::new(&mut self.read).poll_read(cx, &mut read));
@@ -89,6 +100,12 @@ impl Connection {
     fn take(&mut self, input: &mut [u8]) {
         if self.session.has_ended() {
             return self.discard(input);
+        }
+        if let Some(rates) = &mut self.rates
+            && let Err(rate) = rates.read(input.len(), Instant::now(), self.hub.now(&self.session))
+        {
+            self.discard(input);
+            return self.hub.end(&self.session, &Disconnect::RateLimited(rate));
         }
         let mut commands = Vec::new();
         let end = self.decode(input, &mut commands);
@@ -116,31 +133,33 @@ impl Connection {
     /// What the bytes ask for; a disconnect where they end the session.
     fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
         let config = self.config();
-        let Self { hub, session, frames, dialect, .. } = self;
-        let mut end = None;
+        let Self { frames, dialect, rates, .. } = self;
+        let (mut pongs, mut end) = (Vec::new(), None);
         let fed = frames.feed(input, &config, |event| {
-            let message = match event {
-                Event::Text(bytes) => Message::Text(bytes),
-                Event::Binary(bytes) => Message::Binary(bytes),
-                Event::Ping(payload) => {
-                    hub.pong(session, &payload);
-                    return ControlFlow::Continue(());
+            match take_frame(event, rates.as_deref_mut(), dialect.as_mut(), commands, &mut pongs) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(disconnect) => {
+                    end = Some(disconnect);
+                    ControlFlow::Break(())
                 }
-                Event::Pong(_) => return ControlFlow::Continue(()),
-                Event::Close(frame) => {
-                    end = Some(Disconnect::ByClient(frame.map(|frame| frame.code.get())));
-                    return ControlFlow::Break(());
-                }
-            };
-            if let Err(disconnect) = dialect.decode(message, commands) {
-                end = Some(disconnect);
-                return ControlFlow::Break(());
             }
-            ControlFlow::Continue(())
         });
-        let Err(error) = fed else { return end };
-        let code = error.close_code().get();
-        Some(Disconnect::Protocol { code, reason: error.to_string().into() })
+        if !pongs.is_empty() {
+            self.hub.pong(&self.session, &pongs);
+        }
+        match fed {
+            Ok(taken) => {
+                if let Some(rest) = input.get_mut(taken..) {
+                    self.discard(rest);
+                }
+                end
+            }
+            Err(ProtocolError::MessageTooBig { limit }) => Some(Disconnect::MessageTooBig { limit }),
+            Err(error) => {
+                let code = error.close_code().get();
+                Some(Disconnect::Protocol { code, reason: error.to_string().into() })
+            }
+        }
     }
 
     /// Carries out what needs no waiting, and leaves the rest to be waited for.
@@ -160,7 +179,15 @@ impl Connection {
         }
     }
 
+    /// Until the next read it is this node that waits, not the client.
+    fn pause(&mut self) {
+        if let Some(rates) = &mut self.rates {
+            rates.pause();
+        }
+    }
+
     fn wait_for(&mut self, first: Option<Command>, rest: vec::IntoIter<Command>, end: Option<Disconnect>) {
+        self.pause();
         self.wait = Some(Box::pin(carry_out(self.hub.clone(), self.session.clone(), first, rest, end)));
     }
 }
@@ -183,6 +210,32 @@ impl Future for Connection {
                 return Poll::Ready(());
             }
         }
+    }
+}
+
+/// What one frame asks for: a command, a pong, or nothing.
+///
+/// # Errors
+/// It ends the session.
+fn take_frame(
+    event: Event,
+    rates: Option<&mut Rates>,
+    dialect: &mut dyn Decoder,
+    commands: &mut Vec<Command>,
+    pongs: &mut Vec<Bytes>,
+) -> Result<(), Disconnect> {
+    if let Some(rates) = rates {
+        rates.frame().map_err(Disconnect::RateLimited)?;
+    }
+    match event {
+        Event::Text(bytes) => dialect.decode(Message::Text(bytes), commands),
+        Event::Binary(bytes) => dialect.decode(Message::Binary(bytes), commands),
+        Event::Ping(payload) => {
+            pongs.push(payload);
+            Ok(())
+        }
+        Event::Pong(_) | Event::Fragment => Ok(()),
+        Event::Close(frame) => Err(Disconnect::ByClient(frame.map(|frame| frame.code.get()))),
     }
 }
 
@@ -214,6 +267,6 @@ mod tests {
 
     #[test]
     fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection>() <= 80, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
     }
 }

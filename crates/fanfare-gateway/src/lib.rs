@@ -12,6 +12,7 @@
 //! - [`admission`]: how many connections are let in
 //! - [`upgrade`]: takes the bare socket back from HTTP
 //! - [`connection`]: one small task that only reads
+//! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
 //! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`refusal`] (what is answered to whom is not let
@@ -29,6 +30,7 @@ pub mod health;
 pub mod metrics;
 pub mod page;
 pub mod path;
+mod rates;
 pub mod refusal;
 pub mod relay;
 pub mod routes;

@@ -38,6 +38,8 @@ pub enum Limit {
     HeaderCount,
     /// The bytes of the headers.
     HeaderBytes,
+    /// The bytes of a channel's name.
+    ChannelName,
     /// The bytes of a body of the API, or of a message in it.
     Message,
 }
@@ -54,6 +56,7 @@ impl Limit {
             Self::Handshake => "handshake",
             Self::HeaderCount => "header_count",
             Self::HeaderBytes => "header_bytes",
+            Self::ChannelName => "channel_name",
             Self::Message => "message_bytes",
         }
     }
@@ -127,11 +130,11 @@ impl HttpError {
 }
 
 impl GatewayMetrics {
-    /// Makes and registers them.
+    /// Makes and registers them. `limits_hit` is the hub's: sessions come to limits too.
     ///
     /// # Errors
     /// A name is registered already.
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn register(registry: &Registry, limits_hit: IntCounterVec) -> prometheus::Result<Self> {
         let counters = |name, help, label| -> prometheus::Result<IntCounterVec> {
             let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
             registry.register(Box::new(counters.clone()))?;
@@ -148,17 +151,21 @@ impl GatewayMetrics {
                 "Calls of the HTTP API that were not carried out, by the code of their answer",
                 "code",
             )?,
-            limits_hit: counters(
-                "fanfare_limits_hit_total",
-                "How often a limit refused, cut or ended something, by limit",
-                "limit",
-            )?,
+            limits_hit,
             http_errors: counters(
                 "fanfare_http_errors_total",
                 "HTTP connections that ended badly, by kind",
                 "kind",
             )?,
         })
+    }
+
+    /// Those of a test, which nobody reads.
+    #[cfg(test)]
+    pub(crate) fn unread() -> Self {
+        let registry = Registry::new();
+        let hub = fanfare_hub::HubMetrics::register(&registry).unwrap();
+        Self::register(&registry, hub.limits_hit).unwrap()
     }
 
     /// A limit did its work.

@@ -3,7 +3,7 @@
 
 use axum::response::{IntoResponse, Response};
 use fanfare_auth::{OriginRefusal, TokenError, TokenSourceError};
-use fanfare_core::{CommandError, SubscribeError};
+use fanfare_core::{ChannelError, CommandError, SubscribeError};
 use fanfare_websocket::handshake;
 use http::{
     HeaderValue, StatusCode,
@@ -111,6 +111,7 @@ impl Refusal {
         match self {
             Self::Full(full) => Some(full.limit()),
             Self::Headers { .. } => Some(Limit::HeaderCount),
+            Self::Path(PathError::Name(ChannelError::TooLong(_))) => Some(Limit::ChannelName),
             _ => None,
         }
     }

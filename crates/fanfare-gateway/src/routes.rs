@@ -20,10 +20,6 @@ use crate::{
     relay,
 };
 
-/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
-const BODY_PER_MESSAGE_BYTE: usize = 6;
-const BODY_OVERHEAD: usize = 4 << 10;
-
 /// What a listener serves, beside `/healthz` and `/readyz`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Serves {
@@ -70,7 +66,7 @@ fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
     if !serves.api {
         return Router::new().fallback(api::elsewhere);
     }
-    let body_limit = gateway.hub.limits().message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD;
+    let body_limit = api::body_limit(gateway.hub.limits());
     Router::new()
         .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)

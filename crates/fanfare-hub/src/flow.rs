@@ -14,6 +14,8 @@ use std::{
 use fanfare_core::{Limits, broker::Lane};
 use parking_lot::Mutex;
 
+use crate::metrics::{HubMetrics, Limit};
+
 /// The unanswered publications of one session. Made at its first publish: an idle session has none.
 #[derive(Debug)]
 pub struct Flow {
@@ -91,12 +93,14 @@ impl Flow {
     }
 
     /// Ready while the session may publish more.
-    pub(crate) fn poll_room(&self, limits: &Limits, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_room(&self, limits: &Limits, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         if state.has_room(limits) {
             return Poll::Ready(());
         }
-        state.reader = Some(cx.waker().clone());
+        if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
+            metrics.limit_hit(Limit::Unanswered);
+        }
         Poll::Pending
     }
 
@@ -121,17 +125,22 @@ mod tests {
     fn the_reader_waits_past_either_bound_and_is_woken_below_both() {
         let limits = Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() };
         let cx = Context::from_waker(Waker::noop());
+        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
+        let waited = || metrics.limits_hit.with_label_values(&["unanswered_publishes"]).get();
         let flow = Flow::new();
         assert!(flow.begin(4));
-        assert!(flow.poll_room(&limits, &cx).is_ready());
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
         assert!(flow.begin(4));
-        assert!(flow.poll_room(&limits, &cx).is_pending(), "two publishes");
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "two publishes");
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "polled once more");
+        assert_eq!(waited(), 1);
         flow.end(4, &limits);
-        assert!(flow.poll_room(&limits, &cx).is_ready());
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
         assert!(flow.state.lock().reader.is_none(), "its waker was used");
         flow.end(4, &limits);
         assert!(flow.begin(10));
-        assert!(flow.poll_room(&limits, &cx).is_pending(), "ten bytes");
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "ten bytes");
+        assert_eq!(waited(), 2);
     }
     #[test]
     fn while_it_closes_nothing_begins_and_the_reader_waits_for_the_end() {

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
     Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport, Vital,
@@ -33,7 +34,7 @@ use crate::{
     dispatcher::Dispatcher,
     heartbeat,
     link::Draining,
-    metrics::HubMetrics,
+    metrics::{HubMetrics, Limit},
     outbound::Sent,
     session::{Kind, Session},
     slow, tick,
@@ -166,7 +167,12 @@ impl Hub {
             Command::Publish { id, channel, payload } => return self.publish(session, id, channel, payload),
             Command::Subscribe { id, channel } => match self.subscribe(session, &channel).await {
                 Ok(()) => Reply::Subscribed { id, channel },
-                Err(error) => Reply::Failed { id, error },
+                Err(error) => {
+                    if matches!(error, CommandError::TooManyChannels(_)) {
+                        self.metrics.limit_hit(Limit::ChannelsPerConnection);
+                    }
+                    Reply::Failed { id, error }
+                }
             },
             Command::Unsubscribe { id, channel } => {
                 self.unsubscribe(session, &channel);
@@ -228,7 +234,8 @@ impl Hub {
 
     /// Ready while a session may publish more; its reader waits for it before it reads.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        session.flow().map_or(Poll::Ready(()), |flow| flow.poll_room(&self.limits, cx))
+        let Some(flow) = session.flow() else { return Poll::Ready(()) };
+        flow.poll_room(&self.limits, &self.metrics, cx)
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
@@ -278,7 +285,9 @@ impl Hub {
         session.signs.heard(self.now(session));
     }
 
-    fn now(&self, session: &Session) -> u32 {
+    /// The second that it is, by the clock of a session's shard, which stands still while the node does.
+    #[must_use]
+    pub fn now(&self, session: &Session) -> u32 {
         self.dispatcher.shard_of(session).map_or(0, |shard| shard.now())
     }
 
@@ -293,9 +302,9 @@ impl Hub {
         }
     }
 
-    /// Answers a ping of a session's transport.
-    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payload: &[u8]) {
-        let sent = session.outbound.pong(payload, &self.budget);
+    /// Answers pings of a session's transport, all in one write.
+    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payloads: &[Bytes]) {
+        let sent = session.outbound.pong(payloads, &self.budget);
         self.after_send(session, sent);
     }
 
@@ -321,11 +330,7 @@ impl Hub {
         if let Some(shard) = self.dispatcher.shard_of(session) {
             shard.remove(session);
         }
-        self.metrics.connections.dec();
-        self.metrics.closed.with_label_values(&[disconnect.name()]).inc();
-        if *disconnect == Disconnect::Slow {
-            self.metrics.slow.with_label_values(&["disconnect"]).inc();
-        }
+        self.metrics.session_ended(disconnect);
         tracing::debug!(
             session = session.id.0,
             client = session.client().map(tracing::field::display),

@@ -1,5 +1,6 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
+use fanfare_core::{Disconnect, Rate};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// The hub's metrics; registered once, at the composition root.
@@ -12,6 +13,8 @@ pub struct HubMetrics {
     pub draining: IntGauge,
     /// Sessions that are to be closed at a pace, and were not told yet.
     pub closing: IntGauge,
+    /// How often a limit refused, cut or held up something, by the name of the limit.
+    pub limits_hit: IntCounterVec,
     /// Publications that came from clients.
     pub messages_received: IntCounter,
     /// Publications handed to subscribers: one for each of them.
@@ -33,7 +36,68 @@ pub struct HubMetrics {
     pub namesakes: IntGauge,
 }
 
+/// A bound that a session came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
+    MessageBytes,
+    /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
+    FramesPerSecond,
+    /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
+    BytesPerSecond,
+    /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
+    ChannelsPerConnection,
+    /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
+    /// session was not read for a while.
+    Unanswered,
+    /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
+    OutboundBytes,
+}
+
+impl Limit {
+    /// The limit that ended a session, if one did.
+    fn of(disconnect: &Disconnect) -> Option<Self> {
+        match disconnect {
+            Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
+            Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
+            Disconnect::Slow => Some(Self::OutboundBytes),
+            _ => None,
+        }
+    }
+
+    /// The word for it: a label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessageBytes => "message_bytes",
+            Self::FramesPerSecond => "frames_per_second",
+            Self::BytesPerSecond => "bytes_per_second",
+            Self::ChannelsPerConnection => "channels_per_connection",
+            Self::Unanswered => "unanswered_publishes",
+            Self::OutboundBytes => "outbound_bytes",
+        }
+    }
+}
+
 impl HubMetrics {
+    /// A limit did its work.
+    pub fn limit_hit(&self, limit: Limit) {
+        self.limits_hit.with_label_values(&[limit.name()]).inc();
+    }
+
+    /// A session ended.
+    pub(crate) fn session_ended(&self, disconnect: &Disconnect) {
+        self.connections.dec();
+        self.closed.with_label_values(&[disconnect.name()]).inc();
+        if let Some(limit) = Limit::of(disconnect) {
+            self.limit_hit(limit);
+        }
+        if *disconnect == Disconnect::Slow {
+            self.slow.with_label_values(&["disconnect"]).inc();
+        }
+    }
+
     /// Makes and registers them.
     ///
     /// # Errors
@@ -58,9 +122,16 @@ impl HubMetrics {
         );
         let slow = IntCounterVec::new(slow, &["policy"])?;
         registry.register(Box::new(slow.clone()))?;
+        let limits_hit = Opts::new(
+            "fanfare_limits_hit_total",
+            "How often a limit refused, cut or held up something, by limit",
+        );
+        let limits_hit = IntCounterVec::new(limits_hit, &["limit"])?;
+        registry.register(Box::new(limits_hit.clone()))?;
         Ok(Self {
             connections: gauge("fanfare_connections", "Open sessions")?,
             closed,
+            limits_hit,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,

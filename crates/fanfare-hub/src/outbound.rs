@@ -162,9 +162,12 @@ impl Outbound {
         self.control(|transport, out| transport.ping(out), budget)
     }
 
-    /// Answers a ping of the client's.
-    pub fn pong(&self, payload: &[u8], budget: &Arc<Budget>) -> Sent {
-        self.control(|transport, out| transport.pong(payload, out), budget)
+    /// Answers pings of the client's.
+    pub fn pong(&self, payloads: &[Bytes], budget: &Arc<Budget>) -> Sent {
+        let pongs = |transport: &'static dyn Transport, out: &mut Vec<u8>| {
+            payloads.iter().for_each(|payload| transport.pong(payload, out));
+        };
+        self.control(pongs, budget)
     }
 
     /// What belongs to the transport goes nowhere while there is none.

@@ -217,7 +217,7 @@ impl Run {
                 (true, queued + bytes > self.budget.per_session())
             }
             Step::Pong => {
-                if self.outbound.pong(number.to_string().as_bytes(), &self.budget) == Sent::Overflow {
+                if self.outbound.pong(&[number.to_string().into()], &self.budget) == Sent::Overflow {
                     return (false, true);
                 }
                 self.taken.push(format!("pong {number}"));

@@ -28,7 +28,7 @@ async fn the_end_leaves_all_channels_and_nothing_is_delivered_after() {
     assert_eq!(recorder.calls(), ["unsubscribe a", "unsubscribe b"]);
     recorder.deliver("a", "after");
     node.hub.send(&client.session, lines::ping());
-    node.hub.pong(&client.session, b"x");
+    node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
     settle().await;
     assert_eq!(client.lines(), ["close 76 restart"]);
     assert_eq!(node.hub.metrics().unheard.get(), 1);

@@ -77,7 +77,7 @@ impl Run {
             Step::Pong(size) => {
                 let payload = vec![b'p'; *size];
                 Framing::Prefixed.pong(&payload, &mut frame);
-                self.outbound.pong(&payload, &self.budget)
+                self.outbound.pong(&[payload.into()], &self.budget)
             }
             Step::Flush => self.outbound.flush(&self.budget),
             Step::PollFlush => self.poll_flush().map_or(Sent::NeedsFlush, |sent| sent),

@@ -104,7 +104,7 @@ async fn pongs_count_against_a_client_that_does_not_read_them() {
     let (node, _recorder) = bounded(100).recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
     for _ in 0..100 {
-        node.hub.pong(&client.session, b"are you there?");
+        node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"are you there?")]);
     }
     assert!(client.session.has_ended());
     assert!(client.session.queued() <= 100 + "c75 slow\n".len());

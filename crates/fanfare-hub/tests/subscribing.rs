@@ -124,6 +124,8 @@ async fn a_session_holds_a_channel_once_and_as_many_as_it_may() {
         ]
     );
     assert_eq!(recorder.calls(), ["subscribe a", "subscribe b", "unsubscribe a", "subscribe c"]);
+    let hit = node.hub.metrics().limits_hit.with_label_values(&["channels_per_connection"]).get();
+    assert_eq!(hit, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,7 +173,7 @@ async fn pings_of_the_dialect_and_of_the_transport_keep_their_place_in_the_strea
     settle().await;
     node.hub.send(&client.session, lines::ping());
     client.say("pong").await;
-    node.hub.pong(&client.session, b"x");
+    node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
     recorder.deliver("a", "1");
     settle().await;
     assert_eq!(client.lines(), ["a 0", "ping", "pong x", "a 1"]);

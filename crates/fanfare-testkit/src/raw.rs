@@ -78,6 +78,11 @@ impl RawClient {
         let _ = within("bytes are sent", self.stream.write_all(bytes)).await;
     }
 
+    /// Says that nothing more is sent (a FIN), and goes on reading.
+    pub async fn finish(&mut self) {
+        let _ = within("the sending side is closed", self.stream.shutdown()).await;
+    }
+
     /// Sends a request and reads its answer.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Every refusal is a proper status and a sentence, over a real socket, and costs nobody else anything.
 
-use fanfare_testkit::{Client, RawClient, Setup, TestNode};
+use fanfare_testkit::{Client, Setup, TestNode};
 
 /// A node, and a client that is connected before anything bad happens.
 async fn node_and_witness() -> (TestNode, Client) {
@@ -95,83 +95,5 @@ async fn bytes_right_behind_the_request_are_not_lost() {
     client.send(&bytes).await;
     assert_eq!(client.answer().await.status, 101);
     assert_eq!(client.next_frame().await.payload, b"early");
-    is_well(witness).await;
-}
-
-#[tokio::test]
-async fn garbage_ends_its_own_connection_only() {
-    let (node, witness) = node_and_witness().await;
-    let garbage: [&[u8]; 5] = [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"\r\n\r\n\r\n\r\nhello\r\n\r\n",
-        b"\x00\xff\x00\xff\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ];
-    for bytes in garbage {
-        let mut client = node.raw().await;
-        client.send(bytes).await;
-        let answer = client.end().await;
-        assert!(
-            answer.starts_with(b"HTTP/1.1 400") || answer.starts_with(b"HTTP/1.1 505"),
-            "{bytes:?}: {}",
-            String::from_utf8_lossy(&answer)
-        );
-    }
-    is_well(witness).await;
-}
-
-#[tokio::test]
-async fn frames_that_break_the_protocol_end_their_own_connection_only() {
-    let (node, mut witness) = node_and_witness().await;
-    let frames: [(&[u8], u16); 4] = [
-        (b"\x81\x01x", 1002),
-        (b"\xf1\x80\0\0\0\0", 1002),
-        (b"\x81\x81\0\0\0\0\xff", 1007),
-        (b"\x83\x80\0\0\0\0", 1002),
-    ];
-    for (bytes, code) in frames {
-        let mut client = node.raw().await;
-        assert_eq!(client.upgrade("/witness", &[]).await.status, 101);
-        client.send(bytes).await;
-        let close = client.next_frame().await;
-        assert_eq!(close.bytes[0], 0x88);
-        assert_eq!(close.payload[..2], code.to_be_bytes(), "{bytes:?}");
-        assert!(close.payload.len() > 10, "it says why");
-        assert!(client.end().await.is_empty());
-    }
-    witness.text("to all").await;
-    witness.expect("to all").await;
-    is_well(witness).await;
-}
-
-#[tokio::test]
-async fn half_a_request_and_then_silence_is_cut() {
-    let (node, witness) = node_and_witness().await;
-    for half in ["", "G", "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websock"] {
-        let mut client: RawClient = node.raw().await;
-        client.send(half.as_bytes()).await;
-        let answer = client.end().await;
-        assert!(
-            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"),
-            "{}",
-            String::from_utf8_lossy(&answer)
-        );
-    }
-    is_well(witness).await;
-}
-
-#[tokio::test]
-async fn a_header_too_large_is_refused() {
-    let (node, witness) = node_and_witness().await;
-    let mut client = node.raw().await;
-    let endless = vec![b'x'; 1 << 20];
-    client.send(b"GET /chat HTTP/1.1\r\nHost: x\r\nX-Large: ").await;
-    client.send(&endless).await;
-    let answer = client.end().await;
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
-    let many = vec![("X-Another", "header"); 200];
-    let mut client = node.raw().await;
-    client.upgrade("/chat", &many).await.is(431, "");
     is_well(witness).await;
 }

@@ -5,6 +5,7 @@
 //!   nothing on the heap.
 //! - Memory grows with bytes that came, never with a length that was declared.
 //! - Any split of the same bytes gives the same events and the same error.
+//! - A frame gives one event, when it is whole: whoever counts events counts frames.
 
 mod message;
 mod partial;
@@ -51,6 +52,8 @@ pub enum Event {
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
+    /// A frame of a message of which more is to come.
+    Fragment,
     /// The peer's close frame, to be answered with one unless one was sent (section 5.5.1). The last event.
     Close(Option<CloseFrame>),
 }
@@ -220,8 +223,9 @@ impl Decoder {
         partial.message = Some(message);
         if frame.remaining > 0 {
             partial.frame = Some(frame);
+            return Ok(None);
         }
-        Ok(None)
+        Ok(Some(Event::Fragment))
     }
 
     fn partial_mut(&mut self) -> &mut Partial {

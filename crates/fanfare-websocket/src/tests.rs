@@ -21,8 +21,15 @@ const DEFLATE: Config = Config { deflate: true, ..SERVER };
 /// The events, and the error that ended them, if one did.
 type Outcome = (Vec<Event>, Option<ProtocolError>);
 
-/// Feeds the pieces to a fresh decoder.
+/// Feeds the pieces to a fresh decoder: what came of them, whole.
 fn decode_pieces<'a>(config: &Config, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let (mut events, error) = decode_frames(config, pieces);
+    events.retain(|event| *event != Event::Fragment);
+    (events, error)
+}
+
+/// The same, an event for each frame.
+fn decode_frames<'a>(config: &Config, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();
     for piece in pieces {

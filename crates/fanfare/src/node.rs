@@ -86,7 +86,7 @@ impl Node {
         let incarnation = Incarnation(rand::random());
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
-        let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics)?);
+        let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,

@@ -180,7 +180,7 @@ impl Connection {
                 Event::Text(bytes) => on_message(MessageKind::Text, bytes),
                 Event::Binary(bytes) => on_message(MessageKind::Binary, bytes),
                 Event::Ping(payload) => outbox.lock().frame(Opcode::Pong, &payload),
-                Event::Pong(_) => {}
+                Event::Pong(_) | Event::Fragment => {}
                 Event::Close(frame) => ended = Some(Ended::Closed(frame)),
             }
             ControlFlow::Continue(())

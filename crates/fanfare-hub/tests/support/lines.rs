@@ -92,6 +92,8 @@ impl Dialect for Lines {
             Disconnect::Restart => CloseFrame::new(76, "restart"),
             Disconnect::Expired => CloseFrame::new(78, "expired"),
             Disconnect::Idle => CloseFrame::new(77, "idle"),
+            Disconnect::MessageTooBig { .. } => CloseFrame::new(79, "too big"),
+            Disconnect::RateLimited(_) => CloseFrame::new(80, "too fast"),
         })
     }
 }

@@ -10,18 +10,21 @@
 //! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
 //! | 4000 | no message came or went for the idle timeout |
 //! | 4001 | the client's token expired |
-//! | 1008 | the namespace does not permit it |
+//! | 1008 | the namespace does not permit it, or the client sent too much in a second: the sentence says which |
+//! | 1009 | a message was larger than the limit |
 //! | others | RFC 6455's own, from the transport |
 
 use fanfare_core::{
     Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, PayloadKind,
-    Ping, Publication, PublishError, Reply, dialect::EncodingId,
+    Ping, Publication, PublishError, Rate, Reply, dialect::EncodingId,
 };
 
 use crate::dialect::VERBATIM;
 
 /// RFC 6455 §7.4.1: a violation of policy.
 const POLICY: u16 = 1008;
+/// RFC 6455 §7.4.1: a message too big to process.
+const TOO_BIG: u16 = 1009;
 /// RFC 6455 §7.4.1: no code was given; never sent, it stands for an empty close frame.
 const NO_CODE: u16 = 1005;
 /// IANA's registry of close codes: the service restarts; try again later.
@@ -74,6 +77,22 @@ impl Dialect for Relay {
             Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
                 CloseFrame::new(POLICY, reason.clone())
             }
+            Disconnect::MessageTooBig { limit } => CloseFrame::new(
+                TOO_BIG,
+                format!("the message is larger than the limit of {limit} bytes: send smaller ones"),
+            ),
+            Disconnect::RateLimited(Rate::Frames(limit)) => CloseFrame::new(
+                POLICY,
+                format!(
+                    "you sent more than {limit} frames in a second: reconnect, and send fewer (limits.frames_per_second)"
+                ),
+            ),
+            Disconnect::RateLimited(Rate::Bytes(limit)) => CloseFrame::new(
+                POLICY,
+                format!(
+                    "you sent more than {limit} bytes in a second: reconnect, and send fewer (limits.bytes_per_second)"
+                ),
+            ),
             Disconnect::PublishRefused => CloseFrame::new(
                 TRY_AGAIN_LATER,
                 "your message was refused, it reached nobody: reconnect and send it again",
@@ -169,6 +188,9 @@ mod tests {
     #[test]
     fn every_sentence_fits_a_close_frame() {
         let disconnects = [
+            Disconnect::MessageTooBig { limit: usize::MAX },
+            Disconnect::RateLimited(Rate::Frames(1_000_000)),
+            Disconnect::RateLimited(Rate::Bytes(1 << 30)),
             Disconnect::PublishRefused,
             Disconnect::PublishUnknown,
             Disconnect::Slow,

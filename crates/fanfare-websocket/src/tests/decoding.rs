@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use super::{CLIENT, KEY, SERVER, client, client_frame, decode, error_of, fragmented, text};
+use super::{CLIENT, KEY, SERVER, client, client_frame, decode, decode_frames, error_of, fragmented, text};
 use crate::{CloseCode, CloseFrame, Decoder, Event, FrameHead, MessageKind, Opcode, ProtocolError};
 
 const HELLO: Event = Event::Text(Bytes::from_static(b"Hello"));
@@ -47,6 +47,19 @@ fn control_frames_may_come_between_fragments() {
     let ping = Event::Ping(Bytes::from_static(b"p"));
     let expected = vec![ping, Event::Pong(Bytes::new()), text("one two three")];
     assert_eq!(decode(&SERVER, &bytes), (expected, None));
+}
+
+#[test]
+fn each_frame_is_one_event_however_it_is_cut() {
+    let fragments = [b"one".as_slice(), b"", b"", b"three"];
+    let mut bytes = fragmented(MessageKind::Text, false, fragments);
+    bytes.extend(client(Opcode::Ping, b""));
+    bytes.extend(client(Opcode::Text, b"whole"));
+    let ping = Event::Ping(Bytes::new());
+    let events =
+        [Event::Fragment, Event::Fragment, Event::Fragment, text("onethree"), ping, text("whole")].to_vec();
+    assert_eq!(decode_frames(&SERVER, [&bytes[..]]), (events.clone(), None));
+    assert_eq!(decode_frames(&SERVER, bytes.chunks(1)), (events, None));
 }
 
 #[test]

@@ -102,6 +102,14 @@ keys! {
         /// The largest message.
         message_bytes: usize = "limits.message_bytes",
             Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+        /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
+        /// As many may come at once.
+        frames_per_second: usize = "limits.frames_per_second",
+            Count { min: 0, max: 1_000_000 }, or Limits::default().frames_per_second;
+        /// How many bytes one connection may send in a second; 0 is any number. As many may come at once, and at
+        /// least one message.
+        bytes_per_second: usize = "limits.bytes_per_second",
+            Size { min: 0, max: GIB }, or Limits::default().bytes_per_second;
         /// How many channels one connection may hold.
         channels_per_connection: usize = "limits.channels_per_connection",
             Count { min: 1, max: 65_536 }, or Limits::default().channels_per_connection;

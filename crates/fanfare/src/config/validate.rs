@@ -174,6 +174,8 @@ fn doors(raw: &Raw) -> DoorLimits {
 fn limits(raw: &Raw) -> Limits {
     Limits {
         message_bytes: raw.message_bytes.value,
+        frames_per_second: raw.frames_per_second.value,
+        bytes_per_second: raw.bytes_per_second.value,
         channels_per_connection: raw.channels_per_connection.value,
         unanswered_publishes: raw.unanswered_publishes.value,
         unanswered_bytes: raw.unanswered_bytes.value,

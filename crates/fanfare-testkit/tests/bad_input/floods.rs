@@ -1,0 +1,142 @@
+//! Much of what is allowed, and clients that do not do their part: each costs itself.
+
+use fanfare_testkit::{Setup, assert_eventually, redis_server};
+use fanfare_websocket::{FrameHead, Opcode};
+
+use crate::support::{Scene, closed, closing, frames, hit};
+
+/// Nothing is queued for long: a client that does not read is soon slow.
+const SMALL: &str = "limits.message_bytes = \"1KiB\"\nlimits.outbound_bytes = \"64KiB\"";
+
+#[tokio::test]
+async fn ten_thousand_empty_fragments_are_one_message() {
+    let scene = Scene::with("").await;
+    let fragment = |opcode| FrameHead { fin: false, compressed: false, opcode };
+    let mut sender = scene.offender("other").await;
+    let start = frames(1, fragment(Opcode::Text), b"one ");
+    let empty = frames(10_000, fragment(Opcode::Continuation), b"");
+    let end = frames(1, FrameHead::whole(Opcode::Continuation), b"message");
+    sender.send(&[start, empty, end].concat()).await;
+    assert_eq!(sender.next_frame().await.payload, b"one message");
+    scene.costs_the_offender_only(&[(&closed("protocol"), 0)]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_answered_whole_and_in_order_to_who_reads() {
+    let scene = Scene::with("").await;
+    let mut client = scene.offender("other").await;
+    let pings: Vec<u8> =
+        (0..10_000u32).flat_map(|n| frames(1, FrameHead::whole(Opcode::Ping), &n.to_be_bytes())).collect();
+    client.send(&pings).await;
+    for n in 0..10_000u32 {
+        let pong = client.next_frame().await;
+        assert_eq!((pong.bytes[0], &pong.payload[..]), (0x8A, &n.to_be_bytes()[..]));
+    }
+    scene.costs_the_offender_only(&[(&closed("slow"), 0)]).await;
+}
+
+#[tokio::test]
+async fn who_sends_pings_and_does_not_read_the_pongs_is_slow_and_closed() {
+    let scene = Scene::with(SMALL).await;
+    let mut offender = scene.offender("other").await;
+    let pings = frames(500, FrameHead::whole(Opcode::Ping), &[b'p'; 125]);
+    while scene.metric(&closed("slow")).await < 1.0 {
+        offender.send(&pings).await;
+    }
+    scene.costs_the_offender_only(&[(&closed("slow"), 1), (&hit("outbound_bytes"), 1)]).await;
+}
+
+#[tokio::test]
+async fn who_never_reads_is_closed_and_the_others_in_its_channel_get_all() {
+    let scene = Scene::with("limits.outbound_bytes = \"256KiB\"").await;
+    let mut reader = scene.connect("/ws/other").await;
+    let mut offender = scene.offender("other").await;
+    let words = "never read ".repeat(4000);
+    while scene.metric(&closed("slow")).await < 1.0 {
+        scene.publish("other", words.as_str()).await;
+        reader.expect(&words).await;
+    }
+    scene.publish("other", "the end").await;
+    reader.expect("the end").await;
+    scene.costs_the_offender_only(&[(&closed("slow"), 1), (&hit("outbound_bytes"), 1)]).await;
+    // What it had not read is there still, and behind it why it was closed; if it took too long, not even that.
+    let rest = offender.end().await;
+    assert!(!rest.windows(7).any(|found| found == b"the end"), "nothing after the end");
+}
+
+#[tokio::test]
+async fn who_publishes_faster_than_the_broker_answers_is_not_read_for_a_while_and_loses_nothing() {
+    let redis = redis_server().await;
+    let scene = Scene::on(&Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1")).await;
+    let mut sender = scene.offender("other").await;
+    let all: Vec<u8> = (0..2000u32)
+        .flat_map(|n| {
+            frames(1, FrameHead::whole(Opcode::Binary), &[&n.to_be_bytes()[..], &[0; 200]].concat())
+        })
+        .collect();
+    sender.send(&all).await;
+    for n in 0..2000u32 {
+        assert_eq!(sender.next_frame().await.payload[..4], n.to_be_bytes());
+    }
+    assert!(scene.metric(&hit("unanswered_publishes")).await >= 1.0, "it was held up");
+    scene.costs_the_offender_only(&[]).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_goodbyes_are_answered_by_one() {
+    let scene = Scene::with("").await;
+    let mut offender = scene.offender("other").await;
+    offender.send(&frames(10_000, FrameHead::whole(Opcode::Close), b"\x03\xe8")).await;
+    assert_eq!(closing(&mut offender).await, (1000, String::new()));
+    scene.costs_the_offender_only(&[(&closed("client"), 1)]).await;
+}
+
+#[tokio::test]
+async fn a_storm_of_goodbyes_and_of_vanishing_clients_leaves_nothing_behind() {
+    let scene = Scene::with("").await;
+    for _ in 0..10 {
+        let offenders = (0..60).map(|n| {
+            let endpoint = **scene;
+            tokio::spawn(async move {
+                let mut client = endpoint.raw().await;
+                client.upgrade("/ws/other", &[]).await.is(101, "");
+                match n % 3 {
+                    // Gone without a word; in the middle of a frame; with a word, and without waiting.
+                    0 => {}
+                    1 => client.send(b"\x81\x85\0\0").await,
+                    _ => client.send(&frames(1, FrameHead::whole(Opcode::Close), b"")).await,
+                }
+            })
+        });
+        for offender in offenders.collect::<Vec<_>>() {
+            offender.await.expect("an offender");
+        }
+    }
+    scene.costs_the_offender_only(&[(&closed("client"), 200), (&closed("lost"), 400)]).await;
+    assert_eventually!(scene.metric("fanfare_connections").await == 2.0, "only the bystanders are left");
+}
+
+#[tokio::test]
+async fn who_half_closes_is_gone_wherever_it_was() {
+    let scene = Scene::with("").await;
+    for bytes in [&b""[..], b"\x81", b"\x81\x85\0\0\0\0he", b"\x01\x82\0\0\0\0he"] {
+        let mut offender = scene.offender("other").await;
+        offender.send(bytes).await;
+        offender.finish().await;
+        assert!(offender.end().await.is_empty(), "no goodbye to who left without one");
+    }
+    scene.costs_the_offender_only(&[(&closed("lost"), 4)]).await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_byte_by_byte_is_whole_for_the_others() {
+    let scene = Scene::with("").await;
+    let mut reader = scene.connect("/ws/other").await;
+    let mut slow = scene.offender("other").await;
+    for byte in frames(1, FrameHead::whole(Opcode::Text), b"in no hurry") {
+        slow.send(&[byte]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    reader.expect("in no hurry").await;
+    scene.costs_the_offender_only(&[]).await;
+}

@@ -1,0 +1,41 @@
+//! Very many at once. The node is a process of its own: both ends of so many connections are too many for one.
+
+use fanfare_testkit::{Endpoint, Process, RawClient, assert_eventually};
+use tokio::task::JoinSet;
+
+use crate::support::{Bystanders, closed};
+
+const CLIENTS: usize = 10_000;
+
+/// A client with its 101, unless it was refused, in words.
+async fn come(node: Endpoint, number: usize) -> Option<RawClient> {
+    let mut client = node.raw().await;
+    let answer = client.upgrade(&format!("/ws/storm-{}", number % 100), &[]).await;
+    if answer.status == 101 {
+        return Some(client);
+    }
+    answer.is(503, "connect again");
+    assert!(answer.header("retry-after").is_some());
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_who_connect_at_once_are_served_or_told_to_come_again() {
+    let node = Process::start("storm", "memory").await;
+    let bystanders = Bystanders::meet(*node).await;
+    let mut coming: JoinSet<_> = (0..CLIENTS).map(|number| come(*node, number)).collect();
+    bystanders.notice_nothing().await;
+    let mut served = Vec::new();
+    while let Some(client) = coming.join_next().await {
+        served.extend(client.expect("an answer"));
+    }
+    assert!(!served.is_empty());
+    let count = served.len() as f64;
+    assert_eq!(node.metric("fanfare_connections").await, count + 2.0);
+    bystanders.notice_nothing().await;
+    // All go at once too.
+    drop(served);
+    assert_eventually!(node.metric("fanfare_connections").await == 2.0, "only the bystanders are left");
+    assert_eq!(node.metric(&closed("lost")).await, count);
+    bystanders.notice_nothing().await;
+}
