@@ -12,6 +12,7 @@
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
@@ -20,6 +21,7 @@
 pub mod batch;
 pub mod cluster;
 pub mod dispatcher;
+pub mod drain;
 pub mod flow;
 pub mod heartbeat;
 pub mod hub;
@@ -32,6 +34,7 @@ pub mod tick;
 
 pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
+pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{Kind, Session};

@@ -8,6 +8,10 @@ pub struct HubMetrics {
     pub connections: IntGauge,
     /// Sessions that ended, by reason.
     pub closed: IntCounterVec,
+    /// 1 from the moment the node was told to end, else 0.
+    pub draining: IntGauge,
+    /// Sessions that are to be closed at a pace, and were not told yet.
+    pub closing: IntGauge,
     /// Publications that came from clients.
     pub messages_received: IntCounter,
     /// Publications handed to subscribers: one for each of them.
@@ -29,14 +33,19 @@ impl HubMetrics {
             registry.register(Box::new(counter.clone()))?;
             Ok(counter)
         };
-        let connections = IntGauge::new("fanfare_connections", "Open sessions")?;
-        registry.register(Box::new(connections.clone()))?;
+        let gauge = |name, help| -> prometheus::Result<IntGauge> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
         let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
         let closed = IntCounterVec::new(closed, &["reason"])?;
         registry.register(Box::new(closed.clone()))?;
         Ok(Self {
-            connections,
+            connections: gauge("fanfare_connections", "Open sessions")?,
             closed,
+            draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
+            closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

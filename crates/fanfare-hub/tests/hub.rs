@@ -15,6 +15,7 @@ mod support;
 
 mod cluster;
 mod dispatching;
+mod drain;
 mod echo;
 mod ending;
 mod fan_out;
