@@ -95,6 +95,10 @@ impl Hub {
         &self.broker
     }
 
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }

@@ -22,6 +22,7 @@ mod fan_out;
 mod flow;
 mod goodbye;
 mod heartbeat;
+mod interruption;
 mod joining;
 mod outbound;
 mod slow;
