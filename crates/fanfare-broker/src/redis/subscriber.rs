@@ -432,7 +432,9 @@ impl Subscriber {
                 }
                 self.settled(backoff);
             }
-            Refusal::Connection => return Err(ConnectionError::Refused(code.to_owned(), "SUBSCRIBE")),
+            Refusal::Connection(command) => {
+                return Err(ConnectionError::Refused(code.to_owned(), command));
+            }
         }
         Ok(())
     }

@@ -10,4 +10,5 @@
 mod support;
 
 mod connections;
+mod permissions;
 mod silence;
