@@ -6,9 +6,11 @@
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
+//! - `chain`: what was lost, came late or came twice
 //! - `registry`: which nodes there are
 
 mod canary;
+mod chain;
 mod commands;
 mod connection;
 mod ear;
@@ -41,6 +43,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    chain::Sent,
     incoming::Incoming,
     link::Links,
     names::Names,
@@ -92,7 +95,7 @@ pub(crate) fn start(
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
     let (requests, requested) = mpsc::unbounded_channel();
-    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0 };
+    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0, sent: Sent::default() };
     let client_name = |link| format!("{}:{}:{link}", config.prefix, node.incarnation);
     tasks.spawn(
         Publisher {

@@ -376,7 +376,7 @@ impl Subscriber {
             Meaning::Data(name) => {
                 // What nobody wants any more may still come for a moment.
                 if let Some(channel) = self.table.find(name).cloned() {
-                    self.incoming.data(channel, reader, payload);
+                    self.incoming.data(channel, reader, payload, &mut self.table);
                 }
             }
             Meaning::Control => self.incoming.control(reader, payload),
