@@ -4,7 +4,7 @@
 //! - `names`: what channels and keys are called
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
-//! - `table`, `commands`, `incoming`, `ear`, `standing`, `subscriber`: the way in
+//! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
 //! - `chain`: what was lost, came late or came twice
 //! - `registry`: which nodes there are
@@ -20,8 +20,10 @@ mod link;
 pub(crate) mod names;
 mod outgoing;
 mod pipeline;
+mod progress;
 mod publisher;
 pub(crate) mod registry;
+mod request;
 mod resp;
 mod standing;
 mod subscriber;
@@ -49,9 +51,11 @@ use self::{
     names::Names,
     outgoing::{Outgoing, Waiting, What, Writer},
     pipeline::Pipeline,
+    progress::Progress,
     publisher::Publisher,
     registry::RedisRegistry,
-    subscriber::{Progress, Request, Subscriber},
+    request::Request,
+    subscriber::Subscriber,
     table::Table,
 };
 use crate::{

@@ -29,8 +29,8 @@ use super::{
     names::Names,
     outgoing::{Outgoing, heartbeat},
     pipeline::{Answered, Pipeline},
+    request::{Replace, Request},
     resp::{Frame, Reader, Value},
-    subscriber::{Replace, Request},
     watchdog::{Verdict, Watchdog},
 };
 use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
@@ -201,6 +201,9 @@ impl Publisher {
     fn hold(&mut self, silent: bool) {
         self.links.silent(silent);
         self.pipeline.hold(silent);
+        if !silent {
+            tracing::info!("Redis answers again");
+        }
     }
 
     /// Does `work`, while items come in and those that waited too long are refused.
