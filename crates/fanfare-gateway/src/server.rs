@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request};
+use fanfare_core::Vital;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -27,6 +28,8 @@ pub struct Server {
     router: Router,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// Its listeners.
+    vital: Vital,
 }
 
 /// Binds one address.
@@ -51,14 +54,14 @@ impl Server {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let router = routes::router(gateway.clone());
-        Self { gateway, router, tasks: TaskTracker::new(), shutdown }
+        Self { gateway, router, tasks: TaskTracker::new(), shutdown, vital: Vital::default() }
     }
 
     /// Accepts on `listener` until the shutdown.
     pub fn listen(&self, listener: TcpListener) {
         let (tasks, router, shutdown) = (self.tasks.clone(), self.router.clone(), self.shutdown.clone());
         let handshake = self.gateway.hub.limits().handshake;
-        self.tasks.spawn(async move {
+        let accepting = async move {
             loop {
                 let accepted = tokio::select! {
                     () = shutdown.cancelled() => return,
@@ -74,7 +77,13 @@ impl Server {
                     }
                 }
             }
-        });
+        };
+        self.tasks.spawn(self.vital.watch(accepting));
+    }
+
+    /// Ends if a listener has, which only the shutdown makes them do.
+    pub async fn failed(&self) {
+        self.vital.ended().await;
     }
 
     /// Ends once all listeners and all HTTP connections have, after the shutdown.

@@ -6,19 +6,20 @@ use std::{
     io,
     ops::Deref,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::Arc,
 };
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStderr, Command},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
 };
 
-use crate::{Endpoint, KEY, assert_eventually, within};
+use crate::{Endpoint, KEY, assert_eventually, setup::file, within};
 
 /// The variable that names the binary; without it, it is looked for where cargo puts it.
 const BIN: &str = "BIN";
@@ -29,23 +30,42 @@ pub struct Process {
     child: Child,
     endpoint: Endpoint,
     log: Arc<Mutex<String>>,
+    _config: NamedTempFile,
 }
 
 impl Process {
     /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
+    pub async fn start(name: &str, broker: &str) -> Self {
+        let process = Self::start_unready(name, broker).await;
+        process.is_ready().await;
+        process
+    }
+
+    /// The same; returns once it listens.
     ///
     /// # Panics
     /// Where the binary is not there, or ends at once.
-    pub async fn start(name: &str, broker: &str) -> Self {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker];
-        let mut child = match command().args(args).env("FANFARE_API__KEYS", KEY).spawn() {
+    pub async fn start_unready(name: &str, broker: &str) -> Self {
+        Self::serve(&["--listen", "127.0.0.1:0", "--node", name, "--broker", broker], "").await
+    }
+
+    /// `fanfare serve` with these flags and this configuration file; returns once it listens.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn serve(flags: &[&str], toml: &str) -> Self {
+        let mut command = command();
+        command.arg("serve").args(flags);
+        let config = file(toml);
+        command.arg("--config").arg(config.path());
+        let mut child = match command.env("FANFARE_API__KEYS", KEY).spawn() {
             Ok(child) => child,
             Err(error) => panic!("fanfare could not be started: {error}"),
         };
         let log = Arc::new(Mutex::new(String::new()));
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(keep(stderr, log.clone()));
-        }
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        stdout.map(|stdout| tokio::spawn(keep(stdout, log.clone())));
+        stderr.map(|stderr| tokio::spawn(keep(stderr, log.clone())));
         let listening = || log.lock().lines().find_map(listens_at);
         assert_eventually!(
             listening().is_some() || matches!(child.try_wait(), Ok(Some(_))),
@@ -53,8 +73,20 @@ impl Process {
             log.lock()
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
-        endpoint.is_ready().await;
-        Self { child, endpoint, log }
+        Self { child, endpoint, log, _config: config }
+    }
+
+    /// `fanfare WORDS` with this configuration file and these variables, to its end.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or does not end.
+    pub async fn once(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
+        let (mut command, config) = (command(), file(toml));
+        command.args(words).arg("--config").arg(config.path()).envs(variables.iter().copied());
+        match within("fanfare ends", command.output()).await {
+            Ok(output) => output,
+            Err(error) => panic!("fanfare could not be started: {error}"),
+        }
     }
 
     /// SIGTERM.
@@ -62,12 +94,44 @@ impl Process {
     /// # Panics
     /// Where it has ended already.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGSTOP: its sockets stay open, and nothing is read or answered.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Where it listens, for who outlives it.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// What it logged and printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().clone()
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let sent = id
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-            .and_then(|id| Ok(kill_process(id, Signal::TERM)?));
+            .and_then(|id| Ok(kill_process(id, signal)?));
         if let Err(error) = sent {
-            panic!("no SIGTERM to fanfare: {error}; {}", self.log.lock());
+            panic!("no {signal:?} to fanfare: {error}; {}", self.log.lock());
         }
     }
 
@@ -114,7 +178,7 @@ fn command() -> Command {
     for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
@@ -127,8 +191,8 @@ fn binary() -> PathBuf {
     env::var_os(BIN).map(PathBuf::from).or_else(beside).unwrap_or_default()
 }
 
-async fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {
-    let mut lines = BufReader::new(stderr).lines();
+async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
+    let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let mut log = log.lock();
         log.push_str(&line);

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{Disconnect, Incarnation, NodeInfo};
+use fanfare_core::{Disconnect, Incarnation, NodeInfo, Vital};
 use fanfare_gateway::{ClientAuth, Gateway, RelayEndpoint, Server};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
@@ -26,6 +26,8 @@ pub struct Node {
     server: Server,
     broker: Started,
     cluster: JoinHandle<()>,
+    /// The view of the cluster.
+    vital: Vital,
     /// Ends the listeners.
     closing: CancellationToken,
     /// Takes this node out of the registry.
@@ -86,6 +88,8 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").into(),
             connections: 0,
             envelope: ENVELOPE,
+            announcements: 0,
+            leaving: false,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
@@ -106,15 +110,26 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
-        let left = leaving.clone();
-        let cluster = tokio::spawn(async move { cluster.run(controls, left).await });
-        Ok(Self { addresses, gateway, hub, server, broker, cluster, closing, leaving })
+        let (left, vital) = (leaving.clone(), Vital::default());
+        let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
+        Ok(Self { addresses, gateway, hub, server, broker, cluster, vital, closing, leaving })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Ends if a task has that the node cannot live without: the part that it is of. Until [`Node::stop`] none ends but
+    /// by a panic, in a build that unwinds.
+    pub async fn failed(&self) -> &'static str {
+        tokio::select! {
+            () = self.hub.failed() => "delivery",
+            () = self.broker.failed() => "the broker",
+            () = self.server.failed() => "a listener",
+            () = self.vital.ended() => "the view of the cluster",
+        }
     }
 
     /// Ends it: no new clients, a goodbye to those it has, then the broker.

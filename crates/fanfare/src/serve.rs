@@ -19,6 +19,9 @@ pub enum ServeError {
     /// The node does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A task has ended that the node cannot live without.
+    #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
+    Failed(&'static str),
     /// No runtime, no signals, or nobody to write to.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -27,7 +30,7 @@ pub enum ServeError {
 /// Runs a node until SIGTERM or SIGINT. A second one ends it at once.
 ///
 /// # Errors
-/// The node does not start, and why.
+/// The node does not start, or cannot go on, and why.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,7 +50,10 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        stop().await;
+        tokio::select! {
+            () = stop() => {}
+            part = node.failed() => return Err(ServeError::Failed(part)),
+        }
         tracing::info!("stopping: clients are told to reconnect elsewhere");
         tokio::select! { () = node.stop() => {}, () = stop() => tracing::warn!("stopped at once") }
         Ok(())

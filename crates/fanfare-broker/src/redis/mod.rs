@@ -42,7 +42,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::Instant,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use self::{
     chain::Sent,
@@ -62,6 +62,7 @@ use crate::{
     driver::{Node, Parts, RedisConfig},
     envelope,
     metrics::Metrics,
+    tasks::Tasks,
     ticket::Ticket,
 };
 
@@ -88,7 +89,7 @@ pub(crate) fn start(
     config: RedisConfig,
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<Metrics>,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     stop: &CancellationToken,
 ) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
