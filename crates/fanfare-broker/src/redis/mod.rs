@@ -113,6 +113,7 @@ pub(crate) fn start(
             pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
             queue: queued,
             requests: requests.clone(),
+            next_doubt: Instant::now(),
             heartbeat_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,
