@@ -39,6 +39,8 @@ pub enum Disconnect {
     NoPong,
     /// No message came or went for the session's idle timeout.
     Idle,
+    /// The broker was away, and the session may have missed publications; its namespace asks to say so.
+    Interrupted,
     /// The node is going away; another will take the client.
     Restart,
 }
@@ -70,6 +72,7 @@ impl Disconnect {
             Self::Expired => "expired",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
+            Self::Interrupted => "interrupted",
             Self::Restart => "restart",
         }
     }

@@ -44,7 +44,7 @@ pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
-pub use namespace::{Access, Namespace, Namespaces, SlowClient};
+pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
 pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};

@@ -24,6 +24,17 @@ pub enum SlowClient {
     Conflate,
 }
 
+/// What becomes of the sessions of a namespace after an interruption of the broker, in which they may have missed
+/// publications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInterruption {
+    /// They stay, and are not told.
+    #[default]
+    Stay,
+    /// They are closed, at a pace, once the broker is back: their clients reconnect and load what they missed.
+    Close,
+}
+
 /// The options of the channels of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -37,6 +48,8 @@ pub struct Namespace {
     pub echo: bool,
     /// What becomes of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
+    /// What becomes of its sessions when they may have missed something.
+    pub on_interruption: OnInterruption,
 }
 
 impl Default for Namespace {
@@ -47,6 +60,7 @@ impl Default for Namespace {
             publish: Access::default(),
             echo: true,
             slow_client: SlowClient::default(),
+            on_interruption: OnInterruption::default(),
         }
     }
 }

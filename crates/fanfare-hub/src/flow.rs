@@ -142,17 +142,19 @@ mod tests {
         assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "ten bytes");
         assert_eq!(waited(), 2);
     }
+
     #[test]
     fn while_it_closes_nothing_begins_and_the_reader_waits_for_the_end() {
         let (limits, cx) = (Limits::default(), Context::from_waker(Waker::noop()));
+        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let flow = Flow::new();
         assert!(flow.begin(1));
         assert!(!flow.close(), "one is unanswered");
         assert!(!flow.begin(1));
-        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &cx).is_pending());
+        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &metrics, &cx).is_pending());
         flow.end(1, &limits);
-        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &cx).is_pending());
+        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &metrics, &cx).is_pending());
         flow.ended();
-        assert!(flow.poll_room(&limits, &cx).is_ready(), "to discard what still comes");
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready(), "to discard what still comes");
     }
 }

@@ -13,6 +13,7 @@
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`drain`]: many sessions are ended at a pace, not all at once
+//! - [`interruption`]: which sessions are closed because they may have missed something
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
@@ -28,6 +29,7 @@ pub mod drain;
 pub mod flow;
 pub mod heartbeat;
 pub mod hub;
+pub mod interruption;
 pub mod link;
 pub mod metrics;
 mod namesakes;

@@ -1,7 +1,7 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
-use fanfare_core::{Disconnect, Rate};
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use fanfare_core::{Disconnect, Rate, broker::Interruption};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
@@ -32,6 +32,12 @@ pub struct HubMetrics {
     pub broker_waits: IntCounter,
     /// Control messages that came faster than they could be read.
     pub control_dropped: IntCounter,
+    /// Times that publications may have been missed, by cause.
+    interruptions: IntCounterVec,
+    /// For how many seconds, counted when they are over.
+    pub interruption_seconds: Counter,
+    /// Losses that were seen outside of them.
+    pub missed: IntCounter,
     /// Other nodes that live and have this node's name.
     pub namesakes: IntGauge,
 }
@@ -113,29 +119,46 @@ impl HubMetrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let closed = Opts::new("fanfare_sessions_closed_total", "Sessions that ended, by reason");
-        let closed = IntCounterVec::new(closed, &["reason"])?;
-        registry.register(Box::new(closed.clone()))?;
-        let slow = Opts::new(
-            "fanfare_slow_clients_total",
-            "Clients that did not read fast enough, by what became of them: disconnect, conflate",
-        );
-        let slow = IntCounterVec::new(slow, &["policy"])?;
-        registry.register(Box::new(slow.clone()))?;
-        let limits_hit = Opts::new(
-            "fanfare_limits_hit_total",
-            "How often a limit refused, cut or held up something, by limit",
-        );
-        let limits_hit = IntCounterVec::new(limits_hit, &["limit"])?;
-        registry.register(Box::new(limits_hit.clone()))?;
+        let counters = |name, help, label| -> prometheus::Result<IntCounterVec> {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let interruptions = counters(
+            "fanfare_broker_interruptions_total",
+            "Times from which publications may have been missed, by cause",
+            "reason",
+        )?;
+        for cause in Interruption::ALL {
+            interruptions.with_label_values(&[cause.name()]);
+        }
+        let interruption_seconds = Counter::new(
+            "fanfare_broker_interruption_seconds_total",
+            "Seconds in which publications may have been missed, counted when they are over",
+        )?;
+        registry.register(Box::new(interruption_seconds.clone()))?;
         Ok(Self {
+            interruptions,
+            interruption_seconds,
+            missed: counter(
+                "fanfare_publications_missed_total",
+                "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
+            )?,
             connections: gauge("fanfare_connections", "Open sessions")?,
-            closed,
-            limits_hit,
+            closed: counters("fanfare_sessions_closed_total", "Sessions that ended, by reason", "reason")?,
+            limits_hit: counters(
+                "fanfare_limits_hit_total",
+                "How often a limit refused, cut or held up something, by limit",
+                "limit",
+            )?,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
-            slow,
+            slow: counters(
+                "fanfare_slow_clients_total",
+                "Clients that did not read fast enough, by what became of them: disconnect, conflate",
+                "policy",
+            )?,
             conflated: counter(
                 "fanfare_publications_conflated_total",
                 "Publications that a newer one replaced before a slow client could get them",
@@ -165,5 +188,16 @@ impl HubMetrics {
                 "Control messages that came faster than they were read",
             )?,
         })
+    }
+
+    /// How many interruptions there were for this cause.
+    #[must_use]
+    pub fn interruptions(&self, cause: Interruption) -> u64 {
+        self.interruptions.with_label_values(&[cause.name()]).get()
+    }
+
+    /// An interruption begins.
+    pub(crate) fn interrupted(&self, cause: Interruption) {
+        self.interruptions.with_label_values(&[cause.name()]).inc();
     }
 }

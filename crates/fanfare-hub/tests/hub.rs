@@ -24,6 +24,7 @@ mod fan_out;
 mod flow;
 mod goodbye;
 mod heartbeat;
+mod interruption;
 mod joining;
 mod outbound;
 mod slow;

@@ -26,7 +26,7 @@ async fn while_no_broker_can_confirm_an_upgrade_gets_503_with_retry_after() {
     let ready = node.get("/readyz").await;
     assert_eq!(
         (ready.status, ready.json()),
-        (503, json!({"ready": false, "broker": "down", "leaving": false}))
+        (503, json!({"ready": false, "broker": "away", "leaving": false}))
     );
     cluster.redis.restart().await.unwrap();
     node.is_ready().await;
@@ -40,7 +40,7 @@ async fn a_node_starts_without_redis_and_is_ready_once_it_comes() {
     redis.kill().await.unwrap();
     let node = Setup::redis(&redis.url()).toml(IMPATIENT).start_unready();
     node.get("/healthz").await.is(200, "ok");
-    node.get("/readyz").await.is(503, "down");
+    node.get("/readyz").await.is(503, "away");
     assert_eq!(node.upgrade("/chat", &[]).await.status, 503);
     redis.restart().await.unwrap();
     node.is_ready().await;
@@ -202,4 +202,30 @@ async fn what_redis_published_and_could_not_say_so_is_unknown_and_never_publishe
     }
     publishing.publish("numbers", "end").await;
     client.expect("end").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_interruption_clients_are_closed_where_their_namespace_asks_for_it() {
+    let redis = redis_server().await;
+    let closes = "[[namespace]]\nname = \"news\"\non_interruption = \"close\"\n";
+    let node = Setup::redis(&redis.url()).toml(closes).start().await;
+    let (news, mut chat) = (node.connect("/ws/news:1").await, node.connect("/ws/chat:1").await);
+    let mut kill = redis::cmd("CLIENT");
+    kill.arg("KILL").arg("TYPE").arg("pubsub");
+    let _killed: usize = redis.run(&kill).await.unwrap();
+    let (code, reason) = news.closed().await;
+    assert_eq!(code, 1012);
+    assert!(reason.contains("may have been missed"), "{reason}");
+    node.is_ready().await;
+    chat.text("still here").await;
+    chat.expect("still here").await;
+    let metrics = node.get("/metrics").await;
+    for line in [
+        "fanfare_broker_interruptions_total{reason=\"lost\"} 1",
+        "fanfare_broker_state{state=\"up\"} 1",
+        "fanfare_sessions_closed_total{reason=\"interrupted\"} 1",
+        "fanfare_publications_missed_total 0",
+    ] {
+        assert!(metrics.text().contains(line), "{line}");
+    }
 }

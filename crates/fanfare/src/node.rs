@@ -7,7 +7,7 @@ use fanfare_core::{Incarnation, NodeInfo, Vital};
 use fanfare_gateway::{
     ClientAuth, DoorLimits, Gateway, GatewayMetrics, Listener, RelayEndpoint, Server, sockets,
 };
-use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
+use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,7 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let hub =
             Hub::start(dispatcher, broker.broker.clone(), namespaces, config.limits, hub_metrics.clone());
+        tokio::spawn(hub.clone().close_after_losses(Pace { per_second: drain.rate, within: drain.timeout }));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,

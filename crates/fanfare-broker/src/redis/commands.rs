@@ -8,17 +8,20 @@
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
 use fanfare_core::Channel;
+
+use super::names::Names;
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
-/// How many control channels a node has: its own, and that of all.
-pub(crate) const CONTROLS: usize = 2;
+/// How many channels of its own a node has: two for control, its own and that of all, and the canary's.
+pub(crate) const CONTROLS: usize = 3;
 
 /// A command for Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// SUBSCRIBE to the control channels.
+    /// SUBSCRIBE to the node's own channels.
     SubscribeControl,
     /// SUBSCRIBE to channels. A batch that is sealed takes no more.
     Subscribe { channels: Vec<Channel>, sealed: bool },
@@ -28,10 +31,32 @@ pub(crate) enum Command {
     Info,
 }
 
+impl Command {
+    /// Appends it as Redis reads it.
+    pub(crate) fn write(&self, names: &Names, out: &mut BytesMut) {
+        let (name, channels) = match self {
+            Self::SubscribeControl => {
+                let own = [names.control_all(), names.control_own(), names.canary()];
+                return out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&own).get_packed_command());
+            }
+            Self::Info => {
+                return out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
+            }
+            Self::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
+            Self::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
+        };
+        let mut packed = redis::cmd(name);
+        for channel in channels {
+            packed.arg(names.data(channel).concat());
+        }
+        out.extend_from_slice(&packed.get_packed_command());
+    }
+}
+
 /// What Redis confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirmed<'a> {
-    /// A subscription to a control channel.
+    /// A subscription to one of the node's own channels.
     Control,
     /// A subscription.
     Subscribed(&'a str),
@@ -89,7 +114,7 @@ impl Commands {
         }
     }
 
-    /// Redis confirmed one channel; for a control channel, how many of them are confirmed by now.
+    /// Redis confirmed one channel; for one of the node's own channels, how many of them are confirmed by now.
     pub(crate) fn confirmed(&mut self, what: Confirmed<'_>) -> Result<usize, Desync> {
         let (expected, length) = match (self.first()?, what) {
             (Command::SubscribeControl, Confirmed::Control) => (true, CONTROLS),

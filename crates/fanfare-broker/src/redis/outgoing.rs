@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
 use tokio::time::Instant;
 
-use super::names::Names;
+use super::{chain::Sent, names::Names, registry::TIME_TO_LIVE};
 use crate::{envelope::Header, ticket::Ticket};
 
 /// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
@@ -68,6 +68,7 @@ pub(crate) struct Writer {
     pub(crate) node: Incarnation,
     /// Counts publications, in the order they are written.
     pub(crate) sequence: u64,
+    pub(crate) sent: Sent,
 }
 
 impl Writer {
@@ -77,7 +78,8 @@ impl Writer {
             What::Publication { channel, payload, session, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
-                let header = Header::publication(version, payload.kind(), &origin, time);
+                let previous = self.sent.next(channel, self.sequence);
+                let header = Header::publication(version, payload.kind(), &origin, time, previous);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
             }
             What::Control { to, body } => {
@@ -90,6 +92,25 @@ impl Writer {
             }
         }
     }
+}
+
+impl Writer {
+    /// Appends the SET that says that this node lives.
+    pub(crate) fn heartbeat(&self, out: &mut BytesMut) {
+        out.extend_from_slice(&heartbeat(&self.names).get_packed_command());
+    }
+
+    /// Appends the PUBLISH of a round of the canary.
+    pub(crate) fn canary(&self, round: u64, out: &mut BytesMut) {
+        publish(out, [self.names.canary(), ""], [round.to_string().as_bytes(), b""]);
+    }
+}
+
+/// The SET that says that a node lives. Redis answers READONLY where it is a replica.
+pub(crate) fn heartbeat(names: &Names) -> redis::Cmd {
+    let mut set = redis::cmd("SET");
+    set.arg(names.heartbeat()).arg(1).arg("EX").arg(TIME_TO_LIVE.as_secs());
+    set
 }
 
 /// Writes a PUBLISH of which both arguments come in two parts, without putting them together first.

@@ -3,34 +3,35 @@
 //! Invariants:
 //! - A connection is dropped before the next one is opened, and its bytes with it: nothing of an older one
 //!   enters the node after the newer one's first message.
+//! - The canary is judged here, in the order of the stream, ahead of the shards.
 //! - It reads from Redis only while the node has room; at most one read's worth of bytes and one message more
 //!   than that room enter.
 //! - It tries again for as long as it takes.
 
-use std::{
-    ops::Range,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
 
 use bytes::BytesMut;
-use fanfare_core::{Channel, SubscribeError};
+use fanfare_core::broker::Interruption;
 use tokio::{
     io::AsyncWriteExt,
-    sync::{mpsc::UnboundedReceiver, oneshot},
+    sync::mpsc::UnboundedReceiver,
     time::{Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    commands::{BATCH, Command, Confirmed, Desync},
+    canary::Canary,
+    commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
+    ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
     names::{Meaning, Names},
+    progress::{CHECK, Progress},
+    request::{Confirmation, Replace, Request},
     resp::{Frame, Malformed, Reader, Value},
-    table::{Refusal, Table, Waiter},
+    table::{Refusal, Table},
 };
 use crate::{
     backoff::Backoff,
@@ -38,25 +39,6 @@ use crate::{
     envelope::MAX_HEADER,
     metrics::{Dropped, Metrics},
 };
-
-/// How often the number of subscriptions is compared with what Redis says.
-const CHECK: Duration = Duration::from_secs(10);
-
-/// Where the answer to a subscribe goes.
-pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
-
-impl Waiter for Confirmation {
-    fn is_gone(&self) -> bool {
-        self.is_closed()
-    }
-}
-
-/// What the node asks for.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Subscribe(Channel, Confirmation),
-    Unsubscribe(Channel),
-}
 
 /// See the head of this file.
 pub(crate) struct Subscriber {
@@ -72,31 +54,12 @@ pub(crate) struct Subscriber {
     pub(crate) progress: Progress,
 }
 
-/// How it goes.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    /// Whether all subscriptions of this connection are settled.
-    settled: bool,
-    /// Since when subscriptions that stood before do not.
-    interrupted: Option<Instant>,
-    next_check: Instant,
-    /// Whether Redis forbids the check.
-    unchecked: bool,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { settled: false, interrupted: None, next_check: Instant::now() + CHECK, unchecked: false }
-    }
-}
-
 /// The node stops.
 struct Stopped;
 
 impl Subscriber {
     /// Subscribes and delivers until the node stops.
     pub(crate) async fn run(mut self) {
-        let mut backoff = Backoff::default();
         let mut connected_before = false;
         loop {
             let config = self.config.clone();
@@ -109,13 +72,17 @@ impl Subscriber {
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.reconnected(self.links.subscriber.name);
                     }
-                    self.serve(&mut connection, &mut backoff).await
+                    self.serve(&mut connection).await
                 }
                 Err(error) => Err(error),
             };
             let Err(error) = served else { return };
             self.lost(&error);
-            let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
+            let wait = if error.is_configuration() {
+                Backoff::configuration()
+            } else {
+                self.progress.backoff.next()
+            };
             if self.meanwhile(sleep(wait)).await.is_err() {
                 return;
             }
@@ -123,33 +90,33 @@ impl Subscriber {
     }
 
     /// Works on one connection for as long as it lasts; `Ok` once the node stops.
-    async fn serve(
-        &mut self,
-        connection: &mut Connection,
-        backoff: &mut Backoff,
-    ) -> Result<(), ConnectionError> {
+    async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let Connection { stream, reader } = connection;
         let (mut from, mut to) = stream.split();
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut timer = std::pin::pin!(sleep(CHECK));
-        self.progress.next_check = Instant::now() + CHECK;
+        self.progress.connected(self.links.canary(Canary::connected), self.config.watch);
         self.table.connected();
         loop {
-            self.write_commands(&mut out);
+            while let Some(command) = self.table.next_command() {
+                command.write(&self.names, &mut out);
+            }
             self.set(timer.as_mut());
             tokio::select! {
-                read = read(&self.incoming, reader, &mut from) => {
-                    read?;
-                    self.dispatch(reader, backoff)?;
+                read = read(&self.incoming, &mut self.progress.ear, &self.links, reader, &mut from) => {
+                    read.map_err(|error| self.ended(error))?;
+                    self.dispatch(reader)?;
                 }
-                written = to.write_buf(&mut out), if !out.is_empty() => drop(written?),
+                written = to.write_buf(&mut out), if !out.is_empty() => {
+                    written.map_err(|error| self.ended(error))?;
+                }
                 request = self.requests.recv() => match request {
-                    Some(request) => self.take_requests(request),
+                    Some(request) => self.take_requests(request)?,
                     None => return Ok(()),
                 },
-                () = timer.as_mut() => self.tick(),
+                () = timer.as_mut() => self.tick()?,
                 () = &mut stopped => return Ok(()),
             }
             self.answer();
@@ -165,7 +132,8 @@ impl Subscriber {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 request = self.requests.recv() => {
-                    self.take_requests(request.ok_or(Stopped)?);
+                    // There is no connection to replace.
+                    let _ = self.take_requests(request.ok_or(Stopped)?);
                     self.answer();
                 }
                 () = &mut stopped => return Err(Stopped),
@@ -174,18 +142,41 @@ impl Subscriber {
     }
 
     /// Takes the first request and what came with it, so that they share commands.
-    fn take_requests(&mut self, first: Request) {
+    ///
+    /// # Errors
+    /// Where the connection is to be replaced; the other requests are taken all the same.
+    fn take_requests(&mut self, first: Request) -> Result<(), ConnectionError> {
         let now = Instant::now();
         let mut next = Some(first);
         let mut taken = 0;
+        let mut result = Ok(());
         while let Some(request) = next {
             match request {
                 Request::Subscribe(channel, confirmation) => self.table.subscribe(&channel, confirmation),
                 Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
+                Request::Doubt(channel, since) => {
+                    if self.table.held_since(&channel, since) {
+                        result = result.and_then(|()| self.deaf());
+                    }
+                }
+                Request::Replace(Replace::Deaf(generation)) => {
+                    if generation == self.progress.generation {
+                        result = result.and_then(|()| self.deaf());
+                    }
+                }
+                Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
+                Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
             }
             taken += 1;
             next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
+        result
+    }
+
+    /// Redis reached nobody where this node should have listened. Where it did not keep up with reading, it reads
+    /// on first: there is something to be had, and at its end is why.
+    fn deaf(&self) -> Result<(), ConnectionError> {
+        if self.progress.ear.is_behind() { Ok(()) } else { Err(ConnectionError::Deaf) }
     }
 
     fn answer(&mut self) {
@@ -197,11 +188,12 @@ impl Subscriber {
     }
 
     fn lost(&mut self, error: &ConnectionError) {
+        let whole_until = self.links.canary(|canary| {
+            canary.disconnected();
+            canary.whole_until()
+        });
         self.links.down(&self.links.subscriber, error);
-        if std::mem::take(&mut self.progress.settled) {
-            self.metrics.interruptions.inc();
-            self.progress.interrupted.get_or_insert_with(Instant::now);
-        }
+        self.interrupted(error.interruption(), whole_until.unwrap_or_else(Instant::now));
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -209,8 +201,36 @@ impl Subscriber {
         self.answer();
     }
 
-    fn tick(&mut self) {
+    fn interrupted(&mut self, cause: Interruption, whole_until: Instant) {
+        if self.progress.standing.lost(whole_until) {
+            tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
+            self.incoming.events.interrupted(cause);
+        }
+    }
+
+    /// Where all subscriptions are settled and the canary was heard, the node is told that the interruption is over.
+    fn look_whether_restored(&mut self) {
+        let is_heard = self.links.canary(|canary| canary.is_heard());
+        if is_heard {
+            // Not before: a Redis that confirms everything and delivers nothing is not asked in a storm.
+            self.progress.backoff.reset();
+        }
+        if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
+            tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
+            self.incoming.events.restored(outage);
+        }
+    }
+
+    /// The connection ended by itself.
+    fn ended(&self, error: std::io::Error) -> ConnectionError {
+        if self.progress.ear.is_behind() { ConnectionError::Overflow(error) } else { error.into() }
+    }
+
+    fn tick(&mut self) -> Result<(), ConnectionError> {
         let now = Instant::now();
+        if self.progress.ear.is_deaf(self.links.canary(|canary| canary.owed_since()), now) {
+            return Err(ConnectionError::Deaf);
+        }
         self.table.tick(now);
         if self.progress.next_check <= now {
             self.progress.next_check = now + CHECK;
@@ -219,44 +239,20 @@ impl Subscriber {
                 self.table.ask();
             }
         }
+        Ok(())
     }
 
     /// Sets the timer to what is due next.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let due = self
-            .table
-            .next_deadline()
-            .map_or(self.progress.next_check, |at| at.min(self.progress.next_check))
-            .into();
+        let Progress { next_check, ear, .. } = &self.progress;
+        let due = self.table.next_deadline().into_iter().fold(ear.deadline().min(*next_check), Instant::min);
+        let due = due.into();
         if timer.deadline() != due {
             timer.reset(due);
         }
     }
 
-    fn write_commands(&mut self, out: &mut BytesMut) {
-        while let Some(command) = self.table.next_command() {
-            let (name, channels) = match command {
-                Command::SubscribeControl => {
-                    let controls = [self.names.control_all(), self.names.control_own()];
-                    out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&controls).get_packed_command());
-                    continue;
-                }
-                Command::Info => {
-                    out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
-                    continue;
-                }
-                Command::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
-                Command::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
-            };
-            let mut packed = redis::cmd(name);
-            for channel in channels {
-                packed.arg(self.names.data(channel).concat());
-            }
-            out.extend_from_slice(&packed.get_packed_command());
-        }
-    }
-
-    fn dispatch(&mut self, reader: &mut Reader, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn dispatch(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
         while let Some(frame) = reader.next()? {
             match frame {
                 Frame::Message { channel, payload } => self.message(reader, channel, payload),
@@ -265,6 +261,11 @@ impl Subscriber {
                     let what = match self.names.meaning(reader.bytes(channel)) {
                         Meaning::Data(name) => Confirmed::Subscribed(name),
                         Meaning::Control => Confirmed::Control,
+                        Meaning::Canary => {
+                            self.links.canary(Canary::subscribed);
+                            self.links.hurry.notify_one();
+                            Confirmed::Control
+                        }
                         Meaning::Unknown => return Err(Desync.into()),
                     };
                     self.table.confirmed(what, Instant::now())?;
@@ -275,44 +276,60 @@ impl Subscriber {
                     };
                     self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
                 }
-                Frame::Reply(Value::Error(error)) => self.refused(&code(&error), backoff)?,
-                Frame::Reply(Value::Text(info)) => self.counted(&info, backoff)?,
+                Frame::Reply(Value::Error(error)) => self.refused(&code(&error))?,
+                Frame::Reply(Value::Text(info)) => self.counted(&info)?,
                 Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
             }
         }
         Ok(())
     }
 
-    fn message(&self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
+    fn message(&mut self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
         match self.names.meaning(reader.bytes(channel)) {
             Meaning::Data(name) => {
                 // What nobody wants any more may still come for a moment.
                 if let Some(channel) = self.table.find(name).cloned() {
-                    self.incoming.data(channel, reader, payload);
+                    self.incoming.data(channel, reader, payload, &mut self.table);
                 }
             }
             Meaning::Control => self.incoming.control(reader, payload),
+            Meaning::Canary => self.heard(reader.bytes(payload)),
             Meaning::Unknown => {}
         }
     }
 
+    fn heard(&mut self, round: &[u8]) {
+        let Some(round) = std::str::from_utf8(round).ok().and_then(|round| round.parse().ok()) else {
+            return self.metrics.dropped(Dropped::Misplaced);
+        };
+        self.progress.ear.heard(round);
+        if self.links.heard(round) {
+            self.look_whether_restored();
+        }
+    }
+
     /// The answer to CLIENT INFO is in: everything that was asked for before it is settled.
-    fn counted(&mut self, info: &[u8], backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
         let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
-        if self.table.counted(subscriptions)? {
-            self.metrics.mismatches.inc();
-            tracing::warn!(
-                subscriptions,
-                "Redis holds other subscriptions than this node: subscribing again"
-            );
+        if !self.table.counted(subscriptions)? {
+            self.progress.last_check = Instant::now();
+            self.settled();
+            return Ok(());
         }
-        self.settled(backoff);
+        self.metrics.mismatches.inc();
+        tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
+        if !self.progress.standing.is_settled() {
+            return Err(ConnectionError::Forgetful);
+        }
+        self.interrupted(Interruption::Forgotten, self.progress.last_check);
+        // The answer behind the new subscriptions settles them.
+        self.table.ask();
         Ok(())
     }
 
-    fn refused(&mut self, code: &str, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
         match self.table.refused(code == "NOPERM", code)? {
             Refusal::Channel(channel) => {
                 self.metrics.subscriptions_forbidden.inc();
@@ -326,29 +343,38 @@ impl Subscriber {
                          client|info to this user"
                     );
                 }
-                self.settled(backoff);
+                self.settled();
             }
-            Refusal::Connection => return Err(ConnectionError::Refused(code.to_owned(), "SUBSCRIBE")),
+            Refusal::Connection(command) => {
+                return Err(ConnectionError::Refused(code.to_owned(), command));
+            }
         }
         Ok(())
     }
 
-    fn settled(&mut self, backoff: &mut Backoff) {
-        backoff.reset();
+    fn settled(&mut self) {
         self.links.up(&self.links.subscriber);
-        self.progress.settled = true;
-        if let Some(since) = self.progress.interrupted.take() {
-            self.metrics.interruption_seconds.inc_by(since.elapsed().as_secs_f64());
-        }
+        self.progress.standing.settled();
+        self.look_whether_restored();
     }
 }
 
 /// Waits until the node has room, then for bytes. Cancel-safe.
 async fn read(
     incoming: &Incoming,
+    ear: &mut Ear,
+    links: &Links,
     reader: &mut Reader,
     from: &mut tokio::net::tcp::ReadHalf<'_>,
 ) -> std::io::Result<()> {
-    std::future::poll_fn(|cx| incoming.events.poll_ready(cx)).await;
+    let room = std::future::poll_fn(|cx| {
+        let room = incoming.events.poll_ready(cx);
+        match room {
+            Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
+            Poll::Pending => ear.blocked(),
+        }
+        room
+    });
+    room.await;
     reader.fill(from).await
 }

@@ -18,6 +18,7 @@ pub(crate) const INCARNATION: Incarnation = Incarnation(7);
 pub(crate) struct Setup {
     pub(crate) shards: usize,
     pub(crate) limits: Limits,
+    /// Of every channel that is in none of `named`.
     pub(crate) namespace: Namespace,
     pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,

@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Heartbeat, Limits, SlowClient};
+use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, SlowClient};
 use fanfare_gateway::{ProxyProtocol, sockets};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -191,6 +191,10 @@ keys! {
         /// What becomes of a subscriber that does not read fast enough (see limits.outbound_bytes): "disconnect"
         /// ends its connection; "conflate" keeps it, and of what waits for it only the newest message of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT, or SlowClient::Disconnect;
+        /// What becomes of its clients once a broker that was away is back, and they may have missed messages: they
+        /// "stay", or are closed at the pace of a drain (relay: 1012), so that they reconnect and load what they need.
+        on_interruption: OnInterruption = "namespace.on_interruption", ON_INTERRUPTION,
+            or OnInterruption::default();
     }
 }
 
@@ -221,6 +225,8 @@ const ACCESS: Choice<Access> = Choice {
 
 const SLOW_CLIENT: Choice<SlowClient> =
     Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
+const ON_INTERRUPTION: Choice<OnInterruption> =
+    Choice { words: &[("stay", OnInterruption::Stay), ("close", OnInterruption::Close)] };
 
 #[cfg(test)]
 mod tests {

@@ -195,6 +195,7 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         publish: raw.publish.value,
         echo: raw.echo.value,
         slow_client: raw.slow_client.value,
+        on_interruption: raw.on_interruption.value,
     };
     let (named, default): (Vec<_>, Vec<_>) =
         namespaces.iter().map(namespace).partition(|namespace| !namespace.name.is_empty());
