@@ -5,6 +5,7 @@
 //! - [`cluster`]: a redis-server and nodes on it
 //! - [`endpoint`]: what can be asked of a node, whichever it is
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
+//! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
 //! - [`observer`]: sees what Redis was told to publish
 //! - [`proxy`]: stands before Redis, and cuts, stalls and delays
 //! - [`patience`]: waiting for what must come
@@ -14,6 +15,7 @@
 
 #![expect(clippy::panic, reason = "a helper of tests says by a panic what is wrong")]
 
+pub mod chorus;
 pub mod client;
 pub mod cluster;
 pub mod endpoint;
@@ -25,6 +27,7 @@ pub mod proxy;
 pub mod raw;
 pub mod setup;
 
+pub use chorus::Chorus;
 pub use client::Client;
 pub use cluster::{TestCluster, redis_server};
 pub use endpoint::Endpoint;
