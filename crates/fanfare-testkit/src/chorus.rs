@@ -14,7 +14,7 @@ pub mod judge;
 mod member;
 pub mod record;
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use fanfare_swarm::client::Target;
 use parking_lot::Mutex;
@@ -35,22 +35,11 @@ use crate::{Endpoint, assert_eventually};
 /// Once publishing stopped: without a message for so long, none is under way any more.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Who takes part.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// Clients, spread evenly over nodes and channels.
-    pub clients: usize,
-    /// Channels.
-    pub channels: usize,
-    /// How often each client publishes, more or less.
-    pub every: Duration,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self { clients: 200, channels: 8, every: Duration::from_secs(1) }
-    }
-}
+/// Clients, spread evenly over nodes and channels.
+const CLIENTS: usize = 200;
+const CHANNELS: usize = 8;
+/// How often each publishes, more or less.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// The clients at work.
 #[derive(Debug)]
@@ -82,34 +71,29 @@ pub struct Back {
 impl Chorus {
     /// Starts it on nodes that are ready, and returns once everybody hears everybody.
     pub async fn start(name: &'static str, nodes: &[Endpoint]) -> Self {
-        Self::start_with(name, nodes, nodes, Plan::default()).await
+        Self::start_at(name, nodes, nodes.to_vec()).await
     }
 
-    /// The same with a plan. `entrances` is where clients connect; `nodes` whose interruptions are watched. Where they
-    /// are the same nodes, they come in the same order.
-    ///
-    /// # Panics
-    /// Where there are no entrances.
-    pub async fn start_with(
-        name: &'static str,
-        entrances: &[Endpoint],
-        nodes: &[Endpoint],
-        plan: Plan,
-    ) -> Self {
-        assert!(!entrances.is_empty(), "clients need somewhere to connect");
+    /// The same through one entrance, of which no interruption is expected: a balancer's.
+    pub async fn start_behind(name: &'static str, balancer: Endpoint) -> Self {
+        Self::start_at(name, &[balancer], Vec::new()).await
+    }
+
+    /// `watched` are the nodes whose interruptions count, in the order of the entrances.
+    async fn start_at(name: &'static str, entrances: &[Endpoint], watched: Vec<Endpoint>) -> Self {
         let began = Instant::now();
         let record = Arc::new(Mutex::new(Record::default()));
         let (hush, end) = (CancellationToken::new(), CancellationToken::new());
         let mut members = JoinSet::new();
-        for number in 0..plan.clients {
+        for number in 0..CLIENTS {
             // Neighbours are on different nodes of one channel.
-            let channel = (number / entrances.len()) % plan.channels;
+            let channel = (number / entrances.len()) % CHANNELS;
             let member = Member {
                 number,
                 channel,
                 entrances: entrances.iter().map(|node| target(*node, channel)).collect(),
                 home: number % entrances.len(),
-                every: plan.every,
+                every: EVERY,
                 began,
                 record: record.clone(),
                 hush: hush.clone(),
@@ -117,14 +101,13 @@ impl Chorus {
             };
             members.spawn(member.run());
         }
-        let watch = Watch::start(nodes.to_vec(), began);
+        let watch = Watch::start(watched, began);
         let (faults, back) = (Vec::new(), Vec::new());
         let chorus = Self { name, began, record, watch, faults, fault: None, back, hush, end, members };
         assert_eventually!(
-            chorus.record.lock().connected() == plan.clients,
-            "{} of {} clients are connected",
-            chorus.record.lock().connected(),
-            plan.clients
+            chorus.record.lock().connected() == CLIENTS,
+            "{} of {CLIENTS} clients are connected",
+            chorus.record.lock().connected()
         );
         chorus.flows_from(chorus.now()).await;
         chorus
@@ -193,18 +176,6 @@ impl Chorus {
             self.name,
             missing()
         );
-    }
-
-    /// How many sessions ended of clients of that entrance.
-    #[must_use]
-    pub fn ended_at(&self, entrance: usize) -> usize {
-        self.record.lock().ended_at(entrance)
-    }
-
-    /// The entrances that clients are connected to now.
-    #[must_use]
-    pub fn entrances(&self) -> BTreeSet<usize> {
-        self.record.lock().entrances()
     }
 }
 

@@ -33,10 +33,17 @@ pub struct Process {
 
 impl Process {
     /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
+    pub async fn start(name: &str, broker: &str) -> Self {
+        let process = Self::start_unready(name, broker).await;
+        process.is_ready().await;
+        process
+    }
+
+    /// The same; returns once it listens.
     ///
     /// # Panics
     /// Where the binary is not there, or ends at once.
-    pub async fn start(name: &str, broker: &str) -> Self {
+    pub async fn start_unready(name: &str, broker: &str) -> Self {
         let args = ["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker];
         let mut child = match command().args(args).env("FANFARE_API__KEYS", KEY).spawn() {
             Ok(child) => child,
@@ -53,7 +60,6 @@ impl Process {
             log.lock()
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
-        endpoint.is_ready().await;
         Self { child, endpoint, log }
     }
 
@@ -62,12 +68,44 @@ impl Process {
     /// # Panics
     /// Where it has ended already.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGSTOP: its sockets stay open, and nothing is read or answered.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Where it listens, for who outlives it.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// What it logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().clone()
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let sent = id
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-            .and_then(|id| Ok(kill_process(id, Signal::TERM)?));
+            .and_then(|id| Ok(kill_process(id, signal)?));
         if let Err(error) = sent {
-            panic!("no SIGTERM to fanfare: {error}; {}", self.log.lock());
+            panic!("no {signal:?} to fanfare: {error}; {}", self.log.lock());
         }
     }
 

@@ -70,7 +70,12 @@ async fn watch(number: usize, node: Endpoint, began: Instant, stop: Cancellation
             {
                 let lasted = Duration::from_secs_f64(counters.seconds - before.seconds);
                 let to = began.elapsed();
-                interruptions.push(Interruption { node: number, from: earlier.saturating_sub(lasted), to, lasted });
+                interruptions.push(Interruption {
+                    node: number,
+                    from: earlier.saturating_sub(lasted),
+                    to,
+                    lasted,
+                });
             }
             before = Some((now, counters));
         }

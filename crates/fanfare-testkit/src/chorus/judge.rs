@@ -4,8 +4,8 @@
 //! - A session hears each message at most once, and those of one sender's session in their order. No excuse.
 //! - A session hears every message of its channel that was sent after its 101 and before its end. Excused is a message
 //!   that reached nobody and whose sender was told so by the end of its session (refused, unknown, or a connection that
-//!   broke), if it was sent during a fault; and one that was sent while the listener's node or the sender's counted an
-//!   interruption.
+//!   broke), if it was sent during a fault; and one that others heard, or that was sent, while the listener's node or the
+//!   sender's counted an interruption.
 //! - Where a sender was told that a message was refused, the last it sent reached nobody: of a session's messages,
 //!   after the first that fails all later ones do.
 
@@ -28,6 +28,9 @@ use super::{
 /// needs on a busy machine.
 pub const UNDER_WAY: Duration = Duration::from_secs(3);
 
+/// How far apart two nodes may hear the same message, and the time is off at which an interruption is seen.
+pub const APART: Duration = Duration::from_secs(1);
+
 /// All that is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
@@ -49,11 +52,15 @@ pub fn judge(name: &'static str, evidence: &Evidence<'_>, back: &[Back]) -> Verd
     }
     let reached = reached(record);
     verdict.count_unreached(record, &reached);
-    let last_words = record.sessions.iter().enumerate().filter(|(_, session)| {
-        matches!(session.ended, Some((_, End::Refused)))
-    });
+    let last_words = record
+        .sessions
+        .iter()
+        .enumerate()
+        .filter(|(_, session)| matches!(session.ended, Some((_, End::Refused))));
     for (name, session) in last_words {
-        if !session.sent.is_empty() && reached.get(name) == Some(&session.sent.len()) {
+        if !session.sent.is_empty()
+            && reached.get(name).is_some_and(|heard| heard.len() == session.sent.len())
+        {
             verdict.wrong(Wrong::RefusedAndDelivered { sender: name, number: session.sent.len() - 1 });
         }
     }
@@ -63,7 +70,7 @@ pub fn judge(name: &'static str, evidence: &Evidence<'_>, back: &[Back]) -> Verd
             if session.channel == listener.channel {
                 let pair = Pair { listener: (name, listener), sender: (sender, session) };
                 let heard = heard.get(&sender).map(Vec::as_slice).unwrap_or_default();
-                let reached = reached.get(sender).copied().unwrap_or_default();
+                let reached = reached.get(sender).map(Vec::as_slice).unwrap_or_default();
                 pair.judge(evidence, heard, reached, &mut verdict);
             }
         }
@@ -71,12 +78,18 @@ pub fn judge(name: &'static str, evidence: &Evidence<'_>, back: &[Back]) -> Verd
     verdict
 }
 
-/// Of each session, one more than the highest number that somebody heard.
-fn reached(record: &Record) -> Vec<usize> {
-    let mut reached = vec![0; record.sessions.len()];
+/// Of each session's messages, up to the last that somebody heard: when it was first heard.
+fn reached(record: &Record) -> Vec<Vec<Option<Time>>> {
+    let mut reached: Vec<Vec<Option<Time>>> = vec![Vec::new(); record.sessions.len()];
     for heard in record.sessions.iter().flat_map(|session| &session.heard) {
-        if let Some(reached) = reached.get_mut(heard.session) {
-            *reached = (*reached).max(heard.number + 1);
+        let is_sent = |session: &&Session| heard.number < session.sent.len();
+        if let Some(reached) = reached.get_mut(heard.session)
+            && record.sessions.get(heard.session).filter(is_sent).is_some()
+        {
+            reached.resize(reached.len().max(heard.number + 1), None);
+            if let Some(first) = reached.get_mut(heard.number) {
+                *first = Some(first.map_or(heard.at, |first| first.min(heard.at)));
+            }
         }
     }
     reached
@@ -91,9 +104,10 @@ fn in_order(
 ) -> HashMap<usize, Vec<usize>> {
     let mut all: HashMap<usize, Vec<usize>> = HashMap::new();
     for heard in &listener.heard {
-        let was_sent = record.sessions.get(heard.session).is_some_and(|sender| {
-            sender.channel == listener.channel && heard.number < sender.sent.len()
-        });
+        let was_sent = record
+            .sessions
+            .get(heard.session)
+            .is_some_and(|sender| sender.channel == listener.channel && heard.number < sender.sent.len());
         let (listener, sender, number) = (name, heard.session, heard.number);
         if !was_sent {
             verdict.wrong(Wrong::Foreign);
@@ -120,18 +134,25 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn judge(&self, evidence: &Evidence<'_>, heard: &[usize], reached: usize, verdict: &mut Verdict) {
+    fn judge(
+        &self,
+        evidence: &Evidence<'_>,
+        heard: &[usize],
+        reached: &[Option<Time>],
+        verdict: &mut Verdict,
+    ) {
         let (_, sender) = self.sender;
         let after_hole = heard.last().copied().unwrap_or_default();
         for (number, sent) in sender.sent.iter().enumerate() {
-            if !self.is_owed(number, *sent, after_hole) || heard.binary_search(&number).is_ok() {
+            let elsewhere = reached.get(number).copied().flatten();
+            if !self.is_owed(number, *sent, elsewhere, after_hole) || heard.binary_search(&number).is_ok() {
                 continue;
             }
-            let told = number >= reached && sender.ended.is_some();
+            let told = number >= reached.len() && sender.ended.is_some();
             if told && is_during(evidence.faults, *sent) {
                 continue;
             }
-            match self.interruption(evidence.interruptions, *sent) {
+            match self.interruption(evidence.interruptions, *sent, elsewhere) {
                 Some(node) => *verdict.interrupted.entry(node).or_default() += 1,
                 None => verdict.wrong(Wrong::Lost {
                     listener: self.listener.0,
@@ -143,19 +164,29 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether the listener was connected through the whole time that the message needs.
-    fn is_owed(&self, number: usize, sent: Time, last_heard: usize) -> bool {
+    /// Whether the listener was connected through the whole time that the message needed.
+    fn is_owed(&self, number: usize, sent: Time, heard_elsewhere: Option<Time>, last_heard: usize) -> bool {
         let (_, listener) = self.listener;
-        let ended_soon = || listener.ended.as_ref().is_some_and(|(at, _)| sent + UNDER_WAY >= *at);
-        sent > listener.opened && (number < last_heard || !ended_soon())
+        let due = heard_elsewhere.map_or(sent + UNDER_WAY, |heard| heard + APART);
+        let ended_first = || listener.ended.as_ref().is_some_and(|(at, _)| due >= *at);
+        sent > listener.opened && (number < last_heard || !ended_first())
     }
 
     /// The node whose interruption the message fell into.
-    fn interruption(&self, interruptions: &[Interruption], sent: Time) -> Option<usize> {
+    fn interruption(
+        &self,
+        interruptions: &[Interruption],
+        sent: Time,
+        heard_elsewhere: Option<Time>,
+    ) -> Option<usize> {
+        let (earliest, latest) = match heard_elsewhere {
+            Some(heard) => (heard.saturating_sub(APART), heard + APART),
+            None => (sent, sent + UNDER_WAY),
+        };
         let nodes = [self.listener.1.entrance, self.sender.1.entrance];
         let hit = |node: usize| {
             interruptions.iter().any(|interruption| {
-                interruption.node == node && sent + UNDER_WAY >= interruption.from && sent <= interruption.to
+                interruption.node == node && latest >= interruption.from && earliest <= interruption.to
             })
         };
         nodes.into_iter().find(|node| hit(*node))
@@ -168,9 +199,9 @@ fn is_during(faults: &[Range<Time>], sent: Time) -> bool {
 
 impl Verdict {
     /// Counts the messages that reached nobody, by what their senders were told.
-    fn count_unreached(&mut self, record: &Record, reached: &[usize]) {
+    fn count_unreached(&mut self, record: &Record, reached: &[Vec<Option<Time>>]) {
         for (session, reached) in record.sessions.iter().zip(reached) {
-            let unreached = session.sent.len() - reached.min(&session.sent.len());
+            let unreached = session.sent.len() - reached.len();
             match &session.ended {
                 Some((_, End::Refused)) => self.refused += unreached,
                 Some((_, End::Unknown)) => self.unknown += unreached,

@@ -118,18 +118,6 @@ impl Record {
         self.open_sessions().count()
     }
 
-    /// Where clients are connected.
-    #[must_use]
-    pub fn entrances(&self) -> BTreeSet<usize> {
-        self.open_sessions().map(|session| session.entrance).collect()
-    }
-
-    /// Sessions of that entrance that ended.
-    #[must_use]
-    pub fn ended_at(&self, entrance: usize) -> usize {
-        self.sessions.iter().filter(|session| session.entrance == entrance && session.ended.is_some()).count()
-    }
-
     /// The first time that somebody heard what was sent at `from` or later.
     #[must_use]
     pub fn first_heard_of(&self, from: Time) -> Option<Time> {

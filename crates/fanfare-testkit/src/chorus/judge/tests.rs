@@ -42,7 +42,8 @@ fn judge_with(record: &Record, faults: &[Range<Time>], interruptions: &[Interrup
 }
 
 fn forget(record: &mut Record, listener: usize, sender: usize, numbers: Range<usize>) {
-    let gone = |heard: &super::super::record::Heard| heard.session == sender && numbers.contains(&heard.number);
+    let gone =
+        |heard: &super::super::record::Heard| heard.session == sender && numbers.contains(&heard.number);
     record.sessions[listener].heard.retain(|heard| !gone(heard));
 }
 
@@ -80,7 +81,8 @@ fn a_double_is_found_also_in_a_fault_and_an_interruption() {
 fn a_swap_is_found_also_in_a_fault_and_an_interruption() {
     let mut record = whole();
     let heard = &mut record.sessions[3].heard;
-    let place = |number| move |heard: &super::super::record::Heard| (heard.session, heard.number) == (1, number);
+    let place =
+        |number| move |heard: &super::super::record::Heard| (heard.session, heard.number) == (1, number);
     let (first, second) = (heard.iter().position(place(7)), heard.iter().position(place(8)));
     heard.swap(first.unwrap(), second.unwrap());
     let verdict = judge_with(&record, &[at(0)..END], &[interruption(0, 0, 100)]);
@@ -110,11 +112,9 @@ fn what_reached_nobody_is_a_loss_while_its_sender_was_told_nothing() {
 #[test]
 fn what_reached_nobody_in_a_fault_is_excused_by_what_its_sender_was_told() {
     let fault = at(MESSAGES - 2)..at(MESSAGES + 10);
-    for (end, unreached) in [
-        (End::Refused, [2, 0, 0]),
-        (End::Unknown, [0, 2, 0]),
-        (End::Broken("reset".into()), [0, 0, 2]),
-    ] {
+    for (end, unreached) in
+        [(End::Refused, [2, 0, 0]), (End::Unknown, [0, 2, 0]), (End::Broken("reset".into()), [0, 0, 2])]
+    {
         let mut record = whole();
         for listener in 0..4 {
             forget(&mut record, listener, 1, MESSAGES - 2..MESSAGES);
@@ -149,14 +149,22 @@ fn an_interruption_excuses_the_messages_of_its_own_time_and_nodes_only() {
     // Message 14 was sent at second 15; sessions 0 and 2 are at entrance 0, 1 and 3 at 1.
     let mut record = whole();
     forget(&mut record, 2, 0, 14..15);
-    for counted in [interruption(0, 14, 16), interruption(0, 15, 15), interruption(0, 17, 18)] {
+    for counted in [interruption(0, 14, 16), interruption(0, 16, 18), interruption(0, 13, 14)] {
         let verdict = judge_with(&record, &[], &[counted]);
         verdict.is_right();
         assert_eq!((verdict.missed(), verdict.interrupted.get(&0)), (1, Some(&1)));
     }
-    for elsewhere in [interruption(1, 14, 16), interruption(0, 10, 14), interruption(0, 19, 20)] {
+    for elsewhere in [interruption(1, 14, 16), interruption(0, 10, 13), interruption(0, 17, 20)] {
         assert_eq!(lost(&judge_with(&record, &[], &[elsewhere])), [(2, 0, 14)]);
     }
+    // What reached nobody is judged by when it was sent.
+    for listener in 0..4 {
+        forget(&mut record, listener, 0, 14..15);
+    }
+    let both = [interruption(0, 18, 19), interruption(1, 18, 19)];
+    judge_with(&record, &[], &both).is_right();
+    assert_eq!(judge_with(&record, &[], &both[..1]).wrongs, 0, "it is the sender's node");
+    assert_eq!(judge_with(&record, &[], &[interruption(0, 10, 14), interruption(1, 10, 14)]).wrongs, 4);
     // The sender's node was interrupted: it may have published where the listener is not.
     let mut record = whole();
     forget(&mut record, 2, 1, 14..15);
@@ -189,6 +197,24 @@ fn who_was_closed_is_owed_what_came_before_its_last_and_what_was_sent_long_befor
     judge_it(&record).is_right();
     forget(&mut record, 3, 0, 20..MESSAGES);
     assert!(lost(&judge_it(&record)).contains(&(3, 0, 20)));
+}
+
+#[test]
+fn who_was_closed_before_a_message_came_to_anybody_is_not_owed_it() {
+    // Sent at second 31, while 3 is connected; Redis was frozen, and published it after 3 was closed.
+    let mut record = whole();
+    let message = record.send(0, at(31));
+    record.close(3, at(40), End::Refused);
+    record.sessions[3].sent.push(at(39));
+    for listener in 0..3 {
+        record.hear(listener, message.as_bytes(), at(50));
+    }
+    let fault = [at(30)..at(50)];
+    judge_with(&record, &fault, &[]).is_right();
+    for heard in record.sessions[..3].iter_mut().filter_map(|session| session.heard.last_mut()) {
+        heard.at = at(35);
+    }
+    assert_eq!(lost(&judge_with(&record, &fault, &[])), [(3, 0, MESSAGES)]);
 }
 
 #[test]

@@ -142,7 +142,8 @@ impl Verdict {
     /// With those that did.
     #[track_caller]
     pub fn ended_only(&self, allowed: impl Fn(usize, &End) -> bool) {
-        let others: Vec<_> = self.ends.iter().filter(|((entrance, end), _)| !allowed(*entrance, end)).collect();
+        let others: Vec<_> =
+            self.ends.iter().filter(|((entrance, end), _)| !allowed(*entrance, end)).collect();
         assert!(others.is_empty(), "sessions ended that should not, by entrance and end: {others:?}\n{self}");
     }
 
