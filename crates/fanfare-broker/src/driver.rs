@@ -7,7 +7,12 @@ use percent_encoding::percent_decode_str;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-use crate::{memory, metrics::Metrics, redis, redis::names::Prefix};
+use crate::{
+    memory,
+    metrics::Metrics,
+    redis,
+    redis::{names::Prefix, watchdog::Watch},
+};
 
 /// A broker and how to reach it.
 ///
@@ -36,6 +41,8 @@ pub struct RedisConfig {
     pub password: Option<Secret>,
     /// What all names in Redis begin with.
     pub prefix: Prefix,
+    /// How closely it is watched.
+    pub watch: Watch,
 }
 
 /// Something that is not shown.
@@ -118,7 +125,7 @@ impl fmt::Debug for Started {
 }
 
 /// Starts the broker `config` names, inside a tokio runtime. It need not be reachable: it is tried for ever, and
-/// its state is `Down` meanwhile.
+/// its state is `Away` meanwhile.
 ///
 /// # Errors
 /// A [`StartError`], for mistakes in this process only.
@@ -187,6 +194,7 @@ impl RedisConfig {
             username,
             password: password.map(Secret),
             prefix: Prefix::default(),
+            watch: Watch::default(),
         })
     }
 }

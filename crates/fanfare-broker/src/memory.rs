@@ -67,7 +67,7 @@ pub(crate) fn start(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Parts {
-    metrics.up.set(1);
+    metrics.state(BrokerState::Up);
     let broker = Arc::new(MemoryBroker {
         incarnation: node.incarnation,
         message_bytes: node.limits.message_bytes,
@@ -155,7 +155,7 @@ impl MemoryBroker {
             accept.stopped = true;
             std::mem::take(&mut accept.waiting)
         };
-        self.metrics.up.set(0);
+        self.metrics.state(BrokerState::Away);
         waiting.into_iter().for_each(|(_, ticket)| ticket.refuse(STOPPING));
     }
 
@@ -197,7 +197,7 @@ impl Broker for MemoryBroker {
     }
 
     fn state(&self) -> BrokerState {
-        if self.accept.lock().stopped { BrokerState::Down } else { BrokerState::Up }
+        if self.accept.lock().stopped { BrokerState::Away } else { BrokerState::Up }
     }
 }
 

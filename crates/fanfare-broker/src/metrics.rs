@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use fanfare_core::broker::BrokerState;
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use crate::envelope::EnvelopeError;
+
+/// Bounds of the buckets of round trips, in seconds.
+const ROUND_TRIPS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 3.0, 10.0];
 
 /// Counters of one node's broker.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    pub(crate) up: IntGauge,
     pub(crate) subscriptions: IntGauge,
     pub(crate) received: IntCounter,
     pub(crate) foreign: IntCounter,
@@ -17,9 +22,9 @@ pub(crate) struct Metrics {
     pub(crate) unfenced_reconnects: IntCounter,
     pub(crate) mismatches: IntCounter,
     pub(crate) subscriptions_forbidden: IntCounter,
-    pub(crate) interruptions: IntCounter,
-    pub(crate) interruption_seconds: Counter,
+    pub(crate) round_trip: Histogram,
     pub(crate) registry_malformed: IntCounter,
+    states: IntGaugeVec,
     publishes: IntCounterVec,
     taken: IntCounter,
     dropped: IntCounterVec,
@@ -66,7 +71,16 @@ impl Metrics {
         let publishes =
             labelled("fanfare_broker_publishes_total", "Publications handed to the broker", "result")?;
         Ok(Arc::new(Self {
-            up: gauge("fanfare_broker_up", "1 while the broker publishes and delivers")?,
+            states: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "fanfare_broker_state",
+                        "1 for what the broker can do now: up, away (takes nothing) or deaf (delivers nothing)",
+                    ),
+                    &["state"],
+                )?,
+            )?,
             subscriptions: gauge("fanfare_broker_subscriptions", "Channels this node asked the broker for")?,
             received: counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
             foreign: counter(
@@ -89,15 +103,14 @@ impl Metrics {
                 "fanfare_redis_subscriptions_forbidden_total",
                 "Subscriptions that the ACL of Redis forbids",
             )?,
-            interruptions: counter(
-                "fanfare_redis_interruptions_total",
-                "Times that subscriptions ended and had to be restored",
-            )?,
-            interruption_seconds: registered(
+            round_trip: registered(
                 registry,
-                Counter::new(
-                    "fanfare_redis_interruption_seconds_total",
-                    "Seconds during which subscriptions did not stand, counted when they stand again",
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "fanfare_redis_round_trip_seconds",
+                        "From the publish of a message of this node to itself until it was heard, once a second",
+                    )
+                    .buckets(ROUND_TRIPS.to_vec()),
                 )?,
             )?,
             registry_malformed: counter(
@@ -117,6 +130,13 @@ impl Metrics {
                 "connection",
             )?,
         }))
+    }
+
+    /// What the broker can do now.
+    pub(crate) fn state(&self, now: BrokerState) {
+        for state in BrokerState::ALL {
+            self.states.with_label_values(&[state.name()]).set(i64::from(state == now));
+        }
     }
 
     pub(crate) fn taken(&self) {

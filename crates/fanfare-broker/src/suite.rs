@@ -14,7 +14,7 @@ mod node;
 use std::time::Duration;
 
 pub use cases::*;
-pub use node::{Received, Recorder, TestNode, eventually};
+pub use node::{Outages, Received, Recorder, TestNode, eventually};
 
 use crate::BrokerConfig;
 

@@ -1,6 +1,6 @@
 //! The seam to what carries publications between nodes.
 
-use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 
@@ -39,6 +39,14 @@ pub trait Broker: Send + Sync + 'static {
 }
 
 /// What the broker tells a node. Implemented by the hub.
+///
+/// # Guarantees
+/// - The calls come one after another, in the order of the broker's stream.
+/// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former.
+///   Publications that were accepted between the two moments may be missing, on any channel, and some of them may
+///   still come. What was delivered before `interrupted` is whole up to a moment that may lie before the call:
+///   the outage told later begins there. What is accepted after `restored` is delivered.
+/// - A loss outside of that, where it can be seen, is told by [`BrokerEvents::missed`].
 pub trait BrokerEvents: Send + Sync + 'static {
     /// One publication, in order. Must not block; the caller asks [`BrokerEvents::poll_ready`] before it reads
     /// more from the broker.
@@ -46,6 +54,15 @@ pub trait BrokerEvents: Send + Sync + 'static {
 
     /// One control message. Must not block.
     fn control(&self, message: ControlMessage);
+
+    /// From now on publications may be missing. Must not block.
+    fn interrupted(&self, cause: Interruption);
+
+    /// The interruption is over; for so long, at most, publications may have been missed. Must not block.
+    fn restored(&self, outage: Duration);
+
+    /// At least one publication of this channel was lost just now. Must not block.
+    fn missed(&self, channel: &Channel);
 
     /// Ready when the node has room for more publications; else the task is woken once it has.
     fn poll_ready(&self, cx: &mut std::task::Context<'_>) -> Poll<()>;
@@ -138,8 +155,61 @@ pub struct ControlMessage {
 /// What a broker can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerState {
-    /// Publishes and delivers.
+    /// Publishes and delivers: the node heard its own voice.
     Up,
-    /// Cannot do one of them for now; it tries again for as long as it takes.
-    Down,
+    /// Takes no publications for now; it is tried again for as long as it takes.
+    Away,
+    /// Takes publications, and this node hears none; its subscriptions are being restored.
+    Deaf,
+}
+
+impl BrokerState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Up, Self::Away, Self::Deaf];
+
+    /// A word for it: in readiness, metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Away => "away",
+            Self::Deaf => "deaf",
+        }
+    }
+}
+
+/// Why subscriptions that stood do not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Their connection ended.
+    Lost,
+    /// The broker answered nothing for so long that both connections were given up.
+    Silent,
+    /// The broker took this node's own messages and did not deliver them.
+    Deaf,
+    /// The broker became a replica of another, where others publish now.
+    Demoted,
+    /// The broker ended the connection while the node did not keep up with reading: it has a limit for what waits.
+    Overflow,
+    /// The broker held other subscriptions than the node had asked for.
+    Forgotten,
+}
+
+impl Interruption {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Lost, Self::Silent, Self::Deaf, Self::Demoted, Self::Overflow, Self::Forgotten];
+
+    /// A word for it: a label in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Silent => "silent",
+            Self::Deaf => "deaf",
+            Self::Demoted => "demoted",
+            Self::Overflow => "overflow",
+            Self::Forgotten => "forgotten",
+        }
+    }
 }

@@ -32,6 +32,8 @@ pub enum Disconnect {
     NoPong,
     /// No message came or went for the session's idle timeout.
     Idle,
+    /// The broker was away, and the session may have missed publications; its namespace asks to say so.
+    Interrupted,
     /// The node is going away; another will take the client.
     Restart,
 }
@@ -52,6 +54,7 @@ impl Disconnect {
             Self::Expired => "expired",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
+            Self::Interrupted => "interrupted",
             Self::Restart => "restart",
         }
     }

@@ -42,7 +42,7 @@ pub use disconnect::{CloseFrame, Disconnect};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
-pub use namespace::{Access, Namespace, Namespaces};
+pub use namespace::{Access, Namespace, Namespaces, OnInterruption};
 pub use payload::{Payload, PayloadKind};
 pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};

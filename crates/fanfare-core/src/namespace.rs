@@ -14,6 +14,17 @@ pub enum Access {
     Server,
 }
 
+/// What becomes of the sessions of a namespace after an interruption of the broker, in which they may have missed
+/// publications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInterruption {
+    /// They stay, and are not told.
+    #[default]
+    Stay,
+    /// They are closed, at a pace, once the broker is back: their clients reconnect and load what they missed.
+    Close,
+}
+
 /// The options of the channels of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -25,11 +36,19 @@ pub struct Namespace {
     pub publish: Access,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
+    /// What becomes of its sessions when they may have missed something.
+    pub on_interruption: OnInterruption,
 }
 
 impl Default for Namespace {
     fn default() -> Self {
-        Self { name: String::new(), subscribe: Access::default(), publish: Access::default(), echo: true }
+        Self {
+            name: String::new(),
+            subscribe: Access::default(),
+            publish: Access::default(),
+            echo: true,
+            on_interruption: OnInterruption::default(),
+        }
     }
 }
 

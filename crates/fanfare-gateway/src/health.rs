@@ -29,12 +29,11 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// `GET /readyz`: 200 where new clients are welcome, else 503, with each check's state.
 pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
-    let is_up = gateway.hub.broker().state() == BrokerState::Up;
+    let state = gateway.hub.broker().state();
     let leaving = gateway.is_leaving();
-    let ready = is_up && !leaving;
+    let ready = state == BrokerState::Up && !leaving;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let broker = if is_up { "up" } else { "down" };
-    (status, Json(Readiness { ready, broker, leaving })).into_response()
+    (status, Json(Readiness { ready, broker: state.name(), leaving })).into_response()
 }
 
 /// `GET /metrics`, in Prometheus' text format.

@@ -13,16 +13,19 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId, broker::ControlMessage,
+    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId,
+    broker::{ControlMessage, Interruption},
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc;
 
 use crate::{
     batch::{Queued, cost},
+    interruption::{Losses, closes},
     metrics::HubMetrics,
     session::Session,
     shard::Shard,
@@ -42,6 +45,7 @@ pub struct Dispatcher {
     routes: RwLock<HashMap<Channel, Route>>,
     control: mpsc::Sender<ControlMessage>,
     pending: Pending,
+    losses: Losses,
     metrics: Arc<HubMetrics>,
 }
 
@@ -76,13 +80,18 @@ impl Dispatcher {
         let pending =
             Pending { bytes: AtomicUsize::new(0), bound: limits.inbound_bytes, broker: Mutex::default() };
         let routes = RwLock::default();
-        (Self { incarnation, namespaces, shards, routes, control, pending, metrics }, controls)
+        let losses = Losses::default();
+        (Self { incarnation, namespaces, shards, routes, control, pending, losses, metrics }, controls)
     }
 
     /// All shards.
     #[must_use]
     pub fn shards(&self) -> &[Arc<Shard>] {
         &self.shards
+    }
+
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// The shard that a session belongs to: they take turns.
@@ -164,6 +173,22 @@ impl BrokerEvents for Dispatcher {
     fn control(&self, message: ControlMessage) {
         if self.control.try_send(message).is_err() {
             self.metrics.control_dropped.inc();
+        }
+    }
+
+    fn interrupted(&self, cause: Interruption) {
+        self.metrics.interrupted(cause);
+    }
+
+    fn restored(&self, outage: Duration) {
+        self.metrics.interruption_seconds.inc_by(outage.as_secs_f64());
+        self.losses.on_any();
+    }
+
+    fn missed(&self, channel: &Channel) {
+        self.metrics.missed.inc();
+        if closes(&self.namespaces, channel) {
+            self.losses.on(channel);
         }
     }
 

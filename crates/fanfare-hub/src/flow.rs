@@ -2,6 +2,9 @@
 //!
 //! Invariant: past the bound the session's reader waits, so one flooder fills its own share of the broker's
 //! queue and no more. The bound is checked before a read, so what one read brought may pass it once.
+//!
+//! Once a flow is closing nothing more begins, and the reader waits until the session has ended: all that was taken
+//! from the client is answered before its goodbye, and nothing is taken behind that.
 
 use std::{
     sync::Arc,
@@ -23,12 +26,18 @@ pub struct Flow {
 struct State {
     publishes: usize,
     bytes: usize,
+    /// Nothing more begins.
+    is_closing: bool,
     reader: Option<Waker>,
+    /// Those who wait for all answers.
+    closers: Vec<Waker>,
 }
 
 impl State {
     fn has_room(&self, limits: &Limits) -> bool {
-        self.publishes < limits.unanswered_publishes && self.bytes < limits.unanswered_bytes
+        !self.is_closing
+            && self.publishes < limits.unanswered_publishes
+            && self.bytes < limits.unanswered_bytes
     }
 }
 
@@ -37,11 +46,16 @@ impl Flow {
         Self { lane: Arc::default(), state: Mutex::default() }
     }
 
-    /// One more, of so many bytes.
-    pub(crate) fn begin(&self, bytes: usize) {
+    /// One more, of so many bytes. Not where it is closing: whether it begins.
+    #[must_use]
+    pub(crate) fn begin(&self, bytes: usize) -> bool {
         let mut state = self.state.lock();
+        if state.is_closing {
+            return false;
+        }
         state.publishes += 1;
         state.bytes += bytes;
+        true
     }
 
     /// One of them was answered.
@@ -50,10 +64,25 @@ impl Flow {
         state.publishes -= 1;
         state.bytes -= bytes;
         let reader = if state.has_room(limits) { state.reader.take() } else { None };
+        let closers = if state.publishes == 0 { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        reader.into_iter().chain(closers).for_each(Waker::wake);
+    }
+
+    /// Nothing more begins. Whether all is answered.
+    pub(crate) fn close(&self) -> bool {
+        let mut state = self.state.lock();
+        state.is_closing = true;
+        state.publishes == 0
+    }
+
+    /// The session has ended: its reader discards what still comes.
+    pub(crate) fn ended(&self) {
+        let mut state = self.state.lock();
+        state.is_closing = false;
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
     }
 
     /// Ready while the session may publish more.
@@ -72,7 +101,9 @@ impl Flow {
         if state.publishes == 0 {
             return Poll::Ready(());
         }
-        state.reader = Some(cx.waker().clone());
+        if !state.closers.iter().any(|closer| closer.will_wake(cx.waker())) {
+            state.closers.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 }
@@ -86,15 +117,28 @@ mod tests {
         let limits = Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() };
         let cx = Context::from_waker(Waker::noop());
         let flow = Flow::new();
-        flow.begin(4);
+        assert!(flow.begin(4));
         assert!(flow.poll_room(&limits, &cx).is_ready());
-        flow.begin(4);
+        assert!(flow.begin(4));
         assert!(flow.poll_room(&limits, &cx).is_pending(), "two publishes");
         flow.end(4, &limits);
         assert!(flow.poll_room(&limits, &cx).is_ready());
         assert!(flow.state.lock().reader.is_none(), "its waker was used");
         flow.end(4, &limits);
-        flow.begin(10);
+        assert!(flow.begin(10));
         assert!(flow.poll_room(&limits, &cx).is_pending(), "ten bytes");
+    }
+    #[test]
+    fn while_it_closes_nothing_begins_and_the_reader_waits_for_the_end() {
+        let (limits, cx) = (Limits::default(), Context::from_waker(Waker::noop()));
+        let flow = Flow::new();
+        assert!(flow.begin(1));
+        assert!(!flow.close(), "one is unanswered");
+        assert!(!flow.begin(1));
+        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &cx).is_pending());
+        flow.end(1, &limits);
+        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &cx).is_pending());
+        flow.ended();
+        assert!(flow.poll_room(&limits, &cx).is_ready(), "to discard what still comes");
     }
 }

@@ -95,6 +95,10 @@ impl Hub {
         &self.broker
     }
 
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
@@ -142,8 +146,8 @@ impl Hub {
         self.answer(session, &reply);
     }
 
-    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended it does
-    /// nothing.
+    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended, or is about to
+    /// once its answers are in, it does nothing.
     pub fn publish(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -162,7 +166,9 @@ impl Hub {
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
-        flow.begin(bytes);
+        if !flow.begin(bytes) {
+            return;
+        }
         let lane = Some(flow.lane.clone());
         let publish = Publish { channel, payload, session: Some(session.id), lane };
         let (hub, session) = (self.clone(), session.clone());
@@ -268,7 +274,12 @@ impl Hub {
     pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
         let channels = {
             let mut subscriptions = session.subscriptions.lock();
-            if std::mem::replace(&mut subscriptions.ended, true) {
+            let had_ended = std::mem::replace(&mut subscriptions.ended, true);
+            // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
+            if let Some(flow) = session.flow() {
+                flow.ended();
+            }
+            if had_ended {
                 return;
             }
             std::mem::take(&mut subscriptions.channels)
@@ -298,17 +309,24 @@ impl Hub {
         self.see_off(session, sent);
     }
 
-    /// Ends a session whose client said goodbye: once its publications are answered (within
-    /// [`Limits::goodbye`]), and behind what is queued for it. So it still sees what it sent, as far as the broker
+    /// Ends a session once its publications are answered (within [`Limits::goodbye`]), and behind what is queued for
+    /// it; from now on nothing more is taken from it. So its client still sees what it sent, as far as the broker
     /// delivers before it answers: the memory broker does; Redis answers on one connection and delivers on another.
     pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
-        if let Some(flow) = session.flow() {
+        let flow = session.flow_or_new();
+        if !flow.close() {
             drop(timeout(self.limits.goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
         }
         match self.dispatcher.shard_of(session) {
             Some(shard) => shard.push_goodbye(session.clone(), disconnect),
             None => self.end(session, &disconnect),
         }
+    }
+
+    /// The same, in a task of its own.
+    pub(crate) fn end_later(self: &Arc<Self>, session: Arc<Session>, disconnect: Disconnect) {
+        let hub = self.clone();
+        self.tasks.spawn(async move { hub.end_after_answers(&session, disconnect).await });
     }
 
     /// Ends all sessions and waits for their goodbyes, at most [`Limits::goodbye`].

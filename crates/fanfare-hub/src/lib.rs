@@ -12,6 +12,8 @@
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - [`drain`]: many sessions are ended at a pace, not all at once
+//! - [`interruption`]: which sessions are closed because they may have missed something
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
@@ -20,9 +22,11 @@
 pub mod batch;
 pub mod cluster;
 pub mod dispatcher;
+pub mod drain;
 pub mod flow;
 pub mod heartbeat;
 pub mod hub;
+pub mod interruption;
 pub mod link;
 pub mod metrics;
 pub mod outbound;
@@ -32,6 +36,7 @@ pub mod tick;
 
 pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
+pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{Kind, Session};

@@ -126,6 +126,11 @@ impl Session {
         self.subscriptions.lock().channels.len() > 1
     }
 
+    /// Whether it holds a channel that is one of these.
+    pub(crate) fn holds_any(&self, is_one: impl FnMut(&Channel) -> bool) -> bool {
+        self.subscriptions.lock().channels.iter().any(is_one)
+    }
+
     pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
         self.flow.get()
     }

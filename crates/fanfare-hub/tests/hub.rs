@@ -15,12 +15,14 @@ mod support;
 
 mod cluster;
 mod dispatching;
+mod drain;
 mod echo;
 mod ending;
 mod fan_out;
 mod flow;
 mod goodbye;
 mod heartbeat;
+mod interruption;
 mod joining;
 mod outbound;
 mod slow;

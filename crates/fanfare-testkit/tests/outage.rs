@@ -26,7 +26,7 @@ async fn while_no_broker_can_confirm_an_upgrade_gets_503_with_retry_after() {
     let ready = node.get("/readyz").await;
     assert_eq!(
         (ready.status, ready.json()),
-        (503, json!({"ready": false, "broker": "down", "leaving": false}))
+        (503, json!({"ready": false, "broker": "away", "leaving": false}))
     );
     cluster.redis.restart().await.unwrap();
     node.is_ready().await;
@@ -40,7 +40,7 @@ async fn a_node_starts_without_redis_and_is_ready_once_it_comes() {
     redis.kill().await.unwrap();
     let node = Setup::redis(&redis.url()).toml(IMPATIENT).start_unready();
     node.get("/healthz").await.is(200, "ok");
-    node.get("/readyz").await.is(503, "down");
+    node.get("/readyz").await.is(503, "away");
     assert_eq!(node.upgrade("/chat", &[]).await.status, 503);
     redis.restart().await.unwrap();
     node.is_ready().await;

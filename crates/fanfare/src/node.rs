@@ -1,11 +1,11 @@
 //! The composition root: makes every part of a node, gives each what it needs, and ends them in order.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{Disconnect, Incarnation, NodeInfo};
 use fanfare_gateway::{ClientAuth, Gateway, RelayEndpoint, Server};
-use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
+use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,9 @@ use crate::config::{Auth, Config, Listen};
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
 const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
+
+/// How fast clients are closed that may have missed something.
+const CLOSING: Pace = Pace { per_second: 200, within: Duration::from_secs(30) };
 
 /// A node at work.
 pub struct Node {
@@ -76,6 +79,7 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let hub =
             Hub::start(dispatcher, broker.broker.clone(), namespaces, config.limits, hub_metrics.clone());
+        tokio::spawn(hub.clone().close_after_losses(CLOSING));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,

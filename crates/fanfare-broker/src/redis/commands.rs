@@ -12,13 +12,13 @@ use fanfare_core::Channel;
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
-/// How many control channels a node has: its own, and that of all.
-pub(crate) const CONTROLS: usize = 2;
+/// How many channels of its own a node has: two for control, its own and that of all, and the canary's.
+pub(crate) const CONTROLS: usize = 3;
 
 /// A command for Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// SUBSCRIBE to the control channels.
+    /// SUBSCRIBE to the node's own channels.
     SubscribeControl,
     /// SUBSCRIBE to channels. A batch that is sealed takes no more.
     Subscribe { channels: Vec<Channel>, sealed: bool },
@@ -31,7 +31,7 @@ pub(crate) enum Command {
 /// What Redis confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirmed<'a> {
-    /// A subscription to a control channel.
+    /// A subscription to one of the node's own channels.
     Control,
     /// A subscription.
     Subscribed(&'a str),
@@ -89,7 +89,7 @@ impl Commands {
         }
     }
 
-    /// Redis confirmed one channel; for a control channel, how many of them are confirmed by now.
+    /// Redis confirmed one channel; for one of the node's own channels, how many of them are confirmed by now.
     pub(crate) fn confirmed(&mut self, what: Confirmed<'_>) -> Result<usize, Desync> {
         let (expected, length) = match (self.first()?, what) {
             (Command::SubscribeControl, Confirmed::Control) => (true, CONTROLS),

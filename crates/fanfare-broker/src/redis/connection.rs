@@ -5,6 +5,7 @@
 
 use std::{io, time::Duration};
 
+use fanfare_core::broker::Interruption;
 use redis::Cmd;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
@@ -16,6 +17,9 @@ use crate::driver::RedisConfig;
 
 /// How long a connection may take until it can be used.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How a replica answers a write.
+pub(crate) const DEMOTED: &str = "READONLY";
 
 /// A connection that said HELLO.
 #[derive(Debug)]
@@ -37,6 +41,19 @@ pub(crate) enum ConnectionError {
     TooManyClients,
     #[error("it answers {0} to {1}")]
     Refused(String, &'static str),
+    #[error("it is a replica now (it answers {DEMOTED}): what is published there does not reach all nodes")]
+    Demoted,
+    #[error("it answered nothing for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("it takes what this node publishes, and does not deliver it to its subscriptions")]
+    Deaf,
+    #[error(
+        "it ended the connection while this node did not keep up with reading: see its setting \
+         client-output-buffer-limit pubsub ({0})"
+    )]
+    Overflow(io::Error),
+    #[error("it holds other subscriptions than this node asked for, again and again")]
+    Forgetful,
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error(transparent)]
@@ -44,6 +61,18 @@ pub(crate) enum ConnectionError {
 }
 
 impl ConnectionError {
+    /// What it means for the subscriptions that stood on the connection.
+    pub(crate) fn interruption(&self) -> Interruption {
+        match self {
+            Self::Demoted => Interruption::Demoted,
+            Self::Silent(_) => Interruption::Silent,
+            Self::Deaf => Interruption::Deaf,
+            Self::Overflow(_) => Interruption::Overflow,
+            Self::Forgetful => Interruption::Forgotten,
+            _ => Interruption::Lost,
+        }
+    }
+
     /// Whether it is a mistake that a person has to mend.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {

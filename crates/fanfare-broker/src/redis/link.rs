@@ -1,13 +1,22 @@
-//! What is known of one connection to Redis: whether it works, and what was said about it.
+//! What is known of the two connections to Redis: whether each works, what was said about it, and whether this
+//! node hears what it says.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
+use fanfare_core::broker::BrokerState;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
-use super::connection::ConnectionError;
+use super::{
+    canary::{Canary, Generation},
+    connection::{ConnectionError, is_configuration},
+};
 use crate::metrics::Metrics;
 
 /// One connection's state, shared with who asks for it.
@@ -25,17 +34,41 @@ pub(crate) struct Link {
 pub(crate) struct Links {
     pub(crate) publisher: Link,
     pub(crate) subscriber: Link,
+    /// Whether Redis answers nothing on the publisher's.
+    silent: AtomicBool,
+    /// The code word with which Redis refuses the canary.
+    refusal: Mutex<Option<String>>,
+    canary: Mutex<Canary>,
+    /// Asks the publisher for a round at once.
+    pub(crate) hurry: Notify,
     metrics: Arc<Metrics>,
 }
 
 impl Links {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { publisher: Link::new("publisher"), subscriber: Link::new("subscriber"), metrics }
+        let links = Self {
+            publisher: Link::new("publisher"),
+            subscriber: Link::new("subscriber"),
+            silent: AtomicBool::new(false),
+            refusal: Mutex::default(),
+            canary: Mutex::default(),
+            hurry: Notify::new(),
+            metrics,
+        };
+        links.count();
+        links
     }
 
-    /// Whether both work.
-    pub(crate) fn are_up(&self) -> bool {
-        self.publisher.is_up() && self.subscriber.is_up()
+    /// What both can do together.
+    pub(crate) fn state(&self) -> BrokerState {
+        let is_refused = self.refusal.lock().is_some();
+        if !self.publisher.is_up() || self.silent.load(Ordering::Acquire) || is_refused {
+            BrokerState::Away
+        } else if !self.subscriber.is_up() || !self.canary.lock().is_heard() {
+            BrokerState::Deaf
+        } else {
+            BrokerState::Up
+        }
     }
 
     /// Notes that one of them works.
@@ -44,13 +77,13 @@ impl Links {
             *link.trouble.lock() = None;
             tracing::info!(connection = link.name, "connected to Redis");
         }
-        self.metrics.up.set(i64::from(self.are_up()));
+        self.count();
     }
 
     /// Notes that one of them does not work, and says so where it was not said before.
     pub(crate) fn down(&self, link: &Link, error: &ConnectionError) {
         link.up.store(false, Ordering::Release);
-        self.metrics.up.set(0);
+        self.count();
         let said: Arc<str> = error.to_string().into();
         if link.trouble.lock().replace(said.clone()).as_ref() == Some(&said) {
             return;
@@ -60,6 +93,73 @@ impl Links {
         } else {
             tracing::warn!(connection = link.name, "no connection to Redis: {said}");
         }
+    }
+
+    /// Notes whether Redis answers nothing on the publishing connection.
+    pub(crate) fn silent(&self, silent: bool) {
+        if self.silent.swap(silent, Ordering::AcqRel) == silent {
+            return;
+        }
+        self.count();
+        if silent {
+            tracing::warn!("Redis answers nothing: no publications are written to it until it does");
+        } else {
+            tracing::info!("Redis answers again");
+        }
+    }
+
+    /// A round of the canary begins.
+    pub(crate) fn begin_round(&self) -> u64 {
+        self.canary.lock().begin(Instant::now())
+    }
+
+    /// Redis answered a round; the generation of the subscriber that is found to be deaf by it.
+    pub(crate) fn round_answered(&self, round: u64, answer: Result<i64, String>) -> Option<Generation> {
+        let refused = answer.as_ref().err().cloned();
+        let before = std::mem::replace(&mut *self.refusal.lock(), refused.clone());
+        if before != refused {
+            self.count();
+            if let Some(code) = refused {
+                self.say_refusal(&code);
+            }
+        }
+        self.canary.lock().answered(round, answer.ok()?, Instant::now())
+    }
+
+    fn say_refusal(&self, code: &str) {
+        let what = "PUBLISH on this node's own channels";
+        if is_configuration(code) {
+            tracing::error!(
+                "Redis answers {code} to {what}: permit the command publish, and the channels &<prefix>!* and \
+                 &<prefix>:*, to this user"
+            );
+        } else {
+            tracing::warn!("Redis answers {code} to {what}: it takes no publications");
+        }
+    }
+
+    /// What is known of the canary.
+    pub(crate) fn canary<T>(&self, ask: impl FnOnce(&mut Canary) -> T) -> T {
+        ask(&mut self.canary.lock())
+    }
+
+    /// The subscriber heard a round. Whether it is the first on its connection.
+    pub(crate) fn heard(&self, round: u64) -> bool {
+        let (is_first, round_trip) = self.canary(|canary| {
+            let is_first = !canary.is_heard();
+            (is_first, canary.heard(round, Instant::now()))
+        });
+        if let Some(round_trip) = round_trip {
+            self.metrics.round_trip.observe(round_trip.as_secs_f64());
+        }
+        if is_first {
+            self.count();
+        }
+        is_first
+    }
+
+    fn count(&self) {
+        self.metrics.state(self.state());
     }
 }
 

@@ -4,11 +4,14 @@
 //! - `names`: what channels and keys are called
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
-//! - `table`, `commands`, `incoming`, `subscriber`: the way in
+//! - `table`, `commands`, `incoming`, `ear`, `standing`, `subscriber`: the way in
+//! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
 //! - `registry`: which nodes there are
 
+mod canary;
 mod commands;
 mod connection;
+mod ear;
 mod fence;
 mod incoming;
 mod link;
@@ -18,8 +21,10 @@ mod pipeline;
 mod publisher;
 pub(crate) mod registry;
 mod resp;
+mod standing;
 mod subscriber;
 mod table;
+pub(crate) mod watchdog;
 
 use std::sync::{Arc, atomic::AtomicU8};
 
@@ -93,17 +98,21 @@ pub(crate) fn start(
         Publisher {
             client_name: client_name(links.publisher.name),
             config: config.clone(),
+            names: names.clone(),
             links: links.clone(),
             metrics: metrics.clone(),
             version,
             pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
             queue: queued,
+            requests: requests.clone(),
+            heartbeat_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,
             closing: None,
         }
         .run(),
     );
+    let progress = Progress::new(config.watch);
     let message_bytes = node.limits.message_bytes;
     tasks.spawn(
         Subscriber {
@@ -116,7 +125,7 @@ pub(crate) fn start(
             table: Table::new(),
             requests: requested,
             stop: stop.clone(),
-            progress: Progress::default(),
+            progress,
         }
         .run(),
     );
@@ -176,6 +185,6 @@ impl Broker for RedisBroker {
     }
 
     fn state(&self) -> BrokerState {
-        if self.links.are_up() { BrokerState::Up } else { BrokerState::Down }
+        self.links.state()
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Names {
     data: String,
     control_own: String,
     control_all: String,
+    canary: String,
+    heartbeat: String,
 }
 
 /// What a channel in Redis is to this node.
@@ -70,6 +72,8 @@ pub(crate) enum Meaning<'a> {
     Data(&'a str),
     /// Control messages, for this node or for all.
     Control,
+    /// This node's canary.
+    Canary,
     /// Nothing this node asked for.
     Unknown,
 }
@@ -80,6 +84,8 @@ impl Names {
             data: format!("{prefix}:"),
             control_own: control_of(&prefix, node),
             control_all: format!("{prefix}!control"),
+            canary: format!("{prefix}!canary:{node}"),
+            heartbeat: format!("{prefix}!heartbeat:{node}"),
             prefix,
         }
     }
@@ -104,6 +110,16 @@ impl Names {
         control_of(&self.prefix, node)
     }
 
+    /// The channel of this node's canary.
+    pub(crate) fn canary(&self) -> &str {
+        &self.canary
+    }
+
+    /// The key that says that this node lives.
+    pub(crate) fn heartbeat(&self) -> &str {
+        &self.heartbeat
+    }
+
     /// The sorted set of all nodes' incarnations.
     pub(crate) fn nodes(&self) -> String {
         format!("{}!nodes", self.prefix)
@@ -121,6 +137,9 @@ impl Names {
         }
         if channel == self.control_own.as_bytes() || channel == self.control_all.as_bytes() {
             return Meaning::Control;
+        }
+        if channel == self.canary.as_bytes() {
+            return Meaning::Canary;
         }
         Meaning::Unknown
     }
@@ -161,6 +180,12 @@ mod tests {
         assert_eq!(names.meaning(b"fanfare!control"), Meaning::Control);
         assert_eq!(names.meaning(b"fanfare!control:0000000000000007"), Meaning::Control);
         assert_eq!(names.meaning(b"fanfare!control:0000000000000008"), Meaning::Unknown);
+        assert_eq!(names.meaning(b"fanfare!canary:0000000000000007"), Meaning::Canary);
+        assert_eq!(names.meaning(b"fanfare!canary:0000000000000008"), Meaning::Unknown);
+        assert_eq!(
+            names.meaning(b"fanfare:!canary:0000000000000007"),
+            Meaning::Data("!canary:0000000000000007")
+        );
         assert_eq!(names.meaning(b"other:chat:1"), Meaning::Unknown);
         assert_eq!(names.meaning(b"fanfare:\xff"), Meaning::Unknown);
         assert_eq!(names.control_of(Incarnation(7)), names.control_own());

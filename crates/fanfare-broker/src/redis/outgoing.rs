@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
 use tokio::time::Instant;
 
-use super::names::Names;
+use super::{names::Names, registry::TIME_TO_LIVE};
 use crate::{envelope::Header, ticket::Ticket};
 
 /// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
@@ -90,6 +90,25 @@ impl Writer {
             }
         }
     }
+}
+
+impl Writer {
+    /// Appends the SET that says that this node lives.
+    pub(crate) fn heartbeat(&self, out: &mut BytesMut) {
+        out.extend_from_slice(&heartbeat(&self.names).get_packed_command());
+    }
+
+    /// Appends the PUBLISH of a round of the canary.
+    pub(crate) fn canary(&self, round: u64, out: &mut BytesMut) {
+        publish(out, [self.names.canary(), ""], [round.to_string().as_bytes(), b""]);
+    }
+}
+
+/// The SET that says that a node lives. Redis answers READONLY where it is a replica.
+pub(crate) fn heartbeat(names: &Names) -> redis::Cmd {
+    let mut set = redis::cmd("SET");
+    set.arg(names.heartbeat()).arg(1).arg("EX").arg(TIME_TO_LIVE.as_secs());
+    set
 }
 
 /// Writes a PUBLISH of which both arguments come in two parts, without putting them together first.

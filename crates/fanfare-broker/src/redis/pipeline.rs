@@ -7,6 +7,9 @@
 //! - Of a lane's items, after the first that failed, none is written.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
+//! - A round of the canary is written ahead of what waits, whatever is unanswered, so that it measures Redis and
+//!   not the queue. It is forgotten with its connection. Its caller begins no round before the last is answered,
+//!   so a frozen Redis holds one.
 
 use std::{
     collections::VecDeque,
@@ -15,10 +18,11 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+use fanfare_core::Channel;
 use tokio::time::Instant;
 
 use super::{
-    connection::{ConnectionError, code},
+    connection::{ConnectionError, DEMOTED, code},
     outgoing::{Outgoing, What, Writer},
     resp::{Malformed, Value},
 };
@@ -26,6 +30,7 @@ use crate::metrics::Metrics;
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
+const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
 /// The publisher's queue and what is under way.
 #[derive(Debug)]
@@ -37,11 +42,42 @@ pub(crate) struct Pipeline {
     /// Not encoded yet.
     waiting: VecDeque<Outgoing>,
     /// Encoded, each with the place in the stream of commands where it begins.
-    under_way: VecDeque<(u64, Outgoing)>,
+    under_way: VecDeque<(u64, Written)>,
+    /// What of a round is to be written.
+    due: Due,
+    /// Whether items wait, however few are under way.
+    held: bool,
     /// Encoded and not written.
     out: BytesMut,
     /// How much of the stream was encoded; the last `out.len()` bytes of it are not written.
     encoded: u64,
+}
+
+/// What an answer is waited for.
+#[derive(Debug)]
+enum Written {
+    Item(Outgoing),
+    Heartbeat,
+    Canary(u64),
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    heartbeat: bool,
+    canary: Option<u64>,
+}
+
+/// What an answer of Redis was about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// An item, which knows.
+    Item,
+    /// A publication, handed over at that time, which reached nobody.
+    Unheard(Channel, Instant),
+    /// The heartbeat; the code word of the error, if it was one.
+    Heartbeat(Option<String>),
+    /// A round of the canary: how many it reached, or the code word of an error.
+    Canary(u64, Result<i64, String>),
 }
 
 impl Pipeline {
@@ -52,6 +88,8 @@ impl Pipeline {
             patience,
             waiting: VecDeque::new(),
             under_way: VecDeque::new(),
+            due: Due::default(),
+            held: false,
             out: BytesMut::new(),
             encoded: 0,
         }
@@ -62,9 +100,20 @@ impl Pipeline {
         self.waiting.push_back(item);
     }
 
-    /// Whether everything is answered.
+    /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.under_way.is_empty()
+        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(_));
+        self.waiting.is_empty() && !self.under_way.iter().any(is_item)
+    }
+
+    /// Begins a round: a heartbeat, and the canary of this number.
+    pub(crate) fn beat(&mut self, round: u64) {
+        self.due = Due { heartbeat: true, canary: Some(round) };
+    }
+
+    /// Lets items wait, or no more: what is written to a Redis that answers nothing may only become unknown.
+    pub(crate) fn hold(&mut self, hold: bool) {
+        self.held = hold;
     }
 
     /// When the first item that waits has waited too long.
@@ -79,6 +128,12 @@ impl Pipeline {
 
     /// Encodes what may be written now, in envelope `version`.
     pub(crate) fn fill(&mut self, version: u8) {
+        if std::mem::take(&mut self.due.heartbeat) {
+            self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
+        }
+        if let Some(round) = self.due.canary.take() {
+            self.encode(Written::Canary(round), |writer, _, out| writer.canary(round, out));
+        }
         if self.waiting.is_empty() || !self.may_encode() {
             return;
         }
@@ -89,27 +144,50 @@ impl Pipeline {
         {
             let Some(item) = refuse_if_lane_failed(item) else { continue };
             let time = clock.saturating_sub(now.saturating_duration_since(item.since)).as_micros();
-            let before = self.out.len();
-            self.writer.write(&item, version, u64::try_from(time).unwrap_or(u64::MAX), &mut self.out);
-            self.under_way.push_back((self.encoded, item));
-            self.encoded += (self.out.len() - before) as u64;
+            let time = u64::try_from(time).unwrap_or(u64::MAX);
+            self.encode(Written::Item(item), |writer, written, out| {
+                if let Written::Item(item) = written {
+                    writer.write(item, version, time, out);
+                }
+            });
         }
     }
 
-    /// Redis answered the first item under way.
+    fn encode(&mut self, written: Written, write: impl FnOnce(&mut Writer, &Written, &mut BytesMut)) {
+        let before = self.out.len();
+        write(&mut self.writer, &written, &mut self.out);
+        self.under_way.push_back((self.encoded, written));
+        self.encoded += (self.out.len() - before) as u64;
+    }
+
+    /// Redis answered the first that is under way.
     ///
     /// # Errors
     /// Where the connection is of no more use.
-    pub(crate) fn answered(&mut self, answer: &Value) -> Result<(), ConnectionError> {
-        let Some((_, item)) = self.under_way.pop_front() else {
+    pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
+        let Some((_, written)) = self.under_way.pop_front() else {
             return Err(Malformed("an answer that nobody waits for").into());
         };
+        match (written, answer) {
+            (Written::Item(item), answer) => self.item_answered(item, answer),
+            (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
+                Err(ConnectionError::Demoted)
+            }
+            (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
+            (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
+            (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
+            (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
+            (Written::Canary(_), _) => Err(NO_NUMBER.into()),
+        }
+    }
+
+    fn item_answered(&mut self, item: Outgoing, answer: &Value) -> Result<Answered, ConnectionError> {
         match answer {
-            Value::Int(_) => {
-                if let What::Publication { ticket, .. } = item.what {
-                    ticket.taken();
-                }
-                Ok(())
+            Value::Int(receivers) => {
+                let since = item.since;
+                let What::Publication { channel, ticket, .. } = item.what else { return Ok(Answered::Item) };
+                ticket.taken();
+                Ok(if *receivers == 0 { Answered::Unheard(channel, since) } else { Answered::Item })
             }
             Value::Error(error) => {
                 let code = code(error);
@@ -117,15 +195,11 @@ impl Pipeline {
                 // What of its lane is encoded and not written must not be: encode it anew, or not.
                 self.take_back();
                 self.refuse_failed_lanes();
-                match code.as_str() {
-                    // A demoted master takes no writes; its subscribers are elsewhere.
-                    "READONLY" => Err(ConnectionError::Refused(code, "PUBLISH")),
-                    _ => Ok(()),
-                }
+                if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }
             _ => {
                 self.doubt(item);
-                Err(Malformed("no number in answer to PUBLISH").into())
+                Err(NO_NUMBER.into())
             }
         }
     }
@@ -133,8 +207,11 @@ impl Pipeline {
     /// The connection ended: what was written is in doubt, what was not waits on.
     pub(crate) fn disconnected(&mut self) {
         self.take_back();
-        while let Some((_, item)) = self.under_way.pop_front() {
-            self.doubt(item);
+        self.due = Due::default();
+        while let Some((_, written)) = self.under_way.pop_front() {
+            if let Written::Item(item) = written {
+                self.doubt(item);
+            }
         }
         self.out.clear();
         self.refuse_failed_lanes();
@@ -150,6 +227,9 @@ impl Pipeline {
     }
 
     fn may_encode(&self) -> bool {
+        if self.held {
+            return false;
+        }
         let Some((first, _)) = self.under_way.front() else { return true };
         self.under_way.len() < MAX_UNANSWERED && self.encoded - first < MAX_UNANSWERED_BYTES
     }
@@ -157,10 +237,14 @@ impl Pipeline {
     /// Lets every item of which no byte was written wait again.
     fn take_back(&mut self) {
         let written = self.encoded - self.out.remaining() as u64;
-        while let Some((begins, item)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
+        while let Some((begins, taken)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());
             self.encoded = begins;
-            self.waiting.push_front(item);
+            match taken {
+                Written::Item(item) => self.waiting.push_front(item),
+                Written::Heartbeat => self.due.heartbeat = true,
+                Written::Canary(round) => self.due.canary = Some(round),
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Invariants:
 //! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
-//! - It has no timeout for answers: a publish that Redis still may execute is not called failed.
+//! - Nothing is published on a new connection before Redis took a heartbeat on it: a replica takes publications
+//!   that do not reach all nodes, and takes no heartbeat.
+//! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
+//!   connection, when Redis said nothing at all for a while (see [`super::watchdog`]).
 
 use std::{
     sync::{
@@ -14,18 +17,21 @@ use std::{
 
 use tokio::{
     io::AsyncWriteExt,
-    sync::mpsc::UnboundedReceiver,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    connection::{Connection, ConnectionError},
+    connection::{Connection, ConnectionError, DEMOTED, code, is_configuration},
     fence::Fence,
     link::Links,
-    outgoing::Outgoing,
-    pipeline::Pipeline,
-    resp::{Frame, Reader},
+    names::Names,
+    outgoing::{Outgoing, heartbeat},
+    pipeline::{Answered, Pipeline},
+    resp::{Frame, Reader, Value},
+    subscriber::{Replace, Request},
+    watchdog::{Verdict, Watchdog},
 };
 use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
 
@@ -38,12 +44,17 @@ const TAKE: usize = 1024;
 pub(crate) struct Publisher {
     pub(crate) config: Arc<RedisConfig>,
     pub(crate) client_name: String,
+    pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<Metrics>,
     /// The envelope version to write.
     pub(crate) version: Arc<AtomicU8>,
     pub(crate) pipeline: Pipeline,
     pub(crate) queue: UnboundedReceiver<Outgoing>,
+    /// To the subscriber, whose connection must be replaced at times.
+    pub(crate) requests: UnboundedSender<Request>,
+    /// The code word with which Redis refuses the heartbeat.
+    pub(crate) heartbeat_refused: Option<String>,
     pub(crate) stop: CancellationToken,
     /// How long what waits may take once the node stops.
     pub(crate) goodbye: Duration,
@@ -78,24 +89,30 @@ impl Publisher {
         let mut backoff = Backoff::default();
         let mut connected_before = false;
         loop {
-            let opened = self.meanwhile(open(&self.config, &self.client_name, &self.metrics, fence)).await;
-            let Ok((opened, same_fence)) = opened else { return };
+            let open = open(&self.config, &self.client_name, &self.names, &self.metrics, fence);
+            let Ok((opened, same_fence)) = self.meanwhile(open).await else { return };
             fence = same_fence;
             let error = match opened {
-                Ok(mut connection) => {
+                Ok((mut connection, heartbeat)) => {
+                    self.heartbeat_answered(heartbeat);
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.reconnected(self.links.publisher.name);
                     }
                     self.links.up(&self.links.publisher);
                     match self.serve(&mut connection, &mut backoff).await {
                         End::Finished => return,
-                        End::Lost(error) => error,
+                        End::Lost(error) => {
+                            self.replace_other(&error);
+                            error
+                        }
                     }
                 }
                 Err(error) => error,
             };
             self.links.down(&self.links.publisher, &error);
+            self.links.silent(false);
             self.pipeline.disconnected();
+            self.pipeline.hold(false);
             let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
             if self.meanwhile(tokio::time::sleep(wait)).await.is_err() {
                 return;
@@ -109,9 +126,16 @@ impl Publisher {
         let (mut from, mut to) = stream.split();
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
+        let links = self.links.clone();
+        let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
         loop {
+            if let Err(error) = self.watch(&mut watchdog) {
+                return error.into();
+            }
             self.pipeline.fill(self.version.load(Ordering::Relaxed));
             let deadline = self.next_deadline();
+            let watch = Instant::from_std(watchdog.deadline());
+            let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
             let result: Result<(), End> = tokio::select! {
                 biased;
                 () = &mut stopped, if self.closing.is_none() => {
@@ -119,8 +143,10 @@ impl Publisher {
                     Ok(())
                 }
                 read = reader.fill(&mut from) => read.map_err(End::from).and_then(|()| {
-                    backoff.reset();
-                    self.take_answers(reader).map_err(End::from)
+                    if watchdog.sign(Instant::now().into_std()) {
+                        self.hold(false);
+                    }
+                    self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
                 }),
                 written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
                     written.map(drop).map_err(End::from)
@@ -129,7 +155,11 @@ impl Publisher {
                     self.take_items(item).await;
                     Ok(())
                 }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                () = links.hurry.notified() => {
+                    watchdog.hurry(Instant::now().into_std());
+                    Ok(())
+                }
+                () = sleep_until(deadline) => {
                     self.pipeline.expire(Instant::now(), "Redis does not answer");
                     Ok(())
                 }
@@ -141,6 +171,36 @@ impl Publisher {
                 return End::Finished;
             }
         }
+    }
+
+    /// What says something of Redis, and not of this connection alone, ends the subscriber's connection too.
+    fn replace_other(&self, error: &ConnectionError) {
+        let replace = match error {
+            ConnectionError::Silent(silence) => Replace::Silent(*silence),
+            ConnectionError::Demoted => Replace::Demoted,
+            _ => return,
+        };
+        // Where its task has ended, so has its connection.
+        let _ = self.requests.send(Request::Replace(replace));
+    }
+
+    /// Does what the watchdog wants.
+    fn watch(&mut self, watchdog: &mut Watchdog) -> Result<(), ConnectionError> {
+        match watchdog.ask(Instant::now().into_std()) {
+            Verdict::Wait => {}
+            // What is said of a Redis after the node stopped is for nobody.
+            Verdict::Beat if self.closing.is_some() => watchdog.answered(),
+            Verdict::Beat => self.pipeline.beat(self.links.begin_round()),
+            Verdict::Away => self.hold(true),
+            Verdict::GiveUp => return Err(ConnectionError::Silent(self.config.watch.give_up)),
+        }
+        Ok(())
+    }
+
+    /// Notes whether Redis answers nothing.
+    fn hold(&mut self, silent: bool) {
+        self.links.silent(silent);
+        self.pipeline.hold(silent);
     }
 
     /// Does `work`, while items come in and those that waited too long are refused.
@@ -183,13 +243,47 @@ impl Publisher {
         }
     }
 
-    fn take_answers(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
+    fn take_answers(
+        &mut self,
+        reader: &mut Reader,
+        watchdog: &mut Watchdog,
+        backoff: &mut Backoff,
+    ) -> Result<(), ConnectionError> {
         while let Some(frame) = reader.next()? {
-            if let Frame::Reply(answer) = frame {
-                self.pipeline.answered(&answer)?;
+            let Frame::Reply(answer) = frame else { continue };
+            match self.pipeline.answered(&answer)? {
+                Answered::Item => {}
+                Answered::Unheard(channel, since) => {
+                    // Who of this node listens there should have counted.
+                    let _ = self.requests.send(Request::Doubt(channel, since.into_std()));
+                }
+                Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
+                Answered::Canary(round, answer) => {
+                    watchdog.answered();
+                    backoff.reset();
+                    if let Some(deaf) = self.links.round_answered(round, answer) {
+                        let _ = self.requests.send(Request::Replace(Replace::Deaf(deaf)));
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Says what Redis answers to the heartbeat, where it is not what was said before.
+    fn heartbeat_answered(&mut self, refused: Option<String>) {
+        if let Some(code) = refused.as_ref().filter(|_| self.heartbeat_refused != refused) {
+            if is_configuration(code) {
+                tracing::warn!(
+                    "Redis answers {code} to SET of {}: a demoted master will not be noticed; permit the \
+                     command set and the keys ~<prefix>!* to this user",
+                    self.names.heartbeat()
+                );
+            } else {
+                tracing::warn!("Redis answers {code} to SET of {}", self.names.heartbeat());
+            }
+        }
+        self.heartbeat_refused = refused;
     }
 
     /// The node stops: nothing new is taken, and what waits has until the goodbye ends.
@@ -214,19 +308,31 @@ impl Publisher {
     }
 }
 
-/// Connects and raises the fence. The fence is lent and given back, whatever comes of it.
+/// A connection, and the code word with which Redis refused its heartbeat, if it did.
+type Opened = (Connection, Option<String>);
+
+/// Connects, raises the fence, and looks whether Redis takes writes. The fence is lent and given back, whatever
+/// comes of it.
 fn open(
     config: &Arc<RedisConfig>,
     name: &str,
+    names: &Arc<Names>,
     metrics: &Arc<Metrics>,
     mut fence: Fence,
-) -> impl Future<Output = (Result<Connection, ConnectionError>, Fence)> + use<> {
-    let (config, name, metrics) = (config.clone(), name.to_owned(), metrics.clone());
+) -> impl Future<Output = (Result<Opened, ConnectionError>, Fence)> + use<> {
+    let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
     async move {
         let opened = async {
             let mut connection = Connection::open(&config, &name, MAX_ANSWER).await?;
             fence.raise(&mut connection, &metrics).await?;
-            Ok(connection)
+            let heartbeat = match connection.command(&heartbeat(&names)).await? {
+                Value::Error(error) => Some(code(&error)),
+                _ => None,
+            };
+            match heartbeat {
+                Some(code) if code == DEMOTED => Err(ConnectionError::Demoted),
+                heartbeat => Ok((connection, heartbeat)),
+            }
         };
         let opened = opened.await;
         (opened, fence)

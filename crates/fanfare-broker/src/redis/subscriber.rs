@@ -3,6 +3,7 @@
 //! Invariants:
 //! - A connection is dropped before the next one is opened, and its bytes with it: nothing of an older one
 //!   enters the node after the newer one's first message.
+//! - The canary is judged here, in the order of the stream, ahead of the shards.
 //! - It reads from Redis only while the node has room; at most one read's worth of bytes and one message more
 //!   than that room enter.
 //! - It tries again for as long as it takes.
@@ -10,11 +11,12 @@
 use std::{
     ops::Range,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
-use fanfare_core::{Channel, SubscribeError};
+use fanfare_core::{Channel, SubscribeError, broker::Interruption};
 use tokio::{
     io::AsyncWriteExt,
     sync::{mpsc::UnboundedReceiver, oneshot},
@@ -23,14 +25,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    canary::{Canary, Generation},
     commands::{BATCH, Command, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
+    ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
     names::{Meaning, Names},
     resp::{Frame, Malformed, Reader, Value},
+    standing::Standing,
     table::{Refusal, Table, Waiter},
+    watchdog::Watch,
 };
 use crate::{
     backoff::Backoff,
@@ -51,11 +57,26 @@ impl Waiter for Confirmation {
     }
 }
 
-/// What the node asks for.
+/// What the node and the publisher ask for.
 #[derive(Debug)]
 pub(crate) enum Request {
     Subscribe(Channel, Confirmation),
     Unsubscribe(Channel),
+    /// A publication on this channel, handed over at that time, reached nobody.
+    Doubt(Channel, Instant),
+    /// The connection is worth nothing.
+    Replace(Replace),
+}
+
+/// Why a connection is to be replaced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Replace {
+    /// A round of the canary reached nobody, on the connection of this generation.
+    Deaf(Generation),
+    /// Redis answers nothing on the other connection.
+    Silent(Duration),
+    /// Redis is a replica now.
+    Demoted,
 }
 
 /// See the head of this file.
@@ -75,18 +96,27 @@ pub(crate) struct Subscriber {
 /// How it goes.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Whether all subscriptions of this connection are settled.
-    settled: bool,
-    /// Since when subscriptions that stood before do not.
-    interrupted: Option<Instant>,
+    standing: Standing,
+    ear: Ear,
+    generation: Generation,
+    /// When the number of subscriptions was right for the last time.
+    last_check: Instant,
     next_check: Instant,
     /// Whether Redis forbids the check.
     unchecked: bool,
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self { settled: false, interrupted: None, next_check: Instant::now() + CHECK, unchecked: false }
+impl Progress {
+    pub(crate) fn new(watch: Watch) -> Self {
+        let now = Instant::now();
+        Self {
+            standing: Standing::default(),
+            ear: Ear::new(watch, now),
+            generation: Generation::default(),
+            last_check: now,
+            next_check: now + CHECK,
+            unchecked: false,
+        }
     }
 }
 
@@ -134,22 +164,27 @@ impl Subscriber {
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut timer = std::pin::pin!(sleep(CHECK));
-        self.progress.next_check = Instant::now() + CHECK;
+        let now = Instant::now();
+        self.progress.next_check = now + CHECK;
+        self.progress.ear = Ear::new(self.config.watch, now);
+        self.progress.generation = self.links.canary(Canary::connected);
         self.table.connected();
         loop {
             self.write_commands(&mut out);
             self.set(timer.as_mut());
             tokio::select! {
-                read = read(&self.incoming, reader, &mut from) => {
-                    read?;
+                read = read(&self.incoming, &mut self.progress.ear, &self.links, reader, &mut from) => {
+                    read.map_err(|error| self.ended(error))?;
                     self.dispatch(reader, backoff)?;
                 }
-                written = to.write_buf(&mut out), if !out.is_empty() => drop(written?),
+                written = to.write_buf(&mut out), if !out.is_empty() => {
+                    written.map_err(|error| self.ended(error))?;
+                }
                 request = self.requests.recv() => match request {
-                    Some(request) => self.take_requests(request),
+                    Some(request) => self.take_requests(request)?,
                     None => return Ok(()),
                 },
-                () = timer.as_mut() => self.tick(),
+                () = timer.as_mut() => self.tick()?,
                 () = &mut stopped => return Ok(()),
             }
             self.answer();
@@ -165,7 +200,8 @@ impl Subscriber {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 request = self.requests.recv() => {
-                    self.take_requests(request.ok_or(Stopped)?);
+                    // There is no connection to replace.
+                    let _ = self.take_requests(request.ok_or(Stopped)?);
                     self.answer();
                 }
                 () = &mut stopped => return Err(Stopped),
@@ -174,18 +210,31 @@ impl Subscriber {
     }
 
     /// Takes the first request and what came with it, so that they share commands.
-    fn take_requests(&mut self, first: Request) {
+    ///
+    /// # Errors
+    /// Where the connection is to be replaced; the other requests are taken all the same.
+    fn take_requests(&mut self, first: Request) -> Result<(), ConnectionError> {
         let now = Instant::now();
         let mut next = Some(first);
         let mut taken = 0;
+        let mut result = Ok(());
         while let Some(request) = next {
             match request {
                 Request::Subscribe(channel, confirmation) => self.table.subscribe(&channel, confirmation),
                 Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
+                Request::Doubt(channel, since) if self.table.held_since(&channel, since) => {
+                    result = Err(ConnectionError::Deaf);
+                }
+                Request::Doubt(..) => {}
+                Request::Replace(Replace::Deaf(generation)) if generation != self.progress.generation => {}
+                Request::Replace(Replace::Deaf(_)) => result = Err(ConnectionError::Deaf),
+                Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
+                Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
             }
             taken += 1;
             next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
+        result
     }
 
     fn answer(&mut self) {
@@ -197,11 +246,12 @@ impl Subscriber {
     }
 
     fn lost(&mut self, error: &ConnectionError) {
+        let whole_until = self.links.canary(|canary| {
+            canary.disconnected();
+            canary.whole_until()
+        });
         self.links.down(&self.links.subscriber, error);
-        if std::mem::take(&mut self.progress.settled) {
-            self.metrics.interruptions.inc();
-            self.progress.interrupted.get_or_insert_with(Instant::now);
-        }
+        self.interrupted(error.interruption(), whole_until.unwrap_or_else(Instant::now));
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -209,8 +259,32 @@ impl Subscriber {
         self.answer();
     }
 
-    fn tick(&mut self) {
+    fn interrupted(&mut self, cause: Interruption, whole_until: Instant) {
+        if self.progress.standing.lost(whole_until) {
+            tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
+            self.incoming.events.interrupted(cause);
+        }
+    }
+
+    /// The node is told once the interruption is over.
+    fn restored(&mut self) {
+        let is_heard = self.links.canary(|canary| canary.is_heard());
+        if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
+            tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
+            self.incoming.events.restored(outage);
+        }
+    }
+
+    /// The connection ended by itself.
+    fn ended(&self, error: std::io::Error) -> ConnectionError {
+        if self.progress.ear.is_behind() { ConnectionError::Overflow(error) } else { error.into() }
+    }
+
+    fn tick(&mut self) -> Result<(), ConnectionError> {
         let now = Instant::now();
+        if self.progress.ear.is_deaf(self.links.canary(|canary| canary.owed_since()), now) {
+            return Err(ConnectionError::Deaf);
+        }
         self.table.tick(now);
         if self.progress.next_check <= now {
             self.progress.next_check = now + CHECK;
@@ -219,15 +293,14 @@ impl Subscriber {
                 self.table.ask();
             }
         }
+        Ok(())
     }
 
     /// Sets the timer to what is due next.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let due = self
-            .table
-            .next_deadline()
-            .map_or(self.progress.next_check, |at| at.min(self.progress.next_check))
-            .into();
+        let Progress { next_check, ear, .. } = &self.progress;
+        let due = self.table.next_deadline().into_iter().fold(ear.deadline().min(*next_check), Instant::min);
+        let due = due.into();
         if timer.deadline() != due {
             timer.reset(due);
         }
@@ -237,7 +310,7 @@ impl Subscriber {
         while let Some(command) = self.table.next_command() {
             let (name, channels) = match command {
                 Command::SubscribeControl => {
-                    let controls = [self.names.control_all(), self.names.control_own()];
+                    let controls = [self.names.control_all(), self.names.control_own(), self.names.canary()];
                     out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&controls).get_packed_command());
                     continue;
                 }
@@ -265,6 +338,11 @@ impl Subscriber {
                     let what = match self.names.meaning(reader.bytes(channel)) {
                         Meaning::Data(name) => Confirmed::Subscribed(name),
                         Meaning::Control => Confirmed::Control,
+                        Meaning::Canary => {
+                            self.links.canary(Canary::subscribed);
+                            self.links.hurry.notify_one();
+                            Confirmed::Control
+                        }
                         Meaning::Unknown => return Err(Desync.into()),
                     };
                     self.table.confirmed(what, Instant::now())?;
@@ -283,7 +361,7 @@ impl Subscriber {
         Ok(())
     }
 
-    fn message(&self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
+    fn message(&mut self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
         match self.names.meaning(reader.bytes(channel)) {
             Meaning::Data(name) => {
                 // What nobody wants any more may still come for a moment.
@@ -292,7 +370,18 @@ impl Subscriber {
                 }
             }
             Meaning::Control => self.incoming.control(reader, payload),
+            Meaning::Canary => self.heard(reader.bytes(payload)),
             Meaning::Unknown => {}
+        }
+    }
+
+    fn heard(&mut self, round: &[u8]) {
+        let Some(round) = std::str::from_utf8(round).ok().and_then(|round| round.parse().ok()) else {
+            return self.metrics.dropped(Dropped::Misplaced);
+        };
+        self.progress.ear.heard(round);
+        if self.links.heard(round) {
+            self.restored();
         }
     }
 
@@ -301,14 +390,19 @@ impl Subscriber {
         let info = std::str::from_utf8(info).ok();
         let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
-        if self.table.counted(subscriptions)? {
-            self.metrics.mismatches.inc();
-            tracing::warn!(
-                subscriptions,
-                "Redis holds other subscriptions than this node: subscribing again"
-            );
+        if !self.table.counted(subscriptions)? {
+            self.progress.last_check = Instant::now();
+            self.settled(backoff);
+            return Ok(());
         }
-        self.settled(backoff);
+        self.metrics.mismatches.inc();
+        tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
+        if !self.progress.standing.is_settled() {
+            return Err(ConnectionError::Forgetful);
+        }
+        self.interrupted(Interruption::Forgotten, self.progress.last_check);
+        // The answer behind the new subscriptions settles them.
+        self.table.ask();
         Ok(())
     }
 
@@ -336,19 +430,27 @@ impl Subscriber {
     fn settled(&mut self, backoff: &mut Backoff) {
         backoff.reset();
         self.links.up(&self.links.subscriber);
-        self.progress.settled = true;
-        if let Some(since) = self.progress.interrupted.take() {
-            self.metrics.interruption_seconds.inc_by(since.elapsed().as_secs_f64());
-        }
+        self.progress.standing.settled();
+        self.restored();
     }
 }
 
 /// Waits until the node has room, then for bytes. Cancel-safe.
 async fn read(
     incoming: &Incoming,
+    ear: &mut Ear,
+    links: &Links,
     reader: &mut Reader,
     from: &mut tokio::net::tcp::ReadHalf<'_>,
 ) -> std::io::Result<()> {
-    std::future::poll_fn(|cx| incoming.events.poll_ready(cx)).await;
+    let room = std::future::poll_fn(|cx| {
+        let room = incoming.events.poll_ready(cx);
+        match room {
+            Poll::Ready(()) => ear.reads(),
+            Poll::Pending => ear.blocked(links.canary(|canary| canary.number())),
+        }
+        room
+    });
+    room.await;
     reader.fill(from).await
 }

@@ -66,8 +66,8 @@ enum State<W> {
 #[derive(Debug)]
 struct Entry<W> {
     state: State<W>,
-    /// Whether Redis holds it, as far as confirmations go.
-    held: bool,
+    /// Since when Redis holds it, as far as confirmations go.
+    held: Option<Instant>,
     /// Whether it stands in the queue of the lingering. Once is enough.
     queued: bool,
 }
@@ -107,6 +107,14 @@ impl<W: Waiter> Table<W> {
         self.entries.get_key_value(name).map(|(channel, _)| channel)
     }
 
+    /// Whether a channel was held at `at` and is still: what Redis took in between reached this node.
+    pub(crate) fn held_since(&self, channel: &Channel, at: Instant) -> bool {
+        self.entries.get(channel).is_some_and(|entry| {
+            matches!(entry.state, State::Subscribed | State::Lingering(_))
+                && entry.held.is_some_and(|held| held < at)
+        })
+    }
+
     /// How many channels there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -131,7 +139,7 @@ impl<W: Waiter> Table<W> {
     pub(crate) fn subscribe(&mut self, channel: &Channel, waiter: W) {
         let subscribing = |waiter, stood| State::Subscribing { waiters: vec![waiter], wanted: true, stood };
         let Some(entry) = self.entries.get_mut(channel) else {
-            let entry = Entry { state: subscribing(waiter, false), held: false, queued: false };
+            let entry = Entry { state: subscribing(waiter, false), held: None, queued: false };
             self.entries.insert(channel.clone(), entry);
             return self.send_subscribe(channel.clone(), false);
         };
@@ -210,7 +218,7 @@ impl<W: Waiter> Table<W> {
         self.forbidden.clear();
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
-            (entry.held, entry.queued) = (false, false);
+            (entry.held, entry.queued) = (None, false);
             match &mut entry.state {
                 State::Subscribing { wanted: true, .. } => true,
                 State::Subscribing { waiters, .. } => {
@@ -274,7 +282,7 @@ impl<W: Waiter> Table<W> {
         self.held = 0;
         let mut again = Vec::new();
         for (channel, entry) in &mut self.entries {
-            entry.held = false;
+            entry.held = None;
             let wanted = match entry.state {
                 State::Subscribed => true,
                 State::Lingering(_) => false,
@@ -303,7 +311,7 @@ impl<W: Waiter> Table<W> {
             return Refusal::Batch;
         };
         if let Some(mut entry) = self.entries.remove(channel) {
-            self.held -= usize::from(std::mem::take(&mut entry.held));
+            self.held -= usize::from(entry.held.take().is_some());
             if let State::Subscribing { waiters, wanted, stood } = entry.state {
                 self.tell(waiters, &Err(SubscribeError::Forbidden(why.to_owned())));
                 if wanted && stood {
@@ -320,7 +328,8 @@ impl<W: Waiter> Table<W> {
         let Some((channel, _)) = self.entries.get_key_value(name) else { return };
         let channel = channel.clone();
         let Some(entry) = self.entries.get_mut(name) else { return };
-        self.held += usize::from(!std::mem::replace(&mut entry.held, true));
+        self.held += usize::from(entry.held.is_none());
+        entry.held.get_or_insert(now);
         let State::Subscribing { waiters, wanted, .. } = &mut entry.state else { return };
         let (waiters, wanted) = (std::mem::take(waiters), *wanted);
         entry.state = State::Subscribed;
@@ -332,7 +341,7 @@ impl<W: Waiter> Table<W> {
 
     fn unsubscribed(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        self.held -= usize::from(std::mem::take(&mut entry.held));
+        self.held -= usize::from(entry.held.take().is_some());
         if matches!(entry.state, State::Unsubscribing) {
             self.entries.remove(name);
         }

@@ -4,13 +4,14 @@ use std::{
     collections::HashMap,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use fanfare_core::{
     Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Payload, Publication, Publish,
     PublishError, SessionId, SubscribeError,
-    broker::{BrokerState, ControlMessage, Lane},
+    broker::{BrokerState, ControlMessage, Interruption, Lane},
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -30,11 +31,23 @@ pub struct Received {
     pub origin: Option<Origin>,
 }
 
+/// What a broker said of its interruptions.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outages {
+    /// Each, in order; the last may not be over.
+    pub causes: Vec<Interruption>,
+    /// How long those were that are over.
+    pub outages: Vec<Duration>,
+    /// The channels that missed something outside of them.
+    pub missed: Vec<Channel>,
+}
+
 /// Remembers everything it is told.
 #[derive(Debug, Default)]
 pub struct Recorder {
     channels: Mutex<HashMap<Channel, Vec<Received>>>,
     controls: Mutex<Vec<ControlMessage>>,
+    outages: Mutex<Outages>,
     /// While there is no room: whom to wake once there is.
     full: Mutex<Option<Vec<Waker>>>,
 }
@@ -65,6 +78,12 @@ impl Recorder {
         self.controls.lock().clone()
     }
 
+    /// What it was told of interruptions so far.
+    #[must_use]
+    pub fn outages(&self) -> Outages {
+        self.outages.lock().clone()
+    }
+
     /// Says from now on that there is no room.
     pub fn close(&self) {
         self.full.lock().get_or_insert_default();
@@ -84,6 +103,22 @@ impl BrokerEvents for Recorder {
 
     fn control(&self, message: ControlMessage) {
         self.controls.lock().push(message);
+    }
+
+    fn interrupted(&self, cause: Interruption) {
+        let mut outages = self.outages.lock();
+        assert_eq!(outages.causes.len(), outages.outages.len(), "an interruption within an interruption");
+        outages.causes.push(cause);
+    }
+
+    fn restored(&self, outage: Duration) {
+        let mut outages = self.outages.lock();
+        outages.outages.push(outage);
+        assert_eq!(outages.causes.len(), outages.outages.len(), "restored without an interruption");
+    }
+
+    fn missed(&self, channel: &Channel) {
+        self.outages.lock().missed.push(channel.clone());
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -228,7 +263,7 @@ pub(crate) async fn answer(
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let wait = async {
         while !holds() {
-            sleep(std::time::Duration::from_millis(2)).await;
+            sleep(Duration::from_millis(2)).await;
         }
     };
     timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"));

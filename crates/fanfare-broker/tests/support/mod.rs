@@ -8,9 +8,9 @@ use std::sync::{
 use fanfare_broker::BrokerConfig;
 use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{broadcast, watch},
 };
 
 /// How a node reaches a port of this machine.
@@ -39,10 +39,12 @@ impl FakeRedis {
         let (cut, cuts) = watch::channel(0);
         let commands = Arc::new(Commands::default());
         let seen = commands.clone();
+        let bus = broadcast::Sender::new(1024);
         tokio::spawn(async move {
             for id in 1.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                let client = Client { id, speaks_resp3, seen: seen.clone(), may_kill: may_kill.clone() };
+                let (seen, may_kill, bus) = (seen.clone(), may_kill.clone(), bus.clone());
+                let client = Client { id, speaks_resp3, seen, may_kill, bus };
                 let mut cuts = cuts.clone();
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
@@ -83,13 +85,28 @@ struct Client {
     speaks_resp3: bool,
     seen: Arc<Commands>,
     may_kill: watch::Receiver<bool>,
+    /// What any client publishes: channel and message.
+    bus: broadcast::Sender<[String; 2]>,
 }
 
 impl Client {
-    async fn serve(mut self, stream: TcpStream) -> std::io::Result<()> {
-        let mut stream = BufReader::new(stream);
+    async fn serve(mut self, mut stream: TcpStream) -> std::io::Result<()> {
+        let (from, mut to) = stream.split();
+        let mut from = BufReader::new(from);
+        let mut published = self.bus.subscribe();
+        let mut subscribed = Vec::new();
         loop {
-            let command = read_command(&mut stream).await?;
+            let mut command = std::pin::pin!(read_command(&mut from));
+            // A command that began is read to its end.
+            let command = loop {
+                tokio::select! {
+                    command = &mut command => break command?,
+                    Ok([channel, message]) = published.recv() => if subscribed.contains(&channel) {
+                        let [channel, message] = [channel, message].map(|text| format!("${}\r\n{text}\r\n", text.len()));
+                        to.write_all(format!(">3\r\n$7\r\nmessage\r\n{channel}{message}").as_bytes()).await?;
+                    }
+                }
+            };
             self.seen.lock().push((self.id, command.clone()));
             let id = self.id;
             let answer = match (command[0].as_str(), command[1].as_str()) {
@@ -98,7 +115,7 @@ impl Client {
                 }
                 ("HELLO", _) => format!("%2\r\n+id\r\n:{id}\r\n+proto\r\n:3\r\n"),
                 ("CLIENT", "INFO") => {
-                    let info = format!("id={id} addr=127.0.0.1:{} sub=2\n", 10_000 + id);
+                    let info = format!("id={id} addr=127.0.0.1:{} sub=3\n", 10_000 + id);
                     format!("={}\r\ntxt:{info}\r\n", info.len() + 4)
                 }
                 ("CLIENT", "KILL") => {
@@ -106,20 +123,24 @@ impl Client {
                     ":1\r\n".to_owned()
                 }
                 ("SUBSCRIBE", _) => {
+                    subscribed.extend_from_slice(&command[1..]);
                     let confirm = |name: &String| {
                         format!(">3\r\n$9\r\nsubscribe\r\n${}\r\n{name}\r\n:1\r\n", name.len())
                     };
                     command[1..].iter().map(confirm).collect()
                 }
-                ("PUBLISH", _) => ":1\r\n".to_owned(),
+                ("PUBLISH", _) => {
+                    let _ = self.bus.send([command[1].clone(), command[2].clone()]);
+                    ":1\r\n".to_owned()
+                }
                 _ => "+OK\r\n".to_owned(),
             };
-            stream.write_all(answer.as_bytes()).await?;
+            to.write_all(answer.as_bytes()).await?;
         }
     }
 }
 
-async fn read_command(stream: &mut BufReader<TcpStream>) -> std::io::Result<Vec<String>> {
+async fn read_command(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Vec<String>> {
     let mut words = Vec::new();
     for _ in 0..number(stream).await? {
         let mut word = vec![0; number(stream).await? + 2];
@@ -130,7 +151,7 @@ async fn read_command(stream: &mut BufReader<TcpStream>) -> std::io::Result<Vec<
 }
 
 /// The number in a line like `*3` or `$7`.
-async fn number(stream: &mut BufReader<TcpStream>) -> std::io::Result<usize> {
+async fn number(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<usize> {
     let mut line = String::new();
     stream.read_line(&mut line).await?;
     line.get(1..)

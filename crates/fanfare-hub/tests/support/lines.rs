@@ -90,6 +90,7 @@ impl Dialect for Lines {
             Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
             Disconnect::Slow => CloseFrame::new(75, "slow"),
             Disconnect::Restart => CloseFrame::new(76, "restart"),
+            Disconnect::Interrupted => CloseFrame::new(79, "interrupted"),
             Disconnect::Expired => CloseFrame::new(78, "expired"),
             Disconnect::Idle => CloseFrame::new(77, "idle"),
         })

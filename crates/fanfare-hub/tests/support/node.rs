@@ -18,7 +18,9 @@ pub(crate) const INCARNATION: Incarnation = Incarnation(7);
 pub(crate) struct Setup {
     pub(crate) shards: usize,
     pub(crate) limits: Limits,
+    /// Of every channel that is in none of `named`.
     pub(crate) namespace: Namespace,
+    pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
 }
@@ -36,6 +38,7 @@ impl Default for Setup {
             shards: 1,
             limits: Limits::default(),
             namespace: Namespace::default(),
+            named: Vec::new(),
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
         }
@@ -69,8 +72,8 @@ impl Setup {
     }
 
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, dialect, heartbeat } = self;
-        let namespaces = Arc::new(Namespaces::new(namespace, Vec::new()));
+        let Self { shards, limits, namespace, named, dialect, heartbeat } = self;
+        let namespaces = Arc::new(Namespaces::new(namespace, named));
         let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());

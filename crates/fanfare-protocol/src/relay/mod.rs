@@ -90,6 +90,10 @@ impl Dialect for Relay {
             Disconnect::Idle => {
                 CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
             }
+            Disconnect::Interrupted => CloseFrame::new(
+                SERVICE_RESTART,
+                "messages may have been missed: reconnect, and load what you need",
+            ),
             Disconnect::Restart => CloseFrame::new(SERVICE_RESTART, "this node restarts: reconnect"),
         })
     }
@@ -174,6 +178,7 @@ mod tests {
             Disconnect::Slow,
             Disconnect::Idle,
             Disconnect::Expired,
+            Disconnect::Interrupted,
             Disconnect::Restart,
             Disconnect::ByClient(Some(1000)),
         ];

@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Heartbeat, Limits};
+use fanfare_core::{Access, Heartbeat, Limits, OnInterruption};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use tracing::level_filters::LevelFilter;
 
@@ -135,6 +135,10 @@ keys! {
         publish: Access = "namespace.publish", ACCESS, or Access::Anonymous;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true;
+        /// What becomes of its clients once a broker that was away is back, and they may have missed messages: they
+        /// "stay", or are closed at the pace of a drain (relay: 1012), so that they reconnect and load what they need.
+        on_interruption: OnInterruption = "namespace.on_interruption", ON_INTERRUPTION,
+            or OnInterruption::default();
     }
 }
 
@@ -154,6 +158,9 @@ const FORMAT: Choice<LogFormat> =
 const ACCESS: Choice<Access> = Choice {
     words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],
 };
+
+const ON_INTERRUPTION: Choice<OnInterruption> =
+    Choice { words: &[("stay", OnInterruption::Stay), ("close", OnInterruption::Close)] };
 
 #[cfg(test)]
 mod tests {

@@ -165,6 +165,7 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
         echo: raw.echo.value,
+        on_interruption: raw.on_interruption.value,
     };
     let (named, default): (Vec<_>, Vec<_>) =
         namespaces.iter().map(namespace).partition(|namespace| !namespace.name.is_empty());

@@ -70,7 +70,7 @@ impl World {
         numbers(&written)
     }
 
-    fn answer(&mut self, answer: &Value) -> Result<(), ConnectionError> {
+    fn answer(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
         self.pipeline.answered(answer)
     }
 
@@ -168,7 +168,74 @@ fn a_demoted_master_is_left() {
     let mut world = World::new();
     world.publish(None);
     world.write(0);
-    assert!(world.answer(&error("READONLY You can't write against a read only replica.")).is_err());
+    let readonly = || error("READONLY You can't write against a read only replica.");
+    assert!(matches!(world.answer(&readonly()), Err(ConnectionError::Demoted)));
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+    world.pipeline.disconnected();
+    world.pipeline.beat(1);
+    world.write(0);
+    assert!(matches!(world.answer(&readonly()), Err(ConnectionError::Demoted)));
+}
+
+#[test]
+fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
+    let mut world = World::new();
+    (0..MAX_UNANSWERED + 10).for_each(|_| world.publish(None));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    world.pipeline.beat(7);
+    world.pipeline.fill(1);
+    let written = world.pipeline.unwritten().split();
+    let text = String::from_utf8_lossy(&written).into_owned();
+    assert!(text.starts_with("*5\r\n$3\r\nSET\r\n") && text.ends_with("$1\r\n7\r\n"), "{text}");
+    for _ in 0..MAX_UNANSWERED {
+        assert_eq!(world.answer(&Value::Int(1)).unwrap(), Answered::Item);
+    }
+    let ok = Value::Text(Bytes::from_static(b"OK"));
+    assert_eq!(world.answer(&ok).unwrap(), Answered::Heartbeat(None));
+    assert_eq!(world.answer(&Value::Int(1)).unwrap(), Answered::Canary(7, Ok(1)));
+}
+
+#[test]
+fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    world.publish(Some(&lane));
+    world.write(0);
+    world.publish(Some(&lane));
+    world.pipeline.beat(1);
+    // Encoded, and taken back with what follows the refused one.
+    world.pipeline.fill(1);
+    world.answer(&error("NOPERM x")).unwrap();
+    world.write(0);
+    assert_eq!(world.answer(&error("MISCONF x")).unwrap(), Answered::Heartbeat(Some("MISCONF".into())));
+    assert_eq!(world.answer(&error("NOPERM x")).unwrap(), Answered::Canary(1, Err("NOPERM".into())));
+    world.pipeline.beat(2);
+    world.pipeline.fill(1);
+    world.pipeline.disconnected();
+    world.pipeline.fill(1);
+    assert!(world.pipeline.unwritten().is_empty() && world.pipeline.is_empty());
+}
+
+#[test]
+fn a_publication_that_reached_nobody_is_taken_and_told() {
+    let mut world = World::new();
+    world.publish(None);
+    world.write(0);
+    let Answered::Unheard(channel, _) = world.answer(&Value::Int(0)).unwrap() else { panic!("it is told") };
+    assert_eq!(channel.as_str(), "c");
+    assert_eq!(world.answers(), [(0, Ok(()))]);
+}
+
+#[test]
+fn what_is_held_waits_and_can_still_be_refused() {
+    let mut world = World::new();
+    world.pipeline.hold(true);
+    world.publish(None);
+    assert!(world.write(0).is_empty());
+    world.pipeline.expire(Instant::now() + PATIENCE, "away");
+    world.publish(None);
+    world.pipeline.hold(false);
+    assert_eq!(world.write(0), [1]);
     assert_eq!(world.answers(), [(0, Err("refused"))]);
 }
 

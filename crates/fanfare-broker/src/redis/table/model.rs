@@ -34,7 +34,7 @@ impl Server {
         match self.incoming.pop_front() {
             None => {}
             Some(Command::SubscribeControl) => {
-                self.answers.extend([Answer::Control, Answer::Control]);
+                self.answers.extend((0..CONTROLS).map(|_| Answer::Control));
             }
             Some(Command::Info) => self.answers.push_back(Answer::Count(CONTROLS + self.held.len())),
             Some(Command::Subscribe { channels, .. }) => {

@@ -1,0 +1,194 @@
+//! Sessions that are ended at a pace: spread over time and over the sessions, each behind what is for it.
+
+use std::time::Duration;
+
+use fanfare_core::{Disconnect, Limits};
+use fanfare_hub::Pace;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{Client, Framing, Node, Pipe, Setup, settle, until};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn crowd(node: &Node, count: usize) -> Vec<Client> {
+    (0..count).map(|_| node.client()).collect()
+}
+
+async fn end_at(node: &Node, per_second: u32, within: Duration) {
+    node.hub.end_at_pace(node.hub.sessions(), Pace { per_second, within }, &Disconnect::Restart).await;
+    settle().await;
+}
+
+/// How many sessions ended in each second of `work`.
+async fn by_second(node: &Node, work: impl Future<Output = ()>) -> Vec<u64> {
+    tokio::pin!(work);
+    let mut ended = Vec::new();
+    let mut before = 0;
+    loop {
+        let is_done = timeout(SECOND, work.as_mut()).await.is_ok();
+        let now = node.closed("restart");
+        ended.push(now - before);
+        before = now;
+        if is_done {
+            return ended;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
+    let node = Setup { shards: 2, ..Setup::default() }.memory();
+    let clients = crowd(&node, 500);
+    let ended = by_second(&node, end_at(&node, 100, 60 * SECOND)).await;
+    assert!(ended.len() <= 6 && ended.iter().all(|&count| count <= 110), "{ended:?}");
+    assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_more_sessions_than_time_they_end_evenly_and_in_time() {
+    let node = Setup::default().memory();
+    let clients = crowd(&node, 2000);
+    let ended = by_second(&node, end_at(&node, 1, 10 * SECOND)).await;
+    assert!((10..=11).contains(&ended.len()), "{ended:?}");
+    assert!(ended[..9].iter().all(|count| (180..=220).contains(count)), "{ended:?}");
+    assert!(clients.iter().all(|client| client.session.has_ended()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_time_all_end_at_once() {
+    let node = Setup::default().memory();
+    let clients = crowd(&node, 1000);
+    let began = Instant::now();
+    node.hub
+        .end_at_pace(
+            node.hub.sessions(),
+            Pace { per_second: 1, within: Duration::ZERO },
+            &Disconnect::Restart,
+        )
+        .await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    settle().await;
+    assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_chosen_end_and_the_order_is_random() {
+    let node = Setup::default().memory();
+    let (chosen, others) = (crowd(&node, 400), crowd(&node, 10));
+    let sessions = chosen.iter().map(|client| client.session.clone()).collect();
+    let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
+    let ending = tokio::spawn(async move { hub.end_at_pace(sessions, pace, &Disconnect::Restart).await });
+    sleep(2 * SECOND).await;
+    let early = |half: &[Client]| half.iter().filter(|client| client.session.has_ended()).count();
+    let halves = [early(&chosen[..200]), early(&chosen[200..])];
+    assert!(halves.iter().all(|count| (60..=140).contains(count)), "{halves:?}");
+    let left = node.hub.metrics().closing.get();
+    assert_eq!(left, 400 - (halves[0] + halves[1]) as i64);
+    ending.await.unwrap();
+    settle().await;
+    assert_eq!((node.closed("restart"), node.hub.metrics().closing.get()), (400, 0));
+    assert!(others.iter().all(|client| !client.session.has_ended()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_end_by_themselves_cost_no_time_and_who_gives_up_ends_no_more() {
+    let node = Setup::default().memory();
+    let clients = crowd(&node, 1000);
+    let hub = node.hub.clone();
+    let pace = Pace { per_second: 10, within: 3600 * SECOND };
+    let ending =
+        tokio::spawn(async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await });
+    settle().await;
+    clients[..980].iter().for_each(|client| client.end(&Disconnect::Lost));
+    let told = node.closed("restart");
+    sleep(SECOND).await;
+    assert!(told < 10 && (5..=15).contains(&(node.closed("restart") - told)), "{told}");
+    ending.abort();
+    let _ = ending.await;
+    assert_eq!(node.hub.metrics().closing.get(), 0);
+    let told = node.closed("restart");
+    sleep(10 * SECOND).await;
+    assert_eq!(node.closed("restart"), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_ends_behind_what_came_in_for_it() {
+    let node = Setup::default().memory();
+    let reader = node.client_in(&["a"]).await;
+    let slow = node.client_on(Pipe::bounded(Framing::Newline, 3));
+    slow.join(&["a"]).await;
+    let sender = node.client_in(&["a"]).await;
+    sender.say("pub a last").await;
+    // Not a tick was run since: all of it is still in the shard's queue.
+    assert!(reader.pipe.writes() == 0 && slow.pipe.writes() == 0);
+    end_at(&node, 1, Duration::ZERO).await;
+    assert_eq!(reader.lines(), ["a last", "close 76 restart"]);
+    assert_eq!(sender.lines(), ["ok 1", "a last", "close 76 restart"]);
+    slow.pipe.widen();
+    settle().await;
+    assert_eq!(slow.lines(), ["a last", "close 76 restart"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_is_answered_first_and_nothing_is_taken_meanwhile() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client_in(&["a"]).await;
+    client.say("pub a x").await;
+    let ending = tokio::spawn({
+        let hub = node.hub.clone();
+        let pace = Pace { per_second: 1, within: Duration::ZERO };
+        async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await }
+    });
+    settle().await;
+    ending.await.unwrap();
+    client.say("pub a y").await;
+    assert_eq!(recorder.unanswered(), 1, "y came behind the goodbye");
+    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    assert!(timeout(SECOND, room).await.is_err(), "its socket is not read");
+    assert!(!client.session.has_ended());
+    recorder.answer(0, Ok(()));
+    settle().await;
+    assert_eq!(client.lines(), ["ok 1", "close 76 restart"]);
+    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    assert!(timeout(SECOND, room).await.is_ok(), "its socket is read again, until the client is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_a_goodbye() {
+    let (node, _recorder) = Setup::default().recorded();
+    let client = node.client();
+    client.say("pub a x").await;
+    end_at(&node, 1, Duration::ZERO).await;
+    assert!(!client.session.has_ended());
+    sleep(Limits::default().goodbye).await;
+    until(|| client.session.has_ended()).await;
+    assert_eq!(client.lines(), ["close 76 restart"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_may_wait_for_the_answers_of_one_session() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client();
+    client.say("pub a x").await;
+    let end = |disconnect| node.hub.end_after_answers(&client.session, disconnect);
+    let answered = Instant::now() + SECOND;
+    tokio::join!(end(Disconnect::ByClient(Some(5))), end(Disconnect::Restart), async {
+        sleep(SECOND).await;
+        recorder.answer(0, Ok(()));
+    });
+    assert_eq!(Instant::now(), answered, "both were woken by the answer");
+    settle().await;
+    assert_eq!(client.lines(), ["ok 1", "close 5 bye"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ended_first_is_still_read_to_its_end() {
+    let node = Setup::default().memory();
+    let client = node.client();
+    client.end(&Disconnect::Idle);
+    node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+    settle().await;
+    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    assert!(timeout(SECOND, room).await.is_ok());
+    assert_eq!(client.lines(), ["close 77 idle"]);
+}
