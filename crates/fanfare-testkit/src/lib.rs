@@ -4,6 +4,7 @@
 //! - [`node`]: a node in this process; [`process`]: the real binary, for signals
 //! - [`cluster`]: a redis-server and nodes on it; [`fleet`]: nodes as processes
 //! - [`endpoint`]: what can be asked of a node, whichever it is
+//! - [`metrics`]: what a node counts
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
 //! - [`balancer`]: HAProxy before nodes
 //! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
@@ -22,6 +23,7 @@ pub mod client;
 pub mod cluster;
 pub mod endpoint;
 pub mod fleet;
+pub mod metrics;
 pub mod node;
 pub mod observer;
 pub mod patience;
@@ -37,6 +39,7 @@ pub use cluster::{TestCluster, redis_server};
 pub use endpoint::Endpoint;
 pub use fanfare_broker::redis_server::RedisServer;
 pub use fleet::Fleet;
+pub use metrics::Metrics;
 pub use node::TestNode;
 pub use observer::Observer;
 pub use patience::{PATIENCE, Patience, within};

@@ -362,7 +362,7 @@ async fn a_node_with_a_wrong_password_says_so_and_is_ready_once_it_is_right() {
     let node = Process::start_unready("node-1", &url).await;
     assert_eventually!(node.log().contains("WRONGPASS"), "the log names it: {}", node.log());
     node.get("/healthz").await.is(200, "ok");
-    node.get("/readyz").await.is(503, "down");
+    node.get("/readyz").await.is(503, "away");
     acl(&redis, &[">hunter2"]).await;
     node.is_ready().await;
     assert!(!node.log().contains("hunter2"), "{}", node.log());

@@ -1,21 +1,22 @@
 //! When the nodes themselves say that they heard nothing: their counters, looked at all the while.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::record::Time;
-use crate::Endpoint;
+use crate::{Endpoint, Metrics};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-const SECONDS: &str = "fanfare_redis_interruption_seconds_total";
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const SECONDS: &str = "fanfare_broker_interruption_seconds_total";
 
 /// A time during which a node may have missed messages, and counted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,60 +60,25 @@ impl Watch {
 
 async fn watch(number: usize, node: Endpoint, began: Instant, stop: CancellationToken) -> Vec<Interruption> {
     let mut interruptions = Vec::new();
-    let mut before: Option<(Time, Counters)> = None;
+    let mut before: Option<(Time, f64)> = None;
     loop {
         let is_last = stop.is_cancelled();
         let now = began.elapsed();
         // A node that is dead or frozen says nothing, and later more.
-        if let Ok(Ok(counters)) = tokio::time::timeout(LOOK_EVERY * 50, Counters::of(node)).await {
-            if let Some((earlier, before)) = before
-                && counters.seconds > before.seconds
+        if let Ok(Ok(metrics)) = timeout(PATIENCE, Metrics::of(node)).await {
+            let seconds = metrics.sum(SECONDS);
+            if let Some((earlier, counted)) = before
+                && seconds > counted
             {
-                let lasted = Duration::from_secs_f64(counters.seconds - before.seconds);
-                let to = began.elapsed();
-                interruptions.push(Interruption {
-                    node: number,
-                    from: earlier.saturating_sub(lasted),
-                    to,
-                    lasted,
-                });
+                let lasted = Duration::from_secs_f64(seconds - counted);
+                let (from, to) = (earlier.saturating_sub(lasted), began.elapsed());
+                interruptions.push(Interruption { node: number, from, to, lasted });
             }
-            before = Some((now, counters));
+            before = Some((now, seconds));
         }
         if is_last {
             return interruptions;
         }
         stop.run_until_cancelled(sleep(LOOK_EVERY)).await;
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Counters {
-    seconds: f64,
-}
-
-impl Counters {
-    async fn of(node: Endpoint) -> io::Result<Self> {
-        let metrics = scrape(node).await?;
-        Ok(Self { seconds: sum(&metrics, SECONDS) })
-    }
-}
-
-/// A node's metrics, without a panic where it has none to give.
-async fn scrape(node: Endpoint) -> io::Result<String> {
-    let mut stream = TcpStream::connect(node.address()).await?;
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", node.address());
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
-}
-
-/// All series of one name.
-fn sum(metrics: &str, name: &str) -> f64 {
-    let value = |line: &str| {
-        let rest = line.strip_prefix(name)?;
-        rest.starts_with([' ', '{']).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
-    };
-    metrics.lines().filter_map(value).sum()
 }
