@@ -160,7 +160,7 @@ impl Verdict {
     }
 }
 
-/// One line, for people and for the table of `make faults`.
+/// One line, for people and for the table of `make faults`: fields between bars, of a word and a number each.
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, published, delivered, refused, unknown, cut_off, wrongs, .. } = self;
@@ -175,8 +175,8 @@ impl fmt::Display for Verdict {
         write!(
             out,
             "FAULT {name} | lasted {:.1} s | published {published} | delivered {delivered} | refused {refused} | \
-             unknown {unknown} | cut off {cut_off} | missed {} in {:.1} s of interruptions | closed 1013 {told}, \
-             otherwise {others} | back: first {:.2} s, all {:.2} s | wrong {wrongs}",
+             unknown {unknown} | cut off {cut_off} | missed {} | interrupted {:.1} s | told {told} | \
+             closed otherwise {others} | first back {:.2} s | all back {:.2} s | wrong {wrongs}",
             self.lasted.iter().sum::<Duration>().as_secs_f64(),
             self.missed(),
             self.interruption().as_secs_f64(),
