@@ -14,7 +14,8 @@ pub(crate) struct Ear {
     watch: Watch,
     /// Since when it reads what there is; `None` while the node has no room.
     reading: Option<Instant>,
-    /// Where it did not keep up: it has, once a round past this one is heard.
+    /// Where it did not keep up: the last round that began before it went on. It has caught up once a later one
+    /// is heard; those before may still have come from what Redis had sent.
     behind: Option<u64>,
     next_look: Instant,
 }
@@ -25,15 +26,17 @@ impl Ear {
         Self { watch, reading: Some(now), behind: None, next_look: now + watch.every }
     }
 
-    /// The node has no room; `round` is the last that began.
-    pub(crate) fn blocked(&mut self, round: u64) {
+    /// The node has no room.
+    pub(crate) fn blocked(&mut self) {
         self.reading = None;
-        self.behind = Some(round);
     }
 
-    /// The node has room.
-    pub(crate) fn reads(&mut self) {
-        self.reading.get_or_insert_with(Instant::now);
+    /// The node has room; `round` is asked for the last round that began.
+    pub(crate) fn reads(&mut self, round: impl FnOnce() -> u64) {
+        if self.reading.is_none() {
+            self.reading = Some(Instant::now());
+            self.behind = Some(round());
+        }
     }
 
     /// A round was heard.
@@ -45,7 +48,7 @@ impl Ear {
 
     /// Whether it did not keep up, and has not caught up since.
     pub(crate) fn is_behind(&self) -> bool {
-        self.behind.is_some()
+        self.reading.is_none() || self.behind.is_some()
     }
 
     /// When it wishes to look.
@@ -99,11 +102,11 @@ mod tests {
     #[test]
     fn what_the_node_does_not_read_is_not_redis_silence() {
         let (mut ear, now) = ear();
-        ear.blocked(7);
+        ear.blocked();
         assert_eq!(looks(&mut ear, now, Some(now)), None);
         let (mut ear, now) = self::ear();
-        ear.blocked(7);
-        ear.reads();
+        ear.blocked();
+        ear.reads(|| 7);
         assert!(ear.is_behind());
         ear.heard(7);
         assert!(ear.is_behind(), "it began before");

@@ -17,6 +17,7 @@ use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
+use parking_lot::Mutex;
 use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
 
 use super::names::Names;
@@ -36,6 +37,8 @@ pub(crate) struct RedisRegistry {
     metrics: Arc<Metrics>,
     /// The envelope version this node writes: the newest that every node reads.
     version: Arc<AtomicU8>,
+    /// What Redis refused, as far as it was said already.
+    said: Mutex<Option<RegistryError>>,
 }
 
 impl RedisRegistry {
@@ -46,12 +49,23 @@ impl RedisRegistry {
         metrics: Arc<Metrics>,
         version: Arc<AtomicU8>,
     ) -> Result<Self, RegistryError> {
-        Ok(Self { pool: pool(config)?, names, node, metrics, version })
+        Ok(Self { pool: pool(config)?, names, node, metrics, version, said: Mutex::default() })
+    }
+
+    /// Says what Redis refuses, where it is not what was said before. That it is away others say.
+    fn say<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
+        if let Err(error) = &result
+            && error.0.starts_with(ANSWERS)
+            && self.said.lock().replace(error.clone()).as_ref() != Some(error)
+        {
+            tracing::warn!("{error}; nodes do not see one another until it does not");
+        }
+        result
     }
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => said(&error),
+            PoolError::Backend(error) => said("HELLO", &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
             _ => RegistryError("no connection".to_owned()),
         })
@@ -60,7 +74,7 @@ impl RedisRegistry {
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
         let entry = serde_json::to_string(node).map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
-        let (seconds, _): (u64, u64) = run(&mut connection, &redis::cmd("TIME")).await?;
+        let (seconds, _): (u64, u64) = run(&mut connection, "TIME", &redis::cmd("TIME")).await?;
         let ttl = TIME_TO_LIVE.as_secs();
         let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
         let mut pipeline = redis::pipe();
@@ -69,14 +83,15 @@ impl RedisRegistry {
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
         pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
-        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(&error))
+        let what = "MULTI, SET, ZADD, ZREMRANGEBYSCORE, EXPIRE, EXEC";
+        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
     }
 
     async fn read(&self) -> Result<Vec<NodeInfo>, RegistryError> {
         let mut connection = self.connection().await?;
         let index = self.names.nodes();
         let incarnations: Vec<String> =
-            run(&mut connection, redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
+            run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
         if incarnations.is_empty() {
             return Ok(Vec::new());
         }
@@ -84,7 +99,7 @@ impl RedisRegistry {
         for incarnation in &incarnations {
             get.arg(self.names.node(incarnation));
         }
-        let entries: Vec<Option<Vec<u8>>> = run(&mut connection, &get).await?;
+        let entries: Vec<Option<Vec<u8>>> = run(&mut connection, "MGET", &get).await?;
         let mut nodes = Vec::with_capacity(entries.len());
         for entry in entries.into_iter().flatten() {
             match serde_json::from_slice::<NodeInfo>(&entry) {
@@ -103,7 +118,8 @@ impl RedisRegistry {
         pipeline.atomic();
         pipeline.cmd("DEL").arg(self.names.node(&incarnation)).ignore();
         pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
-        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(&error))
+        let what = "MULTI, DEL, ZREM, EXEC";
+        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
     }
 
     /// Writes no envelope that some node cannot read.
@@ -116,19 +132,19 @@ impl Registry for RedisRegistry {
     fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()> {
         let node = node.clone();
         Box::pin(async move {
-            self.write(&node).await?;
-            let nodes = self.read().await?;
+            self.say(self.write(&node).await)?;
+            let nodes = self.say(self.read().await)?;
             self.agree(&nodes);
             Ok(())
         })
     }
 
     fn withdraw(&self) -> RegistryFuture<'_, ()> {
-        Box::pin(self.remove())
+        Box::pin(async { self.say(self.remove().await) })
     }
 
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
-        Box::pin(self.read())
+        Box::pin(async { self.say(self.read().await) })
     }
 }
 
@@ -146,11 +162,12 @@ fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
         login = login.set_password(password.expose());
     }
     let address = ConnectionAddr::Tcp(config.host.clone(), config.port);
-    let info = address.into_connection_info().map_err(|error| said(&error))?.set_redis_settings(login);
+    let info =
+        address.into_connection_info().map_err(|error| said("HELLO", &error))?.set_redis_settings(login);
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
-    let manager = Manager::new_with_config(info, patience).map_err(|error| said(&error))?;
+    let manager = Manager::new_with_config(info, patience).map_err(|error| said("HELLO", &error))?;
     let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
     Pool::builder(manager)
         .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
@@ -161,15 +178,19 @@ fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
 
 async fn run<T: redis::FromRedisValue>(
     connection: &mut Connection,
+    name: &str,
     command: &redis::Cmd,
 ) -> Result<T, RegistryError> {
-    command.query_async(connection).await.map_err(|error| said(&error))
+    command.query_async(connection).await.map_err(|error| said(name, &error))
 }
 
+/// How the error of a Redis that was reached begins.
+const ANSWERS: &str = "Redis answers ";
+
 /// An error of Redis without its sentence, which may quote what it refuses.
-fn said(error: &RedisError) -> RegistryError {
+fn said(what: &str, error: &RedisError) -> RegistryError {
     RegistryError(match error.code() {
-        Some(code) => format!("Redis answers {code}"),
+        Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => error.category().to_owned(),
     })
 }

@@ -222,12 +222,16 @@ impl Subscriber {
             match request {
                 Request::Subscribe(channel, confirmation) => self.table.subscribe(&channel, confirmation),
                 Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
-                Request::Doubt(channel, since) if self.table.held_since(&channel, since) => {
-                    result = Err(ConnectionError::Deaf);
+                Request::Doubt(channel, since) => {
+                    if self.table.held_since(&channel, since) {
+                        result = result.and_then(|()| self.deaf());
+                    }
                 }
-                Request::Doubt(..) => {}
-                Request::Replace(Replace::Deaf(generation)) if generation != self.progress.generation => {}
-                Request::Replace(Replace::Deaf(_)) => result = Err(ConnectionError::Deaf),
+                Request::Replace(Replace::Deaf(generation)) => {
+                    if generation == self.progress.generation {
+                        result = result.and_then(|()| self.deaf());
+                    }
+                }
                 Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
                 Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
             }
@@ -235,6 +239,12 @@ impl Subscriber {
             next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
         result
+    }
+
+    /// Redis reached nobody where this node should have listened. Where it did not keep up with reading, it reads
+    /// on first: there is something to be had, and at its end is why.
+    fn deaf(&self) -> Result<(), ConnectionError> {
+        if self.progress.ear.is_behind() { Ok(()) } else { Err(ConnectionError::Deaf) }
     }
 
     fn answer(&mut self) {
@@ -422,7 +432,9 @@ impl Subscriber {
                 }
                 self.settled(backoff);
             }
-            Refusal::Connection => return Err(ConnectionError::Refused(code.to_owned(), "SUBSCRIBE")),
+            Refusal::Connection(command) => {
+                return Err(ConnectionError::Refused(code.to_owned(), command));
+            }
         }
         Ok(())
     }
@@ -446,8 +458,8 @@ async fn read(
     let room = std::future::poll_fn(|cx| {
         let room = incoming.events.poll_ready(cx);
         match room {
-            Poll::Ready(()) => ear.reads(),
-            Poll::Pending => ear.blocked(links.canary(|canary| canary.number())),
+            Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
+            Poll::Pending => ear.blocked(),
         }
         room
     });

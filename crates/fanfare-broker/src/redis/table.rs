@@ -34,8 +34,8 @@ pub(crate) enum Refusal {
     Batch,
     /// The check of the number of subscriptions is not permitted.
     Info,
-    /// It cannot go on.
-    Connection,
+    /// It cannot go on without this command.
+    Connection(&'static str),
 }
 
 /// Somebody who waits for a subscription.
@@ -301,7 +301,8 @@ impl<W: Waiter> Table<W> {
         match self.commands.refused()? {
             Command::Info => Ok(Refusal::Info),
             Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
-            _ => Ok(Refusal::Connection),
+            Command::Unsubscribe(_) => Ok(Refusal::Connection("UNSUBSCRIBE")),
+            _ => Ok(Refusal::Connection("SUBSCRIBE")),
         }
     }
 

@@ -1,22 +1,13 @@
-//! A server that answers as a test wants, and a proxy that leaves bytes behind.
+//! A server that answers as a test wants.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
-use fanfare_broker::BrokerConfig;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::{broadcast, watch},
 };
-
-/// How a node reaches a port of this machine.
-pub(crate) fn config(port: u16) -> BrokerConfig {
-    format!("redis://127.0.0.1:{port}").parse().unwrap()
-}
 
 /// Which connection sent what, in order.
 pub(crate) type Commands = Mutex<Vec<(usize, Vec<String>)>>;
@@ -157,77 +148,4 @@ async fn number(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<usi
     line.get(1..)
         .and_then(|line| line.trim_end().parse().ok())
         .ok_or(std::io::ErrorKind::UnexpectedEof.into())
-}
-
-/// A proxy that can close its clients' connections and leave what they sent in the server's socket, which
-/// stays open.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
-    /// How many bytes went to the server.
-    pub(crate) forwarded: Arc<AtomicUsize>,
-    /// How many connections there were.
-    pub(crate) accepted: Arc<AtomicUsize>,
-    cut: watch::Sender<usize>,
-}
-
-impl Proxy {
-    pub(crate) async fn start(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (cut, cuts) = watch::channel(0);
-        let forwarded = Arc::new(AtomicUsize::new(0));
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let (count, connections) = (forwarded.clone(), accepted.clone());
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let upstream = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                connections.fetch_add(1, Ordering::SeqCst);
-                let mut cuts = cuts.clone();
-                cuts.mark_unchanged();
-                tokio::spawn(relay(client, upstream, count.clone(), cuts));
-            }
-        });
-        Self { port, forwarded, accepted, cut }
-    }
-
-    pub(crate) fn cut(&self) {
-        self.cut.send_modify(|cuts| *cuts += 1);
-    }
-}
-
-async fn relay(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    forwarded: Arc<AtomicUsize>,
-    mut cuts: watch::Receiver<usize>,
-) {
-    {
-        let (mut from_client, mut to_client) = client.split();
-        let (mut from_server, mut to_server) = server.split();
-        let up = async {
-            let mut buffer = vec![0; 64 << 10];
-            loop {
-                match from_client.read(&mut buffer).await {
-                    Ok(length) if length > 0 => {
-                        if to_server.write_all(&buffer[..length]).await.is_err() {
-                            return;
-                        }
-                        forwarded.fetch_add(length, Ordering::SeqCst);
-                    }
-                    _ => return,
-                }
-            }
-        };
-        let down = tokio::io::copy(&mut from_server, &mut to_client);
-        tokio::select! {
-            () = up => return,
-            _ = down => return,
-            _ = cuts.changed() => {}
-        }
-    }
-    drop(client);
-    // For as long as the test runs.
-    std::future::pending::<()>().await;
-    drop(server);
 }

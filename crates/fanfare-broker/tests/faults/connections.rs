@@ -1,13 +1,4 @@
-//! What becomes of publications and subscriptions when Redis, or the way to it, fails.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a helper of a test fails by a panic, as the test does"
-)]
-
-mod support;
+//! Connections that are killed, refused and cut.
 
 use std::{
     collections::HashSet,
@@ -15,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{FakeRedis, Outcomes, Proxy, assert_restored, channel, config, delivered, publish};
 use fanfare_broker::{
     BrokerConfig, Prefix,
     redis_server::RedisServer,
@@ -24,17 +16,10 @@ use fanfare_core::{
     Channel, Limits, Payload, PublishError, SubscribeError,
     broker::{BrokerState, Interruption, Lane},
 };
-use support::{FakeRedis, Proxy, config};
-use tokio::{sync::oneshot, time::sleep};
-
-type Answered = oneshot::Receiver<Result<(), PublishError>>;
+use tokio::time::sleep;
 
 const RECONNECTS: &str = "fanfare_redis_reconnects_total";
 const UNFENCED: &str = "fanfare_redis_unfenced_reconnects_total";
-
-fn channel(name: &str) -> Channel {
-    Channel::new(name).unwrap()
-}
 
 async fn up(config: BrokerConfig) -> TestNode {
     let node = TestNode::start(config);
@@ -44,53 +29,6 @@ async fn up(config: BrokerConfig) -> TestNode {
 
 fn patient(publish_wait: Duration) -> Limits {
     Limits { publish_wait, ..Limits::default() }
-}
-
-/// Publishes the numbers of `range`, without waiting for the answers.
-fn publish(node: &TestNode, channel: &Channel, range: std::ops::Range<usize>) -> Vec<(usize, Answered)> {
-    range.map(|number| (number, node.publish(channel, Payload::text(number.to_string()), None))).collect()
-}
-
-/// What became of publications.
-#[derive(Debug, Default)]
-struct Outcomes {
-    taken: HashSet<usize>,
-    refused: HashSet<usize>,
-    unknown: HashSet<usize>,
-}
-
-impl Outcomes {
-    async fn of(answers: Vec<(usize, Answered)>) -> Self {
-        let mut outcomes = Self::default();
-        for (number, answered) in answers {
-            let set = match answered.await.expect("each publish is answered") {
-                Ok(()) => &mut outcomes.taken,
-                Err(PublishError::Refused(_)) => &mut outcomes.refused,
-                Err(PublishError::Unknown) => &mut outcomes.unknown,
-            };
-            set.insert(number);
-        }
-        outcomes
-    }
-}
-
-/// The numbers a node got on a channel, which must rise: nothing twice, nothing reordered.
-fn delivered(node: &TestNode, channel: &Channel) -> Vec<usize> {
-    let numbers: Vec<usize> =
-        node.recorder.texts(channel).iter().filter_map(|text| text.parse().ok()).collect();
-    assert!(numbers.is_sorted_by(|a, b| a < b), "twice or out of order");
-    numbers
-}
-
-/// That the way through the broker is whole: what is published now arrives.
-async fn assert_restored(publisher: &TestNode, subscriber: &TestNode, channel: &Channel) {
-    publisher.is_up().await;
-    subscriber.is_up().await;
-    publisher.publish_text(channel, "restored").await.unwrap();
-    eventually("what is published now arrives", || {
-        subscriber.recorder.texts(channel).last().is_some_and(|last| last == "restored")
-    })
-    .await;
 }
 
 /// Publishes while connections of a kind are killed again and again.

@@ -1,0 +1,14 @@
+//! What becomes of publications and subscriptions when Redis, or the way to it, fails.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
+
+mod support;
+
+mod connections;
+mod permissions;
+mod silence;

@@ -1,0 +1,127 @@
+//! What a node needs of an ACL: the user in docs/redis.md can do everything, and nothing less can.
+
+use std::{io, sync::Arc};
+
+use fanfare_broker::{
+    redis_server::RedisServer,
+    suite::{TestNode, eventually},
+};
+use fanfare_core::broker::{BrokerState, Recipient};
+use parking_lot::Mutex;
+
+use crate::support::{assert_restored, channel};
+
+const DOCS: &str = include_str!("../../../../docs/redis.md");
+
+/// The rules of the user in the docs.
+fn documented() -> Vec<&'static str> {
+    let (_, after) = DOCS.split_once("ACL SETUSER fanfare ").unwrap();
+    after.split("```").next().unwrap().split_whitespace().collect()
+}
+
+/// A node as the documented user, without some of its rights.
+async fn node_without(server: &RedisServer, rights: &[&str]) -> TestNode {
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("fanfare");
+    for rule in documented().into_iter().filter(|rule| !rights.contains(rule)) {
+        acl.arg(rule);
+    }
+    let () = server.run(&acl).await.unwrap();
+    let url = format!("redis://fanfare:PASSWORD@127.0.0.1:{}", server.port());
+    TestNode::start(url.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_user_can_do_everything_and_nothing_is_refused() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &[]).await;
+    node.is_up().await;
+    let (channel, given_up) = (channel("räume:1"), channel("given-up"));
+    node.subscribe(&channel).await.unwrap();
+    node.subscribe(&given_up).await.unwrap();
+    node.broker().unsubscribe(&given_up);
+    let registry = &node.started.registry;
+    registry.announce(&node.info("a")).await.unwrap();
+    assert_eq!(registry.nodes().await.unwrap().len(), 1);
+    node.control(Recipient::All, "hello");
+    node.control(Recipient::Node(node.incarnation), "hello");
+    eventually("control messages come", || node.recorder.controls().len() == 2).await;
+    for kind in ["normal", "pubsub"] {
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg("KILL").arg("TYPE").arg(kind).arg("SKIPME").arg("yes");
+        let _killed: usize = server.run(&kill).await.unwrap();
+        assert_restored(&node, &node, &channel).await;
+    }
+    // A channel that was given up lingers before it is.
+    let mut subscribed = redis::cmd("PUBSUB");
+    subscribed.arg("NUMSUB").arg("fanfare:given-up");
+    while server.run::<(String, usize)>(&subscribed).await.unwrap().1 > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    registry.withdraw().await.unwrap();
+    node.started.stop().await;
+    let log: Vec<redis::Value> = server.run(redis::cmd("ACL").arg("LOG")).await.unwrap();
+    assert!(log.is_empty(), "{log:?}");
+    assert_eq!(node.counter("fanfare_redis_unfenced_reconnects_total", None), 0.0);
+}
+
+/// What was logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn says(&self, what: &str) -> bool {
+        String::from_utf8_lossy(&self.0.lock()).contains(what)
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_right_that_is_missing_is_named() {
+    let server = RedisServer::start().await.unwrap();
+    let rows: [(&[&str], &str, BrokerState); 17] = [
+        (&["+publish"], "to PUBLISH on this node's own channels", BrokerState::Away),
+        (&["+subscribe"], "NOPERM to SUBSCRIBE", BrokerState::Deaf),
+        (&["+unsubscribe"], "NOPERM to UNSUBSCRIBE", BrokerState::Up),
+        (&["&fanfare!*"], "NOPERM to SUBSCRIBE", BrokerState::Away),
+        (&["&fanfare:*"], "forbids this node to subscribe", BrokerState::Up),
+        (&["+set"], "to SET of fanfare!heartbeat", BrokerState::Up),
+        (&["~fanfare!*"], "to SET of fanfare!heartbeat", BrokerState::Up),
+        (&["+client|info"], "to CLIENT INFO", BrokerState::Up),
+        (&["+client|kill"], "to CLIENT KILL", BrokerState::Up),
+        (&["+multi"], "MULTI", BrokerState::Up),
+        (&["+time"], "TIME", BrokerState::Up),
+        (&["+zadd"], "ZADD", BrokerState::Up),
+        (&["+zremrangebyscore"], "ZREMRANGEBYSCORE", BrokerState::Up),
+        (&["+expire"], "EXPIRE", BrokerState::Up),
+        (&["+zrange"], "ZRANGE", BrokerState::Up),
+        (&["+mget"], "MGET", BrokerState::Up),
+        (&["+del"], "DEL", BrokerState::Up),
+    ];
+    for (rights, named, state) in rows {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let node = node_without(&server, rights).await;
+        eventually(&format!("{rights:?}: {state:?}"), || node.broker().state() == state).await;
+        // Their failure is what is looked for.
+        let _ = node.started.registry.announce(&node.info("a")).await;
+        let _ = node.started.registry.withdraw().await;
+        drop(node.broker().subscribe(&channel("a")));
+        node.broker().unsubscribe(&channel("a"));
+        eventually(&format!("{rights:?} is named"), || log.says(named)).await;
+        assert!(!log.says("PASSWORD"));
+        node.started.stop().await;
+    }
+}
