@@ -49,6 +49,14 @@ pub enum ApiError {
     /// The broker did not take it, or nobody knows.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The node goes away.
+    #[error("this node is going away and did nothing: call again, another one will answer")]
+    Leaving,
+    /// The API has listeners of its own.
+    #[error(
+        "this listener does not serve the API: it is at the addresses of `api.listen` in the configuration"
+    )]
+    Elsewhere,
     /// There is no such method.
     #[error("there is no such method; there are POST /api/publish and GET /api/cluster")]
     NoSuchMethod,
@@ -70,6 +78,8 @@ impl ApiError {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
             Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
+            Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving"),
+            Self::Elsewhere => (StatusCode::NOT_FOUND, "elsewhere"),
             Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         }
@@ -148,6 +158,11 @@ fn payload(data: Option<&RawValue>, b64data: Option<String>) -> Result<Payload, 
         (Some(_), Some(_)) => Err(ApiError::Body("data and b64data exclude each other".into())),
         (None, None) => Err(ApiError::Body("there is neither data nor b64data".into())),
     }
+}
+
+/// Any path under `/api/` where it is not served.
+pub(crate) async fn elsewhere() -> ApiError {
+    ApiError::Elsewhere
 }
 
 /// Any other path under `/api/`.

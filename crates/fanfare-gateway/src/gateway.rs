@@ -48,13 +48,21 @@ pub struct Gateway {
     pub(crate) metrics: prometheus::Registry,
     pub(crate) config: Config,
     leaving: AtomicBool,
+    refusing: AtomicBool,
 }
 
 impl Gateway {
     /// A gateway to `hub`; `metrics` is what `/metrics` shows.
     #[must_use]
     pub fn new(hub: Arc<Hub>, cluster: Arc<Cluster>, metrics: prometheus::Registry, config: Config) -> Self {
-        Self { hub, cluster, metrics, config, leaving: AtomicBool::new(false) }
+        Self {
+            hub,
+            cluster,
+            metrics,
+            config,
+            leaving: AtomicBool::new(false),
+            refusing: AtomicBool::new(false),
+        }
     }
 
     /// From now on the node says that it is not ready.
@@ -62,7 +70,16 @@ impl Gateway {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
+    /// From now on nobody new is let in; health and metrics still answer.
+    pub fn refuse(&self) {
+        self.refusing.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::Relaxed)
     }
 }

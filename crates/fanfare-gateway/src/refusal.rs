@@ -36,6 +36,14 @@ pub enum Refusal {
     /// The node goes away.
     #[error("this node is going away: connect again, another one will take you")]
     Leaving,
+    /// Another listener serves this path.
+    #[error("this listener does not serve {path}: that is at the addresses of `{key}` in the configuration")]
+    Elsewhere {
+        /// What was asked for.
+        path: String,
+        /// The key that names those listeners.
+        key: &'static str,
+    },
     /// There is nothing at this path.
     #[error("there is nothing at {0}; see / for what there is")]
     NotFound(String),
@@ -53,7 +61,9 @@ impl Refusal {
             }
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
             Self::TokenSource(_) | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
-            Self::Path(PathError::Kept(_)) | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Path(PathError::Kept(_)) | Self::Elsewhere { .. } | Self::NotFound(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::Subscribe(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -47,15 +47,16 @@ pub(crate) async fn upgrade(
     let mut accepted =
         handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
     config.origins.check(request.headers())?;
-    if gateway.is_leaving() {
-        return Err(Refusal::Leaving);
-    }
     // The first that is no token: what is secret is not echoed.
     accepted.protocol = token_source::subprotocol(request.headers());
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
     let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind, identity));
     hub.subscribe(&pending.session, &channel).await?;
+    if pending.session.has_ended() {
+        // A drain overtook it.
+        return Err(Refusal::Leaving);
+    }
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let decoder = (config.relay.decoder)(channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));

@@ -12,7 +12,7 @@ use axum::{
 use fanfare_websocket::handshake;
 
 use crate::{
-    api,
+    api, ending,
     gateway::Gateway,
     health, page,
     path::{self, PathError},
@@ -24,27 +24,66 @@ use crate::{
 const BODY_PER_MESSAGE_BYTE: usize = 6;
 const BODY_OVERHEAD: usize = 4 << 10;
 
-/// All paths of a node.
-pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
+/// What a listener serves, beside `/healthz` and `/readyz`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Serves {
+    /// WebSockets, the page, and what the page asks for.
+    pub clients: bool,
+    /// The HTTP API.
+    pub api: bool,
+    /// `/metrics`.
+    pub metrics: bool,
+}
+
+impl Serves {
+    /// What either serves.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            clients: self.clients || other.clients,
+            api: self.api || other.api,
+            metrics: self.metrics || other.metrics,
+        }
+    }
+}
+
+/// All paths of a listener.
+pub(crate) fn router(gateway: Arc<Gateway>, serves: Serves) -> Router {
+    let health = Router::new().route("/healthz", get(health::healthz)).route("/readyz", get(health::readyz));
+    let metrics = if serves.metrics { get(health::metrics) } else { any(no_metrics) };
+    let kept = health.route("/metrics", metrics).nest("/api", api(&gateway, serves));
+    let all = if serves.clients {
+        let page = Router::new()
+            .route("/assets/{name}", get(asset))
+            .route("/api/cluster", get(api::cluster).fallback(api::wrong_method));
+        Router::new()
+            .merge(kept.merge(page).layer(middleware::from_fn(refuse_upgrade)))
+            .route("/ws/{*channel}", any(relay::upgrade_ws))
+            .fallback(bare)
+    } else {
+        kept.fallback(no_clients)
+    };
+    all.layer(middleware::from_fn_with_state(gateway.clone(), ending::answer)).with_state(gateway)
+}
+
+fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
+    if !serves.api {
+        return Router::new().fallback(api::elsewhere);
+    }
     let body_limit = gateway.hub.limits().message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD;
-    let api = Router::new()
+    Router::new()
         .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(body_limit))
-        .layer(middleware::from_fn_with_state(gateway.clone(), api::authorize));
-    let kept = Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/assets/{name}", get(asset))
-        .route("/api/cluster", get(api::cluster).fallback(api::wrong_method))
-        .nest("/api", api)
-        .layer(middleware::from_fn(refuse_upgrade));
-    Router::new()
-        .merge(kept)
-        .route("/ws/{*channel}", any(relay::upgrade_ws))
-        .fallback(bare)
-        .with_state(gateway)
+        .layer(middleware::from_fn_with_state(gateway.clone(), api::authorize))
+}
+
+async fn no_metrics() -> Refusal {
+    Refusal::Elsewhere { path: "/metrics".into(), key: "metrics.listen" }
+}
+
+async fn no_clients(request: Request) -> Refusal {
+    Refusal::Elsewhere { path: request.uri().path().to_owned(), key: "listen" }
 }
 
 /// What the server keeps is no channel, also where it answers to a visit.

@@ -10,7 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use crate::{gateway::Gateway, routes, socket};
+use crate::{
+    gateway::Gateway,
+    routes::{self, Serves},
+    socket,
+};
 
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
 const BACKLOG: i32 = 4096;
@@ -24,9 +28,20 @@ const REST: Duration = Duration::from_millis(100);
 /// Serves a gateway on its listeners.
 pub struct Server {
     gateway: Arc<Gateway>,
-    router: Router,
     tasks: TaskTracker,
+    /// Nothing more is accepted from inherited sockets.
+    yielding: CancellationToken,
     shutdown: CancellationToken,
+}
+
+/// A socket that listens, and what is served there.
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// What is served.
+    pub serves: Serves,
+    /// Whether another process may accept from it too: then it is left to that one as soon as the node leaves.
+    pub is_inherited: bool,
 }
 
 /// Binds one address.
@@ -50,19 +65,28 @@ impl Server {
     /// A server that has no listener yet and stops at `shutdown`.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
-        let router = routes::router(gateway.clone());
-        Self { gateway, router, tasks: TaskTracker::new(), shutdown }
+        let yielding = shutdown.child_token();
+        Self { gateway, tasks: TaskTracker::new(), yielding, shutdown }
     }
 
-    /// Accepts on `listener` until the shutdown.
-    pub fn listen(&self, listener: TcpListener) {
-        let (tasks, router, shutdown) = (self.tasks.clone(), self.router.clone(), self.shutdown.clone());
+    /// Accepts nothing more from inherited sockets: whoever else has them takes what comes. A connection that was
+    /// accepted is served.
+    pub fn leave_inherited(&self) {
+        self.yielding.cancel();
+    }
+
+    /// Accepts on `listener` until the shutdown, or until it is left to others.
+    pub fn listen(&self, listener: Listener) {
+        let Listener { socket, serves, is_inherited } = listener;
+        let router = routes::router(self.gateway.clone(), serves);
+        let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
+        let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let handshake = self.gateway.hub.limits().handshake;
         self.tasks.spawn(async move {
             loop {
                 let accepted = tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    accepted = listener.accept() => accepted,
+                    () = until.cancelled() => return,
+                    accepted = socket.accept() => accepted,
                 };
                 match accepted {
                     Ok((stream, _)) => {

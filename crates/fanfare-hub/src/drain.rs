@@ -34,6 +34,25 @@ impl Pace {
 }
 
 impl Hub {
+    /// Sends all clients away at a pace, and waits until they are gone: those who came meanwhile too, by a handshake
+    /// that was under way. Each has at most [`Limits::goodbye`](fanfare_core::Limits::goodbye) for its answers, and
+    /// as much again to go.
+    pub async fn drain(self: &Arc<Self>, pace: Pace, disconnect: &Disconnect) {
+        self.end_at_pace(self.sessions(), pace, disconnect).await;
+        loop {
+            let sessions = self.sessions();
+            if sessions.is_empty() {
+                break;
+            }
+            let is_told = |session: &Arc<Session>| session.flow().is_some_and(|flow| flow.is_closing());
+            for session in sessions.into_iter().filter(|session| !is_told(session)) {
+                self.end_later(session, disconnect.clone());
+            }
+            sleep(TURN).await;
+        }
+        self.transports_ended().await;
+    }
+
     /// All sessions at this moment.
     #[must_use]
     pub fn sessions(&self) -> Vec<Arc<Session>> {

@@ -76,6 +76,11 @@ impl Flow {
         state.publishes == 0
     }
 
+    /// Whether nothing more begins.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state.lock().is_closing
+    }
+
     /// The session has ended: its reader discards what still comes.
     pub(crate) fn ended(&self) {
         let mut state = self.state.lock();

@@ -329,13 +329,8 @@ impl Hub {
         self.tasks.spawn(async move { hub.end_after_answers(&session, disconnect).await });
     }
 
-    /// Ends all sessions and waits for their goodbyes, at most [`Limits::goodbye`].
-    pub async fn end_all(self: &Arc<Self>, disconnect: &Disconnect) {
-        for shard in self.dispatcher.shards() {
-            for session in shard.sessions() {
-                self.end(&session, disconnect);
-            }
-        }
+    /// Ends once every transport and every flush is over. New ones may come meanwhile, and are waited for too.
+    pub(crate) async fn transports_ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use fanfare_core::{Disconnect, Limits};
 use fanfare_hub::Pace;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{Client, Framing, Node, Pipe, Setup, settle, until};
+use crate::support::{AT_ONCE, Client, Framing, Node, Pipe, Setup, ends, settle, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,13 +59,7 @@ async fn without_time_all_end_at_once() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 1000);
     let began = Instant::now();
-    node.hub
-        .end_at_pace(
-            node.hub.sessions(),
-            Pace { per_second: 1, within: Duration::ZERO },
-            &Disconnect::Restart,
-        )
-        .await;
+    node.hub.end_at_pace(node.hub.sessions(), AT_ONCE, &Disconnect::Restart).await;
     assert_eq!(began.elapsed(), Duration::ZERO);
     settle().await;
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
@@ -88,6 +82,24 @@ async fn only_the_chosen_end_and_the_order_is_random() {
     settle().await;
     assert_eq!((node.closed("restart"), node.hub.metrics().closing.get()), (400, 0));
     assert!(others.iter().all(|client| !client.session.has_ended()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
+    let node = Setup::default().memory();
+    let _clients = crowd(&node, 3000);
+    let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
+    let ending =
+        tokio::spawn(async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let before = node.closed("restart");
+    advance(20 * SECOND).await;
+    settle().await;
+    let at_once = node.closed("restart") - before;
+    assert!((1..=20).contains(&at_once), "{at_once}");
+    ending.await.unwrap();
+    settle().await;
+    assert_eq!(node.closed("restart"), 3000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,8 +148,7 @@ async fn what_was_taken_is_answered_first_and_nothing_is_taken_meanwhile() {
     client.say("pub a x").await;
     let ending = tokio::spawn({
         let hub = node.hub.clone();
-        let pace = Pace { per_second: 1, within: Duration::ZERO };
-        async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await }
+        async move { hub.end_at_pace(hub.sessions(), AT_ONCE, &Disconnect::Restart).await }
     });
     settle().await;
     ending.await.unwrap();
@@ -179,6 +190,21 @@ async fn two_may_wait_for_the_answers_of_one_session() {
     assert_eq!(Instant::now(), answered, "both were woken by the answer");
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "close 5 bye"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_who_came_meanwhile_too() {
+    let node = Setup::default().memory();
+    let early = crowd(&node, 100);
+    let hub = node.hub.clone();
+    let pace = Pace { per_second: 10, within: 60 * SECOND };
+    let draining = tokio::spawn(async move { hub.drain(pace, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let late = crowd(&node, 3);
+    ends(draining).await.unwrap();
+    for client in early.iter().chain(&late) {
+        assert_eq!(client.lines(), ["close 76 restart"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

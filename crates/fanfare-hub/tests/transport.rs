@@ -2,7 +2,7 @@
 
 use fanfare_core::Disconnect;
 
-use crate::support::{Framing, Node, Pipe, Setup, ends, lines, numbered, settle};
+use crate::support::{AT_ONCE, Framing, Node, Pipe, Setup, ends, lines, numbered, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_changes_its_transport_misses_nothing_and_gets_nothing_twice() {
@@ -119,7 +119,7 @@ async fn who_flushed_the_old_transport_does_not_keep_the_new_one_from_being_flus
 
 /// A shutdown waits for every flush.
 async fn nothing_is_left_behind(node: &Node) {
-    ends(node.hub.end_all(&Disconnect::Restart)).await;
+    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
 }
 
 #[tokio::test(start_paused = true)]

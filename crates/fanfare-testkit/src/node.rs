@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use fanfare::{Node, config::Config};
+use fanfare::{Node, config::Config, node::Addresses};
 
 use crate::{Endpoint, within};
 
@@ -23,8 +23,14 @@ impl TestNode {
             Ok(node) => node,
             Err(error) => panic!("the node does not start: {error}"),
         };
-        let Some(&address) = node.addresses().first() else { panic!("the node listens nowhere") };
+        let Some(&address) = node.addresses().clients.first() else { panic!("the node listens nowhere") };
         Self { node, endpoint: Endpoint::new(address) }
+    }
+
+    /// Where it listens, and for what.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        self.node.addresses()
     }
 
     /// Ends it as SIGTERM does.

@@ -4,7 +4,9 @@ use std::{
     env,
     ffi::OsString,
     io,
+    net::TcpListener,
     ops::Deref,
+    os::fd::OwnedFd,
     path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -18,10 +20,13 @@ use tokio::{
     process::{Child, ChildStderr, Command},
 };
 
-use crate::{Endpoint, KEY, assert_eventually, within};
+use crate::{Endpoint, KEY, assert_eventually, setup::NO_GRACE, within};
 
 /// The variable that names the binary; without it, it is looked for where cargo puts it.
 const BIN: &str = "BIN";
+
+/// The socket comes as standard input and becomes the first inherited descriptor; `exec` keeps the process's number.
+const INHERIT: &str = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
 /// A node in a process of its own; killed when dropped.
 #[derive(Debug)]
@@ -34,18 +39,57 @@ pub struct Process {
 impl Process {
     /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
     pub async fn start(name: &str, broker: &str) -> Self {
-        let process = Self::start_unready(name, broker).await;
+        Self::start_with(name, broker, &[]).await
+    }
+
+    /// The same with further variables in its environment.
+    pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
+        let process = Self::launch(name, broker, environment).await;
         process.is_ready().await;
         process
     }
 
-    /// The same; returns once it listens.
+    /// The same as [`Process::start`]; returns once it listens.
     ///
     /// # Panics
     /// Where the binary is not there, or ends at once.
     pub async fn start_unready(name: &str, broker: &str) -> Self {
+        Self::launch(name, broker, &[]).await
+    }
+
+    async fn launch(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
         let args = ["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker];
-        let mut child = match command().args(args).env("FANFARE_API__KEYS", KEY).spawn() {
+        let mut command = command(binary());
+        command.args(args).stdin(Stdio::null());
+        Self::run(command, environment).await
+    }
+
+    /// The same on a socket that is there already: inherited, as systemd passes sockets on.
+    ///
+    /// # Panics
+    /// Where the socket cannot be passed on, the binary is not there, or it ends at once.
+    pub async fn start_on(
+        socket: &TcpListener,
+        name: &str,
+        broker: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let (address, socket) = match socket.local_addr().and_then(|at| Ok((at, socket.try_clone()?))) {
+            Ok(inherited) => inherited,
+            Err(error) => panic!("no socket to pass on: {error}"),
+        };
+        let mut command = command("sh".into());
+        command.args(["-c", INHERIT, "sh"]).arg(binary());
+        command.args(["serve", "--listen", &address.to_string(), "--node", name, "--broker", broker]);
+        command.stdin(OwnedFd::from(socket));
+        let process = Self::run(command, environment).await;
+        process.is_ready().await;
+        process
+    }
+
+    async fn run(mut command: Command, environment: &[(&str, &str)]) -> Self {
+        command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE);
+        let mut child = match command.envs(environment.iter().copied()).spawn() {
             Ok(child) => child,
             Err(error) => panic!("fanfare could not be started: {error}"),
         };
@@ -119,6 +163,11 @@ impl Process {
         }
     }
 
+    /// Returns once it has logged this, or written it otherwise to its standard error.
+    pub async fn logs(&self, text: &str) {
+        assert_eventually!(self.log.lock().contains(text), "fanfare logs {text:?}: {}", self.log.lock());
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
@@ -139,20 +188,14 @@ impl Deref for Process {
     }
 }
 
-/// The binary, with nothing of this process's configuration in its environment.
-fn command() -> Command {
-    let binary = binary();
-    assert!(
-        binary.is_file(),
-        "the fanfare binary is not at {}: build it with `cargo build -p fanfare`, or name it in {BIN}",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
+/// A program, with nothing of this process's configuration in its environment.
+fn command(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
     let ours = |name: &OsString| name.to_string_lossy().starts_with("FANFARE_");
     for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
@@ -162,7 +205,13 @@ fn binary() -> PathBuf {
         let test = env::current_exe().ok()?;
         Some(test.parent()?.parent()?.join("fanfare"))
     };
-    env::var_os(BIN).map(PathBuf::from).or_else(beside).unwrap_or_default()
+    let binary = env::var_os(BIN).map(PathBuf::from).or_else(beside).unwrap_or_default();
+    assert!(
+        binary.is_file(),
+        "the fanfare binary is not at {}: build it with `cargo build -p fanfare`, or name it in {BIN}",
+        binary.display()
+    );
+    binary
 }
 
 async fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {

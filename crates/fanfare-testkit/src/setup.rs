@@ -13,6 +13,9 @@ use crate::node::TestNode;
 /// The key of the HTTP API that nodes of tests have, unless [`Setup::without_key`].
 pub const KEY: &str = "key-of-the-tests-0123456789";
 
+/// How long nodes of tests go on after they were told to end (`drain.grace`): no balancer has to notice.
+pub(crate) const NO_GRACE: &str = "0s";
+
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// A configuration to be.
@@ -89,11 +92,13 @@ impl Setup {
             Err(error) => panic!("a configuration file for the test cannot be written: {error}"),
         };
         let args = NodeArgs { config: Some(file.path().to_owned()), ..self.args.clone() };
-        let key = self.key.map(|key| (OsString::from("FANFARE_API__KEYS"), OsString::from(key)));
+        let variable = |(name, value)| (OsString::from(name), OsString::from(value));
+        let key = self.key.map(|key| ("FANFARE_API__KEYS", key));
+        let environment = key.into_iter().chain([("FANFARE_DRAIN__GRACE", NO_GRACE)]).map(variable);
         let sources = Sources {
             flags: args.layer(),
             file: args.config,
-            environment: key.into_iter().collect(),
+            environment: environment.collect(),
             facts: Facts::of_this_machine(),
         };
         config::load(sources).map(|loaded| loaded.config)

@@ -3,13 +3,15 @@
 //! - [`cli`]: what can be asked of the binary
 //! - [`config`]: what a node runs with, and every mistake in it
 //! - [`serve`]: a node from its configuration to its last goodbye
-//! - [`node`]: the composition root
+//! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`telemetry`]: where log lines go
 //! - [`health`]: asks a running node
 
 pub mod cli;
 pub mod config;
+pub mod drain;
 pub mod health;
+pub mod listeners;
 pub mod node;
 pub mod serve;
 pub mod telemetry;

@@ -1,16 +1,19 @@
-//! The composition root: makes every part of a node, gives each what it needs, and ends them in order.
+//! The composition root: makes every part of a node and gives each what it needs. How they end is in [`crate::drain`].
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{Disconnect, Incarnation, NodeInfo};
-use fanfare_gateway::{ClientAuth, Gateway, RelayEndpoint, Server};
+use fanfare_core::{Incarnation, NodeInfo};
+use fanfare_gateway::{ClientAuth, Gateway, Listener, RelayEndpoint, Server};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Auth, Config, Listen};
+use crate::{
+    config::{Auth, Config, Drain},
+    listeners::{self, Inherited, ListenError},
+};
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
 const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
@@ -20,32 +23,38 @@ const CLOSING: Pace = Pace { per_second: 200, within: Duration::from_secs(30) };
 
 /// A node at work.
 pub struct Node {
-    addresses: Vec<SocketAddr>,
-    gateway: Arc<Gateway>,
-    hub: Arc<Hub>,
-    server: Server,
-    broker: Started,
-    cluster: JoinHandle<()>,
+    addresses: Addresses,
+    pub(crate) drain: Drain,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) server: Server,
+    pub(crate) broker: Started,
+    pub(crate) cluster: JoinHandle<()>,
     /// Ends the listeners.
-    closing: CancellationToken,
+    pub(crate) closing: CancellationToken,
     /// Takes this node out of the registry.
-    leaving: CancellationToken,
+    pub(crate) leaving: CancellationToken,
+}
+
+/// Where a node listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// For clients: at least one.
+    pub clients: Vec<SocketAddr>,
+    /// For the API.
+    pub api: Vec<SocketAddr>,
+    /// For metrics.
+    pub metrics: Vec<SocketAddr>,
+    /// Those of all these that were inherited.
+    pub inherited: Vec<SocketAddr>,
 }
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}{}", hint(.error))]
-    Bind {
-        /// Which.
-        address: SocketAddr,
-        /// The kernel's reason.
-        error: io::Error,
-    },
-    /// None of `localhost`'s addresses is there.
-    #[error("this machine has no address of that kind to listen on: {0}")]
-    NoAddress(String),
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The broker's parts cannot be made.
     #[error(transparent)]
     Broker(#[from] driver::StartError),
@@ -60,8 +69,16 @@ impl Node {
     /// # Errors
     /// It cannot start, and why.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let listeners = listen(&config.listen)?;
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        Self::start_on(config, Inherited::default())
+    }
+
+    /// The same, with sockets that are there already at some of its addresses.
+    ///
+    /// # Errors
+    /// It cannot start, and why.
+    pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
+        let listeners = listeners::open(&config, inherited)?;
+        let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
@@ -74,7 +91,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        let broker_name = name_of(&config.broker);
+        let (broker_name, drain) = (name_of(&config.broker), config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let hub =
@@ -108,63 +125,28 @@ impl Node {
         }
         let left = leaving.clone();
         let cluster = tokio::spawn(async move { cluster.run(controls, left).await });
-        Ok(Self { addresses, gateway, hub, server, broker, cluster, closing, leaving })
+        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, closing, leaving })
     }
 
     /// Where it listens.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
-
-    /// Ends it: no new clients, a goodbye to those it has, then the broker.
-    pub async fn stop(self) {
-        self.gateway.leave();
-        self.closing.cancel();
-        self.leaving.cancel();
-        self.hub.end_all(&Disconnect::Restart).await;
-        self.server.stopped().await;
-        if let Err(error) = self.cluster.await {
-            tracing::error!(%error, "the cluster view ended badly");
-        }
-        self.broker.stop().await;
-    }
 }
 
-/// Binds all addresses. Of `localhost`, one that this machine has not is passed over.
-fn listen(listen: &[Listen]) -> Result<Vec<TcpListener>, StartError> {
-    let mut listeners = Vec::new();
-    for listen in listen {
-        let before = listeners.len();
-        for address in listen.addresses() {
-            match fanfare_gateway::bind(address) {
-                Ok(listener) => listeners.push(listener),
-                Err(error) if is_missing(*listen, &error) => {}
-                Err(error) => return Err(StartError::Bind { address, error }),
-            }
+impl Addresses {
+    fn of(listeners: &[Listener]) -> Self {
+        let of = |is_meant: fn(&Listener) -> bool| {
+            let meant = listeners.iter().filter(|listener| is_meant(listener));
+            meant.filter_map(|listener| listener.socket.local_addr().ok()).collect()
+        };
+        Self {
+            clients: of(|listener| listener.serves.clients),
+            api: of(|listener| listener.serves.api),
+            metrics: of(|listener| listener.serves.metrics),
+            inherited: of(|listener| listener.is_inherited),
         }
-        if listeners.len() == before {
-            return Err(StartError::NoAddress(listen.to_string()));
-        }
-    }
-    Ok(listeners)
-}
-
-fn is_missing(listen: Listen, error: &io::Error) -> bool {
-    let is_choice = matches!(listen, Listen::Localhost(_));
-    // EAFNOSUPPORT has no kind of its own.
-    let has_no_family = error.raw_os_error() == Some(97);
-    is_choice && (error.kind() == io::ErrorKind::AddrNotAvailable || has_no_family)
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program listens there: end it, or choose a port with --listen",
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need a permission: choose another with --listen"
-        }
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
-        _ => "",
     }
 }
 

@@ -9,7 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::Config,
-    node::{Node, StartError},
+    drain::Ended,
+    listeners::{Inherited, ListenError},
+    node::{Addresses, Node, StartError},
     telemetry,
 };
 
@@ -19,17 +21,25 @@ pub enum ServeError {
     /// The node does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The sockets that were passed on cannot be used.
+    #[error(transparent)]
+    Inherited(#[from] ListenError),
+    /// It was told twice to end.
+    #[error("ended at once: {0} clients were cut off")]
+    CutOff(i64),
     /// No runtime, no signals, or nobody to write to.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Runs a node until SIGTERM or SIGINT. A second one ends it at once.
+/// Runs a node until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once.
 ///
 /// # Errors
-/// The node does not start, and why.
+/// The node does not start, and why; or a second signal cut clients off.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
+    // Before there are threads.
+    let inherited = Inherited::take()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.runtime.workers)
         .enable_all()
@@ -39,17 +49,23 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let name = config.node.clone();
-        let node = Node::start(config)?;
-        tracing::info!(node = name, addresses = ?node.addresses(), "listening");
+        let node = Node::start_on(config, inherited)?;
+        let Addresses { clients, api, metrics, inherited } = node.addresses();
+        tracing::info!(node = name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
         if is_dev {
-            io::stdout().write_all(welcome(node.addresses()).as_bytes())?;
+            io::stdout().write_all(welcome(clients).as_bytes())?;
         }
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
         stop().await;
-        tracing::info!("stopping: clients are told to reconnect elsewhere");
-        tokio::select! { () = node.stop() => {}, () = stop() => tracing::warn!("stopped at once") }
+        match node.stop_unless(stop()).await {
+            Ended::Drained | Ended::AtOnce(0) => {}
+            Ended::TimedOut(clients) => {
+                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off")
+            }
+            Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
+        }
         Ok(())
     })
 }

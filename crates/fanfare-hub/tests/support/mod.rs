@@ -15,12 +15,15 @@ pub(crate) mod recorder;
 use std::time::Duration;
 
 use fanfare_core::Channel;
+use fanfare_hub::Pace;
 
 pub(crate) use client::Client;
 pub(crate) use lines::Lines;
 pub(crate) use node::{INCARNATION, Node, Setup};
 pub(crate) use pipe::{Framing, Pipe};
 pub(crate) use recorder::Recorder;
+
+pub(crate) const AT_ONCE: Pace = Pace { per_second: 1, within: Duration::ZERO };
 
 pub(crate) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()

@@ -6,7 +6,7 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
-//! - `auth`: keys and rules of `[auth]`
+//! - `auth`: keys and rules of `[auth]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`mistake`], [`place`]: what is wrong, and where
 //! - [`show`]: what `fanfare config` prints
@@ -15,6 +15,7 @@ mod auth;
 pub mod declare;
 mod env;
 mod file;
+mod listeners;
 pub mod mistake;
 pub mod place;
 pub mod raw;
@@ -27,6 +28,7 @@ mod words;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
@@ -55,6 +57,10 @@ pub use self::{
 pub struct Config {
     /// Where to listen: at least one.
     pub listen: Vec<Listen>,
+    /// Where the API listens; without any, on `listen`.
+    pub api_listen: Vec<Listen>,
+    /// Where the metrics are; without any, on `listen`.
+    pub metrics_listen: Vec<Listen>,
     /// For development on this machine; all listeners are loopback then.
     pub dev: bool,
     /// What carries messages between nodes, its names in Redis among it.
@@ -73,12 +79,25 @@ pub struct Config {
     pub relay: Heartbeat,
     /// Bounds.
     pub limits: Limits,
+    /// How the node ends.
+    pub drain: Drain,
     /// Threads and shards.
     pub runtime: Runtime,
     /// What is logged, and how.
     pub log: Log,
     /// Options of channels.
     pub namespaces: Namespaces,
+}
+
+/// How the node ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How many sessions a second are closed at least.
+    pub rate: u32,
+    /// How long it goes on as before, but for its readiness: less than `timeout`.
+    pub grace: Duration,
+    /// How long it may take in all.
+    pub timeout: Duration,
 }
 
 /// How the work is spread.
@@ -208,4 +227,4 @@ fn read_file(path: &Path, place: Place, mistakes: &mut Vec<Mistake>) -> File {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

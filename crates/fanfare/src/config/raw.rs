@@ -48,6 +48,12 @@ keys! {
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
+        /// Listeners of their own for the HTTP API: it answers only there then. They may be beyond loopback without
+        /// open = true, as each call shows a key. Without them it answers on all of `listen`.
+        api_listen: Vec<Sourced<Listen>> = "api.listen", List { item: LISTEN, min: 0 }, or Vec::new();
+        /// Listeners of their own for the metrics: they are only there then, for whoever reaches the address. Without
+        /// them they are on all of `listen`.
+        metrics_listen: Vec<Sourced<Listen>> = "metrics.listen", List { item: LISTEN, min: 0 }, or Vec::new();
         /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
         /// replaced while the other still works.
         hmac_secrets: Vec<Sourced<HmacSecret>> = "auth.hmac_secrets",
@@ -111,6 +117,17 @@ keys! {
         /// How long a message may wait for a broker that is away before it is refused.
         publish_wait: Duration = "limits.publish_wait",
             Span { min: Duration::ZERO, max: MINUTE }, or Limits::default().publish_wait;
+        /// How many clients a second are sent away at least when the node is told to end (SIGTERM); more where the time
+        /// would not do. The default under --dev is so many that all go at once.
+        drain_rate: usize = "drain.rate", Count { min: 1, max: 1_000_000 },
+            or if dev.value { 1_000_000 } else { 200 };
+        /// How long the end may take from the signal on. Who has not gone by then is cut off.
+        drain_timeout: Duration = "drain.timeout", Span { min: SECOND, max: 60 * MINUTE }, or 30 * SECOND;
+        /// How long, of that, the node goes on as before but says that it is not ready, so that a balancer sends
+        /// nobody new: longer than a balancer's check takes to notice. The default is a sixth of the timeout, at most
+        /// 5s; under --dev none.
+        drain_grace: Duration = "drain.grace", Span { min: Duration::ZERO, max: 60 * MINUTE },
+            or if dev.value { Duration::ZERO } else { (drain_timeout.value / 6).min(5 * SECOND) };
         /// How many threads work. The default is the number of cores.
         workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
         /// In how many parts the connections are split for delivery. The default is the number of workers.

@@ -28,7 +28,7 @@ impl Given<'_> {
     }
 }
 
-pub(super) fn load_file(file: &str) -> Result<Loaded, Mistakes> {
+pub(crate) fn load_file(file: &str) -> Result<Loaded, Mistakes> {
     Given { file, ..Given::default() }.load()
 }
 
@@ -222,6 +222,39 @@ fn an_address_is_listened_on_once() {
     assert_eq!(places(twice), ["3 listen"]);
     assert!(load_file("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").is_ok());
     assert_eq!(places(load_file("listen = []")), ["1 listen"]);
+}
+
+#[test]
+fn listeners_of_their_own_are_as_open_as_what_they_serve() {
+    let keys = "api.keys = [\"0123456789abcdef\"]\n";
+    let table = [
+        ("metrics.listen = [\"0.0.0.0:9\"]", None),
+        ("metrics.listen = [\"0.0.0.0:9\"]\ndev = true", Some("1 metrics.listen")),
+        ("metrics.listen = [\"localhost:9\", \"[::1]:9\"]", Some("1 metrics.listen")),
+        ("api.listen = [\"0.0.0.0:9\"]", Some("1 api.listen")),
+        ("api.listen = [\"0.0.0.0:9\"]\nKEYS", None),
+        ("api.listen = [\"0.0.0.0:9\"]\nKEYSdev = true", Some("1 api.listen")),
+        ("api.listen = [\"127.0.0.1:9\"]\ndev = true", None),
+        ("listen = [\"127.0.0.1:9\"]\nmetrics.listen = [\"127.0.0.1:9\"]", None),
+    ];
+    for (file, mistake) in table {
+        match load_file(&file.replace("KEYS", keys)) {
+            Ok(_) => assert_eq!(mistake, None, "{file}"),
+            failed => assert_eq!(places(failed), mistake.as_slice(), "{file}"),
+        }
+    }
+}
+
+#[test]
+fn the_grace_leaves_time_for_the_clients_and_dev_ends_at_once() {
+    let drain = |file| load_file(file).unwrap().config.drain;
+    let seconds = Duration::from_secs;
+    assert_eq!(drain(""), Drain { rate: 200, grace: seconds(5), timeout: seconds(30) });
+    assert_eq!(drain("drain.timeout = \"3s\"").grace, seconds(3) / 6);
+    assert_eq!(drain("drain.timeout = \"10m\"").grace, seconds(5));
+    assert_eq!(drain("dev = true").grace, Duration::ZERO);
+    assert_eq!(places(load_file("drain.timeout = \"9s\"\ndrain.grace = \"9s\"")), ["2 drain.grace"]);
+    assert_eq!(places(load_file("drain.timeout = \"9 apples\"\ndrain.grace = \"40s\"")), ["1 drain.timeout"]);
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Rules that span several keys, and the way from what was configured to what the node runs with.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Access, Heartbeat, Limits, Namespace, Namespaces};
+use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
 
 use super::{
-    Config, Log, Runtime, auth,
+    Config, Drain, Log, Runtime, auth, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
-    units::show_size,
-    words::Listen,
+    units::{show_duration, show_size},
 };
 
 /// Everything that is wrong between keys.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
-    let mut mistakes = listeners(raw, namespaces);
-    mistakes.extend(repeated_listeners(raw));
+    let mut mistakes = listeners::check(raw, namespaces);
     mistakes.extend(
         [
             room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
@@ -25,63 +23,10 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         .into_iter()
         .flatten(),
     );
+    mistakes.extend(grace(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
     mistakes
-}
-
-/// Nobody comes in from outside unless the configuration says so, or every client needs a token.
-fn listeners(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
-    if !(raw.listen.sound && raw.dev.sound && raw.open.sound) {
-        return Vec::new();
-    }
-    if !raw.dev.value && (raw.open.value || is_closed(namespaces)) {
-        return Vec::new();
-    }
-    let (allowed, hint) = if raw.dev.value {
-        (
-            "loopback addresses only, under --dev",
-            "--dev lets in pages from disk and needs no API key: without it, and with open = true, others may come",
-        )
-    } else {
-        (
-            "loopback addresses only, unless open = true, or no namespace is anonymous",
-            "whoever reaches this address may come in: write open = true if that is meant, or let the default \
-             namespace and all others ask for a token",
-        )
-    };
-    let beyond = raw.listen.value.iter().filter(|listen| !listen.value.is_loopback());
-    beyond.map(|listen| of_listener(listen, allowed, hint.into())).collect()
-}
-
-/// Whether there is no channel that a client without a token may use.
-fn is_closed(namespaces: &[RawNamespace]) -> bool {
-    let is_open = |access: &Sourced<Access>| access.value == Access::Anonymous;
-    let mut open = namespaces.iter().filter(|one| is_open(&one.subscribe) || is_open(&one.publish));
-    open.next().is_none() && namespaces.iter().any(|namespace| namespace.name.value.is_empty())
-}
-
-fn repeated_listeners(raw: &Raw) -> Vec<Mistake> {
-    let listeners = &raw.listen.value;
-    let addresses = |listen: &Sourced<Listen>| listen.value.addresses();
-    let repeated = listeners.iter().enumerate().filter(|(at, listen)| {
-        let mut earlier = listeners.iter().take(*at).flat_map(addresses);
-        earlier.any(|earlier| earlier.port() != 0 && addresses(listen).contains(&earlier))
-    });
-    let allowed = "each address once";
-    repeated
-        .map(|(_, listen)| of_listener(listen, allowed, "localhost is 127.0.0.1 and [::1]".into()))
-        .collect()
-}
-
-fn of_listener(listen: &Sourced<Listen>, allowed: &str, hint: String) -> Mistake {
-    Mistake {
-        place: listen.place.clone(),
-        key: "listen".into(),
-        found: format!("\"{}\"", listen.value),
-        allowed: allowed.into(),
-        hint: Some(hint),
-    }
 }
 
 /// A queue must have room for a message, or none of that size ever gets through.
@@ -100,6 +45,19 @@ fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option
             raw.message_bytes.place
         ),
         hint: Some("without this key it is as large as it must be".into()),
+    })
+}
+
+/// After the grace there must be time to send the clients away.
+fn grace(raw: &Raw) -> Option<Mistake> {
+    let (grace, timeout) = (&raw.drain_grace, &raw.drain_timeout);
+    let wrong = grace.sound && timeout.sound && grace.value >= timeout.value;
+    wrong.then(|| Mistake {
+        place: grace.place.clone(),
+        key: "drain.grace".into(),
+        found: format!("\"{}\"", show_duration(grace.value)),
+        allowed: format!("less than drain.timeout (\"{}\", {})", show_duration(timeout.value), timeout.place),
+        hint: Some("clients are sent away in the time between the two".into()),
     })
 }
 
@@ -126,6 +84,8 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     let dev = raw.dev.value;
     Config {
         listen: values(&raw.listen.value),
+        api_listen: values(&raw.api_listen.value),
+        metrics_listen: values(&raw.metrics_listen.value),
         dev,
         broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
@@ -139,6 +99,11 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             idle_timeout: raw.relay_idle_timeout.value,
         },
         limits: limits(raw),
+        drain: Drain {
+            rate: u32::try_from(raw.drain_rate.value).unwrap_or(u32::MAX),
+            grace: raw.drain_grace.value,
+            timeout: raw.drain_timeout.value,
+        },
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
         log: Log { level: raw.log_level.value, format: raw.log_format.value },
         namespaces: all_namespaces(namespaces),

@@ -1,0 +1,98 @@
+//! Rules about addresses: who may be reached from where.
+//!
+//! | list | beyond loopback |
+//! |---|---|
+//! | `listen` | where `open = true`, or no channel is anybody's |
+//! | `api.listen` | always: each call shows a key |
+//! | `metrics.listen` | always: to list such an address is the decision, and it serves nothing else |
+//!
+//! Under `--dev` none of them is. One address may stand in several lists: it serves what each of them is for.
+
+use fanfare_core::Access;
+
+use super::{
+    mistake::Mistake,
+    place::Sourced,
+    raw::{Raw, RawNamespace},
+    words::Listen,
+};
+
+type Addresses = Sourced<Vec<Sourced<Listen>>>;
+
+/// Everything that is wrong with addresses.
+pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
+    let mut mistakes = reach(raw, namespaces);
+    mistakes.extend(without_keys(raw));
+    for (key, list) in lists(raw) {
+        mistakes.extend(repeated(key, list));
+    }
+    mistakes
+}
+
+fn lists(raw: &Raw) -> [(&'static str, &Addresses); 3] {
+    [("listen", &raw.listen), ("api.listen", &raw.api_listen), ("metrics.listen", &raw.metrics_listen)]
+}
+
+/// Nobody comes in from outside unless the configuration says so, or every client needs a token.
+fn reach(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
+    if !(raw.dev.sound && raw.open.sound) {
+        return Vec::new();
+    }
+    let (lists, allowed, hint) = if raw.dev.value {
+        (
+            &lists(raw)[..],
+            "loopback addresses only, under --dev",
+            "--dev lets in pages from disk and needs no API key: without it, and with open = true, others may come",
+        )
+    } else if raw.open.value || is_closed(namespaces) {
+        return Vec::new();
+    } else {
+        (
+            &[("listen", &raw.listen)][..],
+            "loopback addresses only, unless open = true, or no namespace is anonymous",
+            "whoever reaches this address may come in: write open = true if that is meant, or let the default \
+             namespace and all others ask for a token",
+        )
+    };
+    let sound = lists.iter().filter(|(_, list)| list.sound);
+    let each = sound.flat_map(|(key, list)| list.value.iter().map(move |listen| (key, listen)));
+    let beyond = each.filter(|(_, listen)| !listen.value.is_loopback());
+    beyond.map(|(key, listen)| of_listener(key, listen, allowed, hint)).collect()
+}
+
+/// Whether there is no channel that a client without a token may use.
+fn is_closed(namespaces: &[RawNamespace]) -> bool {
+    let is_open = |access: &Sourced<Access>| access.value == Access::Anonymous;
+    let mut open = namespaces.iter().filter(|one| is_open(&one.subscribe) || is_open(&one.publish));
+    open.next().is_none() && namespaces.iter().any(|namespace| namespace.name.value.is_empty())
+}
+
+/// An API that asks for a key, and knows none, answers nobody.
+fn without_keys(raw: &Raw) -> Option<Mistake> {
+    let listen = raw.api_listen.value.first()?;
+    let has_none = raw.api_keys.sound && raw.api_keys.value.is_empty() && raw.dev.sound && !raw.dev.value;
+    has_none.then(|| of_listener("api.listen", listen, "this key together with api.keys", NO_KEYS))
+}
+
+const NO_KEYS: &str = "without keys nobody may call the API";
+
+fn repeated(key: &'static str, list: &Addresses) -> impl Iterator<Item = Mistake> {
+    let addresses = |listen: &Sourced<Listen>| listen.value.addresses();
+    let repeated = list.value.iter().enumerate().filter(move |(at, listen)| {
+        let mut earlier = list.value.iter().take(*at).flat_map(addresses);
+        earlier.any(|earlier| earlier.port() != 0 && addresses(listen).contains(&earlier))
+    });
+    repeated.map(move |(_, listen)| {
+        of_listener(key, listen, "each address once", "localhost is 127.0.0.1 and [::1]")
+    })
+}
+
+fn of_listener(key: &str, listen: &Sourced<Listen>, allowed: &str, hint: &str) -> Mistake {
+    Mistake {
+        place: listen.place.clone(),
+        key: key.into(),
+        found: format!("\"{}\"", listen.value),
+        allowed: allowed.into(),
+        hint: Some(hint.into()),
+    }
+}

@@ -1,0 +1,206 @@
+//! The sockets that a node listens on: those it inherited, and those it binds.
+//!
+//! Invariants
+//! - The configuration says where; inheritance (`LISTEN_FDS`, as systemd and others pass sockets on) only says that
+//!   the socket is there already. So no rule about addresses can be passed by, and a socket that nobody configured
+//!   is a mistake.
+//! - An address is listened on once, and serves what all lists that name it are for.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+};
+
+use fanfare_gateway::{Listener, Serves};
+use listenfd::ListenFd;
+use socket2::SockRef;
+use tokio::net::TcpListener;
+
+use crate::config::{Config, Listen};
+
+/// Sockets that somebody else opened for this process, each with its address.
+#[derive(Debug, Default)]
+pub struct Inherited(Vec<(SocketAddr, StdListener)>);
+
+/// Why a node cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", hint(.error))]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// The kernel's reason.
+        error: io::Error,
+    },
+    /// None of `localhost`'s addresses is there.
+    #[error("this machine has no address of that kind to listen on: {0}")]
+    NoAddress(Listen),
+    /// What was inherited is no TCP socket that listens.
+    #[error("an inherited socket (LISTEN_FDS, the {0}. of them) cannot be used: {1}")]
+    Unusable(usize, io::Error),
+    /// Nobody said that it is to be used.
+    #[error(
+        "the inherited socket on {0} (LISTEN_FDS) is at no address of the configuration: add it to `listen`, \
+         `api.listen` or `metrics.listen`, or do not pass it on"
+    )]
+    Unwanted(SocketAddr),
+}
+
+impl Inherited {
+    /// Takes what `LISTEN_FDS` and `LISTEN_PID` say, once: it removes them from the environment, so it must be
+    /// called before there are other threads. Without them, or where they are for another process, there is nothing.
+    ///
+    /// # Errors
+    /// [`ListenError::Unusable`].
+    pub fn take() -> Result<Self, ListenError> {
+        let mut descriptors = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for at in 0..descriptors.len() {
+            let unusable = |error| ListenError::Unusable(at + 1, error);
+            let Some(socket) = descriptors.take_tcp_listener(at).map_err(unusable)? else { continue };
+            if !SockRef::from(&socket).is_listener().map_err(unusable)? {
+                return Err(unusable(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen")));
+            }
+            socket.set_nonblocking(true).map_err(unusable)?;
+            sockets.push((socket.local_addr().map_err(unusable)?, socket));
+        }
+        Ok(Self(sockets))
+    }
+
+    fn at(&mut self, address: SocketAddr) -> Option<StdListener> {
+        let found = self.0.iter().position(|(at, _)| *at == address)?;
+        Some(self.0.swap_remove(found).1)
+    }
+}
+
+/// What is to be listened on.
+struct Wanted {
+    address: SocketAddr,
+    listen: Listen,
+    serves: Serves,
+}
+
+/// All listeners of a configuration. Of `localhost`, an address that this machine has not is passed over.
+pub(crate) fn open(config: &Config, mut inherited: Inherited) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners = Vec::new();
+    let mut missing = Vec::new();
+    for Wanted { address, listen, serves } in wanted(config) {
+        let found = inherited.at(address);
+        let is_inherited = found.is_some();
+        let socket = match found {
+            Some(socket) => TcpListener::from_std(socket),
+            None => fanfare_gateway::bind(address),
+        };
+        match socket {
+            Ok(socket) => listeners.push((listen, Listener { socket, serves, is_inherited })),
+            Err(error) if is_missing(listen, &error) => missing.push(listen),
+            Err(error) => return Err(ListenError::Bind { address, error }),
+        }
+    }
+    if let Some((address, _)) = inherited.0.first() {
+        return Err(ListenError::Unwanted(*address));
+    }
+    let is_nowhere = |wanted: &&Listen| !listeners.iter().any(|(listen, _)| listen == *wanted);
+    if let Some(&nowhere) = missing.iter().find(is_nowhere) {
+        return Err(ListenError::NoAddress(nowhere));
+    }
+    Ok(listeners.into_iter().map(|(_, listener)| listener).collect())
+}
+
+/// Those of `listen` first. What has no listeners of its own is served on them.
+fn wanted(config: &Config) -> Vec<Wanted> {
+    let (api, metrics) = (config.api_listen.is_empty(), config.metrics_listen.is_empty());
+    let mut all: Vec<Wanted> = Vec::new();
+    for (list, serves) in [
+        (&config.listen, Serves { clients: true, api, metrics }),
+        (&config.api_listen, Serves { api: true, ..Serves::default() }),
+        (&config.metrics_listen, Serves { metrics: true, ..Serves::default() }),
+    ] {
+        for &listen in list {
+            for address in listen.addresses() {
+                match all.iter_mut().find(|one| one.address == address && address.port() != 0) {
+                    Some(one) => one.serves = one.serves.and(serves),
+                    None => all.push(Wanted { address, listen, serves }),
+                }
+            }
+        }
+    }
+    all
+}
+
+fn is_missing(listen: Listen, error: &io::Error) -> bool {
+    let is_choice = matches!(listen, Listen::Localhost(_));
+    // EAFNOSUPPORT has no kind of its own.
+    let has_no_family = error.raw_os_error() == Some(97);
+    is_choice && (error.kind() == io::ErrorKind::AddrNotAvailable || has_no_family)
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: end it, or choose a port with --listen",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need a permission: choose another with --listen"
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::load_file;
+
+    fn serves(file: &str) -> Vec<(String, Serves)> {
+        let config = load_file(file).unwrap().config;
+        wanted(&config).iter().map(|one| (one.address.to_string(), one.serves)).collect()
+    }
+
+    const KEYS: &str = "api.keys = [\"0123456789abcdef\"]\n";
+
+    #[test]
+    fn what_has_no_listeners_of_its_own_is_on_all_others() {
+        let all = Serves { clients: true, api: true, metrics: true };
+        assert_eq!(serves("listen = [\"127.0.0.1:1\"]"), [("127.0.0.1:1".into(), all)]);
+        let file = "listen = [\"127.0.0.1:1\"]\nmetrics.listen = [\"127.0.0.1:2\"]";
+        let [main, metrics] = [(true, false), (false, true)].map(|(of_clients, metrics)| Serves {
+            clients: of_clients,
+            api: of_clients,
+            metrics,
+        });
+        assert_eq!(serves(file), [("127.0.0.1:1".into(), main), ("127.0.0.1:2".into(), metrics)]);
+    }
+
+    #[test]
+    fn an_address_serves_what_all_its_lists_are_for() {
+        let file = format!(
+            "listen = [\"localhost:1\"]\nmetrics.listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n{KEYS}\
+             api.listen = [\"127.0.0.1:2\", \"127.0.0.1:0\", \"127.0.0.1:0\"]"
+        );
+        let is = |clients, api, metrics| Serves { clients, api, metrics };
+        let expected = [
+            ("127.0.0.1:1", is(true, false, true)),
+            ("[::1]:1", is(true, false, false)),
+            ("127.0.0.1:2", is(false, true, true)),
+            ("127.0.0.1:0", is(false, true, false)),
+            ("127.0.0.1:0", is(false, true, false)),
+        ];
+        assert_eq!(serves(&file), expected.map(|(address, serves)| (address.to_owned(), serves)));
+    }
+
+    #[tokio::test]
+    async fn an_inherited_socket_is_used_at_its_address_and_a_stranger_is_refused() {
+        let socket = StdListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let inherited = || Inherited(vec![(address, socket.try_clone().unwrap())]);
+        let config = load_file(&format!("listen = [\"127.0.0.1:0\", \"{address}\"]")).unwrap().config;
+        let listeners = open(&config, inherited()).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(listeners.iter().map(|one| one.is_inherited).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(listeners[1].socket.local_addr().unwrap(), address);
+        let config = load_file("listen = [\"127.0.0.1:0\"]").unwrap().config;
+        let error = open(&config, inherited()).err().unwrap();
+        assert!(matches!(error, ListenError::Unwanted(at) if at == address), "{error}");
+    }
+}
