@@ -32,6 +32,9 @@ use self::{
 };
 use crate::{Endpoint, assert_eventually};
 
+/// After the last fault: so long everybody goes on, and nothing excuses a loss.
+const CALM: Duration = Duration::from_secs(1);
+
 /// Once publishing stopped: without a message for so long, none is under way any more.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -139,8 +142,9 @@ impl Chorus {
         sleep(time).await;
     }
 
-    /// Stops publishing, waits for what is under way, ends the clients, and judges.
+    /// Goes on for a while, stops publishing, waits for what is under way, ends the clients, and judges.
     pub async fn finish(self) -> Verdict {
+        sleep(CALM).await;
         self.hush.cancel();
         let (mut heard, mut since) = (0, Instant::now());
         while since.elapsed() < QUIET {

@@ -24,11 +24,4 @@ impl Fleet {
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.nodes.iter().map(Process::endpoint).collect()
     }
-
-    /// Returns once all are ready.
-    pub async fn are_ready(&self) {
-        for node in &self.nodes {
-            node.is_ready().await;
-        }
-    }
 }

@@ -29,7 +29,7 @@ use super::{
 pub const UNDER_WAY: Duration = Duration::from_secs(3);
 
 /// How far apart two nodes may hear the same message, and the time is off at which an interruption is seen.
-pub const APART: Duration = Duration::from_secs(1);
+pub const APART: Duration = Duration::from_millis(500);
 
 /// All that is known.
 #[derive(Debug, Clone, Copy)]

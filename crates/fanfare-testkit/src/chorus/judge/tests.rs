@@ -149,7 +149,7 @@ fn an_interruption_excuses_the_messages_of_its_own_time_and_nodes_only() {
     // Message 14 was sent at second 15; sessions 0 and 2 are at entrance 0, 1 and 3 at 1.
     let mut record = whole();
     forget(&mut record, 2, 0, 14..15);
-    for counted in [interruption(0, 14, 16), interruption(0, 16, 18), interruption(0, 13, 14)] {
+    for counted in [interruption(0, 14, 16), interruption(0, 15, 18), interruption(0, 13, 15)] {
         let verdict = judge_with(&record, &[], &[counted]);
         verdict.is_right();
         assert_eq!((verdict.missed(), verdict.interrupted.get(&0)), (1, Some(&1)));
