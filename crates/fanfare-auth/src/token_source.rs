@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
 /// A client's token, not looked at yet.
@@ -77,7 +77,7 @@ impl TokenSource {
         let cookies =
             headers.get_all(header::COOKIE).iter().flat_map(|value| self.of_cookies(value.as_bytes()));
         let offered = || subprotocols(headers).filter_map(|offer| offer.strip_prefix(SUBPROTOCOL.as_bytes()));
-        if offered().next().is_some() && subprotocol(headers).is_none() {
+        if offered().next().is_some() && subprotocols(headers).all(is_token) {
             return Err(TokenSourceError::SubprotocolAlone);
         }
         let decoded: Vec<Vec<u8>> = query.into_iter().flat_map(of_query).collect();
@@ -133,12 +133,11 @@ pub struct CookieNameError;
 /// What a subprotocol that is a token begins with.
 const SUBPROTOCOL: &str = "token.";
 
-/// The subprotocol to answer an upgrade with: the first offered that is no token. Good for requests without
-/// authentication too, so that a token is echoed to nobody.
+/// Whether an offered subprotocol is a token: an answer passes it over, where tokens are not asked for too, so that
+/// it is echoed to nobody.
 #[must_use]
-pub fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
-    let first = subprotocols(headers).find(|offer| !offer.starts_with(SUBPROTOCOL.as_bytes()))?;
-    HeaderValue::from_bytes(first).ok()
+pub fn is_token(offer: &[u8]) -> bool {
+    offer.starts_with(SUBPROTOCOL.as_bytes())
 }
 
 fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {

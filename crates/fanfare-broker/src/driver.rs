@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use fanfare_core::{Broker, BrokerEvents, Incarnation, Limits, Registry};
 use percent_encoding::percent_decode_str;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     metrics::Metrics,
     redis,
     redis::{names::Prefix, watchdog::Watch},
+    tasks::Tasks,
 };
 
 /// A broker and how to reach it.
@@ -105,7 +106,7 @@ pub struct Started {
     /// Lists the nodes.
     pub registry: Arc<dyn Registry>,
     stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
 impl Started {
@@ -113,8 +114,12 @@ impl Started {
     /// that come later are refused.
     pub async fn stop(&self) {
         self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.tasks.all_ended().await;
+    }
+
+    /// Ends if one of its tasks has, which only [`Started::stop`] makes them do: it carries nothing any more.
+    pub async fn failed(&self) {
+        self.tasks.one_ended().await;
     }
 }
 
@@ -136,7 +141,7 @@ pub fn start(
     metrics: &prometheus::Registry,
 ) -> Result<Started, StartError> {
     let metrics = Metrics::register(metrics)?;
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (stop, tasks) = (CancellationToken::new(), Tasks::default());
     let (broker, registry) = match config {
         BrokerConfig::Memory => memory::start(node, events, metrics, &tasks, &stop),
         BrokerConfig::Redis(config) => redis::start(node, config, events, metrics, &tasks, &stop)?,

@@ -4,7 +4,7 @@
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
 //! - [`envelope`]: what a publication looks like between nodes
-//! - `ticket`, `metrics`, `backoff`: what brokers share
+//! - `ticket`, `metrics`, `backoff`, `tasks`: what brokers share
 //!
 //! With the feature `suite`, for tests:
 //!
@@ -18,6 +18,7 @@ mod backoff;
 mod memory;
 mod metrics;
 mod redis;
+mod tasks;
 mod ticket;
 
 pub use driver::{BrokerConfig, BrokerConfigError, Node, RedisConfig, Secret, StartError, Started, start};

@@ -20,11 +20,12 @@ use fanfare_core::{
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     driver::{Node, Parts},
     metrics::Metrics,
+    tasks::Tasks,
     ticket::{STOPPING, Ticket},
 };
 
@@ -64,7 +65,7 @@ pub(crate) fn start(
     node: &Node,
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<Metrics>,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     stop: &CancellationToken,
 ) -> Parts {
     metrics.state(BrokerState::Up);

@@ -1,14 +1,27 @@
 //! The Redis broker passes the suite on a real redis-server, and keeps the rules of the envelope.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use fanfare_broker::{
-    BrokerConfig,
+    BrokerConfig, Node,
     envelope::VERSION,
     redis_server::RedisServer,
     suite::{Bus, TestNode, eventually},
 };
-use fanfare_core::{Channel, Payload};
+use fanfare_core::{
+    BrokerEvents, Channel, Incarnation, Limits, Payload, Publication,
+    broker::{BrokerState, ControlMessage},
+};
 
 struct Redis(RedisServer);
 
@@ -159,4 +172,32 @@ async fn a_registry_that_cannot_be_reached_says_so() {
     bus.0.kill().await.unwrap();
     assert!(node.started.registry.announce(&node.info("alone")).await.is_err());
     assert!(node.started.registry.nodes().await.is_err());
+}
+
+/// A hub with a mistake.
+struct Panics;
+
+impl BrokerEvents for Panics {
+    fn publication(&self, publication: Publication) {
+        panic!("{publication:?}");
+    }
+
+    fn control(&self, _: ControlMessage) {}
+
+    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_dies_is_told() {
+    let bus = Redis::start().await;
+    let node = Node { incarnation: Incarnation(1), limits: Limits::default() };
+    let metrics = prometheus::Registry::new();
+    let started = fanfare_broker::start(&node, bus.config(), Arc::new(Panics), &metrics).unwrap();
+    eventually("it is up", || started.broker.state() == BrokerState::Up).await;
+    let channel = Channel::new("chat").unwrap();
+    started.broker.subscribe(&channel).await.unwrap();
+    publish(&bus, "fanfare:chat", b"hello").await;
+    tokio::time::timeout(Duration::from_secs(60), started.failed()).await.unwrap();
 }

@@ -13,6 +13,7 @@
 //!
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
+//! - [`vital`]: the tasks that a node cannot live without
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
@@ -33,6 +34,7 @@ pub mod payload;
 pub mod publication;
 pub mod registry;
 pub mod transport;
+pub mod vital;
 
 pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
@@ -47,3 +49,4 @@ pub use payload::{Payload, PayloadKind};
 pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};
 pub use transport::{Sink, Transport};
+pub use vital::Vital;

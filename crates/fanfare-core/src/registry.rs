@@ -17,6 +17,13 @@ pub struct NodeInfo {
     pub connections: u64,
     /// The newest envelope version it reads. A node writes version N - 1 until every node reads N.
     pub envelope: u8,
+    /// How many times this run announced itself before: an entry in which it rises is of a node that lives. 0 of one
+    /// that does not say.
+    #[serde(default)]
+    pub announcements: u64,
+    /// It was told to end, and is being drained.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// A list of the nodes, kept by all of them.

@@ -4,14 +4,14 @@
 // message of ours is in `pending` from send() until it comes back or its connection ends.
 
 import { Link, why } from "./link.js";
+import { KEPT_PATHS, LOBBY } from "./paths.js";
 
 const KEPT = 300; // messages in the page
 const SHOWN = 4000; // characters of one message in the page
 const PENDING = 100; // own messages waited for: a namespace may not echo at all
 const POLL = { every: 3_000, timeout: 5_000 }; // milliseconds
-// First path segments that the server keeps: as a channel they would not lead back to this page.
-const KEPT_PATHS = new Set(("api ws app apps connection emulation socket.io sockjs signalr sse admin healthz readyz " +
-  "metrics assets . ..").split(" "));
+// First path segments that as a channel would not lead back to this page: the server's, and what a browser resolves.
+const NO_PAGES = new Set([...KEPT_PATHS, ".", ".."]);
 
 const $ = (id) => document.getElementById(id);
 const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;
@@ -228,14 +228,14 @@ let lostAt = 0;
 function problemWith(name) {
   if (/[\s\p{Cc}\p{Cs}]/u.test(name)) return "A channel name has no spaces.";
   if (new TextEncoder().encode(name).length > 255) return "A channel name has at most 255 bytes.";
-  if (KEPT_PATHS.has(name.split("/")[0])) return `“${name}” is kept for the server itself.`;
+  if (NO_PAGES.has(name.split("/")[0])) return `“${name}” is kept for the server itself.`;
   return "";
 }
 
 function channelOfPage() {
   const path = location.pathname.slice(1);
   try {
-    return decodeURIComponent(path) || "lobby";
+    return decodeURIComponent(path) || LOBBY;
   } catch {
     return path;
   }
@@ -307,12 +307,12 @@ async function handshakeFailed({ delay }) {
 
 $("join").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("channel").value.trim() || "lobby";
+  const name = $("channel").value.trim() || LOBBY;
   const problem = problemWith(name);
   $("channel-note").textContent = problem;
   $("channel").setAttribute("aria-invalid", String(problem !== ""));
   if (problem) return $("channel").focus();
-  if (name !== channel) history.pushState(null, "", name === "lobby" ? "/" : `/${encodeURIComponent(name)}`);
+  if (name !== channel) history.pushState(null, "", name === LOBBY ? "/" : `/${encodeURIComponent(name)}`);
   if (name !== channel || !link.isOpen) join(name);
   $("text").focus();
 });

@@ -65,8 +65,9 @@ impl Gateway {
         }
     }
 
-    /// From now on the node says that it is not ready.
+    /// From now on the node says that it is not ready, and to the others that it leaves.
     pub fn leave(&self) {
+        self.cluster.leave();
         self.leaving.store(true, Ordering::Relaxed);
     }
 

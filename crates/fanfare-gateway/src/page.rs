@@ -1,10 +1,15 @@
 //! The built-in page: embedded in the binary, without a build step and without a request to anybody else.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
+
+use crate::path;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -20,13 +25,19 @@ pub(crate) fn asset(name: &str) -> Option<Response> {
     Some(match name {
         "page.css" => file("text/css; charset=utf-8", include_str!("../assets/page.css")),
         "page.js" => file(SCRIPT, include_str!("../assets/page.js")),
+        "paths.js" => file(SCRIPT, paths()),
         "link.js" => file(SCRIPT, include_str!("../assets/link.js")),
         "icon.svg" => file("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return None,
     })
 }
 
-fn file(kind: &'static str, body: &'static str) -> Response {
+/// What the page has to know of [`path`], from there.
+fn paths() -> String {
+    format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {:?};\n", path::LOBBY, path::KEPT)
+}
+
+fn file(kind: &'static str, body: impl Into<Body>) -> Response {
     let headers: [(HeaderName, HeaderValue); 5] = [
         (CONTENT_TYPE, HeaderValue::from_static(kind)),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
@@ -35,5 +46,20 @@ fn file(kind: &'static str, body: &'static str) -> Response {
         // The next release's page must not meet this one's script.
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
-    (StatusCode::OK, headers, body).into_response()
+    (StatusCode::OK, headers, body.into()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_gets_the_kept_paths_as_a_script() {
+        let script = paths();
+        let (lobby, kept) = script.split_once('\n').unwrap();
+        assert_eq!(lobby, r#"export const LOBBY = "lobby";"#);
+        let list =
+            kept.trim().strip_prefix("export const KEPT_PATHS = ").and_then(|rest| rest.strip_suffix(';'));
+        assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), path::KEPT);
+    }
 }

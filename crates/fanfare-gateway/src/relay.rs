@@ -12,7 +12,7 @@ use axum::{
 };
 use fanfare_auth::token_source;
 use fanfare_core::{Channel, Identity};
-use fanfare_websocket::handshake;
+use fanfare_websocket::handshake::{self, Terms};
 use http::StatusCode;
 
 use crate::{
@@ -44,14 +44,13 @@ pub(crate) async fn upgrade(
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let config = &gateway.config;
-    let mut accepted =
-        handshake::accept(request.method(), request.version(), request.headers(), config.deflate)?;
+    // What is secret is not echoed.
+    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
+    let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
     config.origins.check(request.headers())?;
-    // The first that is no token: what is secret is not echoed.
-    accepted.protocol = token_source::subprotocol(request.headers());
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::new(hub.clone(), hub.open(&config.relay.kind, identity));
+    let pending = Pending::open(hub.clone(), &config.relay.kind, identity);
     hub.subscribe(&pending.session, &channel).await?;
     if pending.session.has_ended() {
         // A drain overtook it.

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request};
+use fanfare_core::Vital;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -32,6 +33,8 @@ pub struct Server {
     /// Nothing more is accepted from inherited sockets.
     yielding: CancellationToken,
     shutdown: CancellationToken,
+    /// Its listeners.
+    vital: Vital,
 }
 
 /// A socket that listens, and what is served there.
@@ -66,7 +69,7 @@ impl Server {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let yielding = shutdown.child_token();
-        Self { gateway, tasks: TaskTracker::new(), yielding, shutdown }
+        Self { gateway, tasks: TaskTracker::new(), yielding, shutdown, vital: Vital::default() }
     }
 
     /// Accepts nothing more from inherited sockets: whoever else has them takes what comes. A connection that was
@@ -82,7 +85,7 @@ impl Server {
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let handshake = self.gateway.hub.limits().handshake;
-        self.tasks.spawn(async move {
+        let accepting = async move {
             loop {
                 let accepted = tokio::select! {
                     () = until.cancelled() => return,
@@ -98,7 +101,13 @@ impl Server {
                     }
                 }
             }
-        });
+        };
+        self.tasks.spawn(self.vital.watch(accepting));
+    }
+
+    /// Ends if a listener has, which only the end of the node makes them do.
+    pub async fn failed(&self) {
+        self.vital.ended().await;
     }
 
     /// Ends once all listeners and all HTTP connections have, after the shutdown.

@@ -1,12 +1,13 @@
 //! Takes the bare socket back from HTTP once the 101 is out.
 
 use bytes::Bytes;
-use fanfare_core::{Decoder, Disconnect, Transport};
-use fanfare_hub::{Hub, Session};
+use fanfare_core::{Decoder, Disconnect, Identity, Transport};
+use fanfare_hub::{Hub, Kind, Session};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::{connection::Connection, socket::Socket};
 
@@ -15,11 +16,15 @@ pub(crate) struct Pending {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
     is_settled: bool,
+    /// Held until its transport is read by a task of its own.
+    _handshake: TaskTrackerToken,
 }
 
 impl Pending {
-    pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>) -> Self {
-        Self { hub, session, is_settled: false }
+    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Self {
+        let handshake = hub.handshake();
+        let session = hub.open(kind, identity);
+        Self { hub, session, is_settled: false, _handshake: handshake }
     }
 
     /// Waits for the socket, puts the session on it and leaves a task behind that reads it.

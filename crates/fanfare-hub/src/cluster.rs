@@ -1,9 +1,16 @@
 //! Which nodes there are, as this one sees it.
 //!
 //! Every node renews its entry in the registry and reads the others'. A node that comes or goes tells all of them
-//! with a control message, so that they look at once and not at their next turn.
+//! with a control message, so that they look at once and not at their next turn. A node of its own name that lives
+//! beside it is said in the log, once, and counted: names are for people, nothing depends on them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fanfare_core::{
@@ -16,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::HubMetrics;
+use crate::{metrics::HubMetrics, namesakes::Namesakes};
 
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -36,6 +43,8 @@ pub struct Cluster {
     broker: Arc<dyn Broker>,
     metrics: Arc<HubMetrics>,
     nodes: RwLock<Arc<[NodeInfo]>>,
+    announcements: AtomicU64,
+    leaving: AtomicBool,
 }
 
 impl Cluster {
@@ -48,14 +57,29 @@ impl Cluster {
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let nodes = RwLock::new(Arc::from([me.clone()]));
-        Self { me, registry, broker, metrics, nodes }
+        Self {
+            me,
+            registry,
+            broker,
+            metrics,
+            nodes,
+            announcements: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
+        }
     }
 
     /// This node, with its connections as they are now.
     #[must_use]
     pub fn me(&self) -> NodeInfo {
         let connections = u64::try_from(self.metrics.connections.get()).unwrap_or(0);
-        NodeInfo { connections, ..self.me.clone() }
+        let announcements = self.announcements.load(Ordering::Relaxed);
+        let leaving = self.leaving.load(Ordering::Relaxed);
+        NodeInfo { connections, announcements, leaving, ..self.me.clone() }
+    }
+
+    /// From now on it tells the others that it is being drained. It stays in the registry until [`Cluster::run`] ends.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     /// All nodes as last seen, this one among them.
@@ -68,35 +92,47 @@ impl Cluster {
     pub async fn run(&self, mut controls: mpsc::Receiver<ControlMessage>, shutdown: CancellationToken) {
         let mut renew = tokio::time::interval(RENEW_EVERY);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_announced = false;
+        let (mut is_announced, mut namesakes) = (false, Namesakes::default());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = renew.tick() => {
+                    self.announcements.fetch_add(1, Ordering::Relaxed);
                     let announced = self.registry.announce(&self.me()).await;
                     if announced.is_ok() && !std::mem::replace(&mut is_announced, true) {
                         self.tell_all(&Control::NodesChanged);
                     }
                     note("announce", announced);
-                    self.look().await;
+                    self.look(&mut namesakes).await;
                 }
-                Some(message) = controls.recv() => self.hear(&message).await,
+                Some(message) = controls.recv() => self.hear(&message, &mut namesakes).await,
             }
         }
         note("withdraw", self.registry.withdraw().await);
         self.tell_all(&Control::NodesChanged);
     }
 
-    async fn look(&self) {
+    async fn look(&self, namesakes: &mut Namesakes) {
         match self.registry.nodes().await {
-            Ok(nodes) => *self.nodes.write() = nodes.into(),
+            Ok(nodes) => {
+                for other in namesakes.look(&self.me(), &nodes) {
+                    tracing::warn!(
+                        name = self.me.name,
+                        incarnation = self.me.incarnation,
+                        other,
+                        "another node has this node's name: give each its own (node.name)"
+                    );
+                }
+                self.metrics.namesakes.set(i64::try_from(namesakes.live()).unwrap_or(i64::MAX));
+                *self.nodes.write() = nodes.into();
+            }
             failed => note("read", failed.map(drop)),
         }
     }
 
-    async fn hear(&self, message: &ControlMessage) {
+    async fn hear(&self, message: &ControlMessage, namesakes: &mut Namesakes) {
         match serde_json::from_slice(&message.body) {
-            Ok(Control::NodesChanged) => self.look().await,
+            Ok(Control::NodesChanged) => self.look(namesakes).await,
             // A newer node may say more than this one knows.
             Err(error) => tracing::debug!(from = %message.from, %error, "control message not understood"),
         }

@@ -70,6 +70,9 @@ impl Hub {
         pace: Pace,
         disconnect: &Disconnect,
     ) {
+        if sessions.is_empty() {
+            return;
+        }
         let until = Instant::now() + pace.within;
         sessions.shuffle(&mut rand::rng());
         let mut left = Left::new(&self.metrics().closing, sessions.len());

@@ -4,7 +4,8 @@
 //! - One wheel a shard, one turn a second; no session has a timer. A receive stores one small integer, and a session
 //!   is looked at only when something of it is due.
 //! - The shard's clock counts turns, not time: while the node is frozen or starved it stands still, and every
-//!   deadline moves with it. Nobody is judged for what the node missed.
+//!   deadline moves with it. Nobody is judged for what the node missed; a turn that comes late is none, so that what
+//!   clients said meanwhile is read before they are judged.
 //! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
 //! - A session whose client's token ended is over, by the wall clock, within a second or two.
 //! - A session that has no transport at the moment is not asked, and not judged.
@@ -25,6 +26,9 @@ use crate::{hub::Hub, session::Session, shard::Shard};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
+
+/// A turn that comes later than this finds a node that was frozen or starved.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;
@@ -159,7 +163,9 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     second.tick().await;
     loop {
-        second.tick().await;
+        if second.tick().await.elapsed() > LATE {
+            continue;
+        }
         for (count, beat) in shard.wheel.turn().into_iter().enumerate() {
             look(&hub, &shard, beat);
             if count % LOOKS_PER_TURN == LOOKS_PER_TURN - 1 {

@@ -19,14 +19,14 @@ use std::{
 
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
-    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport,
+    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport, Vital,
     broker::SubscribeFuture,
     command::{Action, RequestId},
     dialect::Answer,
 };
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
     dispatcher::Dispatcher,
@@ -48,6 +48,8 @@ pub struct Hub {
     holders: Mutex<HashMap<Channel, usize>>,
     next_session: AtomicU64,
     tasks: TaskTracker,
+    /// Its shards' ticks and heartbeats.
+    vital: Vital,
 }
 
 impl Hub {
@@ -69,12 +71,18 @@ impl Hub {
             holders: Mutex::default(),
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            vital: Vital::default(),
         });
         for shard in hub.dispatcher.shards() {
-            tokio::spawn(tick::run(hub.clone(), shard.clone()));
-            tokio::spawn(heartbeat::run(hub.clone(), shard.clone()));
+            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
+            tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         hub
+    }
+
+    /// Ends if a shard's tick or heartbeat has, which they never do: its sessions get nothing any more.
+    pub async fn failed(&self) {
+        self.vital.ended().await;
     }
 
     /// The bounds that it keeps.
@@ -123,6 +131,12 @@ impl Hub {
     ) {
         let sent = session.attach(transport, sink);
         self.after_send(session, sent);
+    }
+
+    /// A handshake is under way: a shutdown waits for it until this is dropped. Taken before [`Hub::open`], so that a
+    /// client with its answer is never cut off between the two.
+    pub fn handshake(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.

@@ -16,8 +16,8 @@
 //! - [`interruption`]: which sessions are closed because they may have missed something
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //!
-//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are) and
-//! [`metrics`].
+//! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
+//! `namesakes` (which of them have this one's name) and [`metrics`].
 
 pub mod batch;
 pub mod cluster;
@@ -29,6 +29,7 @@ pub mod hub;
 pub mod interruption;
 pub mod link;
 pub mod metrics;
+mod namesakes;
 pub mod outbound;
 pub mod session;
 pub mod shard;

@@ -27,6 +27,8 @@ pub struct HubMetrics {
     pub interruption_seconds: Counter,
     /// Losses that were seen outside of them.
     pub missed: IntCounter,
+    /// Other nodes that live and have this node's name.
+    pub namesakes: IntGauge,
 }
 
 impl HubMetrics {
@@ -73,6 +75,7 @@ impl HubMetrics {
             closed,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
+            namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
             messages_received: counter(
                 "fanfare_messages_received_total",
                 "Publications that came from clients",

@@ -56,6 +56,11 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
+        Self::called("east", "west")
+    }
+
+    /// Incarnations `east` and `west`, by these names.
+    fn called(east_name: &str, west_name: &str) -> Self {
         let entries = Entries::new(Mutex::new(Some(BTreeMap::new())));
         let metrics = || Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let connections = [metrics(), metrics()];
@@ -66,11 +71,13 @@ impl Pair {
         let [(east, east_controls), (west, west_controls)] = [node(&connections[0]), node(&connections[1])];
         let nodes: Vec<Arc<dyn BrokerEvents>> = vec![Arc::new(east), Arc::new(west)];
         let broker: Arc<dyn Broker> = Recorder::new(nodes);
-        let cluster = |name: &str, metrics: &Arc<HubMetrics>| {
-            let registry = SharedRegistry { entries: entries.clone(), me: name.to_owned() };
-            Arc::new(Cluster::new(info(name), Arc::new(registry), broker.clone(), metrics.clone()))
+        let cluster = |incarnation: &str, name: &str, metrics: &Arc<HubMetrics>| {
+            let registry = SharedRegistry { entries: entries.clone(), me: incarnation.to_owned() };
+            let me = NodeInfo { name: name.to_owned(), ..info(incarnation) };
+            Arc::new(Cluster::new(me, Arc::new(registry), broker.clone(), metrics.clone()))
         };
-        let clusters = [cluster("east", &connections[0]), cluster("west", &connections[1])];
+        let clusters =
+            [cluster("east", east_name, &connections[0]), cluster("west", west_name, &connections[1])];
         Self { entries, clusters, controls: [Some(east_controls), Some(west_controls)], connections }
     }
 
@@ -89,7 +96,8 @@ impl Pair {
 
 fn info(name: &str) -> NodeInfo {
     let (incarnation, version) = (name.to_owned(), "1".to_owned());
-    NodeInfo { incarnation, name: name.to_owned(), version, connections: 0, envelope: 1 }
+    let name = name.to_owned();
+    NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements: 0, leaving: false }
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,4 +149,44 @@ async fn a_control_message_of_a_newer_node_is_passed_over() {
     assert!(!running.is_finished());
     stop.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_lives_beside_its_namesake_counts_it_until_it_goes() {
+    let mut pair = Pair::called("same", "same");
+    let (_east, (stop_west, west)) = (pair.run(0), pair.run(1));
+    let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.namesakes.get());
+    settle().await;
+    assert_eq!(conflicts(&pair), [0, 0], "it may be what an earlier run left");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(conflicts(&pair), [1, 1]);
+    assert_eq!(pair.seen_by(0), ["same", "same"], "both are listed all the same");
+    stop_west.cancel();
+    west.await.unwrap();
+    settle().await;
+    assert_eq!(conflicts(&pair)[0], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_drained_beside_the_one_that_takes_its_place_is_no_namesake() {
+    let mut pair = Pair::called("same", "same");
+    let _west = pair.run(1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    pair.clusters[1].leave();
+    let _east = pair.run(0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(pair.seen_by(0), ["same", "same"]);
+    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.namesakes.get()), [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_node_left_behind_is_no_namesake() {
+    let mut pair = Pair::called("same", "same");
+    let (_stop, west) = pair.run(1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    west.abort();
+    let _east = pair.run(0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(pair.seen_by(0), ["same", "same"], "nothing expires in this registry");
+    assert_eq!(pair.connections[0].namesakes.get(), 0);
 }

@@ -208,6 +208,18 @@ async fn a_drain_ends_who_came_meanwhile_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_handshake_under_way() {
+    let node = Setup::default().memory();
+    let handshake = node.hub.handshake();
+    let hub = node.hub.clone();
+    let draining = tokio::spawn(async move { hub.drain(AT_ONCE, &Disconnect::Restart).await });
+    sleep(60 * SECOND).await;
+    assert!(!draining.is_finished());
+    drop(handshake);
+    ends(draining).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_ended_first_is_still_read_to_its_end() {
     let node = Setup::default().memory();
     let client = node.client();

@@ -99,6 +99,21 @@ async fn a_node_that_was_frozen_judges_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_client_said_while_the_node_was_frozen_is_read_before_it_is_judged() {
+    let node = beating(HEARTBEAT);
+    let client = node.client();
+    until_pinged(&client).await;
+    pass(9).await;
+    assert!(!client.session.has_ended(), "its time is over with the next second");
+    advance(Duration::from_secs(3600)).await;
+    settle().await;
+    assert!(!client.session.has_ended(), "the node had no chance to read its answer");
+    client.hub.heard(&client.session);
+    pass(11).await;
+    assert!(!client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_session_ends_and_says_so_though_it_answers_pings() {
     let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
     let client = node.client_in(&["a"]).await;

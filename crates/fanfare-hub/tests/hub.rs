@@ -29,3 +29,4 @@ mod slow;
 mod stress;
 mod subscribing;
 mod transport;
+mod vital;

@@ -96,6 +96,13 @@ impl Endpoint {
         );
     }
 
+    /// What `/metrics` says of one sample, written there as `name` or `name{label="value"}`; 0 where it is not there.
+    pub async fn metric(&self, sample: &str) -> f64 {
+        let text = self.get("/metrics").await.text();
+        let value = |line: &str| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(value).unwrap_or_default()
+    }
+
     /// Returns once it sees these nodes, by name, with so many connections.
     pub async fn sees(&self, nodes: &[(&str, u64)]) {
         let mut seen;

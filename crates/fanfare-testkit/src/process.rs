@@ -8,19 +8,20 @@ use std::{
     ops::Deref,
     os::fd::OwnedFd,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::Arc,
 };
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStderr, Command},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
 };
 
-use crate::{Endpoint, KEY, assert_eventually, setup::NO_GRACE, within};
+use crate::{Endpoint, KEY, assert_eventually, setup::NO_GRACE, setup::file, within};
 
 /// The variable that names the binary; without it, it is looked for where cargo puts it.
 const BIN: &str = "BIN";
@@ -34,34 +35,25 @@ pub struct Process {
     child: Child,
     endpoint: Endpoint,
     log: Arc<Mutex<String>>,
+    _config: NamedTempFile,
 }
 
 impl Process {
     /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
     pub async fn start(name: &str, broker: &str) -> Self {
-        Self::start_with(name, broker, &[]).await
-    }
-
-    /// The same with further variables in its environment.
-    pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
-        let process = Self::launch(name, broker, environment).await;
+        let process = Self::start_unready(name, broker).await;
         process.is_ready().await;
         process
     }
 
-    /// The same as [`Process::start`]; returns once it listens.
-    ///
-    /// # Panics
-    /// Where the binary is not there, or ends at once.
-    pub async fn start_unready(name: &str, broker: &str) -> Self {
-        Self::launch(name, broker, &[]).await
-    }
-
-    async fn launch(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker];
-        let mut command = command(binary());
-        command.args(args).stdin(Stdio::null());
-        Self::run(command, environment).await
+    /// The same with further variables in its environment.
+    pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = node(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker]);
+        command.envs(environment.iter().copied());
+        let process = Self::run(command, file("")).await;
+        process.is_ready().await;
+        process
     }
 
     /// The same on a socket that is there already: inherited, as systemd passes sockets on.
@@ -78,25 +70,42 @@ impl Process {
             Ok(inherited) => inherited,
             Err(error) => panic!("no socket to pass on: {error}"),
         };
-        let mut command = command("sh".into());
+        let mut command = node("sh".into());
         command.args(["-c", INHERIT, "sh"]).arg(binary());
         command.args(["serve", "--listen", &address.to_string(), "--node", name, "--broker", broker]);
-        command.stdin(OwnedFd::from(socket));
-        let process = Self::run(command, environment).await;
+        command.envs(environment.iter().copied()).stdin(OwnedFd::from(socket));
+        let process = Self::run(command, file("")).await;
         process.is_ready().await;
         process
     }
 
-    async fn run(mut command: Command, environment: &[(&str, &str)]) -> Self {
-        command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE);
-        let mut child = match command.envs(environment.iter().copied()).spawn() {
+    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it listens.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn start_unready(name: &str, broker: &str) -> Self {
+        Self::serve(&["--listen", "127.0.0.1:0", "--node", name, "--broker", broker], "").await
+    }
+
+    /// `fanfare serve` with these flags and this configuration file; returns once it listens.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn serve(flags: &[&str], toml: &str) -> Self {
+        let (mut command, config) = (node(binary()), file(toml));
+        command.arg("serve").args(flags).arg("--config").arg(config.path());
+        Self::run(command, config).await
+    }
+
+    async fn run(mut command: Command, config: NamedTempFile) -> Self {
+        let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("fanfare could not be started: {error}"),
         };
         let log = Arc::new(Mutex::new(String::new()));
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(keep(stderr, log.clone()));
-        }
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        stdout.map(|stdout| tokio::spawn(keep(stdout, log.clone())));
+        stderr.map(|stderr| tokio::spawn(keep(stderr, log.clone())));
         let listening = || log.lock().lines().find_map(listens_at);
         assert_eventually!(
             listening().is_some() || matches!(child.try_wait(), Ok(Some(_))),
@@ -104,7 +113,20 @@ impl Process {
             log.lock()
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
-        Self { child, endpoint, log }
+        Self { child, endpoint, log, _config: config }
+    }
+
+    /// `fanfare WORDS` with this configuration file and these variables, to its end.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or does not end.
+    pub async fn once(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
+        let (mut command, config) = (command(binary()), file(toml));
+        command.args(words).arg("--config").arg(config.path()).envs(variables.iter().copied());
+        match within("fanfare ends", command.output()).await {
+            Ok(output) => output,
+            Err(error) => panic!("fanfare could not be started: {error}"),
+        }
     }
 
     /// SIGTERM.
@@ -137,7 +159,7 @@ impl Process {
         self.endpoint
     }
 
-    /// What it logged so far.
+    /// What it logged and printed so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().clone()
@@ -188,6 +210,13 @@ impl Deref for Process {
     }
 }
 
+/// A program that runs a node of a test.
+fn node(program: PathBuf) -> Command {
+    let mut command = command(program);
+    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE);
+    command
+}
+
 /// A program, with nothing of this process's configuration in its environment.
 fn command(program: PathBuf) -> Command {
     let mut command = Command::new(program);
@@ -195,7 +224,7 @@ fn command(program: PathBuf) -> Command {
     for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
@@ -214,8 +243,8 @@ fn binary() -> PathBuf {
     binary
 }
 
-async fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {
-    let mut lines = BufReader::new(stderr).lines();
+async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
+    let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let mut log = log.lock();
         log.push_str(&line);

@@ -87,10 +87,7 @@ impl Setup {
     /// # Panics
     /// Where no temporary file can be written.
     pub fn load(&self) -> Result<Config, Mistakes> {
-        let file = match file(&self.toml) {
-            Ok(file) => file,
-            Err(error) => panic!("a configuration file for the test cannot be written: {error}"),
-        };
+        let file = file(&self.toml);
         let args = NodeArgs { config: Some(file.path().to_owned()), ..self.args.clone() };
         let variable = |(name, value)| (OsString::from(name), OsString::from(value));
         let key = self.key.map(|key| ("FANFARE_API__KEYS", key));
@@ -124,8 +121,11 @@ impl Setup {
     }
 }
 
-fn file(toml: &str) -> std::io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new()?;
-    file.write_all(toml.as_bytes())?;
-    Ok(file)
+/// A configuration file, there until this is dropped.
+pub(crate) fn file(toml: &str) -> NamedTempFile {
+    let written = NamedTempFile::new().and_then(|mut file| file.write_all(toml.as_bytes()).map(|()| file));
+    match written {
+        Ok(file) => file,
+        Err(error) => panic!("a configuration file for the test cannot be written: {error}"),
+    }
 }

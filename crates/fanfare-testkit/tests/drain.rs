@@ -75,11 +75,6 @@ async fn clients(node: &Endpoint, path: &str, count: usize) -> Vec<RawClient> {
     clients
 }
 
-async fn metric(node: &Endpoint, name: &str) -> Option<f64> {
-    let text = node.get("/metrics").await.text();
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_go_one_after_another_and_miss_nothing_published_before_their_close() {
     let redis = redis_server().await;
@@ -170,7 +165,7 @@ async fn within_the_grace_all_goes_on_but_the_node_is_not_ready() {
     leaving.terminate();
     leaving.is_unready().await;
     assert_eq!(leaving.get("/healthz").await.status, 200);
-    assert_eq!(metric(&leaving, "fanfare_draining ").await, Some(1.0));
+    assert_eq!(leaving.metric("fanfare_draining").await, 1.0);
     let mut late = leaving.connect("/chat").await;
     late.text("hello").await;
     early.expect("hello").await;
@@ -204,7 +199,7 @@ async fn after_the_grace_nobody_new_comes_in_and_who_is_there_still_gets_everyth
     }
     leaving.is_unready().await;
     assert_eq!(leaving.get("/healthz").await.status, 200);
-    assert!(metric(&leaving, "fanfare_sessions_to_close ").await > Some(0.0));
+    assert!(leaving.metric("fanfare_sessions_to_close").await > 0.0);
     stays.publish("numbers", "0").await;
     stays.publish("numbers", "1").await;
     let reading: Vec<_> = clients.into_iter().map(|raw| tokio::spawn(first_frame(raw))).collect();

@@ -56,8 +56,10 @@ async fn a_node_that_is_alone_sees_itself() {
 async fn three_processes() -> (RedisServer, [Process; 3]) {
     let redis = redis_server().await;
     let url = redis.url();
-    let processes =
-        [Process::start("a", &url).await, Process::start("b", &url).await, Process::start("c", &url).await];
+    // A client that a test does not read for a while answers no ping, and would be dropped.
+    let no_pings = [("FANFARE_RELAY__PING_INTERVAL", "1h")];
+    let start = |name| Process::start_with(name, &url, &no_pings);
+    let processes = [start("a").await, start("b").await, start("c").await];
     let all = &[("a", 0), ("b", 0), ("c", 0)];
     for process in &processes {
         process.sees(all).await;

@@ -32,7 +32,7 @@ const KEY: GeneralPurpose =
 pub struct Accepted {
     /// The value of `Sec-WebSocket-Accept`.
     pub accept: HeaderValue,
-    /// The subprotocol: the first that the client offered, a token (visible ASCII).
+    /// The subprotocol: the first that the client offered and that is not passed over, a token (visible ASCII).
     pub protocol: Option<HeaderValue>,
     /// Whether permessage-deflate was negotiated: goes into the connection's [`Config`](crate::Config).
     pub deflate: bool,
@@ -61,6 +61,22 @@ impl Accepted {
     }
 }
 
+/// What the server agrees to.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Whether permessage-deflate is negotiated where the client offers it in a way that can be met.
+    pub deflate: bool,
+    /// Which offers are no subprotocols, and never answered with, though they stand among them.
+    pub pass_over: fn(&[u8]) -> bool,
+}
+
+impl Default for Terms {
+    /// No compression; every subprotocol is one.
+    fn default() -> Self {
+        Self { deflate: false, pass_over: |_| false }
+    }
+}
+
 /// Whether a request wants a WebSocket rather than a page: its `Upgrade` header names `websocket`.
 ///
 /// It says nothing of whether the request is a good one; that is [`accept`]'s part.
@@ -69,8 +85,7 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
 }
 
-/// Judges an upgrade request. With `deflate`, permessage-deflate is negotiated where the client offers it in a way
-/// that can be met; without, it is not.
+/// Judges an upgrade request, on these terms.
 ///
 /// # Errors
 ///
@@ -79,7 +94,7 @@ pub fn accept(
     method: &Method,
     version: Version,
     headers: &HeaderMap,
-    deflate: bool,
+    terms: Terms,
 ) -> Result<Accepted, Refusal> {
     if method != Method::GET {
         return Err(Refusal::Method);
@@ -95,8 +110,8 @@ pub fn accept(
     }
     let key = check_key(headers)?;
     check_version(headers)?;
-    let protocol = first_protocol(headers)?;
-    let agreement = extensions::negotiate(headers, deflate)?;
+    let protocol = first_protocol(headers, terms.pass_over)?;
+    let agreement = extensions::negotiate(headers, terms.deflate)?;
     Ok(Accepted {
         accept: accept_value(key),
         protocol,
@@ -150,13 +165,14 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first subprotocol offered; every one offered must be a token (section 4.1, item 10).
-fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+/// The first subprotocol offered that is not passed over; every one offered must be a token (section 4.1, item 10).
+fn first_protocol(headers: &HeaderMap, pass_over: fn(&[u8]) -> bool) -> Result<Option<HeaderValue>, Refusal> {
     let offered = || headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().flat_map(tokens::elements);
     if !offered().all(tokens::is_token) {
         return Err(Refusal::Protocol);
     }
-    offered().next().map(|first| HeaderValue::from_bytes(first).map_err(|_| Refusal::Protocol)).transpose()
+    let first = offered().find(|offer| !pass_over(offer));
+    first.map(|first| HeaderValue::from_bytes(first).map_err(|_| Refusal::Protocol)).transpose()
 }
 
 #[cfg(test)]

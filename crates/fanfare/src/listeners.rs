@@ -37,7 +37,7 @@ pub enum ListenError {
     #[error("this machine has no address of that kind to listen on: {0}")]
     NoAddress(Listen),
     /// What was inherited is no TCP socket that listens.
-    #[error("an inherited socket (LISTEN_FDS, the {0}. of them) cannot be used: {1}")]
+    #[error("inherited socket {0} of LISTEN_FDS cannot be used: {1}")]
     Unusable(usize, io::Error),
     /// Nobody said that it is to be used.
     #[error(

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{Incarnation, NodeInfo};
+use fanfare_core::{Incarnation, NodeInfo, Vital};
 use fanfare_gateway::{ClientAuth, Gateway, Listener, RelayEndpoint, Server};
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
@@ -30,6 +30,8 @@ pub struct Node {
     pub(crate) server: Server,
     pub(crate) broker: Started,
     pub(crate) cluster: JoinHandle<()>,
+    /// The view of the cluster.
+    vital: Vital,
     /// Ends the listeners.
     pub(crate) closing: CancellationToken,
     /// Takes this node out of the registry.
@@ -103,6 +105,8 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").into(),
             connections: 0,
             envelope: ENVELOPE,
+            announcements: 0,
+            leaving: false,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
@@ -123,15 +127,26 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
-        let left = leaving.clone();
-        let cluster = tokio::spawn(async move { cluster.run(controls, left).await });
-        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, closing, leaving })
+        let (left, vital) = (leaving.clone(), Vital::default());
+        let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
+        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, vital, closing, leaving })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Ends if a task has that the node cannot live without: the part that it is of. Until [`Node::stop`] none ends but
+    /// by a panic, in a build that unwinds.
+    pub async fn failed(&self) -> &'static str {
+        tokio::select! {
+            () = self.hub.failed() => "delivery",
+            () = self.broker.failed() => "the broker",
+            () = self.server.failed() => "a listener",
+            () = self.vital.ended() => "the view of the cluster",
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub enum ServeError {
     /// It was told twice to end.
     #[error("ended at once: {0} clients were cut off")]
     CutOff(i64),
+    /// A task has ended that the node cannot live without.
+    #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
+    Failed(&'static str),
     /// No runtime, no signals, or nobody to write to.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -35,7 +38,7 @@ pub enum ServeError {
 /// Runs a node until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once.
 ///
 /// # Errors
-/// The node does not start, and why; or a second signal cut clients off.
+/// The node does not start, or cannot go on, and why; or a second signal cut clients off.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start(config.log);
     // Before there are threads.
@@ -53,16 +56,19 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let Addresses { clients, api, metrics, inherited } = node.addresses();
         tracing::info!(node = name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
         if is_dev {
-            io::stdout().write_all(welcome(clients).as_bytes())?;
+            io::stdout().write_all(welcome(clients, api).as_bytes())?;
         }
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        stop().await;
+        tokio::select! {
+            () = stop() => {}
+            part = node.failed() => return Err(ServeError::Failed(part)),
+        }
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
             Ended::TimedOut(clients) => {
-                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off")
+                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off");
             }
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
@@ -71,14 +77,14 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 }
 
 /// What a newcomer reads.
-fn welcome(addresses: &[SocketAddr]) -> String {
-    let all: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
-    let port = addresses.first().map_or(0, SocketAddr::port);
+fn welcome(clients: &[SocketAddr], api: &[SocketAddr]) -> String {
+    let all: Vec<_> = clients.iter().map(|address| format!("http://{address}")).collect();
+    let [port, api_port] = [clients, api].map(|at| at.first().map_or(0, SocketAddr::port));
     format!(
         "\nFanfare listens on {}\n\n  \
          Open      http://localhost:{port}/ in two tabs\n  \
          Connect   ws = new WebSocket(\"ws://localhost:{port}/chat\"); ws.onmessage = e => console.log(e.data)\n  \
-         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http://localhost:{port}/api/publish\n\n\
+         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http://localhost:{api_port}/api/publish\n\n\
          Ctrl-C ends it.\n\n",
         all.join(" and ")
     )

@@ -1,4 +1,4 @@
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::*;
 
@@ -96,13 +96,11 @@ fn bytes_that_no_token_has_are_refused_where_they_are() {
 }
 
 #[test]
-fn the_subprotocol_that_is_a_token_is_never_the_answer() {
-    let answer = |headers: &HeaderMap| subprotocol(headers).map(|value| value.to_str().unwrap().to_owned());
-    let offer = |text: &str| answer(&sent(&[("sec-websocket-protocol", text)]));
-    assert_eq!(offer(&format!("fanfare, token.{JWT}")).as_deref(), Some("fanfare"));
-    assert_eq!(offer(&format!("token.{JWT} ,, mqtt, fanfare")).as_deref(), Some("mqtt"));
-    assert_eq!(offer("token.x"), None);
-    assert_eq!(answer(&sent(&[])), None);
+fn a_subprotocol_that_is_a_token_is_told_from_one_to_answer_with() {
+    assert!(is_token(format!("token.{JWT}").as_bytes()) && is_token(b"token."));
+    assert!(!is_token(b"fanfare") && !is_token(b"tokens.x") && !is_token(b""));
+    let two_tokens = [("sec-websocket-protocol", "token.x"), ("sec-websocket-protocol", "token.x")];
+    assert_eq!(find(&two_tokens, None), Err(TokenSourceError::SubprotocolAlone));
     assert_eq!(find(&[("sec-websocket-protocol", "token.x")], None), Err(TokenSourceError::SubprotocolAlone));
 }
 

@@ -38,7 +38,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::Instant,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use self::{
     incoming::Incoming,
@@ -55,6 +55,7 @@ use crate::{
     driver::{Node, Parts, RedisConfig},
     envelope,
     metrics::Metrics,
+    tasks::Tasks,
     ticket::Ticket,
 };
 
@@ -81,7 +82,7 @@ pub(crate) fn start(
     config: RedisConfig,
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<Metrics>,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     stop: &CancellationToken,
 ) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));

@@ -207,6 +207,8 @@ mod tests {
             version: "0".into(),
             connections: 0,
             envelope,
+            announcements: 0,
+            leaving: false,
         };
         assert_eq!(common_version(&[]), envelope::VERSION);
         assert_eq!(common_version(&[node(envelope::VERSION), node(u8::MAX)]), envelope::VERSION);

@@ -226,6 +226,8 @@ impl TestNode {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             connections: 0,
             envelope: crate::envelope::VERSION,
+            announcements: 0,
+            leaving: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 
-use super::{Accepted, Refusal, accept, accept_value, is_upgrade};
+use super::{Accepted, Refusal, Terms, accept, accept_value, is_upgrade};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs
@@ -24,7 +24,7 @@ fn good() -> HeaderMap {
 }
 
 fn judge(headers: &HeaderMap, deflate: bool) -> Result<Accepted, Refusal> {
-    accept(&Method::GET, Version::HTTP_11, headers, deflate)
+    accept(&Method::GET, Version::HTTP_11, headers, Terms { deflate, ..Terms::default() })
 }
 
 /// The good request with one header set to something else, or removed.
@@ -90,10 +90,10 @@ fn an_upgrade_is_told_from_a_page_visit() {
 
 #[test]
 fn a_request_of_another_method_or_an_older_http_is_refused() {
-    let refusal = accept(&Method::POST, Version::HTTP_11, &good(), false).unwrap_err();
+    let refusal = accept(&Method::POST, Version::HTTP_11, &good(), Terms::default()).unwrap_err();
     assert_eq!((refusal, refusal.status()), (Refusal::Method, StatusCode::METHOD_NOT_ALLOWED));
     assert_eq!(refusal.headers(), headers(&[("allow", "GET")]));
-    let refusal = accept(&Method::GET, Version::HTTP_10, &good(), false).unwrap_err();
+    let refusal = accept(&Method::GET, Version::HTTP_10, &good(), Terms::default()).unwrap_err();
     assert_eq!((refusal, refusal.status()), (Refusal::HttpVersion, StatusCode::HTTP_VERSION_NOT_SUPPORTED));
 }
 
@@ -159,6 +159,19 @@ fn the_first_subprotocol_of_all_lines_is_chosen() {
         let refusal = judge_with("sec-websocket-protocol", Some(malformed)).unwrap_err();
         assert_eq!((refusal, refusal.status()), (Refusal::Protocol, StatusCode::BAD_REQUEST), "{malformed}");
     }
+}
+
+#[test]
+fn what_is_passed_over_is_never_answered_with() {
+    let terms = Terms { pass_over: |offer| offer.starts_with(b"x-"), ..Terms::default() };
+    let protocol = |offers| {
+        let mut request = good();
+        request.insert("sec-websocket-protocol", HeaderValue::from_static(offers));
+        accept(&Method::GET, Version::HTTP_11, &request, terms).map(|accepted| accepted.protocol)
+    };
+    assert_eq!(protocol("x-1, chat, mqtt").unwrap().unwrap(), "chat");
+    assert_eq!(protocol("x-1").unwrap(), None);
+    assert_eq!(protocol("chat, x-1 2"), Err(Refusal::Protocol), "it must be a token all the same");
 }
 
 #[test]

@@ -155,7 +155,7 @@ mod tests {
                 &http::Method::GET,
                 http::Version::HTTP_11,
                 &headers,
-                false,
+                fanfare_websocket::handshake::Terms::default(),
             );
             assert!(accepted.is_ok());
         }

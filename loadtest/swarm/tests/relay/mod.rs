@@ -148,7 +148,8 @@ async fn upgrade(stream: &mut TcpStream) {
         let name = HeaderName::from_bytes(header.name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_bytes(header.value).unwrap());
     }
-    let accepted = handshake::accept(&Method::GET, Version::HTTP_11, &headers, false).unwrap();
+    let accepted =
+        handshake::accept(&Method::GET, Version::HTTP_11, &headers, handshake::Terms::default()).unwrap();
     let mut answer = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
     for (name, value) in &accepted.headers() {
         answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
