@@ -13,6 +13,7 @@
 //! | 3 | sequence of that incarnation (8) |
 //! | 4 | publish time, microseconds since 1970 by the origin's clock (8) |
 //! | 5–10 | kept: trace context, offset, epoch, event name, tags, publisher info |
+//! | 11 | sequence of that incarnation's publication before this one on the same channel (8), where it is known |
 //!
 //! | kind | |
 //! |---|---|
@@ -45,6 +46,7 @@ const TAG_PAYLOAD_KIND: u8 = 1;
 const TAG_ORIGIN: u8 = 2;
 const TAG_SEQUENCE: u8 = 3;
 const TAG_TIME: u8 = 4;
+const TAG_PREVIOUS: u8 = 11;
 
 /// What the bytes after an envelope's header are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,9 @@ pub enum Content {
         origin: Origin,
         /// When its origin took it, in microseconds since 1970 by the origin's clock.
         time: Option<u64>,
+        /// The sequence of its origin's publication before it on its channel, where the origin knows it: who was
+        /// subscribed and did not get that one lost it.
+        previous: Option<u64>,
     },
     /// A control message's body.
     Control {
@@ -105,17 +110,26 @@ pub struct Header {
 
 impl Header {
     /// The fixed part and each field at its longest.
-    const CAPACITY: usize = FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8);
+    const CAPACITY: usize = FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8);
 
     /// The header of a publication, in envelope version `version`.
     #[must_use]
-    pub fn publication(version: u8, payload: PayloadKind, origin: &Origin, time: u64) -> Self {
+    pub fn publication(
+        version: u8,
+        payload: PayloadKind,
+        origin: &Origin,
+        time: u64,
+        previous: Option<u64>,
+    ) -> Self {
         let mut header = Self::new(version, KIND_PUBLICATION);
         header.field(TAG_PAYLOAD_KIND, &[payload_number(payload)], &[]);
         let session = origin.session.map(|session| session.0.to_be_bytes());
         header.field(TAG_ORIGIN, &origin.node.0.to_be_bytes(), session.as_ref().map_or(&[], |s| s));
         header.field(TAG_SEQUENCE, &origin.sequence.to_be_bytes(), &[]);
         header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        if let Some(previous) = previous {
+            header.field(TAG_PREVIOUS, &previous.to_be_bytes(), &[]);
+        }
         header.finish()
     }
 
@@ -197,6 +211,7 @@ struct Fields {
     origin: Option<(Incarnation, Option<SessionId>)>,
     sequence: Option<u64>,
     time: Option<u64>,
+    previous: Option<u64>,
 }
 
 impl Fields {
@@ -218,6 +233,7 @@ impl Fields {
             TAG_ORIGIN => set(&mut self.origin, origin(value)),
             TAG_SEQUENCE => set(&mut self.sequence, number(value)),
             TAG_TIME => set(&mut self.time, number(value)),
+            TAG_PREVIOUS => set(&mut self.previous, number(value)),
             _ => true,
         };
         if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
@@ -227,7 +243,8 @@ impl Fields {
         let payload = self.payload.ok_or(EnvelopeError::Field(TAG_PAYLOAD_KIND))?;
         let (node, session) = self.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
         let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
-        Ok(Content::Publication { payload, origin: Origin { node, session, sequence }, time: self.time })
+        let origin = Origin { node, session, sequence };
+        Ok(Content::Publication { payload, origin, time: self.time, previous: self.previous })
     }
 }
 
@@ -290,7 +307,7 @@ mod tests {
 
     #[test]
     fn version_1_is_fixed_to_the_byte() {
-        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, 11).as_bytes(), GOLDEN);
+        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, 11, None).as_bytes(), GOLDEN);
         assert_eq!(
             Header::control(1, ORIGIN.node).as_bytes(),
             [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
@@ -302,8 +319,9 @@ mod tests {
         for payload in [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json] {
             for session in [None, Some(SessionId(u64::MAX))] {
                 let origin = Origin { session, ..ORIGIN };
-                let header = Header::publication(1, payload, &origin, u64::MAX);
-                let content = Content::Publication { payload, origin, time: Some(u64::MAX) };
+                let previous = session.map(|session| session.0 - 1);
+                let header = Header::publication(1, payload, &origin, u64::MAX, previous);
+                let content = Content::Publication { payload, origin, time: Some(u64::MAX), previous };
                 let body_at = header.as_bytes().len();
                 let mut bytes = header.as_bytes().to_vec();
                 bytes.extend_from_slice(b"payload");
@@ -346,7 +364,12 @@ mod tests {
         let mut fields = vec![5, 0, 2, 7, 7, 200, 0, 0];
         fields.extend_from_slice(&GOLDEN[FIXED..]);
         let body_at = FIXED + fields.len();
-        let content = Content::Publication { payload: PayloadKind::Text, origin: ORIGIN, time: Some(11) };
+        let content = Content::Publication {
+            payload: PayloadKind::Text,
+            origin: ORIGIN,
+            time: Some(11),
+            previous: None,
+        };
         assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     pub(crate) subscriptions: IntGauge,
     pub(crate) received: IntCounter,
     pub(crate) foreign: IntCounter,
+    pub(crate) out_of_order: IntCounter,
     pub(crate) controls_dropped: IntCounter,
     pub(crate) unfenced_reconnects: IntCounter,
     pub(crate) mismatches: IntCounter,
@@ -86,6 +87,10 @@ impl Metrics {
             foreign: counter(
                 "fanfare_broker_foreign_messages_total",
                 "Publications from the broker without an envelope of ours",
+            )?,
+            out_of_order: counter(
+                "fanfare_publications_out_of_order_total",
+                "Publications dropped because they, or a later one of their node, had come already",
             )?,
             controls_dropped: counter(
                 "fanfare_broker_controls_dropped_total",

@@ -14,13 +14,13 @@ use std::{
 
 use fanfare_broker::{
     BrokerConfig, Node,
-    envelope::VERSION,
+    envelope::{Header, VERSION},
     redis_server::RedisServer,
     suite::{Bus, TestNode, eventually},
 };
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Payload, Publication,
-    broker::{BrokerState, ControlMessage},
+    BrokerEvents, Channel, Incarnation, Limits, Origin, Payload, PayloadKind, Publication,
+    broker::{BrokerState, ControlMessage, Interruption},
 };
 
 struct Redis(RedisServer);
@@ -112,6 +112,33 @@ async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
 }
 
 #[tokio::test]
+async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
+    let (bus, node, channel) = subscribed().await;
+    let envelope = |sequence: u64, previous: Option<u64>| {
+        let origin = Origin { node: Incarnation(7), session: None, sequence };
+        let header = Header::publication(VERSION, PayloadKind::Text, &origin, 0, previous);
+        [header.as_bytes(), sequence.to_string().as_bytes()].concat()
+    };
+    for (sequence, previous) in
+        [(5, Some(4)), (6, Some(5)), (6, Some(5)), (5, Some(4)), (9, Some(8)), (10, None), (11, Some(10))]
+    {
+        publish(&bus, "fanfare:chat", &envelope(sequence, previous)).await;
+    }
+    eventually("the last is relayed", || node.recorder.texts(&channel).last().is_some_and(|t| t == "11"))
+        .await;
+    assert_eq!(node.recorder.texts(&channel), ["5", "6", "9", "10", "11"]);
+    assert_eq!(node.counter("fanfare_publications_out_of_order_total", None), 2.0);
+    assert_eq!(node.recorder.outages().missed, std::slice::from_ref(&channel));
+    let mut kill = redis::cmd("CLIENT");
+    kill.arg("KILL").arg("TYPE").arg("pubsub");
+    let _killed: usize = bus.0.run(&kill).await.unwrap();
+    eventually("it is restored", || node.recorder.outages().outages.len() == 1).await;
+    publish(&bus, "fanfare:chat", &envelope(20, Some(19))).await;
+    eventually("it comes", || node.recorder.texts(&channel).last().is_some_and(|t| t == "20")).await;
+    assert_eq!(node.recorder.outages().missed.len(), 1, "what an interruption cost is counted with it");
+}
+
+#[tokio::test]
 async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
     let (bus, node, channel) = subscribed().await;
     let limit = 1 << 20;
@@ -183,6 +210,12 @@ impl BrokerEvents for Panics {
     }
 
     fn control(&self, _: ControlMessage) {}
+
+    fn interrupted(&self, _: Interruption) {}
+
+    fn restored(&self, _: Duration) {}
+
+    fn missed(&self, _: &Channel) {}
 
     fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())

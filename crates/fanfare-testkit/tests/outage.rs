@@ -203,3 +203,29 @@ async fn what_redis_published_and_could_not_say_so_is_unknown_and_never_publishe
     publishing.publish("numbers", "end").await;
     client.expect("end").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_interruption_clients_are_closed_where_their_namespace_asks_for_it() {
+    let redis = redis_server().await;
+    let closes = "[[namespace]]\nname = \"news\"\non_interruption = \"close\"\n";
+    let node = Setup::redis(&redis.url()).toml(closes).start().await;
+    let (news, mut chat) = (node.connect("/ws/news:1").await, node.connect("/ws/chat:1").await);
+    let mut kill = redis::cmd("CLIENT");
+    kill.arg("KILL").arg("TYPE").arg("pubsub");
+    let _killed: usize = redis.run(&kill).await.unwrap();
+    let (code, reason) = news.closed().await;
+    assert_eq!(code, 1012);
+    assert!(reason.contains("may have been missed"), "{reason}");
+    node.is_ready().await;
+    chat.text("still here").await;
+    chat.expect("still here").await;
+    let metrics = node.get("/metrics").await;
+    for line in [
+        "fanfare_broker_interruptions_total{reason=\"lost\"} 1",
+        "fanfare_broker_state{state=\"up\"} 1",
+        "fanfare_sessions_closed_total{reason=\"interrupted\"} 1",
+        "fanfare_publications_missed_total 0",
+    ] {
+        assert!(metrics.text().contains(line), "{line}");
+    }
+}

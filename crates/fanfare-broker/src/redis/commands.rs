@@ -8,7 +8,10 @@
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
 use fanfare_core::Channel;
+
+use super::names::Names;
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
@@ -26,6 +29,28 @@ pub(crate) enum Command {
     Unsubscribe(Vec<Channel>),
     /// CLIENT INFO, for the number of subscriptions.
     Info,
+}
+
+impl Command {
+    /// Appends it as Redis reads it.
+    pub(crate) fn write(&self, names: &Names, out: &mut BytesMut) {
+        let (name, channels) = match self {
+            Self::SubscribeControl => {
+                let own = [names.control_all(), names.control_own(), names.canary()];
+                return out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&own).get_packed_command());
+            }
+            Self::Info => {
+                return out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
+            }
+            Self::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
+            Self::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
+        };
+        let mut packed = redis::cmd(name);
+        for channel in channels {
+            packed.arg(names.data(channel).concat());
+        }
+        out.extend_from_slice(&packed.get_packed_command());
+    }
 }
 
 /// What Redis confirmed.

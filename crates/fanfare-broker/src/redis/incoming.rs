@@ -7,7 +7,11 @@ use fanfare_core::{
     broker::{BrokerEvents, ControlMessage},
 };
 
-use super::resp::Reader;
+use super::{
+    chain::Arrival,
+    resp::Reader,
+    table::{Table, Waiter},
+};
 use crate::{
     envelope::{Content, Decoded, decode},
     metrics::{Dropped, Metrics},
@@ -23,14 +27,26 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// A message on one of the node's channels; `payload` is where its bytes are in `reader`.
-    pub(crate) fn data(&self, channel: Channel, reader: &mut Reader, payload: Range<usize>) {
-        match self.publication(channel, reader, payload) {
-            Ok(publication) => {
-                self.metrics.received.inc();
-                self.events.publication(publication);
+    pub(crate) fn data<W: Waiter>(
+        &self,
+        channel: Channel,
+        reader: &mut Reader,
+        payload: Range<usize>,
+        table: &mut Table<W>,
+    ) {
+        let (publication, previous) = match self.publication(channel, reader, payload) {
+            Ok(decoded) => decoded,
+            Err(why) => return self.metrics.dropped(why),
+        };
+        if let Some(origin) = &publication.origin {
+            match table.arrived(&publication.channel, origin, previous) {
+                Arrival::InOrder => {}
+                Arrival::AfterGap => self.events.missed(&publication.channel),
+                Arrival::Stale => return self.metrics.out_of_order.inc(),
             }
-            Err(why) => self.metrics.dropped(why),
         }
+        self.metrics.received.inc();
+        self.events.publication(publication);
     }
 
     /// A message on a control channel.
@@ -50,14 +66,16 @@ impl Incoming {
         channel: Channel,
         reader: &mut Reader,
         payload: Range<usize>,
-    ) -> Result<Publication, Dropped> {
-        let (body, kind, origin) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
-            Decoded::Foreign => (payload, None, None),
-            Decoded::Envelope { content: Content::Publication { payload: kind, origin, .. }, body_at } => {
-                (payload.start + body_at..payload.end, Some(kind), Some(origin))
-            }
-            Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
-        };
+    ) -> Result<(Publication, Option<u64>), Dropped> {
+        let (body, kind, origin, previous) =
+            match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
+                Decoded::Foreign => (payload, None, None, None),
+                Decoded::Envelope {
+                    content: Content::Publication { payload: kind, origin, previous, .. },
+                    body_at,
+                } => (payload.start + body_at..payload.end, Some(kind), Some(origin), previous),
+                Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
+            };
         if body.len() > self.message_bytes {
             return Err(Dropped::TooLong);
         }
@@ -69,6 +87,6 @@ impl Incoming {
                 Payload::guess(bytes)
             }
         };
-        Ok(Publication::new(channel, payload, origin))
+        Ok((Publication::new(channel, payload, origin), previous))
     }
 }

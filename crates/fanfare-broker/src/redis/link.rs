@@ -103,8 +103,6 @@ impl Links {
         self.count();
         if silent {
             tracing::warn!("Redis answers nothing: no publications are written to it until it does");
-        } else {
-            tracing::info!("Redis answers again");
         }
     }
 

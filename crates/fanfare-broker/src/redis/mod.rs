@@ -4,11 +4,13 @@
 //! - `names`: what channels and keys are called
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
-//! - `table`, `commands`, `incoming`, `ear`, `standing`, `subscriber`: the way in
+//! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
+//! - `chain`: what was lost, came late or came twice
 //! - `registry`: which nodes there are
 
 mod canary;
+mod chain;
 mod commands;
 mod connection;
 mod ear;
@@ -18,8 +20,10 @@ mod link;
 pub(crate) mod names;
 mod outgoing;
 mod pipeline;
+mod progress;
 mod publisher;
 pub(crate) mod registry;
+mod request;
 mod resp;
 mod standing;
 mod subscriber;
@@ -41,14 +45,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    chain::Sent,
     incoming::Incoming,
     link::Links,
     names::Names,
     outgoing::{Outgoing, Waiting, What, Writer},
     pipeline::Pipeline,
+    progress::Progress,
     publisher::Publisher,
     registry::RedisRegistry,
-    subscriber::{Progress, Request, Subscriber},
+    request::Request,
+    subscriber::Subscriber,
     table::Table,
 };
 use crate::{
@@ -93,7 +100,7 @@ pub(crate) fn start(
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
     let (requests, requested) = mpsc::unbounded_channel();
-    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0 };
+    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0, sent: Sent::default() };
     let client_name = |link| format!("{}:{}:{link}", config.prefix, node.incarnation);
     tasks.spawn(
         Publisher {
@@ -106,6 +113,7 @@ pub(crate) fn start(
             pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
             queue: queued,
             requests: requests.clone(),
+            next_doubt: Instant::now(),
             heartbeat_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,

@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
 use tokio::time::Instant;
 
-use super::{names::Names, registry::TIME_TO_LIVE};
+use super::{chain::Sent, names::Names, registry::TIME_TO_LIVE};
 use crate::{envelope::Header, ticket::Ticket};
 
 /// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
@@ -68,6 +68,7 @@ pub(crate) struct Writer {
     pub(crate) node: Incarnation,
     /// Counts publications, in the order they are written.
     pub(crate) sequence: u64,
+    pub(crate) sent: Sent,
 }
 
 impl Writer {
@@ -77,7 +78,8 @@ impl Writer {
             What::Publication { channel, payload, session, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
-                let header = Header::publication(version, payload.kind(), &origin, time);
+                let previous = self.sent.next(channel, self.sequence);
+                let header = Header::publication(version, payload.kind(), &origin, time, previous);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
             }
             What::Control { to, body } => {

@@ -236,6 +236,8 @@ impl Pipeline {
 
     /// Lets every item of which no byte was written wait again.
     fn take_back(&mut self) {
+        // What was written last may not arrive, or was never written.
+        self.writer.sent.clear();
         let written = self.encoded - self.out.remaining() as u64;
         while let Some((begins, taken)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());

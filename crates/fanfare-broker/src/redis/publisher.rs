@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use fanfare_core::Channel;
 use tokio::{
     io::AsyncWriteExt,
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
@@ -29,14 +30,16 @@ use super::{
     names::Names,
     outgoing::{Outgoing, heartbeat},
     pipeline::{Answered, Pipeline},
+    request::{Replace, Request},
     resp::{Frame, Reader, Value},
-    subscriber::{Replace, Request},
     watchdog::{Verdict, Watchdog},
 };
 use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
 
 /// An answer to PUBLISH is a number or a line.
 const MAX_ANSWER: usize = 64 << 10;
+/// How often the subscriber is asked, at most, whether it should have heard a publication that reached nobody.
+const DOUBT_EVERY: Duration = Duration::from_millis(20);
 /// How many items are taken from the queue before the socket is looked at again.
 const TAKE: usize = 1024;
 
@@ -53,6 +56,7 @@ pub(crate) struct Publisher {
     pub(crate) queue: UnboundedReceiver<Outgoing>,
     /// To the subscriber, whose connection must be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
+    pub(crate) next_doubt: Instant,
     /// The code word with which Redis refuses the heartbeat.
     pub(crate) heartbeat_refused: Option<String>,
     pub(crate) stop: CancellationToken,
@@ -201,6 +205,9 @@ impl Publisher {
     fn hold(&mut self, silent: bool) {
         self.links.silent(silent);
         self.pipeline.hold(silent);
+        if !silent {
+            tracing::info!("Redis answers again");
+        }
     }
 
     /// Does `work`, while items come in and those that waited too long are refused.
@@ -249,14 +256,12 @@ impl Publisher {
         watchdog: &mut Watchdog,
         backoff: &mut Backoff,
     ) -> Result<(), ConnectionError> {
+        let mut unheard = None;
         while let Some(frame) = reader.next()? {
             let Frame::Reply(answer) = frame else { continue };
             match self.pipeline.answered(&answer)? {
                 Answered::Item => {}
-                Answered::Unheard(channel, since) => {
-                    // Who of this node listens there should have counted.
-                    let _ = self.requests.send(Request::Doubt(channel, since.into_std()));
-                }
+                Answered::Unheard(channel, since) => unheard = Some((channel, since)),
                 Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
                 Answered::Canary(round, answer) => {
                     watchdog.answered();
@@ -267,7 +272,21 @@ impl Publisher {
                 }
             }
         }
+        if let Some((channel, since)) = unheard {
+            self.doubt(channel, since);
+        }
         Ok(())
+    }
+
+    /// A publication reached nobody: who of this node listens there should have counted. Asked now and then, because
+    /// for a channel of nobody's it means nothing, and to wake the other task costs as much as a publish.
+    fn doubt(&mut self, channel: Channel, since: Instant) {
+        let now = Instant::now();
+        if self.next_doubt <= now {
+            self.next_doubt = now + DOUBT_EVERY;
+            // Where its task has ended, it has no connection to be replaced.
+            let _ = self.requests.send(Request::Doubt(channel, since.into_std()));
+        }
     }
 
     /// Says what Redis answers to the heartbeat, where it is not what was said before.

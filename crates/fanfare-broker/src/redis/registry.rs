@@ -2,7 +2,8 @@
 //!
 //! A node is listed for as long as its own key lives; Redis expires it. The sorted set is only an index: its
 //! scores are expiry times by the clock of Redis (`TIME`), because the clocks of nodes differ, and a node
-//! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past.
+//! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
+//! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
 use std::{
     sync::{
@@ -78,12 +79,11 @@ impl RedisRegistry {
         let ttl = TIME_TO_LIVE.as_secs();
         let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
         let mut pipeline = redis::pipe();
-        pipeline.atomic();
         pipeline.cmd("SET").arg(&key).arg(entry).arg("EX").arg(ttl).ignore();
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
         pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
-        let what = "MULTI, SET, ZADD, ZREMRANGEBYSCORE, EXPIRE, EXEC";
+        let what = "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE";
         pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
     }
 
@@ -115,10 +115,9 @@ impl RedisRegistry {
         let mut connection = self.connection().await?;
         let incarnation = self.node.to_string();
         let mut pipeline = redis::pipe();
-        pipeline.atomic();
         pipeline.cmd("DEL").arg(self.names.node(&incarnation)).ignore();
         pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
-        let what = "MULTI, DEL, ZREM, EXEC";
+        let what = "DEL or ZREM";
         pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
     }
 

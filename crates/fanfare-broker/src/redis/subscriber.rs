@@ -8,35 +8,30 @@
 //!   than that room enter.
 //! - It tries again for as long as it takes.
 
-use std::{
-    ops::Range,
-    sync::Arc,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
 
 use bytes::BytesMut;
-use fanfare_core::{Channel, SubscribeError, broker::Interruption};
+use fanfare_core::broker::Interruption;
 use tokio::{
     io::AsyncWriteExt,
-    sync::{mpsc::UnboundedReceiver, oneshot},
+    sync::mpsc::UnboundedReceiver,
     time::{Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    canary::{Canary, Generation},
-    commands::{BATCH, Command, Confirmed, Desync},
+    canary::Canary,
+    commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
     ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
     names::{Meaning, Names},
+    progress::{CHECK, Progress},
+    request::{Confirmation, Replace, Request},
     resp::{Frame, Malformed, Reader, Value},
-    standing::Standing,
-    table::{Refusal, Table, Waiter},
-    watchdog::Watch,
+    table::{Refusal, Table},
 };
 use crate::{
     backoff::Backoff,
@@ -44,40 +39,6 @@ use crate::{
     envelope::MAX_HEADER,
     metrics::{Dropped, Metrics},
 };
-
-/// How often the number of subscriptions is compared with what Redis says.
-const CHECK: Duration = Duration::from_secs(10);
-
-/// Where the answer to a subscribe goes.
-pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
-
-impl Waiter for Confirmation {
-    fn is_gone(&self) -> bool {
-        self.is_closed()
-    }
-}
-
-/// What the node and the publisher ask for.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Subscribe(Channel, Confirmation),
-    Unsubscribe(Channel),
-    /// A publication on this channel, handed over at that time, reached nobody.
-    Doubt(Channel, Instant),
-    /// The connection is worth nothing.
-    Replace(Replace),
-}
-
-/// Why a connection is to be replaced.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Replace {
-    /// A round of the canary reached nobody, on the connection of this generation.
-    Deaf(Generation),
-    /// Redis answers nothing on the other connection.
-    Silent(Duration),
-    /// Redis is a replica now.
-    Demoted,
-}
 
 /// See the head of this file.
 pub(crate) struct Subscriber {
@@ -93,40 +54,12 @@ pub(crate) struct Subscriber {
     pub(crate) progress: Progress,
 }
 
-/// How it goes.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    standing: Standing,
-    ear: Ear,
-    generation: Generation,
-    /// When the number of subscriptions was right for the last time.
-    last_check: Instant,
-    next_check: Instant,
-    /// Whether Redis forbids the check.
-    unchecked: bool,
-}
-
-impl Progress {
-    pub(crate) fn new(watch: Watch) -> Self {
-        let now = Instant::now();
-        Self {
-            standing: Standing::default(),
-            ear: Ear::new(watch, now),
-            generation: Generation::default(),
-            last_check: now,
-            next_check: now + CHECK,
-            unchecked: false,
-        }
-    }
-}
-
 /// The node stops.
 struct Stopped;
 
 impl Subscriber {
     /// Subscribes and delivers until the node stops.
     pub(crate) async fn run(mut self) {
-        let mut backoff = Backoff::default();
         let mut connected_before = false;
         loop {
             let config = self.config.clone();
@@ -139,13 +72,17 @@ impl Subscriber {
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.reconnected(self.links.subscriber.name);
                     }
-                    self.serve(&mut connection, &mut backoff).await
+                    self.serve(&mut connection).await
                 }
                 Err(error) => Err(error),
             };
             let Err(error) = served else { return };
             self.lost(&error);
-            let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
+            let wait = if error.is_configuration() {
+                Backoff::configuration()
+            } else {
+                self.progress.backoff.next()
+            };
             if self.meanwhile(sleep(wait)).await.is_err() {
                 return;
             }
@@ -153,29 +90,24 @@ impl Subscriber {
     }
 
     /// Works on one connection for as long as it lasts; `Ok` once the node stops.
-    async fn serve(
-        &mut self,
-        connection: &mut Connection,
-        backoff: &mut Backoff,
-    ) -> Result<(), ConnectionError> {
+    async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let Connection { stream, reader } = connection;
         let (mut from, mut to) = stream.split();
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut timer = std::pin::pin!(sleep(CHECK));
-        let now = Instant::now();
-        self.progress.next_check = now + CHECK;
-        self.progress.ear = Ear::new(self.config.watch, now);
-        self.progress.generation = self.links.canary(Canary::connected);
+        self.progress.connected(self.links.canary(Canary::connected), self.config.watch);
         self.table.connected();
         loop {
-            self.write_commands(&mut out);
+            while let Some(command) = self.table.next_command() {
+                command.write(&self.names, &mut out);
+            }
             self.set(timer.as_mut());
             tokio::select! {
                 read = read(&self.incoming, &mut self.progress.ear, &self.links, reader, &mut from) => {
                     read.map_err(|error| self.ended(error))?;
-                    self.dispatch(reader, backoff)?;
+                    self.dispatch(reader)?;
                 }
                 written = to.write_buf(&mut out), if !out.is_empty() => {
                     written.map_err(|error| self.ended(error))?;
@@ -276,9 +208,13 @@ impl Subscriber {
         }
     }
 
-    /// The node is told once the interruption is over.
-    fn restored(&mut self) {
+    /// Where all subscriptions are settled and the canary was heard, the node is told that the interruption is over.
+    fn look_whether_restored(&mut self) {
         let is_heard = self.links.canary(|canary| canary.is_heard());
+        if is_heard {
+            // Not before: a Redis that confirms everything and delivers nothing is not asked in a storm.
+            self.progress.backoff.reset();
+        }
         if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
             self.incoming.events.restored(outage);
@@ -316,30 +252,7 @@ impl Subscriber {
         }
     }
 
-    fn write_commands(&mut self, out: &mut BytesMut) {
-        while let Some(command) = self.table.next_command() {
-            let (name, channels) = match command {
-                Command::SubscribeControl => {
-                    let controls = [self.names.control_all(), self.names.control_own(), self.names.canary()];
-                    out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&controls).get_packed_command());
-                    continue;
-                }
-                Command::Info => {
-                    out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
-                    continue;
-                }
-                Command::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
-                Command::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
-            };
-            let mut packed = redis::cmd(name);
-            for channel in channels {
-                packed.arg(self.names.data(channel).concat());
-            }
-            out.extend_from_slice(&packed.get_packed_command());
-        }
-    }
-
-    fn dispatch(&mut self, reader: &mut Reader, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn dispatch(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
         while let Some(frame) = reader.next()? {
             match frame {
                 Frame::Message { channel, payload } => self.message(reader, channel, payload),
@@ -363,8 +276,8 @@ impl Subscriber {
                     };
                     self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
                 }
-                Frame::Reply(Value::Error(error)) => self.refused(&code(&error), backoff)?,
-                Frame::Reply(Value::Text(info)) => self.counted(&info, backoff)?,
+                Frame::Reply(Value::Error(error)) => self.refused(&code(&error))?,
+                Frame::Reply(Value::Text(info)) => self.counted(&info)?,
                 Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
             }
         }
@@ -376,7 +289,7 @@ impl Subscriber {
             Meaning::Data(name) => {
                 // What nobody wants any more may still come for a moment.
                 if let Some(channel) = self.table.find(name).cloned() {
-                    self.incoming.data(channel, reader, payload);
+                    self.incoming.data(channel, reader, payload, &mut self.table);
                 }
             }
             Meaning::Control => self.incoming.control(reader, payload),
@@ -391,18 +304,18 @@ impl Subscriber {
         };
         self.progress.ear.heard(round);
         if self.links.heard(round) {
-            self.restored();
+            self.look_whether_restored();
         }
     }
 
     /// The answer to CLIENT INFO is in: everything that was asked for before it is settled.
-    fn counted(&mut self, info: &[u8], backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
         let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
         if !self.table.counted(subscriptions)? {
             self.progress.last_check = Instant::now();
-            self.settled(backoff);
+            self.settled();
             return Ok(());
         }
         self.metrics.mismatches.inc();
@@ -416,7 +329,7 @@ impl Subscriber {
         Ok(())
     }
 
-    fn refused(&mut self, code: &str, backoff: &mut Backoff) -> Result<(), ConnectionError> {
+    fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
         match self.table.refused(code == "NOPERM", code)? {
             Refusal::Channel(channel) => {
                 self.metrics.subscriptions_forbidden.inc();
@@ -430,7 +343,7 @@ impl Subscriber {
                          client|info to this user"
                     );
                 }
-                self.settled(backoff);
+                self.settled();
             }
             Refusal::Connection(command) => {
                 return Err(ConnectionError::Refused(code.to_owned(), command));
@@ -439,11 +352,10 @@ impl Subscriber {
         Ok(())
     }
 
-    fn settled(&mut self, backoff: &mut Backoff) {
-        backoff.reset();
+    fn settled(&mut self) {
         self.links.up(&self.links.subscriber);
         self.progress.standing.settled();
-        self.restored();
+        self.look_whether_restored();
     }
 }
 

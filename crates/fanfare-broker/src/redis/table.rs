@@ -18,9 +18,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_core::{Channel, SubscribeError};
+use fanfare_core::{Channel, Origin, SubscribeError};
 
-use super::commands::{Command, Commands, Confirmed, Desync};
+use super::{
+    chain::{Arrival, Seen},
+    commands::{Command, Commands, Confirmed, Desync},
+};
 
 /// How long a channel stays subscribed after nobody wants it any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
@@ -70,6 +73,7 @@ struct Entry<W> {
     held: Option<Instant>,
     /// Whether it stands in the queue of the lingering. Once is enough.
     queued: bool,
+    seen: Seen,
 }
 
 /// The channels of a node, and what is under way to Redis.
@@ -107,6 +111,14 @@ impl<W: Waiter> Table<W> {
         self.entries.get_key_value(name).map(|(channel, _)| channel)
     }
 
+    /// A publication arrived on a channel.
+    pub(crate) fn arrived(&mut self, channel: &Channel, origin: &Origin, previous: Option<u64>) -> Arrival {
+        match self.entries.get_mut(channel) {
+            Some(entry) => entry.seen.arrived(origin.node, origin.sequence, previous),
+            None => Arrival::InOrder,
+        }
+    }
+
     /// Whether a channel was held at `at` and is still: what Redis took in between reached this node.
     pub(crate) fn held_since(&self, channel: &Channel, at: Instant) -> bool {
         self.entries.get(channel).is_some_and(|entry| {
@@ -139,7 +151,8 @@ impl<W: Waiter> Table<W> {
     pub(crate) fn subscribe(&mut self, channel: &Channel, waiter: W) {
         let subscribing = |waiter, stood| State::Subscribing { waiters: vec![waiter], wanted: true, stood };
         let Some(entry) = self.entries.get_mut(channel) else {
-            let entry = Entry { state: subscribing(waiter, false), held: None, queued: false };
+            let state = subscribing(waiter, false);
+            let entry = Entry { state, held: None, queued: false, seen: Seen::default() };
             self.entries.insert(channel.clone(), entry);
             return self.send_subscribe(channel.clone(), false);
         };
@@ -219,6 +232,7 @@ impl<W: Waiter> Table<W> {
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
             (entry.held, entry.queued) = (None, false);
+            entry.seen.clear();
             match &mut entry.state {
                 State::Subscribing { wanted: true, .. } => true,
                 State::Subscribing { waiters, .. } => {
@@ -283,6 +297,7 @@ impl<W: Waiter> Table<W> {
         let mut again = Vec::new();
         for (channel, entry) in &mut self.entries {
             entry.held = None;
+            entry.seen.clear();
             let wanted = match entry.state {
                 State::Subscribed => true,
                 State::Lingering(_) => false,
@@ -343,6 +358,7 @@ impl<W: Waiter> Table<W> {
     fn unsubscribed(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         self.held -= usize::from(entry.held.take().is_some());
+        entry.seen.clear();
         if matches!(entry.state, State::Unsubscribing) {
             self.entries.remove(name);
         }

@@ -77,6 +77,29 @@ async fn a_node_that_hears_nothing_is_deaf_and_still_publishes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_lost_without_an_interruption_is_seen_with_the_next_message() {
+    let server = RedisServer::start().await.unwrap();
+    let proxy = Proxy::start(server.port()).await;
+    let (node, publisher) = (up(proxy.port, PATIENT).await, up(server.port(), PATIENT).await);
+    let [lossy, whole] = ["lossy", "whole"].map(channel);
+    for (number, channel) in [&lossy, &whole, &lossy, &whole].into_iter().enumerate() {
+        node.subscribe(channel).await.unwrap();
+        publisher.publish_text(channel, &number.to_string()).await.unwrap();
+    }
+    eventually("they come", || node.recorder.count(&lossy) + node.recorder.count(&whole) == 4).await;
+    proxy.mute(Some("subscriber"));
+    publisher.publish_text(&lossy, "lost").await.unwrap();
+    eventually("it is lost on the way", || proxy.has_lost("fanfare:lossy")).await;
+    proxy.mute(None);
+    for channel in [&whole, &lossy] {
+        publisher.publish_text(channel, "9").await.unwrap();
+        eventually("it comes", || node.recorder.texts(channel).last().is_some_and(|last| last == "9")).await;
+    }
+    assert_eq!(node.recorder.outages().missed, [lossy]);
+    assert_eq!(causes(&node), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_gets_no_answers_is_away_and_then_given_up() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     redis::{
+        chain::Sent,
         names::{Names, Prefix},
         outgoing::Waiting,
     },
@@ -28,7 +29,7 @@ impl World {
     fn new() -> Self {
         let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
-        let writer = Writer { names, node: Incarnation(1), sequence: 0 };
+        let writer = Writer { names, node: Incarnation(1), sequence: 0, sent: Sent::default() };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
         Self { pipeline, metrics, waiting: Waiting::default(), answers: Answers::default(), count: 0 }
     }

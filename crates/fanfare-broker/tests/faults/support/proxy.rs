@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -33,7 +34,11 @@ pub(crate) struct Proxy {
     /// How many connections there were.
     pub(crate) accepted: Arc<AtomicUsize>,
     pub(crate) conduct: watch::Sender<Conduct>,
+    /// What was lost by being muted.
+    lost: Lost,
 }
+
+type Lost = Arc<Mutex<Vec<u8>>>;
 
 impl Proxy {
     pub(crate) async fn start(server: u16) -> Self {
@@ -42,16 +47,22 @@ impl Proxy {
         let (conduct, conducts) = watch::channel(Conduct::default());
         let forwarded = Arc::new(AtomicUsize::new(0));
         let accepted = Arc::new(AtomicUsize::new(0));
-        let (count, connections) = (forwarded.clone(), accepted.clone());
+        let lost = Lost::default();
+        let (count, connections, losing) = (forwarded.clone(), accepted.clone(), lost.clone());
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let upstream = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
                 connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(relay(client, upstream, count.clone(), conducts.clone()));
+                tokio::spawn(relay(client, upstream, count.clone(), losing.clone(), conducts.clone()));
             }
         });
-        Self { port, forwarded, accepted, conduct }
+        Self { port, forwarded, accepted, conduct, lost }
+    }
+
+    /// Whether this was lost by being muted.
+    pub(crate) fn has_lost(&self, what: &str) -> bool {
+        self.lost.lock().windows(what.len()).any(|bytes| bytes == what.as_bytes())
     }
 
     pub(crate) fn cut(&self) {
@@ -72,6 +83,7 @@ async fn relay(
     mut client: TcpStream,
     mut server: TcpStream,
     forwarded: Arc<AtomicUsize>,
+    lost: Lost,
     conduct: watch::Receiver<Conduct>,
 ) {
     let mut changes = conduct.clone();
@@ -96,7 +108,7 @@ async fn relay(
         };
         tokio::select! {
             () = up(&mut from_client, &mut to_server, &forwarded, &name) => return,
-            () = down(&mut from_server, &mut to_client, || conduct.borrow().mute.is_some_and(is)) => return,
+            () = down(&mut from_server, &mut to_client, &lost, || conduct.borrow().mute.is_some_and(is)) => return,
             vanished = ended => vanished,
         }
     };
@@ -130,10 +142,12 @@ async fn up(
     }
 }
 
-async fn down(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, is_muted: impl Fn() -> bool) {
+async fn down(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, lost: &Lost, is_muted: impl Fn() -> bool) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if !is_muted() && to.write_all(&buffer[..length]).await.is_err() {
+        if is_muted() {
+            lost.lock().extend_from_slice(&buffer[..length]);
+        } else if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

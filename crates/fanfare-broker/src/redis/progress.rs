@@ -1,0 +1,46 @@
+//! How it goes with the subscriber.
+
+use std::time::{Duration, Instant};
+
+use super::{canary::Generation, ear::Ear, standing::Standing, watchdog::Watch};
+use crate::backoff::Backoff;
+
+/// How often the number of subscriptions is compared with what Redis says.
+pub(crate) const CHECK: Duration = Duration::from_secs(10);
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) standing: Standing,
+    pub(crate) ear: Ear,
+    pub(crate) generation: Generation,
+    pub(crate) backoff: Backoff,
+    /// When the number of subscriptions was right for the last time.
+    pub(crate) last_check: Instant,
+    pub(crate) next_check: Instant,
+    /// Whether Redis forbids the check.
+    pub(crate) unchecked: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(watch: Watch) -> Self {
+        let now = Instant::now();
+        Self {
+            standing: Standing::default(),
+            ear: Ear::new(watch, now),
+            generation: Generation::default(),
+            backoff: Backoff::default(),
+            last_check: now,
+            next_check: now + CHECK,
+            unchecked: false,
+        }
+    }
+
+    /// A connection was opened.
+    pub(crate) fn connected(&mut self, generation: Generation, watch: Watch) {
+        let now = Instant::now();
+        self.next_check = now + CHECK;
+        self.ear = Ear::new(watch, now);
+        self.generation = generation;
+    }
+}

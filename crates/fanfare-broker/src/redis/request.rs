@@ -1,0 +1,39 @@
+//! What the node and the publisher ask the subscriber for.
+
+use std::time::{Duration, Instant};
+
+use fanfare_core::{Channel, SubscribeError};
+use tokio::sync::oneshot;
+
+use super::{canary::Generation, table::Waiter};
+
+/// Where the answer to a subscribe goes.
+pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
+
+impl Waiter for Confirmation {
+    fn is_gone(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Subscribe(Channel, Confirmation),
+    Unsubscribe(Channel),
+    /// A publication on this channel, handed over at that time, reached nobody.
+    Doubt(Channel, Instant),
+    /// The connection is worth nothing.
+    Replace(Replace),
+}
+
+/// Why a connection is to be replaced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Replace {
+    /// A round of the canary reached nobody, on the connection of this generation.
+    Deaf(Generation),
+    /// Redis answers nothing on the other connection.
+    Silent(Duration),
+    /// Redis is a replica now.
+    Demoted,
+}
