@@ -89,6 +89,7 @@ async fn a_publisher_connection_is_cut_with_commands_in_flight() {
     let verdict = only_senders_are_closed(chorus).await;
     verdict.ended_only(|entrance, _| entrance == 0);
     assert!(verdict.ends.contains_key(&(0, End::Unknown)), "senders were told: {verdict}");
+    assert!(verdict.interrupted.keys().all(|node| *node == 0), "the other missed nothing: {verdict}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -152,14 +152,11 @@ impl Pair<'_> {
             if told && is_during(evidence.faults, *sent) {
                 continue;
             }
-            match self.interruption(evidence.interruptions, *sent, elsewhere) {
-                Some(node) => *verdict.interrupted.entry(node).or_default() += 1,
-                None => verdict.wrong(Wrong::Lost {
-                    listener: self.listener.0,
-                    sender: self.sender.0,
-                    number,
-                    sent: *sent,
-                }),
+            let (listener, sender) = (self.listener.0, self.sender.0);
+            if self.is_interrupted(evidence.interruptions, *sent, elsewhere) {
+                *verdict.interrupted.entry(self.listener.1.entrance).or_default() += 1;
+            } else {
+                verdict.wrong(Wrong::Lost { listener, sender, number, sent: *sent });
             }
         }
     }
@@ -172,13 +169,13 @@ impl Pair<'_> {
         sent > listener.opened && (number < last_heard || !ended_first())
     }
 
-    /// The node whose interruption the message fell into.
-    fn interruption(
+    /// Whether the message fell into an interruption of the listener's node or the sender's.
+    fn is_interrupted(
         &self,
         interruptions: &[Interruption],
         sent: Time,
         heard_elsewhere: Option<Time>,
-    ) -> Option<usize> {
+    ) -> bool {
         let (earliest, latest) = match heard_elsewhere {
             Some(heard) => (heard.saturating_sub(APART), heard + APART),
             None => (sent, sent + UNDER_WAY),
@@ -189,7 +186,7 @@ impl Pair<'_> {
                 interruption.node == node && latest >= interruption.from && earliest <= interruption.to
             })
         };
-        nodes.into_iter().find(|node| hit(*node))
+        nodes.into_iter().any(hit)
     }
 }
 

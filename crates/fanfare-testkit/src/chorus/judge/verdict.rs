@@ -69,7 +69,7 @@ pub struct Verdict {
     pub unknown: usize,
     /// The same, whose senders' connections ended in another way.
     pub cut_off: usize,
-    /// Deliveries missed during an interruption that this node counted.
+    /// Deliveries missed by the clients of this node during interruptions that nodes counted.
     pub interrupted: BTreeMap<usize, usize>,
     /// Interruptions that each node counted, and their seconds in all.
     pub counted: BTreeMap<usize, (usize, Duration)>,
