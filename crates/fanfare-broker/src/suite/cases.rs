@@ -17,11 +17,18 @@ use tokio::task::JoinSet;
 
 use super::{
     Bus,
-    node::{Received, TestNode, answer, eventually},
+    node::{Outages, Received, TestNode, answer, eventually},
 };
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// That nobody was told of a loss: there was none.
+fn assert_nothing_interrupted(nodes: &[impl std::ops::Deref<Target = TestNode>]) {
+    for node in nodes {
+        assert_eq!(node.recorder.outages(), Outages::default());
+    }
 }
 
 async fn subscribed(node: &TestNode, channel: &Channel) {
@@ -92,6 +99,7 @@ pub async fn publications_keep_their_order_on_every_node(bus: &impl Bus) {
             assert_sequences_rise(&node.recorder.on(channel));
         }
     }
+    assert_nothing_interrupted(&nodes);
 }
 
 fn assert_sequences_rise(received: &[Received]) {
@@ -188,6 +196,7 @@ pub async fn subscriptions_survive_thousands_of_changes(bus: &impl Bus) {
     tasks.join_all().await;
     eventually("who stays misses nothing", || subscriber.recorder.count(&steady) == STEADY).await;
     assert_each_in_order(&subscriber.recorder.texts(&steady), 1, STEADY);
+    assert_nothing_interrupted(&nodes);
 }
 
 /// Giving a channel up and wanting it again leaves no gap after the confirmation, however long lies between.
@@ -386,6 +395,7 @@ pub async fn a_node_without_room_gets_everything_later_in_order(bus: &impl Bus) 
     }
     eventually("everything came", || node.recorder.count(&channel) == 3 * COUNT).await;
     assert_each_in_order(&node.recorder.texts(&channel), 3, COUNT);
+    assert_nothing_interrupted(&nodes);
 }
 
 /// A broker that stops publishes what waits, answers everything, and refuses what comes later.
