@@ -24,6 +24,7 @@ async fn haproxy_is_reloaded_and_nobody_notices() {
     let verdict = chorus.finish().await;
     verdict.is_right();
     verdict.ended_only(|_, _| false);
+    assert!(verdict.turned_away.is_empty(), "{:?}", verdict.turned_away);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

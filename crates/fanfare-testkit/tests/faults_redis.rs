@@ -36,6 +36,7 @@ async fn nobody_noticed(chorus: Chorus) {
     verdict.is_right();
     verdict.ended_only(|_, _| false);
     assert_eq!(verdict.missed(), 0, "{verdict}");
+    assert!(verdict.turned_away.is_empty(), "{:?}", verdict.turned_away);
 }
 
 /// `CLIENT KILL TYPE ..`: how many were.
