@@ -1,6 +1,6 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn fuzz bench bench-slow clean
+.PHONY: help run cluster test check autobahn faults fuzz bench bench-slow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,9 @@ check: ## Format, clippy, docs, licences, scripts
 
 autobahn: ## The whole Autobahn suite, about 12 minutes
 	@tests/autobahn/run.sh all
+
+faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
+	@tests/faults.sh
 
 fuzz: ## A minute on each fuzz target (cargo-fuzz)
 	@tests/fuzz.sh

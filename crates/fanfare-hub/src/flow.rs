@@ -26,8 +26,11 @@ pub struct Flow {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Unanswered.
     publishes: usize,
     bytes: usize,
+    /// Answered so far.
+    answered: u64,
     /// Nothing more begins.
     is_closing: bool,
     reader: Option<Waker>,
@@ -48,22 +51,30 @@ impl Flow {
         Self { lane: Arc::default(), state: Mutex::default() }
     }
 
-    /// One more, of so many bytes. Not where it is closing: whether it begins.
+    /// One more, of so many bytes: its place, counted from 0. None begins where it is closing.
     #[must_use]
-    pub(crate) fn begin(&self, bytes: usize) -> bool {
+    pub(crate) fn begin(&self, bytes: usize) -> Option<u64> {
         let mut state = self.state.lock();
         if state.is_closing {
-            return false;
+            return None;
         }
+        let place = state.answered + state.publishes as u64;
         state.publishes += 1;
         state.bytes += bytes;
-        true
+        Some(place)
+    }
+
+    /// Whether one before this place is unanswered. Answers come in order, but for refusals of what waited too long
+    /// behind what was written.
+    pub(crate) fn is_in_doubt_before(&self, place: u64) -> bool {
+        self.state.lock().answered < place
     }
 
     /// One of them was answered.
     pub(crate) fn end(&self, bytes: usize, limits: &Limits) {
         let mut state = self.state.lock();
         state.publishes -= 1;
+        state.answered += 1;
         state.bytes -= bytes;
         let reader = if state.has_room(limits) { state.reader.take() } else { None };
         let closers = if state.publishes == 0 { std::mem::take(&mut state.closers) } else { Vec::new() };
@@ -128,9 +139,9 @@ mod tests {
         let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let waited = || metrics.limits_hit.with_label_values(&["unanswered_publishes"]).get();
         let flow = Flow::new();
-        assert!(flow.begin(4));
+        assert_eq!(flow.begin(4), Some(0));
         assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
-        assert!(flow.begin(4));
+        assert_eq!(flow.begin(4), Some(1));
         assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "two publishes");
         assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "polled once more");
         assert_eq!(waited(), 1);
@@ -138,7 +149,7 @@ mod tests {
         assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
         assert!(flow.state.lock().reader.is_none(), "its waker was used");
         flow.end(4, &limits);
-        assert!(flow.begin(10));
+        assert_eq!(flow.begin(10), Some(2));
         assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "ten bytes");
         assert_eq!(waited(), 2);
     }
@@ -148,9 +159,9 @@ mod tests {
         let (limits, cx) = (Limits::default(), Context::from_waker(Waker::noop()));
         let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let flow = Flow::new();
-        assert!(flow.begin(1));
+        assert_eq!(flow.begin(1), Some(0));
         assert!(!flow.close(), "one is unanswered");
-        assert!(!flow.begin(1));
+        assert_eq!(flow.begin(1), None);
         assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &metrics, &cx).is_pending());
         flow.end(1, &limits);
         assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &metrics, &cx).is_pending());

@@ -202,9 +202,7 @@ impl Hub {
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
-        if !flow.begin(bytes) {
-            return;
-        }
+        let Some(place) = flow.begin(bytes) else { return };
         let lane = Some(flow.lane.clone());
         let publish = Publish { channel, payload, session: Some(session.id), lane };
         let (hub, session) = (self.clone(), session.clone());
@@ -213,7 +211,13 @@ impl Hub {
                 Ok(()) => Reply::Published { id },
                 Err(error) => Reply::Failed { id, error: error.into() },
             };
-            hub.answer(&session, &reply);
+            match session.dialect().reply(&reply) {
+                // Said without naming which: an earlier one is written and unanswered, and may be delivered yet.
+                Answer::End(Disconnect::PublishRefused) if flow.is_in_doubt_before(place) => {
+                    hub.end(&session, &Disconnect::PublishUnknown);
+                }
+                answer => hub.act(&session, answer),
+            }
             // Whoever waits for the answers may now end the session: its answer is sent.
             flow.end(bytes, &hub.limits);
         };
@@ -415,7 +419,11 @@ impl Hub {
     }
 
     fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {
-        match session.dialect().reply(reply) {
+        self.act(session, session.dialect().reply(reply));
+    }
+
+    fn act(self: &Arc<Self>, session: &Arc<Session>, answer: Answer) {
+        match answer {
             Answer::Nothing => {}
             Answer::Send(message) => self.send(session, message),
             Answer::End(disconnect) => self.end(session, &disconnect),

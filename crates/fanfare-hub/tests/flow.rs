@@ -121,6 +121,20 @@ async fn a_dialect_without_answers_says_a_failure_by_ending_the_session_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_behind_a_publish_in_doubt_is_said_as_the_doubt() {
+    let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
+    let client = node.client();
+    for _ in 0..4 {
+        client.say("pub a x").await;
+    }
+    // The first is taken, the second written; what waits behind it waited too long.
+    recorder.answer(0, Ok(()));
+    recorder.answer(1, Err(PublishError::Refused("away".to_owned())));
+    assert_eq!(client.lines(), ["close 74 unknown"]);
+    assert_eq!((node.closed("publish_unknown"), node.closed("publish_refused")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_session_says_after_its_end_is_not_published() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();

@@ -2,9 +2,12 @@
 //!
 //! - [`setup`]: a configuration, read as `fanfare serve` reads it
 //! - [`node`]: a node in this process; [`process`]: the real binary, for signals
-//! - [`cluster`]: a redis-server and nodes on it
+//! - [`cluster`]: a redis-server and nodes on it; [`fleet`]: nodes as processes
 //! - [`endpoint`]: what can be asked of a node, whichever it is
+//! - [`metrics`]: what a node counts
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
+//! - [`balancer`]: HAProxy before nodes
+//! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
 //! - [`observer`]: sees what Redis was told to publish
 //! - [`proxy`]: stands before Redis, and cuts, stalls and delays
 //! - [`patience`]: waiting for what must come
@@ -14,9 +17,13 @@
 
 #![expect(clippy::panic, reason = "a helper of tests says by a panic what is wrong")]
 
+pub mod balancer;
+pub mod chorus;
 pub mod client;
 pub mod cluster;
 pub mod endpoint;
+pub mod fleet;
+pub mod metrics;
 pub mod node;
 pub mod observer;
 pub mod patience;
@@ -25,10 +32,14 @@ pub mod proxy;
 pub mod raw;
 pub mod setup;
 
+pub use balancer::Balancer;
+pub use chorus::Chorus;
 pub use client::Client;
 pub use cluster::{TestCluster, redis_server};
 pub use endpoint::Endpoint;
 pub use fanfare_broker::redis_server::RedisServer;
+pub use fleet::Fleet;
+pub use metrics::Metrics;
 pub use node::TestNode;
 pub use observer::Observer;
 pub use patience::{PATIENCE, Patience, within};

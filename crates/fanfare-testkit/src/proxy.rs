@@ -1,6 +1,15 @@
-//! A TCP proxy that cuts, stalls and delays, each direction by itself. It stands between a node and its Redis.
+//! A TCP proxy that cuts, stalls, delays and chops, each direction by itself. It stands between a node and its Redis,
+//! and can be made to lead to another.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -17,6 +26,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// How much may be under way in the proxy, in reads.
 const UNDER_WAY: usize = 1024;
 
+/// How the command begins that makes a subscriber of a connection.
+const SUBSCRIBE: &[u8] = b"\r\nSUBSCRIBE\r\n";
+
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -30,7 +42,17 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, Default)]
 struct Conduct {
     stalled: bool,
+    /// Only connections that subscribe are stalled.
+    subscribers_only: bool,
     delay: Duration,
+    /// Each byte is a write of its own.
+    chopped: bool,
+}
+
+impl Conduct {
+    fn holds(&self, subscribes: &AtomicBool) -> bool {
+        self.stalled && (!self.subscribers_only || subscribes.load(Ordering::Relaxed))
+    }
 }
 
 /// The proxy; its connections end with it.
@@ -43,6 +65,8 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
+    /// The port of 127.0.0.1 that new connections lead to.
+    port: AtomicU16,
     to_server: watch::Sender<Conduct>,
     to_client: watch::Sender<Conduct>,
     /// Ends the connections that there are.
@@ -64,17 +88,13 @@ impl Proxy {
             Err(error) => panic!("the proxy has no port to listen on: {error}"),
         };
         let shared = Arc::new(Shared {
+            port: AtomicU16::new(port),
             to_server: watch::Sender::default(),
             to_client: watch::Sender::default(),
             cut: Mutex::default(),
         });
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(
-            listener,
-            port,
-            shared.clone(),
-            stop.clone(),
-        )));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, shared.clone(), stop.clone())));
         Self { address, shared, _stop: stop.drop_guard() }
     }
 
@@ -89,14 +109,33 @@ impl Proxy {
         self.conduct(direction).send_modify(|conduct| conduct.stalled = true);
     }
 
+    /// The same for connections that subscribed in Redis (`SUBSCRIBE` as a command of RESP); the others go on.
+    pub fn stall_subscribers(&self, direction: Direction) {
+        self.conduct(direction).send_modify(|conduct| {
+            (conduct.stalled, conduct.subscribers_only) = (true, true);
+        });
+    }
+
     /// Lets go on what was stalled.
     pub fn resume(&self, direction: Direction) {
-        self.conduct(direction).send_modify(|conduct| conduct.stalled = false);
+        self.conduct(direction).send_modify(|conduct| {
+            (conduct.stalled, conduct.subscribers_only) = (false, false);
+        });
     }
 
     /// Delays what comes that way from now on.
     pub fn delay(&self, direction: Direction, delay: Duration) {
         self.conduct(direction).send_modify(|conduct| conduct.delay = delay);
+    }
+
+    /// Whether what comes that way goes on a byte at a time, each in a packet of its own.
+    pub fn chop(&self, direction: Direction, chopped: bool) {
+        self.conduct(direction).send_modify(|conduct| conduct.chopped = chopped);
+    }
+
+    /// From now on leads new connections to this port of 127.0.0.1; those that there are stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.shared.port.store(port, Ordering::Relaxed);
     }
 
     /// Ends all connections; what was under way in the proxy is lost. New ones are let in.
@@ -112,21 +151,28 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>, stop: CancellationToken) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     // A listener that cannot accept is seen by who connects.
     while let Ok((client, _)) = listener.accept().await {
         let cut = shared.cut.lock().clone();
         let (to_server, to_client) = (shared.to_server.subscribe(), shared.to_client.subscribe());
+        let port = shared.port.load(Ordering::Relaxed);
         let relayed = async move {
             // Without a server the connection just ends.
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
             let (from_client, into_client) = client.into_split();
             let (from_server, into_server) = server.into_split();
+            let subscribes = AtomicBool::new(false);
+            let sees = |commands: &[u8]| {
+                if commands.windows(SUBSCRIBE.len()).any(|part| part == SUBSCRIBE) {
+                    subscribes.store(true, Ordering::Relaxed);
+                }
+            };
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = relay(from_client, into_server, to_server, &cut) => {}
-                () = relay(from_server, into_client, to_client, &cut) => {}
+                () = relay(from_client, into_server, to_server, &cut, &subscribes, sees) => {}
+                () = relay(from_server, into_client, to_client, &cut, &subscribes, |_| ()) => {}
             }
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(relayed));
@@ -139,6 +185,8 @@ async fn relay(
     mut to: OwnedWriteHalf,
     mut conduct: watch::Receiver<Conduct>,
     cut: &CancellationToken,
+    subscribes: &AtomicBool,
+    sees: impl Fn(&[u8]),
 ) {
     let (queue, mut queued) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
     let delays = conduct.clone();
@@ -148,6 +196,7 @@ async fn relay(
             if !matches!(from.read_buf(&mut bytes).await, Ok(1..)) {
                 return;
             }
+            sees(&bytes);
             let due = Instant::now() + delays.borrow().delay;
             if queue.send((due, bytes)).await.is_err() {
                 return;
@@ -157,10 +206,14 @@ async fn relay(
     let write = async move {
         while let Some((due, bytes)) = queued.recv().await {
             sleep_until(due).await;
-            let resumed = conduct.wait_for(|conduct| !conduct.stalled).await.is_ok();
+            let resumed = conduct.wait_for(|conduct| !conduct.holds(subscribes)).await.map(|now| now.chopped);
             // What is let go on after a cut must not get through.
-            if !resumed || cut.is_cancelled() || to.write_all(&bytes).await.is_err() {
-                return;
+            let Ok(chopped) = resumed else { return };
+            let piece = if chopped { 1 } else { bytes.len() };
+            for piece in bytes.chunks(piece) {
+                if cut.is_cancelled() || to.write_all(piece).await.is_err() {
+                    return;
+                }
             }
         }
     };

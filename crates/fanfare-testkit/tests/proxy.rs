@@ -76,3 +76,37 @@ async fn both_ends_see_the_end_of_the_other_and_of_the_proxy() {
     drop(proxy);
     assert!(rest(&mut client).await.is_empty() && rest(&mut server).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_connection_that_subscribes_is_stalled_and_its_neighbour_goes_on() {
+    let (proxy, listener, mut subscriber, mut its_server) = connected().await;
+    let (mut publisher, mut other_server) = connect(&proxy, &listener).await;
+    arrives(&mut subscriber, &mut its_server, b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n").await;
+    proxy.stall_subscribers(Direction::ToClient);
+    its_server.write_all(b"held").await.unwrap();
+    arrives(&mut other_server, &mut publisher, b"goes on").await;
+    assert_eq!(subscriber.try_read(&mut [0; 4]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    proxy.resume(Direction::ToClient);
+    let mut held = [0; 4];
+    within("what was held comes", subscriber.read_exact(&mut held)).await.unwrap();
+    assert_eq!(&held, b"held");
+}
+
+#[tokio::test]
+async fn what_is_chopped_comes_whole() {
+    let (proxy, _listener, mut client, mut server) = connected().await;
+    proxy.chop(Direction::ToServer, true);
+    let sent: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+    arrives(&mut client, &mut server, &sent).await;
+    arrives(&mut server, &mut client, b"the other direction goes on").await;
+}
+
+#[tokio::test]
+async fn led_elsewhere_new_connections_go_there_and_old_ones_stay() {
+    let (proxy, _listener, mut client, mut server) = connected().await;
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    proxy.lead_to(elsewhere.local_addr().unwrap().port());
+    let (mut new_client, mut new_server) = connect(&proxy, &elsewhere).await;
+    arrives(&mut new_client, &mut new_server, b"new").await;
+    arrives(&mut client, &mut server, b"old").await;
+}

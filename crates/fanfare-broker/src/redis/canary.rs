@@ -7,6 +7,7 @@
 //! - A round is owed to the subscriber only where it began after the canary's subscription was confirmed on the
 //!   subscribing connection that there is now, and only once Redis took it.
 //! - At most [`ROUNDS`] rounds are remembered.
+//! - The node is whole until a round that it heard, and that Redis answered behind a heartbeat that it took.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +33,9 @@ pub(crate) struct Canary {
     owed_from: Option<u64>,
     /// Whether it was heard on this generation.
     heard: bool,
-    /// When the last round that was heard began.
+    /// The last round that was heard before Redis answered it: its number, and when it began.
+    heard_first: Option<(u64, Instant)>,
+    /// When the last round that was heard and answered began.
     whole_until: Option<Instant>,
 }
 
@@ -61,6 +64,9 @@ impl Canary {
         if let Some(round) = self.rounds.iter_mut().find(|round| round.number == number) {
             round.answered = Some(now);
         }
+        if let Some((_, began)) = self.heard_first.take_if(|(heard, _)| *heard <= number) {
+            self.whole_until = Some(began);
+        }
         let is_owed = self.owed_from.is_some_and(|from| from <= number);
         (receivers == 0 && is_owed).then_some(self.generation)
     }
@@ -85,12 +91,16 @@ impl Canary {
     /// The subscriber heard a round; how long it was under way.
     pub(crate) fn heard(&mut self, number: u64, now: Instant) -> Option<Duration> {
         self.heard = true;
-        let mut began = None;
+        let mut last = None;
         while let Some(round) = self.rounds.pop_front_if(|round| round.number <= number) {
-            began = Some(round.began).filter(|_| round.number == number);
+            last = Some(round).filter(|round| round.number == number);
         }
-        self.whole_until = began.or(self.whole_until);
-        began.map(|began| now.saturating_duration_since(began))
+        let Round { began, answered, .. } = last?;
+        match answered {
+            Some(_) => self.whole_until = Some(began),
+            None => self.heard_first = Some((number, began)),
+        }
+        Some(now.saturating_duration_since(began))
     }
 
     /// Whether it was heard on this generation.
@@ -109,7 +119,9 @@ impl Canary {
         self.number
     }
 
-    /// When the last round that was heard began: what Redis took before it was delivered.
+    /// When the last round that was heard and answered began: what Redis took before it was delivered. A demoted
+    /// master delivers rounds to its own subscribers too, but does not take the heartbeat before them, and no answer
+    /// of it counts.
     pub(crate) fn whole_until(&self) -> Option<Instant> {
         self.whole_until
     }
@@ -187,10 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_round_that_a_demoted_master_delivers_and_does_not_answer_proves_nothing() {
+        let (mut canary, now) = listening();
+        let round = canary.begin(now);
+        assert_eq!(canary.heard(round, now), Some(Duration::ZERO));
+        canary.answered(round, 1, now);
+        assert_eq!(canary.whole_until(), Some(now));
+        let after = canary.begin(now + SECOND);
+        canary.heard(after, now + SECOND);
+        assert_eq!(canary.whole_until(), Some(now), "the heartbeat was refused, and the connection given up");
+    }
+
+    #[test]
     fn each_connection_must_hear_it_anew() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         canary.heard(round, now);
+        canary.answered(round, 1, now);
         assert!(canary.is_heard());
         canary.disconnected();
         assert!(!canary.is_heard());

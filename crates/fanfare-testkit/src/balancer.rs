@@ -1,0 +1,123 @@
+//! HAProxy before nodes, with the configuration that is shipped.
+
+use std::{io, net::SocketAddr, path::Path, process::Stdio};
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::{Endpoint, within};
+
+/// What is shipped, and what the local cluster runs.
+const SHIPPED: &str = include_str!("../../../deploy/haproxy/haproxy.cfg");
+
+/// Debian's haproxy is there, which is not in every PATH.
+const DEBIAN: &str = "/usr/sbin/haproxy";
+
+/// A HAProxy; all its processes are killed when dropped.
+#[derive(Debug)]
+pub struct Balancer {
+    endpoint: Endpoint,
+    folder: TempDir,
+    /// The process that accepts.
+    process: Child,
+    /// Those before it, that carry what they had.
+    leaving: Vec<Child>,
+}
+
+impl Balancer {
+    /// Starts one before these nodes; returns once it takes clients.
+    ///
+    /// # Panics
+    /// Where it does not start; the sentence says what is missing.
+    pub async fn start(nodes: &[Endpoint]) -> Self {
+        let started = || {
+            let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let folder = TempDir::new()?;
+            std::fs::write(folder.path().join("haproxy.cfg"), configuration(address, nodes))?;
+            let process = haproxy(folder.path(), None)?;
+            Ok(Self { endpoint: Endpoint::new(address), folder, process, leaving: Vec::new() })
+        };
+        let balancer = or_panic(started());
+        balancer.takes_clients().await;
+        balancer
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// Reloads as its service does: a new process takes over the listening (`-sf`), the old one carries on what it has.
+    ///
+    /// # Panics
+    /// Where there is no new process.
+    pub async fn reload(&mut self) {
+        let new = or_panic(haproxy(self.folder.path(), self.process.id()));
+        self.leaving.push(std::mem::replace(&mut self.process, new));
+        self.takes_clients().await;
+    }
+
+    /// SIGKILL for all of it.
+    ///
+    /// # Panics
+    /// Where a process cannot be waited for.
+    pub async fn kill(&mut self) {
+        for process in self.leaving.iter_mut().chain([&mut self.process]) {
+            or_panic(within("haproxy ends", process.kill()).await);
+        }
+        self.leaving.clear();
+    }
+
+    /// Starts it again after it was killed.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn start_again(&mut self) {
+        self.process = or_panic(haproxy(self.folder.path(), None));
+        self.takes_clients().await;
+    }
+
+    async fn takes_clients(&self) {
+        let ready = async {
+            while tokio::net::TcpStream::connect(self.endpoint.address()).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        within("haproxy listens", ready).await;
+        self.endpoint.is_ready().await;
+    }
+}
+
+/// The shipped configuration with this address and these nodes.
+fn configuration(address: SocketAddr, nodes: &[Endpoint]) -> String {
+    let is_ours = |line: &&str| !matches!(line.split_whitespace().next(), Some("bind" | "server"));
+    let bind = format!("    bind {address}");
+    let kept = SHIPPED.lines().filter(is_ours).flat_map(|line| {
+        let bind = (line == "frontend clients").then_some(bind.as_str());
+        [Some(line), bind].into_iter().flatten()
+    });
+    // The servers belong to the last section.
+    let servers = nodes
+        .iter()
+        .zip(1..)
+        .map(|(node, number)| format!("    server node{number} {} cookie node{number}", node.address()));
+    kept.map(str::to_owned).chain(servers).map(|line| line + "\n").collect()
+}
+
+fn haproxy(folder: &Path, takes_over_from: Option<u32>) -> io::Result<Child> {
+    let program = if Path::new(DEBIAN).exists() { DEBIAN } else { "haproxy" };
+    let mut command = Command::new(program);
+    command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
+    if let Some(old) = takes_over_from {
+        command.arg("-sf").arg(old.to_string());
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()
+}
+
+fn or_panic<T>(result: io::Result<T>) -> T {
+    match result {
+        Ok(done) => done,
+        Err(error) => panic!("haproxy: {error} (on Debian: apt-get install haproxy)"),
+    }
+}
