@@ -1,6 +1,6 @@
 //! How many connections are let in: in all, for each client's address, and each second.
 //!
-//! Invariant: a [`Permit`] is counted from the moment it is given until it is dropped, whatever becomes of the
+//! Invariant: a `Permit` is counted from the moment it is given until it is dropped, whatever becomes of the
 //! connection; an address without a permit takes no memory.
 
 use std::{

@@ -1,31 +1,22 @@
-//! Carries out a session's commands; the one place where a session begins and ends.
+//! Begins sessions and carries out their commands. How they end is in `goodbye.rs`.
 //!
-//! Invariants
-//! - The broker is asked for a channel as long as a session of this node holds it or waits for it; its calls for
-//!   one channel are made under one lock, in the order in which holders came and went.
-//! - A session joins a channel after the broker confirmed it, and is answered after it joined.
-//! - [`Hub::end`] ends a session, once, and is the only function that does.
+//! Invariant: a session joins a channel after the broker confirmed it, and is answered after it joined.
 
 use std::{
-    collections::HashMap,
-    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
     Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport, Vital,
-    broker::SubscribeFuture,
     command::{Action, RequestId},
     dialect::Answer,
 };
-use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
@@ -33,9 +24,9 @@ use crate::{
     budget::Budget,
     dispatcher::Dispatcher,
     heartbeat,
+    holds::Holds,
     link::Draining,
     metrics::{HubMetrics, Limit},
-    outbound::Sent,
     session::{Kind, Session},
     slow, tick,
 };
@@ -48,11 +39,10 @@ pub struct Hub {
     limits: Limits,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
-    /// How many sessions hold a channel or wait for it.
-    holders: Mutex<HashMap<Channel, usize>>,
+    pub(crate) holds: Holds,
     next_session: AtomicU64,
-    tasks: TaskTracker,
-    /// Its shards' ticks and heartbeats.
+    pub(crate) tasks: TaskTracker,
+    /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
 
@@ -68,12 +58,12 @@ impl Hub {
     ) -> Arc<Self> {
         let hub = Arc::new(Self {
             dispatcher,
+            holds: Holds::new(broker.clone()),
             broker,
             namespaces,
             budget: Budget::new(&limits, metrics.clone()),
             limits,
             metrics,
-            holders: Mutex::default(),
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
             vital: Vital::default(),
@@ -82,11 +72,12 @@ impl Hub {
             tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
-        tokio::spawn(slow::keep_budget(hub.clone()));
+        tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
         hub
     }
 
-    /// Ends if a shard's tick or heartbeat has, which they never do: its sessions get nothing any more.
+    /// Ends if a shard's tick or heartbeat has, or what keeps the budget, which they never do: sessions get nothing
+    /// any more, or too much is kept for them.
     pub async fn failed(&self) {
         self.vital.ended().await;
     }
@@ -253,7 +244,7 @@ impl Hub {
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(());
         }
-        let (hold, confirmed) = Hold::new(self, channel);
+        let (hold, confirmed) = self.holds.hold(channel);
         match timeout(self.limits.handshake, confirmed).await {
             Ok(confirmed) => confirmed?,
             Err(_) => return Err(SubscribeError::Unavailable.into()),
@@ -275,7 +266,7 @@ impl Hub {
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
         drop(subscriptions);
-        self.release(&channel);
+        self.holds.release(&channel);
     }
 
     /// Sends one message to a session.
@@ -312,112 +303,6 @@ impl Hub {
         self.after_send(session, sent);
     }
 
-    /// Ends a session and says so in its dialect's words: nothing is delivered to it or taken from it any more.
-    /// What is queued for it still goes out, for as long as [`Limits::goodbye`].
-    pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
-        let channels = {
-            let mut subscriptions = session.subscriptions.lock();
-            let had_ended = std::mem::replace(&mut subscriptions.ended, true);
-            // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
-            if let Some(flow) = session.flow() {
-                flow.ended();
-            }
-            if had_ended {
-                return;
-            }
-            std::mem::take(&mut subscriptions.channels)
-        };
-        for channel in &channels {
-            self.dispatcher.leave(channel, session);
-            self.release(channel);
-        }
-        if let Some(shard) = self.dispatcher.shard_of(session) {
-            shard.remove(session);
-        }
-        self.metrics.session_ended(disconnect);
-        tracing::debug!(
-            session = session.id.0,
-            client = session.client().map(tracing::field::display),
-            dialect = session.dialect().name(),
-            ?disconnect,
-            "session ended"
-        );
-        if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
-            return session.abort();
-        }
-        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), &self.budget);
-        if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
-            return;
-        }
-        self.see_off(session, sent);
-    }
-
-    /// Ends a session once its publications are answered (within [`Limits::goodbye`]), and behind what is queued for
-    /// it; from now on nothing more is taken from it. So its client still sees what it sent, as far as the broker
-    /// delivers before it answers: the memory broker does; Redis answers on one connection and delivers on another.
-    pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
-        let flow = session.flow_or_new();
-        if !flow.close() {
-            drop(timeout(self.limits.goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
-        }
-        match self.dispatcher.shard_of(session) {
-            Some(shard) => shard.push_goodbye(session.clone(), disconnect),
-            None => self.end(session, &disconnect),
-        }
-    }
-
-    /// The same, in a task of its own.
-    pub(crate) fn end_later(self: &Arc<Self>, session: Arc<Session>, disconnect: Disconnect) {
-        let hub = self.clone();
-        self.tasks.spawn(async move { hub.end_after_answers(&session, disconnect).await });
-    }
-
-    /// Ends once every transport and every flush is over. New ones may come meanwhile, and are waited for too.
-    pub(crate) async fn transports_ended(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-
-    /// Gives an ended session's transport the time of a goodbye, then ends it.
-    fn see_off(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
-        let goodbye = self.limits.goodbye;
-        if sent == Sent::NeedsFlush {
-            self.flush_within(session, Some(goodbye));
-        }
-        // Not tracked: a shutdown waits for the transports, not for the patience with them.
-        let session = Arc::downgrade(session);
-        tokio::spawn(async move {
-            tokio::time::sleep(goodbye).await;
-            if let Some(session) = session.upgrade() {
-                session.abort();
-            }
-        });
-    }
-
-    /// Flushes a session in a task of its own.
-    pub(crate) fn flush_later(self: &Arc<Self>, session: &Arc<Session>) {
-        self.flush_within(session, None);
-    }
-
-    fn flush_within(self: &Arc<Self>, session: &Arc<Session>, limit: Option<Duration>) {
-        self.watch(session);
-        let (hub, session) = (self.clone(), session.clone());
-        self.tasks.spawn(async move {
-            let flushed = poll_fn(|cx| {
-                let before = session.outbound.queued();
-                let flushed = session.outbound.poll_flush(cx, &hub.budget);
-                if session.outbound.queued() < before {
-                    hub.heard(&session);
-                }
-                flushed
-            });
-            match limit {
-                Some(limit) => drop(timeout(limit, flushed).await),
-                None => drop(flushed.await),
-            }
-        });
-    }
-
     fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {
         self.act(session, session.dialect().reply(reply));
     }
@@ -427,16 +312,6 @@ impl Hub {
             Answer::Nothing => {}
             Answer::Send(message) => self.send(session, message),
             Answer::End(disconnect) => self.end(session, &disconnect),
-        }
-    }
-
-    fn release(&self, channel: &Channel) {
-        let mut holders = self.holders.lock();
-        let Some(count) = holders.get_mut(channel) else { return };
-        *count -= 1;
-        if *count == 0 {
-            holders.remove(channel);
-            self.broker.unsubscribe(channel);
         }
     }
 }
@@ -449,37 +324,5 @@ fn permit(access: Access, session: &Session, channel: &Channel, action: Action) 
         (Access::Token, Some(_)) => Err(CommandError::NotGranted(action)),
         (Access::Token, None) => Err(CommandError::NeedsToken(action)),
         (Access::Server, _) => Err(CommandError::NotPermitted(action)),
-    }
-}
-
-/// One session's claim on a channel, given up when dropped unless it is kept.
-struct Hold<'a> {
-    hub: &'a Hub,
-    channel: Channel,
-    is_kept: bool,
-}
-
-impl<'a> Hold<'a> {
-    fn new(hub: &'a Hub, channel: &Channel) -> (Self, SubscribeFuture) {
-        let mut holders = hub.holders.lock();
-        // One string for all who hold the channel.
-        let channel = holders.get_key_value(channel).map_or(channel, |(shared, _)| shared).clone();
-        *holders.entry(channel.clone()).or_insert(0) += 1;
-        let confirmed = hub.broker.subscribe(&channel);
-        (Self { hub, channel, is_kept: false }, confirmed)
-    }
-
-    /// The claim passes to the session that joined.
-    fn keep(mut self) -> Channel {
-        self.is_kept = true;
-        self.channel.clone()
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            self.hub.release(&self.channel);
-        }
     }
 }

@@ -5,13 +5,15 @@
 //!
 //! The way of a message, and the room for each step:
 //!
-//! - [`hub`]: carries out a session's commands; the one place where a session begins and ends
+//! - [`hub`]: begins sessions and carries out their commands
+//! - `holds`: which channels they hold
 //! - [`flow`]: how many publications of a session may be unanswered before its reader waits
 //! - [`dispatcher`]: takes publications from the broker and hands each to the shards that have subscribers
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
@@ -27,7 +29,9 @@ pub mod cluster;
 pub mod dispatcher;
 pub mod drain;
 pub mod flow;
+mod goodbye;
 pub mod heartbeat;
+mod holds;
 pub mod hub;
 pub mod interruption;
 pub mod link;

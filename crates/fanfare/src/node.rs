@@ -101,7 +101,9 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let hub =
             Hub::start(dispatcher, broker.broker.clone(), namespaces, config.limits, hub_metrics.clone());
-        tokio::spawn(hub.clone().close_after_losses(Pace { per_second: drain.rate, within: drain.timeout }));
+        let vital = Vital::default();
+        let pace = Pace { per_second: drain.rate, within: drain.timeout };
+        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace)));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -133,7 +135,7 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
-        let (left, vital) = (leaving.clone(), Vital::default());
+        let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
         Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, vital, closing, leaving })
     }
@@ -151,7 +153,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster",
+            () = self.vital.ended() => "the view of the cluster or of interruptions",
         }
     }
 }

@@ -1,0 +1,121 @@
+//! How a session ends.
+//!
+//! Invariants
+//! - [`Hub::end`] ends a session, once, and is the only function that does.
+//! - What is queued for a session goes out before its goodbye; a transport that does not take it is given up after
+//!   [`Limits::goodbye`](fanfare_core::Limits::goodbye).
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use fanfare_core::Disconnect;
+use tokio::time::timeout;
+
+use crate::{hub::Hub, outbound::Sent, session::Session};
+
+impl Hub {
+    /// Ends a session and says so in its dialect's words: nothing is delivered to it or taken from it any more.
+    /// What is queued for it still goes out, for as long as [`Limits::goodbye`](fanfare_core::Limits::goodbye).
+    pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
+        let channels = {
+            let mut subscriptions = session.subscriptions.lock();
+            let had_ended = std::mem::replace(&mut subscriptions.ended, true);
+            // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
+            if let Some(flow) = session.flow() {
+                flow.ended();
+            }
+            if had_ended {
+                return;
+            }
+            std::mem::take(&mut subscriptions.channels)
+        };
+        for channel in &channels {
+            self.dispatcher().leave(channel, session);
+            self.holds.release(channel);
+        }
+        if let Some(shard) = self.dispatcher().shard_of(session) {
+            shard.remove(session);
+        }
+        self.metrics().session_ended(disconnect);
+        tracing::debug!(
+            session = session.id.0,
+            client = session.client().map(tracing::field::display),
+            dialect = session.dialect().name(),
+            ?disconnect,
+            "session ended"
+        );
+        if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
+            return session.abort();
+        }
+        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), self.budget());
+        if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
+            return;
+        }
+        self.see_off(session, sent);
+    }
+
+    /// Ends a session once its publications are answered (within [`Limits::goodbye`](fanfare_core::Limits::goodbye)), and behind what is queued for
+    /// it; from now on nothing more is taken from it. So its client still sees what it sent, as far as the broker
+    /// delivers before it answers: the memory broker does; Redis answers on one connection and delivers on another.
+    pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
+        let flow = session.flow_or_new();
+        if !flow.close() {
+            drop(timeout(self.limits().goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
+        }
+        match self.dispatcher().shard_of(session) {
+            Some(shard) => shard.push_goodbye(session.clone(), disconnect),
+            None => self.end(session, &disconnect),
+        }
+    }
+
+    /// The same, in a task of its own.
+    pub(crate) fn end_later(self: &Arc<Self>, session: Arc<Session>, disconnect: Disconnect) {
+        let hub = self.clone();
+        self.tasks.spawn(async move { hub.end_after_answers(&session, disconnect).await });
+    }
+
+    /// Ends once every transport and every flush is over. New ones may come meanwhile, and are waited for too.
+    pub(crate) async fn transports_ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Gives an ended session's transport the time of a goodbye, then ends it.
+    fn see_off(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
+        let goodbye = self.limits().goodbye;
+        if sent == Sent::NeedsFlush {
+            self.flush_within(session, Some(goodbye));
+        }
+        // Not tracked: a shutdown waits for the transports, not for the patience with them.
+        let session = Arc::downgrade(session);
+        tokio::spawn(async move {
+            tokio::time::sleep(goodbye).await;
+            if let Some(session) = session.upgrade() {
+                session.abort();
+            }
+        });
+    }
+
+    /// Flushes a session in a task of its own.
+    pub(crate) fn flush_later(self: &Arc<Self>, session: &Arc<Session>) {
+        self.flush_within(session, None);
+    }
+
+    fn flush_within(self: &Arc<Self>, session: &Arc<Session>, limit: Option<Duration>) {
+        self.watch(session);
+        let (hub, session) = (self.clone(), session.clone());
+        self.tasks.spawn(async move {
+            let flushed = poll_fn(|cx| {
+                let before = session.outbound.queued();
+                let flushed = session.outbound.poll_flush(cx, hub.budget());
+                if session.outbound.queued() < before {
+                    hub.heard(&session);
+                }
+                flushed
+            });
+            match limit {
+                Some(limit) => drop(timeout(limit, flushed).await),
+                None => drop(flushed.await),
+            }
+        });
+    }
+}
