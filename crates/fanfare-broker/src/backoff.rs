@@ -12,8 +12,8 @@ pub(crate) struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_secs(1);
-    /// A mistake in the configuration is mended by a person, who needs no attempt each second.
-    const CONFIGURATION: Duration = Duration::from_secs(10);
+    /// A mistake in the configuration is mended by a person: often enough to be back soon after, and no storm.
+    const CONFIGURATION: Duration = Duration::from_secs(2);
 
     /// The next wait.
     pub(crate) fn next(&mut self) -> Duration {
@@ -22,7 +22,7 @@ impl Backoff {
         jitter(Duration::ZERO, cap)
     }
 
-    /// The wait after the broker said that the configuration is wrong: 5 to 10 s.
+    /// The wait after the broker said that the configuration is wrong: 1 to 2 s.
     pub(crate) fn configuration() -> Duration {
         jitter(Self::CONFIGURATION / 2, Self::CONFIGURATION)
     }

@@ -8,6 +8,12 @@ use crate::backoff::Backoff;
 /// How often the number of subscriptions is compared with what Redis says.
 pub(crate) const CHECK: Duration = Duration::from_secs(10);
 
+/// How often some of the channels that Redis forbids are asked for again. All of them are at each check.
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
+
+/// How many they are: mostly all, and never a storm.
+pub(crate) const RETRIED: usize = 64;
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -18,6 +24,7 @@ pub(crate) struct Progress {
     /// When the number of subscriptions was right for the last time.
     pub(crate) last_check: Instant,
     pub(crate) next_check: Instant,
+    pub(crate) next_retry: Instant,
     /// Whether Redis forbids the check.
     pub(crate) unchecked: bool,
 }
@@ -32,6 +39,7 @@ impl Progress {
             backoff: Backoff::default(),
             last_check: now,
             next_check: now + CHECK,
+            next_retry: now + RETRY,
             unchecked: false,
         }
     }
@@ -40,6 +48,7 @@ impl Progress {
     pub(crate) fn connected(&mut self, generation: Generation, watch: Watch) {
         let now = Instant::now();
         self.next_check = now + CHECK;
+        self.next_retry = now + RETRY;
         self.ear = Ear::new(watch, now);
         self.generation = generation;
     }

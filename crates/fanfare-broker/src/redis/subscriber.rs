@@ -28,7 +28,7 @@ use super::{
     incoming::Incoming,
     link::Links,
     names::{Meaning, Names},
-    progress::{CHECK, Progress},
+    progress::{CHECK, Progress, RETRIED, RETRY},
     request::{Confirmation, Replace, Request},
     resp::{Frame, Malformed, Reader, Value},
     table::{Refusal, Table},
@@ -232,9 +232,13 @@ impl Subscriber {
             return Err(ConnectionError::Deaf);
         }
         self.table.tick(now);
+        if self.progress.next_retry <= now {
+            self.progress.next_retry = now + RETRY;
+            self.table.retry_forbidden(RETRIED);
+        }
         if self.progress.next_check <= now {
             self.progress.next_check = now + CHECK;
-            self.table.retry_forbidden();
+            self.table.retry_forbidden(usize::MAX);
             if !self.progress.unchecked {
                 self.table.ask();
             }
@@ -244,8 +248,10 @@ impl Subscriber {
 
     /// Sets the timer to what is due next.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let Progress { next_check, ear, .. } = &self.progress;
-        let due = self.table.next_deadline().into_iter().fold(ear.deadline().min(*next_check), Instant::min);
+        let Progress { next_check, next_retry, ear, .. } = &self.progress;
+        let retry = self.table.is_any_forbidden().then_some(*next_retry);
+        let due = self.table.next_deadline().into_iter().chain(retry);
+        let due = due.fold(ear.deadline().min(*next_check), Instant::min);
         let due = due.into();
         if timer.deadline() != due {
             timer.reset(due);

@@ -260,9 +260,16 @@ impl<W: Waiter> Table<W> {
         });
     }
 
-    /// Asks again for what Redis forbade.
-    pub(crate) fn retry_forbidden(&mut self) {
-        for channel in std::mem::take(&mut self.forbidden) {
+    /// Whether Redis forbids a channel that stood.
+    pub(crate) fn is_any_forbidden(&self) -> bool {
+        !self.forbidden.is_empty()
+    }
+
+    /// Asks again for what Redis forbade, at most for so many: those first that were asked for longest ago.
+    pub(crate) fn retry_forbidden(&mut self, most: usize) {
+        let count = most.min(self.forbidden.len());
+        let retried: Vec<_> = self.forbidden.drain(..count).collect();
+        for channel in retried {
             if let Some(entry @ Entry { state: State::Forbidden, .. }) = self.entries.get_mut(&channel) {
                 entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
                 self.send_subscribe(channel, true);

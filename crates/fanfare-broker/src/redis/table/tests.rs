@@ -165,7 +165,7 @@ fn of_a_forbidden_batch_only_the_guilty_channel_is_refused() {
     assert_eq!(table.take_answers(), [(0, Ok(())), (1, forbidden), (2, Ok(()))]);
     assert_eq!(table.find("secret"), None);
     // It is not tried again by itself.
-    table.retry_forbidden();
+    table.retry_forbidden(usize::MAX);
     assert!(commands(&mut table).is_empty());
 }
 
@@ -183,7 +183,10 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
     }
     assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
     assert_eq!(table.counted(CONTROLS), Ok(false));
-    table.retry_forbidden();
+    table.retry_forbidden(0);
+    assert!(table.is_any_forbidden() && commands(&mut table).is_empty());
+    table.retry_forbidden(usize::MAX);
+    assert!(!table.is_any_forbidden());
     assert_eq!(commands(&mut table), [Command::Subscribe { channels: vec![channel("a")], sealed: true }]);
     table.confirmed(Confirmed::Subscribed("a"), now).unwrap();
     table.ask();
