@@ -30,5 +30,6 @@ mod outbound;
 mod slow;
 mod stress;
 mod subscribing;
+mod tally;
 mod transport;
 mod vital;
