@@ -16,7 +16,7 @@
 //! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
-//! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//! - [`outbound`], [`link`], `outgoing`: the bytes of one session, in order, whoever writes them
 //! - [`tally`], [`through`], [`connections`], `story`: what is counted of them, and what is said of one that is over
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
@@ -40,6 +40,7 @@ pub mod link;
 pub mod metrics;
 mod namesakes;
 pub mod outbound;
+mod outgoing;
 pub mod queue;
 pub mod session;
 pub mod shard;

@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use ledger::{Ledger, Member};
 
+const DOCUMENTED: &str = include_str!("../../../docs/logs.md");
+
 async fn node(toml: &str) -> Process {
     let node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "north"], toml).await;
     node.is_ready().await;
@@ -49,6 +51,13 @@ fn tells(story: &Value, ledger: &Ledger) {
     assert_eq!(found, [*messages_received, *bytes_received, *messages_sent, *bytes_sent], "{story}");
 }
 
+/// Whoever reads the log finds every field in the documentation.
+fn assert_documented(line: &Value) {
+    for field in line.as_object().unwrap().keys() {
+        assert!(DOCUMENTED.contains(&format!("`{field}`")), "docs/logs.md does not say what {field} is");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
     let node = node("limits.message_bytes = \"1KiB\"\nrelay.ping_interval = \"60m\"").await;
@@ -73,6 +82,7 @@ async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
     assert!(!line.to_string().contains("pl4nted") && line.get("detail").is_none(), "{line}");
     let time = humantime::parse_rfc3339(line["timestamp"].as_str().unwrap()).unwrap();
     assert!(time.elapsed().is_ok(), "a time that was: {line}");
+    assert_documented(&line);
     let line = story(&node, "lost").await;
     tells(&line, &vanishes);
     assert!(line.get("code").is_none(), "{line}");
