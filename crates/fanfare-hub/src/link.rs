@@ -24,7 +24,9 @@ const SLICES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
-    /// Written, queued behind others, or not wanted any more.
+    /// Written, all of it.
+    Written,
+    /// Queued behind others, or not wanted any more.
     Done,
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
@@ -87,8 +89,11 @@ impl Link {
         }
         let whole = outgoing.framed(self.transport);
         let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
-            Ok(written) if written == whole.len() => return Sent::Done,
-            Ok(written) => written,
+            Ok(written) if written == whole.len() => return Sent::Written,
+            Ok(written) => {
+                budget.metrics.fan_out.writes.inc();
+                written
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Sent::Broken,
         };
@@ -228,7 +233,10 @@ impl Link {
                 count += 1;
             }
             match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
-                Ok(written) => unsent.queue.consume(written, budget),
+                Ok(written) => {
+                    budget.metrics.fan_out.writes.inc();
+                    unsent.queue.consume(written, budget);
+                }
                 Err(error) => {
                     unsent.queue.refused(budget);
                     return Err(error);

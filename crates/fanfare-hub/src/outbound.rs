@@ -120,7 +120,7 @@ impl Outbound {
         match goodbye {
             Some(frame) if sent != Sent::Broken => match state.close(frame.as_ref(), budget) {
                 // Queued behind what waited, which nobody flushes yet.
-                Sent::Done => sent,
+                Sent::Written | Sent::Done => sent,
                 closed => closed,
             },
             _ => sent,

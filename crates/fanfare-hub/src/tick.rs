@@ -7,7 +7,7 @@
 //!   channels, is queued for and flushed once at the end.
 //! - Every `SENDS_PER_TURN` sends other tasks get their turn.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use fanfare_core::{Channel, Disconnect};
 use indexmap::IndexMap;
@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use crate::{
     batch::{Batch, cost},
     hub::Hub,
+    metrics::Busy,
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Member, Shard},
@@ -24,13 +25,15 @@ use crate::{
 const SENDS_PER_TURN: usize = 256;
 
 /// Serves one shard for as long as the node lives.
-pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
+pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     let mut taken = Arrivals::default();
     let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
     loop {
         shard.arrived().await;
+        let mut since = Instant::now();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            since = busy.since(since);
             tokio::task::yield_now().await;
         }
     }
@@ -77,12 +80,13 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let mut deliveries = 0;
+        let (mut deliveries, mut writes) = (0, 0);
         for at in 0..members.len() {
             let Some((_, member)) = members.get_index(at) else { break };
             let defer = !is_alone && member.session.has_several_channels();
             let (sent, count) = self.deliver(member, batch, defer);
             deliveries += count;
+            writes += usize::from(sent == Sent::Written);
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(member.session.clone());
             } else {
@@ -90,7 +94,9 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
-        self.hub.metrics().deliveries.inc_by(deliveries as u64);
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(deliveries as u64);
+        metrics.fan_out.writes.inc_by(writes as u64);
     }
 
     /// Hands a member its share: what became of it, and how many publications it is.
@@ -118,7 +124,7 @@ impl Hub {
     /// Does what is owed after bytes were handed to a session's way out.
     pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
         match sent {
-            Sent::Done => {}
+            Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
             Sent::Held => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),
