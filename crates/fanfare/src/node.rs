@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Auth, Config, Drain},
-    descriptors,
+    descriptors, figures,
     listeners::{self, Inherited, ListenError},
 };
 
@@ -96,6 +96,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
+        figures::register(&metrics, &dispatcher)?;
         let (broker_name, drain) = (name_of(&config.broker), config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
