@@ -144,7 +144,10 @@ impl HubMetrics {
                 Limit::ALL.iter().map(|limit| limit.name()),
             )?,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
-            closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
+            closing: gauge(
+                "fanfare_connections_to_close",
+                "Sessions that are to be closed at a pace, and were not told yet",
+            )?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
             slow: labelled(
                 registry,
