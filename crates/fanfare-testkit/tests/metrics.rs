@@ -1,6 +1,11 @@
 //! What a node shows at `/metrics`: documented to the last name, and in the form that Prometheus asks for.
 
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
