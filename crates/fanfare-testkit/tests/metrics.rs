@@ -126,6 +126,14 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
         "fanfare_broker_messages_dropped_total",
         "fanfare_handshake_duration_seconds_count{result=\"accepted\"}",
         "fanfare_handshake_duration_seconds_count{result=\"refused\"}",
+        "fanfare_fan_out_subscribers_count",
+        "fanfare_delivery_writes_total",
+        "fanfare_shard_busy_seconds_total",
+        "fanfare_runtime_busy_seconds_total",
+        "fanfare_runtime_tasks",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
     ] {
         assert_eventually!(has_moved(node, sample).await, "{sample} moves");
     }
