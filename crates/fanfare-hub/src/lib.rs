@@ -17,6 +17,7 @@
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//! - [`tally`], [`through`], [`connections`], `story`: what is counted of them, and what is said of one that is over
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
 //!
@@ -26,6 +27,7 @@
 pub mod batch;
 pub mod budget;
 pub mod cluster;
+pub mod connections;
 pub mod dispatcher;
 pub mod drain;
 pub mod flow;
@@ -42,6 +44,9 @@ pub mod queue;
 pub mod session;
 pub mod shard;
 pub mod slow;
+mod story;
+pub mod tally;
+pub mod through;
 pub mod tick;
 
 pub use budget::Budget;
@@ -51,3 +56,4 @@ pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{Kind, Session};
+pub use tally::Traffic;

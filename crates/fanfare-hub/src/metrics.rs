@@ -3,8 +3,10 @@
 mod fan_out;
 mod make;
 
-use fanfare_core::{Disconnect, Rate, SlowClient, broker::Interruption, labels};
-use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
+
+use crate::{connections::Connections, story::End, through::Through};
 
 pub(crate) use fan_out::Busy;
 pub use fan_out::FanOut;
@@ -12,19 +14,19 @@ pub use make::{labelled, registered};
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
-    /// Sessions that are not over.
-    pub connections: IntGauge,
-    /// Sessions that ended, by reason.
-    pub closed: IntCounterVec,
+    /// How many connections there are, and were.
+    pub connections: Connections,
     /// 1 from the moment the node was told to end, else 0.
     pub draining: IntGauge,
     /// Sessions that are to be closed at a pace, and were not told yet.
     pub closing: IntGauge,
     /// How often a limit refused, cut or held up something, by the name of the limit.
     pub limits_hit: IntCounterVec,
-    /// Publications that came from clients.
-    pub messages_received: IntCounter,
-    /// Publications handed to subscribers: one for each of them.
+    /// What clients sent.
+    pub received: Through,
+    /// What was sent to them.
+    pub sent: Through,
+    /// Publications handed to subscribers, written or queued: one for each of them.
     pub deliveries: IntCounter,
     /// To how many they go, and with how many writes.
     pub fan_out: FanOut,
@@ -93,10 +95,10 @@ impl HubMetrics {
         self.slow.with_label_values(&[became.name()]).inc();
     }
 
-    /// A session ended.
-    pub(crate) fn session_ended(&self, disconnect: &Disconnect) {
-        self.connections.dec();
-        self.closed.with_label_values(&[disconnect.name()]).inc();
+    /// A connection ended.
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, end: &End) {
+        self.connections.ended(dialect, end);
+        let disconnect = &end.disconnect;
         if let Some(limit) = Limit::of(disconnect) {
             self.limit_hit(limit);
         }
@@ -112,8 +114,6 @@ impl HubMetrics {
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
         let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
-        let counters =
-            |name, help, label| registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?);
         Ok(Self {
             interruptions: labelled(
                 registry,
@@ -134,8 +134,7 @@ impl HubMetrics {
                 "fanfare_publications_missed_total",
                 "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
             )?,
-            connections: gauge("fanfare_connections", "Open sessions")?,
-            closed: counters("fanfare_sessions_closed_total", "Sessions that ended, by reason", "reason")?,
+            connections: Connections::register(registry)?,
             limits_hit: labelled(
                 registry,
                 "fanfare_limits_hit_total",
@@ -168,13 +167,11 @@ impl HubMetrics {
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
-            messages_received: counter(
-                "fanfare_messages_received_total",
-                "Publications that came from clients",
-            )?,
+            received: Through::received(registry)?,
+            sent: Through::sent(registry)?,
             deliveries: counter(
                 "fanfare_deliveries_total",
-                "Publications handed to subscribers, one for each of them",
+                "Publications handed to subscribers, written or queued: one for each of them",
             )?,
             unheard: counter(
                 "fanfare_publications_unheard_total",

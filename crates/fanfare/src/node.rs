@@ -87,6 +87,7 @@ impl Node {
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
+        hub_metrics.connections.expect(&dialect::RELAY);
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,

@@ -27,7 +27,7 @@ pub enum ServeError {
     Inherited(#[from] ListenError),
     /// It was told twice to end.
     #[error("ended at once: {0} clients were cut off")]
-    CutOff(i64),
+    CutOff(u64),
     /// A task has ended that the node cannot live without.
     #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
     Failed(&'static str),
