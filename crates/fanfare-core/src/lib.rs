@@ -14,6 +14,7 @@
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
 //! - [`vital`]: the tasks that a node cannot live without
+//! - [`buckets`]: how finely latencies are counted
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
@@ -22,6 +23,7 @@
 //! - [`transport`]: how messages are framed, and where bytes go
 
 pub mod broker;
+pub mod buckets;
 pub mod channel;
 pub mod command;
 pub mod dialect;
