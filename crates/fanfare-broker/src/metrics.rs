@@ -79,7 +79,8 @@ impl Metrics {
             )?)?,
             subscriptions: new
                 .gauge("fanfare_broker_subscriptions", "Channels that this node asked the broker for")?,
-            received: new.counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
+            received: new
+                .counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
             foreign: new.counter(
                 "fanfare_broker_foreign_messages_total",
                 "Publications from the broker without an envelope of ours: somebody's plain PUBLISH",

@@ -1,7 +1,7 @@
 //! What every broker must do: one suite, called once per broker by [`broker_suite!`](crate::broker_suite).
 //!
 //! - `node`: a broker at work with somebody who remembers what it delivered
-//! - `cases`: order, echo, times, subscriptions, payloads, answers, control, registry
+//! - `cases`: order, echo, subscriptions, payloads, answers, control, registry; `times`: when publications were published
 //!
 //! A case panics where the broker breaks a guarantee. None asserts how long something takes; [`PATIENCE`] only
 //! ends a case that would wait for ever.
@@ -10,11 +10,13 @@
 
 mod cases;
 mod node;
+mod times;
 
 use std::time::Duration;
 
 pub use cases::*;
 pub use node::{Outages, Received, Recorder, TestNode, eventually};
+pub use times::*;
 
 use crate::BrokerConfig;
 

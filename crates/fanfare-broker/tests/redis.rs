@@ -73,6 +73,10 @@ async fn a_plain_publish_is_relayed_as_it_is() {
         assert_eq!(received.payload, expected);
     }
     assert_eq!(node.counter("fanfare_broker_foreign_messages_total", None), messages.len() as f64);
+    assert!(
+        node.recorder.published(&channel).iter().all(Option::is_none),
+        "nobody knows when it was published"
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,9 @@ pub struct Received {
     pub origin: Option<Origin>,
 }
 
+/// And when it was published, as far as that is known.
+type Timed = (Received, Option<Instant>);
+
 /// What a broker said of its interruptions.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outages {
@@ -45,7 +48,7 @@ pub struct Outages {
 /// Remembers everything it is told.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    channels: Mutex<HashMap<Channel, Vec<(Received, Option<Instant>)>>>,
+    channels: Mutex<HashMap<Channel, Vec<Timed>>>,
     controls: Mutex<Vec<ControlMessage>>,
     outages: Mutex<Outages>,
     /// While there is no room: whom to wake once there is.
@@ -65,7 +68,7 @@ impl Recorder {
         self.all(channel, |(_, published)| *published)
     }
 
-    fn all<T>(&self, channel: &Channel, what: impl Fn(&(Received, Option<Instant>)) -> T) -> Vec<T> {
+    fn all<T>(&self, channel: &Channel, what: impl Fn(&Timed) -> T) -> Vec<T> {
         self.channels.lock().get(channel).map(|all| all.iter().map(what).collect()).unwrap_or_default()
     }
 
