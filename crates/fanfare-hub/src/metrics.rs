@@ -1,7 +1,12 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
+mod latency;
+
 use fanfare_core::{Disconnect, Rate, broker::Interruption};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+pub(crate) use latency::Latencies;
+pub use latency::RelayLatency;
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
@@ -19,6 +24,8 @@ pub struct HubMetrics {
     pub messages_received: IntCounter,
     /// Publications handed to subscribers: one for each of them.
     pub deliveries: IntCounter,
+    /// How long publications are under way.
+    pub relay_latency: RelayLatency,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
     /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
@@ -140,6 +147,7 @@ impl HubMetrics {
         Ok(Self {
             interruptions,
             interruption_seconds,
+            relay_latency: RelayLatency::register(registry)?,
             missed: counter(
                 "fanfare_publications_missed_total",
                 "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",

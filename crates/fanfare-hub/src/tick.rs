@@ -9,12 +9,14 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect};
+use fanfare_core::{Channel, Disconnect, Publication};
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use crate::{
     batch::{Batch, cost},
     hub::Hub,
+    metrics::Latencies,
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Member, Shard},
@@ -26,7 +28,15 @@ const SENDS_PER_TURN: usize = 256;
 /// Serves one shard for as long as the node lives.
 pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     let mut taken = Arrivals::default();
-    let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
+    let mut tick = Tick {
+        hub: &hub,
+        shard: &shard,
+        batches: IndexMap::new(),
+        later: Vec::new(),
+        unwritten: Vec::new(),
+        latencies: hub.metrics().relay_latency.gather(),
+        sends: 0,
+    };
     loop {
         shard.arrived().await;
         while shard.take(&mut taken) {
@@ -43,6 +53,9 @@ struct Tick<'a> {
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
+    /// What they were queued for.
+    unwritten: Vec<Arc<Publication>>,
+    latencies: Latencies,
     sends: usize,
 }
 
@@ -69,6 +82,11 @@ impl Tick<'_> {
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
+        if !self.unwritten.is_empty() {
+            let unwritten = std::mem::take(&mut self.unwritten);
+            self.written(&unwritten);
+        }
+        self.latencies.flush();
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
         }
@@ -77,12 +95,13 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let mut deliveries = 0;
+        let (mut deliveries, mut is_unwritten) = (0, false);
         for at in 0..members.len() {
             let Some((_, member)) = members.get_index(at) else { break };
             let defer = !is_alone && member.session.has_several_channels();
             let (sent, count) = self.deliver(member, batch, defer);
             deliveries += count;
+            is_unwritten |= defer && count > 0;
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(member.session.clone());
             } else {
@@ -91,6 +110,19 @@ impl Tick<'_> {
             self.take_turns().await;
         }
         self.hub.metrics().deliveries.inc_by(deliveries as u64);
+        if is_unwritten {
+            self.unwritten.extend(batch.publications().cloned());
+        } else if deliveries > 0 {
+            self.written(batch.publications());
+        }
+    }
+
+    /// Counts how long these were under way until now.
+    fn written<'a>(&mut self, publications: impl IntoIterator<Item = &'a Arc<Publication>>) {
+        let now = Instant::now().into_std();
+        for publication in publications {
+            self.latencies.written(publication, self.hub.dispatcher().is_own(publication), now);
+        }
     }
 
     /// Hands a member its share: what became of it, and how many publications it is.
