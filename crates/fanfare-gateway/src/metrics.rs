@@ -4,13 +4,9 @@
 
 use std::time::Duration;
 
-use fanfare_core::labels;
+use fanfare_core::{buckets::LATENCIES, labels};
 use fanfare_hub::metrics::{labelled, registered};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
-
-/// Bounds of the buckets of handshakes, in seconds.
-const HANDSHAKES: [f64; 14] =
-    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
@@ -195,7 +191,7 @@ impl GatewayMetrics {
             "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
         );
         let handshakes =
-            registered(registry, HistogramVec::new(handshakes.buckets(HANDSHAKES.to_vec()), &["result"])?)?;
+            registered(registry, HistogramVec::new(handshakes.buckets(LATENCIES.to_vec()), &["result"])?)?;
         for result in Handshake::ALL {
             handshakes.with_label_values(&[result.name()]);
         }

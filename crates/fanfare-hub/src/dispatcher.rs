@@ -158,6 +158,11 @@ impl Dispatcher {
         }
     }
 
+    /// Whether this node published it.
+    pub(crate) fn is_own(&self, publication: &Publication) -> bool {
+        publication.origin.is_some_and(|origin| origin.node == self.incarnation)
+    }
+
     /// The local session that must not get this publication.
     fn except(&self, publication: &Publication, echo: bool) -> Option<SessionId> {
         let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation)?;

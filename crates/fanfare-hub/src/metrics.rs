@@ -1,6 +1,7 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
 mod fan_out;
+mod latency;
 mod make;
 
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
@@ -10,6 +11,8 @@ use crate::{connections::Connections, story::End, through::Through};
 
 pub(crate) use fan_out::Busy;
 pub use fan_out::FanOut;
+pub(crate) use latency::Latencies;
+pub use latency::RelayLatency;
 pub use make::{labelled, registered};
 
 /// The hub's metrics; registered once, at the composition root.
@@ -30,6 +33,8 @@ pub struct HubMetrics {
     pub deliveries: IntCounter,
     /// To how many they go, and with how many writes.
     pub fan_out: FanOut,
+    /// How long publications are under way.
+    pub relay_latency: RelayLatency,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
     /// Times that a client was slow, by what became of it, see [`HubMetrics::slow`].
@@ -130,6 +135,7 @@ impl HubMetrics {
                 )?,
             )?,
             fan_out: FanOut::register(registry)?,
+            relay_latency: RelayLatency::register(registry)?,
             missed: counter(
                 "fanfare_publications_missed_total",
                 "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
@@ -145,7 +151,7 @@ impl HubMetrics {
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
             closing: gauge(
                 "fanfare_connections_to_close",
-                "Sessions that are to be closed at a pace, and were not told yet",
+                "Connections that are to be closed at a pace, and were not told yet",
             )?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
             slow: labelled(

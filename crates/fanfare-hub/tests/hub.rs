@@ -27,6 +27,7 @@ mod goodbye;
 mod heartbeat;
 mod interruption;
 mod joining;
+mod latency;
 mod outbound;
 mod slow;
 mod stress;
