@@ -69,6 +69,13 @@ impl Metrics {
         self.0.split_once("\r\n\r\n").map_or(&*self.0, |(_, body)| body)
     }
 
+    /// All series: names with their labels, as they stand there.
+    #[must_use]
+    pub fn series(&self) -> BTreeSet<String> {
+        let samples = self.text().lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|sample| Some(sample.rsplit_once(' ')?.0.to_owned())).collect()
+    }
+
     /// All metrics that have series, by name.
     #[must_use]
     pub fn families(&self) -> BTreeMap<String, Family> {

@@ -12,9 +12,7 @@ use std::{
     process::Stdio,
 };
 
-use fanfare_testkit::{
-    Endpoint, Metrics, RawClient, TestCluster, assert_eventually, metrics::Family, within,
-};
+use fanfare_testkit::{Endpoint, KEY, Metrics, TestCluster, assert_eventually, metrics::Family, within};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -95,13 +93,17 @@ async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
 }
 
 #[tokio::test]
-async fn promtool_has_no_objection() {
+async fn whatever_happens_promtool_has_no_objection_and_no_series_comes_late() {
     let cluster = TestCluster::start(2).await;
     let node = *cluster.nodes[0];
+    let before = Metrics::of(node).await.unwrap();
     provoke(&cluster, node).await;
-    let metrics = Metrics::of(node).await.unwrap();
-    let objections = promtool(metrics.text()).await;
-    assert_eq!(objections, "", "{}", metrics.text());
+    let after = Metrics::of(node).await.unwrap();
+    for metrics in [&before, &after] {
+        assert_eq!(promtool(metrics.text()).await, "", "{}", metrics.text());
+    }
+    let (before, after) = (before.series(), after.series());
+    assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "make them at start");
 }
 
 /// Makes many series move.
@@ -112,20 +114,27 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
     cluster.plain_publish("a", b"plain").await;
     cluster.plain_publish("a", b"\xc1\xfa\xff").await;
     node.upgrade("/ws/a", &[("Origin", "https://elsewhere.example")]).await.is(403, "origin");
+    node.upgrade("/ws/a", &[("Sec-WebSocket-Version", "12")]).await.is(426, "13");
+    node.upgrade("/ws/a%00", &[]).await.is(400, "");
+    node.upgrade("/metrics", &[]).await.is(404, "no channel");
+    node.get("/assets/nothing").await.is(404, "nothing");
     node.post(&json!({"channel": "a"})).await.is(400, "data");
-    node.raw().await.send(b"\0\0\r\n\r\n").await;
-    let mut rude: RawClient = node.raw().await;
+    node.request("POST", "/api/publish", &[], "{}").await.is(401, "");
+    node.request("POST", "/api/nothing", &[("X-API-Key", KEY)], "").await.is(404, "");
+    let mut garbage = node.raw().await;
+    garbage.send(b"\0\0\r\n\r\n").await;
+    garbage.end().await;
+    let mut rude = node.raw().await;
     rude.upgrade("/ws/a", &[]).await.is(101, "");
     rude.send(&[0xff; 2]).await;
     rude.end().await;
-    client.close(1000, "").await;
+    drop(node.connect("/ws/a").await);
+    client.close(4321, "").await;
     for sample in [
         "fanfare_handshakes_refused_total{reason=\"origin\"}",
         "fanfare_api_errors_total{code=\"bad_request\"}",
         "fanfare_http_errors_total{kind=\"parse\"}",
         "fanfare_broker_messages_dropped_total",
-        "fanfare_handshake_duration_seconds_count{result=\"accepted\"}",
-        "fanfare_handshake_duration_seconds_count{result=\"refused\"}",
         "fanfare_fan_out_subscribers_count",
         "fanfare_delivery_writes_total",
         "fanfare_shard_busy_seconds_total",
@@ -137,6 +146,10 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
     ] {
         assert_eventually!(has_moved(node, sample).await, "{sample} moves");
     }
+    assert_eventually!(node.metric("fanfare_subscriptions").await == 0.0, "all are gone");
+    let handshakes = |result| format!("fanfare_handshake_duration_seconds_count{{result=\"{result}\"}}");
+    assert_eq!(node.metric(&handshakes("accepted")).await, 3.0);
+    assert_eq!(node.metric(&handshakes("refused")).await, 4.0, "visits and the API are no handshakes");
 }
 
 async fn has_moved(node: Endpoint, sample: &str) -> bool {

@@ -5,17 +5,17 @@
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go; [`figures`]: metrics that are read when somebody asks for them
+//! - [`telemetry`]: where log lines go; [`scrape`]: metrics that are read when somebody asks for them
 //! - [`health`]: asks a running node
 
 pub mod cli;
 pub mod config;
 pub mod descriptors;
 pub mod drain;
-pub mod figures;
 pub mod health;
 pub mod listeners;
 pub mod node;
+pub mod scrape;
 pub mod serve;
 pub mod telemetry;
 

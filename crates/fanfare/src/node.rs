@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Auth, Config, Drain},
-    descriptors, figures,
+    descriptors,
     listeners::{self, Inherited, ListenError},
+    scrape,
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -97,7 +98,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        figures::register(&metrics, &dispatcher)?;
+        scrape::register(&metrics, &dispatcher)?;
         let (broker_name, drain) = (name_of(&config.broker), config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;

@@ -21,7 +21,7 @@ const REVISION: Option<&str> = option_env!("BUILD_REVISION");
 /// A name is registered already.
 pub fn register(registry: &Registry, dispatcher: &Arc<Dispatcher>) -> prometheus::Result<()> {
     registry.register(Box::new(build_info()?))?;
-    registry.register(Box::new(process::figures()?))?;
+    registry.register(Box::new(process::scraped()?))?;
     registry.register(Box::new(runtime()?))?;
     registry.register(Box::new(inbound(dispatcher.clone())?))
 }
@@ -37,7 +37,7 @@ fn build_info() -> prometheus::Result<IntGauge> {
     Ok(info)
 }
 
-fn runtime() -> prometheus::Result<Figures<4>> {
+fn runtime() -> prometheus::Result<Scraped<4>> {
     let table = [
         ("fanfare_runtime_workers", "Threads that run the node's tasks", Kind::Gauge),
         ("fanfare_runtime_tasks", "Tasks that are not over: at least one for each connection", Kind::Gauge),
@@ -53,7 +53,7 @@ fn runtime() -> prometheus::Result<Figures<4>> {
         ),
     ];
     let metrics = tokio::runtime::Handle::current().metrics();
-    Figures::new(table, move || {
+    Scraped::new(table, move || {
         let busy = |metrics: &RuntimeMetrics| {
             let of_each = (0..metrics.num_workers()).map(|worker| metrics.worker_total_busy_duration(worker));
             of_each.map(|busy| busy.as_secs_f64()).sum()
@@ -67,16 +67,16 @@ fn runtime() -> prometheus::Result<Figures<4>> {
     })
 }
 
-fn inbound(dispatcher: Arc<Dispatcher>) -> prometheus::Result<Figures<1>> {
+fn inbound(dispatcher: Arc<Dispatcher>) -> prometheus::Result<Scraped<1>> {
     let table = [(
         "fanfare_inbound_queued_bytes",
         "Bytes that came from the broker and wait for the shards; past limits.inbound_bytes the broker waits",
         Kind::Gauge,
     )];
-    Figures::new(table, move || [Some(dispatcher.inbound_queued() as f64)])
+    Scraped::new(table, move || [Some(dispatcher.inbound_queued() as f64)])
 }
 
-/// How a figure moves.
+/// How a value moves.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     /// Up and down.
@@ -88,15 +88,15 @@ enum Kind {
 /// Name, help and kind.
 type Row = (&'static str, &'static str, Kind);
 
-/// Figures that are read together.
-struct Figures<const N: usize> {
+/// Metrics that are read together, at each scrape.
+struct Scraped<const N: usize> {
     table: [Row; N],
     descriptions: Vec<Desc>,
     /// `None`: cannot be read, and is not shown.
     read: Box<dyn Fn() -> [Option<f64>; N] + Send + Sync>,
 }
 
-impl<const N: usize> Figures<N> {
+impl<const N: usize> Scraped<N> {
     fn new(
         table: [Row; N],
         read: impl Fn() -> [Option<f64>; N] + Send + Sync + 'static,
@@ -108,7 +108,7 @@ impl<const N: usize> Figures<N> {
     }
 }
 
-impl<const N: usize> Collector for Figures<N> {
+impl<const N: usize> Collector for Scraped<N> {
     fn desc(&self) -> Vec<&Desc> {
         self.descriptions.iter().collect()
     }

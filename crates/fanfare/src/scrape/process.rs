@@ -1,4 +1,4 @@
-//! The figures of this process that Prometheus' client libraries have in common, under the names that dashboards know:
+//! The metrics of this process that Prometheus' client libraries have in common, under the names that dashboards know:
 //! <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>.
 //!
 //! The collector of the crate `prometheus` counts CPU in whole seconds: too coarse for a rate.
@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Figures, Kind};
+use super::{Kind, Scraped};
 use crate::descriptors;
 
-pub(super) fn figures() -> prometheus::Result<Figures<7>> {
+pub(super) fn scraped() -> prometheus::Result<Scraped<7>> {
     let table = [
         ("process_cpu_seconds_total", "User and system CPU time spent, in seconds", Kind::Counter),
         ("process_start_time_seconds", "When the node was started, in seconds since 1970", Kind::Gauge),
@@ -22,7 +22,7 @@ pub(super) fn figures() -> prometheus::Result<Figures<7>> {
         ("process_threads", "Threads of the operating system", Kind::Gauge),
     ];
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-    Figures::new(table, move || {
+    Scraped::new(table, move || {
         let process = Process::myself().ok();
         let stat = process.as_ref().and_then(|process| process.stat().ok());
         [
