@@ -9,6 +9,8 @@
 
 mod ledger;
 
+use std::ops::{Add, AddAssign};
+
 use fanfare_testkit::{Endpoint, TestCluster, assert_eventually};
 use fanfare_websocket::{FrameHead, Opcode};
 use serde_json::json;
@@ -94,11 +96,56 @@ async fn leave(mut members: Vec<Member>) -> (Ledger, Vec<Member>) {
     (ledger, members)
 }
 
+impl AddAssign for Ledger {
+    fn add_assign(&mut self, more: Self) {
+        self.opened += more.opened;
+        self.messages_received += more.messages_received;
+        self.bytes_received += more.bytes_received;
+        self.messages_sent += more.messages_sent;
+        self.bytes_sent += more.bytes_sent;
+        for (end, count) in more.closed {
+            *self.closed.entry(end).or_default() += count;
+        }
+    }
+}
+
+impl Add for Ledger {
+    type Output = Self;
+
+    fn add(mut self, more: Self) -> Self {
+        self += more;
+        self
+    }
+}
+
+/// What a node counts.
+async fn of(node: Endpoint) -> Ledger {
+    let metrics = node.metrics().await;
+    let count = |series: &str| metrics.sum(series) as u64;
+    let closed = |(code, reason): &(&str, &str)| {
+        let series = format!(
+            "fanfare_connections_closed_total{{code=\"{code}\",dialect=\"relay\",reason=\"{reason}\"}}"
+        );
+        (((*code).into(), (*reason).into()), count(&series))
+    };
+    let ledger = Ledger {
+        opened: count("fanfare_connections_opened_total{dialect=\"relay\"}"),
+        messages_received: count("fanfare_messages_received_total"),
+        bytes_received: count("fanfare_wire_received_bytes_total"),
+        messages_sent: count("fanfare_messages_sent_total"),
+        bytes_sent: count("fanfare_wire_sent_bytes_total"),
+        closed: ENDS.iter().map(closed).filter(|(_, count)| *count > 0).collect(),
+    };
+    let all: u64 = ledger.closed.values().sum();
+    assert_eq!(all, count("fanfare_connections_closed_total"), "closed in a way that no client saw");
+    ledger
+}
+
 /// What the nodes count together.
 async fn counted(nodes: &[Endpoint]) -> Ledger {
     let mut all = Ledger::default();
     for node in nodes {
-        all += Ledger::of(&node.metrics().await, ENDS);
+        all += of(*node).await;
     }
     all
 }
@@ -141,10 +188,10 @@ async fn what_nodes_count_is_what_their_clients_counted() {
     for members in &mut staying {
         let mut speaks_too_long = members.pop().unwrap();
         speaks_too_long.frame(FrameHead::whole(Opcode::Text), &[b'x'; 3000]).await;
-        clients += speaks_too_long.is_closed("1009", "message_too_big").await;
+        clients += speaks_too_long.closed("1009", "message_too_big").await;
         let mut breaks_rules = members.pop().unwrap();
         breaks_rules.frame(FrameHead::whole(Opcode::Continuation), b"of nothing").await;
-        clients += breaks_rules.is_closed("1002", "protocol").await;
+        clients += breaks_rules.closed("1002", "protocol").await;
     }
     clients += staying[0].pop().unwrap().leaves(&4123_u16.to_be_bytes(), "4xxx").await;
     clients += staying[1].pop().unwrap().leaves(&[], "none").await;
@@ -159,7 +206,7 @@ async fn what_nodes_count_is_what_their_clients_counted() {
     let mut last = draining.pop().unwrap();
     last.is_told_goodbye("1012", "restart").await;
     for member in draining {
-        clients += member.is_closed("1012", "restart").await;
+        clients += member.closed("1012", "restart").await;
     }
     is_counted(&nodes, &(clients.clone() + last.ledger.clone())).await;
     let sum = async |series: &str| {

@@ -1,11 +1,8 @@
-//! What clients count of their own connections, byte by byte, and what nodes count of them.
+//! What clients count of their own connections, byte by byte.
 
-use std::{
-    collections::BTreeMap,
-    ops::{Add, AddAssign},
-};
+use std::collections::BTreeMap;
 
-use fanfare_testkit::{Endpoint, Metrics, RawClient};
+use fanfare_testkit::{Endpoint, RawClient};
 use fanfare_websocket::{FrameHead, Opcode, encode};
 
 /// Connections, and what went over them.
@@ -18,52 +15,6 @@ pub(crate) struct Ledger {
     pub(crate) bytes_sent: u64,
     /// By code, as a label, and reason.
     pub(crate) closed: BTreeMap<(String, String), u64>,
-}
-
-impl AddAssign for Ledger {
-    fn add_assign(&mut self, more: Self) {
-        self.opened += more.opened;
-        self.messages_received += more.messages_received;
-        self.bytes_received += more.bytes_received;
-        self.messages_sent += more.messages_sent;
-        self.bytes_sent += more.bytes_sent;
-        for (end, count) in more.closed {
-            *self.closed.entry(end).or_default() += count;
-        }
-    }
-}
-
-impl Add for Ledger {
-    type Output = Self;
-
-    fn add(mut self, more: Self) -> Self {
-        self += more;
-        self
-    }
-}
-
-impl Ledger {
-    /// What a node counts.
-    pub(crate) fn of(metrics: &Metrics, ends: &[(&str, &str)]) -> Self {
-        let count = |series: &str| metrics.sum(series) as u64;
-        let closed = |(code, reason): &(&str, &str)| {
-            let series = format!(
-                "fanfare_connections_closed_total{{code=\"{code}\",reason=\"{reason}\",dialect=\"relay\"}}"
-            );
-            (((*code).into(), (*reason).into()), count(&series))
-        };
-        let ledger = Self {
-            opened: count("fanfare_connections_opened_total{dialect=\"relay\"}"),
-            messages_received: count("fanfare_messages_received_total"),
-            bytes_received: count("fanfare_wire_received_bytes_total"),
-            messages_sent: count("fanfare_messages_sent_total"),
-            bytes_sent: count("fanfare_wire_sent_bytes_total"),
-            closed: ends.iter().map(closed).filter(|(_, count)| *count > 0).collect(),
-        };
-        let all: u64 = ledger.closed.values().sum();
-        assert_eq!(all, count("fanfare_connections_closed_total"), "closed in ways that were not looked for");
-        ledger
-    }
 }
 
 /// A client that keeps a ledger, as the node should.
@@ -143,7 +94,7 @@ impl Member {
     }
 
     /// The node closes it: it answers, and goes.
-    pub(crate) async fn is_closed(mut self, code: &str, reason: &str) -> Ledger {
+    pub(crate) async fn closed(mut self, code: &str, reason: &str) -> Ledger {
         self.is_told_goodbye(code, reason).await;
         self.answers().await
     }
