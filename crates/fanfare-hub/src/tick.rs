@@ -19,7 +19,7 @@ use crate::{
     metrics::{Busy, Latencies},
     outbound::Sent,
     session::Session,
-    shard::{Arrivals, Member, Shard},
+    shard::{Arrivals, Known, Shard},
     tally::Traffic,
 };
 
@@ -105,16 +105,16 @@ impl Tick<'_> {
         let Some(members) = self.shard.members(channel) else { return };
         let (mut deliveries, mut writes, mut is_unwritten) = (0, 0, false);
         for at in 0..members.len() {
-            let Some((_, member)) = members.get_index(at) else { break };
-            let defer = !is_alone && member.session.has_several_channels();
-            let (sent, count) = self.deliver(member, batch, defer);
+            let Some((Known(session), since)) = members.get_index(at) else { break };
+            let defer = !is_alone && session.has_several_channels();
+            let (sent, count) = self.deliver(session, *since, batch, defer);
             deliveries += count;
             writes += usize::from(sent == Sent::Written);
             is_unwritten |= defer && count > 0;
             if defer && sent == Sent::NeedsFlush {
-                self.later.push(member.session.clone());
+                self.later.push(session.clone());
             } else {
-                self.hub.after_send(&member.session, sent);
+                self.hub.after_send(session, sent);
             }
             self.take_turns().await;
         }
@@ -137,9 +137,14 @@ impl Tick<'_> {
     }
 
     /// Hands a member its share: what became of it, and how many publications were taken.
-    fn deliver(&mut self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
-        let Member { session, since } = member;
-        match batch.share(session.id, *since, session.dialect(), self.hub.namespaces()) {
+    fn deliver(
+        &mut self,
+        session: &Arc<Session>,
+        since: u64,
+        batch: &mut Batch,
+        defer: bool,
+    ) -> (Sent, usize) {
+        match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
                 let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);

@@ -6,9 +6,10 @@
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
-//! - `clock`: when something was published, by the one clock that all nodes can ask
+//! - `clock`, `timekeeper`: when something was published, by the one clock that all nodes can ask
 //! - `chain`: what was lost, came late or came twice
 //! - `registry`: which nodes there are
+//! - `metrics`: what is counted of it
 
 mod canary;
 mod chain;
@@ -31,6 +32,7 @@ mod resp;
 mod standing;
 mod subscriber;
 mod table;
+mod timekeeper;
 pub(crate) mod watchdog;
 
 use std::sync::{Arc, atomic::AtomicU8};
@@ -61,6 +63,7 @@ use self::{
     request::Request,
     subscriber::Subscriber,
     table::Table,
+    timekeeper::Timekeeper,
 };
 use crate::{
     driver::{Node, Parts, RedisConfig},
@@ -125,9 +128,8 @@ pub(crate) fn start(
             queue: queued,
             requests: requests.clone(),
             next_doubt: Instant::now(),
-            clock: clock.clone(),
+            timekeeper: Timekeeper::new(clock.clone(), metrics.clone()),
             heartbeat_refused: None,
-            time_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,
             closing: None,

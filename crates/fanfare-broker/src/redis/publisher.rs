@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use fanfare_core::Channel;
@@ -24,7 +24,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    clock::Clock,
     connection::{Connection, ConnectionError, DEMOTED, is_configuration},
     fence::Fence,
     link::Links,
@@ -33,6 +32,7 @@ use super::{
     pipeline::{Answered, Pipeline},
     request::{Replace, Request},
     resp::{Frame, Reader, Value},
+    timekeeper::Timekeeper,
     watchdog::{Verdict, Watchdog},
 };
 use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
@@ -58,11 +58,9 @@ pub(crate) struct Publisher {
     /// To the subscriber, whose connection must be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
     pub(crate) next_doubt: Instant,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) timekeeper: Timekeeper,
     /// The code word with which Redis refuses the heartbeat.
     pub(crate) heartbeat_refused: Option<String>,
-    /// What Redis answers instead of the time.
-    pub(crate) time_refused: Option<String>,
     pub(crate) stop: CancellationToken,
     /// How long what waits may take once the node stops.
     pub(crate) goodbye: Duration,
@@ -103,7 +101,7 @@ impl Publisher {
             let error = match opened {
                 Ok((mut connection, heartbeat)) => {
                     self.heartbeat_answered(heartbeat);
-                    self.clock.connected();
+                    self.timekeeper.connected();
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.redis.reconnected(self.links.publisher.name);
                     }
@@ -271,7 +269,7 @@ impl Publisher {
                 Answered::Item => {}
                 Answered::Unheard(channel, since) => unheard = Some((channel, since)),
                 Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
-                Answered::Time(asked, answer) => self.time_answered(asked, answer),
+                Answered::Time(asked, answer) => self.timekeeper.answered(asked.into_std(), answer),
                 Answered::Canary(round, answer) => {
                     watchdog.answered();
                     backoff.reset();
@@ -312,31 +310,6 @@ impl Publisher {
             }
         }
         self.heartbeat_refused = refused;
-    }
-
-    /// Learns what time it is by Redis, or says what it answers instead, where that was not said before.
-    fn time_answered(&mut self, asked: Instant, answer: Result<u64, String>) {
-        let time = match answer {
-            Ok(time) => time,
-            Err(code) => {
-                self.clock.forget();
-                if self.time_refused.as_ref() != Some(&code) {
-                    tracing::warn!(
-                        "Redis answers {code} to TIME: relay latency is not measured; permit the command time \
-                         to this user"
-                    );
-                }
-                self.time_refused = Some(code);
-                return;
-            }
-        };
-        self.time_refused = None;
-        let now = std::time::Instant::now();
-        self.clock.learn(asked.into_std(), now, time);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if let Some(redis) = self.clock.at(now).map(Duration::from_micros) {
-            self.metrics.redis.clock_offset.set(redis.as_secs_f64() - wall.as_secs_f64());
-        }
     }
 
     fn count_queue(&self) {

@@ -21,13 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     canary::Canary,
-    commands::{BATCH, Command, Confirmed, Desync},
+    commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
     ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
-    metrics::Kind,
     names::{Meaning, Names},
     progress::{CHECK, Progress, RETRIED, RETRY},
     request::{Confirmation, Replace, Request},
@@ -68,8 +67,7 @@ impl Subscriber {
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
             let metrics = self.metrics.clone();
             let opening = Connection::open(&config, &name, max_bulk, &metrics);
-            let opened = self.meanwhile(opening).await;
-            let Ok(opened) = opened else { return };
+            let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {
                     if std::mem::replace(&mut connected_before, true) {
@@ -105,7 +103,7 @@ impl Subscriber {
         loop {
             while let Some(command) = self.table.next_command() {
                 command.write(&self.names, &mut out);
-                self.metrics.redis.sent(kind(command));
+                self.metrics.redis.sent(command.kind());
             }
             self.set(timer.as_mut());
             tokio::select! {
@@ -287,11 +285,7 @@ impl Subscriber {
                     };
                     self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
                 }
-                Frame::Reply(Value::Error(error)) => {
-                    let code = code(&error);
-                    self.metrics.redis.error(&code);
-                    self.refused(&code)?;
-                }
+                Frame::Reply(Value::Error(error)) => self.refused(&code(&error))?,
                 Frame::Reply(Value::Text(info)) => self.counted(&info)?,
                 Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
             }
@@ -345,6 +339,7 @@ impl Subscriber {
     }
 
     fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
+        self.metrics.redis.error(code);
         match self.table.refused(code == "NOPERM", code)? {
             Refusal::Channel(channel) => {
                 self.metrics.redis.subscriptions_forbidden.inc();
@@ -394,12 +389,4 @@ async fn read(
     let read = reader.fill(from).await?;
     incoming.metrics.redis.bytes_received.inc_by(read as u64);
     Ok(())
-}
-
-fn kind(command: &Command) -> Kind {
-    match command {
-        Command::SubscribeControl | Command::Subscribe { .. } => Kind::Subscribe,
-        Command::Unsubscribe(_) => Kind::Unsubscribe,
-        Command::Info => Kind::Check,
-    }
 }
