@@ -37,7 +37,8 @@ pub struct HubMetrics {
     pub relay_latency: RelayLatency,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
-    /// Times that a client was slow, by what became of it, see [`HubMetrics::slow`].
+    /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
+    /// fell behind.
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
     pub conflated: IntCounter,
@@ -95,7 +96,7 @@ impl HubMetrics {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
-    /// A client was slow, and this became of it; conflated: once for each time that it fell behind.
+    /// A client was slow, and this became of it.
     pub(crate) fn slow(&self, became: SlowClient) {
         self.slow.with_label_values(&[became.name()]).inc();
     }
