@@ -200,6 +200,9 @@ async fn what_nodes_count_is_what_their_clients_counted() {
         refused += are_refused(*node).await;
     }
 
+    let here = draining.iter().fold(clients.clone(), |all, member| all + member.ledger.clone());
+    is_counted(&nodes, &here).await;
+
     // The last of a node that ends answers its goodbye once all is counted: until then the node can be asked.
     let leaving = cluster.nodes.pop().unwrap();
     let leaving = tokio::spawn(leaving.stop());
