@@ -81,6 +81,13 @@ impl Disconnect {
         .into_iter()
     }
 
+    /// Whether the client is sent away through no fault of its own: what it sent before it heard of it is still
+    /// published.
+    #[must_use]
+    pub fn sends_away(&self) -> bool {
+        matches!(self, Self::Idle | Self::Interrupted | Self::Restart)
+    }
+
     /// The rule of the transport that the client broke, if it did. It quotes nothing that the client sent.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {

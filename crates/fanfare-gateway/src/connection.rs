@@ -4,8 +4,9 @@
 //! - It has no timer, no queue and no buffer of its own: it reads into a buffer that all connections of a thread
 //!   share, and keeps bytes only while a frame is incomplete.
 //! - It reads only while the session may publish more ([`Hub::poll_room`]).
-//! - Once the session has ended it discards what comes, until the client answers the goodbye or its time is over: a
-//!   socket closed with unread bytes would reset the connection, and the goodbye could be lost.
+//! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
+//!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
+//!   where the client was sent away ([`Session::is_listened_to`]), for it had not heard of it; else it is discarded.
 //! - The pongs for one read go out in one write: a flood of pings costs a write per read, not one per ping.
 
 use std::{
@@ -99,7 +100,7 @@ impl Connection {
     /// Decodes what was read, and carries it out.
     fn take(&mut self, input: &mut [u8]) {
         self.received(Traffic { messages: 0, bytes: input.len() as u64 });
-        if self.session.has_ended() {
+        if !self.session.is_listened_to() {
             return self.discard(input);
         }
         if let Some(rates) = &mut self.rates

@@ -3,8 +3,9 @@
 //! Invariant: past the bound the session's reader waits, so one flooder fills its own share of the broker's
 //! queue and no more. The bound is checked before a read, so what one read brought may pass it once.
 //!
-//! Once a flow is closing nothing more begins, and the reader waits until the session has ended: all that was taken
-//! from the client is answered before its goodbye, and nothing is taken behind that.
+//! While a flow is closing the reader waits until the session has ended, so that what was read is answered before the
+//! goodbye. Behind that a client that was sent away may have sent more before it heard of it: that begins too, until
+//! the flow is over.
 
 use std::{
     sync::Arc,
@@ -31,8 +32,10 @@ struct State {
     bytes: usize,
     /// Answered so far.
     answered: u64,
-    /// Nothing more begins.
+    /// Nothing more is read until the session has ended.
     is_closing: bool,
+    /// Nothing more begins.
+    is_over: bool,
     reader: Option<Waker>,
     /// Those who wait for all answers.
     closers: Vec<Waker>,
@@ -51,11 +54,11 @@ impl Flow {
         Self { lane: Arc::default(), state: Mutex::default() }
     }
 
-    /// One more, of so many bytes: its place, counted from 0. None begins where it is closing.
+    /// One more, of so many bytes: its place, counted from 0. None begins where it is over.
     #[must_use]
     pub(crate) fn begin(&self, bytes: usize) -> Option<u64> {
         let mut state = self.state.lock();
-        if state.is_closing {
+        if state.is_over {
             return None;
         }
         let place = state.answered + state.publishes as u64;
@@ -82,31 +85,47 @@ impl Flow {
         reader.into_iter().chain(closers).for_each(Waker::wake);
     }
 
-    /// Nothing more begins. Whether all is answered.
+    /// Nothing more is read until [`Flow::ended`]. Whether all is answered.
     pub(crate) fn close(&self) -> bool {
         let mut state = self.state.lock();
         state.is_closing = true;
         state.publishes == 0
     }
 
-    /// Whether nothing more begins.
+    /// Whether nothing more is read until the session has ended.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.lock().is_closing
     }
 
-    /// The session has ended: its reader discards what still comes.
+    /// The session has ended, and its reader goes on: what it reads still begins, as far as there is room.
     pub(crate) fn ended(&self) {
+        self.change(|state| state.is_closing = false);
+    }
+
+    /// Nothing more begins: the reader discards what still comes, and waits for nothing.
+    pub(crate) fn over(&self) {
+        self.change(|state| state.is_over = true);
+    }
+
+    /// After which the reader looks whether it still has to wait.
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
-        state.is_closing = false;
-        let reader = state.reader.take();
+        change(&mut state);
+        let reader = state.reader.clone();
         drop(state);
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Ready while the session may publish more.
+    /// Whether nothing more begins.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.lock().is_over
+    }
+
+    /// Ready while the session may publish more, and once it may not any more at all.
     pub(crate) fn poll_room(&self, limits: &Limits, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.has_room(limits) {
+        if state.is_over || state.has_room(limits) {
+            state.reader = None;
             return Poll::Ready(());
         }
         if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
@@ -155,17 +174,33 @@ mod tests {
     }
 
     #[test]
-    fn while_it_closes_nothing_begins_and_the_reader_waits_for_the_end() {
+    fn while_it_closes_the_reader_waits_for_the_end_and_what_it_had_read_begins() {
         let (limits, cx) = (Limits::default(), Context::from_waker(Waker::noop()));
         let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let flow = Flow::new();
         assert_eq!(flow.begin(1), Some(0));
         assert!(!flow.close(), "one is unanswered");
-        assert_eq!(flow.begin(1), None);
+        assert_eq!(flow.begin(1), Some(1));
+        flow.end(1, &limits);
         assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &metrics, &cx).is_pending());
         flow.end(1, &limits);
         assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &metrics, &cx).is_pending());
         flow.ended();
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
+    }
+
+    #[test]
+    fn once_it_is_over_nothing_begins_and_the_reader_waits_for_nothing() {
+        let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
+        let cx = Context::from_waker(Waker::noop());
+        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
+        let flow = Flow::new();
+        assert_eq!(flow.begin(1), Some(0));
+        flow.close();
+        flow.ended();
+        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "it is bounded behind the goodbye too");
+        flow.over();
         assert!(flow.poll_room(&limits, &metrics, &cx).is_ready(), "to discard what still comes");
+        assert_eq!(flow.begin(1), None);
     }
 }

@@ -193,6 +193,8 @@ fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
             hub.ping(&session);
             due
         }
+        // Behind its answers, for it may have published as long ago.
+        Verdict::End(Disconnect::Idle) => return hub.end_later(session, Disconnect::Idle),
         Verdict::End(disconnect) => return hub.end(&session, &disconnect),
     };
     shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));

@@ -194,8 +194,8 @@ impl Hub {
         self.answer(session, &reply);
     }
 
-    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended, or is about to
-    /// once its answers are in, it does nothing.
+    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended it does nothing,
+    /// unless it was sent away and its transport is still read ([`Session::is_listened_to`]).
     pub fn publish(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -203,7 +203,7 @@ impl Hub {
         channel: Channel,
         payload: Payload,
     ) {
-        if session.has_ended() {
+        if !session.is_listened_to() {
             return;
         }
         session.signs.message(self.now(session));
@@ -218,6 +218,9 @@ impl Hub {
         let publish = Publish { channel, payload, session: Some(session.id), lane };
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result: Result<(), PublishError>| {
+            if result.is_err() && session.cannot_be_told() {
+                hub.metrics.untold.inc();
+            }
             let reply = match result {
                 Ok(()) => Reply::Published { id },
                 Err(error) => Reply::Failed { id, error: error.into() },

@@ -54,6 +54,8 @@ pub struct HubMetrics {
     pub interruption_seconds: Counter,
     /// Losses that were seen outside of them.
     pub missed: IntCounter,
+    /// Publishes of sessions that failed after these had ended for another reason.
+    pub untold: IntCounter,
     /// Other nodes that live and have this node's name.
     pub namesakes: IntGauge,
 }
@@ -183,6 +185,11 @@ impl HubMetrics {
             unheard: counter(
                 "fanfare_publications_unheard_total",
                 "Publications for channels without a subscriber here",
+            )?,
+            untold: counter(
+                "fanfare_publishes_untold_total",
+                "Messages of clients that the broker refused, or may not have taken, after their connection had \
+                 ended for another reason: nobody was told",
             )?,
             control_dropped: counter(
                 "fanfare_control_messages_dropped_total",

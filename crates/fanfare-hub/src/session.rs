@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, Identity, SessionId, Sink, Transport};
+use fanfare_core::{
+    Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId, Sink, Transport,
+};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
@@ -55,6 +57,11 @@ pub(crate) struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// Why the session is over, if it is.
+    pub(crate) fn reason(&self) -> Option<&Disconnect> {
+        self.ended.as_ref().map(|end| &end.disconnect)
+    }
+
     /// Whether there is a use in one more; none for a session that is over.
     ///
     /// # Errors
@@ -129,6 +136,23 @@ impl Session {
         self.subscriptions.lock().ended.is_some()
     }
 
+    /// Whether what its client says is still carried out: so long as it is not over, and then the publications of one
+    /// that was sent away, until its transport is given up.
+    #[must_use]
+    pub fn is_listened_to(&self) -> bool {
+        let is_ended = match self.subscriptions.lock().reason() {
+            None => return true,
+            Some(reason) => !reason.sends_away(),
+        };
+        !is_ended && !self.flow().is_some_and(|flow| flow.is_over())
+    }
+
+    /// Whether it is over for a reason that says nothing of a publication that failed.
+    pub(crate) fn cannot_be_told(&self) -> bool {
+        let says_so = |reason| matches!(reason, &Disconnect::PublishRefused | &Disconnect::PublishUnknown);
+        self.subscriptions.lock().reason().is_some_and(|reason| !says_so(reason))
+    }
+
     /// Whether its client was told that it is in.
     pub(crate) fn is_connection(&self) -> bool {
         self.tally.lasted().is_some()
@@ -137,6 +161,9 @@ impl Session {
     /// Ends its transport now, whatever is still queued; whoever reads it sees its end.
     pub fn abort(&self) {
         self.outbound.abort();
+        if let Some(flow) = self.flow() {
+            flow.over();
+        }
     }
 
     /// What its client sent so far.
