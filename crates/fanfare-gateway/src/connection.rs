@@ -11,7 +11,7 @@
 
 use std::{
     cell::RefCell,
-    ops::ControlFlow,
+    ops::{ControlFlow, Deref},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -42,8 +42,9 @@ thread_local! {
 /// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
 pub struct Connection {
     hub: Arc<Hub>,
-    session: Arc<Session>,
+    /// Dropped before the session is let go of.
     read: OwnedReadHalf,
+    session: Reading,
     frames: fanfare_websocket::Decoder,
     dialect: Box<dyn Decoder>,
     /// What has to be waited for before more is read; breaks when nothing more is.
@@ -51,6 +52,23 @@ pub struct Connection {
     /// What the client may send, where that is limited.
     rates: Option<Box<Rates>>,
     deflate: bool,
+}
+
+/// The session of the socket that is read. It keeps what the socket is held by until that is read no more.
+struct Reading(Arc<Session>);
+
+impl Deref for Reading {
+    type Target = Arc<Session>;
+
+    fn deref(&self) -> &Arc<Session> {
+        &self.0
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
 }
 
 type Wait = Pin<Box<dyn Future<Output = ControlFlow<()>> + Send>>;
@@ -68,7 +86,8 @@ impl Connection {
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
         let rates = Rates::new(hub.limits(), hub.now(&session));
-        let mut connection = Self { hub, session, read, frames, dialect, wait: None, rates, deflate };
+        let session = Reading(session);
+        let mut connection = Self { hub, read, session, frames, dialect, wait: None, rates, deflate };
         if !early.is_empty() {
             connection.take(&mut early.to_vec());
         }
@@ -198,6 +217,7 @@ impl Connection {
 
     fn wait_for(&mut self, first: Option<Command>, rest: vec::IntoIter<Command>, end: Option<Disconnect>) {
         self.pause();
+        self.hub.unread(&self.session);
         self.wait = Some(Box::pin(carry_out(self.hub.clone(), self.session.clone(), first, rest, end)));
     }
 }

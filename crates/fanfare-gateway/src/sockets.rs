@@ -1,7 +1,8 @@
 //! The sockets that this node accepted, and what is done when descriptors get short.
 //!
 //! Invariants
-//! - Every accepted socket has a [`Seat`] that lives exactly as long as its descriptor.
+//! - Every accepted socket has a [`Seat`] that lives exactly as long as its descriptor: it is dropped behind the last
+//!   half of a socket that was split.
 //! - Of the process's descriptors some are kept back ([`room`]) for the broker, for health, metrics and refusals.
 //! - While the sockets reach into what is kept back, each new one costs the place of the one that has been waiting
 //!   longest for its client to ask for something. So whoever connects and says nothing keeps nobody out, and a

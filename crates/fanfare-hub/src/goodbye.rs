@@ -111,7 +111,7 @@ impl Hub {
                 let before = session.outbound.queued();
                 let flushed = session.outbound.poll_flush(cx, hub.budget());
                 if session.outbound.queued() < before {
-                    hub.heard(&session);
+                    session.signs.took(hub.now(&session));
                 }
                 flushed
             });

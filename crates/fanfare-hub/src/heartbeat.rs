@@ -7,6 +7,8 @@
 //!   deadline moves with it. Nobody is judged for what the node missed; a turn that comes late is none, so that what
 //!   clients said meanwhile is read before they are judged.
 //! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
+//! - A client that this node does not read at the moment, by its own choice, is not judged: it may have answered, and
+//!   may have said something.
 //! - A session whose client's token ended is over, by the wall clock, within a second or two.
 //! - A session that has no transport at the moment is not asked, and not judged.
 
@@ -33,6 +35,9 @@ const LATE: Duration = Duration::from_secs(1);
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;
 
+/// Later than any second: what stands for when a client was heard while it is not read.
+const UNREAD: u32 = u32::MAX;
+
 /// When something was last seen of a session, by its shard's clock.
 #[derive(Debug)]
 pub struct Signs {
@@ -47,6 +52,30 @@ impl Signs {
 
     pub(crate) fn heard(&self, now: u32) {
         self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// The client's socket takes bytes again.
+    pub(crate) fn took(&self, now: u32) {
+        let before = self.heard.load(Ordering::Relaxed);
+        if before != UNREAD {
+            // Else its reader was faster, and knows better.
+            let _ = self.heard.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on the client is not read, until [`Signs::read`].
+    pub(crate) fn unread(&self) {
+        self.heard.store(UNREAD, Ordering::Relaxed);
+    }
+
+    /// The client is read again: as if it had said something in this moment, for it may have meanwhile.
+    pub(crate) fn read(&self, now: u32) {
+        self.message(now);
+        self.heard(now);
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.heard.load(Ordering::Relaxed) == UNREAD
     }
 
     pub(crate) fn message(&self, now: u32) {
@@ -179,7 +208,9 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
 fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
     let Some(session) = shard.session(beat.session) else { return };
     let now = shard.now();
-    if !session.outbound.is_attached() {
+    if session.signs.is_unread() {
+        session.signs.message(now);
+    } else if !session.outbound.is_attached() {
         // Nobody to ask: as if it had just been heard and pinged.
         session.signs.heard(now);
         beat.ping_at = beat.ping_at.max(now + 1);

@@ -250,10 +250,24 @@ impl Hub {
         answered.await.unwrap_or(Err(PublishError::Unknown))
     }
 
-    /// Ready while a session may publish more; its reader waits for it before it reads.
+    /// Ready while a session may publish more; its reader waits for it before it reads. While it waits nobody judges
+    /// the client.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        let Some(flow) = session.flow() else { return Poll::Ready(()) };
-        flow.poll_room(&self.limits, &self.metrics, cx)
+        let poll = match session.flow() {
+            Some(flow) => flow.poll_room(&self.limits, &self.metrics, cx),
+            None => Poll::Ready(()),
+        };
+        match poll {
+            Poll::Ready(()) if session.signs.is_unread() => session.signs.read(self.now(session)),
+            Poll::Ready(()) => {}
+            Poll::Pending => session.signs.unread(),
+        }
+        poll
+    }
+
+    /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.
+    pub fn unread(&self, session: &Session) {
+        session.signs.unread();
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one

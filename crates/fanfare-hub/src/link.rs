@@ -213,8 +213,10 @@ impl Link {
         self.unsent.iter_mut().for_each(|unsent| unsent.wake_flushers());
     }
 
-    pub(crate) fn abort(&self) {
+    /// Ends the sink; what is left of it.
+    pub(crate) fn abort(self) -> Box<dyn Sink> {
         self.sink.abort();
+        self.sink
     }
 
     /// Drops what newer publications replace.

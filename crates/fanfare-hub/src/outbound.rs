@@ -37,8 +37,9 @@ enum State {
     /// No transport yet, or none for the moment; nobody knows how to frame these.
     Detached(Box<Waiting>),
     Attached(Link),
-    /// Broken, or ended at once.
-    Aborted,
+    /// Broken, or ended at once. The sink is kept as long as its other half may be read: what is held for it is held
+    /// for both.
+    Aborted(Option<Box<dyn Sink>>),
 }
 
 #[derive(Default)]
@@ -93,7 +94,7 @@ impl Outbound {
         }
         match std::mem::replace(&mut *state, State::Detached(Box::default())) {
             State::Attached(link) => Some(link),
-            State::Detached(_) | State::Aborted => None,
+            State::Detached(_) | State::Aborted(_) => None,
         }
     }
 
@@ -162,6 +163,13 @@ impl Outbound {
         self.state.lock().abort();
     }
 
+    /// Nobody reads the transport any more: lets go of it, where it was aborted.
+    pub(crate) fn let_go(&self) {
+        if let State::Aborted(sink) = &mut *self.state.lock() {
+            *sink = None;
+        }
+    }
+
     /// Writes at once what is queued. [`Sent::NeedsFlush`] where the sink took not all of it.
     pub fn flush(&self, budget: &Arc<Budget>) -> Sent {
         self.counted(budget, State::flush)
@@ -207,7 +215,7 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(_) => false,
             State::Attached(link) => link.is_finished(),
-            State::Aborted => true,
+            State::Aborted(_) => true,
         }
     }
 
@@ -217,7 +225,7 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(waiting) => waiting.queue.bytes(),
             State::Attached(link) => link.queued(),
-            State::Aborted => 0,
+            State::Aborted(_) => 0,
         }
     }
 
@@ -227,7 +235,7 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(waiting) => waiting.queue.charged(),
             State::Attached(link) => link.charged(),
-            State::Aborted => 0,
+            State::Aborted(_) => 0,
         }
     }
 
@@ -237,7 +245,7 @@ impl Outbound {
             let turned = match state {
                 State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
                 State::Attached(link) => link.turn(pass),
-                State::Detached(_) | State::Aborted => return Standing::Nothing,
+                State::Detached(_) | State::Aborted(_) => return Standing::Nothing,
             };
             turned.unwrap_or_else(|_| {
                 state.abort();
@@ -251,7 +259,7 @@ impl Outbound {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.conflate(budget),
             State::Attached(link) => link.conflate(budget),
-            State::Aborted => {}
+            State::Aborted(_) => {}
         }
     }
 
@@ -260,7 +268,7 @@ impl Outbound {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.shed(false),
             State::Attached(link) => link.shed(),
-            State::Aborted => {}
+            State::Aborted(_) => {}
         }
     }
 }
@@ -274,6 +282,9 @@ impl State {
     ) -> Sent {
         let Self::Detached(waiting) = self else {
             sink.abort();
+            if let Self::Aborted(kept @ None) = self {
+                *kept = Some(sink);
+            }
             return Sent::Broken;
         };
         let Waiting { queue, goodbye } = std::mem::take(&mut **waiting);
@@ -301,7 +312,7 @@ impl State {
             Self::Attached(link) if defer => link.defer(outgoing, pass),
             Self::Attached(link) => link.send(outgoing, pass),
             Self::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, pass.budget),
-            Self::Detached(_) | Self::Aborted => Sent::Done,
+            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
         };
         self.unless_broken(sent)
     }
@@ -326,7 +337,7 @@ impl State {
                 return Sent::Done;
             }
             Self::Attached(link) => link.close(frame, pass),
-            Self::Aborted => return Sent::Done,
+            Self::Aborted(_) => return Sent::Done,
         };
         self.unless_broken(sent)
     }
@@ -343,10 +354,12 @@ impl State {
     }
 
     fn abort(&mut self) {
-        if let Self::Attached(link) = self {
-            link.abort();
-        }
-        *self = Self::Aborted;
+        let sink = match std::mem::replace(self, Self::Aborted(None)) {
+            Self::Attached(link) => Some(link.abort()),
+            Self::Aborted(sink) => sink,
+            Self::Detached(_) => None,
+        };
+        *self = Self::Aborted(sink);
     }
 }
 

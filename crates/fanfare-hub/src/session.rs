@@ -166,6 +166,11 @@ impl Session {
         }
     }
 
+    /// For whoever read its transport and will not any more: a transport that was aborted is let go of.
+    pub fn let_go(&self) {
+        self.outbound.let_go();
+    }
+
     /// What its client sent so far.
     #[must_use]
     pub fn received(&self) -> Traffic {

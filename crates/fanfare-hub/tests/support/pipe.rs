@@ -201,6 +201,11 @@ impl Pipe {
         self.change(|state| state.aborted = true);
     }
 
+    /// Whether the node still has its end.
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     pub(crate) fn is_aborted(&self) -> bool {
         self.0.state.lock().aborted
     }
