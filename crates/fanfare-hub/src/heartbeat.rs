@@ -142,18 +142,20 @@ impl Wheel {
     }
 
     fn put(&self, beat: Beat, due: u32) {
+        let mut slots = self.slots.lock();
         let now = self.now();
         let ahead = (due.saturating_sub(now) as usize).clamp(1, SLOTS - 1);
-        let slot = (now as usize + ahead) % SLOTS;
-        if let Some(slot) = self.slots.lock().get_mut(slot) {
+        if let Some(slot) = slots.get_mut((now as usize + ahead) % SLOTS) {
             slot.push(beat);
         }
     }
 
-    /// The next second begins; what is due in it.
+    /// The next second begins; what is due in it. Under the lock, as the putting is: else what is put for it could
+    /// come into its slot behind this, and be due a whole turn of the wheel later.
     fn turn(&self) -> Vec<Beat> {
+        let mut slots = self.slots.lock();
         let now = self.now.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        self.slots.lock().get_mut(now as usize % SLOTS).map(std::mem::take).unwrap_or_default()
+        slots.get_mut(now as usize % SLOTS).map(std::mem::take).unwrap_or_default()
     }
 }
 
@@ -237,6 +239,8 @@ fn seconds(duration: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     const HEARTBEAT: Heartbeat = Heartbeat {
@@ -297,5 +301,33 @@ mod tests {
         }
         assert!(seen >= 500 / SLOTS, "it was looked at on the way");
         assert!(wheel.turn().is_empty(), "it came up at 500, and only there");
+    }
+
+    #[test]
+    fn what_is_put_while_the_wheel_turns_comes_up_with_the_next_turn() {
+        const BEATS: usize = 2_000;
+        let wheel = Wheel::default();
+        // How many came up until which second.
+        let (came, turned) = (AtomicUsize::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while came.load(Ordering::Relaxed) < BEATS {
+                    came.fetch_add(wheel.turn().len(), Ordering::Relaxed);
+                    turned.store(wheel.now(), Ordering::Release);
+                }
+            });
+            for put in 1..=BEATS {
+                wheel.put(beat(0), 0);
+                let next = wheel.now() + 1;
+                while turned.load(Ordering::Acquire) < next {
+                    std::thread::yield_now();
+                }
+                if came.load(Ordering::Relaxed) < put {
+                    // Lets the other end.
+                    came.store(BEATS, Ordering::Relaxed);
+                    panic!("beat {put} did not come up");
+                }
+            }
+        });
     }
 }
