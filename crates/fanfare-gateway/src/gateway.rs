@@ -100,7 +100,7 @@ impl Gateway {
 
     /// From now on nobody new is let in; health and metrics still answer.
     pub fn refuse(&self) {
-        self.refusing.store(true, Ordering::Relaxed);
+        self.refusing.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -108,6 +108,6 @@ impl Gateway {
     }
 
     pub(crate) fn is_refusing(&self) -> bool {
-        self.refusing.load(Ordering::Relaxed)
+        self.refusing.load(Ordering::SeqCst)
     }
 }

@@ -55,6 +55,10 @@ pub(crate) async fn upgrade(
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
+    if gateway.is_refusing() {
+        // Since the request was looked at; the drain may have found that nobody is left.
+        return Err(Refusal::Leaving);
+    }
     pending.session.comes_from(client.0);
     let channel = hub.subscribe(&pending.session, &channel).await?;
     if !hub.admit(&pending.session) {

@@ -256,6 +256,22 @@ async fn a_drain_waits_for_a_handshake_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_ends_who_comes_by_a_handshake_that_was_under_way_when_all_others_had_gone() {
+    let node = Setup::default().memory();
+    let handshake = node.hub.handshake();
+    let hub = node.hub.clone();
+    let draining = tokio::spawn(async move { hub.drain(AT_ONCE, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let late = node.client();
+    // Read by a task of its own, until the node has said goodbye.
+    let pipe = late.pipe.clone();
+    node.hub.spawn(async move { pipe.ended().await });
+    drop(handshake);
+    ends(draining).await.unwrap();
+    assert_eq!(late.lines(), ["close 76 restart"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_ended_first_is_still_read_to_its_end() {
     let node = Setup::default().memory();
     let client = node.client();
