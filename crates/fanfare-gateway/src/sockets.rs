@@ -124,9 +124,15 @@ impl Visit {
         }
     }
 
-    /// Ends when it is given up.
+    /// Ends when it is given up while it waits. Where its client asked for something in that moment, it is not.
     pub(crate) async fn given_up(&self) {
-        self.given_up.notified().await;
+        loop {
+            self.given_up.notified().await;
+            let place = self.place.load(Ordering::Relaxed);
+            if place != 0 && !self.sockets.waiting.lock().visits.contains_key(&place) {
+                return;
+            }
+        }
     }
 }
 
@@ -138,6 +144,8 @@ impl Drop for Visit {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     fn sockets(descriptors: usize) -> Arc<Sockets> {
@@ -151,6 +159,24 @@ mod tests {
         assert_eq!(room(512), 256);
         assert_eq!(room(100), 50);
         assert_eq!(room(0), 0);
+    }
+
+    #[test]
+    fn whose_client_asks_in_the_moment_it_would_be_given_up_is_served() {
+        let sockets = sockets(100);
+        let visit = Visit::new(&sockets);
+        let mut given_up = std::pin::pin!(visit.given_up());
+        let mut is_given_up = || given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        sockets.give_up_oldest();
+        visit.serve();
+        assert!(!is_given_up(), "it is served");
+        visit.wait();
+        sockets.give_up_oldest();
+        visit.serve();
+        visit.wait();
+        assert!(!is_given_up(), "it was served, and is the latest now");
+        sockets.give_up_oldest();
+        assert!(is_given_up());
     }
 
     #[tokio::test]

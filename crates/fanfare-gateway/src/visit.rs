@@ -52,8 +52,10 @@ pub(crate) async fn serve(
 ) {
     let visit = Visit::new(&gateway.sockets);
     tokio::select! {
-        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
+        // A request that came in the same moment is read first: who asks is not given up.
+        biased;
         () = receive(&gateway, Arrival::new(stream, seat), peer, &visit, router, shutdown) => {}
+        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
     }
 }
 
