@@ -1,6 +1,6 @@
 //! Why a session ended: said once, by whoever ends it, and put into words and codes by its dialect.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub enum Disconnect {
     MessageTooBig {
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// A message of the client's was not whole in time, see [`Limits::message_time`](crate::Limits::message_time).
+    MessageTooSlow {
+        /// The limit.
+        limit: Duration,
     },
     /// The client sent more than its connection may.
     RateLimited(Rate),
@@ -66,6 +71,7 @@ impl Disconnect {
             protocol(1002),
             protocol(1007),
             Self::MessageTooBig { limit: 0 },
+            Self::MessageTooSlow { limit: Duration::ZERO },
             Self::RateLimited(Rate::Frames(0)),
             Self::BadRequest(Cow::default()),
             Self::NotPermitted(Cow::default()),
@@ -105,6 +111,7 @@ impl Disconnect {
             Self::Lost => "lost",
             Self::Protocol { .. } => "protocol",
             Self::MessageTooBig { .. } => "message_too_big",
+            Self::MessageTooSlow { .. } => "message_too_slow",
             Self::RateLimited(_) => "rate_limited",
             Self::BadRequest(_) => "bad_request",
             Self::NotPermitted(_) => "not_permitted",

@@ -7,6 +7,7 @@
 //! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
 //!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
 //!   where the client was sent away ([`Session::is_listened_to`]), for it had not heard of it; else it is discarded.
+//! - The hub knows of every message that came in part, so that none is kept for ever ([`Hub::began`]).
 //! - The pongs for one read go out in one write: a flood of pings costs a write per read, not one per ping.
 
 use std::{
@@ -158,6 +159,7 @@ impl Connection {
     /// What the bytes ask for; a disconnect where they end the session.
     fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
         let config = self.config();
+        let was_mid_message = self.frames.is_mid_message();
         let Self { frames, dialect, rates, .. } = self;
         let (mut pongs, mut messages, mut end) = (Vec::new(), 0, None);
         let fed = frames.feed(input, &config, |event| {
@@ -170,6 +172,11 @@ impl Connection {
                 }
             }
         });
+        if self.frames.has_begun() {
+            self.hub.began(&self.session);
+        } else if was_mid_message && !self.frames.is_mid_message() {
+            self.hub.whole(&self.session);
+        }
         if messages > 0 {
             self.received(Traffic { messages, bytes: 0 });
         }

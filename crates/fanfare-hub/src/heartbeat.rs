@@ -24,7 +24,7 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, session::Session, shard::Shard, slow};
+use crate::{hub::Hub, incomplete, session::Session, shard::Shard, slow};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
@@ -203,6 +203,7 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
                 tokio::task::yield_now().await;
             }
         }
+        incomplete::turn(&hub, &shard);
         slow::turn(&hub, &shard).await;
     }
 }

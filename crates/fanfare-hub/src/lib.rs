@@ -8,6 +8,7 @@
 //! - [`hub`]: begins sessions and carries out their commands
 //! - `holds`: which channels they hold
 //! - [`flow`]: how many publications of a session may be unanswered before its reader waits
+//! - [`incomplete`]: messages that came in part, and since when
 //! - [`dispatcher`]: takes publications from the broker and hands each to the shards that have subscribers
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
@@ -35,6 +36,7 @@ mod goodbye;
 pub mod heartbeat;
 mod holds;
 pub mod hub;
+pub mod incomplete;
 pub mod interruption;
 pub mod link;
 pub mod metrics;

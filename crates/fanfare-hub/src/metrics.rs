@@ -65,6 +65,8 @@ labels! {
     pub enum Limit {
         /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
         MessageBytes = "message_bytes",
+        /// [`Limits::message_time`](fanfare_core::Limits::message_time)
+        MessageTime = "message_time",
         /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
         FramesPerSecond = "frames_per_second",
         /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
@@ -84,6 +86,7 @@ impl Limit {
     fn of(disconnect: &Disconnect) -> Option<Self> {
         match disconnect {
             Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::MessageTooSlow { .. } => Some(Self::MessageTime),
             Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
             Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
             Disconnect::Slow => Some(Self::OutboundBytes),

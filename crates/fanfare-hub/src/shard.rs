@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{batch::Queued, heartbeat::Wheel, session::Session, slow::Watched};
+use crate::{batch::Queued, heartbeat::Wheel, incomplete::Incomplete, session::Session, slow::Watched};
 
 /// A part of the sessions.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub struct Shard {
     pub(crate) wheel: Wheel,
     /// Those for which something waits.
     pub(crate) watched: Watched,
+    /// Those of which a message came in part.
+    pub(crate) incomplete: Incomplete,
 }
 
 #[derive(Default)]

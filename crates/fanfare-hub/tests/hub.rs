@@ -25,6 +25,7 @@ mod fan_out;
 mod flow;
 mod goodbye;
 mod heartbeat;
+mod incomplete;
 mod interruption;
 mod joining;
 mod latency;

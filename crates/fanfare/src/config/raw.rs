@@ -102,6 +102,10 @@ keys! {
         /// The largest message.
         message_bytes: usize = "limits.message_bytes",
             Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+        /// How long a message may take from its first byte to its last. The default is a second for each KiB of the
+        /// largest message, at least a minute.
+        message_time: Duration = "limits.message_time", Span { min: SECOND, max: 24 * 60 * MINUTE },
+            or Duration::from_secs((message_bytes.value / KIB) as u64).max(MINUTE);
         /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
         /// As many may come at once.
         frames_per_second: usize = "limits.frames_per_second",

@@ -178,6 +178,7 @@ fn doors(raw: &Raw) -> DoorLimits {
 fn limits(raw: &Raw) -> Limits {
     Limits {
         message_bytes: raw.message_bytes.value,
+        message_time: raw.message_time.value,
         frames_per_second: raw.frames_per_second.value,
         bytes_per_second: raw.bytes_per_second.value,
         channels_per_connection: raw.channels_per_connection.value,
