@@ -42,6 +42,11 @@ impl Standing {
         true
     }
 
+    /// Whether they stand, as far as the node was told.
+    pub(crate) fn stands(&self) -> bool {
+        self.phase == Phase::Stands
+    }
+
     /// After something changed: the outage that is over, if one is.
     pub(crate) fn restored(&mut self, heard: bool, now: Instant) -> Option<Duration> {
         if !self.settled || !heard {
