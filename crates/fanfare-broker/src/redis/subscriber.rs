@@ -195,7 +195,7 @@ impl Subscriber {
             canary.whole_until()
         });
         self.links.down(&self.links.subscriber, error);
-        self.interrupted(error.interruption(), whole_until.unwrap_or_else(Instant::now));
+        self.interrupted(error.interruption(), whole_until);
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -203,7 +203,7 @@ impl Subscriber {
         self.answer();
     }
 
-    fn interrupted(&mut self, cause: Interruption, whole_until: Instant) {
+    fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
         if self.progress.standing.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.incoming.events.interrupted(cause);
@@ -270,7 +270,10 @@ impl Subscriber {
                 Frame::TooLong => self.metrics.dropped(Dropped::TooLong),
                 Frame::Subscribed { channel } => {
                     let what = match self.names.meaning(reader.bytes(channel)) {
-                        Meaning::Data(name) => Confirmed::Subscribed(name),
+                        Meaning::Data(name) => {
+                            self.progress.standing.confirmed(Instant::now());
+                            Confirmed::Subscribed(name)
+                        }
                         Meaning::Control => Confirmed::Control,
                         Meaning::Canary => {
                             self.links.canary(Canary::subscribed);
@@ -338,7 +341,7 @@ impl Subscriber {
         if !self.progress.standing.is_settled() {
             return Err(ConnectionError::Forgetful);
         }
-        self.interrupted(Interruption::Forgotten, self.progress.last_check);
+        self.interrupted(Interruption::Forgotten, Some(self.progress.last_check));
         Ok(())
     }
 
@@ -370,7 +373,7 @@ impl Subscriber {
     fn settled(&mut self, is_all: bool) {
         if is_all {
             self.links.up(&self.links.subscriber);
-            self.progress.standing.settled();
+            self.progress.standing.settled(Instant::now());
             self.look_whether_restored();
         }
     }
