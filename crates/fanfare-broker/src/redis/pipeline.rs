@@ -5,6 +5,7 @@
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
 //! - Of a lane's items, after the first that failed, none is written.
+//! - An answer costs what is under way at most, however much waits.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
 //! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it measures Redis and
@@ -216,9 +217,9 @@ impl Pipeline {
             Value::Error(error) => {
                 let code = code(error);
                 self.refuse(item, &format!("Redis answers {code}"));
-                // What of its lane is encoded and not written must not be: encode it anew, or not.
+                // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
+                // looked at when its turn comes.
                 self.take_back();
-                self.refuse_failed_lanes();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }
             _ => {

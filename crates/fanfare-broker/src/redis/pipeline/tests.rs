@@ -131,10 +131,25 @@ fn of_a_lane_nothing_is_written_after_a_failure() {
     // Encoded, and not a byte of it written yet.
     world.pipeline.fill(1);
     world.answer(&error("MISCONF x")).unwrap();
-    assert_eq!(world.answers(), [(0, Err("refused")), (2, Err("refused"))]);
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
     world.publish(Some(&lane));
     assert_eq!(world.write(0), [3]);
-    assert_eq!(world.answers(), [(4, Err("refused"))]);
+    assert_eq!(world.answers(), [(2, Err("refused")), (4, Err("refused"))]);
+}
+
+#[test]
+fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&lane)));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    world.answer(&error("BUSY x")).unwrap();
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+    assert_eq!(world.pipeline.waiting.len(), 3);
+    // Their turn comes with the next write.
+    assert!(world.write(0).is_empty());
+    let refused = (MAX_UNANSWERED..MAX_UNANSWERED + 3).map(|number| (number, Err("refused")));
+    assert_eq!(world.answers(), refused.collect::<Vec<_>>());
 }
 
 #[test]
