@@ -31,6 +31,9 @@ use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId};
 /// The newest version this node reads.
 pub const VERSION: u8 = 1;
 
+/// The oldest version there is: every node reads it.
+pub const OLDEST: u8 = 1;
+
 /// What every envelope begins with.
 const MAGIC: [u8; 2] = [0xC1, 0xFA];
 /// Magic, version, kind, length of the fields.
@@ -194,7 +197,7 @@ fn short(length: usize) -> [u8; 2] {
 pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
     let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
-    if version == 0 || version > VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(EnvelopeError::Version(version));
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
