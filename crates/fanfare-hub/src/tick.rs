@@ -9,9 +9,8 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect, Publication};
+use fanfare_core::{Channel, Disconnect};
 use indexmap::IndexMap;
-use tokio::time::Instant;
 
 use crate::{
     batch::{Batch, cost},
@@ -20,6 +19,7 @@ use crate::{
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Known, Shard},
+    tally::Traffic,
 };
 
 /// About 1 ms of writes.
@@ -33,9 +33,9 @@ pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
         shard: &shard,
         batches: IndexMap::new(),
         later: Vec::new(),
-        unwritten: Vec::new(),
-        latencies: hub.metrics().relay_latency.gather(),
+        latencies: hub.metrics().relay_latency.gather(hub.dispatcher().incarnation()),
         sends: 0,
+        went: Traffic::default(),
     };
     loop {
         shard.arrived().await;
@@ -53,10 +53,10 @@ struct Tick<'a> {
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
-    /// What they were queued for.
-    unwritten: Vec<Arc<Publication>>,
     latencies: Latencies,
     sends: usize,
+    /// What this tick's sends brought out, and was not counted yet.
+    went: Traffic,
 }
 
 impl Tick<'_> {
@@ -78,15 +78,13 @@ impl Tick<'_> {
         }
         self.batches = batches;
         for session in std::mem::take(&mut self.later) {
-            let sent = session.outbound.flush(self.hub.budget());
+            let (sent, went) = session.outbound.flush_uncounted(self.hub.budget());
+            self.went += went;
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
-        if !self.unwritten.is_empty() {
-            let unwritten = std::mem::take(&mut self.unwritten);
-            self.written(&unwritten);
-        }
-        self.latencies.flush();
+        self.latencies.tick_ended();
+        self.hub.metrics().sent.add(std::mem::take(&mut self.went));
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
         }
@@ -95,13 +93,13 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let (mut deliveries, mut is_unwritten) = (0, false);
+        let (mut deliveries, mut deferred) = (0, 0);
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *since, batch, defer);
             deliveries += count;
-            is_unwritten |= defer && count > 0;
+            deferred += if defer { count } else { 0 };
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
@@ -110,28 +108,30 @@ impl Tick<'_> {
             self.take_turns().await;
         }
         self.hub.metrics().deliveries.inc_by(deliveries as u64);
-        if is_unwritten {
-            self.unwritten.extend(batch.publications().cloned());
+        if deferred > 0 {
+            self.latencies.queued(batch);
         } else if deliveries > 0 {
-            self.written(batch.publications());
+            self.latencies.written(batch);
         }
     }
 
-    /// Counts how long these were under way until now.
-    fn written<'a>(&mut self, publications: impl IntoIterator<Item = &'a Arc<Publication>>) {
-        let now = Instant::now().into_std();
-        for publication in publications {
-            self.latencies.written(publication, self.hub.dispatcher().is_own(publication), now);
-        }
-    }
-
-    /// Hands a member its share: what became of it, and how many publications it is.
-    fn deliver(&self, session: &Arc<Session>, since: u64, batch: &mut Batch, defer: bool) -> (Sent, usize) {
+    /// Hands a member its share: what became of it, and how many publications were taken.
+    fn deliver(
+        &mut self,
+        session: &Arc<Session>,
+        since: u64,
+        batch: &mut Batch,
+        defer: bool,
+    ) -> (Sent, usize) {
         match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
-                let sent = session.outbound.send(&mut share, self.hub.budget(), defer);
-                (sent, share.len())
+                let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
+                self.went += went;
+                match sent {
+                    Sent::Overflow | Sent::Broken => (sent, 0),
+                    _ => (sent, share.len()),
+                }
             }
             None => (Sent::Done, 0),
         }

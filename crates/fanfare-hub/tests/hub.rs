@@ -31,5 +31,6 @@ mod outbound;
 mod slow;
 mod stress;
 mod subscribing;
+mod tally;
 mod transport;
 mod vital;
