@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use fanfare_core::{Channel, Disconnect};
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use crate::{
     batch::{Batch, cost},
     hub::Hub,
-    metrics::Latencies,
+    metrics::{Busy, Latencies},
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Known, Shard},
@@ -26,7 +27,7 @@ use crate::{
 const SENDS_PER_TURN: usize = 256;
 
 /// Serves one shard for as long as the node lives.
-pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
+pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     let mut taken = Arrivals::default();
     let mut tick = Tick {
         hub: &hub,
@@ -39,8 +40,10 @@ pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     };
     loop {
         shard.arrived().await;
+        let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            since = busy.since(since);
             tokio::task::yield_now().await;
         }
     }
@@ -93,13 +96,14 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let (mut deliveries, mut deferred) = (0, 0);
+        let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *since, batch, defer);
             deliveries += count;
             deferred += if defer { count } else { 0 };
+            writes += usize::from(sent == Sent::Written);
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
@@ -107,7 +111,9 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
-        self.hub.metrics().deliveries.inc_by(deliveries as u64);
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(deliveries as u64);
+        metrics.fan_out.writes.inc_by(writes as u64);
         if deferred > 0 {
             self.latencies.queued(batch);
         } else if deliveries > 0 {
@@ -149,7 +155,7 @@ impl Hub {
     /// Does what is owed after bytes were handed to a session's way out.
     pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
         match sent {
-            Sent::Done => {}
+            Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
             Sent::Held => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),

@@ -16,6 +16,7 @@ mod support;
 mod budget;
 mod cluster;
 mod conflating;
+mod counting;
 mod dispatching;
 mod drain;
 mod echo;

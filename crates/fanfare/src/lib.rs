@@ -5,7 +5,7 @@
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go, and how many
+//! - [`telemetry`]: where log lines go, and how many; [`scrape`]: metrics that are read when somebody asks for them
 //! - [`health`]: asks a running node
 
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod drain;
 pub mod health;
 pub mod listeners;
 pub mod node;
+pub mod scrape;
 pub mod serve;
 pub mod telemetry;
 

@@ -16,6 +16,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    scrape,
     telemetry::rates,
 };
 
@@ -99,6 +100,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
+        scrape::register(&metrics, &dispatcher)?;
         let (broker_name, drain) = (name_of(&config.broker), config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
