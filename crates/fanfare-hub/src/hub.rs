@@ -27,6 +27,7 @@ use crate::{
     holds::Holds,
     link::Draining,
     metrics::{HubMetrics, Limit},
+    pulse::{self, Report, Standstill},
     session::{Kind, Session},
     slow, tick,
 };
@@ -42,6 +43,7 @@ pub struct Hub {
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    report: Report,
     /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
@@ -66,6 +68,7 @@ impl Hub {
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            report: Report::default(),
             vital: Vital::default(),
         });
         for shard in hub.dispatcher.shards() {
@@ -73,6 +76,7 @@ impl Hub {
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
@@ -104,6 +108,16 @@ impl Hub {
     #[must_use]
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// Whether its shards stand still.
+    #[must_use]
+    pub fn standstill(&self) -> Standstill {
+        self.report.get()
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
     }
 
     pub(crate) fn namespaces(&self) -> &Namespaces {

@@ -29,8 +29,10 @@ pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
     loop {
         shard.arrived().await;
+        shard.pulse.tick();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            shard.pulse.tick();
             tokio::task::yield_now().await;
         }
     }
@@ -109,6 +111,7 @@ impl Tick<'_> {
     async fn take_turns(&mut self) {
         self.sends += 1;
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
+            self.shard.pulse.tick();
             tokio::task::yield_now().await;
         }
     }

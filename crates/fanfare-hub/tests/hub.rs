@@ -27,6 +27,7 @@ mod heartbeat;
 mod interruption;
 mod joining;
 mod outbound;
+mod pulse;
 mod slow;
 mod stress;
 mod subscribing;

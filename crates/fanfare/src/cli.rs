@@ -50,9 +50,23 @@ pub enum Command {
     )]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
-    #[command(after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
-                            Example:\n  fanfare health http://127.0.0.1:8080/readyz")]
+    #[command(
+        after_help = "It asks the node of this machine, where the configuration says that it listens: with the\n\
+                            node's own --config, or its environment, no URL is needed.\n\n\
+                            Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
+                            Examples:\n  fanfare health\n  fanfare health --live\n  \
+                            fanfare health http://127.0.0.1:8080"
+    )]
     Health(HealthArgs),
+    /// Show the nodes of a cluster, each second
+    #[command(
+        after_help = "Any node knows the others; each is asked for its metrics, at the address that it advertises\n\
+                            (node.advertise). One that does not answer says so in its row, and the rest goes on.\n\n\
+                            In a terminal q or Ctrl-C quits; elsewhere it prints one sample, as a table or as JSON.\n\n\
+                            Examples:\n  fanfare top\n  fanfare top --url http://localhost:8081\n  \
+                            fanfare top --json | jq '.nodes[] | select(.away)'"
+    )]
+    Top(TopArgs),
     /// Print the version
     Version,
 }
@@ -133,9 +147,28 @@ pub struct ConfigArgs {
 /// The flags of `fanfare health`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthArgs {
-    /// What to ask [default: /readyz of the first address that the configuration listens on]
+    /// What to ask [default: the first address that answers of those that the configuration listens on]
     #[arg(value_name = "URL")]
     pub url: Option<String>,
+    /// Ask whether it is alive (/healthz), not whether it is ready (/readyz): for whoever ends what is not healthy.
+    /// A node whose broker is away is not ready, and must not be ended for it
+    #[arg(long)]
+    pub live: bool,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// The flags of `fanfare top`.
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// Any node of the cluster, at a listener with metrics
+    /// [default: where the configuration has the metrics of this machine's node, http://localhost:8080 without one]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Print one sample as JSON: two looks, a second apart
+    #[arg(long)]
+    pub json: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,

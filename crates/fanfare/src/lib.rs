@@ -6,8 +6,10 @@
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go
-//! - [`health`]: asks a running node
+//! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
+pub mod advertise;
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod descriptors;
@@ -17,5 +19,6 @@ pub mod listeners;
 pub mod node;
 pub mod serve;
 pub mod telemetry;
+pub mod top;
 
 pub use node::Node;

@@ -228,6 +228,7 @@ impl TestNode {
             envelope: crate::envelope::VERSION,
             announcements: 0,
             leaving: false,
+            metrics: None,
         }
     }
 
