@@ -15,6 +15,9 @@ use crate::ask::Target;
 /// How long a node that left is still shown.
 const GONE: Duration = Duration::from_secs(30);
 
+/// How much sooner than in the list a node that leaves it may be seen to be away: two looks.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
 /// Looks that are further apart than this have no rates: they would be those of a while ago.
 const TOGETHER: Duration = Duration::from_secs(5);
 
@@ -110,7 +113,7 @@ impl Board {
         for row in &self.rows {
             match &row.state {
                 State::New => {}
-                State::Away(..) => total.away += 1,
+                State::Away(..) => total.away += usize::from(!row.has_left()),
                 State::Here(reading) => total.add(reading),
             }
         }
@@ -123,6 +126,15 @@ impl Row {
         match (&self.node.metrics, &node.metrics) {
             (None, None) => self.node.name == node.name,
             (here, there) => here == there,
+        }
+    }
+
+    /// Whether it is away because it was told to end: it left the list first. One that died is listed for a while.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        match (&self.state, self.unlisted) {
+            (State::Away(_, since), Some(unlisted)) => unlisted <= *since + AT_ONCE,
+            _ => false,
         }
     }
 
@@ -220,6 +232,23 @@ mod tests {
         note(&mut board, &a, Ok(sample(1000.0)), 5);
         let State::Here(back) = state(&board, "a") else { panic!("a is back") };
         assert_eq!(back.rates, None, "what it did meanwhile is not what it does now");
+    }
+
+    #[test]
+    fn a_node_that_left_is_told_from_one_that_died() {
+        let (mut board, start) = (Board::default(), Instant::now());
+        let [left, died] = ["left", "died"].map(node);
+        board.list(vec![left.clone(), died.clone()], start);
+        for of in [&left, &died] {
+            board.note(of.metrics.as_ref(), &Err("connection refused".into()), start + SECOND);
+        }
+        assert_eq!(board.total().away, 2);
+        board.list(vec![died.clone()], start + SECOND);
+        board.list(vec![], start + 10 * SECOND);
+        let has_left: Vec<_> =
+            board.rows.iter().map(|row| (row.node.name.as_str(), row.has_left())).collect();
+        assert_eq!(has_left, [("died", false), ("left", true)]);
+        assert_eq!(board.total().away, 1);
     }
 
     #[test]

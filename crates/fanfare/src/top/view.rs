@@ -63,7 +63,7 @@ const fn column(head: &'static str, spare: u8) -> Column {
 const COLUMNS: [Column; 9] = [
     column("CONNECTIONS", 0),
     column("DELIVERIES/S", 1),
-    column("MESSAGES/S", 5),
+    column("MESSAGES IN/S", 5),
     column("RELAY P50", 4),
     column("RELAY P99", 2),
     column("QUEUED", 3),
@@ -150,11 +150,15 @@ fn table(board: &Board, width: usize, room: usize) -> Vec<Line> {
 fn cells(row: &Row, (now, clock): (Instant, SystemTime)) -> Cells {
     let name = row.node.name.clone();
     let left = if row.unlisted.is_some() { " (left)" } else { "" };
+    let ago = |since: Instant| format::duration(now.saturating_duration_since(since));
     match &row.state {
+        State::Away(_, since) if row.has_left() => {
+            Cells::Words { name, look: Look::Dim, words: format!("left {} ago", ago(*since)) }
+        }
         State::New => Cells::Words { name, look: Look::Dim, words: "asking".into() },
         State::Away(why, since) => {
-            let time = format::duration(now.saturating_duration_since(*since));
-            Cells::Words { name, look: Look::Alarm, words: format!("away for {time}{left}: {why}") }
+            let words = format!("away for {}{left}: {why}", ago(*since));
+            Cells::Words { name, look: Look::Alarm, words }
         }
         State::Here(reading) => {
             let Reading { sample, rates, .. } = reading.as_ref();
