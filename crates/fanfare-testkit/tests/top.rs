@@ -1,6 +1,6 @@
 //! `fanfare top` against real nodes: all of them are found from one, and one that is away does not stop it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 use fanfare_testkit::{Endpoint, Fleet, Process, Setup, redis_server};
 use serde_json::Value;
