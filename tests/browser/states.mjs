@@ -149,7 +149,9 @@ const CASES = {
     check((await page.locator("#glance > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
     await shoot(page, "state-apart");
     await checkAccessible(page, "the page without figures");
-    const figures = { connections: 12345, queued_bytes: 3 << 20, deliveries_per_second: 1234.5, relay_latency: { p50: 0.0004, p99: 0.0123 } };
+    const latency = { p50: 0.0004, p99: 0.0123 };
+    const figures =
+      { connections: 12345, queued_bytes: 3 << 20, deliveries_per_second: 1234.5, relay_latency_seconds: latency };
     await page.unroute("**/api/cluster");
     await page.route("**/api/cluster", (route) => route.fulfill({ json: { ...view, state: "up", figures } }));
     await page.clock.runFor(10_000);

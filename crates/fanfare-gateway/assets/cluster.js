@@ -58,7 +58,7 @@ function showNode({ node, broker, state, figures }) {
   $("broker").dataset.state = String(state ?? "");
   for (const row of document.querySelectorAll("#glance .figure")) row.hidden = !figures;
   if (!figures) return;
-  const { connections, deliveries_per_second: rate, relay_latency: latency, queued_bytes: queued } = figures;
+  const { connections, deliveries_per_second: rate, relay_latency_seconds: latency, queued_bytes: queued } = figures;
   const digits = rate !== null && rate < 9.95 ? 1 : 0;
   $("connections").textContent = Number(connections).toLocaleString();
   $("deliveries").textContent =

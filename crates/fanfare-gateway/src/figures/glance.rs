@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use prometheus::{Registry, TextEncoder};
 use serde::Serialize;
 
-use super::sample::{Rates, Sample};
+use super::sample::{Quantiles, Rates, Sample};
 
 /// For how long figures are given out again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -22,14 +22,7 @@ pub(crate) struct Figures {
     connections: u64,
     queued_bytes: u64,
     deliveries_per_second: Option<f64>,
-    relay_latency: Option<Quantiles>,
-}
-
-/// In seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
+    relay_latency_seconds: Option<Quantiles>,
 }
 
 /// The last look, and what it showed.
@@ -63,15 +56,11 @@ fn look(registry: &Registry) -> Sample {
 
 impl Figures {
     fn new(sample: &Sample, rates: Option<&Rates>) -> Self {
-        let latency = rates.and_then(|rates| {
-            let quantile = |share| rates.relay_latency.quantile(share);
-            Some(Quantiles { p50: quantile(0.5)?, p99: quantile(0.99)? })
-        });
         Self {
             connections: sample.connections as u64,
             queued_bytes: sample.queued_bytes as u64,
             deliveries_per_second: rates.map(|rates| rates.deliveries),
-            relay_latency: latency,
+            relay_latency_seconds: rates.and_then(Rates::quantiles),
         }
     }
 }
@@ -97,7 +86,7 @@ mod tests {
         }
         let second = glance.figures(&registry);
         assert_eq!(
-            (second.connections, second.deliveries_per_second, second.relay_latency),
+            (second.connections, second.deliveries_per_second, second.relay_latency_seconds),
             (6, Some(0.0), None)
         );
         if let Some((at, ..)) = glance.0.lock().as_mut() {

@@ -11,4 +11,4 @@ pub mod sample;
 pub mod text;
 
 pub use buckets::Buckets;
-pub use sample::{Rates, Sample};
+pub use sample::{Quantiles, Rates, Sample};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use fanfare_core::broker::BrokerState;
+use serde::Serialize;
+
 use super::{
     buckets::Buckets,
     text::{self, Line},
@@ -20,8 +23,8 @@ pub struct Sample {
     pub queued_bytes: f64,
     /// From the publish on its node to the write here: seconds, so far.
     pub relay_latency: Buckets,
-    /// What the broker can do: `up`, `away`, `deaf`.
-    pub broker: Option<String>,
+    /// What the broker can do; `None` where it says a word that this release does not know.
+    pub broker: Option<BrokerState>,
     /// Whether the node was told to end.
     pub is_draining: bool,
     /// When its process started: seconds since 1970.
@@ -55,9 +58,7 @@ impl Sample {
                 "fanfare_messages_received_total" => sample.received += line.value,
                 "fanfare_outbound_queued_bytes" => sample.queued_bytes += line.value,
                 "fanfare_relay_latency_seconds_bucket" => latency.extend(bucket(&line)),
-                "fanfare_broker_state" if line.value == 1.0 => {
-                    sample.broker = line.label("state").map(Into::into)
-                }
+                "fanfare_broker_state" if line.value == 1.0 => sample.broker = state(&line),
                 "fanfare_draining" => sample.is_draining = line.value == 1.0,
                 "process_start_time_seconds" => sample.started = Some(line.value),
                 _ => {}
@@ -79,9 +80,32 @@ impl Sample {
     }
 }
 
+/// How long publications took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// Half of them at most.
+    pub p50: f64,
+    /// All but one in a hundred at most.
+    pub p99: f64,
+}
+
+impl Rates {
+    /// The relay latencies, if there were any.
+    #[must_use]
+    pub fn quantiles(&self) -> Option<Quantiles> {
+        let quantile = |share| self.relay_latency.quantile(share);
+        Some(Quantiles { p50: quantile(0.5)?, p99: quantile(0.99)? })
+    }
+}
+
 /// A counter that fell is another process': it began at 0.
 fn rise(before: f64, after: f64) -> f64 {
     if after < before { after } else { after - before }
+}
+
+fn state(line: &Line<'_>) -> Option<BrokerState> {
+    let said = line.label("state")?;
+    BrokerState::ALL.into_iter().find(|state| state.name() == said)
 }
 
 fn bucket(line: &Line<'_>) -> Option<(f64, f64)> {
@@ -111,7 +135,7 @@ process_start_time_seconds 1700000000
     fn a_sample_is_read_from_what_a_node_exposes() {
         let sample = Sample::parse(TEXT).unwrap();
         assert_eq!((sample.connections, sample.deliveries, sample.received), (3.0, 100.0, 10.0));
-        assert_eq!((sample.queued_bytes, sample.broker.as_deref()), (4096.0, Some("away")));
+        assert_eq!((sample.queued_bytes, sample.broker), (4096.0, Some(BrokerState::Away)));
         assert_eq!((sample.is_draining, sample.started), (true, Some(1.7e9)));
         assert_eq!(sample.relay_latency.count(), 5.0);
         assert_eq!(Sample::parse("up 1\n<html>"), None);

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use fanfare_gateway::figures::{Rates, Sample};
+use fanfare_core::broker::BrokerState;
+use fanfare_gateway::figures::{Quantiles, Rates, Sample};
 use humantime::format_rfc3339_millis;
 use serde::Serialize;
 
@@ -50,12 +51,6 @@ struct Figures {
     queued_bytes: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
-}
-
 /// One line.
 #[must_use]
 pub fn json(board: &Board) -> String {
@@ -91,7 +86,7 @@ impl<'a> Node<'a> {
             State::Away(why, _) => Self { away: Some(why), ..node },
             State::Here(reading) => Self {
                 figures: Figures::of(&reading.sample, reading.rates.as_ref()),
-                broker: reading.sample.broker.as_deref(),
+                broker: reading.sample.broker.map(BrokerState::name),
                 draining: Some(reading.sample.is_draining),
                 uptime_seconds: reading.uptime(SystemTime::now()).map(|uptime| uptime.as_secs()),
                 ..node
@@ -102,15 +97,11 @@ impl<'a> Node<'a> {
 
 impl Figures {
     fn of(sample: &Sample, rates: Option<&Rates>) -> Self {
-        let latency = rates.and_then(|rates| {
-            let quantile = |share| rates.relay_latency.quantile(share);
-            Some(Quantiles { p50: quantile(0.5)?, p99: quantile(0.99)? })
-        });
         Self {
             connections: Some(sample.connections as u64),
             deliveries_per_second: rates.map(|rates| rates.deliveries),
             messages_per_second: rates.map(|rates| rates.received),
-            relay_latency_seconds: latency,
+            relay_latency_seconds: rates.and_then(Rates::quantiles),
             queued_bytes: Some(sample.queued_bytes as u64),
         }
     }

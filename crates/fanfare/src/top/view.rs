@@ -5,7 +5,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use fanfare_gateway::figures::{Rates, Sample};
+use fanfare_core::broker::BrokerState;
+use fanfare_gateway::figures::{Quantiles, Rates, Sample};
 
 use super::{
     board::{Board, Reading, Row, State},
@@ -188,17 +189,15 @@ fn figures(
     version: (Look, String),
 ) -> Vec<(Look, String)> {
     let rate = |of: fn(&Rates) -> f64| rates.map_or(NOTHING.into(), |rates| format::number(of(rates)));
-    let quantile = |share| {
-        let latency = rates.and_then(|rates| rates.relay_latency.quantile(share));
-        latency.map_or(NOTHING.into(), format::latency)
-    };
+    let quantiles = rates.and_then(Rates::quantiles);
+    let latency = |of: fn(Quantiles) -> f64| quantiles.map_or(NOTHING.into(), |all| format::latency(of(all)));
     let plain = |text| (Look::Plain, text);
     vec![
         plain(format::number(sample.connections)),
         plain(rate(|rates| rates.deliveries)),
         plain(rate(|rates| rates.received)),
-        plain(quantile(0.5)),
-        plain(quantile(0.99)),
+        plain(latency(|all| all.p50)),
+        plain(latency(|all| all.p99)),
         plain(format::bytes(sample.queued_bytes)),
         broker,
         plain(up),
@@ -207,10 +206,10 @@ fn figures(
 }
 
 fn broker(sample: &Sample, left: &str) -> (Look, String) {
-    let state = sample.broker.as_deref().unwrap_or(NOTHING);
-    match (state, sample.is_draining) {
-        ("up", false) => (Look::Plain, format!("up{left}")),
-        ("up", true) => (Look::Notice, format!("up, draining{left}")),
+    let state = sample.broker.map_or(NOTHING, BrokerState::name);
+    match (sample.broker, sample.is_draining) {
+        (Some(BrokerState::Up), false) => (Look::Plain, format!("{state}{left}")),
+        (Some(BrokerState::Up), true) => (Look::Notice, format!("{state}, draining{left}")),
         (_, true) => (Look::Alarm, format!("{state}, draining{left}")),
         (_, false) => (Look::Alarm, format!("{state}{left}")),
     }
