@@ -31,5 +31,6 @@ mod pulse;
 mod slow;
 mod stress;
 mod subscribing;
+mod tally;
 mod transport;
 mod vital;

@@ -5,7 +5,7 @@
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go
+//! - [`telemetry`]: where log lines go, and how many
 //! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
 pub mod advertise;

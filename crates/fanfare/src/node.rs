@@ -17,6 +17,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    telemetry::rates,
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -88,6 +89,8 @@ impl Node {
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
+        hub_metrics.connections.expect(&dialect::RELAY);
+        rates::register(&metrics)?;
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
