@@ -3,7 +3,7 @@
 //! Invariants
 //! - A node that does not answer keeps its row, says why, and has no figures: those of a while ago would look like now.
 //! - A row is of a place where there are metrics: a node that is restarted there goes on in its row.
-//! - A row goes [`GONE`] after its node was last listed.
+//! - A row goes half a minute after its node was last listed.
 
 use std::time::{Duration, Instant, SystemTime};
 

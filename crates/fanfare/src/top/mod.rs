@@ -3,13 +3,13 @@
 //! - [`discover`]: which nodes there are, from any one of them
 //! - [`board`]: a row for each, with what it did since the look before
 //! - [`rounds`]: looks at all of them, again and again
-//! - [`view`]: the rows as a table; [`format`]: numbers as people read them
+//! - [`view`]: the rows as a table; [`numbers`]: as people read them
 //! - [`report`]: the rows as JSON
 //! - [`terminal`]: a screen, which is left as it was found
 
 pub mod board;
 pub mod discover;
-pub mod format;
+pub mod numbers;
 pub mod report;
 pub mod rounds;
 pub mod terminal;

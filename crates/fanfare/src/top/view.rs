@@ -10,7 +10,7 @@ use fanfare_gateway::figures::{Quantiles, Rates, Sample};
 
 use super::{
     board::{Board, Reading, Row, State},
-    format,
+    numbers,
 };
 
 /// How large a screen is.
@@ -151,7 +151,7 @@ fn table(board: &Board, width: usize, room: usize) -> Vec<Line> {
 fn cells(row: &Row, (now, clock): (Instant, SystemTime)) -> Cells {
     let name = row.node.name.clone();
     let left = if row.unlisted.is_some() { " (left)" } else { "" };
-    let ago = |since: Instant| format::duration(now.saturating_duration_since(since));
+    let ago = |since: Instant| numbers::duration(now.saturating_duration_since(since));
     match &row.state {
         State::Away(_, since) if row.has_left() => {
             Cells::Words { name, look: Look::Dim, words: format!("left {} ago", ago(*since)) }
@@ -163,7 +163,7 @@ fn cells(row: &Row, (now, clock): (Instant, SystemTime)) -> Cells {
         }
         State::Here(reading) => {
             let Reading { sample, rates, .. } = reading.as_ref();
-            let up = reading.uptime(clock).map_or(NOTHING.into(), format::duration);
+            let up = reading.uptime(clock).map_or(NOTHING.into(), numbers::duration);
             let version = (Look::Plain, row.node.version.clone());
             Cells::Figures { name, cells: figures(sample, rates.as_ref(), broker(sample, left), up, version) }
         }
@@ -188,17 +188,18 @@ fn figures(
     up: String,
     version: (Look, String),
 ) -> Vec<(Look, String)> {
-    let rate = |of: fn(&Rates) -> f64| rates.map_or(NOTHING.into(), |rates| format::number(of(rates)));
+    let rate = |of: fn(&Rates) -> f64| rates.map_or(NOTHING.into(), |rates| numbers::number(of(rates)));
     let quantiles = rates.and_then(Rates::quantiles);
-    let latency = |of: fn(Quantiles) -> f64| quantiles.map_or(NOTHING.into(), |all| format::latency(of(all)));
+    let latency =
+        |of: fn(Quantiles) -> f64| quantiles.map_or(NOTHING.into(), |all| numbers::latency(of(all)));
     let plain = |text| (Look::Plain, text);
     vec![
-        plain(format::number(sample.connections)),
+        plain(numbers::number(sample.connections)),
         plain(rate(|rates| rates.deliveries)),
         plain(rate(|rates| rates.received)),
         plain(latency(|all| all.p50)),
         plain(latency(|all| all.p99)),
-        plain(format::bytes(sample.queued_bytes)),
+        plain(numbers::bytes(sample.queued_bytes)),
         broker,
         plain(up),
         version,
