@@ -9,7 +9,10 @@ use std::{
     env,
     io::{self, IsTerminal, Read, Write, stdin, stdout},
     panic,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::termios::{
@@ -31,9 +34,28 @@ const CTRL_C: u8 = 3;
 
 /// A terminal with a screen of ours.
 pub struct Terminal {
-    before: Option<Termios>,
+    found: Arc<Found>,
     has_colours: bool,
     quit: Arc<Notify>,
+}
+
+/// How the terminal was found. It is left so once: a second time would bring the cursor back over what was said since.
+struct Found {
+    settings: Option<Termios>,
+    has_left: AtomicBool,
+}
+
+impl Found {
+    /// There is nobody left to tell that it fails.
+    fn leave(&self) {
+        if self.has_left.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let _ = write(LEAVE);
+        if let Some(settings) = &self.settings {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, settings);
+        }
+    }
 }
 
 impl Terminal {
@@ -42,17 +64,18 @@ impl Terminal {
     /// # Errors
     /// Its settings cannot be read or changed, or nothing can be written to it.
     pub fn enter() -> io::Result<Self> {
-        let before = if stdin().is_terminal() { Some(tcgetattr(stdin())?) } else { None };
-        let at_panic = before.clone();
+        let settings = if stdin().is_terminal() { Some(tcgetattr(stdin())?) } else { None };
+        let found = Arc::new(Found { settings, has_left: AtomicBool::new(false) });
+        let at_panic = found.clone();
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            leave(at_panic.as_ref());
+            at_panic.leave();
             usual(panic);
         }));
         let quit = Arc::new(Notify::new());
-        let terminal = Self { before, has_colours: has_colours(), quit: quit.clone() };
-        if let Some(before) = &terminal.before {
-            tcsetattr(stdin(), OptionalActions::Now, &by_key(before))?;
+        let terminal = Self { found, has_colours: has_colours(), quit: quit.clone() };
+        if let Some(settings) = &terminal.found.settings {
+            tcsetattr(stdin(), OptionalActions::Now, &by_key(settings))?;
             // Reading blocks, for ever where no key comes: nobody waits for this thread.
             std::thread::spawn(move || read_keys(&quit));
         }
@@ -87,7 +110,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        leave(self.before.as_ref());
+        self.found.leave();
     }
 }
 
@@ -98,14 +121,6 @@ fn by_key(before: &Termios) -> Termios {
     settings.special_codes[SpecialCodeIndex::VMIN] = 1;
     settings.special_codes[SpecialCodeIndex::VTIME] = 0;
     settings
-}
-
-/// There is nobody left to tell that it fails.
-fn leave(before: Option<&Termios>) {
-    let _ = write(LEAVE);
-    if let Some(before) = before {
-        let _ = tcsetattr(stdin(), OptionalActions::Now, before);
-    }
 }
 
 fn write(text: &str) -> io::Result<()> {
