@@ -64,6 +64,7 @@ async fn three_nodes_are_seen_from_one_and_one_that_freezes_is_away_while_the_ot
         assert_eq!(row["metrics"], format!("{}/metrics", node.url()));
         assert_eq!((&row["broker"], &row["draining"]), (&"up".into(), &false.into()), "{row}");
         assert!(row["deliveries_per_second"].as_f64().unwrap() > 0.0, "{row}");
+        assert!(row["relay_latency_seconds"]["p99"].is_f64() && row["uptime_seconds"].is_u64(), "{row}");
     }
 
     second.freeze();

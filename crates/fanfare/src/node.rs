@@ -17,6 +17,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    scrape,
     telemetry::rates,
 };
 
@@ -101,6 +102,7 @@ impl Node {
         );
         let dispatcher = Arc::new(dispatcher);
         let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
+        scrape::register(&metrics, &dispatcher)?;
         let (broker_name, drain) = (name_of(&config.broker), config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
