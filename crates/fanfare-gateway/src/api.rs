@@ -137,7 +137,7 @@ pub(crate) async fn authorize(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    gateway.config.origins.check(request.headers())?;
+    gateway.config.origins.check_call(request.headers())?;
     gateway.config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
 }
