@@ -40,9 +40,11 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     };
     loop {
         shard.arrived().await;
+        shard.pulse.tick();
         let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            shard.pulse.tick();
             since = busy.since(since);
             tokio::task::yield_now().await;
         }
@@ -146,6 +148,7 @@ impl Tick<'_> {
     async fn take_turns(&mut self) {
         self.sends += 1;
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
+            self.shard.pulse.tick();
             tokio::task::yield_now().await;
         }
     }

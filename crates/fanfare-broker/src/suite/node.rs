@@ -240,6 +240,7 @@ impl TestNode {
             envelope: crate::envelope::VERSION,
             announcements: 0,
             leaving: false,
+            metrics: None,
         }
     }
 
