@@ -6,8 +6,10 @@
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`scrape`]: metrics that are read when somebody asks for them
-//! - [`health`]: asks a running node
+//! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
+pub mod advertise;
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod descriptors;
@@ -18,5 +20,6 @@ pub mod node;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;
+pub mod top;
 
 pub use node::Node;

@@ -50,6 +50,7 @@ mod tests {
             envelope,
             announcements: 0,
             leaving: false,
+            metrics: None,
         };
         let newest = envelope::OLDEST + 2;
         let agreed = Agreed::new(newest);
