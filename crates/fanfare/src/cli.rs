@@ -125,6 +125,9 @@ pub struct ConfigArgs {
     /// Explain each key: what it is for, what is allowed, its name in the environment
     #[arg(long)]
     pub explain: bool,
+    /// Print the reference of all keys instead, as Markdown: docs/configuration.md
+    #[arg(long, conflicts_with = "explain")]
+    pub markdown: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,

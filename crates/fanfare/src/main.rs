@@ -5,7 +5,8 @@ use std::{io::Write, process::ExitCode};
 use clap::Parser;
 use fanfare::{
     cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs},
-    config, health, serve,
+    config::{self, markdown::Reference},
+    health, serve,
 };
 
 /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
@@ -30,6 +31,9 @@ fn check(args: &NodeArgs) -> anyhow::Result<String> {
 }
 
 fn show(args: &ConfigArgs) -> anyhow::Result<String> {
+    if args.markdown {
+        return Ok(Reference.to_string());
+    }
     Ok(config::load(args.node.sources())?.show(args.explain).to_string())
 }
 

@@ -27,7 +27,7 @@ pub struct Fault {
 /// The form of a value.
 pub trait Shape {
     /// The value.
-    type Value;
+    type Value: PartialEq;
 
     /// What may stand there, as the end of a sentence.
     fn allowed(&self) -> String;
@@ -40,6 +40,11 @@ pub trait Shape {
 
     /// The value as the file would have it, with secrets masked.
     fn show(&self, value: &Self::Value) -> String;
+
+    /// Whether two values are one, wherever they come from.
+    fn same(&self, one: &Self::Value, other: &Self::Value) -> bool {
+        one == other
+    }
 
     /// What a mistake may show of a value that could not be read.
     fn found(&self, value: &Value) -> String {
@@ -229,7 +234,7 @@ pub(super) struct Text<T> {
     pub(super) found: fn(&str) -> String,
 }
 
-impl<T> Shape for Text<T> {
+impl<T: PartialEq> Shape for Text<T> {
     type Value = T;
 
     fn allowed(&self) -> String {
@@ -306,6 +311,11 @@ impl<S: Shape> Shape for List<S> {
     fn show(&self, value: &Self::Value) -> String {
         let items: Vec<String> = value.iter().map(|item| self.item.show(&item.value)).collect();
         format!("[{}]", items.join(", "))
+    }
+
+    fn same(&self, one: &Self::Value, other: &Self::Value) -> bool {
+        let mut pairs = one.iter().zip(other);
+        one.len() == other.len() && pairs.all(|(one, other)| self.item.same(&one.value, &other.value))
     }
 
     fn found(&self, value: &Value) -> String {
