@@ -19,6 +19,7 @@
 //! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
+//! - `reload`: limits and namespaces that change meanwhile
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
 //! `namesakes` (which of them have this one's name) and [`metrics`].
@@ -39,6 +40,7 @@ pub mod metrics;
 mod namesakes;
 pub mod outbound;
 pub mod queue;
+mod reload;
 pub mod session;
 pub mod shard;
 pub mod slow;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect};
+use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
 
 use crate::{
@@ -77,11 +77,11 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let mut deliveries = 0;
+        let (mut deliveries, namespaces) = (0, self.hub.namespaces());
         for at in 0..members.len() {
             let Some((_, member)) = members.get_index(at) else { break };
             let defer = !is_alone && member.session.has_several_channels();
-            let (sent, count) = self.deliver(member, batch, defer);
+            let (sent, count) = self.deliver(member, batch, &namespaces, defer);
             deliveries += count;
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(member.session.clone());
@@ -94,9 +94,15 @@ impl Tick<'_> {
     }
 
     /// Hands a member its share: what became of it, and how many publications it is.
-    fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
+    fn deliver(
+        &self,
+        member: &Member,
+        batch: &mut Batch,
+        namespaces: &Namespaces,
+        defer: bool,
+    ) -> (Sent, usize) {
         let Member { session, since } = member;
-        match batch.share(session.id, *since, session.dialect(), self.hub.namespaces()) {
+        match batch.share(session.id, *since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
                 let sent = session.outbound.send(&mut share, self.hub.budget(), defer);

@@ -27,6 +27,7 @@ mod heartbeat;
 mod interruption;
 mod joining;
 mod outbound;
+mod reload;
 mod slow;
 mod stress;
 mod subscribing;

@@ -41,7 +41,7 @@ impl Node {
 
     /// The same, and at once when `impatience` ends.
     pub async fn stop_unless(self, impatience: impl Future<Output = ()>) -> Ended {
-        let (sessions, limit) = (self.hub.metrics().connections.clone(), self.drain.timeout);
+        let (sessions, limit) = (self.hub.metrics().connections.clone(), self.drain.borrow().timeout);
         tokio::select! {
             drained = timeout(limit, self.drain()) => match drained {
                 Ok(()) => Ended::Drained,
@@ -52,7 +52,7 @@ impl Node {
     }
 
     async fn drain(self) {
-        let Drain { rate, grace, timeout } = self.drain;
+        let Drain { rate, grace, timeout } = *self.drain.borrow();
         self.gateway.leave();
         self.server.leave_inherited();
         let metrics = self.hub.metrics();

@@ -38,8 +38,9 @@ fn show(args: &ConfigArgs) -> anyhow::Result<String> {
 }
 
 fn serve(args: &NodeArgs) -> anyhow::Result<String> {
-    let loaded = config::load(args.sources())?;
-    serve::serve(loaded.config)?;
+    let sources = args.sources();
+    let loaded = config::load(sources.clone())?;
+    serve::serve(sources, loaded)?;
     Ok(String::new())
 }
 

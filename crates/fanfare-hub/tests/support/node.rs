@@ -76,10 +76,10 @@ impl Setup {
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let (dispatcher, controls) =
-            Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
+            Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics);
+        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }) }
     }
 }

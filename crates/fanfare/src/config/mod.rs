@@ -8,6 +8,7 @@
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
 //! - `auth`: keys and rules of `[auth]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
+//! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
 //! - [`show`]: what `fanfare config` prints; [`markdown`]: docs/configuration.md
 
@@ -20,6 +21,7 @@ pub mod markdown;
 pub mod mistake;
 pub mod place;
 pub mod raw;
+pub mod reload;
 pub mod shape;
 pub mod show;
 mod units;
