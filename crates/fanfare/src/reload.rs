@@ -39,8 +39,8 @@ impl Reloader {
         match self.running.reload(self.sources.clone()) {
             Ok(change) => self.change(node, change),
             Err(error) => {
-                node.reloads.failed();
                 log_mistakes(&error);
+                node.reloads.failed();
             }
         }
     }
@@ -51,7 +51,6 @@ impl Reloader {
         // What is said of it is said at the chattier of both levels.
         self.level.set(before.max(level));
         node.reload(&loaded.config);
-        node.reloads.succeeded();
         if used.is_empty() {
             tracing::info!("configuration reloaded: nothing has changed");
         } else {
@@ -65,6 +64,7 @@ impl Reloader {
         }
         self.level.set(level);
         self.running = loaded;
+        node.reloads.succeeded();
     }
 }
 
