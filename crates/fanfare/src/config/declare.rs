@@ -44,6 +44,8 @@ pub struct Key {
     pub allowed: fn() -> String,
     /// What a mistake may show of a text that was meant to be its value, with secrets masked.
     pub(super) found: fn(&str) -> String,
+    /// How to mend such a text, which lacks its quotes or worse.
+    pub(super) advice: fn(&str) -> Option<String>,
     /// When a changed value is used.
     pub applies: Applies,
     short_variable: Option<&'static str>,
@@ -56,8 +58,18 @@ impl Key {
         about: &'static str,
         allowed: fn() -> String,
         found: fn(&str) -> String,
+        advice: fn(&str) -> Option<String>,
     ) -> Self {
-        Self { path, flag: None, about, allowed, found, applies: Applies::AtRestart, short_variable: None }
+        Self {
+            path,
+            flag: None,
+            about,
+            allowed,
+            found,
+            advice,
+            applies: Applies::AtRestart,
+            short_variable: None,
+        }
     }
 
     /// With a flag, and a short name in the environment.
@@ -227,6 +239,7 @@ macro_rules! keys {
             concat!($($doc, "\n"),+),
             || $shape.allowed(),
             |text| $shape.found(&Value::Other(text.to_owned())),
+            |text| $shape.advice(text),
         )
             $( .with_flag($flag, $variable) )?
             $( .reloaded(Applies::$applies) )?

@@ -217,7 +217,7 @@ impl FileReader<'_> {
                 || "key = value, [section], [[namespace]] or # a comment; texts in quotes".into(),
                 |key| format!("{} = {}", key.section_and_name().1, (key.allowed)()),
             ),
-            hint: Some(error.message().replace(", expected literal string", "")),
+            hint: advice_on(key, line, error),
         });
     }
 }
@@ -234,10 +234,24 @@ fn key_of(above: &str, line: &str) -> Option<&'static Key> {
 
 /// What a broken line gives to a key, as far as it may be shown.
 fn value_of(key: &Key, line: &str) -> Option<String> {
+    let (name, value) = halves(key, line)?;
+    Some(format!("{name} = {}", (key.found)(value)))
+}
+
+/// The parser's own words, unless it is the value that is broken.
+fn advice_on(key: Option<&Key>, line: &str, error: &Error) -> Option<String> {
+    let said = || Some(error.message().to_owned());
+    let Some((key, value)) = key.and_then(|key| Some((key, halves(key, line)?.1))) else { return said() };
+    let goes_on = value.starts_with(['[', '{']) || DeTable::parse(&format!("value = {value}")).is_ok();
+    if goes_on { said() } else { (key.advice)(value.split('#').next().unwrap_or_default().trim()) }
+}
+
+/// A broken line's key and value.
+fn halves<'l>(key: &Key, line: &'l str) -> Option<(&'l str, &'l str)> {
     let (name, value) = line.split_once('=')?;
     // Else a part of the value stands before the sign.
     let is_name = [key.path, key.section_and_name().1].contains(&name.trim());
-    is_name.then(|| format!("{} = {}", name.trim(), (key.found)(value.trim())))
+    is_name.then(|| (name.trim(), value.trim()))
 }
 
 /// The parser drops all that follows a key without `=`. Without such lines, blank and as long as they were, it
