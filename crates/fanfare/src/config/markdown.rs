@@ -66,8 +66,8 @@ change while a node runs are used from then on, the log says which (never a secr
 were changed and need a restart. `fanfare_config_reloads_total` counts both outcomes;
 `fanfare_config_last_reload_successful` is 0 while the file has a mistake that kept it from being used.
 
-A reload closes no connection: who is connected stays, also past a limit that was lowered, with a token or from a page
-that would not be let in any more. What a value applies to stands with each key:
+A reload itself closes no connection: who is connected stays, also past a limit that was lowered, with a token or from a
+page that would not be let in any more, and keeps its channels. What it does from then on goes by the new values:
 
 ";
 
