@@ -104,12 +104,7 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let hub = Hub::start(dispatcher, broker.broker.clone(), config.limits, hub_metrics.clone());
         let vital = Vital::default();
-        let watched = drain.subscribe();
-        let pace = move || {
-            let Drain { rate, timeout, .. } = *watched.borrow();
-            Pace { per_second: rate, within: timeout }
-        };
-        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace)));
+        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -183,6 +178,14 @@ impl Addresses {
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
         }
+    }
+}
+
+/// How fast sessions are closed, by the configuration of the moment.
+fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
+    move || {
+        let Drain { rate, timeout, .. } = *drain.borrow();
+        Pace { per_second: rate, within: timeout }
     }
 }
 
