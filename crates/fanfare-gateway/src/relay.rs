@@ -57,7 +57,7 @@ pub(crate) async fn upgrade(
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
     pending.session.comes_from(client.0);
     let channel = hub.subscribe(&pending.session, &channel).await?;
-    if pending.session.has_ended() {
+    if !hub.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }

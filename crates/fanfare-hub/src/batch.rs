@@ -112,6 +112,10 @@ impl Outgoing for Share<'_> {
         join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
     }
 
+    fn count(&self) -> u32 {
+        u32::try_from(self.count).unwrap_or(u32::MAX)
+    }
+
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
         self.queued().for_each(|queued| hold(self.dialect.publication(&queued.publication)));
     }

@@ -71,7 +71,7 @@ impl Cluster {
     /// This node, with its connections as they are now.
     #[must_use]
     pub fn me(&self) -> NodeInfo {
-        let connections = u64::try_from(self.metrics.connections.get()).unwrap_or(0);
+        let connections = self.metrics.connections.count();
         let announcements = self.announcements.load(Ordering::Relaxed);
         let leaving = self.leaving.load(Ordering::Relaxed);
         NodeInfo { connections, announcements, leaving, ..self.me.clone() }

@@ -1,23 +1,25 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
-use fanfare_core::{Disconnect, Rate, broker::Interruption};
+use fanfare_core::{Dialect, Disconnect, Rate, broker::Interruption};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::{connections::Connections, story::End, through::Through};
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
-    /// Sessions that are not over.
-    pub connections: IntGauge,
-    /// Sessions that ended, by reason.
-    pub closed: IntCounterVec,
+    /// How many connections there are, and were.
+    pub connections: Connections,
     /// 1 from the moment the node was told to end, else 0.
     pub draining: IntGauge,
     /// Sessions that are to be closed at a pace, and were not told yet.
     pub closing: IntGauge,
     /// How often a limit refused, cut or held up something, by the name of the limit.
     pub limits_hit: IntCounterVec,
-    /// Publications that came from clients.
-    pub messages_received: IntCounter,
-    /// Publications handed to subscribers: one for each of them.
+    /// What clients sent.
+    pub received: Through,
+    /// What was sent to them.
+    pub sent: Through,
+    /// Publications handed to subscribers, written or queued: one for each of them.
     pub deliveries: IntCounter,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
@@ -92,10 +94,10 @@ impl HubMetrics {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
-    /// A session ended.
-    pub(crate) fn session_ended(&self, disconnect: &Disconnect) {
-        self.connections.dec();
-        self.closed.with_label_values(&[disconnect.name()]).inc();
+    /// A connection ended.
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, end: &End) {
+        self.connections.ended(dialect, end);
+        let disconnect = &end.disconnect;
         if let Some(limit) = Limit::of(disconnect) {
             self.limit_hit(limit);
         }
@@ -144,8 +146,7 @@ impl HubMetrics {
                 "fanfare_publications_missed_total",
                 "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
             )?,
-            connections: gauge("fanfare_connections", "Open sessions")?,
-            closed: counters("fanfare_sessions_closed_total", "Sessions that ended, by reason", "reason")?,
+            connections: Connections::register(registry)?,
             limits_hit: counters(
                 "fanfare_limits_hit_total",
                 "How often a limit refused, cut or held up something, by limit",
@@ -171,13 +172,11 @@ impl HubMetrics {
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
-            messages_received: counter(
-                "fanfare_messages_received_total",
-                "Publications that came from clients",
-            )?,
+            received: Through::received(registry)?,
+            sent: Through::sent(registry)?,
             deliveries: counter(
                 "fanfare_deliveries_total",
-                "Publications handed to subscribers, one for each of them",
+                "Publications handed to subscribers, written or queued: one for each of them",
             )?,
             unheard: counter(
                 "fanfare_publications_unheard_total",

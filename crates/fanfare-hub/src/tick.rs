@@ -18,6 +18,7 @@ use crate::{
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Known, Shard},
+    tally::Traffic,
 };
 
 /// About 1 ms of writes.
@@ -26,7 +27,14 @@ const SENDS_PER_TURN: usize = 256;
 /// Serves one shard for as long as the node lives.
 pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     let mut taken = Arrivals::default();
-    let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
+    let mut tick = Tick {
+        hub: &hub,
+        shard: &shard,
+        batches: IndexMap::new(),
+        later: Vec::new(),
+        sends: 0,
+        went: Traffic::default(),
+    };
     loop {
         shard.arrived().await;
         while shard.take(&mut taken) {
@@ -44,6 +52,8 @@ struct Tick<'a> {
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
     sends: usize,
+    /// What this tick's sends brought out, and was not counted yet.
+    went: Traffic,
 }
 
 impl Tick<'_> {
@@ -65,10 +75,12 @@ impl Tick<'_> {
         }
         self.batches = batches;
         for session in std::mem::take(&mut self.later) {
-            let sent = session.outbound.flush(self.hub.budget());
+            let (sent, went) = session.outbound.flush_uncounted(self.hub.budget());
+            self.went += went;
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
+        self.hub.metrics().sent.add(std::mem::take(&mut self.went));
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
         }
@@ -93,9 +105,9 @@ impl Tick<'_> {
         self.hub.metrics().deliveries.inc_by(deliveries as u64);
     }
 
-    /// Hands a member its share: what became of it, and how many publications it is.
+    /// Hands a member its share: what became of it, and how many publications were taken.
     fn deliver(
-        &self,
+        &mut self,
         session: &Arc<Session>,
         since: u64,
         batch: &mut Batch,
@@ -105,8 +117,12 @@ impl Tick<'_> {
         match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
-                let sent = session.outbound.send(&mut share, self.hub.budget(), defer);
-                (sent, share.len())
+                let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
+                self.went += went;
+                match sent {
+                    Sent::Overflow | Sent::Broken => (sent, 0),
+                    _ => (sent, share.len()),
+                }
             }
             None => (Sent::Done, 0),
         }

@@ -31,5 +31,6 @@ mod reload;
 mod slow;
 mod stress;
 mod subscribing;
+mod tally;
 mod transport;
 mod vital;

@@ -223,7 +223,7 @@ async fn after_an_interruption_clients_are_closed_where_their_namespace_asks_for
     for line in [
         "fanfare_broker_interruptions_total{reason=\"lost\"} 1",
         "fanfare_broker_state{state=\"up\"} 1",
-        "fanfare_sessions_closed_total{reason=\"interrupted\"} 1",
+        "fanfare_connections_closed_total{code=\"1012\",dialect=\"relay\",reason=\"interrupted\"} 1",
         "fanfare_publications_missed_total 0",
     ] {
         assert!(metrics.text().contains(line), "{line}");

@@ -6,7 +6,7 @@
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go
+//! - [`telemetry`]: where log lines go, and how many
 //! - [`health`]: asks a running node
 
 pub mod cli;

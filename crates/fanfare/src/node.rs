@@ -17,6 +17,7 @@ use crate::{
     descriptors,
     listeners::{self, Inherited, ListenError},
     reload::ReloadMetrics,
+    telemetry::rates,
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -91,6 +92,8 @@ impl Node {
         let reloads = ReloadMetrics::register(&metrics)?;
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
+        hub_metrics.connections.expect(&dialect::RELAY);
+        rates::register(&metrics)?;
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
             config.runtime.shards,

@@ -1,14 +1,36 @@
 //! Where log lines go: to standard error, so that standard output stays for answers.
+//!
+//! A line of JSON is one object, with its time as RFC 3339 has it (UTC), its level, the node's name and its target:
+//! `fanfare::access` is what is said of each connection once it is over.
 
-use std::io::{IsTerminal, stderr};
+pub mod rates;
+
+use std::{
+    io::{IsTerminal, stderr},
+    sync::Arc,
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, filter::Directive, fmt, layer::SubscriberExt as _, reload,
-    util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry,
+    filter::{Directive, FilterExt},
+    fmt,
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
 };
 
+use self::rates::{Bounded, Rates};
 use crate::config::{Log, LogFormat};
+
+/// What can be done about the log of this process.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// How many lines there may be.
+    pub rates: Arc<Rates>,
+    /// Which.
+    pub level: LogLevel,
+}
 
 /// Changes what is logged.
 #[derive(Debug, Clone)]
@@ -17,36 +39,48 @@ pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
 impl LogLevel {
     /// From now on the lines of this importance, and more important ones.
     pub fn set(&self, level: LevelFilter) {
-        if let Err(error) = self.0.reload(filter(level)) {
+        if let Err(error) = self.0.reload(levels(level)) {
             tracing::error!(%error, "log.level could not be changed");
         }
     }
 }
 
-/// Logs from now on. Text on a terminal, JSON elsewhere, unless the configuration says which.
-pub fn start(log: Log) -> LogLevel {
-    let (filter, handle) = reload::Layer::new(filter(log.level));
+/// Logs from now on, within rates. Text on a terminal, JSON elsewhere, unless the configuration says which.
+pub fn start(node: &str, log: Log) -> Telemetry {
+    let rates = Rates::new(log.lines_per_second);
+    let (levels, handle) = reload::Layer::new(levels(log.level));
+    let filter = levels.and(Bounded(rates.clone()));
     let is_json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !stderr().is_terminal(),
     };
-    // Where nobody reads it any more, to say so there would be a panic.
-    let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
+    // Neither layer says so where it cannot write (`log_internal_errors`): with nobody to read it, that would be a panic.
     let lines = if is_json {
-        lines.json().flatten_event(true).boxed()
+        json(node).with_filter(filter).boxed()
     } else {
-        lines.with_ansi(stderr().is_terminal()).with_target(false).boxed()
+        fmt::layer()
+            .with_writer(stderr)
+            .with_ansi(stderr().is_terminal())
+            .with_target(false)
+            .with_filter(filter)
+            .boxed()
     };
-    tracing_subscriber::registry().with(filter).with(lines).init();
-    LogLevel(handle)
+    tracing_subscriber::registry().with(lines).init();
+    Telemetry { rates, level: LogLevel(handle) }
 }
 
 /// Our own crates as configured; libraries only when something is wrong.
-fn filter(level: LevelFilter) -> EnvFilter {
+fn levels(level: LevelFilter) -> EnvFilter {
     let ours: Directive = level.into();
     ["hyper=warn", "h2=warn", "redis=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive)
+}
+
+fn json(node: &str) -> impl Layer<Registry> + use<> {
+    let mut lines = json_subscriber::layer().with_writer(stderr).flatten_event(true);
+    lines.inner_layer_mut().add_static_field("node", node.into());
+    lines
 }

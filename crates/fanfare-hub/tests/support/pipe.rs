@@ -10,6 +10,7 @@ use std::{
 };
 
 use fanfare_core::{CloseFrame, Message, Sink, Transport, transport::FramingId};
+use fanfare_hub::Traffic;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -175,6 +176,19 @@ impl Pipe {
     /// All that was ever written.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.state.lock().bytes.clone()
+    }
+
+    /// All that was ever written, as it should be counted.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let bytes = self.bytes();
+        let (mut messages, mut at) = (0, 0);
+        while let Some((line, taken)) = self.0.framing.get(&bytes[at..]) {
+            at += taken;
+            let is_message =
+                !["transport's ping", "pong ", "close "].iter().any(|word| line.starts_with(word));
+            messages += u64::from(is_message);
+        }
+        Traffic { messages, bytes: bytes.len() as u64 }
     }
 
     /// How often it was told that no more comes.

@@ -126,6 +126,8 @@ pub struct Log {
     pub level: LevelFilter,
     /// How.
     pub format: LogFormat,
+    /// How many a second from each place of the program; 0: any number.
+    pub lines_per_second: usize,
 }
 
 /// How lines are logged.

@@ -183,6 +183,10 @@ keys! {
         log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO, reloaded AtOnce;
         /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
         log_format: LogFormat = "log.format", FORMAT, or LogFormat::Auto;
+        /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
+        /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
+        /// what went over it (`fanfare::access`).
+        log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 }, or 100;
     }
 }
 

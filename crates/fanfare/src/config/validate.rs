@@ -156,7 +156,11 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             timeout: raw.drain_timeout.value,
         },
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
-        log: Log { level: raw.log_level.value, format: raw.log_format.value },
+        log: Log {
+            level: raw.log_level.value,
+            format: raw.log_format.value,
+            lines_per_second: raw.log_lines.value,
+        },
         namespaces: all_namespaces(namespaces),
     }
 }
