@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     gateway::Gateway,
-    metrics::{Limit, Refused},
+    metrics::{ApiCode, Limit, Refused},
 };
 
 /// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
@@ -88,20 +88,22 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    fn status_and_code(&self) -> (StatusCode, ApiCode) {
         match self {
-            Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
-            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
-            Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Unread(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
-            Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving"),
-            Self::Elsewhere => (StatusCode::NOT_FOUND, "elsewhere"),
-            Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
-            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
+            Self::Key(_) => (StatusCode::UNAUTHORIZED, ApiCode::Unauthorized),
+            Self::Origin(_) => (StatusCode::FORBIDDEN, ApiCode::OriginNotAllowed),
+            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, ApiCode::TooSlow),
+            Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
+            Self::Unread(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, ApiCode::TooLarge)
+            }
+            Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Refused),
+            Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, ApiCode::OutcomeUnknown),
+            Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Leaving),
+            Self::Elsewhere => (StatusCode::NOT_FOUND, ApiCode::Elsewhere),
+            Self::NoSuchMethod => (StatusCode::NOT_FOUND, ApiCode::NoSuchMethod),
+            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, ApiCode::WrongMethod),
         }
     }
 
@@ -119,7 +121,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let body = json!({"error": {"code": code, "message": self.to_string()}});
+        let body = json!({"error": {"code": code.name(), "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(Refused::Api(code, self.limit()));
         if status == StatusCode::SERVICE_UNAVAILABLE {

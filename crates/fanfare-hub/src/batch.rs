@@ -52,6 +52,11 @@ impl Batch {
         self.queued.is_empty()
     }
 
+    /// All of them, in order.
+    pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.queued.iter().map(|queued| &queued.publication)
+    }
+
     /// What the member `session` gets that joined at `since`; `None` where that is nothing.
     pub(crate) fn share<'a>(
         &'a mut self,

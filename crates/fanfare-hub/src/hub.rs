@@ -74,8 +74,9 @@ impl Hub {
             tasks: TaskTracker::new(),
             vital: Vital::default(),
         });
-        for shard in hub.dispatcher.shards() {
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
+        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
+            let busy = hub.metrics.fan_out.busy(index);
+            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));

@@ -26,7 +26,9 @@ const SLICES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
-    /// Written, queued behind others, or not wanted any more.
+    /// Written, all of it.
+    Written,
+    /// Queued behind others, or not wanted any more.
     Done,
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
@@ -109,9 +111,12 @@ impl Link {
         let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
             Ok(written) if written == whole.len() => {
                 pass.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
-                return Sent::Done;
+                return Sent::Written;
             }
-            Ok(written) => written,
+            Ok(written) => {
+                pass.budget.metrics.fan_out.writes.inc();
+                written
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Sent::Broken,
         };
@@ -252,7 +257,10 @@ impl Link {
                 count += 1;
             }
             match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
-                Ok(written) => pass.went += unsent.queue.consume(written, pass.budget),
+                Ok(written) => {
+                    pass.budget.metrics.fan_out.writes.inc();
+                    pass.went += unsent.queue.consume(written, pass.budget);
+                }
                 Err(error) => {
                     unsent.queue.refused(pass.budget);
                     return Err(error);

@@ -289,7 +289,7 @@ impl State {
         match goodbye {
             Some(frame) if sent != Sent::Broken => match self.close(frame.as_ref(), pass) {
                 // Queued behind what waited, which nobody flushes yet.
-                Sent::Done => sent,
+                Sent::Written | Sent::Done => sent,
                 closed => closed,
             },
             _ => sent,

@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Message};
+use fanfare_core::{Channel, Message, SlowClient};
 use smallvec::SmallVec;
 
 use crate::{
@@ -204,7 +204,7 @@ impl<T: Weigh> Queue<T> {
         }
         budget.metrics.conflated.inc_by(dropped as u64);
         if !std::mem::replace(&mut self.is_conflated, true) {
-            budget.metrics.slow.with_label_values(&["conflate"]).inc();
+            budget.metrics.slow(SlowClient::Conflate);
         }
     }
 

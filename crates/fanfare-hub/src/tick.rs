@@ -9,12 +9,14 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect, Namespaces};
+use fanfare_core::{Channel, Disconnect, Namespaces, Publication};
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use crate::{
     batch::{Batch, cost},
     hub::Hub,
+    metrics::{Busy, Latencies},
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Known, Shard},
@@ -25,20 +27,24 @@ use crate::{
 const SENDS_PER_TURN: usize = 256;
 
 /// Serves one shard for as long as the node lives.
-pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
+pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     let mut taken = Arrivals::default();
     let mut tick = Tick {
         hub: &hub,
         shard: &shard,
         batches: IndexMap::new(),
         later: Vec::new(),
+        unwritten: Vec::new(),
+        latencies: hub.metrics().relay_latency.gather(),
         sends: 0,
         went: Traffic::default(),
     };
     loop {
         shard.arrived().await;
+        let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            since = busy.since(since);
             tokio::task::yield_now().await;
         }
     }
@@ -51,6 +57,9 @@ struct Tick<'a> {
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
+    /// What they were queued for.
+    unwritten: Vec<Arc<Publication>>,
+    latencies: Latencies,
     sends: usize,
     /// What this tick's sends brought out, and was not counted yet.
     went: Traffic,
@@ -80,6 +89,11 @@ impl Tick<'_> {
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
+        if !self.unwritten.is_empty() {
+            let unwritten = std::mem::take(&mut self.unwritten);
+            self.written(&unwritten);
+        }
+        self.latencies.flush();
         self.hub.metrics().sent.add(std::mem::take(&mut self.went));
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
@@ -89,12 +103,15 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let (mut deliveries, namespaces) = (0, self.hub.namespaces());
+        let (mut deliveries, mut writes, mut is_unwritten) = (0, 0, false);
+        let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
             deliveries += count;
+            writes += usize::from(sent == Sent::Written);
+            is_unwritten |= defer && count > 0;
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
@@ -102,7 +119,22 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
-        self.hub.metrics().deliveries.inc_by(deliveries as u64);
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(deliveries as u64);
+        metrics.fan_out.writes.inc_by(writes as u64);
+        if is_unwritten {
+            self.unwritten.extend(batch.publications().cloned());
+        } else if deliveries > 0 {
+            self.written(batch.publications());
+        }
+    }
+
+    /// Counts how long these were under way until now.
+    fn written<'a>(&mut self, publications: impl IntoIterator<Item = &'a Arc<Publication>>) {
+        let now = Instant::now().into_std();
+        for publication in publications {
+            self.latencies.written(publication, self.hub.dispatcher().is_own(publication), now);
+        }
     }
 
     /// Hands a member its share: what became of it, and how many publications were taken.
@@ -140,7 +172,7 @@ impl Hub {
     /// Does what is owed after bytes were handed to a session's way out.
     pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
         match sent {
-            Sent::Done => {}
+            Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
             Sent::Held => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),

@@ -1,6 +1,9 @@
 //! What a node counts, read by a look that does not mind where there is no node.
 
-use std::io;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,6 +15,17 @@ use crate::Endpoint;
 /// A node's metrics, at one moment.
 #[derive(Debug, Clone)]
 pub struct Metrics(String);
+
+/// What a node says of all series of one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Family {
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: String,
+    /// What it is, in a sentence.
+    pub help: String,
+    /// The names of its labels, but for a histogram's `le`.
+    pub labels: BTreeSet<String>,
+}
 
 impl Metrics {
     /// From Prometheus' text format.
@@ -47,6 +61,44 @@ impl Metrics {
             (is_meant && wanted.iter().all(has)).then(|| value.parse::<f64>().ok())?
         };
         self.0.lines().filter_map(value).sum()
+    }
+
+    /// What the node said, in Prometheus' text format.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.split_once("\r\n\r\n").map_or(&*self.0, |(_, body)| body)
+    }
+
+    /// All series: names with their labels, as they stand there.
+    #[must_use]
+    pub fn series(&self) -> BTreeSet<String> {
+        let samples = self.text().lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|sample| Some(sample.rsplit_once(' ')?.0.to_owned())).collect()
+    }
+
+    /// All metrics that have series, by name.
+    #[must_use]
+    pub fn families(&self) -> BTreeMap<String, Family> {
+        let mut families = BTreeMap::<String, Family>::new();
+        let mut name = String::new();
+        for line in self.text().lines() {
+            if let Some((of, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+                families.entry(of.to_owned()).or_default().help = help.to_owned();
+            } else if let Some((of, kind)) =
+                line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
+            {
+                families.entry(of.to_owned()).or_default().kind = kind.to_owned();
+                // Its series follow.
+                name = of.to_owned();
+            } else if let (Some(family), Some((_, labels))) = (families.get_mut(&name), line.split_once('{'))
+            {
+                // No value of a label of ours has a quote in it.
+                let names = labels.split('"').step_by(2).filter_map(|part| part.strip_suffix('='));
+                family.labels.extend(names.map(|name| name.trim_start_matches(',').to_owned()));
+            }
+        }
+        families.values_mut().for_each(|family| family.labels.retain(|label| label != "le"));
+        families
     }
 }
 

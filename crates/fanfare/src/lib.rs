@@ -6,7 +6,7 @@
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go, and how many
+//! - [`telemetry`]: where log lines go, and how many; [`scrape`]: metrics that are read when somebody asks for them
 //! - [`health`]: asks a running node
 
 pub mod cli;
@@ -17,6 +17,7 @@ pub mod health;
 pub mod listeners;
 pub mod node;
 pub mod reload;
+pub mod scrape;
 pub mod serve;
 pub mod telemetry;
 

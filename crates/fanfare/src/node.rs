@@ -17,6 +17,7 @@ use crate::{
     descriptors,
     listeners::{self, Inherited, ListenError},
     reload::ReloadMetrics,
+    scrape,
     telemetry::rates,
 };
 
@@ -102,6 +103,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
+        scrape::register(&metrics, &dispatcher)?;
         let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
