@@ -138,7 +138,7 @@ pub(crate) async fn authorize(
     next: Next,
 ) -> Result<Response, ApiError> {
     let config = gateway.config();
-    config.origins.check(request.headers())?;
+    config.origins.check_call(request.headers())?;
     config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
 }

@@ -34,7 +34,7 @@ echo = "no"
 const ANSWERS: [(usize, &str, &str, &str, &str); 10] = [
     (1, "listen", "\"0.0.0.0\"", "an IP address or localhost, and a port", "with a port: \"0.0.0.0:8080\""),
     (2, "brokr", "a key that is not known", "broker, [node], [redis]", "did you mean broker?"),
-    (5, "limits.message_bytes", "\"64 Kilo\"", "a size from 1KiB to 64MiB", "KiB, MiB or GiB"),
+    (5, "limits.message_bytes", "\"64 Kilo\"", "a size from 1KiB to 24MiB", "KiB, MiB or GiB"),
     (6, "limits.handshake", "5", "a duration from 100ms to 5m", "with a unit: \"5s\""),
     (7, "limits.conections", "a key that is not known", "message_bytes, ", "did you mean connections?"),
     (9, "origin", "a section that is not known", "[origins]", "did you mean [origins]?"),

@@ -106,9 +106,10 @@ keys! {
         relay_idle_timeout: Duration = "relay.idle_timeout",
             Span { min: Duration::ZERO, max: 24 * 60 * MINUTE },
             or Heartbeat::default().idle_timeout, reloaded ToNew;
-        /// The largest message.
+        /// The largest message. One as large as what Redis lets wait for a subscriber (client-output-buffer-limit
+        /// pubsub, 32 MiB as it comes) would cut off every node that listens to its channel.
         message_bytes: usize = "limits.message_bytes",
-            Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+            Size { min: KIB, max: 24 * MIB }, or Limits::default().message_bytes;
         /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
         /// As many may come at once.
         frames_per_second: usize = "limits.frames_per_second",
