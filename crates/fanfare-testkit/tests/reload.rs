@@ -125,7 +125,7 @@ async fn limits_are_those_of_the_moment_and_send_nobody_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_level_changes() {
+async fn the_log_level_and_how_much_is_logged_change() {
     let node = node("").await;
     let visit = async || {
         let mut raw = node.raw().await;
@@ -139,6 +139,16 @@ async fn the_log_level_changes() {
     says(&node, "changed", "log.level").await;
     visit().await;
     node.logs("\"DEBUG\"").await;
+    node.reload("log.level = \"debug\"\nlog.lines_per_second = 1").await;
+    let suppressed = async || node.metric("fanfare_log_lines_suppressed_total").await;
+    assert_eventually!(
+        {
+            visit().await;
+            suppressed().await > 0.0
+        },
+        "more than one line a second: {}",
+        node.log()
+    );
     let before = said(&node).len();
     node.reload("log.level = \"error\"").await;
     assert_eventually!(said(&node).len() > before, "the change itself is still said: {}", node.log());

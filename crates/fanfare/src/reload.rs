@@ -14,7 +14,7 @@ use crate::{
         reload::{Change, NoChange},
     },
     node::Node,
-    telemetry::LogLevel,
+    telemetry::Telemetry,
 };
 
 /// Reads the configuration of a node again.
@@ -23,14 +23,14 @@ pub struct Reloader {
     /// As at the start: the environment and the flags of a process do not change.
     sources: Sources,
     running: Loaded,
-    level: LogLevel,
+    telemetry: Telemetry,
 }
 
 impl Reloader {
     /// For a node that was started with what these sources said.
     #[must_use]
-    pub fn new(sources: Sources, running: Loaded, level: LogLevel) -> Self {
-        Self { sources, running, level }
+    pub fn new(sources: Sources, running: Loaded, telemetry: Telemetry) -> Self {
+        Self { sources, running, telemetry }
     }
 
     /// Reads it, changes what may be changed, and says in the log what that was, or what is wrong. Reads files, and
@@ -49,7 +49,8 @@ impl Reloader {
         let Change { loaded, used, waiting } = change;
         let [before, level] = [&self.running, &loaded].map(|loaded| loaded.config.log.level);
         // What is said of it is said at the chattier of both levels.
-        self.level.set(before.max(level));
+        self.telemetry.level.set(before.max(level));
+        self.telemetry.rates.set(loaded.config.log.lines_per_second);
         node.reload(&loaded.config);
         if used.is_empty() {
             tracing::info!("configuration reloaded: nothing has changed");
@@ -62,7 +63,7 @@ impl Reloader {
                 "changed in the configuration, and used after a restart only"
             );
         }
-        self.level.set(level);
+        self.telemetry.level.set(level);
         self.running = loaded;
         node.reloads.succeeded();
     }

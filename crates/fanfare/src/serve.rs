@@ -14,7 +14,7 @@ use crate::{
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
     reload::Reloader,
-    telemetry::{self, Telemetry},
+    telemetry,
 };
 
 /// Why `fanfare serve` ends with a failure.
@@ -44,8 +44,9 @@ pub enum ServeError {
 /// The node does not start, or cannot go on, and why; or a second signal cut clients off.
 pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
     let config = loaded.config.clone();
-    let Telemetry { rates, level } = telemetry::start(&config.node, config.log);
-    let mut reloader = Reloader::new(sources, loaded, level);
+    let telemetry = telemetry::start(&config.node, config.log);
+    let rates = telemetry.rates.clone();
+    let mut reloader = Reloader::new(sources, loaded, telemetry);
     // Before there are threads.
     let inherited = Inherited::take()?;
     descriptors::raise();

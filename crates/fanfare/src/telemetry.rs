@@ -24,7 +24,7 @@ use self::rates::{Bounded, Rates};
 use crate::config::{Log, LogFormat};
 
 /// What can be done about the log of this process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Telemetry {
     /// How many lines there may be.
     pub rates: Arc<Rates>,

@@ -187,7 +187,8 @@ keys! {
         /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
         /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
         /// what went over it (`fanfare::access`).
-        log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 }, or 100;
+        log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 },
+            or 100, reloaded AtOnce;
     }
 }
 
