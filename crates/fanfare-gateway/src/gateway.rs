@@ -1,8 +1,11 @@
 //! What all handlers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -13,6 +16,8 @@ use fanfare_hub::{Cluster, Hub, Kind};
 use crate::{
     admission::{Admission, DoorLimits},
     client::Proxies,
+    figures::glance::Glance,
+    health::History,
     metrics::GatewayMetrics,
     sockets::Sockets,
 };
@@ -64,7 +69,9 @@ pub struct Gateway {
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) admission: Arc<Admission>,
     config: ArcSwap<Config>,
-    leaving: AtomicBool,
+    pub(crate) history: History,
+    pub(crate) glance: Glance,
+    leaving: OnceLock<SystemTime>,
     refusing: AtomicBool,
 }
 
@@ -81,6 +88,8 @@ impl Gateway {
         let sockets = Sockets::new(config.descriptors, metrics.clone());
         let admission = Admission::new(config.doors.connections_per_second);
         Self {
+            history: History::new(&hub),
+            glance: Glance::default(),
             hub,
             cluster,
             registry,
@@ -88,7 +97,7 @@ impl Gateway {
             sockets,
             admission,
             config: ArcSwap::from_pointee(config),
-            leaving: AtomicBool::new(false),
+            leaving: OnceLock::new(),
             refusing: AtomicBool::new(false),
         }
     }
@@ -107,7 +116,7 @@ impl Gateway {
     /// From now on the node says that it is not ready, and to the others that it leaves.
     pub fn leave(&self) {
         self.cluster.leave();
-        self.leaving.store(true, Ordering::Relaxed);
+        self.leaving.get_or_init(SystemTime::now);
     }
 
     /// From now on nobody new is let in; health and metrics still answer.
@@ -116,7 +125,12 @@ impl Gateway {
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+        self.left_at().is_some()
+    }
+
+    /// When the node was told to end, if it was.
+    pub(crate) fn left_at(&self) -> Option<SystemTime> {
+        self.leaving.get().copied()
     }
 
     pub(crate) fn is_refusing(&self) -> bool {

@@ -94,6 +94,11 @@ impl Dispatcher {
         &self.shards
     }
 
+    /// This run of the node.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
         self.namespaces.load()
     }
@@ -177,11 +182,6 @@ impl Dispatcher {
         {
             broker.wake();
         }
-    }
-
-    /// Whether this node published it.
-    pub(crate) fn is_own(&self, publication: &Publication) -> bool {
-        publication.origin.is_some_and(|origin| origin.node == self.incarnation)
     }
 
     /// The local session that must not get this publication.

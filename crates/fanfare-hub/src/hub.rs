@@ -29,6 +29,7 @@ use crate::{
     holds::Holds,
     link::{Draining, Left},
     metrics::{HubMetrics, Limit},
+    pulse::{self, Report, Standstill},
     session::{Kind, Session},
     slow,
     tally::Traffic,
@@ -48,6 +49,7 @@ pub struct Hub {
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    report: Report,
     /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
@@ -72,6 +74,7 @@ impl Hub {
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            report: Report::default(),
             vital: Vital::default(),
         });
         for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
@@ -80,6 +83,7 @@ impl Hub {
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
@@ -117,6 +121,16 @@ impl Hub {
     #[must_use]
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// Whether its shards stand still.
+    #[must_use]
+    pub fn standstill(&self) -> Standstill {
+        self.report.get()
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
     }
 
     /// As they are at this moment. What is read of them together is from one reading of the configuration.

@@ -13,6 +13,7 @@
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - [`pulse`]: whether all of this goes on
 //! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
@@ -42,6 +43,7 @@ pub mod metrics;
 mod namesakes;
 pub mod outbound;
 mod outgoing;
+pub mod pulse;
 pub mod queue;
 mod reload;
 pub mod session;
@@ -58,5 +60,6 @@ pub use dispatcher::Dispatcher;
 pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
+pub use pulse::Standstill;
 pub use session::{Kind, Session};
 pub use tally::Traffic;

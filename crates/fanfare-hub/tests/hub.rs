@@ -29,6 +29,7 @@ mod interruption;
 mod joining;
 mod latency;
 mod outbound;
+mod pulse;
 mod reload;
 mod slow;
 mod stress;

@@ -7,8 +7,10 @@
 //! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`scrape`]: metrics that are read when somebody asks for them
-//! - [`health`]: asks a running node
+//! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
+pub mod advertise;
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod descriptors;
@@ -20,5 +22,6 @@ pub mod reload;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;
+pub mod top;
 
 pub use node::Node;

@@ -13,6 +13,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    advertise::Guess,
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
@@ -103,6 +104,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
+        let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
         scrape::register(&metrics, &dispatcher)?;
         let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
@@ -118,6 +120,7 @@ impl Node {
             envelope: ENVELOPE,
             announcements: 0,
             leaving: false,
+            metrics: None,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
@@ -127,6 +130,8 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
+        tokio::spawn(vital.watch(gateway.clone().keep_history()));
+        tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
         Ok(Self {
@@ -166,7 +171,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster or of interruptions",
+            () = self.vital.ended() => "the view of the cluster, of interruptions or of health",
         }
     }
 }
@@ -209,6 +214,13 @@ fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Confi
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         broker: name_of(&config.broker),
+    }
+}
+
+/// Tells the others where the metrics are, once it is known.
+async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
+    if let Some(metrics) = guess.resolve().await {
+        cluster.advertise(metrics.to_string());
     }
 }
 

@@ -7,9 +7,9 @@
 //! - Of a lane's items, after the first that failed, none is written.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
-//! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it measures Redis and
-//!   not the queue. It is forgotten with its connection. Its caller begins no round before the last is answered,
-//!   so a frozen Redis holds one.
+//! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it
+//!   measures Redis and not the queue. It is forgotten with its connection. Its caller begins no round before the last
+//!   is answered, so a frozen Redis holds one.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

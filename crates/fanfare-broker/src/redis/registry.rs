@@ -228,6 +228,7 @@ mod tests {
             envelope,
             announcements: 0,
             leaving: false,
+            metrics: None,
         };
         assert_eq!(common_version(&[]), envelope::VERSION);
         assert_eq!(common_version(&[node(envelope::VERSION), node(u8::MAX)]), envelope::VERSION);

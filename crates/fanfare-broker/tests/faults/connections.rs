@@ -70,6 +70,8 @@ async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
     let publishes = |result| publisher.counter("fanfare_broker_publish_duration_seconds", Some(result));
     assert_eq!(publishes("taken"), outcomes.taken.len() as f64 + 1.0);
     assert_eq!(publishes("unknown"), outcomes.unknown.len() as f64);
+    let commands = publisher.counter("fanfare_redis_commands_total", Some("publish"));
+    assert_eq!(commands, publishes("taken") + publishes("unknown"), "what was refused was not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

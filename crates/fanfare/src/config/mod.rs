@@ -40,7 +40,7 @@ use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies};
 use tracing::level_filters::LevelFilter;
 
-use crate::descriptors;
+use crate::{ask::Target, descriptors};
 
 use self::{
     declare::{Layer, Reader},
@@ -73,6 +73,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// The node's name, for people.
     pub node: String,
+    /// Where the others are told that its metrics are; without it, a guess is made.
+    pub advertise: Option<Target>,
     /// The keys of the HTTP API; under `dev` none is needed.
     pub api_keys: ApiKeys,
     /// How clients show who they are; without it no token is good, and no namespace wants one.

@@ -15,13 +15,15 @@ use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
+use crate::ask::Target;
+
 use super::{
     Facts, LogFormat,
     auth::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,6 +51,9 @@ keys! {
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
+        /// Where `fanfare top` and others reach the metrics of this node, as the other nodes are told. The default is
+        /// where they are; of a wildcard as 0.0.0.0 the address by which this machine reaches Redis.
+        advertise: Option<Target> = "node.advertise", ADVERTISE, or None;
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
