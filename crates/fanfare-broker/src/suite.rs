@@ -1,7 +1,8 @@
 //! What every broker must do: one suite, called once per broker by [`broker_suite!`](crate::broker_suite).
 //!
 //! - `node`: a broker at work with somebody who remembers what it delivered
-//! - `cases`: order, echo, subscriptions, payloads, answers, control, registry; `times`: when publications were published
+//! - `cases`: order, echo, subscriptions, payloads, answers, control, registry
+//! - `times`: when publications were published
 //!
 //! A case panics where the broker breaks a guarantee. None asserts how long something takes; [`PATIENCE`] only
 //! ends a case that would wait for ever.

@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
 use fanfare_core::{Channel, ChannelError, Limits, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{json, value::RawValue};
 use tokio::time::timeout;
 
@@ -137,8 +137,9 @@ pub(crate) async fn authorize(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    gateway.config.origins.check(request.headers())?;
-    gateway.config.api_keys.check(request.headers())?;
+    let config = gateway.config();
+    config.origins.check_call(request.headers())?;
+    config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
 }
 
@@ -180,12 +181,12 @@ pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = read_body(gateway.hub.limits(), request).await?;
+    let body = read_body(&gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;
     let payload = payload(request.data, request.b64data)?;
-    let allowed = gateway.hub.limits().message_bytes;
+    let allowed = gateway.hub.message_bytes();
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
@@ -224,34 +225,6 @@ pub(crate) async fn no_such_method() -> ApiError {
 /// Another HTTP method on a path of the API.
 pub(crate) async fn wrong_method() -> ApiError {
     ApiError::WrongMethod
-}
-
-#[derive(Serialize)]
-struct ClusterView {
-    node: String,
-    broker: &'static str,
-    nodes: Vec<NodeView>,
-}
-
-#[derive(Serialize)]
-struct NodeView {
-    name: String,
-    version: String,
-    connections: u64,
-    #[serde(rename = "self")]
-    is_self: bool,
-}
-
-/// `GET /api/cluster`: the nodes as this one sees them. Its own figure is of this moment.
-pub(crate) async fn cluster(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
-    let me = gateway.cluster.me();
-    let view = |node: &fanfare_core::NodeInfo| {
-        let is_self = node.incarnation == me.incarnation;
-        let connections = if is_self { me.connections } else { node.connections };
-        NodeView { name: node.name.clone(), version: node.version.clone(), connections, is_self }
-    };
-    let nodes = gateway.cluster.nodes().iter().map(view).collect();
-    Json(ClusterView { node: me.name.clone(), broker: gateway.config.broker, nodes })
 }
 
 #[cfg(test)]

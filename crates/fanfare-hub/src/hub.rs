@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
@@ -23,10 +24,12 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use crate::{
     budget::Budget,
     dispatcher::Dispatcher,
+    flow::Room,
     heartbeat,
     holds::Holds,
     link::{Draining, Left},
     metrics::{HubMetrics, Limit},
+    pulse::{self, Report, Standstill},
     session::{Kind, Session},
     slow,
     tally::Traffic,
@@ -37,13 +40,16 @@ use crate::{
 pub struct Hub {
     dispatcher: Arc<Dispatcher>,
     broker: Arc<dyn Broker>,
-    namespaces: Arc<Namespaces>,
-    limits: Limits,
+    pub(crate) limits: ArcSwap<Limits>,
+    /// Of the limits, what never changes: the broker has it too.
+    message_bytes: usize,
+    pub(crate) room: Room,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    report: Report,
     /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
@@ -54,7 +60,6 @@ impl Hub {
     pub fn start(
         dispatcher: Arc<Dispatcher>,
         broker: Arc<dyn Broker>,
-        namespaces: Arc<Namespaces>,
         limits: Limits,
         metrics: Arc<HubMetrics>,
     ) -> Arc<Self> {
@@ -62,12 +67,14 @@ impl Hub {
             dispatcher,
             holds: Holds::new(broker.clone()),
             broker,
-            namespaces,
             budget: Budget::new(&limits, metrics.clone()),
-            limits,
+            message_bytes: limits.message_bytes,
+            room: Room::new(&limits),
+            limits: ArcSwap::from_pointee(limits),
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            report: Report::default(),
             vital: Vital::default(),
         });
         for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
@@ -76,6 +83,7 @@ impl Hub {
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
@@ -85,10 +93,16 @@ impl Hub {
         self.vital.ended().await;
     }
 
-    /// The bounds that it keeps.
+    /// The bounds that it keeps at this moment.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// [`Limits::message_bytes`], at the price of a load.
+    #[must_use]
+    pub fn message_bytes(&self) -> usize {
+        self.message_bytes
     }
 
     /// What it counts.
@@ -109,8 +123,19 @@ impl Hub {
         &self.budget
     }
 
-    pub(crate) fn namespaces(&self) -> &Namespaces {
-        &self.namespaces
+    /// Whether its shards stand still.
+    #[must_use]
+    pub fn standstill(&self) -> Standstill {
+        self.report.get()
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// As they are at this moment. What is read of them together is from one reading of the configuration.
+    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
+        self.dispatcher.namespaces()
     }
 
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
@@ -207,7 +232,7 @@ impl Hub {
             return;
         }
         session.signs.message(self.now(session));
-        let access = self.namespaces.of(&channel).publish;
+        let access = self.namespaces().of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.answer(session, &Reply::Failed { id, error });
         }
@@ -233,7 +258,7 @@ impl Hub {
                 answer => hub.act(&session, answer),
             }
             // Whoever waits for the answers may now end the session: its answer is sent.
-            flow.end(bytes, &hub.limits);
+            flow.end(bytes, &hub.room);
         };
         self.broker.publish(publish, Box::new(done));
     }
@@ -254,7 +279,7 @@ impl Hub {
     /// the client.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
         let poll = match session.flow() {
-            Some(flow) => flow.poll_room(&self.limits, &self.metrics, cx),
+            Some(flow) => flow.poll_room(&self.room, &self.metrics, cx),
             None => Poll::Ready(()),
         };
         match poll {
@@ -281,13 +306,14 @@ impl Hub {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<Channel, CommandError> {
-        permit(self.namespaces.of(channel).subscribe, session, channel, Action::Subscribe)?;
-        let most = self.limits.channels_per_connection;
+        permit(self.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        let limits = self.limits();
+        let most = limits.channels_per_connection;
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(channel.clone());
         }
         let (hold, confirmed) = self.holds.hold(channel);
-        match timeout(self.limits.handshake, confirmed).await {
+        match timeout(limits.handshake, confirmed).await {
             Ok(confirmed) => confirmed?,
             Err(_) => return Err(SubscribeError::Unavailable.into()),
         }

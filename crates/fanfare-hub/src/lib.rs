@@ -14,6 +14,7 @@
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - [`pulse`]: whether all of this goes on
 //! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
@@ -21,6 +22,7 @@
 //! - [`tally`], [`through`], [`connections`], `story`: what is counted of them, and what is said of one that is over
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
+//! - `reload`: limits and namespaces that change meanwhile
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
 //! `namesakes` (which of them have this one's name) and [`metrics`].
@@ -43,7 +45,9 @@ pub mod metrics;
 mod namesakes;
 pub mod outbound;
 mod outgoing;
+pub mod pulse;
 pub mod queue;
+mod reload;
 pub mod session;
 pub mod shard;
 pub mod slow;
@@ -58,5 +62,6 @@ pub use dispatcher::Dispatcher;
 pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
+pub use pulse::Standstill;
 pub use session::{Kind, Session};
 pub use tally::Traffic;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect, Publication};
+use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
@@ -34,16 +34,17 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
         shard: &shard,
         batches: IndexMap::new(),
         later: Vec::new(),
-        unwritten: Vec::new(),
-        latencies: hub.metrics().relay_latency.gather(),
+        latencies: hub.metrics().relay_latency.gather(hub.dispatcher().incarnation()),
         sends: 0,
         went: Traffic::default(),
     };
     loop {
         shard.arrived().await;
+        shard.pulse.tick();
         let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            shard.pulse.tick();
             since = busy.since(since);
             tokio::task::yield_now().await;
         }
@@ -57,8 +58,6 @@ struct Tick<'a> {
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
-    /// What they were queued for.
-    unwritten: Vec<Arc<Publication>>,
     latencies: Latencies,
     sends: usize,
     /// What this tick's sends brought out, and was not counted yet.
@@ -89,11 +88,7 @@ impl Tick<'_> {
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
-        if !self.unwritten.is_empty() {
-            let unwritten = std::mem::take(&mut self.unwritten);
-            self.written(&unwritten);
-        }
-        self.latencies.flush();
+        self.latencies.tick_ended();
         self.hub.metrics().sent.add(std::mem::take(&mut self.went));
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
@@ -103,14 +98,15 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let (mut deliveries, mut writes, mut is_unwritten) = (0, 0, false);
+        let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
+        let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
-            let (sent, count) = self.deliver(session, *since, batch, defer);
+            let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
             deliveries += count;
+            deferred += if defer { count } else { 0 };
             writes += usize::from(sent == Sent::Written);
-            is_unwritten |= defer && count > 0;
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
@@ -121,18 +117,10 @@ impl Tick<'_> {
         let metrics = self.hub.metrics();
         metrics.deliveries.inc_by(deliveries as u64);
         metrics.fan_out.writes.inc_by(writes as u64);
-        if is_unwritten {
-            self.unwritten.extend(batch.publications().cloned());
+        if deferred > 0 {
+            self.latencies.queued(batch);
         } else if deliveries > 0 {
-            self.written(batch.publications());
-        }
-    }
-
-    /// Counts how long these were under way until now.
-    fn written<'a>(&mut self, publications: impl IntoIterator<Item = &'a Arc<Publication>>) {
-        let now = Instant::now().into_std();
-        for publication in publications {
-            self.latencies.written(publication, self.hub.dispatcher().is_own(publication), now);
+            self.latencies.written(batch);
         }
     }
 
@@ -142,9 +130,10 @@ impl Tick<'_> {
         session: &Arc<Session>,
         since: u64,
         batch: &mut Batch,
+        namespaces: &Namespaces,
         defer: bool,
     ) -> (Sent, usize) {
-        match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
+        match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
                 let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
@@ -161,6 +150,7 @@ impl Tick<'_> {
     async fn take_turns(&mut self) {
         self.sends += 1;
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
+            self.shard.pulse.tick();
             tokio::task::yield_now().await;
         }
     }

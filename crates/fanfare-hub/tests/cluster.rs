@@ -97,7 +97,16 @@ impl Pair {
 fn info(name: &str) -> NodeInfo {
     let (incarnation, version) = (name.to_owned(), "1".to_owned());
     let name = name.to_owned();
-    NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements: 0, leaving: false }
+    NodeInfo {
+        incarnation,
+        name,
+        version,
+        connections: 0,
+        envelope: 1,
+        announcements: 0,
+        leaving: false,
+        metrics: None,
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,8 @@ mod interruption;
 mod joining;
 mod latency;
 mod outbound;
+mod pulse;
+mod reload;
 mod slow;
 mod stress;
 mod subscribing;

@@ -240,11 +240,12 @@ impl TestNode {
             envelope: crate::envelope::VERSION,
             announcements: 0,
             leaving: false,
+            metrics: None,
         }
     }
 
-    /// A counter of its broker, or how often a histogram observed something: all its labels together, or only the
-    /// label value given.
+    /// A counter or gauge of its broker, or how often a histogram observed something: all its labels together, or
+    /// only the label value given.
     #[must_use]
     pub fn counter(&self, name: &str, label: Option<&str>) -> f64 {
         let families = self.metrics.gather();
@@ -254,7 +255,8 @@ impl TestNode {
             label.is_none_or(|label| metric.get_label().iter().any(|pair| pair.value() == label))
         };
         let value = |metric: &prometheus::proto::Metric| {
-            metric.get_counter().get_value() + metric.get_histogram().get_sample_count() as f64
+            let [counter, gauge] = [metric.get_counter().get_value(), metric.get_gauge().get_value()];
+            counter + gauge + metric.get_histogram().get_sample_count() as f64
         };
         metrics.iter().filter(matches).map(value).sum()
     }

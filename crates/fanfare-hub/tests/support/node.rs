@@ -80,10 +80,10 @@ impl Setup {
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
         metrics.connections.expect(dialect);
         let (dispatcher, controls) =
-            Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
+            Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics);
+        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }

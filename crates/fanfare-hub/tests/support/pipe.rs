@@ -136,6 +136,13 @@ impl Pipe {
         Box::new(PipeSink(self.0.clone()))
     }
 
+    /// Lets every write block its thread, until the other end of `released` is dropped. Blocks itself.
+    pub(crate) fn jam(&self, jammed: impl FnOnce(), released: &std::sync::mpsc::Receiver<()>) {
+        let _held = self.0.state.lock();
+        jammed();
+        assert!(released.recv().is_err());
+    }
+
     /// Lets one write take so many bytes at most.
     pub(crate) fn take_per_write(&self, bytes: usize) {
         self.0.state.lock().per_write = bytes;

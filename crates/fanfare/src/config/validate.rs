@@ -138,6 +138,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         dev,
         broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
+        advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
