@@ -104,7 +104,7 @@ impl Endpoint {
             checks.any(|check| check["name"] == "broker" && check["state"] == "away")
         };
         assert_eventually!(
-            is_away(&self.get("/readyz").await.json()["checks"]),
+            self.get("/readyz").await.json().get("checks").is_some_and(is_away),
             "the node at {} is away from its broker",
             self.address
         );
