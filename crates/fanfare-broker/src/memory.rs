@@ -121,7 +121,8 @@ impl MemoryBroker {
         let Some(channel) = accept.subscribed.get(&publish.channel) else { return };
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         self.metrics.received.inc();
-        self.events.publication(Publication::new(channel.clone(), publish.payload, Some(origin)));
+        let publication = Publication::new(channel.clone(), publish.payload, Some(origin));
+        self.events.publication(publication.traced(publish.trace));
     }
 
     /// Delivers what waits, whenever the node has room.

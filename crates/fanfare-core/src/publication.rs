@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, Origin, Payload, dialect::EncodingId, transport::FramingId};
+use crate::{Channel, Origin, Payload, TraceContext, dialect::EncodingId, transport::FramingId};
 
 /// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
 /// (compression is part of the framing).
@@ -27,6 +27,8 @@ pub struct Publication {
     pub payload: Payload,
     /// Who published it; `None` where somebody published around us.
     pub origin: Option<Origin>,
+    /// The span that its deliveries are under; `None` where it is not traced.
+    pub trace: Option<TraceContext>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
@@ -34,7 +36,13 @@ impl Publication {
     /// A publication that nobody encoded yet.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
-        Self { channel, payload, origin, encoded: Mutex::default() }
+        Self { channel, payload, origin, trace: None, encoded: Mutex::default() }
+    }
+
+    /// The same in this trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.

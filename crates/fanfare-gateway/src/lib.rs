@@ -16,7 +16,7 @@
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
 //! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`refusal`] (what is answered to whom is not let
-//! in), [`ending`] (what is answered while the node ends), [`metrics`] and [`gateway`] (what all of them share).
+//! in), [`ending`] (what is answered while the node ends), `trace` (spans of requests), [`metrics`] and [`gateway`] (what all of them share).
 
 pub mod admission;
 pub mod api;
@@ -37,6 +37,7 @@ pub mod routes;
 pub mod server;
 pub mod socket;
 pub mod sockets;
+mod trace;
 pub mod upgrade;
 pub mod visit;
 

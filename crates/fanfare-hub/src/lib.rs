@@ -12,6 +12,7 @@
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
+//! - `traced`: spans of publishes and fan-outs
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
@@ -43,6 +44,7 @@ pub mod session;
 pub mod shard;
 pub mod slow;
 pub mod tick;
+mod traced;
 
 pub use budget::Budget;
 pub use cluster::Cluster;

@@ -18,6 +18,7 @@ use crate::{
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Member, Shard},
+    traced::FanOut,
 };
 
 /// About 1 ms of writes.
@@ -77,6 +78,7 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
+        let spans = FanOut::begin(self.hub, batch, &members);
         let mut deliveries = 0;
         for at in 0..members.len() {
             let Some((_, member)) = members.get_index(at) else { break };
@@ -90,6 +92,7 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
+        spans.end();
         self.hub.metrics().deliveries.inc_by(deliveries as u64);
     }
 

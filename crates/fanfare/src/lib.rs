@@ -5,7 +5,7 @@
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go
+//! - [`telemetry`]: where log lines go; [`traces`]: spans, and where they go
 //! - [`health`]: asks a running node
 
 pub mod cli;
@@ -17,5 +17,6 @@ pub mod listeners;
 pub mod node;
 pub mod serve;
 pub mod telemetry;
+pub mod traces;
 
 pub use node::Node;

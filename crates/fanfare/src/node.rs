@@ -16,6 +16,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    traces::{SpanMetrics, Traces, TracingError},
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -30,6 +31,8 @@ pub struct Node {
     pub(crate) server: Server,
     pub(crate) broker: Started,
     pub(crate) cluster: JoinHandle<()>,
+    /// `None` where nothing is traced.
+    pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
     vital: Vital,
     /// Ends the listeners.
@@ -63,6 +66,9 @@ pub enum StartError {
     /// Two metrics of one name: a mistake of this program's.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
+    /// What makes and sends spans cannot be made.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
 }
 
 impl Node {
@@ -87,6 +93,11 @@ impl Node {
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
+        let span_metrics = SpanMetrics::register(&metrics)?;
+        let broker_name = name_of(&config.broker);
+        let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
+        let traces = config.tracing.map(start).transpose()?;
+        let tracer = traces.as_ref().map(|traces| traces.tracer.clone());
         let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
@@ -96,11 +107,11 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        let (broker_name, drain) = (name_of(&config.broker), config.drain);
+        let drain = config.drain;
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
-        let hub =
-            Hub::start(dispatcher, broker.broker.clone(), namespaces, config.limits, hub_metrics.clone());
+        let (hub_broker, limits) = (broker.broker.clone(), config.limits);
+        let hub = Hub::start(dispatcher, hub_broker, namespaces, limits, hub_metrics.clone(), tracer);
         let vital = Vital::default();
         let pace = Pace { per_second: drain.rate, within: drain.timeout };
         tokio::spawn(vital.watch(hub.clone().close_after_losses(pace)));
@@ -137,7 +148,7 @@ impl Node {
         }
         let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
-        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, vital, closing, leaving })
+        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, traces, vital, closing, leaving })
     }
 
     /// Where it listens.

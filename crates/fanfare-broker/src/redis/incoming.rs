@@ -67,13 +67,13 @@ impl Incoming {
         reader: &mut Reader,
         payload: Range<usize>,
     ) -> Result<(Publication, Option<u64>), Dropped> {
-        let (body, kind, origin, previous) =
+        let (body, kind, origin, previous, trace) =
             match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
-                Decoded::Foreign => (payload, None, None, None),
+                Decoded::Foreign => (payload, None, None, None, None),
                 Decoded::Envelope {
-                    content: Content::Publication { payload: kind, origin, previous, .. },
+                    content: Content::Publication { payload: kind, origin, previous, trace, .. },
                     body_at,
-                } => (payload.start + body_at..payload.end, Some(kind), Some(origin), previous),
+                } => (payload.start + body_at..payload.end, Some(kind), Some(origin), previous, trace),
                 Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
             };
         if body.len() > self.message_bytes {
@@ -87,6 +87,6 @@ impl Incoming {
                 Payload::guess(bytes)
             }
         };
-        Ok((Publication::new(channel, payload, origin), previous))
+        Ok((Publication::new(channel, payload, origin).traced(trace), previous))
     }
 }

@@ -146,7 +146,7 @@ pub(crate) fn start(
 
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
-        let Publish { channel, payload, session, lane } = publish;
+        let Publish { channel, payload, session, lane, trace } = publish;
         let ticket = Ticket::new(done, lane, self.metrics.clone());
         if payload.len() > self.message_bytes {
             return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
@@ -154,7 +154,7 @@ impl Broker for RedisBroker {
         let Some(room) = self.waiting.room(payload.len()) else {
             return ticket.refuse("too much waits for Redis");
         };
-        let what = What::Publication { channel, payload, session, ticket };
+        let what = What::Publication { channel, payload, session, trace, ticket };
         // Where the task has ended, the ticket answers by being dropped.
         let _ = self.queue.send(Outgoing { what, since: Instant::now(), _room: room });
     }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
+use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, TraceContext, broker::Recipient};
 use tokio::time::Instant;
 
 use super::{chain::Sent, names::Names, registry::TIME_TO_LIVE};
@@ -30,8 +30,17 @@ pub(crate) struct Outgoing {
 /// What to publish.
 #[derive(Debug)]
 pub(crate) enum What {
-    Publication { channel: Channel, payload: Payload, session: Option<SessionId>, ticket: Ticket },
-    Control { to: Recipient, body: Bytes },
+    Publication {
+        channel: Channel,
+        payload: Payload,
+        session: Option<SessionId>,
+        trace: Option<TraceContext>,
+        ticket: Ticket,
+    },
+    Control {
+        to: Recipient,
+        body: Bytes,
+    },
 }
 
 /// How much waits.
@@ -75,11 +84,11 @@ impl Writer {
     /// Appends the PUBLISH for `item`, taken at `time` (microseconds since 1970), in envelope `version`.
     pub(crate) fn write(&mut self, item: &Outgoing, version: u8, time: u64, out: &mut BytesMut) {
         match &item.what {
-            What::Publication { channel, payload, session, .. } => {
+            What::Publication { channel, payload, session, trace, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
                 let previous = self.sent.next(channel, self.sequence);
-                let header = Header::publication(version, payload.kind(), &origin, time, previous);
+                let header = Header::publication(version, payload.kind(), &origin, time, previous, *trace);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
             }
             What::Control { to, body } => {

@@ -6,7 +6,7 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
-//! - `auth`: keys and rules of `[auth]`; `listeners`: rules about addresses
+//! - `auth`, `tracing`: keys and rules of `[auth]` and `[tracing]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`mistake`], [`place`]: what is wrong, and where
 //! - [`show`]: what `fanfare config` prints
@@ -21,6 +21,7 @@ pub mod place;
 pub mod raw;
 pub mod shape;
 pub mod show;
+mod tracing;
 mod units;
 mod validate;
 mod words;
@@ -31,11 +32,11 @@ use std::{
     time::Duration,
 };
 
+use ::tracing::level_filters::LevelFilter;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies};
-use tracing::level_filters::LevelFilter;
 
 use crate::descriptors;
 
@@ -52,6 +53,7 @@ pub use self::{
     auth::PublicKeyFile,
     mistake::{Mistake, Mistakes},
     show::Show,
+    tracing::{Endpoint, Tracing, TracingHeader, TracingProtocol},
     words::Listen,
 };
 
@@ -92,6 +94,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// What is logged, and how.
     pub log: Log,
+    /// What is traced, if anything.
+    pub tracing: Option<Tracing>,
     /// Options of channels.
     pub namespaces: Namespaces,
 }
