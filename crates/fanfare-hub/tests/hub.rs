@@ -30,5 +30,6 @@ mod outbound;
 mod slow;
 mod stress;
 mod subscribing;
+mod traced;
 mod transport;
 mod vital;
