@@ -75,8 +75,16 @@ pub(super) const ENDPOINT: Text<Option<Endpoint>> = Text {
     allowed: "a URL as \"http://127.0.0.1:4317\"; \"\" for none",
     parse: endpoint,
     show: |endpoint| endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.0.to_string()),
-    found: without_password,
+    found: without_secrets,
 };
+
+/// A key may stand in the query, where it is refused.
+fn without_secrets(text: &str) -> String {
+    match text.split_once(['?', '#']) {
+        Some((url, _)) => format!("{}?{MASK}", without_password(url)),
+        None => without_password(text),
+    }
+}
 
 fn endpoint(text: &str) -> Result<Option<Endpoint>, String> {
     if text.is_empty() {
@@ -196,3 +204,6 @@ pub(super) fn tracing(raw: &Raw) -> Option<Tracing> {
         headers: raw.tracing_headers.value.iter().map(|header| header.value.clone()).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

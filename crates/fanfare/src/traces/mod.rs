@@ -41,7 +41,7 @@ use crate::config::{Tracing, TracingProtocol};
 pub(crate) use self::export::SpanMetrics;
 
 /// How many spans wait for the collector at most.
-pub const QUEUE: usize = 4096;
+pub const QUEUE: usize = 2048;
 
 /// How long the collector may take for one request, tries included.
 const EXPORT: Duration = Duration::from_secs(10);
