@@ -101,7 +101,7 @@ impl Admission {
             if !self.count(address, connections_per_address) {
                 return Err(Full::PerAddress(connections_per_address));
             }
-            permit.address = Some(address);
+            permit.address = Some(Box::new(address));
         }
         if connections_per_second > 0 && !self.rate.lock().take(connections_per_second, now()) {
             return Err(Full::PerSecond(connections_per_second));
@@ -132,15 +132,15 @@ impl Admission {
 /// That a connection was let in.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
-    /// What it is counted as, where addresses are.
-    address: Option<IpAddr>,
+    /// What it is counted as, where addresses are. Boxed: mostly they are not.
+    address: Option<Box<IpAddr>>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.open.fetch_sub(1, Ordering::Relaxed);
-        if let Some(address) = self.address {
-            self.admission.uncount(address);
+        if let Some(address) = &self.address {
+            self.admission.uncount(**address);
         }
     }
 }

@@ -74,7 +74,7 @@ async fn accept(
     let hub = &gateway.hub;
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
     pending.session.comes_from(client.0);
-    hub.subscribe(&pending.session, &channel).await?;
+    let channel = hub.subscribe(&pending.session, &channel).await?;
     if pending.session.has_ended() {
         // A drain overtook it.
         return Err(Refusal::Leaving);

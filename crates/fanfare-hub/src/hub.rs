@@ -168,7 +168,7 @@ impl Hub {
         let reply = match command {
             Command::Publish { id, channel, payload } => return self.publish(session, id, channel, payload),
             Command::Subscribe { id, channel } => match self.subscribe(session, &channel).await {
-                Ok(()) => Reply::Subscribed { id, channel },
+                Ok(channel) => Reply::Subscribed { id, channel },
                 Err(error) => {
                     if matches!(error, CommandError::TooManyChannels(_)) {
                         self.metrics.limit_hit(Limit::ChannelsPerConnection);
@@ -250,15 +250,20 @@ impl Hub {
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
-    /// that has ended it does nothing.
+    /// that has ended it does nothing. The channel returned is the one that all who hold it share: keep that, not a
+    /// copy for each connection.
     ///
     /// # Errors
     /// The subscription does not stand, and why.
-    pub async fn subscribe(&self, session: &Arc<Session>, channel: &Channel) -> Result<(), CommandError> {
+    pub async fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<Channel, CommandError> {
         permit(self.namespaces.of(channel).subscribe, session, channel, Action::Subscribe)?;
         let most = self.limits.channels_per_connection;
         if !session.subscriptions.lock().wants(channel, most)? {
-            return Ok(());
+            return Ok(channel.clone());
         }
         let (hold, confirmed) = self.holds.hold(channel);
         match timeout(self.limits.handshake, confirmed).await {
@@ -267,11 +272,13 @@ impl Hub {
         }
         let mut subscriptions = session.subscriptions.lock();
         // Meanwhile the session may have ended, or got the channel by another command.
-        if subscriptions.wants(channel, most)? {
-            subscriptions.channels.push(hold.keep());
-            self.dispatcher.join(channel, session);
+        if !subscriptions.wants(channel, most)? {
+            return Ok(channel.clone());
         }
-        Ok(())
+        let channel = hold.keep();
+        subscriptions.channels.push(channel.clone());
+        self.dispatcher.join(&channel, session);
+        Ok(channel)
     }
 
     /// Ends a subscription. Where there is none it does nothing.

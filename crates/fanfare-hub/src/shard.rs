@@ -6,7 +6,12 @@
 //! - The table's lock is taken by joining, leaving and the shard's own tick only, and never across an await. A
 //!   tick works on a snapshot; who joins or leaves meanwhile changes the table, not the snapshot.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use fanfare_core::{Channel, Disconnect, SessionId};
 use indexmap::IndexMap;
@@ -51,19 +56,36 @@ impl Arrivals {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Channel, Arc<Members>>,
-    sessions: HashMap<SessionId, Arc<Session>>,
+    sessions: HashSet<Known>,
 }
 
-/// The subscribers of one channel in one shard: contiguous for the fan-out, removed from in O(1).
-pub type Members = IndexMap<SessionId, Member>;
+/// The subscribers of one channel in one shard, each with the sequence of the first publication that is for it:
+/// contiguous for the fan-out, removed from in O(1).
+pub type Members = IndexMap<Known, u64>;
 
-/// One subscriber of one channel.
+/// A session in a table, found by its number, which is not stored beside it: there is one of these for each connection.
 #[derive(Clone)]
-pub struct Member {
-    pub(crate) session: Arc<Session>,
-    /// The sequence of the first publication that is for it.
-    pub(crate) since: u64,
+pub struct Known(pub(crate) Arc<Session>);
+
+impl Borrow<SessionId> for Known {
+    fn borrow(&self) -> &SessionId {
+        &self.0.id
+    }
 }
+
+impl Hash for Known {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for Known {}
 
 impl Shard {
     /// Queues a publication; `queued` is told its sequence.
@@ -112,11 +134,11 @@ impl Shard {
 
     pub(crate) fn add(&self, session: Arc<Session>) {
         self.wheel.add(&session);
-        self.table.lock().sessions.insert(session.id, session);
+        self.table.lock().sessions.insert(Known(session));
     }
 
     pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.table.lock().sessions.get(&id).cloned()
+        self.table.lock().sessions.get(&id).map(|known| known.0.clone())
     }
 
     pub(crate) fn remove(&self, session: &Session) {
@@ -128,7 +150,7 @@ impl Shard {
         let mut table = self.table.lock();
         let since = self.inbox.lock().next;
         let members = table.channels.entry(channel.clone()).or_default();
-        Arc::make_mut(members).insert(session.id, Member { session: session.clone(), since });
+        Arc::make_mut(members).insert(Known(session.clone()), since);
     }
 
     /// Removes a member from a channel. Whether the channel has no other in this shard.
@@ -146,6 +168,6 @@ impl Shard {
     /// All sessions at this moment.
     #[must_use]
     pub fn sessions(&self) -> Vec<Arc<Session>> {
-        self.table.lock().sessions.values().cloned().collect()
+        self.table.lock().sessions.iter().map(|known| known.0.clone()).collect()
     }
 }

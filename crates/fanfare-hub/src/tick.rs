@@ -17,7 +17,7 @@ use crate::{
     hub::Hub,
     outbound::Sent,
     session::Session,
-    shard::{Arrivals, Member, Shard},
+    shard::{Arrivals, Known, Shard},
     traced::FanOut,
 };
 
@@ -81,14 +81,14 @@ impl Tick<'_> {
         let spans = FanOut::begin(self.hub, batch, &members);
         let mut deliveries = 0;
         for at in 0..members.len() {
-            let Some((_, member)) = members.get_index(at) else { break };
-            let defer = !is_alone && member.session.has_several_channels();
-            let (sent, count) = self.deliver(member, batch, defer);
+            let Some((Known(session), since)) = members.get_index(at) else { break };
+            let defer = !is_alone && session.has_several_channels();
+            let (sent, count) = self.deliver(session, *since, batch, defer);
             deliveries += count;
             if defer && sent == Sent::NeedsFlush {
-                self.later.push(member.session.clone());
+                self.later.push(session.clone());
             } else {
-                self.hub.after_send(&member.session, sent);
+                self.hub.after_send(session, sent);
             }
             self.take_turns().await;
         }
@@ -97,9 +97,8 @@ impl Tick<'_> {
     }
 
     /// Hands a member its share: what became of it, and how many publications it is.
-    fn deliver(&self, member: &Member, batch: &mut Batch, defer: bool) -> (Sent, usize) {
-        let Member { session, since } = member;
-        match batch.share(session.id, *since, session.dialect(), self.hub.namespaces()) {
+    fn deliver(&self, session: &Arc<Session>, since: u64, batch: &mut Batch, defer: bool) -> (Sent, usize) {
+        match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
                 let sent = session.outbound.send(&mut share, self.hub.budget(), defer);

@@ -10,7 +10,7 @@ use crate::config::{Log, LogFormat};
 pub fn start(log: Log) {
     // Our own crates as configured; libraries only when something is wrong.
     let ours: Directive = log.level.into();
-    let filter = ["hyper=warn", "h2=warn", "redis=warn"]
+    let filter = ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive);

@@ -79,7 +79,6 @@ impl Tracer for SpanMaker {
                 "url.path" = path,
                 "url.scheme" = "http",
                 "client.address" = %client,
-                "network.protocol.version" = "1.1",
                 "http.response.status_code" = Empty,
                 "otel.status_code" = Empty,
                 "error.type" = Empty,
