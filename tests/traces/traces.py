@@ -69,7 +69,9 @@ async def eventually(what, get, wanted):
 
 def is_span(span, kind, parent, node, attributes):
     assert span["Kind"] == f"SPAN_KIND_{kind}" and span["Parent ID"] == parent, span
-    assert span["node"]["service.instance.id"] == node and span["node"]["service.name"] == "fanfare", span
+    about = span["node"]
+    assert about["service.instance.id"] == node and about["service.name"] == "fanfare", span
+    assert about["deployment.environment.name"] == "test", span
     for name, value in attributes.items():
         assert span.get(name) == value, (name, span)
 
