@@ -11,7 +11,7 @@
 //! | 1 | payload type (1): 0 text, 1 binary, 2 JSON |
 //! | 2 | origin: incarnation (8), then the session (8) where a session published it |
 //! | 3 | sequence of that incarnation (8) |
-//! | 4 | publish time, microseconds since 1970 by the origin's clock (8) |
+//! | 4 | publish time, microseconds since 1970 by the clock of Redis (8), where the origin knows it |
 //! | 5 | trace context, where the publish is traced: version 0 (1), trace id (16), span id (8), flags (1) |
 //! | 6–10 | kept: offset, epoch, event name, tags, publisher info |
 //! | 11 | sequence of that incarnation's publication before this one on the same channel (8), where it is known |
@@ -60,7 +60,8 @@ pub enum Content {
         payload: PayloadKind,
         /// Who published it.
         origin: Origin,
-        /// When its origin took it, in microseconds since 1970 by the origin's clock.
+        /// When its origin took it, in microseconds since 1970 by the clock of Redis; `None` where the origin did not
+        /// know it.
         time: Option<u64>,
         /// The sequence of its origin's publication before it on its channel, where the origin knows it: who was
         /// subscribed and did not get that one lost it.
@@ -124,7 +125,7 @@ impl Header {
         version: u8,
         payload: PayloadKind,
         origin: &Origin,
-        time: u64,
+        time: Option<u64>,
         previous: Option<u64>,
         trace: Option<TraceContext>,
     ) -> Self {
@@ -133,7 +134,9 @@ impl Header {
         let session = origin.session.map(|session| session.0.to_be_bytes());
         header.field(TAG_ORIGIN, &origin.node.0.to_be_bytes(), session.as_ref().map_or(&[], |s| s));
         header.field(TAG_SEQUENCE, &origin.sequence.to_be_bytes(), &[]);
-        header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        if let Some(time) = time {
+            header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        }
         if let Some(previous) = previous {
             header.field(TAG_PREVIOUS, &previous.to_be_bytes(), &[]);
         }
@@ -327,9 +330,18 @@ mod tests {
 
     #[test]
     fn version_1_is_fixed_to_the_byte() {
-        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, 11, None, None).as_bytes(), GOLDEN);
-        let traced =
-            Header::publication(1, PayloadKind::Text, &ORIGIN, 11, None, TraceContext::from_bytes(TRACE));
+        assert_eq!(
+            Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None).as_bytes(),
+            GOLDEN
+        );
+        let traced = Header::publication(
+            1,
+            PayloadKind::Text,
+            &ORIGIN,
+            Some(11),
+            None,
+            TraceContext::from_bytes(TRACE),
+        );
         assert_eq!(traced.as_bytes()[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
         assert_eq!(
             Header::control(1, ORIGIN.node).as_bytes(),
@@ -343,9 +355,10 @@ mod tests {
             for session in [None, Some(SessionId(u64::MAX))] {
                 let origin = Origin { session, ..ORIGIN };
                 let previous = session.map(|session| session.0 - 1);
+                let time = session.map(|_| u64::MAX);
                 let trace = session.and_then(|_| TraceContext::from_bytes(TRACE));
-                let header = Header::publication(1, payload, &origin, u64::MAX, previous, trace);
-                let content = Content::Publication { payload, origin, time: Some(u64::MAX), previous, trace };
+                let header = Header::publication(1, payload, &origin, time, previous, trace);
+                let content = Content::Publication { payload, origin, time, previous, trace };
                 let body_at = header.as_bytes().len();
                 let mut bytes = header.as_bytes().to_vec();
                 bytes.extend_from_slice(b"payload");

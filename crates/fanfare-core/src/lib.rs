@@ -14,6 +14,8 @@
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
 //! - [`vital`]: the tasks that a node cannot live without
+//! - [`labels!`]: words that metrics are labelled with
+//! - [`buckets`]: how finely latencies are counted
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
@@ -23,11 +25,13 @@
 //! - [`trace`]: spans of what is done, and the trace that a message belongs to
 
 pub mod broker;
+pub mod buckets;
 pub mod channel;
 pub mod command;
 pub mod dialect;
 pub mod disconnect;
 pub mod identity;
+mod label;
 pub mod limits;
 pub mod message;
 pub mod namespace;

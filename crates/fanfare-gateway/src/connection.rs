@@ -20,7 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{Command, Decoder, Disconnect, Message};
-use fanfare_hub::{Hub, Session};
+use fanfare_hub::{Hub, Session, Traffic};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -98,6 +98,7 @@ impl Connection {
 
     /// Decodes what was read, and carries it out.
     fn take(&mut self, input: &mut [u8]) {
+        self.received(Traffic { messages: 0, bytes: input.len() as u64 });
         if self.session.has_ended() {
             return self.discard(input);
         }
@@ -125,6 +126,10 @@ impl Connection {
         }
     }
 
+    fn received(&self, traffic: Traffic) {
+        self.hub.received(&self.session, traffic);
+    }
+
     fn config(&self) -> Config {
         let max_message = self.hub.limits().message_bytes;
         Config { role: Role::Server, max_message, deflate: self.deflate }
@@ -134,8 +139,9 @@ impl Connection {
     fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
         let config = self.config();
         let Self { frames, dialect, rates, .. } = self;
-        let (mut pongs, mut end) = (Vec::new(), None);
+        let (mut pongs, mut messages, mut end) = (Vec::new(), 0, None);
         let fed = frames.feed(input, &config, |event| {
+            messages += u64::from(matches!(event, Event::Text(_) | Event::Binary(_)));
             match take_frame(event, rates.as_deref_mut(), dialect.as_mut(), commands, &mut pongs) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(disconnect) => {
@@ -144,6 +150,9 @@ impl Connection {
                 }
             }
         });
+        if messages > 0 {
+            self.received(Traffic { messages, bytes: 0 });
+        }
         if !pongs.is_empty() {
             self.hub.pong(&self.session, &pongs);
         }

@@ -1,8 +1,11 @@
 //! What all handlers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
@@ -12,6 +15,8 @@ use fanfare_hub::{Cluster, Hub, Kind};
 use crate::{
     admission::{Admission, DoorLimits},
     client::Proxies,
+    figures::glance::Glance,
+    health::History,
     metrics::GatewayMetrics,
     sockets::Sockets,
 };
@@ -63,7 +68,9 @@ pub struct Gateway {
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) config: Config,
-    leaving: AtomicBool,
+    pub(crate) history: History,
+    pub(crate) glance: Glance,
+    leaving: OnceLock<SystemTime>,
     refusing: AtomicBool,
 }
 
@@ -80,6 +87,8 @@ impl Gateway {
         let sockets = Sockets::new(config.descriptors, metrics.clone());
         let admission = Admission::new(config.doors);
         Self {
+            history: History::new(&hub),
+            glance: Glance::default(),
             hub,
             cluster,
             registry,
@@ -87,7 +96,7 @@ impl Gateway {
             sockets,
             admission,
             config,
-            leaving: AtomicBool::new(false),
+            leaving: OnceLock::new(),
             refusing: AtomicBool::new(false),
         }
     }
@@ -95,7 +104,7 @@ impl Gateway {
     /// From now on the node says that it is not ready, and to the others that it leaves.
     pub fn leave(&self) {
         self.cluster.leave();
-        self.leaving.store(true, Ordering::Relaxed);
+        self.leaving.get_or_init(SystemTime::now);
     }
 
     /// From now on nobody new is let in; health and metrics still answer.
@@ -104,7 +113,12 @@ impl Gateway {
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+        self.left_at().is_some()
+    }
+
+    /// When the node was told to end, if it was.
+    pub(crate) fn left_at(&self) -> Option<SystemTime> {
+        self.leaving.get().copied()
     }
 
     pub(crate) fn is_refusing(&self) -> bool {

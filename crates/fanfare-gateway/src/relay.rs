@@ -75,7 +75,7 @@ async fn accept(
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
     pending.session.comes_from(client.0);
     let channel = hub.subscribe(&pending.session, &channel).await?;
-    if pending.session.has_ended() {
+    if !hub.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -15,6 +15,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use fanfare_websocket::handshake;
 use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,7 +31,7 @@ use crate::{
     arrival::{Arrival, ProxyHeaderError},
     client::Client,
     gateway::Gateway,
-    metrics::{HttpError, Refused},
+    metrics::{Handshake, HttpError, Refused},
     refusal::Refusal,
     socket,
     sockets::{Seat, Visit},
@@ -138,12 +139,18 @@ impl Requests<'_> {
     /// Answers one request, and counts whom the answer does not let in.
     async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
         self.visit.serve();
+        let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
         let response = self.route(router, request).await?;
+        let is_accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if is_upgrade {
+            let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
+            self.gateway.metrics.handshake(result, came.elapsed());
+        }
         if let Some(refused) = response.extensions().get::<Refused>() {
             self.gateway.metrics.refused(*refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if !is_accepted {
             self.visit.wait();
         }
         Ok(response)

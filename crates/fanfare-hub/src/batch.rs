@@ -56,6 +56,11 @@ impl Batch {
         self.queued.iter()
     }
 
+    /// All of them, in order.
+    pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.queued.iter().map(|queued| &queued.publication)
+    }
+
     /// What the member `session` gets that joined at `since`; `None` where that is nothing.
     pub(crate) fn share<'a>(
         &'a mut self,
@@ -114,6 +119,10 @@ impl Outgoing for Share<'_> {
         }
         let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
         join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.count).unwrap_or(u32::MAX)
     }
 
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {

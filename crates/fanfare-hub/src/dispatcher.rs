@@ -53,6 +53,8 @@ pub struct Dispatcher {
 struct Route {
     /// One bit for each shard that has a member.
     shards: u64,
+    /// Its subscribers on this node.
+    members: u32,
     /// Whether a publisher gets its own.
     echo: bool,
 }
@@ -90,6 +92,11 @@ impl Dispatcher {
         &self.shards
     }
 
+    /// This run of the node.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
     }
@@ -106,30 +113,43 @@ impl Dispatcher {
         self.shards.get(session.shard as usize)
     }
 
-    /// Delivers a channel to a session from now on.
+    /// Delivers a channel to a session from now on, that it does not have yet.
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        let route = routes
-            .entry(channel.clone())
-            .or_insert_with(|| Route { shards: 0, echo: self.namespaces.of(channel).echo });
+        let route = routes.entry(channel.clone()).or_insert_with(|| Route {
+            shards: 0,
+            members: 0,
+            echo: self.namespaces.of(channel).echo,
+        });
         route.shards |= 1 << session.shard;
+        route.members += 1;
         shard.join(channel, session);
+        self.metrics.fan_out.subscriptions.inc();
+        self.metrics.fan_out.channels.set(count(routes.len()));
     }
 
-    /// Delivers it no more.
+    /// Delivers it no more to a session that has it.
     pub(crate) fn leave(&self, channel: &Channel, session: &Session) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        if !shard.leave(channel, session) {
-            return;
-        }
-        if let Some(route) = routes.get_mut(channel) {
+        let is_empty = shard.leave(channel, session);
+        let Some(route) = routes.get_mut(channel) else { return };
+        route.members = route.members.saturating_sub(1);
+        if is_empty {
             route.shards &= !(1 << session.shard);
-            if route.shards == 0 {
-                routes.remove(channel);
-            }
         }
+        if route.shards == 0 {
+            routes.remove(channel);
+        }
+        self.metrics.fan_out.subscriptions.dec();
+        self.metrics.fan_out.channels.set(count(routes.len()));
+    }
+
+    /// Bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
+    #[must_use]
+    pub fn inbound_queued(&self) -> usize {
+        self.pending.bytes.load(Ordering::Relaxed)
     }
 
     /// So many bytes were written out.
@@ -150,12 +170,17 @@ impl Dispatcher {
     }
 }
 
+fn count(channels: usize) -> i64 {
+    i64::try_from(channels).unwrap_or(i64::MAX)
+}
+
 impl BrokerEvents for Dispatcher {
     fn publication(&self, publication: Publication) {
-        let (mut shards, echo) = match self.routes.read().get(&publication.channel) {
-            Some(route) => (route.shards, route.echo),
+        let (mut shards, members, echo) = match self.routes.read().get(&publication.channel) {
+            Some(route) => (route.shards, route.members, route.echo),
             None => return self.metrics.unheard.inc(),
         };
+        self.metrics.fan_out.size.observe(members.into());
         let except = self.except(&publication, echo);
         let cost = cost(&publication);
         let publication = Arc::new(publication);

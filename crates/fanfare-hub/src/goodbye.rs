@@ -10,23 +10,28 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use fanfare_core::Disconnect;
 use tokio::time::timeout;
 
-use crate::{hub::Hub, outbound::Sent, session::Session};
+use crate::{hub::Hub, outbound::Sent, session::Session, story::End};
 
 impl Hub {
     /// Ends a session and says so in its dialect's words: nothing is delivered to it or taken from it any more.
     /// What is queued for it still goes out, for as long as [`Limits::goodbye`](fanfare_core::Limits::goodbye).
     pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
-        let channels = {
+        let (channels, frame) = {
             let mut subscriptions = session.subscriptions.lock();
-            let had_ended = std::mem::replace(&mut subscriptions.ended, true);
             // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
             if let Some(flow) = session.flow() {
                 flow.ended();
             }
-            if had_ended {
+            if subscriptions.ended.is_some() {
                 return;
             }
-            std::mem::take(&mut subscriptions.channels)
+            let frame = session.dialect().close(disconnect);
+            let end = End::new(disconnect.clone(), frame.as_ref());
+            if session.is_connection() {
+                self.metrics().connection_ended(session.dialect(), &end);
+            }
+            subscriptions.ended = Some(Box::new(end));
+            (std::mem::take(&mut subscriptions.channels), frame)
         };
         for channel in &channels {
             self.dispatcher().leave(channel, session);
@@ -35,18 +40,10 @@ impl Hub {
         if let Some(shard) = self.dispatcher().shard_of(session) {
             shard.remove(session);
         }
-        self.metrics().session_ended(disconnect);
-        tracing::debug!(
-            session = session.id.0,
-            client = session.client().map(tracing::field::display),
-            dialect = session.dialect().name(),
-            ?disconnect,
-            "session ended"
-        );
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), self.budget());
+        let sent = session.outbound.close(frame.as_ref(), self.budget());
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }

@@ -163,7 +163,10 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     second.tick().await;
     loop {
-        if second.tick().await.elapsed() > LATE {
+        let is_late = second.tick().await.elapsed() > LATE;
+        shard.pulse.wheel();
+        shard.nudge();
+        if is_late {
             continue;
         }
         for (count, beat) in shard.wheel.turn().into_iter().enumerate() {

@@ -26,10 +26,13 @@ use crate::{
     dispatcher::Dispatcher,
     heartbeat,
     holds::Holds,
-    link::Draining,
+    link::{Draining, Left},
     metrics::{HubMetrics, Limit},
+    pulse::{self, Report, Standstill},
     session::{Kind, Session},
-    slow, tick,
+    slow,
+    tally::Traffic,
+    tick,
 };
 
 /// The sessions of this node, and what they may do.
@@ -45,6 +48,7 @@ pub struct Hub {
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    report: Report,
     /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
@@ -71,13 +75,16 @@ impl Hub {
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            report: Report::default(),
             vital: Vital::default(),
         });
-        for shard in hub.dispatcher.shards() {
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
+        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
+            let busy = hub.metrics.fan_out.busy(index);
+            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
@@ -117,6 +124,16 @@ impl Hub {
         &self.budget
     }
 
+    /// Whether its shards stand still.
+    #[must_use]
+    pub fn standstill(&self) -> Standstill {
+        self.report.get()
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
     pub(crate) fn namespaces(&self) -> &Namespaces {
         &self.namespaces
     }
@@ -125,15 +142,29 @@ impl Hub {
         &self.dispatcher
     }
 
-    /// Begins a session, without a transport at first: what is sent to it waits.
+    /// Begins a session, without a transport at first: what is sent to it waits. It is no connection yet, see
+    /// [`Hub::admit`].
     #[must_use]
     pub fn open(&self, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (index, shard) = self.dispatcher.shard_for(id);
         let session = Arc::new(Session::new(id, index, kind.clone(), identity, shard.now()));
         shard.add(session.clone());
-        self.metrics.connections.inc();
         session
+    }
+
+    /// The client is about to be told that it is in: from now on its session counts as a connection. `false` where it
+    /// has ended meanwhile.
+    #[must_use]
+    pub fn admit(&self, session: &Session) -> bool {
+        // Under the lock, as the ending is: what was opened is closed once.
+        let subscriptions = session.subscriptions.lock();
+        if subscriptions.ended.is_some() {
+            return false;
+        }
+        session.tally.begin();
+        self.metrics.connections.opened(session.dialect());
+        true
     }
 
     /// Puts a session on a transport and sends what waited for it. Where that cannot be, the sink is aborted.
@@ -153,9 +184,13 @@ impl Hub {
         self.tasks.token()
     }
 
-    /// Takes a session off its transport, see [`Outbound::detach`](crate::outbound::Outbound::detach).
-    pub fn detach(&self, session: &Session) -> Draining {
-        session.outbound.detach(&self.budget)
+    /// Takes a session off its transport: what is sent from now on waits for the next [`Hub::attach`], which must not
+    /// come before the future returned has ended, else the order is lost.
+    ///
+    /// A session that has ended stays on its transport: the goodbye goes out there.
+    pub fn detach(&self, session: &Arc<Session>) -> Draining {
+        let (budget, session) = (self.budget.clone(), session.clone());
+        Draining(session.outbound.detach().map(|link| Left { link, budget, session }))
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.
@@ -196,7 +231,6 @@ impl Hub {
         if session.has_ended() {
             return;
         }
-        self.metrics.messages_received.inc();
         session.signs.message(self.now(session));
         let access = self.namespaces.of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
@@ -301,6 +335,12 @@ impl Hub {
     /// The client showed a sign of life: something was read from it. Costs one store.
     pub fn heard(&self, session: &Session) {
         session.signs.heard(self.now(session));
+    }
+
+    /// So much came from a session's client. For whoever reads its transport, one at a time.
+    pub fn received(&self, session: &Session, traffic: Traffic) {
+        session.tally.received.add(traffic);
+        self.metrics.received.add(traffic);
     }
 
     /// The second that it is, by the clock of a session's shard, which stands still while the node does.

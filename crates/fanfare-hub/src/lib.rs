@@ -14,10 +14,12 @@
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
 //! - `traced`: spans of publishes and fan-outs
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
+//! - [`pulse`]: whether all of this goes on
 //! - `goodbye`: how a session ends, and what it is still owed
 //! - [`drain`]: many sessions are ended at a pace, not all at once
 //! - [`interruption`]: which sessions are closed because they may have missed something
-//! - [`outbound`], [`link`]: the bytes of one session, in order, whoever writes them
+//! - [`outbound`], [`link`], `outgoing`: the bytes of one session, in order, whoever writes them
+//! - [`tally`], [`through`], [`connections`], `story`: what is counted of them, and what is said of one that is over
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
 //!
@@ -27,6 +29,7 @@
 pub mod batch;
 pub mod budget;
 pub mod cluster;
+pub mod connections;
 pub mod dispatcher;
 pub mod drain;
 pub mod flow;
@@ -39,10 +42,15 @@ pub mod link;
 pub mod metrics;
 mod namesakes;
 pub mod outbound;
+mod outgoing;
+pub mod pulse;
 pub mod queue;
 pub mod session;
 pub mod shard;
 pub mod slow;
+mod story;
+pub mod tally;
+pub mod through;
 pub mod tick;
 mod traced;
 
@@ -52,4 +60,6 @@ pub use dispatcher::Dispatcher;
 pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
+pub use pulse::Standstill;
 pub use session::{Kind, Session};
+pub use tally::Traffic;

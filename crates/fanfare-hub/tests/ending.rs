@@ -15,7 +15,7 @@ async fn a_session_ends_once_and_the_first_reason_stands() {
     assert_eq!(client.pipe.finished(), 1);
     assert!(!client.pipe.is_aborted());
     assert_eq!((node.closed("restart"), node.closed("slow"), node.closed("lost")), (1, 0, 0));
-    assert_eq!(node.hub.metrics().connections.get(), 0);
+    assert_eq!(node.hub.metrics().connections.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]

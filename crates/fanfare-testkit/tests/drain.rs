@@ -199,7 +199,7 @@ async fn after_the_grace_nobody_new_comes_in_and_who_is_there_still_gets_everyth
     }
     leaving.is_unready().await;
     assert_eq!(leaving.get("/healthz").await.status, 200);
-    assert!(leaving.metric("fanfare_sessions_to_close").await > 0.0);
+    assert!(leaving.metric("fanfare_connections_to_close").await > 0.0);
     stays.publish("numbers", "0").await;
     stays.publish("numbers", "1").await;
     let reading: Vec<_> = clients.into_iter().map(|raw| tokio::spawn(first_frame(raw))).collect();

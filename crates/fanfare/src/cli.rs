@@ -50,9 +50,31 @@ pub enum Command {
     )]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
-    #[command(after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
-                            Example:\n  fanfare health http://127.0.0.1:8080/readyz")]
+    #[command(after_help = "\
+It asks the node of this machine, at the addresses that the configuration listens on: with the
+same --config or environment as the node no URL is needed.
+
+Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.
+
+Examples:
+  fanfare health
+  fanfare health --live
+  fanfare health http://127.0.0.1:8080")]
     Health(HealthArgs),
+    /// Show all nodes of a cluster, each second
+    #[command(after_help = "\
+Any node lists the others. Each is asked for its metrics, at the address that it advertises
+(node.advertise); one that does not answer says so in its row.
+
+In a terminal q or Ctrl-C quits. Elsewhere one sample is printed, as a table.
+
+Exit code: 0, or 1 if no node lists the others.
+
+Examples:
+  fanfare top
+  fanfare top --url http://localhost:8081
+  fanfare top --json | jq '.nodes[] | select(.away)'")]
+    Top(TopArgs),
     /// Print the version
     Version,
 }
@@ -133,9 +155,35 @@ pub struct ConfigArgs {
 /// The flags of `fanfare health`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthArgs {
-    /// What to ask [default: /readyz of the first address that the configuration listens on]
-    #[arg(value_name = "URL")]
+    /// What to ask
+    #[arg(value_name = "URL", help = "What to ask [default: where the configuration listens]")]
     pub url: Option<String>,
+    /// Ask whether it is alive
+    #[arg(
+        long,
+        help = "Ask whether it is alive (/healthz), not whether it is ready (/readyz): for who ends what is unhealthy. \
+                A node without its broker is alive"
+    )]
+    pub live: bool,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// The flags of `fanfare top`.
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// Any node of the cluster
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Any node of the cluster, where its metrics are\n\
+                [default: where the configuration has them: without one, http://localhost:8080]"
+    )]
+    pub url: Option<String>,
+    /// Print one sample as JSON: two looks, a second apart, for the rates
+    #[arg(long)]
+    pub json: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,

@@ -28,9 +28,9 @@ pub enum Ended {
     /// Every client was sent away, and had the time to go.
     Drained,
     /// Not within `drain.timeout`: who had not gone is cut off. So many had not even been told.
-    TimedOut(i64),
+    TimedOut(u64),
     /// At once, because somebody asked for it: so many clients were cut off.
-    AtOnce(i64),
+    AtOnce(u64),
 }
 
 impl Node {
@@ -41,13 +41,14 @@ impl Node {
 
     /// The same, and at once when `impatience` ends.
     pub async fn stop_unless(self, impatience: impl Future<Output = ()>) -> Ended {
-        let (sessions, limit) = (self.hub.metrics().connections.clone(), self.drain.timeout);
+        let (hub, limit) = (self.hub.clone(), self.drain.timeout);
+        let left = || hub.metrics().connections.count();
         tokio::select! {
             drained = timeout(limit, self.drain()) => match drained {
                 Ok(()) => Ended::Drained,
-                Err(_) => Ended::TimedOut(sessions.get()),
+                Err(_) => Ended::TimedOut(left()),
             },
-            () = impatience => Ended::AtOnce(sessions.get()),
+            () = impatience => Ended::AtOnce(left()),
         }
     }
 
@@ -58,7 +59,7 @@ impl Node {
         let metrics = self.hub.metrics();
         metrics.draining.set(1);
         tracing::info!(
-            sessions = metrics.connections.get(),
+            connections = metrics.connections.count(),
             ?grace,
             ?timeout,
             "draining: not ready any more"

@@ -13,9 +13,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    advertise::Guess,
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    scrape,
+    telemetry::rates,
     traces::{SpanMetrics, Traces, TracingError},
 };
 
@@ -93,6 +96,8 @@ impl Node {
         let metrics = prometheus::Registry::new();
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
+        hub_metrics.connections.expect(&dialect::RELAY);
+        rates::register(&metrics)?;
         let span_metrics = SpanMetrics::register(&metrics)?;
         let broker_name = name_of(&config.broker);
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
@@ -107,6 +112,8 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
+        let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
+        scrape::register(&metrics, &dispatcher)?;
         let drain = config.drain;
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
@@ -123,6 +130,7 @@ impl Node {
             envelope: ENVELOPE,
             announcements: 0,
             leaving: false,
+            metrics: None,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
@@ -146,6 +154,8 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
+        tokio::spawn(vital.watch(gateway.clone().keep_history()));
+        tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
         Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, traces, vital, closing, leaving })
@@ -164,7 +174,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster or of interruptions",
+            () = self.vital.ended() => "the view of the cluster, of interruptions or of health",
         }
     }
 }
@@ -181,6 +191,13 @@ impl Addresses {
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
         }
+    }
+}
+
+/// Tells the others where the metrics are, once it is known.
+async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
+    if let Some(metrics) = guess.resolve().await {
+        cluster.advertise(metrics.to_string());
     }
 }
 

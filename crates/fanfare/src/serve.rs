@@ -27,7 +27,7 @@ pub enum ServeError {
     Inherited(#[from] ListenError),
     /// It was told twice to end.
     #[error("ended at once: {0} clients were cut off")]
-    CutOff(i64),
+    CutOff(u64),
     /// A task has ended that the node cannot live without.
     #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
     Failed(&'static str),
@@ -41,7 +41,7 @@ pub enum ServeError {
 /// # Errors
 /// The node does not start, or cannot go on, and why; or a second signal cut clients off.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    telemetry::start(config.log);
+    let rates = telemetry::start(&config.node, config.log);
     // Before there are threads.
     let inherited = Inherited::take()?;
     descriptors::raise();
@@ -49,14 +49,15 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .worker_threads(config.runtime.workers)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
+        tokio::spawn(rates.clone().report());
         let is_dev = config.dev;
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let name = config.node.clone();
         let node = Node::start_on(config, inherited)?;
         let Addresses { clients, api, metrics, inherited } = node.addresses();
-        tracing::info!(node = name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
+        tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
         if is_dev {
             io::stdout().write_all(welcome(clients, api).as_bytes())?;
         }
@@ -75,7 +76,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
         Ok(())
-    })
+    });
+    rates.say();
+    served
 }
 
 /// What a newcomer reads.

@@ -9,6 +9,7 @@ use fanfare_core::{
 
 use super::{
     chain::Arrival,
+    clock::Clock,
     resp::Reader,
     table::{Table, Waiter},
 };
@@ -23,6 +24,7 @@ pub(crate) struct Incoming {
     pub(crate) metrics: Arc<Metrics>,
     /// The longest payload that is relayed.
     pub(crate) message_bytes: usize,
+    pub(crate) clock: Arc<Clock>,
 }
 
 impl Incoming {
@@ -67,26 +69,25 @@ impl Incoming {
         reader: &mut Reader,
         payload: Range<usize>,
     ) -> Result<(Publication, Option<u64>), Dropped> {
-        let (body, kind, origin, previous, trace) =
-            match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
-                Decoded::Foreign => (payload, None, None, None, None),
-                Decoded::Envelope {
-                    content: Content::Publication { payload: kind, origin, previous, trace, .. },
-                    body_at,
-                } => (payload.start + body_at..payload.end, Some(kind), Some(origin), previous, trace),
-                Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
-            };
+        let (body, header) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
+            Decoded::Foreign => (payload, None),
+            Decoded::Envelope {
+                content: Content::Publication { payload: kind, origin, time, previous, trace },
+                body_at,
+            } => (payload.start + body_at..payload.end, Some((kind, origin, time, previous, trace))),
+            Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
+        };
         if body.len() > self.message_bytes {
             return Err(Dropped::TooLong);
         }
         let bytes = reader.take(body);
-        let payload = match kind {
-            Some(kind) => Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?,
-            None => {
-                self.metrics.foreign.inc();
-                Payload::guess(bytes)
-            }
+        let Some((kind, origin, time, previous, trace)) = header else {
+            self.metrics.foreign.inc();
+            return Ok((Publication::new(channel, Payload::guess(bytes), None), None));
         };
-        Ok((Publication::new(channel, payload, origin).traced(trace), previous))
+        let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;
+        let published = time.and_then(|time| self.clock.published(&origin, time));
+        let publication = Publication::new(channel, payload, Some(origin)).published_at(published);
+        Ok((publication.traced(trace), previous))
     }
 }

@@ -6,17 +6,21 @@
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
+//! - `clock`, `timekeeper`: when something was published, by the one clock that all nodes can ask
 //! - `chain`: what was lost, came late or came twice
 //! - `registry`: which nodes there are
+//! - `metrics`: what is counted of it
 
 mod canary;
 mod chain;
+mod clock;
 mod commands;
 mod connection;
 mod ear;
 mod fence;
 mod incoming;
 mod link;
+pub(crate) mod metrics;
 pub(crate) mod names;
 mod outgoing;
 mod pipeline;
@@ -28,6 +32,7 @@ mod resp;
 mod standing;
 mod subscriber;
 mod table;
+mod timekeeper;
 pub(crate) mod watchdog;
 
 use std::sync::{Arc, atomic::AtomicU8};
@@ -46,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     chain::Sent,
+    clock::Clock,
     incoming::Incoming,
     link::Links,
     names::Names,
@@ -57,6 +63,7 @@ use self::{
     request::Request,
     subscriber::Subscriber,
     table::Table,
+    timekeeper::Timekeeper,
 };
 use crate::{
     driver::{Node, Parts, RedisConfig},
@@ -100,7 +107,14 @@ pub(crate) fn start(
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
     let (requests, requested) = mpsc::unbounded_channel();
-    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0, sent: Sent::default() };
+    let clock = Arc::new(Clock::new(node.incarnation));
+    let writer = Writer {
+        names: names.clone(),
+        node: node.incarnation,
+        sequence: 0,
+        sent: Sent::default(),
+        clock: clock.clone(),
+    };
     let client_name = |link| format!("{}:{}:{link}", config.prefix, node.incarnation);
     tasks.spawn(
         Publisher {
@@ -114,6 +128,7 @@ pub(crate) fn start(
             queue: queued,
             requests: requests.clone(),
             next_doubt: Instant::now(),
+            timekeeper: Timekeeper::new(clock.clone(), metrics.clone()),
             heartbeat_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,
@@ -130,7 +145,7 @@ pub(crate) fn start(
             names,
             links: links.clone(),
             metrics: metrics.clone(),
-            incoming: Incoming { events, metrics: metrics.clone(), message_bytes },
+            incoming: Incoming { events, metrics: metrics.clone(), message_bytes, clock },
             table: Table::new(),
             requests: requested,
             stop: stop.clone(),
@@ -154,9 +169,10 @@ impl Broker for RedisBroker {
         let Some(room) = self.waiting.room(payload.len()) else {
             return ticket.refuse("too much waits for Redis");
         };
+        let since = ticket.since();
         let what = What::Publication { channel, payload, session, trace, ticket };
         // Where the task has ended, the ticket answers by being dropped.
-        let _ = self.queue.send(Outgoing { what, since: Instant::now(), _room: room });
+        let _ = self.queue.send(Outgoing { what, since, _room: room });
     }
 
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture {
@@ -180,7 +196,7 @@ impl Broker for RedisBroker {
     fn control(&self, to: Recipient, message: Bytes) {
         let room = self.waiting.room(message.len()).filter(|_| message.len() <= self.message_bytes);
         let Some(room) = room else {
-            self.metrics.controls_dropped.inc();
+            self.metrics.controls_refused.inc();
             tracing::warn!(
                 bytes = message.len(),
                 "a control message is too long, or too much waits for Redis"
@@ -189,7 +205,7 @@ impl Broker for RedisBroker {
         };
         let what = What::Control { to, body: message };
         if self.queue.send(Outgoing { what, since: Instant::now(), _room: room }).is_err() {
-            self.metrics.controls_dropped.inc();
+            self.metrics.controls_refused.inc();
         }
     }
 

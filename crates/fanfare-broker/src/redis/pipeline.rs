@@ -7,26 +7,23 @@
 //! - Of a lane's items, after the first that failed, none is written.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
-//! - A round of the canary is written ahead of what waits, whatever is unanswered, so that it measures Redis and
-//!   not the queue. It is forgotten with its connection. Its caller begins no round before the last is answered,
-//!   so a frozen Redis holds one.
+//! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it
+//!   measures Redis and not the queue. It is forgotten with its connection. Its caller begins no round before the last
+//!   is answered, so a frozen Redis holds one.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use fanfare_core::Channel;
 use tokio::time::Instant;
 
 use super::{
+    clock,
     connection::{ConnectionError, DEMOTED, code},
     outgoing::{Outgoing, What, Writer},
     resp::{Malformed, Value},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, redis::metrics::Kind};
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
@@ -58,12 +55,27 @@ pub(crate) struct Pipeline {
 enum Written {
     Item(Outgoing),
     Heartbeat,
+    /// Since when.
+    Time(Instant),
     Canary(u64),
+}
+
+impl Written {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Item(Outgoing { what: What::Publication { .. }, .. }) => Kind::Publish,
+            Self::Item(Outgoing { what: What::Control { .. }, .. }) => Kind::Control,
+            Self::Heartbeat => Kind::Heartbeat,
+            Self::Time(_) => Kind::Time,
+            Self::Canary(_) => Kind::Canary,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Due {
     heartbeat: bool,
+    time: bool,
     canary: Option<u64>,
 }
 
@@ -76,6 +88,8 @@ pub(crate) enum Answered {
     Unheard(Channel, Instant),
     /// The heartbeat; the code word of the error, if it was one.
     Heartbeat(Option<String>),
+    /// What time it is, in microseconds since 1970, asked then; or what was answered instead.
+    Time(Instant, Result<u64, String>),
     /// A round of the canary: how many it reached, or the code word of an error.
     Canary(u64, Result<i64, String>),
 }
@@ -106,9 +120,14 @@ impl Pipeline {
         self.waiting.is_empty() && !self.under_way.iter().any(is_item)
     }
 
-    /// Begins a round: a heartbeat, and the canary of this number.
+    /// How many commands wait to be written or answered.
+    pub(crate) fn depth(&self) -> usize {
+        self.waiting.len() + self.under_way.len()
+    }
+
+    /// Begins a round: a heartbeat, the time, and the canary of this number.
     pub(crate) fn beat(&mut self, round: u64) {
-        self.due = Due { heartbeat: true, canary: Some(round) };
+        self.due = Due { heartbeat: true, time: true, canary: Some(round) };
     }
 
     /// Lets items wait, or no more: what is written to a Redis that answers nothing may only become unknown.
@@ -131,23 +150,23 @@ impl Pipeline {
         if std::mem::take(&mut self.due.heartbeat) {
             self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
         }
+        if std::mem::take(&mut self.due.time) {
+            self.encode(Written::Time(Instant::now()), |_, _, out| Writer::time(out));
+        }
         if let Some(round) = self.due.canary.take() {
             self.encode(Written::Canary(round), |writer, _, out| writer.canary(round, out));
         }
         if self.waiting.is_empty() || !self.may_encode() {
             return;
         }
-        let (now, clock) = (Instant::now(), SystemTime::now());
-        let clock = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let stamps = self.writer.stamps();
         while self.may_encode()
             && let Some(item) = self.waiting.pop_front()
         {
             let Some(item) = refuse_if_lane_failed(item) else { continue };
-            let time = clock.saturating_sub(now.saturating_duration_since(item.since)).as_micros();
-            let time = u64::try_from(time).unwrap_or(u64::MAX);
             self.encode(Written::Item(item), |writer, written, out| {
                 if let Written::Item(item) = written {
-                    writer.write(item, version, time, out);
+                    writer.write(item, version, stamps, out);
                 }
             });
         }
@@ -168,6 +187,10 @@ impl Pipeline {
         let Some((_, written)) = self.under_way.pop_front() else {
             return Err(Malformed("an answer that nobody waits for").into());
         };
+        self.metrics.redis.sent(written.kind());
+        if let Value::Error(error) = answer {
+            self.metrics.redis.error(&code(error));
+        }
         match (written, answer) {
             (Written::Item(item), answer) => self.item_answered(item, answer),
             (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
@@ -175,6 +198,7 @@ impl Pipeline {
             }
             (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
             (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
+            (Written::Time(asked), answer) => Ok(Answered::Time(asked, time(answer))),
             (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
             (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
             (Written::Canary(_), _) => Err(NO_NUMBER.into()),
@@ -209,6 +233,7 @@ impl Pipeline {
         self.take_back();
         self.due = Due::default();
         while let Some((_, written)) = self.under_way.pop_front() {
+            self.metrics.redis.sent(written.kind());
             if let Written::Item(item) = written {
                 self.doubt(item);
             }
@@ -245,6 +270,7 @@ impl Pipeline {
             match taken {
                 Written::Item(item) => self.waiting.push_front(item),
                 Written::Heartbeat => self.due.heartbeat = true,
+                Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),
             }
         }
@@ -259,7 +285,7 @@ impl Pipeline {
         match item.what {
             What::Publication { ticket, .. } => ticket.refuse(why),
             What::Control { .. } => {
-                self.metrics.controls_dropped.inc();
+                self.metrics.controls_refused.inc();
                 tracing::warn!("a control message was not sent: {why}");
             }
         }
@@ -269,8 +295,16 @@ impl Pipeline {
     fn doubt(&self, item: Outgoing) {
         match item.what {
             What::Publication { mut ticket, .. } => ticket.written = true,
-            What::Control { .. } => self.metrics.controls_dropped.inc(),
+            What::Control { .. } => self.metrics.controls_refused.inc(),
         }
+    }
+}
+
+/// What `TIME` answered, or the code word of an error.
+fn time(answer: &Value) -> Result<u64, String> {
+    match answer {
+        Value::Error(error) => Err(code(error)),
+        answer => clock::time(answer).ok_or_else(|| "something else".to_owned()),
     }
 }
 

@@ -65,12 +65,13 @@ impl Subscriber {
             let config = self.config.clone();
             let name = self.client_name.clone();
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
-            let opened = self.meanwhile(Connection::open(&config, &name, max_bulk)).await;
-            let Ok(opened) = opened else { return };
+            let metrics = self.metrics.clone();
+            let opening = Connection::open(&config, &name, max_bulk, &metrics);
+            let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {
                     if std::mem::replace(&mut connected_before, true) {
-                        self.metrics.reconnected(self.links.subscriber.name);
+                        self.metrics.redis.reconnected(self.links.subscriber.name);
                     }
                     self.serve(&mut connection).await
                 }
@@ -91,7 +92,7 @@ impl Subscriber {
 
     /// Works on one connection for as long as it lasts; `Ok` once the node stops.
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
-        let Connection { stream, reader } = connection;
+        let Connection { stream, reader, .. } = connection;
         let (mut from, mut to) = stream.split();
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
@@ -102,6 +103,7 @@ impl Subscriber {
         loop {
             while let Some(command) = self.table.next_command() {
                 command.write(&self.names, &mut out);
+                self.metrics.redis.sent(command.kind());
             }
             self.set(timer.as_mut());
             tokio::select! {
@@ -110,7 +112,8 @@ impl Subscriber {
                     self.dispatch(reader)?;
                 }
                 written = to.write_buf(&mut out), if !out.is_empty() => {
-                    written.map_err(|error| self.ended(error))?;
+                    let written = written.map_err(|error| self.ended(error))?;
+                    self.metrics.redis.bytes_sent.inc_by(written as u64);
                 }
                 request = self.requests.recv() => match request {
                     Some(request) => self.take_requests(request)?,
@@ -324,7 +327,7 @@ impl Subscriber {
             self.settled();
             return Ok(());
         }
-        self.metrics.mismatches.inc();
+        self.metrics.redis.mismatches.inc();
         tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
         if !self.progress.standing.is_settled() {
             return Err(ConnectionError::Forgetful);
@@ -336,9 +339,10 @@ impl Subscriber {
     }
 
     fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
+        self.metrics.redis.error(code);
         match self.table.refused(code == "NOPERM", code)? {
             Refusal::Channel(channel) => {
-                self.metrics.subscriptions_forbidden.inc();
+                self.metrics.redis.subscriptions_forbidden.inc();
                 tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
             }
             Refusal::Batch => {}
@@ -382,5 +386,7 @@ async fn read(
         room
     });
     room.await;
-    reader.fill(from).await
+    let read = reader.fill(from).await?;
+    incoming.metrics.redis.bytes_received.inc_by(read as u64);
+    Ok(())
 }

@@ -20,7 +20,7 @@ use super::{
     node::{Outages, Received, TestNode, answer, eventually},
 };
 
-fn channel(name: &str) -> Channel {
+pub(super) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -31,13 +31,13 @@ fn assert_nothing_interrupted(nodes: &[impl std::ops::Deref<Target = TestNode>])
     }
 }
 
-async fn subscribed(node: &TestNode, channel: &Channel) {
+pub(super) async fn subscribed(node: &TestNode, channel: &Channel) {
     if let Err(error) = node.subscribe(channel).await {
         panic!("{channel}: {error}");
     }
 }
 
-async fn taken(node: &TestNode, channel: &Channel, text: &str) {
+pub(super) async fn taken(node: &TestNode, channel: &Channel, text: &str) {
     if let Err(error) = node.publish_text(channel, text).await {
         panic!("{text} on {channel}: {error}");
     }

@@ -87,9 +87,34 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
+async fn without_the_time_messages_go_on_and_are_not_timed() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &["+time"]).await;
+    node.is_up().await;
+    let channel = channel("untimed");
+    node.subscribe(&channel).await.unwrap();
+    let refused = || node.counter("fanfare_redis_errors_total", Some("NOPERM"));
+    eventually("the time is asked and refused", || refused() >= 2.0).await;
+    node.publish_text(&channel, "hello").await.unwrap();
+    eventually("it comes", || node.recorder.count(&channel) == 1).await;
+    assert_eq!(node.recorder.published(&channel), [None]);
+    assert_eq!(node.broker().state(), BrokerState::Up);
+    // Whoever mends it has times at once.
+    let () = server.run(redis::cmd("ACL").arg("SETUSER").arg("fanfare").arg("+time")).await.unwrap();
+    let asked = node.counter("fanfare_redis_commands_total", Some("time"));
+    let is_timed = || node.recorder.published(&channel).last().is_some_and(Option::is_some);
+    while !is_timed() {
+        let count = node.recorder.count(&channel);
+        node.publish_text(&channel, "hello").await.unwrap();
+        eventually("it comes", || node.recorder.count(&channel) > count).await;
+    }
+    assert!(node.counter("fanfare_redis_commands_total", Some("time")) > asked);
+}
+
+#[tokio::test]
 async fn each_right_that_is_missing_is_named() {
     let server = RedisServer::start().await.unwrap();
-    let rows: [(&[&str], &str, BrokerState); 16] = [
+    let rows: [(&[&str], &str, BrokerState); 17] = [
         (&["+publish"], "to PUBLISH on this node's own channels", BrokerState::Away),
         (&["+subscribe"], "NOPERM to SUBSCRIBE", BrokerState::Deaf),
         (&["+unsubscribe"], "NOPERM to UNSUBSCRIBE", BrokerState::Up),
@@ -99,7 +124,8 @@ async fn each_right_that_is_missing_is_named() {
         (&["~fanfare!*"], "to SET of fanfare!heartbeat", BrokerState::Up),
         (&["+client|info"], "to CLIENT INFO", BrokerState::Up),
         (&["+client|kill"], "to CLIENT KILL", BrokerState::Up),
-        (&["+time"], "TIME", BrokerState::Up),
+        (&["+time"], "to TIME: relay latency is not measured", BrokerState::Up),
+        (&["+time"], "to TIME; nodes do not see one another", BrokerState::Up),
         (&["+zadd"], "ZADD", BrokerState::Up),
         (&["+zremrangebyscore"], "ZREMRANGEBYSCORE", BrokerState::Up),
         (&["+expire"], "EXPIRE", BrokerState::Up),

@@ -8,6 +8,7 @@ use fanfare_core::{
     Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind};
+use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
 use super::{Client, Framing, Lines, Pipe, Recorder, channel};
@@ -54,6 +55,7 @@ pub(crate) struct Node {
     pub(crate) controls: mpsc::Receiver<ControlMessage>,
     pub(crate) dialect: &'static Lines,
     pub(crate) kind: Arc<Kind>,
+    registry: Registry,
 }
 
 impl Setup {
@@ -76,13 +78,15 @@ impl Setup {
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
         let Self { shards, limits, namespace, named, dialect, heartbeat, tracer } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
-        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        let registry = Registry::new();
+        let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
+        metrics.connections.expect(dialect);
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
         let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics, tracer);
-        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }) }
+        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }
 
@@ -94,6 +98,7 @@ impl Node {
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
         let session = self.hub.open(&self.kind, None);
+        assert!(self.hub.admit(&session));
         self.hub.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)
     }
@@ -114,8 +119,27 @@ impl Node {
         self.hub.metrics().slow.with_label_values(&[policy]).get()
     }
 
-    /// How many sessions ended for this reason.
+    /// How many connections ended for this reason.
     pub(crate) fn closed(&self, reason: &str) -> u64 {
-        self.hub.metrics().closed.with_label_values(&[reason]).get()
+        self.count("fanfare_connections_closed_total", &[("reason", reason)])
+    }
+
+    /// How many series there are of this name.
+    pub(crate) fn series(&self, name: &str) -> usize {
+        let families = self.registry.gather();
+        families.iter().filter(|family| family.name() == name).map(|family| family.get_metric().len()).sum()
+    }
+
+    /// The sum of the counters of this name that have these labels.
+    pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let families = self.registry.gather();
+        let metrics =
+            families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+        let is_meant = |metric: &&Metric| {
+            labels
+                .iter()
+                .all(|wanted| metric.get_label().iter().any(|label| (label.name(), label.value()) == *wanted))
+        };
+        metrics.filter(is_meant).map(|metric| metric.get_counter().get_value() as u64).sum()
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use fanfare_core::{CloseFrame, Message, Sink, Transport, transport::FramingId};
+use fanfare_hub::Traffic;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -135,6 +136,13 @@ impl Pipe {
         Box::new(PipeSink(self.0.clone()))
     }
 
+    /// Lets every write block its thread, until the other end of `released` is dropped. Blocks itself.
+    pub(crate) fn jam(&self, jammed: impl FnOnce(), released: &std::sync::mpsc::Receiver<()>) {
+        let _held = self.0.state.lock();
+        jammed();
+        assert!(released.recv().is_err());
+    }
+
     /// Lets one write take so many bytes at most.
     pub(crate) fn take_per_write(&self, bytes: usize) {
         self.0.state.lock().per_write = bytes;
@@ -175,6 +183,19 @@ impl Pipe {
     /// All that was ever written.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.state.lock().bytes.clone()
+    }
+
+    /// All that was ever written, as it should be counted.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let bytes = self.bytes();
+        let (mut messages, mut at) = (0, 0);
+        while let Some((line, taken)) = self.0.framing.get(&bytes[at..]) {
+            at += taken;
+            let is_message =
+                !["transport's ping", "pong ", "close "].iter().any(|word| line.starts_with(word));
+            messages += u64::from(is_message);
+        }
+        Traffic { messages, bytes: bytes.len() as u64 }
     }
 
     /// How often it was told that no more comes.

@@ -38,7 +38,7 @@ use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies};
 
-use crate::descriptors;
+use crate::{ask::Target, descriptors};
 
 use self::{
     declare::{Layer, Reader},
@@ -72,6 +72,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// The node's name, for people.
     pub node: String,
+    /// Where the others are told that its metrics are; without it, a guess is made.
+    pub advertise: Option<Target>,
     /// The keys of the HTTP API; under `dev` none is needed.
     pub api_keys: ApiKeys,
     /// How clients show who they are; without it no token is good, and no namespace wants one.
@@ -127,6 +129,8 @@ pub struct Log {
     pub level: LevelFilter,
     /// How.
     pub format: LogFormat,
+    /// How many a second from each place of the program; 0: any number.
+    pub lines_per_second: usize,
 }
 
 /// How lines are logged.

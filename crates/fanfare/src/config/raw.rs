@@ -15,6 +15,8 @@ use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
+use crate::ask::Target;
+
 use super::{
     Facts, LogFormat,
     auth::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
@@ -22,7 +24,7 @@ use super::{
     place::Sourced,
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
     tracing::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
-    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,6 +52,9 @@ keys! {
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
+        /// Where `fanfare top` and others reach the metrics of this node, as the other nodes are told. The default is
+        /// where they are; of a wildcard as 0.0.0.0 the address by which this machine reaches Redis.
+        advertise: Option<Target> = "node.advertise", ADVERTISE, or None;
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
@@ -100,9 +105,10 @@ keys! {
         /// How long it may neither send nor get a message before it is closed; "0s" is for ever. Pings are none.
         relay_idle_timeout: Duration = "relay.idle_timeout",
             Span { min: Duration::ZERO, max: 24 * 60 * MINUTE }, or Heartbeat::default().idle_timeout;
-        /// The largest message.
+        /// The largest message. One as large as what Redis lets wait for a subscriber (client-output-buffer-limit
+        /// pubsub, 32 MiB as it comes) would cut off every node that listens to its channel.
         message_bytes: usize = "limits.message_bytes",
-            Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+            Size { min: KIB, max: 24 * MIB }, or Limits::default().message_bytes;
         /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
         /// As many may come at once.
         frames_per_second: usize = "limits.frames_per_second",
@@ -173,6 +179,10 @@ keys! {
         log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO;
         /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
         log_format: LogFormat = "log.format", FORMAT, or LogFormat::Auto;
+        /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
+        /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
+        /// what went over it (`fanfare::access`).
+        log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 }, or 100;
         /// Where traces are sent: the OTLP endpoint of an OpenTelemetry collector. Without it nothing is traced.
         tracing_endpoint: Option<Endpoint> = "tracing.endpoint", ENDPOINT, or None;
         /// How it is spoken to: "grpc" (collectors listen on port 4317), or "http" for protobuf over HTTP (4318), to

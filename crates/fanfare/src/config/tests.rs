@@ -482,3 +482,16 @@ proptest! {
         prop_assert!(load_file(&text).is_err());
     }
 }
+
+#[test]
+fn where_metrics_are_is_a_host_and_a_port_or_a_url_and_shows_no_password() {
+    let at = |text: &str| load_file(&format!("node.advertise = {text:?}"));
+    let is = |text: &str| at(text).unwrap().config.advertise.map(|target| target.to_string());
+    assert_eq!(is("10.0.0.5:9090").as_deref(), Some("http://10.0.0.5:9090/metrics"));
+    assert_eq!(is("http://[::1]:9090/m").as_deref(), Some("http://[::1]:9090/m"));
+    assert_eq!(is(""), None);
+    for wrong in ["https://node:9090", "http://me:hunter2@node:9090", "node:ninety", "http://node/?x"] {
+        let mistakes = at(wrong).unwrap_err().to_string();
+        assert!(mistakes.contains("node.advertise") && !mistakes.contains("hunter2"), "{mistakes}");
+    }
+}

@@ -140,6 +140,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         dev,
         broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
+        advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
@@ -158,7 +159,11 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             timeout: raw.drain_timeout.value,
         },
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
-        log: Log { level: raw.log_level.value, format: raw.log_format.value },
+        log: Log {
+            level: raw.log_level.value,
+            format: raw.log_format.value,
+            lines_per_second: raw.log_lines.value,
+        },
         tracing: tracing::tracing(raw),
         namespaces: all_namespaces(namespaces),
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     redis::{
         chain::Sent,
+        clock::Clock,
         names::{Names, Prefix},
         outgoing::Waiting,
     },
@@ -29,7 +30,8 @@ impl World {
     fn new() -> Self {
         let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
-        let writer = Writer { names, node: Incarnation(1), sequence: 0, sent: Sent::default() };
+        let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
+        let writer = Writer { names, node, sequence: 0, sent: Sent::default(), clock };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
         Self { pipeline, metrics, waiting: Waiting::default(), answers: Answers::default(), count: 0 }
     }
@@ -193,6 +195,7 @@ fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
     }
     let ok = Value::Text(Bytes::from_static(b"OK"));
     assert_eq!(world.answer(&ok).unwrap(), Answered::Heartbeat(None));
+    let Answered::Time(_, Err(_)) = world.answer(&ok).unwrap() else { panic!("OK is no time") };
     assert_eq!(world.answer(&Value::Int(1)).unwrap(), Answered::Canary(7, Ok(1)));
 }
 
@@ -209,6 +212,9 @@ fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
     world.answer(&error("NOPERM x")).unwrap();
     world.write(0);
     assert_eq!(world.answer(&error("MISCONF x")).unwrap(), Answered::Heartbeat(Some("MISCONF".into())));
+    let number = |text: &'static str| Value::Text(Bytes::from_static(text.as_bytes()));
+    let time = Value::List(vec![number("2"), number("3")]);
+    assert!(matches!(world.answer(&time).unwrap(), Answered::Time(_, Ok(2_000_003))));
     assert_eq!(world.answer(&error("NOPERM x")).unwrap(), Answered::Canary(1, Err("NOPERM".into())));
     world.pipeline.beat(2);
     world.pipeline.fill(1);

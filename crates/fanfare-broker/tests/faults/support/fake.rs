@@ -100,7 +100,8 @@ impl Client {
             };
             self.seen.lock().push((self.id, command.clone()));
             let id = self.id;
-            let answer = match (command[0].as_str(), command[1].as_str()) {
+            let second = command.get(1).map(String::as_str).unwrap_or_default();
+            let answer = match (command[0].as_str(), second) {
                 _ if !self.speaks_resp3 => {
                     format!("-ERR unknown command '{}', args: hunter2\r\n", command[0])
                 }
