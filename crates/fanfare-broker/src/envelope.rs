@@ -14,7 +14,7 @@
 //! | 4 | publish time, microseconds since 1970 by the clock of Redis (8), where the origin knows it |
 //! | 5 | trace context, where the publish is traced: version 0 (1), trace id (16), span id (8), flags (1) |
 //! | 6–10 | kept: offset, epoch, event name, tags, publisher info |
-//! | 11 | sequence of that incarnation's publication before this one on the same channel (8), where it is known |
+//! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
 //!
 //! | kind | |
 //! |---|---|
@@ -32,6 +32,9 @@ use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
 /// The newest version this node reads.
 pub const VERSION: u8 = 1;
+
+/// The oldest version there is: every node reads it.
+pub const OLDEST: u8 = 1;
 
 /// What every envelope begins with.
 const MAGIC: [u8; 2] = [0xC1, 0xFA];
@@ -63,8 +66,8 @@ pub enum Content {
         /// When its origin took it, in microseconds since 1970 by the clock of Redis; `None` where the origin did not
         /// know it.
         time: Option<u64>,
-        /// The sequence of its origin's publication before it on its channel, where the origin knows it: who was
-        /// subscribed and did not get that one lost it.
+        /// The sequence of its origin's last publication on its channel that Redis had taken when this one was
+        /// written, where the origin knows it: who was subscribed and did not get that one lost it.
         previous: Option<u64>,
         /// The span that its deliveries are under.
         trace: Option<TraceContext>,
@@ -204,7 +207,7 @@ fn short(length: usize) -> [u8; 2] {
 pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
     let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
-    if version == 0 || version > VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(EnvelopeError::Version(version));
     }
     let length = usize::from(u16::from_be_bytes([high, low]));

@@ -138,8 +138,9 @@ pub(crate) async fn authorize(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    gateway.config.origins.check_call(request.headers())?;
-    gateway.config.api_keys.check(request.headers())?;
+    let config = gateway.config();
+    config.origins.check_call(request.headers())?;
+    config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
 }
 
@@ -182,12 +183,12 @@ pub(crate) async fn publish(
     request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
     let parent = trace::parent(&gateway.hub, request.headers());
-    let body = read_body(gateway.hub.limits(), request).await?;
+    let body = read_body(&gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;
     let payload = payload(request.data, request.b64data)?;
-    let allowed = gateway.hub.limits().message_bytes;
+    let allowed = gateway.hub.message_bytes();
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }

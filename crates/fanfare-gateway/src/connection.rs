@@ -66,7 +66,7 @@ impl Connection {
         early: &[u8],
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
-        let rates = Rates::new(hub.limits(), hub.now(&session));
+        let rates = Rates::new(&hub.limits(), hub.now(&session));
         let mut connection = Self { hub, session, read, frames, dialect, wait: None, rates, deflate };
         if !early.is_empty() {
             connection.take(&mut early.to_vec());
@@ -131,7 +131,7 @@ impl Connection {
     }
 
     fn config(&self) -> Config {
-        let max_message = self.hub.limits().message_bytes;
+        let max_message = self.hub.message_bytes();
         Config { role: Role::Server, max_message, deflate: self.deflate }
     }
 

@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use arc_swap::ArcSwap;
 use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
@@ -21,7 +22,7 @@ use crate::{
     sockets::Sockets,
 };
 
-/// What the gateway is told at start.
+/// What the gateway is told, at start and whenever the configuration was read again.
 pub struct Config {
     /// Which pages may use it.
     pub origins: OriginPolicy,
@@ -67,7 +68,7 @@ pub struct Gateway {
     pub(crate) metrics: Arc<GatewayMetrics>,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) config: Config,
+    config: ArcSwap<Config>,
     pub(crate) history: History,
     pub(crate) glance: Glance,
     leaving: OnceLock<SystemTime>,
@@ -85,7 +86,7 @@ impl Gateway {
         config: Config,
     ) -> Self {
         let sockets = Sockets::new(config.descriptors, metrics.clone());
-        let admission = Admission::new(config.doors);
+        let admission = Admission::new(config.doors.connections_per_second);
         Self {
             history: History::new(&hub),
             glance: Glance::default(),
@@ -95,10 +96,21 @@ impl Gateway {
             metrics,
             sockets,
             admission,
-            config,
+            config: ArcSwap::from_pointee(config),
             leaving: OnceLock::new(),
             refusing: AtomicBool::new(false),
         }
+    }
+
+    /// From now on with these, for whoever connects or calls. [`Config::descriptors`] and [`Config::broker`] stay what
+    /// they were.
+    pub fn reload(&self, config: Config) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// What it is told at this moment. Each request asks once for what it needs of it together.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.config.load_full()
     }
 
     /// From now on the node says that it is not ready, and to the others that it leaves.

@@ -63,13 +63,13 @@ async fn accept(
     client: Client,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    let config = &gateway.config;
+    let config = gateway.config();
     // What is secret is not echoed.
     let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
     let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
     config.origins.check(request.headers())?;
     // Before the token is looked at: that is what costs.
-    let permit = gateway.admission.admit(client.0)?;
+    let permit = gateway.admission.admit(client.0, &config.doors)?;
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);

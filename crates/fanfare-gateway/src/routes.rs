@@ -68,7 +68,7 @@ fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
     if !serves.api {
         return Router::new().fallback(api::elsewhere);
     }
-    let body_limit = api::body_limit(gateway.hub.limits());
+    let body_limit = api::body_limit(&gateway.hub.limits());
     Router::new()
         .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)

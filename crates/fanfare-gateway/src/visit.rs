@@ -71,7 +71,7 @@ async fn receive(
     }
     let peer = peer.to_canonical();
     let mut client = Client(peer);
-    if gateway.config.proxies.sends_proxy_header(peer) {
+    if gateway.config().proxies.sends_proxy_header(peer) {
         match timeout(gateway.hub.limits().handshake, arrival.read_proxy_header()).await {
             Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
             Ok(Err(error)) => return without_proxy_header(gateway, peer, &error),
@@ -106,7 +106,7 @@ struct Requests<'a> {
 impl Requests<'_> {
     async fn serve(&self, arrival: Arrival, router: Router, shutdown: CancellationToken) {
         let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
-        let limits = &self.gateway.config.doors;
+        let limits = self.gateway.config().doors;
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.gateway.hub.limits().handshake)
@@ -161,11 +161,13 @@ impl Requests<'_> {
         mut router: Router,
         mut request: Request<Incoming>,
     ) -> Result<Response, Infallible> {
-        let (found, allowed) = (request.headers().len(), self.gateway.config.doors.header_count);
+        let config = self.gateway.config();
+        let (found, allowed) = (request.headers().len(), config.doors.header_count);
         if found > allowed {
             return Ok(Refusal::Headers { found, allowed }.into_response());
         }
-        let client = self.gateway.config.proxies.client(self.client, request.headers());
+        let client = config.proxies.client(self.client, request.headers());
+        drop(config);
         request.extensions_mut().insert(client);
         router.call(request).await
     }

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
     BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId,
     broker::{ControlMessage, Interruption},
@@ -40,7 +41,7 @@ pub const MAX_SHARDS: usize = 64;
 /// Between the broker and the shards.
 pub struct Dispatcher {
     incarnation: Incarnation,
-    namespaces: Arc<Namespaces>,
+    namespaces: ArcSwap<Namespaces>,
     shards: Vec<Arc<Shard>>,
     routes: RwLock<HashMap<Channel, Route>>,
     control: mpsc::Sender<ControlMessage>,
@@ -62,7 +63,7 @@ struct Route {
 /// The bytes between the broker and the shards.
 struct Pending {
     bytes: AtomicUsize,
-    bound: usize,
+    bound: AtomicUsize,
     broker: Mutex<Option<Waker>>,
 }
 
@@ -79,8 +80,9 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<ControlMessage>) {
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
         let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|_| Arc::default()).collect();
-        let pending =
-            Pending { bytes: AtomicUsize::new(0), bound: limits.inbound_bytes, broker: Mutex::default() };
+        let (bytes, bound) = (AtomicUsize::new(0), AtomicUsize::new(limits.inbound_bytes));
+        let pending = Pending { bytes, bound, broker: Mutex::default() };
+        let namespaces = ArcSwap::new(namespaces);
         let routes = RwLock::default();
         let losses = Losses::default();
         (Self { incarnation, namespaces, shards, routes, control, pending, losses, metrics }, controls)
@@ -95,6 +97,24 @@ impl Dispatcher {
     /// This run of the node.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
+        self.namespaces.load()
+    }
+
+    /// From now on with these, on the routes that there are too. A broker that waits looks again.
+    pub(crate) fn reload(&self, namespaces: Namespaces, limits: &Limits) {
+        let mut routes = self.routes.write();
+        for (channel, route) in routes.iter_mut() {
+            route.echo = namespaces.of(channel).echo;
+        }
+        self.namespaces.store(Arc::new(namespaces));
+        drop(routes);
+        self.pending.bound.store(limits.inbound_bytes, Ordering::Release);
+        // Behind the bound: a broker that leaves its waker later than this sees it when it looks once more.
+        let broker = self.pending.broker.lock().take();
+        broker.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn losses(&self) -> &Losses {
@@ -120,7 +140,7 @@ impl Dispatcher {
         let route = routes.entry(channel.clone()).or_insert_with(|| Route {
             shards: 0,
             members: 0,
-            echo: self.namespaces.of(channel).echo,
+            echo: self.namespaces().of(channel).echo,
         });
         route.shards |= 1 << session.shard;
         route.members += 1;
@@ -155,8 +175,9 @@ impl Dispatcher {
     /// So many bytes were written out.
     pub(crate) fn done(&self, cost: usize) {
         let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
-        if before >= self.pending.bound
-            && before - cost < self.pending.bound
+        let bound = self.pending.bound.load(Ordering::Relaxed);
+        if before >= bound
+            && before - cost < bound
             && let Some(broker) = self.pending.broker.lock().take()
         {
             broker.wake();
@@ -212,13 +233,14 @@ impl BrokerEvents for Dispatcher {
 
     fn missed(&self, channel: &Channel) {
         self.metrics.missed.inc();
-        if closes(&self.namespaces, channel) {
+        if closes(&self.namespaces(), channel) {
             self.losses.on(channel);
         }
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let has_room = || self.pending.bytes.load(Ordering::Acquire) < self.pending.bound;
+        let Pending { bytes, bound, .. } = &self.pending;
+        let has_room = || bytes.load(Ordering::Acquire) < bound.load(Ordering::Acquire);
         if has_room() {
             return Poll::Ready(());
         }

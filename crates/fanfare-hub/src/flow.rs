@@ -7,7 +7,10 @@
 //! from the client is answered before its goodbye, and nothing is taken behind that.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -15,6 +18,26 @@ use fanfare_core::{Limits, broker::Lane};
 use parking_lot::Mutex;
 
 use crate::metrics::{HubMetrics, Limit};
+
+/// How many publications of a session, and bytes of them, may be unanswered. Read before each read of a socket.
+#[derive(Debug)]
+pub(crate) struct Room {
+    publishes: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Room {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let [publishes, bytes] = [limits.unanswered_publishes, limits.unanswered_bytes].map(AtomicUsize::new);
+        Self { publishes, bytes }
+    }
+
+    /// From now on as much as these limits say. Who waits for room looks again at the next answer.
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.publishes.store(limits.unanswered_publishes, Ordering::Relaxed);
+        self.bytes.store(limits.unanswered_bytes, Ordering::Relaxed);
+    }
+}
 
 /// The unanswered publications of one session. Made at its first publish: an idle session has none.
 #[derive(Debug)]
@@ -39,10 +62,10 @@ struct State {
 }
 
 impl State {
-    fn has_room(&self, limits: &Limits) -> bool {
+    fn has_room(&self, room: &Room) -> bool {
         !self.is_closing
-            && self.publishes < limits.unanswered_publishes
-            && self.bytes < limits.unanswered_bytes
+            && self.publishes < room.publishes.load(Ordering::Relaxed)
+            && self.bytes < room.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -71,12 +94,12 @@ impl Flow {
     }
 
     /// One of them was answered.
-    pub(crate) fn end(&self, bytes: usize, limits: &Limits) {
+    pub(crate) fn end(&self, bytes: usize, room: &Room) {
         let mut state = self.state.lock();
         state.publishes -= 1;
         state.answered += 1;
         state.bytes -= bytes;
-        let reader = if state.has_room(limits) { state.reader.take() } else { None };
+        let reader = if state.has_room(room) { state.reader.take() } else { None };
         let closers = if state.publishes == 0 { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);
         reader.into_iter().chain(closers).for_each(Waker::wake);
@@ -104,9 +127,9 @@ impl Flow {
     }
 
     /// Ready while the session may publish more.
-    pub(crate) fn poll_room(&self, limits: &Limits, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_room(&self, room: &Room, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.has_room(limits) {
+        if state.has_room(room) {
             return Poll::Ready(());
         }
         if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
@@ -134,38 +157,38 @@ mod tests {
 
     #[test]
     fn the_reader_waits_past_either_bound_and_is_woken_below_both() {
-        let limits = Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() };
+        let room = Room::new(&Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() });
         let cx = Context::from_waker(Waker::noop());
         let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let waited = || metrics.limits_hit.with_label_values(&["unanswered_publishes"]).get();
         let flow = Flow::new();
         assert_eq!(flow.begin(4), Some(0));
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
+        assert!(flow.poll_room(&room, &metrics, &cx).is_ready());
         assert_eq!(flow.begin(4), Some(1));
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "two publishes");
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "polled once more");
+        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "two publishes");
+        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "polled once more");
         assert_eq!(waited(), 1);
-        flow.end(4, &limits);
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready());
+        flow.end(4, &room);
+        assert!(flow.poll_room(&room, &metrics, &cx).is_ready());
         assert!(flow.state.lock().reader.is_none(), "its waker was used");
-        flow.end(4, &limits);
+        flow.end(4, &room);
         assert_eq!(flow.begin(10), Some(2));
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_pending(), "ten bytes");
+        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "ten bytes");
         assert_eq!(waited(), 2);
     }
 
     #[test]
     fn while_it_closes_nothing_begins_and_the_reader_waits_for_the_end() {
-        let (limits, cx) = (Limits::default(), Context::from_waker(Waker::noop()));
+        let (room, cx) = (Room::new(&Limits::default()), Context::from_waker(Waker::noop()));
         let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
         let flow = Flow::new();
         assert_eq!(flow.begin(1), Some(0));
         assert!(!flow.close(), "one is unanswered");
         assert_eq!(flow.begin(1), None);
-        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&limits, &metrics, &cx).is_pending());
-        flow.end(1, &limits);
-        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&limits, &metrics, &cx).is_pending());
+        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&room, &metrics, &cx).is_pending());
+        flow.end(1, &room);
+        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&room, &metrics, &cx).is_pending());
         flow.ended();
-        assert!(flow.poll_room(&limits, &metrics, &cx).is_ready(), "to discard what still comes");
+        assert!(flow.poll_room(&room, &metrics, &cx).is_ready(), "to discard what still comes");
     }
 }

@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
@@ -24,6 +25,7 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use crate::{
     budget::Budget,
     dispatcher::Dispatcher,
+    flow::Room,
     heartbeat,
     holds::Holds,
     link::{Draining, Left},
@@ -41,8 +43,10 @@ pub struct Hub {
     broker: Arc<dyn Broker>,
     /// `None` where nothing is traced.
     tracer: Option<Arc<dyn Tracer>>,
-    namespaces: Arc<Namespaces>,
-    limits: Limits,
+    pub(crate) limits: ArcSwap<Limits>,
+    /// Of the limits, what never changes: the broker has it too.
+    message_bytes: usize,
+    pub(crate) room: Room,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     pub(crate) holds: Holds,
@@ -59,7 +63,6 @@ impl Hub {
     pub fn start(
         dispatcher: Arc<Dispatcher>,
         broker: Arc<dyn Broker>,
-        namespaces: Arc<Namespaces>,
         limits: Limits,
         metrics: Arc<HubMetrics>,
         tracer: Option<Arc<dyn Tracer>>,
@@ -69,9 +72,10 @@ impl Hub {
             holds: Holds::new(broker.clone()),
             broker,
             tracer,
-            namespaces,
             budget: Budget::new(&limits, metrics.clone()),
-            limits,
+            message_bytes: limits.message_bytes,
+            room: Room::new(&limits),
+            limits: ArcSwap::from_pointee(limits),
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
@@ -94,10 +98,16 @@ impl Hub {
         self.vital.ended().await;
     }
 
-    /// The bounds that it keeps.
+    /// The bounds that it keeps at this moment.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// [`Limits::message_bytes`], at the price of a load.
+    #[must_use]
+    pub fn message_bytes(&self) -> usize {
+        self.message_bytes
     }
 
     /// What it counts.
@@ -134,8 +144,9 @@ impl Hub {
         &self.report
     }
 
-    pub(crate) fn namespaces(&self) -> &Namespaces {
-        &self.namespaces
+    /// As they are at this moment. What is read of them together is from one reading of the configuration.
+    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
+        self.dispatcher.namespaces()
     }
 
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
@@ -232,7 +243,7 @@ impl Hub {
             return;
         }
         session.signs.message(self.now(session));
-        let access = self.namespaces.of(&channel).publish;
+        let access = self.namespaces().of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.answer(session, &Reply::Failed { id, error });
         }
@@ -255,7 +266,7 @@ impl Hub {
                 answer => hub.act(&session, answer),
             }
             // Whoever waits for the answers may now end the session: its answer is sent.
-            flow.end(bytes, &hub.limits);
+            flow.end(bytes, &hub.room);
         };
         self.hand_over(publish, None, Box::new(done));
     }
@@ -280,7 +291,7 @@ impl Hub {
     /// Ready while a session may publish more; its reader waits for it before it reads.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
         let Some(flow) = session.flow() else { return Poll::Ready(()) };
-        flow.poll_room(&self.limits, &self.metrics, cx)
+        flow.poll_room(&self.room, &self.metrics, cx)
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
@@ -294,13 +305,14 @@ impl Hub {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<Channel, CommandError> {
-        permit(self.namespaces.of(channel).subscribe, session, channel, Action::Subscribe)?;
-        let most = self.limits.channels_per_connection;
+        permit(self.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        let limits = self.limits();
+        let most = limits.channels_per_connection;
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(channel.clone());
         }
         let (hold, confirmed) = self.holds.hold(channel);
-        match timeout(self.limits.handshake, confirmed).await {
+        match timeout(limits.handshake, confirmed).await {
             Ok(confirmed) => confirmed?,
             Err(_) => return Err(SubscribeError::Unavailable.into()),
         }

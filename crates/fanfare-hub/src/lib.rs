@@ -22,6 +22,7 @@
 //! - [`tally`], [`through`], [`connections`], `story`: what is counted of them, and what is said of one that is over
 //! - [`queue`], [`budget`]: what of them waits, how much may, and what is dropped
 //! - [`slow`]: who does not read fast enough, and what becomes of them
+//! - `reload`: limits and namespaces that change meanwhile
 //!
 //! Beside it: [`session`] (what the hub holds of a client), [`cluster`] (which nodes there are),
 //! `namesakes` (which of them have this one's name) and [`metrics`].
@@ -45,6 +46,7 @@ pub mod outbound;
 mod outgoing;
 pub mod pulse;
 pub mod queue;
+mod reload;
 pub mod session;
 pub mod shard;
 pub mod slow;

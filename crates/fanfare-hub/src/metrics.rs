@@ -139,7 +139,7 @@ impl HubMetrics {
             relay_latency: RelayLatency::register(registry)?,
             missed: counter(
                 "fanfare_publications_missed_total",
-                "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
+                "Losses outside of interruptions: gaps in what other nodes sent to a channel, and channels that Redis forbade for a while",
             )?,
             connections: Connections::register(registry)?,
             limits_hit: labelled(

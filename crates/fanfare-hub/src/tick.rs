@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect};
+use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
@@ -101,10 +101,11 @@ impl Tick<'_> {
         let Some(members) = self.shard.members(channel) else { return };
         let spans = FanOut::begin(self.hub, batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
+        let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
-            let (sent, count) = self.deliver(session, *since, batch, defer);
+            let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
             deliveries += count;
             deferred += if defer { count } else { 0 };
             writes += usize::from(sent == Sent::Written);
@@ -132,9 +133,10 @@ impl Tick<'_> {
         session: &Arc<Session>,
         since: u64,
         batch: &mut Batch,
+        namespaces: &Namespaces,
         defer: bool,
     ) -> (Sent, usize) {
-        match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
+        match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
                 let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);

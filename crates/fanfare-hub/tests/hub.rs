@@ -30,6 +30,7 @@ mod joining;
 mod latency;
 mod outbound;
 mod pulse;
+mod reload;
 mod slow;
 mod stress;
 mod subscribing;

@@ -96,6 +96,20 @@ impl Endpoint {
         );
     }
 
+    /// Waits until it knows that its broker takes nothing. Not being ready is less: the other connection, on which it
+    /// hears, may have ended first.
+    pub async fn is_away_from_its_broker(&self) {
+        let is_away = |checks: &serde_json::Value| {
+            let mut checks = checks.as_array().into_iter().flatten();
+            checks.any(|check| check["name"] == "broker" && check["state"] == "away")
+        };
+        assert_eventually!(
+            is_away(&self.get("/readyz").await.json()["checks"]),
+            "the node at {} is away from its broker",
+            self.address
+        );
+    }
+
     /// What it counts of these series, see [`Metrics::sum`].
     pub async fn metric(&self, series: &str) -> f64 {
         self.metrics().await.sum(series)

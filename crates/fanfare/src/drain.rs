@@ -41,7 +41,7 @@ impl Node {
 
     /// The same, and at once when `impatience` ends.
     pub async fn stop_unless(self, impatience: impl Future<Output = ()>) -> Ended {
-        let (hub, limit) = (self.hub.clone(), self.drain.timeout);
+        let (hub, limit) = (self.hub.clone(), self.drain.borrow().timeout);
         let left = || hub.metrics().connections.count();
         tokio::select! {
             drained = timeout(limit, self.drain()) => match drained {
@@ -53,7 +53,7 @@ impl Node {
     }
 
     async fn drain(self) {
-        let Drain { rate, grace, timeout } = self.drain;
+        let Drain { rate, grace, timeout } = *self.drain.borrow();
         self.gateway.leave();
         self.server.leave_inherited();
         let metrics = self.hub.metrics();

@@ -4,6 +4,7 @@
 //! - [`config`]: what a node runs with, and every mistake in it
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
+//! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
 //!   read when somebody asks for them
@@ -18,6 +19,7 @@ pub mod drain;
 pub mod health;
 pub mod listeners;
 pub mod node;
+pub mod reload;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;

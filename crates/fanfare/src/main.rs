@@ -5,7 +5,8 @@ use std::{io::Write, process::ExitCode};
 use clap::Parser;
 use fanfare::{
     cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TopArgs},
-    config, health, serve, top,
+    config::{self, markdown::Reference},
+    health, serve, top,
 };
 
 /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
@@ -31,12 +32,16 @@ fn check(args: &NodeArgs) -> anyhow::Result<String> {
 }
 
 fn show(args: &ConfigArgs) -> anyhow::Result<String> {
+    if args.markdown {
+        return Ok(Reference.to_string());
+    }
     Ok(config::load(args.node.sources())?.show(args.explain).to_string())
 }
 
 fn serve(args: &NodeArgs) -> anyhow::Result<String> {
-    let loaded = config::load(args.sources())?;
-    serve::serve(loaded.config)?;
+    let sources = args.sources();
+    let loaded = config::load(sources.clone())?;
+    serve::serve(sources, loaded)?;
     Ok(String::new())
 }
 

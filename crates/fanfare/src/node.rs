@@ -9,7 +9,7 @@ use fanfare_gateway::{
 };
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    reload::ReloadMetrics,
     scrape,
     telemetry::rates,
     traces::{SpanMetrics, Traces, TracingError},
@@ -28,11 +29,13 @@ const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
 /// A node at work.
 pub struct Node {
     addresses: Addresses,
-    pub(crate) drain: Drain,
+    pub(crate) drain: watch::Sender<Drain>,
+    descriptors: usize,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) server: Server,
     pub(crate) broker: Started,
+    pub(crate) reloads: ReloadMetrics,
     pub(crate) cluster: JoinHandle<()>,
     /// `None` where nothing is traced.
     pub(crate) traces: Option<Traces>,
@@ -89,11 +92,12 @@ impl Node {
     /// It cannot start, and why.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let descriptors = descriptors::now();
-        let doors = within(config.doors, descriptors);
         let listeners = listeners::open(&config, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
+        let gateway = gateway_config(&config, descriptors);
         let metrics = prometheus::Registry::new();
+        let reloads = ReloadMetrics::register(&metrics)?;
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         hub_metrics.connections.expect(&dialect::RELAY);
@@ -103,25 +107,23 @@ impl Node {
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
         let traces = config.tracing.map(start).transpose()?;
         let tracer = traces.as_ref().map(|traces| traces.tracer.clone());
-        let namespaces = Arc::new(config.namespaces);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
             config.runtime.shards,
-            namespaces.clone(),
+            Arc::new(config.namespaces),
             &config.limits,
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
         let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
         scrape::register(&metrics, &dispatcher)?;
-        let drain = config.drain;
+        let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let (hub_broker, limits) = (broker.broker.clone(), config.limits);
-        let hub = Hub::start(dispatcher, hub_broker, namespaces, limits, hub_metrics.clone(), tracer);
+        let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
         let vital = Vital::default();
-        let pace = Pace { per_second: drain.rate, within: drain.timeout };
-        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace)));
+        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -135,20 +137,6 @@ impl Node {
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
-        let gateway = fanfare_gateway::Config {
-            origins: config.origins,
-            api_keys: config.api_keys,
-            auth: config.auth.map(|Auth { tokens, source }| ClientAuth { tokens, source }),
-            doors,
-            descriptors,
-            proxies: config.proxies,
-            deflate: config.deflate,
-            relay: RelayEndpoint {
-                kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),
-                decoder: |channel| Box::new(RelayDecoder::new(channel)),
-            },
-            broker: broker_name,
-        };
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
@@ -158,7 +146,29 @@ impl Node {
         tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
-        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, traces, vital, closing, leaving })
+        Ok(Self {
+            addresses,
+            drain,
+            descriptors,
+            gateway,
+            hub,
+            server,
+            broker,
+            reloads,
+            cluster,
+            traces,
+            vital,
+            closing,
+            leaving,
+        })
+    }
+
+    /// From now on with these values, as far as they may change while it runs; the others are those that it was
+    /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
+    pub fn reload(&self, config: &Config) {
+        self.hub.reload(&config.limits, config.namespaces.clone());
+        self.gateway.reload(gateway_config(config, self.descriptors));
+        self.drain.send_replace(config.drain);
     }
 
     /// Where it listens.
@@ -191,6 +201,32 @@ impl Addresses {
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
         }
+    }
+}
+
+/// How fast sessions are closed, by the configuration of the moment.
+fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
+    move || {
+        let Drain { rate, timeout, .. } = *drain.borrow();
+        Pace { per_second: rate, within: timeout }
+    }
+}
+
+fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Config {
+    let auth = |Auth { tokens, source }| ClientAuth { tokens, source };
+    fanfare_gateway::Config {
+        origins: config.origins.clone(),
+        api_keys: config.api_keys.clone(),
+        auth: config.auth.clone().map(auth),
+        doors: within(config.doors, descriptors),
+        descriptors,
+        proxies: config.proxies.clone(),
+        deflate: config.deflate,
+        relay: RelayEndpoint {
+            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay.clone() }),
+            decoder: |channel| Box::new(RelayDecoder::new(channel)),
+        },
+        broker: name_of(&config.broker),
     }
 }
 

@@ -10,26 +10,52 @@ use std::{
     sync::Arc,
 };
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{Directive, FilterExt},
     fmt,
     layer::SubscriberExt,
+    reload,
     util::SubscriberInitExt,
 };
 
 use self::rates::{Bounded, Rates};
 use crate::config::{Log, LogFormat};
 
+/// What can be done about the log of this process.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// How many lines there may be.
+    pub rates: Arc<Rates>,
+    /// Which.
+    pub level: LogLevel,
+}
+
+/// Changes what is logged.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+
+impl LogLevel {
+    /// From now on the lines of this importance, and more important ones.
+    pub fn set(&self, level: LevelFilter) {
+        if let Err(error) = self.0.reload(levels(level)) {
+            tracing::error!(%error, "log.level could not be changed");
+        }
+    }
+}
+
 /// Logs from now on, within rates. Text on a terminal, JSON elsewhere, unless the configuration says which.
-pub fn start(node: &str, log: Log) -> Arc<Rates> {
+pub fn start(node: &str, log: Log) -> Telemetry {
     let rates = Rates::new(log.lines_per_second);
-    let filter = levels(log).and(Bounded(rates.clone()));
+    let (levels, handle) = reload::Layer::new(levels(log.level));
+    let filter = levels.and(Bounded(rates.clone()));
     let is_json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !stderr().is_terminal(),
     };
+    // Neither layer says so where it cannot write (`log_internal_errors`): with nobody to read it, that would be a panic.
     let lines = if is_json {
         json(node).with_filter(filter).boxed()
     } else {
@@ -41,12 +67,12 @@ pub fn start(node: &str, log: Log) -> Arc<Rates> {
             .boxed()
     };
     tracing_subscriber::registry().with(lines).init();
-    rates
+    Telemetry { rates, level: LogLevel(handle) }
 }
 
 /// Our own crates as configured; libraries only when something is wrong.
-fn levels(log: Log) -> EnvFilter {
-    let ours: Directive = log.level.into();
+fn levels(level: LevelFilter) -> EnvFilter {
+    let ours: Directive = level.into();
     ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())

@@ -1,15 +1,18 @@
-//! What becomes of a message from Redis.
+//! What becomes of a message from Redis, from the socket to the node.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, task::Poll};
 
 use fanfare_core::{
     Channel, Payload, Publication,
     broker::{BrokerEvents, ControlMessage},
 };
+use tokio::net::tcp::ReadHalf;
 
 use super::{
     chain::Arrival,
     clock::Clock,
+    ear::Ear,
+    link::Links,
     resp::Reader,
     table::{Table, Waiter},
 };
@@ -28,6 +31,28 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Waits until the node has room, then for bytes. Cancel-safe.
+    pub(crate) async fn read(
+        &self,
+        ear: &mut Ear,
+        links: &Links,
+        reader: &mut Reader,
+        from: &mut ReadHalf<'_>,
+    ) -> std::io::Result<()> {
+        let room = std::future::poll_fn(|cx| {
+            let room = self.events.poll_ready(cx);
+            match room {
+                Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
+                Poll::Pending => ear.blocked(),
+            }
+            room
+        });
+        room.await;
+        let read = reader.fill(from).await?;
+        self.metrics.redis.bytes_received.inc_by(read as u64);
+        Ok(())
+    }
+
     /// A message on one of the node's channels; `payload` is where its bytes are in `reader`.
     pub(crate) fn data<W: Waiter>(
         &self,

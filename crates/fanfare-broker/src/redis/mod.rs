@@ -8,9 +8,10 @@
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
 //! - `clock`, `timekeeper`: when something was published, by the one clock that all nodes can ask
 //! - `chain`: what was lost, came late or came twice
-//! - `registry`: which nodes there are
+//! - `registry`, `agreed`: which nodes there are, and the envelope version that all of them read
 //! - `metrics`: what is counted of it
 
+mod agreed;
 mod canary;
 mod chain;
 mod clock;
@@ -35,7 +36,7 @@ mod table;
 mod timekeeper;
 pub(crate) mod watchdog;
 
-use std::sync::{Arc, atomic::AtomicU8};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fanfare_core::{
@@ -50,6 +51,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    agreed::Agreed,
     chain::Sent,
     clock::Clock,
     incoming::Incoming,
@@ -100,9 +102,9 @@ pub(crate) fn start(
     stop: &CancellationToken,
 ) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
-    let version = Arc::new(AtomicU8::new(envelope::VERSION));
+    let agreed = Arc::new(Agreed::new(envelope::VERSION));
     let registry =
-        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), version.clone())?;
+        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), agreed.clone())?;
     let config = Arc::new(config);
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
@@ -123,7 +125,7 @@ pub(crate) fn start(
             names: names.clone(),
             links: links.clone(),
             metrics: metrics.clone(),
-            version,
+            agreed,
             pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
             queue: queued,
             requests: requests.clone(),

@@ -98,7 +98,7 @@ impl Writer {
             What::Publication { channel, payload, session, trace, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
-                let previous = self.sent.next(channel, self.sequence);
+                let previous = self.sent.last(channel);
                 let time = stamps.of(item.since.into_std());
                 let header = Header::publication(version, payload.kind(), &origin, time, previous, *trace);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);

@@ -5,6 +5,7 @@
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
 //! - Of a lane's items, after the first that failed, none is written.
+//! - An answer costs what is under way at most, however much waits.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
 //! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it
@@ -53,7 +54,8 @@ pub(crate) struct Pipeline {
 /// What an answer is waited for.
 #[derive(Debug)]
 enum Written {
-    Item(Outgoing),
+    /// And the sequence it was written with, where it is a publication.
+    Item(Outgoing, u64),
     Heartbeat,
     /// Since when.
     Time(Instant),
@@ -63,8 +65,8 @@ enum Written {
 impl Written {
     fn kind(&self) -> Kind {
         match self {
-            Self::Item(Outgoing { what: What::Publication { .. }, .. }) => Kind::Publish,
-            Self::Item(Outgoing { what: What::Control { .. }, .. }) => Kind::Control,
+            Self::Item(Outgoing { what: What::Publication { .. }, .. }, _) => Kind::Publish,
+            Self::Item(Outgoing { what: What::Control { .. }, .. }, _) => Kind::Control,
             Self::Heartbeat => Kind::Heartbeat,
             Self::Time(_) => Kind::Time,
             Self::Canary(_) => Kind::Canary,
@@ -116,7 +118,7 @@ impl Pipeline {
 
     /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
-        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(_));
+        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(..));
         self.waiting.is_empty() && !self.under_way.iter().any(is_item)
     }
 
@@ -164,8 +166,9 @@ impl Pipeline {
             && let Some(item) = self.waiting.pop_front()
         {
             let Some(item) = refuse_if_lane_failed(item) else { continue };
-            self.encode(Written::Item(item), |writer, written, out| {
-                if let Written::Item(item) = written {
+            let sequence = self.writer.sequence + 1;
+            self.encode(Written::Item(item, sequence), |writer, written, out| {
+                if let Written::Item(item, _) = written {
                     writer.write(item, version, stamps, out);
                 }
             });
@@ -192,7 +195,7 @@ impl Pipeline {
             self.metrics.redis.error(&code(error));
         }
         match (written, answer) {
-            (Written::Item(item), answer) => self.item_answered(item, answer),
+            (Written::Item(item, sequence), answer) => self.item_answered(item, sequence, answer),
             (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
                 Err(ConnectionError::Demoted)
             }
@@ -205,20 +208,26 @@ impl Pipeline {
         }
     }
 
-    fn item_answered(&mut self, item: Outgoing, answer: &Value) -> Result<Answered, ConnectionError> {
+    fn item_answered(
+        &mut self,
+        item: Outgoing,
+        sequence: u64,
+        answer: &Value,
+    ) -> Result<Answered, ConnectionError> {
         match answer {
             Value::Int(receivers) => {
                 let since = item.since;
                 let What::Publication { channel, ticket, .. } = item.what else { return Ok(Answered::Item) };
+                self.writer.sent.took(&channel, sequence);
                 ticket.taken();
                 Ok(if *receivers == 0 { Answered::Unheard(channel, since) } else { Answered::Item })
             }
             Value::Error(error) => {
                 let code = code(error);
                 self.refuse(item, &format!("Redis answers {code}"));
-                // What of its lane is encoded and not written must not be: encode it anew, or not.
+                // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
+                // looked at when its turn comes.
                 self.take_back();
-                self.refuse_failed_lanes();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }
             _ => {
@@ -234,7 +243,7 @@ impl Pipeline {
         self.due = Due::default();
         while let Some((_, written)) = self.under_way.pop_front() {
             self.metrics.redis.sent(written.kind());
-            if let Written::Item(item) = written {
+            if let Written::Item(item, _) = written {
                 self.doubt(item);
             }
         }
@@ -261,14 +270,12 @@ impl Pipeline {
 
     /// Lets every item of which no byte was written wait again.
     fn take_back(&mut self) {
-        // What was written last may not arrive, or was never written.
-        self.writer.sent.clear();
         let written = self.encoded - self.out.remaining() as u64;
         while let Some((begins, taken)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());
             self.encoded = begins;
             match taken {
-                Written::Item(item) => self.waiting.push_front(item),
+                Written::Item(item, _) => self.waiting.push_front(item),
                 Written::Heartbeat => self.due.heartbeat = true,
                 Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),

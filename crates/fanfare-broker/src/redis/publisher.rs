@@ -7,13 +7,7 @@
 //! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
 //!   connection, when Redis said nothing at all for a while (see [`super::watchdog`]).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fanfare_core::Channel;
 use tokio::{
@@ -24,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    agreed::Agreed,
     connection::{Connection, ConnectionError, DEMOTED, is_configuration},
     fence::Fence,
     link::Links,
@@ -52,7 +47,7 @@ pub(crate) struct Publisher {
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<Metrics>,
     /// The envelope version to write.
-    pub(crate) version: Arc<AtomicU8>,
+    pub(crate) agreed: Arc<Agreed>,
     pub(crate) pipeline: Pipeline,
     pub(crate) queue: UnboundedReceiver<Outgoing>,
     /// To the subscriber, whose connection must be replaced at times.
@@ -139,7 +134,7 @@ impl Publisher {
             if let Err(error) = self.watch(&mut watchdog) {
                 return error.into();
             }
-            self.pipeline.fill(self.version.load(Ordering::Relaxed));
+            self.pipeline.fill(self.agreed.version());
             self.count_queue();
             let deadline = self.next_deadline();
             let watch = Instant::from_std(watchdog.deadline());

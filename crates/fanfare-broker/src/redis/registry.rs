@@ -5,13 +5,7 @@
 //! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
 //! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
@@ -21,8 +15,8 @@ use fanfare_core::{
 use parking_lot::Mutex;
 use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
 
-use super::{metrics::Kind, names::Names};
-use crate::{driver::RedisConfig, envelope, metrics::Metrics};
+use super::{agreed::Agreed, metrics::Kind, names::Names};
+use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
@@ -36,8 +30,8 @@ pub(crate) struct RedisRegistry {
     names: Arc<Names>,
     node: Incarnation,
     metrics: Arc<Metrics>,
-    /// The envelope version this node writes: the newest that every node reads.
-    version: Arc<AtomicU8>,
+    /// The envelope version that every node reads.
+    agreed: Arc<Agreed>,
     /// What Redis refused, as far as it was said already.
     said: Mutex<Option<RegistryError>>,
 }
@@ -48,9 +42,9 @@ impl RedisRegistry {
         names: Arc<Names>,
         node: Incarnation,
         metrics: Arc<Metrics>,
-        version: Arc<AtomicU8>,
+        agreed: Arc<Agreed>,
     ) -> Result<Self, RegistryError> {
-        Ok(Self { pool: pool(config)?, names, node, metrics, version, said: Mutex::default() })
+        Ok(Self { pool: pool(config)?, names, node, metrics, agreed, said: Mutex::default() })
     }
 
     /// Says what Redis refuses, where it is not what was said before. That it is away others say.
@@ -148,11 +142,6 @@ impl RedisRegistry {
         pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
         self.run_all(&mut connection, "DEL or ZREM", &pipeline).await
     }
-
-    /// Writes no envelope that some node cannot read.
-    fn agree(&self, nodes: &[NodeInfo]) {
-        self.version.store(common_version(nodes), Ordering::Relaxed);
-    }
 }
 
 impl Registry for RedisRegistry {
@@ -161,7 +150,7 @@ impl Registry for RedisRegistry {
         Box::pin(async move {
             self.say(self.write(&node).await)?;
             let nodes = self.say(self.read().await)?;
-            self.agree(&nodes);
+            self.agreed.read(&nodes);
             Ok(())
         })
     }
@@ -173,11 +162,6 @@ impl Registry for RedisRegistry {
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
         Box::pin(async { self.say(self.read().await) })
     }
-}
-
-/// The newest envelope version that all of `nodes` and this node read; 1 is the first there was.
-fn common_version(nodes: &[NodeInfo]) -> u8 {
-    nodes.iter().map(|node| node.envelope).fold(envelope::VERSION, u8::min).max(1)
 }
 
 fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
@@ -212,27 +196,4 @@ fn said(what: &str, error: &RedisError) -> RegistryError {
         Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => error.category().to_owned(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_written_is_one_that_all_nodes_read() {
-        let node = |envelope| NodeInfo {
-            incarnation: "1".into(),
-            name: "a".into(),
-            version: "0".into(),
-            connections: 0,
-            envelope,
-            announcements: 0,
-            leaving: false,
-            metrics: None,
-        };
-        assert_eq!(common_version(&[]), envelope::VERSION);
-        assert_eq!(common_version(&[node(envelope::VERSION), node(u8::MAX)]), envelope::VERSION);
-        assert_eq!(common_version(&[node(1), node(envelope::VERSION)]), 1);
-        assert_eq!(common_version(&[node(0)]), 1);
-    }
 }

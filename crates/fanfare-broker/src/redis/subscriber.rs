@@ -8,7 +8,7 @@
 //!   than that room enter.
 //! - It tries again for as long as it takes.
 
-use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
+use std::{ops::Range, sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use fanfare_core::broker::Interruption;
@@ -23,7 +23,6 @@ use super::{
     canary::Canary,
     commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
-    ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
@@ -31,7 +30,7 @@ use super::{
     progress::{CHECK, Progress, RETRIED, RETRY},
     request::{Confirmation, Replace, Request},
     resp::{Frame, Malformed, Reader, Value},
-    table::{Refusal, Table},
+    table::{Counted, Refusal, Table},
 };
 use crate::{
     backoff::Backoff,
@@ -107,7 +106,7 @@ impl Subscriber {
             }
             self.set(timer.as_mut());
             tokio::select! {
-                read = read(&self.incoming, &mut self.progress.ear, &self.links, reader, &mut from) => {
+                read = self.incoming.read(&mut self.progress.ear, &self.links, reader, &mut from) => {
                     read.map_err(|error| self.ended(error))?;
                     self.dispatch(reader)?;
                 }
@@ -196,7 +195,7 @@ impl Subscriber {
             canary.whole_until()
         });
         self.links.down(&self.links.subscriber, error);
-        self.interrupted(error.interruption(), whole_until.unwrap_or_else(Instant::now));
+        self.interrupted(error.interruption(), whole_until);
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -204,7 +203,7 @@ impl Subscriber {
         self.answer();
     }
 
-    fn interrupted(&mut self, cause: Interruption, whole_until: Instant) {
+    fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
         if self.progress.standing.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.incoming.events.interrupted(cause);
@@ -221,6 +220,9 @@ impl Subscriber {
         if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
             self.incoming.events.restored(outage);
+        }
+        if self.progress.standing.stands() {
+            self.table.restored();
         }
     }
 
@@ -268,7 +270,10 @@ impl Subscriber {
                 Frame::TooLong => self.metrics.dropped(Dropped::TooLong),
                 Frame::Subscribed { channel } => {
                     let what = match self.names.meaning(reader.bytes(channel)) {
-                        Meaning::Data(name) => Confirmed::Subscribed(name),
+                        Meaning::Data(name) => {
+                            self.progress.standing.confirmed(Instant::now());
+                            Confirmed::Subscribed(name)
+                        }
                         Meaning::Control => Confirmed::Control,
                         Meaning::Canary => {
                             self.links.canary(Canary::subscribed);
@@ -277,7 +282,10 @@ impl Subscriber {
                         }
                         Meaning::Unknown => return Err(Desync.into()),
                     };
-                    self.table.confirmed(what, Instant::now())?;
+                    if let Some(channel) = self.table.confirmed(what, Instant::now())? {
+                        tracing::warn!(%channel, "Redis permits this node to subscribe again: messages may be missed");
+                        self.incoming.events.missed(&channel);
+                    }
                 }
                 Frame::Unsubscribed { channel } => {
                     let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
@@ -317,14 +325,15 @@ impl Subscriber {
         }
     }
 
-    /// The answer to CLIENT INFO is in: everything that was asked for before it is settled.
+    /// The answer to CLIENT INFO is in.
     fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
         let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
-        if !self.table.counted(subscriptions)? {
+        let counted = self.table.counted(subscriptions)?;
+        if counted != Counted::Wrong {
             self.progress.last_check = Instant::now();
-            self.settled();
+            self.settled(counted == Counted::Settled);
             return Ok(());
         }
         self.metrics.redis.mismatches.inc();
@@ -332,9 +341,7 @@ impl Subscriber {
         if !self.progress.standing.is_settled() {
             return Err(ConnectionError::Forgetful);
         }
-        self.interrupted(Interruption::Forgotten, self.progress.last_check);
-        // The answer behind the new subscriptions settles them.
-        self.table.ask();
+        self.interrupted(Interruption::Forgotten, Some(self.progress.last_check));
         Ok(())
     }
 
@@ -346,14 +353,14 @@ impl Subscriber {
                 tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
             }
             Refusal::Batch => {}
-            Refusal::Info => {
+            Refusal::Info { settles } => {
                 if is_configuration(code) && !std::mem::replace(&mut self.progress.unchecked, true) {
                     tracing::warn!(
                         "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; permit \
                          client|info to this user"
                     );
                 }
-                self.settled();
+                self.settled(settles);
             }
             Refusal::Connection(command) => {
                 return Err(ConnectionError::Refused(code.to_owned(), command));
@@ -362,31 +369,12 @@ impl Subscriber {
         Ok(())
     }
 
-    fn settled(&mut self) {
-        self.links.up(&self.links.subscriber);
-        self.progress.standing.settled();
-        self.look_whether_restored();
-    }
-}
-
-/// Waits until the node has room, then for bytes. Cancel-safe.
-async fn read(
-    incoming: &Incoming,
-    ear: &mut Ear,
-    links: &Links,
-    reader: &mut Reader,
-    from: &mut tokio::net::tcp::ReadHalf<'_>,
-) -> std::io::Result<()> {
-    let room = std::future::poll_fn(|cx| {
-        let room = incoming.events.poll_ready(cx);
-        match room {
-            Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
-            Poll::Pending => ear.blocked(),
+    /// Redis answered what was asked behind the subscriptions; whether behind all that stood.
+    fn settled(&mut self, is_all: bool) {
+        if is_all {
+            self.links.up(&self.links.subscriber);
+            self.progress.standing.settled(Instant::now());
+            self.look_whether_restored();
         }
-        room
-    });
-    room.await;
-    let read = reader.fill(from).await?;
-    incoming.metrics.redis.bytes_received.inc_by(read as u64);
-    Ok(())
+    }
 }

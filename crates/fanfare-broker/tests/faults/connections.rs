@@ -189,6 +189,22 @@ async fn a_redis_that_is_away_at_start_is_waited_for() {
     assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is no reconnect");
 }
 
+/// On one thread: what is asked for before the first wait is, before there is a connection.
+#[tokio::test]
+async fn who_waited_for_redis_at_start_is_told_of_a_connection_that_is_lost_before_all_is_settled() {
+    let fake = FakeRedis::start(true).await;
+    fake.informs.send_replace(false);
+    let node = TestNode::start(config(fake.port));
+    node.subscribe(&channel("early")).await.unwrap();
+    assert_eq!(node.recorder.outages().causes, []);
+    fake.cut();
+    eventually("it is told", || node.recorder.outages().causes == [Interruption::Lost]).await;
+    fake.informs.send_replace(true);
+    eventually("it is over", || node.recorder.outages().outages.len() == 1).await;
+    node.is_up().await;
+    assert_eq!(node.recorder.outages().causes.len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_redis_loses_nothing_it_was_given() {
     let server = RedisServer::start().await.unwrap();

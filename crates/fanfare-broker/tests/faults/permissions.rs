@@ -6,7 +6,7 @@ use fanfare_broker::{
     redis_server::RedisServer,
     suite::{TestNode, eventually},
 };
-use fanfare_core::broker::{BrokerState, Recipient};
+use fanfare_core::broker::{BrokerState, Interruption, Recipient};
 use parking_lot::Mutex;
 
 use crate::support::{assert_restored, channel};
@@ -109,6 +109,37 @@ async fn without_the_time_messages_go_on_and_are_not_timed() {
         eventually("it comes", || node.recorder.count(&channel) > count).await;
     }
     assert!(node.counter("fanfare_redis_commands_total", Some("time")) > asked);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_forbidden_for_a_while_is_told_to_have_lost_something_and_no_other_is() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &[]).await;
+    let other = TestNode::start(server.url().parse().unwrap());
+    node.is_up().await;
+    other.is_up().await;
+    let [kept, lost] = ["kept", "lost"].map(channel);
+    for channel in [&kept, &lost] {
+        node.subscribe(channel).await.unwrap();
+    }
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("fanfare").arg("resetchannels").arg("&fanfare!*").arg("&fanfare:kept");
+    let () = server.run(&acl).await.unwrap();
+    eventually("Redis ended the connection, and there is a new one", || {
+        node.recorder.outages().outages.len() == 1
+    })
+    .await;
+    assert_restored(&other, &node, &kept).await;
+    other.publish_text(&lost, "nobody hears it").await.unwrap();
+    assert_eq!(node.recorder.outages().missed, []);
+    let () = server.run(redis::cmd("ACL").arg("SETUSER").arg("fanfare").arg("&fanfare:*")).await.unwrap();
+    eventually("it is told", || node.recorder.outages().missed == [lost.clone()]).await;
+    for channel in [&kept, &lost] {
+        assert_restored(&other, &node, channel).await;
+    }
+    assert_eq!(node.recorder.texts(&lost), ["restored"]);
+    assert_eq!(node.recorder.outages().causes, [Interruption::Lost]);
+    assert_eq!(node.recorder.outages().missed, [lost]);
 }
 
 #[tokio::test]

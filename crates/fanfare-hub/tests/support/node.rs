@@ -82,10 +82,10 @@ impl Setup {
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
         metrics.connections.expect(dialect);
         let (dispatcher, controls) =
-            Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
+            Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics, tracer);
+        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics, tracer);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }

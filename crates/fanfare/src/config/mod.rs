@@ -8,17 +8,20 @@
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
 //! - `auth`, `tracing`: keys and rules of `[auth]` and `[tracing]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
+//! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
-//! - [`show`]: what `fanfare config` prints
+//! - [`show`]: what `fanfare config` prints; [`markdown`]: docs/configuration.md
 
 mod auth;
 pub mod declare;
 mod env;
 mod file;
 mod listeners;
+pub mod markdown;
 pub mod mistake;
 pub mod place;
 pub mod raw;
+pub mod reload;
 pub mod shape;
 pub mod show;
 mod tracing;
@@ -203,33 +206,58 @@ impl Loaded {
 /// # Errors
 /// Every mistake of every source.
 pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
-    let Sources { flags, file, environment, facts } = sources;
-    let mut mistakes = Vec::new();
-    let environment = Environment::read(environment, &mut mistakes);
-    let file = match (file, environment.file) {
-        (Some(path), _) => read_file(&path, Place::Flag("--config"), &mut mistakes),
-        (None, Some(path)) => read_file(&path, Place::Environment(env::FILE.into()), &mut mistakes),
-        (None, None) => File::default(),
-    };
-    let layers = [flags, environment.layer, file.layer, file.misspelt];
-    let raw = Raw::read(&mut Reader { layers: &layers, mistakes: &mut mistakes }, &facts);
-    let mut namespace = |(place, layer)| {
-        let mut reader = Reader { layers: &[layer], mistakes: &mut mistakes };
-        let mut namespace = RawNamespace::read(&mut reader, &facts);
-        if namespace.name.place == Place::Default {
-            // Without a name the place of its mistakes is where it begins.
-            namespace.name.place = place;
-        }
-        namespace
-    };
-    let namespaces: Vec<_> = file.namespaces.into_iter().map(&mut namespace).collect();
-    mistakes.extend(file.unknown);
-    mistakes.extend(validate::check(&raw, &namespaces));
-    // Of a line that is no TOML, whatever was made of it is no news.
-    mistakes.retain(|mistake| !file.syntax.iter().any(|broken| broken.place == mistake.place));
-    mistakes.extend(file.syntax);
-    Mistakes::none_in(mistakes)?;
-    Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
+    Given::gather(sources).judge(None)
+}
+
+/// What all sources say.
+struct Given {
+    facts: Facts,
+    /// The strongest first.
+    layers: [Layer; 4],
+    namespaces: Vec<(Place, Layer)>,
+    /// What is wrong whatever the keys say.
+    mistakes: Vec<Mistake>,
+    /// Lines that are no TOML.
+    syntax: Vec<Mistake>,
+}
+
+impl Given {
+    fn gather(sources: Sources) -> Self {
+        let Sources { flags, file, environment, facts } = sources;
+        let mut mistakes = Vec::new();
+        let environment = Environment::read(environment, &mut mistakes);
+        let file = match (file, environment.file) {
+            (Some(path), _) => read_file(&path, Place::Flag("--config"), &mut mistakes),
+            (None, Some(path)) => read_file(&path, Place::Environment(env::FILE.into()), &mut mistakes),
+            (None, None) => File::default(),
+        };
+        mistakes.extend(file.unknown);
+        let layers = [flags, environment.layer, file.layer, file.misspelt];
+        Self { facts, layers, namespaces: file.namespaces, mistakes, syntax: file.syntax }
+    }
+
+    /// What a node would run with; one that is running keeps the values that need a restart.
+    fn judge(&self, running: Option<&Raw>) -> Result<Loaded, Mistakes> {
+        let mut mistakes = self.mistakes.clone();
+        let mut reader = Reader { layers: &self.layers, mistakes: &mut mistakes };
+        let raw = Raw::read(&mut reader, &self.facts, running);
+        let mut namespace = |(place, layer): &(Place, Layer)| {
+            let mut reader = Reader { layers: std::slice::from_ref(layer), mistakes: &mut mistakes };
+            let mut namespace = RawNamespace::read(&mut reader, &self.facts, None);
+            if namespace.name.place == Place::Default {
+                // Without a name the place of its mistakes is where it begins.
+                namespace.name.place = place.clone();
+            }
+            namespace
+        };
+        let namespaces: Vec<_> = self.namespaces.iter().map(&mut namespace).collect();
+        mistakes.extend(validate::check(&raw, &namespaces));
+        // Of a line that is no TOML, whatever was made of it is no news.
+        mistakes.retain(|mistake| !self.syntax.iter().any(|broken| broken.place == mistake.place));
+        mistakes.extend(self.syntax.iter().cloned());
+        Mistakes::none_in(mistakes)?;
+        Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
+    }
 }
 
 fn read_file(path: &Path, place: Place, mistakes: &mut Vec<Mistake>) -> File {

@@ -42,7 +42,7 @@ pub enum TracingProtocol {
 }
 
 /// A header, whose value is a secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TracingHeader {
     /// Its name.
     pub name: HeaderName,
@@ -177,6 +177,12 @@ impl Shape for Ratio {
 
     fn show(&self, value: &f64) -> String {
         value.to_string()
+    }
+
+    /// `.5` is a number to people, and none in TOML.
+    fn advice(&self, text: &str) -> Option<String> {
+        let number = text.parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
+        number.map(|number| format!("write {number}"))
     }
 }
 

@@ -13,7 +13,10 @@ use std::{
     collections::HashMap,
     fmt,
     mem::take,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -54,7 +57,7 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
 /// Every place that logged, and how much.
 #[derive(Debug)]
 pub struct Rates {
-    per_second: usize,
+    per_second: AtomicUsize,
     places: Mutex<HashMap<Identifier, Place>>,
 }
 
@@ -79,12 +82,18 @@ impl Rates {
     /// So many lines a second for each place; 0 is any number.
     #[must_use]
     pub fn new(per_second: usize) -> Arc<Self> {
-        Arc::new(Self { per_second, places: Mutex::default() })
+        Arc::new(Self { per_second: AtomicUsize::new(per_second), places: Mutex::default() })
+    }
+
+    /// So many from now on.
+    pub fn set(&self, per_second: usize) {
+        self.per_second.store(per_second, Ordering::Relaxed);
     }
 
     /// Whether a place may log at this moment.
     fn admits(&self, place: Identifier, now: Instant, message: impl FnOnce() -> String) -> bool {
-        if self.per_second == 0 {
+        let per_second = self.per_second.load(Ordering::Relaxed);
+        if per_second == 0 {
             return true;
         }
         let mut places = self.places.lock();
@@ -97,7 +106,7 @@ impl Rates {
             (place.began, place.lines) = (now, 0);
         }
         place.lines += 1;
-        if place.lines <= self.per_second {
+        if place.lines <= per_second {
             return true;
         }
         if place.missing.lines == 0 {

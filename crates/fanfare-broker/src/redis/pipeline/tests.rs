@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
+    envelope::{Content, Decoded, decode},
     redis::{
         chain::Sent,
         clock::Clock,
@@ -77,6 +78,19 @@ impl World {
         self.pipeline.answered(answer)
     }
 
+    /// Writes all that may be; the sequence of each publication, and that of the one it names.
+    fn chain(&mut self) -> Vec<(u64, Option<u64>)> {
+        self.pipeline.fill(1);
+        let written = self.pipeline.unwritten().split();
+        let envelopes = (0..written.len()).filter_map(|at| match decode(&written[at..]) {
+            Ok(Decoded::Envelope { content: Content::Publication { origin, previous, .. }, .. }) => {
+                Some((origin.sequence, previous))
+            }
+            _ => None,
+        });
+        envelopes.collect()
+    }
+
     fn answers(&self) -> Vec<(usize, Result<(), &'static str>)> {
         std::mem::take(&mut self.answers.lock())
     }
@@ -131,10 +145,44 @@ fn of_a_lane_nothing_is_written_after_a_failure() {
     // Encoded, and not a byte of it written yet.
     world.pipeline.fill(1);
     world.answer(&error("MISCONF x")).unwrap();
-    assert_eq!(world.answers(), [(0, Err("refused")), (2, Err("refused"))]);
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
     world.publish(Some(&lane));
     assert_eq!(world.write(0), [3]);
-    assert_eq!(world.answers(), [(4, Err("refused"))]);
+    assert_eq!(world.answers(), [(2, Err("refused")), (4, Err("refused"))]);
+}
+
+#[test]
+fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&lane)));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    world.answer(&error("BUSY x")).unwrap();
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+    assert_eq!(world.pipeline.waiting.len(), 3);
+    // Their turn comes with the next write.
+    assert!(world.write(0).is_empty());
+    let refused = (MAX_UNANSWERED..MAX_UNANSWERED + 3).map(|number| (number, Err("refused")));
+    assert_eq!(world.answers(), refused.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_publication_names_the_last_that_redis_took_and_none_that_it_may_refuse_yet() {
+    let mut world = World::new();
+    (0..3).for_each(|_| world.publish(None));
+    assert_eq!(world.chain(), [(1, None), (2, None), (3, None)]);
+    world.answer(&error("BUSY x")).unwrap();
+    world.answer(&Value::Int(1)).unwrap();
+    world.publish(None);
+    assert_eq!(world.chain(), [(4, Some(2))]);
+    world.answer(&Value::Int(1)).unwrap();
+    // A refusal makes nothing forgotten, and neither does the end of a connection.
+    world.answer(&error("NOPERM x")).unwrap();
+    world.publish(None);
+    assert_eq!(world.chain(), [(5, Some(3))]);
+    world.pipeline.disconnected();
+    world.publish(None);
+    assert_eq!(world.chain(), [(6, Some(3))]);
 }
 
 #[test]

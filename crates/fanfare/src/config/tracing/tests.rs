@@ -70,6 +70,8 @@ fn every_mistake_is_named_with_its_line() {
         let mistakes = load_file(&format!("[tracing]\nendpoint = \"{endpoint}\"")).unwrap_err().to_string();
         assert!(mistakes.contains(words) && mistakes.contains(":2: tracing.endpoint"), "{mistakes}");
     }
+    let no_toml = load_file("[tracing]\nsample_ratio = .5").unwrap_err().to_string();
+    assert!(no_toml.contains("write 0.5"), "{no_toml}");
     let path = load_file("[tracing]\nendpoint = \"http://h:4318/otlp\"");
     assert_eq!(places(path), ["2 tracing.endpoint"]);
 }
