@@ -12,7 +12,8 @@
 //! | 2 | origin: incarnation (8), then the session (8) where a session published it |
 //! | 3 | sequence of that incarnation (8) |
 //! | 4 | publish time, microseconds since 1970 by the clock of Redis (8), where the origin knows it |
-//! | 5–10 | kept: trace context, offset, epoch, event name, tags, publisher info |
+//! | 5 | trace context, where the publish is traced: version 0 (1), trace id (16), span id (8), flags (1) |
+//! | 6–10 | kept: offset, epoch, event name, tags, publisher info |
 //! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
 //!
 //! | kind | |
@@ -23,10 +24,11 @@
 //!
 //! Invariants:
 //! - Unknown tags are skipped, so fields may be added within a version.
+//! - A trace context is about a message and no part of it: one that is not understood is none, and no error.
 //! - Bytes with the magic are an envelope this node understands wholly, or an [`EnvelopeError`]: they are never
 //!   relayed as somebody's payload.
 
-use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId};
+use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
 /// The newest version this node reads.
 pub const VERSION: u8 = 1;
@@ -49,6 +51,7 @@ const TAG_PAYLOAD_KIND: u8 = 1;
 const TAG_ORIGIN: u8 = 2;
 const TAG_SEQUENCE: u8 = 3;
 const TAG_TIME: u8 = 4;
+const TAG_TRACE: u8 = 5;
 const TAG_PREVIOUS: u8 = 11;
 
 /// What the bytes after an envelope's header are.
@@ -66,6 +69,8 @@ pub enum Content {
         /// The sequence of its origin's last publication on its channel that Redis had taken when this one was
         /// written, where the origin knows it: who was subscribed and did not get that one lost it.
         previous: Option<u64>,
+        /// The span that its deliveries are under.
+        trace: Option<TraceContext>,
     },
     /// A control message's body.
     Control {
@@ -114,7 +119,8 @@ pub struct Header {
 
 impl Header {
     /// The fixed part and each field at its longest.
-    const CAPACITY: usize = FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8);
+    const CAPACITY: usize =
+        FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8) + (3 + TraceContext::BYTES);
 
     /// The header of a publication, in envelope version `version`.
     #[must_use]
@@ -124,6 +130,7 @@ impl Header {
         origin: &Origin,
         time: Option<u64>,
         previous: Option<u64>,
+        trace: Option<TraceContext>,
     ) -> Self {
         let mut header = Self::new(version, KIND_PUBLICATION);
         header.field(TAG_PAYLOAD_KIND, &[payload_number(payload)], &[]);
@@ -135,6 +142,9 @@ impl Header {
         }
         if let Some(previous) = previous {
             header.field(TAG_PREVIOUS, &previous.to_be_bytes(), &[]);
+        }
+        if let Some(trace) = trace {
+            header.field(TAG_TRACE, &trace.to_bytes(), &[]);
         }
         header.finish()
     }
@@ -218,6 +228,7 @@ struct Fields {
     sequence: Option<u64>,
     time: Option<u64>,
     previous: Option<u64>,
+    trace: Option<TraceContext>,
 }
 
 impl Fields {
@@ -240,6 +251,10 @@ impl Fields {
             TAG_SEQUENCE => set(&mut self.sequence, number(value)),
             TAG_TIME => set(&mut self.time, number(value)),
             TAG_PREVIOUS => set(&mut self.previous, number(value)),
+            TAG_TRACE => {
+                self.trace = TraceContext::from_bytes(value);
+                true
+            }
             _ => true,
         };
         if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
@@ -250,7 +265,8 @@ impl Fields {
         let (node, session) = self.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
         let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
         let origin = Origin { node, session, sequence };
-        Ok(Content::Publication { payload, origin, time: self.time, previous: self.previous })
+        let Self { time, previous, trace, .. } = self;
+        Ok(Content::Publication { payload, origin, time, previous, trace })
     }
 }
 
@@ -304,6 +320,10 @@ mod tests {
         4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 11, // time
     ];
 
+    /// Version, trace, span, flags.
+    const TRACE: &[u8] =
+        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4, 5, 6, 7, 8, 1];
+
     fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0xC1, 0xFA, 1, kind];
         bytes.extend_from_slice(&short(fields.len()));
@@ -313,7 +333,19 @@ mod tests {
 
     #[test]
     fn version_1_is_fixed_to_the_byte() {
-        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None).as_bytes(), GOLDEN);
+        assert_eq!(
+            Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None).as_bytes(),
+            GOLDEN
+        );
+        let traced = Header::publication(
+            1,
+            PayloadKind::Text,
+            &ORIGIN,
+            Some(11),
+            None,
+            TraceContext::from_bytes(TRACE),
+        );
+        assert_eq!(traced.as_bytes()[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
         assert_eq!(
             Header::control(1, ORIGIN.node).as_bytes(),
             [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
@@ -327,8 +359,9 @@ mod tests {
                 let origin = Origin { session, ..ORIGIN };
                 let previous = session.map(|session| session.0 - 1);
                 let time = session.map(|_| u64::MAX);
-                let header = Header::publication(1, payload, &origin, time, previous);
-                let content = Content::Publication { payload, origin, time, previous };
+                let trace = session.and_then(|_| TraceContext::from_bytes(TRACE));
+                let header = Header::publication(1, payload, &origin, time, previous, trace);
+                let content = Content::Publication { payload, origin, time, previous, trace };
                 let body_at = header.as_bytes().len();
                 let mut bytes = header.as_bytes().to_vec();
                 bytes.extend_from_slice(b"payload");
@@ -368,16 +401,29 @@ mod tests {
 
     #[test]
     fn unknown_tags_are_skipped() {
-        let mut fields = vec![5, 0, 2, 7, 7, 200, 0, 0];
-        fields.extend_from_slice(&GOLDEN[FIXED..]);
+        decodes_with(&[6, 0, 2, 7, 7, 200, 0, 0], None);
+    }
+
+    /// [`GOLDEN`] with further fields.
+    #[track_caller]
+    fn decodes_with(more: &[u8], trace: Option<TraceContext>) {
+        let fields = [more, &GOLDEN[FIXED..]].concat();
         let body_at = FIXED + fields.len();
-        let content = Content::Publication {
-            payload: PayloadKind::Text,
-            origin: ORIGIN,
-            time: Some(11),
-            previous: None,
-        };
+        let (payload, origin) = (PayloadKind::Text, ORIGIN);
+        let content = Content::Publication { payload, origin, time: Some(11), previous: None, trace };
         assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
+    }
+
+    #[test]
+    fn a_trace_context_that_is_not_understood_is_none_and_its_message_is_whole() {
+        let field = |value: &[u8]| [&[5, 0, value.len() as u8], value].concat();
+        decodes_with(&field(TRACE), TraceContext::from_bytes(TRACE));
+        let of_the_future = [&[1], &TRACE[1..]].concat();
+        let of_no_trace = [&[0; 17], &TRACE[17..]].concat();
+        for value in [&[][..], &TRACE[..25], &[TRACE, &[0]].concat(), &of_the_future, &of_no_trace] {
+            decodes_with(&field(value), None);
+        }
+        decodes_with(&[field(&[]), field(TRACE)].concat(), TraceContext::from_bytes(TRACE));
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl MemoryBroker {
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         self.metrics.received.inc();
         let publication = Publication::new(channel.clone(), publish.payload, Some(origin));
-        self.events.publication(publication.published_at(Some(ticket.since().into_std())));
+        let publication = publication.published_at(Some(ticket.since().into_std()));
+        self.events.publication(publication.traced(publish.trace));
     }
 
     /// Delivers what waits, whenever the node has room.

@@ -120,7 +120,7 @@ async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
     let (bus, node, channel) = subscribed().await;
     let envelope = |sequence: u64, previous: Option<u64>| {
         let origin = Origin { node: Incarnation(7), session: None, sequence };
-        let header = Header::publication(VERSION, PayloadKind::Text, &origin, None, previous);
+        let header = Header::publication(VERSION, PayloadKind::Text, &origin, None, previous, None);
         [header.as_bytes(), sequence.to_string().as_bytes()].concat()
     };
     for (sequence, previous) in

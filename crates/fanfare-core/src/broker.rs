@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{Channel, Incarnation, Payload, Publication, SessionId};
+use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext};
 
 /// Carries publications between nodes.
 ///
@@ -82,6 +82,8 @@ pub struct Publish {
     pub session: Option<SessionId>,
     /// What makes a publisher's accepted publications a prefix of those it sent; see [`Lane`].
     pub lane: Option<Arc<Lane>>,
+    /// The span that its deliveries are under; `None` where it is not traced.
+    pub trace: Option<TraceContext>,
 }
 
 /// Called once with what became of a publish.

@@ -22,6 +22,7 @@
 //! - [`broker`]: carries publications between nodes; [`registry`]: which nodes there are
 //! - [`dialect`]: what clients say, without I/O
 //! - [`transport`]: how messages are framed, and where bytes go
+//! - [`trace`]: spans of what is done, and the trace that a message belongs to
 
 pub mod broker;
 pub mod buckets;
@@ -37,6 +38,7 @@ pub mod namespace;
 pub mod payload;
 pub mod publication;
 pub mod registry;
+pub mod trace;
 pub mod transport;
 pub mod vital;
 
@@ -52,5 +54,6 @@ pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
 pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};
+pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};
 pub use vital::Vital;

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::{
     gateway::Gateway,
     metrics::{ApiCode, Limit, Refused},
+    trace,
 };
 
 /// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
@@ -181,6 +182,7 @@ pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
+    let parent = trace::parent(&gateway.hub, request.headers());
     let body = read_body(&gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
@@ -190,7 +192,7 @@ pub(crate) async fn publish(
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
-    gateway.hub.publish_from_server(channel, payload).await?;
+    gateway.hub.publish_from_server(channel, payload, parent).await?;
     Ok(Json(json!({"result": {}})))
 }
 

@@ -96,7 +96,7 @@ async fn refuse_upgrade(request: Request, next: Next) -> Result<Response, Refusa
 async fn bare(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
     let channel = path::bare_channel(request.uri().path());
     if handshake::is_upgrade(request.headers()) {
-        return relay::upgrade(&gateway, channel?, request).await;
+        return relay::upgrade(&gateway, channel, request).await;
     }
     match channel {
         Ok(_) => Ok(page::page()),

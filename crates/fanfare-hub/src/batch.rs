@@ -52,6 +52,10 @@ impl Batch {
         self.queued.is_empty()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.queued.iter()
+    }
+
     /// All of them, in order.
     pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
         self.queued.iter().map(|queued| &queued.publication)
@@ -140,7 +144,8 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    fn is_for(&self, session: SessionId, since: u64) -> bool {
+    /// Whether a member gets it: this session, that joined at `since`.
+    pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
         self.sequence >= since && self.except != Some(session)
     }
 

@@ -14,7 +14,8 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
-    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport, Vital,
+    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, TraceContext, Tracer,
+    Transport, Vital,
     command::{Action, RequestId},
     dialect::Answer,
 };
@@ -40,6 +41,8 @@ use crate::{
 pub struct Hub {
     dispatcher: Arc<Dispatcher>,
     broker: Arc<dyn Broker>,
+    /// `None` where nothing is traced.
+    tracer: Option<Arc<dyn Tracer>>,
     pub(crate) limits: ArcSwap<Limits>,
     /// Of the limits, what never changes: the broker has it too.
     message_bytes: usize,
@@ -62,11 +65,13 @@ impl Hub {
         broker: Arc<dyn Broker>,
         limits: Limits,
         metrics: Arc<HubMetrics>,
+        tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let hub = Arc::new(Self {
             dispatcher,
             holds: Holds::new(broker.clone()),
             broker,
+            tracer,
             budget: Budget::new(&limits, metrics.clone()),
             message_bytes: limits.message_bytes,
             room: Room::new(&limits),
@@ -115,6 +120,12 @@ impl Hub {
     #[must_use]
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
+    }
+
+    /// Who makes spans of what the node does, if anybody.
+    #[must_use]
+    pub fn tracer(&self) -> Option<&dyn Tracer> {
+        self.tracer.as_deref()
     }
 
     /// How much may wait for its sessions' sockets.
@@ -240,7 +251,7 @@ impl Hub {
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes) else { return };
         let lane = Some(flow.lane.clone());
-        let publish = Publish { channel, payload, session: Some(session.id), lane };
+        let publish = Publish { channel, payload, session: Some(session.id), lane, trace: None };
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result: Result<(), PublishError>| {
             if result.is_err() && session.cannot_be_told() {
@@ -260,18 +271,23 @@ impl Hub {
             // Whoever waits for the answers may now end the session: its answer is sent.
             flow.end(bytes, &hub.room);
         };
-        self.broker.publish(publish, Box::new(done));
+        self.hand_over(publish, None, Box::new(done));
     }
 
-    /// Publishes for the operator: no namespace is asked.
+    /// Publishes for the operator: no namespace is asked. `parent` is the span of who asked for it.
     ///
     /// # Errors
     /// What the broker said of it.
-    pub async fn publish_from_server(&self, channel: Channel, payload: Payload) -> Result<(), PublishError> {
+    pub async fn publish_from_server(
+        &self,
+        channel: Channel,
+        payload: Payload,
+        parent: Option<TraceContext>,
+    ) -> Result<(), PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish { channel, payload, session: None, lane: None };
+        let publish = Publish { channel, payload, session: None, lane: None, trace: None };
         let done = move |result| drop(answer.send(result));
-        self.broker.publish(publish, Box::new(done));
+        self.hand_over(publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))
     }
 

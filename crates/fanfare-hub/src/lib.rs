@@ -13,6 +13,7 @@
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
+//! - `traced`: spans of publishes and fan-outs
 //! - [`heartbeat`]: which clients are asked for a sign of life, and which are given up
 //! - [`pulse`]: whether all of this goes on
 //! - `goodbye`: how a session ends, and what it is still owed
@@ -55,6 +56,7 @@ mod story;
 pub mod tally;
 pub mod through;
 pub mod tick;
+mod traced;
 
 pub use budget::Budget;
 pub use cluster::Cluster;

@@ -21,6 +21,7 @@ use crate::{
     session::Session,
     shard::{Arrivals, Known, Shard},
     tally::Traffic,
+    traced::FanOut,
 };
 
 /// About 1 ms of writes.
@@ -98,6 +99,7 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
+        let spans = FanOut::begin(self.hub, batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
@@ -114,6 +116,7 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
+        spans.end();
         let metrics = self.hub.metrics();
         metrics.deliveries.inc_by(deliveries as u64);
         metrics.fan_out.writes.inc_by(writes as u64);

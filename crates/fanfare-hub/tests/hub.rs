@@ -36,5 +36,6 @@ mod slow;
 mod stress;
 mod subscribing;
 mod tally;
+mod traced;
 mod transport;
 mod vital;

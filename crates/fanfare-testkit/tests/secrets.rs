@@ -19,6 +19,7 @@ const FILE_KEY: &str = "pl4nted-api-key-in-the-file-0123456789";
 const WRONG_KEY: &str = "pl4nted-api-key-that-is-wrong-0123456789";
 const PASSWORD: &str = "pl4nted/redis@pass word";
 const PASSWORD_IN_URL: &str = "pl4nted%2Fredis%40pass%20word";
+const TRACING_KEY: &str = "pl4nted-key-of-the-collector";
 const WRONG_PASSWORD: &str = "pl4nted-wrong-password";
 const PAYLOAD: &str = "pl4nted-payload";
 
@@ -33,6 +34,9 @@ fn toml() -> String {
         [auth]
         hmac_secrets = ["{SECRET}", "{OLD_SECRET}"]
         leeway = "0s"
+        [tracing]
+        endpoint = "http://127.0.0.1:1"
+        headers = ["x-key={TRACING_KEY}"]
         [[namespace]]
         name = "private"
         subscribe = "token"
@@ -245,6 +249,15 @@ const BROKEN: &[&str] = &[
     "broker = {url = \"redis://:pl4nted@host\"}",
     "broker = redis://:pl4nted@host",
     "redis.password = \"pl4nted\"",
+    "tracing.endpoint = \"http://me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"https://me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"http://host:4317?key=pl4nted\"",
+    "tracing.headers = \"x-key=pl4nted\"",
+    "tracing.headers = [\"pl4nted\"]",
+    "tracing.headers = [\"x key=pl4nted\"]",
+    "tracing.headers = [\"x-key=pl4nted\\na\"]",
+    "tracing.header = [\"x-key=pl4nted\"]",
     "redis.url = \"redis://:pl4nted@host\"",
     "borker = \"redis://:pl4nted@host\"",
 ];

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | the signal | ready: 503 | served | stay |
 //! | `drain.grace` later | ready: 503 | 503 | are sent away at a pace, behind what is queued for them |
-//! | the last has gone | listeners close; the node leaves the registry, then the broker | | |
+//! | the last has gone | listeners close; the node leaves the registry, then the broker; the last spans go | | |
 //!
 //! Invariants
 //! - The broker is kept to the last, so that whoever is still here sends and gets messages.
@@ -17,10 +17,10 @@ use fanfare_core::Disconnect;
 use fanfare_hub::Pace;
 use tokio::time::{sleep, timeout};
 
-use crate::{config::Drain, node::Node};
+use crate::{config::Drain, node::Node, traces::LAST_SPANS};
 
-/// For what is left when the clients have gone: the registry, requests that were under way, the broker.
-const LAST_STEPS: Duration = Duration::from_secs(1);
+/// For what is left when the clients have gone: the registry, requests that were under way, the broker; then the spans.
+const LAST_STEPS: Duration = Duration::from_secs(1).saturating_add(LAST_SPANS);
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,9 @@ impl Node {
             tracing::error!(%error, "the cluster view ended badly");
         }
         self.broker.stop().await;
+        if let Some(traces) = self.traces {
+            traces.finish().await;
+        }
     }
 }
 
@@ -92,7 +95,7 @@ mod tests {
     #[test]
     fn the_last_client_has_time_to_go_and_the_first_are_no_storm() {
         let [second, goodbye] = [1, 5].map(Duration::from_secs);
-        assert_eq!(time_to_close(25 * second, goodbye), 19 * second);
+        assert_eq!(time_to_close(25 * second, goodbye), 18 * second);
         assert_eq!(time_to_close(4 * second, goodbye), 2 * second);
         assert_eq!(time_to_close(Duration::ZERO, goodbye), Duration::ZERO);
     }

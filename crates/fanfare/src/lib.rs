@@ -6,7 +6,8 @@
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go, and how many; [`scrape`]: metrics that are read when somebody asks for them
+//! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
+//!   read when somebody asks for them
 //! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
 pub mod advertise;
@@ -23,5 +24,6 @@ pub mod scrape;
 pub mod serve;
 pub mod telemetry;
 pub mod top;
+pub mod traces;
 
 pub use node::Node;

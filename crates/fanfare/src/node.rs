@@ -20,6 +20,7 @@ use crate::{
     reload::ReloadMetrics,
     scrape,
     telemetry::rates,
+    traces::{SpanMetrics, Traces, TracingError},
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -36,6 +37,8 @@ pub struct Node {
     pub(crate) broker: Started,
     pub(crate) reloads: ReloadMetrics,
     pub(crate) cluster: JoinHandle<()>,
+    /// `None` where nothing is traced.
+    pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
     vital: Vital,
     /// Ends the listeners.
@@ -69,6 +72,9 @@ pub enum StartError {
     /// Two metrics of one name: a mistake of this program's.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
+    /// What makes and sends spans cannot be made.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
 }
 
 impl Node {
@@ -96,6 +102,11 @@ impl Node {
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         hub_metrics.connections.expect(&dialect::RELAY);
         rates::register(&metrics)?;
+        let span_metrics = SpanMetrics::register(&metrics)?;
+        let broker_name = name_of(&config.broker);
+        let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
+        let traces = config.tracing.map(start).transpose()?;
+        let tracer = traces.as_ref().map(|traces| traces.tracer.clone());
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
             config.runtime.shards,
@@ -109,7 +120,8 @@ impl Node {
         let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
-        let hub = Hub::start(dispatcher, broker.broker.clone(), config.limits, hub_metrics.clone());
+        let (hub_broker, limits) = (broker.broker.clone(), config.limits);
+        let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
         let vital = Vital::default();
         tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
         let me = NodeInfo {
@@ -144,6 +156,7 @@ impl Node {
             broker,
             reloads,
             cluster,
+            traces,
             vital,
             closing,
             leaving,

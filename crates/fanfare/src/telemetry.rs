@@ -73,7 +73,7 @@ pub fn start(node: &str, log: Log) -> Telemetry {
 /// Our own crates as configured; libraries only when something is wrong.
 fn levels(level: LevelFilter) -> EnvFilter {
     let ours: Directive = level.into();
-    ["hyper=warn", "h2=warn", "redis=warn"]
+    ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive)

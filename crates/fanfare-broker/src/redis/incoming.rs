@@ -97,21 +97,22 @@ impl Incoming {
         let (body, header) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
             Decoded::Foreign => (payload, None),
             Decoded::Envelope {
-                content: Content::Publication { payload: kind, origin, time, previous },
+                content: Content::Publication { payload: kind, origin, time, previous, trace },
                 body_at,
-            } => (payload.start + body_at..payload.end, Some((kind, origin, time, previous))),
+            } => (payload.start + body_at..payload.end, Some((kind, origin, time, previous, trace))),
             Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
         };
         if body.len() > self.message_bytes {
             return Err(Dropped::TooLong);
         }
         let bytes = reader.take(body);
-        let Some((kind, origin, time, previous)) = header else {
+        let Some((kind, origin, time, previous, trace)) = header else {
             self.metrics.foreign.inc();
             return Ok((Publication::new(channel, Payload::guess(bytes), None), None));
         };
         let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;
         let published = time.and_then(|time| self.clock.published(&origin, time));
-        Ok((Publication::new(channel, payload, Some(origin)).published_at(published), previous))
+        let publication = Publication::new(channel, payload, Some(origin)).published_at(published);
+        Ok((publication.traced(trace), previous))
     }
 }

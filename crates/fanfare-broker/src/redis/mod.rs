@@ -163,7 +163,7 @@ pub(crate) fn start(
 
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
-        let Publish { channel, payload, session, lane } = publish;
+        let Publish { channel, payload, session, lane, trace } = publish;
         let ticket = Ticket::new(done, lane, self.metrics.clone());
         if payload.len() > self.message_bytes {
             return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
@@ -172,7 +172,7 @@ impl Broker for RedisBroker {
             return ticket.refuse("too much waits for Redis");
         };
         let since = ticket.since();
-        let what = What::Publication { channel, payload, session, ticket };
+        let what = What::Publication { channel, payload, session, trace, ticket };
         // Where the task has ended, the ticket answers by being dropped.
         let _ = self.queue.send(Outgoing { what, since, _room: room });
     }

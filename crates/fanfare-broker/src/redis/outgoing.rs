@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
+use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, TraceContext, broker::Recipient};
 use tokio::time::Instant;
 
 use super::{
@@ -35,8 +35,17 @@ pub(crate) struct Outgoing {
 /// What to publish.
 #[derive(Debug)]
 pub(crate) enum What {
-    Publication { channel: Channel, payload: Payload, session: Option<SessionId>, ticket: Ticket },
-    Control { to: Recipient, body: Bytes },
+    Publication {
+        channel: Channel,
+        payload: Payload,
+        session: Option<SessionId>,
+        trace: Option<TraceContext>,
+        ticket: Ticket,
+    },
+    Control {
+        to: Recipient,
+        body: Bytes,
+    },
 }
 
 /// How much waits.
@@ -86,12 +95,12 @@ impl Writer {
     /// Appends the PUBLISH for `item`, in envelope `version`.
     pub(crate) fn write(&mut self, item: &Outgoing, version: u8, stamps: Stamps, out: &mut BytesMut) {
         match &item.what {
-            What::Publication { channel, payload, session, .. } => {
+            What::Publication { channel, payload, session, trace, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
                 let previous = self.sent.last(channel);
                 let time = stamps.of(item.since.into_std());
-                let header = Header::publication(version, payload.kind(), &origin, time, previous);
+                let header = Header::publication(version, payload.kind(), &origin, time, previous, *trace);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
             }
             What::Control { to, body } => {

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_core::{
     Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Payload, Publication, Publish,
-    PublishError, SessionId, SubscribeError,
+    PublishError, SessionId, SubscribeError, TraceContext,
     broker::{BrokerState, ControlMessage, Interruption, Lane},
 };
 use parking_lot::Mutex;
@@ -29,6 +29,8 @@ pub struct Received {
     pub payload: Payload,
     /// From whom.
     pub origin: Option<Origin>,
+    /// The trace it is in.
+    pub trace: Option<TraceContext>,
 }
 
 /// And when it was published, as far as that is known.
@@ -109,8 +111,9 @@ impl Recorder {
 
 impl BrokerEvents for Recorder {
     fn publication(&self, publication: Publication) {
-        let received = Received { payload: publication.payload, origin: publication.origin };
-        self.channels.lock().entry(publication.channel).or_default().push((received, publication.published));
+        let Publication { channel, payload, origin, trace, published, .. } = publication;
+        let received = Received { payload, origin, trace };
+        self.channels.lock().entry(channel).or_default().push((received, published));
     }
 
     fn control(&self, message: ControlMessage) {
@@ -209,8 +212,8 @@ impl TestNode {
         lane: Option<&Arc<Lane>>,
     ) -> oneshot::Receiver<Result<(), PublishError>> {
         let (answer, answered) = oneshot::channel();
-        let publish =
-            Publish { channel: channel.clone(), payload, session: Some(SessionId(7)), lane: lane.cloned() };
+        let (session, lane) = (Some(SessionId(7)), lane.cloned());
+        let publish = Publish { channel: channel.clone(), payload, session, lane, trace: None };
         // Who does not wait is not told.
         self.broker().publish(publish, Box::new(move |result| drop(answer.send(result))));
         answered

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
     Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
-    broker::ControlMessage,
+    Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind};
 use prometheus::{Registry, proto::Metric};
@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -42,6 +43,7 @@ impl Default for Setup {
             named: Vec::new(),
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
+            tracer: None,
         }
     }
 }
@@ -74,7 +76,7 @@ impl Setup {
     }
 
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat } = self;
+        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
@@ -83,7 +85,7 @@ impl Setup {
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics);
+        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics, tracer);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }
@@ -109,7 +111,7 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publish_from_server(channel(name), Payload::text(text)).await
+        self.hub.publish_from_server(channel(name), Payload::text(text), None).await
     }
 
     /// How often clients were slow, by what became of it.

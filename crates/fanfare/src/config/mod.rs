@@ -6,7 +6,7 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
-//! - `auth`: keys and rules of `[auth]`; `listeners`: rules about addresses
+//! - `auth`, `tracing`: keys and rules of `[auth]` and `[tracing]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
@@ -24,6 +24,7 @@ pub mod raw;
 pub mod reload;
 pub mod shape;
 pub mod show;
+mod tracing;
 mod units;
 mod validate;
 mod words;
@@ -34,11 +35,11 @@ use std::{
     time::Duration,
 };
 
+use ::tracing::level_filters::LevelFilter;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies};
-use tracing::level_filters::LevelFilter;
 
 use crate::{ask::Target, descriptors};
 
@@ -55,6 +56,7 @@ pub use self::{
     auth::PublicKeyFile,
     mistake::{Mistake, Mistakes},
     show::Show,
+    tracing::{Endpoint, Tracing, TracingHeader, TracingProtocol},
     words::Listen,
 };
 
@@ -97,6 +99,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// What is logged, and how.
     pub log: Log,
+    /// What is traced, if anything.
+    pub tracing: Option<Tracing>,
     /// Options of channels.
     pub namespaces: Namespaces,
 }

@@ -23,6 +23,7 @@ use super::{
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
+    tracing::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
     words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
@@ -198,6 +199,18 @@ keys! {
         /// what went over it (`fanfare::access`).
         log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 },
             or 100, reloaded AtOnce;
+        /// Where traces are sent: the OTLP endpoint of an OpenTelemetry collector. Without it nothing is traced.
+        tracing_endpoint: Option<Endpoint> = "tracing.endpoint", ENDPOINT, or None;
+        /// How it is spoken to: "grpc" (collectors listen on port 4317), or "http" for protobuf over HTTP (4318), to
+        /// whose endpoint /v1/traces is added.
+        tracing_protocol: TracingProtocol = "tracing.protocol", PROTOCOL, or TracingProtocol::Grpc;
+        /// Of how many publishes and handshakes a trace is begun: 0.01 is one in a hundred. A publish through the API
+        /// with a `traceparent` follows that.
+        tracing_sample_ratio: f64 = "tracing.sample_ratio", Ratio, or 1.0;
+        /// What the collector knows this cluster by (`service.name`); the node's name is `service.instance.id`.
+        tracing_service_name: String = "tracing.service_name", SERVICE_NAME, or "fanfare".into();
+        /// Headers of each request to the collector, as what it asks for to let one in.
+        tracing_headers: Vec<Sourced<TracingHeader>> = "tracing.headers", List { item: HEADER, min: 0 }, or Vec::new();
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
+    tracing,
     units::{show_duration, show_size},
 };
 
@@ -29,6 +30,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(room_for_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
+    mistakes.extend(tracing::check(raw));
     mistakes
 }
 
@@ -162,6 +164,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             format: raw.log_format.value,
             lines_per_second: raw.log_lines.value,
         },
+        tracing: tracing::tracing(raw),
         namespaces: all_namespaces(namespaces),
     }
 }

@@ -143,7 +143,7 @@ fn broker(config: &BrokerConfig) -> String {
 }
 
 /// Everything that might be a password is masked, in a text that may be no URL at all.
-fn without_password(text: &str) -> String {
+pub(super) fn without_password(text: &str) -> String {
     let Some((before, place)) = text.rsplit_once('@') else { return text.into() };
     match before.split_once("://") {
         Some((scheme, user)) => {

@@ -61,7 +61,7 @@ impl World {
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
         let room = self.waiting.room(payload.len()).unwrap();
         let channel = Channel::new("c").unwrap();
-        let what = What::Publication { channel, payload, session: Some(SessionId(1)), ticket };
+        let what = What::Publication { channel, payload, session: Some(SessionId(1)), trace: None, ticket };
         self.pipeline.push(Outgoing { what, since: Instant::now(), _room: room });
         self.count += 1;
     }
