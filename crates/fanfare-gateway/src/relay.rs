@@ -72,12 +72,12 @@ async fn accept(
     let permit = gateway.admission.admit(client.0, &config.doors)?;
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
-    let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
+    let visitor = fanfare_hub::Visitor { address: Some(client.0), identity };
+    let pending = Pending::open(hub.clone(), &config.relay.kind, visitor, permit);
     if gateway.is_refusing() {
         // Since the request was looked at; the drain may have found that nobody is left.
         return Err(Refusal::Leaving);
     }
-    pending.session.comes_from(client.0);
     let channel = hub.subscribe(&pending.session, &channel).await?;
     if !hub.admit(&pending.session) {
         // A drain overtook it.

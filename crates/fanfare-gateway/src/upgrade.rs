@@ -1,8 +1,8 @@
 //! Takes the bare socket back from HTTP once the 101 is out.
 
 use bytes::Bytes;
-use fanfare_core::{Decoder, Disconnect, Identity, Transport};
-use fanfare_hub::{Hub, Kind, Session};
+use fanfare_core::{Decoder, Disconnect, Transport};
+use fanfare_hub::{Hub, Kind, Session, Visitor};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -21,14 +21,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn open(
-        hub: Arc<Hub>,
-        kind: &Arc<Kind>,
-        identity: Option<Arc<dyn Identity>>,
-        permit: Permit,
-    ) -> Self {
+    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, visitor: Visitor, permit: Permit) -> Self {
         let handshake = hub.handshake();
-        let session = hub.open(kind, identity);
+        let session = hub.open(kind, visitor);
         Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 

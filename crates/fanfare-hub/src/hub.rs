@@ -13,9 +13,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
-    Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
-    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, TraceContext, Tracer,
-    Transport, Vital,
+    Access, Broker, Channel, Command, CommandError, Disconnect, Limits, Message, Namespaces, Payload, Ping,
+    Publish, PublishError, Reply, SessionId, Sink, SubscribeError, TraceContext, Tracer, Transport, Vital,
     command::{Action, RequestId},
     dialect::Answer,
 };
@@ -31,7 +30,7 @@ use crate::{
     link::{Draining, Left},
     metrics::{HubMetrics, Limit},
     pulse::{self, Report, Standstill},
-    session::{Kind, Session},
+    session::{Kind, Session, Visitor},
     slow,
     tally::Traffic,
     tick,
@@ -156,10 +155,10 @@ impl Hub {
     /// Begins a session, without a transport at first: what is sent to it waits. It is no connection yet, see
     /// [`Hub::admit`].
     #[must_use]
-    pub fn open(&self, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Arc<Session> {
+    pub fn open(&self, kind: &Arc<Kind>, visitor: Visitor) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (index, shard) = self.dispatcher.shard_for(id);
-        let session = Arc::new(Session::new(id, index, kind.clone(), identity, shard.now()));
+        let session = Arc::new(Session::new(id, index, kind.clone(), visitor, shard.now()));
         shard.add(session.clone());
         session
     }

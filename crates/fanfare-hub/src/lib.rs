@@ -65,5 +65,5 @@ pub use drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use pulse::Standstill;
-pub use session::{Kind, Session};
+pub use session::{Kind, Session, Visitor};
 pub use tally::Traffic;

@@ -40,7 +40,7 @@ impl Drop for Session {
             target: "fanfare::access",
             session = self.id.0,
             dialect = self.dialect().name(),
-            client = self.client().map(tracing::field::display),
+            client = self.address().map(tracing::field::display),
             seconds = lasted.as_secs_f64(),
             messages_received = received.messages,
             bytes_received = received.bytes,
