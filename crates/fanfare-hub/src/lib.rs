@@ -5,7 +5,8 @@
 //!
 //! The way of a message, and the room for each step:
 //!
-//! - [`hub`]: begins sessions and carries out their commands
+//! - [`hub`]: the sessions of a node, and how they begin
+//! - `commands`: what they ask for is carried out
 //! - `holds`: which channels they hold
 //! - [`flow`]: how many publications of a session may be unanswered before its reader waits
 //! - [`incomplete`]: messages that came in part, and since when
@@ -31,6 +32,7 @@
 pub mod batch;
 pub mod budget;
 pub mod cluster;
+mod commands;
 pub mod connections;
 pub mod dispatcher;
 pub mod drain;

@@ -1,0 +1,145 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const ORIGIN: Origin =
+    Origin { node: Incarnation(0x0102_0304_0506_0708), session: Some(SessionId(9)), sequence: 10 };
+
+/// Version 1, to the byte: a node that writes anything else splits the cluster.
+const GOLDEN: &[u8] = &[
+    0xC1, 0xFA, 1, 1, 0, 45, // magic, version, kind, length
+    1, 0, 1, 0, // text
+    2, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, // origin
+    3, 0, 8, 0, 0, 0, 0, 0, 0, 0, 10, // sequence
+    4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 11, // time
+];
+
+/// Version, trace, span, flags.
+const TRACE: &[u8] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4, 5, 6, 7, 8, 1];
+
+fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xC1, 0xFA, 1, kind];
+    bytes.extend_from_slice(&short(fields.len()));
+    bytes.extend_from_slice(fields);
+    bytes
+}
+
+#[test]
+fn version_1_is_fixed_to_the_byte() {
+    assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None).as_bytes(), GOLDEN);
+    let traced =
+        Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, TraceContext::from_bytes(TRACE));
+    assert_eq!(traced.as_bytes()[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
+    assert_eq!(
+        Header::control(1, ORIGIN.node).as_bytes(),
+        [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+    );
+}
+
+#[test]
+fn what_was_encoded_decodes_to_the_same() {
+    for payload in [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json] {
+        for session in [None, Some(SessionId(u64::MAX))] {
+            let origin = Origin { session, ..ORIGIN };
+            let previous = session.map(|session| session.0 - 1);
+            let time = session.map(|_| u64::MAX);
+            let trace = session.and_then(|_| TraceContext::from_bytes(TRACE));
+            let header = Header::publication(1, payload, &origin, time, previous, trace);
+            let content = Content::Publication { payload, origin, time, previous, trace };
+            let body_at = header.as_bytes().len();
+            let mut bytes = header.as_bytes().to_vec();
+            bytes.extend_from_slice(b"payload");
+            assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
+        }
+    }
+    let header = Header::control(1, ORIGIN.node);
+    let content = Content::Control { from: ORIGIN.node };
+    assert_eq!(decode(header.as_bytes()), Ok(Decoded::Envelope { content, body_at: 17 }));
+}
+
+#[test]
+fn what_has_no_magic_is_foreign() {
+    for bytes in [&b""[..], b"hello", b"\xC1", b"\xFA\xC1", b"{}"] {
+        assert_eq!(decode(bytes), Ok(Decoded::Foreign));
+    }
+}
+
+#[test]
+fn every_truncation_of_the_header_is_an_error() {
+    for end in 2..GOLDEN.len() {
+        assert_eq!(decode(&GOLDEN[..end]), Err(EnvelopeError::Length), "{end} bytes");
+    }
+}
+
+#[test]
+fn unknown_versions_and_kinds_are_errors() {
+    for version in [0, 2, 255] {
+        let mut bytes = GOLDEN.to_vec();
+        bytes[2] = version;
+        assert_eq!(decode(&bytes), Err(EnvelopeError::Version(version)));
+    }
+    for kind in [0, 2, 3, 5] {
+        assert_eq!(decode(&with_fields(kind, &[])), Err(EnvelopeError::Kind(kind)));
+    }
+}
+
+#[test]
+fn unknown_tags_are_skipped() {
+    decodes_with(&[6, 0, 2, 7, 7, 200, 0, 0], None);
+}
+
+/// [`GOLDEN`] with further fields.
+#[track_caller]
+fn decodes_with(more: &[u8], trace: Option<TraceContext>) {
+    let fields = [more, &GOLDEN[FIXED..]].concat();
+    let body_at = FIXED + fields.len();
+    let (payload, origin) = (PayloadKind::Text, ORIGIN);
+    let content = Content::Publication { payload, origin, time: Some(11), previous: None, trace };
+    assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
+}
+
+#[test]
+fn a_trace_context_that_is_not_understood_is_none_and_its_message_is_whole() {
+    let field = |value: &[u8]| [&[5, 0, value.len() as u8], value].concat();
+    decodes_with(&field(TRACE), TraceContext::from_bytes(TRACE));
+    let of_the_future = [&[1], &TRACE[1..]].concat();
+    let of_no_trace = [&[0; 17], &TRACE[17..]].concat();
+    for value in [&[][..], &TRACE[..25], &[TRACE, &[0]].concat(), &of_the_future, &of_no_trace] {
+        decodes_with(&field(value), None);
+    }
+    decodes_with(&[field(&[]), field(TRACE)].concat(), TraceContext::from_bytes(TRACE));
+}
+
+#[test]
+fn missing_doubled_and_malformed_fields_are_errors() {
+    let field = |tag: u8, value: &[u8]| {
+        let [high, low] = short(value.len());
+        [&[tag, high, low][..], value].concat()
+    };
+    let kind = field(1, &[1]);
+    let origin = field(2, &[0; 8]);
+    let sequence = field(3, &[0; 8]);
+    for (fields, tag) in [
+        ([&origin[..], &sequence].concat(), 1),
+        ([&kind[..], &sequence].concat(), 2),
+        ([&kind[..], &origin].concat(), 3),
+        ([&kind[..], &kind, &origin, &sequence].concat(), 1),
+        ([&field(1, &[3])[..], &origin, &sequence].concat(), 1),
+        ([&field(1, &[])[..], &origin, &sequence].concat(), 1),
+        ([&kind[..], &field(2, &[0; 9]), &sequence].concat(), 2),
+        ([&kind[..], &origin, &field(3, &[0; 7])].concat(), 3),
+        ([&kind[..], &origin, &sequence, &field(4, &[])].concat(), 4),
+    ] {
+        assert_eq!(decode(&with_fields(1, &fields)), Err(EnvelopeError::Field(tag)));
+    }
+    assert_eq!(decode(&with_fields(4, &kind)), Err(EnvelopeError::Field(2)));
+    assert_eq!(decode(&with_fields(1, &[1, 0, 2, 0])), Err(EnvelopeError::Length));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_and_no_magic_is_relayed(tail: Vec<u8>) {
+        let bytes = [&MAGIC[..], &tail].concat();
+        prop_assert_ne!(decode(&bytes), Ok(Decoded::Foreign));
+    }
+}

@@ -1,0 +1,166 @@
+//! Carries out what clients and the operator ask for.
+//!
+//! Invariant: a session joins a channel after the broker confirmed it, and is answered after it joined.
+
+use std::sync::Arc;
+
+use fanfare_core::{
+    Access, Channel, Command, CommandError, Disconnect, Payload, Publish, PublishError, Reply,
+    SubscribeError, TraceContext,
+    command::{Action, RequestId},
+    dialect::Answer,
+};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::{hub::Hub, metrics::Limit, session::Session};
+
+impl Hub {
+    /// Carries out one command and sends its answer. Publishes do not wait for the broker; the others do.
+    pub async fn execute(self: &Arc<Self>, session: &Arc<Session>, command: Command) {
+        let reply = match command {
+            Command::Publish { id, channel, payload } => return self.publish(session, id, channel, payload),
+            Command::Subscribe { id, channel } => match self.subscribe(session, &channel).await {
+                Ok(channel) => Reply::Subscribed { id, channel },
+                Err(error) => {
+                    if matches!(error, CommandError::TooManyChannels(_)) {
+                        self.metrics().limit_hit(Limit::ChannelsPerConnection);
+                    }
+                    Reply::Failed { id, error }
+                }
+            },
+            Command::Unsubscribe { id, channel } => {
+                self.unsubscribe(session, &channel);
+                Reply::Unsubscribed { id, channel }
+            }
+        };
+        self.answer(session, &reply);
+    }
+
+    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended it does nothing,
+    /// unless it was sent away and its transport is still read ([`Session::is_listened_to`]).
+    pub fn publish(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        id: RequestId,
+        channel: Channel,
+        payload: Payload,
+    ) {
+        if !session.is_listened_to() {
+            return;
+        }
+        session.signs.message(self.now(session));
+        let access = self.namespaces().of(&channel).publish;
+        if let Err(error) = permit(access, session, &channel, Action::Publish) {
+            return self.answer(session, &Reply::Failed { id, error });
+        }
+        let flow = session.flow_or_new().clone();
+        let bytes = payload.len();
+        let Some(place) = flow.begin(bytes) else { return };
+        let lane = Some(flow.lane.clone());
+        let publish = Publish { channel, payload, session: Some(session.id), lane, trace: None };
+        let (hub, session) = (self.clone(), session.clone());
+        let done = move |result: Result<(), PublishError>| {
+            if result.is_err() && session.cannot_be_told() {
+                hub.metrics().untold.inc();
+            }
+            let reply = match result {
+                Ok(()) => Reply::Published { id },
+                Err(error) => Reply::Failed { id, error: error.into() },
+            };
+            match session.dialect().reply(&reply) {
+                // Said without naming which: an earlier one is written and unanswered, and may be delivered yet.
+                Answer::End(Disconnect::PublishRefused) if flow.is_in_doubt_before(place) => {
+                    hub.end(&session, &Disconnect::PublishUnknown);
+                }
+                answer => hub.act(&session, answer),
+            }
+            // Whoever waits for the answers may now end the session: its answer is sent.
+            flow.end(bytes, &hub.room);
+        };
+        self.hand_over(publish, None, Box::new(done));
+    }
+
+    /// Publishes for the operator: no namespace is asked. `parent` is the span of who asked for it.
+    ///
+    /// # Errors
+    /// What the broker said of it.
+    pub async fn publish_from_server(
+        &self,
+        channel: Channel,
+        payload: Payload,
+        parent: Option<TraceContext>,
+    ) -> Result<(), PublishError> {
+        let (answer, answered) = oneshot::channel();
+        let publish = Publish { channel, payload, session: None, lane: None, trace: None };
+        let done = move |result| drop(answer.send(result));
+        self.hand_over(publish, parent, Box::new(done));
+        answered.await.unwrap_or(Err(PublishError::Unknown))
+    }
+
+    /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
+    /// that has ended it does nothing. The channel returned is the one that all who hold it share: keep that, not a
+    /// copy for each connection.
+    ///
+    /// # Errors
+    /// The subscription does not stand, and why.
+    pub async fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<Channel, CommandError> {
+        permit(self.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        let limits = self.limits();
+        let most = limits.channels_per_connection;
+        if !session.subscriptions.lock().wants(channel, most)? {
+            return Ok(channel.clone());
+        }
+        let (hold, confirmed) = self.holds.hold(channel);
+        match timeout(limits.handshake, confirmed).await {
+            Ok(confirmed) => confirmed?,
+            Err(_) => return Err(SubscribeError::Unavailable.into()),
+        }
+        let mut subscriptions = session.subscriptions.lock();
+        // Meanwhile the session may have ended, or got the channel by another command.
+        if !subscriptions.wants(channel, most)? {
+            return Ok(channel.clone());
+        }
+        let channel = hold.keep();
+        subscriptions.channels.push(channel.clone());
+        self.dispatcher().join(&channel, session);
+        Ok(channel)
+    }
+
+    /// Ends a subscription. Where there is none it does nothing.
+    pub fn unsubscribe(&self, session: &Session, channel: &Channel) {
+        let mut subscriptions = session.subscriptions.lock();
+        let Some(at) = subscriptions.channels.iter().position(|found| found == channel) else { return };
+        let channel = subscriptions.channels.swap_remove(at);
+        // Under the lock, as the joining is: else it could undo a later one.
+        self.dispatcher().leave(&channel, session);
+        drop(subscriptions);
+        self.holds.release(&channel);
+    }
+
+    fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {
+        self.act(session, session.dialect().reply(reply));
+    }
+
+    fn act(self: &Arc<Self>, session: &Arc<Session>, answer: Answer) {
+        match answer {
+            Answer::Nothing => {}
+            Answer::Send(message) => self.send(session, message),
+            Answer::End(disconnect) => self.end(session, &disconnect),
+        }
+    }
+}
+
+/// Whether a namespace lets a session's client do a thing.
+fn permit(access: Access, session: &Session, channel: &Channel, action: Action) -> Result<(), CommandError> {
+    match (access, &session.identity) {
+        (Access::Anonymous, _) => Ok(()),
+        (Access::Token, Some(identity)) if identity.may_use(channel) => Ok(()),
+        (Access::Token, Some(_)) => Err(CommandError::NotGranted(action)),
+        (Access::Token, None) => Err(CommandError::NeedsToken(action)),
+        (Access::Server, _) => Err(CommandError::NotPermitted(action)),
+    }
+}
