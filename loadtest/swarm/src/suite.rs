@@ -93,7 +93,7 @@ async fn measured(which: Which, stage: &Stage) -> anyhow::Result<Case> {
     let machine = Machine::this();
     let Found { title, about, judged, grid, charts, raw } = which.measure(stage).await?;
     let name = which.name();
-    let command = format!("make bench-all CASES={name}");
+    let command = format!("swarm suite {name} --seconds {} --rounds {}", stage.seconds, stage.rounds);
     Ok(Case { name, title: title.to_owned(), about, command, machine, judged, grid, charts, raw })
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::suite::{Case, Grid, Judged};
+use crate::{
+    machine::Machine,
+    suite::{Case, Grid, Judged},
+};
 
 /// The name of a figure's file.
 pub(super) fn figure(case: &Case, number: usize) -> String {
@@ -13,7 +16,11 @@ pub(super) fn figure(case: &Case, number: usize) -> String {
 pub(super) fn section(case: &Case, folder: &str) -> String {
     let mut text = format!("## {}\n\n{}\n\n", case.title, case.about);
     // Writing to a string cannot fail.
-    let _ = write!(text, "`{}`, on {}.\n\n{}\n", case.command, case.machine, markdown(&case.grid));
+    let _ = write!(text, "`{}`, on {}.\n\n", case.command, case.machine);
+    if is_busy(&case.machine) {
+        let _ = writeln!(text, "{BUSY}\n");
+    }
+    let _ = writeln!(text, "{}", markdown(&case.grid));
     if !case.judged.is_empty() {
         let _ = writeln!(text, "{}", markdown(&Judged::grid(&case.judged)));
     }
@@ -23,11 +30,22 @@ pub(super) fn section(case: &Case, folder: &str) -> String {
     text
 }
 
+/// What is said of figures that were made while others used the machine.
+const BUSY: &str = "**Others used the machine meanwhile**: ratios of CPU are a hint, latencies and rates say nothing of \
+                    the server.";
+
+/// The suite alone keeps each processor busy with one process, more or less.
+fn is_busy(machine: &Machine) -> bool {
+    machine.load > machine.cores as f32 + 0.5
+}
+
 /// All figures that have a budget.
 pub(super) fn budgets(cases: &[Case]) -> String {
     let all: Vec<_> = cases.iter().flat_map(|case| case.judged.clone()).collect();
     let within = all.iter().filter(|judged| judged.is_within()).count();
-    format!("{within} of {} within budget.\n\n{}", all.len(), markdown(&Judged::grid(&all)))
+    let busy = cases.iter().any(|case| is_busy(&case.machine));
+    let busy = if busy { format!("{BUSY}\n\n") } else { String::new() };
+    format!("{busy}{within} of {} within budget.\n\n{}", all.len(), markdown(&Judged::grid(&all)))
 }
 
 fn markdown(grid: &Grid) -> String {
@@ -69,6 +87,25 @@ mod tests {
     fn what_has_no_markers_is_added_at_the_end_with_them() {
         let page = with_section("# P\n", "a", "text");
         assert_eq!(page, "# P\n\n<!-- figures: a -->\ntext\n<!-- end: a -->\n");
+    }
+
+    #[test]
+    fn figures_of_a_busy_machine_say_so() {
+        let case = |load| Case {
+            name: "a".to_owned(),
+            title: "A".to_owned(),
+            about: String::new(),
+            command: String::new(),
+            machine: Machine { cpu: String::new(), cores: 2, kernel: String::new(), load },
+            judged: Vec::new(),
+            grid: Grid::default(),
+            charts: Vec::new(),
+            raw: serde_json::Value::Null,
+        };
+        for (load, is_said) in [(0.1, false), (2.4, false), (5.0, true)] {
+            assert_eq!(section(&case(load), "").contains(BUSY), is_said);
+            assert_eq!(budgets(&[case(0.1), case(load)]).contains(BUSY), is_said);
+        }
     }
 
     #[test]
