@@ -37,9 +37,18 @@ check_haproxy() {
     fi
 }
 
+check_prometheus() {
+    if have promtool; then
+        run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
+    else
+        skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
+    fi
+}
+
 run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
 check_scripts
 check_haproxy
+check_prometheus

@@ -199,6 +199,7 @@ announce() {
     done
     printf '  broadcast  curl --json '\''{"channel":"lobby","data":"hello"}'\'' http://localhost:%d/api/publish\n' "$PORT"
     printf '             redis-cli -p %s publish fanfare:lobby hello\n' "${redis##*:}"
+    printf '  watch      %s top --url http://localhost:%d\n' "$BIN" "$PORT"
     printf '  logs       %s\n\nCtrl-C stops all of it.\n' "$STATE"
 }
 

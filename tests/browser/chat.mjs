@@ -67,6 +67,7 @@ async function crossesNodes(browser) {
     await sees(page, `the page on ${node}`, `Ben: from ${second.node}`);
     check(/ms$/.test(await page.textContent("#rtt-message")), `The page on ${node} shows no message round trip.`);
   }
+  await checkGlance(first);
   await shoot(first.page, "chat-light");
   await second.page.emulateMedia({ colorScheme: "dark" });
   await shoot(second.page, "chat-dark");
@@ -76,6 +77,18 @@ async function crossesNodes(browser) {
     checkQuiet(faults, `The page on ${node}`);
     await page.close();
   }
+}
+
+/** The panel tells what its node does, once there were two looks. */
+async function checkGlance({ page, node }) {
+  const shown = { broker: /^Redis, up$/, connections: /^[1-9]/, deliveries: /^[\d.,]+ \/ s$/, queued: /^0 B$/ };
+  for (const [id, wanted] of Object.entries(shown)) {
+    const matches = ({ id, source }) => new RegExp(source).test(document.getElementById(id).textContent);
+    await page.waitForFunction(matches, { id, source: wanted.source }).catch(async () => {
+      throw new Error(`At ${node} the panel shows as ${id}: “${await page.textContent(`#${id}`)}”.`);
+    });
+  }
+  console.log(`  the panel shows ${node} at a glance`);
 }
 
 async function checkSmall(page) {

@@ -139,6 +139,29 @@ const CASES = {
     checkQuiet(faults, "The page");
   },
 
+  async "what the node does not tell is not shown, and a broker that is away is"(browser) {
+    const { page, faults } = await openAgainst(browser, echo);
+    const view = { node: "apart", broker: "redis", state: "away", nodes: [] };
+    await page.waitForSelector("#connections");
+    await page.route("**/api/cluster", (route) => route.fulfill({ json: view }));
+    await page.clock.runFor(10_000);
+    await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, away");
+    check((await page.locator("#glance > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
+    await shoot(page, "state-apart");
+    await checkAccessible(page, "the page without figures");
+    const latency = { p50: 0.0004, p99: 0.0123 };
+    const figures =
+      { connections: 12345, queued_bytes: 3 << 20, deliveries_per_second: 1234.5, relay_latency_seconds: latency };
+    await page.unroute("**/api/cluster");
+    await page.route("**/api/cluster", (route) => route.fulfill({ json: { ...view, state: "up", figures } }));
+    await page.clock.runFor(10_000);
+    await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, up");
+    const texts = await page.locator("#glance .figure dd").allTextContents();
+    check(texts.join("; ") === "12,345; 1,235 / s; 0.4 ms · 12 ms; 3.0 MiB", `The figures read: ${texts.join("; ")}.`);
+    await shoot(page, "state-figures");
+    checkQuiet(faults, "The page");
+  },
+
   async "the channel is in the address: it survives back, forward and a reload, with any characters"(browser) {
     const { page, faults } = await openAgainst(browser, echo);
     const odd = "r\u00e4ume/1:a#?%'\"";

@@ -33,6 +33,7 @@ install_system() {
     want needed have cc -- build-essential
     want needed have redis-server -- redis-server
     want needed have haproxy -- haproxy
+    want needed have promtool -- prometheus
     want needed has_venv -- python3-venv
     want optional have_browser -- chromium
     want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine

@@ -44,6 +44,19 @@ impl OriginPolicy {
     /// # Errors
     /// A refusal whose text names the origin found and what to configure.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        self.judge(headers, self.dev)
+    }
+
+    /// As [`OriginPolicy::check`], for what acts by itself and under `--dev` asks for no key: there a page without an
+    /// origin of its own may be anybody's, in a sandboxed frame, so it does not pass.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_call(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        self.judge(headers, false)
+    }
+
+    fn judge(&self, headers: &HeaderMap, lets_null_in: bool) -> Result<(), OriginRefusal> {
         if self.dev {
             let host = host(headers)?;
             if !host.host.is_loopback() {
@@ -55,7 +68,7 @@ impl OriginPolicy {
             return Ok(());
         }
         if text == "null" {
-            return if self.dev { Ok(()) } else { Err(OriginRefusal::Null) };
+            return if lets_null_in { Ok(()) } else { Err(OriginRefusal::Null) };
         }
         let origin = WebOrigin::parse(text).ok_or_else(|| malformed(&header::ORIGIN, text))?;
         if self.dev && origin.is_web() && origin.authority.host.is_loopback()
@@ -89,7 +102,7 @@ pub enum OriginRefusal {
     /// A page opened from disk, or sandboxed.
     #[error(
         "a page without an origin of its own (Origin: null: opened from disk, or sandboxed) may not use this \
-         server; serve the page from a web server, or use `--dev` on your own machine"
+         server; serve the page from a web server (under `--dev` it may open a WebSocket, and call nothing)"
     )]
     Null,
     /// `dev`, and a `Host` that is not this machine.

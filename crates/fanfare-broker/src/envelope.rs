@@ -11,9 +11,10 @@
 //! | 1 | payload type (1): 0 text, 1 binary, 2 JSON |
 //! | 2 | origin: incarnation (8), then the session (8) where a session published it |
 //! | 3 | sequence of that incarnation (8) |
-//! | 4 | publish time, microseconds since 1970 by the origin's clock (8) |
-//! | 5–10 | kept: trace context, offset, epoch, event name, tags, publisher info |
-//! | 11 | sequence of that incarnation's publication before this one on the same channel (8), where it is known |
+//! | 4 | publish time, microseconds since 1970 by the clock of Redis (8), where the origin knows it |
+//! | 5 | trace context, where the publish is traced: version 0 (1), trace id (16), span id (8), flags (1) |
+//! | 6–10 | kept: offset, epoch, event name, tags, publisher info |
+//! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
 //!
 //! | kind | |
 //! |---|---|
@@ -23,13 +24,17 @@
 //!
 //! Invariants:
 //! - Unknown tags are skipped, so fields may be added within a version.
+//! - A trace context is about a message and no part of it: one that is not understood is none, and no error.
 //! - Bytes with the magic are an envelope this node understands wholly, or an [`EnvelopeError`]: they are never
 //!   relayed as somebody's payload.
 
-use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId};
+use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
 /// The newest version this node reads.
 pub const VERSION: u8 = 1;
+
+/// The oldest version there is: every node reads it.
+pub const OLDEST: u8 = 1;
 
 /// What every envelope begins with.
 const MAGIC: [u8; 2] = [0xC1, 0xFA];
@@ -46,6 +51,7 @@ const TAG_PAYLOAD_KIND: u8 = 1;
 const TAG_ORIGIN: u8 = 2;
 const TAG_SEQUENCE: u8 = 3;
 const TAG_TIME: u8 = 4;
+const TAG_TRACE: u8 = 5;
 const TAG_PREVIOUS: u8 = 11;
 
 /// What the bytes after an envelope's header are.
@@ -57,11 +63,14 @@ pub enum Content {
         payload: PayloadKind,
         /// Who published it.
         origin: Origin,
-        /// When its origin took it, in microseconds since 1970 by the origin's clock.
+        /// When its origin took it, in microseconds since 1970 by the clock of Redis; `None` where the origin did not
+        /// know it.
         time: Option<u64>,
-        /// The sequence of its origin's publication before it on its channel, where the origin knows it: who was
-        /// subscribed and did not get that one lost it.
+        /// The sequence of its origin's last publication on its channel that Redis had taken when this one was
+        /// written, where the origin knows it: who was subscribed and did not get that one lost it.
         previous: Option<u64>,
+        /// The span that its deliveries are under.
+        trace: Option<TraceContext>,
     },
     /// A control message's body.
     Control {
@@ -110,7 +119,8 @@ pub struct Header {
 
 impl Header {
     /// The fixed part and each field at its longest.
-    const CAPACITY: usize = FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8);
+    const CAPACITY: usize =
+        FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8) + (3 + TraceContext::BYTES);
 
     /// The header of a publication, in envelope version `version`.
     #[must_use]
@@ -118,17 +128,23 @@ impl Header {
         version: u8,
         payload: PayloadKind,
         origin: &Origin,
-        time: u64,
+        time: Option<u64>,
         previous: Option<u64>,
+        trace: Option<TraceContext>,
     ) -> Self {
         let mut header = Self::new(version, KIND_PUBLICATION);
         header.field(TAG_PAYLOAD_KIND, &[payload_number(payload)], &[]);
         let session = origin.session.map(|session| session.0.to_be_bytes());
         header.field(TAG_ORIGIN, &origin.node.0.to_be_bytes(), session.as_ref().map_or(&[], |s| s));
         header.field(TAG_SEQUENCE, &origin.sequence.to_be_bytes(), &[]);
-        header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        if let Some(time) = time {
+            header.field(TAG_TIME, &time.to_be_bytes(), &[]);
+        }
         if let Some(previous) = previous {
             header.field(TAG_PREVIOUS, &previous.to_be_bytes(), &[]);
+        }
+        if let Some(trace) = trace {
+            header.field(TAG_TRACE, &trace.to_bytes(), &[]);
         }
         header.finish()
     }
@@ -191,7 +207,7 @@ fn short(length: usize) -> [u8; 2] {
 pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
     let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
-    if version == 0 || version > VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(EnvelopeError::Version(version));
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
@@ -212,6 +228,7 @@ struct Fields {
     sequence: Option<u64>,
     time: Option<u64>,
     previous: Option<u64>,
+    trace: Option<TraceContext>,
 }
 
 impl Fields {
@@ -234,6 +251,10 @@ impl Fields {
             TAG_SEQUENCE => set(&mut self.sequence, number(value)),
             TAG_TIME => set(&mut self.time, number(value)),
             TAG_PREVIOUS => set(&mut self.previous, number(value)),
+            TAG_TRACE => {
+                self.trace = TraceContext::from_bytes(value);
+                true
+            }
             _ => true,
         };
         if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
@@ -244,7 +265,8 @@ impl Fields {
         let (node, session) = self.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
         let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
         let origin = Origin { node, session, sequence };
-        Ok(Content::Publication { payload, origin, time: self.time, previous: self.previous })
+        let Self { time, previous, trace, .. } = self;
+        Ok(Content::Publication { payload, origin, time, previous, trace })
     }
 }
 
@@ -298,6 +320,10 @@ mod tests {
         4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 11, // time
     ];
 
+    /// Version, trace, span, flags.
+    const TRACE: &[u8] =
+        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4, 5, 6, 7, 8, 1];
+
     fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0xC1, 0xFA, 1, kind];
         bytes.extend_from_slice(&short(fields.len()));
@@ -307,7 +333,19 @@ mod tests {
 
     #[test]
     fn version_1_is_fixed_to_the_byte() {
-        assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, 11, None).as_bytes(), GOLDEN);
+        assert_eq!(
+            Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None).as_bytes(),
+            GOLDEN
+        );
+        let traced = Header::publication(
+            1,
+            PayloadKind::Text,
+            &ORIGIN,
+            Some(11),
+            None,
+            TraceContext::from_bytes(TRACE),
+        );
+        assert_eq!(traced.as_bytes()[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
         assert_eq!(
             Header::control(1, ORIGIN.node).as_bytes(),
             [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
@@ -320,8 +358,10 @@ mod tests {
             for session in [None, Some(SessionId(u64::MAX))] {
                 let origin = Origin { session, ..ORIGIN };
                 let previous = session.map(|session| session.0 - 1);
-                let header = Header::publication(1, payload, &origin, u64::MAX, previous);
-                let content = Content::Publication { payload, origin, time: Some(u64::MAX), previous };
+                let time = session.map(|_| u64::MAX);
+                let trace = session.and_then(|_| TraceContext::from_bytes(TRACE));
+                let header = Header::publication(1, payload, &origin, time, previous, trace);
+                let content = Content::Publication { payload, origin, time, previous, trace };
                 let body_at = header.as_bytes().len();
                 let mut bytes = header.as_bytes().to_vec();
                 bytes.extend_from_slice(b"payload");
@@ -361,16 +401,29 @@ mod tests {
 
     #[test]
     fn unknown_tags_are_skipped() {
-        let mut fields = vec![5, 0, 2, 7, 7, 200, 0, 0];
-        fields.extend_from_slice(&GOLDEN[FIXED..]);
+        decodes_with(&[6, 0, 2, 7, 7, 200, 0, 0], None);
+    }
+
+    /// [`GOLDEN`] with further fields.
+    #[track_caller]
+    fn decodes_with(more: &[u8], trace: Option<TraceContext>) {
+        let fields = [more, &GOLDEN[FIXED..]].concat();
         let body_at = FIXED + fields.len();
-        let content = Content::Publication {
-            payload: PayloadKind::Text,
-            origin: ORIGIN,
-            time: Some(11),
-            previous: None,
-        };
+        let (payload, origin) = (PayloadKind::Text, ORIGIN);
+        let content = Content::Publication { payload, origin, time: Some(11), previous: None, trace };
         assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
+    }
+
+    #[test]
+    fn a_trace_context_that_is_not_understood_is_none_and_its_message_is_whole() {
+        let field = |value: &[u8]| [&[5, 0, value.len() as u8], value].concat();
+        decodes_with(&field(TRACE), TraceContext::from_bytes(TRACE));
+        let of_the_future = [&[1], &TRACE[1..]].concat();
+        let of_no_trace = [&[0; 17], &TRACE[17..]].concat();
+        for value in [&[][..], &TRACE[..25], &[TRACE, &[0]].concat(), &of_the_future, &of_no_trace] {
+            decodes_with(&field(value), None);
+        }
+        decodes_with(&[field(&[]), field(TRACE)].concat(), TraceContext::from_bytes(TRACE));
     }
 
     #[test]

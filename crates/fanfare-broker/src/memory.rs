@@ -98,7 +98,7 @@ impl MemoryBroker {
             return Accepted::Refused(ticket, "an earlier message of this publisher failed".to_owned());
         }
         if accept.waiting.is_empty() && self.is_ready() {
-            self.deliver(&mut accept, publish);
+            self.deliver(&mut accept, publish, &ticket);
             return Accepted::Delivered(ticket);
         }
         let bytes = accept.waiting_bytes + publish.payload.len() + OVERHEAD;
@@ -116,12 +116,14 @@ impl MemoryBroker {
         self.events.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    fn deliver(&self, accept: &mut Accept, publish: Publish) {
+    fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) {
         accept.sequence += 1;
         let Some(channel) = accept.subscribed.get(&publish.channel) else { return };
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         self.metrics.received.inc();
-        self.events.publication(Publication::new(channel.clone(), publish.payload, Some(origin)));
+        let publication = Publication::new(channel.clone(), publish.payload, Some(origin));
+        let publication = publication.published_at(Some(ticket.since().into_std()));
+        self.events.publication(publication.traced(publish.trace));
     }
 
     /// Delivers what waits, whenever the node has room.
@@ -145,7 +147,7 @@ impl MemoryBroker {
         let mut accept = self.accept.lock();
         let (publish, ticket) = accept.waiting.pop_front()?;
         accept.waiting_bytes -= publish.payload.len() + OVERHEAD;
-        self.deliver(&mut accept, publish);
+        self.deliver(&mut accept, publish, &ticket);
         Some(ticket)
     }
 
@@ -190,7 +192,7 @@ impl Broker for MemoryBroker {
 
     fn control(&self, to: Recipient, message: Bytes) {
         if to != Recipient::All && to != Recipient::Node(self.incarnation) {
-            return self.metrics.controls_dropped.inc();
+            return self.metrics.controls_refused.inc();
         }
         // Under the lock, so that the messages keep their order.
         let _accept = self.accept.lock();

@@ -1,16 +1,15 @@
-//! What the brokers count. Every label has few values, all of them named here.
+//! What the brokers count; what Redis alone has is in `redis/metrics.rs`. Every label has few values, all of them
+//! named here, and each is there from the start.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use fanfare_core::broker::BrokerState;
+use fanfare_core::{broker::BrokerState, buckets::LATENCIES};
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::Collector,
 };
 
-use crate::envelope::EnvelopeError;
-
-/// Bounds of the buckets of round trips, in seconds.
-const ROUND_TRIPS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 3.0, 10.0];
+use crate::{envelope::EnvelopeError, redis::metrics::RedisMetrics};
 
 /// Counters of one node's broker.
 #[derive(Debug)]
@@ -19,17 +18,13 @@ pub(crate) struct Metrics {
     pub(crate) received: IntCounter,
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
-    pub(crate) controls_dropped: IntCounter,
-    pub(crate) unfenced_reconnects: IntCounter,
-    pub(crate) mismatches: IntCounter,
-    pub(crate) subscriptions_forbidden: IntCounter,
-    pub(crate) round_trip: Histogram,
-    pub(crate) registry_malformed: IntCounter,
+    pub(crate) controls_refused: IntCounter,
+    pub(crate) redis: RedisMetrics,
     states: IntGaugeVec,
-    publishes: IntCounterVec,
-    taken: IntCounter,
+    taken: Histogram,
+    refused: Histogram,
+    unknown: Histogram,
     dropped: IntCounterVec,
-    reconnects: IntCounterVec,
 }
 
 /// Why a message from the broker was not relayed.
@@ -46,6 +41,9 @@ pub(crate) enum Dropped {
 }
 
 impl Dropped {
+    /// All labels.
+    const LABELS: [&str; 7] = ["version", "kind", "length", "field", "misplaced", "not_utf8", "too_long"];
+
     fn label(self) -> &'static str {
         match self {
             Self::Envelope(EnvelopeError::Version(_)) => "version",
@@ -65,76 +63,49 @@ impl Metrics {
     /// # Errors
     /// Where `registry` has counters of these names already.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Arc<Self>> {
-        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
-        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
-        let labelled =
-            |name, help, label| registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?);
-        let publishes =
-            labelled("fanfare_broker_publishes_total", "Publications handed to the broker", "result")?;
-        Ok(Arc::new(Self {
-            states: registered(
-                registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "fanfare_broker_state",
-                        "1 for what the broker can do now: up, away (takes nothing) or deaf (delivers nothing)",
-                    ),
-                    &["state"],
-                )?,
-            )?,
-            subscriptions: gauge("fanfare_broker_subscriptions", "Channels this node asked the broker for")?,
-            received: counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
-            foreign: counter(
+        let new = Register(registry);
+        let publishes = new.histograms(
+            "fanfare_broker_publish_duration_seconds",
+            "Publications that this node handed to the broker, by what became of them, and how long the answer took",
+            "result",
+        )?;
+        let metrics = Self {
+            states: new.register(IntGaugeVec::new(
+                Opts::new(
+                    "fanfare_broker_state",
+                    "1 for what the broker can do now: up, away (takes nothing) or deaf (delivers nothing)",
+                ),
+                &["state"],
+            )?)?,
+            subscriptions: new
+                .gauge("fanfare_broker_subscriptions", "Channels that this node asked the broker for")?,
+            received: new
+                .counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
+            foreign: new.counter(
                 "fanfare_broker_foreign_messages_total",
-                "Publications from the broker without an envelope of ours",
+                "Publications from the broker without an envelope of ours: somebody's plain PUBLISH",
             )?,
-            out_of_order: counter(
+            out_of_order: new.counter(
                 "fanfare_publications_out_of_order_total",
                 "Publications dropped because they, or a later one of their node, had come already",
             )?,
-            controls_dropped: counter(
-                "fanfare_broker_controls_dropped_total",
-                "Control messages to other nodes that the broker did not take",
-            )?,
-            unfenced_reconnects: counter(
-                "fanfare_redis_unfenced_reconnects_total",
-                "Reconnects of the publisher before which the old connection could not be killed",
-            )?,
-            mismatches: counter(
-                "fanfare_redis_resubscriptions_total",
-                "Times that Redis held other subscriptions than this node's table",
-            )?,
-            subscriptions_forbidden: counter(
-                "fanfare_redis_subscriptions_forbidden_total",
-                "Subscriptions that the ACL of Redis forbids",
-            )?,
-            round_trip: registered(
-                registry,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "fanfare_redis_round_trip_seconds",
-                        "From the publish of a message of this node to itself until it was heard, once a second",
-                    )
-                    .buckets(ROUND_TRIPS.to_vec()),
-                )?,
-            )?,
-            registry_malformed: counter(
-                "fanfare_redis_registry_malformed_total",
-                "Entries of the node registry that could not be read",
+            controls_refused: new.counter(
+                "fanfare_broker_control_messages_refused_total",
+                "Control messages to other nodes that the broker did not take, or may not have",
             )?,
             taken: publishes.with_label_values(&["taken"]),
-            publishes,
-            dropped: labelled(
+            refused: publishes.with_label_values(&["refused"]),
+            unknown: publishes.with_label_values(&["unknown"]),
+            dropped: new.counters(
                 "fanfare_broker_messages_dropped_total",
-                "Messages from the broker that were not relayed",
+                "Messages from the broker that were not relayed, by reason",
                 "reason",
+                Dropped::LABELS,
             )?,
-            reconnects: labelled(
-                "fanfare_redis_reconnects_total",
-                "Connections to Redis after the first",
-                "connection",
-            )?,
-        }))
+            redis: RedisMetrics::register(&new)?,
+        };
+        metrics.state(BrokerState::Away);
+        Ok(Arc::new(metrics))
     }
 
     /// What the broker can do now.
@@ -144,32 +115,68 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn taken(&self) {
-        self.taken.inc();
+    /// The broker took a publication, so long after it was handed over.
+    pub(crate) fn taken(&self, after: Duration) {
+        self.taken.observe(after.as_secs_f64());
     }
 
-    pub(crate) fn refused(&self) {
-        self.publishes.with_label_values(&["refused"]).inc();
+    /// The broker did not take it.
+    pub(crate) fn refused(&self, after: Duration) {
+        self.refused.observe(after.as_secs_f64());
     }
 
-    pub(crate) fn unknown(&self) {
-        self.publishes.with_label_values(&["unknown"]).inc();
+    /// Whether the broker took it will not be known.
+    pub(crate) fn unknown(&self, after: Duration) {
+        self.unknown.observe(after.as_secs_f64());
     }
 
     pub(crate) fn dropped(&self, why: Dropped) {
         self.dropped.with_label_values(&[why.label()]).inc();
     }
+}
 
-    /// `connection`: which of the connections, by its name in logs.
-    pub(crate) fn reconnected(&self, connection: &'static str) {
-        self.reconnects.with_label_values(&[connection]).inc();
+/// Makes metrics and registers them. Its errors are those of names that are registered already.
+pub(crate) struct Register<'a>(pub(crate) &'a Registry);
+
+impl Register<'_> {
+    pub(crate) fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    pub(crate) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    /// A counter for each of these values of a label.
+    pub(crate) fn counters<'v>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = &'v str>,
+    ) -> prometheus::Result<IntCounterVec> {
+        let counters = self.register(IntCounterVec::new(Opts::new(name, help), &[label])?)?;
+        for value in values {
+            counters.with_label_values(&[value]);
+        }
+        Ok(counters)
+    }
+
+    /// Of latencies.
+    pub(crate) fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
+        self.register(Histogram::with_opts(latencies(name, help))?)
+    }
+
+    fn histograms(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
+        self.register(HistogramVec::new(latencies(name, help), &[label])?)
+    }
+
+    pub(crate) fn register<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(collector.clone()))?;
+        Ok(collector)
     }
 }
 
-fn registered<C: prometheus::core::Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
+fn latencies(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(LATENCIES.to_vec())
 }

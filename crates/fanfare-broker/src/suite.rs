@@ -2,6 +2,7 @@
 //!
 //! - `node`: a broker at work with somebody who remembers what it delivered
 //! - `cases`: order, echo, subscriptions, payloads, answers, control, registry
+//! - `times`: when publications were published
 //!
 //! A case panics where the broker breaks a guarantee. None asserts how long something takes; [`PATIENCE`] only
 //! ends a case that would wait for ever.
@@ -10,11 +11,13 @@
 
 mod cases;
 mod node;
+mod times;
 
 use std::time::Duration;
 
 pub use cases::*;
 pub use node::{Outages, Received, Recorder, TestNode, eventually};
+pub use times::*;
 
 use crate::BrokerConfig;
 
@@ -54,6 +57,7 @@ macro_rules! broker_suite {
         $crate::broker_suite!($bus:
             publications_keep_their_order_on_every_node,
             a_publication_comes_back_once_with_its_origin,
+            a_publication_says_when_it_was_published,
             a_confirmed_subscription_gets_every_later_publication,
             subscriptions_survive_thousands_of_changes,
             a_channel_that_is_wanted_again_at_once_loses_nothing,

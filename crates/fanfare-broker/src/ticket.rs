@@ -10,6 +10,7 @@ use fanfare_core::{
     PublishError,
     broker::{Done, Lane},
 };
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
@@ -21,13 +22,21 @@ pub(crate) struct Ticket {
     done: Option<Done>,
     lane: Option<Arc<Lane>>,
     metrics: Arc<Metrics>,
+    /// When it was handed over.
+    since: Instant,
     /// Whether a byte of it may have been written: what an unanswered end then means.
     pub(crate) written: bool,
 }
 
 impl Ticket {
+    /// For a publish that is handed over now.
     pub(crate) fn new(done: Done, lane: Option<Arc<Lane>>, metrics: Arc<Metrics>) -> Self {
-        Self { done: Some(done), lane, metrics, written: false }
+        Self { done: Some(done), lane, metrics, since: Instant::now(), written: false }
+    }
+
+    /// When it was handed over.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
     }
 
     /// Whether an earlier publish of its lane failed.
@@ -37,7 +46,7 @@ impl Ticket {
 
     /// The broker took it.
     pub(crate) fn taken(mut self) {
-        self.metrics.taken();
+        self.metrics.taken(self.since.elapsed());
         if let Some(done) = self.done.take() {
             done(Ok(()));
         }
@@ -50,9 +59,10 @@ impl Ticket {
 
     fn fail(&mut self, error: PublishError) {
         let Some(done) = self.done.take() else { return };
+        let after = self.since.elapsed();
         match error {
-            PublishError::Refused(_) => self.metrics.refused(),
-            PublishError::Unknown => self.metrics.unknown(),
+            PublishError::Refused(_) => self.metrics.refused(after),
+            PublishError::Unknown => self.metrics.unknown(after),
         }
         if let Some(lane) = &self.lane {
             lane.fail();

@@ -73,6 +73,10 @@ async fn a_plain_publish_is_relayed_as_it_is() {
         assert_eq!(received.payload, expected);
     }
     assert_eq!(node.counter("fanfare_broker_foreign_messages_total", None), messages.len() as f64);
+    assert!(
+        node.recorder.published(&channel).iter().all(Option::is_none),
+        "nobody knows when it was published"
+    );
 }
 
 #[tokio::test]
@@ -116,7 +120,7 @@ async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
     let (bus, node, channel) = subscribed().await;
     let envelope = |sequence: u64, previous: Option<u64>| {
         let origin = Origin { node: Incarnation(7), session: None, sequence };
-        let header = Header::publication(VERSION, PayloadKind::Text, &origin, 0, previous);
+        let header = Header::publication(VERSION, PayloadKind::Text, &origin, None, previous, None);
         [header.as_bytes(), sequence.to_string().as_bytes()].concat()
     };
     for (sequence, previous) in

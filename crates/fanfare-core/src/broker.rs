@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{Channel, Incarnation, Payload, Publication, SessionId};
+use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext};
 
 /// Carries publications between nodes.
 ///
@@ -45,8 +45,10 @@ pub trait Broker: Send + Sync + 'static {
 /// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former.
 ///   Publications that were accepted between the two moments may be missing, on any channel, and some of them may
 ///   still come. What was delivered before `interrupted` is whole up to a moment that may lie before the call:
-///   the outage told later begins there. What is accepted after `restored` is delivered.
-/// - A loss outside of that, where it can be seen, is told by [`BrokerEvents::missed`].
+///   the outage told later begins there. What is accepted after `restored` is delivered, but on channels that the
+///   broker's own rules forbid since.
+/// - A loss outside of that, where it can be seen, is told by [`BrokerEvents::missed`]; on a channel that was
+///   forbidden, once it is permitted again.
 pub trait BrokerEvents: Send + Sync + 'static {
     /// One publication, in order. Must not block; the caller asks [`BrokerEvents::poll_ready`] before it reads
     /// more from the broker.
@@ -61,7 +63,8 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// The interruption is over; for so long, at most, publications may have been missed. Must not block.
     fn restored(&self, outage: Duration);
 
-    /// At least one publication of this channel was lost just now. Must not block.
+    /// Publications of this channel were lost until now: at least one, or those that there were while the broker
+    /// forbade it. Must not block.
     fn missed(&self, channel: &Channel);
 
     /// Ready when the node has room for more publications; else the task is woken once it has.
@@ -79,6 +82,8 @@ pub struct Publish {
     pub session: Option<SessionId>,
     /// What makes a publisher's accepted publications a prefix of those it sent; see [`Lane`].
     pub lane: Option<Arc<Lane>>,
+    /// The span that its deliveries are under; `None` where it is not traced.
+    pub trace: Option<TraceContext>,
 }
 
 /// Called once with what became of a publish.

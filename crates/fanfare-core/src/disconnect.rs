@@ -1,6 +1,6 @@
 //! Why a session ended: said once, by whoever ends it, and put into words and codes by its dialect.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,18 @@ pub enum Disconnect {
     Protocol {
         /// For WebSocket a close code of RFC 6455 §7.4.1.
         code: u16,
-        /// What was wrong.
+        /// The rule that was broken, without a word of the client's.
         reason: Cow<'static, str>,
     },
     /// The client sent a message larger than [`Limits::message_bytes`](crate::Limits::message_bytes).
     MessageTooBig {
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// A message of the client's was not whole in time, see [`Limits::message_time`](crate::Limits::message_time).
+    MessageTooSlow {
+        /// The limit.
+        limit: Duration,
     },
     /// The client sent more than its connection may.
     RateLimited(Rate),
@@ -55,6 +60,49 @@ pub enum Rate {
 }
 
 impl Disconnect {
+    /// One of each that a node can say of itself, so that each can be counted from 0. Of limits and sentences, which are
+    /// no part of a label, any.
+    pub fn one_of_each() -> impl Iterator<Item = Self> {
+        let protocol = |code| Self::Protocol { code, reason: Cow::default() };
+        [
+            Self::Lost,
+            // RFC 6455 §7.4.1: a breach of the protocol; data that is not what its type says. Others have no code of
+            // their own here.
+            protocol(1002),
+            protocol(1007),
+            Self::MessageTooBig { limit: 0 },
+            Self::MessageTooSlow { limit: Duration::ZERO },
+            Self::RateLimited(Rate::Frames(0)),
+            Self::BadRequest(Cow::default()),
+            Self::NotPermitted(Cow::default()),
+            Self::PublishRefused,
+            Self::PublishUnknown,
+            Self::Slow,
+            Self::Expired,
+            Self::NoPong,
+            Self::Idle,
+            Self::Interrupted,
+            Self::Restart,
+        ]
+        .into_iter()
+    }
+
+    /// Whether the client is sent away through no fault of its own: what it sent before it heard of it is still
+    /// published.
+    #[must_use]
+    pub fn sends_away(&self) -> bool {
+        matches!(self, Self::Idle | Self::Interrupted | Self::Restart)
+    }
+
+    /// The rule of the transport that the client broke, if it did. It quotes nothing that the client sent.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Protocol { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
     /// A word for it: a label in metrics and logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -63,6 +111,7 @@ impl Disconnect {
             Self::Lost => "lost",
             Self::Protocol { .. } => "protocol",
             Self::MessageTooBig { .. } => "message_too_big",
+            Self::MessageTooSlow { .. } => "message_too_slow",
             Self::RateLimited(_) => "rate_limited",
             Self::BadRequest(_) => "bad_request",
             Self::NotPermitted(_) => "not_permitted",

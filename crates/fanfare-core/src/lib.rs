@@ -14,25 +14,31 @@
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
 //! - [`vital`]: the tasks that a node cannot live without
+//! - [`labels!`]: words that metrics are labelled with
+//! - [`buckets`]: how finely latencies are counted
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
 //! - [`broker`]: carries publications between nodes; [`registry`]: which nodes there are
 //! - [`dialect`]: what clients say, without I/O
 //! - [`transport`]: how messages are framed, and where bytes go
+//! - [`trace`]: spans of what is done, and the trace that a message belongs to
 
 pub mod broker;
+pub mod buckets;
 pub mod channel;
 pub mod command;
 pub mod dialect;
 pub mod disconnect;
 pub mod identity;
+mod label;
 pub mod limits;
 pub mod message;
 pub mod namespace;
 pub mod payload;
 pub mod publication;
 pub mod registry;
+pub mod trace;
 pub mod transport;
 pub mod vital;
 
@@ -48,5 +54,6 @@ pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
 pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};
+pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};
 pub use vital::Vital;

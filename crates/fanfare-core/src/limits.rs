@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest message of a client, and the largest payload relayed, in bytes.
     pub message_bytes: usize,
+    /// How long a message may take from its first byte to its last. Looked at once a second.
+    pub message_time: Duration,
     /// How many frames of a transport one connection may send in a second, pings and fragments among them; 0: any.
     pub frames_per_second: usize,
     /// How many bytes; 0: any. One message may come at once, however large.
@@ -37,6 +39,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 64 << 10,
+            message_time: Duration::from_secs(64),
             frames_per_second: 0,
             bytes_per_second: 0,
             channels_per_connection: 128,

@@ -1,6 +1,6 @@
 //! Channel options, by namespace: a flat list over one default.
 
-use crate::Channel;
+use crate::{Channel, labels};
 
 /// Who may do a thing in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,14 +14,16 @@ pub enum Access {
     Server,
 }
 
-/// What becomes of a client that does not read fast enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SlowClient {
-    /// Its session ends.
-    #[default]
-    Disconnect,
-    /// It keeps its session, and of what waits for it only the newest publication of each channel.
-    Conflate,
+labels! {
+    /// What becomes of a client that does not read fast enough.
+    #[derive(Default)]
+    pub enum SlowClient {
+        /// Its session ends.
+        #[default]
+        Disconnect = "disconnect",
+        /// It keeps its session, and of what waits for it only the newest publication of each channel.
+        Conflate = "conflate",
+    }
 }
 
 /// What becomes of the sessions of a namespace after an interruption of the broker, in which they may have missed

@@ -2,11 +2,13 @@
 //!
 //! Invariant: it is encoded at most once per [`EncodingKey`], whichever shard asks first.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, Origin, Payload, dialect::EncodingId, transport::FramingId};
+use crate::{Channel, Origin, Payload, TraceContext, dialect::EncodingId, transport::FramingId};
 
 /// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
 /// (compression is part of the framing).
@@ -27,14 +29,31 @@ pub struct Publication {
     pub payload: Payload,
     /// Who published it; `None` where somebody published around us.
     pub origin: Option<Origin>,
+    /// The span that its deliveries are under; `None` where it is not traced.
+    pub trace: Option<TraceContext>,
+    /// When its origin took it, by this node's monotonic clock; `None` where that is not known. Where the clocks of
+    /// two nodes disagree it may lie in the future.
+    pub published: Option<Instant>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
 impl Publication {
-    /// A publication that nobody encoded yet.
+    /// A publication that nobody encoded yet, and of which it is not known when it was published.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
-        Self { channel, payload, origin, encoded: Mutex::default() }
+        Self { channel, payload, origin, trace: None, published: None, encoded: Mutex::default() }
+    }
+
+    /// The same in this trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The same, published at that time.
+    #[must_use]
+    pub fn published_at(self, published: Option<Instant>) -> Self {
+        Self { published, ..self }
     }
 
     /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.

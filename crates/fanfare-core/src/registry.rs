@@ -24,6 +24,9 @@ pub struct NodeInfo {
     /// It was told to end, and is being drained.
     #[serde(default)]
     pub leaving: bool,
+    /// Where its metrics are reached: a URL. `None` of one that does not say, or does not know yet.
+    #[serde(default)]
+    pub metrics: Option<String>,
 }
 
 /// A list of the nodes, kept by all of them.

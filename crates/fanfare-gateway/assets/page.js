@@ -1,29 +1,18 @@
-// The built-in page: the messages of a channel, and the panels beside them.
+// The built-in page: the messages of a channel. What is beside them is in cluster.js.
 //
 // Invariants: what came from the network enters the page as text, never as markup; at most KEPT messages are in it; a
 // message of ours is in `pending` from send() until it comes back or its connection ends.
 
+import { pollCluster, stopPolling } from "./cluster.js";
+import { $, element, millis, plural } from "./dom.js";
 import { Link, why } from "./link.js";
 import { KEPT_PATHS, LOBBY } from "./paths.js";
 
 const KEPT = 300; // messages in the page
 const SHOWN = 4000; // characters of one message in the page
 const PENDING = 100; // own messages waited for: a namespace may not echo at all
-const POLL = { every: 3_000, timeout: 5_000 }; // milliseconds
 // First path segments that as a channel would not lead back to this page: the server's, and what a browser resolves.
 const NO_PAGES = new Set([...KEPT_PATHS, ".", ".."]);
-
-const $ = (id) => document.getElementById(id);
-const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;
-const millis = (ms) => `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString()} ms`;
-
-/** A new element with a class and a text. */
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 // ---- The state of the connection -----------------------------------------------------------------------------------
 
@@ -153,70 +142,6 @@ function givePendingUp() {
   const count = plural(pending.length, "message");
   add({ event: `${count} of yours did not come back and may be lost; the last: “${excerpt}”` });
   pending = [];
-}
-
-// ---- The cluster ---------------------------------------------------------------------------------------------------
-
-let poll = { timer: 0, abort: null, readAt: null };
-
-/** One GET /api/cluster, timed. Throws with a sentence. */
-async function readCluster(signal) {
-  const started = performance.now();
-  const response = await fetch("/api/cluster", { cache: "no-store", signal });
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  const cluster = await response.json();
-  if (!Array.isArray(cluster?.nodes)) throw new Error("the answer is not understood");
-  return { cluster, took: performance.now() - started };
-}
-
-/** Reads and shows the cluster, and again in a while. Returns why it could not, "" if it could, null if overtaken. */
-async function pollCluster() {
-  clearTimeout(poll.timer);
-  poll.abort?.abort();
-  const abort = new AbortController();
-  poll.abort = abort;
-  const timeout = setTimeout(() => abort.abort(), POLL.timeout);
-  let cause = "";
-  try {
-    const { cluster, took } = await readCluster(abort.signal);
-    $("rtt-http").textContent = millis(took);
-    showCluster(cluster);
-  } catch (error) {
-    cause = error.name === "AbortError" || error instanceof TypeError ? "the server does not answer" : error.message;
-  }
-  clearTimeout(timeout);
-  if (poll.abort !== abort) return null;
-  if (document.hidden) return cause;
-  if (cause) showClusterFailure(cause);
-  poll.timer = setTimeout(pollCluster, POLL.every);
-  return cause;
-}
-
-function showCluster({ node, broker, nodes }) {
-  poll.readAt = new Date();
-  const connections = nodes.reduce((sum, { connections }) => sum + (Number(connections) || 0), 0);
-  $("node").textContent = String(node);
-  $("broker").textContent = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
-  $("total").textContent = `${plural(connections, "connection")} on ${plural(nodes.length, "node")}`;
-  $("cluster-note").textContent = "";
-  $("table").classList.remove("stale");
-  $("nodes").replaceChildren(...nodes.map((entry) => {
-    const row = element("tr", entry.self ? "self" : "");
-    const name = element("th");
-    name.scope = "row";
-    name.append(element("span", "node", String(entry.name)));
-    if (entry.self) name.append(" ", element("span", "badge", "here"));
-    const count = element("td", "number", (Number(entry.connections) || 0).toLocaleString());
-    row.append(name, element("td", "version", String(entry.version)), count);
-    return row;
-  }));
-}
-
-function showClusterFailure(cause) {
-  const since = poll.readAt ? ` This was true at ${poll.readAt.toLocaleTimeString()}.` : "";
-  const note = `The cluster cannot be read: ${cause}.${since}`;
-  if ($("cluster-note").textContent !== note) $("cluster-note").textContent = note;
-  $("table").classList.add("stale");
 }
 
 // ---- The channel ---------------------------------------------------------------------------------------------------
@@ -397,8 +322,7 @@ addEventListener("popstate", () => join(channelOfPage()));
 addEventListener("online", () => link.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
-    clearTimeout(poll.timer);
-    poll.abort?.abort();
+    stopPolling();
   } else {
     link.hurry();
     pollCluster();

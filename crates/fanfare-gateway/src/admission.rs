@@ -69,28 +69,33 @@ impl Full {
 
 /// Lets connections in, or not.
 pub struct Admission {
-    limits: DoorLimits,
     open: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     rate: Mutex<Rate>,
 }
 
 impl Admission {
-    pub(crate) fn new(limits: DoorLimits) -> Arc<Self> {
-        let rate = Mutex::new(Rate::full(limits.connections_per_second, Instant::now()));
-        Arc::new(Self { limits, open: AtomicUsize::new(0), addresses: Mutex::default(), rate })
+    pub(crate) fn new(per_second: usize) -> Arc<Self> {
+        let rate = Mutex::new(Rate::full(per_second, Instant::now()));
+        Arc::new(Self { open: AtomicUsize::new(0), addresses: Mutex::default(), rate })
     }
 
-    /// Lets in a client from this address.
+    /// Lets in a client from this address, or not, by the limits of this moment. While there is none for an address,
+    /// addresses are not counted.
     ///
     /// # Errors
     /// It is not let in, and why.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Full> {
-        self.admit_at(address, Instant::now)
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, limits: &DoorLimits) -> Result<Permit, Full> {
+        self.admit_at(address, limits, Instant::now)
     }
 
-    fn admit_at(self: &Arc<Self>, address: IpAddr, now: impl FnOnce() -> Instant) -> Result<Permit, Full> {
-        let DoorLimits { connections, connections_per_address, connections_per_second, .. } = self.limits;
+    fn admit_at(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limits: &DoorLimits,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Permit, Full> {
+        let DoorLimits { connections, connections_per_address, connections_per_second, .. } = *limits;
         // From here on it is counted, and no more when dropped.
         let mut permit = Permit { admission: self.clone(), address: None };
         if self.open.fetch_add(1, Ordering::Relaxed) >= connections {
@@ -188,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    fn admission(connections: usize, per_address: usize, per_second: usize) -> Arc<Admission> {
+    fn admission(connections: usize, per_address: usize, per_second: usize) -> (Arc<Admission>, DoorLimits) {
         let limits = DoorLimits {
             connections,
             connections_per_address: per_address,
@@ -196,7 +201,7 @@ mod tests {
             header_count: 64,
             header_bytes: 16 << 10,
         };
-        Admission::new(limits)
+        (Admission::new(per_second), limits)
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -205,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_permit_is_given_back_on_every_path() {
-        let admission = admission(3, 2, 0);
-        let admit = |address| admission.admit(ip(address));
+        let (admission, limits) = admission(3, 2, 0);
+        let admit = |address| admission.admit(ip(address), &limits);
         let first = admit("10.0.0.1").unwrap();
         let second = admit("::ffff:10.0.0.1").unwrap();
         assert_eq!(admit("10.0.0.1").err(), Some(Full::PerAddress(2)));
@@ -221,19 +226,20 @@ mod tests {
 
     #[test]
     fn ipv6_is_counted_by_64_bits() {
-        let admission = admission(9, 1, 0);
-        let _held = admission.admit(ip("2001:db8:1:2::1")).unwrap();
-        assert_eq!(admission.admit(ip("2001:db8:1:2:ffff::9")).err(), Some(Full::PerAddress(1)));
-        assert!(admission.admit(ip("2001:db8:1:3::1")).is_ok());
+        let (admission, limits) = admission(9, 1, 0);
+        let admit = |address| admission.admit(ip(address), &limits);
+        let _held = admit("2001:db8:1:2::1").unwrap();
+        assert_eq!(admit("2001:db8:1:2:ffff::9").err(), Some(Full::PerAddress(1)));
+        assert!(admit("2001:db8:1:3::1").is_ok());
     }
 
     #[test]
     fn a_second_brings_so_many_and_no_more_are_saved() {
-        let admission = admission(100, 0, 2);
+        let (admission, limits) = admission(100, 0, 2);
         let start = Instant::now();
         let admitted = |after: u64| {
             let now = || start + Duration::from_millis(after);
-            (0..9).filter(|_| admission.admit_at(ip("10.0.0.1"), now).is_ok()).count()
+            (0..9).filter(|_| admission.admit_at(ip("10.0.0.1"), &limits, now).is_ok()).count()
         };
         // Made a moment before.
         assert_eq!(admitted(0), 2);

@@ -15,13 +15,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
 use fanfare_core::{Channel, ChannelError, Limits, Payload, PublishError};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{json, value::RawValue};
 use tokio::time::timeout;
 
 use crate::{
     gateway::Gateway,
-    metrics::{Limit, Refused},
+    metrics::{ApiCode, Limit, Refused},
+    trace,
 };
 
 /// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
@@ -88,20 +89,22 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    fn status_and_code(&self) -> (StatusCode, ApiCode) {
         match self {
-            Self::Key(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::Origin(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
-            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
-            Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Unread(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
-            Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving"),
-            Self::Elsewhere => (StatusCode::NOT_FOUND, "elsewhere"),
-            Self::NoSuchMethod => (StatusCode::NOT_FOUND, "no_such_method"),
-            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
+            Self::Key(_) => (StatusCode::UNAUTHORIZED, ApiCode::Unauthorized),
+            Self::Origin(_) => (StatusCode::FORBIDDEN, ApiCode::OriginNotAllowed),
+            Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, ApiCode::TooSlow),
+            Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
+            Self::Unread(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, ApiCode::TooLarge)
+            }
+            Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Refused),
+            Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, ApiCode::OutcomeUnknown),
+            Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Leaving),
+            Self::Elsewhere => (StatusCode::NOT_FOUND, ApiCode::Elsewhere),
+            Self::NoSuchMethod => (StatusCode::NOT_FOUND, ApiCode::NoSuchMethod),
+            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, ApiCode::WrongMethod),
         }
     }
 
@@ -119,7 +122,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let body = json!({"error": {"code": code, "message": self.to_string()}});
+        let body = json!({"error": {"code": code.name(), "message": self.to_string()}});
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(Refused::Api(code, self.limit()));
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -135,8 +138,9 @@ pub(crate) async fn authorize(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    gateway.config.origins.check(request.headers())?;
-    gateway.config.api_keys.check(request.headers())?;
+    let config = gateway.config();
+    config.origins.check_call(request.headers())?;
+    config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
 }
 
@@ -178,16 +182,17 @@ pub(crate) async fn publish(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = read_body(gateway.hub.limits(), request).await?;
+    let parent = trace::parent(&gateway.hub, request.headers());
+    let body = read_body(&gateway.hub.limits(), request).await?;
     let request: PublishRequest<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let channel = Channel::new(&request.channel)?;
     let payload = payload(request.data, request.b64data)?;
-    let allowed = gateway.hub.limits().message_bytes;
+    let allowed = gateway.hub.message_bytes();
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
-    gateway.hub.publish_from_server(channel, payload).await?;
+    gateway.hub.publish_from_server(channel, payload, parent).await?;
     Ok(Json(json!({"result": {}})))
 }
 
@@ -222,34 +227,6 @@ pub(crate) async fn no_such_method() -> ApiError {
 /// Another HTTP method on a path of the API.
 pub(crate) async fn wrong_method() -> ApiError {
     ApiError::WrongMethod
-}
-
-#[derive(Serialize)]
-struct ClusterView {
-    node: String,
-    broker: &'static str,
-    nodes: Vec<NodeView>,
-}
-
-#[derive(Serialize)]
-struct NodeView {
-    name: String,
-    version: String,
-    connections: u64,
-    #[serde(rename = "self")]
-    is_self: bool,
-}
-
-/// `GET /api/cluster`: the nodes as this one sees them. Its own figure is of this moment.
-pub(crate) async fn cluster(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
-    let me = gateway.cluster.me();
-    let view = |node: &fanfare_core::NodeInfo| {
-        let is_self = node.incarnation == me.incarnation;
-        let connections = if is_self { me.connections } else { node.connections };
-        NodeView { name: node.name.clone(), version: node.version.clone(), connections, is_self }
-    };
-    let nodes = gateway.cluster.nodes().iter().map(view).collect();
-    Json(ClusterView { node: me.name.clone(), broker: gateway.config.broker, nodes })
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ impl Proxies {
     }
 
     /// Whether a connection of this peer begins with a PROXY header.
-    pub(crate) fn sends_proxy_header(&self, peer: IpAddr) -> bool {
+    #[must_use]
+    pub fn sends_proxy_header(&self, peer: IpAddr) -> bool {
         self.protocol == ProxyProtocol::Proxy && self.trusts(peer)
     }
 

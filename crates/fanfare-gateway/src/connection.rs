@@ -4,13 +4,15 @@
 //! - It has no timer, no queue and no buffer of its own: it reads into a buffer that all connections of a thread
 //!   share, and keeps bytes only while a frame is incomplete.
 //! - It reads only while the session may publish more ([`Hub::poll_room`]).
-//! - Once the session has ended it discards what comes, until the client answers the goodbye or its time is over: a
-//!   socket closed with unread bytes would reset the connection, and the goodbye could be lost.
+//! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
+//!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
+//!   where the client was sent away ([`Session::is_listened_to`]), for it had not heard of it; else it is discarded.
+//! - The hub knows of every message that came in part, so that none is kept for ever ([`Hub::began`]).
 //! - The pongs for one read go out in one write: a flood of pings costs a write per read, not one per ping.
 
 use std::{
     cell::RefCell,
-    ops::ControlFlow,
+    ops::{ControlFlow, Deref},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{Command, Decoder, Disconnect, Message};
-use fanfare_hub::{Hub, Session};
+use fanfare_hub::{Hub, Session, Traffic};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -41,8 +43,9 @@ thread_local! {
 /// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
 pub struct Connection {
     hub: Arc<Hub>,
-    session: Arc<Session>,
+    /// Dropped before the session is let go of.
     read: OwnedReadHalf,
+    session: Reading,
     frames: fanfare_websocket::Decoder,
     dialect: Box<dyn Decoder>,
     /// What has to be waited for before more is read; breaks when nothing more is.
@@ -50,6 +53,23 @@ pub struct Connection {
     /// What the client may send, where that is limited.
     rates: Option<Box<Rates>>,
     deflate: bool,
+}
+
+/// The session of the socket that is read. It keeps what the socket is held by until that is read no more.
+struct Reading(Arc<Session>);
+
+impl Deref for Reading {
+    type Target = Arc<Session>;
+
+    fn deref(&self) -> &Arc<Session> {
+        &self.0
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
 }
 
 type Wait = Pin<Box<dyn Future<Output = ControlFlow<()>> + Send>>;
@@ -66,8 +86,9 @@ impl Connection {
         early: &[u8],
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
-        let rates = Rates::new(hub.limits(), hub.now(&session));
-        let mut connection = Self { hub, session, read, frames, dialect, wait: None, rates, deflate };
+        let rates = Rates::new(&hub.limits(), hub.now(&session));
+        let session = Reading(session);
+        let mut connection = Self { hub, read, session, frames, dialect, wait: None, rates, deflate };
         if !early.is_empty() {
             connection.take(&mut early.to_vec());
         }
@@ -98,7 +119,8 @@ impl Connection {
 
     /// Decodes what was read, and carries it out.
     fn take(&mut self, input: &mut [u8]) {
-        if self.session.has_ended() {
+        self.received(Traffic { messages: 0, bytes: input.len() as u64 });
+        if !self.session.is_listened_to() {
             return self.discard(input);
         }
         if let Some(rates) = &mut self.rates
@@ -125,17 +147,23 @@ impl Connection {
         }
     }
 
+    fn received(&self, traffic: Traffic) {
+        self.hub.received(&self.session, traffic);
+    }
+
     fn config(&self) -> Config {
-        let max_message = self.hub.limits().message_bytes;
+        let max_message = self.hub.message_bytes();
         Config { role: Role::Server, max_message, deflate: self.deflate }
     }
 
     /// What the bytes ask for; a disconnect where they end the session.
     fn decode(&mut self, input: &mut [u8], commands: &mut Vec<Command>) -> Option<Disconnect> {
         let config = self.config();
+        let was_mid_message = self.frames.is_mid_message();
         let Self { frames, dialect, rates, .. } = self;
-        let (mut pongs, mut end) = (Vec::new(), None);
+        let (mut pongs, mut messages, mut end) = (Vec::new(), 0, None);
         let fed = frames.feed(input, &config, |event| {
+            messages += u64::from(matches!(event, Event::Text(_) | Event::Binary(_)));
             match take_frame(event, rates.as_deref_mut(), dialect.as_mut(), commands, &mut pongs) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(disconnect) => {
@@ -144,6 +172,14 @@ impl Connection {
                 }
             }
         });
+        if self.frames.has_begun() {
+            self.hub.began(&self.session);
+        } else if was_mid_message && !self.frames.is_mid_message() {
+            self.hub.whole(&self.session);
+        }
+        if messages > 0 {
+            self.received(Traffic { messages, bytes: 0 });
+        }
         if !pongs.is_empty() {
             self.hub.pong(&self.session, &pongs);
         }
@@ -188,6 +224,7 @@ impl Connection {
 
     fn wait_for(&mut self, first: Option<Command>, rest: vec::IntoIter<Command>, end: Option<Disconnect>) {
         self.pause();
+        self.hub.unread(&self.session);
         self.wait = Some(Box::pin(carry_out(self.hub.clone(), self.session.clone(), first, rest, end)));
     }
 }

@@ -1,10 +1,14 @@
 //! What all handlers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
+use arc_swap::ArcSwap;
 use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
 use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
@@ -12,11 +16,13 @@ use fanfare_hub::{Cluster, Hub, Kind};
 use crate::{
     admission::{Admission, DoorLimits},
     client::Proxies,
+    figures::glance::Glance,
+    health::History,
     metrics::GatewayMetrics,
     sockets::Sockets,
 };
 
-/// What the gateway is told at start.
+/// What the gateway is told, at start and whenever the configuration was read again.
 pub struct Config {
     /// Which pages may use it.
     pub origins: OriginPolicy,
@@ -62,8 +68,10 @@ pub struct Gateway {
     pub(crate) metrics: Arc<GatewayMetrics>,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) config: Config,
-    leaving: AtomicBool,
+    config: ArcSwap<Config>,
+    pub(crate) history: History,
+    pub(crate) glance: Glance,
+    leaving: OnceLock<SystemTime>,
     refusing: AtomicBool,
 }
 
@@ -78,36 +86,54 @@ impl Gateway {
         config: Config,
     ) -> Self {
         let sockets = Sockets::new(config.descriptors, metrics.clone());
-        let admission = Admission::new(config.doors);
+        let admission = Admission::new(config.doors.connections_per_second);
         Self {
+            history: History::new(&hub),
+            glance: Glance::default(),
             hub,
             cluster,
             registry,
             metrics,
             sockets,
             admission,
-            config,
-            leaving: AtomicBool::new(false),
+            config: ArcSwap::from_pointee(config),
+            leaving: OnceLock::new(),
             refusing: AtomicBool::new(false),
         }
+    }
+
+    /// From now on with these, for whoever connects or calls. [`Config::descriptors`] and [`Config::broker`] stay what
+    /// they were.
+    pub fn reload(&self, config: Config) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// What it is told at this moment. Each request asks once for what it needs of it together.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.config.load_full()
     }
 
     /// From now on the node says that it is not ready, and to the others that it leaves.
     pub fn leave(&self) {
         self.cluster.leave();
-        self.leaving.store(true, Ordering::Relaxed);
+        self.leaving.get_or_init(SystemTime::now);
     }
 
     /// From now on nobody new is let in; health and metrics still answer.
     pub fn refuse(&self) {
-        self.refusing.store(true, Ordering::Relaxed);
+        self.refusing.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+        self.left_at().is_some()
+    }
+
+    /// When the node was told to end, if it was.
+    pub(crate) fn left_at(&self) -> Option<SystemTime> {
+        self.leaving.get().copied()
     }
 
     pub(crate) fn is_refusing(&self) -> bool {
-        self.refusing.load(Ordering::Relaxed)
+        self.refusing.load(Ordering::SeqCst)
     }
 }

@@ -1,6 +1,16 @@
-//! Is it alive, does it take clients, what does it count.
+//! Is it alive, does it take clients.
+//!
+//! | path | 200 | 503 |
+//! |---|---|---|
+//! | `/healthz` | every shard goes on | one has stood still for [`STANDSTILL`]: end the process |
+//! | `/readyz` | the broker is up and the node stays | send nobody new |
+//!
+//! Both answer with JSON that names each check, its state, and since when it is in it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json,
@@ -8,32 +18,120 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_core::broker::BrokerState;
-use http::{StatusCode, header::CONTENT_TYPE};
+use fanfare_hub::{Hub, Standstill, pulse::STANDSTILL};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use humantime::format_rfc3339_millis;
+use parking_lot::Mutex;
 use prometheus::{Encoder, TextEncoder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::gateway::Gateway;
 
-/// What `/readyz` says.
-#[derive(Serialize)]
-struct Readiness {
-    ready: bool,
-    broker: &'static str,
-    leaving: bool,
+/// How often the broker's state is looked at, beside each time that somebody asks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What `/healthz` and `/readyz` say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether every check is ok: 200, else 503.
+    pub ok: bool,
+    /// The node's name.
+    pub node: String,
+    /// What was looked at.
+    pub checks: Vec<Check>,
 }
 
-/// `GET /healthz`: the process answers.
-pub(crate) async fn healthz() -> &'static str {
-    "ok\n"
+/// One of the things that were looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What: `shards`; `broker`, `node`.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// A word for how it is.
+    pub state: String,
+    /// Since when, in UTC: RFC 3339.
+    pub since: String,
+    /// For how many seconds now.
+    pub seconds: u64,
 }
 
-/// `GET /readyz`: 200 where new clients are welcome, else 503, with each check's state.
+impl Check {
+    fn new(name: &str, ok: bool, state: &str, since: SystemTime) -> Self {
+        let seconds = since.elapsed().unwrap_or_default().as_secs();
+        let since = format_rfc3339_millis(since).to_string();
+        Self { name: name.into(), ok, state: state.into(), since, seconds }
+    }
+}
+
+/// Since when things are as they are.
+pub(crate) struct History {
+    started: SystemTime,
+    broker: Mutex<(BrokerState, SystemTime)>,
+}
+
+impl History {
+    pub(crate) fn new(hub: &Hub) -> Self {
+        let now = SystemTime::now();
+        Self { started: now, broker: Mutex::new((hub.broker().state(), now)) }
+    }
+
+    /// What the broker can do, and since when, to the second.
+    fn broker(&self, hub: &Hub) -> (BrokerState, SystemTime) {
+        let mut last = self.broker.lock();
+        let now = hub.broker().state();
+        if last.0 != now {
+            *last = (now, SystemTime::now());
+        }
+        *last
+    }
+}
+
+impl Gateway {
+    /// Notes when the broker's state changes, for as long as the node lives: nobody may be asking at that moment.
+    pub async fn keep_history(self: Arc<Self>) {
+        let mut second = interval(LOOK_EVERY);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            second.tick().await;
+            self.history.broker(&self.hub);
+        }
+    }
+
+    fn health(&self, checks: impl Into<Vec<Check>>) -> Response {
+        let checks = checks.into();
+        let ok = checks.iter().all(|check| check.ok);
+        let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let body = Json(Health { ok, node: self.cluster.name().to_owned(), checks });
+        (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
+    }
+}
+
+/// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
+pub(crate) async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
+    gateway.health([shards(gateway.hub.standstill())])
+}
+
+fn shards(found: Standstill) -> Check {
+    let state = match found.shards {
+        0 => "running".to_owned(),
+        still => format!("{still} stood still for {} s or longer", STANDSTILL.as_secs()),
+    };
+    Check::new("shards", found.shards == 0, &state, found.since)
+}
+
+/// `GET /readyz`: 200 where new clients are welcome.
 pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
-    let state = gateway.hub.broker().state();
-    let leaving = gateway.is_leaving();
-    let ready = state == BrokerState::Up && !leaving;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, broker: state.name(), leaving })).into_response()
+    let (broker, since) = gateway.history.broker(&gateway.hub);
+    let node = match gateway.left_at() {
+        Some(since) => Check::new("node", false, "draining", since),
+        None => Check::new("node", true, "serving", gateway.history.started),
+    };
+    gateway.health([Check::new("broker", broker == BrokerState::Up, broker.name(), since), node])
 }
 
 /// `GET /metrics`, in Prometheus' text format.
@@ -43,5 +141,20 @@ pub(crate) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
     match encoder.encode(&gateway.registry.gather(), &mut body) {
         Ok(()) => ([(CONTENT_TYPE, encoder.format_type().to_owned())], body).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_stands_still_is_not_ok_and_says_for_how_long() {
+        let since = SystemTime::now() - Duration::from_secs(90);
+        let well = shards(Standstill { shards: 0, longest: Duration::from_secs(29), since });
+        assert!(well.ok && well.state == "running", "{well:?}");
+        let still = shards(Standstill { shards: 2, longest: Duration::from_secs(31), since });
+        assert!(!still.ok && still.state == "2 stood still for 30 s or longer", "{still:?}");
+        assert!(still.seconds >= 90 && still.since.ends_with('Z'), "{still:?}");
     }
 }

@@ -15,15 +15,18 @@
 //! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
-//! Beside it: [`api`] (publish, cluster), [`health`], [`page`], [`refusal`] (what is answered to whom is not let
-//! in), [`ending`] (what is answered while the node ends), [`metrics`] and [`gateway`] (what all of them share).
+//! Beside it: [`api`] (publish), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
+//! [`page`], [`refusal`] (what is answered to whom is not let in), [`ending`] (what is answered while the node ends),
+//! `trace` (spans of requests), [`metrics`] and [`gateway`] (what all of them share).
 
 pub mod admission;
 pub mod api;
 pub mod arrival;
 pub mod client;
+pub mod cluster;
 pub mod connection;
 pub mod ending;
+pub mod figures;
 pub mod framing;
 pub mod gateway;
 pub mod health;
@@ -37,6 +40,7 @@ pub mod routes;
 pub mod server;
 pub mod socket;
 pub mod sockets;
+mod trace;
 pub mod upgrade;
 pub mod visit;
 

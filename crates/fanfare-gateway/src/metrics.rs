@@ -2,10 +2,15 @@
 //!
 //! Every label has few values, and none that a client chooses.
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use std::time::Duration;
+
+use fanfare_core::{buckets::LATENCIES, labels};
+use fanfare_hub::metrics::{labelled, registered};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
+    handshakes: HistogramVec,
     handshakes_refused: IntCounterVec,
     api_errors: IntCounterVec,
     limits_hit: IntCounterVec,
@@ -15,72 +20,130 @@ pub struct GatewayMetrics {
 /// What an answer says of itself to whoever counts: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// An upgrade or a visit, with the word for its reason, and the limit that it came to, if any.
-    Handshake(&'static str, Option<Limit>),
-    /// A call of the API, with the code of its answer, and the limit.
-    Api(&'static str, Option<Limit>),
+    /// An upgrade or a visit, why, and the limit that it came to, if any.
+    Handshake(Reason, Option<Limit>),
+    /// A call of the API, the same.
+    Api(ApiCode, Option<Limit>),
 }
 
-/// A bound that a client, or all of them together, came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// Connections in all.
-    Connections,
-    /// Connections of one client's address.
-    ConnectionsPerAddress,
-    /// New connections each second.
-    ConnectionsPerSecond,
-    /// Descriptors: a connection that said nothing was given up for another.
-    Descriptors,
-    /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
-    Handshake,
-    /// The number of headers.
-    HeaderCount,
-    /// The bytes of the headers.
-    HeaderBytes,
-    /// The bytes of a channel's name.
-    ChannelName,
-    /// The bytes of a body of the API, or of a message in it.
-    Message,
-}
-
-impl Limit {
-    /// The word for it: a label.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::ConnectionsPerAddress => "connections_per_address",
-            Self::ConnectionsPerSecond => "connections_per_second",
-            Self::Descriptors => "descriptors",
-            Self::Handshake => "handshake",
-            Self::HeaderCount => "header_count",
-            Self::HeaderBytes => "header_bytes",
-            Self::ChannelName => "channel_name",
-            Self::Message => "message_bytes",
-        }
+labels! {
+    /// Why an upgrade or a visit was refused.
+    pub enum Reason {
+        /// It is no WebSocket handshake.
+        Handshake = "handshake",
+        /// Its page's origin is not allowed.
+        Origin = "origin",
+        /// Its token is not good, or it has more than one.
+        Token = "token",
+        /// Its path is kept for other things.
+        KeptPath = "kept_path",
+        /// Its path is no channel's name.
+        ChannelName = "channel_name",
+        /// Its channel is for those who have a token.
+        NeedsToken = "needs_token",
+        /// Its channel is not for this client.
+        NotPermitted = "not_permitted",
+        /// The broker did not confirm its subscription.
+        Broker = "broker",
+        /// There are as many connections as there may be.
+        Connections = "connections",
+        /// The same for its client's address.
+        ConnectionsPerAddress = "connections_per_address",
+        /// The same for this second.
+        ConnectionsPerSecond = "connections_per_second",
+        /// It has too many headers.
+        HeaderCount = "header_count",
+        /// The node goes away.
+        Leaving = "leaving",
+        /// Another listener serves its path.
+        Elsewhere = "elsewhere",
+        /// There is nothing at its path.
+        NotFound = "not_found",
     }
 }
 
-/// How an HTTP connection ended badly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpError {
-    /// What came is no HTTP.
-    Parse,
-    /// It is HTTP/2 without a word before (prior knowledge).
-    Http2,
-    /// The header is larger, or has more lines, than the server reads.
-    TooLarge,
-    /// The header did not come in time.
-    Timeout,
-    /// The client went away in the middle of a request or an answer.
-    Incomplete,
-    /// A trusted proxy sent no proper PROXY header.
-    ProxyHeader,
-    /// The socket broke.
-    Io,
-    /// Anything else.
-    Other,
+labels! {
+    /// Why a call of the API was not carried out: the code of its answer.
+    pub enum ApiCode {
+        /// It has no key, or none that is known.
+        Unauthorized = "unauthorized",
+        /// Its page's origin is not allowed.
+        OriginNotAllowed = "origin_not_allowed",
+        /// Its body did not come in time.
+        TooSlow = "too_slow",
+        /// Its body is not what the method takes.
+        BadRequest = "bad_request",
+        /// It is larger than a message may be.
+        TooLarge = "too_large",
+        /// The broker did not take it.
+        Refused = "refused",
+        /// Nobody knows whether the broker took it.
+        OutcomeUnknown = "outcome_unknown",
+        /// The node goes away.
+        Leaving = "leaving",
+        /// Another listener serves the API.
+        Elsewhere = "elsewhere",
+        /// There is no such method.
+        NoSuchMethod = "no_such_method",
+        /// The path takes another HTTP method.
+        WrongMethod = "wrong_method",
+    }
+}
+
+labels! {
+    /// A bound that a client, or all of them together, came to.
+    pub enum Limit {
+        /// Connections in all.
+        Connections = "connections",
+        /// Connections of one client's address.
+        ConnectionsPerAddress = "connections_per_address",
+        /// New connections each second.
+        ConnectionsPerSecond = "connections_per_second",
+        /// Descriptors: a connection that said nothing was given up for another.
+        Descriptors = "descriptors",
+        /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
+        Handshake = "handshake",
+        /// The number of headers.
+        HeaderCount = "header_count",
+        /// The bytes of the headers.
+        HeaderBytes = "header_bytes",
+        /// The bytes of a channel's name.
+        ChannelName = "channel_name",
+        /// The bytes of a body of the API, or of a message in it.
+        Message = "message_bytes",
+    }
+}
+
+labels! {
+    /// How an HTTP connection ended badly.
+    pub enum HttpError {
+        /// What came is no HTTP.
+        Parse = "parse",
+        /// It is HTTP/2 without a word before (prior knowledge).
+        Http2 = "http2",
+        /// The header is larger, or has more lines, than the server reads.
+        TooLarge = "too_large",
+        /// The header did not come in time.
+        Timeout = "timeout",
+        /// The client went away in the middle of a request or an answer.
+        Incomplete = "incomplete",
+        /// A trusted proxy sent no proper PROXY header.
+        ProxyHeader = "proxy_header",
+        /// The socket broke.
+        Io = "io",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+labels! {
+    /// What became of an upgrade.
+    pub(crate) enum Handshake {
+        /// It was answered with 101.
+        Accepted = "accepted",
+        /// It was answered with anything else.
+        Refused = "refused",
+    }
 }
 
 impl HttpError {
@@ -104,21 +167,6 @@ impl HttpError {
         }
     }
 
-    /// The word for it: a label.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Parse => "parse",
-            Self::Http2 => "http2",
-            Self::TooLarge => "too_large",
-            Self::Timeout => "timeout",
-            Self::Incomplete => "incomplete",
-            Self::ProxyHeader => "proxy_header",
-            Self::Io => "io",
-            Self::Other => "other",
-        }
-    }
-
     /// The limit that it came to, if it is one.
     fn limit(self) -> Option<Limit> {
         match self {
@@ -135,27 +183,41 @@ impl GatewayMetrics {
     /// # Errors
     /// A name is registered already.
     pub fn register(registry: &Registry, limits_hit: IntCounterVec) -> prometheus::Result<Self> {
-        let counters = |name, help, label| -> prometheus::Result<IntCounterVec> {
-            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok(counters)
-        };
+        for limit in Limit::ALL {
+            limits_hit.with_label_values(&[limit.name()]);
+        }
+        let handshakes = HistogramOpts::new(
+            "fanfare_handshake_duration_seconds",
+            "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
+        );
+        let handshakes =
+            registered(registry, HistogramVec::new(handshakes.buckets(LATENCIES.to_vec()), &["result"])?)?;
+        for result in Handshake::ALL {
+            handshakes.with_label_values(&[result.name()]);
+        }
         Ok(Self {
-            handshakes_refused: counters(
+            handshakes,
+            handshakes_refused: labelled(
+                registry,
                 "fanfare_handshakes_refused_total",
                 "Upgrades and visits that were refused, by reason",
                 "reason",
+                Reason::ALL.iter().map(|reason| reason.name()),
             )?,
-            api_errors: counters(
+            api_errors: labelled(
+                registry,
                 "fanfare_api_errors_total",
                 "Calls of the HTTP API that were not carried out, by the code of their answer",
                 "code",
+                ApiCode::ALL.iter().map(|code| code.name()),
             )?,
             limits_hit,
-            http_errors: counters(
+            http_errors: labelled(
+                registry,
                 "fanfare_http_errors_total",
                 "HTTP connections that ended badly, by kind",
                 "kind",
+                HttpError::ALL.iter().map(|error| error.name()),
             )?,
         })
     }
@@ -181,11 +243,16 @@ impl GatewayMetrics {
         }
     }
 
+    /// An upgrade was answered, so long after its request came.
+    pub(crate) fn handshake(&self, result: Handshake, took: Duration) {
+        self.handshakes.with_label_values(&[result.name()]).observe(took.as_secs_f64());
+    }
+
     /// Somebody was not let in.
     pub(crate) fn refused(&self, refused: Refused) {
         let (counters, label, limit) = match refused {
-            Refused::Handshake(reason, limit) => (&self.handshakes_refused, reason, limit),
-            Refused::Api(code, limit) => (&self.api_errors, code, limit),
+            Refused::Handshake(reason, limit) => (&self.handshakes_refused, reason.name(), limit),
+            Refused::Api(code, limit) => (&self.api_errors, code.name(), limit),
         };
         counters.with_label_values(&[label]).inc();
         if let Some(limit) = limit {

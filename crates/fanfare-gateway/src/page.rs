@@ -26,6 +26,8 @@ pub(crate) fn asset(name: &str) -> Option<Response> {
         "page.css" => file("text/css; charset=utf-8", include_str!("../assets/page.css")),
         "page.js" => file(SCRIPT, include_str!("../assets/page.js")),
         "paths.js" => file(SCRIPT, paths()),
+        "cluster.js" => file(SCRIPT, include_str!("../assets/cluster.js")),
+        "dom.js" => file(SCRIPT, include_str!("../assets/dom.js")),
         "link.js" => file(SCRIPT, include_str!("../assets/link.js")),
         "icon.svg" => file("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return None,

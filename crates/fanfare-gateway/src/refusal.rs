@@ -12,7 +12,7 @@ use http::{
 
 use crate::{
     admission::Full,
-    metrics::{Limit, Refused},
+    metrics::{Limit, Reason, Refused},
     path::PathError,
 };
 
@@ -85,23 +85,27 @@ impl Refusal {
         }
     }
 
-    /// A word for it: a label in metrics.
+    /// What it is counted as.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Handshake(_) => "handshake",
-            Self::Origin(_) => "origin",
-            Self::TokenSource(_) | Self::Token(_) => "token",
-            Self::Path(PathError::Kept(_)) => "kept_path",
-            Self::Path(PathError::Name(_)) => "channel_name",
-            Self::Subscribe(CommandError::NeedsToken(_)) => "needs_token",
-            Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => "not_permitted",
-            Self::Subscribe(_) => "broker",
-            Self::Full(full) => full.limit().name(),
-            Self::Headers { .. } => Limit::HeaderCount.name(),
-            Self::Leaving => "leaving",
-            Self::Elsewhere { .. } => "elsewhere",
-            Self::NotFound(_) => "not_found",
+            Self::Handshake(_) => Reason::Handshake,
+            Self::Origin(_) => Reason::Origin,
+            Self::TokenSource(_) | Self::Token(_) => Reason::Token,
+            Self::Path(PathError::Kept(_)) => Reason::KeptPath,
+            Self::Path(PathError::Name(_)) => Reason::ChannelName,
+            Self::Subscribe(CommandError::NeedsToken(_)) => Reason::NeedsToken,
+            Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => {
+                Reason::NotPermitted
+            }
+            Self::Subscribe(_) => Reason::Broker,
+            Self::Full(Full::Connections(_)) => Reason::Connections,
+            Self::Full(Full::PerAddress(_)) => Reason::ConnectionsPerAddress,
+            Self::Full(Full::PerSecond(_)) => Reason::ConnectionsPerSecond,
+            Self::Headers { .. } => Reason::HeaderCount,
+            Self::Leaving => Reason::Leaving,
+            Self::Elsewhere { .. } => Reason::Elsewhere,
+            Self::NotFound(_) => Reason::NotFound,
         }
     }
 

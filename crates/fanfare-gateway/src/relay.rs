@@ -19,8 +19,9 @@ use crate::{
     client::Client,
     framing::{DEFLATE, PLAIN},
     gateway::{ClientAuth, Gateway},
-    path,
+    path::{self, PathError},
     refusal::Refusal,
+    trace,
     upgrade::Pending,
 };
 
@@ -31,33 +32,54 @@ pub(crate) async fn upgrade_ws(
 ) -> Result<Response, Refusal> {
     // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.
     let encoded = request.uri().path().strip_prefix("/ws/").unwrap_or_default();
-    let channel = path::channel(encoded)?;
+    let channel = path::channel(encoded);
     upgrade(&gateway, channel, request).await
 }
 
-/// Subscribes the client to `channel`, then answers with the 101.
+/// Subscribes the client to `channel`, then answers with the 101; in a span where that is traced.
 ///
 /// # Errors
 /// It is refused, and why.
 pub(crate) async fn upgrade(
     gateway: &Arc<Gateway>,
+    channel: Result<Channel, PathError>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let client = client(&request);
+    let span = trace::handshake(&gateway.hub, &request, client);
+    let answer = match channel {
+        Ok(channel) => accept(gateway, channel, client, request).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Some(finish) = span {
+        finish(answer.as_ref().map_or_else(Refusal::status, Response::status).as_u16());
+    }
+    answer
+}
+
+async fn accept(
+    gateway: &Arc<Gateway>,
     channel: Channel,
+    client: Client,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    let config = &gateway.config;
-    let client = client(&request);
+    let config = gateway.config();
     // What is secret is not echoed.
     let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
     let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
     config.origins.check(request.headers())?;
     // Before the token is looked at: that is what costs.
-    let permit = gateway.admission.admit(client.0)?;
+    let permit = gateway.admission.admit(client.0, &config.doors)?;
     let identity = identify(config.auth.as_ref(), &request)?;
     let hub = &gateway.hub;
     let pending = Pending::open(hub.clone(), &config.relay.kind, identity, permit);
+    if gateway.is_refusing() {
+        // Since the request was looked at; the drain may have found that nobody is left.
+        return Err(Refusal::Leaving);
+    }
     pending.session.comes_from(client.0);
     let channel = hub.subscribe(&pending.session, &channel).await?;
-    if pending.session.has_ended() {
+    if !hub.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }

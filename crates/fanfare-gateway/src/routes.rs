@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Path, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -12,7 +12,7 @@ use axum::{
 use fanfare_websocket::handshake;
 
 use crate::{
-    api, ending,
+    api, cluster, ending,
     gateway::Gateway,
     health, page,
     path::{self, PathError},
@@ -47,11 +47,13 @@ impl Serves {
 pub(crate) fn router(gateway: Arc<Gateway>, serves: Serves) -> Router {
     let health = Router::new().route("/healthz", get(health::healthz)).route("/readyz", get(health::readyz));
     let metrics = if serves.metrics { get(health::metrics) } else { any(no_metrics) };
-    let kept = health.route("/metrics", metrics).nest("/api", api(&gateway, serves));
+    let mut kept = health.route("/metrics", metrics).nest("/api", api(&gateway, serves));
+    if serves.clients || serves.metrics {
+        let cluster = get(cluster::cluster).fallback(api::wrong_method);
+        kept = kept.route("/api/cluster", cluster.layer(Extension(serves)));
+    }
     let all = if serves.clients {
-        let page = Router::new()
-            .route("/assets/{name}", get(asset))
-            .route("/api/cluster", get(api::cluster).fallback(api::wrong_method));
+        let page = Router::new().route("/assets/{name}", get(asset));
         Router::new()
             .merge(kept.merge(page).layer(middleware::from_fn(refuse_upgrade)))
             .route("/ws/{*channel}", any(relay::upgrade_ws))
@@ -66,7 +68,7 @@ fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
     if !serves.api {
         return Router::new().fallback(api::elsewhere);
     }
-    let body_limit = api::body_limit(gateway.hub.limits());
+    let body_limit = api::body_limit(&gateway.hub.limits());
     Router::new()
         .route("/publish", post(api::publish).fallback(api::wrong_method))
         .fallback(api::no_such_method)
@@ -94,7 +96,7 @@ async fn refuse_upgrade(request: Request, next: Next) -> Result<Response, Refusa
 async fn bare(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
     let channel = path::bare_channel(request.uri().path());
     if handshake::is_upgrade(request.headers()) {
-        return relay::upgrade(&gateway, channel?, request).await;
+        return relay::upgrade(&gateway, channel, request).await;
     }
     match channel {
         Ok(_) => Ok(page::page()),

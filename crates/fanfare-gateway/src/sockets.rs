@@ -1,7 +1,8 @@
 //! The sockets that this node accepted, and what is done when descriptors get short.
 //!
 //! Invariants
-//! - Every accepted socket has a [`Seat`] that lives exactly as long as its descriptor.
+//! - Every accepted socket has a [`Seat`] that lives exactly as long as its descriptor: it is dropped behind the last
+//!   half of a socket that was split.
 //! - Of the process's descriptors some are kept back ([`room`]) for the broker, for health, metrics and refusals.
 //! - While the sockets reach into what is kept back, each new one costs the place of the one that has been waiting
 //!   longest for its client to ask for something. So whoever connects and says nothing keeps nobody out, and a
@@ -123,9 +124,15 @@ impl Visit {
         }
     }
 
-    /// Ends when it is given up.
+    /// Ends when it is given up while it waits. Where its client asked for something in that moment, it is not.
     pub(crate) async fn given_up(&self) {
-        self.given_up.notified().await;
+        loop {
+            self.given_up.notified().await;
+            let place = self.place.load(Ordering::Relaxed);
+            if place != 0 && !self.sockets.waiting.lock().visits.contains_key(&place) {
+                return;
+            }
+        }
     }
 }
 
@@ -137,6 +144,8 @@ impl Drop for Visit {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     fn sockets(descriptors: usize) -> Arc<Sockets> {
@@ -150,6 +159,24 @@ mod tests {
         assert_eq!(room(512), 256);
         assert_eq!(room(100), 50);
         assert_eq!(room(0), 0);
+    }
+
+    #[test]
+    fn whose_client_asks_in_the_moment_it_would_be_given_up_is_served() {
+        let sockets = sockets(100);
+        let visit = Visit::new(&sockets);
+        let mut given_up = std::pin::pin!(visit.given_up());
+        let mut is_given_up = || given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        sockets.give_up_oldest();
+        visit.serve();
+        assert!(!is_given_up(), "it is served");
+        visit.wait();
+        sockets.give_up_oldest();
+        visit.serve();
+        visit.wait();
+        assert!(!is_given_up(), "it was served, and is the latest now");
+        sockets.give_up_oldest();
+        assert!(is_given_up());
     }
 
     #[tokio::test]

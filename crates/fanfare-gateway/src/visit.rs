@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -15,6 +15,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use fanfare_websocket::handshake;
 use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,7 +31,7 @@ use crate::{
     arrival::{Arrival, ProxyHeaderError},
     client::Client,
     gateway::Gateway,
-    metrics::{HttpError, Refused},
+    metrics::{Handshake, HttpError, Refused},
     refusal::Refusal,
     socket,
     sockets::{Seat, Visit},
@@ -51,8 +52,10 @@ pub(crate) async fn serve(
 ) {
     let visit = Visit::new(&gateway.sockets);
     tokio::select! {
-        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
+        // A request that came in the same moment is read first: who asks is not given up.
+        biased;
         () = receive(&gateway, Arrival::new(stream, seat), peer, &visit, router, shutdown) => {}
+        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
     }
 }
 
@@ -70,7 +73,7 @@ async fn receive(
     }
     let peer = peer.to_canonical();
     let mut client = Client(peer);
-    if gateway.config.proxies.sends_proxy_header(peer) {
+    if gateway.config().proxies.sends_proxy_header(peer) {
         match timeout(gateway.hub.limits().handshake, arrival.read_proxy_header()).await {
             Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
             Ok(Err(error)) => return without_proxy_header(gateway, peer, &error),
@@ -105,7 +108,7 @@ struct Requests<'a> {
 impl Requests<'_> {
     async fn serve(&self, arrival: Arrival, router: Router, shutdown: CancellationToken) {
         let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
-        let limits = &self.gateway.config.doors;
+        let limits = self.gateway.config().doors;
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.gateway.hub.limits().handshake)
@@ -138,12 +141,18 @@ impl Requests<'_> {
     /// Answers one request, and counts whom the answer does not let in.
     async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
         self.visit.serve();
+        let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
         let response = self.route(router, request).await?;
+        let is_accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if is_upgrade {
+            let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
+            self.gateway.metrics.handshake(result, came.elapsed());
+        }
         if let Some(refused) = response.extensions().get::<Refused>() {
             self.gateway.metrics.refused(*refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if !is_accepted {
             self.visit.wait();
         }
         Ok(response)
@@ -154,11 +163,13 @@ impl Requests<'_> {
         mut router: Router,
         mut request: Request<Incoming>,
     ) -> Result<Response, Infallible> {
-        let (found, allowed) = (request.headers().len(), self.gateway.config.doors.header_count);
+        let config = self.gateway.config();
+        let (found, allowed) = (request.headers().len(), config.doors.header_count);
         if found > allowed {
             return Ok(Refusal::Headers { found, allowed }.into_response());
         }
-        let client = self.gateway.config.proxies.client(self.client, request.headers());
+        let client = config.proxies.client(self.client, request.headers());
+        drop(config);
         request.extensions_mut().insert(client);
         router.call(request).await
     }

@@ -52,6 +52,15 @@ impl Batch {
         self.queued.is_empty()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.queued.iter()
+    }
+
+    /// All of them, in order.
+    pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.queued.iter().map(|queued| &queued.publication)
+    }
+
     /// What the member `session` gets that joined at `since`; `None` where that is nothing.
     pub(crate) fn share<'a>(
         &'a mut self,
@@ -112,6 +121,10 @@ impl Outgoing for Share<'_> {
         join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
     }
 
+    fn count(&self) -> u32 {
+        u32::try_from(self.count).unwrap_or(u32::MAX)
+    }
+
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
         self.queued().for_each(|queued| hold(self.dialect.publication(&queued.publication)));
     }
@@ -131,7 +144,8 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    fn is_for(&self, session: SessionId, since: u64) -> bool {
+    /// Whether a member gets it: this session, that joined at `since`.
+    pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
         self.sequence >= since && self.except != Some(session)
     }
 

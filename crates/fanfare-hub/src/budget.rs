@@ -6,7 +6,10 @@
 //!   bytes; and each item is charged its place in the queue too.
 //! - Bytes that a socket took at once are never charged: what goes straight through touches nothing here.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use fanfare_core::Limits;
 use tokio::sync::Notify;
@@ -15,8 +18,8 @@ use crate::metrics::HubMetrics;
 
 /// The bounds of what may wait for one session and for all.
 pub struct Budget {
-    per_session: usize,
-    total: usize,
+    per_session: AtomicUsize,
+    total: AtomicUsize,
     pub(crate) metrics: Arc<HubMetrics>,
     pressed: Notify,
 }
@@ -25,24 +28,31 @@ impl Budget {
     /// With [`Limits::outbound_bytes`] and [`Limits::outbound_total_bytes`].
     #[must_use]
     pub fn new(limits: &Limits, metrics: Arc<HubMetrics>) -> Arc<Self> {
-        Arc::new(Self {
-            per_session: limits.outbound_bytes,
-            total: limits.outbound_total_bytes,
-            metrics,
-            pressed: Notify::new(),
-        })
+        let [per_session, total] = [limits.outbound_bytes, limits.outbound_total_bytes].map(AtomicUsize::new);
+        Arc::new(Self { per_session, total, metrics, pressed: Notify::new() })
+    }
+
+    /// From now on with these. What waits already is looked at when more comes, or at the next second.
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.per_session.store(limits.outbound_bytes, Ordering::Relaxed);
+        self.total.store(limits.outbound_total_bytes, Ordering::Relaxed);
+        self.pressed.notify_one();
     }
 
     /// How many bytes may wait for one session.
     #[must_use]
     pub fn per_session(&self) -> usize {
-        self.per_session
+        self.per_session.load(Ordering::Relaxed)
     }
 
     /// How many for no longer than a second.
     #[must_use]
     pub fn half(&self) -> usize {
-        self.per_session / 2
+        self.per_session() / 2
+    }
+
+    fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// How many bytes wait now.
@@ -55,7 +65,7 @@ impl Budget {
     pub(crate) async fn pressed(&self) {
         loop {
             self.pressed.notified().await;
-            if self.used() > self.total {
+            if self.used() > self.total() {
                 return;
             }
         }
@@ -64,7 +74,8 @@ impl Budget {
     /// Whether so much went that it is worth to stop: some below the bound, so that the next byte does not press
     /// again.
     pub(crate) fn is_relieved(&self) -> bool {
-        self.used() <= self.total - self.total / 8
+        let total = self.total();
+        self.used() <= total - total / 8
     }
 }
 
@@ -85,7 +96,7 @@ impl Charge {
         waiting.add(signed(bytes) - signed(self.bytes));
         let has_grown = bytes > self.bytes;
         self.bytes = bytes;
-        if has_grown && self.budget.used() > self.budget.total {
+        if has_grown && self.budget.used() > self.budget.total() {
             self.budget.pressed.notify_one();
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,6 +45,8 @@ pub struct Cluster {
     nodes: RwLock<Arc<[NodeInfo]>>,
     announcements: AtomicU64,
     leaving: AtomicBool,
+    /// Where this node's metrics are reached, once that is known.
+    metrics_at: OnceLock<String>,
 }
 
 impl Cluster {
@@ -65,16 +67,29 @@ impl Cluster {
             nodes,
             announcements: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
+            metrics_at: OnceLock::new(),
         }
     }
 
     /// This node, with its connections as they are now.
     #[must_use]
     pub fn me(&self) -> NodeInfo {
-        let connections = u64::try_from(self.metrics.connections.get()).unwrap_or(0);
+        let connections = self.metrics.connections.count();
         let announcements = self.announcements.load(Ordering::Relaxed);
         let leaving = self.leaving.load(Ordering::Relaxed);
-        NodeInfo { connections, announcements, leaving, ..self.me.clone() }
+        let metrics = self.metrics_at.get().cloned();
+        NodeInfo { connections, announcements, leaving, metrics, ..self.me.clone() }
+    }
+
+    /// This node's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.me.name
+    }
+
+    /// Tells the others where this node's metrics are reached, from its next announcement on. Said once.
+    pub fn advertise(&self, metrics: String) {
+        self.metrics_at.get_or_init(|| metrics);
     }
 
     /// From now on it tells the others that it is being drained. It stays in the registry until [`Cluster::run`] ends.

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
     BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId,
     broker::{ControlMessage, Interruption},
@@ -40,7 +41,7 @@ pub const MAX_SHARDS: usize = 64;
 /// Between the broker and the shards.
 pub struct Dispatcher {
     incarnation: Incarnation,
-    namespaces: Arc<Namespaces>,
+    namespaces: ArcSwap<Namespaces>,
     shards: Vec<Arc<Shard>>,
     routes: RwLock<HashMap<Channel, Route>>,
     control: mpsc::Sender<ControlMessage>,
@@ -53,6 +54,8 @@ pub struct Dispatcher {
 struct Route {
     /// One bit for each shard that has a member.
     shards: u64,
+    /// Its subscribers on this node.
+    members: u32,
     /// Whether a publisher gets its own.
     echo: bool,
 }
@@ -60,7 +63,7 @@ struct Route {
 /// The bytes between the broker and the shards.
 struct Pending {
     bytes: AtomicUsize,
-    bound: usize,
+    bound: AtomicUsize,
     broker: Mutex<Option<Waker>>,
 }
 
@@ -77,8 +80,9 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<ControlMessage>) {
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
         let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|_| Arc::default()).collect();
-        let pending =
-            Pending { bytes: AtomicUsize::new(0), bound: limits.inbound_bytes, broker: Mutex::default() };
+        let (bytes, bound) = (AtomicUsize::new(0), AtomicUsize::new(limits.inbound_bytes));
+        let pending = Pending { bytes, bound, broker: Mutex::default() };
+        let namespaces = ArcSwap::new(namespaces);
         let routes = RwLock::default();
         let losses = Losses::default();
         (Self { incarnation, namespaces, shards, routes, control, pending, losses, metrics }, controls)
@@ -88,6 +92,29 @@ impl Dispatcher {
     #[must_use]
     pub fn shards(&self) -> &[Arc<Shard>] {
         &self.shards
+    }
+
+    /// This run of the node.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
+        self.namespaces.load()
+    }
+
+    /// From now on with these, on the routes that there are too. A broker that waits looks again.
+    pub(crate) fn reload(&self, namespaces: Namespaces, limits: &Limits) {
+        let mut routes = self.routes.write();
+        for (channel, route) in routes.iter_mut() {
+            route.echo = namespaces.of(channel).echo;
+        }
+        self.namespaces.store(Arc::new(namespaces));
+        drop(routes);
+        self.pending.bound.store(limits.inbound_bytes, Ordering::Release);
+        // Behind the bound: a broker that leaves its waker later than this sees it when it looks once more.
+        let broker = self.pending.broker.lock().take();
+        broker.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn losses(&self) -> &Losses {
@@ -106,37 +133,51 @@ impl Dispatcher {
         self.shards.get(session.shard as usize)
     }
 
-    /// Delivers a channel to a session from now on.
+    /// Delivers a channel to a session from now on, that it does not have yet.
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        let route = routes
-            .entry(channel.clone())
-            .or_insert_with(|| Route { shards: 0, echo: self.namespaces.of(channel).echo });
+        let route = routes.entry(channel.clone()).or_insert_with(|| Route {
+            shards: 0,
+            members: 0,
+            echo: self.namespaces().of(channel).echo,
+        });
         route.shards |= 1 << session.shard;
+        route.members += 1;
         shard.join(channel, session);
+        self.metrics.fan_out.subscriptions.inc();
+        self.metrics.fan_out.channels.set(count(routes.len()));
     }
 
-    /// Delivers it no more.
+    /// Delivers it no more to a session that has it.
     pub(crate) fn leave(&self, channel: &Channel, session: &Session) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        if !shard.leave(channel, session) {
-            return;
-        }
-        if let Some(route) = routes.get_mut(channel) {
+        let is_empty = shard.leave(channel, session);
+        let Some(route) = routes.get_mut(channel) else { return };
+        route.members = route.members.saturating_sub(1);
+        if is_empty {
             route.shards &= !(1 << session.shard);
-            if route.shards == 0 {
-                routes.remove(channel);
-            }
         }
+        if route.shards == 0 {
+            routes.remove(channel);
+        }
+        self.metrics.fan_out.subscriptions.dec();
+        self.metrics.fan_out.channels.set(count(routes.len()));
+    }
+
+    /// Bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
+    #[must_use]
+    pub fn inbound_queued(&self) -> usize {
+        self.pending.bytes.load(Ordering::Relaxed)
     }
 
     /// So many bytes were written out.
     pub(crate) fn done(&self, cost: usize) {
         let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
-        if before >= self.pending.bound
-            && before - cost < self.pending.bound
+        let bound = self.pending.bound.load(Ordering::Relaxed);
+        if before >= bound
+            && before - cost < bound
             && let Some(broker) = self.pending.broker.lock().take()
         {
             broker.wake();
@@ -150,12 +191,17 @@ impl Dispatcher {
     }
 }
 
+fn count(channels: usize) -> i64 {
+    i64::try_from(channels).unwrap_or(i64::MAX)
+}
+
 impl BrokerEvents for Dispatcher {
     fn publication(&self, publication: Publication) {
-        let (mut shards, echo) = match self.routes.read().get(&publication.channel) {
-            Some(route) => (route.shards, route.echo),
+        let (mut shards, members, echo) = match self.routes.read().get(&publication.channel) {
+            Some(route) => (route.shards, route.members, route.echo),
             None => return self.metrics.unheard.inc(),
         };
+        self.metrics.fan_out.size.observe(members.into());
         let except = self.except(&publication, echo);
         let cost = cost(&publication);
         let publication = Arc::new(publication);
@@ -187,13 +233,14 @@ impl BrokerEvents for Dispatcher {
 
     fn missed(&self, channel: &Channel) {
         self.metrics.missed.inc();
-        if closes(&self.namespaces, channel) {
+        if closes(&self.namespaces(), channel) {
             self.losses.on(channel);
         }
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let has_room = || self.pending.bytes.load(Ordering::Acquire) < self.pending.bound;
+        let Pending { bytes, bound, .. } = &self.pending;
+        let has_room = || bytes.load(Ordering::Acquire) < bound.load(Ordering::Acquire);
         if has_room() {
             return Poll::Ready(());
         }

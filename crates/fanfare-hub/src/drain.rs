@@ -39,18 +39,32 @@ impl Hub {
     /// as much again to go.
     pub async fn drain(self: &Arc<Self>, pace: Pace, disconnect: &Disconnect) {
         self.end_at_pace(self.sessions(), pace, disconnect).await;
+        tokio::select! {
+            () = self.all_gone() => {}
+            () = self.end_who_comes(disconnect) => {}
+        }
+    }
+
+    /// Ends once there is no session, and none can come by a handshake that was under way, and every goodbye was said.
+    async fn all_gone(&self) {
         loop {
-            let sessions = self.sessions();
-            if sessions.is_empty() {
-                break;
+            self.transports_ended().await;
+            if self.sessions().is_empty() {
+                return;
             }
-            let is_told = |session: &Arc<Session>| session.flow().is_some_and(|flow| flow.is_closing());
-            for session in sessions.into_iter().filter(|session| !is_told(session)) {
+            sleep(TURN).await;
+        }
+    }
+
+    /// Ends whoever was not told yet, again and again.
+    async fn end_who_comes(self: &Arc<Self>, disconnect: &Disconnect) {
+        let is_told = |session: &Arc<Session>| session.flow().is_some_and(|flow| flow.is_closing());
+        loop {
+            for session in self.sessions().into_iter().filter(|session| !is_told(session)) {
                 self.end_later(session, disconnect.clone());
             }
             sleep(TURN).await;
         }
-        self.transports_ended().await;
     }
 
     /// All sessions at this moment.

@@ -4,29 +4,39 @@
 //! - [`Hub::end`] ends a session, once, and is the only function that does.
 //! - What is queued for a session goes out before its goodbye; a transport that does not take it is given up after
 //!   [`Limits::goodbye`](fanfare_core::Limits::goodbye).
+//! - What a client that is sent away ([`Disconnect::sends_away`]) had sent before it heard of it is published, as far
+//!   as it is read before its transport is given up. From any other nothing is taken once its session has ended.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use fanfare_core::Disconnect;
 use tokio::time::timeout;
 
-use crate::{hub::Hub, outbound::Sent, session::Session};
+use crate::{hub::Hub, outbound::Sent, session::Session, story::End};
 
 impl Hub {
-    /// Ends a session and says so in its dialect's words: nothing is delivered to it or taken from it any more.
-    /// What is queued for it still goes out, for as long as [`Limits::goodbye`](fanfare_core::Limits::goodbye).
+    /// Ends a session and says so in its dialect's words: nothing is delivered to it any more, and only from one that
+    /// is sent away publications are taken until its transport ends. What is queued for it still goes out, for as long
+    /// as [`Limits::goodbye`](fanfare_core::Limits::goodbye).
     pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
-        let channels = {
+        let (channels, frame) = {
             let mut subscriptions = session.subscriptions.lock();
-            let had_ended = std::mem::replace(&mut subscriptions.ended, true);
             // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
-            if let Some(flow) = session.flow() {
-                flow.ended();
+            if subscriptions.reason().unwrap_or(disconnect).sends_away() {
+                session.flow_or_new().ended();
+            } else if let Some(flow) = session.flow() {
+                flow.over();
             }
-            if had_ended {
+            if subscriptions.ended.is_some() {
                 return;
             }
-            std::mem::take(&mut subscriptions.channels)
+            let frame = session.dialect().close(disconnect);
+            let end = End::new(disconnect.clone(), frame.as_ref());
+            if session.is_connection() {
+                self.metrics().connection_ended(session.dialect(), &end);
+            }
+            subscriptions.ended = Some(Box::new(end));
+            (std::mem::take(&mut subscriptions.channels), frame)
         };
         for channel in &channels {
             self.dispatcher().leave(channel, session);
@@ -35,18 +45,10 @@ impl Hub {
         if let Some(shard) = self.dispatcher().shard_of(session) {
             shard.remove(session);
         }
-        self.metrics().session_ended(disconnect);
-        tracing::debug!(
-            session = session.id.0,
-            client = session.client().map(tracing::field::display),
-            dialect = session.dialect().name(),
-            ?disconnect,
-            "session ended"
-        );
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(session.dialect().close(disconnect).as_ref(), self.budget());
+        let sent = session.outbound.close(frame.as_ref(), self.budget());
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
@@ -54,8 +56,9 @@ impl Hub {
     }
 
     /// Ends a session once its publications are answered (within [`Limits::goodbye`](fanfare_core::Limits::goodbye)), and behind what is queued for
-    /// it; from now on nothing more is taken from it. So its client still sees what it sent, as far as the broker
-    /// delivers before it answers: the memory broker does; Redis answers on one connection and delivers on another.
+    /// it; until then nothing more is read from it. So its client is told of a failure, and still sees what it sent, as
+    /// far as the broker delivers before it answers: the memory broker does; Redis answers on one connection and
+    /// delivers on another.
     pub async fn end_after_answers(self: &Arc<Self>, session: &Arc<Session>, disconnect: Disconnect) {
         let flow = session.flow_or_new();
         if !flow.close() {
@@ -108,7 +111,7 @@ impl Hub {
                 let before = session.outbound.queued();
                 let flushed = session.outbound.poll_flush(cx, hub.budget());
                 if session.outbound.queued() < before {
-                    hub.heard(&session);
+                    session.signs.took(hub.now(&session));
                 }
                 flushed
             });

@@ -7,6 +7,8 @@
 //!   deadline moves with it. Nobody is judged for what the node missed; a turn that comes late is none, so that what
 //!   clients said meanwhile is read before they are judged.
 //! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
+//! - A client that this node does not read at the moment, by its own choice, is not judged: it may have answered, and
+//!   may have said something.
 //! - A session whose client's token ended is over, by the wall clock, within a second or two.
 //! - A session that has no transport at the moment is not asked, and not judged.
 
@@ -22,7 +24,7 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, session::Session, shard::Shard, slow};
+use crate::{hub::Hub, incomplete, session::Session, shard::Shard, slow};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
@@ -32,6 +34,9 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;
+
+/// Later than any second: what stands for when a client was heard while it is not read.
+const UNREAD: u32 = u32::MAX;
 
 /// When something was last seen of a session, by its shard's clock.
 #[derive(Debug)]
@@ -47,6 +52,30 @@ impl Signs {
 
     pub(crate) fn heard(&self, now: u32) {
         self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// The client's socket takes bytes again.
+    pub(crate) fn took(&self, now: u32) {
+        let before = self.heard.load(Ordering::Relaxed);
+        if before != UNREAD {
+            // Else its reader was faster, and knows better.
+            let _ = self.heard.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on the client is not read, until [`Signs::read`].
+    pub(crate) fn unread(&self) {
+        self.heard.store(UNREAD, Ordering::Relaxed);
+    }
+
+    /// The client is read again: as if it had said something in this moment, for it may have meanwhile.
+    pub(crate) fn read(&self, now: u32) {
+        self.message(now);
+        self.heard(now);
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.heard.load(Ordering::Relaxed) == UNREAD
     }
 
     pub(crate) fn message(&self, now: u32) {
@@ -113,18 +142,20 @@ impl Wheel {
     }
 
     fn put(&self, beat: Beat, due: u32) {
+        let mut slots = self.slots.lock();
         let now = self.now();
         let ahead = (due.saturating_sub(now) as usize).clamp(1, SLOTS - 1);
-        let slot = (now as usize + ahead) % SLOTS;
-        if let Some(slot) = self.slots.lock().get_mut(slot) {
+        if let Some(slot) = slots.get_mut((now as usize + ahead) % SLOTS) {
             slot.push(beat);
         }
     }
 
-    /// The next second begins; what is due in it.
+    /// The next second begins; what is due in it. Under the lock, as the putting is: else what is put for it could
+    /// come into its slot behind this, and be due a whole turn of the wheel later.
     fn turn(&self) -> Vec<Beat> {
+        let mut slots = self.slots.lock();
         let now = self.now.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        self.slots.lock().get_mut(now as usize % SLOTS).map(std::mem::take).unwrap_or_default()
+        slots.get_mut(now as usize % SLOTS).map(std::mem::take).unwrap_or_default()
     }
 }
 
@@ -163,7 +194,10 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     second.tick().await;
     loop {
-        if second.tick().await.elapsed() > LATE {
+        let is_late = second.tick().await.elapsed() > LATE;
+        shard.pulse.wheel();
+        shard.nudge();
+        if is_late {
             continue;
         }
         for (count, beat) in shard.wheel.turn().into_iter().enumerate() {
@@ -172,6 +206,7 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
                 tokio::task::yield_now().await;
             }
         }
+        incomplete::turn(&hub, &shard);
         slow::turn(&hub, &shard).await;
     }
 }
@@ -179,7 +214,9 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
 fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
     let Some(session) = shard.session(beat.session) else { return };
     let now = shard.now();
-    if !session.outbound.is_attached() {
+    if session.signs.is_unread() {
+        session.signs.message(now);
+    } else if !session.outbound.is_attached() {
         // Nobody to ask: as if it had just been heard and pinged.
         session.signs.heard(now);
         beat.ping_at = beat.ping_at.max(now + 1);
@@ -193,6 +230,8 @@ fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
             hub.ping(&session);
             due
         }
+        // Behind its answers, for it may have published as long ago.
+        Verdict::End(Disconnect::Idle) => return hub.end_later(session, Disconnect::Idle),
         Verdict::End(disconnect) => return hub.end(&session, &disconnect),
     };
     shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
@@ -204,6 +243,8 @@ fn seconds(duration: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     const HEARTBEAT: Heartbeat = Heartbeat {
@@ -264,5 +305,33 @@ mod tests {
         }
         assert!(seen >= 500 / SLOTS, "it was looked at on the way");
         assert!(wheel.turn().is_empty(), "it came up at 500, and only there");
+    }
+
+    #[test]
+    fn what_is_put_while_the_wheel_turns_comes_up_with_the_next_turn() {
+        const BEATS: usize = 2_000;
+        let wheel = Wheel::default();
+        // How many came up until which second.
+        let (came, turned) = (AtomicUsize::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while came.load(Ordering::Relaxed) < BEATS {
+                    came.fetch_add(wheel.turn().len(), Ordering::Relaxed);
+                    turned.store(wheel.now(), Ordering::Release);
+                }
+            });
+            for put in 1..=BEATS {
+                wheel.put(beat(0), 0);
+                let next = wheel.now() + 1;
+                while turned.load(Ordering::Acquire) < next {
+                    std::thread::yield_now();
+                }
+                if came.load(Ordering::Relaxed) < put {
+                    // Lets the other end.
+                    came.store(BEATS, Ordering::Relaxed);
+                    panic!("beat {put} did not come up");
+                }
+            }
+        });
     }
 }

@@ -10,10 +10,12 @@ use std::{
     task::{Context, Poll},
 };
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
     Access, Broker, Channel, Command, CommandError, Disconnect, Identity, Limits, Message, Namespaces,
-    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, Transport, Vital,
+    Payload, Ping, Publish, PublishError, Reply, SessionId, Sink, SubscribeError, TraceContext, Tracer,
+    Transport, Vital,
     command::{Action, RequestId},
     dialect::Answer,
 };
@@ -23,25 +25,34 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use crate::{
     budget::Budget,
     dispatcher::Dispatcher,
+    flow::Room,
     heartbeat,
     holds::Holds,
-    link::Draining,
+    link::{Draining, Left},
     metrics::{HubMetrics, Limit},
+    pulse::{self, Report, Standstill},
     session::{Kind, Session},
-    slow, tick,
+    slow,
+    tally::Traffic,
+    tick,
 };
 
 /// The sessions of this node, and what they may do.
 pub struct Hub {
     dispatcher: Arc<Dispatcher>,
     broker: Arc<dyn Broker>,
-    namespaces: Arc<Namespaces>,
-    limits: Limits,
+    /// `None` where nothing is traced.
+    tracer: Option<Arc<dyn Tracer>>,
+    pub(crate) limits: ArcSwap<Limits>,
+    /// Of the limits, what never changes: the broker has it too.
+    message_bytes: usize,
+    pub(crate) room: Room,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    report: Report,
     /// Its shards' ticks and heartbeats, and what keeps the budget.
     vital: Vital,
 }
@@ -52,27 +63,32 @@ impl Hub {
     pub fn start(
         dispatcher: Arc<Dispatcher>,
         broker: Arc<dyn Broker>,
-        namespaces: Arc<Namespaces>,
         limits: Limits,
         metrics: Arc<HubMetrics>,
+        tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let hub = Arc::new(Self {
             dispatcher,
             holds: Holds::new(broker.clone()),
             broker,
-            namespaces,
+            tracer,
             budget: Budget::new(&limits, metrics.clone()),
-            limits,
+            message_bytes: limits.message_bytes,
+            room: Room::new(&limits),
+            limits: ArcSwap::from_pointee(limits),
             metrics,
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
+            report: Report::default(),
             vital: Vital::default(),
         });
-        for shard in hub.dispatcher.shards() {
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone())));
+        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
+            let busy = hub.metrics.fan_out.busy(index);
+            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
@@ -82,10 +98,16 @@ impl Hub {
         self.vital.ended().await;
     }
 
-    /// The bounds that it keeps.
+    /// The bounds that it keeps at this moment.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// [`Limits::message_bytes`], at the price of a load.
+    #[must_use]
+    pub fn message_bytes(&self) -> usize {
+        self.message_bytes
     }
 
     /// What it counts.
@@ -100,29 +122,60 @@ impl Hub {
         &self.broker
     }
 
+    /// Who makes spans of what the node does, if anybody.
+    #[must_use]
+    pub fn tracer(&self) -> Option<&dyn Tracer> {
+        self.tracer.as_deref()
+    }
+
     /// How much may wait for its sessions' sockets.
     #[must_use]
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
-    pub(crate) fn namespaces(&self) -> &Namespaces {
-        &self.namespaces
+    /// Whether its shards stand still.
+    #[must_use]
+    pub fn standstill(&self) -> Standstill {
+        self.report.get()
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// As they are at this moment. What is read of them together is from one reading of the configuration.
+    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
+        self.dispatcher.namespaces()
     }
 
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
 
-    /// Begins a session, without a transport at first: what is sent to it waits.
+    /// Begins a session, without a transport at first: what is sent to it waits. It is no connection yet, see
+    /// [`Hub::admit`].
     #[must_use]
     pub fn open(&self, kind: &Arc<Kind>, identity: Option<Arc<dyn Identity>>) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (index, shard) = self.dispatcher.shard_for(id);
         let session = Arc::new(Session::new(id, index, kind.clone(), identity, shard.now()));
         shard.add(session.clone());
-        self.metrics.connections.inc();
         session
+    }
+
+    /// The client is about to be told that it is in: from now on its session counts as a connection. `false` where it
+    /// has ended meanwhile.
+    #[must_use]
+    pub fn admit(&self, session: &Session) -> bool {
+        // Under the lock, as the ending is: what was opened is closed once.
+        let subscriptions = session.subscriptions.lock();
+        if subscriptions.ended.is_some() {
+            return false;
+        }
+        session.tally.begin();
+        self.metrics.connections.opened(session.dialect());
+        true
     }
 
     /// Puts a session on a transport and sends what waited for it. Where that cannot be, the sink is aborted.
@@ -142,9 +195,13 @@ impl Hub {
         self.tasks.token()
     }
 
-    /// Takes a session off its transport, see [`Outbound::detach`](crate::outbound::Outbound::detach).
-    pub fn detach(&self, session: &Session) -> Draining {
-        session.outbound.detach(&self.budget)
+    /// Takes a session off its transport: what is sent from now on waits for the next [`Hub::attach`], which must not
+    /// come before the future returned has ended, else the order is lost.
+    ///
+    /// A session that has ended stays on its transport: the goodbye goes out there.
+    pub fn detach(&self, session: &Arc<Session>) -> Draining {
+        let (budget, session) = (self.budget.clone(), session.clone());
+        Draining(session.outbound.detach().map(|link| Left { link, budget, session }))
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.
@@ -173,8 +230,8 @@ impl Hub {
         self.answer(session, &reply);
     }
 
-    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended, or is about to
-    /// once its answers are in, it does nothing.
+    /// Publishes for a session. The answer is sent when the broker's is in. For one that has ended it does nothing,
+    /// unless it was sent away and its transport is still read ([`Session::is_listened_to`]).
     pub fn publish(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -182,12 +239,11 @@ impl Hub {
         channel: Channel,
         payload: Payload,
     ) {
-        if session.has_ended() {
+        if !session.is_listened_to() {
             return;
         }
-        self.metrics.messages_received.inc();
         session.signs.message(self.now(session));
-        let access = self.namespaces.of(&channel).publish;
+        let access = self.namespaces().of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.answer(session, &Reply::Failed { id, error });
         }
@@ -195,9 +251,12 @@ impl Hub {
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes) else { return };
         let lane = Some(flow.lane.clone());
-        let publish = Publish { channel, payload, session: Some(session.id), lane };
+        let publish = Publish { channel, payload, session: Some(session.id), lane, trace: None };
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result: Result<(), PublishError>| {
+            if result.is_err() && session.cannot_be_told() {
+                hub.metrics.untold.inc();
+            }
             let reply = match result {
                 Ok(()) => Reply::Published { id },
                 Err(error) => Reply::Failed { id, error: error.into() },
@@ -210,27 +269,46 @@ impl Hub {
                 answer => hub.act(&session, answer),
             }
             // Whoever waits for the answers may now end the session: its answer is sent.
-            flow.end(bytes, &hub.limits);
+            flow.end(bytes, &hub.room);
         };
-        self.broker.publish(publish, Box::new(done));
+        self.hand_over(publish, None, Box::new(done));
     }
 
-    /// Publishes for the operator: no namespace is asked.
+    /// Publishes for the operator: no namespace is asked. `parent` is the span of who asked for it.
     ///
     /// # Errors
     /// What the broker said of it.
-    pub async fn publish_from_server(&self, channel: Channel, payload: Payload) -> Result<(), PublishError> {
+    pub async fn publish_from_server(
+        &self,
+        channel: Channel,
+        payload: Payload,
+        parent: Option<TraceContext>,
+    ) -> Result<(), PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish { channel, payload, session: None, lane: None };
+        let publish = Publish { channel, payload, session: None, lane: None, trace: None };
         let done = move |result| drop(answer.send(result));
-        self.broker.publish(publish, Box::new(done));
+        self.hand_over(publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))
     }
 
-    /// Ready while a session may publish more; its reader waits for it before it reads.
+    /// Ready while a session may publish more; its reader waits for it before it reads. While it waits nobody judges
+    /// the client.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        let Some(flow) = session.flow() else { return Poll::Ready(()) };
-        flow.poll_room(&self.limits, &self.metrics, cx)
+        let poll = match session.flow() {
+            Some(flow) => flow.poll_room(&self.room, &self.metrics, cx),
+            None => Poll::Ready(()),
+        };
+        match poll {
+            Poll::Ready(()) if session.signs.is_unread() => session.signs.read(self.now(session)),
+            Poll::Ready(()) => {}
+            Poll::Pending => session.signs.unread(),
+        }
+        poll
+    }
+
+    /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.
+    pub fn unread(&self, session: &Session) {
+        session.signs.unread();
     }
 
     /// Subscribes a session: every publication that the broker accepts after this returned will reach it. For one
@@ -244,13 +322,14 @@ impl Hub {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<Channel, CommandError> {
-        permit(self.namespaces.of(channel).subscribe, session, channel, Action::Subscribe)?;
-        let most = self.limits.channels_per_connection;
+        permit(self.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        let limits = self.limits();
+        let most = limits.channels_per_connection;
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(channel.clone());
         }
         let (hold, confirmed) = self.holds.hold(channel);
-        match timeout(self.limits.handshake, confirmed).await {
+        match timeout(limits.handshake, confirmed).await {
             Ok(confirmed) => confirmed?,
             Err(_) => return Err(SubscribeError::Unavailable.into()),
         }
@@ -285,6 +364,12 @@ impl Hub {
     /// The client showed a sign of life: something was read from it. Costs one store.
     pub fn heard(&self, session: &Session) {
         session.signs.heard(self.now(session));
+    }
+
+    /// So much came from a session's client. For whoever reads its transport, one at a time.
+    pub fn received(&self, session: &Session, traffic: Traffic) {
+        session.tally.received.add(traffic);
+        self.metrics.received.add(traffic);
     }
 
     /// The second that it is, by the clock of a session's shard, which stands still while the node does.

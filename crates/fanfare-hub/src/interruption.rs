@@ -47,14 +47,14 @@ impl Losses {
 }
 
 impl Hub {
-    /// Closes the sessions that may have missed something, where their namespaces ask for it, at this pace. For as
-    /// long as it is polled.
-    pub async fn close_after_losses(self: Arc<Self>, pace: Pace) {
+    /// Closes the sessions that may have missed something, where their namespaces ask for it, at the pace that is
+    /// asked for each time. For as long as it is polled.
+    pub async fn close_after_losses(self: Arc<Self>, pace: impl Fn() -> Pace) {
         loop {
             let lost = self.dispatcher().losses().next().await;
             let sessions = self.sessions_that_lost(&lost);
             if !sessions.is_empty() {
-                self.end_at_pace(sessions, pace, &Disconnect::Interrupted).await;
+                self.end_at_pace(sessions, pace(), &Disconnect::Interrupted).await;
             }
         }
     }
@@ -65,7 +65,7 @@ impl Hub {
             return Vec::new();
         }
         let has_lost =
-            |channel: &Channel| (lost.any || lost.channels.contains(channel)) && closes(namespaces, channel);
+            |channel: &Channel| (lost.any || lost.channels.contains(channel)) && closes(&namespaces, channel);
         self.sessions().into_iter().filter(|session| session.holds_any(has_lost)).collect()
     }
 }

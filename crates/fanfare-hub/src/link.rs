@@ -15,6 +15,8 @@ use crate::{
     budget::Budget,
     outbound::{Outgoing, Standing},
     queue::{Item, Items, Queue},
+    session::Session,
+    tally::Traffic,
 };
 
 /// How many slices one write gathers (the kernel takes at most 1,024).
@@ -24,7 +26,9 @@ const SLICES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
-    /// Written, queued behind others, or not wanted any more.
+    /// Written, all of it.
+    Written,
+    /// Queued behind others, or not wanted any more.
     Done,
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
@@ -56,12 +60,30 @@ struct Unsent {
     flushers: SmallVec<[Waker; 1]>,
 }
 
+/// One handling of a link.
+pub(crate) struct Pass<'a> {
+    /// What may wait.
+    pub(crate) budget: &'a Arc<Budget>,
+    /// What the sink took.
+    pub(crate) went: Traffic,
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(budget: &'a Arc<Budget>) -> Self {
+        Self { budget, went: Traffic::default() }
+    }
+}
+
 /// Bytes of the transport's own: control frames.
 struct Control(Bytes);
 
 impl Outgoing for Control {
     fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
         self.0.clone()
+    }
+
+    fn count(&self) -> u32 {
+        0
     }
 
     fn messages(&mut self, _hold: &mut dyn FnMut(fanfare_core::Message)) {}
@@ -81,21 +103,27 @@ impl Link {
     }
 
     /// Writes at once what the sink takes, and queues the rest.
-    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
+    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>) -> Sent {
         if self.unsent.is_some() || self.closed {
-            return self.defer(outgoing, budget);
+            return self.defer(outgoing, pass);
         }
         let whole = outgoing.framed(self.transport);
         let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
-            Ok(written) if written == whole.len() => return Sent::Done,
-            Ok(written) => written,
+            Ok(written) if written == whole.len() => {
+                pass.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
+                return Sent::Written;
+            }
+            Ok(written) => {
+                pass.budget.metrics.fan_out.writes.inc();
+                written
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Sent::Broken,
         };
         let unsent = self.unsent.get_or_insert_default();
         unsent.queue.append(items(outgoing, self.transport, |_| whole));
-        unsent.queue.consume(written, budget);
-        unsent.queue.refused(budget);
+        pass.went += unsent.queue.consume(written, pass.budget);
+        unsent.queue.refused(pass.budget);
         unsent.promise()
     }
 
@@ -103,21 +131,22 @@ impl Link {
     pub(crate) fn control(
         &mut self,
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
-        budget: &Arc<Budget>,
+        pass: &mut Pass<'_>,
     ) -> Sent {
         let mut framed = Vec::new();
         frame(self.transport, &mut framed);
-        self.send(&mut Control(framed.into()), budget)
+        self.send(&mut Control(framed.into()), pass)
     }
 
     /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
-    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
+    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>) -> Sent {
         if self.closed {
             return Sent::Done;
         }
         let transport = self.transport;
         let unsent = self.unsent.get_or_insert_default();
-        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), budget) {
+        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), pass.budget)
+        {
             return Sent::Overflow;
         }
         unsent.promise()
@@ -127,23 +156,23 @@ impl Link {
     pub(crate) fn resume(
         &mut self,
         waited: impl Iterator<Item = Item<Bytes>>,
-        budget: &Arc<Budget>,
+        pass: &mut Pass<'_>,
     ) -> io::Result<()> {
         let items: Items<Bytes> = waited.collect();
         if items.is_empty() {
             return Ok(());
         }
         self.unsent.get_or_insert_default().queue.append(items);
-        let flushed = self.try_flush(budget);
+        let flushed = self.try_flush(pass);
         self.unsent.iter_mut().for_each(|unsent| unsent.promised = true);
         flushed
     }
 
     /// Sends the goodbye behind what is queued, then finishes the sink.
-    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
+    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, pass: &mut Pass<'_>) -> Sent {
         let mut sent = Sent::Done;
         if let Some(frame) = frame.filter(|_| !self.closed) {
-            sent = self.goodbye(frame, budget);
+            sent = self.goodbye(frame, pass);
         }
         self.closed = true;
         if self.unsent.is_none() {
@@ -152,7 +181,7 @@ impl Link {
         sent
     }
 
-    fn goodbye(&mut self, frame: &CloseFrame, budget: &Arc<Budget>) -> Sent {
+    fn goodbye(&mut self, frame: &CloseFrame, pass: &mut Pass<'_>) -> Sent {
         let mut framed = Vec::new();
         self.transport.close(frame, &mut framed);
         if framed.is_empty() {
@@ -160,10 +189,10 @@ impl Link {
         }
         let sent = match &mut self.unsent {
             Some(unsent) => {
-                unsent.queue.append(smallvec![Item { what: framed.into(), replaceable: None }]);
+                unsent.queue.append(smallvec![Item { what: framed.into(), messages: 0, replaceable: None }]);
                 unsent.promise()
             }
-            None => self.send(&mut Control(framed.into()), budget),
+            None => self.send(&mut Control(framed.into()), pass),
         };
         self.unsent.iter_mut().for_each(|unsent| unsent.has_goodbye = true);
         sent
@@ -184,8 +213,10 @@ impl Link {
         self.unsent.iter_mut().for_each(|unsent| unsent.wake_flushers());
     }
 
-    pub(crate) fn abort(&self) {
+    /// Ends the sink; what is left of it.
+    pub(crate) fn abort(self) -> Box<dyn Sink> {
         self.sink.abort();
+        self.sink
     }
 
     /// Drops what newer publications replace.
@@ -202,15 +233,15 @@ impl Link {
     ///
     /// # Errors
     /// The sink is broken.
-    pub(crate) fn turn(&mut self, budget: &Arc<Budget>) -> io::Result<Standing> {
+    pub(crate) fn turn(&mut self, pass: &mut Pass<'_>) -> io::Result<Standing> {
         if self.unsent.as_ref().is_some_and(|unsent| unsent.queue.is_due()) {
-            match self.try_flush(budget) {
+            match self.try_flush(pass) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 _ => {}
             }
         }
         let Some(unsent) = &mut self.unsent else { return Ok(Standing::Nothing) };
-        let is_slow = !self.closed && unsent.queue.turn(budget);
+        let is_slow = !self.closed && unsent.queue.turn(pass.budget);
         Ok(if is_slow { Standing::Slow } else { Standing::Waits })
     }
 
@@ -218,7 +249,7 @@ impl Link {
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where the sink takes no more for now; any other means that it is broken.
-    pub(crate) fn try_flush(&mut self, budget: &Arc<Budget>) -> io::Result<()> {
+    pub(crate) fn try_flush(&mut self, pass: &mut Pass<'_>) -> io::Result<()> {
         let Some(unsent) = &mut self.unsent else { return Ok(()) };
         while !unsent.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -228,9 +259,12 @@ impl Link {
                 count += 1;
             }
             match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
-                Ok(written) => unsent.queue.consume(written, budget),
+                Ok(written) => {
+                    pass.budget.metrics.fan_out.writes.inc();
+                    pass.went += unsent.queue.consume(written, pass.budget);
+                }
                 Err(error) => {
-                    unsent.queue.refused(budget);
+                    unsent.queue.refused(pass.budget);
                     return Err(error);
                 }
             }
@@ -243,9 +277,9 @@ impl Link {
     }
 
     /// As [`Link::try_flush`], waking the task when the sink takes more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, pass: &mut Pass<'_>) -> Poll<io::Result<()>> {
         loop {
-            match self.try_flush(budget) {
+            match self.try_flush(pass) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.sink.poll_writable(cx)?.is_pending() {
                         self.unsent.iter_mut().for_each(|unsent| unsent.wait(cx.waker()));
@@ -266,11 +300,11 @@ fn items<O: Outgoing>(
     whole: impl FnOnce(&mut O) -> Bytes,
 ) -> Items<Bytes> {
     let Some(channel) = outgoing.replaceable() else {
-        return smallvec![Item { what: whole(outgoing), replaceable: None }];
+        return smallvec![Item { messages: outgoing.count(), what: whole(outgoing), replaceable: None }];
     };
     let mut items = Items::new();
     outgoing.frames(transport, &mut |what| {
-        items.push(Item { what, replaceable: Some(channel.clone()) });
+        items.push(Item { what, messages: 1, replaceable: Some(channel.clone()) });
     });
     items
 }
@@ -298,15 +332,24 @@ impl Drop for Unsent {
 }
 
 /// Flushes what a transport still had when its session left it; ends when that is done, or cannot be.
-pub struct Draining(pub(crate) Option<(Link, Arc<Budget>)>);
+pub struct Draining(pub(crate) Option<Left>);
+
+/// A transport that its session left.
+pub(crate) struct Left {
+    pub(crate) link: Link,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) session: Arc<Session>,
+}
 
 impl Future for Draining {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
-            Some((link, budget)) => link.poll_flush(cx, budget).map(drop),
-            None => Poll::Ready(()),
-        }
+        let Some(Left { link, budget, session }) = &mut self.0 else { return Poll::Ready(()) };
+        let mut pass = Pass::new(budget);
+        let flushed = link.poll_flush(cx, &mut pass);
+        session.outbound.left_behind(pass.went);
+        budget.metrics.sent.add(pass.went);
+        flushed.map(drop)
     }
 }

@@ -1,24 +1,40 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
-use fanfare_core::{Disconnect, Rate, broker::Interruption};
-use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+mod fan_out;
+mod latency;
+mod make;
+
+use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
+
+use crate::{connections::Connections, story::End, through::Through};
+
+pub(crate) use fan_out::Busy;
+pub use fan_out::FanOut;
+pub(crate) use latency::Latencies;
+pub use latency::RelayLatency;
+pub use make::{labelled, registered};
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
-    /// Sessions that are not over.
-    pub connections: IntGauge,
-    /// Sessions that ended, by reason.
-    pub closed: IntCounterVec,
+    /// How many connections there are, and were.
+    pub connections: Connections,
     /// 1 from the moment the node was told to end, else 0.
     pub draining: IntGauge,
     /// Sessions that are to be closed at a pace, and were not told yet.
     pub closing: IntGauge,
     /// How often a limit refused, cut or held up something, by the name of the limit.
     pub limits_hit: IntCounterVec,
-    /// Publications that came from clients.
-    pub messages_received: IntCounter,
-    /// Publications handed to subscribers: one for each of them.
+    /// What clients sent.
+    pub received: Through,
+    /// What was sent to them.
+    pub sent: Through,
+    /// Publications handed to subscribers, written or queued: one for each of them.
     pub deliveries: IntCounter,
+    /// To how many they go, and with how many writes.
+    pub fan_out: FanOut,
+    /// How long publications are under way.
+    pub relay_latency: RelayLatency,
     /// Publications that arrived for a channel that has no subscriber here (any more).
     pub unheard: IntCounter,
     /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
@@ -38,26 +54,31 @@ pub struct HubMetrics {
     pub interruption_seconds: Counter,
     /// Losses that were seen outside of them.
     pub missed: IntCounter,
+    /// Publishes of sessions that failed after these had ended for another reason.
+    pub untold: IntCounter,
     /// Other nodes that live and have this node's name.
     pub namesakes: IntGauge,
 }
 
-/// A bound that a session came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
-    MessageBytes,
-    /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
-    FramesPerSecond,
-    /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
-    BytesPerSecond,
-    /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
-    ChannelsPerConnection,
-    /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
-    /// session was not read for a while.
-    Unanswered,
-    /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
-    OutboundBytes,
+labels! {
+    /// A bound that a session came to.
+    pub enum Limit {
+        /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
+        MessageBytes = "message_bytes",
+        /// [`Limits::message_time`](fanfare_core::Limits::message_time)
+        MessageTime = "message_time",
+        /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
+        FramesPerSecond = "frames_per_second",
+        /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
+        BytesPerSecond = "bytes_per_second",
+        /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
+        ChannelsPerConnection = "channels_per_connection",
+        /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
+        /// session was not read for a while.
+        Unanswered = "unanswered_publishes",
+        /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
+        OutboundBytes = "outbound_bytes",
+    }
 }
 
 impl Limit {
@@ -65,23 +86,11 @@ impl Limit {
     fn of(disconnect: &Disconnect) -> Option<Self> {
         match disconnect {
             Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::MessageTooSlow { .. } => Some(Self::MessageTime),
             Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
             Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
             Disconnect::Slow => Some(Self::OutboundBytes),
             _ => None,
-        }
-    }
-
-    /// The word for it: a label.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MessageBytes => "message_bytes",
-            Self::FramesPerSecond => "frames_per_second",
-            Self::BytesPerSecond => "bytes_per_second",
-            Self::ChannelsPerConnection => "channels_per_connection",
-            Self::Unanswered => "unanswered_publishes",
-            Self::OutboundBytes => "outbound_bytes",
         }
     }
 }
@@ -92,15 +101,20 @@ impl HubMetrics {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
-    /// A session ended.
-    pub(crate) fn session_ended(&self, disconnect: &Disconnect) {
-        self.connections.dec();
-        self.closed.with_label_values(&[disconnect.name()]).inc();
+    /// A client was slow, and this became of it.
+    pub(crate) fn slow(&self, became: SlowClient) {
+        self.slow.with_label_values(&[became.name()]).inc();
+    }
+
+    /// A connection ended.
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, end: &End) {
+        self.connections.ended(dialect, end);
+        let disconnect = &end.disconnect;
         if let Some(limit) = Limit::of(disconnect) {
             self.limit_hit(limit);
         }
         if *disconnect == Disconnect::Slow {
-            self.slow.with_label_values(&["disconnect"]).inc();
+            self.slow(SlowClient::Disconnect);
         }
     }
 
@@ -109,55 +123,49 @@ impl HubMetrics {
     /// # Errors
     /// A name is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name, help| -> prometheus::Result<IntCounter> {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let gauge = |name, help| -> prometheus::Result<IntGauge> {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
-        let counters = |name, help, label| -> prometheus::Result<IntCounterVec> {
-            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok(counters)
-        };
-        let interruptions = counters(
-            "fanfare_broker_interruptions_total",
-            "Times from which publications may have been missed, by cause",
-            "reason",
-        )?;
-        for cause in Interruption::ALL {
-            interruptions.with_label_values(&[cause.name()]);
-        }
-        let interruption_seconds = Counter::new(
-            "fanfare_broker_interruption_seconds_total",
-            "Seconds in which publications may have been missed, counted when they are over",
-        )?;
-        registry.register(Box::new(interruption_seconds.clone()))?;
+        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
+        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
         Ok(Self {
-            interruptions,
-            interruption_seconds,
+            interruptions: labelled(
+                registry,
+                "fanfare_broker_interruptions_total",
+                "Times from which publications may have been missed, by cause",
+                "reason",
+                Interruption::ALL.iter().map(|cause| cause.name()),
+            )?,
+            interruption_seconds: registered(
+                registry,
+                Counter::new(
+                    "fanfare_broker_interruption_seconds_total",
+                    "Seconds in which publications may have been missed, counted when they are over",
+                )?,
+            )?,
+            fan_out: FanOut::register(registry)?,
+            relay_latency: RelayLatency::register(registry)?,
             missed: counter(
                 "fanfare_publications_missed_total",
-                "Gaps in what other nodes sent to a channel, outside of interruptions: a loss of one or more each",
+                "Losses outside of interruptions: gaps in what other nodes sent to a channel, and channels that Redis forbade for a while",
             )?,
-            connections: gauge("fanfare_connections", "Open sessions")?,
-            closed: counters("fanfare_sessions_closed_total", "Sessions that ended, by reason", "reason")?,
-            limits_hit: counters(
+            connections: Connections::register(registry)?,
+            limits_hit: labelled(
+                registry,
                 "fanfare_limits_hit_total",
                 "How often a limit refused, cut or held up something, by limit",
                 "limit",
+                Limit::ALL.iter().map(|limit| limit.name()),
             )?,
             draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
-            closing: gauge("fanfare_sessions_to_close", "Sessions that wait to be closed at a pace")?,
+            closing: gauge(
+                "fanfare_connections_to_close",
+                "Connections that are to be closed at a pace, and were not told yet",
+            )?,
             namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
-            slow: counters(
+            slow: labelled(
+                registry,
                 "fanfare_slow_clients_total",
-                "Clients that did not read fast enough, by what became of them: disconnect, conflate",
+                "Clients that did not read fast enough, by what became of them",
                 "policy",
+                SlowClient::ALL.iter().map(|became| became.name()),
             )?,
             conflated: counter(
                 "fanfare_publications_conflated_total",
@@ -171,17 +179,20 @@ impl HubMetrics {
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
-            messages_received: counter(
-                "fanfare_messages_received_total",
-                "Publications that came from clients",
-            )?,
+            received: Through::received(registry)?,
+            sent: Through::sent(registry)?,
             deliveries: counter(
                 "fanfare_deliveries_total",
-                "Publications handed to subscribers, one for each of them",
+                "Publications handed to subscribers, written or queued: one for each of them",
             )?,
             unheard: counter(
                 "fanfare_publications_unheard_total",
                 "Publications for channels without a subscriber here",
+            )?,
+            untold: counter(
+                "fanfare_publishes_untold_total",
+                "Messages of clients that the broker refused, or may not have taken, after their connection had \
+                 ended for another reason: nobody was told",
             )?,
             control_dropped: counter(
                 "fanfare_control_messages_dropped_total",

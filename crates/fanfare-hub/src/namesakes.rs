@@ -62,7 +62,16 @@ mod tests {
 
     fn node(name: &str, incarnation: &str, announcements: u64) -> NodeInfo {
         let (incarnation, name, version) = (incarnation.into(), name.into(), "1".into());
-        NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements, leaving: false }
+        NodeInfo {
+            incarnation,
+            name,
+            version,
+            connections: 0,
+            envelope: 1,
+            announcements,
+            leaving: false,
+            metrics: None,
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - A client is slow only by bytes its own sink refused, see [`queue`](crate::queue); an empty queue takes
 //!   whatever one write brings.
 //! - After the goodbye nothing is taken.
+//! - What a sink took is counted under that lock: for the session at once, for all by whoever sent it.
 
 use std::{
     io,
@@ -15,58 +16,30 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, CloseFrame, Message, Sink, Transport};
+use fanfare_core::{CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
-pub use crate::link::Sent;
 use crate::{
     budget::Budget,
-    link::{Draining, Link},
+    link::{Link, Pass},
     queue::{Item, Items, Queue},
+    tally::{Counts, Traffic},
 };
+pub use crate::{link::Sent, outgoing::Outgoing};
 
 /// A session's way out.
 pub struct Outbound {
     state: Mutex<State>,
-}
-
-/// What can be sent, whether there is a transport or not.
-pub trait Outgoing {
-    /// Its bytes on a transport.
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes;
-
-    /// Its messages, to be framed once there is a transport.
-    fn messages(&mut self, hold: &mut dyn FnMut(Message));
-
-    /// The channel of which a newer publication may take its place, where it has to wait. `None`: it must arrive.
-    fn replaceable(&self) -> Option<Channel> {
-        None
-    }
-
-    /// The same bytes, message by message.
-    fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
-        each(self.framed(transport));
-    }
-}
-
-impl Outgoing for Message {
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
-        let mut framed = Vec::new();
-        transport.frame(self, &mut framed);
-        framed.into()
-    }
-
-    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
-        hold(self.clone());
-    }
+    sent: Counts,
 }
 
 enum State {
     /// No transport yet, or none for the moment; nobody knows how to frame these.
     Detached(Box<Waiting>),
     Attached(Link),
-    /// Broken, or ended at once.
-    Aborted,
+    /// Broken, or ended at once. The sink is kept as long as its other half may be read: what is held for it is held
+    /// for both.
+    Aborted(Option<Box<dyn Sink>>),
 }
 
 #[derive(Default)]
@@ -89,11 +62,17 @@ pub enum Standing {
 impl Default for Outbound {
     /// Without a transport: what is sent waits until [`Outbound::attach`].
     fn default() -> Self {
-        Self { state: Mutex::new(State::Detached(Box::default())) }
+        Self { state: Mutex::new(State::Detached(Box::default())), sent: Counts::default() }
     }
 }
 
 impl Outbound {
+    /// What went to the client so far.
+    #[must_use]
+    pub fn sent(&self) -> Traffic {
+        self.sent.get()
+    }
+
     /// Puts the session on a transport and sends what waited. A session that has one, or has ended, takes no
     /// other: that sink is aborted.
     pub fn attach(
@@ -102,59 +81,44 @@ impl Outbound {
         sink: Box<dyn Sink>,
         budget: &Arc<Budget>,
     ) -> Sent {
-        let mut state = self.state.lock();
-        let State::Detached(waiting) = &mut *state else {
-            sink.abort();
-            return Sent::Broken;
-        };
-        let Waiting { queue, goodbye } = std::mem::take(&mut **waiting);
-        let framed = queue.into_items().map(|item| {
-            let mut framed = Vec::new();
-            transport.frame(&item.what, &mut framed);
-            Item { what: framed.into(), replaceable: item.replaceable }
-        });
-        let mut link = Link::new(transport, sink);
-        let resumed = link.resume(framed, budget);
-        *state = State::Attached(link);
-        let sent = state.flushed(resumed);
-        match goodbye {
-            Some(frame) if sent != Sent::Broken => match state.close(frame.as_ref(), budget) {
-                // Queued behind what waited, which nobody flushes yet.
-                Sent::Done => sent,
-                closed => closed,
-            },
-            _ => sent,
-        }
+        self.counted(budget, |state, pass| state.attach(transport, sink, pass))
     }
 
-    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`],
-    /// which must not come before the future returned has ended, else the order is lost.
-    ///
-    /// A session that has ended stays on its transport: the goodbye goes out there.
-    pub fn detach(&self, budget: &Arc<Budget>) -> Draining {
+    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. One that
+    /// has ended stays on it: the goodbye goes out there.
+    pub(crate) fn detach(&self) -> Option<Link> {
         let mut state = self.state.lock();
         match &mut *state {
             State::Attached(link) if !link.is_closed() => link.wake_flushers(),
-            _ => return Draining(None),
+            _ => return None,
         }
         match std::mem::replace(&mut *state, State::Detached(Box::default())) {
-            State::Attached(link) => Draining(Some((link, budget.clone()))),
-            State::Detached(_) | State::Aborted => Draining(None),
+            State::Attached(link) => Some(link),
+            State::Detached(_) | State::Aborted(_) => None,
         }
+    }
+
+    /// This went over a transport that it left. Until that is done it has no other.
+    pub(crate) fn left_behind(&self, went: Traffic) {
+        let _state = self.state.lock();
+        self.sent.add(went);
     }
 
     /// Sends what is outgoing, or keeps it for the next transport.
     ///
     /// With `defer` it is only queued: the caller has more for this session and flushes afterwards.
     pub fn send(&self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>, defer: bool) -> Sent {
-        let mut state = self.state.lock();
-        let sent = match &mut *state {
-            State::Attached(link) if defer => link.defer(outgoing, budget),
-            State::Attached(link) => link.send(outgoing, budget),
-            State::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, budget),
-            State::Detached(_) | State::Aborted => Sent::Done,
-        };
-        state.unless_broken(sent)
+        self.counted(budget, |state, pass| state.send(outgoing, pass, defer))
+    }
+
+    /// The same; what went with it is not counted in the metrics, but left to who gathers it.
+    pub(crate) fn send_uncounted(
+        &self,
+        outgoing: &mut impl Outgoing,
+        budget: &Arc<Budget>,
+        defer: bool,
+    ) -> (Sent, Traffic) {
+        self.uncounted(budget, |state, pass| state.send(outgoing, pass, defer))
     }
 
     /// Asks for a sign of life, with the transport's own ping.
@@ -176,10 +140,11 @@ impl Outbound {
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
         budget: &Arc<Budget>,
     ) -> Sent {
-        let mut state = self.state.lock();
-        let State::Attached(link) = &mut *state else { return Sent::Done };
-        let sent = link.control(frame, budget);
-        state.unless_broken(sent)
+        self.counted(budget, |state, pass| {
+            let State::Attached(link) = state else { return Sent::Done };
+            let sent = link.control(frame, pass);
+            state.unless_broken(sent)
+        })
     }
 
     /// Whether there is a transport at the moment.
@@ -190,7 +155,7 @@ impl Outbound {
 
     /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.
     pub fn close(&self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
-        self.state.lock().close(frame, budget)
+        self.counted(budget, |state, pass| state.close(frame, pass))
     }
 
     /// Ends the transport at once; whoever reads it sees its end.
@@ -198,20 +163,50 @@ impl Outbound {
         self.state.lock().abort();
     }
 
+    /// Nobody reads the transport any more: lets go of it, where it was aborted.
+    pub(crate) fn let_go(&self) {
+        if let State::Aborted(sink) = &mut *self.state.lock() {
+            *sink = None;
+        }
+    }
+
     /// Writes at once what is queued. [`Sent::NeedsFlush`] where the sink took not all of it.
     pub fn flush(&self, budget: &Arc<Budget>) -> Sent {
-        let mut state = self.state.lock();
-        let State::Attached(link) = &mut *state else { return Sent::Done };
-        let flushed = link.try_flush(budget);
-        state.flushed(flushed)
+        self.counted(budget, State::flush)
+    }
+
+    /// The same; what went is left to who gathers it.
+    pub(crate) fn flush_uncounted(&self, budget: &Arc<Budget>) -> (Sent, Traffic) {
+        self.uncounted(budget, State::flush)
     }
 
     /// Ready once nothing is queued; else the task is woken when the sink takes more.
     pub fn poll_flush(&self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<Sent> {
+        self.counted(budget, |state, pass| {
+            let State::Attached(link) = state else { return Poll::Ready(Sent::Done) };
+            let flushed = ready!(link.poll_flush(cx, pass));
+            Poll::Ready(state.flushed(flushed))
+        })
+    }
+
+    /// Does something to the state, and counts what went out with it: for the session, and for all.
+    fn counted<T>(&self, budget: &Arc<Budget>, act: impl FnOnce(&mut State, &mut Pass<'_>) -> T) -> T {
+        let (done, went) = self.uncounted(budget, act);
+        budget.metrics.sent.add(went);
+        done
+    }
+
+    /// The same, for the session only.
+    fn uncounted<T>(
+        &self,
+        budget: &Arc<Budget>,
+        act: impl FnOnce(&mut State, &mut Pass<'_>) -> T,
+    ) -> (T, Traffic) {
+        let mut pass = Pass::new(budget);
         let mut state = self.state.lock();
-        let State::Attached(link) = &mut *state else { return Poll::Ready(Sent::Done) };
-        let flushed = ready!(link.poll_flush(cx, budget));
-        Poll::Ready(state.flushed(flushed))
+        let done = act(&mut state, &mut pass);
+        self.sent.add(pass.went);
+        (done, pass.went)
     }
 
     /// Whether it is over: aborted, or the goodbye was said and all before it is flushed.
@@ -220,7 +215,7 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(_) => false,
             State::Attached(link) => link.is_finished(),
-            State::Aborted => true,
+            State::Aborted(_) => true,
         }
     }
 
@@ -230,7 +225,7 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(waiting) => waiting.queue.bytes(),
             State::Attached(link) => link.queued(),
-            State::Aborted => 0,
+            State::Aborted(_) => 0,
         }
     }
 
@@ -240,21 +235,22 @@ impl Outbound {
         match &*self.state.lock() {
             State::Detached(waiting) => waiting.queue.charged(),
             State::Attached(link) => link.charged(),
-            State::Aborted => 0,
+            State::Aborted(_) => 0,
         }
     }
 
     /// Judges the client, at each turn of its shard's clock. Without a transport there is no socket that refuses, and none is slow either.
     pub fn turn(&self, budget: &Arc<Budget>) -> Standing {
-        let mut state = self.state.lock();
-        let turned = match &mut *state {
-            State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
-            State::Attached(link) => link.turn(budget),
-            State::Detached(_) | State::Aborted => return Standing::Nothing,
-        };
-        turned.unwrap_or_else(|_| {
-            state.abort();
-            Standing::Nothing
+        self.counted(budget, |state, pass| {
+            let turned = match state {
+                State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
+                State::Attached(link) => link.turn(pass),
+                State::Detached(_) | State::Aborted(_) => return Standing::Nothing,
+            };
+            turned.unwrap_or_else(|_| {
+                state.abort();
+                Standing::Nothing
+            })
         })
     }
 
@@ -263,7 +259,7 @@ impl Outbound {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.conflate(budget),
             State::Attached(link) => link.conflate(budget),
-            State::Aborted => {}
+            State::Aborted(_) => {}
         }
     }
 
@@ -272,12 +268,61 @@ impl Outbound {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.shed(false),
             State::Attached(link) => link.shed(),
-            State::Aborted => {}
+            State::Aborted(_) => {}
         }
     }
 }
 
 impl State {
+    fn attach(
+        &mut self,
+        transport: &'static dyn Transport,
+        sink: Box<dyn Sink>,
+        pass: &mut Pass<'_>,
+    ) -> Sent {
+        let Self::Detached(waiting) = self else {
+            sink.abort();
+            if let Self::Aborted(kept @ None) = self {
+                *kept = Some(sink);
+            }
+            return Sent::Broken;
+        };
+        let Waiting { queue, goodbye } = std::mem::take(&mut **waiting);
+        let framed = queue.into_items().map(|item| {
+            let mut framed = Vec::new();
+            transport.frame(&item.what, &mut framed);
+            Item { what: framed.into(), messages: item.messages, replaceable: item.replaceable }
+        });
+        let mut link = Link::new(transport, sink);
+        let resumed = link.resume(framed, pass);
+        *self = Self::Attached(link);
+        let sent = self.flushed(resumed);
+        match goodbye {
+            Some(frame) if sent != Sent::Broken => match self.close(frame.as_ref(), pass) {
+                // Queued behind what waited, which nobody flushes yet.
+                Sent::Written | Sent::Done => sent,
+                closed => closed,
+            },
+            _ => sent,
+        }
+    }
+
+    fn send(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>, defer: bool) -> Sent {
+        let sent = match self {
+            Self::Attached(link) if defer => link.defer(outgoing, pass),
+            Self::Attached(link) => link.send(outgoing, pass),
+            Self::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, pass.budget),
+            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
+        };
+        self.unless_broken(sent)
+    }
+
+    fn flush(&mut self, pass: &mut Pass<'_>) -> Sent {
+        let Self::Attached(link) = self else { return Sent::Done };
+        let flushed = link.try_flush(pass);
+        self.flushed(flushed)
+    }
+
     fn unless_broken(&mut self, sent: Sent) -> Sent {
         if sent == Sent::Broken {
             self.abort();
@@ -285,14 +330,14 @@ impl State {
         sent
     }
 
-    fn close(&mut self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
+    fn close(&mut self, frame: Option<&CloseFrame>, pass: &mut Pass<'_>) -> Sent {
         let sent = match self {
             Self::Detached(waiting) => {
                 waiting.goodbye.get_or_insert_with(|| frame.cloned());
                 return Sent::Done;
             }
-            Self::Attached(link) => link.close(frame, budget),
-            Self::Aborted => return Sent::Done,
+            Self::Attached(link) => link.close(frame, pass),
+            Self::Aborted(_) => return Sent::Done,
         };
         self.unless_broken(sent)
     }
@@ -309,10 +354,12 @@ impl State {
     }
 
     fn abort(&mut self) {
-        if let Self::Attached(link) = self {
-            link.abort();
-        }
-        *self = Self::Aborted;
+        let sink = match std::mem::replace(self, Self::Aborted(None)) {
+            Self::Attached(link) => Some(link.abort()),
+            Self::Aborted(sink) => sink,
+            Self::Detached(_) => None,
+        };
+        *self = Self::Aborted(sink);
     }
 }
 
@@ -320,7 +367,8 @@ impl Waiting {
     fn hold(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
         let replaceable = outgoing.replaceable();
         let mut items = Items::new();
-        outgoing.messages(&mut |what| items.push(Item { what, replaceable: replaceable.clone() }));
+        outgoing
+            .messages(&mut |what| items.push(Item { what, messages: 1, replaceable: replaceable.clone() }));
         let is_first = self.queue.is_empty();
         self.queue.refused(budget);
         match self.queue.push(items, budget) {

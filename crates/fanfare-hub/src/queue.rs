@@ -16,10 +16,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Message};
+use fanfare_core::{Channel, Message, SlowClient};
 use smallvec::SmallVec;
 
-use crate::budget::{Budget, Charge};
+use crate::{
+    budget::{Budget, Charge},
+    tally::Traffic,
+};
 
 /// What can wait.
 pub(crate) trait Weigh {
@@ -41,6 +44,8 @@ impl Weigh for Message {
 /// Something that waits.
 pub(crate) struct Item<T> {
     pub(crate) what: T,
+    /// How many messages it is.
+    pub(crate) messages: u32,
     /// The channel of which a newer publication takes its place. `None`: nothing does.
     pub(crate) replaceable: Option<Channel>,
 }
@@ -199,7 +204,7 @@ impl<T: Weigh> Queue<T> {
         }
         budget.metrics.conflated.inc_by(dropped as u64);
         if !std::mem::replace(&mut self.is_conflated, true) {
-            budget.metrics.slow.with_label_values(&["conflate"]).inc();
+            budget.metrics.slow(SlowClient::Conflate);
         }
     }
 
@@ -234,8 +239,9 @@ impl<T: Weigh> Queue<T> {
 }
 
 impl Queue<Bytes> {
-    /// The sink took so many bytes.
-    pub(crate) fn consume(&mut self, written: usize, budget: &Budget) {
+    /// The sink took so many bytes: what went with them.
+    pub(crate) fn consume(&mut self, written: usize, budget: &Budget) -> Traffic {
+        let mut went = Traffic { messages: 0, bytes: written as u64 };
         self.bytes -= written;
         self.gathered = self.gathered.saturating_sub(written);
         let mut left = written;
@@ -246,11 +252,13 @@ impl Queue<Bytes> {
                 break;
             }
             left -= front.what.len();
+            went.messages += u64::from(front.messages);
             self.is_begun = false;
             self.items.pop_front();
         }
         self.ease(budget);
         self.settle();
+        went
     }
 }
 

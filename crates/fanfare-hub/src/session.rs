@@ -6,11 +6,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fanfare_core::{Channel, CommandError, Dialect, Heartbeat, Identity, SessionId, Sink, Transport};
+use fanfare_core::{
+    Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId, Sink, Transport,
+};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{budget::Budget, flow::Flow, heartbeat::Signs, outbound::Outbound, outbound::Sent};
+use crate::{
+    budget::Budget,
+    flow::Flow,
+    heartbeat::Signs,
+    outbound::{Outbound, Sent},
+    story::End,
+    tally::{Tally, Traffic},
+};
 
 /// What all sessions of one dialect share.
 pub struct Kind {
@@ -31,6 +40,7 @@ pub struct Session {
     /// Who the client is, where it showed a token.
     pub(crate) identity: Option<Arc<dyn Identity>>,
     pub(crate) signs: Signs,
+    pub(crate) tally: Tally,
     pub(crate) outbound: Outbound,
     pub(crate) subscriptions: Mutex<Subscriptions>,
     /// The client's address, for the log.
@@ -42,17 +52,22 @@ pub struct Session {
 #[derive(Default)]
 pub(crate) struct Subscriptions {
     pub(crate) channels: SmallVec<[Channel; 1]>,
-    /// The session is over: nothing is added any more.
-    pub(crate) ended: bool,
+    /// The session is over, and how: nothing is added any more.
+    pub(crate) ended: Option<Box<End>>,
 }
 
 impl Subscriptions {
+    /// Why the session is over, if it is.
+    pub(crate) fn reason(&self) -> Option<&Disconnect> {
+        self.ended.as_ref().map(|end| &end.disconnect)
+    }
+
     /// Whether there is a use in one more; none for a session that is over.
     ///
     /// # Errors
     /// It is held already, or so many are held that no more may be.
     pub(crate) fn wants(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
-        if self.ended {
+        if self.ended.is_some() {
             return Ok(false);
         }
         if self.channels.contains(channel) {
@@ -79,6 +94,7 @@ impl Session {
             kind,
             identity,
             signs: Signs::new(now),
+            tally: Tally::default(),
             outbound: Outbound::default(),
             subscriptions: Mutex::default(),
             client: OnceLock::new(),
@@ -117,12 +133,54 @@ impl Session {
     /// Whether it is over. Its transport may still have to say goodbye.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.subscriptions.lock().ended
+        self.subscriptions.lock().ended.is_some()
+    }
+
+    /// Whether what its client says is still carried out: so long as it is not over, and then the publications of one
+    /// that was sent away, until its transport is given up.
+    #[must_use]
+    pub fn is_listened_to(&self) -> bool {
+        let is_ended = match self.subscriptions.lock().reason() {
+            None => return true,
+            Some(reason) => !reason.sends_away(),
+        };
+        !is_ended && !self.flow().is_some_and(|flow| flow.is_over())
+    }
+
+    /// Whether it is over for a reason that says nothing of a publication that failed.
+    pub(crate) fn cannot_be_told(&self) -> bool {
+        let says_so = |reason| matches!(reason, &Disconnect::PublishRefused | &Disconnect::PublishUnknown);
+        self.subscriptions.lock().reason().is_some_and(|reason| !says_so(reason))
+    }
+
+    /// Whether its client was told that it is in.
+    pub(crate) fn is_connection(&self) -> bool {
+        self.tally.lasted().is_some()
     }
 
     /// Ends its transport now, whatever is still queued; whoever reads it sees its end.
     pub fn abort(&self) {
         self.outbound.abort();
+        if let Some(flow) = self.flow() {
+            flow.over();
+        }
+    }
+
+    /// For whoever read its transport and will not any more: a transport that was aborted is let go of.
+    pub fn let_go(&self) {
+        self.outbound.let_go();
+    }
+
+    /// What its client sent so far.
+    #[must_use]
+    pub fn received(&self) -> Traffic {
+        self.tally.received.get()
+    }
+
+    /// What its client was sent so far.
+    #[must_use]
+    pub fn sent(&self) -> Traffic {
+        self.outbound.sent()
     }
 
     /// How many bytes wait for its transport.
@@ -155,5 +213,16 @@ impl Session {
         budget: &Arc<Budget>,
     ) -> Sent {
         self.outbound.attach(transport, sink, budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        // With the two counts of its `Arc` it fits a block of 256 bytes, the allocator's next size.
+        assert!(size_of::<Session>() <= 240, "{}", size_of::<Session>());
     }
 }

@@ -18,7 +18,9 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{batch::Queued, heartbeat::Wheel, session::Session, slow::Watched};
+use crate::{
+    batch::Queued, heartbeat::Wheel, incomplete::Incomplete, pulse::Pulse, session::Session, slow::Watched,
+};
 
 /// A part of the sessions.
 #[derive(Default)]
@@ -30,6 +32,10 @@ pub struct Shard {
     pub(crate) wheel: Wheel,
     /// Those for which something waits.
     pub(crate) watched: Watched,
+    /// Those of which a message came in part.
+    pub(crate) incomplete: Incomplete,
+    /// The signs of life of its tasks.
+    pub(crate) pulse: Pulse,
 }
 
 #[derive(Default)]
@@ -114,6 +120,11 @@ impl Shard {
     /// Ends when something may have arrived.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;
+    }
+
+    /// Wakes the tick, though nothing may have arrived: it shows that it goes on.
+    pub(crate) fn nudge(&self) {
+        self.arrived.notify_one();
     }
 
     /// Moves all that arrived into `taken`, which must be empty. Whether there was anything.

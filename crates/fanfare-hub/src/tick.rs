@@ -9,28 +9,44 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect};
+use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use crate::{
     batch::{Batch, cost},
     hub::Hub,
+    metrics::{Busy, Latencies},
     outbound::Sent,
     session::Session,
     shard::{Arrivals, Known, Shard},
+    tally::Traffic,
+    traced::FanOut,
 };
 
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;
 
 /// Serves one shard for as long as the node lives.
-pub async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
+pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     let mut taken = Arrivals::default();
-    let mut tick = Tick { hub: &hub, shard: &shard, batches: IndexMap::new(), later: Vec::new(), sends: 0 };
+    let mut tick = Tick {
+        hub: &hub,
+        shard: &shard,
+        batches: IndexMap::new(),
+        later: Vec::new(),
+        latencies: hub.metrics().relay_latency.gather(hub.dispatcher().incarnation()),
+        sends: 0,
+        went: Traffic::default(),
+    };
     loop {
         shard.arrived().await;
+        shard.pulse.tick();
+        let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
+            shard.pulse.tick();
+            since = busy.since(since);
             tokio::task::yield_now().await;
         }
     }
@@ -43,7 +59,10 @@ struct Tick<'a> {
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
+    latencies: Latencies,
     sends: usize,
+    /// What this tick's sends brought out, and was not counted yet.
+    went: Traffic,
 }
 
 impl Tick<'_> {
@@ -65,10 +84,13 @@ impl Tick<'_> {
         }
         self.batches = batches;
         for session in std::mem::take(&mut self.later) {
-            let sent = session.outbound.flush(self.hub.budget());
+            let (sent, went) = session.outbound.flush_uncounted(self.hub.budget());
+            self.went += went;
             self.hub.after_send(&session, sent);
             self.take_turns().await;
         }
+        self.latencies.tick_ended();
+        self.hub.metrics().sent.add(std::mem::take(&mut self.went));
         for (session, disconnect) in taken.goodbyes.drain(..) {
             self.hub.end(&session, &disconnect);
         }
@@ -77,12 +99,16 @@ impl Tick<'_> {
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let mut deliveries = 0;
+        let spans = FanOut::begin(self.hub, batch, &members);
+        let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
+        let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
             let Some((Known(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
-            let (sent, count) = self.deliver(session, *since, batch, defer);
+            let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
             deliveries += count;
+            deferred += if defer { count } else { 0 };
+            writes += usize::from(sent == Sent::Written);
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
@@ -90,16 +116,35 @@ impl Tick<'_> {
             }
             self.take_turns().await;
         }
-        self.hub.metrics().deliveries.inc_by(deliveries as u64);
+        spans.end();
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(deliveries as u64);
+        metrics.fan_out.writes.inc_by(writes as u64);
+        if deferred > 0 {
+            self.latencies.queued(batch);
+        } else if deliveries > 0 {
+            self.latencies.written(batch);
+        }
     }
 
-    /// Hands a member its share: what became of it, and how many publications it is.
-    fn deliver(&self, session: &Arc<Session>, since: u64, batch: &mut Batch, defer: bool) -> (Sent, usize) {
-        match batch.share(session.id, since, session.dialect(), self.hub.namespaces()) {
+    /// Hands a member its share: what became of it, and how many publications were taken.
+    fn deliver(
+        &mut self,
+        session: &Arc<Session>,
+        since: u64,
+        batch: &mut Batch,
+        namespaces: &Namespaces,
+        defer: bool,
+    ) -> (Sent, usize) {
+        match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.signs.message(self.shard.now());
-                let sent = session.outbound.send(&mut share, self.hub.budget(), defer);
-                (sent, share.len())
+                let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
+                self.went += went;
+                match sent {
+                    Sent::Overflow | Sent::Broken => (sent, 0),
+                    _ => (sent, share.len()),
+                }
             }
             None => (Sent::Done, 0),
         }
@@ -108,6 +153,7 @@ impl Tick<'_> {
     async fn take_turns(&mut self) {
         self.sends += 1;
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
+            self.shard.pulse.tick();
             tokio::task::yield_now().await;
         }
     }
@@ -117,7 +163,7 @@ impl Hub {
     /// Does what is owed after bytes were handed to a session's way out.
     pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
         match sent {
-            Sent::Done => {}
+            Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
             Sent::Held => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Recorder, settle};
+use crate::support::{Lines, Recorder, settle};
 
 /// What all nodes share; `None` while it cannot be reached.
 type Entries = Arc<Mutex<Option<BTreeMap<String, NodeInfo>>>>;
@@ -97,7 +97,16 @@ impl Pair {
 fn info(name: &str) -> NodeInfo {
     let (incarnation, version) = (name.to_owned(), "1".to_owned());
     let name = name.to_owned();
-    NodeInfo { incarnation, name, version, connections: 0, envelope: 1, announcements: 0, leaving: false }
+    NodeInfo {
+        incarnation,
+        name,
+        version,
+        connections: 0,
+        envelope: 1,
+        announcements: 0,
+        leaving: false,
+        metrics: None,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +134,7 @@ async fn while_the_registry_is_away_the_last_view_stands_and_is_renewed_once_it_
     let mut pair = Pair::new();
     let (_east, _west) = (pair.run(0), pair.run(1));
     settle().await;
-    pair.connections[1].connections.set(5);
+    (0..5).for_each(|_| pair.connections[1].connections.opened(Lines::answering()));
     let entries = pair.entries.lock().take();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(pair.seen_by(0), ["east", "west"]);

@@ -155,6 +155,10 @@ struct Publications {
 }
 
 impl Outgoing for Publications {
+    fn count(&self) -> u32 {
+        u32::try_from(self.messages.len()).unwrap()
+    }
+
     fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
         let mut all = BytesMut::new();
         self.frames(transport, &mut |frame| all.extend_from_slice(&frame));
@@ -284,6 +288,8 @@ proptest! {
         for (number, step) in steps.iter().enumerate() {
             let before = run.metrics.conflated.get();
             let (goes_on, may_drop) = run.step(number, step);
+            prop_assert_eq!(run.outbound.sent().bytes, run.pipe.traffic().bytes);
+            prop_assert!(run.outbound.sent().messages <= run.pipe.traffic().messages);
             prop_assert!(may_drop || run.metrics.conflated.get() == before, "dropped within the bound");
             if !goes_on {
                 is_over = true;
@@ -291,6 +297,8 @@ proptest! {
             }
         }
         let mut lines = run.finish();
+        prop_assert_eq!(run.outbound.sent(), run.pipe.traffic());
+        prop_assert_eq!(run.metrics.sent.get(), run.pipe.traffic());
         prop_assert_eq!(lines.pop(), Some("close 9 bye".to_owned()));
         prop_assert!(is_selection(&lines, &run.taken), "{:?} of {:?}", lines, run.taken);
         let (came, taken) = (by_channel(&lines), by_channel(&run.taken));

@@ -102,6 +102,8 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
         tokio::task::yield_now().await;
     }
     assert!(delivered <= 10, "{delivered} of 1,000 bytes were let in");
+    let waits = node.dispatcher.inbound_queued();
+    assert!(waits >= 1000 * delivered, "{waits} bytes of {delivered} publications");
     let broker = wait_for_room(&node);
     ends(async {
         while node.hub.metrics().broker_waits.get() == 0 {
@@ -113,6 +115,12 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
     release.send(()).unwrap();
     ends(broker).await.unwrap();
     holder.join().unwrap();
+    ends(async {
+        while node.dispatcher.inbound_queued() > 0 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
     assert_eq!(node.hub.metrics().broker_waits.get(), 1);
 }
 

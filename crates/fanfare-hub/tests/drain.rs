@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_core::{Disconnect, Limits};
+use fanfare_core::{Disconnect, Limits, PublishError};
 use fanfare_hub::Pace;
 use tokio::time::{Instant, advance, sleep, timeout};
 
@@ -142,7 +142,7 @@ async fn each_ends_behind_what_came_in_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_is_answered_first_and_nothing_is_taken_meanwhile() {
+async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_meanwhile() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     client.say("pub a x").await;
@@ -152,16 +152,52 @@ async fn what_was_taken_is_answered_first_and_nothing_is_taken_meanwhile() {
     });
     settle().await;
     ending.await.unwrap();
+    // The same read had brought y.
     client.say("pub a y").await;
-    assert_eq!(recorder.unanswered(), 1, "y came behind the goodbye");
+    assert_eq!(recorder.unanswered(), 2);
     let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_err(), "its socket is not read");
+    recorder.answer(0, Ok(()));
+    settle().await;
     assert!(!client.session.has_ended());
     recorder.answer(0, Ok(()));
     settle().await;
-    assert_eq!(client.lines(), ["ok 1", "close 76 restart"]);
+    assert_eq!(client.lines(), ["ok 1", "ok 2", "close 76 restart"]);
     let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_ok(), "its socket is read again, until the client is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published_until_its_time_is_over() {
+    for reason in [Disconnect::Restart, Disconnect::Interrupted, Disconnect::Idle] {
+        let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
+        let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
+        let client = node.client_in(&["a"]).await;
+        node.hub.end_after_answers(&client.session, reason).await;
+        settle().await;
+        assert_eq!(client.lines().len(), 1, "the goodbye");
+        client.say("pub a x").await;
+        assert_eq!(recorder.unanswered(), 1);
+        let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+        assert!(timeout(SECOND, room).await.is_err(), "a flooder fills its share, and no more");
+        recorder.answer(0, Err(PublishError::Unknown));
+        assert_eq!(node.count("fanfare_publishes_untold_total", &[]), 1, "it heard something else already");
+        sleep(Limits::default().goodbye).await;
+        client.say("pub a late").await;
+        assert_eq!(recorder.unanswered(), 0);
+        assert!(client.pipe.is_aborted() && client.lines().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_a_client_that_is_sent_away_for_its_own_fault_nothing_more_is_taken() {
+    for reason in [Disconnect::Slow, Disconnect::Expired, Disconnect::BadRequest("no".into())] {
+        let (node, recorder) = Setup::default().recorded();
+        let client = node.client();
+        client.end(&reason);
+        client.say("pub a x").await;
+        assert_eq!(recorder.unanswered(), 0, "{reason:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,6 +253,22 @@ async fn a_drain_waits_for_a_handshake_under_way() {
     assert!(!draining.is_finished());
     drop(handshake);
     ends(draining).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_who_comes_by_a_handshake_that_was_under_way_when_all_others_had_gone() {
+    let node = Setup::default().memory();
+    let handshake = node.hub.handshake();
+    let hub = node.hub.clone();
+    let draining = tokio::spawn(async move { hub.drain(AT_ONCE, &Disconnect::Restart).await });
+    sleep(SECOND).await;
+    let late = node.client();
+    // Read by a task of its own, until the node has said goodbye.
+    let pipe = late.pipe.clone();
+    node.hub.spawn(async move { pipe.ended().await });
+    drop(handshake);
+    ends(draining).await.unwrap();
+    assert_eq!(late.lines(), ["close 76 restart"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! A session ends once, in its dialect's words, behind what is queued for it.
 
-use fanfare_core::Disconnect;
+use fanfare_core::{Disconnect, Limits};
 
 use crate::support::{Framing, Pipe, Setup, lines, settle, until};
 
@@ -15,7 +15,7 @@ async fn a_session_ends_once_and_the_first_reason_stands() {
     assert_eq!(client.pipe.finished(), 1);
     assert!(!client.pipe.is_aborted());
     assert_eq!((node.closed("restart"), node.closed("slow"), node.closed("lost")), (1, 0, 0));
-    assert_eq!(node.hub.metrics().connections.get(), 0);
+    assert_eq!(node.hub.metrics().connections.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,6 +96,37 @@ async fn a_lost_client_is_told_nothing() {
     client.end(&Disconnect::Lost);
     assert!(client.pipe.is_aborted());
     assert_eq!(client.pipe.bytes(), b"ta ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_transport_is_held_by_is_kept_until_nobody_reads_it_whatever_is_unanswered() {
+    let (node, recorder) = Setup::default().recorded();
+    let client = node.client();
+    client.say("pub a x").await;
+    client.end(&Disconnect::NoPong);
+    settle().await;
+    assert!(client.pipe.is_aborted() && client.pipe.is_held(), "its reader has its other half");
+    client.session.let_go();
+    assert!(!client.pipe.is_held());
+    assert_eq!(recorder.unanswered(), 1);
+    let late = Pipe::open(Framing::Newline);
+    node.hub.attach(&client.session, late.framing(), late.sink());
+    assert!(late.is_aborted() && late.is_held(), "there is a reader of this one too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reader_of_a_session_that_ended_waits_for_no_answer() {
+    let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
+    let (node, _recorder) = Setup { limits, ..Setup::default() }.recorded();
+    let client = node.client();
+    client.say("pub a x").await;
+    let (hub, session) = (node.hub.clone(), client.session.clone());
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)));
+    settle().await;
+    assert!(!reader.is_finished());
+    client.end(&Disconnect::NoPong);
+    settle().await;
+    assert!(reader.is_finished(), "it goes on, and finds the end");
 }
 
 #[tokio::test(start_paused = true)]

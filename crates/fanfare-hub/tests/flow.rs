@@ -117,7 +117,7 @@ async fn a_dialect_without_answers_says_a_failure_by_ending_the_session_once() {
     }
     assert_eq!(client.lines(), ["close 73 refused"]);
     assert_eq!(client.pipe.finished(), 1);
-    assert_eq!((node.closed("publish_refused"), node.hub.metrics().connections.get()), (1, 0));
+    assert_eq!((node.closed("publish_refused"), node.hub.metrics().connections.count()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

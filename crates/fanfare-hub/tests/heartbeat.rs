@@ -1,11 +1,15 @@
 //! Which clients are asked for a sign of life, and which are given up.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
-use fanfare_core::Heartbeat;
+use fanfare_core::{Disconnect, Heartbeat, Limits};
 use tokio::time::{advance, sleep};
 
-use crate::support::{Client, Framing, Node, Pipe, Setup, settle};
+use crate::support::{Client, Framing, Node, Pipe, Recorder, Setup, settle};
 
 const HEARTBEAT: Heartbeat = Heartbeat {
     ping_interval: Duration::from_secs(25),
@@ -67,6 +71,63 @@ async fn a_client_without_a_sign_of_life_is_dropped_after_the_timeout_and_not_be
     pass(3).await;
     assert!(client.session.has_ended() && client.pipe.is_aborted());
     assert_eq!(node.closed("no_pong"), 1);
+}
+
+/// A client that has as many publishes unanswered as it may, so that its socket is not read.
+async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
+    let limits = Limits { unanswered_publishes: 1, goodbye: Duration::from_secs(600), ..Limits::default() };
+    let (node, recorder) = Setup { heartbeat, limits, ..Setup::default() }.recorded();
+    let client = node.client();
+    client.say("pub a x").await;
+    assert!(room(&node, &client).is_pending());
+    (node, recorder, client)
+}
+
+/// What a reader asks before it reads.
+fn room(node: &Node, client: &Client) -> Poll<()> {
+    node.hub.poll_room(&client.session, &Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_this_node_does_not_read_is_not_judged_and_from_then_on_it_is() {
+    for idle_timeout in [Duration::ZERO, Duration::from_secs(20)] {
+        let (node, recorder, client) = unread(Heartbeat { idle_timeout, ..HEARTBEAT }).await;
+        pass(200).await;
+        assert!(!client.session.has_ended() && pings(&client) > 0);
+        recorder.answer(0, Ok(()));
+        pass(200).await;
+        assert!(!client.session.has_ended(), "its reader did not come to it yet");
+        assert!(room(&node, &client).is_ready());
+        pass(9).await;
+        assert!(!client.session.has_ended());
+        pass(30).await;
+        assert!(client.session.has_ended(), "it was read, and said nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_socket_takes_bytes_while_it_is_not_read_is_not_judged() {
+    let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
+    let (node, recorder) = Setup { heartbeat: HEARTBEAT, limits, ..Setup::default() }.recorded();
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
+    client.join(&["a"]).await;
+    client.say("pub a x").await;
+    assert!(room(&node, &client).is_pending());
+    recorder.deliver("a", "hello");
+    settle().await;
+    client.pipe.read(1);
+    pass(200).await;
+    assert!(!client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_drain_waits_for_its_answers_a_client_is_not_judged() {
+    let (node, _recorder, client) = unread(HEARTBEAT).await;
+    let (hub, session) = (node.hub.clone(), client.session.clone());
+    tokio::spawn(async move { hub.end_after_answers(&session, Disconnect::Restart).await });
+    pass(200).await;
+    assert!(!client.session.has_ended());
+    assert_eq!(node.closed("no_pong"), 0);
 }
 
 #[tokio::test(start_paused = true)]

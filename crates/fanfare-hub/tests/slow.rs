@@ -25,7 +25,7 @@ async fn a_client_that_takes_nothing_is_ended_and_its_neighbours_get_everything(
         settle().await;
     }
     assert!(slow.session.has_ended());
-    assert_eq!((node.closed("slow"), node.hub.metrics().connections.get()), (1, 2));
+    assert_eq!((node.closed("slow"), node.hub.metrics().connections.count()), (1, 2));
     let all: Vec<String> = (0..20).map(|number| format!("a {number}{padding}")).collect();
     assert_eq!(before.lines(), all);
     assert_eq!(after.lines(), all);
@@ -89,6 +89,7 @@ async fn a_client_that_reads_in_small_bites_gets_every_byte_in_order() {
 async fn a_session_without_a_transport_waits_within_the_bound_too() {
     let (node, recorder) = bounded(100).recorded();
     let session = node.hub.open(&node.kind, None);
+    assert!(node.hub.admit(&session));
     node.hub.subscribe(&session, &crate::support::channel("a")).await.unwrap();
     recorder.deliver("a", "x".repeat(200));
     settle().await;

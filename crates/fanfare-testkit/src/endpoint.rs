@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Client, KEY, RawClient, assert_eventually};
+use crate::{Answer, Client, KEY, Metrics, RawClient, assert_eventually};
 
 /// Where a node listens.
 #[derive(Debug, Clone, Copy)]
@@ -96,11 +96,28 @@ impl Endpoint {
         );
     }
 
-    /// What `/metrics` says of one sample, written there as `name` or `name{label="value"}`; 0 where it is not there.
-    pub async fn metric(&self, sample: &str) -> f64 {
-        let text = self.get("/metrics").await.text();
-        let value = |line: &str| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok();
-        text.lines().find_map(value).unwrap_or_default()
+    /// Waits until it knows that its broker takes nothing. Not being ready is less: the other connection, on which it
+    /// hears, may have ended first.
+    pub async fn is_away_from_its_broker(&self) {
+        let is_away = |checks: &serde_json::Value| {
+            let mut checks = checks.as_array().into_iter().flatten();
+            checks.any(|check| check["name"] == "broker" && check["state"] == "away")
+        };
+        assert_eventually!(
+            self.get("/readyz").await.json().get("checks").is_some_and(is_away),
+            "the node at {} is away from its broker",
+            self.address
+        );
+    }
+
+    /// What it counts of these series, see [`Metrics::sum`].
+    pub async fn metric(&self, series: &str) -> f64 {
+        self.metrics().await.sum(series)
+    }
+
+    /// All that it counts now.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics::new(self.get("/metrics").await.text())
     }
 
     /// Returns once it sees these nodes, by name, with so many connections.

@@ -6,7 +6,7 @@
 //! - [`endpoint`]: what can be asked of a node, whichever it is
 //! - [`metrics`]: what a node counts
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
-//! - [`balancer`]: HAProxy before nodes
+//! - [`balancer`]: HAProxy before nodes; [`prometheus`]: scrapes them
 //! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
 //! - [`observer`]: sees what Redis was told to publish
 //! - [`proxy`]: stands before Redis, and cuts, stalls and delays
@@ -28,6 +28,7 @@ pub mod node;
 pub mod observer;
 pub mod patience;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod raw;
 pub mod setup;
@@ -44,6 +45,7 @@ pub use node::TestNode;
 pub use observer::Observer;
 pub use patience::{PATIENCE, Patience, within};
 pub use process::Process;
+pub use prometheus::Prometheus;
 pub use proxy::{Direction, Proxy};
 pub use raw::{Answer, Frame, RawClient};
 pub use setup::{KEY, Setup};

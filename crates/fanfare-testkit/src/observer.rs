@@ -25,15 +25,17 @@ impl Observer {
         }
     }
 
-    /// Returns once Redis published a message that ends so.
+    /// Returns the first message from now on that ends so, once Redis published it.
     ///
     /// # Panics
     /// Where the connection ends first.
-    pub async fn sees(&mut self, end: &str) {
+    pub async fn sees(&mut self, end: &str) -> Vec<u8> {
         let mut messages = self.0.on_message();
         loop {
             match within("Redis publishes a message", messages.next()).await {
-                Some(message) if message.get_payload_bytes().ends_with(end.as_bytes()) => return,
+                Some(message) if message.get_payload_bytes().ends_with(end.as_bytes()) => {
+                    return message.get_payload_bytes().to_vec();
+                }
                 Some(_) => {}
                 None => panic!("the connection to Redis ended, and {end:?} was not seen"),
             }

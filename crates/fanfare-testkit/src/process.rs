@@ -21,10 +21,13 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{Endpoint, KEY, assert_eventually, setup::NO_GRACE, setup::file, within};
+use crate::{Endpoint, KEY, Metrics, assert_eventually, setup::NO_GRACE, setup::file, within};
 
 /// The variable that names the binary; without it, it is looked for where cargo puts it.
 const BIN: &str = "BIN";
+
+/// What a node counts once it has read its configuration again.
+const RELOADS: &str = "fanfare_config_reloads_total";
 
 /// The socket comes as standard input and becomes the first inherited descriptor; `exec` keeps the process's number.
 const INHERIT: &str = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
@@ -35,7 +38,7 @@ pub struct Process {
     child: Child,
     endpoint: Endpoint,
     log: Arc<Mutex<String>>,
-    _config: NamedTempFile,
+    config: NamedTempFile,
 }
 
 impl Process {
@@ -97,6 +100,16 @@ impl Process {
         Self::run(command, config).await
     }
 
+    /// The same, with nothing else in its environment: no key of the API, and the usual grace.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn serve_alone(flags: &[&str], toml: &str) -> Self {
+        let (mut command, config) = (command(binary()), file(toml));
+        command.arg("serve").args(flags).arg("--config").arg(config.path());
+        Self::run(command, config).await
+    }
+
     async fn run(mut command: Command, config: NamedTempFile) -> Self {
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -113,7 +126,7 @@ impl Process {
             log.lock()
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
-        Self { child, endpoint, log, _config: config }
+        Self { child, endpoint, log, config }
     }
 
     /// `fanfare WORDS` with this configuration file and these variables, to its end.
@@ -135,6 +148,33 @@ impl Process {
     /// Where it has ended already.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// SIGHUP.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// Gives it another configuration file, and returns once it has read that, whatever became of it.
+    ///
+    /// # Panics
+    /// Where the file cannot be written, or nothing reads it.
+    pub async fn reload(&self, toml: &str) {
+        let reloads =
+            async || Metrics::of(self.endpoint).await.map(|all| all.sum(RELOADS)).unwrap_or_default();
+        let before = reloads().await;
+        if let Err(error) = std::fs::write(&self.config, toml) {
+            panic!("the configuration file cannot be written: {error}");
+        }
+        self.hang_up();
+        assert_eventually!(
+            before.total_cmp(&reloads().await).is_lt(),
+            "fanfare reads its configuration: {}",
+            self.log.lock()
+        );
     }
 
     /// SIGSTOP: its sockets stay open, and nothing is read or answered.

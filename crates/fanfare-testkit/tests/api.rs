@@ -142,7 +142,7 @@ async fn a_publish_is_answered_after_redis_answered_it() {
 async fn without_redis_a_publish_is_refused_and_worth_a_retry() {
     let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
     redis.kill().await.unwrap();
-    node.is_unready().await;
+    node.is_away_from_its_broker().await;
     let answer = node.post(&hello()).await;
     is_error(&answer, 503, "refused", "the message broker did not take it");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -155,7 +155,7 @@ async fn without_redis_a_publish_is_refused_and_worth_a_retry() {
 async fn a_redis_that_is_back_in_time_takes_what_waited() {
     let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"1m\"").await;
     redis.kill().await.unwrap();
-    node.is_unready().await;
+    node.is_away_from_its_broker().await;
     let publishing = publishing(&node);
     redis.restart().await.unwrap();
     assert_eq!(within("the API answers", publishing).await.unwrap().status, 200);
@@ -184,7 +184,7 @@ async fn a_relay_sender_is_told_by_its_close_that_its_message_was_refused() {
     let mut sender = node.connect("/chat").await;
     let mut reader = node.connect("/chat").await;
     redis.kill().await.unwrap();
-    node.is_unready().await;
+    node.is_away_from_its_broker().await;
     sender.text("hello").await;
     let (code, reason) = sender.closed().await;
     assert_eq!(code, 1013);

@@ -21,6 +21,8 @@ use fanfare_testkit::{
     redis_server, within,
 };
 use fanfare_websocket::{FrameHead, Opcode};
+use futures_util::FutureExt;
+
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -102,11 +104,15 @@ async fn clients_go_one_after_another_and_miss_nothing_published_before_their_cl
     within("the publisher stops", publisher).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close() {
+/// All that a client sent before it read the close, not only what it knows to have been relayed.
+async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(pace: Pace) {
     let redis = redis_server().await;
-    let stays = Setup::redis(&redis.url()).named("stays").start().await;
-    let mut leaving = Process::start_with("leaving", &redis.url(), &[("FANFARE_DRAIN__RATE", "10")]).await;
+    let stays =
+        Setup::redis(&redis.url()).named("stays").toml("limits.outbound_bytes = \"1GiB\"").start().await;
+    // How much the sockets between them hold is the kernel's: all of it is waited for.
+    let environment =
+        [("FANFARE_DRAIN__RATE", "10"), ("FANFARE_DRAIN__TIMEOUT", "10m"), ("FANFARE_LIMITS__GOODBYE", "1m")];
+    let mut leaving = Process::start_with("leaving", &redis.url(), &environment).await;
     let mut beside = stays.connect("/numbers").await;
     let seen = tokio::spawn(async move {
         let mut seen = [const { Vec::new() }; TALKERS];
@@ -119,42 +125,66 @@ async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
     });
     let clients = clients(&leaving, "/numbers", TALKERS).await;
     let talking: Vec<_> =
-        clients.into_iter().enumerate().map(|(at, raw)| tokio::spawn(talk(at, raw))).collect();
+        clients.into_iter().enumerate().map(|(at, raw)| tokio::spawn(talk(at, raw, pace))).collect();
     leaving.terminate();
-    let mut echoed = Vec::new();
+    let mut sent = Vec::new();
     for client in talking {
-        echoed.push(within("a client is sent away", client).await.unwrap());
+        sent.push(within("a client is sent away", client).await.unwrap());
     }
     assert_eq!(leaving.wait().await.code(), Some(0));
     stays.publish("numbers", "end").await;
     let seen = within("the end is seen", seen).await.unwrap();
-    for (seen, echoed) in seen.iter().zip(echoed) {
-        assert!(seen.iter().copied().eq(0..seen.len() as u32), "not a prefix: {seen:?}");
-        assert!(seen.len() >= echoed as usize, "{echoed} of {seen:?}");
+    for (at, (seen, sent)) in seen.iter().zip(sent).enumerate() {
+        assert!(seen.iter().copied().eq(0..seen.len() as u32), "{at}: not a prefix: {seen:?}");
+        assert_eq!(seen.len(), sent as usize, "{at}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_clients_say_as_a_conversation_comes_to_all_up_to_their_close() {
+    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(Pace::Ahead(4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_clients_say_without_a_pause_comes_to_all_up_to_their_close() {
+    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(Pace::WithoutPause).await;
 }
 
 const TALKERS: usize = 20;
 
-/// Publishes numbers, a few ahead, until it is sent away; how many of them it saw.
-async fn talk(at: usize, mut raw: RawClient) -> u32 {
+#[derive(Clone, Copy)]
+enum Pace {
+    /// So many messages of its own that it did not hear yet, and no more.
+    Ahead(u32),
+    WithoutPause,
+}
+
+/// Publishes numbers until it is sent away; how many it sent before it knew.
+async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
     let prefix = format!("{at} ");
-    let mut echoed = 0;
-    for number in 0.. {
-        raw.frame(FrameHead::whole(Opcode::Text), format!("{prefix}{number}").as_bytes()).await;
-        while echoed + 4 < number {
-            let frame = no_ping(&mut raw).await;
+    let (mut sent, mut echoed) = (0, 0);
+    loop {
+        raw.frame(FrameHead::whole(Opcode::Text), format!("{prefix}{sent}").as_bytes()).await;
+        sent += 1;
+        loop {
+            let frame = match pace {
+                Pace::Ahead(most) if echoed + most <= sent => Some(raw.next_frame().await),
+                Pace::Ahead(_) => None,
+                Pace::WithoutPause => raw.next_frame().now_or_never(),
+            };
+            let Some(frame) = frame else { break };
             match frame.bytes[0] {
                 0x88 => {
                     assert_eq!(frame.payload[..2], 1012_u16.to_be_bytes());
-                    return echoed;
+                    raw.frame(FrameHead::whole(Opcode::Close), &frame.payload[..2]).await;
+                    assert!(raw.end().await.is_empty(), "{at}: something came behind the goodbye");
+                    return sent;
                 }
                 _ if frame.payload.starts_with(prefix.as_bytes()) => echoed += 1,
                 _ => {}
             }
         }
     }
-    echoed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -199,7 +229,7 @@ async fn after_the_grace_nobody_new_comes_in_and_who_is_there_still_gets_everyth
     }
     leaving.is_unready().await;
     assert_eq!(leaving.get("/healthz").await.status, 200);
-    assert!(leaving.metric("fanfare_sessions_to_close").await > 0.0);
+    assert!(leaving.metric("fanfare_connections_to_close").await > 0.0);
     stays.publish("numbers", "0").await;
     stays.publish("numbers", "1").await;
     let reading: Vec<_> = clients.into_iter().map(|raw| tokio::spawn(first_frame(raw))).collect();

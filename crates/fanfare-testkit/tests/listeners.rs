@@ -28,7 +28,7 @@ async fn what_has_listeners_of_its_own_is_only_there() {
     let mut client = node.connect("/chat").await;
     api.publish("chat", "by the API").await;
     client.expect("by the API").await;
-    assert!(metrics.get("/metrics").await.text().contains("fanfare_connections 1"));
+    assert!(metrics.get("/metrics").await.text().contains("fanfare_connections{dialect=\"relay\"} 1"));
 
     let call = json!({"channel": "chat", "data": "elsewhere"});
     node.post(&call).await.is(404, "api.listen");

@@ -7,6 +7,7 @@ mod planted;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fanfare_testkit::{Client, KEY, Message, Process, RedisServer, assert_eventually};
+use fanfare_websocket::{FrameHead, Opcode};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ const FILE_KEY: &str = "pl4nted-api-key-in-the-file-0123456789";
 const WRONG_KEY: &str = "pl4nted-api-key-that-is-wrong-0123456789";
 const PASSWORD: &str = "pl4nted/redis@pass word";
 const PASSWORD_IN_URL: &str = "pl4nted%2Fredis%40pass%20word";
+const TRACING_KEY: &str = "pl4nted-key-of-the-collector";
 const WRONG_PASSWORD: &str = "pl4nted-wrong-password";
 const PAYLOAD: &str = "pl4nted-payload";
 
@@ -25,12 +27,16 @@ fn toml() -> String {
     format!(
         r#"
         log.level = "trace"
+        log.lines_per_second = 0
         limits.message_bytes = "1KiB"
         [api]
         keys = ["{FILE_KEY}"]
         [auth]
         hmac_secrets = ["{SECRET}", "{OLD_SECRET}"]
         leeway = "0s"
+        [tracing]
+        endpoint = "http://127.0.0.1:1"
+        headers = ["x-key={TRACING_KEY}"]
         [[namespace]]
         name = "private"
         subscribe = "token"
@@ -152,6 +158,39 @@ async fn talk(node: &Process, planted: &mut Planted) {
     planted.saw("the answer to a goodbye", &format!("{said:?}"));
 }
 
+/// What an application may send along that is no token of ours, and not for any log either.
+async fn send_along(node: &Process, planted: &mut Planted) {
+    let close = [&1000_u16.to_be_bytes()[..], b"pl4nted-reason"].concat();
+    let along = [
+        ("?password=pl4nted-in-a-query", ("Accept", "*/*")),
+        ("", ("Cookie", "sid=pl4nted-in-a-cookie; theme=pl4nted")),
+        ("", ("Authorization", "Basic cGw0bnRlZDpwbDRudGVk")),
+        ("", ("Referer", "https://example.com/?pl4nted")),
+        ("", ("User-Agent", "pl4nted")),
+    ];
+    for (query, header) in along {
+        let mut client = node.raw().await;
+        let answer = client.upgrade(&format!("/ws/free{query}"), &[header]).await;
+        planted.saw_answer("/ws/free", &answer);
+        if answer.status == 101 {
+            client.frame(FrameHead::whole(Opcode::Ping), b"pl4nted-ping").await;
+            client.frame(FrameHead::whole(Opcode::Text), PAYLOAD.as_bytes()).await;
+            client.frame(FrameHead::whole(Opcode::Binary), PAYLOAD.as_bytes()).await;
+            client.frame(FrameHead::whole(Opcode::Close), &close).await;
+            client.end().await;
+        }
+        let body = json!({"channel": "free", "data": PAYLOAD}).to_string();
+        let path = format!("/api/publish{query}");
+        planted.saw_answer(&path, &node.request("POST", &path, &[header, ("X-API-Key", KEY)], &body).await);
+    }
+    // The rule that was broken is said, and not what broke it.
+    let mut rude = node.raw().await;
+    rude.upgrade("/ws/free", &[]).await.is(101, "");
+    rude.frame(FrameHead::whole(Opcode::Continuation), b"pl4nted").await;
+    planted.saw("a close reason", &String::from_utf8_lossy(&rude.end().await));
+    node.logs("no message was in progress").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_at_work_shows_no_secret() {
     let redis = RedisServer::start_with(&["--requirepass", PASSWORD]).await.unwrap();
@@ -161,6 +200,7 @@ async fn a_node_at_work_shows_no_secret() {
     show_tokens(&node, &mut planted).await;
     call_the_api(&node, &mut planted).await;
     talk(&node, &mut planted).await;
+    send_along(&node, &mut planted).await;
     for path in ["/", "/readyz", "/healthz", "/metrics", "/api/cluster", "/assets/page.js"] {
         planted.saw_answer(path, &node.get(path).await);
     }
@@ -173,7 +213,7 @@ async fn a_node_at_work_shows_no_secret() {
     node.terminate();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let log = node.log();
-    assert!(log.contains("\"DEBUG\"") && log.contains("session ended"), "it says much: {log}");
+    assert!(log.contains("\"DEBUG\"") && log.contains("connection ended"), "it says much: {log}");
     planted.saw("the log", &log);
 }
 
@@ -209,6 +249,15 @@ const BROKEN: &[&str] = &[
     "broker = {url = \"redis://:pl4nted@host\"}",
     "broker = redis://:pl4nted@host",
     "redis.password = \"pl4nted\"",
+    "tracing.endpoint = \"http://me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"https://me:pl4nted@host:4317\"",
+    "tracing.endpoint = \"http://host:4317?key=pl4nted\"",
+    "tracing.headers = \"x-key=pl4nted\"",
+    "tracing.headers = [\"pl4nted\"]",
+    "tracing.headers = [\"x key=pl4nted\"]",
+    "tracing.headers = [\"x-key=pl4nted\\na\"]",
+    "tracing.header = [\"x-key=pl4nted\"]",
     "redis.url = \"redis://:pl4nted@host\"",
     "borker = \"redis://:pl4nted@host\"",
 ];

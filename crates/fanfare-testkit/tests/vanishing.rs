@@ -16,8 +16,8 @@ use tokio::{process::Child, process::Command, task::JoinHandle, time::sleep};
 const SHORT: &str = "[relay]\nping_interval = \"1s\"\npong_timeout = \"1s\"\n";
 
 const CONNECTIONS: &str = "fanfare_connections";
-const NO_PONG: &str = "fanfare_sessions_closed_total{reason=\"no_pong\"}";
-const IDLE: &str = "fanfare_sessions_closed_total{reason=\"idle\"}";
+const NO_PONG: &str = "fanfare_connections_closed_total{reason=\"no_pong\"}";
+const IDLE: &str = "fanfare_connections_closed_total{reason=\"idle\"}";
 
 /// For the client's process: where to.
 const URL: &str = "FANFARE_TEST_CLIENT_URL";

@@ -125,6 +125,12 @@ impl Decoder {
         self.partial.is_some()
     }
 
+    /// Whether a frame or a message is incomplete that was not when this was asked before: once for each that the bytes
+    /// so far leave incomplete. For who bounds the time that one may take.
+    pub fn has_begun(&mut self) -> bool {
+        self.partial.as_mut().is_some_and(|partial| !std::mem::replace(&mut partial.told, true))
+    }
+
     fn end(&mut self) {
         self.ended = true;
         self.partial = None;

@@ -20,10 +20,17 @@ use crate::config::{
     subcommand_required = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "Try it:\n  fanfare serve --dev\n  then open http://localhost:8080, in two tabs\n\n\
-                  A cluster: the same broker for each node\n  \
-                  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8081 --node a\n  \
-                  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8082 --node b"
+    after_help = "\
+Try it, then open http://localhost:8080 in two tabs:
+  fanfare serve --dev
+
+A cluster is several nodes with the same broker:
+  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8081 --node a
+  fanfare serve --broker redis://127.0.0.1:6379 --listen localhost:8082 --node b
+
+A configuration file to begin with, and every key explained:
+  fanfare config --explain > fanfare.toml
+  fanfare config --markdown"
 )]
 pub struct Cli {
     /// What to do.
@@ -35,49 +42,106 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run a node
-    #[command(after_help = "Examples:\n  fanfare serve --dev\n  fanfare serve --config fanfare.toml\n  \
-                            fanfare serve --listen localhost:8081 --broker redis://127.0.0.1:6379")]
+    #[command(after_help = "\
+Without any of these: on localhost:8080, alone, and the HTTP API closed for want of a key.
+
+Signals:
+  SIGTERM, SIGINT  send the clients away at a pace, then end; a second one ends at once
+  SIGHUP           read the configuration again, without closing a connection
+
+Exit code: 0 after a signal, 1 if it could not start or go on, or cut clients off.
+
+Examples:
+  fanfare serve --dev
+  fanfare serve --config fanfare.toml
+  FANFARE_API__KEYS=a-long-random-key fanfare serve --broker redis://127.0.0.1:6379")]
     Serve(NodeArgs),
-    /// Say whether a configuration is valid, and every mistake in it if not
-    #[command(
-        after_help = "Exit code: 0 if it is valid, 1 if not.\n\nExample:\n  fanfare check --config fanfare.toml"
-    )]
+    /// Say whether a configuration is valid, or every mistake in it
+    #[command(after_help = "\
+The flags and the environment are looked at too, as `fanfare serve` would. Nothing is started.
+
+Exit code: 0 if it is valid, 1 if not.
+
+Example:
+  fanfare check --config fanfare.toml")]
     Check(NodeArgs),
     /// Print the values a node would run with, and where each comes from
-    #[command(
-        after_help = "What it prints is a valid file, with secrets masked. To begin one of your own:\n  \
-                            fanfare config --explain > fanfare.toml"
-    )]
+    #[command(after_help = "\
+What it prints is a configuration file, with secrets masked by ***.
+
+Examples:
+  fanfare config --config fanfare.toml          what a node with this file would run with
+  fanfare config --explain > fanfare.toml       a file to begin with: every key, commented out
+  fanfare config --markdown | less              every key explained")]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
-    #[command(after_help = "Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.\n\n\
-                            Example:\n  fanfare health http://127.0.0.1:8080/readyz")]
+    #[command(after_help = "\
+It asks the node of this machine, at the addresses that the configuration listens on: with the
+same --config or environment as the node no URL is needed.
+
+Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.
+
+Examples:
+  fanfare health
+  fanfare health --live
+  fanfare health http://127.0.0.1:8080")]
     Health(HealthArgs),
+    /// Show all nodes of a cluster, each second
+    #[command(after_help = "\
+Any node lists the others. Each is asked for its metrics, at the address that it advertises
+(node.advertise); one that does not answer says so in its row.
+
+In a terminal q or Ctrl-C quits. Elsewhere one sample is printed, as a table.
+
+Exit code: 0, or 1 if no node lists the others.
+
+Examples:
+  fanfare top
+  fanfare top --url http://localhost:8081
+  fanfare top --json | jq '.nodes[] | select(.away)'")]
+    Top(TopArgs),
     /// Print the version
     Version,
 }
 
 /// The flags of a node.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Configuration (a flag beats the environment, that beats the file)")]
+#[command(next_help_heading = "Configuration (a flag beats the environment, which beats the file)")]
 pub struct NodeArgs {
-    /// The TOML file with everything else that can be configured [env: FANFARE_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    /// The configuration file (TOML)
+    #[arg(long, value_name = "FILE", help = "The configuration file (TOML)\n[env: FANFARE_CONFIG]")]
     pub config: Option<PathBuf>,
-    /// For development on this machine: loopback only, pages from disk and from any local port may connect,
-    /// no API key needed [env: FANFARE_DEV=true]
-    #[arg(long)]
+    /// For development on this machine
+    #[arg(
+        long,
+        help = "For development on this machine: listens on loopback only, lets in pages from disk and from any \
+                local port, needs no API key\n[env: FANFARE_DEV=true]"
+    )]
     pub dev: bool,
-    /// Where to listen; can be repeated [default: localhost:8080] [env: FANFARE_LISTEN=ADDR,ADDR]
-    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    /// Where to listen
+    #[arg(
+        long,
+        value_name = "ADDR",
+        value_delimiter = ',',
+        help = "Where to listen: IP:PORT or localhost:PORT; can be repeated\n\
+                [default: localhost:8080] [env: FANFARE_LISTEN=ADDR,ADDR]"
+    )]
     pub listen: Vec<String>,
-    /// What carries messages between nodes: `memory` for one node alone, or redis://HOST:PORT
-    /// [default: memory] [env: FANFARE_BROKER]
-    #[arg(long, value_name = "URL")]
+    /// What carries messages between nodes
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "What carries messages between nodes: redis://HOST:PORT, or memory for one node alone\n\
+                [default: memory] [env: FANFARE_BROKER]"
+    )]
     pub broker: Option<String>,
-    /// The name of this node, for people [default: the name of the host, `dev` under --dev]
-    /// [env: FANFARE_NODE]
-    #[arg(long, value_name = "NAME")]
+    /// The name of this node
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The name of this node in logs, metrics and the view of the cluster\n\
+                [default: the name of the host, dev under --dev] [env: FANFARE_NODE]"
+    )]
     pub node: Option<String>,
 }
 
@@ -122,9 +186,12 @@ impl NodeArgs {
 /// The flags of `fanfare config`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// Explain each key: what it is for, what is allowed, its name in the environment
+    /// Explain each key, and comment out what is only the default: a file to begin with
     #[arg(long)]
     pub explain: bool,
+    /// Print the reference of all keys instead (docs/configuration.md), whatever is configured
+    #[arg(long, conflicts_with = "explain")]
+    pub markdown: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,
@@ -133,9 +200,35 @@ pub struct ConfigArgs {
 /// The flags of `fanfare health`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthArgs {
-    /// What to ask [default: /readyz of the first address that the configuration listens on]
-    #[arg(value_name = "URL")]
+    /// What to ask
+    #[arg(value_name = "URL", help = "What to ask [default: where the configuration listens]")]
     pub url: Option<String>,
+    /// Ask whether it is alive
+    #[arg(
+        long,
+        help = "Ask whether it is alive (/healthz), not whether it is ready (/readyz): for who ends what is unhealthy. \
+                A node without its broker is alive"
+    )]
+    pub live: bool,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// The flags of `fanfare top`.
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// Any node of the cluster
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Any node of the cluster, where its metrics are\n\
+                [default: where the configuration has them: without one, http://localhost:8080]"
+    )]
+    pub url: Option<String>,
+    /// Print one sample as JSON: two looks, a second apart, for the rates
+    #[arg(long)]
+    pub json: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,
@@ -159,6 +252,22 @@ mod tests {
         }
         let nothing = NodeArgs::default().layer();
         assert_eq!(format!("{nothing:?}"), format!("{:?}", Layer::default()));
+    }
+
+    /// What the binary prints, on a terminal of 100 columns.
+    fn help(of: Option<&str>) -> String {
+        let words = ["fanfare"].into_iter().chain(of).chain(["--help"]);
+        let cli = Cli::command().term_width(100).mut_subcommands(|command| command.term_width(100));
+        let said = cli.try_get_matches_from(words.clone()).unwrap_err();
+        format!("$ {}\n{said}", words.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn every_help_reads_well() {
+        let cli = Cli::command();
+        let commands = cli.get_subcommands().map(|command| help(Some(command.get_name())));
+        let texts: Vec<_> = [help(None)].into_iter().chain(commands).collect();
+        insta::assert_snapshot!(texts.join("\n"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | the signal | ready: 503 | served | stay |
 //! | `drain.grace` later | ready: 503 | 503 | are sent away at a pace, behind what is queued for them |
-//! | the last has gone | listeners close; the node leaves the registry, then the broker | | |
+//! | the last has gone | listeners close; the node leaves the registry, then the broker; the last spans go | | |
 //!
 //! Invariants
 //! - The broker is kept to the last, so that whoever is still here sends and gets messages.
@@ -17,10 +17,10 @@ use fanfare_core::Disconnect;
 use fanfare_hub::Pace;
 use tokio::time::{sleep, timeout};
 
-use crate::{config::Drain, node::Node};
+use crate::{config::Drain, node::Node, traces::LAST_SPANS};
 
-/// For what is left when the clients have gone: the registry, requests that were under way, the broker.
-const LAST_STEPS: Duration = Duration::from_secs(1);
+/// For what is left when the clients have gone: the registry, requests that were under way, the broker; then the spans.
+const LAST_STEPS: Duration = Duration::from_secs(1).saturating_add(LAST_SPANS);
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub enum Ended {
     /// Every client was sent away, and had the time to go.
     Drained,
     /// Not within `drain.timeout`: who had not gone is cut off. So many had not even been told.
-    TimedOut(i64),
+    TimedOut(u64),
     /// At once, because somebody asked for it: so many clients were cut off.
-    AtOnce(i64),
+    AtOnce(u64),
 }
 
 impl Node {
@@ -41,24 +41,25 @@ impl Node {
 
     /// The same, and at once when `impatience` ends.
     pub async fn stop_unless(self, impatience: impl Future<Output = ()>) -> Ended {
-        let (sessions, limit) = (self.hub.metrics().connections.clone(), self.drain.timeout);
+        let (hub, limit) = (self.hub.clone(), self.drain.borrow().timeout);
+        let left = || hub.metrics().connections.count();
         tokio::select! {
             drained = timeout(limit, self.drain()) => match drained {
                 Ok(()) => Ended::Drained,
-                Err(_) => Ended::TimedOut(sessions.get()),
+                Err(_) => Ended::TimedOut(left()),
             },
-            () = impatience => Ended::AtOnce(sessions.get()),
+            () = impatience => Ended::AtOnce(left()),
         }
     }
 
     async fn drain(self) {
-        let Drain { rate, grace, timeout } = self.drain;
+        let Drain { rate, grace, timeout } = *self.drain.borrow();
         self.gateway.leave();
         self.server.leave_inherited();
         let metrics = self.hub.metrics();
         metrics.draining.set(1);
         tracing::info!(
-            sessions = metrics.connections.get(),
+            connections = metrics.connections.count(),
             ?grace,
             ?timeout,
             "draining: not ready any more"
@@ -75,6 +76,9 @@ impl Node {
             tracing::error!(%error, "the cluster view ended badly");
         }
         self.broker.stop().await;
+        if let Some(traces) = self.traces {
+            traces.finish().await;
+        }
     }
 }
 
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn the_last_client_has_time_to_go_and_the_first_are_no_storm() {
         let [second, goodbye] = [1, 5].map(Duration::from_secs);
-        assert_eq!(time_to_close(25 * second, goodbye), 19 * second);
+        assert_eq!(time_to_close(25 * second, goodbye), 18 * second);
         assert_eq!(time_to_close(4 * second, goodbye), 2 * second);
         assert_eq!(time_to_close(Duration::ZERO, goodbye), Duration::ZERO);
     }

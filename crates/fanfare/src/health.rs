@@ -1,66 +1,148 @@
-//! `fanfare health`: asks a running node whether it is ready. For containers without curl.
+//! `fanfare health`: asks a running node whether it is ready, or alive. For containers without curl.
 
-use std::{
-    io::{self, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
-    time::Duration,
+use std::time::Duration;
+
+use fanfare_gateway::health::{Check, Health};
+use hyper::StatusCode;
+
+use crate::{
+    ask::{Asker, NoAnswer, Target, own_addresses},
+    cli::HealthArgs,
+    config::{self, Config, Mistakes},
 };
 
 /// How long the node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Enough for a status line and the checks.
-const ANSWER_BYTES: u64 = 64 << 10;
+/// What of an answer that is no node's is shown, in characters.
+const SHOWN: usize = 200;
 
 /// Why a node is taken for unhealthy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
+    /// The configuration, which says where to ask, has mistakes.
+    #[error(transparent)]
+    Configuration(#[from] Mistakes),
     /// Not `http://host:port/path`.
-    #[error("{0} is no URL of the form http://HOST:PORT/PATH")]
-    Url(String),
-    /// It cannot be reached, or does not answer in time.
-    #[error("{url}: {error}")]
-    Unreachable {
-        /// What was asked.
+    #[error("{url:?} cannot be asked: {hint}")]
+    Url {
+        /// What was given.
         url: String,
-        /// What went wrong.
-        error: io::Error,
+        /// What to write.
+        hint: String,
     },
+    /// Nobody but the node itself knows its ports.
+    #[error(
+        "the configuration listens on port 0 only: name the URL, as in `fanfare health http://127.0.0.1:8080`"
+    )]
+    NoPort,
+    /// It cannot be reached, or does not answer in time.
+    #[error("{}", .0.iter().map(|(target, error)| format!("{target}: {error}")).collect::<Vec<_>>().join("; "))]
+    Unreachable(Vec<(Target, NoAnswer)>),
     /// It answered, and not with 200.
-    #[error("{url}: {answer}")]
-    NotReady {
+    #[error("{target}: {reason}")]
+    Not {
         /// What was asked.
-        url: String,
-        /// The status line, and what it says of its checks.
-        answer: String,
+        target: Target,
+        /// The checks that failed; of another server the status and some of its answer.
+        reason: String,
     },
 }
 
-/// Asks `url`; the answer's body when it is 200.
+/// Asks as the command line says: what the node answers, in lines.
 ///
 /// # Errors
-/// The node is not ready, or cannot be asked.
-pub fn ask(url: &str) -> Result<String, Unhealthy> {
-    let rest = url.strip_prefix("http://").ok_or_else(|| Unhealthy::Url(url.into()))?;
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, "readyz"));
-    let answer =
-        request(authority, path).map_err(|error| Unhealthy::Unreachable { url: url.into(), error })?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.lines().next().unwrap_or_default();
-    if status.split(' ').nth(1) == Some("200") {
-        Ok(body.trim().to_owned())
-    } else {
-        Err(Unhealthy::NotReady { url: url.into(), answer: format!("{status} {}", body.trim()) })
+/// The node is not ready (not alive), or cannot be asked.
+pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
+    let (path, word) = if args.live { ("/healthz", "alive") } else { ("/readyz", "ready") };
+    let config = config::load(args.node.sources()).map(|loaded| loaded.config);
+    let (targets, config) = match &args.url {
+        Some(url) => {
+            let target =
+                Target::parse(url, path).map_err(|hint| Unhealthy::Url { url: url.clone(), hint })?;
+            // What is wrong with a configuration that need not be this node's is no matter here.
+            (vec![target], config.ok())
+        }
+        None => {
+            let config = config?;
+            (own_targets(&config, path), Some(config))
+        }
+    };
+    let asker = Asker::of(config.as_ref(), PATIENCE);
+    let mut silent = Vec::new();
+    for target in targets {
+        match asker.get(&target).await {
+            Ok(answer) => return judge(target, answer.status, &answer.body, word),
+            Err(error) => silent.push((target, error)),
+        }
+    }
+    Err(if silent.is_empty() { Unhealthy::NoPort } else { Unhealthy::Unreachable(silent) })
+}
+
+fn own_targets(config: &Config, path: &str) -> Vec<Target> {
+    let addresses = own_addresses(&[&config.listen, &config.api_listen, &config.metrics_listen]);
+    addresses.into_iter().map(|address| Target::of(address, path)).collect()
+}
+
+fn judge(target: Target, status: StatusCode, body: &str, word: &str) -> Result<String, Unhealthy> {
+    let health = serde_json::from_str::<Health>(body);
+    match (status, health) {
+        (StatusCode::OK, Ok(health)) => Ok(lines(&health, word)),
+        (StatusCode::OK, Err(_)) => Ok(format!("{target}: {status}\n")),
+        (_, Ok(health)) => {
+            let failed: Vec<_> = health.checks.iter().filter(|check| !check.ok).map(failure).collect();
+            let reason = format!("{} is not {word}: {}", health.node, failed.join(", "));
+            Err(Unhealthy::Not { target, reason })
+        }
+        (_, Err(_)) => {
+            let shown: String = body.trim().chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+            Err(Unhealthy::Not { target, reason: format!("{status} {shown}").trim_end().to_owned() })
+        }
     }
 }
 
-fn request(authority: &str, path: &str) -> io::Result<String> {
-    let missing = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    let address = authority.to_socket_addrs()?.next().ok_or_else(missing)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
-    Ok(answer)
+fn failure(check: &Check) -> String {
+    format!("{} {} since {} ({})", check.name, check.state, check.since, time(check))
+}
+
+fn time(check: &Check) -> impl std::fmt::Display {
+    humantime::format_duration(Duration::from_secs(check.seconds))
+}
+
+fn lines(health: &Health, word: &str) -> String {
+    let check = |check: &Check| format!("  {:<7} {:<8} for {}\n", check.name, check.state, time(check));
+    let checks: String = health.checks.iter().map(check).collect();
+    format!("{} is {word}\n{checks}", health.node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16, body: &str) -> Result<String, String> {
+        let target = Target::parse("http://h:1/readyz", "/").unwrap();
+        let status = StatusCode::from_u16(status).unwrap();
+        judge(target, status, body, "ready").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_failed_is_said_and_what_is_well_in_lines() {
+        let body = r#"{"ok":false,"node":"a","checks":[
+            {"name":"broker","ok":false,"state":"away","since":"2026-01-01T00:00:00.000Z","seconds":75},
+            {"name":"node","ok":true,"state":"serving","since":"2026-01-01T00:00:00.000Z","seconds":75}]}"#;
+        let expected =
+            "http://h:1/readyz: a is not ready: broker away since 2026-01-01T00:00:00.000Z (1m 15s)";
+        assert_eq!(judged(503, body).unwrap_err(), expected);
+        let well = body.replace("false", "true").replace("away", "up");
+        let expected = "a is ready\n  broker  up       for 1m 15s\n  node    serving  for 1m 15s\n";
+        assert_eq!(judged(200, &well).unwrap(), expected);
+    }
+
+    #[test]
+    fn another_server_is_judged_by_its_status() {
+        assert_eq!(judged(200, "fine").unwrap(), "http://h:1/readyz: 200 OK\n");
+        let expected = "http://h:1/readyz: 503 Service Unavailable no server\u{2026}";
+        assert_eq!(judged(503, "no server\u{2026}\u{7}\n").unwrap_err(), expected);
+        assert_eq!(judged(404, "").unwrap_err(), "http://h:1/readyz: 404 Not Found");
+    }
 }

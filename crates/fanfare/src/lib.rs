@@ -4,10 +4,14 @@
 //! - [`config`]: what a node runs with, and every mistake in it
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
+//! - [`reload`]: what SIGHUP changes
 //! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go
-//! - [`health`]: asks a running node
+//! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
+//!   read when somebody asks for them
+//! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
+pub mod advertise;
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod descriptors;
@@ -15,7 +19,11 @@ pub mod drain;
 pub mod health;
 pub mod listeners;
 pub mod node;
+pub mod reload;
+pub mod scrape;
 pub mod serve;
 pub mod telemetry;
+pub mod top;
+pub mod traces;
 
 pub use node::Node;

@@ -4,8 +4,9 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 use fanfare::{
-    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs},
-    config, health, serve,
+    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TopArgs},
+    config::{self, markdown::Reference},
+    health, serve, top,
 };
 
 /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Command::Version => (format!("fanfare {}\n", env!("CARGO_PKG_VERSION")), ExitCode::SUCCESS),
         Command::Serve(args) => answer(serve(&args)),
         Command::Health(args) => answer(health(&args)),
+        Command::Top(args) => answer(top(&args)),
     };
     let written = std::io::stdout().write_all(out.as_bytes());
     if written.is_ok() { code } else { ExitCode::FAILURE }
@@ -30,25 +32,34 @@ fn check(args: &NodeArgs) -> anyhow::Result<String> {
 }
 
 fn show(args: &ConfigArgs) -> anyhow::Result<String> {
+    if args.markdown {
+        return Ok(Reference.to_string());
+    }
     Ok(config::load(args.node.sources())?.show(args.explain).to_string())
 }
 
 fn serve(args: &NodeArgs) -> anyhow::Result<String> {
-    let loaded = config::load(args.sources())?;
-    serve::serve(loaded.config)?;
+    let sources = args.sources();
+    let loaded = config::load(sources.clone())?;
+    serve::serve(sources, loaded)?;
     Ok(String::new())
 }
 
 fn health(args: &HealthArgs) -> anyhow::Result<String> {
-    let url = match &args.url {
-        Some(url) => url.clone(),
-        None => {
-            let listen = config::load(args.node.sources())?.config.listen;
-            let address = listen.first().and_then(|listen| listen.addresses().first().copied());
-            format!("http://{}/readyz", address.map_or_else(String::new, |address| address.to_string()))
-        }
-    };
-    Ok(health::ask(&url)? + "\n")
+    Ok(runtime()?.block_on(health::ask(args))?)
+}
+
+fn top(args: &TopArgs) -> anyhow::Result<String> {
+    let runtime = runtime()?;
+    let shown = runtime.block_on(top::run(args));
+    // The name of a host that is still being resolved is waited for by nobody.
+    runtime.shutdown_background();
+    Ok(shown?)
+}
+
+/// For who asks nodes, and is none.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
@@ -56,7 +67,8 @@ fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
         Ok(text) => (text, ExitCode::SUCCESS),
         Err(error) => {
             // The list of mistakes begins with a file and a line, which terminals make a link of.
-            let prefix = if error.is::<config::Mistakes>() { "" } else { "fanfare: " };
+            let prefix =
+                if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
             eprintln!("{prefix}{error:#}");
             (String::new(), ExitCode::FAILURE)
         }

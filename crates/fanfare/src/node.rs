@@ -9,13 +9,18 @@ use fanfare_gateway::{
 };
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    advertise::Guess,
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
+    reload::ReloadMetrics,
+    scrape,
+    telemetry::rates,
+    traces::{SpanMetrics, Traces, TracingError},
 };
 
 /// The newest envelope that this build reads; what the others learn of it through the registry.
@@ -24,12 +29,16 @@ const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
 /// A node at work.
 pub struct Node {
     addresses: Addresses,
-    pub(crate) drain: Drain,
+    pub(crate) drain: watch::Sender<Drain>,
+    descriptors: usize,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) server: Server,
     pub(crate) broker: Started,
+    pub(crate) reloads: ReloadMetrics,
     pub(crate) cluster: JoinHandle<()>,
+    /// `None` where nothing is traced.
+    pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
     vital: Vital,
     /// Ends the listeners.
@@ -63,6 +72,9 @@ pub enum StartError {
     /// Two metrics of one name: a mistake of this program's.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
+    /// What makes and sends spans cannot be made.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
 }
 
 impl Node {
@@ -80,30 +92,38 @@ impl Node {
     /// It cannot start, and why.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let descriptors = descriptors::now();
-        let doors = within(config.doors, descriptors);
         let listeners = listeners::open(&config, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
+        let gateway = gateway_config(&config, descriptors);
         let metrics = prometheus::Registry::new();
+        let reloads = ReloadMetrics::register(&metrics)?;
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
-        let namespaces = Arc::new(config.namespaces);
+        hub_metrics.connections.expect(&dialect::RELAY);
+        rates::register(&metrics)?;
+        let span_metrics = SpanMetrics::register(&metrics)?;
+        let broker_name = name_of(&config.broker);
+        let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
+        let traces = config.tracing.map(start).transpose()?;
+        let tracer = traces.as_ref().map(|traces| traces.tracer.clone());
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
             config.runtime.shards,
-            namespaces.clone(),
+            Arc::new(config.namespaces),
             &config.limits,
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        let (broker_name, drain) = (name_of(&config.broker), config.drain);
+        let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
+        scrape::register(&metrics, &dispatcher)?;
+        let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
-        let hub =
-            Hub::start(dispatcher, broker.broker.clone(), namespaces, config.limits, hub_metrics.clone());
+        let (hub_broker, limits) = (broker.broker.clone(), config.limits);
+        let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
         let vital = Vital::default();
-        let pace = Pace { per_second: drain.rate, within: drain.timeout };
-        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace)));
+        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -112,32 +132,43 @@ impl Node {
             envelope: ENVELOPE,
             announcements: 0,
             leaving: false,
+            metrics: None,
         };
         let registry = broker.registry.clone();
         let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
-        let gateway = fanfare_gateway::Config {
-            origins: config.origins,
-            api_keys: config.api_keys,
-            auth: config.auth.map(|Auth { tokens, source }| ClientAuth { tokens, source }),
-            doors,
-            descriptors,
-            proxies: config.proxies,
-            deflate: config.deflate,
-            relay: RelayEndpoint {
-                kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay }),
-                decoder: |channel| Box::new(RelayDecoder::new(channel)),
-            },
-            broker: broker_name,
-        };
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
             server.listen(listener);
         }
+        tokio::spawn(vital.watch(gateway.clone().keep_history()));
+        tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
         let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
-        Ok(Self { addresses, drain, gateway, hub, server, broker, cluster, vital, closing, leaving })
+        Ok(Self {
+            addresses,
+            drain,
+            descriptors,
+            gateway,
+            hub,
+            server,
+            broker,
+            reloads,
+            cluster,
+            traces,
+            vital,
+            closing,
+            leaving,
+        })
+    }
+
+    /// From now on with these values, as far as they may change while it runs; the others are those that it was
+    /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
+    pub fn reload(&self, config: &Config) {
+        self.hub.reload(&config.limits, config.namespaces.clone());
+        self.gateway.reload(gateway_config(config, self.descriptors));
+        self.drain.send_replace(config.drain);
     }
 
     /// Where it listens.
@@ -153,7 +184,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster or of interruptions",
+            () = self.vital.ended() => "the view of the cluster, of interruptions or of health",
         }
     }
 }
@@ -170,6 +201,39 @@ impl Addresses {
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
         }
+    }
+}
+
+/// How fast sessions are closed, by the configuration of the moment.
+fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
+    move || {
+        let Drain { rate, timeout, .. } = *drain.borrow();
+        Pace { per_second: rate, within: timeout }
+    }
+}
+
+fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Config {
+    let auth = |Auth { tokens, source }| ClientAuth { tokens, source };
+    fanfare_gateway::Config {
+        origins: config.origins.clone(),
+        api_keys: config.api_keys.clone(),
+        auth: config.auth.clone().map(auth),
+        doors: within(config.doors, descriptors),
+        descriptors,
+        proxies: config.proxies.clone(),
+        deflate: config.deflate,
+        relay: RelayEndpoint {
+            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay.clone() }),
+            decoder: |channel| Box::new(RelayDecoder::new(channel)),
+        },
+        broker: name_of(&config.broker),
+    }
+}
+
+/// Tells the others where the metrics are, once it is known.
+async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
+    if let Some(metrics) = guess.resolve().await {
+        cluster.advertise(metrics.to_string());
     }
 }
 

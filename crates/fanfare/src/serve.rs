@@ -1,18 +1,19 @@
 //! `fanfare serve`: a node from its configuration to its last goodbye.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write, stderr},
     net::SocketAddr,
 };
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    config::Config,
+    config::{Loaded, Sources},
     descriptors,
     drain::Ended,
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
+    reload::Reloader,
     telemetry,
 };
 
@@ -27,7 +28,7 @@ pub enum ServeError {
     Inherited(#[from] ListenError),
     /// It was told twice to end.
     #[error("ended at once: {0} clients were cut off")]
-    CutOff(i64),
+    CutOff(u64),
     /// A task has ended that the node cannot live without.
     #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
     Failed(&'static str),
@@ -36,12 +37,16 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Runs a node until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once.
+/// Runs a node that these sources configure until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once. At SIGHUP it
+/// reads its configuration again, except where that says that its terminal is gone: that is the end too.
 ///
 /// # Errors
 /// The node does not start, or cannot go on, and why; or a second signal cut clients off.
-pub fn serve(config: Config) -> Result<(), ServeError> {
-    telemetry::start(config.log);
+pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
+    let config = loaded.config.clone();
+    let telemetry = telemetry::start(&config.node, config.log);
+    let rates = telemetry.rates.clone();
+    let mut reloader = Reloader::new(sources, loaded, telemetry);
     // Before there are threads.
     let inherited = Inherited::take()?;
     descriptors::raise();
@@ -49,23 +54,34 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .worker_threads(config.runtime.workers)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
+        tokio::spawn(rates.clone().report());
         let is_dev = config.dev;
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         let name = config.node.clone();
         let node = Node::start_on(config, inherited)?;
         let Addresses { clients, api, metrics, inherited } = node.addresses();
-        tracing::info!(node = name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
+        tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
         if is_dev {
             io::stdout().write_all(welcome(clients, api).as_bytes())?;
         }
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        tokio::select! {
-            () = stop() => {}
-            part = node.failed() => return Err(ServeError::Failed(part)),
+        let had_terminal = stderr().is_terminal();
+        loop {
+            tokio::select! {
+                () = stop() => break,
+                part = node.failed() => return Err(ServeError::Failed(part)),
+                _ = hangup.recv() => {}
+            }
+            if had_terminal && !stderr().is_terminal() {
+                // Its window was closed: nobody would know of it any more.
+                break;
+            }
+            reloader.reload(&node);
         }
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
@@ -75,7 +91,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
         Ok(())
-    })
+    });
+    rates.say();
+    served
 }
 
 /// What a newcomer reads.

@@ -1,28 +1,86 @@
 //! Where log lines go: to standard error, so that standard output stays for answers.
+//!
+//! A line of JSON is one object, with its time as RFC 3339 has it (UTC), its level, the node's name and its target:
+//! `fanfare::access` is what is said of each connection once it is over.
 
-use std::io::{IsTerminal, stderr};
+pub mod rates;
 
-use tracing_subscriber::{EnvFilter, filter::Directive};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::Arc,
+};
 
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{Directive, FilterExt},
+    fmt,
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
+};
+
+use self::rates::{Bounded, Rates};
 use crate::config::{Log, LogFormat};
 
-/// Logs from now on. Text on a terminal, JSON elsewhere, unless the configuration says which.
-pub fn start(log: Log) {
-    // Our own crates as configured; libraries only when something is wrong.
-    let ours: Directive = log.level.into();
-    let filter = ["hyper=warn", "h2=warn", "redis=warn"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+/// What can be done about the log of this process.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// How many lines there may be.
+    pub rates: Arc<Rates>,
+    /// Which.
+    pub level: LogLevel,
+}
+
+/// Changes what is logged.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+
+impl LogLevel {
+    /// From now on the lines of this importance, and more important ones.
+    pub fn set(&self, level: LevelFilter) {
+        if let Err(error) = self.0.reload(levels(level)) {
+            tracing::error!(%error, "log.level could not be changed");
+        }
+    }
+}
+
+/// Logs from now on, within rates. Text on a terminal, JSON elsewhere, unless the configuration says which.
+pub fn start(node: &str, log: Log) -> Telemetry {
+    let rates = Rates::new(log.lines_per_second);
+    let (levels, handle) = reload::Layer::new(levels(log.level));
+    let filter = levels.and(Bounded(rates.clone()));
     let is_json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !stderr().is_terminal(),
     };
-    if is_json {
-        builder.json().flatten_event(true).init();
+    // Neither layer says so where it cannot write (`log_internal_errors`): with nobody to read it, that would be a panic.
+    let lines = if is_json {
+        json(node).with_filter(filter).boxed()
     } else {
-        builder.with_ansi(stderr().is_terminal()).with_target(false).init();
-    }
+        fmt::layer()
+            .with_writer(stderr)
+            .with_ansi(stderr().is_terminal())
+            .with_target(false)
+            .with_filter(filter)
+            .boxed()
+    };
+    tracing_subscriber::registry().with(lines).init();
+    Telemetry { rates, level: LogLevel(handle) }
+}
+
+/// Our own crates as configured; libraries only when something is wrong.
+fn levels(level: LevelFilter) -> EnvFilter {
+    let ours: Directive = level.into();
+    ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
+        .into_iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive)
+}
+
+fn json(node: &str) -> impl Layer<Registry> + use<> {
+    let mut lines = json_subscriber::layer().with_writer(stderr).flatten_event(true);
+    lines.inner_layer_mut().add_static_field("node", node.into());
+    lines
 }

@@ -120,6 +120,9 @@ fn dev_lets_in_pages_of_this_machine_and_from_disk() {
     }
     assert_eq!(policy.check(&headers(None, Some("127.0.0.1:8080"))), Ok(()));
     assert_eq!(policy.check(&headers(None, None)), Err(OriginRefusal::HostMissing));
+    let call = |origin| policy.check_call(&headers(Some(origin), Some("localhost:8080")));
+    assert_eq!(call("null"), Err(OriginRefusal::Null));
+    assert_eq!(call("http://localhost:3000"), Ok(()));
 }
 
 #[test]

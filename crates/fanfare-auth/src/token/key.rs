@@ -178,6 +178,16 @@ fn of_edwards(decoding: DecodingKey) -> Option<PublicKey> {
     Some(PublicKey { kind: Kind::Ed25519, decoding })
 }
 
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        // Each was made of bytes: there are some.
+        let bytes = |key: &Self| key.decoding.try_get_as_bytes().map(<[u8]>::to_vec).ok();
+        self.kind == other.kind && bytes(self) == bytes(other)
+    }
+}
+
+impl Eq for PublicKey {}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({:?})", self.kind)

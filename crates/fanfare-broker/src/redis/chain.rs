@@ -1,8 +1,9 @@
-//! What makes a loss visible: each publication names the one of its node that came before it on its channel.
+//! What makes a loss visible: each publication names the last one of its node on its channel that Redis took.
 //!
 //! Invariants:
-//! - A publication names only one that was written before it on the same connection, so what it names was lost if
-//!   a node that was subscribed all the while did not get it.
+//! - A publication names only one that Redis had answered with a number of receivers when it was written, so what it
+//!   names was lost if a node that was subscribed all the while did not get it. What was written and not answered is
+//!   not named: Redis may refuse it yet, and take what is behind it.
 //! - At most [`CHANNELS`] channels are remembered by a sender, those it published on last, and at most [`ORIGINS`]
 //!   senders per channel by a receiver.
 
@@ -15,8 +16,8 @@ const CHANNELS: usize = 16 << 10;
 /// How many senders a receiver remembers per channel.
 const ORIGINS: usize = 32;
 
-/// The last publication of this node on each channel. Two halves, of which the older is forgotten when the younger
-/// is full: least recently used, nearly.
+/// The last publication of this node on each channel that Redis took. Two halves, of which the older is forgotten when
+/// the younger is full: least recently used, nearly.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     young: HashMap<Channel, u64>,
@@ -24,23 +25,22 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// A publication of this sequence is written; the sequence of the one before it, if it is known.
-    pub(crate) fn next(&mut self, channel: &Channel, sequence: u64) -> Option<u64> {
+    /// The sequence of the last one on this channel, if it is known.
+    pub(crate) fn last(&self, channel: &Channel) -> Option<u64> {
+        self.young.get(channel).or_else(|| self.old.get(channel)).copied()
+    }
+
+    /// Redis took the publication of this sequence.
+    pub(crate) fn took(&mut self, channel: &Channel, sequence: u64) {
         if let Some(last) = self.young.get_mut(channel) {
-            return Some(mem::replace(last, sequence));
+            *last = sequence;
+            return;
         }
-        let previous = self.old.remove(channel);
+        self.old.remove(channel);
         if self.young.len() >= CHANNELS / 2 {
             self.old = mem::take(&mut self.young);
         }
         self.young.insert(channel.clone(), sequence);
-        previous
-    }
-
-    /// What was written last may not have arrived: nothing names it.
-    pub(crate) fn clear(&mut self) {
-        self.young.clear();
-        self.old.clear();
     }
 }
 
@@ -87,6 +87,10 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn channel(name: &str) -> Channel {
@@ -94,28 +98,30 @@ mod tests {
     }
 
     #[test]
-    fn each_names_the_one_before_it_on_its_channel() {
+    fn the_last_of_each_channel_that_was_taken_is_known() {
         let mut sent = Sent::default();
         let [a, b] = ["a", "b"].map(channel);
-        let named: Vec<_> =
-            [(&a, 1), (&b, 2), (&a, 3), (&a, 4), (&b, 5)].map(|(c, n)| sent.next(c, n)).to_vec();
-        assert_eq!(named, [None, None, Some(1), Some(3), Some(2)]);
-        sent.clear();
-        assert_eq!(sent.next(&a, 6), None);
+        assert_eq!(sent.last(&a), None);
+        for (channel, sequence) in [(&a, 1), (&b, 2), (&a, 3)] {
+            sent.took(channel, sequence);
+        }
+        assert_eq!([sent.last(&a), sent.last(&b)], [Some(3), Some(2)]);
     }
 
     #[test]
     fn a_sender_remembers_the_channels_it_uses_and_not_all_of_them() {
         let mut sent = Sent::default();
         let steady = channel("steady");
-        sent.next(&steady, 0);
+        sent.took(&steady, 0);
         for number in 1..100_000 {
-            sent.next(&channel(&number.to_string()), number);
+            sent.took(&channel(&number.to_string()), number);
             assert!(sent.young.len() + sent.old.len() <= CHANNELS);
             if number % 1000 == 0 {
-                assert!(sent.next(&steady, number).is_some(), "{number}");
+                assert!(sent.last(&steady).is_some(), "{number}");
+                sent.took(&steady, number);
             }
         }
+        assert_eq!(sent.last(&channel("1")), None);
     }
 
     #[test]
@@ -149,5 +155,53 @@ mod tests {
             assert_eq!(seen.0.len(), ORIGINS);
         }
         assert_eq!(seen.arrived(Incarnation(0), 11, Some(10)), Arrival::AfterGap);
+    }
+
+    /// What becomes of the first publication that is under way.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write,
+        Taken,
+        Refused,
+        /// The connection ends, and so many of those under way were taken without an answer.
+        Cut(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Write),
+            2 => Just(Step::Taken),
+            1 => Just(Step::Refused),
+            1 => (0usize..4).prop_map(Step::Cut),
+        ]
+    }
+
+    proptest! {
+        /// Whatever Redis refuses, and however many are under way: no loss is seen where there was none.
+        #[test]
+        fn who_gets_all_that_was_taken_misses_nothing(steps in prop::collection::vec(step(), 0..100)) {
+            let (mut sent, mut seen, node, channel) =
+                (Sent::default(), Seen::default(), Incarnation(1), channel("c"));
+            let (mut sequence, mut under_way) = (0, VecDeque::new());
+            for step in steps {
+                let (answered, delivered) = match step {
+                    Step::Write => {
+                        sequence += 1;
+                        under_way.push_back((sequence, sent.last(&channel)));
+                        continue;
+                    }
+                    Step::Taken => (under_way.pop_front(), None),
+                    Step::Refused => {
+                        under_way.pop_front();
+                        continue;
+                    }
+                    Step::Cut(taken) => (None, Some(mem::take(&mut under_way).into_iter().take(taken))),
+                };
+                for (sequence, previous) in answered.into_iter().chain(delivered.into_iter().flatten()) {
+                    prop_assert_eq!(seen.arrived(node, sequence, previous), Arrival::InOrder);
+                }
+                answered.into_iter().for_each(|(sequence, _)| sent.took(&channel, sequence));
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use fanfare_core::Channel;
 
-use super::names::Names;
+use super::{metrics::Kind, names::Names};
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
@@ -32,6 +32,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What it is for.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::SubscribeControl | Self::Subscribe { .. } => Kind::Subscribe,
+            Self::Unsubscribe(_) => Kind::Unsubscribe,
+            Self::Info => Kind::Check,
+        }
+    }
+
     /// Appends it as Redis reads it.
     pub(crate) fn write(&self, names: &Names, out: &mut BytesMut) {
         let (name, channels) = match self {

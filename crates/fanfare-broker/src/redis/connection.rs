@@ -3,7 +3,7 @@
 //! Invariant: nothing here or in its errors holds a password, nor the sentence of an error of Redis (which may
 //! quote the command it refuses); only its code word.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use fanfare_core::broker::Interruption;
 use redis::Cmd;
@@ -13,7 +13,7 @@ use super::{
     commands::Desync,
     resp::{Frame, Malformed, Reader, Value},
 };
-use crate::driver::RedisConfig;
+use crate::{driver::RedisConfig, metrics::Metrics, redis::metrics::Kind};
 
 /// How long a connection may take until it can be used.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -26,6 +26,7 @@ pub(crate) const DEMOTED: &str = "READONLY";
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     pub(crate) reader: Reader,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Why there is no connection, or no longer.
@@ -101,11 +102,13 @@ impl Connection {
         config: &RedisConfig,
         name: &str,
         max_bulk: usize,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, ConnectionError> {
         within(async {
             let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
             stream.set_nodelay(true)?;
-            let mut connection = Self { stream, reader: Reader::new(max_bulk) };
+            let reader = Reader::new(max_bulk);
+            let mut connection = Self { stream, reader, metrics: metrics.clone() };
             connection.hello(config, name).await?;
             Ok(connection)
         })
@@ -115,16 +118,30 @@ impl Connection {
     /// Sends one command and waits for its answer; only while nothing else is under way.
     pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, ConnectionError> {
         within(async {
-            self.stream.write_all(&command.get_packed_command()).await?;
+            let command = command.get_packed_command();
+            self.stream.write_all(&command).await?;
+            let metrics = &self.metrics.redis;
+            metrics.sent(Kind::Connect);
+            metrics.bytes_sent.inc_by(command.len() as u64);
             loop {
                 match self.reader.next()? {
                     Some(Frame::Reply(value)) => return Ok(value),
                     Some(_) => return Err(Desync.into()),
-                    None => self.reader.fill(&mut self.stream).await?,
+                    None => {
+                        let read = self.reader.fill(&mut self.stream).await?;
+                        metrics.bytes_received.inc_by(read as u64);
+                    }
                 }
             }
         })
         .await
+    }
+
+    /// The code word of an error that was answered, which is counted.
+    pub(crate) fn error(&self, error: &[u8]) -> String {
+        let code = code(error);
+        self.metrics.redis.error(&code);
+        code
     }
 
     async fn hello(&mut self, config: &RedisConfig, name: &str) -> Result<(), ConnectionError> {
@@ -137,11 +154,11 @@ impl Connection {
         hello.arg("SETNAME").arg(name);
         match self.command(&hello).await? {
             Value::List(_) => {}
-            Value::Error(error) => return Err(hello_refused(&error)),
+            Value::Error(error) => return Err(hello_refused(self.error(&error), &error)),
             _ => return Err(ConnectionError::NoResp3),
         }
         for (key, value) in [("LIB-NAME", "fanfare"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
-            // For people who look at CLIENT LIST; Redis before 7.2 does not know it.
+            // For people who look at CLIENT LIST; Redis before 7.2 does not know it, which is no error.
             self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
         }
         Ok(())
@@ -152,8 +169,7 @@ async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Re
     timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
 }
 
-fn hello_refused(error: &[u8]) -> ConnectionError {
-    let code = code(error);
+fn hello_refused(code: String, error: &[u8]) -> ConnectionError {
     let says = |what: &[u8]| error.windows(what.len()).any(|part| part.eq_ignore_ascii_case(what));
     match code.as_str() {
         "NOPROTO" => ConnectionError::NoResp3,
@@ -177,6 +193,7 @@ mod tests {
 
     #[test]
     fn a_refused_hello_is_named_without_its_arguments() {
+        let hello_refused = |error: &[u8]| hello_refused(code(error), error);
         let refused = |error: &[u8]| hello_refused(error).to_string();
         let no_resp3 = ConnectionError::NoResp3.to_string();
         assert_eq!(refused(b"ERR unknown command `HELLO`, with args beginning with: `hunter2`"), no_resp3);

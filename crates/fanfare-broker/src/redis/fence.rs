@@ -8,10 +8,9 @@
 //! alone a connection of another node could be meant.
 
 use super::{
-    connection::{Connection, ConnectionError, code},
+    connection::{Connection, ConnectionError},
     resp::Value,
 };
-use crate::metrics::Metrics;
 
 /// Remembers the connection that was published on last.
 #[derive(Debug, Default)]
@@ -32,15 +31,11 @@ struct Identity {
 impl Fence {
     /// Kills the previous connection, if there was one; returns once Redis did so, or said that it may not be
     /// done (which is said once, and each reconnect without a fence is counted).
-    pub(crate) async fn raise(
-        &mut self,
-        connection: &mut Connection,
-        metrics: &Metrics,
-    ) -> Result<(), ConnectionError> {
+    pub(crate) async fn raise(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let identity = match connection.command(redis::cmd("CLIENT").arg("INFO")).await? {
             Value::Text(info) => Identity::from_info(&info),
             Value::Error(error) => {
-                self.warn("CLIENT INFO", &code(&error));
+                self.warn("CLIENT INFO", &connection.error(&error));
                 None
             }
             _ => None,
@@ -53,12 +48,12 @@ impl Fence {
             let mut kill = redis::cmd("CLIENT");
             kill.arg("KILL").arg("ID").arg(id).arg("ADDR").arg(address).arg("SKIPME").arg("yes");
             match connection.command(&kill).await? {
-                Value::Error(error) => self.warn("CLIENT KILL", &code(&error)),
+                Value::Error(error) => self.warn("CLIENT KILL", &connection.error(&error)),
                 _ => fenced = !self.unknown,
             }
         }
         if is_reconnect && !fenced {
-            metrics.unfenced_reconnects.inc();
+            connection.metrics.redis.unfenced_reconnects.inc();
         }
         self.unknown = identity.is_none();
         self.previous = identity;

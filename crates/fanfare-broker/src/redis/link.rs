@@ -19,6 +19,11 @@ use super::{
 };
 use crate::metrics::Metrics;
 
+/// What the two connections are for, in logs and metrics.
+pub(crate) const CONNECTIONS: [&str; 2] = [PUBLISHER, SUBSCRIBER];
+const PUBLISHER: &str = "publisher";
+const SUBSCRIBER: &str = "subscriber";
+
 /// One connection's state, shared with who asks for it.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -47,8 +52,8 @@ pub(crate) struct Links {
 impl Links {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         let links = Self {
-            publisher: Link::new("publisher"),
-            subscriber: Link::new("subscriber"),
+            publisher: Link::new(PUBLISHER),
+            subscriber: Link::new(SUBSCRIBER),
             silent: AtomicBool::new(false),
             refusal: Mutex::default(),
             canary: Mutex::default(),
@@ -148,7 +153,7 @@ impl Links {
             (is_first, canary.heard(round, Instant::now()))
         });
         if let Some(round_trip) = round_trip {
-            self.metrics.round_trip.observe(round_trip.as_secs_f64());
+            self.metrics.redis.round_trip.observe(round_trip.as_secs_f64());
         }
         if is_first {
             self.count();

@@ -6,17 +6,22 @@
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
+//! - `clock`, `timekeeper`: when something was published, by the one clock that all nodes can ask
 //! - `chain`: what was lost, came late or came twice
-//! - `registry`: which nodes there are
+//! - `registry`, `agreed`: which nodes there are, and the envelope version that all of them read
+//! - `metrics`: what is counted of it
 
+mod agreed;
 mod canary;
 mod chain;
+mod clock;
 mod commands;
 mod connection;
 mod ear;
 mod fence;
 mod incoming;
 mod link;
+pub(crate) mod metrics;
 pub(crate) mod names;
 mod outgoing;
 mod pipeline;
@@ -28,9 +33,10 @@ mod resp;
 mod standing;
 mod subscriber;
 mod table;
+mod timekeeper;
 pub(crate) mod watchdog;
 
-use std::sync::{Arc, atomic::AtomicU8};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fanfare_core::{
@@ -45,7 +51,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    agreed::Agreed,
     chain::Sent,
+    clock::Clock,
     incoming::Incoming,
     link::Links,
     names::Names,
@@ -57,6 +65,7 @@ use self::{
     request::Request,
     subscriber::Subscriber,
     table::Table,
+    timekeeper::Timekeeper,
 };
 use crate::{
     driver::{Node, Parts, RedisConfig},
@@ -93,14 +102,21 @@ pub(crate) fn start(
     stop: &CancellationToken,
 ) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
-    let version = Arc::new(AtomicU8::new(envelope::VERSION));
+    let agreed = Arc::new(Agreed::new(envelope::VERSION));
     let registry =
-        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), version.clone())?;
+        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), agreed.clone())?;
     let config = Arc::new(config);
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
     let (requests, requested) = mpsc::unbounded_channel();
-    let writer = Writer { names: names.clone(), node: node.incarnation, sequence: 0, sent: Sent::default() };
+    let clock = Arc::new(Clock::new(node.incarnation));
+    let writer = Writer {
+        names: names.clone(),
+        node: node.incarnation,
+        sequence: 0,
+        sent: Sent::default(),
+        clock: clock.clone(),
+    };
     let client_name = |link| format!("{}:{}:{link}", config.prefix, node.incarnation);
     tasks.spawn(
         Publisher {
@@ -109,11 +125,12 @@ pub(crate) fn start(
             names: names.clone(),
             links: links.clone(),
             metrics: metrics.clone(),
-            version,
+            agreed,
             pipeline: Pipeline::new(writer, metrics.clone(), node.limits.publish_wait),
             queue: queued,
             requests: requests.clone(),
             next_doubt: Instant::now(),
+            timekeeper: Timekeeper::new(clock.clone(), metrics.clone()),
             heartbeat_refused: None,
             stop: stop.clone(),
             goodbye: node.limits.goodbye,
@@ -130,7 +147,7 @@ pub(crate) fn start(
             names,
             links: links.clone(),
             metrics: metrics.clone(),
-            incoming: Incoming { events, metrics: metrics.clone(), message_bytes },
+            incoming: Incoming { events, metrics: metrics.clone(), message_bytes, clock },
             table: Table::new(),
             requests: requested,
             stop: stop.clone(),
@@ -146,7 +163,7 @@ pub(crate) fn start(
 
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
-        let Publish { channel, payload, session, lane } = publish;
+        let Publish { channel, payload, session, lane, trace } = publish;
         let ticket = Ticket::new(done, lane, self.metrics.clone());
         if payload.len() > self.message_bytes {
             return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
@@ -154,9 +171,10 @@ impl Broker for RedisBroker {
         let Some(room) = self.waiting.room(payload.len()) else {
             return ticket.refuse("too much waits for Redis");
         };
-        let what = What::Publication { channel, payload, session, ticket };
+        let since = ticket.since();
+        let what = What::Publication { channel, payload, session, trace, ticket };
         // Where the task has ended, the ticket answers by being dropped.
-        let _ = self.queue.send(Outgoing { what, since: Instant::now(), _room: room });
+        let _ = self.queue.send(Outgoing { what, since, _room: room });
     }
 
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture {
@@ -180,7 +198,7 @@ impl Broker for RedisBroker {
     fn control(&self, to: Recipient, message: Bytes) {
         let room = self.waiting.room(message.len()).filter(|_| message.len() <= self.message_bytes);
         let Some(room) = room else {
-            self.metrics.controls_dropped.inc();
+            self.metrics.controls_refused.inc();
             tracing::warn!(
                 bytes = message.len(),
                 "a control message is too long, or too much waits for Redis"
@@ -189,7 +207,7 @@ impl Broker for RedisBroker {
         };
         let what = What::Control { to, body: message };
         if self.queue.send(Outgoing { what, since: Instant::now(), _room: room }).is_err() {
-            self.metrics.controls_dropped.inc();
+            self.metrics.controls_refused.inc();
         }
     }
 

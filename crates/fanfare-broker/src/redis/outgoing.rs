@@ -6,10 +6,15 @@ use std::sync::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, broker::Recipient};
+use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, TraceContext, broker::Recipient};
 use tokio::time::Instant;
 
-use super::{chain::Sent, names::Names, registry::TIME_TO_LIVE};
+use super::{
+    chain::Sent,
+    clock::{Clock, Stamps},
+    names::Names,
+    registry::TIME_TO_LIVE,
+};
 use crate::{envelope::Header, ticket::Ticket};
 
 /// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
@@ -30,8 +35,17 @@ pub(crate) struct Outgoing {
 /// What to publish.
 #[derive(Debug)]
 pub(crate) enum What {
-    Publication { channel: Channel, payload: Payload, session: Option<SessionId>, ticket: Ticket },
-    Control { to: Recipient, body: Bytes },
+    Publication {
+        channel: Channel,
+        payload: Payload,
+        session: Option<SessionId>,
+        trace: Option<TraceContext>,
+        ticket: Ticket,
+    },
+    Control {
+        to: Recipient,
+        body: Bytes,
+    },
 }
 
 /// How much waits.
@@ -69,17 +83,24 @@ pub(crate) struct Writer {
     /// Counts publications, in the order they are written.
     pub(crate) sequence: u64,
     pub(crate) sent: Sent,
+    pub(crate) clock: Arc<Clock>,
 }
 
 impl Writer {
-    /// Appends the PUBLISH for `item`, taken at `time` (microseconds since 1970), in envelope `version`.
-    pub(crate) fn write(&mut self, item: &Outgoing, version: u8, time: u64, out: &mut BytesMut) {
+    /// What times the publications that are written from now on.
+    pub(crate) fn stamps(&self) -> Stamps {
+        self.clock.stamps_from(self.sequence + 1)
+    }
+
+    /// Appends the PUBLISH for `item`, in envelope `version`.
+    pub(crate) fn write(&mut self, item: &Outgoing, version: u8, stamps: Stamps, out: &mut BytesMut) {
         match &item.what {
-            What::Publication { channel, payload, session, .. } => {
+            What::Publication { channel, payload, session, trace, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
-                let previous = self.sent.next(channel, self.sequence);
-                let header = Header::publication(version, payload.kind(), &origin, time, previous);
+                let previous = self.sent.last(channel);
+                let time = stamps.of(item.since.into_std());
+                let header = Header::publication(version, payload.kind(), &origin, time, previous, *trace);
                 publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
             }
             What::Control { to, body } => {
@@ -98,6 +119,11 @@ impl Writer {
     /// Appends the SET that says that this node lives.
     pub(crate) fn heartbeat(&self, out: &mut BytesMut) {
         out.extend_from_slice(&heartbeat(&self.names).get_packed_command());
+    }
+
+    /// Appends the question what time it is.
+    pub(crate) fn time(out: &mut BytesMut) {
+        out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
     }
 
     /// Appends the PUBLISH of a round of the canary.

@@ -5,28 +5,26 @@
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
 //! - Of a lane's items, after the first that failed, none is written.
+//! - An answer costs what is under way at most, however much waits.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
-//! - A round of the canary is written ahead of what waits, whatever is unanswered, so that it measures Redis and
-//!   not the queue. It is forgotten with its connection. Its caller begins no round before the last is answered,
-//!   so a frozen Redis holds one.
+//! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it
+//!   measures Redis and not the queue. It is forgotten with its connection. Its caller begins no round before the last
+//!   is answered, so a frozen Redis holds one.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use fanfare_core::Channel;
 use tokio::time::Instant;
 
 use super::{
+    clock,
     connection::{ConnectionError, DEMOTED, code},
     outgoing::{Outgoing, What, Writer},
     resp::{Malformed, Value},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, redis::metrics::Kind};
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
@@ -56,14 +54,30 @@ pub(crate) struct Pipeline {
 /// What an answer is waited for.
 #[derive(Debug)]
 enum Written {
-    Item(Outgoing),
+    /// And the sequence it was written with, where it is a publication.
+    Item(Outgoing, u64),
     Heartbeat,
+    /// Since when.
+    Time(Instant),
     Canary(u64),
+}
+
+impl Written {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Item(Outgoing { what: What::Publication { .. }, .. }, _) => Kind::Publish,
+            Self::Item(Outgoing { what: What::Control { .. }, .. }, _) => Kind::Control,
+            Self::Heartbeat => Kind::Heartbeat,
+            Self::Time(_) => Kind::Time,
+            Self::Canary(_) => Kind::Canary,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Due {
     heartbeat: bool,
+    time: bool,
     canary: Option<u64>,
 }
 
@@ -76,6 +90,8 @@ pub(crate) enum Answered {
     Unheard(Channel, Instant),
     /// The heartbeat; the code word of the error, if it was one.
     Heartbeat(Option<String>),
+    /// What time it is, in microseconds since 1970, asked then; or what was answered instead.
+    Time(Instant, Result<u64, String>),
     /// A round of the canary: how many it reached, or the code word of an error.
     Canary(u64, Result<i64, String>),
 }
@@ -102,13 +118,18 @@ impl Pipeline {
 
     /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
-        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(_));
+        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(..));
         self.waiting.is_empty() && !self.under_way.iter().any(is_item)
     }
 
-    /// Begins a round: a heartbeat, and the canary of this number.
+    /// How many commands wait to be written or answered.
+    pub(crate) fn depth(&self) -> usize {
+        self.waiting.len() + self.under_way.len()
+    }
+
+    /// Begins a round: a heartbeat, the time, and the canary of this number.
     pub(crate) fn beat(&mut self, round: u64) {
-        self.due = Due { heartbeat: true, canary: Some(round) };
+        self.due = Due { heartbeat: true, time: true, canary: Some(round) };
     }
 
     /// Lets items wait, or no more: what is written to a Redis that answers nothing may only become unknown.
@@ -131,23 +152,24 @@ impl Pipeline {
         if std::mem::take(&mut self.due.heartbeat) {
             self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
         }
+        if std::mem::take(&mut self.due.time) {
+            self.encode(Written::Time(Instant::now()), |_, _, out| Writer::time(out));
+        }
         if let Some(round) = self.due.canary.take() {
             self.encode(Written::Canary(round), |writer, _, out| writer.canary(round, out));
         }
         if self.waiting.is_empty() || !self.may_encode() {
             return;
         }
-        let (now, clock) = (Instant::now(), SystemTime::now());
-        let clock = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let stamps = self.writer.stamps();
         while self.may_encode()
             && let Some(item) = self.waiting.pop_front()
         {
             let Some(item) = refuse_if_lane_failed(item) else { continue };
-            let time = clock.saturating_sub(now.saturating_duration_since(item.since)).as_micros();
-            let time = u64::try_from(time).unwrap_or(u64::MAX);
-            self.encode(Written::Item(item), |writer, written, out| {
-                if let Written::Item(item) = written {
-                    writer.write(item, version, time, out);
+            let sequence = self.writer.sequence + 1;
+            self.encode(Written::Item(item, sequence), |writer, written, out| {
+                if let Written::Item(item, _) = written {
+                    writer.write(item, version, stamps, out);
                 }
             });
         }
@@ -168,33 +190,44 @@ impl Pipeline {
         let Some((_, written)) = self.under_way.pop_front() else {
             return Err(Malformed("an answer that nobody waits for").into());
         };
+        self.metrics.redis.sent(written.kind());
+        if let Value::Error(error) = answer {
+            self.metrics.redis.error(&code(error));
+        }
         match (written, answer) {
-            (Written::Item(item), answer) => self.item_answered(item, answer),
+            (Written::Item(item, sequence), answer) => self.item_answered(item, sequence, answer),
             (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
                 Err(ConnectionError::Demoted)
             }
             (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
             (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
+            (Written::Time(asked), answer) => Ok(Answered::Time(asked, time(answer))),
             (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
             (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
             (Written::Canary(_), _) => Err(NO_NUMBER.into()),
         }
     }
 
-    fn item_answered(&mut self, item: Outgoing, answer: &Value) -> Result<Answered, ConnectionError> {
+    fn item_answered(
+        &mut self,
+        item: Outgoing,
+        sequence: u64,
+        answer: &Value,
+    ) -> Result<Answered, ConnectionError> {
         match answer {
             Value::Int(receivers) => {
                 let since = item.since;
                 let What::Publication { channel, ticket, .. } = item.what else { return Ok(Answered::Item) };
+                self.writer.sent.took(&channel, sequence);
                 ticket.taken();
                 Ok(if *receivers == 0 { Answered::Unheard(channel, since) } else { Answered::Item })
             }
             Value::Error(error) => {
                 let code = code(error);
                 self.refuse(item, &format!("Redis answers {code}"));
-                // What of its lane is encoded and not written must not be: encode it anew, or not.
+                // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
+                // looked at when its turn comes.
                 self.take_back();
-                self.refuse_failed_lanes();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }
             _ => {
@@ -209,7 +242,8 @@ impl Pipeline {
         self.take_back();
         self.due = Due::default();
         while let Some((_, written)) = self.under_way.pop_front() {
-            if let Written::Item(item) = written {
+            self.metrics.redis.sent(written.kind());
+            if let Written::Item(item, _) = written {
                 self.doubt(item);
             }
         }
@@ -236,15 +270,14 @@ impl Pipeline {
 
     /// Lets every item of which no byte was written wait again.
     fn take_back(&mut self) {
-        // What was written last may not arrive, or was never written.
-        self.writer.sent.clear();
         let written = self.encoded - self.out.remaining() as u64;
         while let Some((begins, taken)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());
             self.encoded = begins;
             match taken {
-                Written::Item(item) => self.waiting.push_front(item),
+                Written::Item(item, _) => self.waiting.push_front(item),
                 Written::Heartbeat => self.due.heartbeat = true,
+                Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),
             }
         }
@@ -259,7 +292,7 @@ impl Pipeline {
         match item.what {
             What::Publication { ticket, .. } => ticket.refuse(why),
             What::Control { .. } => {
-                self.metrics.controls_dropped.inc();
+                self.metrics.controls_refused.inc();
                 tracing::warn!("a control message was not sent: {why}");
             }
         }
@@ -269,8 +302,16 @@ impl Pipeline {
     fn doubt(&self, item: Outgoing) {
         match item.what {
             What::Publication { mut ticket, .. } => ticket.written = true,
-            What::Control { .. } => self.metrics.controls_dropped.inc(),
+            What::Control { .. } => self.metrics.controls_refused.inc(),
         }
+    }
+}
+
+/// What `TIME` answered, or the code word of an error.
+fn time(answer: &Value) -> Result<u64, String> {
+    match answer {
+        Value::Error(error) => Err(code(error)),
+        answer => clock::time(answer).ok_or_else(|| "something else".to_owned()),
     }
 }
 

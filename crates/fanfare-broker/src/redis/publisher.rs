@@ -7,13 +7,7 @@
 //! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
 //!   connection, when Redis said nothing at all for a while (see [`super::watchdog`]).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fanfare_core::Channel;
 use tokio::{
@@ -24,7 +18,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    connection::{Connection, ConnectionError, DEMOTED, code, is_configuration},
+    agreed::Agreed,
+    connection::{Connection, ConnectionError, DEMOTED, is_configuration},
     fence::Fence,
     link::Links,
     names::Names,
@@ -32,6 +27,7 @@ use super::{
     pipeline::{Answered, Pipeline},
     request::{Replace, Request},
     resp::{Frame, Reader, Value},
+    timekeeper::Timekeeper,
     watchdog::{Verdict, Watchdog},
 };
 use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
@@ -51,12 +47,13 @@ pub(crate) struct Publisher {
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<Metrics>,
     /// The envelope version to write.
-    pub(crate) version: Arc<AtomicU8>,
+    pub(crate) agreed: Arc<Agreed>,
     pub(crate) pipeline: Pipeline,
     pub(crate) queue: UnboundedReceiver<Outgoing>,
     /// To the subscriber, whose connection must be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
     pub(crate) next_doubt: Instant,
+    pub(crate) timekeeper: Timekeeper,
     /// The code word with which Redis refuses the heartbeat.
     pub(crate) heartbeat_refused: Option<String>,
     pub(crate) stop: CancellationToken,
@@ -99,8 +96,9 @@ impl Publisher {
             let error = match opened {
                 Ok((mut connection, heartbeat)) => {
                     self.heartbeat_answered(heartbeat);
+                    self.timekeeper.connected();
                     if std::mem::replace(&mut connected_before, true) {
-                        self.metrics.reconnected(self.links.publisher.name);
+                        self.metrics.redis.reconnected(self.links.publisher.name);
                     }
                     self.links.up(&self.links.publisher);
                     match self.serve(&mut connection, &mut backoff).await {
@@ -126,7 +124,7 @@ impl Publisher {
 
     /// Publishes on one connection for as long as it lasts.
     async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
-        let Connection { stream, reader } = connection;
+        let Connection { stream, reader, .. } = connection;
         let (mut from, mut to) = stream.split();
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
@@ -136,7 +134,8 @@ impl Publisher {
             if let Err(error) = self.watch(&mut watchdog) {
                 return error.into();
             }
-            self.pipeline.fill(self.version.load(Ordering::Relaxed));
+            self.pipeline.fill(self.agreed.version());
+            self.count_queue();
             let deadline = self.next_deadline();
             let watch = Instant::from_std(watchdog.deadline());
             let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
@@ -146,14 +145,15 @@ impl Publisher {
                     self.close();
                     Ok(())
                 }
-                read = reader.fill(&mut from) => read.map_err(End::from).and_then(|()| {
+                read = reader.fill(&mut from) => read.map_err(End::from).and_then(|read| {
+                    self.metrics.redis.bytes_received.inc_by(read as u64);
                     if watchdog.sign(Instant::now().into_std()) {
                         self.hold(false);
                     }
                     self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
                 }),
                 written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
-                    written.map(drop).map_err(End::from)
+                    written.map(|written| self.metrics.redis.bytes_sent.inc_by(written as u64)).map_err(End::from)
                 }
                 item = self.queue.recv(), if self.closing.is_none() => {
                     self.take_items(item).await;
@@ -216,6 +216,7 @@ impl Publisher {
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
+            self.count_queue();
             let deadline = self.next_deadline();
             tokio::select! {
                 done = &mut work => return Ok(done),
@@ -263,6 +264,7 @@ impl Publisher {
                 Answered::Item => {}
                 Answered::Unheard(channel, since) => unheard = Some((channel, since)),
                 Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
+                Answered::Time(asked, answer) => self.timekeeper.answered(asked.into_std(), answer),
                 Answered::Canary(round, answer) => {
                     watchdog.answered();
                     backoff.reset();
@@ -305,6 +307,11 @@ impl Publisher {
         self.heartbeat_refused = refused;
     }
 
+    fn count_queue(&self) {
+        let length = self.pipeline.depth() + self.queue.len();
+        self.metrics.redis.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
+    }
+
     /// The node stops: nothing new is taken, and what waits has until the goodbye ends.
     fn close(&mut self) {
         self.closing = Some(Instant::now() + self.goodbye);
@@ -342,10 +349,10 @@ fn open(
     let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
     async move {
         let opened = async {
-            let mut connection = Connection::open(&config, &name, MAX_ANSWER).await?;
-            fence.raise(&mut connection, &metrics).await?;
+            let mut connection = Connection::open(&config, &name, MAX_ANSWER, &metrics).await?;
+            fence.raise(&mut connection).await?;
             let heartbeat = match connection.command(&heartbeat(&names)).await? {
-                Value::Error(error) => Some(code(&error)),
+                Value::Error(error) => Some(connection.error(&error)),
                 _ => None,
             };
             match heartbeat {

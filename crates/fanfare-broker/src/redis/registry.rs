@@ -5,13 +5,7 @@
 //! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
 //! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
@@ -21,8 +15,8 @@ use fanfare_core::{
 use parking_lot::Mutex;
 use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
 
-use super::names::Names;
-use crate::{driver::RedisConfig, envelope, metrics::Metrics};
+use super::{agreed::Agreed, metrics::Kind, names::Names};
+use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
@@ -36,8 +30,8 @@ pub(crate) struct RedisRegistry {
     names: Arc<Names>,
     node: Incarnation,
     metrics: Arc<Metrics>,
-    /// The envelope version this node writes: the newest that every node reads.
-    version: Arc<AtomicU8>,
+    /// The envelope version that every node reads.
+    agreed: Arc<Agreed>,
     /// What Redis refused, as far as it was said already.
     said: Mutex<Option<RegistryError>>,
 }
@@ -48,9 +42,9 @@ impl RedisRegistry {
         names: Arc<Names>,
         node: Incarnation,
         metrics: Arc<Metrics>,
-        version: Arc<AtomicU8>,
+        agreed: Arc<Agreed>,
     ) -> Result<Self, RegistryError> {
-        Ok(Self { pool: pool(config)?, names, node, metrics, version, said: Mutex::default() })
+        Ok(Self { pool: pool(config)?, names, node, metrics, agreed, said: Mutex::default() })
     }
 
     /// Says what Redis refuses, where it is not what was said before. That it is away others say.
@@ -66,16 +60,46 @@ impl RedisRegistry {
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => said("HELLO", &error),
+            PoolError::Backend(error) => self.refused("HELLO", &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
             _ => RegistryError("no connection".to_owned()),
         })
     }
 
+    /// Runs one command.
+    async fn run<T: redis::FromRedisValue>(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+        command: &redis::Cmd,
+    ) -> Result<T, RegistryError> {
+        self.metrics.redis.sent(Kind::Registry);
+        command.query_async(connection).await.map_err(|error| self.refused(name, &error))
+    }
+
+    /// Runs several at once.
+    async fn run_all(
+        &self,
+        connection: &mut Connection,
+        names: &str,
+        commands: &redis::Pipeline,
+    ) -> Result<(), RegistryError> {
+        commands.cmd_iter().for_each(|_| self.metrics.redis.sent(Kind::Registry));
+        commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
+    }
+
+    /// An error in answer to a command, which is counted.
+    fn refused(&self, what: &str, error: &RedisError) -> RegistryError {
+        if let Some(code) = error.code() {
+            self.metrics.redis.error(code);
+        }
+        said(what, error)
+    }
+
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
         let entry = serde_json::to_string(node).map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
-        let (seconds, _): (u64, u64) = run(&mut connection, "TIME", &redis::cmd("TIME")).await?;
+        let (seconds, _): (u64, u64) = self.run(&mut connection, "TIME", &redis::cmd("TIME")).await?;
         let ttl = TIME_TO_LIVE.as_secs();
         let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
         let mut pipeline = redis::pipe();
@@ -83,15 +107,14 @@ impl RedisRegistry {
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
         pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
-        let what = "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE";
-        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
+        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await
     }
 
     async fn read(&self) -> Result<Vec<NodeInfo>, RegistryError> {
         let mut connection = self.connection().await?;
         let index = self.names.nodes();
         let incarnations: Vec<String> =
-            run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
+            self.run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
         if incarnations.is_empty() {
             return Ok(Vec::new());
         }
@@ -99,12 +122,12 @@ impl RedisRegistry {
         for incarnation in &incarnations {
             get.arg(self.names.node(incarnation));
         }
-        let entries: Vec<Option<Vec<u8>>> = run(&mut connection, "MGET", &get).await?;
+        let entries: Vec<Option<Vec<u8>>> = self.run(&mut connection, "MGET", &get).await?;
         let mut nodes = Vec::with_capacity(entries.len());
         for entry in entries.into_iter().flatten() {
             match serde_json::from_slice::<NodeInfo>(&entry) {
                 Ok(node) => nodes.push(node),
-                Err(_) => self.metrics.registry_malformed.inc(),
+                Err(_) => self.metrics.redis.registry_malformed.inc(),
             }
         }
         nodes.sort_by(|a, b| (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation)));
@@ -117,13 +140,7 @@ impl RedisRegistry {
         let mut pipeline = redis::pipe();
         pipeline.cmd("DEL").arg(self.names.node(&incarnation)).ignore();
         pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
-        let what = "DEL or ZREM";
-        pipeline.query_async(&mut connection).await.map_err(|error: RedisError| said(what, &error))
-    }
-
-    /// Writes no envelope that some node cannot read.
-    fn agree(&self, nodes: &[NodeInfo]) {
-        self.version.store(common_version(nodes), Ordering::Relaxed);
+        self.run_all(&mut connection, "DEL or ZREM", &pipeline).await
     }
 }
 
@@ -133,7 +150,7 @@ impl Registry for RedisRegistry {
         Box::pin(async move {
             self.say(self.write(&node).await)?;
             let nodes = self.say(self.read().await)?;
-            self.agree(&nodes);
+            self.agreed.read(&nodes);
             Ok(())
         })
     }
@@ -145,11 +162,6 @@ impl Registry for RedisRegistry {
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
         Box::pin(async { self.say(self.read().await) })
     }
-}
-
-/// The newest envelope version that all of `nodes` and this node read; 1 is the first there was.
-fn common_version(nodes: &[NodeInfo]) -> u8 {
-    nodes.iter().map(|node| node.envelope).fold(envelope::VERSION, u8::min).max(1)
 }
 
 fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
@@ -175,14 +187,6 @@ fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
         .map_err(|error| RegistryError(error.to_string()))
 }
 
-async fn run<T: redis::FromRedisValue>(
-    connection: &mut Connection,
-    name: &str,
-    command: &redis::Cmd,
-) -> Result<T, RegistryError> {
-    command.query_async(connection).await.map_err(|error| said(name, &error))
-}
-
 /// How the error of a Redis that was reached begins.
 const ANSWERS: &str = "Redis answers ";
 
@@ -192,26 +196,4 @@ fn said(what: &str, error: &RedisError) -> RegistryError {
         Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => error.category().to_owned(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_written_is_one_that_all_nodes_read() {
-        let node = |envelope| NodeInfo {
-            incarnation: "1".into(),
-            name: "a".into(),
-            version: "0".into(),
-            connections: 0,
-            envelope,
-            announcements: 0,
-            leaving: false,
-        };
-        assert_eq!(common_version(&[]), envelope::VERSION);
-        assert_eq!(common_version(&[node(envelope::VERSION), node(u8::MAX)]), envelope::VERSION);
-        assert_eq!(common_version(&[node(1), node(envelope::VERSION)]), 1);
-        assert_eq!(common_version(&[node(0)]), 1);
-    }
 }

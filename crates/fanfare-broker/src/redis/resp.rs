@@ -79,8 +79,8 @@ impl Reader {
         Self { buffer: BytesMut::new(), consumed: 0, needed: 1, skip: 0, max_bulk }
     }
 
-    /// Waits for more bytes. Cancel-safe.
-    pub(crate) async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    /// Waits for more bytes; how many there are. Cancel-safe.
+    pub(crate) async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
         self.release();
         let missing = self.needed.saturating_sub(self.buffer.len());
         if self.buffer.capacity() - self.buffer.len() < missing.max(READ / 4) {
@@ -88,7 +88,7 @@ impl Reader {
         }
         match from.read_buf(&mut self.buffer).await? {
             0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "Redis closed the connection")),
-            _ => Ok(()),
+            read => Ok(read),
         }
     }
 

@@ -8,7 +8,7 @@
 //!   than that room enter.
 //! - It tries again for as long as it takes.
 
-use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
+use std::{ops::Range, sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use fanfare_core::broker::Interruption;
@@ -23,7 +23,6 @@ use super::{
     canary::Canary,
     commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError, code, is_configuration},
-    ear::Ear,
     fence::field,
     incoming::Incoming,
     link::Links,
@@ -31,7 +30,7 @@ use super::{
     progress::{CHECK, Progress, RETRIED, RETRY},
     request::{Confirmation, Replace, Request},
     resp::{Frame, Malformed, Reader, Value},
-    table::{Refusal, Table},
+    table::{Counted, Refusal, Table},
 };
 use crate::{
     backoff::Backoff,
@@ -65,12 +64,13 @@ impl Subscriber {
             let config = self.config.clone();
             let name = self.client_name.clone();
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
-            let opened = self.meanwhile(Connection::open(&config, &name, max_bulk)).await;
-            let Ok(opened) = opened else { return };
+            let metrics = self.metrics.clone();
+            let opening = Connection::open(&config, &name, max_bulk, &metrics);
+            let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {
                     if std::mem::replace(&mut connected_before, true) {
-                        self.metrics.reconnected(self.links.subscriber.name);
+                        self.metrics.redis.reconnected(self.links.subscriber.name);
                     }
                     self.serve(&mut connection).await
                 }
@@ -91,7 +91,7 @@ impl Subscriber {
 
     /// Works on one connection for as long as it lasts; `Ok` once the node stops.
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
-        let Connection { stream, reader } = connection;
+        let Connection { stream, reader, .. } = connection;
         let (mut from, mut to) = stream.split();
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
@@ -102,15 +102,17 @@ impl Subscriber {
         loop {
             while let Some(command) = self.table.next_command() {
                 command.write(&self.names, &mut out);
+                self.metrics.redis.sent(command.kind());
             }
             self.set(timer.as_mut());
             tokio::select! {
-                read = read(&self.incoming, &mut self.progress.ear, &self.links, reader, &mut from) => {
+                read = self.incoming.read(&mut self.progress.ear, &self.links, reader, &mut from) => {
                     read.map_err(|error| self.ended(error))?;
                     self.dispatch(reader)?;
                 }
                 written = to.write_buf(&mut out), if !out.is_empty() => {
-                    written.map_err(|error| self.ended(error))?;
+                    let written = written.map_err(|error| self.ended(error))?;
+                    self.metrics.redis.bytes_sent.inc_by(written as u64);
                 }
                 request = self.requests.recv() => match request {
                     Some(request) => self.take_requests(request)?,
@@ -193,7 +195,7 @@ impl Subscriber {
             canary.whole_until()
         });
         self.links.down(&self.links.subscriber, error);
-        self.interrupted(error.interruption(), whole_until.unwrap_or_else(Instant::now));
+        self.interrupted(error.interruption(), whole_until);
         self.table.disconnected();
         if error.is_configuration() {
             self.table.forbid_all(&error.to_string());
@@ -201,7 +203,7 @@ impl Subscriber {
         self.answer();
     }
 
-    fn interrupted(&mut self, cause: Interruption, whole_until: Instant) {
+    fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
         if self.progress.standing.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.incoming.events.interrupted(cause);
@@ -218,6 +220,9 @@ impl Subscriber {
         if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
             self.incoming.events.restored(outage);
+        }
+        if self.progress.standing.stands() {
+            self.table.restored();
         }
     }
 
@@ -265,7 +270,10 @@ impl Subscriber {
                 Frame::TooLong => self.metrics.dropped(Dropped::TooLong),
                 Frame::Subscribed { channel } => {
                     let what = match self.names.meaning(reader.bytes(channel)) {
-                        Meaning::Data(name) => Confirmed::Subscribed(name),
+                        Meaning::Data(name) => {
+                            self.progress.standing.confirmed(Instant::now());
+                            Confirmed::Subscribed(name)
+                        }
                         Meaning::Control => Confirmed::Control,
                         Meaning::Canary => {
                             self.links.canary(Canary::subscribed);
@@ -274,7 +282,10 @@ impl Subscriber {
                         }
                         Meaning::Unknown => return Err(Desync.into()),
                     };
-                    self.table.confirmed(what, Instant::now())?;
+                    if let Some(channel) = self.table.confirmed(what, Instant::now())? {
+                        tracing::warn!(%channel, "Redis permits this node to subscribe again: messages may be missed");
+                        self.incoming.events.missed(&channel);
+                    }
                 }
                 Frame::Unsubscribed { channel } => {
                     let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
@@ -314,42 +325,42 @@ impl Subscriber {
         }
     }
 
-    /// The answer to CLIENT INFO is in: everything that was asked for before it is settled.
+    /// The answer to CLIENT INFO is in.
     fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
         let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
-        if !self.table.counted(subscriptions)? {
+        let counted = self.table.counted(subscriptions)?;
+        if counted != Counted::Wrong {
             self.progress.last_check = Instant::now();
-            self.settled();
+            self.settled(counted == Counted::Settled);
             return Ok(());
         }
-        self.metrics.mismatches.inc();
+        self.metrics.redis.mismatches.inc();
         tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
         if !self.progress.standing.is_settled() {
             return Err(ConnectionError::Forgetful);
         }
-        self.interrupted(Interruption::Forgotten, self.progress.last_check);
-        // The answer behind the new subscriptions settles them.
-        self.table.ask();
+        self.interrupted(Interruption::Forgotten, Some(self.progress.last_check));
         Ok(())
     }
 
     fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
+        self.metrics.redis.error(code);
         match self.table.refused(code == "NOPERM", code)? {
             Refusal::Channel(channel) => {
-                self.metrics.subscriptions_forbidden.inc();
+                self.metrics.redis.subscriptions_forbidden.inc();
                 tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
             }
             Refusal::Batch => {}
-            Refusal::Info => {
+            Refusal::Info { settles } => {
                 if is_configuration(code) && !std::mem::replace(&mut self.progress.unchecked, true) {
                     tracing::warn!(
                         "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; permit \
                          client|info to this user"
                     );
                 }
-                self.settled();
+                self.settled(settles);
             }
             Refusal::Connection(command) => {
                 return Err(ConnectionError::Refused(code.to_owned(), command));
@@ -358,29 +369,12 @@ impl Subscriber {
         Ok(())
     }
 
-    fn settled(&mut self) {
-        self.links.up(&self.links.subscriber);
-        self.progress.standing.settled();
-        self.look_whether_restored();
-    }
-}
-
-/// Waits until the node has room, then for bytes. Cancel-safe.
-async fn read(
-    incoming: &Incoming,
-    ear: &mut Ear,
-    links: &Links,
-    reader: &mut Reader,
-    from: &mut tokio::net::tcp::ReadHalf<'_>,
-) -> std::io::Result<()> {
-    let room = std::future::poll_fn(|cx| {
-        let room = incoming.events.poll_ready(cx);
-        match room {
-            Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
-            Poll::Pending => ear.blocked(),
+    /// Redis answered what was asked behind the subscriptions; whether behind all that stood.
+    fn settled(&mut self, is_all: bool) {
+        if is_all {
+            self.links.up(&self.links.subscriber);
+            self.progress.standing.settled(Instant::now());
+            self.look_whether_restored();
         }
-        room
-    });
-    room.await;
-    reader.fill(from).await
+    }
 }

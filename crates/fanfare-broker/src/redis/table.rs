@@ -12,6 +12,10 @@
 //! - A waiter is told that its subscription stands only while Redis holds it and no UNSUBSCRIBE is on its way.
 //! - No UNSUBSCRIBE is sent before the SUBSCRIBE ahead of it is confirmed, so at most one of each is
 //!   unconfirmed per channel, and a confirmation can be of one command only.
+//! - What settles a connection is the answer to a [`Command::Info`] that every SUBSCRIBE which restores a channel is
+//!   ahead of: each was confirmed, or refused for this channel alone.
+//! - A channel that Redis forbade while the node was told that its subscriptions stand is said to have lost
+//!   publications once it is confirmed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,55 +29,24 @@ use super::{
     commands::{Command, Commands, Confirmed, Desync},
 };
 
+mod entry;
+mod forbidden;
+
+use entry::{Entry, Past, State};
+pub(crate) use {entry::Waiter, forbidden::Refusal};
+
 /// How long a channel stays subscribed after nobody wants it any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
-/// What an error of Redis means for the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Nothing: it was about one channel, whose waiters are told.
-    Channel(Channel),
-    /// Nothing: a batch was refused, and each of its channels is tried alone.
-    Batch,
-    /// The check of the number of subscriptions is not permitted.
-    Info,
-    /// It cannot go on without this command.
-    Connection(&'static str),
-}
-
-/// Somebody who waits for a subscription.
-pub(crate) trait Waiter {
-    /// Whether nobody waits any more.
-    fn is_gone(&self) -> bool;
-}
-
-#[derive(Debug)]
-enum State<W> {
-    /// SUBSCRIBE is on its way, or waits for a connection.
-    Subscribing {
-        waiters: Vec<W>,
-        /// Whether somebody wants it still.
-        wanted: bool,
-        /// Whether it was confirmed before and is being restored.
-        stood: bool,
-    },
-    Subscribed,
-    /// Nobody wants it; it ends at that time.
-    Lingering(Instant),
-    /// UNSUBSCRIBE is on its way.
-    Unsubscribing,
-    /// It stood once; Redis forbids it now. It is tried again from time to time.
-    Forbidden,
-}
-
-#[derive(Debug)]
-struct Entry<W> {
-    state: State<W>,
-    /// Since when Redis holds it, as far as confirmations go.
-    held: Option<Instant>,
-    /// Whether it stands in the queue of the lingering. Once is enough.
-    queued: bool,
-    seen: Seen,
+/// What a number of subscriptions in Redis says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// It is right, and everything that stood is confirmed or refused.
+    Settled,
+    /// It is right so far, and more is to be confirmed that stood.
+    Early,
+    /// It is another than it should be: everything is subscribed and counted again.
+    Wrong,
 }
 
 /// The channels of a node, and what is under way to Redis.
@@ -81,7 +54,13 @@ struct Entry<W> {
 pub(crate) struct Table<W> {
     entries: HashMap<Channel, Entry<W>>,
     connected: bool,
+    /// Whether the node was told that its subscriptions stand.
+    whole: bool,
     commands: Commands,
+    /// How many [`Command::Info`] are not answered.
+    asked: usize,
+    /// How many of them, the first, settle nothing: a SUBSCRIBE that restores a channel is behind them.
+    early: usize,
     /// How many control channels Redis holds.
     controls: usize,
     /// How many entries Redis holds.
@@ -97,7 +76,10 @@ impl<W: Waiter> Table<W> {
         Self {
             entries: HashMap::new(),
             connected: false,
+            whole: false,
             commands: Commands::default(),
+            asked: 0,
+            early: 0,
             controls: 0,
             held: 0,
             lingering: VecDeque::new(),
@@ -149,10 +131,10 @@ impl<W: Waiter> Table<W> {
 
     /// Somebody wants a channel.
     pub(crate) fn subscribe(&mut self, channel: &Channel, waiter: W) {
-        let subscribing = |waiter, stood| State::Subscribing { waiters: vec![waiter], wanted: true, stood };
+        let subscribing = |waiter| State::Subscribing { waiters: vec![waiter], wanted: true };
         let Some(entry) = self.entries.get_mut(channel) else {
-            let state = subscribing(waiter, false);
-            let entry = Entry { state, held: None, queued: false, seen: Seen::default() };
+            let (state, past) = (subscribing(waiter), Past::New);
+            let entry = Entry { state, past, held: None, queued: false, seen: Seen::default() };
             self.entries.insert(channel.clone(), entry);
             return self.send_subscribe(channel.clone(), false);
         };
@@ -170,8 +152,8 @@ impl<W: Waiter> Table<W> {
                 self.answers.push((waiter, Ok(())));
                 return;
             }
-            State::Unsubscribing => entry.state = subscribing(waiter, false),
-            State::Forbidden => entry.state = subscribing(waiter, true),
+            State::Unsubscribing => (entry.state, entry.past) = (subscribing(waiter), Past::New),
+            State::Forbidden => entry.state = subscribing(waiter),
         }
         self.send_subscribe(channel.clone(), false);
     }
@@ -224,8 +206,10 @@ impl<W: Waiter> Table<W> {
 
     /// The connection ended. What nobody wants is forgotten; the rest waits for the next connection.
     pub(crate) fn disconnected(&mut self) {
+        self.interrupted();
         self.connected = false;
         self.commands.clear();
+        (self.asked, self.early) = (0, 0);
         (self.controls, self.held) = (0, 0);
         self.lingering.clear();
         self.forbidden.clear();
@@ -241,7 +225,7 @@ impl<W: Waiter> Table<W> {
                     false
                 }
                 State::Subscribed | State::Forbidden => {
-                    entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
+                    entry.state = State::Subscribing { waiters: Vec::new(), wanted: true };
                     true
                 }
                 State::Lingering(_) | State::Unsubscribing => false,
@@ -249,57 +233,32 @@ impl<W: Waiter> Table<W> {
         });
     }
 
-    /// There is no connection, and no retry will make one: all who wait are told why.
-    pub(crate) fn forbid_all(&mut self, why: &str) {
-        let answers = &mut self.answers;
-        self.entries.retain(|_, entry| {
-            let State::Subscribing { waiters, stood, .. } = &mut entry.state else { return true };
-            let forbidden = || Err(SubscribeError::Forbidden(why.to_owned()));
-            answers.extend(waiters.drain(..).map(|waiter| (waiter, forbidden())));
-            *stood
-        });
-    }
-
-    /// Whether Redis forbids a channel that stood.
-    pub(crate) fn is_any_forbidden(&self) -> bool {
-        !self.forbidden.is_empty()
-    }
-
-    /// Asks again for what Redis forbade, at most for so many: those first that were asked for longest ago.
-    pub(crate) fn retry_forbidden(&mut self, most: usize) {
-        let count = most.min(self.forbidden.len());
-        let retried: Vec<_> = self.forbidden.drain(..count).collect();
-        for channel in retried {
-            if let Some(entry @ Entry { state: State::Forbidden, .. }) = self.entries.get_mut(&channel) {
-                entry.state = State::Subscribing { waiters: Vec::new(), wanted: true, stood: true };
-                self.send_subscribe(channel, true);
-            }
-        }
-    }
-
     /// Asks Redis how many subscriptions it holds.
     pub(crate) fn ask(&mut self) {
+        self.asked += 1;
         self.commands.push(Command::Info);
     }
 
-    /// Redis confirmed a channel.
-    pub(crate) fn confirmed(&mut self, what: Confirmed<'_>, now: Instant) -> Result<(), Desync> {
+    /// Redis confirmed a channel; the one that lost publications until now, if it did outside of an interruption.
+    pub(crate) fn confirmed(&mut self, what: Confirmed<'_>, now: Instant) -> Result<Option<Channel>, Desync> {
         let progress = self.commands.confirmed(what)?;
         match what {
             Confirmed::Control => self.controls = self.controls.max(progress),
-            Confirmed::Subscribed(name) => self.subscribed(name, now),
+            Confirmed::Subscribed(name) => return Ok(self.subscribed(name, now)),
             Confirmed::Unsubscribed(name) => self.unsubscribed(name),
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Redis answered [`Command::Info`] with a number of subscriptions. Whether it is another than it should
-    /// be at this place among the answers; if so, everything is subscribed again.
-    pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<bool, Desync> {
+    /// Redis answered [`Command::Info`] with a number of subscriptions, which is held against what it should be at
+    /// this place among the answers.
+    pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<Counted, Desync> {
         self.commands.informed()?;
+        let settles = self.informed();
         if subscriptions == self.controls + self.held {
-            return Ok(false);
+            return Ok(if settles { Counted::Settled } else { Counted::Early });
         }
+        self.interrupted();
         self.held = 0;
         let mut again = Vec::new();
         for (channel, entry) in &mut self.entries {
@@ -311,55 +270,33 @@ impl<W: Waiter> Table<W> {
                 // Its SUBSCRIBE or UNSUBSCRIBE is under way.
                 _ => continue,
             };
-            entry.state = State::Subscribing { waiters: Vec::new(), wanted, stood: true };
+            entry.state = State::Subscribing { waiters: Vec::new(), wanted };
             again.push(channel.clone());
         }
         self.subscribe_all(again);
-        Ok(true)
+        self.ask_behind();
+        Ok(Counted::Wrong)
     }
 
-    /// Redis refused the first command that is not confirmed; `permission`: for want of a permission.
-    pub(crate) fn refused(&mut self, permission: bool, why: &str) -> Result<Refusal, Desync> {
-        match self.commands.refused()? {
-            Command::Info => Ok(Refusal::Info),
-            Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
-            Command::Unsubscribe(_) => Ok(Refusal::Connection("UNSUBSCRIBE")),
-            _ => Ok(Refusal::Connection("SUBSCRIBE")),
-        }
-    }
-
-    fn forbidden(&mut self, channels: Vec<Channel>, why: &str) -> Refusal {
-        let [channel] = channels.as_slice() else {
-            channels.into_iter().for_each(|channel| self.send_subscribe(channel, true));
-            return Refusal::Batch;
-        };
-        if let Some(mut entry) = self.entries.remove(channel) {
-            self.held -= usize::from(entry.held.take().is_some());
-            if let State::Subscribing { waiters, wanted, stood } = entry.state {
-                self.tell(waiters, &Err(SubscribeError::Forbidden(why.to_owned())));
-                if wanted && stood {
-                    entry.state = State::Forbidden;
-                    self.entries.insert(channel.clone(), entry);
-                    self.forbidden.push(channel.clone());
-                }
-            }
-        }
-        Refusal::Channel(channel.clone())
-    }
-
-    fn subscribed(&mut self, name: &str, now: Instant) {
-        let Some((channel, _)) = self.entries.get_key_value(name) else { return };
-        let channel = channel.clone();
-        let Some(entry) = self.entries.get_mut(name) else { return };
+    /// The channel, if it lost publications outside of an interruption and somebody wants it.
+    fn subscribed(&mut self, name: &str, now: Instant) -> Option<Channel> {
+        let channel = self.find(name)?.clone();
+        let entry = self.entries.get_mut(name)?;
         self.held += usize::from(entry.held.is_none());
         entry.held.get_or_insert(now);
-        let State::Subscribing { waiters, wanted, .. } = &mut entry.state else { return };
+        let State::Subscribing { waiters, wanted } = &mut entry.state else { return None };
         let (waiters, wanted) = (std::mem::take(waiters), *wanted);
         entry.state = State::Subscribed;
+        let lost = match std::mem::replace(&mut entry.past, Past::Stood) {
+            Past::New | Past::Stood => false,
+            Past::Forbidden => self.whole,
+            Past::Lost => true,
+        };
         self.tell(waiters, &Ok(()));
         if !wanted {
             self.linger(&channel, now);
         }
+        (lost && wanted).then_some(channel)
     }
 
     fn unsubscribed(&mut self, name: &str) {
@@ -389,6 +326,20 @@ impl<W: Waiter> Table<W> {
     fn subscribe_all(&mut self, channels: Vec<Channel>) {
         self.commands.push(Command::SubscribeControl);
         channels.into_iter().for_each(|channel| self.send_subscribe(channel, false));
+    }
+
+    /// Asks behind what is queued by now: no answer ahead of that settles it.
+    fn ask_behind(&mut self) {
+        self.early = self.asked;
+        self.ask();
+    }
+
+    /// A [`Command::Info`] is answered; whether that settles what was asked for.
+    fn informed(&mut self) -> bool {
+        self.asked = self.asked.saturating_sub(1);
+        let is_early = self.early > 0;
+        self.early = self.early.saturating_sub(1);
+        !is_early
     }
 
     fn send_subscribe(&mut self, channel: Channel, alone: bool) {

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, Payload, PayloadKind, Publish, PublishError, SessionId,
+    Channel, Payload, PayloadKind, Publish, PublishError, SessionId, TraceContext,
     broker::{Lane, Recipient},
 };
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use super::{
     node::{Outages, Received, TestNode, answer, eventually},
 };
 
-fn channel(name: &str) -> Channel {
+pub(super) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -31,13 +31,13 @@ fn assert_nothing_interrupted(nodes: &[impl std::ops::Deref<Target = TestNode>])
     }
 }
 
-async fn subscribed(node: &TestNode, channel: &Channel) {
+pub(super) async fn subscribed(node: &TestNode, channel: &Channel) {
     if let Err(error) = node.subscribe(channel).await {
         panic!("{channel}: {error}");
     }
 }
 
-async fn taken(node: &TestNode, channel: &Channel, text: &str) {
+pub(super) async fn taken(node: &TestNode, channel: &Channel, text: &str) {
     if let Err(error) = node.publish_text(channel, text).await {
         panic!("{text} on {channel}: {error}");
     }
@@ -110,17 +110,19 @@ fn assert_sequences_rise(received: &[Received]) {
     }
 }
 
-/// What is published comes back to its node, once, and says from whom it is.
+/// What is published comes back to its node, once, and says from whom it is, and in which trace.
 pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let channel = channel("echo");
+    let trace = TraceContext::new([1; 16], [2; 8], 1);
+    assert!(trace.is_some());
     for node in &nodes {
         subscribed(node, &channel).await;
     }
     for node in &nodes {
         taken(node, &channel, "session").await;
-        let publish =
-            Publish { channel: channel.clone(), payload: Payload::text("api"), session: None, lane: None };
+        let payload = Payload::text("api");
+        let publish = Publish { channel: channel.clone(), payload, session: None, lane: None, trace };
         node.broker().publish(publish, Box::new(|result| assert_eq!(result, Ok(()))));
     }
     for node in &nodes {
@@ -132,12 +134,16 @@ pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
                     received.payload == Payload::text(text)
                         && received.origin.is_some_and(|origin| origin.node == publisher.incarnation)
                 });
-                (of.next().and_then(|received| received.origin), of.count())
+                let first = of.next();
+                (first.and_then(|first| first.origin), first.and_then(|first| first.trace), of.count())
             };
-            let (session, more) = of("session");
-            assert_eq!((session.and_then(|origin| origin.session), more), (Some(SessionId(7)), 0));
-            let (api, more) = of("api");
-            assert_eq!((api.map(|origin| origin.session), more), (Some(None), 0));
+            let (session, untraced, more) = of("session");
+            assert_eq!(
+                (session.and_then(|origin| origin.session), untraced, more),
+                (Some(SessionId(7)), None, 0)
+            );
+            let (api, traced, more) = of("api");
+            assert_eq!((api.map(|origin| origin.session), traced, more), (Some(None), trace, 0));
         }
     }
 }
@@ -283,7 +289,8 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
             let answers = answers.clone();
             let fails = number % 10 == 0;
             let payload = if fails { too_long.clone() } else { Payload::text("x") };
-            let publish = Publish { channel: channel("any"), payload, session: None, lane: None };
+            let publish =
+                Publish { channel: channel("any"), payload, session: None, lane: None, trace: None };
             let done = move |result: Result<(), PublishError>| {
                 assert_eq!(result.is_err(), fails, "{number}: {result:?}");
                 if let Some(answers) = answers.get(number) {

@@ -4,13 +4,13 @@ use std::{
     collections::HashMap,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use fanfare_core::{
     Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Payload, Publication, Publish,
-    PublishError, SessionId, SubscribeError,
+    PublishError, SessionId, SubscribeError, TraceContext,
     broker::{BrokerState, ControlMessage, Interruption, Lane},
 };
 use parking_lot::Mutex;
@@ -29,7 +29,12 @@ pub struct Received {
     pub payload: Payload,
     /// From whom.
     pub origin: Option<Origin>,
+    /// The trace it is in.
+    pub trace: Option<TraceContext>,
 }
+
+/// And when it was published, as far as that is known.
+type Timed = (Received, Option<Instant>);
 
 /// What a broker said of its interruptions.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -45,7 +50,7 @@ pub struct Outages {
 /// Remembers everything it is told.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    channels: Mutex<HashMap<Channel, Vec<Received>>>,
+    channels: Mutex<HashMap<Channel, Vec<Timed>>>,
     controls: Mutex<Vec<ControlMessage>>,
     outages: Mutex<Outages>,
     /// While there is no room: whom to wake once there is.
@@ -56,14 +61,23 @@ impl Recorder {
     /// What came on a channel so far.
     #[must_use]
     pub fn on(&self, channel: &Channel) -> Vec<Received> {
-        self.channels.lock().get(channel).cloned().unwrap_or_default()
+        self.all(channel, |(received, _)| received.clone())
+    }
+
+    /// When those were published, by this process' monotonic clock.
+    #[must_use]
+    pub fn published(&self, channel: &Channel) -> Vec<Option<Instant>> {
+        self.all(channel, |(_, published)| *published)
+    }
+
+    fn all<T>(&self, channel: &Channel, what: impl Fn(&Timed) -> T) -> Vec<T> {
+        self.channels.lock().get(channel).map(|all| all.iter().map(what).collect()).unwrap_or_default()
     }
 
     /// The payloads that came on a channel so far, as text.
     #[must_use]
     pub fn texts(&self, channel: &Channel) -> Vec<String> {
-        let text = |received: &Received| String::from_utf8_lossy(received.payload.bytes()).into_owned();
-        self.channels.lock().get(channel).map(|all| all.iter().map(text).collect()).unwrap_or_default()
+        self.all(channel, |(received, _)| String::from_utf8_lossy(received.payload.bytes()).into_owned())
     }
 
     /// How many publications came on a channel so far.
@@ -97,8 +111,9 @@ impl Recorder {
 
 impl BrokerEvents for Recorder {
     fn publication(&self, publication: Publication) {
-        let received = Received { payload: publication.payload, origin: publication.origin };
-        self.channels.lock().entry(publication.channel).or_default().push(received);
+        let Publication { channel, payload, origin, trace, published, .. } = publication;
+        let received = Received { payload, origin, trace };
+        self.channels.lock().entry(channel).or_default().push((received, published));
     }
 
     fn control(&self, message: ControlMessage) {
@@ -197,8 +212,8 @@ impl TestNode {
         lane: Option<&Arc<Lane>>,
     ) -> oneshot::Receiver<Result<(), PublishError>> {
         let (answer, answered) = oneshot::channel();
-        let publish =
-            Publish { channel: channel.clone(), payload, session: Some(SessionId(7)), lane: lane.cloned() };
+        let (session, lane) = (Some(SessionId(7)), lane.cloned());
+        let publish = Publish { channel: channel.clone(), payload, session, lane, trace: None };
         // Who does not wait is not told.
         self.broker().publish(publish, Box::new(move |result| drop(answer.send(result))));
         answered
@@ -228,10 +243,12 @@ impl TestNode {
             envelope: crate::envelope::VERSION,
             announcements: 0,
             leaving: false,
+            metrics: None,
         }
     }
 
-    /// A counter of its broker: all its labels together, or only the label value given.
+    /// A counter or gauge of its broker, or how often a histogram observed something: all its labels together, or
+    /// only the label value given.
     #[must_use]
     pub fn counter(&self, name: &str, label: Option<&str>) -> f64 {
         let families = self.metrics.gather();
@@ -240,7 +257,11 @@ impl TestNode {
         let matches = |metric: &&prometheus::proto::Metric| {
             label.is_none_or(|label| metric.get_label().iter().any(|pair| pair.value() == label))
         };
-        metrics.iter().filter(matches).map(|metric| metric.get_counter().get_value()).sum()
+        let value = |metric: &prometheus::proto::Metric| {
+            let [counter, gauge] = [metric.get_counter().get_value(), metric.get_gauge().get_value()];
+            counter + gauge + metric.get_histogram().get_sample_count() as f64
+        };
+        metrics.iter().filter(matches).map(value).sum()
     }
 }
 

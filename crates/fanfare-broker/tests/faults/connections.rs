@@ -67,9 +67,11 @@ async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
     assert!(!outcomes.taken.is_empty());
     assert!(publisher.counter(RECONNECTS, Some("publisher")) > 0.0);
     assert_eq!(publisher.counter(UNFENCED, None), 0.0);
-    let publishes = |result| publisher.counter("fanfare_broker_publishes_total", Some(result));
+    let publishes = |result| publisher.counter("fanfare_broker_publish_duration_seconds", Some(result));
     assert_eq!(publishes("taken"), outcomes.taken.len() as f64 + 1.0);
     assert_eq!(publishes("unknown"), outcomes.unknown.len() as f64);
+    let commands = publisher.counter("fanfare_redis_commands_total", Some("publish"));
+    assert_eq!(commands, publishes("taken") + publishes("unknown"), "what was refused was not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +98,7 @@ async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
     let outages = subscriber.recorder.outages();
     assert!(outages.causes.iter().all(|cause| matches!(cause, Interruption::Lost | Interruption::Deaf)));
     assert!(!outages.causes.is_empty() && outages.causes.len() == outages.outages.len());
-    assert_eq!(subscriber.counter("fanfare_redis_resubscriptions_total", None), 0.0);
+    assert_eq!(subscriber.counter("fanfare_redis_subscription_mismatches_total", None), 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,6 +187,22 @@ async fn a_redis_that_is_away_at_start_is_waited_for() {
     late.await.unwrap().unwrap();
     assert_restored(&node, &node, &channel("late")).await;
     assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is no reconnect");
+}
+
+/// On one thread: what is asked for before the first wait is, before there is a connection.
+#[tokio::test]
+async fn who_waited_for_redis_at_start_is_told_of_a_connection_that_is_lost_before_all_is_settled() {
+    let fake = FakeRedis::start(true).await;
+    fake.informs.send_replace(false);
+    let node = TestNode::start(config(fake.port));
+    node.subscribe(&channel("early")).await.unwrap();
+    assert_eq!(node.recorder.outages().causes, []);
+    fake.cut();
+    eventually("it is told", || node.recorder.outages().causes == [Interruption::Lost]).await;
+    fake.informs.send_replace(true);
+    eventually("it is over", || node.recorder.outages().outages.len() == 1).await;
+    node.is_up().await;
+    assert_eq!(node.recorder.outages().causes.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

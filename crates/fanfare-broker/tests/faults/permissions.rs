@@ -6,7 +6,7 @@ use fanfare_broker::{
     redis_server::RedisServer,
     suite::{TestNode, eventually},
 };
-use fanfare_core::broker::{BrokerState, Recipient};
+use fanfare_core::broker::{BrokerState, Interruption, Recipient};
 use parking_lot::Mutex;
 
 use crate::support::{assert_restored, channel};
@@ -87,9 +87,65 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
+async fn without_the_time_messages_go_on_and_are_not_timed() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &["+time"]).await;
+    node.is_up().await;
+    let channel = channel("untimed");
+    node.subscribe(&channel).await.unwrap();
+    let refused = || node.counter("fanfare_redis_errors_total", Some("NOPERM"));
+    eventually("the time is asked and refused", || refused() >= 2.0).await;
+    node.publish_text(&channel, "hello").await.unwrap();
+    eventually("it comes", || node.recorder.count(&channel) == 1).await;
+    assert_eq!(node.recorder.published(&channel), [None]);
+    assert_eq!(node.broker().state(), BrokerState::Up);
+    // Whoever mends it has times at once.
+    let () = server.run(redis::cmd("ACL").arg("SETUSER").arg("fanfare").arg("+time")).await.unwrap();
+    let asked = node.counter("fanfare_redis_commands_total", Some("time"));
+    let is_timed = || node.recorder.published(&channel).last().is_some_and(Option::is_some);
+    while !is_timed() {
+        let count = node.recorder.count(&channel);
+        node.publish_text(&channel, "hello").await.unwrap();
+        eventually("it comes", || node.recorder.count(&channel) > count).await;
+    }
+    assert!(node.counter("fanfare_redis_commands_total", Some("time")) > asked);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_forbidden_for_a_while_is_told_to_have_lost_something_and_no_other_is() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &[]).await;
+    let other = TestNode::start(server.url().parse().unwrap());
+    node.is_up().await;
+    other.is_up().await;
+    let [kept, lost] = ["kept", "lost"].map(channel);
+    for channel in [&kept, &lost] {
+        node.subscribe(channel).await.unwrap();
+    }
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("fanfare").arg("resetchannels").arg("&fanfare!*").arg("&fanfare:kept");
+    let () = server.run(&acl).await.unwrap();
+    eventually("Redis ended the connection, and there is a new one", || {
+        node.recorder.outages().outages.len() == 1
+    })
+    .await;
+    assert_restored(&other, &node, &kept).await;
+    other.publish_text(&lost, "nobody hears it").await.unwrap();
+    assert_eq!(node.recorder.outages().missed, []);
+    let () = server.run(redis::cmd("ACL").arg("SETUSER").arg("fanfare").arg("&fanfare:*")).await.unwrap();
+    eventually("it is told", || node.recorder.outages().missed == [lost.clone()]).await;
+    for channel in [&kept, &lost] {
+        assert_restored(&other, &node, channel).await;
+    }
+    assert_eq!(node.recorder.texts(&lost), ["restored"]);
+    assert_eq!(node.recorder.outages().causes, [Interruption::Lost]);
+    assert_eq!(node.recorder.outages().missed, [lost]);
+}
+
+#[tokio::test]
 async fn each_right_that_is_missing_is_named() {
     let server = RedisServer::start().await.unwrap();
-    let rows: [(&[&str], &str, BrokerState); 16] = [
+    let rows: [(&[&str], &str, BrokerState); 17] = [
         (&["+publish"], "to PUBLISH on this node's own channels", BrokerState::Away),
         (&["+subscribe"], "NOPERM to SUBSCRIBE", BrokerState::Deaf),
         (&["+unsubscribe"], "NOPERM to UNSUBSCRIBE", BrokerState::Up),
@@ -99,7 +155,8 @@ async fn each_right_that_is_missing_is_named() {
         (&["~fanfare!*"], "to SET of fanfare!heartbeat", BrokerState::Up),
         (&["+client|info"], "to CLIENT INFO", BrokerState::Up),
         (&["+client|kill"], "to CLIENT KILL", BrokerState::Up),
-        (&["+time"], "TIME", BrokerState::Up),
+        (&["+time"], "to TIME: relay latency is not measured", BrokerState::Up),
+        (&["+time"], "to TIME; nodes do not see one another", BrokerState::Up),
         (&["+zadd"], "ZADD", BrokerState::Up),
         (&["+zremrangebyscore"], "ZREMRANGEBYSCORE", BrokerState::Up),
         (&["+expire"], "EXPIRE", BrokerState::Up),

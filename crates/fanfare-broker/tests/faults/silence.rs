@@ -129,9 +129,12 @@ async fn a_redis_that_freezes_for_a_moment_interrupts_nothing() {
     server.stop_process().unwrap();
     let written = publish(&node, &channel, 0..10);
     is(&node, BrokerState::Away).await;
+    let queue = || node.counter("fanfare_redis_publisher_queue_length", None);
+    assert!(queue() >= 10.0, "{}", queue());
     server.continue_process().unwrap();
     assert_eq!(Outcomes::of(written).await.taken.len(), 10);
     assert_restored(&node, &node, &channel).await;
+    eventually("all is answered", || queue() == 0.0).await;
     assert_eq!(causes(&node), []);
     assert_eq!(node.counter("fanfare_redis_reconnects_total", None), 0.0);
 }

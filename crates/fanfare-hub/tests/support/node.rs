@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
     Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
-    broker::ControlMessage,
+    Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind};
+use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
 use super::{Client, Framing, Lines, Pipe, Recorder, channel};
@@ -23,6 +24,7 @@ pub(crate) struct Setup {
     pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -41,6 +43,7 @@ impl Default for Setup {
             named: Vec::new(),
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
+            tracer: None,
         }
     }
 }
@@ -52,6 +55,7 @@ pub(crate) struct Node {
     pub(crate) controls: mpsc::Receiver<ControlMessage>,
     pub(crate) dialect: &'static Lines,
     pub(crate) kind: Arc<Kind>,
+    registry: Registry,
 }
 
 impl Setup {
@@ -72,15 +76,17 @@ impl Setup {
     }
 
     fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat } = self;
+        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
-        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        let registry = Registry::new();
+        let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
+        metrics.connections.expect(dialect);
         let (dispatcher, controls) =
-            Dispatcher::new(INCARNATION, shards, namespaces.clone(), &limits, metrics.clone());
+            Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, namespaces, limits, metrics);
-        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }) }
+        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics, tracer);
+        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }
 
@@ -92,6 +98,7 @@ impl Node {
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
         let session = self.hub.open(&self.kind, None);
+        assert!(self.hub.admit(&session));
         self.hub.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)
     }
@@ -104,7 +111,7 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publish_from_server(channel(name), Payload::text(text)).await
+        self.hub.publish_from_server(channel(name), Payload::text(text), None).await
     }
 
     /// How often clients were slow, by what became of it.
@@ -112,8 +119,27 @@ impl Node {
         self.hub.metrics().slow.with_label_values(&[policy]).get()
     }
 
-    /// How many sessions ended for this reason.
+    /// How many connections ended for this reason.
     pub(crate) fn closed(&self, reason: &str) -> u64 {
-        self.hub.metrics().closed.with_label_values(&[reason]).get()
+        self.count("fanfare_connections_closed_total", &[("reason", reason)])
+    }
+
+    /// How many series there are of this name.
+    pub(crate) fn series(&self, name: &str) -> usize {
+        let families = self.registry.gather();
+        families.iter().filter(|family| family.name() == name).map(|family| family.get_metric().len()).sum()
+    }
+
+    /// The sum of the counters of this name that have these labels.
+    pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let families = self.registry.gather();
+        let metrics =
+            families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+        let is_meant = |metric: &&Metric| {
+            labels
+                .iter()
+                .all(|wanted| metric.get_label().iter().any(|label| (label.name(), label.value()) == *wanted))
+        };
+        metrics.filter(is_meant).map(|metric| metric.get_counter().get_value() as u64).sum()
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use fanfare_core::{CloseFrame, Message, Sink, Transport, transport::FramingId};
+use fanfare_hub::Traffic;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -135,6 +136,13 @@ impl Pipe {
         Box::new(PipeSink(self.0.clone()))
     }
 
+    /// Lets every write block its thread, until the other end of `released` is dropped. Blocks itself.
+    pub(crate) fn jam(&self, jammed: impl FnOnce(), released: &std::sync::mpsc::Receiver<()>) {
+        let _held = self.0.state.lock();
+        jammed();
+        assert!(released.recv().is_err());
+    }
+
     /// Lets one write take so many bytes at most.
     pub(crate) fn take_per_write(&self, bytes: usize) {
         self.0.state.lock().per_write = bytes;
@@ -177,6 +185,19 @@ impl Pipe {
         self.0.state.lock().bytes.clone()
     }
 
+    /// All that was ever written, as it should be counted.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let bytes = self.bytes();
+        let (mut messages, mut at) = (0, 0);
+        while let Some((line, taken)) = self.0.framing.get(&bytes[at..]) {
+            at += taken;
+            let is_message =
+                !["transport's ping", "pong ", "close "].iter().any(|word| line.starts_with(word));
+            messages += u64::from(is_message);
+        }
+        Traffic { messages, bytes: bytes.len() as u64 }
+    }
+
     /// How often it was told that no more comes.
     pub(crate) fn finished(&self) -> usize {
         self.0.state.lock().finished
@@ -185,6 +206,11 @@ impl Pipe {
     /// The connection breaks.
     pub(crate) fn abort(&self) {
         self.change(|state| state.aborted = true);
+    }
+
+    /// Whether the node still has its end.
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     pub(crate) fn is_aborted(&self) -> bool {

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_core::{
     Broker, BrokerEvents, Channel, Origin, Payload, Publication, Publish, PublishError, SessionId,
-    SubscribeError,
+    SubscribeError, TraceContext,
     broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
@@ -66,6 +66,11 @@ impl Recorder {
     /// How many publishes are unanswered.
     pub(crate) fn unanswered(&self) -> usize {
         self.asked.lock().publishes.len()
+    }
+
+    /// The traces of the publishes that are unanswered.
+    pub(crate) fn traces(&self) -> Vec<Option<TraceContext>> {
+        self.asked.lock().publishes.iter().map(|(publish, _)| publish.trace).collect()
     }
 
     /// What it was asked since the last time.

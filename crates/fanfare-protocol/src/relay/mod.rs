@@ -10,7 +10,7 @@
 //! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
 //! | 4000 | no message came or went for the idle timeout |
 //! | 4001 | the client's token expired |
-//! | 1008 | the namespace does not permit it, or the client sent too much in a second: the sentence says which |
+//! | 1008 | the namespace does not permit it, the client sent too much in a second, or a message of it too slowly: the sentence says which |
 //! | 1009 | a message was larger than the limit |
 //! | others | RFC 6455's own, from the transport |
 
@@ -80,6 +80,12 @@ impl Dialect for Relay {
             Disconnect::MessageTooBig { limit } => CloseFrame::new(
                 TOO_BIG,
                 format!("the message is larger than the limit of {limit} bytes: send smaller ones"),
+            ),
+            Disconnect::MessageTooSlow { limit } => CloseFrame::new(
+                POLICY,
+                format!(
+                    "your message was not whole after {limit:?}: reconnect, and send smaller ones (limits.message_time)"
+                ),
             ),
             Disconnect::RateLimited(Rate::Frames(limit)) => CloseFrame::new(
                 POLICY,
@@ -193,6 +199,7 @@ mod tests {
     fn every_sentence_fits_a_close_frame() {
         let disconnects = [
             Disconnect::MessageTooBig { limit: usize::MAX },
+            Disconnect::MessageTooSlow { limit: std::time::Duration::from_secs(86_400) },
             Disconnect::RateLimited(Rate::Frames(1_000_000)),
             Disconnect::RateLimited(Rate::Bytes(1 << 30)),
             Disconnect::PublishRefused,

@@ -2,8 +2,9 @@
 
 use fanfare_testkit::{Setup, assert_eventually, redis_server};
 use fanfare_websocket::{FrameHead, Opcode};
+use futures_util::FutureExt;
 
-use crate::support::{Scene, closed, closing, frames, hit};
+use crate::support::{Scene, closed, closing, frames, goodbye, hit};
 
 /// Nothing is queued for long: a client that does not read is soon slow.
 const SMALL: &str = "limits.message_bytes = \"1KiB\"\nlimits.outbound_bytes = \"64KiB\"";
@@ -139,4 +140,46 @@ async fn a_message_that_comes_byte_by_byte_is_whole_for_the_others() {
     }
     reader.expect("in no hurry").await;
     scene.costs_the_offender_only(&[]).await;
+}
+
+#[tokio::test]
+async fn who_does_not_finish_a_message_is_closed_though_it_shows_that_it_lives() {
+    let scene = Scene::with("limits.message_time = \"1s\"\nrelay.ping_interval = \"1s\"").await;
+    let fragment = FrameHead { fin: false, compressed: false, opcode: Opcode::Text };
+    let nearly = frames(1, FrameHead::whole(Opcode::Text), &[b'x'; 60_000]);
+    // Pings between the fragments; a byte now and then; nothing, but it reads.
+    let openings =
+        [frames(1, fragment, &[b'x'; 60_000]), nearly[..50_000].to_vec(), nearly[..50_000].to_vec()];
+    let signs = [frames(1, FrameHead::whole(Opcode::Ping), b""), nearly[50_000..50_001].to_vec(), Vec::new()];
+    for (opening, sign) in openings.into_iter().zip(signs) {
+        let mut offender = scene.offender("other").await;
+        offender.send(&opening).await;
+        let (code, reason) = loop {
+            offender.send(&sign).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            match offender.next_frame().now_or_never() {
+                Some(frame) if frame.bytes[0] == 0x88 => break goodbye(&frame),
+                _ => {}
+            }
+        };
+        assert!(code == 1008 && reason.contains("limits.message_time"), "{code} {reason}");
+    }
+    scene.costs_the_offender_only(&[(&closed("message_too_slow"), 3), (&hit("message_time"), 3)]).await;
+}
+
+#[tokio::test]
+async fn messages_that_come_in_pieces_without_end_are_each_whole_in_time() {
+    let scene = Scene::with("limits.message_time = \"1s\"").await;
+    let mut reader = scene.connect("/ws/other").await;
+    let mut sender = scene.offender("other").await;
+    let message = frames(1, FrameHead::whole(Opcode::Text), b"in pieces");
+    let (start, rest) = message.split_at(7);
+    sender.send(start).await;
+    for _ in 0..30 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // At no moment is nothing incomplete.
+        sender.send(&[rest, start].concat()).await;
+        reader.expect("in pieces").await;
+    }
+    scene.costs_the_offender_only(&[(&closed("message_too_slow"), 0)]).await;
 }

@@ -170,9 +170,9 @@ pub(crate) fn frames(count: usize, head: FrameHead, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// `fanfare_sessions_closed_total` by reason.
+/// `fanfare_connections_closed_total` by reason.
 pub(crate) fn closed(reason: &str) -> String {
-    format!("fanfare_sessions_closed_total{{reason=\"{reason}\"}}")
+    format!("fanfare_connections_closed_total{{reason=\"{reason}\"}}")
 }
 
 /// `fanfare_limits_hit_total` by limit.

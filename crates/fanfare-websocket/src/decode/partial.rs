@@ -17,6 +17,8 @@ pub(super) struct Partial {
     pub(super) control: Vec<u8>,
     /// The message so far.
     pub(super) message: Option<Message>,
+    /// Whether the caller was told of it.
+    pub(super) told: bool,
 }
 
 impl Partial {

@@ -226,3 +226,26 @@ fn the_input_is_unmasked_where_it_is() {
     Decoder::new().feed(&mut frame, &SERVER, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(&frame[6..], b"Hello");
 }
+
+#[test]
+fn each_message_that_stays_incomplete_is_told_of_once() {
+    let mut decoder = Decoder::new();
+    let mut feed = |bytes: &[u8]| {
+        decoder.feed(&mut bytes.to_vec(), &SERVER, |_| ControlFlow::Continue(())).unwrap();
+        decoder.has_begun()
+    };
+    let hello = client(Opcode::Text, b"Hello");
+    let (start, rest) = hello.split_at(8);
+    assert!(!feed(&hello), "whole in one piece");
+    assert!(feed(start) && !feed(&rest[..1]) && !feed(&rest[1..]));
+    assert!(feed(start));
+    assert!(feed(&[rest, start].concat()), "the next one began with the end of the first");
+    assert!(!feed(rest));
+    let mut fragment = Vec::new();
+    client_frame(&mut fragment, FrameHead { fin: false, ..FrameHead::whole(Opcode::Text) }, b"x");
+    assert!(feed(&fragment));
+    assert!(
+        !feed(&client(Opcode::Ping, b"")) && !feed(&client(Opcode::Continuation, b"")),
+        "it is the same one"
+    );
+}

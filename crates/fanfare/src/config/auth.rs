@@ -27,7 +27,7 @@ pub struct Auth {
 }
 
 /// A public key, and the file it was read from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKeyFile {
     /// As it was configured: the path, perhaps with `KID=` before it.
     text: String,

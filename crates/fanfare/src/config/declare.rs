@@ -8,8 +8,31 @@ use super::{
     shape::Shape,
 };
 
-/// A key, without its value.
+/// When a changed value is used by a node that reads its configuration again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applies {
+    /// Not before it starts anew.
+    AtRestart,
+    /// For connections that come from then on.
+    ToNew,
+    /// From then on, for everybody.
+    AtOnce,
+}
+
+impl Applies {
+    /// As the end of "a changed value is used".
+    #[must_use]
+    pub fn when(self) -> &'static str {
+        match self {
+            Self::AtRestart => "after a restart",
+            Self::ToNew => "for new connections",
+            Self::AtOnce => "at once",
+        }
+    }
+}
+
+/// A key, without its value.
+#[derive(Debug, Clone, Copy)]
 pub struct Key {
     /// Its name in the file, with its section: `limits.message_bytes`.
     pub path: &'static str,
@@ -17,6 +40,14 @@ pub struct Key {
     pub flag: Option<&'static str>,
     /// What it is for.
     pub about: &'static str,
+    /// What may stand there, as the end of a sentence.
+    pub allowed: fn() -> String,
+    /// What a mistake may show of a text that was meant to be its value, with secrets masked.
+    pub(super) found: fn(&str) -> String,
+    /// How to mend such a text, which lacks its quotes or worse.
+    pub(super) advice: fn(&str) -> Option<String>,
+    /// When a changed value is used.
+    pub applies: Applies,
     short_variable: Option<&'static str>,
 }
 
@@ -24,11 +55,31 @@ impl Key {
     /// As the macro makes it.
     pub(super) const fn new(
         path: &'static str,
-        flag: Option<&'static str>,
-        short_variable: Option<&'static str>,
         about: &'static str,
+        allowed: fn() -> String,
+        found: fn(&str) -> String,
+        advice: fn(&str) -> Option<String>,
     ) -> Self {
-        Self { path, flag, about, short_variable }
+        Self {
+            path,
+            flag: None,
+            about,
+            allowed,
+            found,
+            advice,
+            applies: Applies::AtRestart,
+            short_variable: None,
+        }
+    }
+
+    /// With a flag, and a short name in the environment.
+    pub(super) const fn with_flag(self, flag: &'static str, variable: &'static str) -> Self {
+        Self { flag: Some(flag), short_variable: Some(variable), ..self }
+    }
+
+    /// With another time for changed values.
+    pub(super) const fn reloaded(self, applies: Applies) -> Self {
+        Self { applies, ..self }
     }
 
     /// Its name in the environment: `FANFARE_LIMITS__MESSAGE_BYTES`.
@@ -40,6 +91,12 @@ impl Key {
     /// What [`Key::variable`] would be without a short name.
     pub(super) fn long_variable(&self) -> String {
         format!("FANFARE_{}", self.path.replace('.', "__").to_uppercase())
+    }
+
+    /// Whether it is one of `[[namespace]]`, which has no name in the environment.
+    #[must_use]
+    pub fn is_of_namespace(&self) -> bool {
+        self.path.starts_with("namespace.")
     }
 
     /// Its section, empty for the keys at the top, and its name in it.
@@ -103,21 +160,20 @@ impl Reader<'_> {
 }
 
 /// A key with its effective value, as people read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Line {
     /// The key.
     pub key: Key,
     /// The value as the file would have it, with secrets masked.
     pub value: String,
-    /// What may stand there.
-    pub allowed: String,
     /// Where the value comes from.
     pub place: Place,
 }
 
 /// Declares a struct of keys. Each line gives the key's path (`as` its flag and its short variable), type,
-/// shape and default; names, documentation, reading and showing all come from it. A default may use `facts`
-/// and the keys above it.
+/// shape and default, and says when a changed value is used (`reloaded`, one of [`Applies`]; without it: after a
+/// restart). Names, documentation, reading, comparing and showing all come from it. A default may use `facts` and
+/// the keys above it.
 macro_rules! keys {
     (
         $(#[$about:meta])*
@@ -125,7 +181,7 @@ macro_rules! keys {
             $(
                 $(#[doc = $doc:literal])+
                 $field:ident: $type:ty = $path:literal $(as $flag:literal $variable:literal)?,
-                    $shape:expr, or $default:expr;
+                    $shape:expr, or $default:expr $(, reloaded $applies:ident)?;
             )+
         }
     ) => {
@@ -137,15 +193,17 @@ macro_rules! keys {
 
         impl $name {
             /// Every key, in the order in which people read them.
-            pub const KEYS: &'static [Key] = &[
-                $( keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?), )+
-            ];
+            pub const KEYS: &'static [Key] =
+                &[ $( keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?]), )+ ];
 
-            /// Reads every key.
-            pub(super) fn read(reader: &mut Reader<'_>, $facts: $facts_type) -> Self {
+            /// Reads every key; those that a running node keeps are as it has them.
+            pub(super) fn read(reader: &mut Reader<'_>, $facts: $facts_type, running: Option<&Self>) -> Self {
                 $(
-                    let key = keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?);
-                    let $field = reader.take(&key, &$shape, || $default);
+                    let key = keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?]);
+                    let $field = match running {
+                        Some(running) if key.applies == Applies::AtRestart => running.$field.clone(),
+                        _ => reader.take(&key, &$shape, || $default),
+                    };
                 )+
                 Self { $( $field ),+ }
             }
@@ -153,21 +211,38 @@ macro_rules! keys {
             /// Every key with its value.
             #[must_use]
             pub fn lines(&self) -> Vec<Line> {
-                vec![ $( {
-                    let shape = $shape;
-                    Line {
-                        key: keys!(@key $path, concat!($($doc, "\n"),+) $(, $flag, $variable)?),
-                        value: shape.show(&self.$field.value),
-                        allowed: shape.allowed(),
-                        place: self.$field.place.clone(),
-                    }
+                vec![ $( Line {
+                    key: keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?]),
+                    value: $shape.show(&self.$field.value),
+                    place: self.$field.place.clone(),
                 }, )+ ]
+            }
+
+            /// The keys that have another value there, wherever it comes from.
+            pub(super) fn changed(&self, other: &Self) -> Vec<Key> {
+                let mut changed = Vec::new();
+                $( if !$shape.same(&self.$field.value, &other.$field.value) {
+                    changed.push(
+                        keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?])
+                    );
+                } )+
+                changed
             }
         }
     };
-    (@key $path:literal, $about:expr) => { Key::new($path, None, None, $about) };
-    (@key $path:literal, $about:expr, $flag:literal, $variable:literal) => {
-        Key::new($path, Some($flag), Some($variable), $about)
+    (
+        @key $path:literal, [$($doc:literal),+], $shape:expr,
+        [$($flag:literal, $variable:literal)?], [$($applies:ident)?]
+    ) => {
+        Key::new(
+            $path,
+            concat!($($doc, "\n"),+),
+            || $shape.allowed(),
+            |text| $shape.found(&Value::Other(text.to_owned())),
+            |text| $shape.advice(text),
+        )
+            $( .with_flag($flag, $variable) )?
+            $( .reloaded(Applies::$applies) )?
     };
 }
 

@@ -205,15 +205,53 @@ impl FileReader<'_> {
         let before = self.text.get(..at.start).unwrap_or(self.text);
         let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
         let start = before.rfind('\n').map_or(0, |end| end + 1);
-        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let (above, line) = self.text.split_at_checked(start).unwrap_or_default();
+        let line = line.lines().next().unwrap_or_default();
+        let key = key_of(above, line);
+        let no_toml = format!("no TOML at column {column}");
         self.file.syntax.push(Mistake {
             place,
-            key: format!("no TOML at column {column}"),
-            found: begin_of(line),
-            allowed: "key = value, [section], [[namespace]] or # a comment; texts in quotes".into(),
-            hint: Some(error.message().into()),
+            key: key.map_or(no_toml.clone(), |key| format!("{}: {no_toml}", key.path)),
+            found: key.and_then(|key| value_of(key, line)).unwrap_or_else(|| begin_of(line)),
+            allowed: key.map_or_else(
+                || "key = value, [section], [[namespace]] or # a comment; texts in quotes".into(),
+                |key| format!("{} = {}", key.section_and_name().1, (key.allowed)()),
+            ),
+            hint: advice_on(key, line, error),
         });
     }
+}
+
+/// The key that a broken line is about, if that can be seen: by the section that stands above it.
+fn key_of(above: &str, line: &str) -> Option<&'static Key> {
+    let section = above.lines().rev().find_map(|line| line.trim().strip_prefix('['));
+    let section =
+        section.map_or("", |rest| rest.trim_start_matches('[').split(']').next().unwrap_or_default());
+    let word = first_word(line.trim());
+    let path = if section.is_empty() { word.to_owned() } else { format!("{}.{word}", section.trim()) };
+    Raw::KEYS.iter().chain(RawNamespace::KEYS).find(|key| key.path == path)
+}
+
+/// What a broken line gives to a key, as far as it may be shown.
+fn value_of(key: &Key, line: &str) -> Option<String> {
+    let (name, value) = halves(key, line)?;
+    Some(format!("{name} = {}", (key.found)(value)))
+}
+
+/// The parser's own words, unless it is the value that is broken.
+fn advice_on(key: Option<&Key>, line: &str, error: &Error) -> Option<String> {
+    let said = || Some(error.message().to_owned());
+    let Some((key, value)) = key.and_then(|key| Some((key, halves(key, line)?.1))) else { return said() };
+    let goes_on = value.starts_with(['[', '{']) || DeTable::parse(&format!("value = {value}")).is_ok();
+    if goes_on { said() } else { (key.advice)(value.split('#').next().unwrap_or_default().trim()) }
+}
+
+/// A broken line's key and value.
+fn halves<'l>(key: &Key, line: &'l str) -> Option<(&'l str, &'l str)> {
+    let (name, value) = line.split_once('=')?;
+    // Else a part of the value stands before the sign.
+    let is_name = [key.path, key.section_and_name().1].contains(&name.trim());
+    is_name.then(|| (name.trim(), value.trim()))
 }
 
 /// The parser drops all that follows a key without `=`. Without such lines, blank and as long as they were, it
@@ -239,8 +277,7 @@ fn without_stray_lines(text: &str, errors: &[Error]) -> Option<String> {
 /// that is no key.
 fn begin_of(line: &str) -> String {
     let line = line.trim();
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let word = line.trim_start_matches('[').split(|c: char| !is_word(c)).next().unwrap_or_default();
+    let word = first_word(line.trim_start_matches('['));
     let names = Raw::KEYS.iter().chain(RawNamespace::KEYS).flat_map(|key| {
         let (section, name) = key.section_and_name();
         [key.path, section, name]
@@ -251,6 +288,11 @@ fn begin_of(line: &str) -> String {
     } else {
         "a line that cannot be read".into()
     }
+}
+
+fn first_word(text: &str) -> &str {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    text.split(|c: char| !is_word(c)).next().unwrap_or_default()
 }
 
 fn known(keys: &'static [Key], path: &str) -> Option<&'static Key> {

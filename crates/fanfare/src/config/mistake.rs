@@ -24,15 +24,15 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}\n  found    {}\n  allowed  {}",
-            self.place,
-            self.key,
-            cut(&self.found),
-            self.allowed
-        )?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint     {hint}"))
+        write!(f, "{}: {}", self.place, self.key)?;
+        let hint = self.hint.as_deref().map(|hint| ("hint", hint));
+        for (name, text) in
+            [("found", cut(&self.found).as_str()), ("allowed", &self.allowed)].into_iter().chain(hint)
+        {
+            write!(f, "\n  {name:7}")?;
+            indented(f, text)?;
+        }
+        Ok(())
     }
 }
 
@@ -65,7 +65,8 @@ impl fmt::Display for Mistakes {
         match self.0.len() {
             1 => f.write_str("1 mistake in the configuration"),
             several => write!(f, "{several} mistakes in the configuration"),
-        }
+        }?;
+        f.write_str("; `fanfare config --markdown` explains every key")
     }
 }
 
@@ -81,6 +82,23 @@ pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) 
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// Long texts go on in further lines, below where they began.
+fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    const WIDTH: usize = 100;
+    const BEGIN: usize = "  allowed".len();
+    let mut column = BEGIN;
+    for word in text.split(' ') {
+        if column + 1 + word.chars().count() > WIDTH {
+            write!(f, "\n{:BEGIN$}", "")?;
+            column = BEGIN;
+        }
+        let space = if column == BEGIN { "  " } else { " " };
+        write!(f, "{space}{word}")?;
+        column += space.len() + word.chars().count();
+    }
+    Ok(())
 }
 
 fn cut(text: &str) -> String {

@@ -6,21 +6,25 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
-//! - `auth`: keys and rules of `[auth]`; `listeners`: rules about addresses
+//! - `auth`, `tracing`: keys and rules of `[auth]` and `[tracing]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
+//! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
-//! - [`show`]: what `fanfare config` prints
+//! - [`show`]: what `fanfare config` prints; [`markdown`]: docs/configuration.md
 
 mod auth;
 pub mod declare;
 mod env;
 mod file;
 mod listeners;
+pub mod markdown;
 pub mod mistake;
 pub mod place;
 pub mod raw;
+pub mod reload;
 pub mod shape;
 pub mod show;
+mod tracing;
 mod units;
 mod validate;
 mod words;
@@ -31,13 +35,13 @@ use std::{
     time::Duration,
 };
 
+use ::tracing::level_filters::LevelFilter;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies};
-use tracing::level_filters::LevelFilter;
 
-use crate::descriptors;
+use crate::{ask::Target, descriptors};
 
 use self::{
     declare::{Layer, Reader},
@@ -52,6 +56,7 @@ pub use self::{
     auth::PublicKeyFile,
     mistake::{Mistake, Mistakes},
     show::Show,
+    tracing::{Endpoint, Tracing, TracingHeader, TracingProtocol},
     words::Listen,
 };
 
@@ -70,6 +75,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// The node's name, for people.
     pub node: String,
+    /// Where the others are told that its metrics are; without it, a guess is made.
+    pub advertise: Option<Target>,
     /// The keys of the HTTP API; under `dev` none is needed.
     pub api_keys: ApiKeys,
     /// How clients show who they are; without it no token is good, and no namespace wants one.
@@ -92,6 +99,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// What is logged, and how.
     pub log: Log,
+    /// What is traced, if anything.
+    pub tracing: Option<Tracing>,
     /// Options of channels.
     pub namespaces: Namespaces,
 }
@@ -123,6 +132,8 @@ pub struct Log {
     pub level: LevelFilter,
     /// How.
     pub format: LogFormat,
+    /// How many a second from each place of the program; 0: any number.
+    pub lines_per_second: usize,
 }
 
 /// How lines are logged.
@@ -195,33 +206,58 @@ impl Loaded {
 /// # Errors
 /// Every mistake of every source.
 pub fn load(sources: Sources) -> Result<Loaded, Mistakes> {
-    let Sources { flags, file, environment, facts } = sources;
-    let mut mistakes = Vec::new();
-    let environment = Environment::read(environment, &mut mistakes);
-    let file = match (file, environment.file) {
-        (Some(path), _) => read_file(&path, Place::Flag("--config"), &mut mistakes),
-        (None, Some(path)) => read_file(&path, Place::Environment(env::FILE.into()), &mut mistakes),
-        (None, None) => File::default(),
-    };
-    let layers = [flags, environment.layer, file.layer, file.misspelt];
-    let raw = Raw::read(&mut Reader { layers: &layers, mistakes: &mut mistakes }, &facts);
-    let mut namespace = |(place, layer)| {
-        let mut reader = Reader { layers: &[layer], mistakes: &mut mistakes };
-        let mut namespace = RawNamespace::read(&mut reader, &facts);
-        if namespace.name.place == Place::Default {
-            // Without a name the place of its mistakes is where it begins.
-            namespace.name.place = place;
-        }
-        namespace
-    };
-    let namespaces: Vec<_> = file.namespaces.into_iter().map(&mut namespace).collect();
-    mistakes.extend(file.unknown);
-    mistakes.extend(validate::check(&raw, &namespaces));
-    // Of a line that is no TOML, whatever was made of it is no news.
-    mistakes.retain(|mistake| !file.syntax.iter().any(|broken| broken.place == mistake.place));
-    mistakes.extend(file.syntax);
-    Mistakes::none_in(mistakes)?;
-    Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
+    Given::gather(sources).judge(None)
+}
+
+/// What all sources say.
+struct Given {
+    facts: Facts,
+    /// The strongest first.
+    layers: [Layer; 4],
+    namespaces: Vec<(Place, Layer)>,
+    /// What is wrong whatever the keys say.
+    mistakes: Vec<Mistake>,
+    /// Lines that are no TOML.
+    syntax: Vec<Mistake>,
+}
+
+impl Given {
+    fn gather(sources: Sources) -> Self {
+        let Sources { flags, file, environment, facts } = sources;
+        let mut mistakes = Vec::new();
+        let environment = Environment::read(environment, &mut mistakes);
+        let file = match (file, environment.file) {
+            (Some(path), _) => read_file(&path, Place::Flag("--config"), &mut mistakes),
+            (None, Some(path)) => read_file(&path, Place::Environment(env::FILE.into()), &mut mistakes),
+            (None, None) => File::default(),
+        };
+        mistakes.extend(file.unknown);
+        let layers = [flags, environment.layer, file.layer, file.misspelt];
+        Self { facts, layers, namespaces: file.namespaces, mistakes, syntax: file.syntax }
+    }
+
+    /// What a node would run with; one that is running keeps the values that need a restart.
+    fn judge(&self, running: Option<&Raw>) -> Result<Loaded, Mistakes> {
+        let mut mistakes = self.mistakes.clone();
+        let mut reader = Reader { layers: &self.layers, mistakes: &mut mistakes };
+        let raw = Raw::read(&mut reader, &self.facts, running);
+        let mut namespace = |(place, layer): &(Place, Layer)| {
+            let mut reader = Reader { layers: std::slice::from_ref(layer), mistakes: &mut mistakes };
+            let mut namespace = RawNamespace::read(&mut reader, &self.facts, None);
+            if namespace.name.place == Place::Default {
+                // Without a name the place of its mistakes is where it begins.
+                namespace.name.place = place.clone();
+            }
+            namespace
+        };
+        let namespaces: Vec<_> = self.namespaces.iter().map(&mut namespace).collect();
+        mistakes.extend(validate::check(&raw, &namespaces));
+        // Of a line that is no TOML, whatever was made of it is no news.
+        mistakes.retain(|mistake| !self.syntax.iter().any(|broken| broken.place == mistake.place));
+        mistakes.extend(self.syntax.iter().cloned());
+        Mistakes::none_in(mistakes)?;
+        Ok(Loaded { config: validate::config(&raw, &namespaces), raw, namespaces })
+    }
 }
 
 fn read_file(path: &Path, place: Place, mistakes: &mut Vec<Mistake>) -> File {

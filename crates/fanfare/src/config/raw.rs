@@ -15,13 +15,16 @@ use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
+use crate::ask::Target;
+
 use super::{
     Facts, LogFormat,
     auth::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
-    declare::{Key, Line, Reader, keys},
-    place::Sourced,
+    declare::{Applies, Key, Line, Reader, keys},
+    place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    words::{API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    tracing::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
+    words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,16 +46,20 @@ keys! {
         /// and from any port of localhost, and needs no API key.
         dev: bool = "dev" as "--dev" "FANFARE_DEV", Switch, or false;
         /// Says that everybody who reaches the listeners may come in. Needed to listen beyond loopback.
-        open: bool = "open", Switch, or false;
+        open: bool = "open", Switch, or false, reloaded AtOnce;
         /// What carries messages between nodes: "memory" for one node alone, or the URL of a Redis.
         broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
+        /// Where `fanfare top` and others reach the metrics of this node, as the other nodes are told. The default is
+        /// where they are; of a wildcard as 0.0.0.0 the address by which this machine reaches Redis.
+        advertise: Option<Target> = "node.advertise", ADVERTISE, or None;
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
-        api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 }, or Vec::new();
+        api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 },
+            or Vec::new(), reloaded AtOnce;
         /// Listeners of their own for the HTTP API: it answers only there then. They may be beyond loopback without
         /// open = true, as each call shows a key. Without them it answers on all of `listen`.
         api_listen: Vec<Sourced<Listen>> = "api.listen", List { item: LISTEN, min: 0 }, or Vec::new();
@@ -62,91 +69,105 @@ keys! {
         /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
         /// replaced while the other still works.
         hmac_secrets: Vec<Sourced<HmacSecret>> = "auth.hmac_secrets",
-            List { item: HMAC_SECRET, min: 0 }, or Vec::new();
+            List { item: HMAC_SECRET, min: 0 }, or Vec::new(), reloaded ToNew;
         /// The algorithm of these secrets.
-        hmac_algorithm: HmacAlgorithm = "auth.hmac_algorithm", HMAC_ALGORITHM, or HmacAlgorithm::default();
+        hmac_algorithm: HmacAlgorithm = "auth.hmac_algorithm", HMAC_ALGORITHM,
+            or HmacAlgorithm::default(), reloaded ToNew;
         /// Public keys of who signs the tokens of clients, each in a file: RSA, P-256 (ES256), P-384 (ES384) or
         /// Ed25519 (EdDSA). With `KID=` before the path, a key is not tried for tokens that name another.
         public_keys: Vec<Sourced<PublicKeyFile>> = "auth.public_keys",
-            List { item: PUBLIC_KEY, min: 0 }, or Vec::new();
+            List { item: PUBLIC_KEY, min: 0 }, or Vec::new(), reloaded ToNew;
         /// The algorithm of the RSA keys among them.
-        rsa_algorithm: RsaAlgorithm = "auth.rsa_algorithm", RSA_ALGORITHM, or RsaAlgorithm::default();
+        rsa_algorithm: RsaAlgorithm = "auth.rsa_algorithm", RSA_ALGORITHM,
+            or RsaAlgorithm::default(), reloaded ToNew;
         /// What tokens must be for (`aud`). Without it, tokens that have an `aud` are refused.
-        audience: Option<String> = "auth.audience", EXPECTED, or None;
+        audience: Option<String> = "auth.audience", EXPECTED, or None, reloaded ToNew;
         /// Who must have issued tokens (`iss`). Without it, that is not looked at.
-        issuer: Option<String> = "auth.issuer", EXPECTED, or None;
+        issuer: Option<String> = "auth.issuer", EXPECTED, or None, reloaded ToNew;
         /// How far the clocks of issuer and server may be apart.
-        leeway: Duration = "auth.leeway", Span { min: Duration::ZERO, max: 5 * MINUTE }, or TokenPolicy::LEEWAY;
+        leeway: Duration = "auth.leeway", Span { min: Duration::ZERO, max: 5 * MINUTE },
+            or TokenPolicy::LEEWAY, reloaded ToNew;
         /// The cookie that a token may come in.
-        cookie: TokenSource = "auth.cookie", COOKIE, or TokenSource::default();
+        cookie: TokenSource = "auth.cookie", COOKIE, or TokenSource::default(), reloaded ToNew;
         /// Web pages that may connect, beside those that this server's own host sent.
         origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
-            List { item: ORIGIN, min: 0 }, or Vec::new();
+            List { item: ORIGIN, min: 0 }, or Vec::new(), reloaded ToNew;
         /// Addresses and networks of the proxies that say whose connection it is. Others are not believed.
-        trusted_proxies: Vec<Sourced<IpNet>> = "proxies.trusted", List { item: NETWORK, min: 0 }, or Vec::new();
+        trusted_proxies: Vec<Sourced<IpNet>> = "proxies.trusted", List { item: NETWORK, min: 0 },
+            or Vec::new(), reloaded ToNew;
         /// How they say it: "proxy" is the PROXY protocol, version 1 or 2, which then every connection of theirs
         /// begins with; "x-forwarded-for" is the header, of which the right-most address counts that is no trusted
         /// proxy's.
-        proxy_protocol: ProxyProtocol = "proxies.protocol", PROXY_PROTOCOL, or ProxyProtocol::None;
+        proxy_protocol: ProxyProtocol = "proxies.protocol", PROXY_PROTOCOL,
+            or ProxyProtocol::None, reloaded ToNew;
         /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
-        deflate: bool = "websocket.deflate", Switch, or false;
+        deflate: bool = "websocket.deflate", Switch, or false, reloaded ToNew;
         /// How often a client of the relay is pinged.
         relay_ping_interval: Duration = "relay.ping_interval",
-            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().ping_interval;
+            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().ping_interval, reloaded ToNew;
         /// How long after a ping it may show no sign of life before its connection is dropped.
         relay_pong_timeout: Duration = "relay.pong_timeout",
-            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().pong_timeout;
+            Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().pong_timeout, reloaded ToNew;
         /// How long it may neither send nor get a message before it is closed; "0s" is for ever. Pings are none.
         relay_idle_timeout: Duration = "relay.idle_timeout",
-            Span { min: Duration::ZERO, max: 24 * 60 * MINUTE }, or Heartbeat::default().idle_timeout;
-        /// The largest message.
+            Span { min: Duration::ZERO, max: 24 * 60 * MINUTE },
+            or Heartbeat::default().idle_timeout, reloaded ToNew;
+        /// The largest message. One as large as what Redis lets wait for a subscriber (client-output-buffer-limit
+        /// pubsub, 32 MiB as it comes) would cut off every node that listens to its channel.
         message_bytes: usize = "limits.message_bytes",
-            Size { min: KIB, max: 64 * MIB }, or Limits::default().message_bytes;
+            Size { min: KIB, max: 24 * MIB }, or Limits::default().message_bytes;
+        /// How long a message may take from its first byte to its last. The default is a second for each KiB of the
+        /// largest message, at least a minute.
+        message_time: Duration = "limits.message_time", Span { min: SECOND, max: 24 * 60 * MINUTE },
+            or Duration::from_secs((message_bytes.value / KIB) as u64).max(MINUTE), reloaded AtOnce;
         /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
         /// As many may come at once.
         frames_per_second: usize = "limits.frames_per_second",
-            Count { min: 0, max: 1_000_000 }, or Limits::default().frames_per_second;
+            Count { min: 0, max: 1_000_000 }, or Limits::default().frames_per_second, reloaded ToNew;
         /// How many bytes one connection may send in a second; 0 is any number. As many may come at once, and at
         /// least one message.
         bytes_per_second: usize = "limits.bytes_per_second",
-            Size { min: 0, max: GIB }, or Limits::default().bytes_per_second;
+            Size { min: 0, max: GIB }, or Limits::default().bytes_per_second, reloaded ToNew;
         /// How many channels one connection may hold.
         channels_per_connection: usize = "limits.channels_per_connection",
-            Count { min: 1, max: 65_536 }, or Limits::default().channels_per_connection;
+            Count { min: 1, max: 65_536 }, or Limits::default().channels_per_connection, reloaded AtOnce;
         /// How many messages of one connection may wait for the broker's answer before its socket is not read.
         unanswered_publishes: usize = "limits.unanswered_publishes",
-            Count { min: 1, max: 65_536 }, or Limits::default().unanswered_publishes;
+            Count { min: 1, max: 65_536 }, or Limits::default().unanswered_publishes, reloaded AtOnce;
         /// How many bytes of them: at least one message. The default grows with the largest message.
         unanswered_bytes: usize = "limits.unanswered_bytes", Size { min: KIB, max: GIB },
-            or Limits::default().unanswered_bytes.max(message_bytes.value);
+            or Limits::default().unanswered_bytes.max(message_bytes.value), reloaded AtOnce;
         /// How many bytes may wait for one slow connection: at least four messages; half of it for no longer than a
         /// second. Past it `namespace.slow_client` decides. The default grows with the largest message.
         outbound_bytes: usize = "limits.outbound_bytes", Size { min: 4 * KIB, max: GIB },
-            or Limits::default().outbound_bytes.max(4 * message_bytes.value);
+            or Limits::default().outbound_bytes.max(4 * message_bytes.value), reloaded AtOnce;
         /// How many bytes may wait for all slow connections of this node together: at least as many as for one.
         /// Past it those for which most waits go first, until it is an eighth below. A message counts for each
         /// connection that it waits for, though they share its memory.
         outbound_total_bytes: usize = "limits.outbound_total_bytes", Size { min: 4 * KIB, max: 1024 * GIB },
-            or Limits::default().outbound_total_bytes.max(outbound_bytes.value);
+            or Limits::default().outbound_total_bytes.max(outbound_bytes.value), reloaded AtOnce;
         /// How many bytes may wait between the broker and the connections of this node: at least four messages.
         /// The default grows with the largest message.
         inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
-            or Limits::default().inbound_bytes.max(4 * message_bytes.value);
+            or Limits::default().inbound_bytes.max(4 * message_bytes.value), reloaded AtOnce;
         /// How many clients may be connected. The default is what the descriptors of the process allow (`ulimit -Hn`)
         /// less 256, kept for the broker, health, metrics and refusals.
         connections: usize = "limits.connections", Count { min: 1, max: CONNECTIONS },
-            or sockets::room(facts.descriptors).clamp(1, CONNECTIONS);
+            or sockets::room(facts.descriptors).clamp(1, CONNECTIONS), reloaded AtOnce;
         /// How many of one address, with IPv6 of one /64; 0 is no bound of its own. Behind a proxy see `[proxies]`.
-        connections_per_address: usize = "limits.connections_per_address", Count { min: 0, max: CONNECTIONS }, or 0;
+        connections_per_address: usize = "limits.connections_per_address", Count { min: 0, max: CONNECTIONS },
+            or 0, reloaded ToNew;
         /// How many may connect each second; 0 is no bound.
-        connections_per_second: usize = "limits.connections_per_second", Count { min: 0, max: CONNECTIONS }, or 0;
+        connections_per_second: usize = "limits.connections_per_second", Count { min: 0, max: CONNECTIONS },
+            or 0, reloaded AtOnce;
         /// How many headers a request may have.
-        header_count: usize = "limits.header_count", Count { min: 16, max: 100 }, or 64;
+        header_count: usize = "limits.header_count", Count { min: 16, max: 100 }, or 64, reloaded AtOnce;
         /// How many bytes they may have, the first line included.
-        header_bytes: usize = "limits.header_bytes", Size { min: 8 * KIB, max: MIB }, or 16 * KIB;
+        header_bytes: usize = "limits.header_bytes", Size { min: 8 * KIB, max: MIB },
+            or 16 * KIB, reloaded ToNew;
         /// How long a connection may take to be established, the broker's confirmation included.
         handshake: Duration = "limits.handshake",
-            Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake;
+            Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake, reloaded ToNew;
         /// How long a connection that is being closed may take to read what is queued for it.
         goodbye: Duration = "limits.goodbye",
             Span { min: SECOND / 100, max: MINUTE }, or Limits::default().goodbye;
@@ -156,22 +177,40 @@ keys! {
         /// How many clients a second are sent away at least when the node is told to end (SIGTERM); more where the time
         /// would not do. The default under --dev is so many that all go at once.
         drain_rate: usize = "drain.rate", Count { min: 1, max: 1_000_000 },
-            or if dev.value { 1_000_000 } else { 200 };
+            or if dev.value { 1_000_000 } else { 200 }, reloaded AtOnce;
         /// How long the end may take from the signal on. Who has not gone by then is cut off.
-        drain_timeout: Duration = "drain.timeout", Span { min: SECOND, max: 60 * MINUTE }, or 30 * SECOND;
+        drain_timeout: Duration = "drain.timeout", Span { min: SECOND, max: 60 * MINUTE },
+            or 30 * SECOND, reloaded AtOnce;
         /// How long, of that, the node goes on as before but says that it is not ready, so that a balancer sends
         /// nobody new: longer than a balancer's check takes to notice. The default is a sixth of the timeout, at most
         /// 5s; under --dev none.
         drain_grace: Duration = "drain.grace", Span { min: Duration::ZERO, max: 60 * MINUTE },
-            or if dev.value { Duration::ZERO } else { (drain_timeout.value / 6).min(5 * SECOND) };
+            or if dev.value { Duration::ZERO } else { (drain_timeout.value / 6).min(5 * SECOND) }, reloaded AtOnce;
         /// How many threads work. The default is the number of cores.
         workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
         /// In how many parts the connections are split for delivery. The default is the number of workers.
         shards: usize = "runtime.shards", Count { min: 1, max: MAX_SHARDS }, or workers.value.min(MAX_SHARDS);
         /// The least important lines that are logged.
-        log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO;
+        log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO, reloaded AtOnce;
         /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
         log_format: LogFormat = "log.format", FORMAT, or LogFormat::Auto;
+        /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
+        /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
+        /// what went over it (`fanfare::access`).
+        log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 },
+            or 100, reloaded AtOnce;
+        /// Where traces are sent: the OTLP endpoint of an OpenTelemetry collector. Without it nothing is traced.
+        tracing_endpoint: Option<Endpoint> = "tracing.endpoint", ENDPOINT, or None;
+        /// How it is spoken to: "grpc" (collectors listen on port 4317), or "http" for protobuf over HTTP (4318), to
+        /// whose endpoint /v1/traces is added.
+        tracing_protocol: TracingProtocol = "tracing.protocol", PROTOCOL, or TracingProtocol::Grpc;
+        /// Of how many publishes and handshakes a trace is begun: 0.01 is one in a hundred. A publish through the API
+        /// with a `traceparent` follows that.
+        tracing_sample_ratio: f64 = "tracing.sample_ratio", Ratio, or 1.0;
+        /// What the collector knows this cluster by (`service.name`); the node's name is `service.instance.id`.
+        tracing_service_name: String = "tracing.service_name", SERVICE_NAME, or "fanfare".into();
+        /// Headers of each request to the collector, as what it asks for to let one in.
+        tracing_headers: Vec<Sourced<TracingHeader>> = "tracing.headers", List { item: HEADER, min: 0 }, or Vec::new();
     }
 }
 
@@ -180,21 +219,22 @@ keys! {
     pub struct RawNamespace(_facts: &Facts) {
         /// What stands before the first `:` of its channels. Without a name: of all channels that are in no
         /// other namespace.
-        name: String = "namespace.name", NAMESPACE, or String::new();
+        name: String = "namespace.name", NAMESPACE, or String::new(), reloaded AtOnce;
         /// Who may subscribe: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`).
-        subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous;
+        subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous, reloaded ToNew;
         /// Who may publish: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`),
         /// "server" only the HTTP API.
-        publish: Access = "namespace.publish", ACCESS, or Access::Anonymous;
+        publish: Access = "namespace.publish", ACCESS, or Access::Anonymous, reloaded AtOnce;
         /// Whether publishers get their own messages too.
-        echo: bool = "namespace.echo", Switch, or true;
+        echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
         /// What becomes of a subscriber that does not read fast enough (see limits.outbound_bytes): "disconnect"
         /// ends its connection; "conflate" keeps it, and of what waits for it only the newest message of each channel.
-        slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT, or SlowClient::Disconnect;
+        slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,
+            or SlowClient::Disconnect, reloaded AtOnce;
         /// What becomes of its clients once a broker that was away is back, and they may have missed messages: they
         /// "stay", or are closed at the pace of a drain (relay: 1012), so that they reconnect and load what they need.
         on_interruption: OnInterruption = "namespace.on_interruption", ON_INTERRUPTION,
-            or OnInterruption::default();
+            or OnInterruption::default(), reloaded AtOnce;
     }
 }
 

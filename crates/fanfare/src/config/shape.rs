@@ -27,7 +27,7 @@ pub struct Fault {
 /// The form of a value.
 pub trait Shape {
     /// The value.
-    type Value;
+    type Value: PartialEq;
 
     /// What may stand there, as the end of a sentence.
     fn allowed(&self) -> String;
@@ -41,9 +41,24 @@ pub trait Shape {
     /// The value as the file would have it, with secrets masked.
     fn show(&self, value: &Self::Value) -> String;
 
+    /// Whether two values are one, wherever they come from.
+    fn same(&self, one: &Self::Value, other: &Self::Value) -> bool {
+        one == other
+    }
+
     /// What a mistake may show of a value that could not be read.
     fn found(&self, value: &Value) -> String {
         value.to_string()
+    }
+
+    /// How to mend a value that is no TOML: a word of the environment may be what was meant.
+    fn advice(&self, text: &str) -> Option<String> {
+        let text = text.trim_matches(['"', '\'']);
+        let word = Given { value: Value::Word(text.into()), place: Place::Default };
+        match self.parse(&word) {
+            Ok(_) => Some("in quotes".into()),
+            Err(faults) => faults.into_iter().find_map(|fault| fault.hint),
+        }
     }
 
     /// The value cannot be taken.
@@ -69,9 +84,12 @@ impl Shape for Switch {
     fn parse(&self, given: &Given) -> Result<bool, Vec<Fault>> {
         match &given.value {
             Value::Boolean(truth) => Ok(*truth),
-            Value::Word(word) => word.parse().or_else(|_| self.fault(given, None)),
-            Value::Text(text) if text.parse::<bool>().is_ok() => {
-                self.fault(given, Some(format!("without quotes: {text}")))
+            Value::Word(word) => match word.parse() {
+                Ok(truth) => Ok(truth),
+                Err(_) => self.fault(given, meant_by(word).map(|truth| format!("write {truth}"))),
+            },
+            Value::Text(text) => {
+                self.fault(given, meant_by(text).map(|truth| format!("without quotes: {truth}")))
             }
             _ => self.fault(given, None),
         }
@@ -79,6 +97,15 @@ impl Shape for Switch {
 
     fn show(&self, value: &bool) -> String {
         value.to_string()
+    }
+}
+
+/// Whether a word means true or false.
+fn meant_by(word: &str) -> Option<bool> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -97,6 +124,9 @@ impl Shape for Count {
 
     fn parse(&self, given: &Given) -> Result<usize, Vec<Fault>> {
         let number = match &given.value {
+            Value::Integer(number) if *number < 0 => {
+                return self.fault(given, Some(format!("the smallest is {}", self.min)));
+            }
             Value::Integer(number) => usize::try_from(*number).ok(),
             Value::Word(word) => word.parse().ok(),
             Value::Text(text) if text.parse::<usize>().is_ok() => {
@@ -111,6 +141,9 @@ impl Shape for Count {
         value.to_string()
     }
 }
+
+const SIZE_UNITS: &str = "a whole number and B, KiB, MiB or GiB (1024), or KB, MB or GB (1000)";
+const DURATION_UNITS: &str = "a whole number and ms, s, m or h";
 
 /// A number of bytes.
 pub(super) struct Size {
@@ -132,7 +165,8 @@ impl Shape for Size {
             Value::Text(text) | Value::Word(text) => parse_size(text),
             _ => None,
         };
-        bounded(bytes, self.min, self.max, show_size).or_else(|hint| self.fault(given, hint))
+        bounded(bytes, self.min, self.max, show_size)
+            .or_else(|hint| self.fault(given, Some(hint.unwrap_or_else(|| SIZE_UNITS.into()))))
     }
 
     fn show(&self, value: &usize) -> String {
@@ -166,7 +200,7 @@ impl Shape for Span {
         };
         let unit = || number.map(|number| format!("with a unit: \"{number}s\" or \"{number}ms\""));
         bounded(duration, self.min, self.max, show_duration)
-            .or_else(|hint| self.fault(given, hint.or_else(unit)))
+            .or_else(|hint| self.fault(given, hint.or_else(unit).or_else(|| Some(DURATION_UNITS.into()))))
     }
 
     fn show(&self, value: &Duration) -> String {
@@ -229,7 +263,7 @@ pub(super) struct Text<T> {
     pub(super) found: fn(&str) -> String,
 }
 
-impl<T> Shape for Text<T> {
+impl<T: PartialEq> Shape for Text<T> {
     type Value = T;
 
     fn allowed(&self) -> String {
@@ -306,6 +340,11 @@ impl<S: Shape> Shape for List<S> {
     fn show(&self, value: &Self::Value) -> String {
         let items: Vec<String> = value.iter().map(|item| self.item.show(&item.value)).collect();
         format!("[{}]", items.join(", "))
+    }
+
+    fn same(&self, one: &Self::Value, other: &Self::Value) -> bool {
+        let mut pairs = one.iter().zip(other);
+        one.len() == other.len() && pairs.all(|(one, other)| self.item.same(&one.value, &other.value))
     }
 
     fn found(&self, value: &Value) -> String {

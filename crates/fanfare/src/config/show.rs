@@ -5,13 +5,13 @@
 
 use std::fmt;
 
-use super::{Loaded, declare::Line};
+use super::{Loaded, declare::Line, place::Place};
 
 /// Prints what a node would run with.
 #[derive(Debug, Clone, Copy)]
 pub struct Show<'a> {
     pub(super) loaded: &'a Loaded,
-    /// Whether each key is explained.
+    /// Whether each key is explained, and what is by default only shown: a file to begin with.
     pub(super) explain: bool,
 }
 
@@ -44,7 +44,9 @@ impl Show<'_> {
         if self.explain {
             explanation(f, line)?;
         }
-        let text = format!("{} = {}", line.key.section_and_name().1, line.value);
+        // Whoever begins a file with this means to have the defaults, of each machine and of each version.
+        let comment = if self.explain && line.place == Place::Default { "#" } else { "" };
+        let text = format!("{comment}{} = {}", line.key.section_and_name().1, line.value);
         writeln!(f, "{text:COMMENTS$}  # {}", line.place)
     }
 }
@@ -54,10 +56,11 @@ fn explanation(f: &mut fmt::Formatter<'_>, line: &Line) -> fmt::Result {
     for about in line.key.about.lines() {
         writeln!(f, "# {}", about.trim())?;
     }
-    writeln!(f, "# Allowed: {}", line.allowed)?;
-    match (line.key.section_and_name().0, line.key.flag) {
-        ("namespace", _) => Ok(()),
-        (_, Some(flag)) => writeln!(f, "# Also: {flag}, or {} in the environment", line.key.variable()),
-        (_, None) => writeln!(f, "# Also: {} in the environment", line.key.variable()),
+    writeln!(f, "# Allowed: {}", (line.key.allowed)())?;
+    writeln!(f, "# A changed value is used {}", line.key.applies.when())?;
+    match line.key.flag {
+        _ if line.key.is_of_namespace() => Ok(()),
+        Some(flag) => writeln!(f, "# Also: {flag}, or {} in the environment", line.key.variable()),
+        None => writeln!(f, "# Also: {} in the environment", line.key.variable()),
     }
 }

@@ -100,14 +100,14 @@ fn every_mistake_of_a_file_is_reported_at_its_line() {
         "1 listen",
         "2 brocker",
         "3 dev",
-        "4 no TOML at column 8",
+        "4 open: no TOML at column 8",
         "6 limit",
         "7 limits.handshake",
         "11 limits.outbound_bytes",
         "12 limits.goodbye",
         "13 limits.level",
         "16 log.level",
-        "17 no TOML at column 8",
+        "17 log.format: no TOML at column 8",
         "22 api.keys",
         "26 origins.allow",
         "29 namespace.name",
@@ -312,7 +312,7 @@ fn an_error_of_syntax_hides_nothing_but_its_own_line() {
             format!("[limits]\n{broken}\ngoodbye = 5\n[log]\nlevel = \"x\"\n[[namespace]]\necho = 5\n");
         let places = places(load_file(&file));
         let rest = places.strip_prefix([places[0].clone()].as_slice()).unwrap();
-        assert!(places[0].starts_with("2 no TOML"), "{broken}: {places:?}");
+        assert!(places[0].starts_with("2 ") && places[0].contains("no TOML"), "{broken}: {places:?}");
         assert_eq!(rest, ["3 limits.goodbye", "5 log.level", "7 namespace.echo"], "{broken}");
     }
 }
@@ -320,7 +320,7 @@ fn an_error_of_syntax_hides_nothing_but_its_own_line() {
 #[test]
 fn a_key_given_twice_is_a_mistake() {
     let places = places(load_file("dev = true\nopen maybe\ndev = false\n"));
-    assert_eq!(places, ["2 no TOML at column 6", "3 no TOML at column 1"]);
+    assert_eq!(places, ["2 open: no TOML at column 6", "3 dev: no TOML at column 1"]);
 }
 
 #[test]
@@ -423,6 +423,9 @@ fn no_secret_is_ever_printed() {
         "brokr = \"redis://:pl4nted@x\"",
         "broker = redis://:pl4nted@x",
         "broker \"redis://:pl4nted@x\"",
+        "broker \"redis://:pl4nted=@x\"",
+        "broker = redis://:pl4nted=@x",
+        "[auth]\nhmac_secrets = [pl4nted-0123456789-0123456789-012]",
         "[api]\nkeys = \"pl4nted-0123456789\"",
         "[api]\nkeys = [\"pl4nted\", 5]",
         "[api]\nkeys = [\"pl4nted 0123456789\"]",
@@ -480,5 +483,18 @@ proptest! {
         let mut text = MANY_MISTAKES.to_owned();
         text.insert_str(at, &byte);
         prop_assert!(load_file(&text).is_err());
+    }
+}
+
+#[test]
+fn where_metrics_are_is_a_host_and_a_port_or_a_url_and_shows_no_password() {
+    let at = |text: &str| load_file(&format!("node.advertise = {text:?}"));
+    let is = |text: &str| at(text).unwrap().config.advertise.map(|target| target.to_string());
+    assert_eq!(is("10.0.0.5:9090").as_deref(), Some("http://10.0.0.5:9090/metrics"));
+    assert_eq!(is("http://[::1]:9090/m").as_deref(), Some("http://[::1]:9090/m"));
+    assert_eq!(is(""), None);
+    for wrong in ["https://node:9090", "http://me:hunter2@node:9090", "node:ninety", "http://node/?x"] {
+        let mistakes = at(wrong).unwrap_err().to_string();
+        assert!(mistakes.contains("node.advertise") && !mistakes.contains("hunter2"), "{mistakes}");
     }
 }

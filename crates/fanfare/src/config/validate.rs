@@ -9,6 +9,7 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
+    tracing,
     units::{show_duration, show_size},
 };
 
@@ -29,6 +30,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(room_for_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
+    mistakes.extend(tracing::check(raw));
     mistakes
 }
 
@@ -138,6 +140,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         dev,
         broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
         node: raw.node_name.value.clone(),
+        advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
@@ -156,7 +159,12 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             timeout: raw.drain_timeout.value,
         },
         runtime: Runtime { workers: raw.workers.value, shards: raw.shards.value },
-        log: Log { level: raw.log_level.value, format: raw.log_format.value },
+        log: Log {
+            level: raw.log_level.value,
+            format: raw.log_format.value,
+            lines_per_second: raw.log_lines.value,
+        },
+        tracing: tracing::tracing(raw),
         namespaces: all_namespaces(namespaces),
     }
 }
@@ -174,6 +182,7 @@ fn doors(raw: &Raw) -> DoorLimits {
 fn limits(raw: &Raw) -> Limits {
     Limits {
         message_bytes: raw.message_bytes.value,
+        message_time: raw.message_time.value,
         frames_per_second: raw.frames_per_second.value,
         bytes_per_second: raw.bytes_per_second.value,
         channels_per_connection: raw.channels_per_connection.value,

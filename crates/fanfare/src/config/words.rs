@@ -11,6 +11,7 @@ use fanfare_core::Channel;
 use ipnet::IpNet;
 
 use super::shape::Text;
+use crate::{advertise::METRICS, ask::Target};
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +100,15 @@ pub(super) const NODE: Text<String> = Text {
     found: str::to_owned,
 };
 
+/// Where a node's metrics are reached.
+pub(super) const ADVERTISE: Text<Option<Target>> = Text {
+    allowed: "HOST:PORT or a URL, as \"10.0.0.5:9090\" or \"http://10.0.0.5:9090/metrics\"; \"\" for the default",
+    parse: |text| if text.is_empty() { Ok(None) } else { Target::parse(text, METRICS).map(Some) },
+    show: |target| target.as_ref().map(Target::to_string).unwrap_or_default(),
+    // A URL with a password is refused: it must not be shown.
+    found: without_password,
+};
+
 /// `<prefix>:` begins channels, `<prefix>!` everything else: neither sign may be in the prefix itself.
 pub(super) const PREFIX: Text<Prefix> = Text {
     allowed: "1 to 64 visible ASCII characters without `:` and `!`",
@@ -133,7 +143,7 @@ fn broker(config: &BrokerConfig) -> String {
 }
 
 /// Everything that might be a password is masked, in a text that may be no URL at all.
-fn without_password(text: &str) -> String {
+pub(super) fn without_password(text: &str) -> String {
     let Some((before, place)) = text.rsplit_once('@') else { return text.into() };
     match before.split_once("://") {
         Some((scheme, user)) => {

@@ -5,8 +5,10 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
+    envelope::{Content, Decoded, decode},
     redis::{
         chain::Sent,
+        clock::Clock,
         names::{Names, Prefix},
         outgoing::Waiting,
     },
@@ -29,7 +31,8 @@ impl World {
     fn new() -> Self {
         let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
-        let writer = Writer { names, node: Incarnation(1), sequence: 0, sent: Sent::default() };
+        let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
+        let writer = Writer { names, node, sequence: 0, sent: Sent::default(), clock };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
         Self { pipeline, metrics, waiting: Waiting::default(), answers: Answers::default(), count: 0 }
     }
@@ -58,7 +61,7 @@ impl World {
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
         let room = self.waiting.room(payload.len()).unwrap();
         let channel = Channel::new("c").unwrap();
-        let what = What::Publication { channel, payload, session: Some(SessionId(1)), ticket };
+        let what = What::Publication { channel, payload, session: Some(SessionId(1)), trace: None, ticket };
         self.pipeline.push(Outgoing { what, since: Instant::now(), _room: room });
         self.count += 1;
     }
@@ -73,6 +76,19 @@ impl World {
 
     fn answer(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
         self.pipeline.answered(answer)
+    }
+
+    /// Writes all that may be; the sequence of each publication, and that of the one it names.
+    fn chain(&mut self) -> Vec<(u64, Option<u64>)> {
+        self.pipeline.fill(1);
+        let written = self.pipeline.unwritten().split();
+        let envelopes = (0..written.len()).filter_map(|at| match decode(&written[at..]) {
+            Ok(Decoded::Envelope { content: Content::Publication { origin, previous, .. }, .. }) => {
+                Some((origin.sequence, previous))
+            }
+            _ => None,
+        });
+        envelopes.collect()
     }
 
     fn answers(&self) -> Vec<(usize, Result<(), &'static str>)> {
@@ -129,10 +145,44 @@ fn of_a_lane_nothing_is_written_after_a_failure() {
     // Encoded, and not a byte of it written yet.
     world.pipeline.fill(1);
     world.answer(&error("MISCONF x")).unwrap();
-    assert_eq!(world.answers(), [(0, Err("refused")), (2, Err("refused"))]);
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
     world.publish(Some(&lane));
     assert_eq!(world.write(0), [3]);
-    assert_eq!(world.answers(), [(4, Err("refused"))]);
+    assert_eq!(world.answers(), [(2, Err("refused")), (4, Err("refused"))]);
+}
+
+#[test]
+fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
+    let mut world = World::new();
+    let lane = Arc::new(Lane::default());
+    (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&lane)));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    world.answer(&error("BUSY x")).unwrap();
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+    assert_eq!(world.pipeline.waiting.len(), 3);
+    // Their turn comes with the next write.
+    assert!(world.write(0).is_empty());
+    let refused = (MAX_UNANSWERED..MAX_UNANSWERED + 3).map(|number| (number, Err("refused")));
+    assert_eq!(world.answers(), refused.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_publication_names_the_last_that_redis_took_and_none_that_it_may_refuse_yet() {
+    let mut world = World::new();
+    (0..3).for_each(|_| world.publish(None));
+    assert_eq!(world.chain(), [(1, None), (2, None), (3, None)]);
+    world.answer(&error("BUSY x")).unwrap();
+    world.answer(&Value::Int(1)).unwrap();
+    world.publish(None);
+    assert_eq!(world.chain(), [(4, Some(2))]);
+    world.answer(&Value::Int(1)).unwrap();
+    // A refusal makes nothing forgotten, and neither does the end of a connection.
+    world.answer(&error("NOPERM x")).unwrap();
+    world.publish(None);
+    assert_eq!(world.chain(), [(5, Some(3))]);
+    world.pipeline.disconnected();
+    world.publish(None);
+    assert_eq!(world.chain(), [(6, Some(3))]);
 }
 
 #[test]
@@ -193,6 +243,7 @@ fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
     }
     let ok = Value::Text(Bytes::from_static(b"OK"));
     assert_eq!(world.answer(&ok).unwrap(), Answered::Heartbeat(None));
+    let Answered::Time(_, Err(_)) = world.answer(&ok).unwrap() else { panic!("OK is no time") };
     assert_eq!(world.answer(&Value::Int(1)).unwrap(), Answered::Canary(7, Ok(1)));
 }
 
@@ -209,6 +260,9 @@ fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
     world.answer(&error("NOPERM x")).unwrap();
     world.write(0);
     assert_eq!(world.answer(&error("MISCONF x")).unwrap(), Answered::Heartbeat(Some("MISCONF".into())));
+    let number = |text: &'static str| Value::Text(Bytes::from_static(text.as_bytes()));
+    let time = Value::List(vec![number("2"), number("3")]);
+    assert!(matches!(world.answer(&time).unwrap(), Answered::Time(_, Ok(2_000_003))));
     assert_eq!(world.answer(&error("NOPERM x")).unwrap(), Answered::Canary(1, Err("NOPERM".into())));
     world.pipeline.beat(2);
     world.pipeline.fill(1);

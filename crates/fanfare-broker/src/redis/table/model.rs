@@ -149,19 +149,30 @@ impl World {
     fn answer(&mut self) {
         match self.server.answers.pop_front() {
             None => {}
-            Some(Answer::Control) => self.table.confirmed(Confirmed::Control, self.now).unwrap(),
-            Some(Answer::Subscribed(name)) => {
-                self.table.confirmed(Confirmed::Subscribed(&name), self.now).unwrap();
-            }
-            Some(Answer::Unsubscribed(name)) => {
-                self.table.confirmed(Confirmed::Unsubscribed(&name), self.now).unwrap();
-            }
+            Some(Answer::Control) => self.confirmed(Confirmed::Control),
+            Some(Answer::Subscribed(name)) => self.confirmed(Confirmed::Subscribed(&name)),
+            Some(Answer::Unsubscribed(name)) => self.confirmed(Confirmed::Unsubscribed(&name)),
             Some(Answer::NoPerm) => {
                 let refused = self.table.refused(true, "NOPERM");
                 assert!(!matches!(refused, Ok(Refusal::Connection(_))), "{refused:?}");
             }
-            Some(Answer::Count(count)) => assert_eq!(self.table.counted(count), Ok(false)),
+            Some(Answer::Count(count)) => match self.table.counted(count).unwrap() {
+                Counted::Settled => assert_eq!(self.restoring(), 0),
+                counted => assert_eq!(counted, Counted::Early),
+            },
         }
+    }
+
+    fn confirmed(&mut self, what: Confirmed<'_>) {
+        assert_eq!(self.table.confirmed(what, self.now), Ok(None), "none that stood is forbidden");
+    }
+
+    /// How many channels stood, and are not confirmed again.
+    fn restoring(&self) -> usize {
+        let is_restoring = |entry: &Entry<u32>| {
+            entry.past == Past::Stood && matches!(entry.state, State::Subscribing { .. })
+        };
+        self.table.entries.values().filter(|entry| is_restoring(entry)).count()
     }
 
     fn check_answers(&mut self) {
@@ -198,7 +209,8 @@ impl World {
 
 proptest! {
     /// Whatever happens in whatever order: a waiter is told Ok only while Redis holds the subscription, each is
-    /// told once, and in the end Redis holds what is wanted and nothing else.
+    /// told once, what stood is restored once that is settled, and in the end Redis holds what is wanted and nothing
+    /// else.
     #[test]
     fn redis_follows_the_table(steps in prop::collection::vec(step(), 0..200)) {
         let mut world = World::new();

@@ -31,7 +31,7 @@ fn connected() -> (Table<u32>, Instant) {
     for _ in 0..CONTROLS {
         table.confirmed(Confirmed::Control, now).unwrap();
     }
-    assert_eq!(table.counted(CONTROLS), Ok(false));
+    assert_eq!(table.counted(CONTROLS), Ok(Counted::Settled));
     (table, now)
 }
 
@@ -182,7 +182,7 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
         table.confirmed(Confirmed::Control, now).unwrap();
     }
     assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
-    assert_eq!(table.counted(CONTROLS), Ok(false));
+    assert_eq!(table.counted(CONTROLS), Ok(Counted::Settled));
     table.retry_forbidden(0);
     assert!(table.is_any_forbidden() && commands(&mut table).is_empty());
     table.retry_forbidden(usize::MAX);
@@ -191,7 +191,129 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
     table.confirmed(Confirmed::Subscribed("a"), now).unwrap();
     table.ask();
     commands(&mut table);
-    assert_eq!(table.counted(CONTROLS + 1), Ok(false));
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+}
+
+/// A connected table in which these channels stand.
+fn standing(names: &[&str]) -> (Table<u32>, Instant) {
+    let (mut table, now) = connected();
+    names.iter().for_each(|name| table.subscribe(&channel(name), 0));
+    commands(&mut table);
+    for name in names {
+        assert_eq!(table.confirmed(Confirmed::Subscribed(name), now), Ok(None));
+    }
+    table.restored();
+    (table, now)
+}
+
+/// Connects, up to the confirmation of the node's own channels.
+fn reconnect(table: &mut Table<u32>, now: Instant) {
+    table.disconnected();
+    table.connected();
+    commands(table);
+    for _ in 0..CONTROLS {
+        table.confirmed(Confirmed::Control, now).unwrap();
+    }
+}
+
+#[test]
+fn of_a_forbidden_batch_what_stood_is_settled_behind_each_of_its_channels() {
+    let (mut table, now) = standing(&["a", "b"]);
+    reconnect(&mut table, now);
+    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    let alone = commands(&mut table);
+    assert_eq!((alone.len(), alone.last()), (3, Some(&Command::Info)));
+    assert_eq!(table.counted(CONTROLS), Ok(Counted::Early), "none of both was asked for alone yet");
+    let Some(Command::Subscribe { channels, .. }) = alone.first() else { panic!("{alone:?}") };
+    table.confirmed(Confirmed::Subscribed(channels[0].as_str()), now).unwrap();
+    table.refused(true, "NOPERM").unwrap();
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+}
+
+#[test]
+fn newcomers_of_a_forbidden_batch_put_off_nothing() {
+    let (mut table, now) = standing(&["a"]);
+    reconnect(&mut table, now);
+    ["new", "secret"].iter().for_each(|name| table.subscribe(&channel(name), 1));
+    commands(&mut table);
+    table.confirmed(Confirmed::Subscribed("a"), now).unwrap();
+    table.ask();
+    commands(&mut table);
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+}
+
+#[test]
+fn where_the_check_is_forbidden_its_refusal_settles_what_its_answer_would_have() {
+    let (mut table, now) = standing(&["a", "b"]);
+    reconnect(&mut table, now);
+    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    commands(&mut table);
+    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Info { settles: false }));
+    for _ in ["a", "b"] {
+        table.refused(true, "NOPERM").unwrap();
+    }
+    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Info { settles: true }));
+}
+
+#[test]
+fn what_a_channel_lost_while_it_alone_was_forbidden_is_told_when_it_stands_again() {
+    let (mut table, now) = standing(&["a"]);
+    let forbidden = |table: &mut Table<u32>| {
+        assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
+    };
+    let retried = |table: &mut Table<u32>| {
+        table.retry_forbidden(usize::MAX);
+        assert_eq!(commands(table).len(), 1);
+    };
+    reconnect(&mut table, now);
+    forbidden(&mut table);
+    // Permitted before the node is told that the interruption is over, it lost nothing outside of it.
+    retried(&mut table);
+    table.counted(CONTROLS).unwrap();
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(None));
+    table.restored();
+    reconnect(&mut table, now);
+    forbidden(&mut table);
+    table.counted(CONTROLS).unwrap();
+    table.restored();
+    retried(&mut table);
+    forbidden(&mut table);
+    retried(&mut table);
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(Some(channel("a"))));
+    // It is told once, and also where another interruption came in between.
+    reconnect(&mut table, now);
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(None));
+    table.counted(CONTROLS + 1).unwrap();
+    table.restored();
+    reconnect(&mut table, now);
+    forbidden(&mut table);
+    table.counted(CONTROLS).unwrap();
+    table.restored();
+    reconnect(&mut table, now);
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(Some(channel("a"))));
+}
+
+#[test]
+fn who_comes_to_a_channel_that_was_forbidden_does_not_hide_what_others_lost() {
+    let (mut table, now) = standing(&["a"]);
+    reconnect(&mut table, now);
+    table.refused(true, "NOPERM").unwrap();
+    table.counted(CONTROLS).unwrap();
+    table.restored();
+    table.subscribe(&channel("a"), 1);
+    commands(&mut table);
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(Some(channel("a"))));
+    // Where nobody was there any more, nobody lost anything.
+    reconnect(&mut table, now);
+    table.refused(true, "NOPERM").unwrap();
+    table.counted(CONTROLS).unwrap();
+    table.restored();
+    table.unsubscribe(&channel("a"), now);
+    table.subscribe(&channel("a"), 2);
+    commands(&mut table);
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(None));
 }
 
 #[test]
@@ -226,7 +348,7 @@ fn another_number_of_subscriptions_means_to_subscribe_again() {
     table.unsubscribe(&channel("b"), now);
     table.ask();
     assert_eq!(commands(&mut table), [Command::Info]);
-    assert_eq!(table.counted(CONTROLS + 1), Ok(true));
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Wrong));
     let sent = commands(&mut table);
     assert_eq!(sent.first(), Some(&Command::SubscribeControl));
     // Until it is confirmed again, nobody is told that it stands.

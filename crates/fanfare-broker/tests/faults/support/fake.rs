@@ -18,6 +18,8 @@ pub(crate) struct FakeRedis {
     pub(crate) commands: Arc<Commands>,
     /// Whether CLIENT KILL is answered.
     pub(crate) kills: watch::Sender<bool>,
+    /// Whether CLIENT INFO is.
+    pub(crate) informs: watch::Sender<bool>,
     /// Changes when all connections are to be closed.
     pub(crate) cut: watch::Sender<usize>,
 }
@@ -27,6 +29,7 @@ impl FakeRedis {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (kills, may_kill) = watch::channel(true);
+        let (informs, may_inform) = watch::channel(true);
         let (cut, cuts) = watch::channel(0);
         let commands = Arc::new(Commands::default());
         let seen = commands.clone();
@@ -35,7 +38,8 @@ impl FakeRedis {
             for id in 1.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (seen, may_kill, bus) = (seen.clone(), may_kill.clone(), bus.clone());
-                let client = Client { id, speaks_resp3, seen, may_kill, bus };
+                let may_inform = may_inform.clone();
+                let client = Client { id, speaks_resp3, seen, may_kill, may_inform, bus };
                 let mut cuts = cuts.clone();
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
@@ -46,7 +50,7 @@ impl FakeRedis {
                 });
             }
         });
-        Self { port, commands, kills, cut }
+        Self { port, commands, kills, informs, cut }
     }
 
     /// Closes all connections.
@@ -76,6 +80,7 @@ struct Client {
     speaks_resp3: bool,
     seen: Arc<Commands>,
     may_kill: watch::Receiver<bool>,
+    may_inform: watch::Receiver<bool>,
     /// What any client publishes: channel and message.
     bus: broadcast::Sender<[String; 2]>,
 }
@@ -100,13 +105,16 @@ impl Client {
             };
             self.seen.lock().push((self.id, command.clone()));
             let id = self.id;
-            let answer = match (command[0].as_str(), command[1].as_str()) {
+            let second = command.get(1).map(String::as_str).unwrap_or_default();
+            let answer = match (command[0].as_str(), second) {
                 _ if !self.speaks_resp3 => {
                     format!("-ERR unknown command '{}', args: hunter2\r\n", command[0])
                 }
                 ("HELLO", _) => format!("%2\r\n+id\r\n:{id}\r\n+proto\r\n:3\r\n"),
                 ("CLIENT", "INFO") => {
-                    let info = format!("id={id} addr=127.0.0.1:{} sub=3\n", 10_000 + id);
+                    self.may_inform.wait_for(|may| *may).await.unwrap();
+                    let (port, held) = (10_000 + id, subscribed.len());
+                    let info = format!("id={id} addr=127.0.0.1:{port} sub={held}\n");
                     format!("={}\r\ntxt:{info}\r\n", info.len() + 4)
                 }
                 ("CLIENT", "KILL") => {

@@ -1,0 +1,169 @@
+//! Redis' clock as this node knows it: when a publication was published, by the one clock that all nodes can ask.
+//! No I/O.
+//!
+//! Each round of the heartbeat asks `TIME`. It was that time somewhere within the round trip; half of it is taken.
+//! Of the last [`SAMPLES`] answers the one with the shortest round trip counts, because it says most. Redis' clock is
+//! held against this node's monotonic clock: nobody's wall clock but Redis' plays a part.
+//!
+//! Invariants:
+//! - What this node published is timed by its monotonic clock alone: from the time in the envelope the same offset is
+//!   taken away that was added to it, whatever was learned of Redis' clock since.
+//! - A publication whose time cannot be known is not timed.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, Instant},
+};
+
+use fanfare_core::{Incarnation, Origin};
+use parking_lot::Mutex;
+
+use super::resp::Value;
+
+/// Of how many answers the best one counts.
+const SAMPLES: usize = 16;
+/// How far two clocks may drift apart while so many answers come in, in microseconds: kernels slew a clock by at
+/// most 500 ppm.
+const DRIFT: i64 = 20_000;
+/// How many changes of the offset are remembered: at one a second, about as long as Redis keeps what a node does not
+/// read.
+const CHANGES: usize = 64;
+/// There is no offset.
+const UNKNOWN: i64 = i64::MIN;
+
+/// See the head of this file. All numbers are microseconds.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    node: Incarnation,
+    /// When this node's monotonic clock is taken to be 0.
+    base: Instant,
+    /// What Redis' clock, counted from 1970, is ahead of it.
+    offset: AtomicI64,
+    samples: Mutex<VecDeque<Sample>>,
+    /// From which sequence on this node's publications were timed with which offset.
+    changes: Mutex<VecDeque<(u64, i64)>>,
+}
+
+/// What one answer says.
+#[derive(Debug)]
+struct Sample {
+    offset: i64,
+    round_trip: i64,
+}
+
+impl Sample {
+    /// Whether both cannot be right: one of the clocks was set in between.
+    fn contradicts(&self, other: &Self) -> bool {
+        let apart = self.offset.saturating_sub(other.offset).saturating_abs();
+        apart > (self.round_trip + other.round_trip) / 2 + DRIFT
+    }
+}
+
+/// Says when publications were published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamps {
+    base: Instant,
+    offset: Option<i64>,
+}
+
+impl Stamps {
+    /// What Redis' clock was at that time, if that is known.
+    pub(crate) fn of(&self, at: Instant) -> Option<u64> {
+        micros_since(self.base, at).checked_add(self.offset?)?.try_into().ok()
+    }
+}
+
+impl Clock {
+    /// For this node, which knows nothing of Redis' clock.
+    pub(crate) fn new(node: Incarnation) -> Self {
+        Self {
+            node,
+            base: Instant::now(),
+            offset: AtomicI64::new(UNKNOWN),
+            samples: Mutex::default(),
+            changes: Mutex::default(),
+        }
+    }
+
+    /// There is a new connection, perhaps to another Redis: what was learned counts until its first answer.
+    pub(crate) fn connected(&self) {
+        self.samples.lock().clear();
+    }
+
+    /// `TIME` was sent and answered then, and it was `time`, in microseconds since 1970.
+    pub(crate) fn learn(&self, sent: Instant, answered: Instant, time: u64) {
+        let sent = micros_since(self.base, sent);
+        let round_trip = micros_since(self.base, answered) - sent;
+        let Ok(time) = i64::try_from(time) else { return };
+        let sample = Sample { offset: time - (sent + round_trip / 2), round_trip };
+        let mut samples = self.samples.lock();
+        if samples.iter().any(|earlier| earlier.contradicts(&sample)) {
+            samples.clear();
+        }
+        samples.truncate(SAMPLES - 1);
+        samples.push_front(sample);
+        if let Some(best) = samples.iter().min_by_key(|sample| sample.round_trip) {
+            self.offset.store(best.offset, Ordering::Relaxed);
+        }
+    }
+
+    /// Redis does not say what time it is: from now on nothing is timed.
+    pub(crate) fn forget(&self) {
+        self.samples.lock().clear();
+        self.offset.store(UNKNOWN, Ordering::Relaxed);
+    }
+
+    /// What times this node's publications from this sequence on.
+    pub(crate) fn stamps_from(&self, sequence: u64) -> Stamps {
+        let offset = self.offset();
+        let mut changes = self.changes.lock();
+        if let Some(offset) = offset
+            && changes.back().is_none_or(|(_, last)| *last != offset)
+        {
+            if changes.len() == CHANGES {
+                changes.pop_front();
+            }
+            changes.push_back((sequence, offset));
+        }
+        Stamps { base: self.base, offset }
+    }
+
+    /// What Redis' clock is at that time, in microseconds since 1970, if that is known.
+    pub(crate) fn at(&self, instant: Instant) -> Option<u64> {
+        Stamps { base: self.base, offset: self.offset() }.of(instant)
+    }
+
+    /// When a publication was published that was `time` by Redis' clock then, by this node's monotonic clock.
+    pub(crate) fn published(&self, origin: &Origin, time: u64) -> Option<Instant> {
+        let offset = if origin.node == self.node { self.used_for(origin.sequence) } else { self.offset() };
+        let micros = i64::try_from(time).ok()?.checked_sub(offset?)?;
+        let distance = Duration::from_micros(micros.unsigned_abs());
+        if micros < 0 { self.base.checked_sub(distance) } else { self.base.checked_add(distance) }
+    }
+
+    fn offset(&self) -> Option<i64> {
+        Some(self.offset.load(Ordering::Relaxed)).filter(|offset| *offset != UNKNOWN)
+    }
+
+    /// The offset that a publication of this node was timed with.
+    fn used_for(&self, sequence: u64) -> Option<i64> {
+        let changes = self.changes.lock();
+        changes.iter().rev().find(|(from, _)| *from <= sequence).map(|(_, offset)| *offset)
+    }
+}
+
+/// What `TIME` answered, in microseconds since 1970: seconds, and microseconds of the second.
+pub(crate) fn time(answer: &Value) -> Option<u64> {
+    let Value::List(parts) = answer else { return None };
+    let [Value::Text(seconds), Value::Text(micros)] = parts.as_slice() else { return None };
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    number(seconds)?.checked_mul(1_000_000)?.checked_add(number(micros)?)
+}
+
+fn micros_since(base: Instant, at: Instant) -> i64 {
+    i64::try_from(at.saturating_duration_since(base).as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

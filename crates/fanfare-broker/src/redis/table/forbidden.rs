@@ -1,0 +1,103 @@
+//! What Redis refuses, and what becomes of channels that it forbids.
+
+use fanfare_core::{Channel, SubscribeError};
+
+use super::{Command, Desync, Entry, Past, State, Table, Waiter};
+
+/// What an error of Redis means for the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nothing: it was about one channel, whose waiters are told.
+    Channel(Channel),
+    /// Nothing: a batch was refused, and each of its channels is tried alone.
+    Batch,
+    /// The check of the number of subscriptions is not permitted. `settles`: everything that stood is confirmed or
+    /// refused all the same.
+    Info { settles: bool },
+    /// It cannot go on without this command.
+    Connection(&'static str),
+}
+
+impl<W: Waiter> Table<W> {
+    /// The node was told that its subscriptions stand. Of those that Redis forbids they do not: what they lose from now
+    /// on is told by channel.
+    pub(crate) fn restored(&mut self) {
+        self.whole = true;
+    }
+
+    /// They do not stand any more.
+    pub(super) fn interrupted(&mut self) {
+        if std::mem::take(&mut self.whole) {
+            let forbidden = self.entries.values_mut().filter(|entry| entry.past == Past::Forbidden);
+            forbidden.for_each(|entry| entry.past = Past::Lost);
+        }
+    }
+
+    /// There is no connection, and no retry will make one: all who wait are told why.
+    pub(crate) fn forbid_all(&mut self, why: &str) {
+        let answers = &mut self.answers;
+        self.entries.retain(|_, entry| {
+            let State::Subscribing { waiters, .. } = &mut entry.state else { return true };
+            let forbidden = || Err(SubscribeError::Forbidden(why.to_owned()));
+            answers.extend(waiters.drain(..).map(|waiter| (waiter, forbidden())));
+            entry.past != Past::New
+        });
+    }
+
+    /// Whether Redis forbids a channel that stood.
+    pub(crate) fn is_any_forbidden(&self) -> bool {
+        !self.forbidden.is_empty()
+    }
+
+    /// Asks again for what Redis forbade, at most for so many: those first that were asked for longest ago.
+    pub(crate) fn retry_forbidden(&mut self, most: usize) {
+        let count = most.min(self.forbidden.len());
+        let retried: Vec<_> = self.forbidden.drain(..count).collect();
+        for channel in retried {
+            if let Some(entry @ Entry { state: State::Forbidden, .. }) = self.entries.get_mut(&channel) {
+                entry.state = State::Subscribing { waiters: Vec::new(), wanted: true };
+                self.send_subscribe(channel, true);
+            }
+        }
+    }
+
+    /// Redis refused the first command that is not confirmed; `permission`: for want of a permission.
+    pub(crate) fn refused(&mut self, permission: bool, why: &str) -> Result<Refusal, Desync> {
+        match self.commands.refused()? {
+            Command::Info => Ok(Refusal::Info { settles: self.informed() }),
+            Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
+            Command::Unsubscribe(_) => Ok(Refusal::Connection("UNSUBSCRIBE")),
+            _ => Ok(Refusal::Connection("SUBSCRIBE")),
+        }
+    }
+
+    fn forbidden(&mut self, channels: Vec<Channel>, why: &str) -> Refusal {
+        let [channel] = channels.as_slice() else {
+            self.each_alone(channels);
+            return Refusal::Batch;
+        };
+        if let Some(mut entry) = self.entries.remove(channel) {
+            self.held -= usize::from(entry.held.take().is_some());
+            if let State::Subscribing { waiters, wanted } = entry.state {
+                self.tell(waiters, &Err(SubscribeError::Forbidden(why.to_owned())));
+                if wanted && entry.past != Past::New {
+                    entry.state = State::Forbidden;
+                    entry.past = entry.past.max(Past::Forbidden);
+                    self.entries.insert(channel.clone(), entry);
+                    self.forbidden.push(channel.clone());
+                }
+            }
+        }
+        Refusal::Channel(channel.clone())
+    }
+
+    fn each_alone(&mut self, channels: Vec<Channel>) {
+        let stood = |channel| self.entries.get(channel).is_some_and(|entry| entry.past != Past::New);
+        let restores = channels.iter().any(stood);
+        channels.into_iter().for_each(|channel| self.send_subscribe(channel, true));
+        // Not for a batch of newcomers: they could put off the end of an interruption for ever.
+        if restores {
+            self.ask_behind();
+        }
+    }
+}

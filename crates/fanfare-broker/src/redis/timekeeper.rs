@@ -1,0 +1,58 @@
+//! What becomes of the answers to `TIME`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Sets the clock by them, or says that it cannot be set.
+#[derive(Debug)]
+pub(crate) struct Timekeeper {
+    clock: Arc<Clock>,
+    metrics: Arc<Metrics>,
+    /// What Redis answers instead of the time, as far as it was said already.
+    refused: Option<String>,
+}
+
+impl Timekeeper {
+    pub(crate) fn new(clock: Arc<Clock>, metrics: Arc<Metrics>) -> Self {
+        Self { clock, metrics, refused: None }
+    }
+
+    /// There is a new connection.
+    pub(crate) fn connected(&self) {
+        self.clock.connected();
+    }
+
+    /// Redis answered just now what was asked at that time: microseconds since 1970, or what it says instead.
+    pub(crate) fn answered(&mut self, asked: Instant, answer: Result<u64, String>) {
+        match answer {
+            Ok(time) => self.learn(asked, time),
+            Err(code) => self.refused(code),
+        }
+    }
+
+    fn learn(&mut self, asked: Instant, time: u64) {
+        self.refused = None;
+        let now = Instant::now();
+        self.clock.learn(asked, now, time);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(redis) = self.clock.at(now).map(Duration::from_micros) {
+            self.metrics.redis.clock_offset.set(redis.as_secs_f64() - wall.as_secs_f64());
+        }
+    }
+
+    fn refused(&mut self, code: String) {
+        self.clock.forget();
+        self.metrics.redis.clock_offset.set(0.0);
+        if self.refused.as_ref() != Some(&code) {
+            tracing::warn!(
+                "Redis answers {code} to TIME: relay latency is not measured; permit the command time to this user"
+            );
+        }
+        self.refused = Some(code);
+    }
+}

@@ -1,0 +1,83 @@
+//! What delivery counts: to how many, with how many writes, and how busy the shards are.
+
+use std::time::Instant;
+
+use prometheus::{Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
+
+use super::registered;
+
+/// Bounds of the buckets of subscribers.
+const SUBSCRIBERS: [f64; 15] = [
+    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0,
+    100_000.0,
+];
+
+/// The metrics of delivery.
+pub struct FanOut {
+    /// Channels with a subscriber here.
+    pub channels: IntGauge,
+    /// Sessions times their channels.
+    pub subscriptions: IntGauge,
+    /// Subscribers on this node of each publication that has one, when it came.
+    pub size: Histogram,
+    /// Writes to sockets that carried publications, or what had waited for the socket.
+    pub writes: IntCounter,
+    busy: CounterVec,
+}
+
+impl FanOut {
+    /// Makes and registers them.
+    ///
+    /// # Errors
+    /// A name is registered already.
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let size = HistogramOpts::new(
+            "fanfare_fan_out_subscribers",
+            "Subscribers on this node of each publication that came for one of its channels",
+        );
+        let busy = Opts::new(
+            "fanfare_shard_busy_seconds_total",
+            "Seconds in which a shard had publications to write out, the time it gave to other tasks meanwhile \
+             included",
+        );
+        Ok(Self {
+            channels: registered(
+                registry,
+                IntGauge::new("fanfare_channels", "Channels with a subscriber on this node")?,
+            )?,
+            subscriptions: registered(
+                registry,
+                IntGauge::new(
+                    "fanfare_subscriptions",
+                    "Subscriptions on this node: one for each connection and channel",
+                )?,
+            )?,
+            size: registered(registry, Histogram::with_opts(size.buckets(SUBSCRIBERS.to_vec()))?)?,
+            writes: registered(
+                registry,
+                IntCounter::new(
+                    "fanfare_delivery_writes_total",
+                    "Writes to sockets that carried publications, or what had waited for the socket",
+                )?,
+            )?,
+            busy: registered(registry, CounterVec::new(busy, &["shard"])?)?,
+        })
+    }
+
+    /// The clock of one shard: by its index, of which there are few.
+    pub(crate) fn busy(&self, shard: usize) -> Busy {
+        Busy(self.busy.with_label_values(&[shard.to_string()]))
+    }
+}
+
+/// Counts the seconds that a shard is busy.
+pub(crate) struct Busy(Counter);
+
+impl Busy {
+    /// It was busy from then until now, which is returned.
+    pub(crate) fn since(&self, then: Instant) -> Instant {
+        let now = Instant::now();
+        self.0.inc_by((now - then).as_secs_f64());
+        now
+    }
+}

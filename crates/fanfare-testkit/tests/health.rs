@@ -1,0 +1,106 @@
+//! Alive and ready: what a node says of itself, and how `fanfare health` asks it from within its container.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+
+use std::{net::SocketAddr, process::Output};
+
+use fanfare_testkit::{Process, Setup, TestNode, redis_server};
+use serde_json::{Value, json};
+
+/// `ok`, and each check's name, state and whether it is ok.
+fn said(health: &Value) -> Value {
+    let check = |check: &Value| {
+        let since = check["since"].as_str().unwrap();
+        assert!(since.ends_with('Z') && check["seconds"].is_u64(), "{check}");
+        json!([check["name"], check["state"], check["ok"]])
+    };
+    let checks: Vec<_> = health["checks"].as_array().unwrap().iter().map(check).collect();
+    json!([health["ok"], checks])
+}
+
+/// `fanfare health` with these words: whether it exits with 0, and what it says.
+async fn asked(words: &[&str], toml: &str) -> (bool, String) {
+    let words = [&["health"], words].concat();
+    let Output { status, stdout, stderr } = Process::once(&words, toml, &[]).await;
+    assert!(status.code().is_some_and(|code| code < 2), "{status}");
+    (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_its_broker_is_alive_and_not_ready_and_says_which_check_failed() {
+    let mut redis = redis_server().await;
+    let node = Process::start("a", &redis.url()).await;
+    let at = format!("listen = [\"{}\"]", node.address());
+    assert_eq!(
+        said(&node.get("/readyz").await.json()),
+        json!([true, [["broker", "up", true], ["node", "serving", true]]])
+    );
+    let (ok, text) = asked(&[], &at).await;
+    assert!(ok && text.starts_with("a is ready\n  broker  up "), "{text}");
+
+    redis.kill().await.unwrap();
+    node.is_unready().await;
+    let ready = node.get("/readyz").await.json();
+    assert_eq!(said(&ready), json!([false, [["broker", "away", false], ["node", "serving", true]]]));
+    assert_eq!(said(&node.get("/healthz").await.json()), json!([true, [["shards", "running", true]]]));
+    let (ok, text) = asked(&[], &at).await;
+    assert!(
+        !ok && text.contains("a is not ready: broker away since 20") && !text.contains("serving"),
+        "{text}"
+    );
+    let (ok, text) = asked(&["--live"], &at).await;
+    assert!(ok && text.starts_with("a is alive\n  shards  running "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_drains_says_so() {
+    let redis = redis_server().await;
+    let node = Process::start_with("a", &redis.url(), &[("FANFARE_DRAIN__GRACE", "20s")]).await;
+    node.terminate();
+    node.is_unready().await;
+    let ready = node.get("/readyz").await.json();
+    assert_eq!(said(&ready), json!([false, [["broker", "up", true], ["node", "draining", false]]]));
+    let (ok, text) = asked(&[&node.url()], "").await;
+    assert!(!ok && text.contains("node draining since"), "{text}");
+}
+
+/// A node on this machine, and the configuration with which it is asked: its own, with the port that it got.
+fn node(listen: &str, toml: &str) -> (TestNode, String) {
+    let node = Setup::memory().listen(listen).toml(toml).start_unready();
+    let [address, ..] = node.addresses().clients[..] else { panic!("it listens nowhere") };
+    let file = format!("listen = [\"{address}\"]\n{toml}");
+    (node, file)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nodes_own_listener_is_found_whatever_it_is() {
+    let proxies = "proxies.trusted = [\"127.0.0.0/8\"]\nproxies.protocol = \"proxy\"";
+    let of_pods = "open = true\nproxies.trusted = [\"10.0.0.0/8\"]\nproxies.protocol = \"proxy\"";
+    let mut places = vec![
+        ("127.0.0.1:0", ""),
+        ("127.0.0.1:0", proxies),
+        ("0.0.0.0:0", "open = true"),
+        ("0.0.0.0:0", of_pods),
+    ];
+    let loopback: SocketAddr = "[::1]:0".parse().unwrap();
+    if std::net::TcpListener::bind(loopback).is_ok() {
+        places.extend([("[::1]:0", ""), ("[::]:0", "open = true")]);
+    }
+    for (listen, toml) in places {
+        let (_node, file) = node(listen, toml);
+        let (ok, text) = asked(&[], &file).await;
+        assert!(ok && text.starts_with("test is ready"), "{listen} {toml}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_answers_every_address_that_was_asked_is_named() {
+    let (node, file) = node("127.0.0.1:0", "");
+    node.stop().await;
+    let (ok, text) = asked(&[], &file).await;
+    assert!(!ok && text.contains("/readyz: connection refused"), "{text}");
+    let (ok, text) = asked(&[], "listen = [\"127.0.0.1:0\"]").await;
+    assert!(!ok && text.contains("port 0 only: name the URL"), "{text}");
+    let (ok, text) = asked(&["https://localhost"], "").await;
+    assert!(!ok && text.contains("only http:// is asked"), "{text}");
+}

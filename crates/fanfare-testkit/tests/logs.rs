@@ -1,0 +1,120 @@
+//! The log: a line of JSON for each connection that is over, with its whole story, and never more lines than asked for.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong"
+)]
+
+mod ledger;
+
+use fanfare_testkit::{Process, assert_eventually};
+use fanfare_websocket::{FrameHead, Opcode};
+use serde_json::Value;
+
+use ledger::{Ledger, Member};
+
+const DOCUMENTED: &str = include_str!("../../../docs/logs.md");
+
+async fn node(toml: &str) -> Process {
+    let node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "north"], toml).await;
+    node.is_ready().await;
+    node
+}
+
+/// Every line is an object; those of this target.
+fn lines(node: &Process, target: &str) -> Vec<Value> {
+    let lines = node.log();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["target"] == target).collect()
+}
+
+/// The line of the connection that ended for this reason, once it is there.
+async fn story(node: &Process, reason: &str) -> Value {
+    let mut found;
+    assert_eventually!(
+        {
+            found = lines(node, "fanfare::access").into_iter().find(|line| line["reason"] == reason);
+            found.is_some()
+        },
+        "a line for {reason}: {}",
+        node.log()
+    );
+    found.unwrap()
+}
+
+fn tells(story: &Value, ledger: &Ledger) {
+    let found = ["messages_received", "bytes_received", "messages_sent", "bytes_sent"]
+        .map(|name| story[name].as_u64().unwrap());
+    let Ledger { messages_received, bytes_received, messages_sent, bytes_sent, .. } = ledger;
+    assert_eq!(found, [*messages_received, *bytes_received, *messages_sent, *bytes_sent], "{story}");
+}
+
+/// Whoever reads the log finds every field in the documentation.
+fn assert_documented(line: &Value) {
+    for field in line.as_object().unwrap().keys() {
+        assert!(DOCUMENTED.contains(&format!("`{field}`")), "docs/logs.md does not say what {field} is");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
+    let node = node("limits.message_bytes = \"1KiB\"\nrelay.ping_interval = \"60m\"").await;
+    let join = || Member::join(*node, "/ws/chat", &[]);
+    let (mut leaves, mut vanishes, mut talks_much) = (join().await, join().await, join().await);
+    leaves.text("hello").await;
+    for member in [&mut leaves, &mut vanishes, &mut talks_much] {
+        member.has(1).await;
+    }
+    let leaves = leaves.leaves(&[&4000_u16.to_be_bytes()[..], b"pl4nted"].concat(), "4xxx").await;
+    let vanishes = vanishes.vanishes().await;
+    talks_much.frame(FrameHead::whole(Opcode::Text), &[b'x'; 2000]).await;
+    let talks_much = talks_much.closed("1009", "message_too_big").await;
+    node.upgrade("/ws/chat", &[("Origin", "https://elsewhere.example")]).await.is(403, "");
+
+    let line = story(&node, "client").await;
+    tells(&line, &leaves);
+    let words = ["level", "message", "node", "dialect", "client"].map(|name| line[name].as_str().unwrap());
+    assert_eq!(words, ["INFO", "connection ended", "north", "relay", "127.0.0.1"]);
+    assert_eq!(line["code"], 4000);
+    assert!(line["seconds"].as_f64().unwrap() >= 0.0 && line["session"].as_u64().is_some(), "{line}");
+    assert!(!line.to_string().contains("pl4nted") && line.get("detail").is_none(), "{line}");
+    let time = humantime::parse_rfc3339(line["timestamp"].as_str().unwrap()).unwrap();
+    assert!(time.elapsed().is_ok(), "a time that was: {line}");
+    assert_documented(&line);
+    let line = story(&node, "lost").await;
+    tells(&line, &vanishes);
+    assert!(line.get("code").is_none(), "{line}");
+    let line = story(&node, "message_too_big").await;
+    tells(&line, &talks_much);
+    assert_eq!(line["code"], 1009);
+    assert_eq!(lines(&node, "fanfare::access").len(), 3, "who was turned away is no connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_cannot_flood_the_log_and_what_is_not_logged_is_counted() {
+    const MEMBERS: u64 = 200;
+    let node = node("log.lines_per_second = 1").await;
+    let mut members = Vec::new();
+    for _ in 0..MEMBERS {
+        members.push(Member::join(*node, "/ws/chat", &[]).await);
+    }
+    for member in members {
+        member.vanishes().await;
+    }
+    let mut found;
+    assert_eventually!(
+        {
+            let missing = lines(&node, "fanfare::log");
+            let missing: u64 = missing.iter().map(|line| line["lines"].as_u64().unwrap()).sum();
+            found = (lines(&node, "fanfare::access").len() as u64, missing);
+            found.0 + found.1 == MEMBERS
+        },
+        "of {MEMBERS} lines there are and are said to be missing {found:?}: {}",
+        node.log()
+    );
+    assert_eq!(node.metric("fanfare_log_lines_suppressed_total").await, found.1 as f64);
+    assert!(found.1 > 0, "{}", node.log());
+    assert_eq!(lines(&node, "fanfare::log")[0]["like"], "connection ended");
+}

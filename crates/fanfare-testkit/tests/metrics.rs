@@ -1,0 +1,173 @@
+//! What a node shows at `/metrics`: documented to the last name, and in the form that Prometheus asks for.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+};
+
+use fanfare_testkit::{Endpoint, KEY, Metrics, TestCluster, assert_eventually, metrics::Family, within};
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+const DOCUMENTED: &str = include_str!("../../../docs/metrics.md");
+/// What else names metrics.
+const READ: [(&str, &str); 6] = [
+    ("ARCHITECTURE.md", include_str!("../../../ARCHITECTURE.md")),
+    ("deploy/prometheus/alerts.yml", include_str!("../../../deploy/prometheus/alerts.yml")),
+    ("docs/guarantees.md", include_str!("../../../docs/guarantees.md")),
+    ("docs/metrics.md", DOCUMENTED),
+    ("docs/redis.md", include_str!("../../../docs/redis.md")),
+    ("SECURITY.md", include_str!("../../../SECURITY.md")),
+];
+
+/// The metrics of a fresh node. All have series already, also those of what never happened.
+async fn fresh() -> BTreeMap<String, Family> {
+    let cluster = TestCluster::start(1).await;
+    let families = Metrics::of(*cluster.nodes[0]).await.unwrap().families();
+    assert!(families.len() > 30, "{families:?}");
+    families
+}
+
+/// The rows of `docs/metrics.md`: `` | `name` | type | `label`, `label` | meaning | ``.
+fn documented() -> Vec<(String, String, BTreeSet<String>)> {
+    let code = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let row = |line: &'static str| {
+        let cells: Vec<_> = line.strip_prefix("| `")?.split('|').collect();
+        let [name, kind, labels, ..] = cells[..] else { return None };
+        let name = name.trim().trim_end_matches('`').to_owned();
+        is_metric(&name).then(|| (name, kind.trim().to_owned(), code(labels).into_iter().collect()))
+    };
+    DOCUMENTED.lines().filter_map(row).collect()
+}
+
+fn is_metric(name: &str) -> bool {
+    name.starts_with("fanfare_") || name.starts_with("process_")
+}
+
+fn row(name: &str, Family { kind, help, labels }: &Family) -> String {
+    let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+    format!("| `{name}` | {kind} | {labels} | {help} |")
+}
+
+#[tokio::test]
+async fn docs_metrics_md_names_every_metric_that_a_node_shows_and_no_other() {
+    let (families, documented) = (fresh().await, documented());
+    let mut mistakes = Vec::new();
+    for (name, family) in &families {
+        let rows: Vec<_> = documented.iter().filter(|(of, ..)| of == name).collect();
+        match rows[..] {
+            [(_, kind, labels)] if (kind, labels) == (&family.kind, &family.labels) => {}
+            [_] => mistakes.push(format!("wrong type or labels, it is:\n{}", row(name, family))),
+            [] => mistakes.push(format!("missing, add to a table:\n{}", row(name, family))),
+            _ => mistakes.push(format!("there are {} rows for `{name}`, one is enough", rows.len())),
+        }
+    }
+    let unknown = documented.iter().filter(|(name, ..)| !families.contains_key(name));
+    mistakes.extend(unknown.map(|(name, ..)| {
+        format!("`{name}` is not shown by a fresh node: remove its row, or make its series at start")
+    }));
+    assert!(mistakes.is_empty(), "docs/metrics.md:\n{}\n", mistakes.join("\n"));
+}
+
+#[tokio::test]
+async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
+    let families = fresh().await;
+    let mut unknown = BTreeSet::new();
+    for (file, text) in READ {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for name in words.filter(|word| is_metric(word) && !word.ends_with('_')) {
+            let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            if !families.contains_key(of_histogram.unwrap_or(name)) {
+                unknown.insert(format!("{file}: a fresh node shows no {name}"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+#[tokio::test]
+async fn whatever_happens_promtool_has_no_objection_and_no_series_comes_late() {
+    let cluster = TestCluster::start(2).await;
+    let node = *cluster.nodes[0];
+    let before = Metrics::of(node).await.unwrap();
+    provoke(&cluster, node).await;
+    let after = Metrics::of(node).await.unwrap();
+    for metrics in [&before, &after] {
+        assert_eq!(promtool(metrics.text()).await, "", "{}", metrics.text());
+    }
+    let (before, after) = (before.series(), after.series());
+    assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "make them at start");
+}
+
+/// Makes many series move.
+async fn provoke(cluster: &TestCluster, node: Endpoint) {
+    let mut client = node.connect("/ws/a").await;
+    client.text("hello").await;
+    client.expect("hello").await;
+    cluster.plain_publish("a", b"plain").await;
+    cluster.plain_publish("a", b"\xc1\xfa\xff").await;
+    node.upgrade("/ws/a", &[("Origin", "https://elsewhere.example")]).await.is(403, "origin");
+    node.upgrade("/ws/a", &[("Sec-WebSocket-Version", "12")]).await.is(426, "13");
+    node.upgrade("/ws/a%00", &[]).await.is(400, "");
+    node.upgrade("/metrics", &[]).await.is(404, "no channel");
+    node.get("/assets/nothing").await.is(404, "nothing");
+    node.post(&json!({"channel": "a"})).await.is(400, "data");
+    node.request("POST", "/api/publish", &[], "{}").await.is(401, "");
+    node.request("POST", "/api/nothing", &[("X-API-Key", KEY)], "").await.is(404, "");
+    let mut garbage = node.raw().await;
+    garbage.send(b"\0\0\r\n\r\n").await;
+    garbage.end().await;
+    let mut rude = node.raw().await;
+    rude.upgrade("/ws/a", &[]).await.is(101, "");
+    rude.send(&[0xff; 2]).await;
+    rude.end().await;
+    drop(node.connect("/ws/a").await);
+    client.close(4321, "").await;
+    for sample in [
+        "fanfare_handshakes_refused_total{reason=\"origin\"}",
+        "fanfare_api_errors_total{code=\"bad_request\"}",
+        "fanfare_http_errors_total{kind=\"parse\"}",
+        "fanfare_broker_messages_dropped_total",
+        "fanfare_fan_out_subscribers_count",
+        "fanfare_delivery_writes_total",
+        "fanfare_shard_busy_seconds_total",
+        "fanfare_runtime_busy_seconds_total",
+        "fanfare_runtime_tasks",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+    ] {
+        assert_eventually!(has_moved(node, sample).await, "{sample} moves");
+    }
+    assert_eventually!(node.metric("fanfare_subscriptions").await == 0.0, "all are gone");
+    let handshakes = |result| format!("fanfare_handshake_duration_seconds_count{{result=\"{result}\"}}");
+    assert_eq!(node.metric(&handshakes("accepted")).await, 3.0);
+    assert_eq!(node.metric(&handshakes("refused")).await, 4.0, "visits and the API are no handshakes");
+}
+
+async fn has_moved(node: Endpoint, sample: &str) -> bool {
+    let text = node.get("/metrics").await.text();
+    text.lines().any(|line| line.starts_with(sample) && !line.ends_with(" 0"))
+}
+
+/// What `promtool check metrics` says.
+async fn promtool(text: &str) -> String {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = match command.kill_on_drop(true).spawn() {
+        Ok(promtool) => promtool,
+        Err(error) => panic!("promtool: {error} (on Debian: apt-get install prometheus)"),
+    };
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
+    let output = within("promtool ends", promtool.wait_with_output()).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() { said } else { format!("{}: {said}", output.status) }
+}

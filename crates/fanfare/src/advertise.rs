@@ -1,0 +1,119 @@
+//! Where the others are told that this node's metrics are reached: `node.advertise`, or a guess.
+//!
+//! | the listener of the metrics | the guess |
+//! |---|---|
+//! | an address of this machine | that address |
+//! | a wildcard (`0.0.0.0`, `[::]`) | the address by which this machine reaches Redis: nodes that share a Redis mostly share its network too, as pods and the services of a Compose file do |
+//! | a wildcard, without Redis | none: the node is alone |
+//!
+//! Of several listeners, one that others can reach.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use fanfare_broker::BrokerConfig;
+use tokio::net::{UdpSocket, lookup_host};
+
+use crate::ask::Target;
+
+/// The path of the metrics.
+pub const METRICS: &str = "/metrics";
+
+/// How often it is tried again where the name of Redis cannot be resolved.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// What is known of where the metrics are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// Where.
+    Known(Target),
+    /// At this port of the address by which Redis is reached.
+    Towards {
+        listener: SocketAddr,
+        redis: (String, u16),
+    },
+    Nowhere,
+}
+
+impl Guess {
+    pub(crate) fn new(configured: Option<Target>, listeners: &[SocketAddr], broker: &BrokerConfig) -> Self {
+        if let Some(target) = configured {
+            return Self::Known(target);
+        }
+        // Others reach no loopback address, and a certain one is better than a guess.
+        let rank = |address: &&SocketAddr| (address.ip().is_loopback(), address.ip().is_unspecified());
+        let Some(&listener) = listeners.iter().min_by_key(rank) else { return Self::Nowhere };
+        match broker {
+            _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, METRICS)),
+            BrokerConfig::Redis(redis) => Self::Towards { listener, redis: (redis.host.clone(), redis.port) },
+            BrokerConfig::Memory => Self::Nowhere,
+        }
+    }
+
+    /// Waits until it is known.
+    pub(crate) async fn resolve(self) -> Option<Target> {
+        match self {
+            Self::Known(target) => Some(target),
+            Self::Nowhere => None,
+            Self::Towards { listener, redis } => loop {
+                match towards(&redis, listener).await {
+                    Ok(ip) => return Some(Target::of(SocketAddr::new(ip, listener.port()), METRICS)),
+                    Err(error) => {
+                        tracing::debug!(%error, "where the metrics are reached is not known yet");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// The address that this machine has towards Redis, of the listener's family. Nothing is sent.
+async fn towards((host, port): &(String, u16), listener: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr =
+        if listener.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let mut last =
+        io::Error::new(io::ErrorKind::AddrNotAvailable, "Redis has no address of the listener's family");
+    for address in lookup_host((host.as_str(), *port)).await?.filter(|at| at.is_ipv4() == any.is_ipv4()) {
+        let socket = UdpSocket::bind((any, 0)).await?;
+        match socket.connect(address).await {
+            Ok(()) => return Ok(socket.local_addr()?.ip()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(listeners: &[&str], broker: &str) -> Guess {
+        let listeners: Vec<SocketAddr> = listeners.iter().map(|address| address.parse().unwrap()).collect();
+        Guess::new(None, &listeners, &broker.parse().unwrap())
+    }
+
+    fn known(url: &str) -> Guess {
+        Guess::Known(Target::parse(url, METRICS).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_guess_is_an_address_that_others_reach() {
+        assert_eq!(guess(&["127.0.0.1:1", "10.0.0.1:2", "0.0.0.0:3"], "memory"), known("10.0.0.1:2"));
+        assert_eq!(guess(&["127.0.0.1:1", "[::1]:1"], "redis://h"), known("127.0.0.1:1"));
+        assert_eq!(guess(&["0.0.0.0:3"], "memory"), Guess::Nowhere);
+        assert_eq!(guess(&[], "memory"), Guess::Nowhere);
+        let towards = guess(&["127.0.0.1:1", "0.0.0.0:3"], "redis://127.0.0.1:7");
+        assert_eq!(towards.resolve().await, Some(Target::parse("127.0.0.1:3", METRICS).unwrap()));
+    }
+
+    #[test]
+    fn what_is_configured_is_no_guess() {
+        let configured = Target::parse("metrics.example:9000", METRICS).unwrap();
+        let guess = Guess::new(Some(configured.clone()), &[], &BrokerConfig::Memory);
+        assert_eq!(guess, Guess::Known(configured));
+    }
+}

@@ -1,0 +1,147 @@
+//! SIGHUP: the configuration is read again, and what may change while a node runs is changed.
+//!
+//! Invariants
+//! - All of a new configuration is used, as far as it may change, or nothing of it.
+//! - A value never stands in the log, only its key.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::{
+    config::{
+        Loaded, Sources,
+        reload::{Change, NoChange},
+    },
+    node::Node,
+    telemetry::Telemetry,
+};
+
+/// Reads the configuration of a node again.
+#[derive(Debug)]
+pub struct Reloader {
+    /// As at the start: the environment and the flags of a process do not change.
+    sources: Sources,
+    running: Loaded,
+    telemetry: Telemetry,
+}
+
+impl Reloader {
+    /// For a node that was started with what these sources said.
+    #[must_use]
+    pub fn new(sources: Sources, running: Loaded, telemetry: Telemetry) -> Self {
+        Self { sources, running, telemetry }
+    }
+
+    /// Reads it, changes what may be changed, and says in the log what that was, or what is wrong. Reads files, and
+    /// waits for them: not to be called by a worker of the runtime.
+    pub fn reload(&mut self, node: &Node) {
+        match self.running.reload(self.sources.clone()) {
+            Ok(change) => self.change(node, change),
+            Err(error) => {
+                log_mistakes(&error);
+                node.reloads.failed();
+            }
+        }
+    }
+
+    fn change(&mut self, node: &Node, change: Change) {
+        let Change { loaded, used, waiting } = change;
+        let [before, level] = [&self.running, &loaded].map(|loaded| loaded.config.log.level);
+        // What is said of it is said at the chattier of both levels.
+        self.telemetry.level.set(before.max(level));
+        self.telemetry.rates.set(loaded.config.log.lines_per_second);
+        node.reload(&loaded.config);
+        if used.is_empty() {
+            tracing::info!("configuration reloaded: nothing has changed");
+        } else {
+            tracing::info!(changed = used.join(", "), "configuration reloaded");
+        }
+        if !waiting.is_empty() {
+            tracing::warn!(
+                keys = waiting.join(", "),
+                "changed in the configuration, and used after a restart only"
+            );
+        }
+        self.telemetry.level.set(level);
+        self.running = loaded;
+        node.reloads.succeeded();
+    }
+}
+
+fn log_mistakes(error: &NoChange) {
+    for mistake in error.mistakes().iter() {
+        tracing::error!(
+            place = %mistake.place,
+            key = mistake.key,
+            found = mistake.found,
+            allowed = mistake.allowed,
+            hint = mistake.hint,
+            "mistake in the configuration"
+        );
+    }
+    let mistakes = error.mistakes().iter().count();
+    match error {
+        NoChange::Mistakes(_) => {
+            tracing::error!(mistakes, "configuration not reloaded: it has mistakes, and nothing was changed");
+        }
+        NoChange::NeedsRestart(_) => tracing::error!(
+            mistakes,
+            "configuration not reloaded: it is valid, but not together with the values that are kept until a \
+             restart; nothing was changed"
+        ),
+    }
+}
+
+/// What is counted of reloads.
+#[derive(Debug)]
+pub struct ReloadMetrics {
+    reloads: IntCounterVec,
+    is_good: IntGauge,
+    good_at: Gauge,
+}
+
+impl ReloadMetrics {
+    /// Makes and registers them, for a configuration that was read without a mistake just now.
+    ///
+    /// # Errors
+    /// A name is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let reloads = IntCounterVec::new(
+            Opts::new("fanfare_config_reloads_total", "Reloads of the configuration (SIGHUP), by result"),
+            &["result"],
+        )?;
+        for result in ["success", "failure"] {
+            reloads.with_label_values(&[result]).reset();
+        }
+        let is_good = IntGauge::new(
+            "fanfare_config_last_reload_successful",
+            "Whether the configuration was read without a mistake when it was read last",
+        )?;
+        let good_at = Gauge::new(
+            "fanfare_config_last_reload_success_timestamp_seconds",
+            "When the configuration was read last without a mistake, in Unix time",
+        )?;
+        registry.register(Box::new(reloads.clone()))?;
+        registry.register(Box::new(is_good.clone()))?;
+        registry.register(Box::new(good_at.clone()))?;
+        let metrics = Self { reloads, is_good, good_at };
+        metrics.good();
+        Ok(metrics)
+    }
+
+    fn good(&self) {
+        self.is_good.set(1);
+        self.good_at.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    }
+
+    fn succeeded(&self) {
+        self.reloads.with_label_values(&["success"]).inc();
+        self.good();
+    }
+
+    fn failed(&self) {
+        self.reloads.with_label_values(&["failure"]).inc();
+        self.is_good.set(0);
+    }
+}

@@ -1,0 +1,135 @@
+//! Metrics that nobody counts: they are read when somebody asks for them.
+
+mod process;
+
+use std::{collections::HashMap, sync::Arc};
+
+use fanfare_hub::Dispatcher;
+use prometheus::{
+    Counter, Gauge, IntGauge, Opts, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+use tokio::runtime::RuntimeMetrics;
+
+/// The commit that was built, where the build was told (`BUILD_REVISION`).
+const REVISION: Option<&str> = option_env!("BUILD_REVISION");
+
+/// Registers them all. Inside a tokio runtime, which is one of the things that are looked at.
+///
+/// # Errors
+/// A name is registered already.
+pub fn register(registry: &Registry, dispatcher: &Arc<Dispatcher>) -> prometheus::Result<()> {
+    registry.register(Box::new(build_info()?))?;
+    registry.register(Box::new(process::scraped()?))?;
+    registry.register(Box::new(runtime()?))?;
+    registry.register(Box::new(inbound(dispatcher.clone())?))
+}
+
+/// By convention a gauge that is 1 and whose labels say what was built.
+fn build_info() -> prometheus::Result<IntGauge> {
+    let labels = Opts::new("fanfare_build_info", "1; the labels say which build this is")
+        .const_label("version", env!("CARGO_PKG_VERSION"))
+        .const_label("revision", REVISION.unwrap_or("unknown"))
+        .const_label("rustc", env!("FANFARE_RUSTC"));
+    let info = IntGauge::with_opts(labels)?;
+    info.set(1);
+    Ok(info)
+}
+
+fn runtime() -> prometheus::Result<Scraped<4>> {
+    let table = [
+        ("fanfare_runtime_workers", "Threads that run the node's tasks", Kind::Gauge),
+        ("fanfare_runtime_tasks", "Tasks that are not over: at least one for each connection", Kind::Gauge),
+        (
+            "fanfare_runtime_queued_tasks",
+            "Tasks that could run and wait in the queue that all workers share",
+            Kind::Gauge,
+        ),
+        (
+            "fanfare_runtime_busy_seconds_total",
+            "Seconds in which workers ran tasks, all together",
+            Kind::Counter,
+        ),
+    ];
+    let metrics = tokio::runtime::Handle::current().metrics();
+    Scraped::new(table, move || {
+        let busy = |metrics: &RuntimeMetrics| {
+            let of_each = (0..metrics.num_workers()).map(|worker| metrics.worker_total_busy_duration(worker));
+            of_each.map(|busy| busy.as_secs_f64()).sum()
+        };
+        [
+            Some(metrics.num_workers() as f64),
+            Some(metrics.num_alive_tasks() as f64),
+            Some(metrics.global_queue_depth() as f64),
+            Some(busy(&metrics)),
+        ]
+    })
+}
+
+fn inbound(dispatcher: Arc<Dispatcher>) -> prometheus::Result<Scraped<1>> {
+    let table = [(
+        "fanfare_inbound_queued_bytes",
+        "Bytes that came from the broker and wait for the shards; past limits.inbound_bytes the broker waits",
+        Kind::Gauge,
+    )];
+    Scraped::new(table, move || [Some(dispatcher.inbound_queued() as f64)])
+}
+
+/// How a value moves.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Up and down.
+    Gauge,
+    /// Up.
+    Counter,
+}
+
+/// Name, help and kind.
+type Row = (&'static str, &'static str, Kind);
+
+/// Metrics that are read together, at each scrape.
+struct Scraped<const N: usize> {
+    table: [Row; N],
+    descriptions: Vec<Desc>,
+    /// `None`: cannot be read, and is not shown.
+    read: Box<dyn Fn() -> [Option<f64>; N] + Send + Sync>,
+}
+
+impl<const N: usize> Scraped<N> {
+    fn new(
+        table: [Row; N],
+        read: impl Fn() -> [Option<f64>; N] + Send + Sync + 'static,
+    ) -> prometheus::Result<Self> {
+        let description =
+            |(name, help, _): &Row| Desc::new((*name).into(), (*help).into(), Vec::new(), HashMap::new());
+        let descriptions = table.iter().map(description).collect::<Result<_, _>>()?;
+        Ok(Self { table, descriptions, read: Box::new(read) })
+    }
+}
+
+impl<const N: usize> Collector for Scraped<N> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let shown = self.table.iter().zip((self.read)());
+        shown.filter_map(|(row, value)| family(row, value?)).flatten().collect()
+    }
+}
+
+fn family((name, help, kind): &Row, value: f64) -> Option<Vec<MetricFamily>> {
+    match kind {
+        Kind::Gauge => {
+            let gauge = Gauge::new(*name, *help).ok()?;
+            gauge.set(value);
+            Some(gauge.collect())
+        }
+        Kind::Counter => {
+            let counter = Counter::new(*name, *help).ok()?;
+            counter.inc_by(value);
+            Some(counter.collect())
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Spans on their way to the collector: how many wait, how many got there, and what is said when they do not.
+//!
+//! Invariant: whatever happens to the collector, it is said at most once in [`SAY_EVERY`].
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use opentelemetry::Context;
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
+};
+use parking_lot::Mutex;
+use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+
+use super::{LAST_SPANS, QUEUE};
+
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// What became of spans.
+#[derive(Debug, Clone)]
+pub(crate) struct SpanMetrics {
+    sent: IntCounter,
+    failed: IntCounter,
+    dropped: IntCounter,
+}
+
+impl SpanMetrics {
+    /// Makes the counters and registers them.
+    ///
+    /// # Errors
+    /// Where `registry` has counters of their name already.
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "Spans by what became of them: sent to the collector, failed (it did not take them), dropped (too \
+                    many waited for it)";
+        let spans = IntCounterVec::new(Opts::new("fanfare_trace_spans_total", help), &["result"])?;
+        registry.register(Box::new(spans.clone()))?;
+        let [sent, failed, dropped] =
+            ["sent", "failed", "dropped"].map(|result| spans.with_label_values(&[result]));
+        Ok(Self { sent, failed, dropped })
+    }
+}
+
+/// How many spans wait. The SDK has a queue of its own, which this one keeps from being full, since that one counts
+/// for nobody.
+#[derive(Debug)]
+pub(super) struct Queue {
+    waiting: AtomicUsize,
+    metrics: SpanMetrics,
+}
+
+impl Queue {
+    pub(super) fn new(metrics: SpanMetrics) -> Self {
+        Self { waiting: AtomicUsize::new(0), metrics }
+    }
+
+    /// One more, if there is room.
+    fn enter(&self) -> bool {
+        let is_room = self.waiting.fetch_add(1, Ordering::Relaxed) < QUEUE;
+        if !is_room {
+            self.leave(1);
+            self.metrics.dropped.inc();
+        }
+        is_room
+    }
+
+    fn leave(&self, spans: usize) {
+        self.waiting.fetch_sub(spans, Ordering::Relaxed);
+    }
+}
+
+/// The SDK's queue behind ours.
+#[derive(Debug)]
+pub(super) struct Queued {
+    processor: BatchSpanProcessor,
+    queue: Arc<Queue>,
+}
+
+impl Queued {
+    pub(super) fn new(processor: BatchSpanProcessor, queue: Arc<Queue>) -> Self {
+        Self { processor, queue }
+    }
+}
+
+impl SpanProcessor for Queued {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.processor.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.queue.enter() {
+            self.processor.on_end(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.processor.force_flush()
+    }
+
+    /// Also called where the last of its provider is dropped, with a timeout of the SDK's.
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.processor.shutdown_with_timeout(timeout.min(LAST_SPANS))
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.processor.set_resource(resource);
+    }
+}
+
+/// Counts what is sent, and says what is not.
+#[derive(Debug)]
+pub(super) struct Counted<E> {
+    exporter: E,
+    queue: Arc<Queue>,
+    trouble: Mutex<Trouble>,
+}
+
+/// What went wrong and was not said yet.
+#[derive(Debug, Default)]
+struct Trouble {
+    said: Option<Instant>,
+    failed: usize,
+    /// How many had been dropped when it was said.
+    dropped: u64,
+}
+
+impl<E> Counted<E> {
+    pub(super) fn new(exporter: E, queue: Arc<Queue>) -> Self {
+        Self { exporter, queue, trouble: Mutex::default() }
+    }
+
+    fn answered(&self, spans: usize, result: &OTelSdkResult) {
+        let metrics = &self.queue.metrics;
+        let mut trouble = self.trouble.lock();
+        match result {
+            Ok(()) => metrics.sent.inc_by(spans as u64),
+            Err(_) => {
+                metrics.failed.inc_by(spans as u64);
+                trouble.failed += spans;
+            }
+        }
+        let dropped = metrics.dropped.get() - trouble.dropped;
+        let was_said_lately = trouble.said.is_some_and(|said| said.elapsed() < SAY_EVERY);
+        if (trouble.failed == 0 && dropped == 0) || was_said_lately {
+            return;
+        }
+        let failed = trouble.failed;
+        *trouble = Trouble { said: Some(Instant::now()), failed: 0, dropped: metrics.dropped.get() };
+        let error = result.as_ref().err().map(tracing::field::display);
+        tracing::warn!(
+            failed,
+            dropped,
+            error,
+            "spans are lost: the collector does not take them, or not fast enough"
+        );
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Counted<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        self.queue.leave(spans);
+        let result = self.exporter.export(batch).await;
+        self.answered(spans, &result);
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
