@@ -1,6 +1,6 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults fuzz bench bench-slow clean
+.PHONY: help run cluster test check autobahn faults fuzz bench bench-all bench-slow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ fuzz: ## A minute on each fuzz target (cargo-fuzz)
 
 bench: ## First figures: memory per idle connection, CPU per delivery
 	@tests/bench.sh
+
+bench-all: ## All of docs/performance.md beside floors and budgets, about 15 minutes; CASES="fanout storm", DOCS=1
+	@tests/bench-all.sh
 
 bench-slow: ## What one slow reader costs a thousand others, about 4 minutes
 	@tests/bench-slow.sh

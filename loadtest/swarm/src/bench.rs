@@ -1,13 +1,16 @@
 //! First figures of a Fanfare server that is started for it, each beside its floor.
 
 pub(crate) mod node;
-mod rounds;
+pub(crate) mod rounds;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use self::{node::Node, rounds::Rounds};
+use self::{
+    node::Node,
+    rounds::{Rounds, Shape},
+};
 use crate::{cli::BenchArgs, idle};
 
 /// What is to be measured.
@@ -36,6 +39,18 @@ impl Plan {
         let &BenchArgs { connections, subscribers, bytes, rounds, messages, .. } = args;
         Self { server, swarm, connections, subscribers, bytes, rounds, messages }
     }
+
+    fn idle(&self, pid: u32) -> idle::Plan {
+        idle::Plan {
+            swarm: self.swarm.clone(),
+            pids: vec![pid],
+            connections: self.connections,
+            rest: idle::REST,
+            watch: Duration::ZERO,
+            processes: None,
+            sources: Vec::new(),
+        }
+    }
 }
 
 /// What came of it.
@@ -54,13 +69,14 @@ pub struct Figures {
 pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     eprintln!("memory at {} idle connections …", plan.connections);
     let node = Node::start(&plan.server).await?;
-    let idle_plan = idle::Plan { pid: node.pid()?, connections: plan.connections, rest: idle::REST };
-    let idle = idle::run(&node.target("/ws/idle")?, &idle_plan).await?;
+    let idle = idle::run(&[node.target("/ws/idle")?], &plan.idle(node.pid()?)).await?;
     node.stop().await?;
 
     eprintln!("CPU per delivery at {} subscribers …", plan.subscribers);
     let node = Node::start(&plan.server).await?;
-    let fanout = rounds::measure(plan, &node).await?;
+    let &Plan { subscribers, bytes, rounds, messages, .. } = plan;
+    let shape = Shape { subscribers, bytes, in_flight: 1, rounds, messages };
+    let fanout = rounds::measure(&plan.swarm, shape, &node).await?;
     node.stop().await?;
     Ok(Figures { idle, fanout })
 }

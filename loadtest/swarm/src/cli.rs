@@ -1,10 +1,13 @@
 //! The command line.
 
+mod open;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{client::Target, fanout, idle, slow, verify};
+pub use self::open::{IdleArgs, RoomsArgs, StormArgs};
+use crate::{client::Target, fanout, floor::FloorArgs, report::ReportArgs, slow, suite::SuiteArgs, verify};
 
 /// Load for WebSocket relays, and a check that nothing was lost.
 ///
@@ -29,13 +32,31 @@ pub enum Command {
     /// thread that does nothing but send the same bytes to as many sockets. The same client reads both. The ratio
     /// is the median of the rounds' ratios.
     Bench(BenchArgs),
-    /// CPU per delivery and latency of one channel, closed loop
+    /// All that docs/performance.md tells, each figure beside its floor and its budget
+    ///
+    /// Starts each server it needs, and a Redis. Named cases are measured alone. A figure over its budget is said to
+    /// be so, and is no failure: what machine this is nobody knows beforehand.
+    Suite(SuiteArgs),
+    /// Figures and tables of docs/performance.md from what `suite` wrote
+    Report(ReportArgs),
+    /// CPU per delivery and latency of one channel, closed loop; with --rate, open loop
     ///
     /// All subscribers are in one channel; the first of them publishes. A message is complete when every subscriber
     /// has it, the publisher too; only then the next one is sent (--in-flight: so many at once). Latency is the time
     /// from handing a message to the publisher's connection until a subscriber has read it, one value a delivery.
+    ///
+    /// With --rate, messages are due at fixed moments instead, and all is as with `swarm rooms`, of one channel.
     Fanout(FanoutArgs),
-    /// Memory per idle connection
+    /// Many channels at a steady rate, open loop: CPU per delivery and per publish, latency, losses
+    ///
+    /// Every message is due at a moment that was fixed before the run, and its latency counts from then until a member
+    /// has read it: what the server or this program makes wait is not left out. Members of each channel, and its
+    /// publishers, go round the nodes. Every message has its sender's number, so that what is lost, doubled or out of
+    /// order is counted.
+    Rooms(RoomsArgs),
+    /// Many upgrades at once: time until all are connected, failures, CPU and memory per connection
+    Storm(StormArgs),
+    /// Memory per idle connection, and CPU for heartbeats
     ///
     /// Reads the process's memory, opens the connections, lets them rest (so that the allocator has returned what
     /// the handshakes needed), reads again, and divides the difference by the connections. Use a fresh server: one
@@ -55,9 +76,12 @@ pub enum Command {
     /// A publisher never has more than 8 of its own messages under way, so it waits for slow nodes. Exit code 1
     /// when anything was lost, doubled, out of order or damaged, or a connection ended.
     Verify(VerifyArgs),
-    /// The floor of `bench`: sends the same frame to all its sockets for each one that the first socket brings
+    /// A floor of `bench` and `suite`: does only what no server can do without
     #[command(hide = true)]
     FloorServer(FloorArgs),
+    /// A part of another command's connections
+    #[command(hide = true)]
+    Worker,
 }
 
 /// The flags of `swarm bench`.
@@ -140,6 +164,12 @@ pub struct FanoutArgs {
     /// Payload of a message in bytes
     #[arg(long, value_name = "B", default_value_t = 128)]
     pub bytes: usize,
+    /// Open loop: messages a second, for --seconds [default: 10]
+    #[arg(long, value_name = "R", value_parser = open::rate, conflicts_with_all = ["in_flight", "messages"])]
+    pub rate: Option<f64>,
+    /// With --rate: how many of the subscribers publish, in turns
+    #[arg(long, value_name = "P", default_value_t = 1, value_parser = at_least_one, requires = "rate")]
+    pub publishers: usize,
     /// Messages under way at once
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = at_least_one)]
     pub in_flight: usize,
@@ -167,34 +197,6 @@ impl FanoutArgs {
         };
         let load = fanout::Load { in_flight: self.in_flight, until, pace: None };
         fanout::Plan { pid: self.pid, subscribers: self.subscribers, bytes: self.bytes, warm_up, load }
-    }
-}
-
-/// The flags of `swarm idle`.
-#[derive(Debug, Clone, Args)]
-pub struct IdleArgs {
-    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL; without a path, a channel of the run's own
-    #[arg(long)]
-    pub url: String,
-    /// The server's process
-    #[arg(long)]
-    pub pid: u32,
-    /// Connections to open
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
-    pub connections: usize,
-    /// Seconds of rest before memory is read
-    #[arg(long, value_name = "SECONDS", default_value_t = idle::REST.as_secs())]
-    pub rest: u64,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
-}
-
-impl IdleArgs {
-    /// What is to be done.
-    #[must_use]
-    pub const fn plan(&self) -> idle::Plan {
-        idle::Plan { pid: self.pid, connections: self.connections, rest: Duration::from_secs(self.rest) }
     }
 }
 
@@ -239,18 +241,7 @@ impl VerifyArgs {
     }
 }
 
-/// The flags of the floor's server.
-#[derive(Debug, Clone, Args)]
-pub struct FloorArgs {
-    /// Sockets to accept
-    #[arg(long)]
-    pub subscribers: usize,
-    /// Payload of a message in bytes
-    #[arg(long)]
-    pub bytes: usize,
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),

@@ -8,8 +8,9 @@ mod handshake;
 mod target;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
+    net::IpAddr,
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
@@ -25,6 +26,7 @@ use tokio::{
 };
 
 pub use self::{handshake::HandshakeError, target::Target};
+use crate::{clock::Moment, sources};
 
 /// What is read at once, in bytes.
 const READ_BYTES: usize = 64 << 10;
@@ -36,6 +38,14 @@ const CONFIG: Config = Config { role: Role::Client, max_message: MAX_MESSAGE, de
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    static READ_AT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// When this thread last read from a socket: for `on_message`, when its message came. One look at the clock a read,
+/// however many messages that brought.
+#[must_use]
+pub fn read_at() -> Moment {
+    Moment(READ_AT.get())
 }
 
 /// Why a connection ended.
@@ -88,7 +98,15 @@ impl Connection {
     /// # Errors
     /// No connection, or anything but a proper 101.
     pub async fn open(target: &Target) -> Result<Self, HandshakeError> {
-        let mut stream = TcpStream::connect(target.address()).await?;
+        Self::open_from(target, None).await
+    }
+
+    /// The same, from this address of the machine.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`], or the address is not the machine's.
+    pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
+        let mut stream = sources::connect(target.address(), source).await?;
         stream.set_nodelay(true)?;
         let early = handshake::upgrade(&mut stream, target).await?;
         Ok(Self::upgraded(stream, early))
@@ -146,6 +164,7 @@ impl Connection {
             if read.filled().is_empty() {
                 return Poll::Ready(Err(Ended::Eof));
             }
+            READ_AT.set(Moment::now().0);
             Poll::Ready(self.take(read.filled_mut(), on_message))
         })
     }
@@ -190,7 +209,7 @@ impl Connection {
 }
 
 impl Sender {
-    /// Hands a message to the connection's task.
+    /// Hands a message to the connection's task. The frames of one round of the runtime go out in one write.
     pub fn message(&self, kind: MessageKind, payload: &[u8]) {
         self.outbox.lock().frame(kind.into(), payload);
     }

@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::bail;
 use fanfare_websocket::MessageKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-pub use self::progress::Latency;
 use self::progress::Progress;
 use crate::{
     client::{Connection, Ended, Sender, Target},
     crowd, floor,
+    latency::Latency,
     output::Table,
     process::{Cpu, CpuPer},
 };
@@ -61,7 +61,7 @@ pub enum Until {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figures {
     /// Subscribers, the publisher among them.
     pub subscribers: usize,

@@ -1,69 +1,78 @@
-//! The floor of a fan-out: a process with one thread that does nothing but send.
-//!
-//! For each frame that its first socket brings, it sends one frame of the same payload length to each of its
-//! sockets, one `send` each. It looks at no byte it reads.
+//! Floors: servers of one thread that do nothing but what no server can do without.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::Path,
-    process::Stdio,
-};
+mod server;
+
+use std::{net::Ipv4Addr, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
-use fanfare_websocket::{MessageKind, encode};
+use clap::{Args, ValueEnum};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
 };
 
-use crate::{client::Connection, machine};
+pub use self::server::serve;
+use crate::{
+    client::{Connection, Target},
+    machine,
+};
 
-/// What a client's frame has more than a server's, in bytes: the masking key.
-const MASKING_KEY: usize = 4;
+/// What a floor does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// For each frame that its first socket brings, it sends one frame of the same payload length to each of its
+    /// sockets; of `batch` frames it makes one `send`. It looks at no byte it reads.
+    Send,
+    /// It accepts, reads the request and writes the 101, one connection after the other.
+    Accept,
+    /// It pings each socket once in `interval`, a part of them each second, and reads what they answer.
+    Ping,
+}
 
-/// Serves until the first socket ends; prints the port first.
-///
-/// # Errors
-/// The kernel's.
-pub fn serve(subscribers: usize, bytes: usize) -> anyhow::Result<()> {
-    machine::allow_connections(subscribers)?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
-    let mut sockets = Vec::with_capacity(subscribers);
-    for _ in 0..subscribers {
-        let (socket, _) = listener.accept()?;
-        socket.set_nodelay(true)?;
-        sockets.push(socket);
+/// The flags of a floor's server.
+#[derive(Debug, Clone, Args)]
+pub struct FloorArgs {
+    /// What it does
+    #[arg(long, value_enum)]
+    pub kind: Kind,
+    /// Sockets to accept
+    #[arg(long)]
+    pub subscribers: usize,
+    /// Payload of a message in bytes
+    #[arg(long, default_value_t = 128)]
+    pub bytes: usize,
+    /// Frames of one `send`
+    #[arg(long, default_value_t = 1)]
+    pub batch: usize,
+    /// Seconds between two pings of one socket
+    #[arg(long, default_value_t = 25)]
+    pub interval: u64,
+}
+
+impl FloorArgs {
+    /// One that sends.
+    #[must_use]
+    pub const fn send(subscribers: usize, bytes: usize, batch: usize) -> Self {
+        Self { kind: Kind::Send, subscribers, bytes, batch, interval: 0 }
     }
-    let mut frame = Vec::new();
-    encode::message(&mut frame, MessageKind::Text, &payload(bytes));
-    send_for_each_frame_read(&sockets, &frame)
+
+    /// One that accepts.
+    #[must_use]
+    pub const fn accept(subscribers: usize) -> Self {
+        Self { kind: Kind::Accept, subscribers, bytes: 0, batch: 1, interval: 0 }
+    }
+
+    /// One that pings.
+    #[must_use]
+    pub const fn ping(subscribers: usize, interval: Duration) -> Self {
+        Self { kind: Kind::Ping, subscribers, bytes: 0, batch: 1, interval: interval.as_secs() }
+    }
 }
 
 /// The payload that floor and server are given alike.
 #[must_use]
 pub fn payload(bytes: usize) -> Vec<u8> {
     vec![b'x'; bytes]
-}
-
-fn send_for_each_frame_read(sockets: &[TcpStream], frame: &[u8]) -> anyhow::Result<()> {
-    let Some(mut publisher) = sockets.first() else { return Ok(()) };
-    let incoming = frame.len() + MASKING_KEY;
-    let mut buffer = vec![0; 64 << 10];
-    let mut unanswered = 0;
-    loop {
-        match publisher.read(&mut buffer)? {
-            0 => return Ok(()),
-            read => unanswered += read,
-        }
-        while unanswered >= incoming {
-            unanswered -= incoming;
-            for mut socket in sockets {
-                socket.write_all(frame)?;
-            }
-        }
-    }
 }
 
 /// A floor's server as a child of this process; ends when it is dropped.
@@ -78,9 +87,16 @@ impl Floor {
     ///
     /// # Errors
     /// It does not start.
-    pub async fn start(swarm: &Path, subscribers: usize, bytes: usize) -> anyhow::Result<Self> {
-        let mut child = Command::new(swarm)
-            .args(["floor-server", "--subscribers", &subscribers.to_string(), "--bytes", &bytes.to_string()])
+    pub async fn start(swarm: &Path, args: &FloorArgs) -> anyhow::Result<Self> {
+        let FloorArgs { kind, subscribers, bytes, batch, interval } = args;
+        let kind = kind.to_possible_value().context("a kind that has no name")?;
+        let mut command = Command::new(swarm);
+        command.args(["floor-server", "--kind", kind.get_name()]);
+        for (name, value) in [("--subscribers", subscribers), ("--bytes", bytes), ("--batch", batch)] {
+            command.args([name, &value.to_string()]);
+        }
+        let mut child = command
+            .args(["--interval", &interval.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -94,12 +110,22 @@ impl Floor {
     }
 
     /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the floor has ended")
     }
 
-    /// Connects; the first connection is the publisher's.
+    /// Where one that accepts is.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        Target::parse(&format!("ws://127.0.0.1:{}", self.port), "/ws/floor")
+    }
+
+    /// Connects to one that wants no upgrade; the first connection is the publisher's.
     ///
     /// # Errors
     /// The kernel's.

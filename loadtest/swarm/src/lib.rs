@@ -1,25 +1,36 @@
 //! A load generator and delivery checker for WebSocket relays. Linux only: it reads `/proc`.
 //!
 //! - [`cli`]: the command line.
-//! - [`client`]: a lean WebSocket client; [`crowd`]: many of them.
-//! - [`process`]: CPU and memory of a process; [`machine`]: where the figures were made.
-//! - [`fanout`]: CPU per delivery and latency, closed loop; [`floor`]: the same with a bare `send` for a server.
-//! - [`idle`]: memory per connection.
+//! - [`client`]: a lean WebSocket client; [`crowd`]: many of them; [`flock`]: several processes of them;
+//!   [`sources`]: the addresses they come from.
+//! - [`process`]: CPU and memory of a process; [`machine`]: where the figures were made; [`clock`], [`latency`].
+//! - [`fanout`]: CPU per delivery and latency, closed loop; [`rooms`]: the same open loop, in many channels.
+//! - [`idle`]: memory and heartbeats per connection; [`storm`]: many connect at once.
 //! - [`verify`]: whether every client saw every message once, in order, unharmed.
 //! - [`slow`]: what one slow reader costs the others.
-//! - [`bench`](mod@bench): first figures of a server of its own, beside their floor.
+//! - [`floor`]: servers that do only what no server can do without.
+//! - [`bench`](mod@bench): first figures of a server of its own, beside their floor; [`suite`]: all of them, beside
+//!   their budgets; [`report`]: what `suite` wrote as tables and figures.
 //! - [`output`]: tables for people, JSON for programs; [`mod@median`].
 
 pub mod bench;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod crowd;
 pub mod fanout;
+pub mod flock;
 pub mod floor;
 pub mod idle;
+pub mod latency;
 pub mod machine;
 pub mod median;
 pub mod output;
 pub mod process;
+pub mod report;
+pub mod rooms;
 pub mod slow;
+pub mod sources;
+pub mod storm;
+pub mod suite;
 pub mod verify;

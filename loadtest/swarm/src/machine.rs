@@ -5,13 +5,13 @@ use std::fmt;
 use anyhow::bail;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use procfs::{CpuInfo, Current as _, LoadAverage};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Descriptors of a process beside its connections: listeners, pipes, the runtime's own.
 const SPARE_DESCRIPTORS: u64 = 64;
 
 /// Without it, an absolute figure means little.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// What the kernel calls the processor.
     pub cpu: String,
@@ -62,6 +62,15 @@ pub fn allow_connections(count: usize) -> anyhow::Result<()> {
         bail!("{count} connections need {needed} descriptors; the hard limit is {hard} (ulimit -Hn)");
     }
     Ok(())
+}
+
+/// How many connections one process may have here, once its limit is raised.
+///
+/// # Errors
+/// The kernel's.
+pub fn connections_per_process() -> anyhow::Result<usize> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(usize::try_from(hard.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -9,12 +9,16 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use fanfare_swarm::{
     bench,
-    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, SlowArgs, VerifyArgs},
+    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, RoomsArgs, SlowArgs, StormArgs, VerifyArgs},
     client::Target,
-    fanout, floor, idle,
+    fanout,
+    flock::worker,
+    floor, idle,
     machine::Machine,
     output::Report,
-    slow, verify,
+    report, rooms, slow, storm,
+    suite::{self, SuiteArgs},
+    verify,
 };
 
 fn main() -> ExitCode {
@@ -31,18 +35,28 @@ fn main() -> ExitCode {
 /// Carries out a command; `false` says that what it checked is wrong.
 fn run(command: Command) -> anyhow::Result<bool> {
     if let Command::FloorServer(args) = command {
-        return floor::serve(args.subscribers, args.bytes).map(|()| true);
+        return floor::serve(&args).map(|()| true);
+    }
+    if let Command::Report(args) = command {
+        return report::run(&args).map(|()| true);
     }
     // One thread: the load generator takes one core at most, and its tasks share one read buffer.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
             Command::Bench(args) => bench(args).await,
-            Command::Fanout(args) => fanout(args).await,
+            Command::Suite(args) => suite(args).await,
+            Command::Fanout(args) => match args.rate {
+                Some(rate) => rooms(open_fanout(args, rate)).await,
+                None => fanout(args).await,
+            },
+            Command::Rooms(args) => rooms(args).await,
+            Command::Storm(args) => storm(args).await,
             Command::Idle(args) => idle(args).await,
             Command::Slow(args) => slow(args).await,
             Command::Verify(args) => verify(args).await,
-            Command::FloorServer(_) => Ok(true),
+            Command::Worker => worker::serve().await.map(|()| true),
+            Command::Report(_) | Command::FloorServer(_) => Ok(true),
         }
     })
 }
@@ -77,22 +91,70 @@ async fn fanout(args: FanoutArgs) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// The flags of an open loop to one channel.
+fn open_fanout(args: FanoutArgs, rate: f64) -> RoomsArgs {
+    RoomsArgs {
+        url: vec![args.url],
+        pid: vec![args.pid],
+        beside: Vec::new(),
+        rooms: 1,
+        members: args.subscribers,
+        publishers: args.publishers,
+        rate,
+        bytes: args.bytes,
+        seconds: args.seconds.unwrap_or(10),
+        warm_up: 2,
+        patience: 5,
+        processes: None,
+        source: Vec::new(),
+        json: args.json,
+    }
+}
+
+async fn suite(args: SuiteArgs) -> anyhow::Result<bool> {
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let server = beside(args.server.clone(), &swarm);
+    suite::run(&args, server, swarm).await.map(|()| true)
+}
+
+async fn rooms(args: RoomsArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let figures = rooms::run(&args.plan(targets(&args.url)?, swarm)?).await?;
+    let right = figures.is_right();
+    Report { command: "rooms", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(right)
+}
+
+async fn storm(args: StormArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let figures = storm::run(&targets(&args.url)?, &args.plan(swarm)).await?;
+    let right = figures.failures.is_empty();
+    Report { command: "storm", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(right)
+}
+
 async fn idle(args: IdleArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
-    let target = Target::parse(&args.url, &own_path())?;
-    let figures = idle::run(&target, &args.plan()).await?;
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let figures = idle::run(&targets(&args.url)?, &args.plan(swarm)).await?;
     Report { command: "idle", machine, figures }.deliver(args.json.as_deref())?;
     Ok(true)
 }
 
 async fn verify(args: VerifyArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
-    let own_path = own_path();
-    let targets = args.url.iter().map(|url| Target::parse(url, &own_path)).collect::<Result<Vec<_>, _>>()?;
-    let figures = verify::run(&args.plan(targets)).await?;
+    let figures = verify::run(&args.plan(targets(&args.url)?)).await?;
     let right = figures.is_right();
     Report { command: "verify", machine, figures }.deliver(args.json.as_deref())?;
     Ok(right)
+}
+
+/// The nodes of these URLs.
+fn targets(urls: &[String]) -> anyhow::Result<Vec<Target>> {
+    let own_path = own_path();
+    urls.iter().map(|url| Target::parse(url, &own_path)).collect()
 }
 
 /// A channel of this run's own, for a URL without one.

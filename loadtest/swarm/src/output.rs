@@ -59,22 +59,28 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths = [0; COLUMNS];
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        for row in &self.rows {
-            let mut line = String::from("  ");
-            for (column, (width, cell)) in widths.iter().zip(row).enumerate() {
-                let cell = if column == 0 { format!("{cell:<width$}") } else { format!("   {cell:>width$}") };
-                line.push_str(&cell);
-            }
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        Ok(())
+        aligned(&self.rows, out)
     }
+}
+
+/// Writes rows under each other: the first column to the left, figures to the right.
+pub(crate) fn aligned(rows: &[impl AsRef<[String]>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
+    let mut widths = vec![0; columns];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let mut line = String::from("  ");
+        for (column, (width, cell)) in widths.iter().zip(row.as_ref()).enumerate() {
+            let cell = if column == 0 { format!("{cell:<width$}") } else { format!("   {cell:>width$}") };
+            line.push_str(&cell);
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! What a process used: CPU and memory, as the kernel counts them.
 
-use std::{ops::Sub, time::Duration};
+use std::{
+    ops::{Add, Sub},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use nix::{time::clock_getcpuclockid, unistd::Pid};
 use procfs::process::Process;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// CPU time of all threads of a process, those that ended among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +34,20 @@ impl Cpu {
         Ok(Self { total, user_ticks: stat.utime, system_ticks: stat.stime })
     }
 
+    /// What these used together.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
+        pids.iter().try_fold(Self::default(), |sum, pid| Ok(sum + Self::of(*pid)?))
+    }
+
+    /// Which part of one core it is over this time.
+    #[must_use]
+    pub fn share_of(self, span: Duration) -> f64 {
+        self.total.as_secs_f64() / span.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
     /// Microseconds per each of `count` pieces of work.
     #[must_use]
     pub fn per(self, count: u64) -> CpuPer {
@@ -38,6 +55,18 @@ impl Cpu {
         let ticks = (self.user_ticks + self.system_ticks).max(1) as f64;
         let user = total * self.user_ticks as f64 / ticks;
         CpuPer { total, user, system: total - user }
+    }
+}
+
+impl Add for Cpu {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            user_ticks: self.user_ticks + other.user_ticks,
+            system_ticks: self.system_ticks + other.system_ticks,
+        }
     }
 }
 
@@ -54,7 +83,7 @@ impl Sub for Cpu {
 }
 
 /// CPU time per piece of work, in microseconds. `total` is exact; its parts are the kernel's sample of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuPer {
     /// Both parts.
     pub total: f64,
@@ -65,7 +94,7 @@ pub struct CpuPer {
 }
 
 /// Memory of a process, in bytes (`/proc/PID/smaps_rollup`). What the kernel holds for its sockets is not in it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Written pages that no other process shares: the heap and the stacks, the process's own.
     pub private_dirty: u64,
@@ -89,6 +118,21 @@ impl Memory {
         Ok(Self { private_dirty: bytes("Private_Dirty")?, pss: bytes("Pss")?, rss: bytes("Rss")? })
     }
 
+    /// What these hold together.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
+        pids.iter().try_fold(Self::default(), |sum, pid| {
+            let one = Self::of(*pid)?;
+            Ok(Self {
+                private_dirty: sum.private_dirty + one.private_dirty,
+                pss: sum.pss + one.pss,
+                rss: sum.rss + one.rss,
+            })
+        })
+    }
+
     /// What was added since `before` for each of `count`, in bytes.
     #[must_use]
     pub fn grown_per(self, before: Self, count: usize) -> MemoryPer {
@@ -102,7 +146,7 @@ impl Memory {
 }
 
 /// Memory per connection, in bytes; the fields are those of [`Memory`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct MemoryPer {
     /// Written pages of the process's own.
     pub private_dirty: f64,

@@ -9,17 +9,21 @@
 
 mod relay;
 
-use std::{path::Path, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use fanfare_swarm::{
     client::Target,
     fanout::{self, ClosedLoop, Load, Until},
-    floor::Floor,
+    floor::{Floor, FloorArgs},
     idle,
     verify::{self, Summary, checker::Verdict},
 };
 
 use self::relay::Mischief;
+
+fn swarm() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_swarm"))
+}
 
 const SUBSCRIBERS: usize = 12;
 const PUBLISHERS: usize = 4;
@@ -100,21 +104,31 @@ async fn fanout_gives_no_figures_where_a_message_came_twice() {
 }
 
 #[tokio::test]
-async fn the_floor_sends_each_message_to_each_socket() {
-    let floor = Floor::start(Path::new(env!("CARGO_BIN_EXE_swarm")), 50, 128).await.unwrap();
-    let mut to_floor = ClosedLoop::start(floor.connect(50).await.unwrap(), 128).unwrap();
-    let load = Load { in_flight: 4, until: Until::Messages(30), pace: None };
-    let figures = to_floor.run(floor.pid().unwrap(), load).await.unwrap();
-    assert_eq!(figures.deliveries, 1_500);
-    assert!(figures.cpu.total > 0.0);
+async fn the_floor_sends_each_message_to_each_socket_alone_or_in_batches() {
+    for batch in [1, 4] {
+        let floor = Floor::start(&swarm(), &FloorArgs::send(50, 128, batch)).await.unwrap();
+        let mut to_floor = ClosedLoop::start(floor.connect(50).await.unwrap(), 128).unwrap();
+        let load = Load { in_flight: 4, until: Until::Messages(32), pace: None };
+        let figures = to_floor.run(floor.pid().unwrap(), load).await.unwrap();
+        assert_eq!(figures.deliveries, 1_600);
+        assert!(figures.cpu.total > 0.0);
+    }
 }
 
 #[tokio::test]
 async fn idle_connections_stay_open_and_are_divided_by() {
     let address = relay::start(Mischief::Nothing).await;
     let target = Target::parse(&format!("ws://{address}/"), "/ws/test").unwrap();
-    let plan = idle::Plan { pid: std::process::id(), connections: 200, rest: Duration::from_millis(50) };
-    let figures = idle::run(&target, &plan).await.unwrap();
+    let plan = idle::Plan {
+        swarm: swarm(),
+        pids: vec![std::process::id()],
+        connections: 200,
+        rest: Duration::from_millis(50),
+        watch: Duration::from_millis(50),
+        processes: Some(2),
+        sources: Vec::new(),
+    };
+    let figures = idle::run(&[target], &plan).await.unwrap();
     let grown = (figures.after.rss as f64 - figures.before.rss as f64) / 200.0;
     assert!((figures.per_connection.rss - grown).abs() < 1e-6, "{figures}");
 }

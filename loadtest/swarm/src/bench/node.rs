@@ -32,13 +32,28 @@ pub(crate) struct Node {
     _config: NamedTempFile,
 }
 
+/// What is special about a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    /// What is in its configuration file.
+    pub(crate) toml: String,
+    /// The URL of its Redis. `None`: the memory broker.
+    pub(crate) redis: Option<String>,
+    /// The processors that it may use, as `taskset` takes them. `None`: all.
+    pub(crate) cpus: Option<String>,
+}
+
 impl Node {
     pub(crate) async fn start(server: &Path) -> anyhow::Result<Self> {
-        Self::configured(server, "").await
+        Self::set_up(server, Setup::default()).await
     }
 
     /// With this in its configuration file.
     pub(crate) async fn configured(server: &Path, toml: &str) -> anyhow::Result<Self> {
+        Self::set_up(server, Setup { toml: toml.to_owned(), ..Setup::default() }).await
+    }
+
+    pub(crate) async fn set_up(server: &Path, setup: Setup) -> anyhow::Result<Self> {
         if !server.is_file() {
             bail!("{} is not there; build it: cargo build --release -p fanfare", server.display());
         }
@@ -47,24 +62,16 @@ impl Node {
         let address = free_address()?;
         let log = tempfile::tempfile().context("a file for the server's log")?;
         let mut config = NamedTempFile::new().context("a file for the server's configuration")?;
-        config.write_all(toml.as_bytes())?;
-        let mut command = Command::new(server);
+        config.write_all(setup.toml.as_bytes())?;
+        let mut command = on_cpus(setup.cpus.as_deref(), server);
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| name.to_string_lossy().starts_with("FANFARE_")) {
             command.env_remove(name);
         }
+        let broker = setup.redis.as_deref().unwrap_or("memory");
         let child = command
-            .args([
-                "serve",
-                "--dev",
-                "--broker",
-                "memory",
-                "--node",
-                "bench",
-                "--listen",
-                &address.to_string(),
-                "--config",
-            ])
+            .args(["serve", "--dev", "--broker", broker, "--node", "bench"])
+            .args(["--listen", &address.to_string(), "--config"])
             .arg(config.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -116,8 +123,16 @@ impl Node {
     }
 }
 
+/// A command that may use these processors only; its process is the program's own.
+pub(crate) fn on_cpus(cpus: Option<&str>, program: &Path) -> Command {
+    let Some(cpus) = cpus else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", cpus]).arg(program);
+    command
+}
+
 /// A port that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 

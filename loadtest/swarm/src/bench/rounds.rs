@@ -1,27 +1,43 @@
 //! Floor and server in turns, so that what disturbs the machine disturbs both.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Node, Plan};
+use super::Node;
 use crate::{
     crowd,
     fanout::{ClosedLoop, Figures, Load, Until},
-    floor::Floor,
+    floor::{Floor, FloorArgs},
     median::median,
     output::Table,
     process::CpuPer,
 };
 
+/// What is to be measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Subscribers, the publisher among them.
+    pub(crate) subscribers: usize,
+    /// Payload of a message in bytes.
+    pub(crate) bytes: usize,
+    /// Messages under way at once; the floor puts as many frames into one `send`.
+    pub(crate) in_flight: usize,
+    /// Rounds of floor and server.
+    pub(crate) rounds: usize,
+    /// Messages of a round, to each of the two: rounded up to whole `send`s of the floor.
+    pub(crate) messages: u64,
+}
+
 /// CPU per delivery of floor and server, in microseconds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rounds {
     /// Subscribers, the publisher among them.
     pub subscribers: usize,
     /// Payload of a message in bytes.
     pub bytes: usize,
+    /// Messages under way at once, and frames of one `send` of the floor's.
+    pub in_flight: usize,
     /// Messages of a round, to each of the two.
     pub messages: u64,
     /// The median round of the floor.
@@ -35,7 +51,7 @@ pub struct Rounds {
 }
 
 /// One round.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Round {
     /// The floor's part.
     pub floor: Figures,
@@ -50,34 +66,35 @@ impl Round {
 }
 
 /// Measures all rounds.
-pub(super) async fn measure(plan: &Plan, node: &Node) -> anyhow::Result<Rounds> {
-    let floor = Floor::start(&plan.swarm, plan.subscribers, plan.bytes).await?;
-    let floor_pid = floor.pid().context("the floor has ended")?;
-    let server_pid = node.pid()?;
+pub(crate) async fn measure(swarm: &Path, shape: Shape, node: &Node) -> anyhow::Result<Rounds> {
+    let Shape { subscribers, bytes, in_flight, .. } = shape;
+    let floor = Floor::start(swarm, &FloorArgs::send(subscribers, bytes, in_flight)).await?;
+    let (floor_pid, server_pid) = (floor.pid()?, node.pid()?);
     let target = node.target("/ws/fanout")?;
-    let mut to_floor = ClosedLoop::start(floor.connect(plan.subscribers).await?, plan.bytes)?;
-    let members = crowd::open(std::iter::repeat_n(&target, plan.subscribers)).await?;
-    let mut to_server = ClosedLoop::start(members, plan.bytes)?;
+    let mut to_floor = ClosedLoop::start(floor.connect(subscribers).await?, bytes)?;
+    let members = crowd::open(std::iter::repeat_n(&target, subscribers)).await?;
+    let mut to_server = ClosedLoop::start(members, bytes)?;
 
-    let load = |messages| Load { in_flight: 1, until: Until::Messages(messages), pace: None };
-    let warm_up = load(plan.messages.div_ceil(5));
+    let whole = |messages: u64| messages.next_multiple_of(in_flight as u64);
+    let load = |messages| Load { in_flight, until: Until::Messages(whole(messages)), pace: None };
+    let warm_up = load(shape.messages.div_ceil(5));
     to_floor.run(floor_pid, warm_up).await?;
     to_server.run(server_pid, warm_up).await?;
     let mut rounds = Vec::new();
-    for number in 1..=plan.rounds {
+    for number in 1..=shape.rounds {
         let round = Round {
-            floor: to_floor.run(floor_pid, load(plan.messages)).await?,
-            server: to_server.run(server_pid, load(plan.messages)).await?,
+            floor: to_floor.run(floor_pid, load(shape.messages)).await?,
+            server: to_server.run(server_pid, load(shape.messages)).await?,
         };
         let (floor, server) = (round.floor.cpu.total, round.server.cpu.total);
-        eprintln!("  round {number}/{}: floor {floor:.2} µs, server {server:.2} µs", plan.rounds);
+        eprintln!("  round {number}/{}: floor {floor:.3} µs, server {server:.3} µs", shape.rounds);
         rounds.push(round);
     }
-    Ok(Rounds::new(plan, rounds))
+    Ok(Rounds::new(shape, rounds))
 }
 
 impl Rounds {
-    fn new(plan: &Plan, rounds: Vec<Round>) -> Self {
+    fn new(shape: Shape, rounds: Vec<Round>) -> Self {
         let cpu = |of: fn(&Round) -> CpuPer| {
             let part = |part: fn(CpuPer) -> f64| median(rounds.iter().map(|round| part(of(round))));
             CpuPer {
@@ -87,9 +104,10 @@ impl Rounds {
             }
         };
         Self {
-            subscribers: plan.subscribers,
-            bytes: plan.bytes,
-            messages: plan.messages,
+            subscribers: shape.subscribers,
+            bytes: shape.bytes,
+            in_flight: shape.in_flight,
+            messages: shape.messages,
             floor: cpu(|round| round.floor.cpu),
             server: cpu(|round| round.server.cpu),
             ratio: median(rounds.iter().map(Round::ratio)),
@@ -100,11 +118,11 @@ impl Rounds {
 
 impl fmt::Display for Rounds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subscribers, bytes, messages, floor, server, ratio, rounds } = self;
+        let Self { subscribers, bytes, in_flight, messages, floor, server, ratio, rounds } = self;
         let count = rounds.len();
         writeln!(
             out,
-            "{bytes} B to {subscribers} subscribers, memory broker, one message in flight; \
+            "{bytes} B to {subscribers} subscribers, memory broker, {in_flight} in flight; \
              medians of {count} rounds of {messages} messages:"
         )?;
         let mut table = Table::new(["CPU per delivery", "total", "user", "system", "least", "most"]);
@@ -112,7 +130,7 @@ impl fmt::Display for Rounds {
             let least = rounds.iter().map(of).fold(f64::INFINITY, f64::min);
             let most = rounds.iter().map(of).fold(0.0, f64::max);
             let [total, user, system, least, most] =
-                [cpu.total, cpu.user, cpu.system, least, most].map(|value| format!("{value:.2} µs"));
+                [cpu.total, cpu.user, cpu.system, least, most].map(|value| format!("{value:.3} µs"));
             table.row([name.to_owned(), total, user, system, least, most]);
         };
         line("floor: a bare send", floor, |round| round.floor.cpu.total);

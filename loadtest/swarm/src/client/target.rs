@@ -4,9 +4,10 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, bail};
 use http::Uri;
+use serde::{Deserialize, Serialize};
 
 /// A relay channel on one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     address: SocketAddr,
     host: String,
@@ -35,6 +36,13 @@ impl Target {
             Some(path) => path,
         };
         Ok(Self { address, host: authority.as_str().to_owned(), path: path.to_owned() })
+    }
+
+    /// The channel of this number beside it: its path with `-NUMBER`, in front of a query.
+    #[must_use]
+    pub fn numbered(&self, number: usize) -> Self {
+        let (path, query) = self.path.find('?').map_or((self.path.as_str(), ""), |at| self.path.split_at(at));
+        Self { path: format!("{path}-{number}{query}"), ..self.clone() }
     }
 
     /// The address of the node.
@@ -67,6 +75,7 @@ mod tests {
         let target = Target::parse("ws://[::1]:8080/ws/chat?token=x", "/mine").unwrap();
         assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
         assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
+        assert_eq!(target.numbered(7).path(), "/ws/chat-7?token=x");
     }
 
     #[test]

@@ -3,37 +3,12 @@
 //! Invariant: `window` holds the messages that some subscriber lacks, in the order they were sent; the first of them
 //! is number `completed`. Every subscriber gets them in that order, so they are completed in it too.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, time::Instant};
 
-use hdrhistogram::Histogram;
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::sync::Notify;
 
-/// Latencies up to 60 s, to three digits.
-const HIGHEST_MICROS: u64 = 60_000_000;
-
-/// Latency in microseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Latency {
-    /// Half of all deliveries took no longer.
-    pub p50: u64,
-    /// 99 % of them took no longer.
-    pub p99: u64,
-    /// The longest.
-    pub max: u64,
-}
-
-impl fmt::Display for Latency {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1e3;
-        write!(out, "p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms", ms(self.p50), ms(self.p99), ms(self.max))
-    }
-}
+use crate::latency::{Latencies, Latency};
 
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -45,7 +20,7 @@ pub(super) struct Progress {
 struct State {
     completed: u64,
     window: VecDeque<Flight>,
-    latencies: Histogram<u64>,
+    latencies: Latencies,
     has_strays: bool,
 }
 
@@ -57,8 +32,7 @@ struct Flight {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        #[expect(clippy::expect_used, reason = "the bounds are constants that the histogram takes")]
-        let latencies = Histogram::new_with_max(HIGHEST_MICROS, 3).expect("the bounds are good");
+        let latencies = Latencies::default();
         let state = State { completed: 0, window: VecDeque::new(), latencies, has_strays: false };
         Self { state: Mutex::new(state), completed: Notify::new() }
     }
@@ -79,7 +53,7 @@ impl Progress {
         };
         flight.missing = flight.missing.saturating_sub(1);
         let (latency, is_complete) = (now.duration_since(flight.sent), flight.missing == 0);
-        state.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(HIGHEST_MICROS));
+        state.latencies.record(latency);
         if is_complete {
             state.window.pop_front();
             state.completed += 1;
@@ -109,16 +83,11 @@ impl Progress {
     }
 
     pub(super) fn forget_latencies(&self) {
-        self.state.lock().latencies.reset();
+        self.state.lock().latencies.clear();
     }
 
     pub(super) fn latency(&self) -> Latency {
-        let latencies = &self.state.lock().latencies;
-        Latency {
-            p50: latencies.value_at_quantile(0.5),
-            p99: latencies.value_at_quantile(0.99),
-            max: latencies.max(),
-        }
+        self.state.lock().latencies.summary()
     }
 }
 
@@ -136,7 +105,7 @@ mod tests {
             assert_eq!(progress.in_flight(), left);
         }
         assert!(!progress.has_strays());
-        assert_eq!(progress.state.lock().latencies.len(), 4);
+        assert_eq!(progress.state.lock().latencies.count(), 4);
     }
 
     #[test]

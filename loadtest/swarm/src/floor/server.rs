@@ -1,0 +1,137 @@
+//! The floors themselves.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use fanfare_websocket::{FrameHead, MessageKind, Opcode, encode, handshake::accept_value};
+use http::HeaderValue;
+use nix::sys::{
+    epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+    socket::{Backlog, listen},
+};
+
+use super::{FloorArgs, Kind, payload};
+use crate::machine;
+
+/// What a client's frame has more than a server's, in bytes: the masking key.
+const MASKING_KEY: usize = 4;
+
+/// How often one that pings looks who is due, as Fanfare does.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Serves until the first socket ends, or the process is ended; prints the port first.
+///
+/// # Errors
+/// The kernel's.
+pub fn serve(args: &FloorArgs) -> anyhow::Result<()> {
+    machine::allow_connections(args.subscribers)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // As many as the machine allows, as a server has it that expects storms.
+    listen(&listener, Backlog::MAXALLOWABLE)?;
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
+    let mut sockets = Vec::with_capacity(args.subscribers);
+    for _ in 0..args.subscribers {
+        let (mut socket, _) = listener.accept()?;
+        socket.set_nodelay(true)?;
+        if args.kind == Kind::Accept {
+            upgrade(&mut socket)?;
+        }
+        sockets.push(socket);
+    }
+    match args.kind {
+        Kind::Send => send_for_each_frame_read(&sockets, args),
+        Kind::Accept => stay(&sockets),
+        Kind::Ping => ping(&sockets, args),
+    }
+}
+
+fn send_for_each_frame_read(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {
+    let mut frame = Vec::new();
+    encode::message(&mut frame, MessageKind::Text, &payload(args.bytes));
+    let Some(mut publisher) = sockets.first() else { return Ok(()) };
+    let incoming = (frame.len() + MASKING_KEY) * args.batch;
+    let frames = frame.repeat(args.batch);
+    let mut buffer = vec![0; 64 << 10];
+    let mut unanswered = 0;
+    loop {
+        match publisher.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => unanswered += read,
+        }
+        while unanswered >= incoming {
+            unanswered -= incoming;
+            for mut socket in sockets {
+                socket.write_all(&frames)?;
+            }
+        }
+    }
+}
+
+/// Reads a request, whatever it says, and takes its key.
+fn upgrade(socket: &mut TcpStream) -> anyhow::Result<()> {
+    let (mut head, mut buffer) = (Vec::new(), [0; 1024]);
+    while !head.ends_with(b"\r\n\r\n") {
+        let read = socket.read(&mut buffer)?;
+        anyhow::ensure!(read > 0, "the client went away");
+        head.extend_from_slice(buffer.get(..read).unwrap_or_default());
+    }
+    let head = std::str::from_utf8(&head)?;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).context("no key")?;
+    let accept = accept_value(&HeaderValue::from_str(key)?);
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        accept.to_str()?
+    );
+    Ok(socket.write_all(answer.as_bytes())?)
+}
+
+fn stay(sockets: &[TcpStream]) -> anyhow::Result<()> {
+    let Some(mut first) = sockets.first() else { return Ok(()) };
+    while first.read(&mut [0; 64])? > 0 {}
+    Ok(())
+}
+
+fn ping(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    for (number, socket) in sockets.iter().enumerate() {
+        epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
+    }
+    let mut frame = Vec::new();
+    encode::frame(&mut frame, FrameHead::whole(Opcode::Ping), &[], None);
+    let turns = usize::try_from(args.interval.max(1))?;
+    let mut next = Instant::now() + TURN;
+    for turn in 0.. {
+        for mut socket in sockets.iter().skip(turn % turns).step_by(turns) {
+            socket.write_all(&frame)?;
+        }
+        if !read_until(&epoll, sockets, next)? {
+            return Ok(());
+        }
+        next += TURN;
+    }
+    Ok(())
+}
+
+/// Reads what comes until this moment; `false` where a socket has ended.
+fn read_until(epoll: &Epoll, sockets: &[TcpStream], end: Instant) -> anyhow::Result<bool> {
+    let (mut events, mut buffer) = ([EpollEvent::empty(); 256], [0; 1024]);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(true);
+        }
+        let ready = epoll.wait(&mut events, EpollTimeout::try_from(left + Duration::from_millis(1))?)?;
+        for event in events.iter().take(ready) {
+            let place = usize::try_from(event.data())?;
+            let Some(mut socket) = sockets.get(place) else { continue };
+            if socket.read(&mut buffer)? == 0 {
+                return Ok(false);
+            }
+        }
+    }
+}

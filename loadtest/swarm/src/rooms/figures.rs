@@ -1,0 +1,188 @@
+//! What a run found.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, worker::Part};
+use crate::{
+    clock::Moment,
+    latency::{Latencies, Latency},
+    output::Table,
+    process::{Cpu, CpuPer, Memory},
+};
+
+/// What came of it. Every figure is of the measured part, the warm-up left out, but for the faults.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Figures {
+    /// Channels.
+    pub rooms: usize,
+    /// Members of each.
+    pub members: usize,
+    /// How many of them publish.
+    pub publishers: usize,
+    /// Nodes.
+    pub nodes: usize,
+    /// Processes of the load generator.
+    pub processes: usize,
+    /// Payload of a message in bytes.
+    pub bytes: usize,
+    /// Messages a second that were due, in all channels.
+    pub offered: f64,
+    /// Messages that were due.
+    pub messages: u64,
+    /// Messages times members.
+    pub expected: u64,
+    /// Those that came.
+    pub deliveries: u64,
+    /// From the beginning until the last came.
+    pub seconds: f64,
+    /// Deliveries a second over this time.
+    pub rate: f64,
+    /// The servers' CPU per delivery, in microseconds.
+    pub cpu: CpuPer,
+    /// The servers' CPU per message published, in microseconds.
+    pub cpu_per_publish: CpuPer,
+    /// The CPU of what is beside them per delivery, in microseconds.
+    pub beside_cpu: CpuPer,
+    /// The load generator's own per delivery, in microseconds.
+    pub swarm_cpu: CpuPer,
+    /// The servers' CPU over this time, in cores.
+    pub cores: f64,
+    /// From when a message was due to each receipt, in microseconds.
+    pub latency: Latency,
+    /// From when it was due until the load generator handed it to its connection; a part of `latency`.
+    pub lateness: Latency,
+    /// The servers' memory before.
+    pub memory_before: Memory,
+    /// After.
+    pub memory_after: Memory,
+    /// The most resident memory in between, in bytes.
+    pub peak_rss: u64,
+    /// Sent, and never seen by a member; this and the next three with the warm-up.
+    pub lost: u64,
+    /// Seen again by a member.
+    pub doubled: u64,
+    /// Seen by a member after a later one of the same sender.
+    pub out_of_order: u64,
+    /// Seen, and not of this run or of another channel.
+    pub foreign: u64,
+    /// Connections that ended.
+    pub ended: u64,
+    /// Why, the first of them.
+    pub why: Vec<String>,
+}
+
+/// What was used meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    pub(super) cpu: Cpu,
+    pub(super) beside_cpu: Cpu,
+    pub(super) swarm_cpu: Cpu,
+    pub(super) memory_before: Memory,
+    pub(super) memory_after: Memory,
+    pub(super) peak_rss: u64,
+}
+
+impl Figures {
+    pub(super) fn new(plan: &Plan, processes: usize, begin: Moment, used: &Used, parts: &[Part]) -> Self {
+        let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
+        for part in parts {
+            latencies.merge(&part.latencies);
+            lateness.merge(&part.lateness);
+        }
+        let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum::<u64>();
+        let (layout, schedule) = (plan.layout, plan.schedule);
+        let messages = schedule.messages(layout);
+        let deliveries = sum(|part| part.received);
+        let span = parts.iter().map(|part| part.last.since(begin)).max().unwrap_or_default();
+        let seconds = span.max(schedule.measured).as_secs_f64();
+        Self {
+            rooms: layout.rooms,
+            members: layout.members,
+            publishers: layout.publishers,
+            nodes: plan.targets.len(),
+            processes,
+            bytes: plan.bytes,
+            offered: schedule.rate * layout.rooms as f64,
+            messages,
+            expected: messages * layout.members as u64,
+            deliveries,
+            seconds,
+            rate: deliveries as f64 / seconds,
+            cpu: used.cpu.per(deliveries),
+            cpu_per_publish: used.cpu.per(messages),
+            beside_cpu: used.beside_cpu.per(deliveries),
+            swarm_cpu: used.swarm_cpu.per(deliveries),
+            cores: used.cpu.share_of(span),
+            latency: latencies.summary(),
+            lateness: lateness.summary(),
+            memory_before: used.memory_before,
+            memory_after: used.memory_after,
+            peak_rss: used.peak_rss,
+            lost: sum(|part| part.lost),
+            doubled: sum(|part| part.doubled),
+            out_of_order: sum(|part| part.out_of_order),
+            foreign: sum(|part| part.foreign),
+            ended: sum(|part| part.ended),
+            why: parts.iter().flat_map(|part| part.why.clone()).collect(),
+        }
+    }
+
+    /// Whether every member saw every message once and in order, and stayed.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.lost == 0 && self.doubled == 0 && self.out_of_order == 0 && self.foreign == 0 && self.ended == 0
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rooms, members, nodes, processes, bytes, offered, seconds, rate, .. } = self;
+        writeln!(
+            out,
+            "{rooms} channels of {members} on {nodes} nodes, {bytes} B, {offered:.0} messages/s due in all, \
+             from {processes} processes:"
+        )?;
+        let mut table = Table::new(["CPU", "total", "user", "system"]);
+        for (name, cpu) in [
+            ("server, per delivery", self.cpu),
+            ("server, per publish", self.cpu_per_publish),
+            ("beside it, per delivery", self.beside_cpu),
+            ("load generator, per delivery", self.swarm_cpu),
+        ] {
+            let us = |value: f64| format!("{value:.3} µs");
+            table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
+        }
+        write!(out, "{table}")?;
+        let share = self.swarm_cpu.total / self.cpu.total;
+        writeln!(
+            out,
+            "  the load generator costs {share:.2} of what the servers do; they used {:.2} cores",
+            self.cores
+        )?;
+        writeln!(out, "  {rate:.0} deliveries/s over {seconds:.1} s")?;
+        writeln!(out, "  latency from when a message was due: {}", self.latency)?;
+        writeln!(out, "    of it until the load generator sent it: {}", self.lateness)?;
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        writeln!(
+            out,
+            "  resident memory {:.1} MiB before, {:.1} MiB at most, {:.1} MiB after",
+            mib(self.memory_before.rss),
+            mib(self.peak_rss),
+            mib(self.memory_after.rss)
+        )?;
+        writeln!(
+            out,
+            "  {} of {} deliveries; lost {}, doubled {}, out of order {}, foreign {}, connections ended {}",
+            self.deliveries,
+            self.expected,
+            self.lost,
+            self.doubled,
+            self.out_of_order,
+            self.foreign,
+            self.ended
+        )?;
+        self.why.iter().try_for_each(|why| writeln!(out, "    {why}"))
+    }
+}

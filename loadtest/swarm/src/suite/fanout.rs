@@ -1,0 +1,115 @@
+//! CPU per delivery, closed loop, beside a bare `send`; and paced through Redis.
+
+use serde_json::json;
+
+use super::{Chart, Found, Grid, Judged, short, stage::BYTES, stage::Redis, stage::Stage};
+use crate::{
+    bench::{
+        node::Setup,
+        rounds::{self, Rounds, Shape},
+    },
+    rooms::Layout,
+};
+
+/// The largest is what one process may have of connections, twice: to the floor and to the server.
+const SIZES: [usize; 3] = [100, 1_000, 9_900];
+
+/// Messages under way at once, and how many times the floor a delivery may cost then.
+const IN_FLIGHT: [(usize, f64); 2] = [(1, 1.15), (16, 1.5)];
+
+/// Deliveries of a round.
+const DELIVERIES: u64 = 300_000;
+
+pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
+    let mut judged = Vec::new();
+    let mut grid = Grid::new([
+        "subscribers",
+        "in flight",
+        "floor",
+        "fanfare",
+        "user",
+        "system",
+        "ratio",
+        "load generator / server",
+        "p50",
+        "p99",
+    ]);
+    let mut charts = IN_FLIGHT.map(|(in_flight, _)| {
+        Chart::new(
+            &format!("CPU per delivery, {in_flight} in flight, by subscribers"),
+            "µs",
+            ["floor: a bare send", "fanfare"],
+        )
+    });
+    let mut raw = Vec::new();
+    for subscribers in SIZES {
+        for ((in_flight, budget), chart) in IN_FLIGHT.into_iter().zip(&mut charts) {
+            eprintln!("{subscribers} subscribers, {in_flight} in flight");
+            let found = of_size(stage, subscribers, in_flight).await?;
+            let what =
+                format!("delivery to {} subscribers, {in_flight} in flight", short(subscribers as f64));
+            let times = Judged::times(what, "µs", found.server.total, found.floor.total, budget);
+            // The median of the rounds' own ratios: what disturbed a round disturbed both of its parts.
+            judged.push(Judged { ratio: Some(found.ratio), ..times });
+            chart.group(short(subscribers as f64), [found.floor.total, found.server.total]);
+            grid.row(row(&found));
+            raw.push(found);
+        }
+    }
+    let paced = paced(stage, &mut judged).await?;
+    Ok(Found {
+        title: "Fan-out",
+        about: format!(
+            "One channel, {BYTES} B, memory broker, closed loop: a message is sent when the one before it has reached \
+             everybody, or with sixteen under way. CPU of the server process per delivery, medians of {} rounds in \
+             turns with the floor, a process of one thread that does nothing but `send` the same bytes to as many \
+             sockets (with sixteen in flight: sixteen frames in one `send`). Through Redis: 1,000 subscribers, 20 \
+             messages a second, open loop. The ratio is the median of the rounds' ratios, latency the last round's.",
+            stage.rounds
+        ),
+        judged,
+        grid,
+        charts: charts.to_vec(),
+        raw: json!({ "closed": raw, "paced": paced }),
+    })
+}
+
+async fn of_size(stage: &Stage, subscribers: usize, in_flight: usize) -> anyhow::Result<Rounds> {
+    let node = stage.node(Setup::default()).await?;
+    let messages = (DELIVERIES * in_flight as u64 / subscribers as u64).clamp(20, 5_000);
+    let shape = Shape { subscribers, bytes: BYTES, in_flight, rounds: stage.rounds, messages };
+    let rounds = rounds::measure(&stage.swarm, shape, &node).await?;
+    node.stop().await?;
+    Ok(rounds)
+}
+
+fn row(found: &Rounds) -> [String; 10] {
+    let us = |value| format!("{} µs", short(value));
+    let last = found.rounds.last().map(|round| &round.server);
+    let ms = |of: fn(crate::latency::Latency) -> u64| {
+        last.map(|figures| format!("{} ms", short(of(figures.latency) as f64 / 1e3))).unwrap_or_default()
+    };
+    [
+        short(found.subscribers as f64),
+        found.in_flight.to_string(),
+        us(found.floor.total),
+        us(found.server.total),
+        us(found.server.user),
+        us(found.server.system),
+        format!("{:.2} ×", found.ratio),
+        last.map(|figures| short(figures.swarm_cpu.total / figures.cpu.total)).unwrap_or_default(),
+        ms(|latency| latency.p50),
+        ms(|latency| latency.p99),
+    ]
+}
+
+async fn paced(stage: &Stage, judged: &mut Vec<Judged>) -> anyhow::Result<serde_json::Value> {
+    let floor = stage.bare_send().await?;
+    let redis = Redis::start(None).await?;
+    let node = stage.node(redis.setup(None)).await?;
+    let layout = Layout { rooms: 1, members: 1_000, publishers: 1 };
+    let figures = stage.rooms(&[&node], Some(&redis), layout, 20.0).await?;
+    node.stop().await?;
+    judged.push(Judged::times("delivery, 1,000 × 20/s through Redis", "µs", figures.cpu.total, floor, 1.6));
+    Ok(json!({ "floor": floor, "figures": figures }))
+}

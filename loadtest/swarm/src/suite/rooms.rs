@@ -1,0 +1,89 @@
+//! Many small channels.
+
+use serde_json::json;
+
+use super::{
+    Budget, Chart, Found, Grid, Judged, REFERENCE_SEND,
+    overload::{HEAD, row},
+    short,
+    stage::{Redis, Stage},
+};
+use crate::rooms::{Figures, Layout};
+
+const SMALL: Layout = Layout { rooms: 200, members: 10, publishers: 1 };
+const PAIRS: Layout = Layout { rooms: 2_000, members: 2, publishers: 1 };
+
+/// A load, on so many nodes, and what a delivery may cost where a bare send takes [`REFERENCE_SEND`].
+struct Load {
+    layout: Layout,
+    rate: f64,
+    nodes: usize,
+    budget: Option<f64>,
+}
+
+const LOADS: [Load; 5] = [
+    Load { layout: SMALL, rate: 5.0, nodes: 1, budget: Some(10.6) },
+    Load { layout: SMALL, rate: 25.0, nodes: 1, budget: Some(7.8) },
+    Load { layout: SMALL, rate: 5.0, nodes: 2, budget: None },
+    Load { layout: SMALL, rate: 50.0, nodes: 2, budget: None },
+    Load { layout: PAIRS, rate: 5.0, nodes: 2, budget: None },
+];
+
+pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
+    let scale = stage.bare_send().await? / REFERENCE_SEND;
+    let mut head = vec!["channels × members × rate".to_owned(), "nodes".to_owned(), "µs/publish".to_owned()];
+    head.extend(HEAD.map(str::to_owned));
+    let (mut judged, mut grid) = (Vec::new(), Grid { rows: vec![head] });
+    let mut cpu =
+        Chart::new("CPU per delivery in small channels", "µs", ["fanfare", "Redis", "load generator"]);
+    let mut latency = Chart::new("Latency in small channels", "ms", ["p50", "p99", "p99.9"]);
+    let mut raw = Vec::new();
+    for load in LOADS {
+        let Load { layout, rate, nodes, budget } = load;
+        let name = format!("{} × {} × {rate}/s", layout.rooms, layout.members);
+        eprintln!("{name}, {nodes} nodes");
+        let figures = of(stage, layout, rate, nodes).await?;
+        let mut cells = vec![name.clone(), nodes.to_string(), short(figures.cpu_per_publish.total)];
+        cells.extend(row(&figures));
+        grid.row(cells);
+        let group = format!("{name}, {nodes}n");
+        cpu.group(&group, [figures.cpu.total, figures.beside_cpu.total, figures.swarm_cpu.total]);
+        let ms = |micros: u64| micros as f64 / 1e3;
+        latency.group(group, [figures.latency.p50, figures.latency.p99, figures.latency.p999].map(ms));
+        if let Some(budget) = budget {
+            let what = format!("delivery, {name}");
+            judged.push(Judged::bound(what, "µs", figures.cpu.total, Budget::AtMost(budget * scale)));
+        }
+        raw.push(figures);
+    }
+    Ok(Found {
+        title: "Rooms",
+        about: format!(
+            "Small channels, 128 B, through Redis, one publisher each, open loop, {} s each. With one node, it and its \
+             Redis have one core and the load generator the others; two nodes share all cores with the load generator \
+             and Redis, and the members of each channel are on both. Budgets are scaled by this machine's bare send: \
+             {scale:.2} of the {REFERENCE_SEND} µs that they were made with.",
+            stage.seconds
+        ),
+        judged,
+        grid,
+        charts: vec![cpu, latency],
+        raw: json!({ "scale": scale, "loads": raw }),
+    })
+}
+
+async fn of(stage: &Stage, layout: Layout, rate: f64, nodes: usize) -> anyhow::Result<Figures> {
+    let core = stage.one_core().filter(|_| nodes == 1);
+    let pinned = core.is_some().then(|| stage.on_the_others()).transpose()?;
+    let redis = Redis::start(core.as_deref()).await?;
+    let mut servers = Vec::new();
+    for _ in 0..nodes {
+        servers.push(stage.node(redis.setup(core.clone())).await?);
+    }
+    let figures = stage.rooms(&servers.iter().collect::<Vec<_>>(), Some(&redis), layout, rate).await?;
+    for server in servers {
+        server.stop().await?;
+    }
+    drop(pinned);
+    Ok(figures)
+}

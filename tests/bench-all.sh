@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All that docs/performance.md tells: each figure beside its floor and its budget, about 15 minutes on a quiet machine.
+# CASES="fanout storm" chooses some; DOCS=1 writes them into docs/performance.md. Arguments go to `swarm suite`.
+# A figure over its budget fails nothing: what machine this is nobody knows beforehand.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+for program in redis-server taskset; do
+    have "$program" || fail "bench-all needs $program (Debian: apt-get install redis-server util-linux)"
+done
+
+# Both built anew: an old server would be measured without a word.
+cargo build --release -p fanfare -p fanfare-swarm
+swarm=${CARGO_TARGET_DIR:-$ROOT/target}/release/swarm
+read -ra cases <<<"${CASES:-}"
+"$swarm" suite ${cases[@]+"${cases[@]}"} --out "$WORK/bench" "$@"
+
+if [[ -n ${DOCS:-} ]]; then
+    # In the order of the page.
+    files=()
+    for case in fanout overload rooms idle storm publish cores; do
+        [[ ! -e $WORK/bench/$case.json ]] || files+=("$WORK/bench/$case.json")
+    done
+    "$swarm" report "${files[@]}"
+fi
