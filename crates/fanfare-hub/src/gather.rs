@@ -61,3 +61,43 @@ impl Drop for Gathering<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::Arc,
+        task::{Context, Waker},
+    };
+
+    use fanfare_core::{Incarnation, Limits};
+
+    use super::*;
+    use crate::metrics::HubMetrics;
+
+    fn dispatcher() -> Dispatcher {
+        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        Dispatcher::new(Incarnation(1), 2, Arc::default(), &Limits::default(), metrics).0
+    }
+
+    fn is_woken(dispatcher: &Dispatcher, shard: usize) -> bool {
+        let arrived = pin!(dispatcher.shards()[shard].arrived());
+        arrived.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn shards_are_woken_when_all_is_there() {
+        let (dispatcher, other) = (dispatcher(), self::dispatcher());
+        dispatcher.gather(|| {
+            dispatcher.gather(|| dispatcher.wake(0));
+            assert!(is_woken(&dispatcher, 0), "the inner one has ended");
+            dispatcher.wake(1);
+            other.wake(1);
+            assert!(!is_woken(&dispatcher, 1));
+            assert!(is_woken(&other, 1), "nobody gathers for this one");
+        });
+        assert!(is_woken(&dispatcher, 1));
+        dispatcher.wake(0);
+        assert!(is_woken(&dispatcher, 0), "nothing is gathered any more");
+    }
+}
