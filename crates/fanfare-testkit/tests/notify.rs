@@ -27,10 +27,10 @@ impl Manager {
     async fn hears(&self, word: &str) -> Vec<String> {
         let mut all = Vec::new();
         loop {
-            let mut buffer = [0; 4096];
+            let mut datagram = Vec::with_capacity(4096);
             let what = format!("{word} is heard, after {all:?}");
-            let length = within(&what, self.socket.recv(&mut buffer)).await.unwrap();
-            let said = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            within(&what, self.socket.recv_buf(&mut datagram)).await.unwrap();
+            let said = String::from_utf8(datagram).unwrap();
             let is_it = said.lines().any(|line| line == word);
             all.push(said);
             if is_it {
