@@ -10,7 +10,7 @@ keep=()
 [[ -d /run/systemd/system ]] || keep=(--keep-unit) # nobody here makes a unit for it
 
 container() { # ARGUMENTS OF systemd-nspawn
-    timeout --kill-after=5 120 systemd-nspawn --quiet --directory=/ --volatile=yes --register=no "${keep[@]}" \
+    timeout --foreground --kill-after=5 120 systemd-nspawn --quiet --directory=/ --volatile=yes --register=no "${keep[@]}" \
         --private-network --console=pipe --machine="fanfare-test-$$" --bind="$state:/mnt" "$@" </dev/null
 }
 
@@ -58,6 +58,7 @@ lay_out
 exec 9>"${TMPDIR:-/tmp}/fanfare-systemd-test.lock"
 flock 9
 trap remove_groups EXIT
+trap 'exit 143' INT TERM HUP
 status=0
 container --bind-ro="$state/system:/etc/systemd/system" --boot -- systemd.unit=test.service systemd.firstboot=off \
     >"$state/boot.log" 2>&1 9>&- || status=$?

@@ -261,42 +261,68 @@ async fn an_idle_websocket_outlives_every_timeout_of_the_balancer_by_the_pings_o
     );
 }
 
-/// What a node is that dies while it works on a publish: ready, and it answers no POST. Counts those.
-async fn dies_over_a_publish(taken: Arc<AtomicUsize>) -> Endpoint {
+const READY: &str = "200 OK";
+
+/// What stands for a node that is ready, and has this answer to each publish; with none it dies over it. Counts them.
+async fn node_that_answers(publishes: Option<&'static str>, taken: &Arc<AtomicUsize>) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::new(listener.local_addr().unwrap());
+    let taken = taken.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(die_over_a_publish(stream, taken.clone()));
+            tokio::spawn(answer_once(stream, publishes, taken.clone()));
         }
     });
     endpoint
 }
 
-async fn die_over_a_publish(mut stream: TcpStream, taken: Arc<AtomicUsize>) {
+async fn answer_once(mut stream: TcpStream, publishes: Option<&str>, taken: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
             return;
         }
     }
-    if request.starts_with(b"POST") {
-        taken.fetch_add(1, Ordering::Relaxed);
-    } else {
-        let ready = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-        stream.write_all(ready).await.unwrap();
+    let is_publish = request.starts_with(b"POST");
+    taken.fetch_add(usize::from(is_publish), Ordering::Relaxed);
+    if let Some(status) = if is_publish { publishes } else { Some(READY) } {
+        let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
     }
+}
+
+async fn publish(front: Endpoint) -> u16 {
+    let body = r#"{"channel": "chat", "data": "once"}"#;
+    front.request("POST", "/api/publish", &[("X-API-Key", KEY)], body).await.status
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publish_that_a_node_may_have_taken_is_not_given_to_another() {
-    let taken = Arc::new(AtomicUsize::new(0));
-    let nodes = [dies_over_a_publish(taken.clone()).await, dies_over_a_publish(taken.clone()).await];
+    let taken = Arc::default();
+    let nodes = [node_that_answers(None, &taken).await, node_that_answers(None, &taken).await];
     let (haproxy, nginx) = (Balancer::start(&nodes).await, Nginx::start(&nodes).await);
     for (front, times) in [(haproxy.endpoint(), 1), (nginx.endpoint(), 2)] {
-        let body = r#"{"channel": "chat", "data": "once"}"#;
-        let answer = front.request("POST", "/api/publish", &[("X-API-Key", KEY)], body).await;
-        assert_eq!((answer.status, taken.load(Ordering::Relaxed)), (502, times));
+        assert_eq!((publish(front).await, taken.load(Ordering::Relaxed)), (502, times));
+    }
+}
+
+/// A node's 503 means that nothing was done: HAProxy asks another one, nginx tells who publishes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publish_that_a_node_refused_goes_to_another_or_back() {
+    let (cluster, refused) = (TestCluster::start(1).await, Arc::default());
+    let refuses = node_that_answers(Some("503 Service Unavailable"), &refused).await;
+    let nodes = [refuses, *cluster.nodes[0]];
+    let (haproxy, nginx) = (Balancer::start(&nodes).await, Nginx::start(&nodes).await);
+    let patience = Patience::default();
+    while refused.load(Ordering::Relaxed) == 0 {
+        assert_eq!(publish(haproxy.endpoint()).await, 200);
+        patience.wait(|| "HAProxy asks the node that refuses".to_owned()).await;
+    }
+    let before = refused.load(Ordering::Relaxed);
+    while refused.load(Ordering::Relaxed) == before {
+        let status = publish(nginx.endpoint()).await;
+        let is_refused = refused.load(Ordering::Relaxed) > before;
+        assert_eq!(status, if is_refused { 503 } else { 200 });
     }
 }
 
