@@ -37,12 +37,23 @@ check_haproxy() {
     fi
 }
 
+check_dashboards() {
+    if [[ -d tests/grafana/node_modules ]]; then
+        run tests/grafana/types.sh
+    else
+        skip "dashboards: their schema is not installed (tests/lib/install.sh npm)"
+    fi
+}
+
 check_prometheus() {
     if have promtool; then
-        run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
+        run promtool check config deploy/prometheus/prometheus.yml # and the rules that it names
+        run promtool check rules --lint=all --lint-fatal deploy/prometheus/recording.yml deploy/prometheus/alerts.yml
+        run promtool test rules deploy/prometheus/tests/*.yml
     else
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
     fi
+    run tests/alerts-covered.sh
 }
 
 run cargo fmt --all --check
@@ -52,3 +63,4 @@ check_dependencies
 check_scripts
 check_haproxy
 check_prometheus
+check_dashboards

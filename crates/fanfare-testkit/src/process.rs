@@ -199,6 +199,18 @@ impl Process {
         self.endpoint
     }
 
+    /// The process's number.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        match self.child.id() {
+            Some(id) => id,
+            None => panic!("fanfare has ended: {}", self.log.lock()),
+        }
+    }
+
     /// What it logged and printed so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -26,9 +26,8 @@ pub(super) fn scraped() -> prometheus::Result<Scraped<2>> {
             Kind::Gauge,
         ),
     ];
-    let groups = groups();
-    Scraped::new(table, move || {
-        let shortest = shortest(&groups);
+    Scraped::new(table, || {
+        let shortest = shortest(&groups());
         [shortest.map(|room| room.limit as f64), shortest.map(|room| room.available as f64)]
     })
 }
