@@ -42,7 +42,7 @@ interface Typed<Type extends string, Options, Custom> extends Json<Omit<Panel, "
     options: Json<Partial<Options>>;
     fieldConfig: {
         defaults: Json<Omit<FieldConfig, "custom">> & { custom?: Json<Partial<Custom>> };
-        overrides: { matcher: { id: "byName" | "byRegexp"; options: string }; properties: { id: string; value?: unknown }[] }[];
+        overrides: { matcher: { id: "byName"; options: string }; properties: { id: string; value?: unknown }[] }[];
     };
 }
 

@@ -296,24 +296,23 @@ async fn the_control_group_of_a_node_runs_out_of_memory() {
 #[ignore = "long: make alerts"]
 async fn a_node_has_more_to_deliver_than_it_can() {
     let redis = redis_server().await;
-    let one_shard = [("FANFARE_RUNTIME__SHARDS", "1"), ("FANFARE_RUNTIME__WORKERS", "1")];
+    let one_shard = [
+        ("FANFARE_RUNTIME__SHARDS", "1"),
+        ("FANFARE_RUNTIME__WORKERS", "1"),
+        ("FANFARE_LIMITS__OUTBOUND_BYTES", "64MiB"),
+    ];
     let (busy, idle) = (node("node-1", &redis, &one_shard).await, node("node-2", &redis, &[]).await);
     let mut provoked = Provoked::watch(&[*busy, *idle], &["FanfareShardSaturated"]).await;
     let mut listeners = JoinSet::new();
-    for _ in 0..400 {
-        let mut client = busy.connect("/ws/chat").await;
-        listeners.spawn(async move {
-            loop {
-                client.next().await;
-            }
-        });
+    for client in sleepers(*busy, 600).await {
+        listeners.spawn(client.forget());
     }
     provoked.begins();
-    let floods: Vec<_> = (0..8).map(|_| flood(*idle)).collect();
+    let floods: Vec<_> = (0..16).map(|_| flood(*idle)).collect();
     provoked.fires("FanfareShardSaturated", &[*busy]).await;
     let fired = provoked.lasts();
     drop(floods);
-    provoked.is_over("FanfareShardSaturated", "a flood for 400 clients of one shard", fired).await;
+    provoked.is_over("FanfareShardSaturated", "a flood for 600 clients of one shard", fired).await;
 }
 
 /// Publishes as fast as it can; ends when dropped.

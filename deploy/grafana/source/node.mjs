@@ -81,10 +81,9 @@ const now = [
 const clients = [
     lines({
         title: "Connections",
-        description: "Open connections. Dashed: as many as there may be (limits.connections, descriptors).",
-        queries: [[`sum by (dialect) (${of("fanfare_connections")})`, "{{dialect}}"], [of("fanfare_connections_limit"), "limit"]],
+        description: "Open connections.",
+        queries: [[`sum by (dialect) (${of("fanfare_connections")})`, "{{dialect}}"]],
         unit: "short",
-        bounds: ["limit"],
     }),
     lines({
         title: "Handshakes, by result",
@@ -205,6 +204,7 @@ const latency = [
             [0.5, 0.99].map((q) => [quantile(q, "fanfare_relay_latency_seconds", `origin="${origin}"`), `${origin} p${q * 100}`]),
         ),
         unit: "s",
+        log: true,
         width: 12,
     }),
     lines({
@@ -299,17 +299,15 @@ const inside = [
     }),
     lines({
         title: "Waits for the shards",
-        description: "Bytes that came from Redis and were not written out yet. Past the dashed line Redis is made to wait.",
-        queries: [[of("fanfare_inbound_queued_bytes"), "bytes"], [of("fanfare_inbound_queued_limit_bytes"), "limit"]],
+        description: "Bytes that came from Redis and were not written out yet. Past limits.inbound_bytes Redis is made to wait.",
+        queries: [[of("fanfare_inbound_queued_bytes"), "bytes"]],
         unit: "bytes",
-        bounds: ["limit"],
     }),
     lines({
         title: "Waits for slow clients",
-        description: "Bytes that sockets refused. Past the dashed line those clients are ended for which most waits.",
-        queries: [[of("fanfare_outbound_queued_bytes"), "bytes"], [of("fanfare_outbound_queued_limit_bytes"), "limit"]],
+        description: "Bytes that sockets refused. Past limits.outbound_total_bytes those clients are ended for which most waits.",
+        queries: [[of("fanfare_outbound_queued_bytes"), "bytes"]],
         unit: "bytes",
-        bounds: ["limit"],
     }),
     lines({
         title: "Redis was made to wait",
@@ -326,14 +324,9 @@ const inside = [
     }),
     lines({
         title: "Memory",
-        description: "Resident memory of the process. What its control group or machine has left counts sockets in the kernel too.",
-        queries: [
-            [of("process_resident_memory_bytes"), "resident"],
-            [of("fanfare_memory_available_bytes"), "left"],
-            [of("fanfare_memory_limit_bytes"), "limit"],
-        ],
+        description: "Resident memory of the process, without what the kernel holds for its sockets.",
+        queries: [[of("process_resident_memory_bytes"), "resident"]],
         unit: "bytes",
-        bounds: ["limit"],
         width: 6,
     }),
     lines({
@@ -345,18 +338,32 @@ const inside = [
     }),
     lines({
         title: "Descriptors and threads",
-        description: "Descriptors that the process has, those that it may have (dashed), and its threads.",
-        queries: [[of("process_open_fds"), "descriptors"], [of("process_max_fds"), "limit"], [of("process_threads"), "threads"]],
+        description: "Descriptors that the process has, and its threads.",
+        queries: [[of("process_open_fds"), "descriptors"], [of("process_threads"), "threads"]],
         unit: "short",
-        bounds: ["limit"],
         width: 6,
+    }),
+    lines({
+        title: "How full it is",
+        description: "Of what there may be: connections, descriptors, bytes that wait for slow clients and for the shards, and memory of its control group or machine, sockets in the kernel included.",
+        queries: [
+            [`sum(${of("fanfare_connections")}) / sum(${of("fanfare_connections_limit")})`, "connections"],
+            [of("job_instance:process_open_fds:ratio"), "descriptors"],
+            [`${of("fanfare_outbound_queued_bytes")} / ${of("fanfare_outbound_queued_limit_bytes")}`, "for slow clients"],
+            [`${of("fanfare_inbound_queued_bytes")} / ${of("fanfare_inbound_queued_limit_bytes")}`, "for the shards"],
+            [`1 - ${of("job_instance:fanfare_memory_available:ratio")}`, "memory"],
+        ],
+        unit: "percentunit",
+        max: 1,
+        marks: [0.9, 0.9],
+        width: 12,
     }),
     lines({
         title: "Drain",
         description: "Connections that are to be closed at a pace and were not told yet, and those that are still open.",
         queries: [[of("fanfare_connections_to_close"), "to close"], [`sum(${of("fanfare_connections")})`, "open"]],
         unit: "short",
-        width: 12,
+        width: 6,
     }),
     lines({
         title: "Log lines and spans",
@@ -366,7 +373,7 @@ const inside = [
             [`sum by (result) (${rate("fanfare_trace_spans_total")})`, "spans {{result}}"],
         ],
         unit: "cps",
-        width: 12,
+        width: 6,
     }),
 ];
 

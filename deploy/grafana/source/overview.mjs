@@ -157,6 +157,7 @@ const latency = [
         description: "Half, all but one in a hundred, and all but one in a thousand messages take no longer.",
         queries: [0.5, 0.99, 0.999].map((q) => [quantile(q, "fanfare_relay_latency_seconds"), `p${q * 100}`]),
         unit: "s",
+        log: true,
         width: 12,
     }),
     lines({
@@ -184,29 +185,36 @@ const latency = [
 const queues = [
     lines({
         title: "Waits for slow clients",
-        description: "Bytes that sockets refused, and that wait. Dashed: limits.outbound_total_bytes of a node.",
-        queries: [
-            [of("fanfare_outbound_queued_bytes"), "{{instance}}"],
-            [`min(${of("fanfare_outbound_queued_limit_bytes")})`, "limit"],
-        ],
+        description: "Bytes that sockets refused, and that wait. limits.outbound_total_bytes bounds them: see how full.",
+        queries: [[of("fanfare_outbound_queued_bytes"), "{{instance}}"]],
         unit: "bytes",
-        bounds: ["limit"],
+        width: 6,
     }),
     lines({
         title: "Waits for the shards",
-        description: "Bytes that came from Redis and were not written out yet. Past the dashed line, limits.inbound_bytes, Redis is made to wait.",
-        queries: [
-            [of("fanfare_inbound_queued_bytes"), "{{instance}}"],
-            [`min(${of("fanfare_inbound_queued_limit_bytes")})`, "limit"],
-        ],
+        description: "Bytes that came from Redis and were not written out yet. Past limits.inbound_bytes Redis is made to wait.",
+        queries: [[of("fanfare_inbound_queued_bytes"), "{{instance}}"]],
         unit: "bytes",
-        bounds: ["limit"],
+        width: 6,
+    }),
+    lines({
+        title: "How full the queues are",
+        description: "What waits, of as much as may wait. FanfareOutboundShort fires past 80 % for slow clients.",
+        queries: [
+            [`${of("fanfare_outbound_queued_bytes")} / ${of("fanfare_outbound_queued_limit_bytes")}`, "{{instance}} for slow clients"],
+            [`${of("fanfare_inbound_queued_bytes")} / ${of("fanfare_inbound_queued_limit_bytes")}`, "{{instance}} for the shards"],
+        ],
+        unit: "percentunit",
+        max: 1,
+        marks: [0.8, 0.8],
+        width: 6,
     }),
     lines({
         title: "Slow clients",
         description: "Clients that did not read fast enough, in five minutes: disconnected, or fell behind (conflate).",
         queries: [[`sum by (instance, policy) (increase(${of("fanfare_slow_clients_total")}[5m]))`, "{{instance}} {{policy}}"]],
         unit: "short",
+        width: 6,
     }),
 ];
 

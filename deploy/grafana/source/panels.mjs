@@ -35,6 +35,9 @@ const steps = ([yellow, red]) => {
     ];
 };
 
+/** A quantile of nothing is no number. */
+const NOTHING = { type: "special", options: { match: "nan", result: { text: "–", index: 0 } } };
+
 const common = ({ title, description, width, height = 8 }) => ({
     title,
     description,
@@ -42,15 +45,15 @@ const common = ({ title, description, width, height = 8 }) => ({
     gridPos: { h: height, w: width, x: 0, y: 0 },
 });
 
-/** Lines over time. `bounds` are names of series that are bounds, not values; `marks` are where yellow and red begin. */
-export const lines = ({ queries, unit, width = 8, stacked = false, bounds = [], min = 0, max, marks = [], ...rest }) => ({
+/** Lines over time. `marks` are where yellow and red begin; `log` is for what spans orders of magnitude. */
+export const lines = ({ queries, unit, width = 8, stacked = false, log = false, min = 0, max, marks = [], ...rest }) => ({
     type: "timeseries",
     ...common({ width, ...rest }),
     targets: queries.map(target),
     fieldConfig: {
         defaults: {
             unit,
-            ...(min === null ? {} : { min }),
+            ...(min === null || log ? {} : { min }),
             ...(max === undefined ? {} : { max }),
             color: { mode: "palette-classic" },
             thresholds: { mode: "absolute", steps: steps(marks) },
@@ -62,18 +65,12 @@ export const lines = ({ queries, unit, width = 8, stacked = false, bounds = [], 
                 gradientMode: "none",
                 showPoints: "never",
                 spanNulls: false,
+                scaleDistribution: log ? { type: "log", log: 10 } : { type: "linear" },
                 stacking: { mode: stacked ? "normal" : "none", group: "A" },
                 thresholdsStyle: { mode: marks.length ? "dashed" : "off" },
             },
         },
-        overrides: bounds.map((name) => ({
-            matcher: { id: "byRegexp", options: name },
-            properties: [
-                { id: "custom.lineStyle", value: { fill: "dash", dash: [8, 8] } },
-                { id: "custom.fillOpacity", value: 0 },
-                { id: "color", value: { mode: "fixed", fixedColor: RED } },
-            ],
-        })),
+        overrides: [],
     },
     options: {
         legend: { showLegend: true, displayMode: "list", placement: "bottom", calcs: [] },
@@ -115,7 +112,7 @@ export const number = ({ queries, unit, width = 4, height = 4, marks = [], mappi
             unit,
             ...(decimals === undefined ? {} : { decimals }),
             color: { mode: "thresholds" },
-            mappings,
+            mappings: [...mappings, NOTHING],
             thresholds: { mode: "absolute", steps: steps(marks) },
         },
         overrides: [],
