@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Whether each alert has a unit test in which it fires, one in which it stays silent, and a section in
-# docs/operations.md that its runbook_url leads to.
+# docs/operations.md that its runbook_url leads to; and whether each configuration of Prometheus names both files of
+# rules, for an alert that asks for what is not recorded is silent.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
@@ -19,6 +20,16 @@ tested() {
          $1 == "exp_alerts:" { print ($2 == "[]" ? "silent" : "fires"), name }' deploy/prometheus/tests/*.yml | sort -u
 }
 
+# Each configuration of Prometheus that names files of rules names all of them.
+check_configurations() {
+    local configuration rules
+    while read -r configuration; do
+        for rules in recording alerts; do
+            grep -q "^ *- $rules.yml\$" "$configuration" || complain "$(basename "$configuration") does not name $rules.yml"
+        done
+    done < <(grep -l '^rule_files:' deploy/prometheus/*.yml)
+}
+
 main() {
     local tests repository name alerts
     tests=$(tested)
@@ -35,6 +46,7 @@ main() {
     while read -r name; do
         [[ " ${alerts[*]} " == *" $name "* ]] || complain "$GUIDE has a section for $name, which is no alert"
     done < <(sed -n 's/^### \(Fanfare[A-Z][A-Za-z]*\)$/\1/p' "$GUIDE")
+    check_configurations
     ((!wrong)) || exit 1
     say "${#alerts[@]} alerts, each with a unit test of both kinds and a section in $GUIDE"
 }
