@@ -1,6 +1,6 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults alerts fuzz bench bench-all bench-slow clean
+.PHONY: help run cluster test check autobahn faults fuzz bench bench-all bench-slow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -17,14 +17,15 @@ test: ## Every check, as CI runs it; installs what is missing where it can
 check: ## Format, clippy, docs, licences, scripts
 	@tests/check.sh
 
+.PHONY: alerts
+alerts: ## Every alert, provoked with real processes and a real Prometheus, with a table, about 4 minutes
+	@tests/alerts.sh
+
 autobahn: ## The whole Autobahn suite, about 12 minutes
 	@tests/autobahn/run.sh all
 
 faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
 	@tests/faults.sh
-
-alerts: ## Every alert, provoked with real processes and a real Prometheus, with a table, about 4 minutes
-	@tests/alerts.sh
 
 fuzz: ## A minute on each fuzz target (cargo-fuzz)
 	@tests/fuzz.sh

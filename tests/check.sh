@@ -37,14 +37,6 @@ check_haproxy() {
     fi
 }
 
-check_dashboards() {
-    if [[ -d tests/grafana/node_modules ]]; then
-        run tests/grafana/types.sh
-    else
-        skip "dashboards: their schema is not installed (tests/lib/install.sh npm)"
-    fi
-}
-
 check_prometheus() {
     if have promtool; then
         run promtool check config deploy/prometheus/prometheus.yml # and the rules that it names
@@ -54,6 +46,14 @@ check_prometheus() {
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
     fi
     run tests/alerts-covered.sh
+}
+
+check_dashboards() {
+    if [[ -d tests/grafana/node_modules ]]; then
+        run tests/grafana/types.sh
+    else
+        skip "dashboards: their schema is not installed (tests/lib/install.sh npm)"
+    fi
 }
 
 run cargo fmt --all --check

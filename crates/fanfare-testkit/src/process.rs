@@ -199,6 +199,12 @@ impl Process {
         self.endpoint
     }
 
+    /// What it logged and printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().clone()
+    }
+
     /// The process's number.
     ///
     /// # Panics
@@ -209,12 +215,6 @@ impl Process {
             Some(id) => id,
             None => panic!("fanfare has ended: {}", self.log.lock()),
         }
-    }
-
-    /// What it logged and printed so far.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.log.lock().clone()
     }
 
     fn signal(&self, signal: Signal) {

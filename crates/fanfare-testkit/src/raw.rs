@@ -17,9 +17,6 @@ use crate::within;
 
 const MAX_HEADERS: usize = 64;
 
-/// How long `\r\n` is, which is behind each chunk.
-const LINE_END: usize = 2;
-
 /// A TCP connection to a node.
 #[derive(Debug)]
 pub struct RawClient {
@@ -160,7 +157,7 @@ impl RawClient {
             };
             self.buffer.drain(..head);
             body.extend(self.bytes(size).await);
-            self.bytes(LINE_END).await;
+            self.bytes(b"\r\n".len()).await;
             if size == 0 {
                 return body;
             }
@@ -172,6 +169,13 @@ impl RawClient {
             self.more("an HTTP answer's body").await;
         }
         self.buffer.drain(..count).collect()
+    }
+
+    /// Reads all that comes and forgets it, until the connection ends: a reader that costs little.
+    pub async fn forget(mut self) {
+        while self.read().await.is_ok_and(|read| read > 0) {
+            self.buffer.clear();
+        }
     }
 
     /// Sends a frame, masked as a client must.
@@ -202,13 +206,6 @@ impl RawClient {
         // A reset is an end too.
         while within("the server ends the connection", self.read()).await.is_ok_and(|read| read > 0) {}
         std::mem::take(&mut self.buffer)
-    }
-
-    /// Reads all that comes and forgets it, until the connection ends: a reader that costs little.
-    pub async fn forget(mut self) {
-        while self.read().await.is_ok_and(|read| read > 0) {
-            self.buffer.clear();
-        }
     }
 
     fn peer(&self) -> String {
