@@ -18,11 +18,18 @@ use tokio::{io::AsyncWriteExt, process::Command};
 
 const DOCUMENTED: &str = include_str!("../../../docs/metrics.md");
 /// What else names metrics.
-const READ: [(&str, &str); 6] = [
+const READ: [(&str, &str); 10] = [
     ("ARCHITECTURE.md", include_str!("../../../ARCHITECTURE.md")),
+    ("deploy/grafana/dashboards/node.json", include_str!("../../../deploy/grafana/dashboards/node.json")),
+    (
+        "deploy/grafana/dashboards/overview.json",
+        include_str!("../../../deploy/grafana/dashboards/overview.json"),
+    ),
     ("deploy/prometheus/alerts.yml", include_str!("../../../deploy/prometheus/alerts.yml")),
+    ("deploy/prometheus/recording.yml", include_str!("../../../deploy/prometheus/recording.yml")),
     ("docs/guarantees.md", include_str!("../../../docs/guarantees.md")),
     ("docs/metrics.md", DOCUMENTED),
+    ("docs/operations.md", include_str!("../../../docs/operations.md")),
     ("docs/redis.md", include_str!("../../../docs/redis.md")),
     ("SECURITY.md", include_str!("../../../SECURITY.md")),
 ];
