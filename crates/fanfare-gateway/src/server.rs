@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    arrival::Arrival,
     gateway::Gateway,
     routes::{self, Serves},
+    tls::Acceptor,
     visit,
 };
 
@@ -36,6 +38,8 @@ pub struct Listener {
     pub socket: TcpListener,
     /// What is served.
     pub serves: Serves,
+    /// What is spoken there below HTTP: TLS, or nothing.
+    pub tls: Arc<Acceptor>,
     /// Whether another process may accept from it too: then it is left to that one as soon as the node leaves.
     pub is_inherited: bool,
 }
@@ -73,7 +77,7 @@ impl Server {
 
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
-        let Listener { socket, serves, is_inherited } = listener;
+        let Listener { socket, serves, tls, is_inherited } = listener;
         let router = routes::router(self.gateway.clone(), serves);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
@@ -90,8 +94,9 @@ impl Server {
                 match accepted {
                     Ok((stream, peer)) => {
                         let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
-                        let seat = gateway.sockets.take();
-                        tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
+                        let arrival = Arrival::new(stream, gateway.sockets.take());
+                        let tls = tls.config();
+                        tasks.spawn(visit::serve(gateway, arrival, tls, peer.ip(), router, shutdown));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
