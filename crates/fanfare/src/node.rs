@@ -20,6 +20,7 @@ use crate::{
     reload::ReloadMetrics,
     scrape,
     telemetry::rates,
+    tls::Tls,
     traces::{SpanMetrics, Traces, TracingError},
 };
 
@@ -36,6 +37,7 @@ pub struct Node {
     pub(crate) server: Server,
     pub(crate) broker: Started,
     pub(crate) reloads: ReloadMetrics,
+    pub(crate) tls: Tls,
     pub(crate) cluster: JoinHandle<()>,
     /// `None` where nothing is traced.
     pub(crate) traces: Option<Traces>,
@@ -58,6 +60,8 @@ pub struct Addresses {
     pub metrics: Vec<SocketAddr>,
     /// Those of all these that were inherited.
     pub inherited: Vec<SocketAddr>,
+    /// Those of all these that speak TLS.
+    pub tls: Vec<SocketAddr>,
 }
 
 /// Why a node does not start.
@@ -92,11 +96,12 @@ impl Node {
     /// It cannot start, and why.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let descriptors = descriptors::now();
-        let listeners = listeners::open(&config, inherited)?;
+        let metrics = prometheus::Registry::new();
+        let tls = Tls::register(&metrics, &config)?;
+        let listeners = listeners::open(&config, &tls, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
         let gateway = gateway_config(&config, descriptors);
-        let metrics = prometheus::Registry::new();
         let reloads = ReloadMetrics::register(&metrics)?;
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
@@ -115,7 +120,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
+        let guess = Guess::new(config.advertise, &addresses.metrics, &addresses.tls, &config.broker);
         scrape::register(&metrics, &dispatcher)?;
         let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
@@ -155,6 +160,7 @@ impl Node {
             server,
             broker,
             reloads,
+            tls,
             cluster,
             traces,
             vital,
@@ -169,6 +175,7 @@ impl Node {
         self.hub.reload(&config.limits, config.namespaces.clone());
         self.gateway.reload(gateway_config(config, self.descriptors));
         self.drain.send_replace(config.drain);
+        self.tls.reload(config);
     }
 
     /// Where it listens.
@@ -200,6 +207,7 @@ impl Addresses {
             api: of(|listener| listener.serves.api),
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
+            tls: of(|listener| listener.tls.is_tls()),
         }
     }
 }

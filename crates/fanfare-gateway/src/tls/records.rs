@@ -59,7 +59,11 @@ impl Records {
     ///
     /// # Errors
     /// The connection is over; an alert for the peer is in the output.
-    pub(super) fn receive(&mut self, came: &mut [u8], output: &mut Output) -> Result<Progress, rustls::Error> {
+    pub(super) fn receive(
+        &mut self,
+        came: &mut [u8],
+        output: &mut Output,
+    ) -> Result<Progress, rustls::Error> {
         if self.incoming.is_empty() {
             let (used, progress) = process(&mut self.tls, came, output, |_| {});
             self.incoming.extend_from_slice(came.get(used..).unwrap_or_default());

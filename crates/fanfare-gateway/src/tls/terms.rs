@@ -18,11 +18,11 @@ const ALPN: &[u8] = b"http/1.1";
 /// A certificate with its chain, its private key, and who may come.
 pub struct Terms {
     /// The server's certificate first, then those that lead to its root.
-    pub chain: Vec<CertificateDer<'static>>,
+    chain: Vec<CertificateDer<'static>>,
     /// The key of the first.
-    pub key: PrivateKeyDer<'static>,
+    key: PrivateKeyDer<'static>,
     /// Who signs the certificates that clients must have; without any, clients need none.
-    pub client_ca: Vec<CertificateDer<'static>>,
+    client_ca: Vec<CertificateDer<'static>>,
 }
 
 impl Clone for Terms {
@@ -65,6 +65,23 @@ pub enum TermsError {
 }
 
 impl Terms {
+    /// Of which the chain has a certificate.
+    #[must_use]
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        client_ca: Vec<CertificateDer<'static>>,
+    ) -> Self {
+        Self { chain, key, client_ca }
+    }
+
+    /// When all of the chain is good.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Expiry> {
+        let each = self.chain.iter().filter_map(|certificate| Expiry::of(certificate).ok());
+        each.reduce(|all, one| Expiry { begins: all.begins.max(one.begins), ends: all.ends.min(one.ends) })
+    }
+
     /// What rustls makes of them: TLS 1.2 and 1.3, and sessions that are resumed by tickets, which need no memory here.
     ///
     /// # Errors
@@ -137,6 +154,12 @@ impl Acceptor {
     /// From now on whoever connects gets this; without it, plain HTTP. Connections that there are stay as they are.
     pub fn replace(&self, config: Option<Arc<ServerConfig>>) {
         self.0.store(config);
+    }
+
+    /// Whether it is TLS at the moment.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.load().is_some()
     }
 
     pub(crate) fn config(&self) -> Option<Arc<ServerConfig>> {
