@@ -61,6 +61,7 @@ step "cargo test" cargo test --workspace --all-features
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
+step "TLS" tests/tls/run.sh
 step "traces" tests/traces/run.sh
 step "browser" tests/browser.sh
 finish 0

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     date_time_ymd,
 };
 use tempfile::TempDir;
@@ -50,6 +50,8 @@ impl Authority {
     pub fn new() -> Self {
         let made = || {
             let mut params = CertificateParams::new(Vec::<String>::new())?;
+            // A name of its own: two authorities of one name would look like one with a wrong key.
+            params.distinguished_name.push(DnType::CommonName, format!("tests {}", rand::random::<u64>()));
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             CertifiedIssuer::self_signed(params, KeyPair::generate()?)
         };

@@ -122,12 +122,20 @@ pub(crate) enum TlsError {
     Rejected(String),
     #[error("it does not speak TLS at this port: see its setting tls-port, or write redis:// in `broker`")]
     NotTls,
+    #[error(
+        "it does not answer TLS: a port without TLS says nothing at all; see its setting tls-port, or write redis:// \
+         in `broker`"
+    )]
+    Silent,
     #[error("TLS: {0}")]
     Other(String),
 }
 
 fn names(names: &[String]) -> String {
-    if names.is_empty() { "other names".to_owned() } else { names.join(", ") }
+    // As rustls shows them: DnsName("redis.example").
+    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+    let bare: Vec<_> = names.iter().map(bare).collect();
+    if bare.is_empty() { "other names".to_owned() } else { bare.join(", ") }
 }
 
 impl TlsError {
@@ -139,7 +147,7 @@ impl TlsError {
 
     /// Whether it is a mistake that a person has to mend.
     pub(crate) fn is_configuration(&self) -> bool {
-        !matches!(self, Self::Other(_))
+        !matches!(self, Self::Other(_) | Self::Silent)
     }
 
     fn of(error: &Error) -> Self {

@@ -1,6 +1,8 @@
 //! TLS records of one connection, without I/O.
 //!
-//! Invariant: between two calls nothing is kept but a record that came in part, and what was decrypted and not taken.
+//! Invariants
+//! - Between two calls nothing is kept but a record that came in part.
+//! - After an error nothing more is made or taken.
 
 use std::{io, sync::Arc};
 
@@ -35,6 +37,8 @@ pub(super) struct Records {
     tls: UnbufferedServerConnection,
     /// A record, or a message of several, that came in part.
     incoming: Vec<u8>,
+    /// There was an error: rustls is not asked any more, for it may remember places in bytes that are gone.
+    is_over: bool,
 }
 
 /// What processing brings.
@@ -52,7 +56,7 @@ impl Records {
     /// # Errors
     /// The configuration cannot be used.
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
-        Ok(Self { tls: UnbufferedServerConnection::new(config)?, incoming: Vec::new() })
+        Ok(Self { tls: UnbufferedServerConnection::new(config)?, incoming: Vec::new(), is_over: false })
     }
 
     /// Takes bytes that came.
@@ -64,9 +68,10 @@ impl Records {
         came: &mut [u8],
         output: &mut Output,
     ) -> Result<Progress, rustls::Error> {
-        if self.incoming.is_empty() {
+        if self.incoming.is_empty() && !self.is_over {
             let (used, progress) = process(&mut self.tls, came, output, |_| {});
             self.incoming.extend_from_slice(came.get(used..).unwrap_or_default());
+            self.is_over = progress.is_err();
             return progress;
         }
         self.incoming.extend_from_slice(came);
@@ -117,7 +122,11 @@ impl Records {
         output: &mut Output,
         open: impl FnOnce(&mut Traffic<'_>),
     ) -> Result<Progress, rustls::Error> {
+        if self.is_over {
+            return Err(rustls::Error::General("it ended with an error".into()));
+        }
         let (used, progress) = process(&mut self.tls, &mut self.incoming, output, open);
+        self.is_over = progress.is_err();
         if used == self.incoming.len() {
             self.incoming = Vec::new();
         } else {

@@ -67,9 +67,9 @@ async fn who_speaks_no_tls_is_told_and_who_says_nothing_or_garbage_is_ended() {
     let mut silent = secure.node.raw().await;
     assert!(silent.end().await.is_empty());
     counts(&secure, "timeout", 1.0).await;
-    // The beginning of a record that says it is a handshake, and is none.
+    // A ClientHello of one byte.
     let mut garbage = secure.node.raw().await;
-    garbage.send(&[22, 3, 1, 0, 4, 255, 255, 255, 255]).await;
+    garbage.send(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]).await;
     let alert = garbage.end().await;
     assert_eq!(alert.first(), Some(&21), "an alert: {alert:?}");
     counts(&secure, "other", 1.0).await;

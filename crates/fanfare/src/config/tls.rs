@@ -332,7 +332,7 @@ fn reread<T>(name: &str, shape: &Text<Option<T>>, file: &mut Sourced<Option<T>>,
 where
     T: PartialEq,
 {
-    let path = shape.show(&file.value);
+    let path = (shape.show)(&file.value);
     let given = Given { value: Value::Text(path), place: file.place.clone() };
     match shape.parse(&given) {
         Ok(value) => file.value = value,
