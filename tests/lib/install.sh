@@ -35,6 +35,8 @@ install_system() {
     want needed have haproxy -- haproxy
     want needed have promtool -- prometheus
     want needed has_venv -- python3-venv
+    want optional have openssl -- openssl
+    want optional have curl -- curl ca-certificates
     want optional have_browser -- chromium
     want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine
     if ((${#needed[@]} + ${#optional[@]} == 0)); then return; fi
