@@ -33,8 +33,10 @@ client_ca = "$STATE/ca.crt"
 message_bytes = "1MiB"
 EOF
     background "$STATE/$1.log" "$BIN" serve --config "$STATE/$1.toml"
-    await "$STATE/$1.log" "$BIN" health --config "$STATE/$1.toml" >/dev/null 2>&1
+    await "$STATE/$1.log" ready "$STATE/$1.toml"
 }
+
+ready() { "$BIN" health --config "$1" >/dev/null 2>&1; }
 
 client() { # NAME COMMAND...
     local name=$1 url=wss://localhost:$PORT/ws/tls-$1
