@@ -11,6 +11,7 @@ use crate::{
     arrival::Arrival,
     gateway::Gateway,
     routes::{self, Serves},
+    socket,
     tls::Acceptor,
     visit,
 };
@@ -78,6 +79,9 @@ impl Server {
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
         let Listener { socket, serves, tls, is_inherited } = listener;
+        if let Err(error) = socket::tune(&socket) {
+            tracing::warn!(%error, "a listener could not be tuned: small messages may be delayed");
+        }
         let router = routes::router(self.gateway.clone(), serves);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    io::ErrorKind,
+    mem::MaybeUninit,
     net::IpAddr,
     sync::{
         Arc,
@@ -20,8 +22,10 @@ use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -33,7 +37,6 @@ use crate::{
     gateway::Gateway,
     metrics::{Handshake, HttpError, Refused},
     refusal::Refusal,
-    socket,
     sockets::Visit,
     stream::Stream,
     tls::handshake::{HandshakeError, Outcome},
@@ -73,8 +76,8 @@ async fn receive(
     router: Router,
     shutdown: CancellationToken,
 ) {
-    if let Err(error) = socket::tune(arrival.stream()) {
-        return tracing::debug!(%error, "a socket could not be tuned");
+    if !speaks(gateway, arrival.stream(), &shutdown).await {
+        return;
     }
     let peer = peer.to_canonical();
     let mut client = Client(peer);
@@ -87,13 +90,13 @@ async fn receive(
     }
     let stream = match tls {
         None => Stream::Plain(arrival),
-        Some(config) => match secure(gateway, arrival, config, client).await {
+        Some(config) => match Box::pin(secure(gateway, arrival, config, client)).await {
             Some(stream) => stream,
             None => return,
         },
     };
     let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
-    server.serve(stream, router, shutdown).await;
+    Box::pin(server.serve(stream, router, shutdown)).await;
 }
 
 /// Does the TLS handshake, counts what became of it, and says it in the log. Who speaks no TLS is told.
@@ -122,6 +125,28 @@ async fn secure(
             }
             None
         }
+    }
+}
+
+/// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
+/// their client's turn, and ten kilobytes each would wait with them.
+async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationToken) -> bool {
+    // Tokio takes what it accepted for readable until a look says otherwise.
+    let look = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    if !matches!(stream.try_io(Interest::READABLE, look), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    {
+        return true;
+    }
+    tokio::select! {
+        biased;
+        // Where the socket is broken, whoever reads it is told.
+        spoke = timeout(gateway.hub.limits().handshake, stream.readable()) => {
+            if spoke.is_err() {
+                gateway.metrics.http_error(HttpError::Timeout);
+            }
+            spoke.is_ok()
+        }
+        () = shutdown.cancelled() => false,
     }
 }
 

@@ -52,7 +52,7 @@ impl Secure {
         let rule = begun.split_once("```").unwrap().0.replace("PASSWORD", PASSWORD);
         let mut command = redis::cmd("ACL");
         command.arg("SETUSER");
-        rule.split_whitespace().for_each(|word| drop(command.arg(word)));
+        command.arg(rule.split_whitespace().collect::<Vec<_>>());
         self.server.run::<()>(&command).await.unwrap();
     }
 }

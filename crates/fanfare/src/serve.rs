@@ -17,6 +17,7 @@ use crate::{
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
     reload::Reloader,
+    supervisor::Supervisor,
     telemetry,
     tls::LOOK_EVERY,
 };
@@ -69,6 +70,7 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
         let addresses = node.addresses();
         let Addresses { clients, api, metrics, inherited, tls } = addresses;
         tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, ?tls, "listening");
+        let supervisor = Supervisor::start(&node);
         if is_dev {
             io::stdout().write_all(welcome(addresses).as_bytes())?;
         }
@@ -83,17 +85,19 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
                 () = stop() => break,
                 part = node.failed() => return Err(ServeError::Failed(part)),
                 _ = look.tick() => {
-                reloader.look_at_files(&node);
-                continue;
-            }
-            _ = hangup.recv() => {}
+                    reloader.look_at_files(&node);
+                    continue;
+                }
+                _ = hangup.recv() => {}
             }
             if had_terminal && !stderr().is_terminal() {
                 // Its window was closed: nobody would know of it any more.
                 break;
             }
-            reloader.reload(&node);
+            supervisor.reloading();
+            supervisor.reloaded(reloader.reload(&node));
         }
+        supervisor.stopping(node.drain.borrow().timeout);
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
             Ended::TimedOut(clients) => {

@@ -64,8 +64,9 @@ async fn who_speaks_no_tls_is_told_and_who_says_nothing_or_garbage_is_ended() {
     let answer = plain.request("GET", "/", &[], &[]).await;
     assert!(answer.status == 400 && answer.text().contains("https://"), "{}", answer.text());
     counts(&secure, "not_tls", 1.0).await;
-    let mut silent = secure.node.raw().await;
-    assert!(silent.end().await.is_empty());
+    let mut slow = secure.node.raw().await;
+    slow.send(&[22, 3, 1]).await;
+    assert!(slow.end().await.is_empty());
     counts(&secure, "timeout", 1.0).await;
     // A ClientHello of one byte.
     let mut garbage = secure.node.raw().await;
