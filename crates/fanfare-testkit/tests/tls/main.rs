@@ -1,6 +1,11 @@
 //! TLS on the node's own listeners, with real clients and certificates that are made here.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong"
+)]
 
 mod clients;
 mod handshakes;
