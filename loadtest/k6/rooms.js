@@ -48,8 +48,8 @@ export default function () {
   let there = true;
   while (there && metrics.now() < until) {
     const leave = metrics.now() + about(given.STAY);
-    // Too little is left for another room: this is the last.
-    const last = leave + 1.5 * given.STAY > until;
+    // Where less is left for another room than anybody stays, this is the last.
+    const last = leave + 0.5 * given.STAY > until;
     const channel = 1 + Math.floor(Math.random() * given.CHANNELS);
     there = client.stay({ channel, hello: true, pace: () => about(given.TALK), until: last ? until : leave });
   }
