@@ -52,7 +52,8 @@ class Channel:
                 await self.say(message)
 
     async def say(self, message, members=None):
-        for member in self.members if members is None else members:
+        # A copy: others come and go meanwhile.
+        for member in list(self.members if members is None else members):
             try:
                 await member.send(message)
             except ConnectionClosed:

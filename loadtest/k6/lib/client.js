@@ -8,9 +8,12 @@ import * as count from './metrics.js';
 
 const { now } = count;
 
-// RFC 6455 §7.4.1: the purpose is fulfilled; and IANA's registry of close codes.
+// RFC 6455 §7.4.1: the purpose is fulfilled.
 const DONE = 1000;
-const SERVICE_RESTART = 1012;
+
+// Milliseconds that a client stays longer, at most, where its own last message has not come back to it.
+const PATIENCE = 5000;
+const LOOK_AGAIN = 100;
 
 // Tells this process' messages from those of other runs in the same channels.
 const run = () => exec.scenario.startTime;
@@ -90,6 +93,7 @@ class Connection {
   #began = now();
   #since = 0;
   #sent = 0;
+  #echoed = 0;
   #failed = false;
 
   constructor(stay, from) {
@@ -154,13 +158,19 @@ class Connection {
     count.deliveryMs.add(at - message.at, tags());
     if (message.channel !== channel) count.astray.add(1);
     ledger.heard(message);
-    if (message.before) ledger.sent(message.before);
-    if (hello && message.from === this.#from && message.n === 1) count.joinMs.add(at - this.#began);
+    if (message.before) ledger.sentBefore(message.before);
+    if (message.from !== this.#from) return;
+    this.#echoed = Math.max(this.#echoed, message.n);
+    if (hello && message.n === 1) count.joinMs.add(at - this.#began);
   }
 
   #leave() {
+    if (this.#echoed < this.#sent && now() < this.#stay.until + PATIENCE) {
+      this.#at(now() + LOOK_AGAIN, () => this.#leave());
+      return;
+    }
     this.there = true;
-    this.#stay.ledger.sent({ from: this.#from, n: this.#sent, since: this.#since });
+    this.#stay.ledger.sentAll(this.#written());
     this.#socket.close(DONE);
   }
 
@@ -170,8 +180,11 @@ class Connection {
     if (this.there) return;
     count.closes.add(1, { code: String(code) });
     stay.awaySince = now();
-    // What was sent before the close of a drain came is published too (docs/guarantees.md): the others shall hear it.
-    stay.before = code === SERVICE_RESTART ? { from: this.#from, n: this.#sent, since: this.#since } : undefined;
+    stay.before = this.#written();
+  }
+
+  #written() {
+    return { from: this.#from, n: this.#sent, since: this.#since };
   }
 }
 

@@ -5,7 +5,7 @@
 // hear it from 1 on, and every receiver, from the first it hears, every number until its own connection ends. What is
 // behind a gap is remembered until then, for it may come late. What was sent between two connections of the receiver
 // is not lost but missed.
-import { disordered, doubled, lost, missedAway } from './metrics.js';
+import { cutOff, disordered, doubled, lost, missedAway } from './metrics.js';
 
 export class Ledger {
   #senders = new Map();
@@ -21,34 +21,44 @@ export class Ledger {
     const sender = this.#sender(from, since, n - 1);
     if (sender.connection !== this.#connection) this.#afterReturn(sender, n);
     if (n > sender.last) {
-      markMissing(sender, n - 1);
+      markMissing(sender, n - 1, lost);
       sender.last = n;
-    } else if (sender.missing.delete(n)) {
-      disordered.add(1);
-    } else {
-      doubled.add(1);
+      return;
     }
+    const missing = sender.missing.get(n);
+    sender.missing.delete(n);
+    if (missing === undefined) doubled.add(1);
+    else if (missing === lost) disordered.add(1);
   }
 
-  // That connection of a sender is over, and its messages up to `n` were taken.
-  sent({ from, n, since }) {
-    const sender = this.#sender(from, since, n);
-    if (sender.connection === this.#connection) markMissing(sender, n);
+  // The client is about to close its connection, in which it wrote up to `n`: it heard itself.
+  sentAll(connection) {
+    this.#expect(connection, lost);
+  }
+
+  // That connection of a sender, which it did not close itself, ended after it had written up to `n`.
+  sentBefore(connection) {
+    this.#expect(connection, cutOff);
   }
 
   // The client's own connection is over, and heard all that it was to hear.
   closed() {
     for (const sender of this.#senders.values()) {
-      if (sender.missing.size > 0) lost.add(sender.missing.size);
+      for (const counter of sender.missing.values()) counter.add(1);
       sender.missing.clear();
     }
+  }
+
+  #expect({ from, n, since }, counter) {
+    const sender = this.#sender(from, since, n);
+    if (sender.connection === this.#connection) markMissing(sender, n, counter);
   }
 
   #sender(from, since, before) {
     let sender = this.#senders.get(from);
     if (sender === undefined) {
       const last = since >= this.#openedAt ? 0 : before;
-      sender = { last, missing: new Set(), connection: this.#connection };
+      sender = { last, missing: new Map(), connection: this.#connection };
       this.#senders.set(from, sender);
     }
     return sender;
@@ -61,7 +71,8 @@ export class Ledger {
   }
 }
 
-function markMissing(sender, upTo) {
-  for (let n = sender.last + 1; n <= upTo; n += 1) sender.missing.add(n);
+// Each as what it counts, should it never come.
+function markMissing(sender, upTo, counter) {
+  for (let n = sender.last + 1; n <= upTo; n += 1) sender.missing.set(n, counter);
   sender.last = Math.max(sender.last, upTo);
 }

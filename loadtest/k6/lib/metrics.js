@@ -25,6 +25,9 @@ export const unsent = new Counter('unsent');
 export const delivered = new Counter('delivered');
 // Sent and to be heard while the receiver was connected, and not heard.
 export const lost = new Counter('lost');
+// The last ones of a connection that its client did not close, where others heard the ones before: they were on their
+// way when the close came.
+export const cutOff = new Counter('cut_off');
 // Heard twice, also by way of a reconnect.
 export const doubled = new Counter('doubled');
 // Heard after a later one of the same connection.
@@ -55,7 +58,8 @@ const ALWAYS = (clients) => ({
 // k6's options for clients that live from the beginning to the end of the run, `lasts` milliseconds. THRESHOLDS beats
 // the script's thresholds, and those beat the ones that always hold; an empty list takes one away.
 export function options(given, lasts, thresholds) {
-  const submetrics = Object.fromEntries(CODES.map((code) => [`closes{code:${code}}`, []]));
+  // Without a threshold, what was never counted would not be in the summary.
+  const shown = ['upgrade_failed', 'unsent', 'cut_off', 'missed_away', 'closes', ...CODES.map((code) => `closes{code:${code}}`)];
   return {
     scenarios: {
       clients: {
@@ -66,7 +70,7 @@ export function options(given, lasts, thresholds) {
         gracefulStop: '5s',
       },
     },
-    thresholds: { ...submetrics, ...ALWAYS(given.VUS), ...thresholds, ...given.THRESHOLDS },
+    thresholds: { ...Object.fromEntries(shown.map((name) => [name, []])), ...ALWAYS(given.VUS), ...thresholds, ...given.THRESHOLDS },
     summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'],
   };
 }

@@ -1,7 +1,7 @@
 // k6's own summary knows nothing of what is asked here: one line for each figure, one for each threshold. The same as
 // JSON goes to the file that SUMMARY names.
 
-const FIGURES = /^(upgrade_ms|join_ms|delivery_ms|away_ms|upgrade_failed|there_at_end|published|unsent|delivered|lost|doubled|disordered|astray|missed_away|closes)/;
+const FIGURES = /^(upgrade_ms|join_ms|delivery_ms|away_ms|upgrade_failed|there_at_end|published|unsent|delivered|lost|doubled|disordered|astray|missed_away|cut_off|closes)/;
 
 // A `handleSummary` for that script.
 export const summarize = (script, settings) => (data) => {
