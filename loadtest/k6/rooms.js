@@ -27,7 +27,8 @@ const given = settings({
   RAMP: duration('5s'),
   DURATION: duration('60s'),
 });
-if (given.STAY <= 2 * given.SETTLE) throw new Error('STAY: want more than twice SETTLE, for nobody talks in the last SETTLE of a stay');
+// Nobody talks in the last SETTLE of a stay, and half of STAY is the shortest.
+if (given.STAY <= 2 * given.SETTLE) throw new Error('STAY: want more than twice SETTLE');
 const until = given.RAMP + given.DURATION;
 
 export const options = metrics.options(given, until, {

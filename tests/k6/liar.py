@@ -16,6 +16,10 @@ EVERY = 5  # of a sender's messages, that one is lied about
 LATE = 0.6  # seconds
 
 
+class Ended(Exception):
+    """What the client wrote behind that reaches nobody."""
+
+
 class Channel:
     def __init__(self, lie):
         self.lie = lie
@@ -46,8 +50,10 @@ class Channel:
                 asyncio.get_running_loop().call_later(LATE, lambda: asyncio.ensure_future(self.say(message)))
             case "refuse":
                 await sender.close(1013, "refused")
+                raise Ended
             case "cut":
                 sender.transport.abort()
+                raise Ended
             case _:
                 await self.say(message)
 
@@ -73,7 +79,7 @@ async def session(socket):
         async for message in socket:
             number += 1
             await channel.relay(socket, message, always or number % EVERY == 0)
-    except ConnectionClosed:
+    except (ConnectionClosed, Ended):
         pass
     finally:
         channel.members.remove(socket)

@@ -76,7 +76,8 @@ export class Client {
     const params = { tags: { name: 'relay' }, headers: TOKEN ? { Authorization: `Bearer ${TOKEN}` } : {} };
     this.#connections += 1;
     const connection = new Connection(stay, `${run()}-${exec.vu.idInTest}-${this.#connections}`);
-    const answer = ws.connect(`${URL}/ws/${encodeURIComponent(stay.channel)}`, params, (socket) => connection.use(socket));
+    const url = `${URL}/ws/${encodeURIComponent(stay.channel)}`;
+    const answer = ws.connect(url, params, (socket) => connection.use(socket));
     const opened = answer.status === 101;
     count.upgradeFailed.add(!opened, { status: String(answer.status) });
     // RFC 9110 §10.2.3; a date, which no Fanfare sends, counts as none.

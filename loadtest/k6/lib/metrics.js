@@ -58,8 +58,9 @@ const ALWAYS = (clients) => ({
 // k6's options for clients that live from the beginning to the end of the run, `lasts` milliseconds. THRESHOLDS beats
 // the script's thresholds, and those beat the ones that always hold; an empty list takes one away.
 export function options(given, lasts, thresholds) {
-  // Without a threshold, what was never counted would not be in the summary.
-  const shown = ['upgrade_failed', 'unsent', 'cut_off', 'missed_away', 'closes', ...CODES.map((code) => `closes{code:${code}}`)];
+  // What has no list here and is never counted would not be in the summary.
+  const codes = CODES.map((code) => `closes{code:${code}}`);
+  const shown = ['upgrade_failed', 'unsent', 'cut_off', 'missed_away', 'closes', ...codes].map((name) => [name, []]);
   return {
     scenarios: {
       clients: {
@@ -70,7 +71,7 @@ export function options(given, lasts, thresholds) {
         gracefulStop: '5s',
       },
     },
-    thresholds: { ...Object.fromEntries(shown.map((name) => [name, []])), ...ALWAYS(given.VUS), ...thresholds, ...given.THRESHOLDS },
+    thresholds: { ...Object.fromEntries(shown), ...ALWAYS(given.VUS), ...thresholds, ...given.THRESHOLDS },
     summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'],
   };
 }

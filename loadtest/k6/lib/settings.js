@@ -39,8 +39,8 @@ const thresholds = {
   parse(given) {
     try {
       const value = JSON.parse(given);
-      const lists = Object.values(value).every((list) => Array.isArray(list) && list.every((one) => typeof one === 'string'));
-      return lists && !Array.isArray(value) ? value : undefined;
+      const isList = (one) => Array.isArray(one) && one.every((expression) => typeof expression === 'string');
+      return !Array.isArray(value) && Object.values(value).every(isList) ? value : undefined;
     } catch (_) {
       return undefined;
     }

@@ -1,7 +1,8 @@
 // k6's own summary knows nothing of what is asked here: one line for each figure, one for each threshold. The same as
 // JSON goes to the file that SUMMARY names.
 
-const FIGURES = /^(upgrade_ms|join_ms|delivery_ms|away_ms|upgrade_failed|there_at_end|published|unsent|delivered|lost|doubled|disordered|astray|missed_away|cut_off|closes)/;
+// What k6 counts by itself.
+const BUILT_IN = /^(data_|iteration|vus|ws_)/;
 
 // A `handleSummary` for that script.
 export const summarize = (script, settings) => (data) => {
@@ -19,8 +20,9 @@ export const summarize = (script, settings) => (data) => {
 };
 
 function figures(metrics) {
-  const named = Object.entries(metrics).filter(([name]) => FIGURES.test(name));
-  return Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { type, values }]) => [name, { type, ...values }]));
+  const named = Object.entries(metrics).filter(([name]) => !BUILT_IN.test(name));
+  named.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(named.map(([name, { type, values }]) => [name, { type, ...values }]));
 }
 
 function thresholds(metrics) {
@@ -32,11 +34,12 @@ function thresholds(metrics) {
 
 function text({ script, seconds, settings, metrics, thresholds: all, passed }) {
   const given = Object.entries(settings).filter(([, value]) => value !== '' && typeof value !== 'object');
+  const counted = Object.entries(metrics).filter(([, one]) => one.count !== 0);
   const failed = all.filter((one) => !one.ok);
   return [
     `\n${script}, ${seconds.toFixed(1)} s: ${passed ? 'passed' : 'FAILED'}`,
     `  ${given.map(([name, value]) => `${name}=${value}`).join(' ')}\n`,
-    ...Object.entries(metrics).filter(([, one]) => one.count !== 0).map(([name, one]) => `  ${name.padEnd(22)} ${figure(one, seconds)}`),
+    ...counted.map(([name, one]) => `  ${name.padEnd(22)} ${figure(one, seconds)}`),
     '',
     ...all.map(({ metric, expression, ok }) => `  ${ok ? 'ok    ' : 'FAILED'} ${metric} ${expression}`),
     `\nthresholds: ${all.length - failed.length} of ${all.length} passed\n\n`,
