@@ -80,7 +80,7 @@ lie() {
     local name=$1 status=0 found
     shift
     journey "fanout.$name" -e URL="ws://127.0.0.1:$LIAR" -e CHANNEL="$name" -e VUS=4 -e RATE=20 -e RAMP=1s \
-        -e DURATION=5s -e SETTLE=3s -e BACKOFF=100ms -e THRESHOLDS="$([[ $name == late ]] || say "{$NO_TIMES}")" ||
+        -e DURATION=5s -e SETTLE=1s -e BACKOFF=100ms -e THRESHOLDS="$([[ $name == late ]] || say "{$NO_TIMES}")" ||
         status=$?
     found=$(failed_metrics "$STATE/fanout.$name.json")
     if ((status != THRESHOLDS_FAILED)) || [[ $found != "$*" ]]; then

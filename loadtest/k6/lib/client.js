@@ -5,14 +5,14 @@ import { sleep } from 'k6';
 import ws from 'k6/ws';
 import { Ledger } from './ledger.js';
 import * as count from './metrics.js';
+import { PATIENCE } from './settings.js';
 
 const { now } = count;
 
 // RFC 6455 §7.4.1: the purpose is fulfilled.
 const DONE = 1000;
 
-// Milliseconds that a client stays longer, at most, where its own last message has not come back to it.
-const PATIENCE = 5000;
+// In milliseconds, whether its last message has come back to a client that is about to leave.
 const LOOK_AGAIN = 100;
 
 // Tells this process' messages from those of other runs in the same channels.
@@ -49,6 +49,7 @@ export class Client {
       ...wanted,
       channel: `${CHANNEL}-${wanted.channel}`,
       quietFrom: wanted.until - SETTLE,
+      latest: wanted.until + PATIENCE * SETTLE,
       ledger: new Ledger(),
     };
     let tries = 0;
@@ -166,7 +167,7 @@ class Connection {
   }
 
   #leave() {
-    if (this.#echoed < this.#sent && now() < this.#stay.until + PATIENCE) {
+    if (this.#echoed < this.#sent && now() < this.#stay.latest) {
       this.#at(now() + LOOK_AGAIN, () => this.#leave());
       return;
     }

@@ -2,6 +2,7 @@
 // readings of it, whoever took them.
 import exec from 'k6/execution';
 import { Counter, Rate, Trend } from 'k6/metrics';
+import { PATIENCE } from './settings.js';
 
 // Milliseconds since the run began.
 export const now = () => exec.instance.currentTestRunDuration;
@@ -67,7 +68,7 @@ export function options(given, lasts, thresholds) {
         executor: 'per-vu-iterations',
         vus: given.VUS,
         iterations: 1,
-        maxDuration: `${Math.ceil(lasts / 1000) + 30}s`,
+        maxDuration: `${Math.ceil((lasts + PATIENCE * given.SETTLE) / 1000) + 30}s`,
         gracefulStop: '5s',
       },
     },

@@ -27,6 +27,9 @@ function milliseconds(text) {
   return amount === undefined ? undefined : amount * UNITS[unit];
 }
 
+// A client whose last message has not come back to it stays this many times SETTLE longer, at most.
+export const PATIENCE = 5;
+
 const text = (fallback, pattern, want) => ({
   fallback,
   want,
