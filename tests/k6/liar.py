@@ -30,9 +30,7 @@ class Channel:
         """What becomes of a message: a lie where one is due, else the truth."""
         if not is_due:
             await self.say(message)
-            if self.held is not None:
-                held, self.held = self.held, None
-                await self.say(held)
+            await self.release()
             return
         match self.lie:
             case "silence":
@@ -44,10 +42,11 @@ class Channel:
                 await self.say(message)
             case "swap":
                 self.held = message
+                later(self.release)
             case "astray":
                 await self.say(message.replace('"channel":"astray-1"', '"channel":"astray-2"'))
             case "late":
-                asyncio.get_running_loop().call_later(LATE, lambda: asyncio.ensure_future(self.say(message)))
+                later(lambda: self.say(message))
             case "refuse":
                 await sender.close(1013, "refused")
                 raise Ended
@@ -57,6 +56,11 @@ class Channel:
             case _:
                 await self.say(message)
 
+    async def release(self):
+        held, self.held = self.held, None
+        if held is not None:
+            await self.say(held)
+
     async def say(self, message, members=None):
         # A copy: others come and go meanwhile.
         for member in list(self.members if members is None else members):
@@ -64,6 +68,10 @@ class Channel:
                 await member.send(message)
             except ConnectionClosed:
                 pass
+
+
+def later(act):
+    asyncio.get_running_loop().call_later(LATE, lambda: asyncio.ensure_future(act()))
 
 
 channels = {}

@@ -38,7 +38,7 @@ export class Client {
   // What it sends, each message `size` bytes (or what its own fields need), until SETTLE before it leaves:
   // - with `hello` one when it comes in, whose way back to it is the time it took to join;
   // - with `pace`, from `loudFrom` on, one whenever the milliseconds are over that `pace` gives;
-  // - with either a last one within SETTLE, so that a loss just before shows as a gap.
+  // - with either a last one in the first half of SETTLE, so that a loss just before shows as a gap.
   // `tags` gives the tags of a delivery. Moments are those of `now`.
   stay(wanted) {
     const { CHANNEL, SETTLE } = this.#settings;
@@ -121,7 +121,9 @@ class Connection {
     stay.ledger.opened(this.#since);
     if (stay.hello) this.#send();
     if (stay.pace) this.#sendFrom(Math.max(this.#since, stay.loudFrom) + Math.random() * stay.pace());
-    if (stay.hello || stay.pace) this.#at((stay.quietFrom + stay.until) / 2, () => this.#send());
+    // Not all at once: that would be a burst of its own.
+    const last = stay.quietFrom + (Math.random() * (stay.until - stay.quietFrom)) / 2;
+    if (stay.hello || stay.pace) this.#at(last, () => this.#send());
     this.#at(stay.until, () => this.#leave());
   }
 
