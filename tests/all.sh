@@ -64,4 +64,5 @@ step "clients" tests/clients/run.sh
 step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
+step "k6" tests/k6.sh
 finish 0
