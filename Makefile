@@ -23,7 +23,7 @@ autobahn: ## The whole Autobahn suite, about 12 minutes
 faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
 	@tests/faults.sh
 
-rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, about 2 minutes; CLIENTS=2000 RATE=200 PACE=100
+rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, about a minute; CLIENTS=2000 RATE=200 PACE=100
 	@loadtest/rolling.sh
 
 hundred-thousand: ## 100,000 idle connections on six nodes, held for a minute, sent away at a pace

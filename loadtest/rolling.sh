@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A rolling restart of three nodes behind HAProxy under load: `swarm rolling` holds clients and publishes, while each
-# node is told to end, is started again, and is seen by HAProxy, before the next one is. About 2 minutes.
+# node is told to end, is started again, and is seen by HAProxy, before the next one is. About a minute.
 #
 #   loadtest/rolling.sh            release builds; the times are judged too
 #   loadtest/rolling.sh --small    what `make test` runs: debug builds, few clients; the times are only told

@@ -1,13 +1,14 @@
 //! What idle connections cost: memory, and CPU for their heartbeats.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, ops::Range, path::PathBuf, pin::pin, time::Duration};
 
 use anyhow::bail;
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    client::{Connection, Ended, Target},
+    client::{Ended, Target},
     clock::{Moment, nanos},
     crowd,
     flock::{Flock, Job, split, worker::Parent},
@@ -148,14 +149,16 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
     let targets: Vec<_> =
         share.connections.clone().filter_map(|number| share.targets.get(number % nodes)).collect();
     let from = |number: usize| share.sources.of(share.connections.start + number);
-    let connections = crowd::open_from(targets.into_iter(), from).await?;
-    rest(connections, parent).await
+    let mut tasks = JoinSet::new();
+    let mut opening = pin!(crowd::one_by_one(targets.into_iter(), from)?);
+    while let Some(connection) = opening.try_next().await? {
+        tasks.spawn(connection.run(|_, _| {}));
+    }
+    rest(tasks, parent).await
 }
 
-/// Reads on all until the parent lets go, or says that they may end, and then until they have.
-async fn rest(connections: Vec<Connection>, parent: &mut Parent) -> anyhow::Result<()> {
-    let mut tasks: JoinSet<Ended> =
-        connections.into_iter().map(|connection| connection.run(|_, _| {})).collect();
+/// Until the parent lets go; or says that the connections may end, and then until they have.
+async fn rest(mut tasks: JoinSet<Ended>, parent: &mut Parent) -> anyhow::Result<()> {
     let told = tokio::select! {
         heard = parent.ready() => heard?,
         Some(ended) = tasks.join_next() => bail!("an idle connection ended: {}", ended?),

@@ -15,7 +15,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 pub use self::{
     figures::Figures,
@@ -80,6 +80,8 @@ struct Run {
     other_ends: BTreeMap<String, u64>,
     /// When clients tried to come back.
     reconnects: Vec<Moment>,
+    /// How late a timer of this program was at most.
+    late: Duration,
     /// Tries that failed, by kind.
     turned_away: BTreeMap<String, u64>,
 }
@@ -94,6 +96,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let run =
         Arc::new(Mutex::new(Run { ledger: Ledger::new(plan.clients, plan.channels), ..Run::default() }));
     let _members = members(plan, &targets, &run).await?;
+    let _watch = AbortOnDropHandle::new(tokio::spawn(watch(run.clone())));
     let (stop, mut publishing) = (CancellationToken::new(), JoinSet::new());
     let every = Duration::from_secs_f64(plan.channels as f64 / plan.rate);
     let began = Instant::now();
@@ -142,6 +145,16 @@ async fn restart(command: &[String]) -> anyhow::Result<()> {
     let status = status.with_context(|| program.clone())?;
     ensure!(status.success(), "{program}: {status}");
     Ok(())
+}
+
+/// Notes how late a timer is, for ever.
+async fn watch(run: Arc<Mutex<Run>>) {
+    loop {
+        let due = Instant::now() + GLANCE;
+        tokio::time::sleep_until(due).await;
+        let mut run = run.lock();
+        run.late = run.late.max(due.elapsed());
+    }
 }
 
 async fn until(patience: Duration, is_so: impl Fn() -> bool) {

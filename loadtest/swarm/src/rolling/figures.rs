@@ -30,6 +30,8 @@ pub struct Figures {
     pub reconnects: usize,
     /// The most of them in any second.
     pub reconnects_in_a_second: usize,
+    /// How late this program's own timers were at most, in seconds: no time here is more exact.
+    pub late: f64,
     /// Tries that failed, by kind.
     pub turned_away: BTreeMap<String, u64>,
     /// What is wrong, a sentence each.
@@ -49,6 +51,7 @@ impl Figures {
             other_ends: run.other_ends.clone(),
             reconnects: run.reconnects.len(),
             reconnects_in_a_second: most_in(Duration::from_secs(1), &run.reconnects),
+            late: run.late.as_secs_f64(),
             turned_away: run.turned_away.clone(),
             wrong: Vec::new(),
         };
@@ -111,10 +114,11 @@ impl fmt::Display for Figures {
         writeln!(out, "{clients} clients in {channels} channels, {seconds:.0} s:")?;
         writeln!(out, "  publishes: {taken} taken, {:.0} a second; {answers}", *taken as f64 / seconds)?;
         kinds(out, "publishes not taken", not_taken)?;
-        let Verdict { deliveries, doubled, out_of_order, foreign, lost, early, .. } = verdict;
+        let Verdict { deliveries, latency, doubled, out_of_order, foreign, lost, early, .. } = verdict;
+        writeln!(out, "  deliveries: {deliveries}; {latency}")?;
         writeln!(
             out,
-            "  deliveries: {deliveries}; doubled {doubled}, out of order {out_of_order}, foreign {foreign}, \
+            "  doubled {doubled}, out of order {out_of_order}, foreign {foreign}, \
              lost {lost}, from before {early}"
         )?;
         let mut table = Table::new(["node", "closed", "within", "all back", "longest away", "missed"]);
@@ -145,8 +149,10 @@ impl fmt::Display for Figures {
         kinds(out, "ends other than by a restart", &self.other_ends)?;
         writeln!(
             out,
-            "  reconnects: {}, at most {} in a second",
-            self.reconnects, self.reconnects_in_a_second
+            "  reconnects: {}, at most {} in a second; timers of this program were up to {:.0} ms late",
+            self.reconnects,
+            self.reconnects_in_a_second,
+            self.late * 1e3
         )?;
         kinds(out, "failed", &self.turned_away)?;
         if self.is_right() {

@@ -1,21 +1,22 @@
 //! Whether each client missed exactly what was published while it was away. The ledger in, figures out: no clock, no
 //! socket.
 //!
-//! - A client hears a message that was sent after its 101, and taken [`APART`] before it learned of its close.
+//! - A client hears a message that was sent after its 101, and taken well before it learned of its close.
 //! - Of what one connection hears, nothing is left out.
-//! - It hears nothing that was taken [`APART`] before it began to connect.
+//! - It hears nothing that was taken well before it began to connect.
 //!
-//! What is published nearer to a close or a return may be heard or missed: nodes hear the broker at the same time only
-//! as far as their machines run at the same time. How near that was is told.
+//! What is published nearer to a close or a return may be heard or missed: nodes hear the broker at the same time, and
+//! clients hear of a close, only as far as the machine has time for them. "Well before" is [`APART`], and the longest that
+//! any message was under way in this run. How near it came is told.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
 use super::ledger::{Client, Ledger, Published, Session};
-use crate::clock::Moment;
+use crate::{clock::Moment, latency::Latency};
 
-/// How far apart two nodes may hear the same message, on a machine that is busy.
+/// How far apart two nodes may hear the same message.
 pub const APART: Duration = Duration::from_secs(1);
 
 /// What became of the messages.
@@ -23,6 +24,10 @@ pub const APART: Duration = Duration::from_secs(1);
 pub struct Verdict {
     /// Messages that clients heard, copies included.
     pub deliveries: u64,
+    /// From handing over a message until a client had it, in microseconds.
+    pub latency: Latency,
+    /// How long before a close, or a connect, a message may be missed, or heard, in seconds.
+    pub leeway: f64,
     /// Came to a client again, on whichever of its connections.
     pub doubled: u64,
     /// Came to a client after a later one.
@@ -65,8 +70,12 @@ pub struct Absences {
 }
 
 pub(super) fn judge(ledger: &Ledger) -> Verdict {
+    let latency = ledger.deliveries.summary();
+    let leeway = APART + Duration::from_micros(latency.max);
     let mut verdict = Verdict {
-        deliveries: ledger.deliveries,
+        deliveries: ledger.deliveries.count(),
+        latency,
+        leeway: leeway.as_secs_f64(),
         doubled: ledger.doubled,
         out_of_order: ledger.out_of_order,
         foreign: ledger.foreign,
@@ -81,7 +90,7 @@ pub(super) fn judge(ledger: &Ledger) -> Verdict {
         let published = ledger.channels.get(client.channel).map(Vec::as_slice).unwrap_or_default();
         for (number, message) in published.iter().enumerate() {
             if let Some(taken) = message.taken {
-                verdict.add(client, number, message, taken);
+                verdict.add(client, leeway, number, message, taken);
             }
         }
     }
@@ -120,15 +129,15 @@ impl Absences {
 
 impl Verdict {
     /// Judges what one client heard of a message that was taken.
-    fn add(&mut self, client: &Client, number: usize, message: &Published, taken: Moment) {
+    fn add(&mut self, client: &Client, leeway: Duration, number: usize, message: &Published, taken: Moment) {
         let heard_by = client.heard.get(number).copied().flatten();
         if let Some(session) = heard_by.and_then(|place| client.sessions.get(place)) {
             let before = session.began.since(taken);
             self.heard_before_connect = self.heard_before_connect.max(before.as_secs_f64());
-            self.early += u64::from(before > APART);
+            self.early += u64::from(before > leeway);
             return;
         }
-        if client.sessions.iter().any(|session| session.owes(number, message, taken)) {
+        if client.sessions.iter().any(|session| session.owes(number, message, taken.after(leeway))) {
             self.lost += 1;
             return;
         }
@@ -150,10 +159,10 @@ impl Verdict {
 }
 
 impl Session {
-    /// Whether this connection had to hear the message.
-    fn owes(&self, number: usize, message: &Published, taken: Moment) -> bool {
+    /// Whether this connection had to hear the message, if it was still open when that was due.
+    fn owes(&self, number: usize, message: &Published, due: Moment) -> bool {
         let there = message.sent >= self.opened;
-        let in_time = self.ended.is_none_or(|ended| taken.after(APART) <= ended);
+        let in_time = self.ended.is_none_or(|ended| due <= ended);
         (there && in_time)
             || self.span.is_some_and(|(first, last)| (there || first < number) && number < last)
     }

@@ -3,7 +3,7 @@
 //! Invariant: a channel has one publisher, which waits for each answer. So the numbers of its messages are the order
 //! in which the server took them.
 
-use crate::clock::Moment;
+use crate::{clock::Moment, latency::Latencies};
 
 /// A message that was handed to the server.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +43,8 @@ pub(super) struct Ledger {
     /// Of each channel: what was published, in order.
     pub(super) channels: Vec<Vec<Published>>,
     pub(super) clients: Vec<Client>,
-    /// Messages that came, copies included.
-    pub(super) deliveries: u64,
+    /// From when a message was handed over until a client had it: of each that came, copies included.
+    pub(super) deliveries: Latencies,
     /// Came again to a client, on whichever of its connections.
     pub(super) doubled: u64,
     /// Came to a client after a later one.
@@ -95,17 +95,19 @@ impl Ledger {
     }
 
     /// Notes what came on a client's connection: a number of its channel, if it was that.
-    pub(super) fn heard(&mut self, client: usize, number: Option<usize>) {
-        self.deliveries += 1;
+    pub(super) fn heard(&mut self, client: usize, number: Option<usize>, at: Moment) {
         let Some(client) = self.clients.get_mut(client) else { return };
-        let published = self.channels.get(client.channel).map_or(0, Vec::len);
-        match number.filter(|number| *number < published) {
-            None => self.foreign += 1,
-            Some(number) => match client.hear(number) {
-                Order::Next => {}
-                Order::Again => self.doubled += 1,
-                Order::Late => self.out_of_order += 1,
-            },
+        let published = self.channels.get(client.channel).map(Vec::as_slice).unwrap_or_default();
+        let message = number.and_then(|number| Some((number, published.get(number)?)));
+        let Some((number, message)) = message else {
+            self.foreign += 1;
+            return;
+        };
+        self.deliveries.record(at.since(message.sent));
+        match client.hear(number) {
+            Order::Next => {}
+            Order::Again => self.doubled += 1,
+            Order::Late => self.out_of_order += 1,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::Run;
 use crate::{
-    client::{Connection, Target},
+    client::{Connection, Target, read_at},
     clock::Moment,
 };
 
@@ -34,7 +34,7 @@ impl Member {
             let ended = connection
                 .run(|_, payload| {
                     let number = std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok());
-                    self.run.lock().ledger.heard(self.number, number);
+                    self.run.lock().ledger.heard(self.number, number, read_at());
                 })
                 .await;
             self.run.lock().ended(self.number, Moment::now(), &ended);

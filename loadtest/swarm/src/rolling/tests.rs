@@ -18,8 +18,12 @@ fn ledger() -> Ledger {
     ledger
 }
 
+/// Each 20 ms after it was sent.
 fn hears(ledger: &mut Ledger, numbers: impl IntoIterator<Item = usize>) {
-    numbers.into_iter().for_each(|number| ledger.heard(0, Some(number)));
+    for number in numbers {
+        let sent = ledger.channels[0][number].sent;
+        ledger.heard(0, Some(number), sent.after(Duration::from_millis(20)));
+    }
 }
 
 /// It hears these before it is away, and those after.
@@ -54,6 +58,18 @@ fn near_a_close_and_a_return_either_is_right_and_how_near_is_told() {
     assert_eq!(verdict.missed_before_close, 0.49);
     let verdict = judged(&[0, 1, 2, 3], &[5, 6, 7, 8, 9]);
     assert_eq!((wrongs(&verdict), verdict.missed, verdict.heard_before_connect), ([0; 4], 1, 0.49));
+}
+
+#[test]
+fn where_messages_are_long_under_way_so_may_be_what_is_near_a_close() {
+    let mut ledger = ledger();
+    hears(&mut ledger, [0, 1]);
+    ledger.ended(0, at(4_000));
+    assert_eq!(judge(&ledger).lost, 1);
+    ledger.opened(0, "b", at(6_000), at(7_000));
+    ledger.heard(0, Some(7), at(8_500));
+    let verdict = judge(&ledger);
+    assert_eq!((verdict.lost, verdict.leeway.round()), (2, 2.0), "{verdict:?}");
 }
 
 #[test]
@@ -99,8 +115,8 @@ fn a_message_behind_a_later_one_is_out_of_order() {
 fn what_nobody_published_is_foreign_and_who_is_not_back_is_told() {
     let mut ledger = ledger();
     hears(&mut ledger, 0..4);
-    ledger.heard(0, Some(10));
-    ledger.heard(0, None);
+    ledger.heard(0, Some(10), at(4_000));
+    ledger.heard(0, None, at(4_000));
     ledger.ended(0, at(4_000));
     let verdict = judge(&ledger);
     assert_eq!((wrongs(&verdict), verdict.foreign, verdict.nodes["a"].gone), ([0; 4], 2, 1));
