@@ -63,5 +63,6 @@ step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
 step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh
+step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
 finish 0
