@@ -35,6 +35,7 @@ export const options = metrics.options(given, until, {
   away_ms: ['max<10000'],
   'closes{code:1006}': ['count==0'],
   'closes{code:1012}': ['count>0'],
+  cut_off: ['count==0'],
   upgrade_failed: ['rate==0'],
 });
 
