@@ -4,12 +4,14 @@
 //! - What is broken changes nothing: the listener goes on with the certificate that it has, and says so.
 //! - A connection that stands keeps what it began with.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use fanfare_gateway::tls::{Acceptor, Terms};
 use parking_lot::Mutex;
 use prometheus::{GaugeVec, IntGauge, Opts, Registry};
-use std::sync::Arc;
 
 use crate::config::{Config, tls::Contents};
 
