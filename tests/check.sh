@@ -71,9 +71,20 @@ check_systemd() {
 
 check_prometheus() {
     if have promtool; then
-        run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
+        run promtool check config deploy/prometheus/prometheus.yml # and the rules that it names
+        run promtool check rules --lint=all --lint-fatal deploy/prometheus/recording.yml deploy/prometheus/alerts.yml
+        run promtool test rules deploy/prometheus/tests/*.yml
     else
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
+    fi
+    run tests/alerts-covered.sh
+}
+
+check_dashboards() {
+    if [[ -d tests/grafana/node_modules ]]; then
+        run tests/grafana/types.sh
+    else
+        skip "dashboards: their schema is not installed (tests/lib/install.sh npm)"
     fi
 }
 
@@ -86,3 +97,4 @@ check_haproxy
 check_nginx
 check_systemd
 check_prometheus
+check_dashboards
