@@ -29,9 +29,21 @@ check_scripts() {
     run "$shellcheck" --external-sources "${scripts[@]}"
 }
 
+check_dockerfile() {
+    local hadolint version
+    hadolint=$(command -v hadolint || command -v "$WORK/venv/bin/hadolint") || {
+        skip "Dockerfile: there is no hadolint (tests/lib/install.sh python)"
+        return
+    }
+    run "$hadolint" deploy/Dockerfile
+    version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+    grep -qx "ARG VERSION=$version" deploy/Dockerfile || fail "deploy/Dockerfile: want ARG VERSION=$version, as in Cargo.toml"
+}
+
 check_haproxy() {
     if have haproxy; then
         run haproxy -c -f deploy/haproxy/haproxy.cfg
+        run haproxy -c -f deploy/haproxy/compose.cfg # warns that its nodes have no address outside of Docker
     else
         skip "HAProxy's configuration: there is no haproxy"
     fi
@@ -40,6 +52,7 @@ check_haproxy() {
 check_prometheus() {
     if have promtool; then
         run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
+        run promtool check config deploy/prometheus/compose.yml
     else
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
     fi
@@ -50,5 +63,6 @@ run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
 check_scripts
+check_dockerfile
 check_haproxy
 check_prometheus
