@@ -41,14 +41,20 @@ def check_service(name, service):
         check(not missing, f"{name}: there is no {volume['source']}, and Docker would make a directory of it")
 
 
+def rules(configuration):
+    return re.search(r"^rule_files:\n(?:  - .*\n)+", configuration, re.MULTILINE).group()
+
+
 def check_nodes_are_known(nodes):
-    """HAProxy and Prometheus know the nodes by their names."""
+    """HAProxy and Prometheus know the nodes by their names, and Prometheus has the rules that it has elsewhere."""
     haproxy = Path("deploy/haproxy/compose.cfg").read_text()
     servers = re.findall(r"^ +server (\w+) \1:8080 cookie \1$", haproxy, re.MULTILINE)
     check(servers == nodes, f"deploy/haproxy/compose.cfg has {servers}, not {nodes}")
     prometheus = Path("deploy/prometheus/compose.yml").read_text()
     targets = re.findall(r"(\w+):8080", prometheus)
     check(targets == nodes, f"deploy/prometheus/compose.yml has {targets}, not {nodes}")
+    same = rules(prometheus) == rules(Path("deploy/prometheus/prometheus.yml").read_text())
+    check(same, "deploy/prometheus/compose.yml and prometheus.yml there name different rules")
 
 
 def check_node(name, node, traced):
