@@ -19,16 +19,6 @@ check_dependencies() {
     run cargo deny --offline check licenses bans sources
 }
 
-check_scripts() {
-    local shellcheck scripts
-    shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
-        skip "shell scripts: there is no shellcheck (tests/lib/install.sh python)"
-        return
-    }
-    mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
-    run "$shellcheck" --external-sources "${scripts[@]}"
-}
-
 check_dockerfile() {
     local hadolint version
     hadolint=$(command -v hadolint || command -v "$WORK/venv/bin/hadolint") || {
@@ -40,10 +30,19 @@ check_dockerfile() {
     grep -qx "ARG VERSION=$version" deploy/Dockerfile || fail "deploy/Dockerfile: want ARG VERSION=$version, as in Cargo.toml"
 }
 
+check_scripts() {
+    local shellcheck scripts
+    shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
+        skip "shell scripts: there is no shellcheck (tests/lib/install.sh python)"
+        return
+    }
+    mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+    run "$shellcheck" --external-sources "${scripts[@]}"
+}
+
 check_haproxy() {
     if have haproxy; then
         run haproxy -c -f deploy/haproxy/haproxy.cfg
-        run haproxy -c -f deploy/haproxy/compose.cfg # warns that its nodes have no address outside of Docker
     else
         skip "HAProxy's configuration: there is no haproxy"
     fi
@@ -52,7 +51,6 @@ check_haproxy() {
 check_prometheus() {
     if have promtool; then
         run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
-        run promtool check config deploy/prometheus/compose.yml
     else
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
     fi
@@ -62,7 +60,7 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
-check_scripts
 check_dockerfile
+check_scripts
 check_haproxy
 check_prometheus
