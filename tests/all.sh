@@ -62,7 +62,9 @@ export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
+step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
+step "k6" tests/k6.sh
 finish 0

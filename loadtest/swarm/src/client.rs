@@ -65,6 +65,14 @@ pub enum Ended {
     Protocol(#[from] fanfare_websocket::ProtocolError),
 }
 
+impl Ended {
+    /// Whether the server sent this close code.
+    #[must_use]
+    pub fn is_closed_with(&self, code: u16) -> bool {
+        matches!(self, Self::Closed(Some(frame)) if frame.code.get() == code)
+    }
+}
+
 fn describe(frame: Option<&CloseFrame>) -> String {
     frame.map_or_else(String::new, |frame| format!(" with {} {:?}", frame.code.get(), frame.reason))
 }
@@ -76,6 +84,7 @@ pub struct Connection {
     decoder: Decoder,
     /// What the server sent right behind its 101.
     early: Vec<u8>,
+    cookie: Option<Box<str>>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -108,8 +117,9 @@ impl Connection {
     pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
         let mut stream = sources::connect(target.address(), source).await?;
         stream.set_nodelay(true)?;
-        let early = handshake::upgrade(&mut stream, target).await?;
-        Ok(Self::upgraded(stream, early))
+        let welcome = handshake::upgrade(&mut stream, target).await?;
+        let cookie = welcome.cookie.map(String::into_boxed_str);
+        Ok(Self { cookie, ..Self::upgraded(stream, welcome.early) })
     }
 
     /// Connects and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full soon. What
@@ -129,7 +139,13 @@ impl Connection {
     /// A connection that needs no handshake, or has had it; `early` came right behind it.
     #[must_use]
     pub fn upgraded(stream: TcpStream, early: Vec<u8>) -> Self {
-        Self { stream, decoder: Decoder::new(), early, outbox: Arc::default() }
+        Self { stream, decoder: Decoder::new(), early, cookie: None, outbox: Arc::default() }
+    }
+
+    /// The cookie that came with the 101, `NAME=VALUE`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     /// Sends on this connection.

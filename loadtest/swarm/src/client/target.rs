@@ -12,6 +12,7 @@ pub struct Target {
     address: SocketAddr,
     host: String,
     path: String,
+    cookie: Option<String>,
 }
 
 impl Target {
@@ -35,7 +36,7 @@ impl Target {
             None | Some("" | "/") => own_path,
             Some(path) => path,
         };
-        Ok(Self { address, host: authority.as_str().to_owned(), path: path.to_owned() })
+        Ok(Self { address, host: authority.as_str().to_owned(), path: path.to_owned(), cookie: None })
     }
 
     /// The channel of this number beside it: its path with `-NUMBER`, in front of a query.
@@ -45,6 +46,18 @@ impl Target {
         Self { path: format!("{path}-{number}{query}"), ..self.clone() }
     }
 
+    /// The same with a cookie, `NAME=VALUE`.
+    #[must_use]
+    pub fn with_cookie(&self, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..self.clone() }
+    }
+
+    /// What goes into `Cookie`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
     /// The address of the node.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -52,7 +65,7 @@ impl Target {
     }
 
     /// What goes into `Host`.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
@@ -60,6 +73,13 @@ impl Target {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// What the HTTP API calls the channel of a path `/ws/CHANNEL`.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        let path = self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path);
+        path.strip_prefix("/ws/").filter(|channel| !channel.is_empty())
     }
 }
 
@@ -76,6 +96,7 @@ mod tests {
         assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
         assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
         assert_eq!(target.numbered(7).path(), "/ws/chat-7?token=x");
+        assert_eq!(target.channel(), Some("chat"));
     }
 
     #[test]
