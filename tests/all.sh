@@ -59,6 +59,7 @@ step "format, lints, docs, licences" tests/check.sh
 step "build" build
 step "cargo test" cargo test --workspace --all-features
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
 step "rolling restart and drain" loadtest/rolling.sh --small
