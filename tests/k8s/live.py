@@ -21,7 +21,6 @@ from websockets.sync.client import connect
 
 from objects import BIN, OUT, configuration, load, node, of_kind
 
-TOKEN_SECRET = "made-up-for-this-test-0123456789abcdef"
 PATIENCE = 30  # seconds, for what must come; how long it takes is not asserted
 
 
@@ -52,14 +51,19 @@ def until(check):
         time.sleep(0.05)
 
 
-def token():
+def variables(secret):
+    """What `envFrom` makes of a Secret."""
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def token(secret):
     """A client's, good for every channel."""
     def encoded(value):
         return base64.urlsafe_b64encode(value).rstrip(b"=")
 
     claims = {"sub": "test", "exp": int(time.time()) + 600}
     signed = b".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return (signed + b"." + encoded(hmac.digest(TOKEN_SECRET.encode(), signed, hashlib.sha256))).decode()
+    return (signed + b"." + encoded(hmac.digest(secret.encode(), signed, hashlib.sha256))).decode()
 
 
 class Pod:
@@ -90,6 +94,7 @@ class Pod:
         }
         self.log = open(OUT / f"{name}.log", "wb")
         self.process = None
+        self.leaves = False
 
     def command(self, *arguments, env=None):
         """A command in the container, as `kubectl exec` has it."""
@@ -104,6 +109,12 @@ class Pod:
         """The answer that a probe gets."""
         asked = self.container[name]["httpGet"]
         return get(self.ports[asked["port"]], asked["path"])
+
+    def leave(self):
+        """SIGTERM, once: a second one would end it at once."""
+        if not self.leaves:
+            self.process.send_signal(signal.SIGTERM)
+        self.leaves = True
 
     def end(self):
         """What it exits with, within its grace period."""
@@ -146,12 +157,15 @@ class Live(unittest.TestCase):
         for pod in pods:
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 until(lambda: (pod.probe(probe) or [0])[0] == 200)
+            self.assertEqual(pod.command("health").returncode, 0)
         return pods
 
     def check_a_message(self, pods, key, headers):
         """Published through the API of one node, heard by a client of the other."""
         first, second = pods
-        with connect(f"ws://127.0.0.1:{second.ports['http']}/chat", additional_headers=headers) as client:
+        url = f"127.0.0.1:{second.ports['http']}"
+        # As the page has it, whose origin is the host that it came from.
+        with connect(f"ws://{url}/chat", origin=f"http://{url}", additional_headers=headers) as client:
             status, body = get(
                 first.ports["api"], "/api/publish", {"X-API-Key": key}, b'{"channel":"chat","data":"hello"}'
             )
@@ -162,6 +176,43 @@ class Live(unittest.TestCase):
         for path in ("/api/publish", "/metrics"):
             self.assertEqual(get(first.ports["http"], path)[0], 404, "clients reach it")
 
+    def start_haproxy(self, service, pods):
+        """HAProxy, with the lines that the ingress controller (3.2) makes of the Service's annotations."""
+        said = {key.removeprefix("haproxy.org/"): value for key, value in service["metadata"]["annotations"].items()}
+        port = free_port()
+        lines = ["defaults", "mode http", "timeout connect 5s", "timeout client 50s", "timeout server 50s",
+                 "timeout tunnel 1h", "frontend https", f"bind 127.0.0.1:{port}", "default_backend fanfare",
+                 "backend fanfare", f"balance {said.pop('load-balance')}", "option forwardfor",
+                 f"option httpchk {said.pop('check-http')}",
+                 f"cookie {said.pop('cookie-persistence')} insert indirect nocache dynamic",
+                 "dynamic-cookie-key made-up-for-this-test",
+                 f"default-server check inter {said.pop('check-interval')}"]
+        lines += [f"server SRV_{i} 127.0.0.1:{pod.ports['http']}" for i, pod in enumerate(pods)]
+        self.assertEqual(said, {"check": "true"}, "an annotation that this does not know")
+        config = pathlib.Path(self.directory()) / "haproxy.cfg"
+        config.write_text("\n".join(lines) + "\n")
+        log = self.stack.enter_context(open(OUT / "haproxy.log", "wb"))
+        haproxy = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stdout=log, stderr=log)
+        self.stack.callback(haproxy.wait)
+        self.stack.callback(haproxy.kill)
+        return port
+
+    def check_ingress(self, objects, pods, headers):
+        """A client comes through HAProxy, and again to the same node with its cookie; nobody to one that drains."""
+        port = self.start_haproxy(objects[("Service", "fanfare")], pods)
+        until(lambda: (get(port, "/readyz") or [0])[0] == 200)
+        with connect(f"ws://127.0.0.1:{port}/chat", additional_headers=headers) as client:
+            cookie = client.response.headers["Set-Cookie"].split(";")[0]
+            self.assertTrue(cookie.startswith("FANFARE="))
+        def who():
+            status, body = get(port, "/readyz", {"Cookie": cookie})
+            return json.loads(body)["node"] if status == 200 else None
+
+        here = who()
+        self.assertEqual([who() for _ in range(4)], [here] * 4)
+        next(pod for pod in pods if pod.env["FANFARE_NODE"] == here).leave()
+        until(lambda: who() not in (None, here))
+
     def check_top(self, pods):
         """`kubectl exec deploy/fanfare -- fanfare top` shows both."""
         def both_are_there():
@@ -171,17 +222,16 @@ class Live(unittest.TestCase):
 
         until(both_are_there)
 
-    def check_health_and_end(self, pods):
+    def check_end(self, pods):
         for pod in pods:
-            self.assertEqual(pod.command("health").returncode, 0)
-            pod.process.send_signal(signal.SIGTERM)
+            pod.leave()
         for pod in pods:
             self.assertEqual(pod.end(), 0)
 
     def test_the_dev_overlay_carries_a_message_from_pod_to_pod(self):
         objects = load("dev")
         (secret,) = of_kind(objects, "Secret")
-        environment = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+        environment = variables(secret)
         (redis,) = [
             d["spec"]["template"]["spec"]["containers"][0]
             for d in of_kind(objects, "Deployment") if d["metadata"]["name"] == "fanfare-redis"
@@ -192,21 +242,19 @@ class Live(unittest.TestCase):
         pods = self.start_pods(objects, environment, f"redis://127.0.0.1:{port}")
         self.check_a_message(pods, environment["FANFARE_API__KEYS"], {})
         self.check_top(pods)
-        self.check_health_and_end(pods)
+        self.check_end(pods)
 
-    def test_the_prod_overlay_lets_in_who_has_a_token_and_nobody_else(self):
+    def test_the_prod_overlay_lets_in_who_has_a_token_through_its_ingress(self):
         password = "made-up-for-this-test"
         port = self.start_redis(["redis-server", "--save", "", "--requirepass", password])
-        environment = {
-            "FANFARE_BROKER": f"redis://:{password}@redis.example.com:6379",
-            "FANFARE_API__KEYS": "made-up-for-this-test",
-            "FANFARE_AUTH__HMAC_SECRETS": TOKEN_SECRET,
-        }
-        pods = self.start_pods(load("prod"), environment, f"redis://:{password}@127.0.0.1:{port}")
-        bearer = {"Authorization": f"Bearer {token()}"}
+        environment = variables(load("secret")[("Secret", "fanfare")])
+        objects = load("prod")
+        pods = self.start_pods(objects, environment, f"redis://:{password}@127.0.0.1:{port}")
+        bearer = {"Authorization": f"Bearer {token(environment['FANFARE_AUTH__HMAC_SECRETS'])}"}
         self.check_a_message(pods, environment["FANFARE_API__KEYS"], bearer)
         with self.assertRaises(InvalidStatus) as refused:
             connect(f"ws://127.0.0.1:{pods[0].ports['http']}/chat").close()
         self.assertEqual(refused.exception.response.status_code, 401)
         self.check_top(pods)
-        self.check_health_and_end(pods)
+        self.check_ingress(objects, pods, bearer)
+        self.check_end(pods)

@@ -21,29 +21,37 @@ needs() {
     touch "$HELM"
 }
 
-# The commands of README.md's section, in a copy of what they touch: `kubectl apply -k` renders, what needs a cluster
-# or images does nothing. Leaves the dev overlay with the Secret that its reader makes.
-follow_readme() {
+# commands FILE HEADING: those of the first block below a heading of a Markdown file.
+commands() {
+    awk -v heading="$2" '/^#/ && !code {on = $0 == heading} /^```$/ && code {exit} code {print} on && /^```sh$/ {code = 1}' "$1" |
+        grep . || fail "$1: no commands below \"$2\""
+}
+
+# The commands of both READMEs, in a copy of what they touch: `kubectl apply -k` renders, `kubectl create` prints, what
+# needs a cluster or images does nothing. So dev.yaml and secret.yaml have the Secrets that a reader makes.
+follow_readmes() {
     rm -rf "$OUT/checkout"
     mkdir -p "$OUT/checkout"
     cp -r k8s deploy "$OUT/checkout/"
     rm -f "$OUT"/checkout/k8s/overlays/*/secret.env
-    awk '/^## /{on = $0 == "## Kubernetes"} on && /^```$/{exit} on && code{print} on && /^```sh$/{code = 1}' README.md \
-        >"$OUT/readme.sh"
-    [[ -s $OUT/readme.sh ]] || fail "README.md: no commands in its section Kubernetes"
+    commands README.md "## Kubernetes" >"$OUT/readme.sh"
+    commands k8s/README.md "### The Secret" >>"$OUT/readme.sh"
     (
         cd "$OUT/checkout"
-        # shellcheck disable=SC2329 # README's commands call these
-        kubectl() { if [[ $1 == apply ]]; then "$KUBECTL" kustomize "$3" >"$OUT/dev.yaml"; fi; }
+        # shellcheck disable=SC2329 # the commands call these
+        kubectl() {
+            case "$*" in
+                "apply -k "*) "$KUBECTL" kustomize "$3" >"$OUT/$(basename "$3").yaml" ;;
+                *" create "*) "$KUBECTL" "$@" --dry-run=client -o yaml >"$OUT/secret.yaml" ;;
+            esac
+        }
         # shellcheck disable=SC2329
         docker() { [[ -f $3 ]] || fail "README.md: docker $*: no such file"; }
         # shellcheck disable=SC2329
         kind() { :; }
-        set -eu
         # shellcheck source=/dev/null
         source "$OUT/readme.sh"
     )
-    [[ -s $OUT/dev.yaml ]] || fail "README.md: nothing was applied"
 }
 
 helm() {
@@ -67,7 +75,7 @@ render() {
 needs
 fanfare_bin
 rm -f "$OUT"/*.yaml
-follow_readme
+follow_readmes
 render
 k8s/rules.sh "$OUT/rules"
 export BIN ROOT OUT
