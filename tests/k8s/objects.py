@@ -9,7 +9,7 @@ ROOT = pathlib.Path(os.environ["ROOT"])
 OUT = pathlib.Path(os.environ["OUT"])
 BIN = os.environ["BIN"]
 OVERLAYS = ("dev", "prod")
-RENDERED = ("dev", "prod", "helm-dev", "helm-prod", "helm-default")
+RENDERED = ("dev", "prod", "helm-dev", "helm-prod", "helm-default", "helm-other")
 
 
 def load(name):

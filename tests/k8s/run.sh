@@ -70,6 +70,9 @@ render() {
     done
     helm lint --strict --quiet "$chart"
     helm template another "$chart" --namespace elsewhere >"$OUT/helm-default.yaml"
+    helm template other "$chart" --namespace elsewhere --set image.pullSecrets='{mine}',ingress.tlsSecret= \
+        --set ingress.enabled=true,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,redis.enabled=true \
+        --set-json sysctls=[],service.annotations=null >"$OUT/helm-other.yaml"
 }
 
 needs
