@@ -67,4 +67,5 @@ step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
 step "k6" tests/k6.sh
+step "Kubernetes" tests/k8s/run.sh
 finish 0
