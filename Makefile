@@ -17,6 +17,10 @@ test: ## Every check, as CI runs it; installs what is missing where it can
 check: ## Format, clippy, docs, licences, scripts
 	@tests/check.sh
 
+.PHONY: alerts
+alerts: ## Every alert, provoked with real processes and a real Prometheus, with a table, about 4 minutes
+	@tests/alerts.sh
+
 autobahn: ## The whole Autobahn suite, about 12 minutes
 	@tests/autobahn/run.sh all
 

@@ -59,6 +59,7 @@ step "format, lints, docs, licences" tests/check.sh
 step "build" build
 step "cargo test" cargo test --workspace --all-features
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
 step "TLS" tests/tls/run.sh
@@ -67,4 +68,5 @@ step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
 step "k6" tests/k6.sh
+step "Kubernetes" tests/k8s/run.sh
 finish 0

@@ -19,6 +19,17 @@ check_dependencies() {
     run cargo deny --offline check licenses bans sources
 }
 
+check_dockerfile() {
+    local hadolint version
+    hadolint=$(command -v hadolint || command -v "$WORK/venv/bin/hadolint") || {
+        skip "Dockerfile: there is no hadolint (tests/lib/install.sh python)"
+        return
+    }
+    run "$hadolint" deploy/Dockerfile
+    version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+    grep -qx "ARG VERSION=$version" deploy/Dockerfile || fail "deploy/Dockerfile: want ARG VERSION=$version, as in Cargo.toml"
+}
+
 check_scripts() {
     local shellcheck scripts
     shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
@@ -71,9 +82,20 @@ check_systemd() {
 
 check_prometheus() {
     if have promtool; then
-        run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
+        run promtool check config deploy/prometheus/prometheus.yml # and the rules that it names
+        run promtool check rules --lint=all --lint-fatal deploy/prometheus/recording.yml deploy/prometheus/alerts.yml
+        run promtool test rules deploy/prometheus/tests/*.yml
     else
         skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
+    fi
+    run tests/alerts-covered.sh
+}
+
+check_dashboards() {
+    if [[ -d tests/grafana/node_modules ]]; then
+        run tests/grafana/types.sh
+    else
+        skip "dashboards: their schema is not installed (tests/lib/install.sh npm)"
     fi
 }
 
@@ -81,8 +103,10 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
+check_dockerfile
 check_scripts
 check_haproxy
 check_nginx
 check_systemd
 check_prometheus
+check_dashboards

@@ -1,6 +1,12 @@
 //! Listeners, and the HTTP connections that they bring.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use fanfare_core::Vital;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -87,25 +93,42 @@ impl Server {
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let gateway = self.gateway.clone();
         let accepting = async move {
+            let welcome = |stream, peer: SocketAddr| {
+                let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
+                let seat = gateway.sockets.take();
+                tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
+            };
             loop {
                 while gateway.sockets.is_full() && !until.is_cancelled() {
                     tokio::time::sleep(REST).await;
                 }
                 let accepted = tokio::select! {
-                    () = until.cancelled() => return,
+                    () = until.cancelled() => break,
                     accepted = socket.accept() => accepted,
                 };
                 match accepted {
+<<<<<<< HEAD
                     Ok((stream, peer)) => {
                         let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
                         let arrival = Arrival::new(stream, gateway.sockets.take());
                         let tls = tls.config();
                         tasks.spawn(visit::serve(gateway, arrival, tls, peer.ip(), router, shutdown));
                     }
+=======
+                    Ok((stream, peer)) => welcome(stream, peer),
+>>>>>>> main
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(REST).await;
                     }
+                }
+            }
+            if !is_inherited {
+                // Who waits to be accepted is answered too: with the listener the kernel would reset them.
+                let cx = &mut Context::from_waker(Waker::noop());
+                for _ in 0..BACKLOG {
+                    let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) else { break };
+                    welcome(stream, peer);
                 }
             }
         };

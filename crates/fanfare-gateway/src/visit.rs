@@ -42,6 +42,9 @@ use crate::{
     tls::handshake::{HandshakeError, Outcome},
 };
 
+/// How long a client that was accepted may take to ask for something, once the node ends.
+const LAST_CHANCE: Duration = Duration::from_millis(100);
+
 /// How long a client may take to read why its connection ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -146,7 +149,10 @@ async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationTo
             }
             spoke.is_ok()
         }
-        () = shutdown.cancelled() => false,
+        () = shutdown.cancelled() => {
+            // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
+            timeout(LAST_CHANCE, stream.readable()).await.is_ok()
+        }
     }
 }
 
@@ -182,6 +188,8 @@ impl Requests<'_> {
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let served = tokio::select! {
+            // Who has asked is answered, also at the end.
+            biased;
             served = &mut connection => served,
             () = shutdown.cancelled() => {
                 std::pin::Pin::new(&mut connection).graceful_shutdown();

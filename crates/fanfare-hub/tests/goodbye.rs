@@ -27,7 +27,7 @@ async fn deaf(node: &Node) -> Client {
 fn serve(node: &Node, client: &Client) {
     let (hub, session, pipe) = (node.hub.clone(), client.session.clone(), client.pipe.clone());
     node.hub.spawn(async move {
-        while !pipe.is_over() && !(session.has_ended() && session.queued() == 0) {
+        while !(pipe.is_over() || session.has_ended() && session.queued() == 0) {
             sleep(Duration::from_millis(1)).await;
         }
         hub.end(&session, &Disconnect::Lost);

@@ -233,6 +233,18 @@ impl Process {
         self.log.lock().clone()
     }
 
+    /// The process's number.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        match self.child.id() {
+            Some(id) => id,
+            None => panic!("fanfare has ended: {}", self.log.lock()),
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let sent = id

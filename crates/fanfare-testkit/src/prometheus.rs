@@ -11,7 +11,13 @@ use crate::{Endpoint, assert_eventually};
 
 /// What is shipped.
 const SHIPPED: &str = include_str!("../../../deploy/prometheus/prometheus.yml");
-const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
+const RULES: [(&str, &str); 2] = [
+    ("recording.yml", include_str!("../../../deploy/prometheus/recording.yml")),
+    ("alerts.yml", include_str!("../../../deploy/prometheus/alerts.yml")),
+];
+
+/// As in a fault of a few seconds: the ranges of an impatient Prometheus.
+const SHORT: &str = "[10s]";
 
 /// A Prometheus; killed when dropped.
 #[derive(Debug)]
@@ -23,15 +29,25 @@ pub struct Prometheus {
 
 impl Prometheus {
     /// Starts one that scrapes these nodes each second; returns once it answers.
-    ///
+    pub async fn start(nodes: &[Endpoint]) -> Self {
+        Self::start_with(nodes, RULES.map(|(name, rules)| (name, rules.to_owned()))).await
+    }
+
+    /// The same, whose alerts fire at once (`for`) and look back ten seconds.
+    pub async fn start_impatient(nodes: &[Endpoint]) -> Self {
+        Self::start_with(nodes, RULES.map(|(name, rules)| (name, impatient(rules)))).await
+    }
+
     /// # Panics
     /// Where it does not start; the sentence says what is missing.
-    pub async fn start(nodes: &[Endpoint]) -> Self {
+    async fn start_with(nodes: &[Endpoint], rules: [(&str, String); 2]) -> Self {
         let started = || {
             let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
             let folder = TempDir::new()?;
             std::fs::write(folder.path().join("prometheus.yml"), configuration(nodes))?;
-            std::fs::write(folder.path().join("alerts.yml"), ALERTS)?;
+            for (name, rules) in &rules {
+                std::fs::write(folder.path().join(name), rules)?;
+            }
             let process = prometheus(folder.path(), address)?;
             Ok(Self { endpoint: Endpoint::new(address), process, _folder: folder })
         };
@@ -45,11 +61,23 @@ impl Prometheus {
         prometheus
     }
 
-    /// What the shipped alerts ask; something is wrong where an answer is not empty.
-    #[must_use]
-    pub fn alerts() -> Vec<String> {
-        let question = |line: &str| line.trim().strip_prefix("expr: ").map(str::to_owned);
-        ALERTS.lines().filter_map(question).collect()
+    /// The shipped rules, as it understood them.
+    ///
+    /// # Panics
+    /// Where it does not tell them.
+    pub async fn rules(&self) -> Vec<Rule> {
+        let answer = self.endpoint.get("/api/v1/rules").await.json();
+        let groups = answer.pointer("/data/groups").and_then(Value::as_array);
+        let rules = groups.into_iter().flatten().filter_map(|group| group.get("rules")?.as_array()).flatten();
+        let rules: Vec<_> = rules.filter_map(Rule::of).collect();
+        assert!(!rules.is_empty(), "Prometheus has no rules: {answer}");
+        rules
+    }
+
+    /// The labels of each series for which an alert fires.
+    pub async fn firing(&self, alert: &str) -> Vec<Value> {
+        let firing = self.query(&format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}")).await;
+        firing.into_iter().map(|(labels, _)| labels).collect()
     }
 
     /// Asks a question in PromQL. The samples of the answer: labels, and value.
@@ -100,6 +128,34 @@ impl Prometheus {
     fn has_ended(&mut self) -> bool {
         !matches!(self.process.try_wait(), Ok(None))
     }
+}
+
+/// A rule that Prometheus goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The alert, or the series that it records.
+    pub name: String,
+    /// What it asks; of an alert, something is wrong where the answer is not empty.
+    pub query: String,
+    /// Whether it is an alert.
+    pub is_alert: bool,
+}
+
+impl Rule {
+    fn of(rule: &Value) -> Option<Self> {
+        let text = |field| rule.get(field)?.as_str();
+        let (name, query) = (text("name")?.to_owned(), text("query")?.to_owned());
+        Some(Self { name, query, is_alert: text("type")? == "alerting" })
+    }
+}
+
+/// The rules without patience: a fault is seen as soon as it is scraped, and forgotten soon after.
+fn impatient(rules: &str) -> String {
+    let ranges = |line: &str| {
+        ["[1m]", "[2m]", "[5m]"].iter().fold(line.to_owned(), |line, range| line.replace(range, SHORT))
+    };
+    let lines = rules.lines().filter(|line| !line.trim_start().starts_with("for: "));
+    lines.map(|line| ranges(line) + "\n").collect()
 }
 
 /// The shipped configuration with these nodes, and without patience.

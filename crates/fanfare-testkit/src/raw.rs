@@ -162,11 +162,47 @@ impl RawClient {
             }
             self.more("an HTTP answer").await;
         };
-        while self.buffer.len() < length {
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = self.chunks().await;
+        } else {
+            answer.body = self.bytes(length).await;
+        }
+        answer
+    }
+
+    /// A body that comes in chunks (RFC 9112 §7.1), without trailers.
+    async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let (head, size) = match httparse::parse_chunk_size(&self.buffer) {
+                Ok(httparse::Status::Complete((head, size))) => (head, usize::try_from(size).unwrap_or(0)),
+                Ok(httparse::Status::Partial) => {
+                    self.more("a chunk").await;
+                    continue;
+                }
+                Err(error) => panic!("no chunk, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
+            };
+            self.buffer.drain(..head);
+            body.extend(self.bytes(size).await);
+            self.bytes(b"\r\n".len()).await;
+            if size == 0 {
+                return body;
+            }
+        }
+    }
+
+    async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
             self.more("an HTTP answer's body").await;
         }
-        answer.body = self.buffer.drain(..length).collect();
-        answer
+        self.buffer.drain(..count).collect()
+    }
+
+    /// Reads all that comes and forgets it, until the connection ends: a reader that costs little.
+    pub async fn forget(mut self) {
+        while self.read().await.is_ok_and(|read| read > 0) {
+            self.buffer.clear();
+        }
     }
 
     /// Sends a frame, masked as a client must.

@@ -8,11 +8,12 @@
 //! - `supervisor`: what systemd is told
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
-//!   read when somebody asks for them
+//!   read when somebody asks for them; `bounds`: how high some of them may get
 //! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
 pub mod advertise;
 pub mod ask;
+mod bounds;
 pub mod cli;
 pub mod config;
 pub mod descriptors;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     advertise::Guess,
+    bounds::Bounds,
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
@@ -32,6 +33,7 @@ pub struct Node {
     addresses: Addresses,
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
+    bounds: Bounds,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) server: Server,
@@ -103,6 +105,8 @@ impl Node {
         let incarnation = Incarnation(rand::random());
         let gateway = gateway_config(&config, descriptors);
         let reloads = ReloadMetrics::register(&metrics)?;
+        let bounds = Bounds::register(&metrics)?;
+        bounds.set(&gateway.doors, &config.limits);
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         hub_metrics.connections.expect(&dialect::RELAY);
@@ -155,6 +159,7 @@ impl Node {
             addresses,
             drain,
             descriptors,
+            bounds,
             gateway,
             hub,
             server,
@@ -173,7 +178,9 @@ impl Node {
     /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
     pub fn reload(&self, config: &Config) {
         self.hub.reload(&config.limits, config.namespaces.clone());
-        self.gateway.reload(gateway_config(config, self.descriptors));
+        let gateway = gateway_config(config, self.descriptors);
+        self.bounds.set(&gateway.doors, &config.limits);
+        self.gateway.reload(gateway);
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
     }

@@ -1,5 +1,6 @@
 //! Metrics that nobody counts: they are read when somebody asks for them.
 
+mod memory;
 mod process;
 
 use std::{collections::HashMap, sync::Arc};
@@ -22,6 +23,7 @@ const REVISION: Option<&str> = option_env!("BUILD_REVISION");
 pub fn register(registry: &Registry, dispatcher: &Arc<Dispatcher>) -> prometheus::Result<()> {
     registry.register(Box::new(build_info()?))?;
     registry.register(Box::new(process::scraped()?))?;
+    registry.register(Box::new(memory::scraped()?))?;
     registry.register(Box::new(runtime()?))?;
     registry.register(Box::new(inbound(dispatcher.clone())?))
 }

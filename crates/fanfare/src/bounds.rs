@@ -1,0 +1,49 @@
+//! The bounds of what metrics tell the height of, as metrics beside them: how much room is left is a division.
+
+use fanfare_core::Limits;
+use fanfare_gateway::DoorLimits;
+use prometheus::{IntGauge, Registry};
+
+/// What a node may have at most.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    connections: IntGauge,
+    inbound: IntGauge,
+    outbound: IntGauge,
+}
+
+impl Bounds {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// A name is registered already.
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name, help| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        Ok(Self {
+            connections: gauge(
+                "fanfare_connections_limit",
+                "Connections that there may be: limits.connections, or fewer where descriptors do not allow them",
+            )?,
+            inbound: gauge(
+                "fanfare_inbound_queued_limit_bytes",
+                "Bytes past which the broker waits for the shards: limits.inbound_bytes",
+            )?,
+            outbound: gauge(
+                "fanfare_outbound_queued_limit_bytes",
+                "Bytes that may wait for slow clients: limits.outbound_total_bytes",
+            )?,
+        })
+    }
+
+    /// From now on they are these.
+    pub(crate) fn set(&self, doors: &DoorLimits, limits: &Limits) {
+        let show = |gauge: &IntGauge, bound| gauge.set(i64::try_from(bound).unwrap_or(i64::MAX));
+        show(&self.connections, doors.connections);
+        show(&self.inbound, limits.inbound_bytes);
+        show(&self.outbound, limits.outbound_total_bytes);
+    }
+}

@@ -1,0 +1,169 @@
+//! How much memory there is for this process, and how much of it is left, sockets in the kernel included: by its control
+//! groups, of version 2 or 1, and by the machine. Whichever has least left ends the process first.
+//!
+//! What a group uses is counted as Kubernetes does it: files that the kernel can drop at once (`inactive_file`) are free
+//! (<https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files>).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use procfs::{Current, Meminfo, ProcessCGroup, process::Process};
+
+use super::{Kind, Scraped};
+
+pub(super) fn scraped() -> prometheus::Result<Scraped<2>> {
+    let table = [
+        (
+            "fanfare_memory_limit_bytes",
+            "Memory that there is for the process: of its control group that has least left, or of the machine",
+            Kind::Gauge,
+        ),
+        (
+            "fanfare_memory_available_bytes",
+            "What is left of it; sockets and everybody else in it are taken into account",
+            Kind::Gauge,
+        ),
+    ];
+    Scraped::new(table, || {
+        let shortest = shortest(&groups());
+        [shortest.map(|room| room.limit as f64), shortest.map(|room| room.available as f64)]
+    })
+}
+
+/// What there is, and what is left of it, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    limit: u64,
+    available: u64,
+}
+
+/// Where the kernel tells of a control group, in one of its versions.
+#[derive(Debug, Clone, Copy)]
+struct Version {
+    root: &'static str,
+    limit: &'static str,
+    usage: &'static str,
+    /// The line of `memory.stat`, that of the groups in it included.
+    inactive_file: &'static str,
+}
+
+const VERSION_2: Version = Version {
+    root: "/sys/fs/cgroup",
+    limit: "memory.max",
+    usage: "memory.current",
+    inactive_file: "inactive_file",
+};
+
+const VERSION_1: Version = Version {
+    root: "/sys/fs/cgroup/memory",
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    inactive_file: "total_inactive_file",
+};
+
+/// A control group that this process is in.
+#[derive(Debug)]
+struct Group {
+    version: Version,
+    folder: PathBuf,
+}
+
+impl Group {
+    /// `None`: it has no limit, or there is no such group to be seen from here.
+    fn room(&self) -> Option<Room> {
+        let read = |name: &str| fs::read_to_string(self.folder.join(name)).ok();
+        // "max", or a number past all memory, where there is none.
+        let limit = read(self.version.limit)?.trim().parse::<u64>().ok()?;
+        let usage = read(self.version.usage)?.trim().parse::<u64>().ok()?;
+        let inactive = read("memory.stat").and_then(|stat| field(&stat, self.version.inactive_file));
+        let used = usage.saturating_sub(inactive.unwrap_or(0));
+        Some(Room { limit, available: limit.saturating_sub(used) })
+    }
+}
+
+fn field(stat: &str, name: &str) -> Option<u64> {
+    stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// The process' own groups, and those that they are in. In a container they are seen from the root of the hierarchy,
+/// whatever the process is told that its own is called.
+fn groups() -> Vec<Group> {
+    let own = Process::myself().and_then(|process| process.cgroups());
+    let own = own.map(|groups| groups.0).unwrap_or_default();
+    let version = |group: &ProcessCGroup| match group.hierarchy {
+        0 => Some(VERSION_2),
+        _ => group.controllers.iter().any(|name| name == "memory").then_some(VERSION_1),
+    };
+    let of = |group| Some(groups_of(version(group)?, &group.pathname));
+    own.iter().filter_map(of).flatten().collect()
+}
+
+fn groups_of(version: Version, own: &str) -> Vec<Group> {
+    let group = |path: &Path| Group { version, folder: Path::new(version.root).join(path) };
+    Path::new(own.trim_start_matches('/')).ancestors().map(group).collect()
+}
+
+fn shortest(groups: &[Group]) -> Option<Room> {
+    let machine = machine();
+    let total = machine.map_or(u64::MAX, |room| room.limit);
+    // A limit past the machine's memory bounds nothing.
+    let bounds = groups.iter().filter_map(Group::room).filter(|room| room.limit <= total);
+    bounds.chain(machine).min_by_key(|room| room.available)
+}
+
+fn machine() -> Option<Room> {
+    let memory = Meminfo::current().ok()?;
+    Some(Room { limit: memory.mem_total, available: memory.mem_available? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A group with these files.
+    fn group(root: &Path, path: &str, version: Version, files: [&str; 3]) -> Group {
+        let folder = root.join(path);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [version.limit, version.usage, "memory.stat"].into_iter().zip(files) {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        Group { version, folder }
+    }
+
+    #[test]
+    fn the_group_that_has_least_left_counts_and_files_that_can_be_dropped_are_free() {
+        let root = tempfile::tempdir().unwrap();
+        let of = |path, files| group(root.path(), path, VERSION_2, files);
+        let stat = "anon 9\ninactive_file 400\nactive_file 7\n";
+        let groups = [
+            of("pod/container", ["max\n", "5000\n", stat]),
+            of("pod", ["9000\n", "5000\n", stat]),
+            of("", ["7000\n", "6000\n", "anon 9\n"]),
+        ];
+        assert_eq!(groups[0].room(), None);
+        assert_eq!(groups[1].room(), Some(Room { limit: 9000, available: 4400 }));
+        assert_eq!(shortest(&groups), Some(Room { limit: 7000, available: 1000 }));
+    }
+
+    #[test]
+    fn version_1_names_them_otherwise_and_its_no_limit_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let of = |path, files| group(root.path(), path, VERSION_1, files);
+        let stat = "inactive_file 1\ntotal_inactive_file 100\n";
+        let group = of("a", ["1000\n", "2000\n", stat]);
+        assert_eq!(group.room(), Some(Room { limit: 1000, available: 0 }));
+        let unbounded = of("b", ["9223372036854771712\n", "2000\n", stat]);
+        assert_eq!(shortest(&[unbounded]).unwrap().limit, machine().unwrap().limit);
+    }
+
+    #[test]
+    fn groups_are_looked_for_up_to_the_root() {
+        let folders: Vec<_> =
+            groups_of(VERSION_2, "/pod/container").into_iter().map(|group| group.folder).collect();
+        let below = |path: &str| Path::new("/sys/fs/cgroup").join(path);
+        assert_eq!(folders, [below("pod/container"), below("pod"), below("")]);
+        assert_eq!(groups_of(VERSION_1, "/").len(), 1);
+    }
+}
