@@ -95,8 +95,8 @@ impl Server {
         let accepting = async move {
             let welcome = |stream, peer: SocketAddr| {
                 let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
-                let seat = gateway.sockets.take();
-                tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
+                let arrival = Arrival::new(stream, gateway.sockets.take());
+                tasks.spawn(visit::serve(gateway, arrival, tls.config(), peer.ip(), router, shutdown));
             };
             loop {
                 while gateway.sockets.is_full() && !until.is_cancelled() {
@@ -107,16 +107,7 @@ impl Server {
                     accepted = socket.accept() => accepted,
                 };
                 match accepted {
-<<<<<<< HEAD
-                    Ok((stream, peer)) => {
-                        let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
-                        let arrival = Arrival::new(stream, gateway.sockets.take());
-                        let tls = tls.config();
-                        tasks.spawn(visit::serve(gateway, arrival, tls, peer.ip(), router, shutdown));
-                    }
-=======
                     Ok((stream, peer)) => welcome(stream, peer),
->>>>>>> main
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(REST).await;
