@@ -34,7 +34,7 @@ pub async fn open_from(
         let source = source(number);
         async move {
             let opened = Connection::open_from(target, source).await;
-            opened.with_context(|| format!("ws://{}{}", target.address(), target.path()))
+            opened.with_context(|| format!("{}{}", target.address(), target.path()))
         }
     });
     stream::iter(opening).buffered(AT_ONCE).try_collect().await

@@ -117,7 +117,7 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
 /// Reads on all until the parent lets go.
 async fn rest(connections: Vec<Connection>, parent: &mut Parent) -> anyhow::Result<()> {
     let mut tasks: JoinSet<Ended> =
-        connections.into_iter().map(|connection| connection.run(|_, _| {})).collect();
+        connections.into_iter().map(|connection| connection.count(|| {})).collect();
     tokio::select! {
         heard = parent.ready() => heard.map(|_| ()),
         Some(ended) = tasks.join_next() => bail!("an idle connection ended: {}", ended?),

@@ -4,15 +4,15 @@ use std::{io, time::Duration};
 
 use fanfare_websocket::handshake::accept_value;
 use http::HeaderValue;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::Target;
 
 /// A response head larger than this, in bytes, is refused.
 const MAX_HEAD: usize = 16 << 10;
+
+/// What is offered where messages are to be compressed, and must be agreed to: our decoder keeps no context.
+const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,14 +40,18 @@ pub enum HandshakeError {
 }
 
 /// Upgrades `stream`; returns what came behind the 101.
-pub(super) async fn upgrade(stream: &mut TcpStream, target: &Target) -> Result<Vec<u8>, HandshakeError> {
+pub(super) async fn upgrade(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    target: &Target,
+) -> Result<Vec<u8>, HandshakeError> {
     let key = key();
     stream.write_all(request(target, &key).as_bytes()).await?;
+    stream.flush().await?;
     let answer = async {
         let mut head = Vec::with_capacity(512);
         loop {
             let ended = stream.read_buf(&mut head).await? == 0;
-            if let Some(length) = judge(&head, &key, ended)? {
+            if let Some(length) = judge(&head, &key, target.deflate(), ended)? {
                 return Ok(head.split_off(length));
             }
         }
@@ -71,16 +75,18 @@ fn key() -> String {
 }
 
 fn request(target: &Target, key: &str) -> String {
+    let extensions =
+        if target.deflate() { format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n") } else { String::new() };
     format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+         Sec-WebSocket-Version: 13\r\n{extensions}Sec-WebSocket-Key: {key}\r\n\r\n",
         target.path(),
         target.host()
     )
 }
 
 /// The length of a good 101's head; `None` while more of it is to come.
-fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, HandshakeError> {
+fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<usize>, HandshakeError> {
     let malformed = |what: &dyn ToString| HandshakeError::Malformed(what.to_string());
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
@@ -99,11 +105,27 @@ fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, Handshak
     }
     let expected =
         HeaderValue::from_str(key).map(|key| accept_value(&key)).map_err(|error| malformed(&error))?;
-    let accepted = response
-        .headers
-        .iter()
-        .any(|header| header.name.eq_ignore_ascii_case("sec-websocket-accept") && expected == header.value);
-    if accepted { Ok(Some(length)) } else { Err(malformed(&"Sec-WebSocket-Accept is wrong or missing")) }
+    let value = |name: &str| {
+        response
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    };
+    if value("sec-websocket-accept").is_none_or(|accept| expected != accept) {
+        return Err(malformed(&"Sec-WebSocket-Accept is wrong or missing"));
+    }
+    match (deflate, value("sec-websocket-extensions").map(String::from_utf8_lossy)) {
+        (true, Some(agreed)) if agreed.contains("permessage-deflate; server_no_context_takeover") => {}
+        (false, None) => {}
+        (true, _) => {
+            return Err(malformed(&"the server does not take permessage-deflate without context takeover"));
+        }
+        (false, Some(_)) => {
+            return Err(malformed(&"the server answered with extensions that were not offered"));
+        }
+    }
+    Ok(Some(length))
 }
 
 #[cfg(test)]
@@ -118,27 +140,41 @@ mod tests {
     #[test]
     fn a_101_is_good_however_it_is_cut_and_ends_where_the_frames_begin() {
         for cut in 0..GOOD.len() {
-            assert_eq!(judge(&GOOD[..cut], KEY, false).unwrap(), None);
+            assert_eq!(judge(&GOOD[..cut], KEY, false, false).unwrap(), None);
         }
         let with_frame = [GOOD, b"\x81\x02hi"].concat();
-        assert_eq!(judge(&with_frame, KEY, false).unwrap(), Some(GOOD.len()));
+        assert_eq!(judge(&with_frame, KEY, false, false).unwrap(), Some(GOOD.len()));
     }
 
     #[test]
     fn a_refusal_says_its_status_and_sentence() {
         let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nThe broker is away.\nMore.";
-        let error = judge(answer, KEY, false).unwrap_err().to_string();
+        let error = judge(answer, KEY, false, false).unwrap_err().to_string();
         assert_eq!(error, "the upgrade was refused with 503: The broker is away.");
     }
 
     #[test]
     fn a_101_for_another_key_is_refused() {
-        assert!(matches!(judge(GOOD, "AAAAAAAAAAAAAAAAAAAAAA==", false), Err(HandshakeError::Malformed(_))));
+        assert!(matches!(
+            judge(GOOD, "AAAAAAAAAAAAAAAAAAAAAA==", false, false),
+            Err(HandshakeError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn compression_is_agreed_to_where_it_was_offered_and_only_there() {
+        let compressing =
+            [&GOOD[..GOOD.len() - 2], b"Sec-WebSocket-Extensions: ", DEFLATE.as_bytes(), b"\r\n\r\n"];
+        let compressing = compressing.concat();
+        assert!(judge(&compressing, KEY, true, false).is_ok() && judge(GOOD, KEY, false, false).is_ok());
+        for (answer, deflate) in [(&compressing[..], false), (GOOD, true)] {
+            assert!(matches!(judge(answer, KEY, deflate, false), Err(HandshakeError::Malformed(_))));
+        }
     }
 
     #[test]
     fn an_answer_that_ends_early_is_refused() {
-        assert!(matches!(judge(&GOOD[..20], KEY, true), Err(HandshakeError::Malformed(_))));
+        assert!(matches!(judge(&GOOD[..20], KEY, false, true), Err(HandshakeError::Malformed(_))));
     }
 
     #[test]
