@@ -54,7 +54,7 @@ impl Setup {
     /// The same, with health and metrics on a listener of their own, without TLS.
     pub(crate) fn with_a_plain_listener(mut self) -> anyhow::Result<Self> {
         let plain = free_address()?;
-        self.toml += &format!("[metrics]\nlisten = \"{plain}\"\n");
+        self.toml += &format!("[metrics]\nlisten = [\"{plain}\"]\n");
         Ok(Self { plain: Some(plain), ..self })
     }
 }
