@@ -63,5 +63,6 @@ export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
 step "traces" tests/traces/run.sh
+step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
 finish 0

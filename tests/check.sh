@@ -37,6 +37,38 @@ check_haproxy() {
     fi
 }
 
+check_nginx() {
+    if ! have nginx; then
+        skip "nginx's configuration: there is no nginx (Debian: apt-get install nginx-light)"
+        return
+    fi
+    run nginx -t -q -e stderr -c "$ROOT/deploy/nginx/nginx.conf" -g "pid $WORK/nginx.pid;"
+}
+
+# What `systemd-analyze security` may find exposed, in tenths: what is left is that the node has a network.
+EXPOSURE=15
+
+check_systemd() {
+    local units=$WORK/units binary
+    if ! have systemd-analyze; then
+        skip "systemd's units: there is no systemd-analyze (Debian: apt-get install systemd)"
+        return
+    fi
+    rm -rf "$units"
+    mkdir -p "$units/fanfare@.service.d"
+    binary=$(type -P true) # the one that they name need not be installed here
+    sed "s#/usr/bin/fanfare#$binary#" deploy/systemd/fanfare.service >"$units/fanfare.service"
+    cp "$units/fanfare.service" "$units/fanfare@.service"
+    cp deploy/systemd/fanfare.socket "$units/"
+    cp deploy/systemd/hand-over.conf "$units/fanfare@.service.d/"
+    run systemd-analyze verify --man=no "$units/fanfare.service" "$units/fanfare@a.service" "$units/fanfare.socket"
+    run systemd-analyze security --offline=true --no-pager --threshold=$EXPOSURE "$units/fanfare.service" \
+        >"$units/security" || {
+        cat "$units/security"
+        fail "fanfare.service is more exposed than $EXPOSURE tenths"
+    }
+}
+
 check_prometheus() {
     if have promtool; then
         run promtool check config deploy/prometheus/prometheus.yml # and the alerts that it names
@@ -51,4 +83,6 @@ RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
 check_scripts
 check_haproxy
+check_nginx
+check_systemd
 check_prometheus

@@ -27,6 +27,18 @@ want() {
     "${check[@]}" || list+=("$@")
 }
 
+# Debian starts what it installs; the tests start their own.
+stop_services() { # PACKAGE...
+    local package
+    [[ -d /run/systemd/system ]] || return 0 # and where there is no systemd, it does not
+    for package in "$@"; do
+        case $package in
+            redis-server | haproxy | prometheus) systemctl disable --quiet --now "$package" ;;
+            nginx-light) systemctl disable --quiet --now nginx ;;
+        esac
+    done
+}
+
 install_system() {
     local needed=() optional=()
     have cargo || fail "missing: Rust, from https://rustup.rs"
@@ -34,16 +46,19 @@ install_system() {
     want needed have cc -- build-essential
     want needed have redis-server -- redis-server
     want needed have haproxy -- haproxy
+    want needed have nginx -- nginx-light
     want needed have promtool -- prometheus
     want needed has_venv -- python3-venv
     want optional have_browser -- chromium
     want optional have valgrind -- valgrind
+    want optional have systemd-nspawn -- systemd-container
     want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine
     if ((${#needed[@]} + ${#optional[@]} == 0)); then return; fi
 
     if have apt-get && [[ $(id -u) == 0 ]]; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${needed[@]}" "${optional[@]}"
+        stop_services "${needed[@]}"
         return
     fi
     say "missing: ${needed[*]} ${optional[*]}"

@@ -54,6 +54,12 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// more from the broker.
     fn publication(&self, publication: Publication);
 
+    /// Runs `deliver`, which calls the others, now: what one read brought. The node may begin with it only when all
+    /// of it is there, and so write it out together.
+    fn gather(&self, deliver: &mut dyn FnMut()) {
+        deliver();
+    }
+
     /// One control message. Must not block.
     fn control(&self, message: ControlMessage);
 

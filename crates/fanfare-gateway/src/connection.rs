@@ -131,7 +131,8 @@ impl Connection {
         }
         let mut commands = Vec::new();
         let end = self.decode(input, &mut commands);
-        self.execute(commands.into_iter(), end);
+        let hub = self.hub.clone();
+        hub.gather(|| self.execute(commands.into_iter(), end));
     }
 
     /// Looks at nothing but the client's answer to our goodbye: then both have said it, and the socket may close.

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     gateway::Gateway,
     routes::{self, Serves},
-    visit,
+    socket, visit,
 };
 
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
@@ -74,6 +74,9 @@ impl Server {
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
         let Listener { socket, serves, is_inherited } = listener;
+        if let Err(error) = socket::tune(&socket) {
+            tracing::warn!(%error, "a listener could not be tuned: small messages may be delayed");
+        }
         let router = routes::router(self.gateway.clone(), serves);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };

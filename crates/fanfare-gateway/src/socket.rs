@@ -8,7 +8,7 @@ use std::{
 
 use fanfare_core::Sink;
 use socket2::SockRef;
-use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
+use tokio::net::{TcpListener, tcp::OwnedWriteHalf};
 
 use crate::{admission::Permit, sockets::Seat};
 
@@ -29,13 +29,15 @@ impl Socket {
     }
 }
 
-/// Tunes a socket that will carry small messages: no delay, little unsent.
+/// Tunes what is accepted from a listener for small messages: no delay, little unsent. A connection inherits both from
+/// its listener, so none is tuned by itself.
 ///
 /// # Errors
 /// The kernel's.
-pub fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
+pub fn tune(listener: &TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)
 }
 
 impl Sink for Socket {
@@ -63,5 +65,24 @@ impl Socket {
     /// Fails only where the peer was faster.
     fn shutdown(&self, how: Shutdown) {
         let _ = SockRef::from(self.half.as_ref()).shutdown(how);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_accepted_has_its_listeners_options() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        tune(&listener).unwrap();
+        let (client, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (accepted, _) = accepted.unwrap();
+        assert!(!client.unwrap().nodelay().unwrap());
+        assert!(accepted.nodelay().unwrap());
+        assert_eq!(SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), UNSENT_BYTES);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    io::ErrorKind,
+    mem::MaybeUninit,
     net::IpAddr,
     sync::{
         Arc,
@@ -19,8 +21,9 @@ use fanfare_websocket::handshake;
 use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::TcpStream,
     time::timeout,
 };
@@ -33,7 +36,6 @@ use crate::{
     gateway::Gateway,
     metrics::{Handshake, HttpError, Refused},
     refusal::Refusal,
-    socket,
     sockets::{Seat, Visit},
 };
 
@@ -68,8 +70,8 @@ async fn receive(
     router: Router,
     shutdown: CancellationToken,
 ) {
-    if let Err(error) = socket::tune(arrival.stream()) {
-        return tracing::debug!(%error, "a socket could not be tuned");
+    if !speaks(gateway, arrival.stream(), &shutdown).await {
+        return;
     }
     let peer = peer.to_canonical();
     let mut client = Client(peer);
@@ -81,7 +83,29 @@ async fn receive(
         }
     }
     let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
-    server.serve(arrival, router, shutdown).await;
+    Box::pin(server.serve(arrival, router, shutdown)).await;
+}
+
+/// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
+/// their client's turn, and ten kilobytes each would wait with them.
+async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationToken) -> bool {
+    // Tokio takes what it accepted for readable until a look says otherwise.
+    let look = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    if !matches!(stream.try_io(Interest::READABLE, look), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    {
+        return true;
+    }
+    tokio::select! {
+        biased;
+        // Where the socket is broken, whoever reads it is told.
+        spoke = timeout(gateway.hub.limits().handshake, stream.readable()) => {
+            if spoke.is_err() {
+                gateway.metrics.http_error(HttpError::Timeout);
+            }
+            spoke.is_ok()
+        }
+        () = shutdown.cancelled() => false,
+    }
 }
 
 /// Says it aloud, since the peer is one of our own proxies; but not where it only looked whether somebody listens.

@@ -15,6 +15,11 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{hub::Hub, metrics::Limit, session::Session};
 
 impl Hub {
+    /// Runs `work`; the publications that it brings at once are written out together when it is done.
+    pub fn gather<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.dispatcher().gather(work)
+    }
+
     /// Carries out one command and sends its answer. Publishes do not wait for the broker; the others do.
     pub async fn execute(self: &Arc<Self>, session: &Arc<Session>, command: Command) {
         let reply = match command {

@@ -211,9 +211,15 @@ impl BrokerEvents for Dispatcher {
             shards &= shards - 1;
             if let Some(shard) = self.shards.get(index) {
                 let publication = publication.clone();
-                shard.push(|sequence| Queued { sequence, publication, except });
+                if shard.push(|sequence| Queued { sequence, publication, except }) {
+                    self.wake(index);
+                }
             }
         }
+    }
+
+    fn gather(&self, deliver: &mut dyn FnMut()) {
+        Self::gather(self, deliver);
     }
 
     fn control(&self, message: ControlMessage) {

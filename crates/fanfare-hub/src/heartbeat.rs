@@ -196,7 +196,7 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     loop {
         let is_late = second.tick().await.elapsed() > LATE;
         shard.pulse.wheel();
-        shard.nudge();
+        shard.wake();
         if is_late {
             continue;
         }

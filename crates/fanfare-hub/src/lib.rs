@@ -11,6 +11,7 @@
 //! - [`flow`]: how many publications of a session may be unanswered before its reader waits
 //! - [`incomplete`]: messages that came in part, and since when
 //! - [`dispatcher`]: takes publications from the broker and hands each to the shards that have subscribers
+//! - `gather`: wakes a shard once for all that one read brings
 //! - [`shard`]: a part of the sessions, and the queue of what came in for them
 //! - [`tick`]: gathers what came in, and writes it out once per session
 //! - [`batch`]: what one tick has for one channel, encoded once per encoding in use
@@ -37,6 +38,7 @@ pub mod connections;
 pub mod dispatcher;
 pub mod drain;
 pub mod flow;
+mod gather;
 mod goodbye;
 pub mod heartbeat;
 mod holds;

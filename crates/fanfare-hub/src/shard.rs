@@ -94,27 +94,27 @@ impl PartialEq for Known {
 impl Eq for Known {}
 
 impl Shard {
-    /// Queues a publication; `queued` is told its sequence.
-    pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) {
+    /// Queues a publication; `queued` is told its sequence. Whether the shard is to be woken for it.
+    #[must_use]
+    pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
         self.arrive(|inbox| {
             inbox.arrivals.queued.push(queued(inbox.next));
             inbox.next += 1;
-        });
+        })
     }
 
     /// Ends a session behind what is queued now.
     pub(crate) fn push_goodbye(&self, session: Arc<Session>, disconnect: Disconnect) {
-        self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect)));
+        if self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect))) {
+            self.wake();
+        }
     }
 
-    fn arrive(&self, push: impl FnOnce(&mut Inbox)) {
+    fn arrive(&self, push: impl FnOnce(&mut Inbox)) -> bool {
         let mut inbox = self.inbox.lock();
         let was_empty = inbox.arrivals.is_empty();
         push(&mut inbox);
-        drop(inbox);
-        if was_empty {
-            self.arrived.notify_one();
-        }
+        was_empty
     }
 
     /// Ends when something may have arrived.
@@ -122,8 +122,8 @@ impl Shard {
         self.arrived.notified().await;
     }
 
-    /// Wakes the tick, though nothing may have arrived: it shows that it goes on.
-    pub(crate) fn nudge(&self) {
+    /// Wakes the tick. Where nothing arrived, it shows that it goes on.
+    pub(crate) fn wake(&self) {
         self.arrived.notify_one();
     }
 

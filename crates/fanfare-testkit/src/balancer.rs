@@ -30,10 +30,21 @@ impl Balancer {
     /// # Panics
     /// Where it does not start; the sentence says what is missing.
     pub async fn start(nodes: &[Endpoint]) -> Self {
+        Self::start_with(nodes, &[]).await
+    }
+
+    /// The same with each of these words of the shipped configuration replaced.
+    ///
+    /// # Panics
+    /// Where it does not start, or has no such words.
+    pub async fn start_with(nodes: &[Endpoint], words: &[(&str, &str)]) -> Self {
         let started = || {
-            let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let address = free_address()?;
             let folder = TempDir::new()?;
-            std::fs::write(folder.path().join("haproxy.cfg"), configuration(address, nodes))?;
+            std::fs::write(
+                folder.path().join("haproxy.cfg"),
+                configuration(&reworded(SHIPPED, words), address, nodes),
+            )?;
             let process = haproxy(folder.path(), None)?;
             Ok(Self { endpoint: Endpoint::new(address), folder, process, leaving: Vec::new() })
         };
@@ -89,11 +100,24 @@ impl Balancer {
     }
 }
 
-/// The shipped configuration with this address and these nodes.
-fn configuration(address: SocketAddr, nodes: &[Endpoint]) -> String {
+/// An address that nobody listens on.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// The text with all of these words replaced, which stand there.
+pub(crate) fn reworded(text: &str, words: &[(&str, &str)]) -> String {
+    words.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the configuration that is shipped does not say {from:?}");
+        text.replace(from, to)
+    })
+}
+
+/// The configuration with this address and these nodes.
+fn configuration(shipped: &str, address: SocketAddr, nodes: &[Endpoint]) -> String {
     let is_ours = |line: &&str| !matches!(line.split_whitespace().next(), Some("bind" | "server"));
     let bind = format!("    bind {address}");
-    let kept = SHIPPED.lines().filter(is_ours).flat_map(|line| {
+    let kept = shipped.lines().filter(is_ours).flat_map(|line| {
         let bind = (line == "frontend clients").then_some(bind.as_str());
         [Some(line), bind].into_iter().flatten()
     });

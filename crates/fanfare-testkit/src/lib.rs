@@ -6,7 +6,7 @@
 //! - [`endpoint`]: what can be asked of a node, whichever it is
 //! - [`metrics`]: what a node counts
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
-//! - [`balancer`]: HAProxy before nodes; [`prometheus`]: scrapes them
+//! - [`balancer`]: HAProxy before nodes; [`nginx`]: nginx before nodes; [`prometheus`]: scrapes them
 //! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
 //! - [`observer`]: sees what Redis was told to publish
 //! - [`proxy`]: stands before Redis, and cuts, stalls and delays
@@ -24,6 +24,7 @@ pub mod cluster;
 pub mod endpoint;
 pub mod fleet;
 pub mod metrics;
+pub mod nginx;
 pub mod node;
 pub mod observer;
 pub mod patience;
@@ -41,6 +42,7 @@ pub use endpoint::Endpoint;
 pub use fanfare_broker::redis_server::RedisServer;
 pub use fleet::Fleet;
 pub use metrics::Metrics;
+pub use nginx::Nginx;
 pub use node::TestNode;
 pub use observer::Observer;
 pub use patience::{PATIENCE, Patience, within};

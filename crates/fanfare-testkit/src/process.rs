@@ -95,8 +95,17 @@ impl Process {
     /// # Panics
     /// Where the binary is not there, or ends at once.
     pub async fn serve(flags: &[&str], toml: &str) -> Self {
+        Self::serve_with(flags, toml, &[]).await
+    }
+
+    /// The same with further variables in its environment.
+    ///
+    /// # Panics
+    /// Where the binary is not there, or ends at once.
+    pub async fn serve_with(flags: &[&str], toml: &str, environment: &[(&str, &str)]) -> Self {
         let (mut command, config) = (node(binary()), file(toml));
         command.arg("serve").args(flags).arg("--config").arg(config.path());
+        command.envs(environment.iter().copied());
         Self::run(command, config).await
     }
 

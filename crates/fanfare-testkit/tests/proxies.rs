@@ -1,16 +1,10 @@
 //! Whose connection it is: told by trusted proxies, and by nobody else. Seen by the limit per address.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says by a panic what is wrong")]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
-use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
-    path::Path,
-    process::Stdio,
-};
+use std::net::IpAddr;
 
-use fanfare_testkit::{Answer, Endpoint, RawClient, Setup, TestNode, assert_eventually};
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use fanfare_testkit::{Answer, Balancer, Endpoint, Nginx, RawClient, Setup, TestNode, assert_eventually};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -155,58 +149,29 @@ async fn of_x_forwarded_for_the_right_most_that_is_not_trusted_counts() {
     assert_eq!(node.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.2")]).await.status, 101);
 }
 
-/// A HAProxy on a free port before one node; killed when dropped.
-struct Balancer {
-    _process: Child,
-    _folder: TempDir,
-    address: SocketAddr,
-}
-
-impl Balancer {
-    async fn start(node: &Endpoint, server: &str, option: &str) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("haproxy.cfg");
-        let config = format!(
-            "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n\
-             frontend in\n bind {address}\n {option}\n default_backend out\n\
-             backend out\n server node {} {server}\n",
-            node.address()
-        );
-        std::fs::write(&file, config).unwrap();
-        // Debian's is there, and not in every PATH.
-        let debian = Path::new("/usr/sbin/haproxy");
-        let mut command = Command::new(if debian.exists() { debian } else { Path::new("haproxy") });
-        command.arg("-db").arg("-f").arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let process = command.spawn().expect("haproxy (on Debian: apt-get install haproxy)");
-        assert_eventually!(tokio::net::TcpStream::connect(address).await.is_ok(), "haproxy listens");
-        Self { _process: process, _folder: folder, address }
-    }
-
-    async fn upgrade(&self, source: &str) -> (RawClient, u16) {
-        let mut client = RawClient::connect_from(source.parse().unwrap(), self.address).await;
-        // What a client claims is no news.
-        let status = client.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.50")]).await.status;
-        (client, status)
-    }
-
-    async fn limits_the_right_client(&self) {
-        let (_first, status) = self.upgrade("127.0.0.11").await;
-        assert_eq!(status, 101);
-        assert_eq!(self.upgrade("127.0.0.11").await.1, 429);
-        let (_second, status) = self.upgrade("127.0.0.12").await;
-        assert_eq!(status, 101);
-        assert_eq!(self.upgrade("127.0.0.12").await.1, 429);
+/// What a client claims is no news: each address comes in once.
+async fn limits_the_right_client(front: Endpoint) {
+    for source in ["127.0.0.11", "127.0.0.12"] {
+        let mut held = Vec::new();
+        for expected in [101, 429] {
+            let mut client = RawClient::connect_from(source.parse().unwrap(), front.address()).await;
+            let forged = format!("192.0.2.{expected}, 127.0.0.1");
+            let claims = [("X-Forwarded-For", &*forged), ("Forwarded", "for=192.0.2.60")];
+            assert_eq!(client.upgrade("/chat", &claims).await.status, expected, "{source}");
+            held.push(client);
+        }
+        drop(held);
     }
 }
 
 #[tokio::test]
-async fn behind_haproxy_each_client_has_its_own_limit() {
-    let first = proxy_node().await;
-    let balancer = Balancer::start(&first, "check send-proxy-v2", "").await;
-    balancer.limits_the_right_client().await;
-    let second = setup("x-forwarded-for", "127.0.0.1").start().await;
-    let balancer = Balancer::start(&second, "check", "option forwardfor").await;
-    balancer.limits_the_right_client().await;
+async fn behind_the_shipped_balancers_each_client_has_its_own_limit_whatever_it_claims() {
+    let node = setup("x-forwarded-for", "127.0.0.1").start().await;
+    limits_the_right_client(Balancer::start(&[*node]).await.endpoint()).await;
+    let node = setup("x-forwarded-for", "127.0.0.1").start().await;
+    limits_the_right_client(Nginx::start(&[*node]).await.endpoint()).await;
+    let node = proxy_node().await;
+    // As its configuration says.
+    let words = [("default-server check", "default-server send-proxy-v2 check")];
+    limits_the_right_client(Balancer::start_with(&[*node], &words).await.endpoint()).await;
 }

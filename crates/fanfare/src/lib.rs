@@ -5,6 +5,7 @@
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
 //! - [`reload`]: what SIGHUP changes
+//! - `supervisor`: what systemd is told
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
 //!   read when somebody asks for them
@@ -22,6 +23,7 @@ pub mod node;
 pub mod reload;
 pub mod scrape;
 pub mod serve;
+mod supervisor;
 pub mod telemetry;
 pub mod top;
 pub mod traces;

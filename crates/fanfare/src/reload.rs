@@ -34,15 +34,18 @@ impl Reloader {
     }
 
     /// Reads it, changes what may be changed, and says in the log what that was, or what is wrong. Reads files, and
-    /// waits for them: not to be called by a worker of the runtime.
-    pub fn reload(&mut self, node: &Node) {
-        match self.running.reload(self.sources.clone()) {
+    /// waits for them: not to be called by a worker of the runtime. Whether it is used: `false` where it has mistakes.
+    pub fn reload(&mut self, node: &Node) -> bool {
+        let change = self.running.reload(self.sources.clone());
+        let is_used = change.is_ok();
+        match change {
             Ok(change) => self.change(node, change),
             Err(error) => {
                 log_mistakes(&error);
                 node.reloads.failed();
             }
         }
+        is_used
     }
 
     fn change(&mut self, node: &Node, change: Change) {

@@ -14,6 +14,7 @@ use crate::{
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
     reload::Reloader,
+    supervisor::Supervisor,
     telemetry,
 };
 
@@ -64,6 +65,7 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
         let node = Node::start_on(config, inherited)?;
         let Addresses { clients, api, metrics, inherited } = node.addresses();
         tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
+        let supervisor = Supervisor::start(&node);
         if is_dev {
             io::stdout().write_all(welcome(clients, api).as_bytes())?;
         }
@@ -81,8 +83,10 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
                 // Its window was closed: nobody would know of it any more.
                 break;
             }
-            reloader.reload(&node);
+            supervisor.reloading();
+            supervisor.reloaded(reloader.reload(&node));
         }
+        supervisor.stopping(node.drain.borrow().timeout);
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
             Ended::TimedOut(clients) => {

@@ -1,5 +1,6 @@
 //! Floors: servers of one thread that do nothing but what no server can do without.
 
+mod relay;
 mod server;
 
 use std::{net::Ipv4Addr, path::Path, process::Stdio, time::Duration};
@@ -8,11 +9,12 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    process::Child,
 };
 
 pub use self::server::serve;
 use crate::{
+    bench::node::on_cpus,
     client::{Connection, Target},
     machine,
 };
@@ -23,8 +25,9 @@ pub enum Kind {
     /// For each frame that its first socket brings, it sends one frame of the same payload length to each of its
     /// sockets; of `batch` frames it makes one `send`. It looks at no byte it reads.
     Send,
-    /// It accepts, reads the request and writes the 101, one connection after the other.
-    Accept,
+    /// It accepts, reads the request, writes the 101, and passes messages on to all that asked for the same path: one
+    /// `send` to each for what one read brought. No Redis, no limits, no second thread.
+    Relay,
     /// It pings each socket once in `interval`, a part of them each second, and reads what they answer.
     Ping,
 }
@@ -56,10 +59,10 @@ impl FloorArgs {
         Self { kind: Kind::Send, subscribers, bytes, batch, interval: 0 }
     }
 
-    /// One that accepts.
+    /// One that relays.
     #[must_use]
-    pub const fn accept(subscribers: usize) -> Self {
-        Self { kind: Kind::Accept, subscribers, bytes: 0, batch: 1, interval: 0 }
+    pub const fn relay(subscribers: usize) -> Self {
+        Self { kind: Kind::Relay, subscribers, bytes: 0, batch: 1, interval: 0 }
     }
 
     /// One that pings.
@@ -88,9 +91,17 @@ impl Floor {
     /// # Errors
     /// It does not start.
     pub async fn start(swarm: &Path, args: &FloorArgs) -> anyhow::Result<Self> {
+        Self::start_on(None, swarm, args).await
+    }
+
+    /// The same, on these processors only, as `taskset` takes them.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_on(cpus: Option<&str>, swarm: &Path, args: &FloorArgs) -> anyhow::Result<Self> {
         let FloorArgs { kind, subscribers, bytes, batch, interval } = args;
         let kind = kind.to_possible_value().context("a kind that has no name")?;
-        let mut command = Command::new(swarm);
+        let mut command = on_cpus(cpus, swarm);
         command.args(["floor-server", "--kind", kind.get_name()]);
         for (name, value) in [("--subscribers", subscribers), ("--bytes", bytes), ("--batch", batch)] {
             command.args([name, &value.to_string()]);
@@ -117,12 +128,12 @@ impl Floor {
         self.child.id().context("the floor has ended")
     }
 
-    /// Where one that accepts is.
+    /// Where one that relays is.
     ///
     /// # Errors
-    /// None is known.
-    pub fn target(&self) -> anyhow::Result<Target> {
-        Target::parse(&format!("ws://127.0.0.1:{}", self.port), "/ws/floor")
+    /// `path` is none.
+    pub fn target(&self, path: &str) -> anyhow::Result<Target> {
+        Target::parse(&format!("ws://127.0.0.1:{}", self.port), path)
     }
 
     /// Connects to one that wants no upgrade; the first connection is the publisher's.

@@ -117,9 +117,9 @@ fn storm_plan(connections: usize, pid: u32) -> storm::Plan {
 
 #[tokio::test]
 async fn a_storm_counts_who_connected() {
-    let floor = Floor::start(&swarm(), &FloorArgs::accept(300)).await.unwrap();
+    let floor = Floor::start(&swarm(), &FloorArgs::relay(300)).await.unwrap();
     let plan = storm_plan(300, floor.pid().unwrap());
-    let figures = storm::run(&[floor.target().unwrap()], &plan).await.unwrap();
+    let figures = storm::run(&[floor.target("/ws/storm").unwrap()], &plan).await.unwrap();
     assert_eq!((figures.connected, figures.failures.len()), (300, 0), "{figures}");
     assert!(figures.cpu.total > 0.0 && figures.seconds > 0.0, "{figures}");
 }

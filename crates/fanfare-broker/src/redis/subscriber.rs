@@ -108,7 +108,7 @@ impl Subscriber {
             tokio::select! {
                 read = self.incoming.read(&mut self.progress.ear, &self.links, reader, &mut from) => {
                     read.map_err(|error| self.ended(error))?;
-                    self.dispatch(reader)?;
+                    self.gather(reader)?;
                 }
                 written = to.write_buf(&mut out), if !out.is_empty() => {
                     let written = written.map_err(|error| self.ended(error))?;
@@ -261,6 +261,13 @@ impl Subscriber {
         if timer.deadline() != due {
             timer.reset(due);
         }
+    }
+
+    fn gather(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
+        let events = self.incoming.events.clone();
+        let mut dispatched = Ok(());
+        events.gather(&mut || dispatched = self.dispatch(reader));
+        dispatched
     }
 
     fn dispatch(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {

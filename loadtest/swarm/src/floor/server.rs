@@ -1,20 +1,18 @@
 //! The floors themselves.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use fanfare_websocket::{FrameHead, MessageKind, Opcode, encode, handshake::accept_value};
-use http::HeaderValue;
+use fanfare_websocket::{FrameHead, MessageKind, Opcode, encode};
 use nix::sys::{
     epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
     socket::{Backlog, listen},
 };
 
-use super::{FloorArgs, Kind, payload};
+use super::{FloorArgs, Kind, payload, relay};
 use crate::machine;
 
 /// What a client's frame has more than a server's, in bytes: the masking key.
@@ -23,7 +21,7 @@ const MASKING_KEY: usize = 4;
 /// How often one that pings looks who is due, as Fanfare does.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Serves until the first socket ends, or the process is ended; prints the port first.
+/// Serves until a socket ends that is not the relay's, or the process is ended; prints the port first.
 ///
 /// # Errors
 /// The kernel's.
@@ -33,20 +31,21 @@ pub fn serve(args: &FloorArgs) -> anyhow::Result<()> {
     // As many as the machine allows, as a server has it that expects storms.
     listen(&listener, Backlog::MAXALLOWABLE)?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
-    let mut sockets = Vec::with_capacity(args.subscribers);
-    for _ in 0..args.subscribers {
-        let (mut socket, _) = listener.accept()?;
+    match args.kind {
+        Kind::Send => send_for_each_frame_read(&accept(&listener, args.subscribers)?, args),
+        Kind::Ping => ping(&accept(&listener, args.subscribers)?, args),
+        Kind::Relay => relay::serve(listener),
+    }
+}
+
+fn accept(listener: &TcpListener, count: usize) -> io::Result<Vec<TcpStream>> {
+    let mut sockets = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (socket, _) = listener.accept()?;
         socket.set_nodelay(true)?;
-        if args.kind == Kind::Accept {
-            upgrade(&mut socket)?;
-        }
         sockets.push(socket);
     }
-    match args.kind {
-        Kind::Send => send_for_each_frame_read(&sockets, args),
-        Kind::Accept => stay(&sockets),
-        Kind::Ping => ping(&sockets, args),
-    }
+    Ok(sockets)
 }
 
 fn send_for_each_frame_read(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {
@@ -69,31 +68,6 @@ fn send_for_each_frame_read(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::
             }
         }
     }
-}
-
-/// Reads a request, whatever it says, and takes its key.
-fn upgrade(socket: &mut TcpStream) -> anyhow::Result<()> {
-    let (mut head, mut buffer) = (Vec::new(), [0; 1024]);
-    while !head.ends_with(b"\r\n\r\n") {
-        let read = socket.read(&mut buffer)?;
-        anyhow::ensure!(read > 0, "the client went away");
-        head.extend_from_slice(buffer.get(..read).unwrap_or_default());
-    }
-    let head = std::str::from_utf8(&head)?;
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).context("no key")?;
-    let accept = accept_value(&HeaderValue::from_str(key)?);
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {}\r\n\r\n",
-        accept.to_str()?
-    );
-    Ok(socket.write_all(answer.as_bytes())?)
-}
-
-fn stay(sockets: &[TcpStream]) -> anyhow::Result<()> {
-    let Some(mut first) = sockets.first() else { return Ok(()) };
-    while first.read(&mut [0; 64])? > 0 {}
-    Ok(())
 }
 
 fn ping(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {

@@ -101,9 +101,9 @@ pub(super) async fn storm(stage: &Stage) -> anyhow::Result<Found> {
         sources: Vec::new(),
     };
     eprintln!("bare accept, read and write");
-    let server = Floor::start(&stage.swarm, &FloorArgs::accept(CONNECTIONS)).await?;
+    let server = Floor::start(&stage.swarm, &FloorArgs::relay(CONNECTIONS)).await?;
     plan.pids = vec![server.pid()?];
-    let floor = storm::run(&[server.target()?], &plan).await?;
+    let floor = storm::run(&[server.target("/ws/storm")?], &plan).await?;
     drop(server);
     eprintln!("{floor}\nfanfare");
     let node = stage.node(Setup::default()).await?;
@@ -137,7 +137,7 @@ pub(super) async fn storm(stage: &Stage) -> anyhow::Result<Found> {
     Ok(Found {
         title: "Storm",
         about: "10,000 clients connect at once to a fresh server with the memory broker, all to one channel. The floor \
-                is one thread that accepts, reads the request and writes the 101, one connection after the other."
+                is one thread with one epoll that accepts, reads each request when it has come, and writes the 101."
             .to_owned(),
         judged,
         grid,

@@ -31,37 +31,53 @@ const LOADS: [Load; 5] = [
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let scale = stage.bare_send().await? / REFERENCE_SEND;
-    let mut head = vec!["channels × members × rate".to_owned(), "nodes".to_owned(), "µs/publish".to_owned()];
+    let mut head = ["channels × members × rate", "nodes", "µs/publish", "bare relay µs/delivery"]
+        .map(str::to_owned)
+        .to_vec();
     head.extend(HEAD.map(str::to_owned));
     let (mut judged, mut grid) = (Vec::new(), Grid { rows: vec![head] });
-    let mut cpu =
-        Chart::new("CPU per delivery in small channels", "µs", ["fanfare", "Redis", "load generator"]);
+    let mut cpu = Chart::new(
+        "CPU per delivery in small channels",
+        "µs",
+        ["bare relay", "fanfare", "Redis", "load generator"],
+    );
     let mut latency = Chart::new("Latency in small channels", "ms", ["p50", "p99", "p99.9"]);
     let mut raw = Vec::new();
     for load in LOADS {
         let Load { layout, rate, nodes, budget } = load;
         let name = format!("{} × {} × {rate}/s", layout.rooms, layout.members);
         eprintln!("{name}, {nodes} nodes");
-        let figures = of(stage, layout, rate, nodes).await?;
-        let mut cells = vec![name.clone(), nodes.to_string(), short(figures.cpu_per_publish.total)];
+        let (bare, figures) = of(stage, layout, rate, nodes).await?;
+        let mut cells = vec![
+            name.clone(),
+            nodes.to_string(),
+            short(figures.cpu_per_publish.total),
+            short(bare.cpu.total),
+        ];
         cells.extend(row(&figures));
         grid.row(cells);
         let group = format!("{name}, {nodes}n");
-        cpu.group(&group, [figures.cpu.total, figures.beside_cpu.total, figures.swarm_cpu.total]);
+        cpu.group(
+            &group,
+            [bare.cpu.total, figures.cpu.total, figures.beside_cpu.total, figures.swarm_cpu.total],
+        );
         let ms = |micros: u64| micros as f64 / 1e3;
         latency.group(group, [figures.latency.p50, figures.latency.p99, figures.latency.p999].map(ms));
         if let Some(budget) = budget {
             let what = format!("delivery, {name}");
-            judged.push(Judged::bound(what, "µs", figures.cpu.total, Budget::AtMost(budget * scale)));
+            let bound = Judged::bound(what, "µs", figures.cpu.total, Budget::AtMost(budget * scale));
+            let (floor, ratio) = (bare.cpu.total, figures.cpu.total / bare.cpu.total);
+            judged.push(Judged { floor: Some(floor), ratio: Some(ratio), ..bound });
         }
-        raw.push(figures);
+        raw.push(json!({ "bare": bare, "fanfare": figures }));
     }
     Ok(Found {
         title: "Rooms",
         about: format!(
             "Small channels, 128 B, through Redis, one publisher each, open loop, {} s each. With one node, it and its \
              Redis have one core and the load generator the others; two nodes share all cores with the load generator \
-             and Redis, and the members of each channel are on both. Budgets are scaled by this machine's bare send: \
+             and Redis, and the members of each channel are on both. The bare relay is \
+             one thread that passes messages on at the same pace, without Redis or anything else. Budgets are scaled by this machine's bare send: \
              {scale:.2} of the {REFERENCE_SEND} µs that they were made with.",
             stage.seconds
         ),
@@ -72,9 +88,11 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     })
 }
 
-async fn of(stage: &Stage, layout: Layout, rate: f64, nodes: usize) -> anyhow::Result<Figures> {
+/// The bare relay's figures and the servers'.
+async fn of(stage: &Stage, layout: Layout, rate: f64, nodes: usize) -> anyhow::Result<(Figures, Figures)> {
     let core = stage.one_core().filter(|_| nodes == 1);
     let pinned = core.is_some().then(|| stage.on_the_others()).transpose()?;
+    let bare = stage.bare_rooms(core.as_deref(), layout, rate).await?;
     let redis = Redis::start(core.as_deref()).await?;
     let mut servers = Vec::new();
     for _ in 0..nodes {
@@ -85,5 +103,5 @@ async fn of(stage: &Stage, layout: Layout, rate: f64, nodes: usize) -> anyhow::R
         server.stop().await?;
     }
     drop(pinned);
-    Ok(figures)
+    Ok((bare, figures))
 }

@@ -61,13 +61,36 @@ impl Stage {
         layout: Layout,
         rate: f64,
     ) -> anyhow::Result<rooms::Figures> {
-        let targets: Vec<Target> =
-            nodes.iter().map(|node| node.target("/ws/suite")).collect::<anyhow::Result<_>>()?;
+        let targets = nodes.iter().map(|node| node.target(CHANNEL)).collect::<anyhow::Result<_>>()?;
+        let pids = nodes.iter().map(|node| node.pid()).collect::<anyhow::Result<_>>()?;
+        let beside = redis.map(Redis::pid).transpose()?.into_iter().collect();
+        self.open_loop(targets, pids, beside, layout, rate).await
+    }
+
+    /// The same to a bare relay: no Redis, one thread.
+    pub(super) async fn bare_rooms(
+        &self,
+        cpus: Option<&str>,
+        layout: Layout,
+        rate: f64,
+    ) -> anyhow::Result<rooms::Figures> {
+        let floor = Floor::start_on(cpus, &self.swarm, &FloorArgs::relay(layout.connections())).await?;
+        self.open_loop(vec![floor.target(CHANNEL)?], vec![floor.pid()?], Vec::new(), layout, rate).await
+    }
+
+    async fn open_loop(
+        &self,
+        targets: Vec<Target>,
+        pids: Vec<u32>,
+        beside: Vec<u32>,
+        layout: Layout,
+        rate: f64,
+    ) -> anyhow::Result<rooms::Figures> {
         let plan = rooms::Plan {
             swarm: self.swarm.clone(),
             targets,
-            pids: nodes.iter().map(|node| node.pid()).collect::<anyhow::Result<_>>()?,
-            beside: redis.map(Redis::pid).transpose()?.into_iter().collect(),
+            pids,
+            beside,
             layout,
             schedule: Schedule {
                 rate,
@@ -96,6 +119,9 @@ impl Stage {
         Ok(median(rounds.into_iter().skip(1)))
     }
 }
+
+/// What the channels' names begin with.
+const CHANNEL: &str = "/ws/suite";
 
 /// Payload of every message of the suite, in bytes.
 pub(super) const BYTES: usize = 128;

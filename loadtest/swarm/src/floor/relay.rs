@@ -1,0 +1,135 @@
+//! A relay of one thread and one epoll, with nothing in it that a relay could do without.
+
+use std::{
+    collections::HashMap,
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    ops::ControlFlow,
+};
+
+use anyhow::Context as _;
+use fanfare_websocket::{Config, Decoder, Event, MessageKind, Role, encode, handshake::accept_value};
+use http::HeaderValue;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+const CONFIG: Config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
+
+/// What epoll says of the listener.
+const LISTENER: u64 = u64::MAX;
+
+struct Relay {
+    epoll: Epoll,
+    listener: TcpListener,
+    /// By their number in epoll.
+    clients: Vec<Client>,
+    /// Who asked for one path.
+    channels: HashMap<String, Vec<usize>>,
+    buffer: Vec<u8>,
+    frames: Vec<u8>,
+}
+
+struct Client {
+    socket: TcpStream,
+    frames: Decoder,
+    /// Its path, once it has its 101.
+    channel: Option<String>,
+}
+
+/// Accepts, answers each request with a 101, and passes what comes on to all that asked for the same path, in one
+/// `send` a read, until the process is ended.
+///
+/// # Errors
+/// The kernel's, or a client that goes away.
+pub(super) fn serve(listener: TcpListener) -> anyhow::Result<()> {
+    listener.set_nonblocking(true)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let (clients, channels) = (Vec::new(), HashMap::new());
+    let mut relay =
+        Relay { epoll, listener, clients, channels, buffer: vec![0; 64 << 10], frames: Vec::new() };
+    let mut events = [EpollEvent::empty(); 1024];
+    loop {
+        let ready = relay.epoll.wait(&mut events, EpollTimeout::NONE)?;
+        for event in events.iter().take(ready) {
+            match event.data() {
+                LISTENER => relay.accept()?,
+                client => relay.read(usize::try_from(client)?)?,
+            }
+        }
+    }
+}
+
+impl Relay {
+    fn accept(&mut self) -> anyhow::Result<()> {
+        loop {
+            let socket = match self.listener.accept() {
+                Ok((socket, _)) => socket,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            socket.set_nonblocking(true)?;
+            socket.set_nodelay(true)?;
+            self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, self.clients.len() as u64))?;
+            self.clients.push(Client { socket, frames: Decoder::new(), channel: None });
+        }
+    }
+
+    fn read(&mut self, number: usize) -> anyhow::Result<()> {
+        let client = self.clients.get_mut(number).context("epoll names a client that is not there")?;
+        let read = client.socket.read(&mut self.buffer)?;
+        if read == 0 {
+            self.epoll.delete(&client.socket)?;
+            return Ok(());
+        }
+        let input = self.buffer.get_mut(..read).unwrap_or_default();
+        let Some(channel) = &client.channel else {
+            let channel = upgrade(client, input)?;
+            self.channels.entry(channel).or_default().push(number);
+            return Ok(());
+        };
+        self.frames.clear();
+        client.frames.feed(input, &CONFIG, |event| {
+            match event {
+                Event::Text(bytes) => encode::message(&mut self.frames, MessageKind::Text, &bytes),
+                Event::Binary(bytes) => encode::message(&mut self.frames, MessageKind::Binary, &bytes),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })?;
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        for member in self.channels.get(channel).into_iter().flatten() {
+            if let Some(member) = self.clients.get(*member) {
+                send(&member.socket, &self.frames)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A client whose socket is full or gone misses it: a floor is for loads that every client reads.
+fn send(mut socket: &TcpStream, frames: &[u8]) -> io::Result<()> {
+    match socket.write(frames) {
+        Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Answers a request that came whole, whatever else it says; the path it asks for.
+fn upgrade(client: &mut Client, request: &[u8]) -> anyhow::Result<String> {
+    let request = std::str::from_utf8(request)?;
+    let path = request.split(' ').nth(1).context("no path")?.to_owned();
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).context("no key")?;
+    let accept = accept_value(&HeaderValue::from_str(key)?);
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        accept.to_str()?
+    );
+    client.socket.write_all(answer.as_bytes())?;
+    client.channel = Some(path.clone());
+    Ok(path)
+}
