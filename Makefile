@@ -1,9 +1,9 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults fuzz bench bench-all bench-slow clean
+.PHONY: help run cluster test check autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## One node on localhost:8080, memory broker, nothing else installed
 	cargo run -p fanfare -- serve --dev
@@ -22,6 +22,12 @@ autobahn: ## The whole Autobahn suite, about 12 minutes
 
 faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
 	@tests/faults.sh
+
+rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, about a minute; CLIENTS=2000 RATE=200 PACE=100
+	@loadtest/rolling.sh
+
+hundred-thousand: ## 100,000 idle connections on six nodes, held for a minute, sent away at a pace
+	@loadtest/hundred-thousand.sh
 
 fuzz: ## A minute on each fuzz target (cargo-fuzz)
 	@tests/fuzz.sh

@@ -62,6 +62,7 @@ step "instruction budgets" tests/instructions/run.sh
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
+step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod open;
+mod restart;
 mod shared;
 
 use std::{path::PathBuf, time::Duration};
@@ -9,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::{
     open::{IdleArgs, RoomsArgs, StormArgs},
-    shared::{MannerArgs, NodeArgs, OriginArgs, OutputArgs},
+    restart::{DrainArgs, RollingArgs},
+    shared::{MannerArgs, NodeArgs, OriginArgs, OutputArgs, own_path},
 };
 use crate::{client::Target, fanout, floor::FloorArgs, report::ReportArgs, slow, suite::SuiteArgs, verify};
 
@@ -80,6 +82,20 @@ pub enum Command {
     /// A publisher never has more than 8 of its own messages under way, so it waits for slow nodes. Exit code 1
     /// when anything was lost, doubled, out of order or damaged, or a connection ended.
     Verify(VerifyArgs),
+    /// Many idle connections, held and then sent away at a pace
+    ///
+    /// Starts a Redis and nodes of `fanfare serve --dev` on it, opens the connections from several processes, holds them,
+    /// and tells all nodes to end at once. Exit code 1 when a connection ended before that or other than by the close
+    /// code of a restart, or a node ended badly or not in time.
+    Drain(DrainArgs),
+    /// What clients and publishers notice of a rolling restart
+    ///
+    /// Holds clients that come back (after a random wait, with the balancer's cookie, as browsers do), publishes numbered
+    /// messages through the HTTP API of the same balancer, runs a command that restarts the nodes meanwhile, and holds
+    /// what each client heard against what was published. Exit code 1 when a publish was not taken, a client did not
+    /// come back or was turned away, a connection ended other than by the close code of a restart, or a client missed
+    /// anything but what was published while it was away. The API's key, if it wants one: FANFARE_API_KEY.
+    Rolling(RollingArgs),
     /// A floor of `bench` and `suite`: does only what no server can do without
     #[command(hide = true)]
     FloorServer(FloorArgs),
@@ -197,7 +213,7 @@ impl FanoutArgs {
     /// # Errors
     /// The URL is none, or the authorities cannot be read.
     pub fn target(&self) -> anyhow::Result<Target> {
-        Target::in_manner(&self.url, &shared::own_path(), self.manner.manner()?)
+        Target::in_manner(&self.url, &own_path(), self.manner.manner()?)
     }
 
     /// The same as an open loop, at this rate.

@@ -70,6 +70,14 @@ pub enum Ended {
     Protocol(#[from] fanfare_websocket::ProtocolError),
 }
 
+impl Ended {
+    /// Whether the server sent this close code.
+    #[must_use]
+    pub fn is_closed_with(&self, code: u16) -> bool {
+        matches!(self, Self::Closed(Some(frame)) if frame.code.get() == code)
+    }
+}
+
 fn describe(frame: Option<&CloseFrame>) -> String {
     frame.map_or_else(String::new, |frame| format!(" with {} {:?}", frame.code.get(), frame.reason))
 }
@@ -87,6 +95,7 @@ pub struct Connection {
     inflates: bool,
     /// What the server sent right behind its 101.
     early: Vec<u8>,
+    cookie: Option<Box<str>>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -118,8 +127,9 @@ impl Connection {
     /// As for [`Connection::open`], or the address is not the machine's.
     pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
         let mut stream = Stream::open(target, source).await?;
-        let early = handshake::upgrade(&mut stream, target).await?;
-        Ok(Self::new(stream, early, target.deflate()))
+        let welcome = handshake::upgrade(&mut stream, target).await?;
+        let cookie = welcome.cookie.map(String::into_boxed_str);
+        Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
     }
 
     /// Connects without TLS and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full soon. What
@@ -144,7 +154,13 @@ impl Connection {
 
     fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {
         let (decoder, outbox) = (Decoder::new(), Arc::default());
-        Self { stream, decoder, deflate, is_flushing: false, inflates: true, early, outbox }
+        Self { stream, decoder, deflate, is_flushing: false, inflates: true, early, cookie: None, outbox }
+    }
+
+    /// The cookie that came with the 101, `NAME=VALUE`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     /// Sends on this connection.

@@ -9,13 +9,17 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use fanfare_swarm::{
     bench,
-    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, RoomsArgs, SlowArgs, StormArgs, VerifyArgs},
-    fanout,
+    cli::{
+        self, BenchArgs, Cli, Command, DrainArgs, FanoutArgs, IdleArgs, RollingArgs, RoomsArgs, SlowArgs,
+        StormArgs, VerifyArgs,
+    },
+    client::Target,
+    drain, fanout,
     flock::worker,
     floor, idle,
     machine::Machine,
     output::Report,
-    report, rooms, slow, storm,
+    report, rolling, rooms, slow, storm,
     suite::{self, SuiteArgs},
     verify,
 };
@@ -54,6 +58,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Command::Idle(args) => idle(args).await,
             Command::Slow(args) => slow(args).await,
             Command::Verify(args) => verify(args).await,
+            Command::Drain(args) => drain(args).await,
+            Command::Rolling(args) => rolling(args).await,
             Command::Worker => worker::serve().await.map(|()| true),
             Command::Report(_) | Command::FloorServer(_) => Ok(true),
         }
@@ -126,5 +132,24 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<bool> {
     let figures = verify::run(&args.plan(args.nodes.targets()?)).await?;
     let right = figures.is_right();
     Report { command: "verify", machine, figures }.deliver(args.output.json.as_deref())?;
+    Ok(right)
+}
+
+async fn drain(args: DrainArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let server = beside(args.server.clone(), &swarm);
+    let figures = drain::run(&args.plan(server, swarm)).await?;
+    let right = figures.is_right();
+    Report { command: "drain", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(right)
+}
+
+async fn rolling(args: RollingArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let target = Target::parse(&args.url, &cli::own_path())?;
+    let figures = rolling::run(&args.plan(target)).await?;
+    let right = figures.is_right();
+    Report { command: "rolling", machine, figures }.deliver(args.json.as_deref())?;
     Ok(right)
 }

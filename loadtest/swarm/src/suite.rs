@@ -11,7 +11,7 @@ mod fanout;
 mod overload;
 mod publish;
 mod rooms;
-mod stage;
+pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};
 

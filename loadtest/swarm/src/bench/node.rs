@@ -5,11 +5,15 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -40,6 +44,8 @@ pub(crate) struct Node {
 /// What is special about a server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
+    /// What it is called. `None`: bench.
+    pub(crate) name: Option<String>,
     /// What is in its configuration file.
     pub(crate) toml: String,
     /// The URL of its Redis. `None`: the memory broker.
@@ -86,7 +92,7 @@ impl Node {
         }
         let broker = setup.redis.as_deref().unwrap_or("memory");
         let child = command
-            .args(["serve", "--dev", "--broker", broker, "--node", "bench"])
+            .args(["serve", "--dev", "--broker", broker, "--node", setup.name.as_deref().unwrap_or("bench")])
             .args(["--listen", &address.to_string(), "--config"])
             .arg(config.path())
             .stdin(Stdio::null())
@@ -122,6 +128,20 @@ impl Node {
     /// Ends it at once: its way of closing ten thousand connections is not measured here.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server could not be stopped")
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(self.pid()?.try_into()?);
+        kill(pid, Signal::SIGTERM).context("the server could not be told to end")
+    }
+
+    /// Until it ends; within `patience`.
+    pub(crate) async fn exit(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(status?),
+            Err(_) => bail!("a server has not ended after {} s:\n{}", patience.as_secs(), self.log()?),
+        }
     }
 
     async fn until_ready(&mut self) -> anyhow::Result<()> {

@@ -73,6 +73,7 @@ pub struct OutputArgs {
 }
 
 /// A channel of this run's own, for a URL without one.
-pub(super) fn own_path() -> String {
+#[must_use]
+pub fn own_path() -> String {
     format!("/ws/swarm-{:08x}", rand::random::<u32>())
 }

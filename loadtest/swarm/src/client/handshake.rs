@@ -39,11 +39,32 @@ pub enum HandshakeError {
     TimedOut,
 }
 
-/// Upgrades `stream`; returns what came behind the 101.
+impl HandshakeError {
+    /// What it is called: few words, so that many alike are one.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Io(error) => error.kind().to_string(),
+            Self::Refused { status, .. } => format!("refused with {status}"),
+            Self::Malformed(_) => "no WebSocket handshake".to_owned(),
+            Self::TimedOut => "no answer in time".to_owned(),
+        }
+    }
+}
+
+/// What came with the 101.
+pub(super) struct Welcome {
+    /// What came behind it.
+    pub(super) early: Vec<u8>,
+    /// The cookie that it set, without its attributes.
+    pub(super) cookie: Option<String>,
+}
+
+/// Upgrades `stream`.
 pub(super) async fn upgrade(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     target: &Target,
-) -> Result<Vec<u8>, HandshakeError> {
+) -> Result<Welcome, HandshakeError> {
     let key = key();
     stream.write_all(request(target, &key).as_bytes()).await?;
     stream.flush().await?;
@@ -51,8 +72,8 @@ pub(super) async fn upgrade(
         let mut head = Vec::with_capacity(512);
         loop {
             let ended = stream.read_buf(&mut head).await? == 0;
-            if let Some(length) = judge(&head, &key, target.deflate(), ended)? {
-                return Ok(head.split_off(length));
+            if let Some(good) = judge(&head, &key, target.deflate(), ended)? {
+                return Ok(Welcome { early: head.split_off(good.length), cookie: good.cookie });
             }
         }
     };
@@ -75,18 +96,27 @@ fn key() -> String {
 }
 
 fn request(target: &Target, key: &str) -> String {
+    let cookie = target.cookie().map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
     let extensions =
         if target.deflate() { format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n") } else { String::new() };
     format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{cookie}\
          Sec-WebSocket-Version: 13\r\n{extensions}Sec-WebSocket-Key: {key}\r\n\r\n",
         target.path(),
         target.host()
     )
 }
 
-/// The length of a good 101's head; `None` while more of it is to come.
-fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<usize>, HandshakeError> {
+/// A good 101.
+#[derive(Debug, PartialEq, Eq)]
+struct Good {
+    /// Of its head, in bytes.
+    length: usize,
+    cookie: Option<String>,
+}
+
+/// The good 101; `None` while more of it is to come.
+fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<Good>, HandshakeError> {
     let malformed = |what: &dyn ToString| HandshakeError::Malformed(what.to_string());
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
@@ -125,7 +155,13 @@ fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<u
             return Err(malformed(&"the server answered with extensions that were not offered"));
         }
     }
-    Ok(Some(length))
+    Ok(Some(Good { length, cookie: cookie(response.headers) }))
+}
+
+fn cookie(headers: &[httparse::Header<'_>]) -> Option<String> {
+    let set = headers.iter().find(|header| header.name.eq_ignore_ascii_case("set-cookie"))?;
+    let cookie = std::str::from_utf8(set.value).ok()?.split(';').next()?.trim();
+    Some(cookie.to_owned())
 }
 
 #[cfg(test)]
@@ -143,7 +179,18 @@ mod tests {
             assert_eq!(judge(&GOOD[..cut], KEY, false, false).unwrap(), None);
         }
         let with_frame = [GOOD, b"\x81\x02hi"].concat();
-        assert_eq!(judge(&with_frame, KEY, false, false).unwrap(), Some(GOOD.len()));
+        let good = judge(&with_frame, KEY, false, false).unwrap();
+        assert_eq!(good, Some(Good { length: GOOD.len(), cookie: None }));
+    }
+
+    #[test]
+    fn a_cookie_that_comes_with_the_101_is_kept_and_sent_the_next_time() {
+        let head = String::from_utf8_lossy(GOOD);
+        let set = head.replacen("\r\n", "\r\nSet-Cookie: NODE=node1; path=/; HttpOnly\r\n", 1);
+        let cookie = judge(set.as_bytes(), KEY, false, false).unwrap().unwrap().cookie.unwrap();
+        let target = Target::parse("ws://127.0.0.1:1/ws/chat", "/").unwrap();
+        assert!(!request(&target, KEY).contains("Cookie"));
+        assert!(request(&target.with_cookie(&cookie), KEY).contains("\r\nCookie: NODE=node1\r\n"));
     }
 
     #[test]

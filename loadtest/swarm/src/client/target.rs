@@ -26,6 +26,7 @@ pub struct Target {
     name: String,
     path: String,
     manner: Manner,
+    cookie: Option<String>,
 }
 
 impl Target {
@@ -61,7 +62,7 @@ impl Target {
             Some(path) => path,
         };
         let (host, name, path) = (authority.as_str().to_owned(), name.to_owned(), path.to_owned());
-        Ok(Self { address, host, name, path, manner: Manner { tls, ..manner } })
+        Ok(Self { address, host, name, path, manner: Manner { tls, ..manner }, cookie: None })
     }
 
     /// The channel of this number beside it: its path with `-NUMBER`, in front of a query.
@@ -71,6 +72,18 @@ impl Target {
         Self { path: format!("{path}-{number}{query}"), ..self.clone() }
     }
 
+    /// The same with a cookie, `NAME=VALUE`.
+    #[must_use]
+    pub fn with_cookie(&self, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..self.clone() }
+    }
+
+    /// What goes into `Cookie`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
     /// The address of the node.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -78,7 +91,7 @@ impl Target {
     }
 
     /// What goes into `Host`.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
@@ -100,6 +113,13 @@ impl Target {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// What the HTTP API calls the channel of a path `/ws/CHANNEL`.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        let path = self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path);
+        path.strip_prefix("/ws/").filter(|channel| !channel.is_empty())
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +135,7 @@ mod tests {
         assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
         assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
         assert_eq!(target.numbered(7).path(), "/ws/chat-7?token=x");
+        assert_eq!(target.channel(), Some("chat"));
     }
 
     #[test]
