@@ -1,9 +1,9 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow clean
+.PHONY: help run cluster test check autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## One node on localhost:8080, memory broker, nothing else installed
 	cargo run -p fanfare -- serve --dev
@@ -40,6 +40,9 @@ bench-all: ## All of docs/performance.md beside floors and budgets, about 20 min
 
 bench-slow: ## What one slow reader costs a thousand others, about 4 minutes
 	@tests/bench-slow.sh
+
+k6: ## The journeys of loadtest/k6 on a cluster of its own, about 4 minutes; CASES="fanout soak"
+	@tests/k6.sh $(or $(CASES),fanout rooms storm restart)
 
 clean: ## Removes what was built and what the tests installed
 	cargo clean

@@ -66,4 +66,5 @@ step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
+step "k6" tests/k6.sh
 finish 0

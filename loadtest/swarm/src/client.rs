@@ -132,8 +132,8 @@ impl Connection {
         Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
     }
 
-    /// Connects without TLS and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full soon. What
-    /// it receives is left to the caller, undecoded.
+    /// Connects without TLS and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full
+    /// soon. What it receives is left to the caller, undecoded.
     ///
     /// # Errors
     /// As for [`Connection::open`].
