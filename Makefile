@@ -39,7 +39,7 @@ fuzz: ## A minute on each fuzz target (cargo-fuzz)
 bench: ## First figures: memory per idle connection, CPU per delivery
 	@tests/bench.sh
 
-bench-all: ## All of docs/performance.md beside floors and budgets, about 15 minutes; CASES="fanout storm", DOCS=1
+bench-all: ## All of docs/performance.md beside floors and budgets, about 20 minutes; CASES="fanout storm", DOCS=1
 	@tests/bench-all.sh
 
 bench-slow: ## What one slow reader costs a thousand others, about 4 minutes

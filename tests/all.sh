@@ -58,6 +58,7 @@ step "prerequisites" tests/lib/install.sh
 step "format, lints, docs, licences" tests/check.sh
 step "build" build
 step "cargo test" cargo test --workspace --all-features
+step "instruction budgets" tests/instructions/run.sh
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core

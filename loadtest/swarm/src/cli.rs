@@ -2,6 +2,7 @@
 
 mod open;
 mod restart;
+mod shared;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::{
     open::{IdleArgs, RoomsArgs, StormArgs},
     restart::{DrainArgs, RollingArgs},
+    shared::{MannerArgs, NodeArgs, OriginArgs, OutputArgs, own_path},
 };
 use crate::{client::Target, fanout, floor::FloorArgs, report::ReportArgs, slow, suite::SuiteArgs, verify};
 
@@ -54,8 +56,8 @@ pub enum Command {
     /// Many channels at a steady rate, open loop: CPU per delivery and per publish, latency, losses
     ///
     /// Every message is due at a moment that was fixed before the run, and its latency counts from then until a member
-    /// has read it: what the server or this program makes wait is not left out. Members of each channel, and its
-    /// publishers, go round the nodes. Every message has its sender's number, so that what is lost, doubled or out of
+    /// has read it: what the server or this program makes wait is not left out. Channels are CHANNEL-0, CHANNEL-1 and
+    /// so on, one alone is CHANNEL. Members of each channel, and its publishers, go round the nodes. Every message has its sender's number, so that what is lost, doubled or out of
     /// order is counted.
     Rooms(RoomsArgs),
     /// Many upgrades at once: time until all are connected, failures, CPU and memory per connection
@@ -123,9 +125,9 @@ pub struct BenchArgs {
     /// Messages of a round, to each of the two
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub messages: u64,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// The flags of `swarm slow`.
@@ -152,9 +154,9 @@ pub struct SlowArgs {
     /// The server's limits.outbound_bytes: small, so that the slow reader is found within a half
     #[arg(long, value_name = "B", default_value_t = 16 << 10, value_parser = at_least_one)]
     pub outbound_bytes: usize,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl SlowArgs {
@@ -170,9 +172,12 @@ impl SlowArgs {
 /// The flags of `swarm fanout`.
 #[derive(Debug, Clone, Args)]
 pub struct FanoutArgs {
-    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL; without a path, a channel of the run's own
+    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL or wss://…; without a path, a channel of the run's own
     #[arg(long)]
     pub url: String,
+    /// How clients connect.
+    #[command(flatten)]
+    pub manner: MannerArgs,
     /// The server's process
     #[arg(long)]
     pub pid: u32,
@@ -197,12 +202,40 @@ pub struct FanoutArgs {
     /// Instead: for so long, after a warm-up of 100 messages
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: Option<u64>,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl FanoutArgs {
+    /// The channel.
+    ///
+    /// # Errors
+    /// The URL is none, or the authorities cannot be read.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        Target::in_manner(&self.url, &own_path(), self.manner.manner()?)
+    }
+
+    /// The same as an open loop, at this rate.
+    #[must_use]
+    pub fn open(self, rate: f64) -> RoomsArgs {
+        RoomsArgs {
+            nodes: NodeArgs { url: vec![self.url], manner: self.manner },
+            pid: vec![self.pid],
+            beside: Vec::new(),
+            rooms: 1,
+            members: self.subscribers,
+            publishers: self.publishers,
+            rate,
+            bytes: self.bytes,
+            seconds: self.seconds.unwrap_or(10),
+            warm_up: 2,
+            patience: 5,
+            origin: OriginArgs::default(),
+            output: self.output,
+        }
+    }
+
     /// What is to be done.
     #[must_use]
     pub fn plan(&self) -> fanout::Plan {
@@ -221,9 +254,9 @@ impl FanoutArgs {
 /// The flags of `swarm verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Without a path, a channel of the run's own
-    #[arg(long, required = true)]
-    pub url: Vec<String>,
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
     /// Clients that only listen
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub subscribers: usize,
@@ -239,9 +272,9 @@ pub struct VerifyArgs {
     /// Seconds without any message after which one that is missing counts as lost
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
-    /// JSON to this file, beside the summary; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl VerifyArgs {
@@ -287,7 +320,7 @@ mod tests {
             let Command::Verify(args) = Cli::try_parse_from(all).unwrap().command else {
                 panic!("not verify")
             };
-            assert_eq!(args.json, expected.map(PathBuf::from));
+            assert_eq!(args.output.json, expected.map(PathBuf::from));
         }
     }
 

@@ -48,7 +48,7 @@ pub fn one_by_one<'a>(
         let source = source(number);
         async move {
             let opened = Connection::open_from(target, source).await;
-            opened.with_context(|| format!("ws://{}{}", target.address(), target.path()))
+            opened.with_context(|| format!("{}{}", target.address(), target.path()))
         }
     });
     Ok(stream::iter(opening).buffered(AT_ONCE))

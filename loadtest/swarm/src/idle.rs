@@ -152,7 +152,7 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
     let mut tasks = JoinSet::new();
     let mut opening = pin!(crowd::one_by_one(targets.into_iter(), from)?);
     while let Some(connection) = opening.try_next().await? {
-        tasks.spawn(connection.run(|_, _| {}));
+        tasks.spawn(connection.count(|| {}));
     }
     rest(tasks, parent).await
 }

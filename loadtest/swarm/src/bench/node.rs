@@ -22,7 +22,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{client::Target, machine};
+use crate::{
+    client::{Manner, Target},
+    machine,
+};
 
 /// How long a server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Node {
     child: Child,
     address: SocketAddr,
+    /// Where health and metrics are asked for.
+    plain: SocketAddr,
     log: File,
     _config: NamedTempFile,
 }
@@ -47,6 +52,17 @@ pub(crate) struct Setup {
     pub(crate) redis: Option<String>,
     /// The processors that it may use, as `taskset` takes them. `None`: all.
     pub(crate) cpus: Option<String>,
+    /// Where `toml` has a listener for metrics of its own. `None`: they are where all is.
+    pub(crate) plain: Option<SocketAddr>,
+}
+
+impl Setup {
+    /// The same, with health and metrics on a listener of their own, without TLS.
+    pub(crate) fn with_a_plain_listener(mut self) -> anyhow::Result<Self> {
+        let plain = free_address()?;
+        self.toml += &format!("[metrics]\nlisten = [\"{plain}\"]\n");
+        Ok(Self { plain: Some(plain), ..self })
+    }
 }
 
 impl Node {
@@ -85,7 +101,8 @@ impl Node {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{}", server.display()))?;
-        let mut node = Self { child, address, log, _config: config };
+        let plain = setup.plain.unwrap_or(address);
+        let mut node = Self { child, address, plain, log, _config: config };
         node.until_ready().await?;
         Ok(node)
     }
@@ -95,11 +112,17 @@ impl Node {
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
-        Metrics(self.address)
+        Metrics(self.plain)
     }
 
     pub(crate) fn target(&self, path: &str) -> anyhow::Result<Target> {
-        Target::parse(&format!("ws://{}{path}", self.address), path)
+        self.target_in(path, Manner::default())
+    }
+
+    /// The same for clients that connect so.
+    pub(crate) fn target_in(&self, path: &str, manner: Manner) -> anyhow::Result<Target> {
+        let scheme = if manner.tls.is_some() { "wss" } else { "ws" };
+        Target::in_manner(&format!("{scheme}://{}{path}", self.address), path, manner)
     }
 
     /// Ends it at once: its way of closing ten thousand connections is not measured here.
@@ -123,7 +146,7 @@ impl Node {
 
     async fn until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !is_ready(self.address).await {
+        while !is_ready(self.plain).await {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log()?);
             }

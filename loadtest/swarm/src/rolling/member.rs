@@ -33,7 +33,7 @@ impl Member {
             }
             let ended = connection
                 .run(|_, payload| {
-                    let number = std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok());
+                    let number = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
                     self.run.lock().ledger.heard(self.number, number, read_at());
                 })
                 .await;

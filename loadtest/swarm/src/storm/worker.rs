@@ -48,7 +48,7 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
             Ok(connection) => {
                 part.last = Moment::now();
                 part.latencies.record(part.last.since(began));
-                staying.spawn(connection.run(|_, _| {}));
+                staying.spawn(connection.count(|| {}));
             }
             Err(error) => *part.failures.entry(error.kind()).or_default() += 1,
         }
