@@ -1,9 +1,9 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults fuzz bench bench-all bench-slow clean
+.PHONY: help run cluster test check autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## One node on localhost:8080, memory broker, nothing else installed
 	cargo run -p fanfare -- serve --dev
@@ -27,17 +27,26 @@ autobahn: ## The whole Autobahn suite, about 12 minutes
 faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
 	@tests/faults.sh
 
+rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, about a minute; CLIENTS=2000 RATE=200 PACE=100
+	@loadtest/rolling.sh
+
+hundred-thousand: ## 100,000 idle connections on six nodes, held for a minute, sent away at a pace
+	@loadtest/hundred-thousand.sh
+
 fuzz: ## A minute on each fuzz target (cargo-fuzz)
 	@tests/fuzz.sh
 
 bench: ## First figures: memory per idle connection, CPU per delivery
 	@tests/bench.sh
 
-bench-all: ## All of docs/performance.md beside floors and budgets, about 15 minutes; CASES="fanout storm", DOCS=1
+bench-all: ## All of docs/performance.md beside floors and budgets, about 20 minutes; CASES="fanout storm", DOCS=1
 	@tests/bench-all.sh
 
 bench-slow: ## What one slow reader costs a thousand others, about 4 minutes
 	@tests/bench-slow.sh
+
+k6: ## The journeys of loadtest/k6 on a cluster of its own, about 4 minutes; CASES="fanout soak"
+	@tests/k6.sh $(or $(CASES),fanout rooms storm restart)
 
 clean: ## Removes what was built and what the tests installed
 	cargo clean

@@ -58,10 +58,16 @@ step "prerequisites" tests/lib/install.sh
 step "format, lints, docs, licences" tests/check.sh
 step "build" build
 step "cargo test" cargo test --workspace --all-features
+step "instruction budgets" tests/instructions/run.sh
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh
+step "TLS" tests/tls/run.sh
+step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
 step "browser" tests/browser.sh
+step "k6" tests/k6.sh
+step "Kubernetes" tests/k8s/run.sh
 finish 0

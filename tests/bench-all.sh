@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All that docs/performance.md tells: each figure beside its floor and its budget, about 15 minutes on a quiet machine.
+# All that docs/performance.md tells: each figure beside its floor and its budget, about 20 minutes on a quiet machine.
 # CASES="fanout storm" chooses some; DOCS=1 writes them into docs/performance.md. Arguments go to `swarm suite`.
 # A figure over its budget fails nothing: what machine this is nobody knows beforehand.
 # shellcheck source=tests/lib/common.sh
@@ -19,7 +19,7 @@ read -ra cases <<<"${CASES:-}"
 if [[ -n ${DOCS:-} ]]; then
     # In the order of the page.
     files=()
-    for case in fanout overload rooms idle storm publish cores; do
+    for case in fanout overload rooms idle storm publish cores costs; do
         [[ ! -e $WORK/bench/$case.json ]] || files+=("$WORK/bench/$case.json")
     done
     "$swarm" report "${files[@]}"

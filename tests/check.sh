@@ -19,6 +19,17 @@ check_dependencies() {
     run cargo deny --offline check licenses bans sources
 }
 
+check_dockerfile() {
+    local hadolint version
+    hadolint=$(command -v hadolint || command -v "$WORK/venv/bin/hadolint") || {
+        skip "Dockerfile: there is no hadolint (tests/lib/install.sh python)"
+        return
+    }
+    run "$hadolint" deploy/Dockerfile
+    version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+    grep -qx "ARG VERSION=$version" deploy/Dockerfile || fail "deploy/Dockerfile: want ARG VERSION=$version, as in Cargo.toml"
+}
+
 check_scripts() {
     local shellcheck scripts
     shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
@@ -92,6 +103,7 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
+check_dockerfile
 check_scripts
 check_haproxy
 check_nginx

@@ -6,6 +6,7 @@
 #   NODES      how many nodes (3)
 #   PORT       HAProxy's port on localhost (8080); the nodes take the ports after it
 #   BIN        a fanfare binary (default: built here by cargo)
+#   RESTART=1  a node that ends is started again, as a service manager does
 #
 # Ctrl-C or SIGTERM stops all of it. With --state-dir, for tests, DIR gets `urls` (one a line: the balancer,
 # then node1, node2, ...), `redis.url`, NAME.pid and NAME.log of each process, and, once all is up, `ready`.
@@ -96,7 +97,7 @@ start() { # NAME COMMAND...
     local name=$1
     shift
     set -m
-    ${GUARD[@]+"${GUARD[@]}"} "$@" </dev/null >"$STATE/$name.log" 2>&1 &
+    ${GUARD[@]+"${GUARD[@]}"} "$@" </dev/null >>"$STATE/$name.log" 2>&1 &
     set +m
     printf '%s\n' $! >"$STATE/$name.pid"
     disown # watch() tells of its end, not the shell
@@ -157,13 +158,14 @@ start_redis() {
     await redis listening 127.0.0.1 "$port"
 }
 
+start_node() { # NUMBER
+    start "node$1" env FANFARE_PROXIES__TRUSTED=127.0.0.1 FANFARE_PROXIES__PROTOCOL=x-forwarded-for \
+        "$BIN" serve --dev --listen "127.0.0.1:$((PORT + $1))" --broker "$(cat "$STATE/redis.url")" --node "node$1"
+}
+
 start_nodes() {
-    local i redis
-    redis=$(cat "$STATE/redis.url")
-    for ((i = 1; i <= NODES; i++)); do
-        start "node$i" env FANFARE_PROXIES__TRUSTED=127.0.0.1 FANFARE_PROXIES__PROTOCOL=x-forwarded-for \
-            "$BIN" serve --dev --listen "127.0.0.1:$((PORT + i))" --broker "$redis" --node "node$i"
-    done
+    local i
+    for ((i = 1; i <= NODES; i++)); do start_node "$i"; done
     for ((i = 1; i <= NODES; i++)); do await "node$i" ready $((PORT + i)); done
 }
 
@@ -213,6 +215,9 @@ watch() {
                 running+=("$name")
             elif [[ $name == node* ]]; then
                 printf 'cluster: %s has ended; its log: %s\n' "$name" "$STATE/$name.log"
+                [[ -n ${RESTART:-} ]] || continue
+                start_node "${name#node}"
+                running+=("$name")
             else
                 fail_with_log "$name" "has ended"
             fi
@@ -229,7 +234,7 @@ main() {
     build
     [[ -n $STATE ]] || STATE=$(mktemp -d "${TMPDIR:-/tmp}/fanfare-cluster.XXXXXX")
     mkdir -p "$STATE"
-    rm -f "$STATE/ready"
+    rm -f "$STATE/ready" "$STATE"/*.log
     trap stop_all EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP

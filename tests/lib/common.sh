@@ -5,7 +5,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/.work
-PATH=$PATH:/usr/sbin # Debian's haproxy is there
+PATH=$WORK/cargo/bin:$PATH:/usr/sbin # what tests/lib/install.sh builds; Debian's haproxy
 mkdir -p "$WORK"
 
 say() { printf '%s\n' "$*"; }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm]... (all three).
+# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm|cargo]... (all of them).
 #
 # system  Debian packages, when root on Debian; elsewhere what is missing is named, with the way to get it
 # python  tests/requirements.txt into .work/venv
 # npm     what each tests/*/package-lock.json says into the node_modules beside it
+# cargo   gungraun-runner, where there is a valgrind for it, into .work/cargo
 #
 # Rust and Node must be there. What only some tests need (a browser, Ruby) is named and those tests are skipped.
 # shellcheck source=tests/lib/common.sh
@@ -48,7 +49,10 @@ install_system() {
     want needed have nginx -- nginx-light
     want needed have promtool -- prometheus
     want needed has_venv -- python3-venv
+    want optional have openssl -- openssl
+    want optional have curl -- curl ca-certificates
     want optional have_browser -- chromium
+    want optional have valgrind -- valgrind
     want optional have systemd-nspawn -- systemd-container
     want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine
     if ((${#needed[@]} + ${#optional[@]} == 0)); then return; fi
@@ -83,14 +87,26 @@ install_npm() {
     done
 }
 
+# The same version as the library, which the lock file has. It only starts valgrind and reads what that wrote, so it
+# need not be optimized.
+install_cargo() {
+    local version
+    have valgrind || return 0
+    version=$(cd "$ROOT" && cargo pkgid gungraun)
+    version=${version##*[#@]}
+    if [[ $(gungraun-runner --version 2>/dev/null) == *" $version" ]]; then return; fi
+    cargo install --quiet --debug --locked --root "$WORK/cargo" --version "$version" gungraun-runner ||
+        say "gungraun-runner $version could not be installed: instructions will not be counted"
+}
+
 main() {
     local part
     for part in "$@"; do
         case $part in
-            system | python | npm) "install_$part" ;;
-            *) fail "usage: tests/lib/install.sh [system|python|npm]..." ;;
+            system | python | npm | cargo) "install_$part" ;;
+            *) fail "usage: tests/lib/install.sh [system|python|npm|cargo]..." ;;
         esac
     done
 }
 
-if (($#)); then main "$@"; else main system python npm; fi
+if (($#)); then main "$@"; else main system python npm cargo; fi

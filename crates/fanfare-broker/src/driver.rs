@@ -11,14 +11,14 @@ use crate::{
     memory,
     metrics::Metrics,
     redis,
-    redis::{names::Prefix, watchdog::Watch},
+    redis::{names::Prefix, tls::RedisTls, watchdog::Watch},
     tasks::Tasks,
 };
 
 /// A broker and how to reach it.
 ///
-/// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`; user and password may be
-/// percent-encoded. Neither `Debug` nor `Display` shows the password.
+/// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; user and
+/// password may be percent-encoded. Neither `Debug` nor `Display` shows the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
     /// For one node: nothing else is needed.
@@ -40,6 +40,8 @@ pub struct RedisConfig {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
+    /// TLS, where the URL asks for it.
+    pub tls: Option<RedisTls>,
     /// What all names in Redis begin with.
     pub prefix: Prefix,
     /// How closely it is watched.
@@ -57,7 +59,7 @@ pub enum BrokerConfigError {
     #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: {0}")]
     Url(url::ParseError),
     /// A URL of something else.
-    #[error("there is no broker {0}://; use memory or redis://")]
+    #[error("there is no broker {0}://; use memory, redis:// or rediss:// (TLS)")]
     Scheme(String),
     /// No host.
     #[error("the broker's URL names no host")]
@@ -150,6 +152,23 @@ pub fn start(
 }
 
 impl BrokerConfig {
+    /// Whether it is reached by TLS.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        matches!(self, Self::Redis(RedisConfig { tls: Some(_), .. }))
+    }
+
+    /// The same broker, where it is reached by TLS in this way.
+    #[must_use]
+    pub fn with_tls(self, tls: RedisTls) -> Self {
+        match self {
+            Self::Redis(config) if config.tls.is_some() => {
+                Self::Redis(RedisConfig { tls: Some(tls), ..config })
+            }
+            other => other,
+        }
+    }
+
     /// The same broker with its names in Redis under `prefix`.
     #[must_use]
     pub fn with_prefix(self, prefix: Prefix) -> Self {
@@ -170,6 +189,10 @@ impl FromStr for BrokerConfig {
         let url = Url::parse(text).map_err(BrokerConfigError::Url)?;
         match url.scheme() {
             "redis" => RedisConfig::from_url(&url).map(Self::Redis),
+            "rediss" => {
+                let config = RedisConfig::from_url(&url)?;
+                Ok(Self::Redis(RedisConfig { tls: Some(RedisTls::default()), ..config }))
+            }
             other => Err(BrokerConfigError::Scheme(other.to_owned())),
         }
     }
@@ -198,6 +221,7 @@ impl RedisConfig {
             database,
             username,
             password: password.map(Secret),
+            tls: None,
             prefix: Prefix::default(),
             watch: Watch::default(),
         })
@@ -221,10 +245,11 @@ impl fmt::Display for BrokerConfig {
 impl fmt::Display for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, database, .. } = self;
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
         if host.contains(':') {
-            write!(f, "redis://[{host}]:{port}/{database}")
+            write!(f, "{scheme}://[{host}]:{port}/{database}")
         } else {
-            write!(f, "redis://{host}:{port}/{database}")
+            write!(f, "{scheme}://{host}:{port}/{database}")
         }
     }
 }
@@ -263,6 +288,8 @@ mod tests {
         let config = redis("redis://localhost");
         assert_eq!((config.host.as_str(), config.port, config.database), ("localhost", 6379, 0));
         assert_eq!((config.username, config.password), (None, None));
+        let config = redis("rediss://h:7");
+        assert_eq!((config.tls.is_some(), config.to_string().as_str()), (true, "rediss://h:7/0"));
         let config = redis("redis://me:p%40ss%3A@[::1]:7000/3");
         assert_eq!((config.host.as_str(), config.port, config.database), ("::1", 7000, 3));
         assert_eq!(config.username.as_deref(), Some("me"));
@@ -275,7 +302,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, error) in [
             ("nats://h", BrokerConfigError::Scheme("nats".into())),
-            ("rediss://h", BrokerConfigError::Scheme("rediss".into())),
+            ("redissh://h", BrokerConfigError::Scheme("redissh".into())),
             ("redis://", BrokerConfigError::Host),
             ("redis://h/x", BrokerConfigError::Database),
             ("redis://h/-1", BrokerConfigError::Database),
@@ -294,7 +321,8 @@ mod tests {
         let config = parse("redis://me:hunter2@h:1/2").unwrap();
         assert_eq!(config.to_string(), "redis://h:1/2");
         assert!(!format!("{config:?}").contains("hunter2"));
-        let mistakes = ["redis://me:hunter2@h:1x", "redis://me:hunter2@", "rediss://me:hunter2@h", "hunter2"];
+        let mistakes =
+            ["redis://me:hunter2@h:1x", "redis://me:hunter2@", "redissh://me:hunter2@h", "hunter2"];
         for error in mistakes.map(|text| parse(text).unwrap_err()) {
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }

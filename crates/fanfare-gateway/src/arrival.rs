@@ -1,20 +1,30 @@
 //! A socket that was accepted, with its seat, and what was read of it before HTTP.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, BytesMut};
 use proxy_header::{ParseConfig, ProxyHeader};
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use crate::sockets::Seat;
+use crate::{
+    sockets::Seat,
+    stream::Stream,
+    tls::{
+        handshake::{self, HandshakeError},
+        socket::TlsStream,
+    },
+};
 
 /// The largest PROXY header that is read: addresses take 52 bytes, what else a proxy may say the rest.
 const PROXY_HEADER_BYTES: usize = 4 << 10;
@@ -40,17 +50,33 @@ pub(crate) struct Arrival {
     early: BytesMut,
 }
 
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
 impl Arrival {
     pub(crate) fn new(stream: TcpStream, seat: Seat) -> Self {
         Self { stream, seat, early: BytesMut::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     pub(crate) fn into_parts(self) -> (TcpStream, Seat) {
         (self.stream, self.seat)
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+    /// Makes a TLS connection of it, to speak HTTP inside.
+    ///
+    /// # Errors
+    /// There is none; the client was told why, as far as TLS has a word for it.
+    pub(crate) async fn secure(self, config: Arc<ServerConfig>) -> Result<Stream, HandshakeError> {
+        let Self { stream, seat, early } = self;
+        let socket = handshake::accept(stream, seat, early.into(), config).await?;
+        Ok(Stream::Tls(TlsStream(Arc::new(socket))))
     }
 
     /// Reads the PROXY header: whose connection it is, unless it is the proxy's own (a health check).

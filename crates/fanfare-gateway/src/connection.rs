@@ -41,10 +41,10 @@ thread_local! {
 /// A WebSocket connection's reading side; the future ends when the client is gone.
 ///
 /// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
-pub struct Connection {
+pub struct Connection<R = OwnedReadHalf> {
     hub: Arc<Hub>,
     /// Dropped before the session is let go of.
-    read: OwnedReadHalf,
+    read: R,
     session: Reading,
     frames: fanfare_websocket::Decoder,
     dialect: Box<dyn Decoder>,
@@ -74,13 +74,13 @@ impl Drop for Reading {
 
 type Wait = Pin<Box<dyn Future<Output = ControlFlow<()>> + Send>>;
 
-impl Connection {
+impl<R: AsyncRead + Unpin> Connection<R> {
     /// A connection whose client sent `early` right behind its handshake. `deflate`: it was negotiated.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
         session: Arc<Session>,
-        read: OwnedReadHalf,
+        read: R,
         dialect: Box<dyn Decoder>,
         deflate: bool,
         early: &[u8],
@@ -230,7 +230,7 @@ impl Connection {
     }
 }
 
-impl Future for Connection {
+impl<R: AsyncRead + Unpin> Future for Connection<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -302,9 +302,11 @@ async fn carry_out(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::socket::TlsStream;
 
     #[test]
     fn an_idle_connection_is_small() {
         assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection<TlsStream>>() <= 88, "{}", size_of::<Connection<TlsStream>>());
     }
 }

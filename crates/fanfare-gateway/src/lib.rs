@@ -5,6 +5,7 @@
 //! - [`server`]: listeners, and one connection after another
 //! - [`sockets`]: which sockets there are, and which go when descriptors are short
 //! - [`arrival`], [`client`]: a socket before HTTP, and whose it is behind proxies
+//! - [`tls`], `stream`: what the listener speaks below HTTP
 //! - [`visit`]: the HTTP requests of one connection
 //! - [`routes`]: which path is whose, on which listener
 //! - [`path`]: which channel a path means, and which first segments are kept
@@ -40,6 +41,8 @@ pub mod routes;
 pub mod server;
 pub mod socket;
 pub mod sockets;
+mod stream;
+pub mod tls;
 mod trace;
 pub mod upgrade;
 pub mod visit;

@@ -8,6 +8,8 @@ use fanfare_core::{buckets::LATENCIES, labels};
 use fanfare_hub::metrics::{labelled, registered};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
 
+use crate::tls::handshake::Outcome;
+
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
     handshakes: HistogramVec,
@@ -15,6 +17,7 @@ pub struct GatewayMetrics {
     api_errors: IntCounterVec,
     limits_hit: IntCounterVec,
     http_errors: IntCounterVec,
+    tls_handshakes: IntCounterVec,
 }
 
 /// What an answer says of itself to whoever counts: an extension of the response.
@@ -219,6 +222,13 @@ impl GatewayMetrics {
                 "kind",
                 HttpError::ALL.iter().map(|error| error.name()),
             )?,
+            tls_handshakes: labelled(
+                registry,
+                "fanfare_tls_handshakes_total",
+                "TLS handshakes, by what became of them",
+                "result",
+                Outcome::ALL.iter().map(|outcome| outcome.name()),
+            )?,
         })
     }
 
@@ -240,6 +250,14 @@ impl GatewayMetrics {
         self.http_errors.with_label_values(&[error.name()]).inc();
         if let Some(limit) = error.limit() {
             self.limit_hit(limit);
+        }
+    }
+
+    /// A TLS handshake is over. Where that is a limit's work, the limit is counted too.
+    pub(crate) fn tls_handshake(&self, outcome: Outcome) {
+        self.tls_handshakes.with_label_values(&[outcome.name()]).inc();
+        if outcome == Outcome::Timeout {
+            self.limit_hit(Limit::Handshake);
         }
     }
 

@@ -1,6 +1,12 @@
 //! Listeners, and the HTTP connections that they bring.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use fanfare_core::Vital;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -8,9 +14,12 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    arrival::Arrival,
     gateway::Gateway,
     routes::{self, Serves},
-    socket, visit,
+    socket,
+    tls::Acceptor,
+    visit,
 };
 
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
@@ -36,6 +45,8 @@ pub struct Listener {
     pub socket: TcpListener,
     /// What is served.
     pub serves: Serves,
+    /// What is spoken there below HTTP: TLS, or nothing.
+    pub tls: Arc<Acceptor>,
     /// Whether another process may accept from it too: then it is left to that one as soon as the node leaves.
     pub is_inherited: bool,
 }
@@ -73,7 +84,7 @@ impl Server {
 
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
-        let Listener { socket, serves, is_inherited } = listener;
+        let Listener { socket, serves, tls, is_inherited } = listener;
         if let Err(error) = socket::tune(&socket) {
             tracing::warn!(%error, "a listener could not be tuned: small messages may be delayed");
         }
@@ -82,24 +93,33 @@ impl Server {
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let gateway = self.gateway.clone();
         let accepting = async move {
+            let welcome = |stream, peer: SocketAddr| {
+                let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
+                let arrival = Arrival::new(stream, gateway.sockets.take());
+                tasks.spawn(visit::serve(gateway, arrival, tls.config(), peer.ip(), router, shutdown));
+            };
             loop {
                 while gateway.sockets.is_full() && !until.is_cancelled() {
                     tokio::time::sleep(REST).await;
                 }
                 let accepted = tokio::select! {
-                    () = until.cancelled() => return,
+                    () = until.cancelled() => break,
                     accepted = socket.accept() => accepted,
                 };
                 match accepted {
-                    Ok((stream, peer)) => {
-                        let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
-                        let seat = gateway.sockets.take();
-                        tasks.spawn(visit::serve(gateway, stream, seat, peer.ip(), router, shutdown));
-                    }
+                    Ok((stream, peer)) => welcome(stream, peer),
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(REST).await;
                     }
+                }
+            }
+            if !is_inherited {
+                // Who waits to be accepted is answered too: with the listener the kernel would reset them.
+                let cx = &mut Context::from_waker(Waker::noop());
+                for _ in 0..BACKLOG {
+                    let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) else { break };
+                    welcome(stream, peer);
                 }
             }
         };

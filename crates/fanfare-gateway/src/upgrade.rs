@@ -1,4 +1,4 @@
-//! Takes the bare socket back from HTTP once the 101 is out.
+//! Takes the socket back from HTTP once the 101 is out, bare or with TLS inside.
 
 use bytes::Bytes;
 use fanfare_core::{Decoder, Disconnect, Transport};
@@ -8,7 +8,9 @@ use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::{admission::Permit, arrival::Arrival, connection::Connection, socket::Socket};
+use crate::{
+    admission::Permit, connection::Connection, socket::Socket, stream::Stream, tls::socket::TlsSink,
+};
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
 pub(crate) struct Pending {
@@ -35,16 +37,25 @@ impl Pending {
         decoder: Box<dyn Decoder>,
         deflate: bool,
     ) {
-        let (arrival, early) = match take_back(upgrade).await {
+        let (stream, early) = match take_back(upgrade).await {
             Ok(taken) => taken,
             Err(error) => return tracing::debug!(%error, "upgrade failed"),
         };
         let Some(permit) = self.permit.take() else { return };
-        let (stream, seat) = arrival.into_parts();
-        let (read, write) = stream.into_split();
-        self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
         let (hub, session) = (self.hub.clone(), self.session.clone());
-        self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+        match stream {
+            Stream::Plain(arrival) => {
+                let (stream, seat) = arrival.into_parts();
+                let (read, write) = stream.into_split();
+                self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
+                self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+            }
+            Stream::Tls(stream) => {
+                let sink = TlsSink::new(stream.0.clone(), permit);
+                self.hub.attach(&self.session, transport, Box::new(sink));
+                self.hub.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
+            }
+        }
     }
 }
 
@@ -57,9 +68,9 @@ impl Drop for Pending {
 }
 
 /// The socket, and what the client sent right behind its request.
-async fn take_back(upgrade: OnUpgrade) -> Result<(Arrival, Bytes), UpgradeError> {
+async fn take_back(upgrade: OnUpgrade) -> Result<(Stream, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<Arrival>> = upgraded.downcast().map_err(|_| UpgradeError::NotTcp)?;
+    let parts: Parts<TokioIo<Stream>> = upgraded.downcast().map_err(|_| UpgradeError::NotOurs)?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
@@ -67,6 +78,6 @@ async fn take_back(upgrade: OnUpgrade) -> Result<(Arrival, Bytes), UpgradeError>
 enum UpgradeError {
     #[error(transparent)]
     Http(#[from] hyper::Error),
-    #[error("the connection is no bare TCP socket")]
-    NotTcp,
+    #[error("the connection is none that this server accepted")]
+    NotOurs,
 }

@@ -21,9 +21,10 @@ use fanfare_websocket::handshake;
 use http::StatusCode;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, Interest},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest},
     net::TcpStream,
     time::timeout,
 };
@@ -36,18 +37,25 @@ use crate::{
     gateway::Gateway,
     metrics::{Handshake, HttpError, Refused},
     refusal::Refusal,
-    sockets::{Seat, Visit},
+    sockets::Visit,
+    stream::Stream,
+    tls::handshake::{HandshakeError, Outcome},
 };
+
+/// How long a client that was accepted may take to ask for something, once the node ends.
+const LAST_CHANCE: Duration = Duration::from_millis(100);
 
 /// How long a client may take to read why its connection ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 
 /// Serves the requests of one connection of `peer` until it ends or becomes a WebSocket, or is given up because
 /// others need its place more.
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
-    stream: TcpStream,
-    seat: Seat,
+    arrival: Arrival,
+    tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     router: Router,
     shutdown: CancellationToken,
@@ -56,7 +64,7 @@ pub(crate) async fn serve(
     tokio::select! {
         // A request that came in the same moment is read first: who asks is not given up.
         biased;
-        () = receive(&gateway, Arrival::new(stream, seat), peer, &visit, router, shutdown) => {}
+        () = receive(&gateway, arrival, tls, peer, &visit, router, shutdown) => {}
         () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
     }
 }
@@ -65,6 +73,7 @@ pub(crate) async fn serve(
 async fn receive(
     gateway: &Arc<Gateway>,
     mut arrival: Arrival,
+    tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     visit: &Visit,
     router: Router,
@@ -82,8 +91,44 @@ async fn receive(
             Err(_) => return gateway.metrics.http_error(HttpError::Timeout),
         }
     }
+    let stream = match tls {
+        None => Stream::Plain(arrival),
+        Some(config) => match Box::pin(secure(gateway, arrival, config, client)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+    };
     let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
-    Box::pin(server.serve(arrival, router, shutdown)).await;
+    Box::pin(server.serve(stream, router, shutdown)).await;
+}
+
+/// Does the TLS handshake, counts what became of it, and says it in the log. Who speaks no TLS is told.
+async fn secure(
+    gateway: &Gateway,
+    arrival: Arrival,
+    config: Arc<ServerConfig>,
+    client: Client,
+) -> Option<Stream> {
+    let client = client.0;
+    let Ok(done) = timeout(gateway.hub.limits().handshake, arrival.secure(config)).await else {
+        gateway.metrics.tls_handshake(Outcome::Timeout);
+        tracing::debug!(%client, "a TLS handshake took too long (limits.handshake)");
+        return None;
+    };
+    match done {
+        Ok(stream) => {
+            gateway.metrics.tls_handshake(Outcome::Completed);
+            Some(stream)
+        }
+        Err(error) => {
+            gateway.metrics.tls_handshake(error.outcome());
+            tracing::debug!(%client, %error, "no TLS connection");
+            if let HandshakeError::NotTls(arrival) = error {
+                say(*arrival, &plain("400 Bad Request", NOT_TLS)).await;
+            }
+            None
+        }
+    }
 }
 
 /// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
@@ -104,7 +149,10 @@ async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationTo
             }
             spoke.is_ok()
         }
-        () = shutdown.cancelled() => false,
+        () = shutdown.cancelled() => {
+            // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
+            timeout(LAST_CHANCE, stream.readable()).await.is_ok()
+        }
     }
 }
 
@@ -130,16 +178,18 @@ struct Requests<'a> {
 }
 
 impl Requests<'_> {
-    async fn serve(&self, arrival: Arrival, router: Router, shutdown: CancellationToken) {
+    async fn serve(&self, stream: Stream, router: Router, shutdown: CancellationToken) {
         let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
         let limits = self.gateway.config().doors;
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.gateway.hub.limits().handshake)
             .max_buf_size(limits.header_bytes)
-            .serve_connection(TokioIo::new(arrival), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let served = tokio::select! {
+            // Who has asked is answered, also at the end.
+            biased;
             served = &mut connection => served,
             () = shutdown.cancelled() => {
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
@@ -199,26 +249,31 @@ impl Requests<'_> {
     }
 }
 
-/// Says what hyper does not say, and reads what still comes: a socket closed with unread bytes would reset the
-/// connection, and the answer could be lost.
-async fn last_words(mut arrival: Arrival, error: HttpError) {
+/// Says what hyper does not say.
+async fn last_words(stream: Stream, error: HttpError) {
     let words = match error {
         HttpError::Timeout => {
             plain("408 Request Timeout", "the request's header did not come in time (limits.handshake)")
         }
         HttpError::Http2 => plain(
             "505 HTTP Version Not Supported",
-            "this server does not speak HTTP/2 without TLS: connect with HTTP/1.1",
+            "this server does not speak HTTP/2: connect with HTTP/1.1",
         ),
         // Answered by hyper: 400, 414 or 431.
         HttpError::Parse | HttpError::TooLarge => String::new(),
         HttpError::Incomplete | HttpError::ProxyHeader | HttpError::Io | HttpError::Other => return,
     };
+    say(stream, &words).await;
+}
+
+/// Says it, and reads what still comes: a socket closed with unread bytes would reset the connection, and the answer
+/// could be lost.
+async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &str) {
     let saying = async {
-        arrival.write_all(words.as_bytes()).await?;
-        arrival.shutdown().await?;
+        stream.write_all(words.as_bytes()).await?;
+        stream.shutdown().await?;
         let mut rest = [0; 1024];
-        while arrival.read(&mut rest).await? > 0 {}
+        while stream.read(&mut rest).await? > 0 {}
         Ok::<_, std::io::Error>(())
     };
     // Whoever does not listen to the end has no use for it.

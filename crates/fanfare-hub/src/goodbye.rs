@@ -12,7 +12,12 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use fanfare_core::Disconnect;
 use tokio::time::timeout;
 
-use crate::{hub::Hub, outbound::Sent, session::Session, story::End};
+use crate::{
+    hub::Hub,
+    outbound::{Finish, Sent},
+    session::Session,
+    story::End,
+};
 
 impl Hub {
     /// Ends a session and says so in its dialect's words: nothing is delivered to it any more, and only from one that
@@ -48,7 +53,8 @@ impl Hub {
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();
         }
-        let sent = session.outbound.close(frame.as_ref(), self.budget());
+        let finish = if disconnect.sends_away() { Finish::WhenAnswered } else { Finish::AtOnce };
+        let sent = session.outbound.close(frame.as_ref(), finish, self.budget());
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }

@@ -47,6 +47,18 @@ pub(crate) struct Link {
     unsent: Option<Box<Unsent>>,
     /// Nothing more is taken: the goodbye was said. The sink stays, so that it can still be aborted.
     closed: bool,
+    /// It is finished once all is out.
+    finishes: bool,
+}
+
+/// When our side of a transport ends whose goodbye was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// As soon as the goodbye is out.
+    AtOnce,
+    /// When the client has answered, or its time is over: whoever reads it drops it then. A proxy that sees our end
+    /// closes the client's side too, and what the client had sent before it heard of the goodbye would be lost.
+    WhenAnswered,
 }
 
 #[derive(Default)]
@@ -91,7 +103,7 @@ impl Outgoing for Control {
 
 impl Link {
     pub(crate) fn new(transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Self {
-        Self { transport, sink, unsent: None, closed: false }
+        Self { transport, sink, unsent: None, closed: false, finishes: false }
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -168,17 +180,26 @@ impl Link {
         flushed
     }
 
-    /// Sends the goodbye behind what is queued, then finishes the sink.
-    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, pass: &mut Pass<'_>) -> Sent {
+    /// Sends the goodbye behind what is queued, then finishes the sink. Where there is no frame that a client could
+    /// answer, that is at once.
+    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, pass: &mut Pass<'_>) -> Sent {
         let mut sent = Sent::Done;
         if let Some(frame) = frame.filter(|_| !self.closed) {
             sent = self.goodbye(frame, pass);
         }
         self.closed = true;
-        if self.unsent.is_none() {
+        self.finishes |= finish == Finish::AtOnce || frame.is_none();
+        if self.unsent.is_none() && self.finishes {
             self.sink.finish();
         }
         sent
+    }
+
+    /// The client answered the goodbye, or went.
+    pub(crate) fn answered(&self) {
+        if self.is_finished() && !self.finishes {
+            self.sink.finish();
+        }
     }
 
     fn goodbye(&mut self, frame: &CloseFrame, pass: &mut Pass<'_>) -> Sent {
@@ -270,7 +291,7 @@ impl Link {
             }
         }
         self.unsent = None;
-        if self.closed {
+        if self.finishes {
             self.sink.finish();
         }
         Ok(())

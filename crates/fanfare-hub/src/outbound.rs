@@ -25,7 +25,10 @@ use crate::{
     queue::{Item, Items, Queue},
     tally::{Counts, Traffic},
 };
-pub use crate::{link::Sent, outgoing::Outgoing};
+pub use crate::{
+    link::{Finish, Sent},
+    outgoing::Outgoing,
+};
 
 /// A session's way out.
 pub struct Outbound {
@@ -45,7 +48,7 @@ enum State {
 #[derive(Default)]
 struct Waiting {
     queue: Queue<Message>,
-    goodbye: Option<Option<CloseFrame>>,
+    goodbye: Option<(Option<CloseFrame>, Finish)>,
 }
 
 /// How a session's client stands when the clock turns.
@@ -154,8 +157,8 @@ impl Outbound {
     }
 
     /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.
-    pub fn close(&self, frame: Option<&CloseFrame>, budget: &Arc<Budget>) -> Sent {
-        self.counted(budget, |state, pass| state.close(frame, pass))
+    pub fn close(&self, frame: Option<&CloseFrame>, finish: Finish, budget: &Arc<Budget>) -> Sent {
+        self.counted(budget, |state, pass| state.close(frame, finish, pass))
     }
 
     /// Ends the transport at once; whoever reads it sees its end.
@@ -163,10 +166,13 @@ impl Outbound {
         self.state.lock().abort();
     }
 
-    /// Nobody reads the transport any more: lets go of it, where it was aborted.
+    /// Nobody reads the transport any more: lets go of it, where it was aborted, and finishes it, where that waited
+    /// for the client's answer.
     pub(crate) fn let_go(&self) {
-        if let State::Aborted(sink) = &mut *self.state.lock() {
-            *sink = None;
+        match &mut *self.state.lock() {
+            State::Aborted(sink) => *sink = None,
+            State::Attached(link) => link.answered(),
+            State::Detached(_) => {}
         }
     }
 
@@ -298,7 +304,7 @@ impl State {
         *self = Self::Attached(link);
         let sent = self.flushed(resumed);
         match goodbye {
-            Some(frame) if sent != Sent::Broken => match self.close(frame.as_ref(), pass) {
+            Some((frame, finish)) if sent != Sent::Broken => match self.close(frame.as_ref(), finish, pass) {
                 // Queued behind what waited, which nobody flushes yet.
                 Sent::Written | Sent::Done => sent,
                 closed => closed,
@@ -330,13 +336,13 @@ impl State {
         sent
     }
 
-    fn close(&mut self, frame: Option<&CloseFrame>, pass: &mut Pass<'_>) -> Sent {
+    fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, pass: &mut Pass<'_>) -> Sent {
         let sent = match self {
             Self::Detached(waiting) => {
-                waiting.goodbye.get_or_insert_with(|| frame.cloned());
+                waiting.goodbye.get_or_insert_with(|| (frame.cloned(), finish));
                 return Sent::Done;
             }
-            Self::Attached(link) => link.close(frame, pass),
+            Self::Attached(link) => link.close(frame, finish, pass),
             Self::Aborted(_) => return Sent::Done,
         };
         self.unless_broken(sent)

@@ -23,12 +23,15 @@ async fn deaf(node: &Node) -> Client {
     client
 }
 
-/// Reads a client's transport until it ends, as a listener does.
+/// Reads a client's transport until it ends or the client has answered the goodbye, as a listener does.
 fn serve(node: &Node, client: &Client) {
     let (hub, session, pipe) = (node.hub.clone(), client.session.clone(), client.pipe.clone());
     node.hub.spawn(async move {
-        pipe.ended().await;
+        while !(pipe.is_over() || session.has_ended() && session.queued() == 0) {
+            sleep(Duration::from_millis(1)).await;
+        }
         hub.end(&session, &Disconnect::Lost);
+        session.let_go();
     });
 }
 

@@ -89,10 +89,10 @@ async fn who_stays_gets_every_message_once_in_each_publishers_order_whoever_come
     done.cancel();
     for (number, client) in staying.iter().enumerate() {
         // The goodbye goes out behind all that is queued.
-        client.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+        client.hub.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
         ends(client.pipe.ended()).await;
         let mut lines = client.lines();
-        assert_eq!(lines.pop().as_deref(), Some("close 76 restart"));
+        assert_eq!(lines.pop().as_deref(), Some("close 0 bye"));
         let channels = 1 + number % 3;
         assert_eq!(lines.len(), channels * PUBLISHERS * MESSAGES);
         let numbers = by_publisher(&lines);

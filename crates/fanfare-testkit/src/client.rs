@@ -1,10 +1,13 @@
 //! A WebSocket client of another library, that knows nothing of Fanfare.
 
+use std::sync::Arc;
+
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::{ClientConfig, pki_types::CertificateDer};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async, connect_async_tls_with_config,
     tungstenite::{
         Error, Message,
         client::IntoClientRequest,
@@ -43,6 +46,37 @@ impl Client {
         match within("a WebSocket handshake", connecting).await {
             Ok((socket, response)) => Self { socket, headers: response.headers().clone() },
             Err(error) => panic!("no WebSocket at {url}: {error}"),
+        }
+    }
+
+    /// Connects by TLS, to a `wss://` URL; says why there is no connection.
+    ///
+    /// # Errors
+    /// Mostly those of TLS.
+    pub async fn try_connect_tls(url: &str, tls: Arc<ClientConfig>) -> Result<Self, Error> {
+        let connector = Connector::Rustls(tls);
+        let connecting = connect_async_tls_with_config(url, None, false, Some(connector));
+        let (socket, response) = within("a WebSocket handshake inside TLS", connecting).await?;
+        Ok(Self { socket, headers: response.headers().clone() })
+    }
+
+    /// The same; returns with the 101.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub async fn connect_tls(url: &str, tls: Arc<ClientConfig>) -> Self {
+        match Self::try_connect_tls(url, tls).await {
+            Ok(client) => client,
+            Err(error) => panic!("no WebSocket at {url}: {error}"),
+        }
+    }
+
+    /// The certificate that the server showed, where it speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Rustls(stream) => stream.get_ref().1.peer_certificates()?.first().cloned(),
+            _ => None,
         }
     }
 

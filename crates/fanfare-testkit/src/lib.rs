@@ -6,6 +6,7 @@
 //! - [`endpoint`]: what can be asked of a node, whichever it is
 //! - [`metrics`]: what a node counts
 //! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
+//! - [`authority`]: certificates, and clients that trust them
 //! - [`balancer`]: HAProxy before nodes; [`nginx`]: nginx before nodes; [`prometheus`]: scrapes them
 //! - [`chorus`]: hundreds of clients that publish while something fails, and the judgement of it
 //! - [`observer`]: sees what Redis was told to publish
@@ -17,6 +18,7 @@
 
 #![expect(clippy::panic, reason = "a helper of tests says by a panic what is wrong")]
 
+pub mod authority;
 pub mod balancer;
 pub mod chorus;
 pub mod client;
@@ -34,6 +36,7 @@ pub mod proxy;
 pub mod raw;
 pub mod setup;
 
+pub use authority::{Authority, Good, Issued};
 pub use balancer::Balancer;
 pub use chorus::Chorus;
 pub use client::Client;

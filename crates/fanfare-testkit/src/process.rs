@@ -128,7 +128,7 @@ impl Process {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         stdout.map(|stdout| tokio::spawn(keep(stdout, log.clone())));
         stderr.map(|stderr| tokio::spawn(keep(stderr, log.clone())));
-        let listening = || log.lock().lines().find_map(listens_at);
+        let listening = || log.lock().lines().find_map(|line| listens_at(line, "addresses"));
         assert_eventually!(
             listening().is_some() || matches!(child.try_wait(), Ok(Some(_))),
             "fanfare listens: {}",
@@ -172,8 +172,15 @@ impl Process {
     /// # Panics
     /// Where the file cannot be written, or nothing reads it.
     pub async fn reload(&self, toml: &str) {
-        let reloads =
-            async || Metrics::of(self.endpoint).await.map(|all| all.sum(RELOADS)).unwrap_or_default();
+        self.reload_at(self.endpoint, toml).await;
+    }
+
+    /// The same, where its metrics are elsewhere.
+    ///
+    /// # Panics
+    /// Where the file cannot be written, or nothing reads it.
+    pub async fn reload_at(&self, metrics: Endpoint, toml: &str) {
+        let reloads = async || Metrics::of(metrics).await.map(|all| all.sum(RELOADS)).unwrap_or_default();
         let before = reloads().await;
         if let Err(error) = std::fs::write(&self.config, toml) {
             panic!("the configuration file cannot be written: {error}");
@@ -206,6 +213,18 @@ impl Process {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
+    }
+
+    /// Where its metrics are, as it said when it began to listen.
+    ///
+    /// # Panics
+    /// Where they are nowhere.
+    #[must_use]
+    pub fn metrics_endpoint(&self) -> Endpoint {
+        match self.log.lock().lines().find_map(|line| listens_at(line, "metrics")) {
+            Some(endpoint) => endpoint,
+            None => panic!("no metrics: {}", self.log.lock()),
+        }
     }
 
     /// What it logged and printed so far.
@@ -314,8 +333,8 @@ async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
 }
 
 /// What the log line says that the node writes when it listens.
-fn listens_at(line: &str) -> Option<Endpoint> {
+fn listens_at(line: &str, list: &str) -> Option<Endpoint> {
     let line: Value = serde_json::from_str(line).ok()?;
-    let addresses = line.get("addresses")?.as_str()?.trim_matches(['[', ']']);
+    let addresses = line.get(list)?.as_str()?.trim_matches(['[', ']']);
     addresses.split(',').next()?.trim().parse().ok().map(Endpoint::new)
 }

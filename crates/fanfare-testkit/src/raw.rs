@@ -9,21 +9,26 @@ use fanfare_websocket::{FrameHead, encode};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
 };
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use crate::within;
 
 const MAX_HEADERS: usize = 64;
 
 /// A TCP connection to a node.
-#[derive(Debug)]
 pub struct RawClient {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
+    peer: String,
     /// What came and was not looked at yet.
     buffer: Vec<u8>,
 }
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// An HTTP answer.
 #[derive(Debug, Clone)]
@@ -52,7 +57,7 @@ impl RawClient {
     /// Where nobody listens.
     pub async fn connect(address: SocketAddr) -> Self {
         match within("a TCP connection", TcpStream::connect(address)).await {
-            Ok(stream) => Self { stream, buffer: Vec::new() },
+            Ok(stream) => Self::on(stream, address),
             Err(error) => panic!("nobody listens at {address}: {error}"),
         }
     }
@@ -68,14 +73,36 @@ impl RawClient {
             socket.connect(address).await
         };
         match within("a TCP connection", connecting).await {
-            Ok(stream) => Self { stream, buffer: Vec::new() },
+            Ok(stream) => Self::on(stream, address),
             Err(error) => panic!("no connection from {source} to {address}: {error}"),
         }
     }
 
+    /// Speaks TLS from now on, with a server of this name.
+    ///
+    /// # Panics
+    /// Where the two do not come together.
+    pub async fn secure(self, connector: &TlsConnector, name: &str) -> Self {
+        let Ok(server) = ServerName::try_from(name.to_owned()) else {
+            panic!("{name:?} is no name of a host")
+        };
+        match within("a TLS handshake", connector.connect(server, self.stream)).await {
+            Ok(stream) => Self { stream: Box::new(stream), ..self },
+            Err(error) => panic!("no TLS with {name}: {error}"),
+        }
+    }
+
+    fn on(stream: impl Duplex + 'static, peer: SocketAddr) -> Self {
+        Self { stream: Box::new(stream), peer: peer.to_string(), buffer: Vec::new() }
+    }
+
     /// Sends bytes; that the peer has gone already is seen by who reads.
     pub async fn send(&mut self, bytes: &[u8]) {
-        let _ = within("bytes are sent", self.stream.write_all(bytes)).await;
+        let _ = within("bytes are sent", async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        })
+        .await;
     }
 
     /// Says that nothing more is sent (a FIN), and goes on reading.
@@ -96,7 +123,7 @@ impl RawClient {
     ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head += &format!("Host: {}\r\n", self.peer());
+            head += &format!("Host: {}\r\n", self.peer);
         }
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
@@ -201,15 +228,21 @@ impl RawClient {
         }
     }
 
+    /// Reads until the server ends the connection in good order: everything that came, and was not looked at yet.
+    /// Inside TLS that is with a word (close_notify).
+    ///
+    /// # Errors
+    /// It ended otherwise.
+    pub async fn good_end(&mut self) -> io::Result<Vec<u8>> {
+        while within("the server ends the connection", self.read()).await? > 0 {}
+        Ok(std::mem::take(&mut self.buffer))
+    }
+
     /// Reads until the server ends the connection: everything that came, and was not looked at yet.
     pub async fn end(&mut self) -> Vec<u8> {
         // A reset is an end too.
         while within("the server ends the connection", self.read()).await.is_ok_and(|read| read > 0) {}
         std::mem::take(&mut self.buffer)
-    }
-
-    fn peer(&self) -> String {
-        self.stream.peer_addr().map_or_else(|_| "localhost".into(), |address| address.to_string())
     }
 
     fn take_head(&mut self) -> Option<(Answer, usize)> {

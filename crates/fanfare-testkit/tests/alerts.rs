@@ -96,7 +96,7 @@ async fn what_redis_delivers_to_one_of_two_nodes_is_held_back() {
     provoked.fires("FanfareInterrupted", &[*deaf]).await;
     let interrupted = provoked.lasts();
     provoked.is_over("FanfareNodeDeaf", "the proxy before Redis holds back deliveries", fired).await;
-    provoked.is_over("FanfareInterrupted", "the same, and its end", interrupted).await;
+    provoked.is_over("FanfareInterrupted", "deliveries of Redis held back for a while", interrupted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -238,7 +238,7 @@ async fn a_node_is_full_and_others_keep_coming() {
     drop(knocking);
     drop(clients);
     provoked.is_over("FanfareConnectionsShort", "10 clients of limits.connections = 10", short).await;
-    provoked.is_over("FanfareLimitHit", "and others that are turned away", hit).await;
+    provoked.is_over("FanfareLimitHit", "a full node, and clients that keep coming", hit).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,16 +14,20 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use fanfare_testkit::{
-    Client, Endpoint, Frame, KEY, Message, Process, RawClient, Setup, TestNode, assert_eventually,
+    Balancer, Client, Endpoint, Frame, KEY, Message, Process, RawClient, Setup, TestNode, assert_eventually,
     redis_server, within,
 };
 use fanfare_websocket::{FrameHead, Opcode};
 use futures_util::FutureExt;
 
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 const LONG: [(&str, &str); 2] = [("FANFARE_DRAIN__GRACE", "50m"), ("FANFARE_DRAIN__TIMEOUT", "60m")];
@@ -104,8 +108,16 @@ async fn clients_go_one_after_another_and_miss_nothing_published_before_their_cl
     within("the publisher stops", publisher).await.unwrap();
 }
 
+/// Where clients connect.
+#[derive(Clone, Copy)]
+enum To {
+    Node,
+    /// HAProxy before it.
+    Balancer,
+}
+
 /// All that a client sent before it read the close, not only what it knows to have been relayed.
-async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(pace: Pace) {
+async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(to: To, pace: Pace) {
     let redis = redis_server().await;
     let stays =
         Setup::redis(&redis.url()).named("stays").toml("limits.outbound_bytes = \"1GiB\"").start().await;
@@ -123,7 +135,12 @@ async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
             }
         }
     });
-    let clients = clients(&leaving, "/numbers", TALKERS).await;
+    let balancer = match to {
+        To::Node => None,
+        To::Balancer => Some(Balancer::start(&[leaving.endpoint()]).await),
+    };
+    let endpoint = balancer.as_ref().map_or(leaving.endpoint(), Balancer::endpoint);
+    let clients = clients(&endpoint, "/numbers", TALKERS).await;
     let talking: Vec<_> =
         clients.into_iter().enumerate().map(|(at, raw)| tokio::spawn(talk(at, raw, pace))).collect();
     leaving.terminate();
@@ -142,12 +159,22 @@ async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_say_as_a_conversation_comes_to_all_up_to_their_close() {
-    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(Pace::Ahead(4)).await;
+    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(To::Node, Pace::Ahead(4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_clients_say_through_a_balancer_comes_to_all_up_to_their_close() {
+    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
+        To::Balancer,
+        Pace::Deaf(Duration::from_secs(3)),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_say_without_a_pause_comes_to_all_up_to_their_close() {
-    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(Pace::WithoutPause).await;
+    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(To::Node, Pace::WithoutPause)
+        .await;
 }
 
 const TALKERS: usize = 20;
@@ -157,12 +184,14 @@ enum Pace {
     /// So many messages of its own that it did not hear yet, and no more.
     Ahead(u32),
     WithoutPause,
+    /// It hears nothing for so long: longer than the drain takes.
+    Deaf(Duration),
 }
 
 /// Publishes numbers until it is sent away; how many it sent before it knew.
 async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
     let prefix = format!("{at} ");
-    let (mut sent, mut echoed) = (0, 0);
+    let (mut sent, mut echoed, begun) = (0, 0, Instant::now());
     loop {
         raw.frame(FrameHead::whole(Opcode::Text), format!("{prefix}{sent}").as_bytes()).await;
         sent += 1;
@@ -171,6 +200,11 @@ async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
                 Pace::Ahead(most) if echoed + most <= sent => Some(raw.next_frame().await),
                 Pace::Ahead(_) => None,
                 Pace::WithoutPause => raw.next_frame().now_or_never(),
+                Pace::Deaf(time) if begun.elapsed() < time => {
+                    sleep(Duration::from_millis(5)).await;
+                    None
+                }
+                Pace::Deaf(_) => Some(raw.next_frame().await),
             };
             let Some(frame) = frame else { break };
             match frame.bytes[0] {

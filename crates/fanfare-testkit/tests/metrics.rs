@@ -12,7 +12,9 @@ use std::{
     process::Stdio,
 };
 
-use fanfare_testkit::{Endpoint, KEY, Metrics, TestCluster, assert_eventually, metrics::Family, within};
+use fanfare_testkit::{
+    Endpoint, KEY, Metrics, Process, TestCluster, assert_eventually, metrics::Family, within,
+};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -88,7 +90,9 @@ async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
     let families = fresh().await;
     let mut unknown = BTreeSet::new();
     for (file, text) in READ {
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        // What a rule records has a name with colons, in which a metric is a part.
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
+        let words = words.map(|word| word.trim_matches(':'));
         for name in words.filter(|word| is_metric(word) && !word.ends_with('_')) {
             let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
             if !families.contains_key(of_histogram.unwrap_or(name)) {
@@ -97,6 +101,26 @@ async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
         }
     }
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+#[tokio::test]
+async fn what_is_bounded_has_its_bound_beside_it_and_a_reload_changes_that() {
+    let flags = ["--listen", "127.0.0.1:0", "--node", "test", "--broker", "memory"];
+    let node = Process::serve(&flags, "limits.connections = 10").await;
+    assert_eq!(node.metric("fanfare_connections_limit").await, 10.0);
+    node.reload("limits = { connections = 20, inbound_bytes = \"8MiB\", outbound_total_bytes = \"64MiB\" }")
+        .await;
+    for (bound, value) in [
+        ("fanfare_connections_limit", 20.0),
+        ("fanfare_inbound_queued_limit_bytes", f64::from(8 << 20)),
+        ("fanfare_outbound_queued_limit_bytes", f64::from(64 << 20)),
+    ] {
+        assert_eq!(node.metric(bound).await, value, "{bound}");
+    }
+    let metrics = node.metrics().await;
+    let [available, limit] =
+        ["fanfare_memory_available_bytes", "fanfare_memory_limit_bytes"].map(|name| metrics.sum(name));
+    assert!(0.0 < available && available < limit, "{available} of {limit}");
 }
 
 #[tokio::test]

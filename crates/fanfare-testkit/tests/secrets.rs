@@ -240,7 +240,7 @@ const BROKEN: &[&str] = &[
     "broker = \"redis://:pl4nted@host:port\"",
     "broker = \"redis://me:pl4nted@\"",
     "broker = \"redis:/me:pl4nted@host\"",
-    "broker = \"rediss://me:pl4nted@host\"",
+    "broker = \"redist://me:pl4nted@host\"",
     "broker = \"redis://me:pl4nted@host/x\"",
     "broker = \"redis://me:pl4nted@host?db=1\"",
     "broker = \"me:pl4nted@host\"",

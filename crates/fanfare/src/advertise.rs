@@ -33,22 +33,32 @@ pub(crate) enum Guess {
     /// At this port of the address by which Redis is reached.
     Towards {
         listener: SocketAddr,
+        is_tls: bool,
         redis: (String, u16),
     },
     Nowhere,
 }
 
 impl Guess {
-    pub(crate) fn new(configured: Option<Target>, listeners: &[SocketAddr], broker: &BrokerConfig) -> Self {
+    /// Of `listeners`, those in `tls` speak TLS.
+    pub(crate) fn new(
+        configured: Option<Target>,
+        listeners: &[SocketAddr],
+        tls: &[SocketAddr],
+        broker: &BrokerConfig,
+    ) -> Self {
         if let Some(target) = configured {
             return Self::Known(target);
         }
         // Others reach no loopback address, and a certain one is better than a guess.
         let rank = |address: &&SocketAddr| (address.ip().is_loopback(), address.ip().is_unspecified());
         let Some(&listener) = listeners.iter().min_by_key(rank) else { return Self::Nowhere };
+        let is_tls = tls.contains(&listener);
         match broker {
-            _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, METRICS)),
-            BrokerConfig::Redis(redis) => Self::Towards { listener, redis: (redis.host.clone(), redis.port) },
+            _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, is_tls, METRICS)),
+            BrokerConfig::Redis(redis) => {
+                Self::Towards { listener, is_tls, redis: (redis.host.clone(), redis.port) }
+            }
             BrokerConfig::Memory => Self::Nowhere,
         }
     }
@@ -58,9 +68,12 @@ impl Guess {
         match self {
             Self::Known(target) => Some(target),
             Self::Nowhere => None,
-            Self::Towards { listener, redis } => loop {
+            Self::Towards { listener, is_tls, redis } => loop {
                 match towards(&redis, listener).await {
-                    Ok(ip) => return Some(Target::of(SocketAddr::new(ip, listener.port()), METRICS)),
+                    Ok(ip) => {
+                        let address = SocketAddr::new(ip, listener.port());
+                        return Some(Target::of(address, is_tls, METRICS));
+                    }
                     Err(error) => {
                         tracing::debug!(%error, "where the metrics are reached is not known yet");
                         tokio::time::sleep(AGAIN).await;
@@ -93,7 +106,8 @@ mod tests {
 
     fn guess(listeners: &[&str], broker: &str) -> Guess {
         let listeners: Vec<SocketAddr> = listeners.iter().map(|address| address.parse().unwrap()).collect();
-        Guess::new(None, &listeners, &broker.parse().unwrap())
+        let tls: Vec<_> = listeners.iter().copied().filter(|address| address.port() == 443).collect();
+        Guess::new(None, &listeners, &tls, &broker.parse().unwrap())
     }
 
     fn known(url: &str) -> Guess {
@@ -103,6 +117,7 @@ mod tests {
     #[tokio::test]
     async fn the_guess_is_an_address_that_others_reach() {
         assert_eq!(guess(&["127.0.0.1:1", "10.0.0.1:2", "0.0.0.0:3"], "memory"), known("10.0.0.1:2"));
+        assert_eq!(guess(&["10.0.0.1:443"], "memory"), known("https://10.0.0.1:443"));
         assert_eq!(guess(&["127.0.0.1:1", "[::1]:1"], "redis://h"), known("127.0.0.1:1"));
         assert_eq!(guess(&["0.0.0.0:3"], "memory"), Guess::Nowhere);
         assert_eq!(guess(&[], "memory"), Guess::Nowhere);
@@ -113,7 +128,7 @@ mod tests {
     #[test]
     fn what_is_configured_is_no_guess() {
         let configured = Target::parse("metrics.example:9000", METRICS).unwrap();
-        let guess = Guess::new(Some(configured.clone()), &[], &BrokerConfig::Memory);
+        let guess = Guess::new(Some(configured.clone()), &[], &[], &BrokerConfig::Memory);
         assert_eq!(guess, Guess::Known(configured));
     }
 }

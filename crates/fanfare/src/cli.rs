@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ask::Trust;
 use crate::config::{
     Facts, Sources,
     declare::Layer,
@@ -84,7 +85,8 @@ Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.
 Examples:
   fanfare health
   fanfare health --live
-  fanfare health http://127.0.0.1:8080")]
+  fanfare health http://127.0.0.1:8080
+  fanfare health https://chat.example.com")]
     Health(HealthArgs),
     /// Show all nodes of a cluster, each second
     #[command(after_help = "\
@@ -210,6 +212,9 @@ pub struct HealthArgs {
                 A node without its broker is alive"
     )]
     pub live: bool,
+    /// Whose certificate is believed.
+    #[command(flatten)]
+    pub trust: Trust,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,
@@ -229,6 +234,9 @@ pub struct TopArgs {
     /// Print one sample as JSON: two looks, a second apart, for the rates
     #[arg(long)]
     pub json: bool,
+    /// Whose certificates are believed.
+    #[command(flatten)]
+    pub trust: Trust,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,

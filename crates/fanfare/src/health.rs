@@ -6,9 +6,9 @@ use fanfare_gateway::health::{Check, Health};
 use hyper::StatusCode;
 
 use crate::{
-    ask::{Asker, NoAnswer, Target, own_addresses},
+    ask::{Asker, NoAnswer, Target, own},
     cli::HealthArgs,
-    config::{self, Config, Mistakes},
+    config::{self, Config, Listen, Mistakes},
 };
 
 /// How long the node may take to answer.
@@ -68,7 +68,7 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
             (own_targets(&config, path), Some(config))
         }
     };
-    let asker = Asker::of(config.as_ref(), PATIENCE);
+    let asker = Asker::of(config.as_ref(), PATIENCE).trusting(args.trust.clone());
     let mut silent = Vec::new();
     for target in targets {
         match asker.get(&target).await {
@@ -80,8 +80,12 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
 }
 
 fn own_targets(config: &Config, path: &str) -> Vec<Target> {
-    let addresses = own_addresses(&[&config.listen, &config.api_listen, &config.metrics_listen]);
-    addresses.into_iter().map(|address| Target::of(address, path)).collect()
+    let lists: [(&[Listen], bool); 3] = [
+        (&config.listen, config.tls.is_some()),
+        (&config.metrics_listen, false),
+        (&config.api_listen, config.api_tls.is_some()),
+    ];
+    own(&lists, path)
 }
 
 fn judge(target: Target, status: StatusCode, body: &str, word: &str) -> Result<String, Unhealthy> {

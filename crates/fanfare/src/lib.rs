@@ -4,7 +4,7 @@
 //! - [`config`]: what a node runs with, and every mistake in it
 //! - [`serve`]: a node from its configuration to its last goodbye
 //! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
-//! - [`reload`]: what SIGHUP changes
+//! - [`reload`]: what SIGHUP changes, and new certificates; `tls`: what listeners speak
 //! - `supervisor`: what systemd is told
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
@@ -26,6 +26,7 @@ pub mod scrape;
 pub mod serve;
 mod supervisor;
 pub mod telemetry;
+mod tls;
 pub mod top;
 pub mod traces;
 

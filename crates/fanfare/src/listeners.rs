@@ -16,7 +16,10 @@ use listenfd::ListenFd;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, Listen};
+use crate::{
+    config::{Config, Listen},
+    tls::Tls,
+};
 
 /// Sockets that somebody else opened for this process, each with its address.
 #[derive(Debug, Default)]
@@ -79,13 +82,31 @@ struct Wanted {
     address: SocketAddr,
     listen: Listen,
     serves: Serves,
+    speaks: Speaks,
+}
+
+/// Whose TLS is spoken there, if that list has one: of an address in several lists, that of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Clients,
+    Api,
+    Metrics,
 }
 
 /// All listeners of a configuration. Of `localhost`, an address that this machine has not is passed over.
-pub(crate) fn open(config: &Config, mut inherited: Inherited) -> Result<Vec<Listener>, ListenError> {
+pub(crate) fn open(
+    config: &Config,
+    tls: &Tls,
+    mut inherited: Inherited,
+) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
     let mut missing = Vec::new();
-    for Wanted { address, listen, serves } in wanted(config) {
+    for Wanted { address, listen, serves, speaks } in wanted(config) {
+        let tls = match speaks {
+            Speaks::Clients => &tls.clients,
+            Speaks::Api => &tls.api,
+            Speaks::Metrics => &tls.metrics,
+        };
         let found = inherited.at(address);
         let is_inherited = found.is_some();
         let socket = match found {
@@ -93,7 +114,9 @@ pub(crate) fn open(config: &Config, mut inherited: Inherited) -> Result<Vec<List
             None => fanfare_gateway::bind(address),
         };
         match socket {
-            Ok(socket) => listeners.push((listen, Listener { socket, serves, is_inherited })),
+            Ok(socket) => {
+                listeners.push((listen, Listener { socket, serves, tls: tls.clone(), is_inherited }))
+            }
             Err(error) if is_missing(listen, &error) => missing.push(listen),
             Err(error) => return Err(ListenError::Bind { address, error }),
         }
@@ -112,16 +135,16 @@ pub(crate) fn open(config: &Config, mut inherited: Inherited) -> Result<Vec<List
 fn wanted(config: &Config) -> Vec<Wanted> {
     let (api, metrics) = (config.api_listen.is_empty(), config.metrics_listen.is_empty());
     let mut all: Vec<Wanted> = Vec::new();
-    for (list, serves) in [
-        (&config.listen, Serves { clients: true, api, metrics }),
-        (&config.api_listen, Serves { api: true, ..Serves::default() }),
-        (&config.metrics_listen, Serves { metrics: true, ..Serves::default() }),
+    for (list, serves, speaks) in [
+        (&config.listen, Serves { clients: true, api, metrics }, Speaks::Clients),
+        (&config.api_listen, Serves { api: true, ..Serves::default() }, Speaks::Api),
+        (&config.metrics_listen, Serves { metrics: true, ..Serves::default() }, Speaks::Metrics),
     ] {
         for &listen in list {
             for address in listen.addresses() {
                 match all.iter_mut().find(|one| one.address == address && address.port() != 0) {
                     Some(one) => one.serves = one.serves.and(serves),
-                    None => all.push(Wanted { address, listen, serves }),
+                    None => all.push(Wanted { address, listen, serves, speaks }),
                 }
             }
         }
@@ -196,11 +219,12 @@ mod tests {
         let address = socket.local_addr().unwrap();
         let inherited = || Inherited(vec![(address, socket.try_clone().unwrap())]);
         let config = load_file(&format!("listen = [\"127.0.0.1:0\", \"{address}\"]")).unwrap().config;
-        let listeners = open(&config, inherited()).map_err(|error| error.to_string()).unwrap();
+        let tls = Tls::register(&prometheus::Registry::new(), &config).unwrap();
+        let listeners = open(&config, &tls, inherited()).map_err(|error| error.to_string()).unwrap();
         assert_eq!(listeners.iter().map(|one| one.is_inherited).collect::<Vec<_>>(), [false, true]);
         assert_eq!(listeners[1].socket.local_addr().unwrap(), address);
         let config = load_file("listen = [\"127.0.0.1:0\"]").unwrap().config;
-        let error = open(&config, inherited()).err().unwrap();
+        let error = open(&config, &tls, inherited()).err().unwrap();
         assert!(matches!(error, ListenError::Unwanted(at) if at == address), "{error}");
     }
 }

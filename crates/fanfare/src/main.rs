@@ -1,6 +1,6 @@
 //! The `fanfare` command.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::SystemTime};
 
 use clap::Parser;
 use fanfare::{
@@ -27,8 +27,10 @@ fn main() -> ExitCode {
 }
 
 fn check(args: &NodeArgs) -> anyhow::Result<String> {
-    config::load(args.sources())?;
-    Ok("configuration is valid\n".into())
+    let loaded = config::load(args.sources())?;
+    let warnings = config::tls::warnings(&loaded.config, SystemTime::now());
+    let said: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    Ok(format!("{said}configuration is valid\n"))
 }
 
 fn show(args: &ConfigArgs) -> anyhow::Result<String> {

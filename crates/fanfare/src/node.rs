@@ -21,6 +21,7 @@ use crate::{
     reload::ReloadMetrics,
     scrape,
     telemetry::rates,
+    tls::Tls,
     traces::{SpanMetrics, Traces, TracingError},
 };
 
@@ -38,6 +39,7 @@ pub struct Node {
     pub(crate) server: Server,
     pub(crate) broker: Started,
     pub(crate) reloads: ReloadMetrics,
+    pub(crate) tls: Tls,
     pub(crate) cluster: JoinHandle<()>,
     /// `None` where nothing is traced.
     pub(crate) traces: Option<Traces>,
@@ -60,6 +62,8 @@ pub struct Addresses {
     pub metrics: Vec<SocketAddr>,
     /// Those of all these that were inherited.
     pub inherited: Vec<SocketAddr>,
+    /// Those of all these that speak TLS.
+    pub tls: Vec<SocketAddr>,
 }
 
 /// Why a node does not start.
@@ -94,11 +98,12 @@ impl Node {
     /// It cannot start, and why.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let descriptors = descriptors::now();
-        let listeners = listeners::open(&config, inherited)?;
+        let metrics = prometheus::Registry::new();
+        let tls = Tls::register(&metrics, &config)?;
+        let listeners = listeners::open(&config, &tls, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
         let gateway = gateway_config(&config, descriptors);
-        let metrics = prometheus::Registry::new();
         let reloads = ReloadMetrics::register(&metrics)?;
         let bounds = Bounds::register(&metrics)?;
         bounds.set(&gateway.doors, &config.limits);
@@ -119,7 +124,7 @@ impl Node {
             hub_metrics.clone(),
         );
         let dispatcher = Arc::new(dispatcher);
-        let guess = Guess::new(config.advertise, &addresses.metrics, &config.broker);
+        let guess = Guess::new(config.advertise, &addresses.metrics, &addresses.tls, &config.broker);
         scrape::register(&metrics, &dispatcher)?;
         let drain = watch::Sender::new(config.drain);
         let node = driver::Node { incarnation, limits: config.limits.clone() };
@@ -160,6 +165,7 @@ impl Node {
             server,
             broker,
             reloads,
+            tls,
             cluster,
             traces,
             vital,
@@ -176,6 +182,7 @@ impl Node {
         self.bounds.set(&gateway.doors, &config.limits);
         self.gateway.reload(gateway);
         self.drain.send_replace(config.drain);
+        self.tls.reload(config);
     }
 
     /// Where it listens.
@@ -207,6 +214,7 @@ impl Addresses {
             api: of(|listener| listener.serves.api),
             metrics: of(|listener| listener.serves.metrics),
             inherited: of(|listener| listener.is_inherited),
+            tls: of(|listener| listener.tls.is_tls()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! SIGHUP: the configuration is read again, and what may change while a node runs is changed.
+//! SIGHUP: the configuration is read again, and what may change while a node runs is changed. Files of certificates and
+//! keys are read again when they change, too.
 //!
 //! Invariants
 //! - All of a new configuration is used, as far as it may change, or nothing of it.
@@ -10,11 +11,13 @@ use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::{
     config::{
-        Loaded, Sources,
+        Loaded, Mistakes, Sources,
         reload::{Change, NoChange},
+        tls,
     },
     node::Node,
     telemetry::Telemetry,
+    tls::Watch,
 };
 
 /// Reads the configuration of a node again.
@@ -24,13 +27,17 @@ pub struct Reloader {
     sources: Sources,
     running: Loaded,
     telemetry: Telemetry,
+    /// The files of certificates and keys.
+    files: Watch,
 }
 
 impl Reloader {
     /// For a node that was started with what these sources said.
     #[must_use]
     pub fn new(sources: Sources, running: Loaded, telemetry: Telemetry) -> Self {
-        Self { sources, running, telemetry }
+        warn_of(&running);
+        let files = Watch::new(running.tls_contents());
+        Self { sources, running, telemetry, files }
     }
 
     /// Reads it, changes what may be changed, and says in the log what that was, or what is wrong. Reads files, and
@@ -46,6 +53,32 @@ impl Reloader {
             }
         }
         is_used
+    }
+
+    /// Looks whether the files of certificates and keys have changed, and uses what is in them from now on. Reads files
+    /// too.
+    pub fn look_at_files(&mut self, node: &Node) {
+        if !self.files.look(self.running.tls_contents()) {
+            return;
+        }
+        match self.running.reread_tls() {
+            Ok(loaded) => {
+                if node.tls.reload(&loaded.config) {
+                    tracing::info!("certificates reloaded: who connects from now on gets the new ones");
+                    warn_of(&loaded);
+                }
+                self.running = loaded;
+                node.tls.judged(true);
+            }
+            Err(mistakes) => {
+                log_each(&mistakes);
+                tracing::error!(
+                    mistakes = mistakes.iter().count(),
+                    "certificates not reloaded: their files have changed and cannot be used; the old ones are kept"
+                );
+                node.tls.judged(false);
+            }
+        }
     }
 
     fn change(&mut self, node: &Node, change: Change) {
@@ -67,22 +100,22 @@ impl Reloader {
             );
         }
         self.telemetry.level.set(level);
+        warn_of(&loaded);
         self.running = loaded;
+        self.files.again();
         node.reloads.succeeded();
     }
 }
 
-fn log_mistakes(error: &NoChange) {
-    for mistake in error.mistakes().iter() {
-        tracing::error!(
-            place = %mistake.place,
-            key = mistake.key,
-            found = mistake.found,
-            allowed = mistake.allowed,
-            hint = mistake.hint,
-            "mistake in the configuration"
-        );
+/// Says what is valid and yet nobody can have meant.
+fn warn_of(loaded: &Loaded) {
+    for warning in tls::warnings(&loaded.config, SystemTime::now()) {
+        tracing::warn!("{warning}");
     }
+}
+
+fn log_mistakes(error: &NoChange) {
+    log_each(error.mistakes());
     let mistakes = error.mistakes().iter().count();
     match error {
         NoChange::Mistakes(_) => {
@@ -93,6 +126,19 @@ fn log_mistakes(error: &NoChange) {
             "configuration not reloaded: it is valid, but not together with the values that are kept until a \
              restart; nothing was changed"
         ),
+    }
+}
+
+fn log_each(mistakes: &Mistakes) {
+    for mistake in mistakes.iter() {
+        tracing::error!(
+            place = %mistake.place,
+            key = mistake.key,
+            found = mistake.found,
+            allowed = mistake.allowed,
+            hint = mistake.hint,
+            "mistake in the configuration"
+        );
     }
 }
 

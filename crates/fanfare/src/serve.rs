@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     config::{Loaded, Sources},
@@ -16,6 +19,7 @@ use crate::{
     reload::Reloader,
     supervisor::Supervisor,
     telemetry,
+    tls::LOOK_EVERY,
 };
 
 /// Why `fanfare serve` ends with a failure.
@@ -63,12 +67,15 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
         let mut hangup = signal(SignalKind::hangup())?;
         let name = config.node.clone();
         let node = Node::start_on(config, inherited)?;
-        let Addresses { clients, api, metrics, inherited } = node.addresses();
-        tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, "listening");
+        let addresses = node.addresses();
+        let Addresses { clients, api, metrics, inherited, tls } = addresses;
+        tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, ?tls, "listening");
         let supervisor = Supervisor::start(&node);
         if is_dev {
-            io::stdout().write_all(welcome(clients, api).as_bytes())?;
+            io::stdout().write_all(welcome(addresses).as_bytes())?;
         }
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = async || {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
@@ -77,6 +84,10 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
             tokio::select! {
                 () = stop() => break,
                 part = node.failed() => return Err(ServeError::Failed(part)),
+                _ = look.tick() => {
+                    reloader.look_at_files(&node);
+                    continue;
+                }
                 _ = hangup.recv() => {}
             }
             if had_terminal && !stderr().is_terminal() {
@@ -101,14 +112,16 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
 }
 
 /// What a newcomer reads.
-fn welcome(clients: &[SocketAddr], api: &[SocketAddr]) -> String {
-    let all: Vec<_> = clients.iter().map(|address| format!("http://{address}")).collect();
-    let [port, api_port] = [clients, api].map(|at| at.first().map_or(0, SocketAddr::port));
+fn welcome(Addresses { clients, api, tls, .. }: &Addresses) -> String {
+    let secure = |address: &SocketAddr| if tls.contains(address) { "s" } else { "" };
+    let all: Vec<_> = clients.iter().map(|address| format!("http{}://{address}", secure(address))).collect();
+    let first = |at: &[SocketAddr]| at.first().map_or((0, ""), |at| (at.port(), secure(at)));
+    let ((port, s), (api_port, api_s)) = (first(clients), first(api));
     format!(
         "\nFanfare listens on {}\n\n  \
-         Open      http://localhost:{port}/ in two tabs\n  \
-         Connect   ws = new WebSocket(\"ws://localhost:{port}/chat\"); ws.onmessage = e => console.log(e.data)\n  \
-         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http://localhost:{api_port}/api/publish\n\n\
+         Open      http{s}://localhost:{port}/ in two tabs\n  \
+         Connect   ws = new WebSocket(\"ws{s}://localhost:{port}/chat\"); ws.onmessage = e => console.log(e.data)\n  \
+         Publish   curl -d '{{\"channel\":\"chat\",\"data\":\"hello\"}}' http{api_s}://localhost:{api_port}/api/publish\n\n\
          Ctrl-C ends it.\n\n",
         all.join(" and ")
     )

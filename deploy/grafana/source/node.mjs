@@ -220,13 +220,10 @@ const latency = [
         unit: "s",
     }),
     lines({
-        title: "Clock",
-        description: "How far the clock of Redis is ahead of this node's, and latencies that came out negative by it.",
-        queries: [
-            [of("fanfare_redis_clock_offset_seconds"), "offset in seconds"],
-            [rate("fanfare_relay_latency_clock_skew_total"), "negative latencies a second"],
-        ],
-        unit: "none",
+        title: "Clock of Redis",
+        description: "How far it is ahead of this node's. Latencies are by the clock of Redis, on all nodes.",
+        queries: [[of("fanfare_redis_clock_offset_seconds"), "ahead"]],
+        unit: "s",
         min: null,
     }),
 ];

@@ -248,7 +248,7 @@ const broker = [
     }),
     lines({
         title: "To be closed by a drain",
-        description: "Connections that were not told yet, and those that were sent away in a second. A drain is over once the node has no connections.",
+        description: "Connections that were not told yet, and those that were sent away in a second. A drain has sent everybody away once the node has no connections.",
         queries: [
             [of("fanfare_connections_to_close"), "{{instance}} to close"],
             [`sum(${rate("fanfare_connections_closed_total", 'reason="restart"')})`, "closed a second"],

@@ -1,12 +1,18 @@
 //! The command line.
 
 mod open;
+mod restart;
+mod shared;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-pub use self::open::{IdleArgs, RoomsArgs, StormArgs};
+pub use self::{
+    open::{IdleArgs, RoomsArgs, StormArgs},
+    restart::{DrainArgs, RollingArgs},
+    shared::{MannerArgs, NodeArgs, OriginArgs, OutputArgs, own_path},
+};
 use crate::{client::Target, fanout, floor::FloorArgs, report::ReportArgs, slow, suite::SuiteArgs, verify};
 
 /// Load for WebSocket relays, and a check that nothing was lost.
@@ -50,8 +56,8 @@ pub enum Command {
     /// Many channels at a steady rate, open loop: CPU per delivery and per publish, latency, losses
     ///
     /// Every message is due at a moment that was fixed before the run, and its latency counts from then until a member
-    /// has read it: what the server or this program makes wait is not left out. Members of each channel, and its
-    /// publishers, go round the nodes. Every message has its sender's number, so that what is lost, doubled or out of
+    /// has read it: what the server or this program makes wait is not left out. Channels are CHANNEL-0, CHANNEL-1 and
+    /// so on, one alone is CHANNEL. Members of each channel, and its publishers, go round the nodes. Every message has its sender's number, so that what is lost, doubled or out of
     /// order is counted.
     Rooms(RoomsArgs),
     /// Many upgrades at once: time until all are connected, failures, CPU and memory per connection
@@ -76,6 +82,20 @@ pub enum Command {
     /// A publisher never has more than 8 of its own messages under way, so it waits for slow nodes. Exit code 1
     /// when anything was lost, doubled, out of order or damaged, or a connection ended.
     Verify(VerifyArgs),
+    /// Many idle connections, held and then sent away at a pace
+    ///
+    /// Starts a Redis and nodes of `fanfare serve --dev` on it, opens the connections from several processes, holds them,
+    /// and tells all nodes to end at once. Exit code 1 when a connection ended before that or other than by the close
+    /// code of a restart, or a node ended badly or not in time.
+    Drain(DrainArgs),
+    /// What clients and publishers notice of a rolling restart
+    ///
+    /// Holds clients that come back (after a random wait, with the balancer's cookie, as browsers do), publishes numbered
+    /// messages through the HTTP API of the same balancer, runs a command that restarts the nodes meanwhile, and holds
+    /// what each client heard against what was published. Exit code 1 when a publish was not taken, a client did not
+    /// come back or was turned away, a connection ended other than by the close code of a restart, or a client missed
+    /// anything but what was published while it was away. The API's key, if it wants one: FANFARE_API_KEY.
+    Rolling(RollingArgs),
     /// A floor of `bench` and `suite`: does only what no server can do without
     #[command(hide = true)]
     FloorServer(FloorArgs),
@@ -105,9 +125,9 @@ pub struct BenchArgs {
     /// Messages of a round, to each of the two
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub messages: u64,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// The flags of `swarm slow`.
@@ -134,9 +154,9 @@ pub struct SlowArgs {
     /// The server's limits.outbound_bytes: small, so that the slow reader is found within a half
     #[arg(long, value_name = "B", default_value_t = 16 << 10, value_parser = at_least_one)]
     pub outbound_bytes: usize,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl SlowArgs {
@@ -152,9 +172,12 @@ impl SlowArgs {
 /// The flags of `swarm fanout`.
 #[derive(Debug, Clone, Args)]
 pub struct FanoutArgs {
-    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL; without a path, a channel of the run's own
+    /// The channel's URL, ws://HOST:PORT/ws/CHANNEL or wss://…; without a path, a channel of the run's own
     #[arg(long)]
     pub url: String,
+    /// How clients connect.
+    #[command(flatten)]
+    pub manner: MannerArgs,
     /// The server's process
     #[arg(long)]
     pub pid: u32,
@@ -179,12 +202,40 @@ pub struct FanoutArgs {
     /// Instead: for so long, after a warm-up of 100 messages
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: Option<u64>,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl FanoutArgs {
+    /// The channel.
+    ///
+    /// # Errors
+    /// The URL is none, or the authorities cannot be read.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        Target::in_manner(&self.url, &own_path(), self.manner.manner()?)
+    }
+
+    /// The same as an open loop, at this rate.
+    #[must_use]
+    pub fn open(self, rate: f64) -> RoomsArgs {
+        RoomsArgs {
+            nodes: NodeArgs { url: vec![self.url], manner: self.manner },
+            pid: vec![self.pid],
+            beside: Vec::new(),
+            rooms: 1,
+            members: self.subscribers,
+            publishers: self.publishers,
+            rate,
+            bytes: self.bytes,
+            seconds: self.seconds.unwrap_or(10),
+            warm_up: 2,
+            patience: 5,
+            origin: OriginArgs::default(),
+            output: self.output,
+        }
+    }
+
     /// What is to be done.
     #[must_use]
     pub fn plan(&self) -> fanout::Plan {
@@ -203,9 +254,9 @@ impl FanoutArgs {
 /// The flags of `swarm verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Without a path, a channel of the run's own
-    #[arg(long, required = true)]
-    pub url: Vec<String>,
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
     /// Clients that only listen
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub subscribers: usize,
@@ -221,9 +272,9 @@ pub struct VerifyArgs {
     /// Seconds without any message after which one that is missing counts as lost
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
-    /// JSON to this file, beside the summary; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl VerifyArgs {
@@ -269,7 +320,7 @@ mod tests {
             let Command::Verify(args) = Cli::try_parse_from(all).unwrap().command else {
                 panic!("not verify")
             };
-            assert_eq!(args.json, expected.map(PathBuf::from));
+            assert_eq!(args.output.json, expected.map(PathBuf::from));
         }
     }
 

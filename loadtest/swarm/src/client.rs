@@ -4,8 +4,11 @@
 //! Invariant: only the connection's own task writes to its socket, so frames never interleave, and a connection that
 //! waits to write goes on reading.
 
+mod frames;
 mod handshake;
+mod stream;
 mod target;
+mod tls;
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +20,6 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::Bytes;
 use fanfare_websocket::{CloseFrame, Config, Decoder, Event, FrameHead, MessageKind, Opcode, Role, encode};
 use parking_lot::Mutex;
 use tokio::{
@@ -25,16 +27,19 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-pub use self::{handshake::HandshakeError, target::Target};
-use crate::{clock::Moment, sources};
+use self::stream::Stream;
+pub use self::{
+    handshake::HandshakeError,
+    target::{Manner, Target},
+    tls::Tls,
+};
+use crate::clock::Moment;
 
 /// What is read at once, in bytes.
 const READ_BYTES: usize = 64 << 10;
 
 /// The largest message that is taken, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
-
-const CONFIG: Config = Config { role: Role::Client, max_message: MAX_MESSAGE, deflate: false };
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
@@ -65,6 +70,14 @@ pub enum Ended {
     Protocol(#[from] fanfare_websocket::ProtocolError),
 }
 
+impl Ended {
+    /// Whether the server sent this close code.
+    #[must_use]
+    pub fn is_closed_with(&self, code: u16) -> bool {
+        matches!(self, Self::Closed(Some(frame)) if frame.code.get() == code)
+    }
+}
+
 fn describe(frame: Option<&CloseFrame>) -> String {
     frame.map_or_else(String::new, |frame| format!(" with {} {:?}", frame.code.get(), frame.reason))
 }
@@ -72,10 +85,17 @@ fn describe(frame: Option<&CloseFrame>) -> String {
 /// An open connection. It reads and writes while [`run`](Connection::run) is polled.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     decoder: Decoder,
+    /// permessage-deflate was agreed on.
+    deflate: bool,
+    /// TLS keeps what the socket did not take.
+    is_flushing: bool,
+    /// Compressed messages are inflated; else their payload is given as it came.
+    inflates: bool,
     /// What the server sent right behind its 101.
     early: Vec<u8>,
+    cookie: Option<Box<str>>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -106,14 +126,14 @@ impl Connection {
     /// # Errors
     /// As for [`Connection::open`], or the address is not the machine's.
     pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
-        let mut stream = sources::connect(target.address(), source).await?;
-        stream.set_nodelay(true)?;
-        let early = handshake::upgrade(&mut stream, target).await?;
-        Ok(Self::upgraded(stream, early))
+        let mut stream = Stream::open(target, source).await?;
+        let welcome = handshake::upgrade(&mut stream, target).await?;
+        let cookie = welcome.cookie.map(String::into_boxed_str);
+        Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
     }
 
-    /// Connects and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full soon. What
-    /// it receives is left to the caller, undecoded.
+    /// Connects without TLS and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full
+    /// soon. What it receives is left to the caller, undecoded.
     ///
     /// # Errors
     /// As for [`Connection::open`].
@@ -129,7 +149,18 @@ impl Connection {
     /// A connection that needs no handshake, or has had it; `early` came right behind it.
     #[must_use]
     pub fn upgraded(stream: TcpStream, early: Vec<u8>) -> Self {
-        Self { stream, decoder: Decoder::new(), early, outbox: Arc::default() }
+        Self::new(Stream::Plain(stream), early, false)
+    }
+
+    fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {
+        let (decoder, outbox) = (Decoder::new(), Arc::default());
+        Self { stream, decoder, deflate, is_flushing: false, inflates: true, early, cookie: None, outbox }
+    }
+
+    /// The cookie that came with the 101, `NAME=VALUE`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     /// Sends on this connection.
@@ -138,8 +169,15 @@ impl Connection {
         Sender { outbox: self.outbox.clone() }
     }
 
-    /// Reads, answers pings and writes what is sent, until the connection ends. Each message goes to `on_message`.
-    pub async fn run(mut self, mut on_message: impl FnMut(MessageKind, Bytes)) -> Ended {
+    /// As [`run`](Connection::run), for who counts messages and looks into none: the compressed ones are not inflated.
+    pub async fn count(mut self, mut on_message: impl FnMut()) -> Ended {
+        self.inflates = false;
+        self.run(|_, _| on_message()).await
+    }
+
+    /// Reads, answers pings and writes what is sent, until the connection ends. Each message goes to `on_message`; a
+    /// text may be no UTF-8.
+    pub async fn run(mut self, mut on_message: impl FnMut(MessageKind, &[u8])) -> Ended {
         let mut early = std::mem::take(&mut self.early);
         if let Err(ended) = self.take(&mut early, &mut on_message) {
             return ended;
@@ -155,7 +193,7 @@ impl Connection {
     fn poll_step(
         &mut self,
         cx: &mut Context<'_>,
-        on_message: &mut impl FnMut(MessageKind, Bytes),
+        on_message: &mut impl FnMut(MessageKind, &[u8]),
     ) -> Poll<Result<(), Ended>> {
         self.flush(cx)?;
         READ.with_borrow_mut(|buffer| {
@@ -178,8 +216,12 @@ impl Connection {
                 Poll::Pending => break,
             }
         }
-        if outbox.bytes.is_empty() {
+        if outbox.bytes.is_empty() && outbox.bytes.capacity() > 0 {
             outbox.bytes = Vec::new();
+            self.is_flushing = true;
+        }
+        if self.is_flushing {
+            self.is_flushing = Pin::new(&mut self.stream).poll_flush(cx)?.is_pending();
         }
         if !outbox.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
             outbox.task = Some(cx.waker().clone());
@@ -189,22 +231,52 @@ impl Connection {
 
     fn take(
         &mut self,
-        input: &mut [u8],
-        on_message: &mut impl FnMut(MessageKind, Bytes),
+        mut input: &mut [u8],
+        on_message: &mut impl FnMut(MessageKind, &[u8]),
     ) -> Result<(), Ended> {
+        loop {
+            if !self.decoder.is_mid_message() {
+                let taken = self.whole_messages(input, on_message);
+                input = input.get_mut(taken..).unwrap_or_default();
+            }
+            if input.is_empty() {
+                return Ok(());
+            }
+            input = self.decode(input, on_message)?;
+        }
+    }
+
+    /// Gives what lies whole in the input; how much of that it was.
+    fn whole_messages(&self, input: &[u8], on_message: &mut impl FnMut(MessageKind, &[u8])) -> usize {
+        let is_ready = |compressed: bool| !compressed || (self.deflate && !self.inflates);
+        let mut rest = input;
+        while let Some(message) = frames::whole(rest).filter(|message| is_ready(message.compressed)) {
+            on_message(message.kind, message.payload);
+            rest = rest.get(message.length..).unwrap_or_default();
+        }
+        input.len() - rest.len()
+    }
+
+    /// Decodes up to the next event, whatever it is; what is left of the input.
+    fn decode<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        on_message: &mut impl FnMut(MessageKind, &[u8]),
+    ) -> Result<&'a mut [u8], Ended> {
+        let config = Config { role: Role::Client, max_message: MAX_MESSAGE, deflate: self.deflate };
         let mut ended = None;
         let outbox = &self.outbox;
-        self.decoder.feed(input, &CONFIG, |event| {
+        let taken = self.decoder.feed(input, &config, |event| {
             match event {
-                Event::Text(bytes) => on_message(MessageKind::Text, bytes),
-                Event::Binary(bytes) => on_message(MessageKind::Binary, bytes),
+                Event::Text(bytes) => on_message(MessageKind::Text, &bytes),
+                Event::Binary(bytes) => on_message(MessageKind::Binary, &bytes),
                 Event::Ping(payload) => outbox.lock().frame(Opcode::Pong, &payload),
                 Event::Pong(_) | Event::Fragment => {}
                 Event::Close(frame) => ended = Some(Ended::Closed(frame)),
             }
-            ControlFlow::Continue(())
+            ControlFlow::Break(())
         })?;
-        ended.map_or(Ok(()), Err)
+        ended.map_or(Ok(input.get_mut(taken..).unwrap_or_default()), Err)
     }
 }
 

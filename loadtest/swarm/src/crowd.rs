@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     client::{Connection, Target},
@@ -17,7 +17,9 @@ const AT_ONCE: usize = 100;
 ///
 /// # Errors
 /// The first connection that fails, or more than this process may have.
-pub async fn open(targets: impl ExactSizeIterator<Item = &Target>) -> anyhow::Result<Vec<Connection>> {
+pub async fn open<'a>(
+    targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
+) -> anyhow::Result<Vec<Connection>> {
     open_from(targets, |_| None).await
 }
 
@@ -25,17 +27,29 @@ pub async fn open(targets: impl ExactSizeIterator<Item = &Target>) -> anyhow::Re
 ///
 /// # Errors
 /// As for [`open`], or an address is not the machine's.
-pub async fn open_from(
-    targets: impl ExactSizeIterator<Item = &Target>,
-    source: impl Fn(usize) -> Option<IpAddr>,
+pub async fn open_from<'a>(
+    targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
+    source: impl Fn(usize) -> Option<IpAddr> + 'a,
 ) -> anyhow::Result<Vec<Connection>> {
+    one_by_one(targets, source)?.try_collect().await
+}
+
+/// The same, each connection as soon as it is its turn: where opening takes long, the first would else answer no ping
+/// until the last is open.
+///
+/// # Errors
+/// As for [`open_from`], those of connections in the stream.
+pub fn one_by_one<'a>(
+    targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
+    source: impl Fn(usize) -> Option<IpAddr> + 'a,
+) -> anyhow::Result<impl Stream<Item = anyhow::Result<Connection>>> {
     machine::allow_connections(targets.len())?;
-    let opening = targets.enumerate().map(|(number, target)| {
+    let opening = targets.enumerate().map(move |(number, target)| {
         let source = source(number);
         async move {
             let opened = Connection::open_from(target, source).await;
-            opened.with_context(|| format!("ws://{}{}", target.address(), target.path()))
+            opened.with_context(|| format!("{}{}", target.address(), target.path()))
         }
     });
-    stream::iter(opening).buffered(AT_ONCE).try_collect().await
+    Ok(stream::iter(opening).buffered(AT_ONCE))
 }

@@ -110,18 +110,26 @@ impl ClosedLoop {
     /// # Errors
     /// There is no connection.
     pub fn start(connections: Vec<Connection>, bytes: usize) -> anyhow::Result<Self> {
+        Self::with_payload(connections, floor::payload(bytes))
+    }
+
+    /// The same, with this text as each message.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub fn with_payload(connections: Vec<Connection>, payload: Vec<u8>) -> anyhow::Result<Self> {
         let Some(first) = connections.first() else { bail!("a fan-out needs a subscriber") };
         let (publisher, subscribers) = (first.sender(), connections.len());
         let progress = Arc::new(Progress::new());
         let mut tasks = JoinSet::new();
         for connection in connections {
             let (progress, mut received) = (progress.clone(), 0);
-            tasks.spawn(connection.run(move |_, _| {
+            tasks.spawn(connection.count(move || {
                 progress.arrived(received);
                 received += 1;
             }));
         }
-        Ok(Self { publisher, payload: floor::payload(bytes), subscribers, progress, tasks })
+        Ok(Self { publisher, payload, subscribers, progress, tasks })
     }
 
     /// Sends a load and waits until all of it is delivered, with the CPU of `pid` meanwhile.

@@ -1,13 +1,15 @@
 //! What idle connections cost: memory, and CPU for their heartbeats.
 
-use std::{fmt, net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, ops::Range, path::PathBuf, pin::pin, time::Duration};
 
 use anyhow::bail;
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    client::{Connection, Ended, Target},
+    client::{Ended, Target},
+    clock::{Moment, nanos},
     crowd,
     flock::{Flock, Job, split, worker::Parent},
     output::Table,
@@ -83,11 +85,36 @@ pub async fn run(targets: &[Target], plan: &Plan) -> anyhow::Result<Figures> {
     Ok(Figures { connections: plan.connections, before, after, per_connection, watched, cores })
 }
 
+/// How connections ended that a server sent away.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ends {
+    /// By what was said.
+    pub kinds: BTreeMap<String, u64>,
+    /// By tenths of a second since the server was told to.
+    pub tenths: BTreeMap<u64, u64>,
+}
+
+impl Ends {
+    fn add(&mut self, after: Duration, how: &Ended) {
+        *self.kinds.entry(how.to_string()).or_default() += 1;
+        *self.tenths.entry(nanos(after) / 100_000_000).or_default() += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (kind, count) in other.kinds {
+            *self.kinds.entry(kind).or_default() += count;
+        }
+        for (tenth, count) in other.tenths {
+            *self.tenths.entry(tenth).or_default() += count;
+        }
+    }
+}
+
 /// Connections in processes of their own, that do nothing but answer pings.
-struct Crowd(Flock<()>);
+pub(crate) struct Crowd(Flock<Ends>);
 
 impl Crowd {
-    async fn open(targets: &[Target], plan: &Plan) -> anyhow::Result<Self> {
+    pub(crate) async fn open(targets: &[Target], plan: &Plan) -> anyhow::Result<Self> {
         let sources = Sources::new(&plan.sources, targets.iter().map(Target::address), plan.connections);
         let share = |connections| Share { targets: targets.to_vec(), sources: sources.clone(), connections };
         let shares = split(plan.connections, plan.processes)?.into_iter().map(share);
@@ -97,11 +124,23 @@ impl Crowd {
     }
 
     /// Until this time is over; an error where a connection ended.
-    async fn stays(&mut self, span: Duration) -> anyhow::Result<()> {
+    pub(crate) async fn stays(&mut self, span: Duration) -> anyhow::Result<()> {
         tokio::select! {
             () = sleep(span) => Ok(()),
             said = self.0.next() => bail!("an idle connection: {:?}", said?),
         }
+    }
+
+    /// From this moment on the connections may end.
+    pub(crate) async fn may_go(&mut self, at: Moment) -> anyhow::Result<()> {
+        self.0.go(at).await
+    }
+
+    /// Until all have ended.
+    pub(crate) async fn gone(&mut self) -> anyhow::Result<Ends> {
+        let mut ends = Ends::default();
+        self.0.done(|_| {}).await?.into_iter().for_each(|part| ends.merge(part));
+        Ok(ends)
     }
 }
 
@@ -110,18 +149,26 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
     let targets: Vec<_> =
         share.connections.clone().filter_map(|number| share.targets.get(number % nodes)).collect();
     let from = |number: usize| share.sources.of(share.connections.start + number);
-    let connections = crowd::open_from(targets.into_iter(), from).await?;
-    rest(connections, parent).await
+    let mut tasks = JoinSet::new();
+    let mut opening = pin!(crowd::one_by_one(targets.into_iter(), from)?);
+    while let Some(connection) = opening.try_next().await? {
+        tasks.spawn(connection.count(|| {}));
+    }
+    rest(tasks, parent).await
 }
 
-/// Reads on all until the parent lets go.
-async fn rest(connections: Vec<Connection>, parent: &mut Parent) -> anyhow::Result<()> {
-    let mut tasks: JoinSet<Ended> =
-        connections.into_iter().map(|connection| connection.run(|_, _| {})).collect();
-    tokio::select! {
-        heard = parent.ready() => heard.map(|_| ()),
+/// Until the parent lets go; or says that the connections may end, and then until they have.
+async fn rest(mut tasks: JoinSet<Ended>, parent: &mut Parent) -> anyhow::Result<()> {
+    let told = tokio::select! {
+        heard = parent.ready() => heard?,
         Some(ended) = tasks.join_next() => bail!("an idle connection ended: {}", ended?),
+    };
+    let Some(told) = told else { return Ok(()) };
+    let mut ends = Ends::default();
+    while let Some(ended) = tasks.join_next().await {
+        ends.add(Moment::now().since(told), &ended?);
     }
+    parent.done(&ends).await
 }
 
 impl fmt::Display for Figures {

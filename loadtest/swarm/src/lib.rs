@@ -5,8 +5,9 @@
 //!   [`sources`]: the addresses they come from.
 //! - [`process`]: CPU and memory of a process; [`machine`]: where the figures were made; [`clock`], [`latency`].
 //! - [`fanout`]: CPU per delivery and latency, closed loop; [`rooms`]: the same open loop, in many channels.
-//! - [`idle`]: memory and heartbeats per connection; [`storm`]: many connect at once.
-//! - [`verify`]: whether every client saw every message once, in order, unharmed.
+//! - [`idle`]: memory and heartbeats per connection; [`storm`]: many connect at once; [`drain`]: many are sent away.
+//! - [`verify`]: whether every client saw every message once, in order, unharmed; [`rolling`]: whether clients that
+//!   come back missed exactly what was published while they were away.
 //! - [`slow`]: what one slow reader costs the others.
 //! - [`floor`]: servers that do only what no server can do without.
 //! - [`bench`](mod@bench): first figures of a server of its own, beside their floor; [`suite`]: all of them, beside
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod crowd;
+pub mod drain;
 pub mod fanout;
 pub mod flock;
 pub mod floor;
@@ -28,6 +30,7 @@ pub mod median;
 pub mod output;
 pub mod process;
 pub mod report;
+pub mod rolling;
 pub mod rooms;
 pub mod slow;
 pub mod sources;

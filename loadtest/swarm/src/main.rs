@@ -9,14 +9,17 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use fanfare_swarm::{
     bench,
-    cli::{BenchArgs, Cli, Command, FanoutArgs, IdleArgs, RoomsArgs, SlowArgs, StormArgs, VerifyArgs},
+    cli::{
+        self, BenchArgs, Cli, Command, DrainArgs, FanoutArgs, IdleArgs, RollingArgs, RoomsArgs, SlowArgs,
+        StormArgs, VerifyArgs,
+    },
     client::Target,
-    fanout,
+    drain, fanout,
     flock::worker,
     floor, idle,
     machine::Machine,
     output::Report,
-    report, rooms, slow, storm,
+    report, rolling, rooms, slow, storm,
     suite::{self, SuiteArgs},
     verify,
 };
@@ -47,7 +50,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Command::Bench(args) => bench(args).await,
             Command::Suite(args) => suite(args).await,
             Command::Fanout(args) => match args.rate {
-                Some(rate) => rooms(open_fanout(args, rate)).await,
+                Some(rate) => rooms(args.open(rate)).await,
                 None => fanout(args).await,
             },
             Command::Rooms(args) => rooms(args).await,
@@ -55,6 +58,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Command::Idle(args) => idle(args).await,
             Command::Slow(args) => slow(args).await,
             Command::Verify(args) => verify(args).await,
+            Command::Drain(args) => drain(args).await,
+            Command::Rolling(args) => rolling(args).await,
             Command::Worker => worker::serve().await.map(|()| true),
             Command::Report(_) | Command::FloorServer(_) => Ok(true),
         }
@@ -66,7 +71,7 @@ async fn bench(args: BenchArgs) -> anyhow::Result<bool> {
     let swarm = std::env::current_exe().context("the path of this program")?;
     let server = beside(args.server.clone(), &swarm);
     let figures = bench::run(&bench::Plan::new(&args, server, swarm)).await?;
-    Report { command: "bench", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "bench", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(true)
 }
 
@@ -74,7 +79,7 @@ async fn slow(args: SlowArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
     let figures = slow::run(&args.plan(beside(args.server.clone(), &swarm))).await?;
-    Report { command: "slow", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "slow", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(true)
 }
 
@@ -85,30 +90,9 @@ fn beside(server: Option<PathBuf>, swarm: &Path) -> PathBuf {
 
 async fn fanout(args: FanoutArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
-    let target = Target::parse(&args.url, &own_path())?;
-    let figures = fanout::run(&target, &args.plan()).await?;
-    Report { command: "fanout", machine, figures }.deliver(args.json.as_deref())?;
+    let figures = fanout::run(&args.target()?, &args.plan()).await?;
+    Report { command: "fanout", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(true)
-}
-
-/// The flags of an open loop to one channel.
-fn open_fanout(args: FanoutArgs, rate: f64) -> RoomsArgs {
-    RoomsArgs {
-        url: vec![args.url],
-        pid: vec![args.pid],
-        beside: Vec::new(),
-        rooms: 1,
-        members: args.subscribers,
-        publishers: args.publishers,
-        rate,
-        bytes: args.bytes,
-        seconds: args.seconds.unwrap_or(10),
-        warm_up: 2,
-        patience: 5,
-        processes: None,
-        source: Vec::new(),
-        json: args.json,
-    }
 }
 
 async fn suite(args: SuiteArgs) -> anyhow::Result<bool> {
@@ -120,44 +104,52 @@ async fn suite(args: SuiteArgs) -> anyhow::Result<bool> {
 async fn rooms(args: RoomsArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = rooms::run(&args.plan(targets(&args.url)?, swarm)?).await?;
+    let figures = rooms::run(&args.plan(args.nodes.targets()?, swarm)?).await?;
     let right = figures.is_right();
-    Report { command: "rooms", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "rooms", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(right)
 }
 
 async fn storm(args: StormArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = storm::run(&targets(&args.url)?, &args.plan(swarm)).await?;
+    let figures = storm::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
     let right = figures.failures.is_empty();
-    Report { command: "storm", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "storm", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(right)
 }
 
 async fn idle(args: IdleArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = idle::run(&targets(&args.url)?, &args.plan(swarm)).await?;
-    Report { command: "idle", machine, figures }.deliver(args.json.as_deref())?;
+    let figures = idle::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
+    Report { command: "idle", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(true)
 }
 
 async fn verify(args: VerifyArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
-    let figures = verify::run(&args.plan(targets(&args.url)?)).await?;
+    let figures = verify::run(&args.plan(args.nodes.targets()?)).await?;
     let right = figures.is_right();
-    Report { command: "verify", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "verify", machine, figures }.deliver(args.output.json.as_deref())?;
     Ok(right)
 }
 
-/// The nodes of these URLs.
-fn targets(urls: &[String]) -> anyhow::Result<Vec<Target>> {
-    let own_path = own_path();
-    urls.iter().map(|url| Target::parse(url, &own_path)).collect()
+async fn drain(args: DrainArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    let server = beside(args.server.clone(), &swarm);
+    let figures = drain::run(&args.plan(server, swarm)).await?;
+    let right = figures.is_right();
+    Report { command: "drain", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(right)
 }
 
-/// A channel of this run's own, for a URL without one.
-fn own_path() -> String {
-    format!("/ws/swarm-{:08x}", rand::random::<u32>())
+async fn rolling(args: RollingArgs) -> anyhow::Result<bool> {
+    let machine = Machine::this();
+    let target = Target::parse(&args.url, &cli::own_path())?;
+    let figures = rolling::run(&args.plan(target)).await?;
+    let right = figures.is_right();
+    Report { command: "rolling", machine, figures }.deliver(args.json.as_deref())?;
+    Ok(right)
 }

@@ -2,13 +2,16 @@
 
 mod budget;
 mod case;
+mod certificate;
+mod collector;
 mod connections;
 mod cores;
+mod costs;
 mod fanout;
 mod overload;
 mod publish;
 mod rooms;
-mod stage;
+pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};
 
@@ -59,6 +62,8 @@ pub enum Which {
     Publish,
     /// The same load with one and with two cores
     Cores,
+    /// What TLS, permessage-deflate and sampled traces add
+    Costs,
 }
 
 /// Measures, prints, and writes a file for each case.
@@ -123,6 +128,7 @@ impl Which {
             Self::Storm => connections::storm(stage).await,
             Self::Publish => publish::measure(stage).await,
             Self::Cores => cores::measure(stage).await,
+            Self::Costs => costs::measure(stage).await,
         }
     }
 }

@@ -99,7 +99,7 @@ async fn listen(
 ) -> (usize, Ended) {
     let ended = connection
         .run(|kind, payload| {
-            let sighting = script.identify(kind, &payload);
+            let sighting = script.identify(kind, payload);
             if let Some(publisher) = &publisher {
                 publisher.heard(&sighting);
             }

@@ -12,7 +12,8 @@ mod relay;
 use std::{path::PathBuf, time::Duration};
 
 use fanfare_swarm::{
-    client::Target,
+    client::{Manner, Target, Tls},
+    fanout::{self, Load, Until},
     floor::{Floor, FloorArgs},
     rooms::{self, Figures, Layout, Schedule},
     storm,
@@ -29,15 +30,18 @@ fn swarm() -> PathBuf {
 /// 120 messages to each of 12 members, from two processes, over one relay as if it were two nodes.
 async fn rooms_over(mischief: Mischief) -> Figures {
     let address = relay::start(mischief).await;
-    let target = |_| Target::parse(&format!("ws://{address}/ws/test"), "/").unwrap();
+    rooms_of(Target::parse(&format!("ws://{address}/ws/test"), "/").unwrap(), 64).await
+}
+
+async fn rooms_of(target: Target, bytes: usize) -> Figures {
     let plan = rooms::Plan {
         swarm: swarm(),
-        targets: (0..2).map(target).collect(),
+        targets: vec![target.clone(), target],
         pids: vec![std::process::id()],
         beside: vec![std::process::id()],
         layout: LAYOUT,
         schedule: Schedule { rate: 120.0, warm_up: Duration::ZERO, measured: Duration::from_secs(1) },
-        bytes: 64,
+        bytes,
         processes: Some(2),
         sources: Vec::new(),
         patience: Duration::from_secs(2),
@@ -53,6 +57,28 @@ async fn every_message_that_was_due_is_sent_and_every_delivery_counted() {
     assert!(figures.cpu.total > 0.0 && figures.swarm_cpu.total > 0.0, "{figures}");
     assert!(figures.latency.max >= figures.latency.p50 && figures.latency.p50 > 0, "{figures}");
     assert_eq!(figures.processes, 2);
+}
+
+#[tokio::test]
+async fn what_comes_compressed_through_tls_is_counted_and_looked_into_as_what_is_plain() {
+    let (address, certificate) = relay::start_secure().await;
+    let tls = Some(Tls::try_from(certificate).unwrap());
+    let url = format!("wss://{address}/ws/test");
+    let target = Target::in_manner(&url, "/", Manner { deflate: true, tls }).unwrap();
+    // Long enough to be compressed.
+    let figures = rooms_of(target.clone(), 2_000).await;
+    assert!(figures.is_right(), "{figures}");
+    assert_eq!((figures.messages, figures.deliveries), (120, 1_440));
+
+    let plan = fanout::Plan {
+        pid: std::process::id(),
+        subscribers: 5,
+        bytes: 2_000,
+        warm_up: 5,
+        load: Load { in_flight: 3, until: Until::Messages(50), pace: None },
+    };
+    let figures = fanout::run(&target, &plan).await.unwrap();
+    assert_eq!(figures.deliveries, 250, "those who only count do not inflate");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ mod relay;
 use std::{path::PathBuf, time::Duration};
 
 use fanfare_swarm::{
-    client::Target,
+    client::{Connection, Manner, Target, Tls},
     fanout::{self, ClosedLoop, Load, Until},
     floor::{Floor, FloorArgs},
     idle,
@@ -131,4 +131,13 @@ async fn idle_connections_stay_open_and_are_divided_by() {
     let figures = idle::run(&[target], &plan).await.unwrap();
     let grown = (figures.after.rss as f64 - figures.before.rss as f64) / 200.0;
     assert!((figures.per_connection.rss - grown).abs() < 1e-6, "{figures}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_refused() {
+    let ((address, _), (_, other)) = (relay::start_secure().await, relay::start_secure().await);
+    let manner = Manner { tls: Some(Tls::try_from(other).unwrap()), ..Manner::default() };
+    let target = Target::in_manner(&format!("wss://{address}"), "/ws/test", manner).unwrap();
+    let error = Connection::open(&target).await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
 }

@@ -7,11 +7,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use fanfare_core::broker::Interruption;
 use redis::Cmd;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
     commands::Desync,
     resp::{Frame, Malformed, Reader, Value},
+    stream::Stream,
+    tls::TlsError,
 };
 use crate::{driver::RedisConfig, metrics::Metrics, redis::metrics::Kind};
 
@@ -24,7 +26,7 @@ pub(crate) const DEMOTED: &str = "READONLY";
 /// A connection that said HELLO.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) reader: Reader,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -33,7 +35,9 @@ pub(crate) struct Connection {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
     #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("no answer within {} s", CONNECT.as_secs())]
     Timeout,
     #[error("it does not speak RESP3: Redis 6.2 or newer is needed, and no proxy that hides it")]
@@ -61,6 +65,12 @@ pub(crate) enum ConnectionError {
     Desync(#[from] Desync),
 }
 
+impl From<io::Error> for ConnectionError {
+    fn from(error: io::Error) -> Self {
+        TlsError::in_io(&error).map_or(Self::Io(error), Self::Tls)
+    }
+}
+
 impl ConnectionError {
     /// What it means for the subscriptions that stood on the connection.
     pub(crate) fn interruption(&self) -> Interruption {
@@ -78,6 +88,7 @@ impl ConnectionError {
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
             Self::NoResp3 => true,
+            Self::Tls(error) => error.is_configuration(),
             Self::Refused(code, _) => is_configuration(code),
             _ => false,
         }
@@ -104,15 +115,17 @@ impl Connection {
         max_bulk: usize,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ConnectionError> {
-        within(async {
-            let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
-            stream.set_nodelay(true)?;
+        let opened = within(async {
+            let stream = Stream::connect(config).await?;
             let reader = Reader::new(max_bulk);
             let mut connection = Self { stream, reader, metrics: metrics.clone() };
             connection.hello(config, name).await?;
             Ok(connection)
-        })
-        .await
+        });
+        match opened.await {
+            Err(ConnectionError::Timeout) if config.tls.is_some() => Err(TlsError::Silent.into()),
+            opened => opened,
+        }
     }
 
     /// Sends one command and waits for its answer; only while nothing else is under way.

@@ -6,7 +6,6 @@ use fanfare_core::{
     Channel, Payload, Publication,
     broker::{BrokerEvents, ControlMessage},
 };
-use tokio::net::tcp::ReadHalf;
 
 use super::{
     chain::Arrival,
@@ -14,6 +13,7 @@ use super::{
     ear::Ear,
     link::Links,
     resp::Reader,
+    stream::ReadHalf,
     table::{Table, Waiter},
 };
 use crate::{

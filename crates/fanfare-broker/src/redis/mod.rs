@@ -2,6 +2,7 @@
 //! registry.
 //!
 //! - `names`: what channels and keys are called
+//! - `stream`, `tls`: the socket of a connection, and TLS on it
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
@@ -31,9 +32,11 @@ pub(crate) mod registry;
 mod request;
 mod resp;
 mod standing;
+mod stream;
 mod subscriber;
 mod table;
 mod timekeeper;
+pub(crate) mod tls;
 pub(crate) mod watchdog;
 
 use std::sync::Arc;

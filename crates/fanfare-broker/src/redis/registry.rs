@@ -7,15 +7,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
+use deadpool::{
+    Runtime,
+    managed::{
+        Manager, Metrics as PoolMetrics, Object, Pool, PoolConfig, PoolError, RecycleResult, Timeouts,
+    },
+};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
-use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, aio::MultiplexedConnection};
 
-use super::{agreed::Agreed, metrics::Kind, names::Names};
+use super::{agreed::Agreed, metrics::Kind, names::Names, stream::Stream};
 use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
@@ -26,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
-    pool: Pool,
+    pool: Pool<Connector>,
     names: Arc<Names>,
     node: Incarnation,
     metrics: Arc<Metrics>,
@@ -58,7 +63,7 @@ impl RedisRegistry {
         result
     }
 
-    async fn connection(&self) -> Result<Connection, RegistryError> {
+    async fn connection(&self) -> Result<Object<Connector>, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => self.refused("HELLO", &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
@@ -69,7 +74,7 @@ impl RedisRegistry {
     /// Runs one command.
     async fn run<T: redis::FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut MultiplexedConnection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
@@ -80,7 +85,7 @@ impl RedisRegistry {
     /// Runs several at once.
     async fn run_all(
         &self,
-        connection: &mut Connection,
+        connection: &mut MultiplexedConnection,
         names: &str,
         commands: &redis::Pipeline,
     ) -> Result<(), RegistryError> {
@@ -164,7 +169,7 @@ impl Registry for RedisRegistry {
     }
 }
 
-fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
+fn pool(config: &RedisConfig) -> Result<Pool<Connector>, RegistryError> {
     let mut login = RedisConnectionInfo::default().set_db(config.database);
     if let Some(username) = &config.username {
         login = login.set_username(username);
@@ -172,19 +177,42 @@ fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
     if let Some(password) = &config.password {
         login = login.set_password(password.expose());
     }
-    let address = ConnectionAddr::Tcp(config.host.clone(), config.port);
-    let info =
-        address.into_connection_info().map_err(|error| said("HELLO", &error))?.set_redis_settings(login);
-    let patience = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    let manager = Manager::new_with_config(info, patience).map_err(|error| said("HELLO", &error))?;
     let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-    Pool::builder(manager)
+    Pool::builder(Connector { config: config.clone(), login })
         .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| RegistryError(error.to_string()))
+}
+
+/// Makes the pool's connections, in the same way as the two others.
+struct Connector {
+    config: RedisConfig,
+    login: RedisConnectionInfo,
+}
+
+impl Manager for Connector {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+        let patience = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let stream = Stream::connect(&self.config).await?;
+        let opening = MultiplexedConnection::new_with_config(&self.login, stream, patience);
+        let (connection, driver) = opening.await?;
+        // Ends once nobody has the connection any more.
+        tokio::spawn(driver);
+        Ok(connection)
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        _: &PoolMetrics,
+    ) -> RecycleResult<RedisError> {
+        redis::cmd("PING").query_async::<()>(connection).await?;
+        Ok(())
+    }
 }
 
 /// How the error of a Redis that was reached begins.

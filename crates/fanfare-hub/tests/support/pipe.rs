@@ -217,11 +217,16 @@ impl Pipe {
         self.0.state.lock().aborted
     }
 
+    /// Whether no more bytes can come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.finished() > 0 || self.is_aborted()
+    }
+
     /// Ends once no more bytes can come.
     pub(crate) async fn ended(&self) {
         loop {
             let changed = self.0.changed.notified();
-            if self.finished() > 0 || self.is_aborted() {
+            if self.is_over() {
                 return;
             }
             changed.await;

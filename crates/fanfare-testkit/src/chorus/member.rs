@@ -59,7 +59,7 @@ impl Member {
     async fn take_part(&self, entrance: usize, connection: Connection) {
         let session = self.record.lock().open(self.number, entrance, self.channel, self.now());
         let sender = connection.sender();
-        let listening = connection.run(|_, payload| self.record.lock().hear(session, &payload, self.now()));
+        let listening = connection.run(|_, payload| self.record.lock().hear(session, payload, self.now()));
         let publishing = async {
             // Evenly spread at first, and never in step.
             sleep(random_below(self.every)).await;

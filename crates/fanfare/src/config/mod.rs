@@ -6,7 +6,7 @@
 //! - [`raw`]: every key, once; `declare` is the macro that makes names, reading and showing of it
 //! - `shape`, `words`, `units`: what may stand at a key
 //! - `file`, `env`: the sources; flags come from [`crate::cli`]
-//! - `auth`, `tracing`: keys and rules of `[auth]` and `[tracing]`; `listeners`: rules about addresses
+//! - `auth`, `tls`, `tracing`: keys and rules of `[auth]`, of TLS and of `[tracing]`; `listeners`: rules about addresses
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
@@ -24,6 +24,7 @@ pub mod raw;
 pub mod reload;
 pub mod shape;
 pub mod show;
+pub mod tls;
 mod tracing;
 mod units;
 mod validate;
@@ -39,7 +40,7 @@ use ::tracing::level_filters::LevelFilter;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
-use fanfare_gateway::{DoorLimits, Proxies};
+use fanfare_gateway::{DoorLimits, Proxies, tls::Terms};
 
 use crate::{ask::Target, descriptors};
 
@@ -69,6 +70,10 @@ pub struct Config {
     pub api_listen: Vec<Listen>,
     /// Where the metrics are; without any, on `listen`.
     pub metrics_listen: Vec<Listen>,
+    /// What is spoken at `listen` below HTTP, if anything.
+    pub tls: Option<Terms>,
+    /// The same at `api_listen`.
+    pub api_tls: Option<Terms>,
     /// For development on this machine; all listeners are loopback then.
     pub dev: bool,
     /// What carries messages between nodes, its names in Redis among it.

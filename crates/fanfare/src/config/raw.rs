@@ -23,6 +23,7 @@ use super::{
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
+    tls::{CA, CERT, CertFile, KEY, KeyFile},
     tracing::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
     words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
@@ -57,15 +58,34 @@ keys! {
         advertise: Option<Target> = "node.advertise", ADVERTISE, or None;
         /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
+        /// Who signs the certificate of Redis, where the broker is rediss://. Without it, the authorities that this
+        /// machine trusts.
+        redis_ca: Option<CertFile> = "redis.ca", CA, or None;
+        /// The certificate that this node shows Redis, where it asks for one.
+        redis_client_cert: Option<CertFile> = "redis.client_cert", CERT, or None;
+        /// Its private key.
+        redis_client_key: Option<KeyFile> = "redis.client_key", KEY, or None;
         /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 },
             or Vec::new(), reloaded AtOnce;
         /// Listeners of their own for the HTTP API: it answers only there then. They may be beyond loopback without
         /// open = true, as each call shows a key. Without them it answers on all of `listen`.
         api_listen: Vec<Sourced<Listen>> = "api.listen", List { item: LISTEN, min: 0 }, or Vec::new();
+        /// The certificate for `api.listen`, which then speaks TLS only, as `tls.cert` is for `listen`.
+        api_tls_cert: Option<CertFile> = "api.tls_cert", CERT, or None, reloaded ToNew;
+        /// Its private key.
+        api_tls_key: Option<KeyFile> = "api.tls_key", KEY, or None, reloaded ToNew;
+        /// Who signs the certificates of those who may call the API: without one of these nobody may connect to
+        /// `api.listen` (mutual TLS). Each call shows a key too.
+        api_client_ca: Option<CertFile> = "api.client_ca", CA, or None, reloaded ToNew;
         /// Listeners of their own for the metrics: they are only there then, for whoever reaches the address. Without
         /// them they are on all of `listen`.
         metrics_listen: Vec<Sourced<Listen>> = "metrics.listen", List { item: LISTEN, min: 0 }, or Vec::new();
+        /// The certificate for `listen`, with those that lead to its root: with it, clients connect with wss:// and
+        /// https:// only. The file is read again when it changes.
+        tls_cert: Option<CertFile> = "tls.cert", CERT, or None, reloaded ToNew;
+        /// Its private key.
+        tls_key: Option<KeyFile> = "tls.key", KEY, or None, reloaded ToNew;
         /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
         /// replaced while the other still works.
         hmac_secrets: Vec<Sourced<HmacSecret>> = "auth.hmac_secrets",

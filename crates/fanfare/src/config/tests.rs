@@ -415,7 +415,7 @@ fn no_secret_is_ever_printed() {
     assert!(!shown.contains(SECRET), "{shown}");
 
     let broken = [
-        "broker = \"rediss://user:pl4nted@redis.example\"",
+        "broker = \"redist://user:pl4nted@redis.example\"",
         "broker = \"redis://:pl4nted@\"",
         "broker = \"redis:/user:pl4nted@redis.example\"",
         "broker = \"http://pl4nted@redis.example\"",
@@ -442,6 +442,8 @@ fn no_secret_is_ever_printed() {
         "[auth]\nhmac_secrets = [\"pl4nted-0123456789-0123456789-012\"]\nhmac_algorithm = \"HS512\"",
         "[auth]\nhmac_secret = \"pl4nted-0123456789-0123456789-012\"",
         "[auth]\npublic_keys = [\"-----BEGIN PRIVATE KEY----- pl4nted\"]",
+        "[tls]\ncert = \"-----BEGIN PRIVATE KEY----- pl4nted\"",
+        "[redis]\nclient_key = \"-----BEGIN PRIVATE KEY----- pl4nted\"",
     ];
     for file in broken {
         let mistakes = load_file(file).unwrap_err();
@@ -493,7 +495,8 @@ fn where_metrics_are_is_a_host_and_a_port_or_a_url_and_shows_no_password() {
     assert_eq!(is("10.0.0.5:9090").as_deref(), Some("http://10.0.0.5:9090/metrics"));
     assert_eq!(is("http://[::1]:9090/m").as_deref(), Some("http://[::1]:9090/m"));
     assert_eq!(is(""), None);
-    for wrong in ["https://node:9090", "http://me:hunter2@node:9090", "node:ninety", "http://node/?x"] {
+    assert_eq!(is("https://node").as_deref(), Some("https://node:443/metrics"));
+    for wrong in ["ftp://node:9090", "http://me:hunter2@node:9090", "node:ninety", "http://node/?x"] {
         let mistakes = at(wrong).unwrap_err().to_string();
         assert!(mistakes.contains("node.advertise") && !mistakes.contains("hunter2"), "{mistakes}");
     }

@@ -9,7 +9,7 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
-    tracing,
+    tls, tracing,
     units::{show_duration, show_size},
 };
 
@@ -30,6 +30,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(room_for_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
+    mistakes.extend(tls::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
 }
@@ -137,8 +138,15 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         listen: values(&raw.listen.value),
         api_listen: values(&raw.api_listen.value),
         metrics_listen: values(&raw.metrics_listen.value),
+        tls: tls::of_clients(raw),
+        api_tls: tls::of_api(raw),
         dev,
-        broker: raw.broker.value.clone().with_prefix(raw.redis_prefix.value.clone()),
+        broker: raw
+            .broker
+            .value
+            .clone()
+            .with_prefix(raw.redis_prefix.value.clone())
+            .with_tls(tls::of_redis(raw)),
         node: raw.node_name.value.clone(),
         advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },

@@ -118,7 +118,7 @@ pub(super) const PREFIX: Text<Prefix> = Text {
 };
 
 pub(super) const BROKER: Text<BrokerConfig> = Text {
-    allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"",
+    allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"; rediss:// with TLS",
     parse: |text| {
         if text.contains(&format!(":{MASK}@")) {
             // From a file that `fanfare config` printed: Redis would refuse it much later.

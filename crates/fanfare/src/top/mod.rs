@@ -33,7 +33,7 @@ use self::{
     terminal::Terminal,
 };
 use crate::{
-    ask::{Asker, Target, own_addresses},
+    ask::{Asker, Target, own},
     cli::TopArgs,
     config::{self, Config, Mistakes},
 };
@@ -82,13 +82,13 @@ pub async fn run(args: &TopArgs) -> Result<String, TopError> {
         }
         None => {
             let config = config?;
-            (own(&config), Some(config))
+            (own_targets(&config), Some(config))
         }
     };
     if sources.is_empty() {
         return Err(TopError::NoPort);
     }
-    let asker = Asker::of(config.as_ref(), PATIENCE);
+    let asker = Asker::of(config.as_ref(), PATIENCE).trusting(args.trust.clone());
     let discover = Discover::new(sources, asker.clone());
     let rounds = Rounds::begin(discover, asker).await.map_err(TopError::Undiscovered)?;
     if !args.json && stdout().is_terminal() {
@@ -100,9 +100,8 @@ pub async fn run(args: &TopArgs) -> Result<String, TopError> {
 }
 
 /// Where this machine's node is asked: first where its metrics are.
-fn own(config: &Config) -> Vec<Target> {
-    let addresses = own_addresses(&[&config.metrics_listen, &config.listen]);
-    addresses.into_iter().map(|address| Target::of(address, "/")).collect()
+fn own_targets(config: &Config) -> Vec<Target> {
+    own(&[(&config.metrics_listen, false), (&config.listen, config.tls.is_some())], "/")
 }
 
 async fn two_looks(mut rounds: Rounds) -> Board {

@@ -5,11 +5,15 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,7 +22,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{client::Target, machine};
+use crate::{
+    client::{Manner, Target},
+    machine,
+};
 
 /// How long a server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Node {
     child: Child,
     address: SocketAddr,
+    /// Where health and metrics are asked for.
+    plain: SocketAddr,
     log: File,
     _config: NamedTempFile,
 }
@@ -35,12 +44,25 @@ pub(crate) struct Node {
 /// What is special about a server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
+    /// What it is called. `None`: bench.
+    pub(crate) name: Option<String>,
     /// What is in its configuration file.
     pub(crate) toml: String,
     /// The URL of its Redis. `None`: the memory broker.
     pub(crate) redis: Option<String>,
     /// The processors that it may use, as `taskset` takes them. `None`: all.
     pub(crate) cpus: Option<String>,
+    /// Where `toml` has a listener for metrics of its own. `None`: they are where all is.
+    pub(crate) plain: Option<SocketAddr>,
+}
+
+impl Setup {
+    /// The same, with health and metrics on a listener of their own, without TLS.
+    pub(crate) fn with_a_plain_listener(mut self) -> anyhow::Result<Self> {
+        let plain = free_address()?;
+        self.toml += &format!("[metrics]\nlisten = [\"{plain}\"]\n");
+        Ok(Self { plain: Some(plain), ..self })
+    }
 }
 
 impl Node {
@@ -70,7 +92,7 @@ impl Node {
         }
         let broker = setup.redis.as_deref().unwrap_or("memory");
         let child = command
-            .args(["serve", "--dev", "--broker", broker, "--node", "bench"])
+            .args(["serve", "--dev", "--broker", broker, "--node", setup.name.as_deref().unwrap_or("bench")])
             .args(["--listen", &address.to_string(), "--config"])
             .arg(config.path())
             .stdin(Stdio::null())
@@ -79,7 +101,8 @@ impl Node {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{}", server.display()))?;
-        let mut node = Self { child, address, log, _config: config };
+        let plain = setup.plain.unwrap_or(address);
+        let mut node = Self { child, address, plain, log, _config: config };
         node.until_ready().await?;
         Ok(node)
     }
@@ -89,11 +112,17 @@ impl Node {
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
-        Metrics(self.address)
+        Metrics(self.plain)
     }
 
     pub(crate) fn target(&self, path: &str) -> anyhow::Result<Target> {
-        Target::parse(&format!("ws://{}{path}", self.address), path)
+        self.target_in(path, Manner::default())
+    }
+
+    /// The same for clients that connect so.
+    pub(crate) fn target_in(&self, path: &str, manner: Manner) -> anyhow::Result<Target> {
+        let scheme = if manner.tls.is_some() { "wss" } else { "ws" };
+        Target::in_manner(&format!("{scheme}://{}{path}", self.address), path, manner)
     }
 
     /// Ends it at once: its way of closing ten thousand connections is not measured here.
@@ -101,9 +130,23 @@ impl Node {
         self.child.kill().await.context("the server could not be stopped")
     }
 
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(self.pid()?.try_into()?);
+        kill(pid, Signal::SIGTERM).context("the server could not be told to end")
+    }
+
+    /// Until it ends; within `patience`.
+    pub(crate) async fn exit(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(status?),
+            Err(_) => bail!("a server has not ended after {} s:\n{}", patience.as_secs(), self.log()?),
+        }
+    }
+
     async fn until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !is_ready(self.address).await {
+        while !is_ready(self.plain).await {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log()?);
             }

@@ -1,20 +1,19 @@
 //! The flags of what may take several processes.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use clap::Args;
 
-use super::at_least_one;
+use super::{NodeArgs, OriginArgs, OutputArgs, at_least_one};
 use crate::{client::Target, idle, rooms, storm};
 
 /// The flags of `swarm rooms`.
 #[derive(Debug, Clone, Args)]
 pub struct RoomsArgs {
-    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Channels are CHANNEL-0, CHANNEL-1 and so on,
-    /// one alone is CHANNEL. Without a path, channels of the run's own
-    #[arg(long, required = true)]
-    pub url: Vec<String>,
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
     /// A server's process; repeat it for each
     #[arg(long, required = true)]
     pub pid: Vec<u32>,
@@ -45,16 +44,12 @@ pub struct RoomsArgs {
     /// Seconds without any message after which one that is missing counts as lost
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
-    /// Processes to connect from [default: as many as descriptors demand]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub processes: Option<usize>,
-    /// An address to connect from; repeat it, one for each 20,000 connections [default: as many of 127.0.0.x as ports
-    /// demand, where all nodes are there]
-    #[arg(long, value_name = "IP")]
-    pub source: Vec<IpAddr>,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where connections come from.
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl RoomsArgs {
@@ -63,7 +58,7 @@ impl RoomsArgs {
     /// # Errors
     /// More publish than there are, or a message is too short for what it must say.
     pub fn plan(&self, targets: Vec<Target>, swarm: PathBuf) -> anyhow::Result<rooms::Plan> {
-        let &Self { rooms, members, publishers, rate, bytes, processes, .. } = self;
+        let &Self { rooms, members, publishers, rate, bytes, .. } = self;
         ensure!(publishers <= members, "--publishers {publishers} of --members {members}");
         ensure!(
             bytes >= rooms::HEADER,
@@ -83,8 +78,8 @@ impl RoomsArgs {
                 measured: seconds(self.seconds),
             },
             bytes,
-            processes,
-            sources: self.source.clone(),
+            processes: self.origin.processes,
+            sources: self.origin.source.clone(),
             patience: seconds(self.patience),
         })
     }
@@ -93,9 +88,9 @@ impl RoomsArgs {
 /// The flags of `swarm storm`.
 #[derive(Debug, Clone, Args)]
 pub struct StormArgs {
-    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Without a path, a channel of the run's own
-    #[arg(long, required = true)]
-    pub url: Vec<String>,
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
     /// A server's process; repeat it for each
     #[arg(long)]
     pub pid: Vec<u32>,
@@ -108,16 +103,12 @@ pub struct StormArgs {
     /// Seconds after the last one until memory is read again
     #[arg(long, value_name = "S", default_value_t = 10)]
     pub rest: u64,
-    /// Processes to connect from [default: as many as descriptors demand]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub processes: Option<usize>,
-    /// An address to connect from; repeat it, one for each 20,000 connections [default: as many of 127.0.0.x as ports
-    /// demand, where all nodes are there]
-    #[arg(long, value_name = "IP")]
-    pub source: Vec<IpAddr>,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where connections come from.
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl StormArgs {
@@ -130,8 +121,8 @@ impl StormArgs {
             connections: self.connections,
             at_once: self.at_once.unwrap_or(self.connections),
             rest: Duration::from_secs(self.rest),
-            processes: self.processes,
-            sources: self.source.clone(),
+            processes: self.origin.processes,
+            sources: self.origin.source.clone(),
         }
     }
 }
@@ -139,9 +130,9 @@ impl StormArgs {
 /// The flags of `swarm idle`.
 #[derive(Debug, Clone, Args)]
 pub struct IdleArgs {
-    /// A node's URL, ws://HOST:PORT/ws/CHANNEL; repeat it for each node. Without a path, a channel of the run's own
-    #[arg(long, required = true)]
-    pub url: Vec<String>,
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
     /// A server's process; repeat it for each
     #[arg(long, required = true)]
     pub pid: Vec<u32>,
@@ -154,16 +145,12 @@ pub struct IdleArgs {
     /// Seconds after that in which CPU is watched: some times the interval of pings
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub watch: u64,
-    /// Processes to connect from [default: as many as descriptors demand]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub processes: Option<usize>,
-    /// An address to connect from; repeat it, one for each 20,000 connections [default: as many of 127.0.0.x as ports
-    /// demand, where all nodes are there]
-    #[arg(long, value_name = "IP")]
-    pub source: Vec<IpAddr>,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where connections come from.
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl IdleArgs {
@@ -176,8 +163,8 @@ impl IdleArgs {
             connections: self.connections,
             rest: Duration::from_secs(self.rest),
             watch: Duration::from_secs(self.watch),
-            processes: self.processes,
-            sources: self.source.clone(),
+            processes: self.origin.processes,
+            sources: self.origin.source.clone(),
         }
     }
 }

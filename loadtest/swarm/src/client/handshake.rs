@@ -4,15 +4,15 @@ use std::{io, time::Duration};
 
 use fanfare_websocket::handshake::accept_value;
 use http::HeaderValue;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::Target;
 
 /// A response head larger than this, in bytes, is refused.
 const MAX_HEAD: usize = 16 << 10;
+
+/// What is offered where messages are to be compressed, and must be agreed to: our decoder keeps no context.
+const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,16 +39,41 @@ pub enum HandshakeError {
     TimedOut,
 }
 
-/// Upgrades `stream`; returns what came behind the 101.
-pub(super) async fn upgrade(stream: &mut TcpStream, target: &Target) -> Result<Vec<u8>, HandshakeError> {
+impl HandshakeError {
+    /// What it is called: few words, so that many alike are one.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Io(error) => error.kind().to_string(),
+            Self::Refused { status, .. } => format!("refused with {status}"),
+            Self::Malformed(_) => "no WebSocket handshake".to_owned(),
+            Self::TimedOut => "no answer in time".to_owned(),
+        }
+    }
+}
+
+/// What came with the 101.
+pub(super) struct Welcome {
+    /// What came behind it.
+    pub(super) early: Vec<u8>,
+    /// The cookie that it set, without its attributes.
+    pub(super) cookie: Option<String>,
+}
+
+/// Upgrades `stream`.
+pub(super) async fn upgrade(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    target: &Target,
+) -> Result<Welcome, HandshakeError> {
     let key = key();
     stream.write_all(request(target, &key).as_bytes()).await?;
+    stream.flush().await?;
     let answer = async {
         let mut head = Vec::with_capacity(512);
         loop {
             let ended = stream.read_buf(&mut head).await? == 0;
-            if let Some(length) = judge(&head, &key, ended)? {
-                return Ok(head.split_off(length));
+            if let Some(good) = judge(&head, &key, target.deflate(), ended)? {
+                return Ok(Welcome { early: head.split_off(good.length), cookie: good.cookie });
             }
         }
     };
@@ -71,16 +96,27 @@ fn key() -> String {
 }
 
 fn request(target: &Target, key: &str) -> String {
+    let cookie = target.cookie().map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
+    let extensions =
+        if target.deflate() { format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n") } else { String::new() };
     format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{cookie}\
+         Sec-WebSocket-Version: 13\r\n{extensions}Sec-WebSocket-Key: {key}\r\n\r\n",
         target.path(),
         target.host()
     )
 }
 
-/// The length of a good 101's head; `None` while more of it is to come.
-fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, HandshakeError> {
+/// A good 101.
+#[derive(Debug, PartialEq, Eq)]
+struct Good {
+    /// Of its head, in bytes.
+    length: usize,
+    cookie: Option<String>,
+}
+
+/// The good 101; `None` while more of it is to come.
+fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<Good>, HandshakeError> {
     let malformed = |what: &dyn ToString| HandshakeError::Malformed(what.to_string());
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
@@ -99,11 +135,33 @@ fn judge(bytes: &[u8], key: &str, ended: bool) -> Result<Option<usize>, Handshak
     }
     let expected =
         HeaderValue::from_str(key).map(|key| accept_value(&key)).map_err(|error| malformed(&error))?;
-    let accepted = response
-        .headers
-        .iter()
-        .any(|header| header.name.eq_ignore_ascii_case("sec-websocket-accept") && expected == header.value);
-    if accepted { Ok(Some(length)) } else { Err(malformed(&"Sec-WebSocket-Accept is wrong or missing")) }
+    let value = |name: &str| {
+        response
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    };
+    if value("sec-websocket-accept").is_none_or(|accept| expected != accept) {
+        return Err(malformed(&"Sec-WebSocket-Accept is wrong or missing"));
+    }
+    match (deflate, value("sec-websocket-extensions").map(String::from_utf8_lossy)) {
+        (true, Some(agreed)) if agreed.contains("permessage-deflate; server_no_context_takeover") => {}
+        (false, None) => {}
+        (true, _) => {
+            return Err(malformed(&"the server does not take permessage-deflate without context takeover"));
+        }
+        (false, Some(_)) => {
+            return Err(malformed(&"the server answered with extensions that were not offered"));
+        }
+    }
+    Ok(Some(Good { length, cookie: cookie(response.headers) }))
+}
+
+fn cookie(headers: &[httparse::Header<'_>]) -> Option<String> {
+    let set = headers.iter().find(|header| header.name.eq_ignore_ascii_case("set-cookie"))?;
+    let cookie = std::str::from_utf8(set.value).ok()?.split(';').next()?.trim();
+    Some(cookie.to_owned())
 }
 
 #[cfg(test)]
@@ -118,27 +176,52 @@ mod tests {
     #[test]
     fn a_101_is_good_however_it_is_cut_and_ends_where_the_frames_begin() {
         for cut in 0..GOOD.len() {
-            assert_eq!(judge(&GOOD[..cut], KEY, false).unwrap(), None);
+            assert_eq!(judge(&GOOD[..cut], KEY, false, false).unwrap(), None);
         }
         let with_frame = [GOOD, b"\x81\x02hi"].concat();
-        assert_eq!(judge(&with_frame, KEY, false).unwrap(), Some(GOOD.len()));
+        let good = judge(&with_frame, KEY, false, false).unwrap();
+        assert_eq!(good, Some(Good { length: GOOD.len(), cookie: None }));
+    }
+
+    #[test]
+    fn a_cookie_that_comes_with_the_101_is_kept_and_sent_the_next_time() {
+        let head = String::from_utf8_lossy(GOOD);
+        let set = head.replacen("\r\n", "\r\nSet-Cookie: NODE=node1; path=/; HttpOnly\r\n", 1);
+        let cookie = judge(set.as_bytes(), KEY, false, false).unwrap().unwrap().cookie.unwrap();
+        let target = Target::parse("ws://127.0.0.1:1/ws/chat", "/").unwrap();
+        assert!(!request(&target, KEY).contains("Cookie"));
+        assert!(request(&target.with_cookie(&cookie), KEY).contains("\r\nCookie: NODE=node1\r\n"));
     }
 
     #[test]
     fn a_refusal_says_its_status_and_sentence() {
         let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nThe broker is away.\nMore.";
-        let error = judge(answer, KEY, false).unwrap_err().to_string();
+        let error = judge(answer, KEY, false, false).unwrap_err().to_string();
         assert_eq!(error, "the upgrade was refused with 503: The broker is away.");
     }
 
     #[test]
     fn a_101_for_another_key_is_refused() {
-        assert!(matches!(judge(GOOD, "AAAAAAAAAAAAAAAAAAAAAA==", false), Err(HandshakeError::Malformed(_))));
+        assert!(matches!(
+            judge(GOOD, "AAAAAAAAAAAAAAAAAAAAAA==", false, false),
+            Err(HandshakeError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn compression_is_agreed_to_where_it_was_offered_and_only_there() {
+        let compressing =
+            [&GOOD[..GOOD.len() - 2], b"Sec-WebSocket-Extensions: ", DEFLATE.as_bytes(), b"\r\n\r\n"];
+        let compressing = compressing.concat();
+        assert!(judge(&compressing, KEY, true, false).is_ok() && judge(GOOD, KEY, false, false).is_ok());
+        for (answer, deflate) in [(&compressing[..], false), (GOOD, true)] {
+            assert!(matches!(judge(answer, KEY, deflate, false), Err(HandshakeError::Malformed(_))));
+        }
     }
 
     #[test]
     fn an_answer_that_ends_early_is_refused() {
-        assert!(matches!(judge(&GOOD[..20], KEY, true), Err(HandshakeError::Malformed(_))));
+        assert!(matches!(judge(&GOOD[..20], KEY, false, true), Err(HandshakeError::Malformed(_))));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Where to connect: a `ws://` URL whose host was looked up once, so that a thousand connections ask no resolver.
+//! Where to connect, and how: a `ws://` or `wss://` URL whose host was looked up once, so that a thousand connections ask
+//! no resolver.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -6,12 +7,26 @@ use anyhow::{Context as _, bail};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
+use super::tls::Tls;
+
+/// How clients connect.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Manner {
+    /// They ask for permessage-deflate, without context takeover, and go no further without it.
+    pub deflate: bool,
+    /// Whom they trust; needed for `wss://`.
+    pub tls: Option<Tls>,
+}
+
 /// A relay channel on one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     address: SocketAddr,
     host: String,
+    name: String,
     path: String,
+    manner: Manner,
+    cookie: Option<String>,
 }
 
 impl Target {
@@ -20,13 +35,24 @@ impl Target {
     /// # Errors
     /// It is no `ws://` URL, or its host has no address.
     pub fn parse(url: &str, own_path: &str) -> anyhow::Result<Self> {
+        Self::in_manner(url, own_path, Manner::default())
+    }
+
+    /// The same for clients that connect so.
+    ///
+    /// # Errors
+    /// As for [`Target::parse`], or it is a `wss://` URL, and nobody is trusted.
+    pub fn in_manner(url: &str, own_path: &str, manner: Manner) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
-        if uri.scheme_str() != Some("ws") {
-            bail!("{url} does not begin with ws://, the only scheme that swarm speaks");
-        }
+        let (tls, port) = match (uri.scheme_str(), manner.tls) {
+            (Some("ws"), _) => (None, 80),
+            (Some("wss"), Some(tls)) => (Some(tls), 443),
+            (Some("wss"), None) => bail!("{url}: say whose certificates are trusted, with --ca FILE"),
+            _ => bail!("{url} does not begin with ws:// or wss://, the schemes that swarm speaks"),
+        };
         let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
         let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let address = (name, authority.port_u16().unwrap_or(80))
+        let address = (name, authority.port_u16().unwrap_or(port))
             .to_socket_addrs()
             .with_context(|| format!("{url}: its host was not found"))?
             .next()
@@ -35,7 +61,8 @@ impl Target {
             None | Some("" | "/") => own_path,
             Some(path) => path,
         };
-        Ok(Self { address, host: authority.as_str().to_owned(), path: path.to_owned() })
+        let (host, name, path) = (authority.as_str().to_owned(), name.to_owned(), path.to_owned());
+        Ok(Self { address, host, name, path, manner: Manner { tls, ..manner }, cookie: None })
     }
 
     /// The channel of this number beside it: its path with `-NUMBER`, in front of a query.
@@ -45,6 +72,18 @@ impl Target {
         Self { path: format!("{path}-{number}{query}"), ..self.clone() }
     }
 
+    /// The same with a cookie, `NAME=VALUE`.
+    #[must_use]
+    pub fn with_cookie(&self, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..self.clone() }
+    }
+
+    /// What goes into `Cookie`.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
     /// The address of the node.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -52,14 +91,34 @@ impl Target {
     }
 
     /// What goes into `Host`.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The host alone: what a certificate must be for.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) const fn tls(&self) -> Option<&Tls> {
+        self.manner.tls.as_ref()
+    }
+
+    pub(super) const fn deflate(&self) -> bool {
+        self.manner.deflate
     }
 
     /// Path and query: the channel.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// What the HTTP API calls the channel of a path `/ws/CHANNEL`.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        let path = self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path);
+        path.strip_prefix("/ws/").filter(|channel| !channel.is_empty())
     }
 }
 
@@ -76,11 +135,13 @@ mod tests {
         assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
         assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
         assert_eq!(target.numbered(7).path(), "/ws/chat-7?token=x");
+        assert_eq!(target.channel(), Some("chat"));
     }
 
     #[test]
     fn what_is_no_ws_url_is_refused_with_a_sentence() {
         for (url, sentence) in [
+            ("wss://127.0.0.1/chat", "say whose certificates are trusted"),
             ("http://127.0.0.1/chat", "does not begin with ws://"),
             ("127.0.0.1:8080", "does not begin with ws://"),
             ("ws://", "is no URL"),

@@ -3,12 +3,16 @@
 //! Invariant: `window` holds the messages that some subscriber lacks, in the order they were sent; the first of them
 //! is number `completed`. Every subscriber gets them in that order, so they are completed in it too.
 
-use std::{collections::VecDeque, time::Instant};
+use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::latency::{Latencies, Latency};
+use crate::{
+    client,
+    clock::Moment,
+    latency::{Latencies, Latency},
+};
 
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -26,7 +30,7 @@ struct State {
 
 #[derive(Debug)]
 struct Flight {
-    sent: Instant,
+    sent: Moment,
     missing: usize,
 }
 
@@ -39,20 +43,19 @@ impl Progress {
 
     /// The next message is about to be sent to so many.
     pub(super) fn sent(&self, subscribers: usize) {
-        self.state.lock().window.push_back(Flight { sent: Instant::now(), missing: subscribers });
+        self.state.lock().window.push_back(Flight { sent: Moment::now(), missing: subscribers });
     }
 
     /// A subscriber has read its message of this number.
     pub(super) fn arrived(&self, number: u64) {
         let mut state = self.state.lock();
-        let now = Instant::now();
         let place = number.checked_sub(state.completed).and_then(|place| usize::try_from(place).ok());
         let Some(flight) = place.and_then(|place| state.window.get_mut(place)) else {
             state.has_strays = true;
             return self.completed.notify_one();
         };
         flight.missing = flight.missing.saturating_sub(1);
-        let (latency, is_complete) = (now.duration_since(flight.sent), flight.missing == 0);
+        let (latency, is_complete) = (client::read_at().since(flight.sent), flight.missing == 0);
         state.latencies.record(latency);
         if is_complete {
             state.window.pop_front();

@@ -90,7 +90,7 @@ pub(crate) async fn work(share: Share, parent: &mut Parent) -> anyhow::Result<()
     for (member, (connection, place)) in connections.into_iter().zip(&places).enumerate() {
         senders.extend(place.sender.map(|sender| (sender, connection.sender())));
         let (tally, room) = (tally.clone(), place.room);
-        reading.spawn(connection.run(move |_, payload| tally.lock().saw(member, room, &payload)));
+        reading.spawn(connection.run(move |_, payload| tally.lock().saw(member, room, payload)));
     }
     let Some(begin) = parent.ready().await? else { return Ok(()) };
     let publishing = tokio::spawn(publish(share.clone(), senders, begin, tally.clone()));

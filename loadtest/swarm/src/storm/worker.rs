@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Share;
 use crate::{
-    client::{Connection, HandshakeError},
+    client::Connection,
     clock::{Alarm, Moment},
     flock::worker::Parent,
     latency::Latencies,
@@ -48,9 +48,9 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
             Ok(connection) => {
                 part.last = Moment::now();
                 part.latencies.record(part.last.since(began));
-                staying.spawn(connection.run(|_, _| {}));
+                staying.spawn(connection.count(|| {}));
             }
-            Err(error) => *part.failures.entry(kind(&error)).or_default() += 1,
+            Err(error) => *part.failures.entry(error.kind()).or_default() += 1,
         }
         if told_at.since(Moment(0)) + GLANCE < Moment::now().since(Moment(0)) {
             parent.progress(0, part.latencies.count() - told)?;
@@ -58,14 +58,4 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
         }
     }
     parent.done(&part).await
-}
-
-/// What a failure is called: few words, so that many alike are one.
-fn kind(error: &HandshakeError) -> String {
-    match error {
-        HandshakeError::Io(error) => error.kind().to_string(),
-        HandshakeError::Refused { status, .. } => format!("refused with {status}"),
-        HandshakeError::Malformed(_) => "no WebSocket handshake".to_owned(),
-        HandshakeError::TimedOut => "no answer in time".to_owned(),
-    }
 }

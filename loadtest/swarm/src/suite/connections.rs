@@ -82,7 +82,7 @@ async fn bare_heartbeats(stage: &Stage) -> anyhow::Result<f64> {
     let floor = Floor::start(&stage.swarm, &FloorArgs::ping(CONNECTIONS, PING_INTERVAL)).await?;
     let mut tasks = JoinSet::new();
     for connection in floor.connect(CONNECTIONS).await? {
-        tasks.spawn(connection.run(|_, _| {}));
+        tasks.spawn(connection.count(|| {}));
     }
     sleep(Duration::from_secs(2)).await;
     let before = Cpu::of(floor.pid()?)?;

@@ -31,6 +31,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         "system",
         "ratio",
         "load generator / server",
+        "of that in the kernel",
         "p50",
         "p99",
     ]);
@@ -84,7 +85,11 @@ async fn of_size(stage: &Stage, subscribers: usize, in_flight: usize) -> anyhow:
     Ok(rounds)
 }
 
-fn row(found: &Rounds) -> [String; 10] {
+fn percent(part: f64) -> String {
+    format!("{:.0} %", 100.0 * part)
+}
+
+fn row(found: &Rounds) -> [String; 11] {
     let us = |value| format!("{} µs", short(value));
     let last = found.rounds.last().map(|round| &round.server);
     let ms = |of: fn(crate::latency::Latency) -> u64| {
@@ -99,6 +104,7 @@ fn row(found: &Rounds) -> [String; 10] {
         us(found.server.system),
         format!("{:.2} ×", found.ratio),
         last.map(|figures| short(figures.swarm_cpu.total / figures.cpu.total)).unwrap_or_default(),
+        last.map(|figures| percent(figures.swarm_cpu.system / figures.swarm_cpu.total)).unwrap_or_default(),
         ms(|latency| latency.p50),
         ms(|latency| latency.p99),
     ]

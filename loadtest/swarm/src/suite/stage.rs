@@ -156,13 +156,13 @@ impl Drop for Pinned {
 
 /// A redis-server without persistence; ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Redis {
+pub(crate) struct Redis {
     child: Child,
     url: String,
 }
 
 impl Redis {
-    pub(super) async fn start(cpus: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(cpus: Option<&str>) -> anyhow::Result<Self> {
         let address = free_address()?;
         let mut child = on_cpus(cpus, Path::new("redis-server"))
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
@@ -186,7 +186,7 @@ impl Redis {
     }
 
     /// A server's setup that uses it.
-    pub(super) fn setup(&self, cpus: Option<String>) -> Setup {
+    pub(crate) fn setup(&self, cpus: Option<String>) -> Setup {
         Setup { redis: Some(self.url.clone()), cpus, ..Setup::default() }
     }
 }

@@ -1,15 +1,17 @@
-//! A relay of one channel, as plain as can be, that does wrong where it is told to.
+//! A relay of one channel, as plain as can be, that does wrong where it is told to; with TLS and permessage-deflate where
+//! that is wanted.
 
 use std::{collections::HashMap, net::SocketAddr, ops::ControlFlow, sync::Arc};
 
-use fanfare_websocket::{Config, Decoder, Event, MessageKind, Role, encode, handshake};
+use fanfare_websocket::{Config, Decoder, Event, MessageKind, Role, deflate::Compressor, encode, handshake};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::mpsc::{UnboundedSender, unbounded_channel},
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 /// What the relay does to the tenth message of the client that came third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,7 @@ const MESSAGE: usize = 9;
 
 #[derive(Default)]
 struct Room {
+    compressor: Option<Compressor>,
     members: HashMap<usize, (usize, UnboundedSender<Vec<u8>>)>,
     joined: usize,
     withheld: Option<Vec<u8>>,
@@ -35,22 +38,49 @@ struct Room {
 
 /// Serves on a free port until the test ends.
 pub(crate) async fn start(mischief: Mischief) -> SocketAddr {
+    serve_all(None, Room::default(), mischief).await
+}
+
+/// The same without mischief, with TLS and permessage-deflate; the certificate to trust, in PEM.
+pub(crate) async fn start_secure() -> (SocketAddr, String) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.try_into().unwrap())
+        .unwrap();
+    let room = Room { compressor: Some(Compressor::new()), ..Room::default() };
+    (serve_all(Some(Arc::new(config).into()), room, Mischief::Nothing).await, made.cert.pem())
+}
+
+async fn serve_all(tls: Option<TlsAcceptor>, room: Room, mischief: Mischief) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let room = Arc::new(Mutex::new(Room::default()));
+        let room = Arc::new(Mutex::new(room));
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            tokio::spawn(serve(stream, room.clone(), mischief));
+            let (tls, room) = (tls.clone(), room.clone());
+            tokio::spawn(async move {
+                match tls {
+                    Some(tls) => serve(tls.accept(stream).await.unwrap(), room, mischief).await,
+                    None => serve(stream, room, mischief).await,
+                }
+            });
         }
     });
     address
 }
 
-async fn serve(mut stream: TcpStream, room: Arc<Mutex<Room>>, mischief: Mischief) {
-    upgrade(&mut stream).await;
-    let (read, mut write) = stream.into_split();
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    room: Arc<Mutex<Room>>,
+    mischief: Mischief,
+) {
+    let deflate = room.lock().compressor.is_some();
+    upgrade(&mut stream, deflate).await;
+    let (read, mut write) = tokio::io::split(stream);
     let (sender, mut queue) = unbounded_channel::<Vec<u8>>();
     let member = {
         let mut room = room.lock();
@@ -61,7 +91,7 @@ async fn serve(mut stream: TcpStream, room: Arc<Mutex<Room>>, mischief: Mischief
     };
     tokio::spawn(async move {
         while let Some(frame) = queue.recv().await {
-            if write.write_all(&frame).await.is_err() {
+            if write.write_all(&frame).await.is_err() || write.flush().await.is_err() {
                 return;
             }
         }
@@ -70,7 +100,7 @@ async fn serve(mut stream: TcpStream, room: Arc<Mutex<Room>>, mischief: Mischief
     room.lock().members.remove(&member);
 }
 
-async fn relay(mut read: OwnedReadHalf, room: &Mutex<Room>, mischief: Mischief) {
+async fn relay(mut read: impl AsyncRead + Unpin, room: &Mutex<Room>, mischief: Mischief) {
     let config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
     let (mut decoder, mut buffer) = (Decoder::new(), vec![0; 16 << 10]);
     while let Ok(length @ 1..) = read.read(&mut buffer).await {
@@ -90,7 +120,10 @@ async fn relay(mut read: OwnedReadHalf, room: &Mutex<Room>, mischief: Mischief) 
 impl Room {
     fn publish(&mut self, kind: MessageKind, payload: &[u8], mischief: Mischief) {
         let mut frame = Vec::new();
-        encode::message(&mut frame, kind, payload);
+        match &mut self.compressor {
+            Some(compressor) => encode::compressed(&mut frame, kind, payload, compressor),
+            None => encode::message(&mut frame, kind, payload),
+        }
         for (member, (count, queue)) in &mut self.members {
             let mut frames = vec![frame.clone()];
             if *member == VICTIM && *count == MESSAGE {
@@ -135,7 +168,7 @@ fn tampered(
     }
 }
 
-async fn upgrade(stream: &mut TcpStream) {
+async fn upgrade(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), deflate: bool) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_buf(&mut head).await.unwrap();
@@ -148,12 +181,14 @@ async fn upgrade(stream: &mut TcpStream) {
         let name = HeaderName::from_bytes(header.name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_bytes(header.value).unwrap());
     }
-    let accepted =
-        handshake::accept(&Method::GET, Version::HTTP_11, &headers, handshake::Terms::default()).unwrap();
+    let terms = handshake::Terms { deflate, ..handshake::Terms::default() };
+    let accepted = handshake::accept(&Method::GET, Version::HTTP_11, &headers, terms).unwrap();
+    assert_eq!(accepted.deflate, deflate);
     let mut answer = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
     for (name, value) in &accepted.headers() {
         answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
     answer.extend(b"\r\n");
     stream.write_all(&answer).await.unwrap();
+    stream.flush().await.unwrap();
 }

@@ -2,9 +2,12 @@
 //!
 //! Invariant: an answer is bounded, and so is the time that all of a question may take.
 
+mod trust;
+
 use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -17,13 +20,16 @@ use hyper::{
     header::{CONNECTION, HOST},
 };
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 use url::Url;
 
+pub use self::trust::Trust;
 use crate::config::{Config, Listen};
 
 /// Many times what `/metrics` answers.
@@ -32,9 +38,12 @@ const ANSWER_BYTES: usize = 16 << 20;
 /// Says that the connection is the sender's own (PROXY protocol, section 2.1).
 const PROXY_HEADER: &[u8] = b"PROXY UNKNOWN\r\n";
 
-/// What to ask: a URL `http://HOST:PORT/PATH`.
+/// What to ask: a URL `http://HOST:PORT/PATH`, or `https://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    is_tls: bool,
+    /// A node of this machine: whatever certificate it shows.
+    is_own: bool,
     /// A name or an address; one of IPv6 without brackets.
     host: String,
     port: u16,
@@ -50,8 +59,8 @@ impl Target {
         let example = "write for example \"http://127.0.0.1:8080\"";
         let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&url).map_err(|error| format!("{error}: {example}"))?;
-        if url.scheme() != "http" {
-            return Err(format!("only http:// is asked: {example}"));
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("only http:// and https:// are asked: {example}"));
         }
         let has_user = !url.username().is_empty() || url.password().is_some();
         if url.query().is_some() || url.fragment().is_some() || has_user {
@@ -59,13 +68,15 @@ impl Target {
         }
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let path = if url.path() == "/" { path } else { url.path() };
-        Ok(Self { host: host.into(), port: url.port_or_known_default().unwrap_or(80), path: path.into() })
+        let (is_tls, port) = (url.scheme() == "https", url.port_or_known_default().unwrap_or(80));
+        Ok(Self { is_tls, is_own: false, host: host.into(), port, path: path.into() })
     }
 
     /// A path of a server.
     #[must_use]
-    pub fn of(address: SocketAddr, path: &str) -> Self {
-        Self { host: address.ip().to_string(), port: address.port(), path: path.into() }
+    pub fn of(address: SocketAddr, is_tls: bool, path: &str) -> Self {
+        let (host, port) = (address.ip().to_string(), address.port());
+        Self { is_tls, is_own: false, host, port, path: path.into() }
     }
 
     /// Another path of the same server.
@@ -83,7 +94,8 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.path)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 
@@ -101,7 +113,13 @@ pub struct Answer {
 pub enum NoAnswer {
     /// No address, no connection, or one that breaks.
     #[error("{}", said(.0))]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// The certificate, or TLS as such.
+    #[error("{0}; its authority can be named with --ca FILE, and --insecure believes every certificate")]
+    Certificate(rustls::Error),
+    /// Nobody is trusted.
+    #[error("{0}")]
+    Trust(String),
     /// It took too long.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Slow(Duration),
@@ -113,6 +131,19 @@ pub enum NoAnswer {
     Body(String),
 }
 
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(error @ rustls::Error::InvalidCertificate(_)) => Self::Certificate(error.clone()),
+            Some(rustls::Error::InvalidMessage(_)) => {
+                Self::Trust("it does not speak TLS: ask by http://".into())
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
 /// Without the number that the system has for it.
 fn said(error: &io::Error) -> String {
     let text = error.to_string();
@@ -121,19 +152,38 @@ fn said(error: &io::Error) -> String {
 }
 
 /// Asks nodes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Asker {
     /// How long a question may take in all.
     pub patience: Duration,
     /// Of whom a node expects a PROXY header: this process may be one of them.
     pub proxies: Proxies,
+    trust: Trust,
+    /// For all nodes, and for those of this machine; made where they are needed.
+    connectors: Arc<[OnceLock<TlsConnector>; 2]>,
 }
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 impl Asker {
     /// One that knows of no proxies.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
-        Self { patience, proxies: Proxies { trusted: Vec::new(), protocol: ProxyProtocol::None } }
+        Self {
+            patience,
+            proxies: Proxies { trusted: Vec::new(), protocol: ProxyProtocol::None },
+            trust: Trust::default(),
+            connectors: Arc::default(),
+        }
+    }
+
+    /// One that trusts these.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
     }
 
     /// One that knows the proxies of this configuration, if there is one.
@@ -179,7 +229,26 @@ impl Asker {
         }
     }
 
-    async fn connect(&self, target: &Target) -> Result<TcpStream, io::Error> {
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Duplex>, NoAnswer> {
+        let stream = self.connect_plain(target).await?;
+        if !target.is_tls {
+            return Ok(Box::new(stream));
+        }
+        let [others, own] = &*self.connectors;
+        let slot = if target.is_own { own } else { others };
+        let connector = match slot.get() {
+            Some(connector) => connector,
+            None => {
+                let made = self.trust.connector(target.is_own)?;
+                slot.get_or_init(|| made)
+            }
+        };
+        let name = ServerName::try_from(target.host.clone())
+            .map_err(|_| NoAnswer::Trust(format!("{:?} is no name for a certificate", target.host)))?;
+        Ok(Box::new(connector.connect(name, stream).await?))
+    }
+
+    async fn connect_plain(&self, target: &Target) -> Result<TcpStream, io::Error> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in lookup_host((target.host.as_str(), target.port)).await? {
             match TcpStream::connect(address).await {
@@ -196,23 +265,33 @@ impl Asker {
     }
 }
 
-/// Where a node on this machine is asked: each address once. A wildcard listens on loopback too; port 0 is known to
-/// nobody but the node itself.
+/// Where a node on this machine is asked, at addresses of lists of which each speaks TLS or does not: each address
+/// once. A wildcard listens on loopback too; port 0 is known to nobody but the node itself.
 #[must_use]
-pub fn own_addresses(lists: &[&[Listen]]) -> Vec<SocketAddr> {
-    let mut addresses = Vec::new();
-    for address in lists.iter().flat_map(|list| list.iter()).flat_map(|listen| listen.addresses()) {
+pub fn own(lists: &[(&[Listen], bool)], path: &str) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    let each = |(list, is_tls): &(&[Listen], bool)| {
+        let is_tls = *is_tls;
+        list.iter()
+            .flat_map(|listen| listen.addresses())
+            .map(move |address| (address, is_tls))
+            .collect::<Vec<_>>()
+    };
+    for (address, is_tls) in lists.iter().flat_map(each) {
         let ip = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        let address = SocketAddr::new(ip, address.port());
-        if address.port() != 0 && !addresses.contains(&address) {
-            addresses.push(address);
+        let target = Target::of(SocketAddr::new(ip, address.port()), is_tls, path);
+        match targets.iter_mut().find(|known| known.authority() == target.authority()) {
+            // An address of several lists speaks TLS where one of them does.
+            Some(known) => known.is_tls |= is_tls,
+            None if address.port() != 0 => targets.push(Target { is_own: true, ..target }),
+            None => {}
         }
     }
-    addresses
+    targets
 }
 
 #[cfg(test)]
@@ -229,11 +308,11 @@ mod tests {
         is("[::1]:8080", "http://[::1]:8080/metrics");
         is("http://h:1/", "http://h:1/metrics");
         is("http://h/other", "http://h:80/other");
-        for wrong in ["", "https://h:1", "http://", "http://u:p@h", "h:1?x", "h:x", "http://u@h:1/", "a b:1"]
-        {
+        is("https://h", "https://h:443/metrics");
+        for wrong in ["", "ftp://h:1", "http://", "http://u:p@h", "h:1?x", "h:x", "http://u@h:1/", "a b:1"] {
             assert!(Target::parse(wrong, "/metrics").is_err(), "{wrong}");
         }
-        let six = Target::of("[::1]:80".parse().unwrap(), "/readyz");
+        let six = Target::of("[::1]:80".parse().unwrap(), false, "/readyz");
         assert_eq!((six.host.as_str(), six.to_string().as_str()), ("::1", "http://[::1]:80/readyz"));
     }
 
@@ -242,8 +321,15 @@ mod tests {
         let file = "open = true\nlisten = [\"0.0.0.0:1\", \"[::]:1\", \"localhost:2\", \"127.0.0.1:1\"]\n\
                     metrics.listen = [\"127.0.0.1:0\", \"10.0.0.1:3\"]";
         let config = load_file(file).unwrap().config;
-        let found = own_addresses(&[&config.metrics_listen, &config.listen]);
+        let found = own(&[(&config.metrics_listen, false), (&config.listen, true)], "/");
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["10.0.0.1:3", "127.0.0.1:1", "[::1]:1", "127.0.0.1:2", "[::1]:2"]);
+        let expected = [
+            "http://10.0.0.1:3/",
+            "https://127.0.0.1:1/",
+            "https://[::1]:1/",
+            "https://127.0.0.1:2/",
+            "https://[::1]:2/",
+        ];
+        assert_eq!(found, expected);
     }
 }

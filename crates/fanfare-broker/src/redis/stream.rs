@@ -1,0 +1,165 @@
+//! What a connection to Redis runs on: the bare socket, or TLS.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, tcp},
+};
+use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
+
+use super::tls::TlsError;
+use crate::driver::RedisConfig;
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<Flushing>),
+}
+
+/// TLS that writes out what it made of earlier writes whenever it is read: who waits for an answer needs no flush.
+#[derive(Debug)]
+pub(crate) struct Flushing(TlsStream<TcpStream>);
+
+impl Stream {
+    /// Connects, and shakes hands where the URL asks for TLS.
+    ///
+    /// # Errors
+    /// The kernel's, or those of TLS: [`TlsError::in_io`] tells them apart.
+    pub(crate) async fn connect(config: &RedisConfig) -> io::Result<Self> {
+        let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &config.tls else { return Ok(Self::Plain(stream)) };
+        let connector = tls.connector().map_err(io::Error::other)?;
+        let name = ServerName::try_from(config.host.clone());
+        let name = name.map_err(|_| io::Error::other(TlsError::Name(config.host.clone())))?;
+        Ok(Self::Tls(Box::new(Flushing(connector.connect(name, stream).await?))))
+    }
+
+    /// Both directions, for one task.
+    pub(crate) fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        match self {
+            Self::Plain(stream) => {
+                let (read, write) = stream.split();
+                (ReadHalf::Plain(read), WriteHalf::Plain(write))
+            }
+            Self::Tls(stream) => {
+                let (read, write) = tokio::io::split(stream.as_mut());
+                (ReadHalf::Tls(read), WriteHalf::Tls(write))
+            }
+        }
+    }
+}
+
+/// The reading direction.
+#[derive(Debug)]
+pub(crate) enum ReadHalf<'a> {
+    Plain(tcp::ReadHalf<'a>),
+    Tls(tokio::io::ReadHalf<&'a mut Flushing>),
+}
+
+/// The writing direction.
+#[derive(Debug)]
+pub(crate) enum WriteHalf<'a> {
+    Plain(tcp::WriteHalf<'a>),
+    Tls(tokio::io::WriteHalf<&'a mut Flushing>),
+}
+
+impl AsyncRead for Flushing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.0).poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+/// Implements the methods of `AsyncWrite` by those of one of several streams inside.
+macro_rules! writes_through {
+    ($type:ty, $this:ident => $inner:expr) => {
+        impl AsyncWrite for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self.get_mut();
+                $inner.poll_write(cx, bytes)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self.get_mut();
+                $inner.poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self.get_mut();
+                $inner.poll_shutdown(cx)
+            }
+        }
+    };
+}
+
+trait Write: AsyncWrite + Unpin {}
+impl<W: AsyncWrite + Unpin> Write for W {}
+
+trait Read: AsyncRead + Unpin {}
+impl<R: AsyncRead + Unpin> Read for R {}
+
+impl Stream {
+    fn write(&mut self) -> Pin<&mut dyn Write> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+}
+
+impl WriteHalf<'_> {
+    fn write(&mut self) -> Pin<&mut dyn Write> {
+        match self {
+            Self::Plain(half) => Pin::new(half),
+            Self::Tls(half) => Pin::new(half),
+        }
+    }
+}
+
+writes_through!(Flushing, this => Pin::new(&mut this.0));
+writes_through!(Stream, this => this.write());
+writes_through!(WriteHalf<'_>, this => this.write());
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let inner: Pin<&mut dyn Read> = match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream.as_mut()),
+        };
+        inner.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncRead for ReadHalf<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Tls(half) => Pin::new(half).poll_read(cx, buffer),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! TLS to Redis: whom to trust, what to show, and what a failure means.
+//!
+//! Invariant: nothing of a private key is shown.
+
+use std::{fmt, io, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    },
+};
+
+/// How this node and Redis know each other where the broker's URL is `rediss://`.
+#[derive(Clone, Default)]
+pub struct RedisTls {
+    /// Who signs its certificate; without any, the authorities that this machine trusts.
+    ca: Vec<CertificateDer<'static>>,
+    client: Option<Arc<Client>>,
+    /// Made at the first connection.
+    connector: Arc<Mutex<Option<TlsConnector>>>,
+}
+
+/// What this node shows.
+struct Client {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.key.secret_der() == other.key.secret_der()
+    }
+}
+
+impl PartialEq for RedisTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.ca == other.ca && self.client == other.client
+    }
+}
+
+impl Eq for RedisTls {}
+
+impl fmt::Debug for RedisTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ca, client) = (self.ca.len(), self.client.is_some());
+        f.debug_struct("RedisTls").field("ca", &ca).field("client", &client).finish_non_exhaustive()
+    }
+}
+
+impl RedisTls {
+    /// With these authorities, or those of the machine; and with a certificate, its chain and its key to show.
+    #[must_use]
+    pub fn new(
+        ca: Vec<CertificateDer<'static>>,
+        client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    ) -> Self {
+        let client = client.map(|(chain, key)| Arc::new(Client { chain, key }));
+        Self { ca, client, connector: Arc::default() }
+    }
+
+    /// Makes TLS connections; what it needs is read once.
+    pub(super) fn connector(&self) -> Result<TlsConnector, TlsError> {
+        let mut connector = self.connector.lock();
+        match &*connector {
+            Some(connector) => Ok(connector.clone()),
+            None => Ok(connector.insert(self.make()?).clone()),
+        }
+    }
+
+    fn make(&self) -> Result<TlsConnector, TlsError> {
+        let mut roots = RootCertStore::empty();
+        if self.ca.is_empty() {
+            // What of a machine's store cannot be read, or is no certificate, signs nothing.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(TlsError::NoAuthorities);
+            }
+        } else {
+            for certificate in &self.ca {
+                roots.add(certificate.clone()).map_err(|error| TlsError::of(&error))?;
+            }
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::of(&error))?
+            .with_root_certificates(roots);
+        let config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some(client) => builder
+                .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
+                .map_err(|error| TlsError::of(&error))?,
+        };
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
+/// Why TLS with Redis does not stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("this machine trusts no certificate authority: name the one of Redis in redis.ca")]
+    NoAuthorities,
+    #[error("{0:?} is no name that a certificate can be for: see the host in `broker`")]
+    Name(String),
+    #[error("its certificate has expired: give Redis a new one")]
+    Expired,
+    #[error("its certificate is not valid yet: look at the clocks of both machines")]
+    NotYet,
+    #[error("its certificate is for {}, not for the host in `broker`", names(.0))]
+    OtherName(Vec<String>),
+    #[error("its certificate is signed by an authority that this node does not trust: name that in redis.ca")]
+    UnknownIssuer,
+    #[error("its certificate is not good: {0}")]
+    Certificate(String),
+    #[error(
+        "it does not accept the certificate of this node, or wants one ({0}): see redis.client_cert and \
+         redis.client_key"
+    )]
+    Rejected(String),
+    #[error("it does not speak TLS at this port: see its setting tls-port, or write redis:// in `broker`")]
+    NotTls,
+    #[error(
+        "it does not answer TLS: a port without TLS says nothing at all; see its setting tls-port, or write redis:// \
+         in `broker`"
+    )]
+    Silent,
+    #[error("TLS: {0}")]
+    Other(String),
+}
+
+fn names(names: &[String]) -> String {
+    // As rustls shows them: DnsName("redis.example").
+    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+    let bare: Vec<_> = names.iter().map(bare).collect();
+    if bare.is_empty() { "other names".to_owned() } else { bare.join(", ") }
+}
+
+impl TlsError {
+    /// What a failure of the socket means, where TLS is what failed.
+    pub(crate) fn in_io(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?;
+        error.downcast_ref::<Error>().map(Self::of).or_else(|| error.downcast_ref::<Self>().cloned())
+    }
+
+    /// Whether it is a mistake that a person has to mend.
+    pub(crate) fn is_configuration(&self) -> bool {
+        !matches!(self, Self::Other(_) | Self::Silent)
+    }
+
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::InvalidCertificate(error) => Self::of_certificate(error),
+            Error::AlertReceived(alert) if is_about_certificates(*alert) => {
+                Self::Rejected(format!("{alert:?}"))
+            }
+            Error::InvalidMessage(_) => Self::NotTls,
+            error => Self::Other(error.to_string()),
+        }
+    }
+
+    fn of_certificate(error: &CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYet,
+            CertificateError::NotValidForName => Self::OtherName(Vec::new()),
+            CertificateError::NotValidForNameContext { presented, .. } => Self::OtherName(presented.clone()),
+            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            error => Self::Certificate(error.to_string()),
+        }
+    }
+}
+
+fn is_about_certificates(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::UnknownCA
+    )
+}

@@ -1,0 +1,339 @@
+//! A TCP socket with TLS inside: read by one task, written to by whoever has some.
+//!
+//! Invariants
+//! - One short lock is held while records are made or opened, so that they go out in the order of their numbers.
+//! - What the kernel did not take of a record is kept, at most one record's; nothing is encrypted before that is gone.
+//! - Who wrote what is kept still has something to write, if only the last byte: so whoever flushes the plain bytes
+//!   flushes the records. That byte is behind the first of a frame, which the queue never drops.
+//! - The end is said (close_notify) before the socket is shut down, but where it is aborted.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io::{self, IoSlice},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use fanfare_core::Sink;
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::records::{FRAGMENT, Output, Progress, Records};
+use crate::{admission::Permit, sockets::Seat};
+
+/// What one read takes from the kernel: two records.
+const READ_BYTES: usize = 32 << 10;
+
+/// How long the end may take to be said to a peer whose socket is full.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    /// Slices that become one record.
+    static GATHERED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(FRAGMENT));
+}
+
+/// See the head of this file.
+pub(crate) struct TlsSocket {
+    io: TcpStream,
+    state: Mutex<State>,
+    /// Held for as long as the descriptor is.
+    _seat: Seat,
+}
+
+struct State {
+    records: Records,
+    /// Decrypted, and not read yet: more than the reader's buffer took.
+    plain: Vec<u8>,
+    /// Encrypted, and not taken by the kernel.
+    outgoing: Vec<u8>,
+    /// The first byte that is written next is in a record already.
+    owed: bool,
+    /// The peer said that it sends no more.
+    ended: bool,
+    /// The end was said.
+    closed: bool,
+}
+
+impl TlsSocket {
+    /// After the handshake; `plain` came right behind it.
+    pub(super) fn new(io: TcpStream, seat: Seat, records: Records, plain: Vec<u8>) -> Self {
+        let state = State { records, plain, outgoing: Vec::new(), owed: false, ended: false, closed: false };
+        Self { io, state: Mutex::new(state), _seat: seat }
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            {
+                let mut state = self.state.lock();
+                if !state.plain.is_empty() {
+                    state.give(buffer);
+                    return Poll::Ready(Ok(()));
+                }
+                if state.ended {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            ready!(self.io.poll_read_ready(cx))?;
+            let received = READ.with_borrow_mut(|read| match self.io.try_read(read) {
+                Ok(0) => Ok(false),
+                Ok(length) => self.receive(read.get_mut(..length).unwrap_or_default()).map(|()| true),
+                Err(error) => Err(error),
+            });
+            match received {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn receive(&self, came: &mut [u8]) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let mut output = Output { plain: std::mem::take(&mut state.plain), ..Output::default() };
+        let received = state.records.receive(came, &mut output);
+        state.plain = output.plain;
+        // Answers to the peer's change of keys, and alerts. What the kernel does not take goes out with the next write.
+        state.outgoing.append(&mut output.outgoing);
+        let flushed = state.flush(&self.io);
+        match received {
+            Ok(progress) => state.ended = progress == Progress::Ended,
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+        match flushed {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let total = slices.iter().map(|slice| slice.len()).sum();
+        let mut state = self.state.lock();
+        state.flush(&self.io)?;
+        let mut taken = usize::from(std::mem::take(&mut state.owed));
+        while taken < total {
+            GATHERED.with_borrow_mut(|gathered| {
+                let payload = fragment(slices, taken, gathered);
+                taken += payload.len();
+                state.encrypt(payload)
+            })?;
+            match state.flush(&self.io) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.owed = taken == total;
+                    taken -= usize::from(state.owed);
+                    return if taken == 0 { Err(error) } else { Ok(taken) };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Ready once the kernel has all that was encrypted.
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.state.lock().flush(&self.io) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                flushed => return Poll::Ready(flushed),
+            }
+            ready!(self.io.poll_write_ready(cx))?;
+        }
+    }
+
+    /// Ready once the end was said, and the socket is shut down for writing.
+    fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.state.lock().close();
+        let flushed = ready!(self.poll_flush(cx));
+        self.shutdown(Shutdown::Write);
+        Poll::Ready(flushed)
+    }
+
+    /// Fails only where the peer was faster.
+    fn shutdown(&self, how: Shutdown) {
+        let _ = SockRef::from(&self.io).shutdown(how);
+    }
+}
+
+impl State {
+    /// Gives the reader what was decrypted, as much as it takes.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.plain.len().min(buffer.remaining());
+        buffer.put_slice(self.plain.get(..length).unwrap_or_default());
+        if length == self.plain.len() {
+            self.plain = Vec::new();
+        } else {
+            self.plain.drain(..length);
+        }
+    }
+
+    fn encrypt(&mut self, payload: &[u8]) -> io::Result<()> {
+        let mut output = Output { plain: std::mem::take(&mut self.plain), ..Output::default() };
+        let encrypted = self.records.encrypt(payload, &mut output);
+        self.plain = output.plain;
+        self.outgoing = output.outgoing;
+        encrypted
+    }
+
+    /// Says the end, once.
+    fn close(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            let mut output = Output::default();
+            self.records.close(&mut output);
+            self.outgoing.append(&mut output.outgoing);
+        }
+    }
+
+    /// Writes what was encrypted, at once.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where the kernel takes no more for now; any other means that it is broken.
+    fn flush(&mut self, io: &TcpStream) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            let written = io.try_write(&self.outgoing)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            if written == self.outgoing.len() {
+                self.outgoing = Vec::new();
+            } else {
+                self.outgoing.drain(..written);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is in the slices from there on, as far as a record takes it; gathered where it is in several.
+fn fragment<'a>(slices: &'a [IoSlice<'_>], mut from: usize, gathered: &'a mut Vec<u8>) -> &'a [u8] {
+    let mut parts = slices.iter().filter_map(|slice| {
+        let part = slice.get(from..);
+        from = from.saturating_sub(slice.len());
+        part.filter(|part| !part.is_empty())
+    });
+    let first = parts.next().unwrap_or_default();
+    if let Some(record) = first.get(..FRAGMENT) {
+        return record;
+    }
+    let Some(second) = parts.next() else { return first };
+    gathered.clear();
+    for part in [first, second].into_iter().chain(parts) {
+        let room = FRAGMENT - gathered.len();
+        gathered.extend_from_slice(part.get(..room).unwrap_or(part));
+        if gathered.len() == FRAGMENT {
+            break;
+        }
+    }
+    gathered
+}
+
+/// The socket as a stream: for HTTP, and then for a session's reader.
+pub(crate) struct TlsStream(pub(crate) Arc<TlsSocket>);
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_finish(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.0.try_write(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+            ready!(self.0.io.poll_write_ready(cx))?;
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+/// The socket as the place where a session's bytes go.
+pub(crate) struct TlsSink {
+    socket: Arc<TlsSocket>,
+    /// Held for as long as the sink is.
+    _permit: Permit,
+}
+
+impl TlsSink {
+    /// Takes what its connection was let in by.
+    pub(crate) fn new(socket: Arc<TlsSocket>, permit: Permit) -> Self {
+        Self { socket, _permit: permit }
+    }
+}
+
+impl Sink for TlsSink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.try_write(slices)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.io.poll_write_ready(cx)
+    }
+
+    fn finish(&self) {
+        let socket = self.socket.clone();
+        let finish = move |cx: &mut Context<'_>| socket.poll_finish(cx);
+        if finish(&mut Context::from_waker(Waker::noop())).is_pending() {
+            tokio::spawn(timeout(LAST_WORDS, poll_fn(finish)));
+        }
+    }
+
+    fn abort(&self) {
+        self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_takes_what_fits_of_all_slices_from_any_byte_on() {
+        let (a, b, c) = (vec![1; 10], vec![2; FRAGMENT], vec![3; 10]);
+        let slices = [&a, &b, &c].map(|bytes| IoSlice::new(bytes));
+        let all = [a.as_slice(), &b, &c].concat();
+        for from in [0, 1, 9, 10, 11, 25, FRAGMENT + 10, FRAGMENT + 19] {
+            let mut gathered = Vec::new();
+            let expected = &all[from..all.len().min(from + FRAGMENT)];
+            let found = fragment(&slices, from, &mut gathered);
+            // From the second slice's beginning on it is a whole record by itself.
+            assert_eq!(found, expected, "{from}");
+        }
+        assert!(fragment(&slices, all.len(), &mut Vec::new()).is_empty());
+    }
+}

@@ -1,0 +1,155 @@
+//! Sessions of the relay's dialect in one channel, on a node of one shard.
+
+use std::{
+    io::{self, IoSlice},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use fanfare_broker::BrokerConfig;
+use fanfare_core::{
+    BrokerEvents as _, Channel, CloseFrame, Heartbeat, Incarnation, Limits, Message, Namespace, Namespaces,
+    Payload, Publication, Sink, Transport, transport::FramingId,
+};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Session, Visitor};
+use fanfare_protocol::dialect::RELAY;
+use fanfare_websocket::{MessageKind, encode};
+use prometheus::Registry;
+use tokio::runtime::{Builder, Runtime};
+
+/// The shortest there is: all are pinged in the first turn of the wheel.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+const PAYLOAD: &str = "128 bytes: The quick brown fox jumps over the lazy dog, which is lazier than foxes are \
+                       quick, and says so to whoever asks it....";
+
+/// The members, and the node that they are on.
+pub(crate) struct Crowd {
+    runtime: Runtime,
+    dispatcher: Arc<Dispatcher>,
+    hub: Arc<Hub>,
+    channel: Channel,
+    members: Vec<Arc<Session>>,
+    /// What the sinks were given and [`Crowd::until_written`] did not see yet.
+    writes: Arc<AtomicUsize>,
+}
+
+impl Crowd {
+    pub(crate) fn new(members: usize) -> Self {
+        // Paused: nothing becomes due that a bench does not wait for.
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime");
+        let (hub, dispatcher) = runtime.block_on(async { node() });
+        let heartbeat = Heartbeat { ping_interval: PING_INTERVAL, ..Heartbeat::default() };
+        let kind = Arc::new(Kind { dialect: &RELAY, heartbeat });
+        let channel = Channel::new("bench").expect("a channel's name");
+        let writes = Arc::new(AtomicUsize::new(0));
+        let join = || {
+            let session = hub.open(&kind, Visitor::default());
+            assert!(hub.admit(&session));
+            hub.attach(&session, &WebSocket, Box::new(Open(writes.clone())));
+            runtime.block_on(hub.subscribe(&session, &channel)).expect("a subscription");
+            session
+        };
+        let members = (0..members).map(|_| join()).collect();
+        Self { dispatcher, hub, channel, members, writes, runtime }
+    }
+
+    /// The first member publishes.
+    pub(crate) fn publish(&self) {
+        let _runtime = self.runtime.enter();
+        if let Some(member) = self.members.first() {
+            self.hub.publish(member, 0, self.channel.clone(), Payload::text(PAYLOAD));
+        }
+    }
+
+    /// So many come from the broker.
+    pub(crate) fn deliver(&self, publications: usize) {
+        let _runtime = self.runtime.enter();
+        for _ in 0..publications {
+            let payload = Payload::text(PAYLOAD);
+            self.dispatcher.publication(Publication::new(self.channel.clone(), payload, None));
+        }
+    }
+
+    /// Lets the node work until its sinks were given so many writes.
+    pub(crate) fn until_written(&self, writes: usize) {
+        self.runtime.block_on(async {
+            while self.writes.load(Ordering::Relaxed) < writes {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.writes.fetch_sub(writes, Ordering::Relaxed);
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
+    }
+}
+
+/// A node of one shard with the memory broker, where publishers get their own.
+fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
+    let (limits, registry) = (Limits::default(), Registry::new());
+    let metrics = Arc::new(HubMetrics::register(&registry).expect("metrics"));
+    metrics.connections.expect(&RELAY);
+    let namespaces = Arc::new(Namespaces::new(Namespace::default(), Vec::new()));
+    let incarnation = Incarnation(1);
+    // Nobody says anything on the control channel, and nobody listens there.
+    let (dispatcher, _) = Dispatcher::new(incarnation, 1, namespaces, &limits, metrics.clone());
+    let dispatcher = Arc::new(dispatcher);
+    let node = fanfare_broker::Node { incarnation, limits: limits.clone() };
+    let parts = fanfare_broker::start(&node, BrokerConfig::Memory, dispatcher.clone(), &registry);
+    let broker = parts.expect("a broker").broker;
+    (Hub::start(dispatcher.clone(), broker, limits, metrics, None), dispatcher)
+}
+
+/// Takes everything, and counts the writes.
+struct Open(Arc<AtomicUsize>);
+
+impl Sink for Open {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(&self) {}
+
+    fn abort(&self) {}
+}
+
+/// The frames that the gateway makes.
+struct WebSocket;
+
+impl Transport for WebSocket {
+    fn framing(&self) -> FramingId {
+        FramingId(0)
+    }
+
+    fn frame(&self, message: &Message, out: &mut Vec<u8>) {
+        match message {
+            Message::Text(payload) => encode::message(out, MessageKind::Text, payload),
+            Message::Binary(payload) => encode::message(out, MessageKind::Binary, payload),
+        }
+    }
+
+    fn ping(&self, out: &mut Vec<u8>) {
+        encode::ping(out, &[]);
+    }
+
+    fn pong(&self, payload: &[u8], out: &mut Vec<u8>) {
+        encode::pong(out, payload);
+    }
+
+    fn close(&self, _: &CloseFrame, out: &mut Vec<u8>) {
+        encode::close_empty(out);
+    }
+}

@@ -1,0 +1,363 @@
+//! TLS: `[tls]`, the keys of TLS in `[api]` and `[redis]`, and the files that they name.
+//!
+//! | list | speaks TLS |
+//! |---|---|
+//! | `listen` | with `tls.cert` and `tls.key` |
+//! | `api.listen` | with `api.tls_cert` and `api.tls_key`; with `api.client_ca`, only to clients that have a certificate |
+//! | `metrics.listen` | never; an address that is in another list too speaks what that speaks |
+//!
+//! Invariant: nothing of a key is shown, logged or compared with anything but another key.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use fanfare_broker::RedisTls;
+use fanfare_gateway::tls::{Expiry, Terms, TermsError};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
+
+use super::{
+    Config, Loaded,
+    auth::read,
+    mistake::Mistake,
+    place::{Given, Place, Sourced, Value},
+    raw::Raw,
+    shape::{Shape, Text},
+    words::{Listen, MASK},
+};
+
+/// A file with certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertFile {
+    path: String,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+/// A file with a private key.
+pub struct KeyFile {
+    path: String,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Clone for KeyFile {
+    fn clone(&self) -> Self {
+        Self { path: self.path.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl PartialEq for KeyFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.key.secret_der() == other.key.secret_der()
+    }
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyFile").field(&self.path).finish()
+    }
+}
+
+pub(super) const CERT: Text<Option<CertFile>> = Text {
+    allowed: "the path of a PEM file with the certificate and those that lead to its root; \"\" for none",
+    parse: certificates,
+    show: |file| file.as_ref().map(|file| file.path.clone()).unwrap_or_default(),
+    found: path_only,
+};
+
+pub(super) const CA: Text<Option<CertFile>> =
+    Text { allowed: "the path of a PEM file with the certificates of authorities; \"\" for none", ..CERT };
+
+pub(super) const KEY: Text<Option<KeyFile>> = Text {
+    allowed: "the path of a PEM file with the private key of the certificate; \"\" for none",
+    parse: private_key,
+    show: |file| file.as_ref().map(|file| file.path.clone()).unwrap_or_default(),
+    found: path_only,
+};
+
+/// What PEM has and no path.
+const PEM: &str = "-----BEGIN";
+
+/// Somebody may write the key itself where its path belongs.
+fn path_only(text: &str) -> String {
+    if text.contains(PEM) { MASK.into() } else { text.into() }
+}
+
+fn certificates(text: &str) -> Result<Option<CertFile>, String> {
+    let Some(pem) = pem(text)? else { return Ok(None) };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = certificates.map_err(|error| format!("{text} is no proper PEM: {error}"))?;
+    if certificates.is_empty() {
+        let has_key = PrivateKeyDer::from_pem_slice(&pem).is_ok();
+        let hint =
+            if has_key { ", but a private key: that belongs to the other of the two keys" } else { "" };
+        return Err(format!("{text} has no certificate (-----BEGIN CERTIFICATE-----){hint}"));
+    }
+    for certificate in &certificates {
+        Expiry::of(certificate).map_err(|error| format!("{text}: {error}"))?;
+    }
+    Ok(Some(CertFile { path: text.into(), certificates }))
+}
+
+fn private_key(text: &str) -> Result<Option<KeyFile>, String> {
+    let Some(pem) = pem(text)? else { return Ok(None) };
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(key) => Ok(Some(KeyFile { path: text.into(), key })),
+        Err(pem::Error::NoItemsFound) if pem.windows(9).any(|part| part == b"ENCRYPTED") => Err(format!(
+            "the key in {text} is encrypted: decrypt it with `openssl pkey -in {text} -out KEY`, for its owner's \
+             eyes only"
+        )),
+        Err(pem::Error::NoItemsFound) => {
+            Err(format!("{text} has no private key (-----BEGIN PRIVATE KEY-----)"))
+        }
+        Err(error) => Err(format!("{text} is no proper PEM: {error}")),
+    }
+}
+
+fn pem(text: &str) -> Result<Option<Vec<u8>>, String> {
+    if text.contains(PEM) {
+        return Err("write it into a file, and its path here".into());
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    read(text).map(Some).map_err(|error| format!("cannot read {text}: {error}"))
+}
+
+/// A certificate, its key, and their names in the configuration.
+struct Pair<'a> {
+    names: [&'static str; 2],
+    cert: &'a Sourced<Option<CertFile>>,
+    key: &'a Sourced<Option<KeyFile>>,
+}
+
+impl<'a> Pair<'a> {
+    fn of_clients(raw: &'a Raw) -> Self {
+        Self { names: ["tls.cert", "tls.key"], cert: &raw.tls_cert, key: &raw.tls_key }
+    }
+
+    fn of_api(raw: &'a Raw) -> Self {
+        Self { names: ["api.tls_cert", "api.tls_key"], cert: &raw.api_tls_cert, key: &raw.api_tls_key }
+    }
+
+    fn of_redis(raw: &'a Raw) -> Self {
+        let names = ["redis.client_cert", "redis.client_key"];
+        Self { names, cert: &raw.redis_client_cert, key: &raw.redis_client_key }
+    }
+
+    fn both(&self) -> Option<(&'a CertFile, &'a KeyFile)> {
+        self.cert.value.as_ref().zip(self.key.value.as_ref())
+    }
+
+    fn is_sound(&self) -> bool {
+        self.cert.sound && self.key.sound
+    }
+
+    /// One of the two alone is nothing, and both must belong together.
+    fn check(&self) -> Option<Mistake> {
+        let [cert, key] = self.names;
+        match (&self.cert.value, &self.key.value) {
+            _ if !self.is_sound() => None,
+            (Some(file), None) => Some(alone(cert, &self.cert.place, &file.path, key)),
+            (None, Some(file)) => Some(alone(key, &self.key.place, &file.path, cert)),
+            (Some(chain), Some(file)) => {
+                let terms = Terms::new(chain.certificates.clone(), file.key.clone_key(), Vec::new());
+                let error = terms.config().err()?;
+                let (name, place, path) = match error {
+                    TermsError::Mismatch | TermsError::Key(_) => (key, &self.key.place, &file.path),
+                    TermsError::Certificate(_) | TermsError::Authority(_) => {
+                        (cert, &self.cert.place, &chain.path)
+                    }
+                };
+                Some(Mistake {
+                    place: place.clone(),
+                    key: name.into(),
+                    found: format!("\"{path}\""),
+                    allowed: format!("the private key of the first certificate in {} ({cert})", chain.path),
+                    hint: Some(error.to_string()),
+                })
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+fn alone(name: &str, place: &Place, path: &str, other: &str) -> Mistake {
+    Mistake {
+        place: place.clone(),
+        key: name.into(),
+        found: format!("\"{path}\", without {other}"),
+        allowed: format!("this key together with {other}"),
+        hint: Some("TLS needs a certificate and its private key".into()),
+    }
+}
+
+/// Everything that is wrong between the keys of TLS.
+pub(super) fn check(raw: &Raw) -> Vec<Mistake> {
+    let pairs = [Pair::of_clients(raw), Pair::of_api(raw), Pair::of_redis(raw)];
+    let mut mistakes: Vec<_> = pairs.iter().filter_map(Pair::check).collect();
+    mistakes.extend(api(raw));
+    mistakes.extend(redis_without_tls(raw));
+    mistakes
+}
+
+/// What is asked of callers of the API is asked at addresses of its own.
+fn api(raw: &Raw) -> Option<Mistake> {
+    let Pair { names: [cert, _], cert: file, .. } = Pair::of_api(raw);
+    let ca = &raw.api_client_ca;
+    let mistake = |name: &str, place: &Place, found: String, allowed: &str, hint: &str| {
+        let (place, key) = (place.clone(), name.into());
+        Some(Mistake { place, key, found, allowed: allowed.into(), hint: Some(hint.into()) })
+    };
+    if !(file.sound && ca.sound && raw.api_listen.sound && raw.listen.sound) {
+        return None;
+    }
+    if let (Some(found), None) = (&ca.value, &file.value) {
+        let found = format!("\"{}\", without {cert}", found.path);
+        let allowed = "this key together with api.tls_cert and api.tls_key";
+        return mistake("api.client_ca", &ca.place, found, allowed, "clients show certificates inside TLS");
+    }
+    let found = file.value.as_ref()?;
+    if raw.api_listen.value.is_empty() {
+        let found = format!("\"{}\", without api.listen", found.path);
+        let hint = "without addresses of its own the API is at those of `listen`, and speaks what [tls] says";
+        return mistake(cert, &file.place, found, "this key together with api.listen", hint);
+    }
+    let addresses = |listen: &Sourced<Listen>| listen.value.addresses();
+    let clients: Vec<_> = raw.listen.value.iter().flat_map(addresses).filter(|at| at.port() != 0).collect();
+    let is_shared = |listen: &&Sourced<Listen>| addresses(listen).iter().any(|at| clients.contains(at));
+    let shared = raw.api_listen.value.iter().find(is_shared)?;
+    let found = format!("\"{}\"", shared.value);
+    let allowed = "an address that is not in `listen` too, with api.tls_cert";
+    mistake("api.listen", &shared.place, found, allowed, "one address has one certificate")
+}
+
+/// What is said of TLS to Redis means something only where the URL asks for it.
+fn redis_without_tls(raw: &Raw) -> Option<Mistake> {
+    if !raw.broker.sound || raw.broker.value.speaks_tls() {
+        return None;
+    }
+    let file = |name, file: &Sourced<Option<CertFile>>| {
+        let path = file.value.as_ref()?.path.clone();
+        Some((name, file.place.clone(), path))
+    };
+    let (name, place, path) =
+        file("redis.ca", &raw.redis_ca).or_else(|| file("redis.client_cert", &raw.redis_client_cert))?;
+    Some(Mistake {
+        place,
+        key: name.into(),
+        found: format!("\"{path}\", and a broker without TLS"),
+        allowed: "this key together with a broker as \"rediss://HOST:6379\"".into(),
+        hint: Some(format!("write rediss:// in `broker` ({})", raw.broker.place)),
+    })
+}
+
+/// What is spoken at `listen`, if it is TLS.
+pub(super) fn of_clients(raw: &Raw) -> Option<Terms> {
+    let (cert, key) = Pair::of_clients(raw).both()?;
+    Some(Terms::new(cert.certificates.clone(), key.key.clone_key(), Vec::new()))
+}
+
+/// What is spoken at `api.listen`, if it is TLS.
+pub(super) fn of_api(raw: &Raw) -> Option<Terms> {
+    let (cert, key) = Pair::of_api(raw).both()?;
+    let ca = raw.api_client_ca.value.as_ref().map(|file| file.certificates.clone()).unwrap_or_default();
+    Some(Terms::new(cert.certificates.clone(), key.key.clone_key(), ca))
+}
+
+/// Whom to trust as Redis, and what to show it.
+pub(super) fn of_redis(raw: &Raw) -> RedisTls {
+    let ca = raw.redis_ca.value.as_ref().map(|file| file.certificates.clone()).unwrap_or_default();
+    let client = Pair::of_redis(raw).both();
+    RedisTls::new(ca, client.map(|(cert, key)| (cert.certificates.clone(), key.key.clone_key())))
+}
+
+/// What is valid, and yet nobody can have meant: certificates that are not good now, in sentences.
+#[must_use]
+pub fn warnings(config: &Config, now: SystemTime) -> Vec<String> {
+    let lists = [("tls.cert", &config.tls), ("api.tls_cert", &config.api_tls)];
+    let of = |(name, terms): (&str, &Option<Terms>)| warning(name, terms.as_ref()?.expiry()?, now);
+    lists.into_iter().filter_map(of).collect()
+}
+
+fn warning(name: &str, expiry: Expiry, now: SystemTime) -> Option<String> {
+    let at = |time| humantime::format_rfc3339_seconds(time);
+    if now > expiry.ends {
+        Some(format!(
+            "{name}: the certificate expired at {}: clients will not connect; put a new one into the file",
+            at(expiry.ends)
+        ))
+    } else if now + Duration::from_secs(60) < expiry.begins {
+        Some(format!(
+            "{name}: the certificate is good from {} on only: look at this machine's clock, or wait",
+            at(expiry.begins)
+        ))
+    } else {
+        None
+    }
+}
+
+/// What the files of the listeners' TLS hold at this moment; `None` where one cannot be read.
+pub type Contents = Vec<Option<Vec<u8>>>;
+
+impl Loaded {
+    /// Reads the files that TLS on listeners is made of, as they are now.
+    #[must_use]
+    pub fn tls_contents(&self) -> Contents {
+        let paths = self.raw.tls_files();
+        paths.into_iter().map(|path| read(path).ok()).collect()
+    }
+
+    /// The same configuration with what these files hold now.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn reread_tls(&self) -> Result<Self, super::Mistakes> {
+        let mut loaded = self.clone();
+        let raw = &mut loaded.raw;
+        let mut mistakes = Vec::new();
+        reread("tls.cert", &CERT, &mut raw.tls_cert, &mut mistakes);
+        reread("tls.key", &KEY, &mut raw.tls_key, &mut mistakes);
+        reread("api.tls_cert", &CERT, &mut raw.api_tls_cert, &mut mistakes);
+        reread("api.tls_key", &KEY, &mut raw.api_tls_key, &mut mistakes);
+        reread("api.client_ca", &CA, &mut raw.api_client_ca, &mut mistakes);
+        mistakes.extend(check(raw));
+        super::Mistakes::none_in(mistakes)?;
+        (loaded.config.tls, loaded.config.api_tls) = (of_clients(&loaded.raw), of_api(&loaded.raw));
+        Ok(loaded)
+    }
+}
+
+fn reread<T>(name: &str, shape: &Text<Option<T>>, file: &mut Sourced<Option<T>>, mistakes: &mut Vec<Mistake>)
+where
+    T: PartialEq,
+{
+    let path = (shape.show)(&file.value);
+    let given = Given { value: Value::Text(path), place: file.place.clone() };
+    match shape.parse(&given) {
+        Ok(value) => file.value = value,
+        Err(faults) => {
+            file.sound = false;
+            mistakes.extend(faults.into_iter().map(|fault| Mistake {
+                place: fault.place,
+                key: name.into(),
+                found: fault.found,
+                allowed: fault.allowed,
+                hint: fault.hint,
+            }));
+        }
+    }
+}
+
+impl Raw {
+    fn tls_files(&self) -> Vec<&str> {
+        let certs = [&self.tls_cert, &self.api_tls_cert, &self.api_client_ca];
+        let keys = [&self.tls_key, &self.api_tls_key];
+        let certs = certs.into_iter().filter_map(|file| file.value.as_ref()).map(|file| file.path.as_str());
+        let keys = keys.into_iter().filter_map(|file| file.value.as_ref()).map(|file| file.path.as_str());
+        certs.chain(keys).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! What was published, and what each client heard of it, connection after connection.
+//!
+//! Invariant: a channel has one publisher, which waits for each answer. So the numbers of its messages are the order
+//! in which the server took them.
+
+use crate::{clock::Moment, latency::Latencies};
+
+/// A message that was handed to the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Published {
+    pub(super) sent: Moment,
+    /// When the server said that it is taken; never, where it said something else.
+    pub(super) taken: Option<Moment>,
+}
+
+/// One connection of a client.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    /// What the balancer calls its node; empty where it says nothing.
+    pub(super) node: String,
+    /// When it began to connect.
+    pub(super) began: Moment,
+    /// When it had its 101.
+    pub(super) opened: Moment,
+    /// When it learned of its end.
+    pub(super) ended: Option<Moment>,
+    /// The lowest and the highest number that it heard.
+    pub(super) span: Option<(usize, usize)>,
+}
+
+/// What one client went through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Client {
+    pub(super) channel: usize,
+    pub(super) sessions: Vec<Session>,
+    /// For each number of its channel: the session that heard it first.
+    pub(super) heard: Vec<Option<usize>>,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Of each channel: what was published, in order.
+    pub(super) channels: Vec<Vec<Published>>,
+    pub(super) clients: Vec<Client>,
+    /// From when a message was handed over until a client had it: of each that came, copies included.
+    pub(super) deliveries: Latencies,
+    /// Came again to a client, on whichever of its connections.
+    pub(super) doubled: u64,
+    /// Came to a client after a later one.
+    pub(super) out_of_order: u64,
+    /// Came, and were not published to the client's channel.
+    pub(super) foreign: u64,
+}
+
+impl Ledger {
+    /// Clients go round the channels.
+    pub(super) fn new(clients: usize, channels: usize) -> Self {
+        let client = |number| Client { channel: number % channels, ..Client::default() };
+        Self {
+            channels: vec![Vec::new(); channels],
+            clients: (0..clients).map(client).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Notes that a message is handed over now; gives its number.
+    pub(super) fn publishes(&mut self, channel: usize, sent: Moment) -> usize {
+        let Some(published) = self.channels.get_mut(channel) else { return 0 };
+        published.push(Published { sent, taken: None });
+        published.len() - 1
+    }
+
+    /// Notes that it was taken.
+    pub(super) fn taken(&mut self, channel: usize, number: usize, at: Moment) {
+        if let Some(message) = self.channels.get_mut(channel).and_then(|all| all.get_mut(number)) {
+            message.taken = Some(at);
+        }
+    }
+
+    /// Notes that a client is connected.
+    pub(super) fn opened(&mut self, client: usize, node: &str, began: Moment, opened: Moment) {
+        if let Some(client) = self.clients.get_mut(client) {
+            let node = node.to_owned();
+            client.sessions.push(Session { node, began, opened, ended: None, span: None });
+        }
+    }
+
+    /// Notes that its connection has ended.
+    pub(super) fn ended(&mut self, client: usize, at: Moment) {
+        let session = self.clients.get_mut(client).and_then(|client| client.sessions.last_mut());
+        if let Some(session) = session {
+            session.ended = Some(at);
+        }
+    }
+
+    /// Notes what came on a client's connection: a number of its channel, if it was that.
+    pub(super) fn heard(&mut self, client: usize, number: Option<usize>, at: Moment) {
+        let Some(client) = self.clients.get_mut(client) else { return };
+        let published = self.channels.get(client.channel).map(Vec::as_slice).unwrap_or_default();
+        let message = number.and_then(|number| Some((number, published.get(number)?)));
+        let Some((number, message)) = message else {
+            self.foreign += 1;
+            return;
+        };
+        self.deliveries.record(at.since(message.sent));
+        match client.hear(number) {
+            Order::Next => {}
+            Order::Again => self.doubled += 1,
+            Order::Late => self.out_of_order += 1,
+        }
+    }
+
+    /// How many are connected.
+    pub(super) fn connected(&self) -> usize {
+        self.clients.iter().filter(|client| client.is_connected()).count()
+    }
+
+    /// Whether everybody is connected, and heard the last of its channel.
+    pub(super) fn is_complete(&self) -> bool {
+        self.clients.iter().all(|client| {
+            let last = self.channels.get(client.channel).and_then(|all| all.len().checked_sub(1));
+            let heard = client.sessions.last().and_then(|session| session.span).map(|(_, last)| last);
+            client.is_connected() && heard == last
+        })
+    }
+}
+
+enum Order {
+    Next,
+    Again,
+    Late,
+}
+
+impl Client {
+    pub(super) fn is_connected(&self) -> bool {
+        self.sessions.last().is_some_and(|session| session.ended.is_none())
+    }
+
+    fn hear(&mut self, number: usize) -> Order {
+        let is_late = number < self.heard.len();
+        if !is_late {
+            self.heard.resize(number + 1, None);
+        }
+        let now = self.sessions.len().saturating_sub(1);
+        if let Some(session) = self.sessions.last_mut() {
+            let (first, last) = session.span.unwrap_or((number, number));
+            session.span = Some((first.min(number), last.max(number)));
+        }
+        match self.heard.get_mut(number) {
+            Some(first @ None) => *first = Some(now),
+            _ => return Order::Again,
+        }
+        if is_late { Order::Late } else { Order::Next }
+    }
+}

@@ -1,0 +1,124 @@
+use super::{judge::judge, *};
+
+/// A moment, by a clock in milliseconds.
+fn at(millis: u64) -> Moment {
+    Moment(millis * 1_000_000)
+}
+
+/// One client in one channel, in which a message is sent each second from 0.5 s on, and taken 10 ms later. It was at
+/// `a` from 0 to 4 s, and is at `b` since 7 s: numbers 4 and 5 are published while it is away, 6 while it connects.
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::new(1, 1);
+    ledger.opened(0, "a", at(0), at(0));
+    for number in 0..10 {
+        let sent = 500 + 1_000 * number;
+        assert_eq!(ledger.publishes(0, at(sent)) as u64, number);
+        ledger.taken(0, number as usize, at(sent + 10));
+    }
+    ledger
+}
+
+/// Each 20 ms after it was sent.
+fn hears(ledger: &mut Ledger, numbers: impl IntoIterator<Item = usize>) {
+    for number in numbers {
+        let sent = ledger.channels[0][number].sent;
+        ledger.heard(0, Some(number), sent.after(Duration::from_millis(20)));
+    }
+}
+
+/// It hears these before it is away, and those after.
+fn judged(before: &[usize], after: &[usize]) -> Verdict {
+    let mut ledger = ledger();
+    hears(&mut ledger, before.iter().copied());
+    ledger.ended(0, at(4_000));
+    ledger.opened(0, "b", at(6_000), at(7_000));
+    hears(&mut ledger, after.iter().copied());
+    judge(&ledger)
+}
+
+/// Lost, doubled, out of order, early.
+fn wrongs(verdict: &Verdict) -> [u64; 4] {
+    [verdict.lost, verdict.doubled, verdict.out_of_order, verdict.early]
+}
+
+#[test]
+fn what_was_published_while_a_client_was_away_is_missed_and_nothing_else() {
+    let verdict = judged(&[0, 1, 2, 3], &[6, 7, 8, 9]);
+    assert_eq!((wrongs(&verdict), verdict.missed, verdict.missed_in_absence), ([0; 4], 2, 2));
+    assert_eq!((verdict.missed_before_close, verdict.heard_before_connect), (0.0, 0.0));
+    let node = &verdict.nodes["a"];
+    assert_eq!((node.ended, node.missed, node.longest, node.gone), (1, 2, 3.0, 0));
+}
+
+#[test]
+fn near_a_close_and_a_return_either_is_right_and_how_near_is_told() {
+    // Number 3 was taken 490 ms before the close was read, 5 as long before the client began to connect.
+    let verdict = judged(&[0, 1, 2], &[7, 8, 9]);
+    assert_eq!((wrongs(&verdict), verdict.missed, verdict.missed_in_absence), ([0; 4], 4, 2));
+    assert_eq!(verdict.missed_before_close, 0.49);
+    let verdict = judged(&[0, 1, 2, 3], &[5, 6, 7, 8, 9]);
+    assert_eq!((wrongs(&verdict), verdict.missed, verdict.heard_before_connect), ([0; 4], 1, 0.49));
+}
+
+#[test]
+fn where_messages_are_long_under_way_so_may_be_what_is_near_a_close() {
+    let mut ledger = ledger();
+    hears(&mut ledger, [0, 1]);
+    ledger.ended(0, at(4_000));
+    assert_eq!(judge(&ledger).lost, 1);
+    ledger.opened(0, "b", at(6_000), at(7_000));
+    ledger.heard(0, Some(7), at(8_500));
+    let verdict = judge(&ledger);
+    assert_eq!((verdict.lost, verdict.leeway.round()), (2, 2.0), "{verdict:?}");
+}
+
+#[test]
+fn a_message_to_a_client_that_was_there_is_lost() {
+    for (before, after) in [
+        // Long before the close.
+        (&[0, 1][..], &[6, 7, 8, 9][..]),
+        // Sent after the 101.
+        (&[0, 1, 2, 3], &[6, 8, 9]),
+        (&[0, 1, 2, 3], &[6, 7, 8]),
+        // Between others that it heard, however near to the end.
+        (&[0, 1, 3], &[6, 7, 8, 9]),
+    ] {
+        assert_eq!(wrongs(&judged(before, after)), [1, 0, 0, 0], "{before:?} {after:?}");
+    }
+    // Between others that the same connection heard from before its 101.
+    assert_eq!(wrongs(&judged(&[0, 1, 2, 3], &[4, 6, 7, 8, 9])), [1, 0, 0, 1]);
+}
+
+#[test]
+fn a_message_that_was_not_taken_is_nobodys_loss() {
+    let mut ledger = ledger();
+    ledger.publishes(0, at(11_000));
+    ledger.publishes(0, at(12_000));
+    ledger.taken(0, 11, at(12_010));
+    hears(&mut ledger, (0..10).chain([11]));
+    assert_eq!(wrongs(&judge(&ledger)), [0; 4]);
+    assert!(ledger.is_complete());
+}
+
+#[test]
+fn a_message_is_doubled_on_whichever_connection_it_comes_again() {
+    assert_eq!(wrongs(&judged(&[0, 1, 2, 3, 3], &[6, 7, 8, 9])), [0, 1, 0, 0]);
+    assert_eq!(wrongs(&judged(&[0, 1, 2, 3], &[3, 6, 7, 8, 9]))[1], 1);
+}
+
+#[test]
+fn a_message_behind_a_later_one_is_out_of_order() {
+    assert_eq!(wrongs(&judged(&[0, 2, 1, 3], &[6, 7, 8, 9])), [0, 0, 1, 0]);
+}
+
+#[test]
+fn what_nobody_published_is_foreign_and_who_is_not_back_is_told() {
+    let mut ledger = ledger();
+    hears(&mut ledger, 0..4);
+    ledger.heard(0, Some(10), at(4_000));
+    ledger.heard(0, None, at(4_000));
+    ledger.ended(0, at(4_000));
+    let verdict = judge(&ledger);
+    assert_eq!((wrongs(&verdict), verdict.foreign, verdict.nodes["a"].gone), ([0; 4], 2, 1));
+    assert!(!ledger.is_complete() && ledger.connected() == 0);
+}

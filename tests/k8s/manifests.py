@@ -1,0 +1,191 @@
+"""What kustomize and Helm render: valid, the same, and whole."""
+
+import re
+import subprocess
+import tomllib
+import unittest
+
+import kubernetes_validate
+import yaml
+
+from objects import OUT, OVERLAYS, RENDERED, ROOT, configuration, load, node, of_kind, workloads
+
+# The oldest that is promised (sysctls tcp_rmem and tcp_wmem are safe from there on), one between, the newest.
+VERSIONS = ("1.32", "1.34", "1.37")
+CUSTOM = ("ServiceMonitor", "PrometheusRule")
+# Kubernetes 1.32, Pod Security Standards: what `restricted` lets a pod set, of what is used here.
+SAFE_SYSCTLS = {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+
+
+def plain(objects):
+    """Without what only one of the tools makes: the Namespace, the Secret of the dev overlay, kustomize's hash in
+    the names of what it generates, Helm's checksum, which stands for it."""
+    text = yaml.safe_dump([o for (kind, _), o in sorted(objects.items()) if kind not in ("Namespace", "Secret")])
+    generated = [name for kind, name in objects if kind in ("ConfigMap", "Secret")]
+    for name in generated:
+        text = re.sub(rf"\bname: {name}$", f"name: {re.sub('-[a-z0-9]{10}$', '', name)}", text, flags=re.MULTILINE)
+    result = {(o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load(text)}
+    for deployment in of_kind(result, "Deployment"):
+        metadata = deployment["spec"]["template"]["metadata"]
+        metadata.get("annotations", {}).pop("checksum/config", None)
+        if not metadata.get("annotations"):
+            metadata.pop("annotations", None)
+    return result
+
+
+def seconds(text):
+    """A duration of the configuration, as "60s"."""
+    return int(re.fullmatch(r"(\d+)s", text)[1])
+
+
+class Manifests(unittest.TestCase):
+    maxDiff = None
+
+    def test_every_object_is_strictly_valid_in_three_versions_of_kubernetes(self):
+        for name in RENDERED:
+            for key, value in load(name).items():
+                if key[0] in CUSTOM:
+                    continue
+                for version in VERSIONS:
+                    with self.subTest(rendered=name, object=key, version=version):
+                        kubernetes_validate.validate(value, version, strict=True)
+
+    def test_a_key_that_is_none_is_found(self):
+        deployment, container = node(load("prod"))
+        container["lifecycle"]["preStop"]["sleep"]["second"] = 5
+        for version in VERSIONS:
+            with self.assertRaises(kubernetes_validate.ValidationError):
+                kubernetes_validate.validate(deployment, version, strict=True)
+
+    def test_the_chart_is_the_overlay(self):
+        for overlay in OVERLAYS:
+            with self.subTest(overlay):
+                self.assertEqual(plain(load(overlay)), plain(load(f"helm-{overlay}")))
+
+    def test_the_charts_own_configuration_is_that_of_production(self):
+        values = yaml.safe_load((ROOT / "k8s/helm/fanfare/values.yaml").read_text())
+        self.assertEqual(tomllib.loads(values["config"]), tomllib.loads(configuration(load("prod"))))
+
+    def test_what_is_named_is_there(self):
+        for name in RENDERED:
+            objects = load(name)
+            with self.subTest(name):
+                self.check_pods(objects)
+                self.check_services(objects)
+
+    def check_pods(self, objects):
+        for deployment in of_kind(objects, "Deployment"):
+            pod = deployment["spec"]["template"]
+            self.assertLessEqual(
+                deployment["spec"]["selector"]["matchLabels"].items(), pod["metadata"]["labels"].items()
+            )
+            account = pod["spec"].get("serviceAccountName")
+            if account:
+                self.assertIn(("ServiceAccount", account), objects)
+            for volume in pod["spec"].get("volumes", []):
+                self.assertIn(("ConfigMap", volume["configMap"]["name"]), objects)
+        for autoscaler in of_kind(objects, "HorizontalPodAutoscaler"):
+            target = autoscaler["spec"]["scaleTargetRef"]
+            self.assertNotIn("replicas", objects[(target["kind"], target["name"])]["spec"])
+
+    def check_services(self, objects):
+        selected = {}
+        for service in of_kind(objects, "Service"):
+            ports = []
+            for _, metadata, spec in workloads(objects):
+                if service["spec"]["selector"].items() <= metadata["labels"].items():
+                    ports += [port["name"] for container in spec["containers"] for port in container["ports"]]
+            for port in service["spec"]["ports"]:
+                self.assertIn(port["targetPort"], ports)
+            selected[service["metadata"]["name"]] = service
+        for ingress in of_kind(objects, "Ingress"):
+            for path in ingress["spec"]["rules"][0]["http"]["paths"]:
+                backend = path["backend"]["service"]
+                names = [port["name"] for port in selected[backend["name"]]["spec"]["ports"]]
+                self.assertIn(backend["port"]["name"], names)
+        for monitor in of_kind(objects, "ServiceMonitor"):
+            labels = monitor["spec"]["selector"]["matchLabels"]
+            (service,) = [s for s in selected.values() if labels.items() <= s["metadata"]["labels"].items()]
+            self.assertIn(monitor["spec"]["endpoints"][0]["port"], [p["name"] for p in service["spec"]["ports"]])
+            self.assertEqual(service["metadata"]["labels"][monitor["spec"]["jobLabel"]], "fanfare")
+
+    def test_all_pods_meet_the_restricted_profile(self):
+        for name in RENDERED:
+            for workload, _, spec in workloads(load(name)):
+                with self.subTest(rendered=name, pod=workload):
+                    pod = spec["securityContext"]
+                    self.assertTrue(pod["runAsNonRoot"])
+                    self.assertNotEqual(pod["runAsUser"], 0)
+                    self.assertEqual(pod["seccompProfile"]["type"], "RuntimeDefault")
+                    self.assertLessEqual({sysctl["name"] for sysctl in pod.get("sysctls", [])}, SAFE_SYSCTLS)
+                    for container in spec["containers"]:
+                        own = container["securityContext"]
+                        self.assertFalse(own["allowPrivilegeEscalation"])
+                        self.assertTrue(own["readOnlyRootFilesystem"])
+                        self.assertEqual(own["capabilities"]["drop"], ["ALL"])
+        for overlay in OVERLAYS:
+            (namespace,) = of_kind(load(overlay), "Namespace")
+            self.assertEqual(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
+
+    def test_a_pod_has_the_time_that_its_drain_takes_and_goes_alone(self):
+        for name in RENDERED:
+            objects = load(name)
+            with self.subTest(name):
+                deployment, container = node(objects)
+                drain = seconds(tomllib.loads(configuration(objects))["drain"]["timeout"])
+                sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+                pod = deployment["spec"]["template"]["spec"]
+                self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], sleep + drain + 5)
+                for autoscaler in of_kind(objects, "HorizontalPodAutoscaler"):
+                    down = autoscaler["spec"]["behavior"]["scaleDown"]
+                    (policy,) = down["policies"]
+                    self.assertEqual((policy["type"], policy["value"]), ("Pods", 1))
+                    self.assertGreaterEqual(policy["periodSeconds"], pod["terminationGracePeriodSeconds"])
+                    self.assertGreaterEqual(down["stabilizationWindowSeconds"], policy["periodSeconds"])
+                    self.assertGreaterEqual(deployment["spec"]["minReadySeconds"], drain)
+
+    def test_no_secret_is_in_the_repository(self):
+        for name in RENDERED:
+            objects = load(name)
+            for key, value in objects.items():
+                if key[0] == "ConfigMap":
+                    self.assertNotRegex(str(value), r"redis://[^\"/]*@|hmac_secrets|keys *=")
+            if name != "dev":  # that one is generated from the reader's own file
+                self.assertEqual(of_kind(objects, "Secret"), [])
+
+    def test_versions_are_those_of_the_project(self):
+        version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+        chart = yaml.safe_load((ROOT / "k8s/helm/fanfare/Chart.yaml").read_text())
+        self.assertEqual(chart["appVersion"], version)
+        for name in RENDERED:
+            self.assertEqual(node(load(name))[1]["image"].split(":")[-1], version)
+
+    def test_the_autoscalers_metric_is_the_sum_over_dialects_of_each_pod(self):
+        (rule,) = yaml.safe_load((ROOT / "k8s/prometheus-adapter.yaml").read_text())["rules"]["custom"]
+        (autoscaler,) = of_kind(load("prod"), "HorizontalPodAutoscaler")
+        series = rule["seriesQuery"].split("{")[0]
+        self.assertEqual(autoscaler["spec"]["metrics"][0]["pods"]["metric"]["name"], series)
+        query = rule["metricsQuery"]
+        for name, text in (("Series", series), ("GroupBy", "pod"), ("LabelMatchers", 'namespace="fanfare",pod=~"a|b"')):
+            query = query.replace(f"<<.{name}>>", text)
+        written = OUT / "adapter.test"
+        samples = [("a", "relay", 3), ("a", "other", 4), ("b", "relay", 5), ("c", "relay", 6)]
+        written.write_text(yaml.safe_dump({"tests": [{
+            "input_series": [
+                {"series": f'{series}{{namespace="fanfare",pod="{pod}",dialect="{dialect}"}}', "values": str(value)}
+                for pod, dialect, value in samples
+            ],
+            "promql_expr_test": [{
+                "expr": query,
+                "eval_time": "0m",
+                "exp_samples": [{"labels": '{pod="a"}', "value": 7}, {"labels": '{pod="b"}', "value": 5}],
+            }],
+        }]}))
+        run(["promtool", "test", "rules", str(written)])
+
+
+def run(command):
+    """Runs it; fails with what it printed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
