@@ -38,6 +38,19 @@ thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
+/// What a connection is read from.
+pub trait Incoming: AsyncRead + Unpin + Send + 'static {
+    /// Whether bytes came since the last call that cannot be read yet: the first of a TLS record. They are a sign of
+    /// life all the same.
+    fn came_in_part(&self) -> bool;
+}
+
+impl Incoming for OwnedReadHalf {
+    fn came_in_part(&self) -> bool {
+        false
+    }
+}
+
 /// A WebSocket connection's reading side; the future ends when the client is gone.
 ///
 /// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
@@ -74,7 +87,7 @@ impl Drop for Reading {
 
 type Wait = Pin<Box<dyn Future<Output = ControlFlow<()>> + Send>>;
 
-impl<R: AsyncRead + Unpin> Connection<R> {
+impl<R: Incoming> Connection<R> {
     /// A connection whose client sent `early` right behind its handshake. `deflate`: it was negotiated.
     #[must_use]
     pub fn new(
@@ -103,7 +116,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         }
         READ.with_borrow_mut(|buffer| {
             let mut read = ReadBuf::new(buffer);
-            let result = ready!(Pin::new(&mut self.read).poll_read(cx, &mut read));
+            let polled = Pin::new(&mut self.read).poll_read(cx, &mut read);
+            if polled.is_pending() && self.read.came_in_part() {
+                self.hub.heard(&self.session);
+            }
+            let result = ready!(polled);
             if result.is_ok() && !read.filled().is_empty() {
                 self.hub.heard(&self.session);
                 self.take(read.filled_mut());
@@ -230,7 +247,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
     }
 }
 
-impl<R: AsyncRead + Unpin> Future for Connection<R> {
+impl<R: Incoming> Future for Connection<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

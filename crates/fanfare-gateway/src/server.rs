@@ -1,16 +1,10 @@
 //! Listeners, and the HTTP connections that they bring.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fanfare_core::Vital;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -63,9 +57,26 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         // Its IPv4 twin is a listener of its own.
         socket.set_only_v6(true)?;
     }
+    socket::tune(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+/// Those who wait to be accepted.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    // Asked directly: of what came a moment ago, tokio has not heard yet.
+    let accept = move || match listener.as_ref()?.accept() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        accepted => Some(accepted),
+    };
+    let ours = |(stream, peer): (std::net::TcpStream, _)| {
+        stream.set_nonblocking(true)?;
+        Ok::<_, io::Error>((TcpStream::from_std(stream)?, peer))
+    };
+    // One that broke meanwhile is no reason to leave the others.
+    std::iter::from_fn(accept).take(BACKLOG as usize).filter_map(move |accepted| accepted.and_then(ours).ok())
 }
 
 impl Server {
@@ -85,15 +96,16 @@ impl Server {
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
         let Listener { socket, serves, tls, is_inherited } = listener;
-        if let Err(error) = socket::tune(&socket) {
-            tracing::warn!(%error, "a listener could not be tuned: small messages may be delayed");
-        }
         let router = routes::router(self.gateway.clone(), serves);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let gateway = self.gateway.clone();
         let accepting = async move {
-            let welcome = |stream, peer: SocketAddr| {
+            let welcome = |stream: TcpStream, peer: SocketAddr| {
+                // Others are inherited from a listener that is.
+                if is_inherited && let Err(error) = socket::tune(&stream) {
+                    return tracing::debug!(%error, "a socket could not be tuned");
+                }
                 let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
                 let arrival = Arrival::new(stream, gateway.sockets.take());
                 tasks.spawn(visit::serve(gateway, arrival, tls.config(), peer.ip(), router, shutdown));
@@ -116,11 +128,7 @@ impl Server {
             }
             if !is_inherited {
                 // Who waits to be accepted is answered too: with the listener the kernel would reset them.
-                let cx = &mut Context::from_waker(Waker::noop());
-                for _ in 0..BACKLOG {
-                    let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) else { break };
-                    welcome(stream, peer);
-                }
+                waiting(socket).for_each(|(stream, peer)| welcome(stream, peer));
             }
         };
         self.tasks.spawn(self.vital.watch(accepting));

@@ -8,7 +8,7 @@ use std::{
 
 use fanfare_core::Sink;
 use socket2::SockRef;
-use tokio::net::{TcpListener, tcp::OwnedWriteHalf};
+use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::{admission::Permit, sockets::Seat};
 
@@ -29,13 +29,13 @@ impl Socket {
     }
 }
 
-/// Tunes what is accepted from a listener for small messages: no delay, little unsent. A connection inherits both from
-/// its listener, so none is tuned by itself.
+/// Tunes a socket for small messages: no delay, little unsent. A connection inherits both from its listener, as it is
+/// in the moment when the kernel takes the connection: so that is tuned before it listens.
 ///
 /// # Errors
 /// The kernel's.
-pub fn tune(listener: &TcpListener) -> io::Result<()> {
-    let socket = SockRef::from(listener);
+pub fn tune<'a>(socket: impl Into<SockRef<'a>>) -> io::Result<()> {
+    let socket = socket.into();
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)
 }
@@ -72,12 +72,13 @@ impl Socket {
 mod tests {
     use tokio::net::TcpStream;
 
+    use crate::server;
+
     use super::*;
 
     #[tokio::test]
     async fn what_is_accepted_has_its_listeners_options() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        tune(&listener).unwrap();
+        let listener = server::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let (client, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let (accepted, _) = accepted.unwrap();

@@ -26,7 +26,7 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -42,7 +42,7 @@ use crate::{
     tls::handshake::{HandshakeError, Outcome},
 };
 
-/// How long a client that was accepted may take to ask for something, once the node ends.
+/// How long a client that was accepted may take for its next step towards a request, once the node ends.
 const LAST_CHANCE: Duration = Duration::from_millis(100);
 
 /// How long a client may take to read why its connection ends.
@@ -72,34 +72,60 @@ pub(crate) async fn serve(
 /// Learns whose connection it is, then serves it.
 async fn receive(
     gateway: &Arc<Gateway>,
-    mut arrival: Arrival,
+    arrival: Arrival,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     visit: &Visit,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    if !speaks(gateway, arrival.stream(), &shutdown).await {
+    // One for all that comes before HTTP.
+    let deadline = tokio::time::Instant::now() + gateway.hub.limits().handshake;
+    if !speaks(gateway, arrival.stream(), deadline, &shutdown).await {
         return;
     }
-    let peer = peer.to_canonical();
+    let opened = tokio::select! {
+        opened = open(gateway, arrival, tls, peer.to_canonical(), deadline) => opened,
+        () = after(&shutdown, LAST_CHANCE) => None,
+    };
+    let Some((client, stream)) = opened else { return };
+    let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
+    Box::pin(server.serve(stream, router, shutdown)).await;
+}
+
+/// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.
+async fn open(
+    gateway: &Gateway,
+    mut arrival: Arrival,
+    tls: Option<Arc<ServerConfig>>,
+    peer: IpAddr,
+    deadline: tokio::time::Instant,
+) -> Option<(Client, Stream)> {
     let mut client = Client(peer);
     if gateway.config().proxies.sends_proxy_header(peer) {
-        match timeout(gateway.hub.limits().handshake, arrival.read_proxy_header()).await {
+        match timeout_at(deadline, arrival.read_proxy_header()).await {
             Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
-            Ok(Err(error)) => return without_proxy_header(gateway, peer, &error),
-            Err(_) => return gateway.metrics.http_error(HttpError::Timeout),
+            Ok(Err(error)) => {
+                without_proxy_header(gateway, peer, &error);
+                return None;
+            }
+            Err(_) => {
+                gateway.metrics.http_error(HttpError::Timeout);
+                return None;
+            }
         }
     }
     let stream = match tls {
         None => Stream::Plain(arrival),
-        Some(config) => match Box::pin(secure(gateway, arrival, config, client)).await {
-            Some(stream) => stream,
-            None => return,
-        },
+        Some(config) => Box::pin(secure(gateway, arrival, config, client, deadline)).await?,
     };
-    let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
-    Box::pin(server.serve(stream, router, shutdown)).await;
+    Some((client, stream))
+}
+
+/// Ends so long after the shutdown began.
+async fn after(shutdown: &CancellationToken, time: Duration) {
+    shutdown.cancelled().await;
+    sleep(time).await;
 }
 
 /// Does the TLS handshake, counts what became of it, and says it in the log. Who speaks no TLS is told.
@@ -108,9 +134,10 @@ async fn secure(
     arrival: Arrival,
     config: Arc<ServerConfig>,
     client: Client,
+    deadline: tokio::time::Instant,
 ) -> Option<Stream> {
     let client = client.0;
-    let Ok(done) = timeout(gateway.hub.limits().handshake, arrival.secure(config)).await else {
+    let Ok(done) = timeout_at(deadline, arrival.secure(config)).await else {
         gateway.metrics.tls_handshake(Outcome::Timeout);
         tracing::debug!(%client, "a TLS handshake took too long (limits.handshake)");
         return None;
@@ -133,7 +160,12 @@ async fn secure(
 
 /// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
 /// their client's turn, and ten kilobytes each would wait with them.
-async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationToken) -> bool {
+async fn speaks(
+    gateway: &Gateway,
+    stream: &TcpStream,
+    deadline: tokio::time::Instant,
+    shutdown: &CancellationToken,
+) -> bool {
     // Tokio takes what it accepted for readable until a look says otherwise.
     let look = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
     if !matches!(stream.try_io(Interest::READABLE, look), Err(error) if error.kind() == ErrorKind::WouldBlock)
@@ -143,16 +175,14 @@ async fn speaks(gateway: &Gateway, stream: &TcpStream, shutdown: &CancellationTo
     tokio::select! {
         biased;
         // Where the socket is broken, whoever reads it is told.
-        spoke = timeout(gateway.hub.limits().handshake, stream.readable()) => {
+        spoke = timeout_at(deadline, stream.readable()) => {
             if spoke.is_err() {
                 gateway.metrics.http_error(HttpError::Timeout);
             }
             spoke.is_ok()
         }
-        () = shutdown.cancelled() => {
-            // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
-            timeout(LAST_CHANCE, stream.readable()).await.is_ok()
-        }
+        // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
+        () = after(shutdown, LAST_CHANCE) => false,
     }
 }
 
@@ -191,7 +221,7 @@ impl Requests<'_> {
             // Who has asked is answered, also at the end.
             biased;
             served = &mut connection => served,
-            () = shutdown.cancelled() => {
+            () = after(&shutdown, LAST_CHANCE) => {
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
                 (&mut connection).await
             }

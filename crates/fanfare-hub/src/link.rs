@@ -196,8 +196,8 @@ impl Link {
     }
 
     /// The client answered the goodbye, or went.
-    pub(crate) fn answered(&self) {
-        if self.is_finished() && !self.finishes {
+    pub(crate) fn answered(&mut self) {
+        if self.closed && !std::mem::replace(&mut self.finishes, true) && self.unsent.is_none() {
             self.sink.finish();
         }
     }

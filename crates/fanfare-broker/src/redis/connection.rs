@@ -115,17 +115,14 @@ impl Connection {
         max_bulk: usize,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ConnectionError> {
-        let opened = within(async {
+        within(async {
             let stream = Stream::connect(config).await?;
             let reader = Reader::new(max_bulk);
             let mut connection = Self { stream, reader, metrics: metrics.clone() };
             connection.hello(config, name).await?;
             Ok(connection)
-        });
-        match opened.await {
-            Err(ConnectionError::Timeout) if config.tls.is_some() => Err(TlsError::Silent.into()),
-            opened => opened,
-        }
+        })
+        .await
     }
 
     /// Sends one command and waits for its answer; only while nothing else is under way.

@@ -4,11 +4,13 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp},
+    time::timeout,
 };
 use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
 
@@ -22,7 +24,17 @@ pub(crate) enum Stream {
     Tls(Box<Flushing>),
 }
 
+/// The most that one record carries (RFC 8446, 5.1), in bytes.
+const RECORD: usize = 16 << 10;
+
+/// How long TLS may take to be agreed on: less than all of a connection may.
+const AGREEING: Duration = Duration::from_secs(4);
+
 /// TLS that writes out what it made of earlier writes whenever it is read: who waits for an answer needs no flush.
+///
+/// Invariant: one write is one record, so a write that fails put nothing on the wire that Redis could carry out: it has
+/// no whole record of it. With more, the first records of a failed write could be executed, and its bytes be taken for
+/// unwritten and sent once more.
 #[derive(Debug)]
 pub(crate) struct Flushing(TlsStream<TcpStream>);
 
@@ -38,7 +50,9 @@ impl Stream {
         let connector = tls.connector().map_err(io::Error::other)?;
         let name = ServerName::try_from(config.host.clone());
         let name = name.map_err(|_| io::Error::other(TlsError::Name(config.host.clone())))?;
-        Ok(Self::Tls(Box::new(Flushing(connector.connect(name, stream).await?))))
+        let agreed = timeout(AGREEING, connector.connect(name, stream)).await;
+        let stream = agreed.map_err(|_| io::Error::other(TlsError::Silent))??;
+        Ok(Self::Tls(Box::new(Flushing(stream))))
     }
 
     /// Both directions, for one task.
@@ -83,9 +97,10 @@ impl AsyncRead for Flushing {
     }
 }
 
-/// Implements the methods of `AsyncWrite` by those of one of several streams inside.
+/// Implements the methods of `AsyncWrite` by those of one of several streams inside, which is given so many bytes at
+/// once, at most.
 macro_rules! writes_through {
-    ($type:ty, $this:ident => $inner:expr) => {
+    ($type:ty, $this:ident => $inner:expr, $most:expr) => {
         impl AsyncWrite for $type {
             fn poll_write(
                 self: Pin<&mut Self>,
@@ -93,7 +108,7 @@ macro_rules! writes_through {
                 bytes: &[u8],
             ) -> Poll<io::Result<usize>> {
                 let $this = self.get_mut();
-                $inner.poll_write(cx, bytes)
+                $inner.poll_write(cx, bytes.get(..$most).unwrap_or(bytes))
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,9 +148,9 @@ impl WriteHalf<'_> {
     }
 }
 
-writes_through!(Flushing, this => Pin::new(&mut this.0));
-writes_through!(Stream, this => this.write());
-writes_through!(WriteHalf<'_>, this => this.write());
+writes_through!(Flushing, this => Pin::new(&mut this.0), RECORD);
+writes_through!(Stream, this => this.write(), usize::MAX);
+writes_through!(WriteHalf<'_>, this => this.write(), usize::MAX);
 
 impl AsyncRead for Stream {
     fn poll_read(

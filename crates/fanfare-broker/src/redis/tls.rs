@@ -123,8 +123,8 @@ pub(crate) enum TlsError {
     #[error("it does not speak TLS at this port: see its setting tls-port, or write redis:// in `broker`")]
     NotTls,
     #[error(
-        "it does not answer TLS: a port without TLS says nothing at all; see its setting tls-port, or write redis:// \
-         in `broker`"
+        "it does not answer TLS: it is frozen, or this is a port without TLS, which says nothing at all (its setting \
+         tls-port; redis:// in `broker`)"
     )]
     Silent,
     #[error("TLS: {0}")]

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::records::{FRAGMENT, Output, Progress, Records};
-use crate::{admission::Permit, sockets::Seat};
+use crate::{admission::Permit, connection::Incoming, sockets::Seat};
 
 /// What one read takes from the kernel: two records.
 const READ_BYTES: usize = 32 << 10;
@@ -58,6 +58,8 @@ struct State {
     outgoing: Vec<u8>,
     /// The first byte that is written next is in a record already.
     owed: bool,
+    /// Bytes came since somebody asked.
+    came: bool,
     /// The peer said that it sends no more.
     ended: bool,
     /// The end was said.
@@ -67,7 +69,8 @@ struct State {
 impl TlsSocket {
     /// After the handshake; `plain` came right behind it.
     pub(super) fn new(io: TcpStream, seat: Seat, records: Records, plain: Vec<u8>) -> Self {
-        let state = State { records, plain, outgoing: Vec::new(), owed: false, ended: false, closed: false };
+        let outgoing = Vec::new();
+        let state = State { records, plain, outgoing, owed: false, came: false, ended: false, closed: false };
         Self { io, state: Mutex::new(state), _seat: seat }
     }
 
@@ -100,6 +103,7 @@ impl TlsSocket {
 
     fn receive(&self, came: &mut [u8]) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.came = true;
         let mut output = Output { plain: std::mem::take(&mut state.plain), ..Output::default() };
         let received = state.records.receive(came, &mut output);
         state.plain = output.plain;
@@ -239,6 +243,12 @@ fn fragment<'a>(slices: &'a [IoSlice<'_>], mut from: usize, gathered: &'a mut Ve
 
 /// The socket as a stream: for HTTP, and then for a session's reader.
 pub(crate) struct TlsStream(pub(crate) Arc<TlsSocket>);
+
+impl Incoming for TlsStream {
+    fn came_in_part(&self) -> bool {
+        std::mem::take(&mut self.0.state.lock().came)
+    }
+}
 
 impl AsyncRead for TlsStream {
     fn poll_read(
