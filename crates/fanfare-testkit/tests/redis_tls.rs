@@ -92,11 +92,26 @@ async fn a_redis_that_asks_for_a_certificate_gets_that_of_the_node() {
     let shown = authority.issue("node", &["node"], Good::Now);
     let redis = Secure::start(authority, &issued, true).await;
     let toml = format!("{}{}", redis.ca(), shown.toml("client_cert", "client_key"));
-    let node = Setup::redis(&redis.url("")).toml(&toml).start().await;
-    let mut client = node.connect("/chat").await;
+    let setup = Setup::redis(&redis.url("")).toml(&toml);
+    let (a, b) = (setup.clone().named("a").start().await, setup.named("b").start().await);
+    let mut client = a.connect("/chat").await;
     client.text("hello").await;
     client.expect("hello").await;
+    b.sees(&[("a", 1), ("b", 0)]).await;
     says(&redis.url(""), &redis.ca(), "wants one").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_authority_of_its_own_redis_is_trusted_as_far_as_the_store_of_the_machine_can_be_read() {
+    let authority = Authority::new();
+    let issued = authority.issue("redis", &["localhost"], Good::Now);
+    let redis = Secure::start(authority, &issued, false).await;
+    let store = redis.authority.ca().display().to_string();
+    let environment = [("SSL_CERT_FILE", store.as_str()), ("SSL_CERT_DIR", "/nowhere")];
+    let url = redis.url("");
+    let node = async |name| Process::start_with(name, &url, &environment).await;
+    let (a, _b) = (node("a").await, node("b").await);
+    a.sees(&[("a", 0), ("b", 0)]).await;
 }
 
 /// A node with this broker is not ready, and says this of it, and nothing of the password.

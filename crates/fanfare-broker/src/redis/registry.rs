@@ -7,20 +7,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool::{
-    Runtime,
-    managed::{
-        Manager, Metrics as PoolMetrics, Object, Pool, PoolConfig, PoolError, RecycleResult, Timeouts,
-    },
-};
+use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError,
+};
 
-use super::{agreed::Agreed, metrics::Kind, names::Names, stream::Stream};
+use super::{agreed::Agreed, metrics::Kind, names::Names};
 use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
@@ -31,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
-    pool: Pool<Connector>,
+    pool: Pool,
     names: Arc<Names>,
     node: Incarnation,
     metrics: Arc<Metrics>,
@@ -63,7 +61,7 @@ impl RedisRegistry {
         result
     }
 
-    async fn connection(&self) -> Result<Object<Connector>, RegistryError> {
+    async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => self.refused("HELLO", &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
@@ -74,7 +72,7 @@ impl RedisRegistry {
     /// Runs one command.
     async fn run<T: redis::FromRedisValue>(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Connection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
@@ -85,7 +83,7 @@ impl RedisRegistry {
     /// Runs several at once.
     async fn run_all(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Connection,
         names: &str,
         commands: &redis::Pipeline,
     ) -> Result<(), RegistryError> {
@@ -169,7 +167,21 @@ impl Registry for RedisRegistry {
     }
 }
 
-fn pool(config: &RedisConfig) -> Result<Pool<Connector>, RegistryError> {
+fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
+    let patience = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let manager = reach(config).and_then(|info| Manager::new_with_config(info, patience));
+    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+    Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
+        .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| RegistryError(error.to_string()))
+}
+
+/// The same server, login and trust as those of the two other connections.
+fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
     let mut login = RedisConnectionInfo::default().set_db(config.database);
     if let Some(username) = &config.username {
         login = login.set_username(username);
@@ -177,42 +189,13 @@ fn pool(config: &RedisConfig) -> Result<Pool<Connector>, RegistryError> {
     if let Some(password) = &config.password {
         login = login.set_password(password.expose());
     }
-    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-    Pool::builder(Connector { config: config.clone(), login })
-        .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| RegistryError(error.to_string()))
-}
-
-/// Makes the pool's connections, in the same way as the two others.
-struct Connector {
-    config: RedisConfig,
-    login: RedisConnectionInfo,
-}
-
-impl Manager for Connector {
-    type Type = MultiplexedConnection;
-    type Error = RedisError;
-
-    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
-        let patience = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
-        let stream = Stream::connect(&self.config).await?;
-        let opening = MultiplexedConnection::new_with_config(&self.login, stream, patience);
-        let (connection, driver) = opening.await?;
-        // Ends once nobody has the connection any more.
-        tokio::spawn(driver);
-        Ok(connection)
-    }
-
-    async fn recycle(
-        &self,
-        connection: &mut MultiplexedConnection,
-        _: &PoolMetrics,
-    ) -> RecycleResult<RedisError> {
-        redis::cmd("PING").query_async::<()>(connection).await?;
-        Ok(())
-    }
+    let (host, port) = (config.host.clone(), config.port);
+    let Some(tls) = &config.tls else {
+        return Ok(ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(login));
+    };
+    let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
+    let info = address.into_connection_info()?.set_redis_settings(login);
+    Ok(Client::build_with_tls(info, tls.as_pem())?.get_connection_info().clone())
 }
 
 /// How the error of a Redis that was reached begins.

@@ -5,6 +5,8 @@
 use std::{fmt, io, sync::Arc};
 
 use parking_lot::Mutex;
+use pem::Pem;
+use redis::{ClientTlsConfig, TlsCertificates};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
@@ -74,8 +76,7 @@ impl RedisTls {
     fn make(&self) -> Result<TlsConnector, TlsError> {
         let mut roots = RootCertStore::empty();
         if self.ca.is_empty() {
-            // What of a machine's store cannot be read, or is no certificate, signs nothing.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(of_machine());
             if roots.is_empty() {
                 return Err(TlsError::NoAuthorities);
             }
@@ -96,6 +97,38 @@ impl RedisTls {
         };
         Ok(TlsConnector::from(Arc::new(config)))
     }
+
+    /// The same for connections that redis makes. The authorities are always there, and be it none that can be used:
+    /// without them it would trust those it has built in.
+    pub(super) fn as_pem(&self) -> TlsCertificates {
+        let mut authorities = if self.ca.is_empty() { of_machine() } else { self.ca.clone() };
+        // It takes all or none. What is wrong with one of `redis.ca` the other connections say.
+        authorities.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
+        let client_tls = self.client.as_ref().map(|client| ClientTlsConfig {
+            client_cert: certificates_as_pem(&client.chain),
+            client_key: key_as_pem(&client.key),
+        });
+        TlsCertificates { client_tls, root_cert: Some(certificates_as_pem(&authorities)) }
+    }
+}
+
+/// The authorities that this machine trusts. What of its store cannot be read, or is no certificate, signs nothing.
+fn of_machine() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
+}
+
+fn certificates_as_pem(certificates: &[CertificateDer<'_>]) -> Vec<u8> {
+    let pems: Vec<_> = certificates.iter().map(|each| Pem::new("CERTIFICATE", each.to_vec())).collect();
+    pem::encode_many(&pems).into_bytes()
+}
+
+fn key_as_pem(key: &PrivateKeyDer<'_>) -> Vec<u8> {
+    let tag = match key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    pem::encode(&Pem::new(tag, key.secret_der())).into_bytes()
 }
 
 /// Why TLS with Redis does not stand.
@@ -183,4 +216,16 @@ fn is_about_certificates(alert: AlertDescription) -> bool {
             | AlertDescription::HandshakeFailure
             | AlertDescription::UnknownCA
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redis_never_falls_back_on_the_authorities_it_has_built_in() {
+        let unusable = RedisTls::new(vec![CertificateDer::from(b"no certificate".to_vec())], None);
+        assert_eq!(unusable.as_pem().root_cert.as_deref(), Some(&b""[..]));
+        assert!(RedisTls::default().as_pem().root_cert.is_some());
+    }
 }
