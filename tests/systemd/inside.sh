@@ -94,7 +94,7 @@ systemctl stop fanfare.service
 holds "stop: as long as drain.timeout allows, whatever the unit says"
 
 # Two nodes, one socket. Clients come all the time.
-configure 'drain.timeout = "5s"' 'drain.grace = "1s"'
+configure 'drain.timeout = "10s"' 'drain.grace = "3s"'
 systemctl start fanfare.socket
 systemctl start fanfare@a.service
 touch /run/come

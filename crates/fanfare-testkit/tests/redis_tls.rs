@@ -141,7 +141,7 @@ async fn what_is_wrong_with_tls_or_the_user_is_said_and_the_node_is_not_ready() 
     let stranger = format!("[redis]\nca = \"{}\"\n", strange.ca().display());
     says(&redis.url(&login), &stranger, "does not trust: name that in redis.ca").await;
     let plain = format!("rediss://{login}localhost:{}", redis.server.port());
-    says(&plain, &redis.ca(), "a port without TLS says nothing at all").await;
+    says(&plain, &redis.ca(), "it is frozen, or this is a port without TLS").await;
     let to_tls = format!("redis://{login}localhost:{}", redis.port);
     says(&to_tls, "", "no connection to Redis").await;
     redis.permit().await;
