@@ -178,3 +178,48 @@ impl AsyncRead for ReadHalf<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::{
+        TlsAcceptor, TlsConnector,
+        rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::PrivatePkcs8KeyDer},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_is_one_record() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+        let server = ServerConfig::builder().with_no_client_auth();
+        let server =
+            server.with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(key).into()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let reading = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut tls = TlsAcceptor::from(Arc::new(server)).accept(socket).await.unwrap();
+            let mut first = vec![0; RECORD];
+            tls.read_exact(&mut first).await.unwrap();
+            first
+        });
+        let socket = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = Flushing(TlsConnector::from(Arc::new(client)).connect(name, socket).await.unwrap());
+        let much: Vec<u8> = (0..100 << 10).map(|at: u32| at as u8).collect();
+        assert_eq!(stream.write(&much).await.unwrap(), RECORD);
+        stream.flush().await.unwrap();
+        assert_eq!(reading.await.unwrap(), much[..RECORD]);
+    }
+}
