@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ pub struct DoorLimits {
     pub header_count: usize,
     /// Bytes of a request's header, its first line included.
     pub header_bytes: usize,
+    /// How long an HTTP connection may wait for its next request, as it is announced.
+    pub keep_alive: Duration,
 }
 
 /// Why a connection is not let in; each names the key of its limit.
@@ -200,6 +202,7 @@ mod tests {
             connections_per_second: per_second,
             header_count: 64,
             header_bytes: 16 << 10,
+            keep_alive: Duration::from_secs(75),
         };
         (Admission::new(per_second), limits)
     }

@@ -6,7 +6,9 @@
 //! - [`sockets`]: which sockets there are, and which go when descriptors are short
 //! - [`arrival`], [`client`]: a socket before HTTP, and whose it is behind proxies
 //! - [`tls`], `stream`: what the listener speaks below HTTP
-//! - [`visit`]: the HTTP requests of one connection
+//! - [`visit`]: one connection from its first byte on
+//! - `requests`, [`proper`], `body`: its HTTP requests, what each must be, and what it brings
+//! - `pace`, `paced`: how long a client may take for each step, and how the connection ends
 //! - [`routes`]: which path is whose, on which listener
 //! - [`path`]: which channel a path means, and which first segments are kept
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
@@ -23,6 +25,7 @@
 pub mod admission;
 pub mod api;
 pub mod arrival;
+mod body;
 pub mod client;
 pub mod cluster;
 pub mod connection;
@@ -32,11 +35,15 @@ pub mod framing;
 pub mod gateway;
 pub mod health;
 pub mod metrics;
+mod pace;
+mod paced;
 pub mod page;
 pub mod path;
+pub mod proper;
 mod rates;
 pub mod refusal;
 pub mod relay;
+mod requests;
 pub mod routes;
 pub mod server;
 pub mod socket;

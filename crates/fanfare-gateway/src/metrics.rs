@@ -54,6 +54,8 @@ labels! {
         ConnectionsPerAddress = "connections_per_address",
         /// The same for this second.
         ConnectionsPerSecond = "connections_per_second",
+        /// It is not a proper HTTP request: its host, or a body on an upgrade.
+        Improper = "improper",
         /// It has too many headers.
         HeaderCount = "header_count",
         /// The node goes away.
@@ -132,6 +134,8 @@ labels! {
         Incomplete = "incomplete",
         /// A trusted proxy sent no proper PROXY header.
         ProxyHeader = "proxy_header",
+        /// The client did not read its answer.
+        Stalled = "stalled",
         /// The socket broke.
         Io = "io",
         /// Anything else.
@@ -175,7 +179,13 @@ impl HttpError {
         match self {
             Self::Timeout => Some(Limit::Handshake),
             Self::TooLarge => Some(Limit::HeaderBytes),
-            Self::Parse | Self::Http2 | Self::Incomplete | Self::ProxyHeader | Self::Io | Self::Other => None,
+            Self::Parse
+            | Self::Http2
+            | Self::Incomplete
+            | Self::ProxyHeader
+            | Self::Stalled
+            | Self::Io
+            | Self::Other => None,
         }
     }
 }

@@ -14,11 +14,15 @@ use crate::{
     admission::Full,
     metrics::{Limit, Reason, Refused},
     path::PathError,
+    proper::Improper,
 };
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// It is not a proper HTTP request.
+    #[error(transparent)]
+    Improper(#[from] Improper),
     /// It is no WebSocket handshake.
     #[error(transparent)]
     Handshake(#[from] handshake::Refusal),
@@ -75,7 +79,9 @@ impl Refusal {
                 StatusCode::FORBIDDEN
             }
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
-            Self::TokenSource(_) | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
+            Self::Improper(_) | Self::TokenSource(_) | Self::Path(PathError::Name(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Path(PathError::Kept(_)) | Self::Elsewhere { .. } | Self::NotFound(_) => {
                 StatusCode::NOT_FOUND
             }
@@ -89,6 +95,7 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
+            Self::Improper(_) => Reason::Improper,
             Self::Handshake(_) => Reason::Handshake,
             Self::Origin(_) => Reason::Origin,
             Self::TokenSource(_) | Self::Token(_) => Reason::Token,
@@ -140,8 +147,8 @@ impl IntoResponse for Refusal {
         if let Self::Handshake(refusal) = &self {
             response.headers_mut().extend(refusal.headers());
         }
-        if self.limit().is_some() {
-            // Its place is for others.
+        if self.limit().is_some() || matches!(self, Self::Improper(_)) {
+            // Its place is for others; or what follows may not mean what it seems to.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::UNAUTHORIZED {

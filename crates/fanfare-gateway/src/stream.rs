@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 use crate::{arrival::Arrival, tls::socket::TlsStream};
 
@@ -23,6 +26,14 @@ trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
 
 impl Stream {
+    /// What is below.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(arrival) => arrival.stream(),
+            Self::Tls(stream) => stream.0.io(),
+        }
+    }
+
     fn get(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
         match self.get_mut() {
             Self::Plain(arrival) => Pin::new(arrival),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::{
-    admission::Permit, connection::Connection, socket::Socket, stream::Stream, tls::socket::TlsSink,
+    admission::Permit, connection::Connection, paced::Paced, socket::Socket, stream::Stream,
+    tls::socket::TlsSink,
 };
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
@@ -43,7 +44,7 @@ impl Pending {
         };
         let Some(permit) = self.permit.take() else { return };
         let (hub, session) = (self.hub.clone(), self.session.clone());
-        match stream {
+        match stream.into_stream() {
             Stream::Plain(arrival) => {
                 let (stream, seat) = arrival.into_parts();
                 let (read, write) = stream.into_split();
@@ -68,16 +69,20 @@ impl Drop for Pending {
 }
 
 /// The socket, and what the client sent right behind its request.
-async fn take_back(upgrade: OnUpgrade) -> Result<(Stream, Bytes), UpgradeError> {
+///
+/// # Errors
+/// The connection broke first.
+pub(crate) async fn take_back(upgrade: OnUpgrade) -> Result<(Paced, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<Stream>> = upgraded.downcast().map_err(|_| UpgradeError::NotOurs)?;
+    let parts: Parts<TokioIo<Paced>> = upgraded.downcast().map_err(|_| UpgradeError::NotOurs)?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
+/// Why there is no socket to take back.
 #[derive(Debug, thiserror::Error)]
-enum UpgradeError {
+pub(crate) enum UpgradeError {
     #[error(transparent)]
     Http(#[from] hyper::Error),
-    #[error("the connection is none that this server accepted")]
+    #[error("the connection is not one that this server accepted")]
     NotOurs,
 }

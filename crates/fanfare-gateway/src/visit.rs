@@ -1,52 +1,32 @@
-//! One connection while it speaks HTTP: its requests, until it ends or becomes a WebSocket.
+//! One connection from its first byte on: whose it is, TLS, and then its requests, until it ends or becomes a WebSocket.
 
-use std::{
-    convert::Infallible,
-    io::ErrorKind,
-    mem::MaybeUninit,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::Request,
-    response::{IntoResponse, Response},
-};
-use fanfare_websocket::handshake;
-use http::StatusCode;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::Router;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest},
+    io::Interest,
     net::TcpStream,
-    time::{sleep, timeout, timeout_at},
+    time::{sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 
 use crate::{
     arrival::{Arrival, ProxyHeaderError},
     client::Client,
     gateway::Gateway,
-    metrics::{Handshake, HttpError, Refused},
-    refusal::Refusal,
+    metrics::HttpError,
+    pace::{Pace, Times},
+    paced::Paced,
+    requests::Requests,
     sockets::Visit,
     stream::Stream,
     tls::handshake::{HandshakeError, Outcome},
 };
 
 /// How long a client that was accepted may take for its next step towards a request, once the node ends.
-const LAST_CHANCE: Duration = Duration::from_millis(100);
-
-/// How long a client may take to read why its connection ends.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(100);
 
 const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 
@@ -79,18 +59,21 @@ async fn receive(
     router: Router,
     shutdown: CancellationToken,
 ) {
+    let header = gateway.hub.limits().handshake;
     // One for all that comes before HTTP.
-    let deadline = tokio::time::Instant::now() + gateway.hub.limits().handshake;
+    let deadline = tokio::time::Instant::now() + header;
     if !speaks(gateway, arrival.stream(), deadline, &shutdown).await {
         return;
     }
+    let keep_alive = gateway.config().doors.keep_alive;
+    let pace = || Arc::new(Pace::new(Times { header, keep_alive }, shutdown.clone()));
     let opened = tokio::select! {
-        opened = open(gateway, arrival, tls, peer.to_canonical(), deadline) => opened,
+        opened = open(gateway, arrival, tls, peer.to_canonical(), deadline, pace) => opened,
         () = after(&shutdown, LAST_CHANCE) => None,
     };
     let Some((client, stream)) = opened else { return };
-    let server = Requests { gateway, client, visit, has_answered: AtomicBool::new(false) };
-    Box::pin(server.serve(stream, router, shutdown)).await;
+    let requests = Requests::new(gateway, client, visit, pace(), keep_alive);
+    Box::pin(requests.serve(stream, router, shutdown)).await;
 }
 
 /// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.
@@ -100,6 +83,7 @@ async fn open(
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     deadline: tokio::time::Instant,
+    pace: impl FnOnce() -> Arc<Pace>,
 ) -> Option<(Client, Stream)> {
     let mut client = Client(peer);
     if gateway.config().proxies.sends_proxy_header(peer) {
@@ -117,24 +101,25 @@ async fn open(
     }
     let stream = match tls {
         None => Stream::Plain(arrival),
-        Some(config) => Box::pin(secure(gateway, arrival, config, client, deadline)).await?,
+        Some(config) => Box::pin(secure(gateway, arrival, config, client, deadline, pace)).await?,
     };
     Some((client, stream))
 }
 
 /// Ends so long after the shutdown began.
-async fn after(shutdown: &CancellationToken, time: Duration) {
+pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
     shutdown.cancelled().await;
     sleep(time).await;
 }
 
-/// Does the TLS handshake, counts what became of it, and says it in the log. Who speaks no TLS is told.
+/// Does the TLS handshake, counts what became of it, and says it in the log. A client that speaks no TLS is told.
 async fn secure(
     gateway: &Gateway,
     arrival: Arrival,
     config: Arc<ServerConfig>,
     client: Client,
     deadline: tokio::time::Instant,
+    pace: impl FnOnce() -> Arc<Pace>,
 ) -> Option<Stream> {
     let client = client.0;
     let Ok(done) = timeout_at(deadline, arrival.secure(config)).await else {
@@ -151,7 +136,8 @@ async fn secure(
             gateway.metrics.tls_handshake(error.outcome());
             tracing::debug!(%client, %error, "no TLS connection");
             if let HandshakeError::NotTls(arrival) = error {
-                say(*arrival, &plain("400 Bad Request", NOT_TLS)).await;
+                let stream = Paced::new(Stream::Plain(*arrival), pace());
+                stream.farewell(&plain("400 Bad Request", NOT_TLS)).await;
             }
             None
         }
@@ -199,118 +185,8 @@ fn without_proxy_header(gateway: &Gateway, peer: IpAddr, error: &ProxyHeaderErro
     }
 }
 
-/// Serves the requests of one connection.
-struct Requests<'a> {
-    gateway: &'a Arc<Gateway>,
-    client: Client,
-    visit: &'a Visit,
-    has_answered: AtomicBool,
-}
-
-impl Requests<'_> {
-    async fn serve(&self, stream: Stream, router: Router, shutdown: CancellationToken) {
-        let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
-        let limits = self.gateway.config().doors;
-        let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.gateway.hub.limits().handshake)
-            .max_buf_size(limits.header_bytes)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let served = tokio::select! {
-            // Who has asked is answered, also at the end.
-            biased;
-            served = &mut connection => served,
-            () = after(&shutdown, LAST_CHANCE) => {
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
-            }
-        };
-        let Err(error) = served else { return };
-        let kind = HttpError::of(&error);
-        let parts = connection.into_parts();
-        let was_silent =
-            kind == HttpError::Timeout && parts.as_ref().is_some_and(|parts| parts.read_buf.is_empty());
-        if was_silent && self.has_answered.load(Ordering::Relaxed) {
-            return tracing::debug!(client = %self.client.0, "no further request came");
-        }
-        self.gateway.metrics.http_error(kind);
-        tracing::debug!(client = %self.client.0, %error, "an HTTP connection ended badly");
-        // A browser connects before it has something to ask, and would take an answer for that of its next request.
-        if let Some(parts) = parts.filter(|_| !was_silent) {
-            last_words(parts.io.into_inner(), kind).await;
-        }
-    }
-
-    /// Answers one request, and counts whom the answer does not let in.
-    async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
-        self.visit.serve();
-        let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
-        let response = self.route(router, request).await?;
-        let is_accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if is_upgrade {
-            let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
-            self.gateway.metrics.handshake(result, came.elapsed());
-        }
-        if let Some(refused) = response.extensions().get::<Refused>() {
-            self.gateway.metrics.refused(*refused);
-        }
-        self.has_answered.store(true, Ordering::Relaxed);
-        if !is_accepted {
-            self.visit.wait();
-        }
-        Ok(response)
-    }
-
-    async fn route(
-        &self,
-        mut router: Router,
-        mut request: Request<Incoming>,
-    ) -> Result<Response, Infallible> {
-        let config = self.gateway.config();
-        let (found, allowed) = (request.headers().len(), config.doors.header_count);
-        if found > allowed {
-            return Ok(Refusal::Headers { found, allowed }.into_response());
-        }
-        let client = config.proxies.client(self.client, request.headers());
-        drop(config);
-        request.extensions_mut().insert(client);
-        router.call(request).await
-    }
-}
-
-/// Says what hyper does not say.
-async fn last_words(stream: Stream, error: HttpError) {
-    let words = match error {
-        HttpError::Timeout => {
-            plain("408 Request Timeout", "the request's header did not come in time (limits.handshake)")
-        }
-        HttpError::Http2 => plain(
-            "505 HTTP Version Not Supported",
-            "this server does not speak HTTP/2: connect with HTTP/1.1",
-        ),
-        // Answered by hyper: 400, 414 or 431.
-        HttpError::Parse | HttpError::TooLarge => String::new(),
-        HttpError::Incomplete | HttpError::ProxyHeader | HttpError::Io | HttpError::Other => return,
-    };
-    say(stream, &words).await;
-}
-
-/// Says it, and reads what still comes: a socket closed with unread bytes would reset the connection, and the answer
-/// could be lost.
-async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &str) {
-    let saying = async {
-        stream.write_all(words.as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut rest = [0; 1024];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok::<_, std::io::Error>(())
-    };
-    // Whoever does not listen to the end has no use for it.
-    drop(timeout(LAST_WORDS, saying).await);
-}
-
-fn plain(status: &str, sentence: &str) -> String {
+/// A whole answer, the last one of its connection.
+pub(crate) fn plain(status: &str, sentence: &str) -> String {
     let length = sentence.len() + 1;
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\

@@ -74,6 +74,11 @@ impl TlsSocket {
         Self { io, state: Mutex::new(state), _seat: seat }
     }
 
+    /// What is below.
+    pub(crate) fn io(&self) -> &TcpStream {
+        &self.io
+    }
+
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             {

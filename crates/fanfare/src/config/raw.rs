@@ -188,6 +188,10 @@ keys! {
         /// How long a connection may take to be established, the broker's confirmation included.
         handshake: Duration = "limits.handshake",
             Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake, reloaded ToNew;
+        /// How long an HTTP connection that was answered may wait for its next request, as each answer announces
+        /// (`Keep-Alive: timeout=`). A balancer should keep its connections for less: many keep them for 60 s.
+        keep_alive: Duration = "limits.keep_alive",
+            Span { min: SECOND, max: 60 * MINUTE }, or 75 * SECOND, reloaded ToNew;
         /// How long a connection that is being closed may take to read what is queued for it.
         goodbye: Duration = "limits.goodbye",
             Span { min: SECOND / 100, max: MINUTE }, or Limits::default().goodbye;

@@ -184,6 +184,7 @@ fn doors(raw: &Raw) -> DoorLimits {
         connections_per_second: raw.connections_per_second.value,
         header_count: raw.header_count.value,
         header_bytes: raw.header_bytes.value,
+        keep_alive: raw.keep_alive.value,
     }
 }
 

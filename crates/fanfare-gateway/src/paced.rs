@@ -1,0 +1,148 @@
+//! A connection's bytes while it speaks HTTP, with an eye on their pace, and its end.
+//!
+//! Invariant: a connection ends in good order. The node says that it writes no more, then discards what still comes
+//! until its client has ended its side too, as long as its [`Pace`] allows that (RFC 9112 §9.6). A socket that is closed
+//! with unread bytes resets its connection, and the client may lose the answer.
+
+use std::{
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::{pace::Pace, stream::Stream};
+
+/// How much is discarded at once.
+const DISCARD_BYTES: usize = 16 << 10;
+
+/// See the head of this file.
+pub(crate) struct Paced {
+    stream: Stream,
+    pace: Arc<Pace>,
+    /// The node said that it writes no more.
+    finished: bool,
+}
+
+impl Paced {
+    pub(crate) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
+        Self { stream, pace, finished: false }
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Says this, and ends the connection.
+    pub(crate) async fn farewell(mut self, words: &str) {
+        let pace = self.pace.clone();
+        pace.answers();
+        let saying = async {
+            self.write_all(words.as_bytes()).await?;
+            self.shutdown().await
+        };
+        tokio::select! {
+            biased;
+            // A client that went first has no use for it.
+            _ = saying => {}
+            late = pace.overdue() => tracing::debug!(?late, "an HTTP connection was cut off"),
+        }
+    }
+
+    /// Ends the connection at once, and with it what the kernel still holds for its client.
+    pub(crate) fn reset(self) {
+        // Fails only where the peer was faster.
+        let _ = SockRef::from(self.stream.socket()).set_linger(Some(Duration::ZERO));
+    }
+
+    fn stream(&mut self) -> Pin<&mut Stream> {
+        Pin::new(&mut self.stream)
+    }
+
+    /// Notes what became of a write.
+    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.pace.stalls(),
+            Poll::Ready(Ok(1..)) => self.pace.wrote(),
+            Poll::Ready(_) => {}
+        }
+        written
+    }
+
+    /// Notes what became of a flush.
+    fn flushed(&self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match &flushed {
+            Poll::Pending => self.pace.stalls(),
+            Poll::Ready(_) => self.pace.flushed(),
+        }
+        flushed
+    }
+
+    /// Ready once the client has ended its side too, or has had enough time for it.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [MaybeUninit::uninit(); DISCARD_BYTES];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            let read = ready!(self.stream().poll_read(cx, &mut buffer));
+            let came = buffer.filled().len();
+            if read.is_err() || came == 0 || !self.pace.discarded(came) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl AsyncRead for Paced {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = self.stream().poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.pace.came();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Paced {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write(cx, bytes);
+        self.written(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.stream().poll_flush(cx);
+        self.flushed(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.finished {
+            let finished = self.stream().poll_shutdown(cx);
+            ready!(self.flushed(finished))?;
+            self.finished = true;
+            self.pace.finished();
+        }
+        self.poll_discard(cx).map(Ok)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write_vectored(cx, slices);
+        self.written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
