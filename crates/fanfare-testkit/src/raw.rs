@@ -105,6 +105,14 @@ impl RawClient {
         .await;
     }
 
+    /// Sends bytes, as long as the peer takes them.
+    ///
+    /// # Errors
+    /// It has gone.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        within("bytes are sent", self.stream.write_all(bytes)).await
+    }
+
     /// Says that nothing more is sent (a FIN), and goes on reading.
     pub async fn finish(&mut self) {
         let _ = within("the sending side is closed", self.stream.shutdown()).await;

@@ -306,6 +306,33 @@ async fn a_publish_that_a_node_may_have_taken_is_not_given_to_another() {
     }
 }
 
+/// Calls without a key, each with a body that is not read, while others connect: each hears its own answer, and to the
+/// balancer no node is gone.
+async fn refused_calls_take_no_node_out(front: Endpoint) {
+    let body = vec![b'x'; 100_000];
+    let calling = async {
+        for _ in 0..100 {
+            let answer = front.request("POST", "/api/publish", &[], &body).await;
+            assert_eq!(answer.status, 401, "{}", answer.text());
+        }
+    };
+    let connecting = async {
+        for _ in 0..100 {
+            let answer = front.upgrade("/chat", &[]).await;
+            assert_eq!(answer.status, 101, "{}", answer.text());
+        }
+    };
+    tokio::join!(calling, connecting);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_calls_with_large_bodies_cost_nobody_else_a_node() {
+    let cluster = TestCluster::start(3).await;
+    let nodes = endpoints(&cluster);
+    refused_calls_take_no_node_out(Balancer::start(&nodes).await.endpoint()).await;
+    refused_calls_take_no_node_out(Nginx::start(&nodes).await.endpoint()).await;
+}
+
 /// A node's 503 means that nothing was done: HAProxy asks another one, nginx tells who publishes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publish_that_a_node_refused_goes_to_another_or_back() {

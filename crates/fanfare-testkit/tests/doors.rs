@@ -116,12 +116,29 @@ async fn who_says_nothing_at_all_is_cut_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_answered_and_asks_no_more_is_closed_and_no_error() {
-    let node = node("limits.handshake = \"200ms\"").await;
+async fn a_kept_connection_that_asks_no_more_is_closed_as_announced() {
+    let node = node("limits.handshake = \"200ms\"\nlimits.keep_alive = \"1s\"").await;
     let mut client = node.raw().await;
-    client.request("GET", "/healthz", &[], &[]).await.is(200, "ok");
-    assert!(client.end().await.is_empty());
+    for _ in 0..3 {
+        let answer = client.request("GET", "/healthz", &[], &[]).await;
+        assert_eq!((answer.status, answer.header("keep-alive")), (200, Some("timeout=1")));
+        // Within the time that was announced, and past the one for a header.
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    assert!(client.good_end().await.unwrap().is_empty());
     assert_eq!(http_errors(&node, "timeout").await, 0);
+}
+
+#[tokio::test]
+async fn only_a_connection_that_goes_on_is_announced() {
+    let node = node("").await;
+    let kept = node.get("/healthz").await;
+    assert_eq!((kept.header("connection"), kept.header("keep-alive")), (None, Some("timeout=75")));
+    let last = node.request("GET", "/healthz", &[("Connection", "close")], "").await;
+    assert_eq!((last.header("connection"), last.header("keep-alive")), (Some("close"), None));
+    let refused = node.request("GET", "/healthz", &[("Host", "a"), ("Host", "b")], "").await;
+    assert_eq!((refused.header("connection"), refused.header("keep-alive")), (Some("close"), None));
+    assert_eq!(node.upgrade("/chat", &[]).await.header("keep-alive"), None);
 }
 
 #[tokio::test]

@@ -97,3 +97,54 @@ async fn bytes_right_behind_the_request_are_not_lost() {
     assert_eq!(client.next_frame().await.payload, b"early");
     is_well(witness).await;
 }
+
+#[tokio::test]
+async fn a_request_without_one_host_is_refused() {
+    let (node, witness) = node_and_witness().await;
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let hosts = [
+        ("", "the Host header is missing"),
+        ("Host: a\r\nHost: a\r\n", "there are 2 Host headers"),
+        ("Host: a, b\r\n", "is not the name or the address of a host"),
+    ];
+    for ((hosts, words), more) in hosts.into_iter().flat_map(|host| [(host, ""), (host, upgrade)]) {
+        let mut client = node.raw().await;
+        client.send(format!("GET /chat HTTP/1.1\r\n{hosts}{more}\r\n").as_bytes()).await;
+        let answer = client.answer().await;
+        answer.is(400, words);
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(client.good_end().await.is_ok_and(|behind| behind.is_empty()));
+    }
+    let mut old = node.raw().await;
+    old.send(b"GET /healthz HTTP/1.0\r\n\r\n").await;
+    old.answer().await.is(200, "ok");
+    is_well(witness).await;
+}
+
+#[tokio::test]
+async fn the_body_of_an_upgrade_is_no_frames() {
+    let (node, mut witness) = node_and_witness().await;
+    let mut frame = Vec::new();
+    let head = fanfare_websocket::FrameHead::whole(fanfare_websocket::Opcode::Text);
+    fanfare_websocket::encode::frame(&mut frame, head, b"smuggled", Some([1, 2, 3, 4]));
+    let length = frame.len().to_string();
+    let bodies = [("Content-Length", &*length), ("Transfer-Encoding", "chunked")];
+    for body in bodies {
+        for expect in [("Expect", ""), ("Expect", "100-continue")] {
+            let mut client = node.raw().await;
+            let answer = client.upgrade("/witness", &[body, expect]).await;
+            answer.is(400, "an upgrade has no body");
+            client.send(&frame).await;
+            assert!(client.good_end().await.is_ok_and(|behind| behind.is_empty()));
+        }
+    }
+    // Without a body there is nothing to wait for: the 101 is the only answer.
+    let mut client = node.raw().await;
+    let asks = [("Content-Length", "0"), ("Expect", "100-continue")];
+    assert_eq!(client.upgrade("/witness", &asks).await.status, 101);
+    client.frame(head, b"proper").await;
+    witness.expect("proper").await;
+    assert_eq!(client.next_frame().await.payload, b"proper");
+    is_well(witness).await;
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says by a panic what is wrong")]
 
 mod api;
+mod bodies;
 mod floods;
 mod frames;
 mod http;

@@ -1,6 +1,6 @@
 //! Handshakes that come to nothing cost their clients only, and are counted.
 
-use fanfare_testkit::{Authority, Client, Good, Setup, TestNode, assert_eventually};
+use fanfare_testkit::{Authority, Client, Good, KEY, Setup, TestNode, assert_eventually};
 use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -111,4 +111,19 @@ async fn behind_a_proxy_its_header_comes_before_tls() {
         assert_eq!(raw.upgrade("/chat", &[]).await.status, status, "{address}");
         held.push(raw);
     }
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_sends_on_inside_tls_or_should_have() {
+    let secure = Secure::start(Setup::memory()).await;
+    let body = vec![b'x'; 5_000_000];
+    for (key, status) in [("wrong-key-0123456789", 401), (KEY, 413)] {
+        let mut client = secure.raw().await;
+        let answer = client.request("POST", "/api/publish", &[("X-API-Key", key)], &body).await;
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+        assert!(client.good_end().await.unwrap().is_empty());
+    }
+    let mut plain = secure.node.raw().await;
+    plain.request("POST", "/api/publish", &[], &body).await.is(400, "https://");
+    assert!(plain.good_end().await.unwrap().is_empty());
 }
