@@ -58,8 +58,8 @@ pub(crate) fn share(request: Request<Incoming>) -> (Request<RequestBody>, Rest) 
 
 impl Rest {
     /// Whether nothing is left to come: reads what has come already, and waits for nothing.
-    pub(crate) async fn is_read(self) -> bool {
-        let Some(body) = self.body else { return true };
+    pub(crate) async fn is_read(&self) -> bool {
+        let Some(body) = &self.body else { return true };
         let (mut read, mut looks) = (0, 0);
         while !body.lock().has_ended {
             if self.waits || read > READ_AT_ONCE || looks > LOOKS {

@@ -103,3 +103,16 @@ async fn who_asks_and_does_not_go_on_is_waited_for_no_longer_than_a_handshake() 
     }
     is_well(&node, &mut first, &mut second).await;
 }
+
+#[tokio::test]
+async fn kept_connections_keep_nobody_out() {
+    let (_process, node) = node().await;
+    let mut kept = silent(&node, ROOM).await;
+    for client in &mut kept {
+        client.request("GET", "/healthz", &[], b"").await.is(200, "ok");
+    }
+    let _silent = silent(&node, 2 * DESCRIPTORS).await;
+    let (mut first, mut second) = (node.connect("/chat").await, node.connect("/chat").await);
+    assert!(given_up(&node).await);
+    is_well(&node, &mut first, &mut second).await;
+}

@@ -123,7 +123,7 @@ async fn a_kept_connection_that_asks_no_more_is_closed_as_announced() {
         let answer = client.request("GET", "/healthz", &[], &[]).await;
         assert_eq!((answer.status, answer.header("keep-alive")), (200, Some("timeout=1")));
         // Within the time that was announced, and past the one for a header.
-        tokio::time::sleep(Duration::from_millis(900)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     assert!(client.good_end().await.unwrap().is_empty());
     assert_eq!(http_errors(&node, "timeout").await, 0);

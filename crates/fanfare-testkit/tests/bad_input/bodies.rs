@@ -26,6 +26,9 @@ fn request(line: &str, headers: &[(&str, &str)], body: usize) -> Vec<u8> {
     [head.as_bytes(), &vec![b'x'; body]].concat()
 }
 
+/// Listener, method and path, headers, status.
+type Case<'a> = (&'a Endpoint, &'a str, &'a [(&'a str, &'a str)], u16);
+
 #[tokio::test]
 async fn a_refusal_reaches_a_client_that_sends_on() {
     let own = "api.listen = [\"127.0.0.1:0\"]\nmetrics.listen = [\"127.0.0.1:0\"]";
@@ -34,7 +37,7 @@ async fn a_refusal_reaches_a_client_that_sends_on() {
         [&node.addresses().api, &node.addresses().metrics].map(|addresses| Endpoint::new(addresses[0]));
     let foreign = ("Origin", "https://evil.example");
     let many = vec![("X-Another", "header"); 70];
-    let table: [(&Endpoint, &str, &[(&str, &str)], u16); 10] = [
+    let table: [Case<'_>; 10] = [
         (&api, "POST /api/publish", &[], 401),
         (&api, "POST /api/publish", &[KEYED], 413),
         (&api, "POST /api/publish", &[KEYED, foreign], 403),
