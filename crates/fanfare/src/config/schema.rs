@@ -3,52 +3,73 @@
 //! Invariant: a file that `fanfare check` accepts is valid by it. The reverse does not hold: rules between keys, and texts
 //! that something else reads (addresses, URLs, key files), are judged by `fanfare check`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     declare::Key,
     raw::{Raw, RawNamespace},
 };
 
+/// A table of the file: its keys and the tables in it.
+#[derive(Default)]
+struct Table(Map<String, Value>);
+
+impl Table {
+    /// Adds a key below these sections.
+    fn add<'p>(&mut self, mut path: impl Iterator<Item = &'p str>, name: &str, schema: Value) {
+        let Some(section) = path.next() else {
+            self.0.insert(name.into(), schema);
+            return;
+        };
+        let inner = self.0.remove(section).and_then(|schema| match schema {
+            Value::Object(mut schema) => schema.remove("properties"),
+            _ => None,
+        });
+        let mut inner = match inner {
+            Some(Value::Object(properties)) => Self(properties),
+            _ => Self::default(),
+        };
+        inner.add(path, name, schema);
+        self.0.insert(section.into(), inner.into_schema());
+    }
+
+    fn into_schema(self) -> Value {
+        json!({"type": "object", "properties": self.0, "additionalProperties": false})
+    }
+}
+
 /// The schema (draft 2020-12).
 #[must_use]
 pub fn of_the_file() -> Value {
-    let mut schema = table(Raw::KEYS);
-    if let Some(schema) = schema.as_object_mut() {
-        schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
-        schema.insert("title".into(), json!("The configuration of a Fanfare node"));
-    }
-    let namespaces = table(RawNamespace::KEYS)["properties"]["namespace"].clone();
-    schema["properties"]["namespace"] = json!({"type": "array", "items": namespaces});
-    schema
-}
-
-fn table(keys: &[Key]) -> Value {
-    let mut table = empty();
-    for key in keys {
+    let (mut file, mut namespace) = (Table::default(), Table::default());
+    for key in Raw::KEYS {
         let (section, name) = key.section_and_name();
-        let mut at = &mut table;
-        for part in section.split('.').filter(|part| !part.is_empty()) {
-            at = &mut at["properties"][part];
-            if at.is_null() {
-                *at = empty();
-            }
-        }
-        at["properties"][name] = of(key);
+        file.add(section.split('.').filter(|part| !part.is_empty()), name, of(key));
     }
-    table
+    for key in RawNamespace::KEYS {
+        namespace.add([].into_iter(), key.section_and_name().1, of(key));
+    }
+    file.add([].into_iter(), "namespace", json!({"type": "array", "items": namespace.into_schema()}));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The configuration of a Fanfare node",
+        "type": "object",
+        "properties": file.0,
+        "additionalProperties": false,
+    })
 }
 
-fn empty() -> Value {
-    json!({"type": "object", "properties": {}, "additionalProperties": false})
-}
-
+/// What may stand at a key, with its meaning.
 fn of(key: &Key) -> Value {
-    let mut schema = (key.schema)();
     let about: Vec<&str> = key.about.lines().map(str::trim).collect();
-    let allowed = (key.allowed)();
-    schema["description"] = json!(format!("{}\n\nAllowed: {allowed}.", about.join(" ")));
-    schema
+    let description = format!("{}\n\nAllowed: {}.", about.join(" "), (key.allowed)());
+    match (key.schema)() {
+        Value::Object(mut schema) => {
+            schema.insert("description".into(), description.into());
+            schema.into()
+        }
+        schema => schema,
+    }
 }
 
 #[cfg(test)]

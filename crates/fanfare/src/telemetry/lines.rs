@@ -118,6 +118,11 @@ fn write_all(entries: &Receiver<Entry>, queued: &AtomicUsize, mut target: impl W
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is the log's own thread that sleeps")]
+fn rest() {
+    thread::sleep(RETRY);
+}
+
 /// Writes a line. Standard error may be a descriptor that does not block: other programs that share it can make it one.
 fn write_line(target: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
     while !line.is_empty() {
@@ -125,7 +130,7 @@ fn write_line(target: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => line = line.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),
             Err(error) => return Err(error),
         }
     }
