@@ -215,7 +215,7 @@ impl TlsError {
 /// Whether an authority's own certificate was shown as that of a server. The cause has no variant in rustls.
 #[must_use]
 pub fn is_of_an_authority(error: &CertificateError) -> bool {
-    matches!(error, CertificateError::Other(cause) if cause.to_string().contains("CaUsedAsEndEntity"))
+    matches!(error, CertificateError::Other(cause) if format!("{cause:?}").contains("CaUsedAsEndEntity"))
 }
 
 fn is_about_certificates(alert: AlertDescription) -> bool {
