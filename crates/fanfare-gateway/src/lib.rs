@@ -9,6 +9,7 @@
 //! - [`visit`]: the HTTP requests of one connection
 //! - [`routes`]: which path is whose, on which listener
 //! - [`path`]: which channel a path means, and which first segments are kept
+//! - `refused`: who was refused, for the metrics and the log
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
 //! - [`admission`]: how many connections are let in
 //! - [`upgrade`]: takes the bare socket back from HTTP
@@ -16,7 +17,7 @@
 //! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
-//! Beside it: [`api`] (publish), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
+//! Beside it: [`api`] and [`publish`], `cors` (pages of other origins that call it), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
 //! [`page`], [`refusal`] (what is answered to whom is not let in), [`ending`] (what is answered while the node ends),
 //! `trace` (spans of requests), [`metrics`] and [`gateway`] (what all of them share).
 
@@ -26,6 +27,7 @@ pub mod arrival;
 pub mod client;
 pub mod cluster;
 pub mod connection;
+mod cors;
 pub mod ending;
 pub mod figures;
 pub mod framing;
@@ -34,8 +36,10 @@ pub mod health;
 pub mod metrics;
 pub mod page;
 pub mod path;
+pub mod publish;
 mod rates;
 pub mod refusal;
+mod refused;
 pub mod relay;
 pub mod routes;
 pub mod server;

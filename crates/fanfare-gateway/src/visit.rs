@@ -35,8 +35,9 @@ use crate::{
     arrival::{Arrival, ProxyHeaderError},
     client::Client,
     gateway::Gateway,
-    metrics::{Handshake, HttpError, Refused},
+    metrics::{Handshake, HttpError},
     refusal::Refusal,
+    refused::{Asked, Refused},
     sockets::Visit,
     stream::Stream,
     tls::handshake::{HandshakeError, Outcome},
@@ -243,20 +244,26 @@ impl Requests<'_> {
     }
 
     /// Answers one request, and counts whom the answer does not let in.
-    async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(&self, router: Router, mut request: Request<Incoming>) -> Result<Response, Infallible> {
         self.visit.serve();
         let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
+        let client = self.gateway.config().proxies.client(self.client, request.headers());
+        request.extensions_mut().insert(client);
+        let asked = Asked::of(&request, client);
         let response = self.route(router, request).await?;
-        let is_accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let refused = response.extensions().get::<Refused>();
         if is_upgrade {
+            let is_accepted = is_switched && refused.is_none();
             let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
             self.gateway.metrics.handshake(result, came.elapsed());
         }
-        if let Some(refused) = response.extensions().get::<Refused>() {
-            self.gateway.metrics.refused(*refused);
+        if let Some(refused) = refused {
+            self.gateway.metrics.refused(refused);
+            asked.log(refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
-        if !is_accepted {
+        if !is_switched {
             self.visit.wait();
         }
         Ok(response)
@@ -265,16 +272,14 @@ impl Requests<'_> {
     async fn route(
         &self,
         mut router: Router,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> Result<Response, Infallible> {
         let config = self.gateway.config();
         let (found, allowed) = (request.headers().len(), config.doors.header_count);
         if found > allowed {
             return Ok(Refusal::Headers { found, allowed }.into_response());
         }
-        let client = config.proxies.client(self.client, request.headers());
         drop(config);
-        request.extensions_mut().insert(client);
         router.call(request).await
     }
 }
