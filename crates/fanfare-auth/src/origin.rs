@@ -176,7 +176,7 @@ impl OriginRefusal {
 }
 
 fn form(name: &str) -> &'static str {
-    if name == title(&header::HOST) { "HOST or HOST:PORT" } else { "SCHEME://HOST or SCHEME://HOST:PORT" }
+    if name == title(&header::HOST) { "HOST[:PORT]" } else { "SCHEME://HOST[:PORT]" }
 }
 
 fn is_local(host: &Authority) -> Result<(), OriginRefusal> {
