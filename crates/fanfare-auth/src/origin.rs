@@ -140,7 +140,9 @@ pub enum OriginRefusal {
         host: String,
     },
     /// No `Host` to compare with.
-    #[error("the Host header is missing, so the origin cannot be checked: send the name of this server in it")]
+    #[error(
+        "the Host header is missing, so the origin cannot be checked: send the name of this server in it"
+    )]
     HostMissing,
     /// More than one header of a kind that comes once.
     #[error("the {name} header was sent more than once: send it once")]

@@ -118,7 +118,9 @@ mod tests {
         assert_eq!(name("/rooms/1").as_deref(), Ok("rooms/1"));
         assert_eq!(name("/r%C3%A4ume").as_deref(), Ok("räume"));
         assert_eq!(name("/apiary").as_deref(), Ok("apiary"));
-        for path in ["/api", "/api/publish", "/%61pi", "/API/publish", "/Ws/chat", "/ws", "/socket.io/x", "/live"] {
+        for path in
+            ["/api", "/api/publish", "/%61pi", "/API/publish", "/Ws/chat", "/ws", "/socket.io/x", "/live"]
+        {
             assert!(matches!(name(path), Err(PathError::Kept(_))), "{path}");
         }
         assert_eq!(name("//chat"), Err(PathError::TwoSlashes));
@@ -142,7 +144,9 @@ mod tests {
 
     #[test]
     fn a_near_miss_of_the_api_is_known() {
-        for path in ["//api/publish", "/publish", "/API/publish", "/api/Publish/", "/v1/publish", "/%61pi//publish"] {
+        for path in
+            ["//api/publish", "/publish", "/API/publish", "/api/Publish/", "/v1/publish", "/%61pi//publish"]
+        {
             assert_eq!(near_api(path), Some("POST /api/publish"), "{path}");
         }
         assert_eq!(near_api("//api/cluster"), Some("GET /api/cluster"));

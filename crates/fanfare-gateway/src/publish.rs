@@ -59,11 +59,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_known = |encoding: &[u8]| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let mut encodings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    if encodings.all(|encoding| is_known(encoding.trim_ascii())) {
-        Ok(())
-    } else {
-        Err(ApiError::Encoding)
-    }
+    if encodings.all(|encoding| is_known(encoding.trim_ascii())) { Ok(()) } else { Err(ApiError::Encoding) }
 }
 
 /// `POST /api/publish`: answered after the broker took it.

@@ -155,7 +155,9 @@ impl Refusal {
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,
             Self::Origin(refusal) => refusal.in_short(),
             Self::TokenSource(_) | Self::Token(_) | Self::Path(_) => in_short(self.to_string()).into(),
-            Self::Subscribe(_) if matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Self::Subscribe(_)
+                if matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
+            {
                 in_short(self.to_string()).into()
             }
             _ => return None,

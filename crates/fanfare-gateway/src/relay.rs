@@ -84,7 +84,7 @@ fn tell_browser(
     Ok(response)
 }
 
-/// What a client says that was not let in.
+/// Decodes nothing: a client that was not let in has no say.
 struct Unheard;
 
 impl Decoder for Unheard {

@@ -269,11 +269,7 @@ impl Requests<'_> {
         Ok(response)
     }
 
-    async fn route(
-        &self,
-        mut router: Router,
-        request: Request<Incoming>,
-    ) -> Result<Response, Infallible> {
+    async fn route(&self, mut router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
         let config = self.gateway.config();
         let (found, allowed) = (request.headers().len(), config.doors.header_count);
         if found > allowed {

@@ -137,8 +137,13 @@ async fn a_page_that_may_call_is_answered_so_that_it_sees_it() {
         assert_eq!(answer.status, 200, "{path}: no key is asked for");
         is_for(&answer, PAGE);
         let allowed = answer.header("access-control-allow-headers").unwrap_or_default();
-        assert!(["x-api-key", "authorization", "content-type"].iter().all(|name| allowed.contains(name)), "{answer:?}");
-        assert!(answer.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
+        assert!(
+            ["x-api-key", "authorization", "content-type"].iter().all(|name| allowed.contains(name)),
+            "{answer:?}"
+        );
+        assert!(
+            answer.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST"))
+        );
         assert!(answer.header("access-control-max-age").is_some(), "{answer:?}");
     }
     let origin = ("Origin", PAGE);
@@ -185,7 +190,8 @@ async fn a_page_that_may_not_call_publishes_nothing() {
 #[tokio::test]
 async fn under_dev_a_local_page_hears_what_became_of_its_call() {
     let node = Setup::memory().dev().start().await;
-    let answer = publish_with(&node, &[("Origin", "http://localhost:3000"), ("Content-Type", "text/plain")]).await;
+    let answer =
+        publish_with(&node, &[("Origin", "http://localhost:3000"), ("Content-Type", "text/plain")]).await;
     assert_eq!(answer.status, 200);
     is_for(&answer, "http://localhost:3000");
 }

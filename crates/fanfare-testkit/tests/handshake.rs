@@ -37,7 +37,12 @@ async fn every_refusal_has_its_status_and_a_sentence() {
             "origin https://evil.example may not use this server",
         ),
         ("/ws/chat", &[("Origin", "null")], 403, "Origin: null"),
-        ("/chat", &[("Upgrade", ""), ("Connection", "")], 426, "a proxy dropped the header `Upgrade: websocket`"),
+        (
+            "/chat",
+            &[("Upgrade", ""), ("Connection", "")],
+            426,
+            "a proxy dropped the header `Upgrade: websocket`",
+        ),
         ("/admin", &[], 404, "/admin is kept by the server"),
         ("/API/publish", &[], 404, "/API is kept by the server"),
         ("/live", &[], 404, "a channel of that name is at /ws/live"),
@@ -133,7 +138,7 @@ async fn only_a_visit_gets_the_page() {
     for path in ["/healthz", "/readyz", "/metrics", "/assets/page.js"] {
         let answer = asks(&node, "DELETE", path).await;
         answer.is(405, "GET and HEAD only");
-        assert_eq!(answer.header("allow"), Some("GET,HEAD"), "{path}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{path}");
     }
     is_well(witness).await;
 }
@@ -142,7 +147,9 @@ async fn only_a_visit_gets_the_page() {
 async fn a_near_miss_of_the_api_names_the_right_path() {
     let (node, mut witness) = node_and_witness().await;
     for path in ["//api/publish", "/publish", "/API/publish", "/%61pi//Publish", "/v1/publish"] {
-        node.request("POST", path, &[], r#"{"channel": "witness", "data": "lost"}"#).await.is(404, "POST /api/publish");
+        node.request("POST", path, &[], r#"{"channel": "witness", "data": "lost"}"#)
+            .await
+            .is(404, "POST /api/publish");
     }
     node.get("//api/cluster").await.is(404, "GET /api/cluster");
     node.get("/API/Cluster").await.is(404, "GET /api/cluster");
@@ -154,7 +161,9 @@ async fn a_near_miss_of_the_api_names_the_right_path() {
 #[tokio::test]
 async fn a_probe_gets_health_or_a_404() {
     let (node, witness) = node_and_witness().await;
-    for (path, check) in [("/health", "shards"), ("/livez", "shards"), ("/live", "shards"), ("/ready", "broker")] {
+    for (path, check) in
+        [("/health", "shards"), ("/livez", "shards"), ("/live", "shards"), ("/ready", "broker")]
+    {
         node.get(path).await.is(200, check);
     }
     for path in ["/status", "/ping", "/favicon.ico", "/robots.txt", "/.well-known/x", "/Status"] {

@@ -110,7 +110,11 @@ fn pages_without_a_server_come_in_by_name_only() {
         for origin in ["null", "file://", "https://evil.example"] {
             let headers = headers(Some(origin), Some("app.example"));
             assert_eq!(policy.check(&headers).is_ok(), origin == name, "{origin} where {name} is allowed");
-            assert_eq!(policy.check_call(&headers).is_ok(), origin == name, "{origin} where {name} is allowed");
+            assert_eq!(
+                policy.check_call(&headers).is_ok(),
+                origin == name,
+                "{origin} where {name} is allowed"
+            );
         }
     }
     let dev = OriginPolicy::dev(allow(&["null"]));
@@ -185,9 +189,16 @@ fn several_and_malformed_headers_are_refused() {
     hosts.append(header::HOST, HeaderValue::from_static("b.example"));
     assert_eq!(policy.check(&hosts), Err(OriginRefusal::Several { name: "Host" }));
 
-    for origin in
-        ["", "a.example", "http://", "http:///", "http://a.example//", "http://u@a.example", "http://a b", "NULL"]
-    {
+    for origin in [
+        "",
+        "a.example",
+        "http://",
+        "http:///",
+        "http://a.example//",
+        "http://u@a.example",
+        "http://a b",
+        "NULL",
+    ] {
         let refused = policy.check(&headers(Some(origin), Some("a.example")));
         let expected = OriginRefusal::Malformed { name: "Origin", found: origin.into() };
         assert_eq!(refused, Err(expected));
@@ -204,7 +215,8 @@ fn several_and_malformed_headers_are_refused() {
 
 #[test]
 fn a_refusal_names_the_origin_and_what_to_configure() {
-    let refused = |origin| OriginPolicy::default().check(&headers(Some(origin), Some("app.example"))).unwrap_err();
+    let refused =
+        |origin| OriginPolicy::default().check(&headers(Some(origin), Some("app.example"))).unwrap_err();
     let refusal = refused("https://Other.example");
     assert_eq!(
         refusal.to_string(),
@@ -256,7 +268,9 @@ fn configured_entries_are_checked_with_a_reason() {
 #[test]
 fn an_entry_prints_as_it_is_written() {
     assert_eq!("https://app.example/".parse::<AllowedOrigin>().unwrap().to_string(), "https://app.example");
-    for entry in ["*", "null", "file://", "https://app.example", "https://*.example.com:8443", "http://[::1]:3000"] {
+    for entry in
+        ["*", "null", "file://", "https://app.example", "https://*.example.com:8443", "http://[::1]:3000"]
+    {
         assert_eq!(entry.parse::<AllowedOrigin>().unwrap().to_string(), entry);
     }
 }
