@@ -1,4 +1,4 @@
-//! The HTTP API for backends: [`publish`](crate::publish), and `GET /api/cluster` for the page: who may call it, and what
+//! The HTTP API for backends: `publish.rs`, and `GET /api/cluster` for the page: who may call it, and what
 //! is said of a call that was not carried out.
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.

@@ -17,7 +17,7 @@
 //! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
-//! Beside it: [`api`] and [`publish`], `cors` (pages of other origins that call it), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
+//! Beside it: [`api`] and `publish`, `cors` (pages of other origins that call it), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
 //! [`page`], [`refusal`] (what is answered to whom is not let in), [`ending`] (what is answered while the node ends),
 //! `trace` (spans of requests), [`metrics`] and [`gateway`] (what all of them share).
 
@@ -36,7 +36,7 @@ pub mod health;
 pub mod metrics;
 pub mod page;
 pub mod path;
-pub mod publish;
+mod publish;
 mod rates;
 pub mod refusal;
 mod refused;
