@@ -98,7 +98,7 @@ pub fn asked_for(path: &str) -> Option<Channel> {
 pub fn near_api(path: &str) -> Option<&'static str> {
     let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     let segments: Vec<_> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
-    match segments[..] {
+    match segments.as_slice() {
         [.., "publish"] => Some("POST /api/publish"),
         [.., "api", "cluster"] => Some("GET /api/cluster"),
         ["api", ..] => Some("POST /api/publish or GET /api/cluster"),
