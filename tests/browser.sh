@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The built-in page in a real Chromium, through HAProxy on a cluster of two nodes. Screenshots: .work/screenshots.
+# The built-in page in a real Chromium, through HAProxy on a cluster of two nodes, and pages of other origins on nodes of
+# their own. Screenshots: .work/screenshots.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -15,6 +16,8 @@ main() {
     export BASE_URL SHOTS=$WORK/screenshots
     node "$ROOT/tests/browser/chat.mjs"
     node "$ROOT/tests/browser/states.mjs"
+    export BIN
+    node "$ROOT/tests/browser/origins.mjs"
 }
 
 main

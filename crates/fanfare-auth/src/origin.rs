@@ -6,11 +6,19 @@
 //!
 //! Invariant: what is refused here can be let in by configuration only, never by another header.
 
-use std::{fmt, str::FromStr};
+mod allowed;
+mod page;
+
+use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, header};
 
-use crate::authority::{Authority, Host};
+use self::page::Page;
+pub use self::{
+    allowed::{AllowedOrigin, AllowedOriginError},
+    page::WebOrigin,
+};
+use crate::authority::Authority;
 
 /// Which origins may come in.
 ///
@@ -30,13 +38,26 @@ impl OriginPolicy {
         Self { allow, dev: false }
     }
 
-    /// For development on one machine: as [`OriginPolicy::new`], and pages opened from disk (`Origin: null`)
-    /// and from any port of `localhost`, `127.0.0.1` and `[::1]` pass too. `Host` must be one of these names,
-    /// also without an `Origin`: else a page whose name was made to resolve to this machine (DNS rebinding)
-    /// would be of the same origin.
+    /// For development on one machine: as [`OriginPolicy::new`], and pages opened from disk (`Origin: null`
+    /// or `file://`) and from any port of `localhost`, `127.0.0.1` and `[::1]` pass too. `Host` must be one of
+    /// these names, also without an `Origin`: else a page whose name was made to resolve to this machine (DNS
+    /// rebinding) would be of the same origin.
     #[must_use]
     pub fn dev(allow: Vec<AllowedOrigin>) -> Self {
         Self { allow, dev: true }
+    }
+
+    /// Judges by its name whether a request of any kind may be for this server, under `--dev` only; `target` is the
+    /// authority in the request's first line, where it has one. A request without a name passes: a browser sends one.
+    ///
+    /// # Errors
+    /// It is for a foreign name: DNS rebinding, or a request for a proxy.
+    pub fn check_host(&self, headers: &HeaderMap, target: Option<&str>) -> Result<(), OriginRefusal> {
+        if !self.dev {
+            return Ok(());
+        }
+        let named = single(headers, &header::HOST)?;
+        named.into_iter().chain(target).try_for_each(|text| is_local(&authority(text)?))
     }
 
     /// Judges a request by its `Origin` and `Host`.
@@ -48,7 +69,7 @@ impl OriginPolicy {
     }
 
     /// As [`OriginPolicy::check`], for what acts by itself and under `--dev` asks for no key: there a page without an
-    /// origin of its own may be anybody's, in a sandboxed frame, so it does not pass.
+    /// origin of its own may be anybody's, in a sandboxed frame, so it passes only where `origins.allow` names it.
     ///
     /// # Errors
     /// The same.
@@ -56,31 +77,31 @@ impl OriginPolicy {
         self.judge(headers, false)
     }
 
-    fn judge(&self, headers: &HeaderMap, lets_null_in: bool) -> Result<(), OriginRefusal> {
+    fn judge(&self, headers: &HeaderMap, lets_disk_in: bool) -> Result<(), OriginRefusal> {
         if self.dev {
-            let host = host(headers)?;
-            if !host.host.is_loopback() {
-                return Err(OriginRefusal::HostNotLoopback { host: host.host.to_string() });
-            }
+            is_local(&host(headers)?)?;
         }
         let Some(text) = single(headers, &header::ORIGIN)? else { return Ok(()) };
-        if self.allow.iter().any(|allowed| matches!(allowed, AllowedOrigin::Any)) {
+        if self.allow.contains(&AllowedOrigin::Any) {
             return Ok(());
         }
-        if text == "null" {
-            return if lets_null_in { Ok(()) } else { Err(OriginRefusal::Null) };
-        }
-        let origin = WebOrigin::parse(text).ok_or_else(|| malformed(&header::ORIGIN, text))?;
-        if self.dev && origin.is_web() && origin.authority.host.is_loopback()
-            || self.allow.iter().any(|allowed| allowed.matches(&origin))
-        {
+        let page = Page::parse(text).ok_or_else(|| malformed(&header::ORIGIN, text))?;
+        if self.allow.iter().any(|allowed| allowed.matches(&page)) {
             return Ok(());
         }
-        let host = host(headers)?;
-        if origin.is_at(&host) {
-            return Ok(());
+        match &page {
+            Page::Null | Page::File if lets_disk_in => Ok(()),
+            Page::Null => Err(OriginRefusal::OfNoServer { origin: "null" }),
+            Page::File => Err(OriginRefusal::OfNoServer { origin: "file://" }),
+            Page::Of(origin) if self.dev && origin.is_local() => Ok(()),
+            Page::Of(origin) => {
+                let host = host(headers)?;
+                if origin.is_at(&host) {
+                    return Ok(());
+                }
+                Err(OriginRefusal::NotAllowed { origin: origin.to_string(), host: host.to_string() })
+            }
         }
-        Err(OriginRefusal::NotAllowed { origin: origin.to_string(), host: written(&host) })
     }
 }
 
@@ -90,8 +111,8 @@ impl OriginPolicy {
 pub enum OriginRefusal {
     /// A page of another origin.
     #[error(
-        "origin {origin} may not use this server ({host}); to let it in, add \"{origin}\" to `allow` under \
-         [origins] in the configuration"
+        "origin {origin} may not use this server ({host}); to let it in, add it to the configuration: \
+         origins.allow = [\"{origin}\"]"
     )]
     NotAllowed {
         /// The origin, normalised.
@@ -101,30 +122,36 @@ pub enum OriginRefusal {
     },
     /// A page opened from disk, or sandboxed.
     #[error(
-        "a page without an origin of its own (Origin: null: opened from disk, or sandboxed) may not use this \
-         server; serve the page from a web server (under `--dev` it may open a WebSocket, and call nothing)"
+        "a page that no web server sent (Origin: {origin}: opened from disk, or sandboxed) may not use this server; \
+         serve the page from a web server, or let every such page in by the configuration: \
+         origins.allow = [\"{origin}\"] (under --dev it may open a WebSocket without that, and call nothing)"
     )]
-    Null,
+    OfNoServer {
+        /// What it says: `null` or `file://`.
+        origin: &'static str,
+    },
     /// `dev`, and a `Host` that is not this machine.
     #[error(
-        "under --dev the host must be localhost, 127.0.0.1 or [::1], not {host}; run without --dev to serve \
-         other names"
+        "under --dev the host must be localhost, 127.0.0.1 or [::1], not {host}: use one of these names, or run \
+         without --dev to serve other names"
     )]
     HostNotLoopback {
         /// The host of the request.
         host: String,
     },
     /// No `Host` to compare with.
-    #[error("the Host header is missing, so the origin cannot be checked")]
+    #[error(
+        "the Host header is missing, so the origin cannot be checked: send the name of this server in it"
+    )]
     HostMissing,
     /// More than one header of a kind that comes once.
-    #[error("the {name} header was sent more than once")]
+    #[error("the {name} header was sent more than once: send it once")]
     Several {
         /// Its name.
         name: &'static str,
     },
     /// A header that is not of its form.
-    #[error("the {name} header {found:?} is malformed")]
+    #[error("the {name} header {found:?} is malformed: send it as {}", form(.name))]
     Malformed {
         /// Its name.
         name: &'static str,
@@ -133,165 +160,40 @@ pub enum OriginRefusal {
     },
 }
 
-/// An origin that is let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AllowedOrigin {
-    /// `*`: every page of the world, also those without an origin.
-    Any,
-    /// `https://app.example`: this one.
-    Exactly(WebOrigin),
-    /// `https://*.example.com`: every name below, at any depth, not `example.com` itself.
-    Below(WebOrigin),
-}
-
-impl AllowedOrigin {
-    fn matches(&self, origin: &WebOrigin) -> bool {
+impl OriginRefusal {
+    /// The same in fewer words, for a close frame: the remedy comes first.
+    #[must_use]
+    pub fn in_short(&self) -> Cow<'static, str> {
+        let allow = |origin| format!("origin not allowed; this lets it in: origins.allow = [\"{origin}\"]");
         match self {
-            Self::Any => true,
-            Self::Exactly(allowed) => allowed.same_as(origin, |wanted, found| wanted == found),
-            Self::Below(parent) => parent.same_as(origin, |parent, found| match (parent, found) {
-                (Host::Name(parent), Host::Name(name)) => name
-                    .strip_suffix(parent.as_str())
-                    .and_then(|below| below.strip_suffix('.'))
-                    .is_some_and(|below| !below.is_empty()),
-                _ => false,
-            }),
+            Self::NotAllowed { origin, .. } => allow(origin.as_str()).into(),
+            Self::OfNoServer { origin } => allow(*origin).into(),
+            Self::HostNotLoopback { .. } => {
+                "under --dev the host must be localhost, 127.0.0.1 or [::1]".into()
+            }
+            Self::HostMissing | Self::Several { .. } => self.to_string().into(),
+            Self::Malformed { name, .. } => format!("the {name} header is malformed").into(),
         }
     }
 }
 
-impl FromStr for AllowedOrigin {
-    type Err = AllowedOriginError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "*" {
-            return Ok(Self::Any);
-        }
-        let Some((scheme, rest)) = text.split_once("://") else { return Err(AllowedOriginError::NoScheme) };
-        if !is_scheme(scheme) {
-            return Err(AllowedOriginError::NoScheme);
-        }
-        if let Some(end) = rest.find(['/', '?', '#']) {
-            let origin = rest.get(..end).unwrap_or_default();
-            return Err(AllowedOriginError::Path { origin: format!("{scheme}://{origin}") });
-        }
-        if !rest.is_ascii() {
-            return Err(AllowedOriginError::NotAscii);
-        }
-        let (rest, below) = rest.strip_prefix("*.").map_or((rest, false), |parent| (parent, true));
-        if rest.contains('*') {
-            return Err(AllowedOriginError::Wildcard);
-        }
-        let origin = WebOrigin::parse(&format!("{scheme}://{rest}")).ok_or(AllowedOriginError::Host)?;
-        match (below, &origin.authority.host) {
-            (false, _) => Ok(Self::Exactly(origin)),
-            (true, Host::Name(_)) => Ok(Self::Below(origin)),
-            (true, Host::V6(_)) => Err(AllowedOriginError::Wildcard),
-        }
-    }
+fn form(name: &str) -> &'static str {
+    if name == title(&header::HOST) { "HOST[:PORT]" } else { "SCHEME://HOST[:PORT]" }
 }
 
-impl fmt::Display for AllowedOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("*"),
-            Self::Exactly(origin) => origin.fmt(f),
-            Self::Below(parent) => parent.write(f, "*."),
-        }
+fn is_local(host: &Authority) -> Result<(), OriginRefusal> {
+    if host.host.is_loopback() {
+        return Ok(());
     }
-}
-
-/// Why a configured origin is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AllowedOriginError {
-    /// `app.example`.
-    #[error("an origin begins with its scheme, as in \"https://app.example\"")]
-    NoScheme,
-    /// `https://app.example/`.
-    #[error("an origin ends after its host and port: \"{origin}\"")]
-    Path {
-        /// The part that is an origin.
-        origin: String,
-    },
-    /// `https://räume.example`.
-    #[error("browsers send international names in their ASCII form (\"xn--…\"): write that")]
-    NotAscii,
-    /// `https://app.*.example`.
-    #[error("a wildcard stands for whole names below a host, as in \"https://*.example.com\"")]
-    Wildcard,
-    /// `https://:8080`.
-    #[error("no host, or no port, after the scheme: write for example \"https://app.example:8443\"")]
-    Host,
-}
-
-/// Scheme, host and port of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebOrigin {
-    scheme: String,
-    authority: Authority,
-}
-
-impl WebOrigin {
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        let authority = Authority::parse(authority)?;
-        is_scheme(scheme).then(|| Self { scheme: scheme.to_ascii_lowercase(), authority })
-    }
-
-    /// Whether a web server sent the page, not an extension or an app.
-    fn is_web(&self) -> bool {
-        matches!(self.scheme.as_str(), "http" | "https")
-    }
-
-    fn default_port(&self) -> Option<u16> {
-        match self.scheme.as_str() {
-            "http" => Some(80),
-            "https" => Some(443),
-            _ => None,
-        }
-    }
-
-    fn port(&self) -> Option<u16> {
-        self.authority.port.or(self.default_port())
-    }
-
-    fn same_as(&self, other: &Self, hosts: impl FnOnce(&Host, &Host) -> bool) -> bool {
-        self.scheme == other.scheme
-            && self.port() == other.port()
-            && hosts(&self.authority.host, &other.authority.host)
-    }
-
-    /// Whether the page came from `host`: a port that `Host` leaves out is the default one.
-    fn is_at(&self, host: &Authority) -> bool {
-        self.is_web() && self.authority.host == host.host && self.port() == host.port.or(self.default_port())
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>, prefix: &str) -> fmt::Result {
-        write!(f, "{}://{prefix}{}", self.scheme, written(&self.authority))
-    }
-}
-
-impl fmt::Display for WebOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, "")
-    }
-}
-
-fn written(authority: &Authority) -> String {
-    match authority.port {
-        Some(port) => format!("{}:{port}", authority.host),
-        None => authority.host.to_string(),
-    }
-}
-
-/// RFC 3986 §3.1.
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    Err(OriginRefusal::HostNotLoopback { host: host.host.to_string() })
 }
 
 fn host(headers: &HeaderMap) -> Result<Authority, OriginRefusal> {
     let text = single(headers, &header::HOST)?.ok_or(OriginRefusal::HostMissing)?;
+    authority(text)
+}
+
+fn authority(text: &str) -> Result<Authority, OriginRefusal> {
     Authority::parse(text).ok_or_else(|| malformed(&header::HOST, text))
 }
 

@@ -16,6 +16,9 @@ pub enum Disconnect {
         /// The rule that was broken, without a word of the client's.
         reason: Cow<'static, str>,
     },
+    /// The client was never let in, and is told why in a close frame, since a browser shows its page no other answer.
+    /// Its session was no connection, so this is neither counted nor logged as the end of one.
+    TurnedAway(CloseFrame),
     /// The client sent a message larger than [`Limits::message_bytes`](crate::Limits::message_bytes).
     MessageTooBig {
         /// The limit, in bytes.
@@ -110,6 +113,7 @@ impl Disconnect {
             Self::ByClient(_) => "client",
             Self::Lost => "lost",
             Self::Protocol { .. } => "protocol",
+            Self::TurnedAway(_) => "turned_away",
             Self::MessageTooBig { .. } => "message_too_big",
             Self::MessageTooSlow { .. } => "message_too_slow",
             Self::RateLimited(_) => "rate_limited",

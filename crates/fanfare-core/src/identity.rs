@@ -29,6 +29,9 @@ pub struct SessionId(pub u64);
 
 /// Who a client is that showed a token. Checked once, when it came in.
 pub trait Identity: Send + Sync + 'static {
+    /// Who it says that it is, where it says so: for the log.
+    fn subject(&self) -> Option<&str>;
+
     /// Whether it may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 

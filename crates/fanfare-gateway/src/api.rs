@@ -1,4 +1,5 @@
-//! The HTTP API for backends: `POST /api/publish`; and `GET /api/cluster` for the page.
+//! The HTTP API for backends: `publish.rs`, and `GET /api/cluster` for the page: who may call it, and what
+//! is said of a call that was not carried out.
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
 
@@ -6,28 +7,23 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::{Bytes, HttpBody},
-    extract::{FromRequest, Request, State, rejection::BytesRejection},
+    extract::{Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
-use fanfare_core::{Channel, ChannelError, Limits, Payload, PublishError};
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
-use serde::{Deserialize, Deserializer};
-use serde_json::{json, value::RawValue};
-use tokio::time::timeout;
+use fanfare_core::{ChannelError, PublishError};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde_json::json;
 
 use crate::{
     gateway::Gateway,
-    metrics::{ApiCode, Limit, Refused},
-    trace,
+    metrics::{ApiCode, Limit},
+    refused::{Refused, Why},
 };
-
-/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
-const BODY_PER_MESSAGE_BYTE: usize = 6;
-const BODY_OVERHEAD: usize = 4 << 10;
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +37,9 @@ pub enum ApiError {
     /// The body is not what the method takes.
     #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
     Body(String),
+    /// The body is compressed, or encoded in another way.
+    #[error("the body has a Content-Encoding, and bodies are taken as they are only: send it without")]
+    Encoding,
     /// The body did not come in time.
     #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
     Slow(Duration),
@@ -93,6 +92,7 @@ impl ApiError {
         match self {
             Self::Key(_) => (StatusCode::UNAUTHORIZED, ApiCode::Unauthorized),
             Self::Origin(_) => (StatusCode::FORBIDDEN, ApiCode::OriginNotAllowed),
+            Self::Encoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiCode::UnsupportedEncoding),
             Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, ApiCode::TooSlow),
             Self::Body(_) | Self::Channel(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
             Self::Unread(_) => (StatusCode::BAD_REQUEST, ApiCode::BadRequest),
@@ -117,101 +117,49 @@ impl ApiError {
             _ => None,
         }
     }
+
+    /// The header that the status asks for: how to show a key, how to send a body, when to call again.
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Key(_) => Some((WWW_AUTHENTICATE, "ApiKey realm=\"fanfare\"")),
+            Self::Encoding => Some((ACCEPT_ENCODING, "identity")),
+            Self::Publish(PublishError::Refused(_)) | Self::Leaving => Some((RETRY_AFTER, "1")),
+            _ => None,
+        }
+    }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let body = json!({"error": {"code": code.name(), "message": self.to_string()}});
+        let sentence = self.to_string();
+        let body = json!({"error": {"code": code.name(), "message": sentence}});
         let mut response = (status, Json(body)).into_response();
-        response.extensions_mut().insert(Refused::Api(code, self.limit()));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response.extensions_mut().insert(Refused {
+            why: Why::Api(code),
+            limit: self.limit(),
+            status,
+            // What the parser says may quote the payload.
+            detail: (!matches!(self, Self::Body(_))).then(|| sentence.into()),
+            channel: None,
+            close: None,
+        });
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
 }
 
-/// Lets a request in that has a key, and whose page, if it has one, may use the server.
+/// Lets a call in that has a key.
 pub(crate) async fn authorize(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let config = gateway.config();
-    config.origins.check_call(request.headers())?;
     config.api_keys.check(request.headers())?;
     Ok(next.run(request).await)
-}
-
-/// The body of `/api/publish`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublishRequest<'a> {
-    channel: String,
-    #[serde(borrow, default, deserialize_with = "present")]
-    data: Option<&'a RawValue>,
-    b64data: Option<String>,
-}
-
-/// `null` is JSON like any other.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-/// The largest body that a message can make.
-pub(crate) fn body_limit(limits: &Limits) -> usize {
-    limits.message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD
-}
-
-/// The body, as far as it may be: one that declares too much is refused before it comes.
-async fn read_body(limits: &Limits, request: Request) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::BodyTooLarge { allowed: body_limit(limits), message: limits.message_bytes };
-    if request.body().size_hint().lower() > body_limit(limits) as u64 {
-        return Err(too_large());
-    }
-    let read = timeout(limits.handshake, Bytes::from_request(request, &())).await;
-    read.map_err(|_| ApiError::Slow(limits.handshake))?.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => rejection.into(),
-    })
-}
-
-/// `POST /api/publish`: answered after the broker took it.
-pub(crate) async fn publish(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-) -> Result<Json<serde_json::Value>, ApiError> {
-    let parent = trace::parent(&gateway.hub, request.headers());
-    let body = read_body(&gateway.hub.limits(), request).await?;
-    let request: PublishRequest<'_> =
-        serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
-    let channel = Channel::new(&request.channel)?;
-    let payload = payload(request.data, request.b64data)?;
-    let allowed = gateway.hub.message_bytes();
-    if payload.len() > allowed {
-        return Err(ApiError::TooLarge { found: payload.len(), allowed });
-    }
-    gateway.hub.publish_from_server(channel, payload, parent).await?;
-    Ok(Json(json!({"result": {}})))
-}
-
-/// A JSON string is text of its contents; any other JSON is its bytes as sent; `b64data` is any bytes.
-fn payload(data: Option<&RawValue>, b64data: Option<String>) -> Result<Payload, ApiError> {
-    match (data, b64data) {
-        (Some(data), None) if data.get().starts_with('"') => match serde_json::from_str::<String>(data.get())
-        {
-            Ok(text) => Ok(Payload::text(text)),
-            Err(error) => Err(ApiError::Body(error.to_string())),
-        },
-        (Some(data), None) => Ok(Payload::json(data.get())),
-        (None, Some(encoded)) => match STANDARD.decode(encoded) {
-            Ok(bytes) => Ok(Payload::binary(bytes)),
-            Err(error) => Err(ApiError::Body(format!("b64data is no base64: {error}"))),
-        },
-        (Some(_), Some(_)) => Err(ApiError::Body("data and b64data exclude each other".into())),
-        (None, None) => Err(ApiError::Body("there is neither data nor b64data".into())),
-    }
 }
 
 /// Any path under `/api/` where it is not served.
@@ -227,46 +175,4 @@ pub(crate) async fn no_such_method() -> ApiError {
 /// Another HTTP method on a path of the API.
 pub(crate) async fn wrong_method() -> ApiError {
     ApiError::WrongMethod
-}
-
-#[cfg(test)]
-mod tests {
-    use fanfare_core::PayloadKind;
-
-    use super::*;
-
-    fn parse(body: &str) -> Result<Payload, ApiError> {
-        let request: PublishRequest<'_> =
-            serde_json::from_str(body).map_err(|error| ApiError::Body(error.to_string()))?;
-        payload(request.data, request.b64data)
-    }
-
-    #[test]
-    fn data_is_text_json_or_bytes() {
-        let is = |body: &str, kind, bytes: &[u8]| {
-            let payload = parse(body).unwrap();
-            assert_eq!((payload.kind(), &payload.bytes()[..]), (kind, bytes), "{body}");
-        };
-        is(r#"{"channel":"a","data":"h\u00e4 \"x\""}"#, PayloadKind::Text, "hä \"x\"".as_bytes());
-        is(r#"{"channel":"a","data":""}"#, PayloadKind::Text, b"");
-        is(r#"{"channel":"a","data": {"b" : 1.0} }"#, PayloadKind::Json, br#"{"b" : 1.0}"#);
-        is(r#"{"channel":"a","data":null}"#, PayloadKind::Json, b"null");
-        is(r#"{"channel":"a","b64data":"/wA="}"#, PayloadKind::Binary, b"\xff\x00");
-    }
-
-    #[test]
-    fn a_wrong_body_is_told_what_is_wrong() {
-        let says = |body: &str, words: &str| {
-            let error = parse(body).unwrap_err();
-            assert!(error.to_string().contains(words), "{body}: {error}");
-            assert_eq!(error.status_and_code().0, StatusCode::BAD_REQUEST);
-        };
-        says(r#"{"channel":"a"}"#, "neither data nor b64data");
-        says(r#"{"channel":"a","data":1,"b64data":""}"#, "exclude each other");
-        says(r#"{"channel":"a","b64data":"?"}"#, "no base64");
-        says(r#"{"channel":"a","dat":1}"#, "unknown field `dat`");
-        says(r#"{"data":1}"#, "missing field `channel`");
-        says("hello", "line 1");
-        says(r#"{"channel":1,"data":1}"#, "expected a string");
-    }
 }

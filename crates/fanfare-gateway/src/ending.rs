@@ -15,7 +15,12 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::CONNECTION};
 
-use crate::{api::ApiError, gateway::Gateway, refusal::Refusal};
+use crate::{
+    api::ApiError,
+    gateway::Gateway,
+    path::{ALIVE, READY},
+    refusal::Refusal,
+};
 
 /// Around all paths.
 pub(crate) async fn answer(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
@@ -32,7 +37,8 @@ pub(crate) async fn answer(State(gateway): State<Arc<Gateway>>, request: Request
 
 fn refusal(path: &str) -> Option<Response> {
     match path {
-        "/healthz" | "/readyz" | "/metrics" => None,
+        "/metrics" => None,
+        path if ALIVE.contains(&path) || READY.contains(&path) => None,
         path if path.starts_with("/api/") => Some(ApiError::Leaving.into_response()),
         _ => Some(Refusal::Leaving.into_response()),
     }

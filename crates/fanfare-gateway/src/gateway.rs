@@ -30,6 +30,8 @@ pub struct Config {
     pub api_keys: ApiKeys,
     /// Which tokens clients may show, where it is configured.
     pub auth: Option<ClientAuth>,
+    /// Whether a browser that is refused for its page's origin, its token or its channel is told in a close frame.
+    pub browser_errors: bool,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
     /// How many connections, and what of a request, are let in.

@@ -11,6 +11,7 @@
 //! - `pace`, `paced`: how long a client may take for each step, and how the connection ends
 //! - [`routes`]: which path is whose, on which listener
 //! - [`path`]: which channel a path means, and which first segments are kept
+//! - `refused`: who was refused, for the metrics and the log
 //! - [`relay`]: the upgrade of the plain WebSocket, answered once the broker confirmed
 //! - [`admission`]: how many connections are let in
 //! - [`upgrade`]: takes the bare socket back from HTTP
@@ -18,7 +19,7 @@
 //! - `rates`: what a client may send in a second, where that is limited
 //! - [`socket`], [`framing`]: where a session's bytes go, and how its messages are framed
 //!
-//! Beside it: [`api`] (publish), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
+//! Beside it: [`api`] and `publish`, `cors` (pages of other origins that call it), [`cluster`] and [`figures`] (the nodes, and this one at a glance), [`health`],
 //! [`page`], [`refusal`] (what is answered to whom is not let in), [`ending`] (what is answered while the node ends),
 //! `trace` (spans of requests), [`metrics`] and [`gateway`] (what all of them share).
 
@@ -29,6 +30,7 @@ mod body;
 pub mod client;
 pub mod cluster;
 pub mod connection;
+mod cors;
 pub mod ending;
 pub mod figures;
 pub mod framing;
@@ -40,8 +42,10 @@ mod paced;
 pub mod page;
 pub mod path;
 pub mod proper;
+mod publish;
 mod rates;
 pub mod refusal;
+mod refused;
 pub mod relay;
 mod requests;
 pub mod routes;

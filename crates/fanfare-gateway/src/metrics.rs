@@ -8,7 +8,10 @@ use fanfare_core::{buckets::LATENCIES, labels};
 use fanfare_hub::metrics::{labelled, registered};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
 
-use crate::tls::handshake::Outcome;
+use crate::{
+    refused::{Refused, Why},
+    tls::handshake::Outcome,
+};
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
@@ -18,15 +21,6 @@ pub struct GatewayMetrics {
     limits_hit: IntCounterVec,
     http_errors: IntCounterVec,
     tls_handshakes: IntCounterVec,
-}
-
-/// What an answer says of itself to whoever counts: an extension of the response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// An upgrade or a visit, why, and the limit that it came to, if any.
-    Handshake(Reason, Option<Limit>),
-    /// A call of the API, the same.
-    Api(ApiCode, Option<Limit>),
 }
 
 labels! {
@@ -64,6 +58,10 @@ labels! {
         Elsewhere = "elsewhere",
         /// There is nothing at its path.
         NotFound = "not_found",
+        /// Its path takes another HTTP method.
+        Method = "method",
+        /// It accepts neither a page nor a WebSocket.
+        NotAcceptable = "not_acceptable",
     }
 }
 
@@ -78,6 +76,8 @@ labels! {
         TooSlow = "too_slow",
         /// Its body is not what the method takes.
         BadRequest = "bad_request",
+        /// Its body is encoded in a way that is not known.
+        UnsupportedEncoding = "unsupported_encoding",
         /// It is larger than a message may be.
         TooLarge = "too_large",
         /// The broker did not take it.
@@ -277,13 +277,13 @@ impl GatewayMetrics {
     }
 
     /// Somebody was not let in.
-    pub(crate) fn refused(&self, refused: Refused) {
-        let (counters, label, limit) = match refused {
-            Refused::Handshake(reason, limit) => (&self.handshakes_refused, reason.name(), limit),
-            Refused::Api(code, limit) => (&self.api_errors, code.name(), limit),
+    pub(crate) fn refused(&self, refused: &Refused) {
+        let (counters, label) = match refused.why {
+            Why::Handshake(reason) => (&self.handshakes_refused, reason.name()),
+            Why::Api(code) => (&self.api_errors, code.name()),
         };
         counters.with_label_values(&[label]).inc();
-        if let Some(limit) = limit {
+        if let Some(limit) = refused.limit {
             self.limit_hit(limit);
         }
     }

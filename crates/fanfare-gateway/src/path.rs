@@ -1,7 +1,10 @@
-//! Which channel a path means.
+//! What a path means: a channel, or something of the server's.
 //!
 //! `/ws/{channel}` and the bare `/{channel}` mean the same; `/` is the channel [`LOBBY`]. First path segments that
 //! the server keeps, for now and for later, are no channels on a bare path (they are behind `/ws/`).
+//!
+//! Invariant: a bare path that differs from one of the server's in case or in doubled slashes only is no channel: whoever
+//! asks for it means the server's, and must not be let into a channel instead.
 
 use fanfare_core::{Channel, ChannelError};
 use percent_encoding::percent_decode_str;
@@ -9,7 +12,13 @@ use percent_encoding::percent_decode_str;
 /// The channel of the path `/`.
 pub const LOBBY: &str = "lobby";
 
-/// First path segments that are kept from bare channels.
+/// Where a node says whether it is alive, under its own name and those that probes use elsewhere.
+pub const ALIVE: &[&str] = &["/healthz", "/health", "/livez", "/live"];
+
+/// Where a node says whether it takes clients, the same.
+pub const READY: &[&str] = &["/readyz", "/ready"];
+
+/// First path segments that are kept from bare channels, in lower case.
 pub const KEPT: &[&str] = &[
     "api",
     "ws",
@@ -26,14 +35,27 @@ pub const KEPT: &[&str] = &[
     "readyz",
     "metrics",
     "assets",
+    // What probes and browsers ask for on their own, and take any page for a yes.
+    "health",
+    "livez",
+    "live",
+    "ready",
+    "status",
+    "ping",
+    "favicon.ico",
+    "robots.txt",
+    ".well-known",
 ];
 
 /// Why a path means no channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The first segment is the server's.
-    #[error("/{0} is kept by the server and is no channel; a channel of that name is at /ws/{0}")]
+    #[error("/{0} is kept by the server and is not a channel; a channel of that name is at /ws/{0}")]
     Kept(String),
+    /// It begins with two slashes.
+    #[error("the path begins with two slashes, which is not a channel: send one slash")]
+    TwoSlashes,
     /// The name is no channel name.
     #[error(transparent)]
     Name(#[from] ChannelError),
@@ -51,15 +73,37 @@ pub fn channel(encoded: &str) -> Result<Channel, PathError> {
 /// The channel of a bare path, percent-encoded, with its first slash.
 ///
 /// # Errors
-/// Its first segment is kept, or it is no channel name.
+/// Its first segment is kept or empty, or it is no channel name.
 pub fn bare_channel(path: &str) -> Result<Channel, PathError> {
     let encoded = path.strip_prefix('/').unwrap_or(path);
     let channel = channel(if encoded.is_empty() { LOBBY } else { encoded })?;
     let first = channel.as_str().split('/').next().unwrap_or_default();
-    if KEPT.contains(&first) {
+    if first.is_empty() {
+        return Err(PathError::TwoSlashes);
+    }
+    if KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(first)) {
         return Err(PathError::Kept(first.to_owned()));
     }
     Ok(channel)
+}
+
+/// Which channel a client asks for, by either kind of path: for the log.
+#[must_use]
+pub fn asked_for(path: &str) -> Option<Channel> {
+    path.strip_prefix("/ws/").map_or_else(|| bare_channel(path), channel).ok()
+}
+
+/// What of the API a path that is not of the API was probably meant for.
+#[must_use]
+pub fn near_api(path: &str) -> Option<&'static str> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let segments: Vec<_> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments.as_slice() {
+        [.., "publish"] => Some("POST /api/publish"),
+        [.., "api", "cluster"] => Some("GET /api/cluster"),
+        ["api", ..] => Some("POST /api/publish or GET /api/cluster"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -74,9 +118,13 @@ mod tests {
         assert_eq!(name("/rooms/1").as_deref(), Ok("rooms/1"));
         assert_eq!(name("/r%C3%A4ume").as_deref(), Ok("räume"));
         assert_eq!(name("/apiary").as_deref(), Ok("apiary"));
-        for path in ["/api", "/api/publish", "/%61pi", "/ws", "/socket.io/x"] {
+        for path in
+            ["/api", "/api/publish", "/%61pi", "/API/publish", "/Ws/chat", "/ws", "/socket.io/x", "/live"]
+        {
             assert!(matches!(name(path), Err(PathError::Kept(_))), "{path}");
         }
+        assert_eq!(name("//chat"), Err(PathError::TwoSlashes));
+        assert_eq!(name("/chat//1").as_deref(), Ok("chat//1"));
         assert_eq!(name("/a%20b"), Err(ChannelError::Invisible { found: ' ', at: 1 }.into()));
         assert_eq!(name("/%ff"), Err(ChannelError::NotUtf8.into()));
     }
@@ -85,5 +133,26 @@ mod tests {
     fn behind_ws_every_name_is_a_channel() {
         assert_eq!(channel("api").map(|channel| channel.to_string()).as_deref(), Ok("api"));
         assert_eq!(channel(""), Err(ChannelError::Empty.into()));
+    }
+
+    #[test]
+    fn paths_of_health_are_kept() {
+        for path in ALIVE.iter().chain(READY) {
+            assert!(matches!(bare_channel(path), Err(PathError::Kept(_))), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_of_the_api_is_known() {
+        for path in
+            ["//api/publish", "/publish", "/API/publish", "/api/Publish/", "/v1/publish", "/%61pi//publish"]
+        {
+            assert_eq!(near_api(path), Some("POST /api/publish"), "{path}");
+        }
+        assert_eq!(near_api("//api/cluster"), Some("GET /api/cluster"));
+        assert_eq!(near_api("/Api"), Some("POST /api/publish or GET /api/cluster"));
+        for path in ["", "*", "/", "/chat", "/cluster", "/publishers", "/publish/1"] {
+            assert_eq!(near_api(path), None, "{path}");
+        }
     }
 }

@@ -11,16 +11,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_auth::token_source;
-use fanfare_core::{Channel, Identity};
-use fanfare_websocket::handshake::{self, Terms};
-use http::StatusCode;
+use fanfare_core::{Channel, Command, Decoder, Disconnect, Identity, Message};
+use fanfare_websocket::handshake::{self, Accepted, Terms};
+use http::{StatusCode, header::ORIGIN};
 
 use crate::{
     client::Client,
     framing::{DEFLATE, PLAIN},
-    gateway::{ClientAuth, Gateway},
+    gateway::{ClientAuth, Config, Gateway},
     path::{self, PathError},
     refusal::Refusal,
+    refused::Refused,
     trace,
     upgrade::Pending,
 };
@@ -43,34 +44,77 @@ pub(crate) async fn upgrade_ws(
 pub(crate) async fn upgrade(
     gateway: &Arc<Gateway>,
     channel: Result<Channel, PathError>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response, Refusal> {
     let client = client(&request);
     let span = trace::handshake(&gateway.hub, &request, client);
     let answer = match channel {
-        Ok(channel) => accept(gateway, channel, client, request).await,
+        Ok(channel) => accept(gateway, channel, client, &mut request).await,
         Err(error) => Err(error.into()),
     };
     if let Some(finish) = span {
         finish(answer.as_ref().map_or_else(Refusal::status, Response::status).as_u16());
     }
-    answer
+    answer.or_else(|refusal| tell_browser(gateway, client, &mut request, refusal))
+}
+
+/// Accepts a browser's handshake in order to say in a close frame why it is refused, where that is configured: a browser
+/// tells its page nothing of any other answer. Its session joins no channel, and is closed before it begins.
+///
+/// # Errors
+/// The refusal, for the answer to say: it is not a browser's, or not for its origin, token or channel.
+fn tell_browser(
+    gateway: &Arc<Gateway>,
+    client: Client,
+    request: &mut Request,
+    refusal: Refusal,
+) -> Result<Response, Refusal> {
+    let config = gateway.config();
+    let is_meant = config.browser_errors && request.headers().contains_key(ORIGIN) && !gateway.is_refusing();
+    let (true, Some(frame)) = (is_meant, refusal.close_frame()) else { return Err(refusal) };
+    let Ok(accepted) = handshake(&config, request) else { return Err(refusal) };
+    let Ok(permit) = gateway.admission.admit(client.0, &config.doors) else { return Err(refusal) };
+    let visitor = fanfare_hub::Visitor { address: Some(client.0), identity: None };
+    let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, visitor, permit);
+    let refused = Refused { close: Some(frame.code), ..refusal.refused() };
+    gateway.hub.end(&pending.session, &Disconnect::TurnedAway(frame));
+    tokio::spawn(pending.settle(hyper::upgrade::on(request), &PLAIN, Box::new(Unheard), accepted.deflate));
+    let mut response = switched(&accepted);
+    response.extensions_mut().insert(refused);
+    Ok(response)
+}
+
+/// Decodes nothing: a client that was not let in has no say.
+struct Unheard;
+
+impl Decoder for Unheard {
+    fn decode(&mut self, _message: Message, _commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+        Ok(())
+    }
+}
+
+fn handshake(config: &Config, request: &Request) -> Result<Accepted, handshake::Refusal> {
+    // What is secret is not echoed.
+    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
+    handshake::accept(request.method(), request.version(), request.headers(), terms)
+}
+
+fn switched(accepted: &Accepted) -> Response {
+    (StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response()
 }
 
 async fn accept(
     gateway: &Arc<Gateway>,
     channel: Channel,
     client: Client,
-    mut request: Request,
+    request: &mut Request,
 ) -> Result<Response, Refusal> {
     let config = gateway.config();
-    // What is secret is not echoed.
-    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
-    let accepted = handshake::accept(request.method(), request.version(), request.headers(), terms)?;
+    let accepted = handshake(&config, request)?;
     config.origins.check(request.headers())?;
     // Before the token is looked at: that is what costs.
     let permit = gateway.admission.admit(client.0, &config.doors)?;
-    let identity = identify(config.auth.as_ref(), &request)?;
+    let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
     let visitor = fanfare_hub::Visitor { address: Some(client.0), identity };
     let pending = Pending::open(hub.clone(), &config.relay.kind, visitor, permit);
@@ -85,8 +129,8 @@ async fn accept(
     }
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let decoder = (config.relay.decoder)(channel);
-    tokio::spawn(pending.settle(hyper::upgrade::on(&mut request), transport, decoder, accepted.deflate));
-    Ok((StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response())
+    tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
+    Ok(switched(&accepted))
 }
 
 /// Every request has one; without, it would be counted with all that have none.

@@ -38,11 +38,12 @@ use crate::{
     body::{self, RequestBody},
     client::Client,
     gateway::Gateway,
-    metrics::{Handshake, HttpError, Refused},
+    metrics::{Handshake, HttpError},
     pace::{Late, Pace},
     paced::Paced,
     proper,
     refusal::Refusal,
+    refused::{Asked, Refused},
     sockets::Visit,
     stream::Stream,
     upgrade,
@@ -175,24 +176,30 @@ impl<'a> Requests<'a> {
     }
 
     /// Answers one request, and counts whom the answer does not let in.
-    async fn answer(&self, router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(&self, router: Router, mut request: Request<Incoming>) -> Result<Response, Infallible> {
         self.visit.serve();
         self.pace.answers();
         let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
         let may_go_on = request.version() == Version::HTTP_11 && !closes(request.headers());
         let way_back = request.extensions().get::<OnUpgrade>().cloned();
+        let client = self.gateway.config().proxies.client(self.client, request.headers());
+        request.extensions_mut().insert(client);
+        let asked = Asked::of(&request, client);
         let (request, rest) = body::share(request);
         let mut response = self.route(router, request).await?;
-        let is_accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let refused = response.extensions().get::<Refused>();
         if is_upgrade {
+            let is_accepted = is_switched && refused.is_none();
             let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
             self.gateway.metrics.handshake(result, came.elapsed());
         }
-        if let Some(refused) = response.extensions().get::<Refused>() {
-            self.gateway.metrics.refused(*refused);
+        if let Some(refused) = refused {
+            self.gateway.metrics.refused(refused);
+            asked.log(refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
-        if is_accepted {
+        if is_switched {
             self.refused_upgrade.lock().take();
             return Ok(response);
         }
@@ -216,7 +223,7 @@ impl<'a> Requests<'a> {
     async fn route(
         &self,
         mut router: Router,
-        mut request: Request<RequestBody>,
+        request: Request<RequestBody>,
     ) -> Result<Response, Infallible> {
         let config = self.gateway.config();
         let (found, allowed) = (request.headers().len(), config.doors.header_count);
@@ -226,9 +233,7 @@ impl<'a> Requests<'a> {
         if let Err(improper) = proper::check(&request) {
             return Ok(Refusal::from(improper).into_response());
         }
-        let client = config.proxies.client(self.client, request.headers());
         drop(config);
-        request.extensions_mut().insert(client);
         router.call(request).await
     }
 }

@@ -12,7 +12,7 @@ use axum::extract::Request;
 use crate::client::Client;
 
 /// W3C Trace Context, section 3.2.
-const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// The span that a request says it is under. Where nothing is traced it is not looked for.
 pub(crate) fn parent(hub: &Hub, headers: &HeaderMap) -> Option<TraceContext> {

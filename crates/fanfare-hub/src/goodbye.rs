@@ -36,12 +36,14 @@ impl Hub {
                 return;
             }
             let frame = session.dialect().close(disconnect);
-            let end = End::new(disconnect.clone(), frame.as_ref());
+            let mut end = End::new(disconnect.clone(), frame.as_ref());
             if session.is_connection() {
                 self.metrics().connection_ended(session.dialect(), &end);
             }
+            let channels = std::mem::take(&mut subscriptions.channels);
+            end.channels.clone_from(&channels);
             subscriptions.ended = Some(Box::new(end));
-            (std::mem::take(&mut subscriptions.channels), frame)
+            (channels, frame)
         };
         for channel in &channels {
             self.dispatcher().leave(channel, session);

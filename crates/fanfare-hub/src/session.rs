@@ -117,6 +117,11 @@ impl Session {
         self.address
     }
 
+    /// Who its client is, as its token says.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.identity.as_ref()?.subject()
+    }
+
     /// What it speaks.
     #[must_use]
     pub fn dialect(&self) -> &'static dyn Dialect {

@@ -28,7 +28,9 @@ async fn publish_with(node: &TestNode, headers: &[(&str, &str)]) -> Answer {
 #[tokio::test]
 async fn only_a_right_key_opens_and_no_answer_repeats_one() {
     let node = Setup::memory().start().await;
-    is_error(&publish_with(&node, &[]).await, 401, "unauthorized", "an API key is needed");
+    let without = publish_with(&node, &[]).await;
+    is_error(&without, 401, "unauthorized", "an API key is needed");
+    assert_eq!(without.header("www-authenticate"), Some("ApiKey realm=\"fanfare\""));
     let guesses = ["wrong-key-0123456789", &KEY[..KEY.len() - 1], "x", ""];
     let answers = {
         let mut answers = Vec::new();
@@ -72,12 +74,13 @@ async fn a_wrong_body_is_told_what_is_wrong_with_it() {
         (r#"{"data": "x"}"#, "missing field `channel`"),
         (r#"{"channel": "chat"}"#, "neither data nor b64data"),
         (r#"{"channel": "chat", "data": 1, "b64data": ""}"#, "exclude each other"),
-        (r#"{"channel": "chat", "b64data": "%"}"#, "no base64"),
+        (r#"{"channel": "chat", "b64data": "%"}"#, "not base64"),
         (r#"{"channel": "chat", "data": 1, "chanel": 2}"#, "unknown field `chanel`"),
         (r#"{"channel": 1, "data": 1}"#, "expected a string"),
         (r#"{"channel": "", "data": 1}"#, "must not be empty"),
         (r#"{"channel": "a b", "data": 1}"#, "visible characters only"),
-        (r#"["chat", "x"]"#, ""),
+        (r#"["chat", "x"]"#, "it is an array, and must be an object"),
+        (r#" ["chat", "x", null]"#, "it is an array, and must be an object"),
     ] {
         let answer = node.request("POST", "/api/publish", &[("X-API-Key", KEY)], body).await;
         is_error(&answer, 400, "bad_request", words);
@@ -92,6 +95,105 @@ async fn what_is_too_large_is_refused_with_the_limit() {
     is_error(&answer, 413, "too_large", "1025 bytes, a message has at most 1024");
     let answer = node.post(&json!({"channel": "chat", "data": "x".repeat(100_000)})).await;
     is_error(&answer, 413, "too_large", "");
+}
+
+#[tokio::test]
+async fn a_body_that_is_encoded_is_refused() {
+    let node = Setup::memory().start().await;
+    let mut reader = node.connect("/chat").await;
+    for encoding in ["gzip", "br", "identity, deflate"] {
+        let answer = publish_with(&node, &[("X-API-Key", KEY), ("Content-Encoding", encoding)]).await;
+        is_error(&answer, 415, "unsupported_encoding", "send it without");
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+    }
+    let answer = publish_with(&node, &[("X-API-Key", KEY), ("Content-Encoding", "identity")]).await;
+    assert_eq!(answer.status, 200);
+    reader.expect("hello").await;
+}
+
+/// What a browser must read for its page to see the answer.
+fn is_for(answer: &Answer, origin: &str) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{answer:?}");
+    let vary = answer.header("vary").unwrap_or_default();
+    assert!(vary.to_ascii_lowercase().contains("origin"), "{answer:?}");
+}
+
+const PAGE: &str = "https://app.example";
+
+async fn preflight(node: &TestNode, path: &str, origin: &str) -> Answer {
+    let headers = [
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "content-type, x-api-key"),
+    ];
+    node.request("OPTIONS", path, &headers, "").await
+}
+
+#[tokio::test]
+async fn a_page_that_may_call_is_answered_so_that_it_sees_it() {
+    let node = Setup::memory().toml("origins.allow = [\"https://app.example\"]").start().await;
+    for path in ["/api/publish", "/api/cluster", "/api/nothing"] {
+        let answer = preflight(&node, path, PAGE).await;
+        assert_eq!(answer.status, 200, "{path}: no key is asked for");
+        is_for(&answer, PAGE);
+        let allowed = answer.header("access-control-allow-headers").unwrap_or_default();
+        assert!(
+            ["x-api-key", "authorization", "content-type"].iter().all(|name| allowed.contains(name)),
+            "{answer:?}"
+        );
+        assert!(
+            answer.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST"))
+        );
+        assert!(answer.header("access-control-max-age").is_some(), "{answer:?}");
+    }
+    let origin = ("Origin", PAGE);
+    let taken = publish_with(&node, &[origin, ("X-API-Key", KEY)]).await;
+    assert_eq!(taken.status, 200);
+    let refused = publish_with(&node, &[origin]).await;
+    is_error(&refused, 401, "unauthorized", "an API key is needed");
+    let wrong = node.request("POST", "/api/publish", &[origin, ("X-API-Key", KEY)], "{}").await;
+    is_error(&wrong, 400, "bad_request", "missing field");
+    let nothing = node.request("POST", "/api/nothing", &[origin, ("X-API-Key", KEY)], "{}").await;
+    is_error(&nothing, 404, "no_such_method", "POST /api/publish");
+    let cluster = node.request("GET", "/api/cluster", &[origin], "").await;
+    assert_eq!(cluster.status, 200);
+    for answer in [&taken, &refused, &wrong, &nothing, &cluster] {
+        is_for(answer, PAGE);
+        let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
+        assert!(exposed.contains("retry-after"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_may_not_call_publishes_nothing() {
+    let open = "origins.allow = [\"https://app.example\"]";
+    for node in [Setup::memory().toml(open).start().await, Setup::memory().dev().start().await] {
+        let mut reader = node.connect("/chat").await;
+        for origin in ["https://evil.example", "null"] {
+            // What a browser sends without a preflight.
+            let simple = [("Origin", origin), ("Content-Type", "text/plain"), ("X-API-Key", KEY)];
+            let answer = publish_with(&node, &simple).await;
+            is_error(&answer, 403, "origin_not_allowed", &format!("origins.allow = [\"{origin}\"]"));
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+            let refused = preflight(&node, "/api/publish", origin).await;
+            is_error(&refused, 403, "origin_not_allowed", "origins.allow");
+            assert_eq!(refused.header("access-control-allow-origin"), None);
+            let cluster = node.request("GET", "/api/cluster", &[("Origin", origin)], "").await;
+            is_error(&cluster, 403, "origin_not_allowed", "origins.allow");
+        }
+        publish_with(&node, &[("X-API-Key", KEY)]).await;
+        reader.expect("hello").await;
+        assert!(node.metric("fanfare_api_errors_total{code=\"origin_not_allowed\"}").await >= 6.0);
+    }
+}
+
+#[tokio::test]
+async fn under_dev_a_local_page_hears_what_became_of_its_call() {
+    let node = Setup::memory().dev().start().await;
+    let answer =
+        publish_with(&node, &[("Origin", "http://localhost:3000"), ("Content-Type", "text/plain")]).await;
+    assert_eq!(answer.status, 200);
+    is_for(&answer, "http://localhost:3000");
 }
 
 #[tokio::test]

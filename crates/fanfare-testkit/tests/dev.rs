@@ -2,6 +2,11 @@
 
 use fanfare_testkit::{Setup, TestNode};
 
+/// A node under `--dev` that answers browsers as it answers others.
+async fn dev() -> TestNode {
+    Setup::memory().dev().toml("browser_errors = false").start().await
+}
+
 async fn status(node: &TestNode, headers: &[(&str, &str)]) -> u16 {
     let [upgrade, ws] = [node.upgrade("/chat", headers).await, node.upgrade("/ws/chat", headers).await];
     assert_eq!(upgrade.status, ws.status, "both paths are judged alike");
@@ -36,13 +41,19 @@ async fn beyond_loopback_a_node_is_refused_that_does_not_say_it_is_open() {
 
 #[tokio::test]
 async fn under_dev_pages_from_disk_and_from_any_local_port_come_in() {
-    let node = Setup::memory().dev().start().await;
-    for origin in
-        ["null", "http://localhost:3000", "http://localhost", "http://127.0.0.1:5173", "http://[::1]:1"]
-    {
+    let node = dev().await;
+    for origin in [
+        "null",
+        "file://",
+        "http://localhost:3000",
+        "http://localhost",
+        "http://localhost/",
+        "http://127.0.0.1:5173",
+        "http://[::1]:1",
+    ] {
         assert_eq!(status(&node, &[("Origin", origin)]).await, 101, "{origin}");
         // A foreign page's sandboxed frame has no origin either, and needs no answer for a POST to do its work.
-        let is_let_in = if origin == "null" { 403 } else { 200 };
+        let is_let_in = if ["null", "file://"].contains(&origin) { 403 } else { 200 };
         assert_eq!(api_status(&node, &[("Origin", origin)]).await, is_let_in, "{origin}");
     }
     assert_eq!(status(&node, &[]).await, 101, "no browser");
@@ -50,7 +61,7 @@ async fn under_dev_pages_from_disk_and_from_any_local_port_come_in() {
 
 #[tokio::test]
 async fn under_dev_foreign_pages_stay_out_of_the_socket_and_the_api() {
-    let node = Setup::memory().dev().start().await;
+    let node = dev().await;
     for origin in
         ["https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example:80"]
     {
@@ -61,7 +72,7 @@ async fn under_dev_foreign_pages_stay_out_of_the_socket_and_the_api() {
 
 #[tokio::test]
 async fn under_dev_the_host_must_be_this_machine() {
-    let node = Setup::memory().dev().start().await;
+    let node = dev().await;
     let port = node.address().port();
     for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "192.0.2.1".to_owned()] {
         let same = format!("http://{host}");
@@ -70,10 +81,50 @@ async fn under_dev_the_host_must_be_this_machine() {
             assert_eq!(status(&node, headers).await, 403, "{headers:?}");
             assert_eq!(api_status(&node, headers).await, 403, "{headers:?}");
         }
-        node.upgrade("/chat", &[("Host", &host)]).await.is(403, "under --dev the host must be localhost");
+        let sentence = "under --dev the host must be localhost";
+        node.upgrade("/chat", &[("Host", &host)]).await.is(403, sentence);
+        for path in [
+            "/",
+            "/chat",
+            "/ws/chat",
+            "/healthz",
+            "/readyz",
+            "/health",
+            "/metrics",
+            "/api/cluster",
+            "/api/publish",
+            "/assets/page.js",
+            "/nothing/at/all",
+            "/admin",
+        ] {
+            for method in ["GET", "POST", "OPTIONS"] {
+                let answer =
+                    node.request(method, path, &[("Host", &host), ("Connection", "close")], "").await;
+                assert_eq!(answer.status, 403, "{method} {path} for {host}");
+            }
+            node.request("GET", path, &[("Host", &host)], "").await.is(403, sentence);
+        }
     }
+    let target = format!("http://evil.example:{port}/healthz");
+    node.get(&target).await.is(403, "under --dev");
     for host in ["localhost".to_owned(), format!("localhost:{port}"), "[::1]:80".to_owned()] {
         assert_eq!(status(&node, &[("Host", &host)]).await, 101, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn pages_without_a_server_are_let_in_by_name_only() {
+    let mistakes = Setup::memory().toml("origins.allow = [\"file\"]").load().unwrap_err().to_string();
+    assert!(mistakes.contains("\"file://\" for pages from disk"), "{mistakes}");
+    for name in ["null", "file://"] {
+        let line = format!("origins.allow = [\"{name}\"]");
+        let refusing = Setup::memory().start().await;
+        refusing.upgrade("/chat", &[("Origin", name)]).await.is(403, &line);
+        let node = Setup::memory().toml(&line).start().await;
+        for origin in ["null", "file://"] {
+            let expected = if origin == name { 101 } else { 403 };
+            assert_eq!(status(&node, &[("Origin", origin)]).await, expected, "{origin}, where {name} may");
+        }
     }
 }
 
@@ -86,6 +137,7 @@ async fn without_dev_only_pages_of_the_same_origin_and_those_allowed_come_in() {
         &[][..],
         &[("Origin", own.as_str())],
         &[("Origin", "https://app.example")],
+        &[("Origin", "https://app.example/")],
         &[host, ("Origin", "https://chat.example")],
         &[host, ("Origin", "http://chat.example")],
     ] {

@@ -1,6 +1,6 @@
 //! Every refusal is a proper status and a sentence, over a real socket, and costs nobody else anything.
 
-use fanfare_testkit::{Client, Setup, TestNode};
+use fanfare_testkit::{Answer, Client, Setup, TestNode};
 
 /// A node, and a client that is connected before anything bad happens.
 async fn node_and_witness() -> (TestNode, Client) {
@@ -21,7 +21,7 @@ type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
 async fn every_refusal_has_its_status_and_a_sentence() {
     let (node, witness) = node_and_witness().await;
     let long = format!("/ws/{}", "x".repeat(256));
-    let table: [Case<'_>; 15] = [
+    let table: [Case<'_>; 19] = [
         ("/chat", &[("Sec-WebSocket-Version", "12")], 426, "Sec-WebSocket-Version: 13"),
         ("/ws/chat", &[("Sec-WebSocket-Version", "")], 426, "Sec-WebSocket-Version is missing"),
         ("/chat", &[("Sec-WebSocket-Key", "")], 400, "Sec-WebSocket-Key is missing"),
@@ -37,7 +37,16 @@ async fn every_refusal_has_its_status_and_a_sentence() {
             "origin https://evil.example may not use this server",
         ),
         ("/ws/chat", &[("Origin", "null")], 403, "Origin: null"),
+        (
+            "/chat",
+            &[("Upgrade", ""), ("Connection", "")],
+            426,
+            "a proxy dropped the header `Upgrade: websocket`",
+        ),
         ("/admin", &[], 404, "/admin is kept by the server"),
+        ("/API/publish", &[], 404, "/API is kept by the server"),
+        ("/live", &[], 404, "a channel of that name is at /ws/live"),
+        ("//chat", &[], 404, "two slashes"),
         ("/a%20b", &[], 400, "visible characters only"),
         ("/ws/a%0Ab", &[], 400, "visible characters only"),
         ("/ws/%ff", &[], 400, "must be UTF-8"),
@@ -147,4 +156,135 @@ async fn the_body_of_an_upgrade_is_no_frames() {
     witness.expect("proper").await;
     assert_eq!(client.next_frame().await.payload, b"proper");
     is_well(witness).await;
+}
+
+/// A path that means something else is no page, whatever the method.
+async fn asks(node: &TestNode, method: &str, path: &str) -> Answer {
+    node.request(method, path, &[("Accept", "*/*")], "").await
+}
+
+#[tokio::test]
+async fn only_a_visit_gets_the_page() {
+    let (node, witness) = node_and_witness().await;
+    for path in ["/", "/chat", "/rooms/1", "/publish"] {
+        for headers in [&[][..], &[("Accept", "text/html,*/*;q=0.8")], &[("Accept", "*/*")]] {
+            let answer = node.request("GET", path, headers, "").await;
+            answer.is(200, "<!doctype html>");
+        }
+        let mut client = node.raw().await;
+        client.send(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await;
+        assert!(client.end().await.starts_with(b"HTTP/1.1 200"), "HEAD {path}");
+        for method in ["DELETE", "PUT", "PATCH", "TRACE", "OPTIONS", "PROPFIND"] {
+            let answer = asks(&node, method, path).await;
+            let status = if path == "/publish" { 404 } else { 405 };
+            answer.is(status, "POST /api/publish");
+            assert_eq!(answer.header("allow"), (status == 405).then_some("GET, HEAD"), "{method} {path}");
+        }
+    }
+    for accept in ["application/json", "text/event-stream"] {
+        node.request("GET", "/chat", &[("Accept", accept)], "").await.is(406, "text/html");
+    }
+    asks(&node, "OPTIONS", "*").await.is(405, "GET and HEAD only");
+    asks(&node, "CONNECT", "example.com:443").await.is(405, "GET and HEAD only");
+    for path in ["/healthz", "/readyz", "/metrics", "/assets/page.js"] {
+        let answer = asks(&node, "DELETE", path).await;
+        answer.is(405, "GET and HEAD only");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{path}");
+    }
+    is_well(witness).await;
+}
+
+#[tokio::test]
+async fn a_near_miss_of_the_api_names_the_right_path() {
+    let (node, mut witness) = node_and_witness().await;
+    for path in ["//api/publish", "/publish", "/API/publish", "/%61pi//Publish", "/v1/publish"] {
+        node.request("POST", path, &[], r#"{"channel": "witness", "data": "lost"}"#)
+            .await
+            .is(404, "POST /api/publish");
+    }
+    node.get("//api/cluster").await.is(404, "GET /api/cluster");
+    node.get("/API/Cluster").await.is(404, "GET /api/cluster");
+    node.request("POST", "/chat", &[], r#"{"data": "lost"}"#).await.is(405, "POST /api/publish");
+    witness.text("nothing came").await;
+    witness.expect("nothing came").await;
+}
+
+#[tokio::test]
+async fn a_probe_gets_health_or_a_404() {
+    let (node, witness) = node_and_witness().await;
+    for (path, check) in
+        [("/health", "shards"), ("/livez", "shards"), ("/live", "shards"), ("/ready", "broker")]
+    {
+        node.get(path).await.is(200, check);
+    }
+    for path in ["/status", "/ping", "/favicon.ico", "/robots.txt", "/.well-known/x", "/Status"] {
+        node.get(path).await.is(404, "health at /healthz and /readyz");
+    }
+    let mut live = node.connect("/ws/live").await;
+    live.text("a channel all the same").await;
+    live.expect("a channel all the same").await;
+    is_well(witness).await;
+}
+
+const FOREIGN: (&str, &str) = ("Origin", "https://evil.example");
+
+/// The close of a client that a browser is, on a path.
+async fn close_of(node: &TestNode, path: &str, headers: &[(&'static str, &str)]) -> (u16, String) {
+    Client::connect_with(&node.ws(path), headers).await.closed().await
+}
+
+#[tokio::test]
+async fn a_browser_is_told_in_a_close_frame_where_that_is_configured() {
+    const TOML: &str = "browser_errors = true\n[auth]\n\
+        hmac_secrets = [\"a-secret-of-the-tests-that-is-long-enough\"]\n\
+        [[namespace]]\nname = \"private\"\nsubscribe = \"token\"\n\
+        [[namespace]]\nname = \"closed\"\nsubscribe = \"server\"";
+    let node = Setup::memory().toml(TOML).start().await;
+    let own = node.url();
+    let own = ("origin", own.as_str());
+    let (code, reason) = close_of(&node, "/chat", &[("origin", "https://evil.example")]).await;
+    assert_eq!(code, 4403);
+    assert!(reason.contains("origins.allow = [\"https://evil.example\"]"), "{reason}");
+    for (path, code, words) in [
+        ("/private:1", 4401, "needs a token"),
+        ("/ws/private:1?token=a.b.c", 4401, "signed JWT"),
+        ("/closed:1", 4403, "does not permit"),
+        ("/admin", 4404, "kept by the server"),
+        ("/healthz", 4404, "kept by the server"),
+        ("/ws/a%20b", 4400, "visible characters only"),
+    ] {
+        let (found, reason) = close_of(&node, path, &[own]).await;
+        assert_eq!(found, code, "{path}: {reason}");
+        assert!(reason.contains(words), "{path}: {reason}");
+    }
+    // Not a browser, not a WebSocket, and not for its origin, token or channel.
+    node.upgrade("/private:1", &[]).await.is(401, "needs a token");
+    node.upgrade("/chat", &[FOREIGN, ("Sec-WebSocket-Key", "")]).await.is(400, "Sec-WebSocket-Key");
+    let refused = node.metric("fanfare_handshakes_refused_total").await;
+    assert_eq!(refused, 9.0, "each is counted as refused");
+    let accepted = "fanfare_handshake_duration_seconds_count{result=\"accepted\"}";
+    assert_eq!(node.metric(accepted).await, 0.0, "and none as accepted");
+    assert_eq!(node.metric("fanfare_connections").await, 0.0);
+    assert_eq!(node.metric("fanfare_connections_opened_total").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_browser_that_was_turned_away_can_do_nothing() {
+    let node = Setup::memory().dev().start().await;
+    let mut witness = node.connect("/chat").await;
+    let mut intruder = Client::connect_with(&node.ws("/chat"), &[("origin", "https://evil.example")]).await;
+    intruder.text("let me in").await;
+    witness.text("nobody came").await;
+    witness.expect("nobody came").await;
+    let (code, reason) = intruder.closed().await;
+    assert_eq!(code, 4403, "{reason}");
+    let foreign = [FOREIGN, ("Host", "evil.example")];
+    node.upgrade("/chat", &foreign).await.is(403, "under --dev the host must be");
+}
+
+#[tokio::test]
+async fn a_browser_gets_plain_answers_unless_configured() {
+    let node = Setup::memory().start().await;
+    node.upgrade("/chat", &[FOREIGN]).await.is(403, "origins.allow = [\"https://evil.example\"]");
+    assert!(Setup::memory().dev().load().is_ok_and(|config| config.browser_errors));
 }

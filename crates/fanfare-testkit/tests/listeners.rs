@@ -52,7 +52,7 @@ async fn health_is_on_every_listener_and_the_page_has_what_it_asks_for_on_its_ow
     for path in ["/", "/assets/page.js", "/api/cluster"] {
         assert_eq!(node.get(path).await.status, 200, "{path}");
     }
-    node.upgrade("/metrics", &[]).await.is(404, "no channel");
+    node.upgrade("/metrics", &[]).await.is(404, "not a channel");
 }
 
 #[tokio::test]

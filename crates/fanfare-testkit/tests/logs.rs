@@ -9,8 +9,9 @@
 
 mod ledger;
 
-use fanfare_testkit::{Process, assert_eventually};
+use fanfare_testkit::{KEY, Process, assert_eventually};
 use fanfare_websocket::{FrameHead, Opcode};
+use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::Value;
 
 use ledger::{Ledger, Member};
@@ -89,7 +90,107 @@ async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
     let line = story(&node, "message_too_big").await;
     tells(&line, &talks_much);
     assert_eq!(line["code"], 1009);
-    assert_eq!(lines(&node, "fanfare::access").len(), 3, "who was turned away is no connection");
+    assert_eq!(lines(&node, "fanfare::access").len(), 3, "a client that was turned away is not a connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_over_names_its_channel_and_subject() {
+    const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
+    let node = node(&format!("auth.hmac_secrets = [\"{SECRET}\"]")).await;
+    let claims = serde_json::json!({"sub": "ada@example.com"});
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let bearer = format!("Bearer {}", encode(&Header::default(), &claims, &key).unwrap());
+    Member::join(*node, "/ws/rooms%2F%C3%A4", &[("Authorization", &bearer)]).await.vanishes().await;
+    let line = story(&node, "lost").await;
+    assert_eq!(
+        (&line["channel"], &line["subject"]),
+        (&"rooms/ä".into(), &"ada@example.com".into()),
+        "{line}"
+    );
+    assert_documented(&line);
+}
+
+/// The line of a refusal with this status, once it is there.
+async fn refusal(node: &Process, status: u16) -> Value {
+    let mut found;
+    assert_eventually!(
+        {
+            found = lines(node, "fanfare::refusal").into_iter().find(|line| line["status"] == status);
+            found.is_some()
+        },
+        "a line for {status}: {}",
+        node.log()
+    );
+    found.unwrap()
+}
+
+fn says(line: &Value, fields: &[(&str, &str)]) {
+    for (name, value) in fields {
+        assert_eq!(line[*name], *value, "{name} in {line}");
+    }
+    assert_eq!((&line["level"], &line["client"]), (&"INFO".into(), &"127.0.0.1".into()), "{line}");
+    assert_documented(line);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_refusal_has_a_line_that_says_why() {
+    let node = node("").await;
+    let origin = "https://elsewhere.example";
+    node.upgrade("/ws/chat", &[("Origin", origin)]).await.is(403, "");
+    let line = refusal(&node, 403).await;
+    let detail = line["detail"].as_str().unwrap();
+    assert!(detail.contains("origins.allow = [\"https://elsewhere.example\"]"), "{line}");
+    says(
+        &line,
+        &[("message", "handshake refused"), ("reason", "origin"), ("origin", origin), ("channel", "chat")],
+    );
+
+    let pl4nted = "{\"channel\": \"chat\", \"pl4nted-field\": \"pl4nted\"}";
+    let key = [("X-API-Key", KEY)];
+    node.request("POST", "/api/publish?pl4nted", &key, pl4nted).await.is(400, "pl4nted-field");
+    let call = [("message", "request refused"), ("method", "POST"), ("path", "/api/publish")];
+    says(&refusal(&node, 400).await, &[&call[..], &[("reason", "bad_request")]].concat());
+    node.request("POST", "/api/publish", &[("X-API-Key", "pl4nted-wrong-key")], pl4nted).await.is(401, "");
+    says(&refusal(&node, 401).await, &[&call[..], &[("reason", "unauthorized")]].concat());
+    let large = serde_json::json!({"channel": "chat", "data": "pl4nted".repeat(10_000)}).to_string();
+    node.request("POST", "/api/publish", &key, &large).await.is(413, "");
+    says(&refusal(&node, 413).await, &[&call[..], &[("reason", "too_large"), ("channel", "chat")]].concat());
+    node.request("DELETE", "/rooms/1?pl4nted", &[], "").await.is(405, "");
+    says(&refusal(&node, 405).await, &[("path", "/rooms/1"), ("channel", "rooms/1"), ("reason", "method")]);
+    assert!(!node.log().contains("pl4nted") && !node.log().contains(KEY), "{}", node.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_dev_a_browser_and_the_log_are_told_the_same() {
+    let node = Process::serve(&["--dev", "--listen", "127.0.0.1:0"], "log.format = \"json\"").await;
+    node.is_ready().await;
+    let mut client = node.raw().await;
+    client.upgrade("/chat", &[("Origin", "https://elsewhere.example")]).await.is(101, "");
+    let said = String::from_utf8_lossy(&client.next_frame().await.payload).into_owned();
+    assert!(said.contains("origins.allow = [\"https://elsewhere.example\"]"), "{said}");
+    let is_it = |line: &str| line.contains("\"close_code\":4403") && line.contains("elsewhere.example");
+    assert_eventually!(node.log().lines().any(is_it), "the log says it too: {}", node.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_cannot_flood_the_log() {
+    let node = node("log.lines_per_second = 1").await;
+    for _ in 0..100 {
+        node.upgrade("/admin", &[]).await.is(404, "");
+    }
+    let mut found;
+    assert_eventually!(
+        {
+            let missing = lines(&node, "fanfare::log");
+            let missing: u64 = missing.iter().map(|line| line["lines"].as_u64().unwrap()).sum();
+            found = lines(&node, "fanfare::refusal").len() as u64 + missing;
+            found == 100
+        },
+        "of 100 lines {found} are there or said to be missing: {}",
+        node.log()
+    );
+    node.get("/admin").await.is(404, "");
+    assert_eq!(refusal(&node, 404).await["reason"], "kept_path");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -147,7 +147,7 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
     node.upgrade("/ws/a", &[("Origin", "https://elsewhere.example")]).await.is(403, "origin");
     node.upgrade("/ws/a", &[("Sec-WebSocket-Version", "12")]).await.is(426, "13");
     node.upgrade("/ws/a%00", &[]).await.is(400, "");
-    node.upgrade("/metrics", &[]).await.is(404, "no channel");
+    node.upgrade("/metrics", &[]).await.is(404, "not a channel");
     node.get("/assets/nothing").await.is(404, "nothing");
     node.post(&json!({"channel": "a"})).await.is(400, "data");
     node.request("POST", "/api/publish", &[], "{}").await.is(401, "");

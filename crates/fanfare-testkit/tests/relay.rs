@@ -86,6 +86,15 @@ async fn first_segments_that_the_server_keeps_are_no_channels_and_the_sentence_s
         "metrics",
         "assets",
         "api",
+        "health",
+        "livez",
+        "live",
+        "ready",
+        "status",
+        "ping",
+        "favicon.ico",
+        "robots.txt",
+        ".well-known",
     ];
     for kept in bare {
         for path in [format!("/{kept}"), format!("/{kept}/below")] {
@@ -94,7 +103,7 @@ async fn first_segments_that_the_server_keeps_are_no_channels_and_the_sentence_s
             }
             let answer = node.upgrade(&path, &[]).await;
             assert_eq!(answer.status, 404, "{path}: {}", answer.text());
-            let sentence = format!("/{kept} is kept by the server and is no channel");
+            let sentence = format!("/{kept} is kept by the server and is not a channel");
             assert!(answer.text().contains(&sentence), "{path}: {}", answer.text());
         }
         // The name itself is free behind /ws/.

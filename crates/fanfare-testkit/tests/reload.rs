@@ -62,7 +62,7 @@ async fn an_api_key_is_replaced_and_nobody_is_disconnected() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_origin_is_let_in_and_who_came_from_it_stays_when_it_is_shut_out() {
     let node = node("").await;
-    node.upgrade("/chat", &PAGE).await.is(403, "add \"https://app.example\" to `allow`");
+    node.upgrade("/chat", &PAGE).await.is(403, "origins.allow = [\"https://app.example\"]");
     node.reload("origins.allow = [\"https://app.example\"]").await;
     let mut from_page = Client::connect_with(&node.ws("/chat"), &[("origin", "https://app.example")]).await;
     node.reload("").await;

@@ -28,6 +28,7 @@ fn toml() -> String {
         r#"
         log.level = "trace"
         log.lines_per_second = 0
+        browser_errors = true
         limits.message_bytes = "1KiB"
         [api]
         keys = ["{FILE_KEY}"]
@@ -115,6 +116,29 @@ async fn show_tokens(node: &Process, planted: &mut Planted) {
     }
 }
 
+/// A browser is told in a close frame what is wrong with its token.
+async fn tell_browsers(node: &Process, planted: &mut Planted) {
+    let origin = node.url();
+    let mut told = 0;
+    for token in tokens() {
+        planted.secret_token(&token);
+        for (query, headers) in ways(&token) {
+            let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+            let headers: Vec<_> = headers.chain([("Origin", origin.as_str())]).collect();
+            let mut client = node.raw().await;
+            let answer = client.upgrade(&format!("/ws/private:1{query}"), &headers).await;
+            planted.saw_answer("/ws/private:1", &answer);
+            if answer.status == 101 {
+                client.frame(FrameHead::whole(Opcode::Close), &1000_u16.to_be_bytes()).await;
+                let said = String::from_utf8_lossy(&client.end().await).into_owned();
+                planted.saw("a close frame", &said);
+                told += usize::from(said.contains("the token"));
+            }
+        }
+    }
+    assert!(told > 10, "only {told} were told what is wrong with their token");
+}
+
 async fn call_the_api(node: &Process, planted: &mut Planted) {
     let bodies = [
         json!({"channel": "free", "data": PAYLOAD}).to_string(),
@@ -198,6 +222,7 @@ async fn a_node_at_work_shows_no_secret() {
     let node = node(&redis, PASSWORD_IN_URL).await;
     node.is_ready().await;
     show_tokens(&node, &mut planted).await;
+    tell_browsers(&node, &mut planted).await;
     call_the_api(&node, &mut planted).await;
     talk(&node, &mut planted).await;
     send_along(&node, &mut planted).await;

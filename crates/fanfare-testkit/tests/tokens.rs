@@ -40,7 +40,9 @@ fn in_seconds(seconds: u64) -> u64 {
 #[tokio::test]
 async fn a_namespace_that_wants_a_token_lets_nobody_in_without_a_good_one() {
     let node = node().await;
-    node.upgrade("/ws/private:1", &[]).await.is(401, "needs a token");
+    let without = node.upgrade("/ws/private:1", &[]).await;
+    without.is(401, "needs a token");
+    assert_eq!(without.header("www-authenticate"), Some("Bearer realm=\"fanfare\""));
     let forged = encode(&Header::default(), &json!({"sub": "me"}), &EncodingKey::from_secret(b"another"));
     let forged = format!("Bearer {}", forged.unwrap());
     node.upgrade("/ws/private:1", &[("Authorization", &forged)]).await.is(401, "signature");
@@ -49,6 +51,8 @@ async fn a_namespace_that_wants_a_token_lets_nobody_in_without_a_good_one() {
     let past = format!("Bearer {}", token(&json!({"sub": "me", "exp": in_seconds(0) - 10})));
     let answer = node.upgrade("/ws/private:1", &[("Authorization", &past)]).await;
     answer.is(401, "expired");
+    let challenge = answer.header("www-authenticate");
+    assert_eq!(challenge, Some("Bearer realm=\"fanfare\", error=\"invalid_token\""));
     assert!(!answer.text().contains(past.trim_start_matches("Bearer ")), "no token in an answer");
 }
 

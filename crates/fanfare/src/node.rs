@@ -237,6 +237,7 @@ fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Confi
         doors: within(config.doors, descriptors),
         descriptors,
         proxies: config.proxies.clone(),
+        browser_errors: config.browser_errors,
         deflate: config.deflate,
         relay: RelayEndpoint {
             kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay.clone() }),

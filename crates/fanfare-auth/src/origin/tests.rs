@@ -82,7 +82,12 @@ fn the_list_lets_in_what_it_names_and_nothing_beside() {
         ("http://[0::1]:3000", true),
         ("http://[::2]:3000", false),
         ("capacitor://localhost", true),
+        ("capacitor://localhost/", true),
+        ("https://app.example/", true),
+        ("https://app.example//", false),
+        ("https://app.example/x", false),
         ("null", false),
+        ("file://", false),
     ];
     for (origin, passes) in table {
         let answer = policy.check(&headers(Some(origin), Some("server.test")));
@@ -93,9 +98,27 @@ fn the_list_lets_in_what_it_names_and_nothing_beside() {
 #[test]
 fn a_star_lets_in_everybody() {
     let policy = OriginPolicy::new(allow(&["*"]));
-    for origin in ["https://evil.example", "null", "http://localhost:1"] {
+    for origin in ["https://evil.example", "null", "file://", "http://localhost:1"] {
         assert_eq!(policy.check(&headers(Some(origin), Some("server.test"))), Ok(()));
     }
+}
+
+#[test]
+fn pages_without_a_server_come_in_by_name_only() {
+    for name in ["null", "file://"] {
+        let policy = OriginPolicy::new(allow(&[name]));
+        for origin in ["null", "file://", "https://evil.example"] {
+            let headers = headers(Some(origin), Some("app.example"));
+            assert_eq!(policy.check(&headers).is_ok(), origin == name, "{origin} where {name} is allowed");
+            assert_eq!(
+                policy.check_call(&headers).is_ok(),
+                origin == name,
+                "{origin} where {name} is allowed"
+            );
+        }
+    }
+    let dev = OriginPolicy::dev(allow(&["null"]));
+    assert_eq!(dev.check_call(&headers(Some("null"), Some("localhost"))), Ok(()));
 }
 
 #[test]
@@ -103,7 +126,11 @@ fn dev_lets_in_pages_of_this_machine_and_from_disk() {
     let policy = OriginPolicy::dev(allow(&["https://tools.example"]));
     let table = [
         ("null", "localhost:8080", true),
+        ("file://", "localhost:8080", true),
+        ("file:///", "localhost:8080", true),
+        ("file://home", "localhost:8080", false),
         ("http://localhost:3000", "localhost:8080", true),
+        ("http://localhost/", "localhost:8080", true),
         ("https://localhost", "127.0.0.1:8080", true),
         ("http://127.0.0.1:5173", "[::1]:8080", true),
         ("http://[::1]:5173", "localhost", true),
@@ -121,7 +148,8 @@ fn dev_lets_in_pages_of_this_machine_and_from_disk() {
     assert_eq!(policy.check(&headers(None, Some("127.0.0.1:8080"))), Ok(()));
     assert_eq!(policy.check(&headers(None, None)), Err(OriginRefusal::HostMissing));
     let call = |origin| policy.check_call(&headers(Some(origin), Some("localhost:8080")));
-    assert_eq!(call("null"), Err(OriginRefusal::Null));
+    assert_eq!(call("null"), Err(OriginRefusal::OfNoServer { origin: "null" }));
+    assert_eq!(call("file://"), Err(OriginRefusal::OfNoServer { origin: "file://" }));
     assert_eq!(call("http://localhost:3000"), Ok(()));
 }
 
@@ -137,6 +165,21 @@ fn dev_refuses_a_rebound_name_even_when_every_origin_is_allowed() {
 }
 
 #[test]
+fn dev_judges_the_host_of_every_request() {
+    let dev = OriginPolicy::dev(allow(&["*"]));
+    let rebound = |host: &str| Err(OriginRefusal::HostNotLoopback { host: host.into() });
+    let check = |host, target| dev.check_host(&headers(None, host), target);
+    assert_eq!(check(Some("localhost:8080"), None), Ok(()));
+    assert_eq!(check(None, None), Ok(()), "no browser");
+    assert_eq!(check(Some("[::1]"), Some("127.0.0.1:8080")), Ok(()));
+    assert_eq!(check(Some("rebound.example"), None), rebound("rebound.example"));
+    assert_eq!(check(Some("localhost"), Some("example.com:443")), rebound("example.com"));
+    assert_eq!(check(Some(""), None), Err(OriginRefusal::Malformed { name: "Host", found: "".into() }));
+    let everywhere = OriginPolicy::default();
+    assert_eq!(everywhere.check_host(&headers(None, Some("app.example")), None), Ok(()));
+}
+
+#[test]
 fn several_and_malformed_headers_are_refused() {
     let policy = OriginPolicy::default();
     let mut twice = headers(Some("http://a.example"), Some("a.example"));
@@ -146,9 +189,16 @@ fn several_and_malformed_headers_are_refused() {
     hosts.append(header::HOST, HeaderValue::from_static("b.example"));
     assert_eq!(policy.check(&hosts), Err(OriginRefusal::Several { name: "Host" }));
 
-    for origin in
-        ["", "a.example", "http://", "http://a.example/", "http://u@a.example", "http://a b", "NULL"]
-    {
+    for origin in [
+        "",
+        "a.example",
+        "http://",
+        "http:///",
+        "http://a.example//",
+        "http://u@a.example",
+        "http://a b",
+        "NULL",
+    ] {
         let refused = policy.check(&headers(Some(origin), Some("a.example")));
         let expected = OriginRefusal::Malformed { name: "Origin", found: origin.into() };
         assert_eq!(refused, Err(expected));
@@ -165,12 +215,23 @@ fn several_and_malformed_headers_are_refused() {
 
 #[test]
 fn a_refusal_names_the_origin_and_what_to_configure() {
-    let refusal = OriginPolicy::default().check(&headers(Some("https://Other.example"), Some("app.example")));
+    let refused =
+        |origin| OriginPolicy::default().check(&headers(Some(origin), Some("app.example"))).unwrap_err();
+    let refusal = refused("https://Other.example");
     assert_eq!(
-        refusal.unwrap_err().to_string(),
-        "origin https://other.example may not use this server (app.example); to let it in, add \
-         \"https://other.example\" to `allow` under [origins] in the configuration"
+        refusal.to_string(),
+        "origin https://other.example may not use this server (app.example); to let it in, add it to the \
+         configuration: origins.allow = [\"https://other.example\"]"
     );
+    assert_eq!(
+        refusal.in_short(),
+        "origin not allowed; this lets it in: origins.allow = [\"https://other.example\"]"
+    );
+    for origin in ["null", "file://"] {
+        let line = format!("origins.allow = [\"{origin}\"]");
+        let refusal = refused(origin);
+        assert!(refusal.to_string().contains(&line) && refusal.in_short().contains(&line), "{refusal}");
+    }
 }
 
 #[test]
@@ -186,7 +247,7 @@ fn configured_entries_are_checked_with_a_reason() {
         ("app.example", E::NoScheme),
         ("", E::NoScheme),
         ("://app.example", E::NoScheme),
-        ("https://app.example/", E::Path { origin: "https://app.example".into() }),
+        ("https://app.example//", E::Path { origin: "https://app.example".into() }),
         ("https://app.example/chat", E::Path { origin: "https://app.example".into() }),
         ("https://räume.example", E::NotAscii),
         ("https://*", E::Wildcard),
@@ -206,7 +267,10 @@ fn configured_entries_are_checked_with_a_reason() {
 
 #[test]
 fn an_entry_prints_as_it_is_written() {
-    for entry in ["*", "https://app.example", "https://*.example.com:8443", "http://[::1]:3000"] {
+    assert_eq!("https://app.example/".parse::<AllowedOrigin>().unwrap().to_string(), "https://app.example");
+    for entry in
+        ["*", "null", "file://", "https://app.example", "https://*.example.com:8443", "http://[::1]:3000"]
+    {
         assert_eq!(entry.parse::<AllowedOrigin>().unwrap().to_string(), entry);
     }
 }

@@ -153,6 +153,10 @@ fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
 }
 
 impl Identity for Claims {
+    fn subject(&self) -> Option<&str> {
+        Some(self.subject.as_str()).filter(|subject| !subject.is_empty())
+    }
+
     fn may_use(&self, channel: &Channel) -> bool {
         self.channels.allows(channel.as_str())
     }

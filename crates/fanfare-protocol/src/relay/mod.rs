@@ -10,6 +10,7 @@
 //! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
 //! | 4000 | no message came or went for the idle timeout |
 //! | 4001 | the client's token expired |
+//! | 4400, 4401, 4403, 4404 | the client was not let in (`browser_errors`): 4000 and the status that the handshake would have got |
 //! | 1008 | the namespace does not permit it, the client sent too much in a second, or a message of it too slowly: the sentence says which |
 //! | 1009 | a message was larger than the limit |
 //! | others | RFC 6455's own, from the transport |
@@ -74,6 +75,7 @@ impl Dialect for Relay {
             Disconnect::Lost | Disconnect::NoPong => return None,
             Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
             Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
+            Disconnect::TurnedAway(frame) => frame.clone(),
             Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
                 CloseFrame::new(POLICY, reason.clone())
             }

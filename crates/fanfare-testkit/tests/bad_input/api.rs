@@ -28,8 +28,8 @@ async fn a_body_that_is_not_what_the_method_takes_is_told_what_it_is_not() {
         (br#"{"channel":"other","data":1} trailing"#.to_vec(), "trailing characters"),
         (br#"{"channel":"other","channel":"chat","data":1}"#.to_vec(), "duplicate field `channel`"),
         (br#"{"channel":"other","b64data":1}"#.to_vec(), "expected a string"),
-        (br#"{"channel":"other","b64data":"@@@"}"#.to_vec(), "b64data is no base64"),
-        (br#"{"channel":"other","b64data":"YQ"}"#.to_vec(), "b64data is no base64"),
+        (br#"{"channel":"other","b64data":"@@@"}"#.to_vec(), "b64data is not base64"),
+        (br#"{"channel":"other","b64data":"YQ"}"#.to_vec(), "b64data is not base64"),
         (br#"{"channel":null,"data":1}"#.to_vec(), "expected a string"),
         (br#"{"channel":"other","data":1,"exclude":"me"}"#.to_vec(), "unknown field `exclude`"),
         ([&b"{\"channel\":\"other\",\"data\":"[..], &vec![b'['; 30_000]].concat(), "line 1"),
@@ -66,8 +66,9 @@ async fn the_content_type_is_not_asked_the_body_is() {
     reader.expect("taken").await;
     publish(&scene, &form, "channel=other&data=x").await.is(400, "is not what /api/publish takes");
     let compressed = [("Content-Encoding", "gzip")];
-    publish(&scene, &compressed, b"\x1f\x8b\x08\0").await.is(400, "is not what /api/publish takes");
-    scene.costs_the_offender_only(&[(&api_error("bad_request"), 2)]).await;
+    publish(&scene, &compressed, b"\x1f\x8b\x08\0").await.is(415, "send it without");
+    let counted = [(&api_error("bad_request")[..], 1), (&api_error("unsupported_encoding"), 1)];
+    scene.costs_the_offender_only(&counted).await;
 }
 
 #[tokio::test]

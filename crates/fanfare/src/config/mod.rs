@@ -93,6 +93,8 @@ pub struct Config {
     pub doors: DoorLimits,
     /// Which proxies say whose connection it is.
     pub proxies: Proxies,
+    /// Whether a browser that is not let in is told why in a close frame.
+    pub browser_errors: bool,
     /// Whether permessage-deflate is offered.
     pub deflate: bool,
     /// How the relay's sessions are kept alive.

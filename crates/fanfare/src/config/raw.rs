@@ -48,6 +48,10 @@ keys! {
         dev: bool = "dev" as "--dev" "FANFARE_DEV", Switch, or false;
         /// Says that everybody who reaches the listeners may come in. Needed to listen beyond loopback.
         open: bool = "open", Switch, or false, reloaded AtOnce;
+        /// Whether a page whose WebSocket is refused for its origin, its token or its channel is told why: a browser
+        /// shows its page only code 1006, so the handshake is accepted, and closed at once with 4000 and the HTTP status
+        /// (4401, 4403) and the sentence. The default is true under --dev.
+        browser_errors: bool = "browser_errors", Switch, or dev.value, reloaded ToNew;
         /// What carries messages between nodes: "memory" for one node alone, or the URL of a Redis.
         broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.

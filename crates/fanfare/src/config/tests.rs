@@ -79,7 +79,7 @@ keys = [
 ]
 
 [origins]
-allow = ["https://app.example/"]
+allow = ["https://app.example/chat"]
 
 [[namespace]]
 name = "chat:room"

@@ -154,6 +154,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
         doors: doors(raw),
         proxies: Proxies { trusted: values(&raw.trusted_proxies.value), protocol: raw.proxy_protocol.value },
+        browser_errors: raw.browser_errors.value,
         deflate: raw.deflate.value,
         relay: Heartbeat {
             ping_interval: raw.relay_ping_interval.value,

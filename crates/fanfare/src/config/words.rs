@@ -171,7 +171,7 @@ pub(super) const NAMESPACE: Text<String> = Text {
 };
 
 pub(super) const ORIGIN: Text<AllowedOrigin> = Text {
-    allowed: "an origin as \"https://app.example\", \"https://*.example.com\" for all below it, or \"*\" for all",
+    allowed: "an origin as \"https://app.example\", \"https://*.example.com\" for all below it, \"null\" or \"file://\" for pages from disk, or \"*\" for all",
     parse: |text| text.parse().map_err(|error: fanfare_auth::AllowedOriginError| error.to_string()),
     show: AllowedOrigin::to_string,
     found: str::to_owned,
