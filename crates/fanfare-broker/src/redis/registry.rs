@@ -5,11 +5,15 @@
 //! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
 //! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
+use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
+    broker::BrokerState,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
@@ -17,8 +21,18 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     RedisError,
 };
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::{agreed::Agreed, metrics::Kind, names::Names};
+use super::{
+    agreed::Agreed,
+    link::Links,
+    metrics::Kind,
+    names::Names,
+    request::Request,
+    server::{Other, Others, Run},
+    trust::Known,
+};
 use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
@@ -26,30 +40,39 @@ pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
 
 const CONNECTIONS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection is used.
+const USED_FOR: Duration = Duration::from_secs(5);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
-    pool: Pool,
-    names: Arc<Names>,
-    node: Incarnation,
-    metrics: Arc<Metrics>,
+    pub(crate) pool: Pool,
+    pub(crate) names: Arc<Names>,
+    pub(crate) node: Incarnation,
+    pub(crate) metrics: Arc<Metrics>,
     /// The envelope version that every node reads.
-    agreed: Arc<Agreed>,
+    pub(crate) agreed: Arc<Agreed>,
+    /// Which server the publisher is on.
+    pub(crate) links: Arc<Links>,
+    /// Where the subscriber hears that others were on another one.
+    pub(crate) requests: UnboundedSender<Request>,
+    /// The nodes whose publications are believed.
+    pub(crate) known: Arc<Known>,
+    pub(crate) others: Mutex<Others>,
     /// What Redis refused, as far as it was said already.
-    said: Mutex<Option<RegistryError>>,
+    pub(crate) said: Mutex<Option<RegistryError>>,
+}
+
+/// A node's entry.
+#[derive(Serialize, Deserialize)]
+struct Entry<N> {
+    #[serde(flatten)]
+    node: N,
+    /// The server that its publisher is on: its run id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
 }
 
 impl RedisRegistry {
-    pub(crate) fn new(
-        config: &RedisConfig,
-        names: Arc<Names>,
-        node: Incarnation,
-        metrics: Arc<Metrics>,
-        agreed: Arc<Agreed>,
-    ) -> Result<Self, RegistryError> {
-        Ok(Self { pool: pool(config)?, names, node, metrics, agreed, said: Mutex::default() })
-    }
-
     /// Says what Redis refuses, where it is not what was said before. That it is away others say.
     fn say<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
         if let Err(error) = &result
@@ -63,7 +86,7 @@ impl RedisRegistry {
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => self.refused("HELLO", &error),
+            PoolError::Backend(error) => self.refused("HELLO or SELECT", &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
             _ => RegistryError("no connection".to_owned()),
         })
@@ -100,8 +123,15 @@ impl RedisRegistry {
     }
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
-        let entry = serde_json::to_string(node).map_err(|error| RegistryError(error.to_string()))?;
+        let here = self.links.here();
+        let server = here.as_ref().map(|(run, _)| run.as_str().to_owned());
+        let entry = serde_json::to_string(&Entry { node, server });
+        let entry = entry.map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
+        let there = match &here {
+            Some(_) => self.run_of(&mut connection).await?,
+            None => None,
+        };
         let (seconds, _): (u64, u64) = self.run(&mut connection, "TIME", &redis::cmd("TIME")).await?;
         let ttl = TIME_TO_LIVE.as_secs();
         let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
@@ -110,15 +140,50 @@ impl RedisRegistry {
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
         pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
-        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await
+        let looked = here.zip(there);
+        if looked.as_ref().is_some_and(|((here, _), there)| here == there) {
+            pipeline.cmd("EXPIRE").arg(self.names.server()).arg(ttl).ignore();
+        }
+        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await?;
+        if let Some((here, there)) = looked {
+            self.links.looked(&here, &there);
+        }
+        Ok(())
     }
 
-    async fn read(&self) -> Result<Vec<NodeInfo>, RegistryError> {
+    /// Which server a connection of the pool is on, where it says.
+    async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
+        let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
+        Ok(Run::from_info(&info))
+    }
+
+    /// Takes what the others say of themselves.
+    fn hear(&self, entries: &[Entry<NodeInfo>]) {
+        let Some((here, _)) = self.links.here() else { return };
+        let me = self.node.to_string();
+        let others = entries.iter().filter(|entry| entry.node.incarnation != me);
+        let others = others.map(|Entry { node, server }| Other {
+            incarnation: &node.incarnation,
+            announcements: node.announcements,
+            server: server.as_deref(),
+        });
+        let mut known = self.others.lock();
+        if self.links.state() == BrokerState::Split {
+            // It is this node that is apart.
+            *known = Others::default();
+        } else if let Some(apart) = known.look(&here, others, Instant::now()) {
+            // Where its task has ended, nobody is interrupted.
+            let _ = self.requests.send(Request::Apart(apart));
+        }
+    }
+
+    async fn read(&self) -> Result<Vec<Entry<NodeInfo>>, RegistryError> {
         let mut connection = self.connection().await?;
         let index = self.names.nodes();
         let incarnations: Vec<String> =
             self.run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
         if incarnations.is_empty() {
+            self.known.read(std::iter::empty(), Instant::now());
             return Ok(Vec::new());
         }
         let mut get = redis::cmd("MGET");
@@ -128,12 +193,17 @@ impl RedisRegistry {
         let entries: Vec<Option<Vec<u8>>> = self.run(&mut connection, "MGET", &get).await?;
         let mut nodes = Vec::with_capacity(entries.len());
         for entry in entries.into_iter().flatten() {
-            match serde_json::from_slice::<NodeInfo>(&entry) {
+            match serde_json::from_slice::<Entry<NodeInfo>>(&entry) {
                 Ok(node) => nodes.push(node),
                 Err(_) => self.metrics.redis.registry_malformed.inc(),
             }
         }
-        nodes.sort_by(|a, b| (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation)));
+        let incarnations = nodes.iter().filter_map(|entry| u64::from_str_radix(&entry.node.incarnation, 16).ok());
+        let incarnations = incarnations.map(Incarnation);
+        self.known.read(incarnations, Instant::now());
+        nodes.sort_by(|Entry { node: a, .. }, Entry { node: b, .. }| {
+            (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation))
+        });
         Ok(nodes)
     }
 
@@ -152,8 +222,9 @@ impl Registry for RedisRegistry {
         let node = node.clone();
         Box::pin(async move {
             self.say(self.write(&node).await)?;
-            let nodes = self.say(self.read().await)?;
-            self.agreed.read(&nodes);
+            let entries = self.say(self.read().await)?;
+            self.hear(&entries);
+            self.agreed.read(&nodes(entries));
             Ok(())
         })
     }
@@ -163,19 +234,30 @@ impl Registry for RedisRegistry {
     }
 
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
-        Box::pin(async { self.say(self.read().await) })
+        Box::pin(async { Ok(nodes(self.say(self.read().await)?)) })
     }
 }
 
-fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
+fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {
+    entries.into_iter().map(|entry| entry.node).collect()
+}
+
+/// A pool of connections, which are replaced now and then, and with the publisher's: a new one shows where the name
+/// leads now. redis tries all
+/// addresses of a name at once.
+pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
     let manager = reach(config).and_then(|info| Manager::new_with_config(info, patience));
     let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-    Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
+    Pool::builder(manager.map_err(|error| said("HELLO or SELECT", &error))?)
         .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
         .runtime(Runtime::Tokio1)
+        .pre_recycle(Hook::sync_fn(move |_, used| {
+            let is_old = used.age() > USED_FOR || !links.is_news(used.created);
+            if is_old { Err(HookError::message("it is replaced")) } else { Ok(()) }
+        }))
         .build()
         .map_err(|error| RegistryError(error.to_string()))
 }

@@ -12,3 +12,4 @@ mod support;
 mod connections;
 mod permissions;
 mod silence;
+mod split;
