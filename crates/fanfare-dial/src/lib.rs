@@ -92,7 +92,11 @@ mod tests {
     }
 
     /// Which addresses were tried, where some answer nothing, some refuse, and the others connect.
-    async fn tried(addresses: &[&str], silent: &[&str], refusing: &[&str]) -> (io::Result<String>, Vec<String>) {
+    async fn tried(
+        addresses: &[&str],
+        silent: &[&str],
+        refusing: &[&str],
+    ) -> (io::Result<String>, Vec<String>) {
         let tried = Mutex::new(Vec::new());
         let attempt = |address: SocketAddr| {
             let name = address.ip().to_string();

@@ -216,7 +216,10 @@ mod tests {
         let no_resp3 = ConnectionError::NoResp3.to_string();
         assert_eq!(refused(b"ERR unknown command `HELLO`, with args beginning with: `hunter2`"), no_resp3);
         assert_eq!(refused(b"NOPROTO unsupported protocol version"), no_resp3);
-        assert_eq!(refused(b"WRONGPASS invalid username-password pair"), "it answers WRONGPASS to HELLO: correct the user or the password in `broker`");
+        assert_eq!(
+            refused(b"WRONGPASS invalid username-password pair"),
+            "it answers WRONGPASS to HELLO: correct the user or the password in `broker`"
+        );
         assert_eq!(
             refused(b"ERR max number of clients reached"),
             ConnectionError::TooManyClients.to_string()

@@ -137,7 +137,8 @@ impl Links {
 
     fn say_refusal(&self, code: &str) {
         let advice = advice(code, "the command publish, and the channels &<prefix>!* and &<prefix>:*,");
-        let said = format!("Redis answers {code} to PUBLISH on this node's own channels: it takes no publications");
+        let said =
+            format!("Redis answers {code} to PUBLISH on this node's own channels: it takes no publications");
         if is_configuration(code) {
             tracing::error!("{said}; {advice}");
         } else {

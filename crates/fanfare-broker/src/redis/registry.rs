@@ -198,7 +198,8 @@ impl RedisRegistry {
                 Err(_) => self.metrics.redis.registry_malformed.inc(),
             }
         }
-        let incarnations = nodes.iter().filter_map(|entry| u64::from_str_radix(&entry.node.incarnation, 16).ok());
+        let incarnations =
+            nodes.iter().filter_map(|entry| u64::from_str_radix(&entry.node.incarnation, 16).ok());
         let incarnations = incarnations.map(Incarnation);
         self.known.read(incarnations, Instant::now());
         nodes.sort_by(|Entry { node: a, .. }, Entry { node: b, .. }| {

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     canary::Canary,
-    commands::{BATCH, Confirmed, Desync},
     code::{Cause, advice, code, is_configuration},
+    commands::{BATCH, Confirmed, Desync},
     connection::{Connection, ConnectionError},
     fence::field,
     incoming::Incoming,
@@ -241,7 +241,10 @@ impl Subscriber {
             && let Some(apart) = self.progress.apart.take()
         {
             let seconds = apart.as_secs_f64();
-            tracing::warn!(seconds, "nodes were on two Redis servers that both took writes: messages were missed");
+            tracing::warn!(
+                seconds,
+                "nodes were on two Redis servers that both took writes: messages were missed"
+            );
             self.incoming.events.interrupted(Interruption::Split);
             self.incoming.events.restored(apart);
         }

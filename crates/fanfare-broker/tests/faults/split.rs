@@ -106,7 +106,11 @@ async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
         sleep(Duration::from_millis(700)).await;
     }
     assert!(was_split, "it is not ready meanwhile");
-    assert_eq!(cluster.causes(1), [Interruption::Lost, Interruption::Split], "it missed what the other published");
+    assert_eq!(
+        cluster.causes(1),
+        [Interruption::Lost, Interruption::Split],
+        "it missed what the other published"
+    );
     for (from, to) in [(0, 1), (1, 0)] {
         assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;
     }

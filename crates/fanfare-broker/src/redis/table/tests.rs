@@ -484,5 +484,9 @@ fn what_is_about_the_connection_ends_it() {
     table.connected();
     commands(&mut table);
     let refused = table.refused(Cause::Permission, "NOPERM", now);
-    assert_eq!(refused, Ok(Refusal::Connection("SUBSCRIBE")), "without its own channels a node cannot hear itself");
+    assert_eq!(
+        refused,
+        Ok(Refusal::Connection("SUBSCRIBE")),
+        "without its own channels a node cannot hear itself"
+    );
 }
