@@ -26,6 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     agreed::Agreed,
+    code::says,
     link::Links,
     metrics::Kind,
     names::Names,
@@ -86,7 +87,7 @@ impl RedisRegistry {
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => self.refused("HELLO or SELECT", &error),
+            PoolError::Backend(error) => self.refused(opening(&error), &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
             _ => RegistryError("no connection".to_owned()),
         })
@@ -252,7 +253,7 @@ pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, Regi
         .set_response_timeout(Some(PATIENCE));
     let manager = reach(config).and_then(|info| Manager::new_with_config(info, patience));
     let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-    Pool::builder(manager.map_err(|error| said("HELLO or SELECT", &error))?)
+    Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
         .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
         .runtime(Runtime::Tokio1)
         .pre_recycle(Hook::sync_fn(move |_, used| {
@@ -279,6 +280,12 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
     let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
     let info = address.into_connection_info()?.set_redis_settings(login);
     Ok(Client::build_with_tls(info, tls.as_pem())?.get_connection_info().clone())
+}
+
+/// Which command of a new connection was refused.
+fn opening(error: &RedisError) -> &'static str {
+    let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
+    if is_of_database { "SELECT" } else { "HELLO" }
 }
 
 /// How the error of a Redis that was reached begins.

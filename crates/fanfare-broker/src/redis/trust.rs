@@ -23,6 +23,8 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 const PER_SECOND: u64 = 4_000_000;
 /// What a node may have published while what came of it stood still: a minute at a million a second.
 const AT_ONCE: u64 = 1 << 26;
+/// What no node comes to in its life: 35 years at that pace.
+const EVER: u64 = 1 << 52;
 /// How many nodes are followed while the registry was not read.
 const NODES: usize = 1024;
 
@@ -111,6 +113,9 @@ impl Trust {
             self.nodes.entry(origin.node).or_default();
         }
         let Some(Pace(pace)) = self.nodes.get_mut(&origin.node) else { return Say::Stranger };
+        if origin.sequence > EVER {
+            return Say::Beyond;
+        }
         let Some((highest, at)) = pace else {
             *pace = Some((origin.sequence, now));
             return Say::Yes;
@@ -147,6 +152,7 @@ mod tests {
     #[test]
     fn a_jump_that_no_node_can_make_is_not_believed() {
         let (mut trust, now) = (Trust::new(Incarnation(1)), Instant::now());
+        assert_eq!(trust.asks(&origin(7, u64::MAX), now), Say::Beyond, "it was not heard before");
         assert_eq!(trust.asks(&origin(7, 5), now), Say::Yes);
         for forged in [u64::MAX, 1 << 62, 1_000_000_000] {
             assert_eq!(trust.asks(&origin(7, forged), now + SECOND), Say::Beyond, "{forged}");

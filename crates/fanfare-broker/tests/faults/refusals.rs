@@ -99,5 +99,7 @@ async fn a_database_that_is_not_there_is_named() {
     eventually("it is refused", || node.counter(ERRORS, None) > 0.0).await;
     let refused = node.publish_text(&channel("a"), "x").await.unwrap_err().to_string();
     assert!(refused.contains("no database 99") && refused.contains("databases"), "{refused}");
+    let registry = node.started.registry.nodes().await.unwrap_err().to_string();
+    assert!(registry.contains("ERR to SELECT"), "{registry}");
     assert_eq!(node.broker().state(), BrokerState::Away);
 }
