@@ -28,7 +28,7 @@ pub use driver::{BrokerConfig, Node, RedisConfig, Secret, StartError, Started, s
 pub use redis::{
     names::{Prefix, PrefixError},
     registry::TIME_TO_LIVE,
-    tls::RedisTls,
+    tls::{RedisTls, is_of_an_authority},
     watchdog::Watch,
 };
 
