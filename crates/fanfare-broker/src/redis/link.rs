@@ -17,7 +17,7 @@ use super::{
     canary::{Canary, Generation},
     code::{advice, is_configuration},
     connection::ConnectionError,
-    server::{Found, Look, Run, Server},
+    server::{Apart, Found, Look, Run, Server},
 };
 use crate::metrics::Metrics;
 
@@ -153,6 +153,12 @@ impl Links {
         let apart = self.server.lock().arrived(found, whole_until, Instant::now());
         self.count();
         apart
+    }
+
+    /// What this node tells others of having been apart from them, and whether what they tell is no news to it.
+    pub(crate) fn was_apart(&self) -> (Apart, bool) {
+        let server = self.server.lock();
+        (server.was_apart(), server.knows(Instant::now()))
     }
 
     /// Where the publisher is, and on which of its connections.

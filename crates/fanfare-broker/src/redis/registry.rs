@@ -13,7 +13,6 @@ use std::{
 use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
-    broker::BrokerState,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
@@ -31,7 +30,7 @@ use super::{
     metrics::Kind,
     names::Names,
     request::Request,
-    server::{Other, Others, Run},
+    server::{Apart, Others, Run},
     trust::Known,
 };
 use crate::{driver::RedisConfig, metrics::Metrics};
@@ -68,9 +67,9 @@ pub(crate) struct RedisRegistry {
 struct Entry<N> {
     #[serde(flatten)]
     node: N,
-    /// The server that its publisher is on: its run id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    server: Option<String>,
+    /// How often it was on another server than others, where both took writes.
+    #[serde(default)]
+    apart: Apart,
 }
 
 impl RedisRegistry {
@@ -125,8 +124,8 @@ impl RedisRegistry {
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
         let here = self.links.here();
-        let server = here.as_ref().map(|(run, _)| run.as_str().to_owned());
-        let entry = serde_json::to_string(&Entry { node, server });
+        let (apart, _) = self.links.was_apart();
+        let entry = serde_json::to_string(&Entry { node, apart });
         let entry = entry.map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
         let there = match &here {
@@ -160,19 +159,10 @@ impl RedisRegistry {
 
     /// Takes what the others say of themselves.
     fn hear(&self, entries: &[Entry<NodeInfo>]) {
-        let Some((here, _)) = self.links.here() else { return };
-        let me = self.node.to_string();
-        let others = entries.iter().filter(|entry| entry.node.incarnation != me);
-        let others = others.map(|Entry { node, server }| Other {
-            incarnation: &node.incarnation,
-            announcements: node.announcements,
-            server: server.as_deref(),
-        });
-        let mut known = self.others.lock();
-        if self.links.state() == BrokerState::Split {
-            // It is this node that is apart.
-            *known = Others::default();
-        } else if let Some(apart) = known.look(&here, others, Instant::now()) {
+        let others = entries.iter().map(|Entry { node, apart }| (node.incarnation.as_str(), *apart));
+        let told = self.others.lock().look(others);
+        let (_, is_known) = self.links.was_apart();
+        if let Some(apart) = told.filter(|_| !is_known) {
             // Where its task has ended, nobody is interrupted.
             let _ = self.requests.send(Request::Apart(apart));
         }

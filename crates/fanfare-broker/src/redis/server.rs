@@ -8,13 +8,15 @@
 //! |---|---|
 //! | a node that stayed on one server while the name in `broker` leads to another | a new connection of the registry is on another server than the publisher, and that one takes writes too |
 //! | a node that comes to a server where others were before it left its own | the key is older than what it heard last |
-//! | a node that is where the name leads | the entry of another node, renewed there, names another server ([`Others`]) |
+//! | a node that is where the name leads | another node's entry says that it was apart ([`Others`]) |
 
 use std::{
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     code::{Cause, advice},
@@ -26,6 +28,9 @@ use super::{
 
 /// How often a node goes where the name leads, at most: where it leads here and there, nodes do not hop.
 const MOVE_EVERY: Duration = Duration::from_secs(60);
+
+/// How many nodes are remembered, before those that are not listed any more are forgotten.
+const NODES: usize = 1024;
 
 /// One run of a Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +113,9 @@ pub(crate) struct Server {
     /// Whether the publisher is to go there.
     moves: bool,
     moved: Option<Instant>,
+    /// How often this node was apart from others, and for how long and until when it was the last time.
+    apart: Apart,
+    came_back: Option<Instant>,
     /// What `INFO` is answered, as far as it was said already.
     refused: Option<String>,
 }
@@ -149,7 +157,21 @@ impl Server {
             return None;
         }
         let others_came = now.checked_sub(used_for)?;
-        whole_until?.checked_duration_since(others_came).filter(|apart| !apart.is_zero())
+        let apart = whole_until?.checked_duration_since(others_came).filter(|apart| !apart.is_zero())?;
+        self.apart =
+            Apart { times: self.apart.times + 1, millis: apart.as_millis().try_into().unwrap_or(u64::MAX) };
+        self.came_back = Some(now);
+        Some(apart)
+    }
+
+    /// What this node tells others of it.
+    pub(crate) fn was_apart(&self) -> Apart {
+        self.apart
+    }
+
+    /// Whether this node is, or was a moment ago, one that is apart: what others say of it is no news.
+    pub(crate) fn knows(&self, now: Instant) -> bool {
+        self.is_apart() || self.came_back.is_some_and(|at| now.saturating_duration_since(at) < MOVE_EVERY)
     }
 
     fn say(&mut self, code: String) {
@@ -216,50 +238,36 @@ impl Server {
     }
 }
 
-/// Other nodes whose publishers are on another server, by incarnation.
+/// How often a node was apart from others, as it tells them, and for how long it was the last time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Apart {
+    pub(crate) times: u64,
+    pub(crate) millis: u64,
+}
+
+/// What other nodes told of it, by incarnation.
 ///
-/// Invariant: only one that renewed its entry there counts. What a server has of its master's, or a node left behind
-/// that moved since, is renewed by nobody.
+/// Invariant: what a node tells counts only where it told less before. Who comes later missed nothing by it.
 #[derive(Debug, Default)]
-pub(crate) struct Others(HashMap<String, Apart>);
-
-#[derive(Debug)]
-struct Apart {
-    announcements: u64,
-    since: Instant,
-    is_renewed: bool,
-}
-
-/// What another node says of itself.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Other<'a> {
-    pub(crate) incarnation: &'a str,
-    pub(crate) announcements: u64,
-    pub(crate) server: Option<&'a str>,
-}
+pub(crate) struct Others(HashMap<String, u64>);
 
 impl Others {
-    /// Takes what other nodes say, on the server `here`: for how long some of them were apart that are not any more.
-    pub(crate) fn look<'a>(
-        &mut self,
-        here: &Run,
-        others: impl Iterator<Item = Other<'a>>,
-        now: Instant,
-    ) -> Option<Duration> {
-        let mut apart = HashMap::new();
-        for other in others.filter(|other| other.server.is_some_and(|server| server != here.as_str())) {
-            let Other { incarnation, announcements, .. } = other;
-            let before = self.0.remove(incarnation);
-            let next = match before {
-                Some(Apart { announcements: seen, since, is_renewed }) => {
-                    Apart { announcements, since, is_renewed: is_renewed || seen < announcements }
-                }
-                None => Apart { announcements, since: now, is_renewed: false },
-            };
-            apart.insert(incarnation.to_owned(), next);
+    /// Takes what the nodes that there are tell now: for how long one of them was apart that was not known to be.
+    pub(crate) fn look<'a>(&mut self, others: impl Iterator<Item = (&'a str, Apart)>) -> Option<Duration> {
+        let mut told = HashMap::new();
+        let mut longest = None;
+        for (incarnation, Apart { times, millis }) in others {
+            if self.0.get(incarnation).is_some_and(|before| *before < times) {
+                longest = longest.max(Some(Duration::from_millis(millis)));
+            }
+            told.insert(incarnation.to_owned(), times);
         }
-        let gone = std::mem::replace(&mut self.0, apart).into_values().filter(|gone| gone.is_renewed);
-        gone.map(|gone| now.saturating_duration_since(gone.since)).max()
+        // An entry may be gone for a while, as a node moves.
+        if self.0.len() > NODES {
+            self.0.clear();
+        }
+        self.0.extend(told);
+        longest
     }
 }
 

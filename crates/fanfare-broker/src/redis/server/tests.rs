@@ -89,18 +89,23 @@ fn a_server_that_does_not_say_what_it_is_judges_nobody() {
 }
 
 #[test]
-fn another_node_counts_as_apart_while_it_renews_its_entry() {
-    let (mut others, now) = (Others::default(), Instant::now());
-    let other = |announcements, server| Other { incarnation: "1", announcements, server: Some(server) };
-    let look = |others: &mut Others, seen: Option<Other<'_>>, seconds: u32| {
-        others.look(&run("b"), seen.into_iter(), now + seconds * SECOND)
+fn what_another_node_tells_counts_once_and_where_it_told_less_before() {
+    let mut others = Others::default();
+    let look = |others: &mut Others, times, seconds: u64| {
+        others.look([("1", Apart { times, millis: seconds * 1000 })].into_iter())
     };
-    // What a master left behind is not renewed.
-    assert_eq!(look(&mut others, Some(other(7, "a")), 0), None);
-    assert_eq!(look(&mut others, Some(other(7, "a")), 3), None);
-    assert_eq!(look(&mut others, None, 6), None);
-    assert_eq!(look(&mut others, Some(other(8, "a")), 10), None);
-    assert_eq!(look(&mut others, Some(other(9, "a")), 13), None, "it is apart still");
-    assert_eq!(look(&mut others, Some(other(10, "b")), 16), Some(6 * SECOND));
-    assert_eq!(look(&mut others, Some(other(11, "b")), 19), None);
+    assert_eq!(look(&mut others, 1, 7), None, "it was before this node came");
+    assert_eq!(look(&mut others, 1, 7), None);
+    assert_eq!(others.look(std::iter::empty()), None, "its entry is gone while it moves");
+    assert_eq!(look(&mut others, 2, 5), Some(5 * SECOND));
+    assert_eq!(look(&mut others, 2, 5), None);
+}
+
+#[test]
+fn who_was_apart_itself_is_told_nothing_new() {
+    let (mut server, now) = on_a();
+    assert!(!server.knows(now));
+    server.arrived(found("b", 4 * SECOND), Some(now + 9 * SECOND), now + 10 * SECOND);
+    assert_eq!(server.was_apart(), Apart { times: 1, millis: 3000 });
+    assert!(server.knows(now + 11 * SECOND) && !server.knows(now + 100 * SECOND));
 }
