@@ -1,6 +1,7 @@
 //! The brokers that carry publications between nodes, and one suite that each passes.
 //!
-//! - [`driver`]: which brokers there are, how each is named in the configuration, and how each is started
+//! - [`driver`]: which brokers there are, and how each is started
+//! - `address`: how each is named in the configuration
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
 //! - [`envelope`]: what a publication looks like between nodes
@@ -14,6 +15,7 @@
 pub mod driver;
 pub mod envelope;
 
+mod address;
 mod backoff;
 mod memory;
 mod metrics;
@@ -21,7 +23,8 @@ mod redis;
 mod tasks;
 mod ticket;
 
-pub use driver::{BrokerConfig, BrokerConfigError, Node, RedisConfig, Secret, StartError, Started, start};
+pub use address::BrokerConfigError;
+pub use driver::{BrokerConfig, Node, RedisConfig, Secret, StartError, Started, start};
 pub use redis::{
     names::{Prefix, PrefixError},
     registry::TIME_TO_LIVE,

@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     refused: Histogram,
     unknown: Histogram,
     dropped: IntCounterVec,
+    distrusted: IntCounterVec,
 }
 
 /// Why a message from the broker was not relayed.
@@ -57,6 +58,29 @@ impl Dropped {
     }
 }
 
+/// What a message claims and is not believed. Its payload is relayed all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Distrusted {
+    /// It names a node that the registry does not know.
+    Origin,
+    /// Its node cannot have come to that sequence.
+    Sequence,
+    /// It cannot have been published then.
+    Time,
+}
+
+impl Distrusted {
+    const LABELS: [&str; 3] = ["origin", "sequence", "time"];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Sequence => "sequence",
+            Self::Time => "time",
+        }
+    }
+}
+
 impl Metrics {
     /// Makes the counters and registers them.
     ///
@@ -73,7 +97,7 @@ impl Metrics {
             states: new.register(IntGaugeVec::new(
                 Opts::new(
                     "fanfare_broker_state",
-                    "1 for what the broker can do now: up, away (takes nothing) or deaf (delivers nothing)",
+                    "1 for what the broker can do now: up, away (takes nothing), deaf (delivers nothing) or split (two take messages)",
                 ),
                 &["state"],
             )?)?,
@@ -102,6 +126,12 @@ impl Metrics {
                 "reason",
                 Dropped::LABELS,
             )?,
+            distrusted: new.counters(
+                "fanfare_publications_distrusted_total",
+                "Publications relayed of which something was not believed: the node they name, the sequence or the time",
+                "claim",
+                Distrusted::LABELS,
+            )?,
             redis: RedisMetrics::register(&new)?,
         };
         metrics.state(BrokerState::Away);
@@ -128,6 +158,10 @@ impl Metrics {
     /// Whether the broker took it will not be known.
     pub(crate) fn unknown(&self, after: Duration) {
         self.unknown.observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn distrusted(&self, what: Distrusted) {
+        self.distrusted.with_label_values(&[what.label()]).inc();
     }
 
     pub(crate) fn dropped(&self, why: Dropped) {

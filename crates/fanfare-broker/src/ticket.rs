@@ -57,11 +57,16 @@ impl Ticket {
         self.fail(PublishError::Refused(why.into()));
     }
 
+    /// The broker's rules forbid its channel.
+    pub(crate) fn forbid(mut self, why: impl Into<String>) {
+        self.fail(PublishError::Forbidden(why.into()));
+    }
+
     fn fail(&mut self, error: PublishError) {
         let Some(done) = self.done.take() else { return };
         let after = self.since.elapsed();
         match error {
-            PublishError::Refused(_) => self.metrics.refused(after),
+            PublishError::Refused(_) | PublishError::Forbidden(_) => self.metrics.refused(after),
             PublishError::Unknown => self.metrics.unknown(after),
         }
         if let Some(lane) = &self.lane {

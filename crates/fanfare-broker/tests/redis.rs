@@ -142,6 +142,71 @@ async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
     assert_eq!(node.recorder.outages().missed.len(), 1, "what an interruption cost is counted with it");
 }
 
+/// What somebody publishes who may publish on a channel, and takes a node's name in vain.
+fn forged(node: Incarnation, sequence: u64, previous: Option<u64>, time: Option<u64>) -> Vec<u8> {
+    let origin = Origin { node, session: None, sequence };
+    let header = Header::publication(VERSION, PayloadKind::Text, &origin, time, previous, None);
+    [header.as_bytes(), b"forged"].concat()
+}
+
+const DISTRUSTED: &str = "fanfare_publications_distrusted_total";
+
+#[tokio::test]
+async fn a_forged_sequence_mutes_no_node() {
+    let (bus, node, channel) = subscribed().await;
+    node.publish_text(&channel, "first").await.unwrap();
+    for sequence in [u64::MAX, 1 << 40] {
+        publish(&bus, "fanfare:chat", &forged(node.incarnation, sequence, Some(sequence - 1), None)).await;
+    }
+    for text in ["second", "third"] {
+        node.publish_text(&channel, text).await.unwrap();
+    }
+    eventually("all of the node's come", || {
+        node.recorder.texts(&channel).last().is_some_and(|t| t == "third")
+    })
+    .await;
+    assert_eq!(node.recorder.texts(&channel), ["first", "forged", "forged", "second", "third"]);
+    assert_eq!(node.counter(DISTRUSTED, Some("sequence")), 2.0);
+    assert_eq!(node.counter("fanfare_publications_out_of_order_total", None), 0.0);
+    assert_eq!(node.recorder.outages().missed, [], "a forged gap is not told");
+    // A jump that a node may make costs one message, which is told.
+    publish(&bus, "fanfare:chat", &forged(node.incarnation, 1000, None, None)).await;
+    for text in ["lost", "fourth", "fifth"] {
+        node.publish_text(&channel, text).await.unwrap();
+    }
+    eventually("the last comes", || node.recorder.texts(&channel).last().is_some_and(|t| t == "fifth")).await;
+    assert_eq!(node.recorder.texts(&channel)[5..], ["forged", "fourth", "fifth"]);
+    assert_eq!(node.recorder.outages().missed, [channel]);
+}
+
+#[tokio::test]
+async fn an_origin_that_the_registry_does_not_know_has_no_say() {
+    let (bus, node, channel) = subscribed().await;
+    node.started.registry.announce(&node.info("known")).await.unwrap();
+    for sequence in [9, 9, 3] {
+        publish(&bus, "fanfare:chat", &forged(Incarnation(7), sequence, Some(sequence - 1), None)).await;
+    }
+    eventually("they are relayed", || node.recorder.count(&channel) == 3).await;
+    assert_eq!(node.counter(DISTRUSTED, Some("origin")), 3.0);
+    assert_eq!(node.counter("fanfare_publications_out_of_order_total", None), 0.0);
+    assert_eq!(node.recorder.outages().missed, []);
+}
+
+#[tokio::test]
+async fn a_forged_time_is_not_believed() {
+    let (bus, node, channel) = subscribed().await;
+    eventually("the clock is known", || node.counter("fanfare_redis_commands_total", Some("time")) > 0.0)
+        .await;
+    let times = [0, 1, 1 << 62, i64::MAX as u64, u64::MAX];
+    for (sequence, time) in times.into_iter().enumerate() {
+        let message = forged(Incarnation(7), sequence as u64 + 1, None, Some(time));
+        publish(&bus, "fanfare:chat", &message).await;
+    }
+    eventually("they are relayed", || node.recorder.count(&channel) == times.len()).await;
+    assert!(node.recorder.published(&channel).iter().all(Option::is_none));
+    assert!(node.counter(DISTRUSTED, Some("time")) >= 2.0);
+}
+
 #[tokio::test]
 async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
     let (bus, node, channel) = subscribed().await;

@@ -123,6 +123,9 @@ pub enum PublishError {
     /// reached nobody and may be sent again.
     #[error("the message broker did not take it: {0}")]
     Refused(String),
+    /// The broker's own rules forbid to publish on this channel: it reached nobody, and no retry mends that.
+    #[error("the message broker does not permit this node to publish on this channel: {0}")]
+    Forbidden(String),
     /// It was written, and the connection ended before the answer: it may still be delivered. It is never
     /// repeated by us.
     #[error(
@@ -140,9 +143,12 @@ pub enum SubscribeError {
     /// As many subscriptions wait for confirmation as may. Worth a retry.
     #[error("too many subscriptions wait for the message broker")]
     Busy,
-    /// The broker's own rules forbid it: a mistake in its configuration, which no retry mends.
-    #[error("the message broker does not permit this subscription: {0}")]
+    /// The broker's own rules forbid this channel, and no retry mends that. Others may be permitted.
+    #[error("the message broker does not permit this node to subscribe to this channel: {0}")]
     Forbidden(String),
+    /// The broker lets this node subscribe to nothing: a mistake in somebody's configuration.
+    #[error("the message broker does not let this node in: {0}")]
+    Misconfigured(String),
 }
 
 /// Whom a control message is for.
@@ -172,11 +178,14 @@ pub enum BrokerState {
     Away,
     /// Takes publications, and this node hears none; its subscriptions are being restored.
     Deaf,
+    /// Publishes and delivers, but new connections lead to another broker that takes publications too: what this node
+    /// and others publish does not reach all.
+    Split,
 }
 
 impl BrokerState {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Up, Self::Away, Self::Deaf];
+    pub const ALL: [Self; 4] = [Self::Up, Self::Away, Self::Deaf, Self::Split];
 
     /// A word for it: in readiness, metrics and logs.
     #[must_use]
@@ -185,6 +194,7 @@ impl BrokerState {
             Self::Up => "up",
             Self::Away => "away",
             Self::Deaf => "deaf",
+            Self::Split => "split",
         }
     }
 }
@@ -204,12 +214,14 @@ pub enum Interruption {
     Overflow,
     /// The broker held other subscriptions than the node had asked for.
     Forgotten,
+    /// Some nodes were on another broker, which took publications too.
+    Split,
 }
 
 impl Interruption {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Lost, Self::Silent, Self::Deaf, Self::Demoted, Self::Overflow, Self::Forgotten];
+    pub const ALL: [Self; 7] =
+        [Self::Lost, Self::Silent, Self::Deaf, Self::Demoted, Self::Overflow, Self::Forgotten, Self::Split];
 
     /// A word for it: a label in metrics and logs.
     #[must_use]
@@ -221,6 +233,7 @@ impl Interruption {
             Self::Demoted => "demoted",
             Self::Overflow => "overflow",
             Self::Forgotten => "forgotten",
+            Self::Split => "split",
         }
     }
 }

@@ -100,6 +100,7 @@ impl ApiError {
                 (StatusCode::PAYLOAD_TOO_LARGE, ApiCode::TooLarge)
             }
             Self::Publish(PublishError::Refused(_)) => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Refused),
+            Self::Publish(PublishError::Forbidden(_)) => (StatusCode::FORBIDDEN, ApiCode::Forbidden),
             Self::Publish(PublishError::Unknown) => (StatusCode::GATEWAY_TIMEOUT, ApiCode::OutcomeUnknown),
             Self::Leaving => (StatusCode::SERVICE_UNAVAILABLE, ApiCode::Leaving),
             Self::Elsewhere => (StatusCode::NOT_FOUND, ApiCode::Elsewhere),

@@ -15,7 +15,7 @@ use crate::{figures::glance::Figures, gateway::Gateway, routes::Serves};
 struct View {
     node: String,
     broker: &'static str,
-    /// What the broker can do: `up`, `away`, `deaf`.
+    /// What the broker can do: `up`, `away`, `deaf`, `split`.
     state: &'static str,
     /// Of this node.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -82,6 +82,8 @@ labels! {
         TooLarge = "too_large",
         /// The broker did not take it.
         Refused = "refused",
+        /// The broker's own rules forbid to publish on its channel.
+        Forbidden = "forbidden",
         /// Nobody knows whether the broker took it.
         OutcomeUnknown = "outcome_unknown",
         /// The node goes away.

@@ -96,9 +96,11 @@ impl Refusal {
         match self {
             Self::Handshake(refusal) => refusal.status(),
             Self::Origin(_)
-            | Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => {
-                StatusCode::FORBIDDEN
-            }
+            | Self::Subscribe(
+                CommandError::NotPermitted(_)
+                | CommandError::NotGranted(_)
+                | CommandError::Subscribe(SubscribeError::Forbidden(_)),
+            ) => StatusCode::FORBIDDEN,
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
             Self::Improper(_) | Self::TokenSource(_) | Self::Path(PathError::Name(_)) => {
                 StatusCode::BAD_REQUEST
@@ -197,7 +199,7 @@ impl Refusal {
     /// After how many seconds a retry is worth it, where the status asks for that.
     fn retry_after(&self) -> Option<HeaderValue> {
         match self {
-            Self::Subscribe(CommandError::Subscribe(SubscribeError::Forbidden(_))) => None,
+            Self::Subscribe(CommandError::Subscribe(SubscribeError::Misconfigured(_))) => None,
             // Somebody has to leave first.
             Self::Full(Full::Connections(_)) => Some(HeaderValue::from_static("5")),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("1")),

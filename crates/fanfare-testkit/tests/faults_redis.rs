@@ -212,6 +212,28 @@ async fn a_master_is_demoted_and_one_node_is_not_told() {
     only_senders_are_closed(chorus).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_masters_take_writes_and_a_node_is_on_each() {
+    let (old, new) = (redis_server().await, redis_server().await);
+    let (proxies, fleet) = two_nodes_by_proxies(&old).await;
+    let mut chorus = Chorus::start("two masters, nodes on each", &fleet.endpoints()).await;
+    chorus.fault_begins();
+    for proxy in &proxies {
+        proxy.lead_to(new.port());
+    }
+    // Nothing tells the other that its name leads elsewhere.
+    proxies[0].cut();
+    let stayed = &fleet.nodes[1];
+    assert_eventually!(stayed.get("/readyz").await.text().contains("\"split\""), "it is ready, and apart");
+    let interruptions = "fanfare_broker_interruptions_total{reason=\"split\"}";
+    for node in &fleet.nodes {
+        assert_eventually!(node.metric(interruptions).await > 0.0, "both count it");
+    }
+    stayed.is_ready().await;
+    chorus.fault_ended().await;
+    only_senders_are_closed(chorus).await;
+}
+
 /// The identities of the connections that Redis knows as subscribers.
 async fn subscribers(redis: &RedisServer) -> Vec<String> {
     let clients: String =

@@ -47,6 +47,29 @@ async fn a_node_starts_without_redis_and_is_ready_once_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_redis_forbids_is_403_and_others_go_on() {
+    let redis = redis_server().await;
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("gateway").arg("reset").arg("on").arg(">right").arg("~*").arg("+@all");
+    let () = redis.run(acl.arg("&fanfare!*").arg("&fanfare:open*")).await.unwrap();
+    let url = format!("redis://gateway:right@127.0.0.1:{}", redis.port());
+    let node = Setup::redis(&url).start().await;
+    let answer = node.upgrade("/secret", &[]).await;
+    answer.is(403, "does not permit this node to subscribe to this channel");
+    assert_eq!(answer.header("retry-after"), None);
+    let answer = node.post(&json!({"channel": "secret", "data": "x"})).await;
+    answer.is(403, "does not permit this node to publish on this channel");
+    assert_eq!(answer.json()["error"]["code"], "forbidden");
+    let mut client = node.connect("/open").await;
+    node.publish("open", "hello").await;
+    client.expect("hello").await;
+    // Without the right to publish at all, it is the node that cannot.
+    let () = redis.run(redis::cmd("ACL").arg("SETUSER").arg("gateway").arg("-publish")).await.unwrap();
+    let answer = node.post(&json!({"channel": "open", "data": "x"})).await;
+    answer.is(503, "Redis answers NOPERM");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_confirms_nothing_leaves_an_upgrade_with_503() {
     let redis = redis_server().await;
     let proxy = Proxy::start(redis.port()).await;

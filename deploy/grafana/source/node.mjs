@@ -13,8 +13,8 @@ const quantile = (q, metric, labels) => `histogram_quantile(${q}, sum by (le) ($
 const now = [
     number({
         title: "Broker",
-        description: "Away: Redis takes nothing of this node. Deaf: it takes messages and does not deliver them to this node.",
-        queries: [[`sum(${of("fanfare_broker_state", 'state="up"')}) + 2 * sum(${of("fanfare_broker_state", 'state="away"')}) + 3 * sum(${of("fanfare_broker_state", 'state="deaf"')})`, ""]],
+        description: "Away: Redis takes nothing of this node. Deaf: it takes messages and does not deliver them to this node. Split: a second Redis takes messages too.",
+        queries: [[`sum(${of("fanfare_broker_state", 'state="up"')}) + 2 * sum(${of("fanfare_broker_state", 'state="away"')}) + 3 * sum(${of("fanfare_broker_state", 'state="deaf"')}) + 4 * sum(${of("fanfare_broker_state", 'state="split"')})`, ""]],
         unit: "none",
         mappings: mappings(BROKER_STATES),
         graph: "none",

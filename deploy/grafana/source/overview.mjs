@@ -8,6 +8,7 @@ export const BROKER_STATES = [
     [1, "up", "green"],
     [2, "away", "red"],
     [3, "deaf", "orange"],
+    [4, "split", "purple"],
 ];
 
 export const DRAINING = [
@@ -21,9 +22,9 @@ const rate = (metric, labels) => `rate(${of(metric, labels)}[$__rate_interval])`
 const perNode = (what) => `sum by (instance) (${what})`;
 const quantile = (q, metric) => `histogram_quantile(${q}, sum by (le) (${rate(`${metric}_bucket`)}))`;
 
-/** 1, 2 or 3, as in BROKER_STATES. */
+/** 1 to 4, as in BROKER_STATES. */
 const brokerState = perNode(
-    `${of("fanfare_broker_state", 'state="up"')} or 2 * ${of("fanfare_broker_state", 'state="away"')} or 3 * ${of("fanfare_broker_state", 'state="deaf"')}`,
+    `${of("fanfare_broker_state", 'state="up"')} or 2 * ${of("fanfare_broker_state", 'state="away"')} or 3 * ${of("fanfare_broker_state", 'state="deaf"')} or 4 * ${of("fanfare_broker_state", 'state="split"')}`,
 );
 
 const now = [
@@ -56,7 +57,7 @@ const now = [
     }),
     number({
         title: "Nodes without their broker",
-        description: "Nodes whose Redis takes nothing (away), or does not deliver to them (deaf).",
+        description: "Nodes whose Redis takes nothing (away), does not deliver to them (deaf), or is one of two (split).",
         queries: [[`sum(${of("fanfare_broker_state", 'state!="up"')})`, "nodes"]],
         unit: "none",
         marks: [1, 1],

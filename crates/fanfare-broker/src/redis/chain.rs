@@ -4,6 +4,9 @@
 //! - A publication names only one that Redis had answered with a number of receivers when it was written, so what it
 //!   names was lost if a node that was subscribed all the while did not get it. What was written and not answered is
 //!   not named: Redis may refuse it yet, and take what is behind it.
+//! - A publication that was dropped as stale and is named by a later one was taken in its turn after all: a connection
+//!   that ends leaves behind only what was not answered, and that is never named. So the higher sequence that made it
+//!   look stale was forged, and is forgotten.
 //! - At most [`CHANNELS`] channels are remembered by a sender, those it published on last, and at most [`ORIGINS`]
 //!   senders per channel by a receiver.
 
@@ -53,30 +56,47 @@ pub(crate) enum Arrival {
     AfterGap,
     /// It, or a later one of its node, was here already.
     Stale,
+    /// An earlier one was dropped for the sake of one that was forged.
+    AfterForgery,
 }
 
 /// The last publication of each node that arrived on one channel, the latest first.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Vec<(Incarnation, u64)>);
+pub(crate) struct Seen(Vec<Last>);
+
+#[derive(Debug)]
+struct Last {
+    node: Incarnation,
+    sequence: u64,
+    /// The last that was dropped as stale.
+    stale: Option<u64>,
+}
 
 impl Seen {
     /// A publication arrived.
     pub(crate) fn arrived(&mut self, node: Incarnation, sequence: u64, previous: Option<u64>) -> Arrival {
-        let Some(at) = self.0.iter().position(|(seen, _)| *seen == node) else {
+        let Some(at) = self.0.iter().position(|seen| seen.node == node) else {
             self.0.truncate(ORIGINS - 1);
             self.0.reserve_exact(1);
-            self.0.insert(0, (node, sequence));
+            self.0.insert(0, Last { node, sequence, stale: None });
             return Arrival::InOrder;
         };
-        let Some((_, last)) = self.0.get_mut(at) else { return Arrival::InOrder };
-        if sequence <= *last {
+        let Some(seen) = self.0.get_mut(at) else { return Arrival::InOrder };
+        let last = seen.sequence;
+        let is_forged = sequence < last && previous.is_some() && previous == seen.stale;
+        if sequence <= last && !is_forged {
+            seen.stale = Some(sequence);
             return Arrival::Stale;
         }
-        let last = mem::replace(last, sequence);
+        (seen.sequence, seen.stale) = (sequence, None);
         if let Some(up_to) = self.0.get_mut(..=at) {
             up_to.rotate_right(1);
         }
-        if previous.is_some_and(|previous| previous > last) { Arrival::AfterGap } else { Arrival::InOrder }
+        match previous {
+            _ if is_forged => Arrival::AfterForgery,
+            Some(previous) if previous > last => Arrival::AfterGap,
+            _ => Arrival::InOrder,
+        }
     }
 
     /// Something may have been missed, and is counted otherwise.
@@ -142,6 +162,38 @@ mod tests {
         assert_eq!(seen.arrived(Incarnation(2), 1, Some(0)), Arrival::InOrder, "nodes count by themselves");
         seen.clear();
         assert_eq!(seen.arrived(node, 20, Some(19)), Arrival::InOrder);
+    }
+
+    #[test]
+    fn a_forged_sequence_mutes_its_node_for_one_message() {
+        let (mut seen, node) = (Seen::default(), Incarnation(1));
+        for (sequence, previous, arrival) in [
+            (5, None, Arrival::InOrder),
+            (1000, Some(5), Arrival::InOrder),
+            (6, Some(5), Arrival::Stale),
+            (7, Some(6), Arrival::AfterForgery),
+            (8, Some(7), Arrival::InOrder),
+            // Several were under way at once.
+            (2000, None, Arrival::InOrder),
+            (9, Some(8), Arrival::Stale),
+            (10, Some(8), Arrival::Stale),
+            (11, Some(10), Arrival::AfterForgery),
+            (12, Some(11), Arrival::InOrder),
+        ] {
+            assert_eq!(seen.arrived(node, sequence, previous), arrival, "{sequence}");
+        }
+    }
+
+    #[test]
+    fn what_an_old_connection_left_behind_stays_stale() {
+        let (mut seen, node) = (Seen::default(), Incarnation(1));
+        seen.arrived(node, 5, None);
+        // 6 to 8 were not answered when their connection ended, and run behind 9.
+        assert_eq!(seen.arrived(node, 9, Some(5)), Arrival::InOrder);
+        for late in 6..9 {
+            assert_eq!(seen.arrived(node, late, Some(5)), Arrival::Stale);
+        }
+        assert_eq!(seen.arrived(node, 10, Some(9)), Arrival::InOrder);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use redis::Cmd;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
+    code::{DEMOTED, advice, code, is_configuration, says},
     commands::Desync,
     resp::{Frame, Malformed, Reader, Value},
     stream::Stream,
@@ -19,9 +20,6 @@ use crate::{driver::RedisConfig, metrics::Metrics, redis::metrics::Kind};
 
 /// How long a connection may take until it can be used.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// How a replica answers a write.
-pub(crate) const DEMOTED: &str = "READONLY";
 
 /// A connection that said HELLO.
 #[derive(Debug)]
@@ -44,12 +42,16 @@ pub(crate) enum ConnectionError {
     NoResp3,
     #[error("it has as many clients as it may have (its setting maxclients)")]
     TooManyClients,
-    #[error("it answers {0} to {1}")]
+    #[error("it answers {0} to {1}: {advice}", advice = advice(.0, right_to(.1)))]
     Refused(String, &'static str),
+    #[error("it has no database {0}: see the number at the end of `broker`, and its setting databases")]
+    NoDatabase(i64),
     #[error("it is a replica now (it answers {DEMOTED}): what is published there does not reach all nodes")]
     Demoted,
     #[error("it answered nothing for {} s", .0.as_secs())]
     Silent(Duration),
+    #[error("its name leads to another server, which takes writes too: this node goes there")]
+    Split,
     #[error("it takes what this node publishes, and does not deliver it to its subscriptions")]
     Deaf,
     #[error(
@@ -80,6 +82,7 @@ impl ConnectionError {
             Self::Deaf => Interruption::Deaf,
             Self::Overflow(_) => Interruption::Overflow,
             Self::Forgetful => Interruption::Forgotten,
+            Self::Split => Interruption::Split,
             _ => Interruption::Lost,
         }
     }
@@ -87,24 +90,12 @@ impl ConnectionError {
     /// Whether it is a mistake that a person has to mend.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
-            Self::NoResp3 => true,
+            Self::NoResp3 | Self::NoDatabase(_) => true,
             Self::Tls(error) => error.is_configuration(),
             Self::Refused(code, _) => is_configuration(code),
             _ => false,
         }
     }
-}
-
-/// Whether an error of Redis with this code word is a mistake in somebody's configuration.
-pub(crate) fn is_configuration(code: &str) -> bool {
-    matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "DENIED")
-}
-
-/// The code word that an error of Redis begins with.
-pub(crate) fn code(error: &[u8]) -> String {
-    let word = error.split(|&byte| byte == b' ').next().unwrap_or_default();
-    let is_code = !word.is_empty() && word.len() <= 32 && word.iter().all(u8::is_ascii_uppercase);
-    if is_code { String::from_utf8_lossy(word).into_owned() } else { "ERR".to_owned() }
 }
 
 impl Connection {
@@ -171,7 +162,22 @@ impl Connection {
             // For people who look at CLIENT LIST; Redis before 7.2 does not know it, which is no error.
             self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
         }
-        Ok(())
+        self.select(config.database).await
+    }
+
+    /// On every connection, also on one without keys: a database that is not there is a mistake of the configuration.
+    async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
+        if database == 0 {
+            return Ok(());
+        }
+        match self.command(redis::cmd("SELECT").arg(database)).await? {
+            Value::Error(error) if says(&error, "out of range") => {
+                self.error(&error);
+                Err(ConnectionError::NoDatabase(database))
+            }
+            Value::Error(error) => Err(ConnectionError::Refused(self.error(&error), "SELECT")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -179,12 +185,22 @@ async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Re
     timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
 }
 
+/// What a command of a connection needs.
+fn right_to(command: &str) -> &'static str {
+    match command {
+        "SUBSCRIBE" => "the command subscribe and the channels &<prefix>!*",
+        "UNSUBSCRIBE" => "the command unsubscribe",
+        "SELECT" => "the command select",
+        "CLIENT KILL" => "client|info and client|kill",
+        _ => "the command hello",
+    }
+}
+
 fn hello_refused(code: String, error: &[u8]) -> ConnectionError {
-    let says = |what: &[u8]| error.windows(what.len()).any(|part| part.eq_ignore_ascii_case(what));
     match code.as_str() {
         "NOPROTO" => ConnectionError::NoResp3,
-        "ERR" if says(b"unknown command") => ConnectionError::NoResp3,
-        "ERR" if says(b"max number of clients") => ConnectionError::TooManyClients,
+        "ERR" if says(error, "unknown command") => ConnectionError::NoResp3,
+        "ERR" if says(error, "max number of clients") => ConnectionError::TooManyClients,
         _ => ConnectionError::Refused(code, "HELLO"),
     }
 }
@@ -194,21 +210,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_code_word_of_an_error_is_kept() {
-        assert_eq!(code(b"NOPERM this user has no permissions"), "NOPERM");
-        assert_eq!(code(b"ERR unknown command 'HELLO', with args beginning with: 'secret'"), "ERR");
-        assert_eq!(code(b"secret"), "ERR");
-        assert_eq!(code(b""), "ERR");
-    }
-
-    #[test]
     fn a_refused_hello_is_named_without_its_arguments() {
         let hello_refused = |error: &[u8]| hello_refused(code(error), error);
         let refused = |error: &[u8]| hello_refused(error).to_string();
         let no_resp3 = ConnectionError::NoResp3.to_string();
         assert_eq!(refused(b"ERR unknown command `HELLO`, with args beginning with: `hunter2`"), no_resp3);
         assert_eq!(refused(b"NOPROTO unsupported protocol version"), no_resp3);
-        assert_eq!(refused(b"WRONGPASS invalid username-password pair"), "it answers WRONGPASS to HELLO");
+        assert_eq!(
+            refused(b"WRONGPASS invalid username-password pair"),
+            "it answers WRONGPASS to HELLO: correct the user or the password in `broker`"
+        );
         assert_eq!(
             refused(b"ERR max number of clients reached"),
             ConnectionError::TooManyClients.to_string()

@@ -8,6 +8,7 @@
 //! alone a connection of another node could be meant.
 
 use super::{
+    code::{Cause, advice},
     connection::{Connection, ConnectionError},
     resp::Value,
 };
@@ -31,11 +32,14 @@ struct Identity {
 impl Fence {
     /// Kills the previous connection, if there was one; returns once Redis did so, or said that it may not be
     /// done (which is said once, and each reconnect without a fence is counted).
+    ///
+    /// # Errors
+    /// The connection cannot be used.
     pub(crate) async fn raise(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let identity = match connection.command(redis::cmd("CLIENT").arg("INFO")).await? {
             Value::Text(info) => Identity::from_info(&info),
             Value::Error(error) => {
-                self.warn("CLIENT INFO", &connection.error(&error));
+                self.unfenced("CLIENT INFO", connection.error(&error))?;
                 None
             }
             _ => None,
@@ -48,7 +52,7 @@ impl Fence {
             let mut kill = redis::cmd("CLIENT");
             kill.arg("KILL").arg("ID").arg(id).arg("ADDR").arg(address).arg("SKIPME").arg("yes");
             match connection.command(&kill).await? {
-                Value::Error(error) => self.warn("CLIENT KILL", &connection.error(&error)),
+                Value::Error(error) => self.unfenced("CLIENT KILL", connection.error(&error))?,
                 _ => fenced = !self.unknown,
             }
         }
@@ -60,13 +64,20 @@ impl Fence {
         Ok(())
     }
 
-    fn warn(&mut self, command: &str, code: &str) {
+    /// The fence cannot be raised. That is said once where Redis does not permit it or does not know the command.
+    /// Where it only takes nothing at this moment, the connection is not used.
+    fn unfenced(&mut self, command: &'static str, code: String) -> Result<(), ConnectionError> {
+        if code != "ERR" && Cause::of(&code) == Cause::Moment {
+            return Err(ConnectionError::Refused(code, command));
+        }
         if !std::mem::replace(&mut self.warned, true) {
             tracing::warn!(
-                "Redis answers {code} to {command}: after a reconnect, commands of the old connection may run \
-                 late and overtake newer ones; permit client|info and client|kill to this user"
+                "Redis answers {code} to {command}: after a reconnect, commands of the old connection may run late \
+                 and overtake newer ones; {}",
+                advice(&code, "client|info and client|kill")
             );
         }
+        Ok(())
     }
 }
 

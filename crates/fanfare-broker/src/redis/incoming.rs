@@ -1,9 +1,9 @@
 //! What becomes of a message from Redis, from the socket to the node.
 
-use std::{ops::Range, sync::Arc, task::Poll};
+use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
 
 use fanfare_core::{
-    Channel, Payload, Publication,
+    Channel, Origin, Payload, Publication,
     broker::{BrokerEvents, ControlMessage},
 };
 
@@ -15,10 +15,11 @@ use super::{
     resp::Reader,
     stream::ReadHalf,
     table::{Table, Waiter},
+    trust::{Known, Say, Trust, is_credible},
 };
 use crate::{
     envelope::{Content, Decoded, decode},
-    metrics::{Dropped, Metrics},
+    metrics::{Distrusted, Dropped, Metrics},
 };
 
 /// Hands messages to the node.
@@ -28,6 +29,16 @@ pub(crate) struct Incoming {
     /// The longest payload that is relayed.
     pub(crate) message_bytes: usize,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) trust: Trust,
+}
+
+/// What an envelope says that is not the publication's own.
+#[derive(Default)]
+struct Claims {
+    previous: Option<u64>,
+    /// Microseconds since 1970, by the clock of Redis.
+    time: Option<u64>,
 }
 
 impl Incoming {
@@ -55,23 +66,58 @@ impl Incoming {
 
     /// A message on one of the node's channels; `payload` is where its bytes are in `reader`.
     pub(crate) fn data<W: Waiter>(
-        &self,
+        &mut self,
         channel: Channel,
         reader: &mut Reader,
         payload: Range<usize>,
         table: &mut Table<W>,
     ) {
-        let (publication, previous) = match self.publication(channel, reader, payload) {
+        let now = Instant::now();
+        let (publication, claims) = match self.publication(channel, reader, payload) {
             Ok(decoded) => decoded,
             Err(why) => return self.metrics.dropped(why),
         };
-        if let Some(origin) = &publication.origin {
-            match table.arrived(&publication.channel, origin, previous) {
-                Arrival::InOrder => {}
-                Arrival::AfterGap => self.events.missed(&publication.channel),
-                Arrival::Stale => return self.metrics.out_of_order.inc(),
+        let Some(origin) = publication.origin else { return self.deliver(publication) };
+        match self.trust.asks(&origin, now) {
+            Say::Yes => {}
+            Say::Stranger => {
+                self.metrics.distrusted(Distrusted::Origin);
+                return self.deliver(publication);
+            }
+            Say::Beyond => {
+                self.metrics.distrusted(Distrusted::Sequence);
+                return self.deliver(publication);
             }
         }
+        match table.arrived(&publication.channel, &origin, claims.previous) {
+            Arrival::InOrder => {}
+            Arrival::AfterGap => self.events.missed(&publication.channel),
+            Arrival::Stale => return self.metrics.out_of_order.inc(),
+            Arrival::AfterForgery => {
+                self.metrics.distrusted(Distrusted::Sequence);
+                self.trust.corrects(&origin, now);
+                self.events.missed(&publication.channel);
+            }
+        }
+        let published = claims.time.and_then(|time| self.published(&origin, time, now));
+        self.deliver(publication.published_at(published));
+    }
+
+    /// Takes what the registry named since the last time.
+    pub(crate) fn learn(&mut self) {
+        self.trust.learn(&self.known);
+    }
+
+    fn published(&self, origin: &Origin, time: u64, now: Instant) -> Option<Instant> {
+        let published = self.clock.published(origin, time)?;
+        let is_credible = is_credible(published, now);
+        if !is_credible {
+            self.metrics.distrusted(Distrusted::Time);
+        }
+        is_credible.then_some(published)
+    }
+
+    fn deliver(&self, publication: Publication) {
         self.metrics.received.inc();
         self.events.publication(publication);
     }
@@ -93,7 +139,7 @@ impl Incoming {
         channel: Channel,
         reader: &mut Reader,
         payload: Range<usize>,
-    ) -> Result<(Publication, Option<u64>), Dropped> {
+    ) -> Result<(Publication, Claims), Dropped> {
         let (body, header) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
             Decoded::Foreign => (payload, None),
             Decoded::Envelope {
@@ -108,11 +154,10 @@ impl Incoming {
         let bytes = reader.take(body);
         let Some((kind, origin, time, previous, trace)) = header else {
             self.metrics.foreign.inc();
-            return Ok((Publication::new(channel, Payload::guess(bytes), None), None));
+            return Ok((Publication::new(channel, Payload::guess(bytes), None), Claims::default()));
         };
         let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;
-        let published = time.and_then(|time| self.clock.published(&origin, time));
-        let publication = Publication::new(channel, payload, Some(origin)).published_at(published);
-        Ok((publication.traced(trace), previous))
+        let publication = Publication::new(channel, payload, Some(origin)).traced(trace);
+        Ok((publication, Claims { previous, time }))
     }
 }

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fanfare_core::broker::BrokerState;
@@ -15,7 +15,9 @@ use tokio::sync::Notify;
 
 use super::{
     canary::{Canary, Generation},
-    connection::{ConnectionError, is_configuration},
+    code::{advice, is_configuration},
+    connection::ConnectionError,
+    server::{Apart, Found, Look, Run, Server},
 };
 use crate::metrics::Metrics;
 
@@ -44,6 +46,7 @@ pub(crate) struct Links {
     /// The code word with which Redis refuses the canary.
     refusal: Mutex<Option<String>>,
     canary: Mutex<Canary>,
+    server: Mutex<Server>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
     metrics: Arc<Metrics>,
@@ -57,6 +60,7 @@ impl Links {
             silent: AtomicBool::new(false),
             refusal: Mutex::default(),
             canary: Mutex::default(),
+            server: Mutex::default(),
             hurry: Notify::new(),
             metrics,
         };
@@ -71,6 +75,8 @@ impl Links {
             BrokerState::Away
         } else if !self.subscriber.is_up() || !self.canary.lock().is_heard() {
             BrokerState::Deaf
+        } else if self.server.lock().is_apart() {
+            BrokerState::Split
         } else {
             BrokerState::Up
         }
@@ -130,15 +136,64 @@ impl Links {
     }
 
     fn say_refusal(&self, code: &str) {
-        let what = "PUBLISH on this node's own channels";
+        let advice = advice(code, "the command publish, and the channels &<prefix>!* and &<prefix>:*,");
+        let said =
+            format!("Redis answers {code} to PUBLISH on this node's own channels: it takes no publications");
         if is_configuration(code) {
-            tracing::error!(
-                "Redis answers {code} to {what}: permit the command publish, and the channels &<prefix>!* and \
-                 &<prefix>:*, to this user"
-            );
+            tracing::error!("{said}; {advice}");
         } else {
-            tracing::warn!("Redis answers {code} to {what}: it takes no publications");
+            tracing::warn!("{said}; {advice}");
         }
+    }
+
+    /// The publisher is on a new connection: for how long other nodes were on its server before this one left another
+    /// that it heard.
+    pub(crate) fn arrived(&self, found: Result<Found, String>) -> Option<Duration> {
+        let whole_until = self.canary(|canary| canary.whole_until());
+        let apart = self.server.lock().arrived(found, whole_until, Instant::now());
+        self.count();
+        apart
+    }
+
+    /// What this node tells others of having been apart from them, and whether what they tell is no news to it.
+    pub(crate) fn was_apart(&self) -> (Apart, bool) {
+        let server = self.server.lock();
+        (server.was_apart(), server.knows(Instant::now()))
+    }
+
+    /// Where the publisher is, and on which of its connections.
+    pub(crate) fn here(&self) -> Option<(Run, u64)> {
+        self.server.lock().here()
+    }
+
+    /// Whether a connection that was opened then shows where the name of Redis leads.
+    pub(crate) fn is_news(&self, opened: Instant) -> bool {
+        self.server.lock().is_news(opened)
+    }
+
+    /// A new connection, on which a write was taken, is on the server `run`; `here` is where the publisher was before
+    /// it was asked for.
+    pub(crate) fn looked(&self, here: &(Run, u64), run: &Run) {
+        let whole_until = self.canary(|canary| canary.whole_until());
+        let was_apart = self.server.lock().is_apart();
+        let look = self.server.lock().looked(here, run, whole_until, Instant::now());
+        match look {
+            Look::Same => {}
+            Look::Elsewhere if was_apart => {}
+            Look::Elsewhere => tracing::warn!(
+                here = here.0.as_str(),
+                there = run.as_str(),
+                "a new connection to Redis leads to another server, which takes writes too: messages do not reach all \
+                 nodes"
+            ),
+            Look::Move => self.hurry.notify_one(),
+        }
+        self.count();
+    }
+
+    /// Whether the publisher is to leave its connection; told once.
+    pub(crate) fn takes_leave(&self) -> bool {
+        self.server.lock().takes_leave()
     }
 
     /// What is known of the canary.

@@ -78,7 +78,7 @@ impl Kind {
 }
 
 /// The code words of errors that have a label of their own; the others are [`OTHER`].
-const CODES: [&str; 7] = ["LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM", "READONLY", "WRONGPASS"];
+const CODES: [&str; 8] = ["BUSY", "LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM", "READONLY", "WRONGPASS"];
 const OTHER: &str = "other";
 
 impl RedisMetrics {

@@ -4,11 +4,14 @@
 //! - `names`: what channels and keys are called
 //! - `stream`, `tls`: the socket of a connection, and TLS on it
 //! - `connection`, `resp`, `link`: one connection, what comes on it, and what is known of it
+//! - `code`: what an error of Redis means, and what to do about it
 //! - `outgoing`, `pipeline`, `fence`, `publisher`: the way out
 //! - `table`, `commands`, `incoming`, `ear`, `standing`, `progress`, `request`, `subscriber`: the way in
 //! - `canary`, `watchdog`: is Redis alive, and does this node hear what it says
 //! - `clock`, `timekeeper`: when something was published, by the one clock that all nodes can ask
 //! - `chain`: what was lost, came late or came twice
+//! - `trust`: what of an envelope is believed
+//! - `server`: which Redis it is, and whether there are two
 //! - `registry`, `agreed`: which nodes there are, and the envelope version that all of them read
 //! - `metrics`: what is counted of it
 
@@ -16,6 +19,7 @@ mod agreed;
 mod canary;
 mod chain;
 mod clock;
+mod code;
 mod commands;
 mod connection;
 mod ear;
@@ -31,12 +35,14 @@ mod publisher;
 pub(crate) mod registry;
 mod request;
 mod resp;
+mod server;
 mod standing;
 mod stream;
 mod subscriber;
 mod table;
 mod timekeeper;
 pub(crate) mod tls;
+mod trust;
 pub(crate) mod watchdog;
 
 use std::sync::Arc;
@@ -47,6 +53,7 @@ use fanfare_core::{
     broker::{BrokerEvents, BrokerState, Done, Recipient, SubscribeFuture},
     registry::RegistryError,
 };
+use parking_lot::Mutex;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::Instant,
@@ -69,6 +76,7 @@ use self::{
     subscriber::Subscriber,
     table::Table,
     timekeeper::Timekeeper,
+    trust::{Known, Trust},
 };
 use crate::{
     driver::{Node, Parts, RedisConfig},
@@ -106,12 +114,23 @@ pub(crate) fn start(
 ) -> Result<Parts, RegistryError> {
     let names = Arc::new(Names::new(config.prefix.clone(), node.incarnation));
     let agreed = Arc::new(Agreed::new(envelope::VERSION));
-    let registry =
-        RedisRegistry::new(&config, names.clone(), node.incarnation, metrics.clone(), agreed.clone())?;
-    let config = Arc::new(config);
     let links = Arc::new(Links::new(metrics.clone()));
     let (queue, queued) = mpsc::unbounded_channel();
     let (requests, requested) = mpsc::unbounded_channel();
+    let known = Arc::new(Known::default());
+    let registry = RedisRegistry {
+        pool: registry::pool(&config, links.clone())?,
+        names: names.clone(),
+        node: node.incarnation,
+        metrics: metrics.clone(),
+        agreed: agreed.clone(),
+        links: links.clone(),
+        requests: requests.clone(),
+        known: known.clone(),
+        others: Mutex::default(),
+        said: Mutex::default(),
+    };
+    let config = Arc::new(config);
     let clock = Arc::new(Clock::new(node.incarnation));
     let writer = Writer {
         names: names.clone(),
@@ -150,7 +169,14 @@ pub(crate) fn start(
             names,
             links: links.clone(),
             metrics: metrics.clone(),
-            incoming: Incoming { events, metrics: metrics.clone(), message_bytes, clock },
+            incoming: Incoming {
+                events,
+                metrics: metrics.clone(),
+                message_bytes,
+                clock,
+                known,
+                trust: Trust::new(node.incarnation),
+            },
             table: Table::new(),
             requests: requested,
             stop: stop.clone(),

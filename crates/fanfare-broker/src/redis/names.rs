@@ -120,6 +120,11 @@ impl Names {
         &self.heartbeat
     }
 
+    /// The key that says since when nodes have been on which server.
+    pub(crate) fn server(&self) -> String {
+        format!("{}!server", self.prefix)
+    }
+
     /// The sorted set of all nodes' incarnations.
     pub(crate) fn nodes(&self) -> String {
         format!("{}!nodes", self.prefix)

@@ -20,7 +20,8 @@ use tokio::time::Instant;
 
 use super::{
     clock,
-    connection::{ConnectionError, DEMOTED, code},
+    code::{DEMOTED, code, forbids_channel},
+    connection::ConnectionError,
     outgoing::{Outgoing, What, Writer},
     resp::{Malformed, Value},
 };
@@ -224,7 +225,11 @@ impl Pipeline {
             }
             Value::Error(error) => {
                 let code = code(error);
-                self.refuse(item, &format!("Redis answers {code}"));
+                let why = format!("Redis answers {code}");
+                match item.what {
+                    What::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
+                    what => self.refuse(Outgoing { what, ..item }, &why),
+                }
                 // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
                 // looked at when its turn comes.
                 self.take_back();

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare_core::broker::Interruption;
+
 use super::{canary::Generation, ear::Ear, standing::Standing, watchdog::Watch};
 use crate::backoff::Backoff;
 
@@ -27,6 +29,12 @@ pub(crate) struct Progress {
     pub(crate) next_retry: Instant,
     /// Whether Redis forbids the check.
     pub(crate) unchecked: bool,
+    /// Why subscriptions did not stand, the last time.
+    pub(crate) cause: Interruption,
+    /// For how long nodes were on two servers, where the node was not told yet.
+    pub(crate) apart: Option<Duration>,
+    /// The command that is tried again, and why, as far as that was said on this connection.
+    pub(crate) postponed: Option<(&'static str, String)>,
 }
 
 impl Progress {
@@ -41,6 +49,9 @@ impl Progress {
             next_check: now + CHECK,
             next_retry: now + RETRY,
             unchecked: false,
+            cause: Interruption::Lost,
+            apart: None,
+            postponed: None,
         }
     }
 
@@ -50,6 +61,7 @@ impl Progress {
         self.next_check = now + CHECK;
         self.next_retry = now + RETRY;
         self.ear = Ear::new(watch, now);
+        self.postponed = None;
         self.generation = generation;
     }
 }

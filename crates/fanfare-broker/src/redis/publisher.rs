@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     agreed::Agreed,
-    connection::{Connection, ConnectionError, DEMOTED, is_configuration},
+    code::{DEMOTED, advice},
+    connection::{Connection, ConnectionError},
     fence::Fence,
     link::Links,
     names::Names,
@@ -27,6 +28,7 @@ use super::{
     pipeline::{Answered, Pipeline},
     request::{Replace, Request},
     resp::{Frame, Reader, Value},
+    server::{self, Found},
     timekeeper::Timekeeper,
     watchdog::{Verdict, Watchdog},
 };
@@ -94,8 +96,12 @@ impl Publisher {
             let Ok((opened, same_fence)) = self.meanwhile(open).await else { return };
             fence = same_fence;
             let error = match opened {
-                Ok((mut connection, heartbeat)) => {
+                Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
+                    if let Some(apart) = self.links.arrived(found) {
+                        // Where its task has ended, nobody is interrupted.
+                        let _ = self.requests.send(Request::Apart(apart));
+                    }
                     self.timekeeper.connected();
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.redis.reconnected(self.links.publisher.name);
@@ -182,6 +188,7 @@ impl Publisher {
         let replace = match error {
             ConnectionError::Silent(silence) => Replace::Silent(*silence),
             ConnectionError::Demoted => Replace::Demoted,
+            ConnectionError::Split => Replace::Split,
             _ => return,
         };
         // Where its task has ended, so has its connection.
@@ -190,6 +197,9 @@ impl Publisher {
 
     /// Does what the watchdog wants.
     fn watch(&mut self, watchdog: &mut Watchdog) -> Result<(), ConnectionError> {
+        if self.links.takes_leave() {
+            return Err(ConnectionError::Split);
+        }
         match watchdog.ask(Instant::now().into_std()) {
             Verdict::Wait => {}
             // What is said of a Redis after the node stopped is for nobody.
@@ -294,15 +304,11 @@ impl Publisher {
     /// Says what Redis answers to the heartbeat, where it is not what was said before.
     fn heartbeat_answered(&mut self, refused: Option<String>) {
         if let Some(code) = refused.as_ref().filter(|_| self.heartbeat_refused != refused) {
-            if is_configuration(code) {
-                tracing::warn!(
-                    "Redis answers {code} to SET of {}: a demoted master will not be noticed; permit the \
-                     command set and the keys ~<prefix>!* to this user",
-                    self.names.heartbeat()
-                );
-            } else {
-                tracing::warn!("Redis answers {code} to SET of {}", self.names.heartbeat());
-            }
+            tracing::warn!(
+                "Redis answers {code} to SET of {}: a demoted master will not be noticed; {}",
+                self.names.heartbeat(),
+                advice(code, "the command set and the keys ~<prefix>!*")
+            );
         }
         self.heartbeat_refused = refused;
     }
@@ -334,10 +340,10 @@ impl Publisher {
     }
 }
 
-/// A connection, and the code word with which Redis refused its heartbeat, if it did.
-type Opened = (Connection, Option<String>);
+/// A connection, the code word with which Redis refused its heartbeat, if it did, and which server it is.
+type Opened = (Connection, Option<String>, Result<Found, String>);
 
-/// Connects, raises the fence, and looks whether Redis takes writes. The fence is lent and given back, whatever
+/// Connects, raises the fence, and looks whether Redis takes writes, and which one it is. The fence is lent and given back, whatever
 /// comes of it.
 fn open(
     config: &Arc<RedisConfig>,
@@ -357,7 +363,10 @@ fn open(
             };
             match heartbeat {
                 Some(code) if code == DEMOTED => Err(ConnectionError::Demoted),
-                heartbeat => Ok((connection, heartbeat)),
+                heartbeat => {
+                    let found = server::find(&mut connection, &names).await?;
+                    Ok((connection, heartbeat, found))
+                }
             }
         };
         let opened = opened.await;

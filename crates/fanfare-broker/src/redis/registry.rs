@@ -5,9 +5,12 @@
 //! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
 //! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
+use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
@@ -17,8 +20,19 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     RedisError,
 };
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::{agreed::Agreed, metrics::Kind, names::Names};
+use super::{
+    agreed::Agreed,
+    code::says,
+    link::Links,
+    metrics::Kind,
+    names::Names,
+    request::Request,
+    server::{Apart, Others, Run},
+    trust::Known,
+};
 use crate::{driver::RedisConfig, metrics::Metrics};
 
 /// How long an entry lives without being announced again.
@@ -26,30 +40,39 @@ pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
 
 const CONNECTIONS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection is used.
+const USED_FOR: Duration = Duration::from_secs(5);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
-    pool: Pool,
-    names: Arc<Names>,
-    node: Incarnation,
-    metrics: Arc<Metrics>,
+    pub(crate) pool: Pool,
+    pub(crate) names: Arc<Names>,
+    pub(crate) node: Incarnation,
+    pub(crate) metrics: Arc<Metrics>,
     /// The envelope version that every node reads.
-    agreed: Arc<Agreed>,
+    pub(crate) agreed: Arc<Agreed>,
+    /// Which server the publisher is on.
+    pub(crate) links: Arc<Links>,
+    /// Where the subscriber hears that others were on another one.
+    pub(crate) requests: UnboundedSender<Request>,
+    /// The nodes whose publications are believed.
+    pub(crate) known: Arc<Known>,
+    pub(crate) others: Mutex<Others>,
     /// What Redis refused, as far as it was said already.
-    said: Mutex<Option<RegistryError>>,
+    pub(crate) said: Mutex<Option<RegistryError>>,
+}
+
+/// A node's entry.
+#[derive(Serialize, Deserialize)]
+struct Entry<N> {
+    #[serde(flatten)]
+    node: N,
+    /// How often it was on another server than others, where both took writes.
+    #[serde(default)]
+    apart: Apart,
 }
 
 impl RedisRegistry {
-    pub(crate) fn new(
-        config: &RedisConfig,
-        names: Arc<Names>,
-        node: Incarnation,
-        metrics: Arc<Metrics>,
-        agreed: Arc<Agreed>,
-    ) -> Result<Self, RegistryError> {
-        Ok(Self { pool: pool(config)?, names, node, metrics, agreed, said: Mutex::default() })
-    }
-
     /// Says what Redis refuses, where it is not what was said before. That it is away others say.
     fn say<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
         if let Err(error) = &result
@@ -63,7 +86,7 @@ impl RedisRegistry {
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => self.refused("HELLO", &error),
+            PoolError::Backend(error) => self.refused(opening(&error), &error),
             PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
             _ => RegistryError("no connection".to_owned()),
         })
@@ -100,8 +123,15 @@ impl RedisRegistry {
     }
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
-        let entry = serde_json::to_string(node).map_err(|error| RegistryError(error.to_string()))?;
+        let here = self.links.here();
+        let (apart, _) = self.links.was_apart();
+        let entry = serde_json::to_string(&Entry { node, apart });
+        let entry = entry.map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
+        let there = match &here {
+            Some(_) => self.run_of(&mut connection).await?,
+            None => None,
+        };
         let (seconds, _): (u64, u64) = self.run(&mut connection, "TIME", &redis::cmd("TIME")).await?;
         let ttl = TIME_TO_LIVE.as_secs();
         let (index, key) = (self.names.nodes(), self.names.node(&node.incarnation));
@@ -110,15 +140,41 @@ impl RedisRegistry {
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
         pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
-        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await
+        let looked = here.zip(there);
+        if looked.as_ref().is_some_and(|((here, _), there)| here == there) {
+            pipeline.cmd("EXPIRE").arg(self.names.server()).arg(ttl).ignore();
+        }
+        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await?;
+        if let Some((here, there)) = looked {
+            self.links.looked(&here, &there);
+        }
+        Ok(())
     }
 
-    async fn read(&self) -> Result<Vec<NodeInfo>, RegistryError> {
+    /// Which server a connection of the pool is on, where it says.
+    async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
+        let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
+        Ok(Run::from_info(&info))
+    }
+
+    /// Takes what the others say of themselves.
+    fn hear(&self, entries: &[Entry<NodeInfo>]) {
+        let others = entries.iter().map(|Entry { node, apart }| (node.incarnation.as_str(), *apart));
+        let told = self.others.lock().look(others);
+        let (_, is_known) = self.links.was_apart();
+        if let Some(apart) = told.filter(|_| !is_known) {
+            // Where its task has ended, nobody is interrupted.
+            let _ = self.requests.send(Request::Apart(apart));
+        }
+    }
+
+    async fn read(&self) -> Result<Vec<Entry<NodeInfo>>, RegistryError> {
         let mut connection = self.connection().await?;
         let index = self.names.nodes();
         let incarnations: Vec<String> =
             self.run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
         if incarnations.is_empty() {
+            self.known.read(std::iter::empty(), Instant::now());
             return Ok(Vec::new());
         }
         let mut get = redis::cmd("MGET");
@@ -128,12 +184,18 @@ impl RedisRegistry {
         let entries: Vec<Option<Vec<u8>>> = self.run(&mut connection, "MGET", &get).await?;
         let mut nodes = Vec::with_capacity(entries.len());
         for entry in entries.into_iter().flatten() {
-            match serde_json::from_slice::<NodeInfo>(&entry) {
+            match serde_json::from_slice::<Entry<NodeInfo>>(&entry) {
                 Ok(node) => nodes.push(node),
                 Err(_) => self.metrics.redis.registry_malformed.inc(),
             }
         }
-        nodes.sort_by(|a, b| (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation)));
+        let incarnations =
+            nodes.iter().filter_map(|entry| u64::from_str_radix(&entry.node.incarnation, 16).ok());
+        let incarnations = incarnations.map(Incarnation);
+        self.known.read(incarnations, Instant::now());
+        nodes.sort_by(|Entry { node: a, .. }, Entry { node: b, .. }| {
+            (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation))
+        });
         Ok(nodes)
     }
 
@@ -152,8 +214,9 @@ impl Registry for RedisRegistry {
         let node = node.clone();
         Box::pin(async move {
             self.say(self.write(&node).await)?;
-            let nodes = self.say(self.read().await)?;
-            self.agreed.read(&nodes);
+            let entries = self.say(self.read().await)?;
+            self.hear(&entries);
+            self.agreed.read(&nodes(entries));
             Ok(())
         })
     }
@@ -163,11 +226,18 @@ impl Registry for RedisRegistry {
     }
 
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
-        Box::pin(async { self.say(self.read().await) })
+        Box::pin(async { Ok(nodes(self.say(self.read().await)?)) })
     }
 }
 
-fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
+fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {
+    entries.into_iter().map(|entry| entry.node).collect()
+}
+
+/// A pool of connections, which are replaced now and then, and with the publisher's: a new one shows where the name
+/// leads now. redis tries all
+/// addresses of a name at once.
+pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
@@ -176,6 +246,10 @@ fn pool(config: &RedisConfig) -> Result<Pool, RegistryError> {
     Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
         .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
         .runtime(Runtime::Tokio1)
+        .pre_recycle(Hook::sync_fn(move |_, used| {
+            let is_old = used.age() > USED_FOR || !links.is_news(used.created);
+            if is_old { Err(HookError::message("it is replaced")) } else { Ok(()) }
+        }))
         .build()
         .map_err(|error| RegistryError(error.to_string()))
 }
@@ -196,6 +270,12 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
     let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
     let info = address.into_connection_info()?.set_redis_settings(login);
     Ok(Client::build_with_tls(info, tls.as_pem())?.get_connection_info().clone())
+}
+
+/// Which command of a new connection was refused.
+fn opening(error: &RedisError) -> &'static str {
+    let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
+    if is_of_database { "SELECT" } else { "HELLO" }
 }
 
 /// How the error of a Redis that was reached begins.

@@ -23,6 +23,8 @@ pub(crate) enum Request {
     Unsubscribe(Channel),
     /// A publication on this channel, handed over at that time, reached nobody.
     Doubt(Channel, Instant),
+    /// Some nodes were on another server than this one, for so long, which this node did not notice meanwhile.
+    Apart(Duration),
     /// The connection is worth nothing.
     Replace(Replace),
 }
@@ -36,4 +38,6 @@ pub(crate) enum Replace {
     Silent(Duration),
     /// Redis is a replica now.
     Demoted,
+    /// The name of Redis leads to another server.
+    Split,
 }

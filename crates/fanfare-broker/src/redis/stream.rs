@@ -39,12 +39,12 @@ const AGREEING: Duration = Duration::from_secs(4);
 pub(crate) struct Flushing(TlsStream<TcpStream>);
 
 impl Stream {
-    /// Connects, and shakes hands where the URL asks for TLS.
+    /// Connects to the first address of the host that answers, and shakes hands where the URL asks for TLS.
     ///
     /// # Errors
     /// The kernel's, or those of TLS: [`TlsError::in_io`] tells them apart.
     pub(crate) async fn connect(config: &RedisConfig) -> io::Result<Self> {
-        let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
+        let stream = fanfare_dial::connect(&config.host, config.port).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = &config.tls else { return Ok(Self::Plain(stream)) };
         let connector = tls.connector().map_err(io::Error::other)?;

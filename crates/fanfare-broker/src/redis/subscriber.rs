@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     canary::Canary,
+    code::{Cause, advice, code, is_configuration},
     commands::{BATCH, Confirmed, Desync},
-    connection::{Connection, ConnectionError, code, is_configuration},
+    connection::{Connection, ConnectionError},
     fence::field,
     incoming::Incoming,
     link::Links,
@@ -168,10 +169,13 @@ impl Subscriber {
                 }
                 Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
                 Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
+                Request::Replace(Replace::Split) => result = Err(ConnectionError::Split),
+                Request::Apart(apart) => self.progress.apart = self.progress.apart.max(Some(apart)),
             }
             taken += 1;
             next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
+        self.tell_apart();
         result
     }
 
@@ -206,6 +210,7 @@ impl Subscriber {
     fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
         if self.progress.standing.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
+            self.progress.cause = cause;
             self.incoming.events.interrupted(cause);
         }
     }
@@ -217,12 +222,31 @@ impl Subscriber {
             // Not before: a Redis that confirms everything and delivers nothing is not asked in a storm.
             self.progress.backoff.reset();
         }
-        if let Some(outage) = self.progress.standing.restored(is_heard, Instant::now()) {
+        if let Some(mut outage) = self.progress.standing.restored(is_heard, Instant::now()) {
+            if self.progress.cause == Interruption::Split {
+                outage += self.progress.apart.take().unwrap_or_default();
+            }
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
             self.incoming.events.restored(outage);
         }
         if self.progress.standing.stands() {
             self.table.restored();
+        }
+        self.tell_apart();
+    }
+
+    /// Nodes were on two servers for a while that is over. Within an interruption it is told at the end of that.
+    fn tell_apart(&mut self) {
+        if self.progress.standing.stands()
+            && let Some(apart) = self.progress.apart.take()
+        {
+            let seconds = apart.as_secs_f64();
+            tracing::warn!(
+                seconds,
+                "nodes were on two Redis servers that both took writes: messages were missed"
+            );
+            self.incoming.events.interrupted(Interruption::Split);
+            self.incoming.events.restored(apart);
         }
     }
 
@@ -264,6 +288,7 @@ impl Subscriber {
     }
 
     fn gather(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
+        self.incoming.learn();
         let events = self.incoming.events.clone();
         let mut dispatched = Ok(());
         events.gather(&mut || dispatched = self.dispatch(reader));
@@ -354,17 +379,18 @@ impl Subscriber {
 
     fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
         self.metrics.redis.error(code);
-        match self.table.refused(code == "NOPERM", code)? {
+        match self.table.refused(Cause::of(code), code, Instant::now())? {
             Refusal::Channel(channel) => {
                 self.metrics.redis.subscriptions_forbidden.inc();
                 tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
             }
             Refusal::Batch => {}
+            Refusal::Postponed(command) => self.say_postponed(command, code),
             Refusal::Info { settles } => {
                 if is_configuration(code) && !std::mem::replace(&mut self.progress.unchecked, true) {
                     tracing::warn!(
-                        "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; permit \
-                         client|info to this user"
+                        "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; {}",
+                        advice(code, "client|info")
                     );
                 }
                 self.settled(settles);
@@ -374,6 +400,18 @@ impl Subscriber {
             }
         }
         Ok(())
+    }
+
+    /// Says that a command is tried again, where that is not what was said last.
+    fn say_postponed(&mut self, command: &'static str, code: &str) {
+        let said = Some((command, code.to_owned()));
+        if self.progress.postponed != said {
+            tracing::warn!(
+                "Redis answers {code} to {command}: it is tried again, and all other subscriptions stand; {}",
+                advice(code, &format!("the command {}", command.to_lowercase()))
+            );
+            self.progress.postponed = said;
+        }
     }
 
     /// Redis answered what was asked behind the subscriptions; whether behind all that stood.

@@ -14,6 +14,8 @@
 //!   unconfirmed per channel, and a confirmation can be of one command only.
 //! - What settles a connection is the answer to a [`Command::Info`] that every SUBSCRIBE which restores a channel is
 //!   ahead of: each was confirmed, or refused for this channel alone.
+//! - A command that Redis does not take at the moment costs nothing but itself: it is tried again (`postponed`). A
+//!   channel whose UNSUBSCRIBE was not taken lingers on, since Redis holds it.
 //! - A channel that Redis forbade while the node was told that its subscriptions stand is said to have lost
 //!   publications once it is confirmed.
 
@@ -31,8 +33,10 @@ use super::{
 
 mod entry;
 mod forbidden;
+mod postponed;
 
 use entry::{Entry, Past, State};
+use postponed::Postponed;
 pub(crate) use {entry::Waiter, forbidden::Refusal};
 
 /// How long a channel stays subscribed after nobody wants it any more.
@@ -68,6 +72,7 @@ pub(crate) struct Table<W> {
     /// When to look at which lingering channel, in order of time.
     lingering: VecDeque<(Instant, Channel)>,
     forbidden: Vec<Channel>,
+    postponed: Postponed,
     answers: Vec<(W, Result<(), SubscribeError>)>,
 }
 
@@ -84,6 +89,7 @@ impl<W: Waiter> Table<W> {
             held: 0,
             lingering: VecDeque::new(),
             forbidden: Vec::new(),
+            postponed: Postponed::default(),
             answers: Vec::new(),
         }
     }
@@ -93,7 +99,7 @@ impl<W: Waiter> Table<W> {
         self.entries.get_key_value(name).map(|(channel, _)| channel)
     }
 
-    /// A publication arrived on a channel.
+    /// A publication of an origin that has a say arrived on a channel.
     pub(crate) fn arrived(&mut self, channel: &Channel, origin: &Origin, previous: Option<u64>) -> Arrival {
         match self.entries.get_mut(channel) {
             Some(entry) => entry.seen.arrived(origin.node, origin.sequence, previous),
@@ -126,7 +132,7 @@ impl<W: Waiter> Table<W> {
 
     /// When [`Table::tick`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.lingering.front().map(|(at, _)| *at)
+        self.lingering.front().map(|(at, _)| *at).into_iter().chain(self.postponed.at).min()
     }
 
     /// Somebody wants a channel.
@@ -175,8 +181,9 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// Time passed: what lingered long enough is given up.
+    /// Time passed: what lingered long enough is given up, and what was postponed is tried again.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.retry_postponed(now);
         while self.lingering.front().is_some_and(|(at, _)| *at <= now) {
             let Some((_, channel)) = self.lingering.pop_front() else { return };
             let Some(entry) = self.entries.get_mut(&channel) else { continue };
@@ -213,6 +220,7 @@ impl<W: Waiter> Table<W> {
         (self.controls, self.held) = (0, 0);
         self.lingering.clear();
         self.forbidden.clear();
+        self.postponed = Postponed::default();
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
             (entry.held, entry.queued) = (None, false);
@@ -309,8 +317,11 @@ impl<W: Waiter> Table<W> {
     }
 
     fn linger(&mut self, channel: &Channel, now: Instant) {
+        self.linger_until(channel, now + LINGER);
+    }
+
+    fn linger_until(&mut self, channel: &Channel, until: Instant) {
         let Some(entry) = self.entries.get_mut(channel) else { return };
-        let until = now + LINGER;
         entry.state = State::Lingering(until);
         if !std::mem::replace(&mut entry.queued, true) {
             self.queue_lingering(until, channel.clone());
@@ -339,7 +350,7 @@ impl<W: Waiter> Table<W> {
         self.asked = self.asked.saturating_sub(1);
         let is_early = self.early > 0;
         self.early = self.early.saturating_sub(1);
-        !is_early
+        !is_early && !self.postponed.restores
     }
 
     fn send_subscribe(&mut self, channel: Channel, alone: bool) {

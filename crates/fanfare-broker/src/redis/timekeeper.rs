@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::clock::Clock;
+use super::{clock::Clock, code::advice};
 use crate::metrics::Metrics;
 
 /// Sets the clock by them, or says that it cannot be set.
@@ -50,7 +50,8 @@ impl Timekeeper {
         self.metrics.redis.clock_offset.set(0.0);
         if self.refused.as_ref() != Some(&code) {
             tracing::warn!(
-                "Redis answers {code} to TIME: relay latency is not measured; permit the command time to this user"
+                "Redis answers {code} to TIME: relay latency is not measured; {}",
+                advice(&code, "the command time")
             );
         }
         self.refused = Some(code);

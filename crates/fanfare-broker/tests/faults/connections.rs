@@ -312,11 +312,11 @@ async fn a_wrong_password_is_named_and_not_shown() {
     let node = TestNode::with_limits(url.parse().unwrap(), patient(Duration::from_millis(300)));
     let refused = node.publish_text(&channel("a"), "x").await.unwrap_err().to_string();
     assert!(refused.contains("WRONGPASS") && !refused.contains("hunter2"), "{refused}");
-    let forbidden = node.subscribe(&channel("a")).await;
+    let refused_in = node.subscribe(&channel("a")).await;
     let registry = node.started.registry.nodes().await.unwrap_err().to_string();
     assert!(!registry.contains("hunter2"), "{registry}");
-    match forbidden {
-        Err(SubscribeError::Forbidden(why)) => assert!(why.contains("WRONGPASS"), "{why}"),
+    match refused_in {
+        Err(SubscribeError::Misconfigured(why)) => assert!(why.contains("WRONGPASS"), "{why}"),
         other => panic!("{other:?}"),
     }
     let right = format!("redis://:right@127.0.0.1:{}", server.port());
@@ -346,7 +346,7 @@ async fn a_forbidden_channel_is_refused_alone() {
     assert_eq!(results, [Ok(()), forbidden.clone(), Ok(())]);
     assert_eq!(node.subscribe(&channel("secret")).await, forbidden, "again, when asked again");
     let refused = node.publish_text(&channel("secret"), "x").await.unwrap_err();
-    assert_eq!(refused, PublishError::Refused("Redis answers NOPERM".to_owned()));
+    assert_eq!(refused, PublishError::Forbidden("Redis answers NOPERM".to_owned()));
     assert_restored(&node, &node, &channel("open-1")).await;
     assert_eq!(node.counter(RECONNECTS, None), 0.0);
     assert_eq!(node.counter("fanfare_redis_subscriptions_forbidden_total", None), 2.0);

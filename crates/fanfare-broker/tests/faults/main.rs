@@ -11,4 +11,6 @@ mod support;
 
 mod connections;
 mod permissions;
+mod refusals;
 mod silence;
+mod split;

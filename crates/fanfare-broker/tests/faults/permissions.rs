@@ -145,12 +145,13 @@ async fn a_channel_that_is_forbidden_for_a_while_is_told_to_have_lost_something_
 #[tokio::test]
 async fn each_right_that_is_missing_is_named() {
     let server = RedisServer::start().await.unwrap();
-    let rows: [(&[&str], &str, BrokerState); 17] = [
+    let rows: [(&[&str], &str, BrokerState); 18] = [
         (&["+publish"], "to PUBLISH on this node's own channels", BrokerState::Away),
         (&["+subscribe"], "NOPERM to SUBSCRIBE", BrokerState::Deaf),
         (&["+unsubscribe"], "NOPERM to UNSUBSCRIBE", BrokerState::Up),
         (&["&fanfare!*"], "NOPERM to SUBSCRIBE", BrokerState::Away),
         (&["&fanfare:*"], "forbids this node to subscribe", BrokerState::Up),
+        (&["+info"], "to INFO server: two servers", BrokerState::Up),
         (&["+set"], "to SET of fanfare!heartbeat", BrokerState::Up),
         (&["~fanfare!*"], "to SET of fanfare!heartbeat", BrokerState::Up),
         (&["+client|info"], "to CLIENT INFO", BrokerState::Up),

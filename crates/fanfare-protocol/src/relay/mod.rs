@@ -60,7 +60,9 @@ impl Dialect for Relay {
     fn reply(&self, reply: &Reply) -> Answer {
         let Reply::Failed { error, .. } = reply else { return Answer::Nothing };
         Answer::End(match error {
-            CommandError::Publish(PublishError::Refused(_)) => Disconnect::PublishRefused,
+            CommandError::Publish(PublishError::Refused(_) | PublishError::Forbidden(_)) => {
+                Disconnect::PublishRefused
+            }
             CommandError::Publish(PublishError::Unknown) => Disconnect::PublishUnknown,
             other => Disconnect::NotPermitted(other.to_string().into()),
         })

@@ -24,7 +24,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
@@ -260,19 +260,11 @@ impl Asker {
     }
 
     async fn connect_plain(&self, target: &Target) -> Result<TcpStream, io::Error> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in lookup_host((target.host.as_str(), target.port)).await? {
-            match TcpStream::connect(address).await {
-                Ok(mut stream) => {
-                    if self.proxies.sends_proxy_header(stream.local_addr()?.ip().to_canonical()) {
-                        stream.write_all(PROXY_HEADER).await?;
-                    }
-                    return Ok(stream);
-                }
-                Err(error) => last = error,
-            }
+        let mut stream = fanfare_dial::connect(&target.host, target.port).await?;
+        if self.proxies.sends_proxy_header(stream.local_addr()?.ip().to_canonical()) {
+            stream.write_all(PROXY_HEADER).await?;
         }
-        Err(last)
+        Ok(stream)
     }
 }
 

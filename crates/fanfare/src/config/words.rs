@@ -128,8 +128,24 @@ pub(super) const BROKER: Text<BrokerConfig> = Text {
         text.parse().map_err(|error: BrokerConfigError| error.to_string())
     },
     show: broker,
-    found: without_password,
+    found: broker_found,
 };
+
+/// What was given as a broker and is not one. Without a scheme all of it may be a password; without a host that looks
+/// like one, what follows the scheme.
+fn broker_found(text: &str) -> String {
+    match text.split_once("://") {
+        None => MASK.into(),
+        Some((scheme, _)) if !scheme.chars().all(|c| c.is_ascii_alphanumeric()) => MASK.into(),
+        Some(_) if text.contains('@') => without_password(text),
+        Some((scheme, place)) => {
+            let host = place.split('/').next().unwrap_or_default();
+            let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+            let is_place = !name.is_empty() && port.chars().all(|c| c.is_ascii_digit());
+            if is_place { text.into() } else { format!("{scheme}://{MASK}") }
+        }
+    }
+}
 
 /// Says that there is a password, and not which.
 fn broker(config: &BrokerConfig) -> String {

@@ -125,6 +125,7 @@ impl Tracer for SpanMaker {
             span.record("otel.status_description", error.to_string());
             let kind = match error {
                 PublishError::Refused(_) => "refused",
+                PublishError::Forbidden(_) => "forbidden",
                 PublishError::Unknown => "unknown",
             };
             span.record("error.type", kind);

@@ -53,6 +53,7 @@ impl World {
                 number,
                 result.map_err(|error| match error {
                     PublishError::Refused(_) => "refused",
+                    PublishError::Forbidden(_) => "forbidden",
                     PublishError::Unknown => "unknown",
                 }),
             ));

@@ -1,8 +1,11 @@
 //! What Redis refuses, and what becomes of channels that it forbids.
 
+use std::time::Instant;
+
 use fanfare_core::{Channel, SubscribeError};
 
 use super::{Command, Desync, Entry, Past, State, Table, Waiter};
+use crate::redis::code::Cause;
 
 /// What an error of Redis means for the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) enum Refusal {
     /// The check of the number of subscriptions is not permitted. `settles`: everything that stood is confirmed or
     /// refused all the same.
     Info { settles: bool },
+    /// Nothing: this command was not taken, and is tried again.
+    Postponed(&'static str),
     /// It cannot go on without this command.
     Connection(&'static str),
 }
@@ -38,8 +43,8 @@ impl<W: Waiter> Table<W> {
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
             let State::Subscribing { waiters, .. } = &mut entry.state else { return true };
-            let forbidden = || Err(SubscribeError::Forbidden(why.to_owned()));
-            answers.extend(waiters.drain(..).map(|waiter| (waiter, forbidden())));
+            let refused = || Err(SubscribeError::Misconfigured(why.to_owned()));
+            answers.extend(waiters.drain(..).map(|waiter| (waiter, refused())));
             entry.past != Past::New
         });
     }
@@ -61,14 +66,16 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// Redis refused the first command that is not confirmed; `permission`: for want of a permission.
-    pub(crate) fn refused(&mut self, permission: bool, why: &str) -> Result<Refusal, Desync> {
-        match self.commands.refused()? {
-            Command::Info => Ok(Refusal::Info { settles: self.informed() }),
-            Command::Subscribe { channels, .. } if permission => Ok(self.forbidden(channels, why)),
-            Command::Unsubscribe(_) => Ok(Refusal::Connection("UNSUBSCRIBE")),
-            _ => Ok(Refusal::Connection("SUBSCRIBE")),
-        }
+    /// Redis refused the first command that is not confirmed.
+    pub(crate) fn refused(&mut self, cause: Cause, why: &str, now: Instant) -> Result<Refusal, Desync> {
+        Ok(match (self.commands.refused()?, cause) {
+            (Command::Info, _) => Refusal::Info { settles: self.informed() },
+            (Command::Subscribe { channels, .. }, Cause::Permission) => self.forbidden(channels, why),
+            (Command::Unsubscribe(channels), Cause::Permission) => self.keep_forbidden(&channels, now),
+            (command, Cause::Moment) => self.postpone(command, now),
+            (Command::Unsubscribe(_), Cause::Connection) => Refusal::Connection("UNSUBSCRIBE"),
+            (_, Cause::Permission | Cause::Connection) => Refusal::Connection("SUBSCRIBE"),
+        })
     }
 
     fn forbidden(&mut self, channels: Vec<Channel>, why: &str) -> Refusal {
@@ -92,8 +99,7 @@ impl<W: Waiter> Table<W> {
     }
 
     fn each_alone(&mut self, channels: Vec<Channel>) {
-        let stood = |channel| self.entries.get(channel).is_some_and(|entry| entry.past != Past::New);
-        let restores = channels.iter().any(stood);
+        let restores = channels.iter().any(|channel| self.stood(channel));
         channels.into_iter().for_each(|channel| self.send_subscribe(channel, true));
         // Not for a batch of newcomers: they could put off the end of an interruption for ever.
         if restores {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap as Map};
 use proptest::prelude::*;
 
 use super::*;
-use crate::redis::commands::CONTROLS;
+use crate::redis::{code::Cause, commands::CONTROLS};
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
@@ -17,6 +17,10 @@ struct Server {
     incoming: VecDeque<Command>,
     answers: VecDeque<Answer>,
     held: BTreeSet<String>,
+    /// How many of the node's own channels are held.
+    controls: usize,
+    /// Whether it takes nothing at this moment.
+    busy: bool,
 }
 
 enum Answer {
@@ -24,6 +28,7 @@ enum Answer {
     Subscribed(String),
     Unsubscribed(String),
     NoPerm,
+    Busy,
     Count(usize),
 }
 
@@ -33,10 +38,12 @@ impl Server {
     fn execute(&mut self) {
         match self.incoming.pop_front() {
             None => {}
+            Some(_) if self.busy => self.answers.push_back(Answer::Busy),
             Some(Command::SubscribeControl) => {
+                self.controls = CONTROLS;
                 self.answers.extend((0..CONTROLS).map(|_| Answer::Control));
             }
-            Some(Command::Info) => self.answers.push_back(Answer::Count(CONTROLS + self.held.len())),
+            Some(Command::Info) => self.answers.push_back(Answer::Count(self.controls + self.held.len())),
             Some(Command::Subscribe { channels, .. }) => {
                 if channels.iter().any(|channel| channel.as_str() == FORBIDDEN) {
                     return self.answers.push_back(Answer::NoPerm);
@@ -67,6 +74,7 @@ enum Step {
     Disconnect,
     Connect,
     Ask,
+    Busy(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -80,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Disconnect),
         2 => Just(Step::Connect),
         1 => Just(Step::Ask),
+        2 => any::<bool>().prop_map(Step::Busy),
     ]
 }
 
@@ -133,7 +142,7 @@ impl World {
             }
             Step::Disconnect if self.connected => {
                 self.connected = false;
-                self.server = Server::default();
+                self.server = Server { busy: self.server.busy, ..Server::default() };
                 self.table.disconnected();
             }
             Step::Connect if !self.connected => {
@@ -141,6 +150,7 @@ impl World {
                 self.table.connected();
             }
             Step::Ask if self.connected => self.table.ask(),
+            Step::Busy(busy) => self.server.busy = *busy,
             Step::Disconnect | Step::Connect | Step::Ask => {}
         }
         self.check_answers();
@@ -153,9 +163,14 @@ impl World {
             Some(Answer::Subscribed(name)) => self.confirmed(Confirmed::Subscribed(&name)),
             Some(Answer::Unsubscribed(name)) => self.confirmed(Confirmed::Unsubscribed(&name)),
             Some(Answer::NoPerm) => {
-                let refused = self.table.refused(true, "NOPERM");
+                let refused = self.table.refused(Cause::Permission, "NOPERM", self.now);
                 assert!(!matches!(refused, Ok(Refusal::Connection(_))), "{refused:?}");
             }
+            Some(Answer::Busy) => match self.table.refused(Cause::Moment, "BUSY", self.now).unwrap() {
+                Refusal::Postponed(_) | Refusal::Info { settles: false } => {}
+                Refusal::Info { settles: true } => assert_eq!(self.restoring(), 0),
+                refusal => panic!("{refusal:?}"),
+            },
             Some(Answer::Count(count)) => match self.table.counted(count).unwrap() {
                 Counted::Settled => assert_eq!(self.restoring(), 0),
                 counted => assert_eq!(counted, Counted::Early),
@@ -186,7 +201,7 @@ impl World {
                 }
                 Err(error) => {
                     assert_eq!(error, SubscribeError::Unavailable);
-                    assert!(!self.connected);
+                    assert!(!self.connected || !self.wanted.contains(&name));
                 }
             }
         }
@@ -194,8 +209,9 @@ impl World {
 
     fn settle(&mut self) {
         self.step(&Step::Connect);
-        for _ in 0..4 {
-            self.step(&Step::Wait(1000));
+        self.step(&Step::Busy(false));
+        for _ in 0..6 {
+            self.step(&Step::Wait(2000));
             self.step(&Step::Ask);
             self.step(&Step::Write);
             while !self.server.incoming.is_empty() || !self.server.answers.is_empty() {

@@ -1,5 +1,8 @@
 use super::*;
-use crate::redis::commands::{BATCH, CONTROLS};
+use crate::redis::{
+    code::Cause,
+    commands::{BATCH, CONTROLS},
+};
 
 impl Waiter for u32 {
     fn is_gone(&self) -> bool {
@@ -155,11 +158,11 @@ fn of_a_forbidden_batch_only_the_guilty_channel_is_refused() {
         table.subscribe(&channel(name), u32::try_from(waiter).unwrap());
     }
     commands(&mut table);
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     let alone = |name| Command::Subscribe { channels: vec![channel(name)], sealed: true };
     assert_eq!(commands(&mut table), [alone("a"), alone("secret"), alone("b")]);
     table.confirmed(Confirmed::Subscribed("a"), now).unwrap();
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("secret"))));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Channel(channel("secret"))));
     table.confirmed(Confirmed::Subscribed("b"), now).unwrap();
     let forbidden = Err(SubscribeError::Forbidden("NOPERM".into()));
     assert_eq!(table.take_answers(), [(0, Ok(())), (1, forbidden), (2, Ok(()))]);
@@ -181,7 +184,7 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
     for _ in 0..CONTROLS {
         table.confirmed(Confirmed::Control, now).unwrap();
     }
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Channel(channel("a"))));
     assert_eq!(table.counted(CONTROLS), Ok(Counted::Settled));
     table.retry_forbidden(0);
     assert!(table.is_any_forbidden() && commands(&mut table).is_empty());
@@ -220,13 +223,13 @@ fn reconnect(table: &mut Table<u32>, now: Instant) {
 fn of_a_forbidden_batch_what_stood_is_settled_behind_each_of_its_channels() {
     let (mut table, now) = standing(&["a", "b"]);
     reconnect(&mut table, now);
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     let alone = commands(&mut table);
     assert_eq!((alone.len(), alone.last()), (3, Some(&Command::Info)));
     assert_eq!(table.counted(CONTROLS), Ok(Counted::Early), "none of both was asked for alone yet");
     let Some(Command::Subscribe { channels, .. }) = alone.first() else { panic!("{alone:?}") };
     table.confirmed(Confirmed::Subscribed(channels[0].as_str()), now).unwrap();
-    table.refused(true, "NOPERM").unwrap();
+    table.refused(Cause::Permission, "NOPERM", now).unwrap();
     assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
 }
 
@@ -240,7 +243,7 @@ fn newcomers_of_a_forbidden_batch_put_off_nothing() {
     table.ask();
     commands(&mut table);
     assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
 }
 
@@ -248,20 +251,20 @@ fn newcomers_of_a_forbidden_batch_put_off_nothing() {
 fn where_the_check_is_forbidden_its_refusal_settles_what_its_answer_would_have() {
     let (mut table, now) = standing(&["a", "b"]);
     reconnect(&mut table, now);
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Batch));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     commands(&mut table);
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Info { settles: false }));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Info { settles: false }));
     for _ in ["a", "b"] {
-        table.refused(true, "NOPERM").unwrap();
+        table.refused(Cause::Permission, "NOPERM", now).unwrap();
     }
-    assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Info { settles: true }));
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Info { settles: true }));
 }
 
 #[test]
 fn what_a_channel_lost_while_it_alone_was_forbidden_is_told_when_it_stands_again() {
     let (mut table, now) = standing(&["a"]);
     let forbidden = |table: &mut Table<u32>| {
-        assert_eq!(table.refused(true, "NOPERM"), Ok(Refusal::Channel(channel("a"))));
+        assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Channel(channel("a"))));
     };
     let retried = |table: &mut Table<u32>| {
         table.retry_forbidden(usize::MAX);
@@ -299,7 +302,7 @@ fn what_a_channel_lost_while_it_alone_was_forbidden_is_told_when_it_stands_again
 fn who_comes_to_a_channel_that_was_forbidden_does_not_hide_what_others_lost() {
     let (mut table, now) = standing(&["a"]);
     reconnect(&mut table, now);
-    table.refused(true, "NOPERM").unwrap();
+    table.refused(Cause::Permission, "NOPERM", now).unwrap();
     table.counted(CONTROLS).unwrap();
     table.restored();
     table.subscribe(&channel("a"), 1);
@@ -307,7 +310,7 @@ fn who_comes_to_a_channel_that_was_forbidden_does_not_hide_what_others_lost() {
     assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Ok(Some(channel("a"))));
     // Where nobody was there any more, nobody lost anything.
     reconnect(&mut table, now);
-    table.refused(true, "NOPERM").unwrap();
+    table.refused(Cause::Permission, "NOPERM", now).unwrap();
     table.counted(CONTROLS).unwrap();
     table.restored();
     table.unsubscribe(&channel("a"), now);
@@ -329,8 +332,8 @@ fn a_mistaken_configuration_is_told_to_all_who_wait() {
     table.forbid_all("WRONGPASS");
     let mut answers = table.take_answers();
     answers.sort_by_key(|(waiter, _)| *waiter);
-    let forbidden = || Err(SubscribeError::Forbidden("WRONGPASS".into()));
-    assert_eq!(answers, [(2, forbidden()), (3, forbidden())]);
+    let refused = || Err(SubscribeError::Misconfigured("WRONGPASS".into()));
+    assert_eq!(answers, [(2, refused()), (3, refused())]);
     assert_eq!((table.find("stood").is_some(), table.find("new")), (true, None));
 }
 
@@ -378,4 +381,112 @@ fn a_confirmation_of_something_else_is_noticed() {
     assert_eq!(table.confirmed(Confirmed::Control, now), Err(Desync));
     assert_eq!(table.counted(2), Err(Desync));
     assert!(table.take_answers().is_empty());
+}
+
+#[test]
+fn a_subscribe_that_is_not_taken_is_tried_again_alone() {
+    let (mut table, now) = standing(&["a"]);
+    table.subscribe(&channel("b"), 1);
+    commands(&mut table);
+    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
+    assert!(commands(&mut table).is_empty() && table.take_answers().len() == 1);
+    // An answer to the check settles what stood: a newcomer puts off nothing.
+    table.ask();
+    commands(&mut table);
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+    let due = table.next_deadline().expect("it is tried again");
+    table.tick(due);
+    assert_eq!(commands(&mut table), [subscribe(&["b"])]);
+    table.confirmed(Confirmed::Subscribed("b"), due).unwrap();
+    assert_eq!(table.take_answers(), [(1, Ok(()))]);
+    assert_eq!(table.next_deadline(), None);
+}
+
+#[test]
+fn attempts_are_further_and_further_apart_up_to_a_bound() {
+    let (mut table, mut now) = connected();
+    table.subscribe(&channel("a"), 1);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        assert_eq!(commands(&mut table).len(), 1);
+        table.refused(Cause::Moment, "BUSY", now).unwrap();
+        let due = table.next_deadline().unwrap();
+        waits.push((due - now).as_millis());
+        now = due;
+        table.tick(now);
+    }
+    assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+}
+
+#[test]
+fn what_stood_and_is_not_taken_at_the_moment_is_settled_once_it_is() {
+    let (mut table, now) = standing(&["a"]);
+    table.disconnected();
+    table.connected();
+    commands(&mut table);
+    for _ in 0..2 {
+        assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
+    }
+    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Info { settles: false }));
+    let due = table.next_deadline().unwrap();
+    table.tick(due);
+    assert_eq!(commands(&mut table), [Command::SubscribeControl, subscribe(&["a"]), Command::Info]);
+    for _ in 0..CONTROLS {
+        table.confirmed(Confirmed::Control, due).unwrap();
+    }
+    assert_eq!(table.confirmed(Confirmed::Subscribed("a"), due), Ok(None));
+    assert_eq!(table.counted(CONTROLS + 1), Ok(Counted::Settled));
+}
+
+#[test]
+fn a_channel_that_cannot_be_given_up_at_the_moment_lingers_on() {
+    let (mut table, now) = standing(&["a"]);
+    table.take_answers();
+    table.unsubscribe(&channel("a"), now);
+    let now = now + LINGER;
+    table.tick(now);
+    assert_eq!(commands(&mut table), [unsubscribe(&["a"])]);
+    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("UNSUBSCRIBE")));
+    // Redis holds it still: whoever wants it has it at once.
+    table.subscribe(&channel("a"), 7);
+    assert_eq!(table.take_answers(), [(7, Ok(()))]);
+    table.unsubscribe(&channel("a"), now);
+    table.tick(now + LINGER);
+    assert_eq!(commands(&mut table), [unsubscribe(&["a"])]);
+    assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Postponed("UNSUBSCRIBE")));
+    let due = table.next_deadline().unwrap();
+    table.tick(due);
+    assert_eq!(commands(&mut table), [unsubscribe(&["a"])]);
+    table.confirmed(Confirmed::Unsubscribed("a"), due).unwrap();
+    assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn a_channel_that_nobody_wants_any_more_is_not_tried_again() {
+    let (mut table, now) = connected();
+    table.subscribe(&channel("a"), 1);
+    commands(&mut table);
+    table.refused(Cause::Moment, "BUSY", now).unwrap();
+    table.unsubscribe(&channel("a"), now);
+    table.tick(table.next_deadline().unwrap());
+    assert!(commands(&mut table).is_empty());
+    assert_eq!(table.take_answers(), [(1, Err(SubscribeError::Unavailable))]);
+    assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn what_is_about_the_connection_ends_it() {
+    let (mut table, now) = connected();
+    table.subscribe(&channel("a"), 1);
+    commands(&mut table);
+    assert_eq!(table.refused(Cause::Connection, "NOAUTH", now), Ok(Refusal::Connection("SUBSCRIBE")));
+    table.disconnected();
+    table.connected();
+    commands(&mut table);
+    let refused = table.refused(Cause::Permission, "NOPERM", now);
+    assert_eq!(
+        refused,
+        Ok(Refusal::Connection("SUBSCRIBE")),
+        "without its own channels a node cannot hear itself"
+    );
 }

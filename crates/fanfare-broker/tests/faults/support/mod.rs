@@ -1,12 +1,14 @@
-//! A server that answers as a test wants, a proxy that loses bytes, and what became of publications.
+//! A server that answers as a test wants, a proxy that loses bytes, a name that leads elsewhere, and what became of publications.
 
 mod fake;
 mod outcomes;
 mod proxy;
+mod switch;
 
 pub(crate) use fake::FakeRedis;
 pub(crate) use outcomes::{Outcomes, assert_restored, channel, delivered, publish};
 pub(crate) use proxy::Proxy;
+pub(crate) use switch::Switch;
 
 use fanfare_broker::BrokerConfig;
 

@@ -35,7 +35,7 @@ impl Outcomes {
         for (number, answered) in answers {
             let set = match answered.await.expect("each publish is answered") {
                 Ok(()) => &mut outcomes.taken,
-                Err(PublishError::Refused(_)) => &mut outcomes.refused,
+                Err(PublishError::Refused(_) | PublishError::Forbidden(_)) => &mut outcomes.refused,
                 Err(PublishError::Unknown) => &mut outcomes.unknown,
             };
             set.insert(number);

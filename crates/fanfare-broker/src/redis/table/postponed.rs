@@ -1,0 +1,142 @@
+//! Commands that Redis did not take at this moment, and when they are tried again.
+//!
+//! Invariants:
+//! - The next attempt comes [`FIRST`] after a refusal, and twice as long after each refusal that follows the one before
+//!   within [`FORGET`], up to [`LONGEST`].
+//! - While a SUBSCRIBE waits that restores something, no answer to a [`Command::Info`] settles the connection.
+
+use std::time::{Duration, Instant};
+
+use fanfare_core::{Channel, SubscribeError};
+
+use super::{Command, Past, Refusal, State, Table, Waiter};
+
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+const FORGET: Duration = Duration::from_secs(5);
+
+/// How long a channel is kept whose UNSUBSCRIBE Redis forbids, before that is tried again.
+const KEEP: Duration = Duration::from_secs(10);
+/// How many channels are kept against the node's will, at most: then the connection is replaced to be rid of them.
+const KEPT: usize = 16 << 10;
+
+/// What waits to be tried again.
+#[derive(Debug, Default)]
+pub(super) struct Postponed {
+    /// The node's own channels.
+    control: bool,
+    channels: Vec<Channel>,
+    /// Whether something of it stood before.
+    pub(super) restores: bool,
+    /// When it is tried again, if something waits.
+    pub(super) at: Option<Instant>,
+    /// The last refusal, and how many came before it one after the other.
+    last: Option<(Instant, u32)>,
+}
+
+impl Postponed {
+    /// Redis refused something: how long to wait.
+    fn delay(&mut self, now: Instant) -> Duration {
+        let before = self.last.filter(|(last, _)| now.saturating_duration_since(*last) < FORGET);
+        let refusals = match (before, self.at) {
+            (None, _) => 0,
+            // It was refused together with others.
+            (Some((_, refusals)), Some(_)) => refusals,
+            (Some((_, refusals)), None) => refusals + 1,
+        };
+        self.last = Some((now, refusals));
+        LONGEST.min(FIRST * (1 << refusals.min(6)))
+    }
+
+    fn wait(&mut self, now: Instant) {
+        let delay = self.delay(now);
+        self.at.get_or_insert(now + delay);
+    }
+}
+
+impl<W: Waiter> Table<W> {
+    /// Redis did not take a command at this moment.
+    pub(super) fn postpone(&mut self, command: Command, now: Instant) -> Refusal {
+        match command {
+            Command::Info => {}
+            Command::SubscribeControl => {
+                self.postponed.wait(now);
+                (self.postponed.control, self.postponed.restores) = (true, true);
+            }
+            Command::Subscribe { channels, .. } => {
+                self.postponed.wait(now);
+                self.postponed.restores |= channels.iter().any(|channel| self.stood(channel));
+                self.postponed.channels.extend(channels);
+            }
+            Command::Unsubscribe(channels) => {
+                let delay = self.postponed.delay(now);
+                self.keep(&channels, now + delay);
+                return Refusal::Postponed("UNSUBSCRIBE");
+            }
+        }
+        Refusal::Postponed("SUBSCRIBE")
+    }
+
+    /// Redis does not let this node give up channels: they are kept, as far as there is room for them.
+    pub(super) fn keep_forbidden(&mut self, channels: &[Channel], now: Instant) -> Refusal {
+        if self.lingering.len() + channels.len() > KEPT {
+            return Refusal::Connection("UNSUBSCRIBE");
+        }
+        self.keep(channels, now + KEEP);
+        Refusal::Postponed("UNSUBSCRIBE")
+    }
+
+    /// Tries again what is due.
+    pub(super) fn retry_postponed(&mut self, now: Instant) {
+        if self.postponed.at.is_none_or(|at| now < at) {
+            return;
+        }
+        let again = Postponed { last: self.postponed.last, ..Postponed::default() };
+        let Postponed { control, channels, .. } = std::mem::replace(&mut self.postponed, again);
+        if control {
+            self.commands.push(Command::SubscribeControl);
+        }
+        let mut restores = control;
+        for channel in channels {
+            if self.is_wanted_still(&channel, now) {
+                restores |= self.stood(&channel);
+                self.send_subscribe(channel, false);
+            }
+        }
+        // Not for newcomers alone: they could put off the end of an interruption for ever.
+        if restores {
+            self.ask_behind();
+        }
+    }
+
+    pub(super) fn stood(&self, channel: &Channel) -> bool {
+        self.entries.get(channel).is_some_and(|entry| entry.past != Past::New)
+    }
+
+    /// Whether somebody waits for a SUBSCRIBE that was postponed. Where nobody does, the channel is given up.
+    fn is_wanted_still(&mut self, channel: &Channel, now: Instant) -> bool {
+        let Some(entry) = self.entries.get_mut(channel) else { return false };
+        let State::Subscribing { waiters, wanted } = &mut entry.state else { return false };
+        if *wanted {
+            return true;
+        }
+        let waiters = std::mem::take(waiters);
+        if entry.held.is_some() {
+            self.linger(channel, now);
+        } else {
+            self.entries.remove(channel);
+        }
+        self.tell(waiters, &Err(SubscribeError::Unavailable));
+        false
+    }
+
+    /// Channels that Redis holds still, and that nobody wants, linger on.
+    fn keep(&mut self, channels: &[Channel], until: Instant) {
+        for channel in channels {
+            let is_held = |entry: &super::Entry<W>| matches!(entry.state, State::Unsubscribing);
+            if self.entries.get(channel).is_some_and(is_held) {
+                self.linger_until(channel, until);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Commands that Redis refuses, and databases.
+
+use fanfare_broker::{
+    redis_server::RedisServer,
+    suite::{TestNode, eventually},
+};
+use fanfare_core::broker::{BrokerState, Interruption};
+
+use crate::support::{Proxy, assert_restored, channel, config};
+
+const RECONNECTS: &str = "fanfare_redis_reconnects_total";
+const ERRORS: &str = "fanfare_redis_errors_total";
+
+/// Runs a script until it is killed, and returns once Redis says BUSY.
+async fn busy(server: &RedisServer) -> impl Future<Output = ()> {
+    let url = server.url();
+    let script = tokio::spawn(async move {
+        let client = redis::Client::open(url).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        connection.set_response_timeout(std::time::Duration::from_secs(60));
+        let endless = redis::cmd("EVAL").arg("while true do end").arg(0).query_async(&mut connection).await;
+        let _killed: redis::RedisResult<()> = endless;
+    });
+    let is_busy = || async { server.run::<String>(&redis::cmd("PING")).await.is_err() };
+    while !is_busy().await {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    async move { script.await.unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_redis_costs_no_subscription_and_no_connection() {
+    let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await.unwrap();
+    let node = TestNode::start(config(server.port()));
+    node.is_up().await;
+    let [stays, given_up, new] = ["stays", "given-up", "new"].map(channel);
+    for channel in [&stays, &given_up] {
+        node.subscribe(channel).await.unwrap();
+    }
+    let ended = busy(&server).await;
+    let refused = || node.counter(ERRORS, Some("BUSY"));
+    node.broker().unsubscribe(&given_up);
+    let subscribing = node.broker().subscribe(&new);
+    let before = refused();
+    eventually("commands are refused, and tried again", || refused() > before + 6.0).await;
+    let () = server.run(redis::cmd("SCRIPT").arg("KILL")).await.unwrap();
+    ended.await;
+    subscribing.await.unwrap();
+    for channel in [&stays, &new] {
+        assert_restored(&node, &node, channel).await;
+    }
+    let mut subscribed = redis::cmd("PUBSUB");
+    subscribed.arg("NUMSUB").arg("fanfare:given-up");
+    while server.run::<(String, usize)>(&subscribed).await.unwrap().1 > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(node.recorder.outages().causes, []);
+    assert_eq!(node.counter(RECONNECTS, None), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stood_is_restored_where_redis_is_busy_at_first() {
+    let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await.unwrap();
+    let proxy = Proxy::start(server.port()).await;
+    let node = TestNode::start(config(proxy.port));
+    node.is_up().await;
+    let channel = channel("stood");
+    node.subscribe(&channel).await.unwrap();
+    let ended = busy(&server).await;
+    let refused = || node.counter(ERRORS, Some("BUSY"));
+    let before = refused();
+    proxy.cut();
+    eventually("both connections are refused commands", || refused() > before + 6.0).await;
+    let () = server.run(redis::cmd("SCRIPT").arg("KILL")).await.unwrap();
+    ended.await;
+    eventually("it is restored", || node.recorder.outages().outages.len() == 1).await;
+    assert_restored(&node, &node, &channel).await;
+    assert_eq!(node.recorder.outages().causes, [Interruption::Lost]);
+    assert_eq!(node.counter("fanfare_redis_unfenced_reconnects_total", None), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_key_is_in_the_database_that_the_url_names() {
+    let server = RedisServer::start().await.unwrap();
+    let node = TestNode::start(format!("{}/5", server.url()).parse().unwrap());
+    node.is_up().await;
+    node.started.registry.announce(&node.info("a")).await.unwrap();
+    let keyspace: String = server.run(redis::cmd("INFO").arg("keyspace")).await.unwrap();
+    assert!(keyspace.contains("db5:") && !keyspace.contains("db0:"), "{keyspace}");
+    let channel = channel("a");
+    node.subscribe(&channel).await.unwrap();
+    assert_restored(&node, &node, &channel).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_not_there_is_named() {
+    let server = RedisServer::start().await.unwrap();
+    let node = TestNode::start(format!("{}/99", server.url()).parse().unwrap());
+    eventually("it is refused", || node.counter(ERRORS, None) > 0.0).await;
+    let refused = node.publish_text(&channel("a"), "x").await.unwrap_err().to_string();
+    assert!(refused.contains("no database 99") && refused.contains("databases"), "{refused}");
+    let registry = node.started.registry.nodes().await.unwrap_err().to_string();
+    assert!(registry.contains("ERR to SELECT"), "{registry}");
+    assert_eq!(node.broker().state(), BrokerState::Away);
+}

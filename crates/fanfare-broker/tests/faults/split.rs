@@ -1,0 +1,138 @@
+//! Two Redis servers that both take writes, with nodes on each.
+
+use std::time::Duration;
+
+use fanfare_broker::{
+    redis_server::RedisServer,
+    suite::{TestNode, eventually},
+};
+use fanfare_core::{
+    Channel, NodeInfo,
+    broker::{BrokerState, Interruption},
+};
+use tokio::time::sleep;
+
+use crate::support::{Switch, assert_restored, channel, config};
+
+/// Two nodes on a server, which are subscribed, and a second server.
+struct Cluster {
+    servers: [RedisServer; 2],
+    switch: Switch,
+    nodes: [TestNode; 2],
+    channel: Channel,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let servers = [RedisServer::start().await.unwrap(), RedisServer::start().await.unwrap()];
+        let switch = Switch::to(servers[0].port()).await;
+        let nodes = [TestNode::start(config(switch.port)), TestNode::start(config(switch.port))];
+        let channel = channel("split");
+        for node in &nodes {
+            node.is_up().await;
+            node.subscribe(&channel).await.unwrap();
+        }
+        assert_restored(&nodes[0], &nodes[1], &channel).await;
+        Self { servers, switch, nodes, channel }
+    }
+
+    /// Ends the connections of a node to the first server.
+    async fn cut(&self, node: usize) {
+        let name = self.nodes[node].incarnation.to_string();
+        let list: String = self.servers[0].run(redis::cmd("CLIENT").arg("LIST")).await.unwrap();
+        for client in list.lines().filter(|client| client.contains(&name)) {
+            let id = client.split_whitespace().find_map(|field| field.strip_prefix("id=")).unwrap();
+            let _killed: usize =
+                self.servers[0].run(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id)).await.unwrap();
+        }
+    }
+
+    /// From now on the name leads to the second server, and one node goes there.
+    async fn split(&self) {
+        self.switch.leads_to(self.servers[1].port());
+        self.cut(1).await;
+        let outages = || self.nodes[1].recorder.outages().outages.len();
+        eventually("one node is on the second server", || outages() == 1).await;
+        self.nodes[1].publish_text(&self.channel, "nobody else hears it").await.unwrap();
+    }
+
+    /// Announces a node, as it does itself in a cluster.
+    async fn announce(&self, node: usize, announcements: u64) {
+        let info = NodeInfo { announcements, ..self.nodes[node].info("node") };
+        self.nodes[node].started.registry.announce(&info).await.unwrap();
+    }
+
+    fn causes(&self, node: usize) -> Vec<Interruption> {
+        self.nodes[node].recorder.outages().causes
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stayed_on_another_master_counts_it_when_it_comes_where_the_others_are() {
+    let cluster = Cluster::start().await;
+    cluster.split().await;
+    assert_eq!(cluster.causes(0), [], "nothing tells it yet");
+    // It hears itself there for longer.
+    let heard = cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary"));
+    let is_heard = || cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary")) > heard + 2.0;
+    eventually("it hears itself", is_heard).await;
+    cluster.cut(0).await;
+    eventually("it counts it", || cluster.causes(0) == [Interruption::Lost, Interruption::Split]).await;
+    eventually("it is told for how long", || cluster.nodes[0].recorder.outages().outages.len() == 2).await;
+    assert!(cluster.nodes[0].recorder.outages().outages[1] > Duration::ZERO);
+    for (from, to) in [(0, 1), (1, 0)] {
+        assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;
+    }
+    assert_eq!(cluster.causes(1), [Interruption::Lost], "it was where the name leads");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
+    let cluster = Cluster::start().await;
+    for node in [0, 1] {
+        cluster.announce(node, 0).await;
+    }
+    cluster.split().await;
+    let mut was_split = false;
+    for announcements in 1.. {
+        for node in [0, 1] {
+            cluster.announce(node, announcements).await;
+        }
+        was_split |= cluster.nodes[0].broker().state() == BrokerState::Split;
+        if cluster.causes(0) == [Interruption::Split] && cluster.causes(1).len() == 2 {
+            break;
+        }
+        assert!(announcements < 100, "{:?} {:?}", cluster.causes(0), cluster.causes(1));
+        sleep(Duration::from_millis(700)).await;
+    }
+    assert!(was_split, "it is not ready meanwhile");
+    assert_eq!(
+        cluster.causes(1),
+        [Interruption::Lost, Interruption::Split],
+        "it missed what the other published"
+    );
+    for (from, to) in [(0, 1), (1, 0)] {
+        assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;
+    }
+    cluster.announce(0, 1000).await;
+    assert_eq!(cluster.nodes[0].broker().state(), BrokerState::Up);
+    assert_eq!(cluster.causes(0), [Interruption::Split], "once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_restarted_or_reached_again_is_not_a_second_one() {
+    let mut cluster = Cluster::start().await;
+    cluster.cut(0).await;
+    eventually("it is back", || cluster.nodes[0].recorder.outages().outages.len() == 1).await;
+    cluster.servers[0].restart().await.unwrap();
+    eventually("both are back", || {
+        let is_back = |node: &TestNode, times| node.recorder.outages().outages.len() == times;
+        is_back(&cluster.nodes[0], 2) && is_back(&cluster.nodes[1], 1)
+    })
+    .await;
+    for node in [0, 1] {
+        cluster.announce(node, 0).await;
+        cluster.nodes[node].is_up().await;
+        assert!(!cluster.causes(node).contains(&Interruption::Split));
+    }
+}
