@@ -8,7 +8,7 @@ use fanfare_testkit::{Endpoint, Prometheus, assert_eventually};
 
 /// Alerts that are about to be provoked. How long one takes to be noticed is told, and not asserted.
 pub(crate) struct Provoked {
-    prometheus: Prometheus,
+    pub(crate) prometheus: Prometheus,
     began: Instant,
 }
 
@@ -32,7 +32,14 @@ impl Provoked {
 
     /// Returns once an alert fires, for these nodes and no others.
     pub(crate) async fn fires(&self, alert: &str, nodes: &[Endpoint]) {
-        let mut expected: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
+        let nodes: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+        self.fires_for(alert, "instance", &nodes).await;
+    }
+
+    /// Returns once an alert fires for these values of a label, and no others.
+    pub(crate) async fn fires_for(&self, alert: &str, label: &str, expected: &[&str]) {
+        let mut expected = expected.to_vec();
         expected.sort_unstable();
         let mut found: Vec<String>;
         assert_eventually!(
@@ -40,7 +47,7 @@ impl Provoked {
                 let firing = self.prometheus.firing(alert).await;
                 found = firing
                     .iter()
-                    .filter_map(|labels| Some(labels.get("instance")?.as_str()?.to_owned()))
+                    .filter_map(|labels| Some(labels.get(label)?.as_str()?.to_owned()))
                     .collect();
                 found.sort_unstable();
                 found.dedup();
