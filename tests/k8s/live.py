@@ -38,7 +38,7 @@ def issue(directory, name, *extension):
     """NAME.crt and NAME.key, signed by ca.crt of the same folder, which is made first."""
     ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     out = ["-keyout", directory / f"{name}.key", "-out", directory / f"{name}.crt"]
-    authority = [] if name == "ca" else ["-CA", directory / "ca.crt", "-CAkey", directory / "ca.key"]
+    authority = [] if name == "ca" else ["-extensions", "usr_cert", "-CA", directory / "ca.crt", "-CAkey", directory / "ca.key"]
     openssl("req", "-x509", *ec, "-subj", f"/CN={name}", "-days", "2", *authority, *extension, *out)
     return {"tls.crt": (directory / f"{name}.crt").read_text(), "tls.key": (directory / f"{name}.key").read_text()}
 
@@ -103,7 +103,7 @@ class Live(Cluster):
             tls += [f"--tls-{option}", str(directory / file)]
         port = self.start_redis(["redis-server", "--save", ""], tls)
 
-        given = Given({"FANFARE_API__KEYS": key}, files)
+        given = Given({"FANFARE_BROKER": "rediss://redis.example.com:6379", "FANFARE_API__KEYS": key}, files)
         pods = self.start_pods(load("helm-secure"), given, f"rediss://127.0.0.1:{port}")
         def bearer(private, **header):
             signed = token("RS256", lambda data: openssl("dgst", "-sha256", "-sign", private, input=data), **header)
