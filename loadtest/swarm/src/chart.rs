@@ -217,9 +217,12 @@ fn anchored(size: i32, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
     text(size).pos(Pos::new(horizontal, vertical))
 }
 
-/// The least of 1, 2, 4, 6, 8 times a power of ten that is not below: its quarters are round.
+/// The least of 1, 2, 4, 6, 8 times a power of ten that is not below: its quarters are round. 1 where there is nothing.
 fn nice_top(highest: f64) -> f64 {
-    let power = 10_f64.powf(highest.max(1e-6).log10().floor());
+    if highest <= 0.0 {
+        return 1.0;
+    }
+    let power = 10_f64.powf(highest.log10().floor());
     [1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|step| step * power)
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_highest_bar_fits_and_uses_most_of_the_height() {
-        for (highest, top) in [(0.0, 1e-6), (0.9, 1.0), (1.0, 1.0), (4.1, 6.0), (2_000_001.0, 4e6)] {
+        for (highest, top) in [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (4.1, 6.0), (2_000_001.0, 4e6)] {
             assert!(
                 (nice_top(highest) - top).abs() < 1e-9 * top.max(1.0),
                 "{highest}: {}",
