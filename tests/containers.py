@@ -53,6 +53,7 @@ def check_nodes_are_known(nodes):
     prometheus = Path("deploy/prometheus/compose.yml").read_text()
     targets = re.findall(r"(\w+):8080", prometheus)
     check(targets == nodes, f"deploy/prometheus/compose.yml has {targets}, not {nodes}")
+    check("targets: [haproxy:8405]" in prometheus and "bind :8405" in haproxy, "Prometheus does not find HAProxy")
     same = rules(prometheus) == rules(Path("deploy/prometheus/prometheus.yml").read_text())
     check(same, "deploy/prometheus/compose.yml and prometheus.yml there name different rules")
 

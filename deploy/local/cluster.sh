@@ -170,10 +170,12 @@ start_nodes() {
 }
 
 render_haproxy() {
-    local i no_ipv6=()
+    local i metrics=8405 no_ipv6=()
     has_ipv6 || no_ipv6=(-e '/bind \[::1\]/d')
-    sed -e '/^ *server /d' -e "s/^\( *bind .*\):8080$/\1:$PORT/" ${no_ipv6[@]+"${no_ipv6[@]}"} \
-        "$ROOT/deploy/haproxy/haproxy.cfg"
+    # Its metrics are where Prometheus' configuration has them, unless another cluster is or will be there.
+    if ((PORT != 8080)) || listening 127.0.0.1 "$metrics"; then metrics=$(free_port); fi
+    sed -e '/^ *server /d' -e "s/^\( *bind .*\):8080$/\1:$PORT/" -e "s/^\( *bind .*\):8405$/\1:$metrics/" \
+        ${no_ipv6[@]+"${no_ipv6[@]}"} "$ROOT/deploy/haproxy/haproxy.cfg"
     for ((i = 1; i <= NODES; i++)); do
         printf '    server node%d 127.0.0.1:%d cookie node%d\n' "$i" $((PORT + i)) "$i"
     done

@@ -1,4 +1,4 @@
-"""The kinds of the Prometheus operator, which Kubernetes' own schemas do not know."""
+"""Kinds that Kubernetes' own schemas do not know: of the Prometheus operator, the Gateway API and KEDA."""
 
 import copy
 import json
@@ -10,15 +10,21 @@ import yaml
 from objects import OUT, ROOT, load, of_kind
 
 HERE = ROOT / "tests/k8s"
-MODELS = "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1"
-KINDS = ("ServiceMonitor", "PrometheusRule")
+# The types of each kind, made from the definitions that its project ships.
+MODELS = {
+    "ServiceMonitor": "prometheus-operator/monitoring.coreos.com/v1",
+    "PrometheusRule": "prometheus-operator/monitoring.coreos.com/v1",
+    "HTTPRoute": "gateway-api/gateway.networking.k8s.io/v1",
+    "ScaledObject": "keda/keda.sh/v1alpha1",
+}
+RENDERED = ("prod", "helm-prod", "helm-secure", "helm-exposed")
 RULES = ("components/monitoring/prometheusrule.yaml", "helm/fanfare/files/rules.yaml")
 
 
 def type_check(values):
-    """Against the types made from the operator's definitions, which refuse keys that are none."""
+    """Against the types, which refuse keys that they do not have."""
     source = HERE / "node_modules" / ".custom.ts"
-    lines = [f'import type {{ I{kind} }} from "{MODELS}";' for kind in KINDS]
+    lines = [f'import type {{ I{kind} }} from "@kubernetes-models/{models}";' for kind, models in MODELS.items()]
     for index, value in enumerate(values):
         lines.append(f"export const it{index}: I{value['kind']} = {json.dumps(value)};")
     source.write_text("\n".join(lines))
@@ -29,17 +35,19 @@ def type_check(values):
 
 class Custom(unittest.TestCase):
     def setUp(self):
-        self.values = [value for name in ("prod", "helm-prod") for kind in KINDS for value in of_kind(load(name), kind)]
-        self.assertEqual(len(self.values), 4)
+        self.values = [value for name in RENDERED for kind in MODELS for value in of_kind(load(name), kind)]
+        self.assertEqual({value["kind"] for value in self.values}, set(MODELS))
 
-    def test_they_are_what_the_operator_defines(self):
+    def test_they_are_what_their_projects_define(self):
         done = type_check(self.values)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_a_key_that_is_none_is_found(self):
-        wrong = copy.deepcopy(self.values[0])
-        wrong["spec"]["endpoints"][0]["intervall"] = "1s"
-        self.assertIn("'intervall' does not exist", type_check([wrong]).stdout.replace('"', ""))
+        for kind in MODELS:
+            with self.subTest(kind):
+                wrong = copy.deepcopy(next(value for value in self.values if value["kind"] == kind))
+                wrong["spec"]["intervall"] = "1s"
+                self.assertIn("'intervall' does not exist", type_check([wrong]).stdout.replace('"', ""))
 
     def test_the_rules_are_those_of_deploy_prometheus(self):
         for path in RULES:

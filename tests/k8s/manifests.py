@@ -1,5 +1,7 @@
 """What kustomize and Helm render: valid, the same, and whole."""
 
+import json
+import os
 import re
 import subprocess
 import tomllib
@@ -12,7 +14,9 @@ from objects import OUT, OVERLAYS, RENDERED, ROOT, configuration, load, node, of
 
 # The oldest that is promised (sysctls tcp_rmem and tcp_wmem are safe from there on), one between, the newest.
 VERSIONS = ("1.32", "1.34", "1.37")
-CUSTOM = ("ServiceMonitor", "PrometheusRule")
+HELM = os.environ["HELM"]
+# Of whom custom.py knows the definitions.
+CUSTOM = ("ServiceMonitor", "PrometheusRule", "HTTPRoute", "ScaledObject")
 # Kubernetes 1.32, Pod Security Standards: what `restricted` lets a pod set, of what is used here.
 SAFE_SYSCTLS = {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 
@@ -82,11 +86,16 @@ class Manifests(unittest.TestCase):
             account = pod["spec"].get("serviceAccountName")
             if account:
                 self.assertIn(("ServiceAccount", account), objects)
-            for volume in pod["spec"].get("volumes", []):
-                self.assertIn(("ConfigMap", volume["configMap"]["name"]), objects)
-        for autoscaler in of_kind(objects, "HorizontalPodAutoscaler"):
+            volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
+            for volume in volumes.values():
+                if "configMap" in volume:
+                    self.assertIn(("ConfigMap", volume["configMap"]["name"]), objects)
+            for container in pod["spec"]["containers"]:
+                for mount in container.get("volumeMounts", []):
+                    self.assertIn(mount["name"], volumes)
+        for autoscaler in autoscalers(objects):
             target = autoscaler["spec"]["scaleTargetRef"]
-            self.assertNotIn("replicas", objects[(target["kind"], target["name"])]["spec"])
+            self.assertNotIn("replicas", objects[(target.get("kind", "Deployment"), target["name"])]["spec"])
 
     def check_services(self, objects):
         selected = {}
@@ -94,7 +103,7 @@ class Manifests(unittest.TestCase):
             ports = []
             for _, metadata, spec in workloads(objects):
                 if service["spec"]["selector"].items() <= metadata["labels"].items():
-                    ports += [port["name"] for container in spec["containers"] for port in container["ports"]]
+                    ports += [port["name"] for container in spec["containers"] for port in container.get("ports", [])]
             for port in service["spec"]["ports"]:
                 self.assertIn(port["targetPort"], ports)
             selected[service["metadata"]["name"]] = service
@@ -103,11 +112,78 @@ class Manifests(unittest.TestCase):
                 backend = path["backend"]["service"]
                 names = [port["name"] for port in selected[backend["name"]]["spec"]["ports"]]
                 self.assertIn(backend["port"]["name"], names)
+        for route in of_kind(objects, "HTTPRoute"):
+            for backend in route["spec"]["rules"][0]["backendRefs"]:
+                ports = selected[backend["name"]]["spec"]["ports"]
+                self.assertEqual([port["name"] for port in ports if port["port"] == backend["port"]], ["http"])
         for monitor in of_kind(objects, "ServiceMonitor"):
+            (endpoint,) = monitor["spec"]["endpoints"]
             labels = monitor["spec"]["selector"]["matchLabels"]
-            (service,) = [s for s in selected.values() if labels.items() <= s["metadata"]["labels"].items()]
-            self.assertIn(monitor["spec"]["endpoints"][0]["port"], [p["name"] for p in service["spec"]["ports"]])
+            (service,) = [
+                service for service in selected.values()
+                if labels.items() <= service["metadata"]["labels"].items()
+                and endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+            ]
             self.assertEqual(service["metadata"]["labels"][monitor["spec"]["jobLabel"]], "fanfare")
+
+    def test_only_the_port_of_clients_is_seen_from_outside(self):
+        outside = []
+        for name in RENDERED:
+            for service in of_kind(load(name), "Service"):
+                if service["spec"].get("type", "ClusterIP") != "ClusterIP":
+                    outside += [port["name"] for port in service["spec"]["ports"]]
+        self.assertEqual(outside, ["http"])
+
+    def test_a_probe_speaks_as_its_port_does(self):
+        for name in RENDERED:
+            _, container = node(load(name))
+            secure = "FANFARE_TLS__CERT" in [variable["name"] for variable in container["env"]]
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                asked = container[probe]["httpGet"]
+                expected = "HTTPS" if secure and asked["port"] == "http" else "HTTP"
+                self.assertEqual(asked.get("scheme", "HTTP"), expected, name)
+
+    def test_what_a_pod_is_given_stands_in_it(self):
+        values = yaml.safe_load((ROOT / "tests/k8s/values/secure.yaml").read_text())
+        deployment, container = node(load("helm-secure"))
+        template = deployment["spec"]["template"]
+        pod = template["spec"]
+        for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "initContainers"):
+            self.assertEqual(pod[key], values[key])
+        self.assertEqual(pod["containers"][1:], values["extraContainers"])
+        self.assertEqual(pod["volumes"][-1:], values["volumes"])
+        (spread,) = pod["topologySpreadConstraints"]
+        self.assertEqual(spread.pop("labelSelector"), deployment["spec"]["selector"])
+        self.assertEqual([spread], values["topologySpreadConstraints"])
+        for key in ("env", "envFrom", "volumeMounts"):
+            self.assertEqual(container[key][-len(values[key]):], values[key])
+        self.assertLessEqual(values["podAnnotations"].items(), template["metadata"]["annotations"].items())
+        self.assertLessEqual(values["podLabels"].items(), template["metadata"]["labels"].items())
+
+    def test_dashboards_are_those_of_grafana_under_the_sidecars_label(self):
+        found = {}
+        for value in of_kind(load("helm-exposed"), "ConfigMap"):
+            if value["metadata"].get("labels", {}).get("grafana_dashboard") == "1":
+                found |= value["data"]
+        folder = ROOT / "deploy/grafana/dashboards"
+        self.assertEqual(
+            {name: json.loads(text) for name, text in found.items()},
+            {file.name: json.loads(file.read_text()) for file in folder.glob("*.json")},
+        )
+
+    def test_a_value_that_the_chart_does_not_know_is_refused(self):
+        for wrong in (
+            "nodeSelectors.a=b", "tls.secretName=a", "redis.tls.ca=/etc/ca.crt", "publicKeys.secret=a",
+            "publicKeys.keys[0].key=a.pem", "podLabels.app\\.kubernetes\\.io/name=a", "volumes[0].name=config",
+            "extraContainers[0].name=fanfare", "probes.port=8080", "probes.scheme=https", "service.type=ExternalName",
+            "httpRoute.enabled=true", "autoscaling.keda.enabled=true", "monitoring.interval=15", "dashboards.label=a",
+            "httpRoute.timeouts.request=never",
+        ):
+            with self.subTest(wrong):
+                command = [HELM, "template", "a", ROOT / "k8s/helm/fanfare", "--set", wrong]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("values don't meet the specifications of the schema", done.stderr)
 
     def test_all_pods_meet_the_restricted_profile(self):
         for name in RENDERED:
@@ -118,7 +194,7 @@ class Manifests(unittest.TestCase):
                     self.assertNotEqual(pod["runAsUser"], 0)
                     self.assertEqual(pod["seccompProfile"]["type"], "RuntimeDefault")
                     self.assertLessEqual({sysctl["name"] for sysctl in pod.get("sysctls", [])}, SAFE_SYSCTLS)
-                    for container in spec["containers"]:
+                    for container in spec["containers"] + spec.get("initContainers", []):
                         own = container["securityContext"]
                         self.assertFalse(own["allowPrivilegeEscalation"])
                         self.assertTrue(own["readOnlyRootFilesystem"])
@@ -136,13 +212,27 @@ class Manifests(unittest.TestCase):
                 sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
                 pod = deployment["spec"]["template"]["spec"]
                 self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], sleep + drain + 5)
-                for autoscaler in of_kind(objects, "HorizontalPodAutoscaler"):
-                    down = autoscaler["spec"]["behavior"]["scaleDown"]
+                for autoscaler in autoscalers(objects):
+                    down = behavior(autoscaler)["scaleDown"]
                     (policy,) = down["policies"]
                     self.assertEqual((policy["type"], policy["value"]), ("Pods", 1))
                     self.assertGreaterEqual(policy["periodSeconds"], pod["terminationGracePeriodSeconds"])
                     self.assertGreaterEqual(down["stabilizationWindowSeconds"], policy["periodSeconds"])
                     self.assertGreaterEqual(deployment["spec"]["minReadySeconds"], drain)
+
+    def test_keda_scales_as_the_autoscaler_of_kubernetes_does(self):
+        (own,) = of_kind(load("prod"), "HorizontalPodAutoscaler")
+        (keda,) = of_kind(load("helm-exposed"), "ScaledObject")
+        self.assertEqual(behavior(keda), behavior(own))
+        connections, cpu = (trigger["metadata"] for trigger in keda["spec"]["triggers"])
+        pods, resource = own["spec"]["metrics"]
+        self.assertEqual(connections["threshold"], pods["pods"]["target"]["averageValue"])
+        self.assertEqual(cpu["value"], str(resource["resource"]["target"]["averageUtilization"]))
+        of_nodes = {"job": "fanfare", "namespace": "fanfare", "service": "fanfare-internal"}
+        check_query(connections["query"], [
+            (of_nodes | {"pod": "a", "dialect": "relay"}, 3), (of_nodes | {"pod": "b", "dialect": "other"}, 4),
+            (of_nodes | {"service": "fanfare-dev"}, 5), (of_nodes | {"namespace": "dev"}, 6),
+        ], {"{}": 7})
 
     def test_no_secret_is_in_the_repository(self):
         for name in RENDERED:
@@ -168,20 +258,38 @@ class Manifests(unittest.TestCase):
         query = rule["metricsQuery"]
         for name, text in (("Series", series), ("GroupBy", "pod"), ("LabelMatchers", 'namespace="fanfare",pod=~"a|b"')):
             query = query.replace(f"<<.{name}>>", text)
-        written = OUT / "adapter.test"
         samples = [("a", "relay", 3), ("a", "other", 4), ("b", "relay", 5), ("c", "relay", 6)]
-        written.write_text(yaml.safe_dump({"tests": [{
-            "input_series": [
-                {"series": f'{series}{{namespace="fanfare",pod="{pod}",dialect="{dialect}"}}', "values": str(value)}
-                for pod, dialect, value in samples
-            ],
-            "promql_expr_test": [{
-                "expr": query,
-                "eval_time": "0m",
-                "exp_samples": [{"labels": '{pod="a"}', "value": 7}, {"labels": '{pod="b"}', "value": 5}],
-            }],
-        }]}))
-        run(["promtool", "test", "rules", str(written)])
+        labels = [({"namespace": "fanfare", "pod": pod, "dialect": dialect}, value) for pod, dialect, value in samples]
+        check_query(query, labels, {'{pod="a"}': 7, '{pod="b"}': 5})
+
+
+def autoscalers(objects):
+    """By Kubernetes itself, and by KEDA."""
+    return of_kind(objects, "HorizontalPodAutoscaler") + of_kind(objects, "ScaledObject")
+
+
+def behavior(autoscaler):
+    """At what pace it scales."""
+    spec = autoscaler["spec"]
+    return spec["behavior"] if "behavior" in spec else spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+
+
+def check_query(query, samples, expected):
+    """What Prometheus makes of a query, where each node has these connections."""
+    written = OUT / "query.test"
+    series = []
+    for labels, value in samples:
+        told_apart = ",".join(f'{key}="{text}"' for key, text in labels.items())
+        series.append({"series": f"fanfare_connections{{{told_apart}}}", "values": str(value)})
+    written.write_text(yaml.safe_dump({"tests": [{
+        "input_series": series,
+        "promql_expr_test": [{
+            "expr": query,
+            "eval_time": "0m",
+            "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
+        }],
+    }]}))
+    run(["promtool", "test", "rules", str(written)])
 
 
 def run(command):

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(os.environ["ROOT"])
 OUT = pathlib.Path(os.environ["OUT"])
 BIN = os.environ["BIN"]
 OVERLAYS = ("dev", "prod")
-RENDERED = ("dev", "prod", "helm-dev", "helm-prod", "helm-default", "helm-other")
+RENDERED = ("dev", "prod", "helm-dev", "helm-prod", "helm-default", "helm-other", "helm-secure", "helm-exposed")
 
 
 def load(name):
@@ -37,11 +37,10 @@ def workloads(objects):
 
 
 def node(objects):
-    """The Deployment of the nodes, and its only container."""
+    """The Deployment of the nodes, and their container; others may be beside it."""
     for deployment in of_kind(objects, "Deployment"):
         containers = deployment["spec"]["template"]["spec"]["containers"]
         if containers[0]["name"] == "fanfare":
-            assert len(containers) == 1
             return deployment, containers[0]
     raise AssertionError("no Deployment of nodes")
 
@@ -49,5 +48,5 @@ def node(objects):
 def configuration(objects):
     """The text of the nodes' configuration file."""
     deployment, _ = node(objects)
-    (volume,) = deployment["spec"]["template"]["spec"]["volumes"]
+    (volume,) = [v for v in deployment["spec"]["template"]["spec"]["volumes"] if v["name"] == "config"]
     return objects[("ConfigMap", volume["configMap"]["name"])]["data"]["fanfare.toml"]

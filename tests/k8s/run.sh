@@ -69,7 +69,7 @@ helm() {
 }
 
 render() {
-    local chart=k8s/helm/fanfare overlay namespace values
+    local chart=k8s/helm/fanfare overlay namespace values file
     "$KUBECTL" kustomize k8s/overlays/prod >"$OUT/prod.yaml"
     for overlay in dev prod; do
         namespace=fanfare
@@ -83,6 +83,10 @@ render() {
     helm template other "$chart" --namespace elsewhere --set image.pullSecrets='{mine}',ingress.tlsSecret= \
         --set ingress.enabled=true,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,redis.enabled=true \
         --set-json sysctls=[],service.annotations=null >"$OUT/helm-other.yaml"
+    for file in "$HERE"/values/*.yaml; do
+        helm lint --strict --quiet "$chart" --values "$file"
+        helm template fanfare "$chart" --namespace fanfare --values "$file" >"$OUT/helm-$(basename "$file")"
+    done
 }
 
 needs
@@ -91,5 +95,5 @@ rm -f "$OUT"/*.yaml
 follow_readmes
 render
 k8s/rules.sh "$OUT/rules"
-export BIN ROOT OUT
+export BIN ROOT OUT HELM
 (cd "$HERE" && "$PYTHON" -m unittest --verbose manifests custom live)

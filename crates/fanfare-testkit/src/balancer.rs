@@ -1,6 +1,6 @@
 //! HAProxy before nodes, with the configuration that is shipped.
 
-use std::{io, net::SocketAddr, path::Path, process::Stdio};
+use std::{fs::File, io, net::SocketAddr, path::Path, process::Stdio};
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -13,10 +13,14 @@ const SHIPPED: &str = include_str!("../../../deploy/haproxy/haproxy.cfg");
 /// Debian's haproxy is there, which is not in every PATH.
 const DEBIAN: &str = "/usr/sbin/haproxy";
 
+/// Where its standard output goes, in its folder.
+const LOG: &str = "haproxy.log";
+
 /// A HAProxy; all its processes are killed when dropped.
 #[derive(Debug)]
 pub struct Balancer {
     endpoint: Endpoint,
+    metrics: Endpoint,
     folder: TempDir,
     /// The process that accepts.
     process: Child,
@@ -39,14 +43,14 @@ impl Balancer {
     /// Where it does not start, or has no such words.
     pub async fn start_with(nodes: &[Endpoint], words: &[(&str, &str)]) -> Self {
         let started = || {
-            let address = free_address()?;
+            let (clients, metrics) = (free_address()?, free_address()?);
             let folder = TempDir::new()?;
-            std::fs::write(
-                folder.path().join("haproxy.cfg"),
-                configuration(&reworded(SHIPPED, words), address, nodes),
-            )?;
+            let binds = [("frontend clients", clients), ("frontend metrics", metrics)];
+            let text = configuration(&reworded(SHIPPED, words), binds, nodes);
+            std::fs::write(folder.path().join("haproxy.cfg"), text)?;
             let process = haproxy(folder.path(), None)?;
-            Ok(Self { endpoint: Endpoint::new(address), folder, process, leaving: Vec::new() })
+            let (endpoint, metrics) = (Endpoint::new(clients), Endpoint::new(metrics));
+            Ok(Self { endpoint, metrics, folder, process, leaving: Vec::new() })
         };
         let balancer = or_panic(started());
         balancer.takes_clients().await;
@@ -57,6 +61,21 @@ impl Balancer {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
+    }
+
+    /// Where it tells its own metrics.
+    #[must_use]
+    pub fn metrics(&self) -> Endpoint {
+        self.metrics
+    }
+
+    /// What it logged so far, on standard output.
+    ///
+    /// # Panics
+    /// Where that cannot be read.
+    #[must_use]
+    pub fn log(&self) -> String {
+        or_panic(std::fs::read_to_string(self.folder.path().join(LOG)))
     }
 
     /// Reloads as its service does: a new process takes over the listening (`-sf`), the old one carries on what it has.
@@ -113,20 +132,19 @@ pub(crate) fn reworded(text: &str, words: &[(&str, &str)]) -> String {
     })
 }
 
-/// The configuration with this address and these nodes.
-fn configuration(shipped: &str, address: SocketAddr, nodes: &[Endpoint]) -> String {
+/// The configuration with these addresses, each of a frontend, and these nodes.
+fn configuration(shipped: &str, binds: [(&str, SocketAddr); 2], nodes: &[Endpoint]) -> String {
     let is_ours = |line: &&str| !matches!(line.split_whitespace().next(), Some("bind" | "server"));
-    let bind = format!("    bind {address}");
     let kept = shipped.lines().filter(is_ours).flat_map(|line| {
-        let bind = (line == "frontend clients").then_some(bind.as_str());
-        [Some(line), bind].into_iter().flatten()
+        let bind = binds.iter().find(|(frontend, _)| line == *frontend);
+        [Some(line.to_owned()), bind.map(|(_, address)| format!("    bind {address}"))].into_iter().flatten()
     });
     // The servers belong to the last section.
     let servers = nodes
         .iter()
         .zip(1..)
         .map(|(node, number)| format!("    server node{number} {} cookie node{number}", node.address()));
-    kept.map(str::to_owned).chain(servers).map(|line| line + "\n").collect()
+    kept.chain(servers).map(|line| line + "\n").collect()
 }
 
 fn haproxy(folder: &Path, takes_over_from: Option<u32>) -> io::Result<Child> {
@@ -136,7 +154,8 @@ fn haproxy(folder: &Path, takes_over_from: Option<u32>) -> io::Result<Child> {
     if let Some(old) = takes_over_from {
         command.arg("-sf").arg(old.to_string());
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()
+    let log = File::options().create(true).append(true).open(folder.join(LOG))?;
+    command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).kill_on_drop(true).spawn()
 }
 
 fn or_panic<T>(result: io::Result<T>) -> T {

@@ -30,21 +30,26 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes these nodes each second; returns once it answers.
     pub async fn start(nodes: &[Endpoint]) -> Self {
-        Self::start_with(nodes, RULES.map(|(name, rules)| (name, rules.to_owned()))).await
+        Self::start_beside(nodes, None).await
+    }
+
+    /// The same, which scrapes a balancer too, where its metrics are.
+    pub async fn start_beside(nodes: &[Endpoint], balancer: Option<Endpoint>) -> Self {
+        Self::start_with(nodes, balancer, RULES.map(|(name, rules)| (name, rules.to_owned()))).await
     }
 
     /// The same, whose alerts fire at once (`for`) and look back ten seconds.
     pub async fn start_impatient(nodes: &[Endpoint]) -> Self {
-        Self::start_with(nodes, RULES.map(|(name, rules)| (name, impatient(rules)))).await
+        Self::start_with(nodes, None, RULES.map(|(name, rules)| (name, impatient(rules)))).await
     }
 
     /// # Panics
     /// Where it does not start; the sentence says what is missing.
-    async fn start_with(nodes: &[Endpoint], rules: [(&str, String); 2]) -> Self {
+    async fn start_with(nodes: &[Endpoint], balancer: Option<Endpoint>, rules: [(&str, String); 2]) -> Self {
         let started = || {
             let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
             let folder = TempDir::new()?;
-            std::fs::write(folder.path().join("prometheus.yml"), configuration(nodes))?;
+            std::fs::write(folder.path().join("prometheus.yml"), configuration(nodes, balancer.as_slice()))?;
             for (name, rules) in &rules {
                 std::fs::write(folder.path().join(name), rules)?;
             }
@@ -158,18 +163,25 @@ fn impatient(rules: &str) -> String {
     lines.map(|line| ranges(line) + "\n").collect()
 }
 
-/// The shipped configuration with these nodes, and without patience.
-fn configuration(nodes: &[Endpoint]) -> String {
-    let targets: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
-    let replaced = |line: &str| {
+/// The shipped configuration with these targets, and without patience.
+fn configuration(nodes: &[Endpoint], balancers: &[Endpoint]) -> String {
+    let mut targets = nodes;
+    let mut replaced = |line: &str| {
         let (indent, word) = line.split_at(line.len() - line.trim_start().len());
         match word.split_once(": ") {
             Some((key @ ("scrape_interval" | "evaluation_interval"), _)) => format!("{indent}{key}: 1s\n"),
-            Some((key @ "- targets", _)) => format!("{indent}{key}: [{}]\n", targets.join(", ")),
+            Some(("- job_name", job)) => {
+                targets = if job == "haproxy" { balancers } else { nodes };
+                format!("{line}\n")
+            }
+            Some((key @ "- targets", _)) => {
+                let targets: Vec<_> = targets.iter().map(|target| target.address().to_string()).collect();
+                format!("{indent}{key}: [{}]\n", targets.join(", "))
+            }
             _ => format!("{line}\n"),
         }
     };
-    SHIPPED.lines().map(replaced).collect()
+    SHIPPED.lines().map(&mut replaced).collect()
 }
 
 fn prometheus(folder: &Path, address: SocketAddr) -> io::Result<Child> {

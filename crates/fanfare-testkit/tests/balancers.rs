@@ -12,8 +12,8 @@ use std::{
 };
 
 use fanfare_testkit::{
-    Answer, Balancer, Chorus, Endpoint, KEY, Metrics, Nginx, Patience, Process, RedisServer, Setup,
-    TestCluster, chorus::record::End, redis_server, within,
+    Answer, Balancer, Chorus, Endpoint, KEY, Metrics, Nginx, Patience, Process, Prometheus, RedisServer,
+    Setup, TestCluster, assert_eventually, chorus::record::End, redis_server, within,
 };
 use http::header::SET_COOKIE;
 use serde_json::Value;
@@ -364,4 +364,30 @@ async fn a_publish_goes_to_another_node_where_the_first_is_gone() {
             front.publish("chat", "here").await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn haproxy_logs_each_websocket_without_its_token() {
+    let cluster = TestCluster::start(1).await;
+    let front = Balancer::start(&[*cluster.nodes[0]]).await;
+    let mut client = front.endpoint().connect("/ws/chat?token=SECRET").await;
+    client.close(1000, "").await;
+    let ended = "nodes/node1 GET /ws/chat 101 ";
+    assert_eventually!(front.log().contains(ended), "the WebSocket is logged: {}", front.log());
+    let log = front.log();
+    assert!(!log.contains("SECRET") && !log.contains("/metrics"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_sees_behind_haproxy_who_takes_clients() {
+    let mut cluster = TestCluster::start(2).await;
+    let nodes = [*cluster.nodes[0], *cluster.nodes[1]];
+    let front = Balancer::start(&nodes).await;
+    let prometheus = Prometheus::start_beside(&nodes, Some(front.metrics())).await;
+    let _client = front.endpoint().connect("/ws/chat").await;
+    prometheus.comes_to("haproxy_backend_current_sessions{proxy='nodes'}", |sessions| sessions == 1.0).await;
+    prometheus.comes_to("haproxy_backend_active_servers{proxy='nodes'}", |servers| servers == 2.0).await;
+    prometheus.comes_to("count(up{job=~'fanfare.*'} == 1)", |up| up == 2.0).await;
+    cluster.nodes.pop().unwrap().stop().await;
+    prometheus.comes_to("haproxy_backend_active_servers{proxy='nodes'}", |servers| servers == 1.0).await;
 }

@@ -73,7 +73,8 @@ async fn every_query_of_every_panel_and_rule_has_data_on_a_cluster_under_load() 
     for (panel, query) in asked {
         has_data(&prometheus, &panel, &query).await;
     }
-    for rule in prometheus.rules().await {
+    // That asks for what is not there: its unit tests and `make alerts` hold it.
+    for rule in prometheus.rules().await.into_iter().filter(|rule| rule.name != "FanfareClusterDown") {
         let query = if rule.is_alert { without_comparisons(&rule.query) } else { rule.name.clone() };
         has_data(&prometheus, &rule.name, &query).await;
     }

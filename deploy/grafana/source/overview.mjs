@@ -1,7 +1,7 @@
 // "Fanfare: overview": a cluster, and its nodes beside one another.
 
 import { dashboard } from "./dashboard.mjs";
-import { heatmap, lines, number, states, table } from "./panels.mjs";
+import { heatmap, lines, list, number, states, table } from "./panels.mjs";
 import { parts } from "./queries.mjs";
 
 export const BROKER_STATES = [
@@ -20,6 +20,8 @@ const NODES = 'job="$job", instance=~"$node"';
 const of = (metric, labels = "") => `${metric}{${NODES}${labels && `, ${labels}`}}`;
 const rate = (metric, labels) => `rate(${of(metric, labels)}[$__rate_interval])`;
 const perNode = (what) => `sum by (instance) (${what})`;
+/** Those of this cluster; FanfareClusterDown may not know which it was. */
+const FIRING = 'ALERTS{alertstate="firing", alertname=~"Fanfare.*", job=~"$job|"}';
 const quantile = (q, metric) => `histogram_quantile(${q}, sum by (le) (${rate(`${metric}_bucket`)}))`;
 
 /** 1 to 4, as in BROKER_STATES. */
@@ -65,7 +67,7 @@ const now = [
     number({
         title: "Alerts",
         description: "Alerts of deploy/prometheus/alerts.yml that fire. docs/operations.md says what each means and what to do.",
-        queries: [['count(ALERTS{alertstate="firing", alertname=~"Fanfare.*", job="$job"}) or vector(0)', "alerts"]],
+        queries: [[`count(${FIRING}) or vector(0)`, "alerts"]],
         unit: "none",
         marks: [1, 1],
     }),
@@ -306,6 +308,13 @@ const resources = [
     }),
 ];
 
+const firing = list({
+    title: "Firing alerts",
+    description: "What is wrong, and at which node. docs/operations.md has a section for each: what it means, and what to do.",
+    expr: `${FIRING} or on () label_replace(vector(0), "alertname", "none", "", "")`,
+    labels: ["alertname", "severity", "instance", "reason", "limit", "policy", "listener", "shard"],
+});
+
 const nodes = table({
     title: "Nodes",
     description: "A node's name leads to its own dashboard.",
@@ -331,10 +340,10 @@ export const overview = dashboard({
     links: [],
     annotations: [
         ["Node started", "blue", 'changes(process_start_time_seconds{job="$job", instance=~"$node"}[1m]) > 0', "{{instance}} started again"],
-        ["Alert", "red", 'ALERTS{alertstate="firing", alertname=~"Fanfare.*", job="$job"}', "{{alertname}} {{instance}}"],
+        ["Alert", "red", FIRING, "{{alertname}} {{instance}}"],
     ],
     rows: [
-        ["", now],
+        ["", [...now, firing]],
         ["Nodes", [nodes]],
         ["Connections", connections],
         ["Messages", messages],

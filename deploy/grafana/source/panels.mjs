@@ -190,6 +190,25 @@ export const table = ({ columns, link, width = 24, ...rest }) => ({
     options: { cellHeight: "sm", frameIndex: 0, showHeader: true },
 });
 
+/** A row for each series of one query, told by these labels. */
+export const list = ({ expr, labels, width = 24, height = 6, ...rest }) => ({
+    type: "table",
+    ...common({ width, height, ...rest }),
+    targets: [{ ...instant([expr, ""], 0), format: "table" }],
+    transformations: [
+        { id: "filterFieldsByName", options: { include: { names: labels } } },
+        { id: "organize", options: { indexByName: Object.fromEntries(labels.map((label, index) => [label, index])) } },
+    ],
+    fieldConfig: {
+        defaults: {
+            custom: { align: "auto", cellOptions: { type: "auto" }, inspect: false },
+            thresholds: { mode: "absolute", steps: steps([]) },
+        },
+        overrides: [],
+    },
+    options: { cellHeight: "sm", frameIndex: 0, showHeader: true },
+});
+
 const override = (name, properties) => ({
     matcher: { id: "byName", options: name },
     properties: Object.entries(properties).map(([id, value]) => ({ id, value })),

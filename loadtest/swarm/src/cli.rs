@@ -178,9 +178,9 @@ pub struct FanoutArgs {
     /// How clients connect.
     #[command(flatten)]
     pub manner: MannerArgs,
-    /// The server's process
+    /// The server's process, on this machine. Without it its CPU is not measured
     #[arg(long)]
-    pub pid: u32,
+    pub pid: Option<u32>,
     /// Subscribers, the publisher among them
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
     pub subscribers: usize,
@@ -221,7 +221,7 @@ impl FanoutArgs {
     pub fn open(self, rate: f64) -> RoomsArgs {
         RoomsArgs {
             nodes: NodeArgs { url: vec![self.url], manner: self.manner },
-            pid: vec![self.pid],
+            pid: self.pid.into_iter().collect(),
             beside: Vec::new(),
             rooms: 1,
             members: self.subscribers,

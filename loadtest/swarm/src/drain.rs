@@ -11,6 +11,7 @@ use crate::{
     client::Target,
     clock::Moment,
     idle::{self, Crowd, Ends},
+    output::mib,
     process::{Cpu, Memory, MemoryPer},
     suite::stage::Redis,
 };
@@ -200,14 +201,13 @@ impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connections, nodes, opened_within, per_connection, memory, held, counted, cores, .. } =
             self;
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         writeln!(
             out,
             "{connections} idle connections on {nodes} nodes, opened within {opened_within:.1} s:"
         )?;
         writeln!(
             out,
-            "  user memory of all nodes: {:.1} MiB, {:.0} B a connection",
+            "  user memory of all nodes: {}, {:.0} B a connection",
             mib(memory.private_dirty),
             per_connection.private_dirty
         )?;

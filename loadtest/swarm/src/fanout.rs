@@ -18,7 +18,7 @@ use crate::{
     client::{Connection, Ended, Sender, Target},
     crowd, floor,
     latency::Latency,
-    output::Table,
+    output::{Table, figure},
     process::{Cpu, CpuPer},
 };
 
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is to be measured.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The server's process.
-    pub pid: u32,
+    /// The server's process. `None`: its CPU is not measured.
+    pub pid: Option<u32>,
     /// Subscribers, the publisher among them.
     pub subscribers: usize,
     /// Payload of a message in bytes.
@@ -132,14 +132,14 @@ impl ClosedLoop {
         Ok(Self { publisher, payload, subscribers, progress, tasks })
     }
 
-    /// Sends a load and waits until all of it is delivered, with the CPU of `pid` meanwhile.
+    /// Sends a load and waits until all of it is delivered, with the CPU of `pid` meanwhile, where there is one.
     ///
     /// # Errors
     /// As for [`run`].
-    pub async fn run(&mut self, pid: u32, load: Load) -> anyhow::Result<Figures> {
-        let own = std::process::id();
+    pub async fn run(&mut self, pid: impl Into<Option<u32>>, load: Load) -> anyhow::Result<Figures> {
+        let (own, pid) = (std::process::id(), pid.into());
         self.progress.forget_latencies();
-        let (before, own_before, start) = (Cpu::of(pid)?, Cpu::of(own)?, Instant::now());
+        let (before, own_before, start) = (Cpu::of_all(pid.as_slice())?, Cpu::of(own)?, Instant::now());
         let mut messages = 0;
         while load.until.goes_on(messages, start) {
             self.in_flight_below(load.in_flight).await?;
@@ -161,7 +161,7 @@ impl ClosedLoop {
             messages,
             deliveries,
             seconds,
-            cpu: (Cpu::of(pid)? - before).per(deliveries),
+            cpu: (Cpu::of_all(pid.as_slice())? - before).per(deliveries),
             swarm_cpu: (Cpu::of(own)? - own_before).per(deliveries),
             latency: self.progress.latency(),
         })
@@ -202,7 +202,7 @@ impl fmt::Display for Figures {
         )?;
         let mut table = Table::new(["CPU per delivery", "total", "user", "system"]);
         for (name, cpu) in [("server", self.cpu), ("load generator", self.swarm_cpu)] {
-            let us = |value: f64| format!("{value:.3} µs");
+            let us = |value| figure(value, 3, "µs");
             table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
         }
         write!(out, "{table}")?;

@@ -12,7 +12,7 @@ use crate::{
     clock::{Moment, nanos},
     crowd,
     flock::{Flock, Job, split, worker::Parent},
-    output::Table,
+    output::{Table, figure, mib},
     process::{Cpu, Memory, MemoryPer},
     sources::Sources,
 };
@@ -26,7 +26,7 @@ pub const REST: Duration = Duration::from_secs(5);
 pub struct Plan {
     /// This crate's program.
     pub swarm: PathBuf,
-    /// The servers' processes.
+    /// The servers' processes. None: their CPU and memory are not measured.
     pub pids: Vec<u32>,
     /// Connections to open.
     pub connections: usize,
@@ -185,12 +185,11 @@ impl fmt::Display for Figures {
             ("proportional set size", per_connection.pss, before.pss, after.pss),
             ("resident set size", per_connection.rss, before.rss, after.rss),
         ] {
-            let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-            table.row([name.to_owned(), format!("{per:.0} B"), mib(before), mib(after)]);
+            table.row([name.to_owned(), figure(per, 0, "B"), mib(before), mib(after)]);
         }
         write!(out, "{connections} idle connections:\n{table}")?;
         if *watched > 0.0 {
-            writeln!(out, "  CPU over {watched:.0} s: {:.2} % of a core", 100.0 * cores)?;
+            writeln!(out, "  CPU over {watched:.0} s: {}", figure(100.0 * cores, 2, "% of a core"))?;
         }
         Ok(())
     }

@@ -12,9 +12,10 @@
 //! - [`floor`]: servers that do only what no server can do without.
 //! - [`bench`](mod@bench): first figures of a server of its own, beside their floor; [`suite`]: all of them, beside
 //!   their budgets; [`report`]: what `suite` wrote as tables and figures.
-//! - [`output`]: tables for people, JSON for programs; [`mod@median`].
+//! - [`output`]: tables for people, JSON for programs; [`chart`]: figures drawn; [`mod@median`].
 
 pub mod bench;
+pub mod chart;
 pub mod cli;
 pub mod client;
 pub mod clock;

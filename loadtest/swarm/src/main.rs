@@ -71,7 +71,7 @@ async fn bench(args: BenchArgs) -> anyhow::Result<bool> {
     let swarm = std::env::current_exe().context("the path of this program")?;
     let server = beside(args.server.clone(), &swarm);
     let figures = bench::run(&bench::Plan::new(&args, server, swarm)).await?;
-    Report { command: "bench", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "bench", machine, figures }.deliver(&args.output)?;
     Ok(true)
 }
 
@@ -79,7 +79,7 @@ async fn slow(args: SlowArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
     let figures = slow::run(&args.plan(beside(args.server.clone(), &swarm))).await?;
-    Report { command: "slow", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "slow", machine, figures }.deliver(&args.output)?;
     Ok(true)
 }
 
@@ -91,7 +91,7 @@ fn beside(server: Option<PathBuf>, swarm: &Path) -> PathBuf {
 async fn fanout(args: FanoutArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let figures = fanout::run(&args.target()?, &args.plan()).await?;
-    Report { command: "fanout", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "fanout", machine, figures }.deliver(&args.output)?;
     Ok(true)
 }
 
@@ -106,7 +106,7 @@ async fn rooms(args: RoomsArgs) -> anyhow::Result<bool> {
     let swarm = std::env::current_exe().context("the path of this program")?;
     let figures = rooms::run(&args.plan(args.nodes.targets()?, swarm)?).await?;
     let right = figures.is_right();
-    Report { command: "rooms", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "rooms", machine, figures }.deliver(&args.output)?;
     Ok(right)
 }
 
@@ -115,7 +115,7 @@ async fn storm(args: StormArgs) -> anyhow::Result<bool> {
     let swarm = std::env::current_exe().context("the path of this program")?;
     let figures = storm::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
     let right = figures.failures.is_empty();
-    Report { command: "storm", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "storm", machine, figures }.deliver(&args.output)?;
     Ok(right)
 }
 
@@ -123,7 +123,7 @@ async fn idle(args: IdleArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let swarm = std::env::current_exe().context("the path of this program")?;
     let figures = idle::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
-    Report { command: "idle", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "idle", machine, figures }.deliver(&args.output)?;
     Ok(true)
 }
 
@@ -131,7 +131,7 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<bool> {
     let machine = Machine::this();
     let figures = verify::run(&args.plan(args.nodes.targets()?)).await?;
     let right = figures.is_right();
-    Report { command: "verify", machine, figures }.deliver(args.output.json.as_deref())?;
+    Report { command: "verify", machine, figures }.deliver(&args.output)?;
     Ok(right)
 }
 
@@ -141,7 +141,7 @@ async fn drain(args: DrainArgs) -> anyhow::Result<bool> {
     let server = beside(args.server.clone(), &swarm);
     let figures = drain::run(&args.plan(server, swarm)).await?;
     let right = figures.is_right();
-    Report { command: "drain", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "drain", machine, figures }.deliver(&args.output)?;
     Ok(right)
 }
 
@@ -150,6 +150,6 @@ async fn rolling(args: RollingArgs) -> anyhow::Result<bool> {
     let target = Target::parse(&args.url, &cli::own_path())?;
     let figures = rolling::run(&args.plan(target)).await?;
     let right = figures.is_right();
-    Report { command: "rolling", machine, figures }.deliver(args.json.as_deref())?;
+    Report { command: "rolling", machine, figures }.deliver(&args.output)?;
     Ok(right)
 }

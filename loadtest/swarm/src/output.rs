@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, path::Path};
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::machine::Machine;
+use crate::{chart::Drawn, cli::OutputArgs, machine::Machine};
 
 /// What a command found, and where.
 #[derive(Debug, Clone, Serialize)]
@@ -19,12 +19,21 @@ pub struct Report<F> {
     pub figures: F,
 }
 
-impl<F: Serialize + fmt::Display> Report<F> {
-    /// Prints the figures: as a table without `json`, as JSON where that is `-`, else as a table and into that file.
+impl<F: Serialize + fmt::Display + Drawn> Report<F> {
+    /// Prints the figures, and draws them where that is asked for.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn deliver(&self, json: Option<&Path>) -> anyhow::Result<()> {
+    /// They cannot be written.
+    pub fn deliver(&self, to: &OutputArgs) -> anyhow::Result<()> {
+        if let Some(file) = &to.svg {
+            let svg = self.figures.chart().svg()?;
+            std::fs::write(file, svg).with_context(|| format!("{}", file.display()))?;
+        }
+        self.print(to.json.as_deref())
+    }
+
+    /// As a table without `json`, as JSON where that is `-`, else as a table and into that file.
+    fn print(&self, json: Option<&Path>) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout();
         let table = || format!("{}\n\n{}", self.machine, self.figures);
         let Some(file) = json else { return Ok(stdout.write_all(table().as_bytes())?) };
@@ -36,6 +45,18 @@ impl<F: Serialize + fmt::Display> Report<F> {
         std::fs::write(file, text).with_context(|| format!("{}", file.display()))?;
         Ok(stdout.write_all(table().as_bytes())?)
     }
+}
+
+/// A figure with so many decimals, and its unit; a dash where it was not measured.
+#[must_use]
+pub fn figure(value: f64, decimals: usize, unit: &str) -> String {
+    if value.is_nan() { "–".to_owned() } else { format!("{value:.decimals$} {unit}") }
+}
+
+/// Bytes in MiB; a dash where they were not measured.
+#[must_use]
+pub fn mib(bytes: f64) -> String {
+    figure(bytes / f64::from(1 << 20), 1, "MiB")
 }
 
 /// Columns as wide as they must be: the first to the left, figures to the right.

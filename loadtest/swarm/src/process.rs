@@ -5,16 +5,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use nix::{time::clock_getcpuclockid, unistd::Pid};
 use procfs::process::Process;
 use serde::{Deserialize, Serialize};
 
 /// CPU time of all threads of a process, those that ended among them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cpu {
-    /// In nanoseconds, from the process's CPU clock.
-    total: Duration,
+    /// In seconds, from the process's CPU clock, exact to the nanosecond; no number where nothing was measured.
+    total: f64,
     /// In clock ticks (a hundredth of a second): good for proportions only.
     user_ticks: u64,
     system_ticks: u64,
@@ -29,29 +29,30 @@ impl Cpu {
         let process = process(pid)?;
         let clock =
             clock_getcpuclockid(Pid::from_raw(process.pid)).context("the CPU clock of the process")?;
-        let total = clock.now().context("the CPU clock of the process")?.into();
+        let total = Duration::from(clock.now().context("the CPU clock of the process")?).as_secs_f64();
         let stat = process.stat().context("/proc/PID/stat")?;
         Ok(Self { total, user_ticks: stat.utime, system_ticks: stat.stime })
     }
 
-    /// What these used together.
+    /// What these used together; of none of them, nothing is known.
     ///
     /// # Errors
     /// One of them is not there.
     pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
-        pids.iter().try_fold(Self::default(), |sum, pid| Ok(sum + Self::of(*pid)?))
+        let none = Self { total: if pids.is_empty() { f64::NAN } else { 0.0 }, ..Self::default() };
+        pids.iter().try_fold(none, |sum, pid| Ok(sum + Self::of(*pid)?))
     }
 
     /// Which part of one core it is over this time.
     #[must_use]
     pub fn share_of(self, span: Duration) -> f64 {
-        self.total.as_secs_f64() / span.as_secs_f64().max(f64::MIN_POSITIVE)
+        self.total / span.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
     /// Microseconds per each of `count` pieces of work.
     #[must_use]
     pub fn per(self, count: u64) -> CpuPer {
-        let total = self.total.as_secs_f64() * 1e6 / count.max(1) as f64;
+        let total = self.total * 1e6 / count.max(1) as f64;
         let ticks = (self.user_ticks + self.system_ticks).max(1) as f64;
         let user = total * self.user_ticks as f64 / ticks;
         CpuPer { total, user, system: total - user }
@@ -75,7 +76,7 @@ impl Sub for Cpu {
 
     fn sub(self, before: Self) -> Self {
         Self {
-            total: self.total.saturating_sub(before.total),
+            total: self.total - before.total,
             user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
             system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
         }
@@ -93,15 +94,16 @@ pub struct CpuPer {
     pub system: f64,
 }
 
-/// Memory of a process, in bytes (`/proc/PID/smaps_rollup`). What the kernel holds for its sockets is not in it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Memory of a process, in bytes (`/proc/PID/smaps_rollup`). What the kernel holds for its sockets is not in it. No
+/// numbers where nothing was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// Written pages that no other process shares: the heap and the stacks, the process's own.
-    pub private_dirty: u64,
+    pub private_dirty: f64,
     /// Resident pages, those shared with others by their part.
-    pub pss: u64,
+    pub pss: f64,
     /// Resident pages, the program's file among them.
-    pub rss: u64,
+    pub rss: f64,
 }
 
 impl Memory {
@@ -113,17 +115,21 @@ impl Memory {
         let rollup = process(pid)?.smaps_rollup().context("/proc/PID/smaps_rollup")?;
         let map =
             rollup.memory_map_rollup.0.first().context("/proc/PID/smaps_rollup is empty")?.extension.clone();
-        let bytes =
-            |field: &str| map.map.get(field).copied().with_context(|| format!("smaps_rollup has no {field}"));
+        let bytes = |field: &str| match map.map.get(field) {
+            Some(&bytes) => Ok(bytes as f64),
+            None => bail!("smaps_rollup has no {field}"),
+        };
         Ok(Self { private_dirty: bytes("Private_Dirty")?, pss: bytes("Pss")?, rss: bytes("Rss")? })
     }
 
-    /// What these hold together.
+    /// What these hold together; of none of them, nothing is known.
     ///
     /// # Errors
     /// One of them is not there.
     pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
-        pids.iter().try_fold(Self::default(), |sum, pid| {
+        let none = if pids.is_empty() { f64::NAN } else { 0.0 };
+        let none = Self { private_dirty: none, pss: none, rss: none };
+        pids.iter().try_fold(none, |sum, pid| {
             let one = Self::of(*pid)?;
             Ok(Self {
                 private_dirty: sum.private_dirty + one.private_dirty,
@@ -136,7 +142,7 @@ impl Memory {
     /// What was added since `before` for each of `count`, in bytes.
     #[must_use]
     pub fn grown_per(self, before: Self, count: usize) -> MemoryPer {
-        let per = |now: u64, before: u64| (now as f64 - before as f64) / count.max(1) as f64;
+        let per = |now: f64, before: f64| (now - before) / count.max(1) as f64;
         MemoryPer {
             private_dirty: per(self.private_dirty, before.private_dirty),
             pss: per(self.pss, before.pss),
@@ -190,6 +196,12 @@ mod tests {
         let per = Memory::of(std::process::id()).unwrap().grown_per(before, 1 << 20);
         drop(block);
         assert!(per.private_dirty > 60.0 && per.pss > 60.0 && per.rss > 60.0, "{per:?}");
+    }
+
+    #[test]
+    fn of_no_process_nothing_is_known() {
+        let (cpu, memory) = (Cpu::of_all(&[]).unwrap(), Memory::of_all(&[]).unwrap());
+        assert!((cpu - cpu).per(1).system.is_nan() && memory.grown_per(memory, 1).rss.is_nan());
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! `docs/performance.md` from what `suite` wrote: a table and figures for each case, between its markers.
+//! `docs/performance.md` from what `suite` wrote: a table and figures for each case, between its markers. What the page
+//! says stands beside it as JSON, to which `tests/documents.rs` holds other documents.
 
 mod page;
-mod svg;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
-use crate::suite::Case;
+use crate::suite::{Case, Which};
 
 /// The flags of `swarm report`.
 #[derive(Debug, Clone, Args)]
@@ -16,12 +16,13 @@ pub struct ReportArgs {
     /// Files that `suite` wrote
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The page; its figures go into a directory beside it that is called like it
+    /// The page; its figures, and their JSON, go into a directory beside it that is called like it
     #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
     pub page: PathBuf,
 }
 
-/// Draws the figures and writes the tables into the page. A case that has no markers there is added at its end.
+/// Draws the figures and writes the tables into the page. A case that has no markers there is added at its end; the
+/// figures that have budgets are told of all cases that the page has.
 ///
 /// # Errors
 /// A file cannot be read or written, or is none of `suite`'s.
@@ -34,18 +35,27 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let figures = args.page.with_extension("");
     std::fs::create_dir_all(&figures).with_context(|| format!("{}", figures.display()))?;
     let folder = figures.file_name().context("the page has no name")?.to_string_lossy().into_owned();
-    let mut cases = Vec::new();
     for file in &args.files {
-        let case = read(file)?;
+        let case = Case { raw: serde_json::Value::Null, ..read(file)? };
         for (number, chart) in case.charts.iter().enumerate() {
-            let file = figures.join(page::figure(&case, number));
-            std::fs::write(&file, svg::bars(chart)).with_context(|| format!("{}", file.display()))?;
+            write(&figures.join(page::figure(&case, number)), &chart.svg()?)?;
         }
+        let json = serde_json::to_string_pretty(&case)? + "\n";
+        write(&figures.join(format!("{}.json", case.name)), &json)?;
         page = page::with_section(&page, &case.name, &page::section(&case, &folder));
-        cases.push(case);
     }
-    page = page::with_section(&page, "budgets", &page::budgets(&cases));
-    std::fs::write(&args.page, page).with_context(|| format!("{}", args.page.display()))
+    page = page::with_section(&page, "budgets", &page::budgets(&all(&figures)?));
+    write(&args.page, &page)
+}
+
+/// All cases whose figures are in this folder.
+fn all(figures: &Path) -> anyhow::Result<Vec<Case>> {
+    let files = Which::value_variants().iter().map(|which| figures.join(format!("{}.json", which.name())));
+    files.filter(|file| file.exists()).map(|file| read(&file)).collect()
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("{}", file.display()))
 }
 
 fn read(file: &Path) -> anyhow::Result<Case> {

@@ -34,7 +34,7 @@ pub struct Plan {
     pub swarm: PathBuf,
     /// The nodes; members and publishers are spread over them.
     pub targets: Vec<Target>,
-    /// The servers' processes, whose CPU and memory count.
+    /// The servers' processes. None: their CPU and memory are not measured.
     pub pids: Vec<u32>,
     /// Processes beside them whose CPU is told apart: a Redis.
     pub beside: Vec<u32>,

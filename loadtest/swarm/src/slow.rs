@@ -14,7 +14,7 @@ use crate::{
     crowd,
     fanout::{self, ClosedLoop, Load, Until},
     median::median,
-    output::Table,
+    output::{Table, mib},
     process::Memory,
 };
 
@@ -165,7 +165,7 @@ impl Plan {
 }
 
 impl Pace {
-    const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Never => "never (slow_client = \"disconnect\", it comes back at once)",
             Self::Slowly => "4 KiB a second (slow_client = \"conflate\")",
@@ -216,7 +216,7 @@ impl fmt::Display for Case {
                 ms(of(|half| half.load.latency.p50 as f64)),
                 ms(of(|half| half.load.latency.p99 as f64)),
                 format!("{:.3} µs", of(|half| half.load.cpu.total)),
-                format!("{:.1} MiB", of(|half| half.memory.rss as f64) / f64::from(1 << 20)),
+                mib(of(|half| half.memory.rss)),
             ]);
         };
         row("without", |pair| &pair.without);

@@ -21,9 +21,9 @@ use clap::{Args, ValueEnum};
 use self::stage::Stage;
 pub use self::{
     budget::{Budget, Judged, REFERENCE_SEND, short},
-    case::{Case, Chart, Grid},
+    case::{Case, Grid},
 };
-use crate::machine::Machine;
+use crate::{chart::Chart, machine::Machine};
 
 /// The flags of `swarm suite`.
 #[derive(Debug, Clone, Args)]
@@ -45,7 +45,7 @@ pub struct SuiteArgs {
     pub rounds: usize,
 }
 
-/// A case.
+/// A case; the page has them in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Which {
     /// CPU per delivery beside a bare send, 100 to 9,900 subscribers, one message in flight and sixteen
@@ -115,7 +115,7 @@ struct Found {
 
 impl Which {
     /// As on the command line.
-    fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 

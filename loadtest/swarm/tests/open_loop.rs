@@ -71,7 +71,7 @@ async fn what_comes_compressed_through_tls_is_counted_and_looked_into_as_what_is
     assert_eq!((figures.messages, figures.deliveries), (120, 1_440));
 
     let plan = fanout::Plan {
-        pid: std::process::id(),
+        pid: Some(std::process::id()),
         subscribers: 5,
         bytes: 2_000,
         warm_up: 5,

@@ -81,7 +81,7 @@ async fn a_connection_that_ends_is_found_with_its_reason() {
 
 fn fanout_plan(subscribers: usize, in_flight: usize) -> fanout::Plan {
     let load = Load { in_flight, until: Until::Messages(40), pace: None };
-    fanout::Plan { pid: std::process::id(), subscribers, bytes: 128, warm_up: 4, load }
+    fanout::Plan { pid: Some(std::process::id()), subscribers, bytes: 128, warm_up: 4, load }
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn idle_connections_stay_open_and_are_divided_by() {
         sources: Vec::new(),
     };
     let figures = idle::run(&[target], &plan).await.unwrap();
-    let grown = (figures.after.rss as f64 - figures.before.rss as f64) / 200.0;
+    let grown = (figures.after.rss - figures.before.rss) / 200.0;
     assert!((figures.per_connection.rss - grown).abs() < 1e-6, "{figures}");
 }
 

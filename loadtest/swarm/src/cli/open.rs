@@ -14,8 +14,8 @@ pub struct RoomsArgs {
     /// The nodes.
     #[command(flatten)]
     pub nodes: NodeArgs,
-    /// A server's process; repeat it for each
-    #[arg(long, required = true)]
+    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
+    #[arg(long)]
     pub pid: Vec<u32>,
     /// A process beside them whose CPU is told apart, as of a Redis; repeat it for each
     #[arg(long, value_name = "PID")]
@@ -91,7 +91,7 @@ pub struct StormArgs {
     /// The nodes.
     #[command(flatten)]
     pub nodes: NodeArgs,
-    /// A server's process; repeat it for each
+    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
     #[arg(long)]
     pub pid: Vec<u32>,
     /// Clients that connect
@@ -133,8 +133,8 @@ pub struct IdleArgs {
     /// The nodes.
     #[command(flatten)]
     pub nodes: NodeArgs,
-    /// A server's process; repeat it for each
-    #[arg(long, required = true)]
+    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
+    #[arg(long)]
     pub pid: Vec<u32>,
     /// Connections to open
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]

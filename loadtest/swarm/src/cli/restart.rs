@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{at_least_one, open::rate};
+use super::{OutputArgs, at_least_one, open::rate};
 use crate::{client::Target, drain, rolling};
 
 /// The flags of `swarm rolling`.
@@ -32,9 +32,9 @@ pub struct RollingArgs {
     /// Seconds without any message after which one that is missing counts as lost, or a client as gone
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
-    /// JSON to this file, beside the table
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Restarts the nodes, and ends when that is done: swarm rolling --url URL -- COMMAND WORDS
     #[arg(last = true, required = true)]
     pub command: Vec<String>,
@@ -75,9 +75,9 @@ pub struct DrainArgs {
     /// How many each node sends away in a second (drain.rate)
     #[arg(long, value_name = "R", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     pub pace: u32,
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl DrainArgs {

@@ -70,6 +70,9 @@ pub struct OutputArgs {
     /// JSON to this file, beside the table; without a file to the standard output, instead of it
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
+    /// A chart of the figures to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// A channel of this run's own, for a URL without one.

@@ -8,7 +8,7 @@ use super::{Plan, worker::Part};
 use crate::{
     clock::Moment,
     latency::{Latencies, Latency},
-    output::Table,
+    output::{Table, figure, mib},
     process::{Cpu, CpuPer, Memory},
 };
 
@@ -58,7 +58,7 @@ pub struct Figures {
     /// After.
     pub memory_after: Memory,
     /// The most resident memory in between, in bytes.
-    pub peak_rss: u64,
+    pub peak_rss: f64,
     /// Sent, and never seen by a member; this and the next three with the warm-up.
     pub lost: u64,
     /// Seen again by a member.
@@ -81,7 +81,7 @@ pub(super) struct Used {
     pub(super) swarm_cpu: Cpu,
     pub(super) memory_before: Memory,
     pub(super) memory_after: Memory,
-    pub(super) peak_rss: u64,
+    pub(super) peak_rss: f64,
 }
 
 impl Figures {
@@ -151,23 +151,23 @@ impl fmt::Display for Figures {
             ("beside it, per delivery", self.beside_cpu),
             ("load generator, per delivery", self.swarm_cpu),
         ] {
-            let us = |value: f64| format!("{value:.3} µs");
+            let us = |value| figure(value, 3, "µs");
             table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
         }
         write!(out, "{table}")?;
         let share = self.swarm_cpu.total / self.cpu.total;
         writeln!(
             out,
-            "  the load generator costs {share:.2} of what the servers do; they used {:.2} cores",
-            self.cores
+            "  the load generator costs {} what the servers do; they used {}",
+            figure(share, 2, "×"),
+            figure(self.cores, 2, "cores")
         )?;
         writeln!(out, "  {rate:.0} deliveries/s over {seconds:.1} s")?;
         writeln!(out, "  latency from when a message was due: {}", self.latency)?;
         writeln!(out, "    of it until the load generator sent it: {}", self.lateness)?;
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         writeln!(
             out,
-            "  resident memory {:.1} MiB before, {:.1} MiB at most, {:.1} MiB after",
+            "  resident memory {} before, {} at most, {} after",
             mib(self.memory_before.rss),
             mib(self.peak_rss),
             mib(self.memory_after.rss)

@@ -8,7 +8,7 @@ use super::{Plan, worker::Part};
 use crate::{
     clock::Moment,
     latency::{Latencies, Latency},
-    output::Table,
+    output::{Table, figure},
     process::{Cpu, CpuPer, Memory, MemoryPer},
 };
 
@@ -86,14 +86,15 @@ impl fmt::Display for Figures {
         failures.iter().try_for_each(|(kind, count)| writeln!(out, "  {count} failed: {kind}"))?;
         let mut table = Table::new(["CPU per connection", "total", "user", "system"]);
         for (name, cpu) in [("server", self.cpu), ("load generator", self.swarm_cpu)] {
-            let us = |value: f64| format!("{value:.1} µs");
+            let us = |value| figure(value, 1, "µs");
             table.row([name.to_owned(), us(cpu.total), us(cpu.user), us(cpu.system)]);
         }
         write!(out, "{table}")?;
         writeln!(
             out,
-            "  user memory per connection: {:.0} B right after, {:.0} B after {rest:.0} s",
-            self.right_after.private_dirty, self.rested.private_dirty
+            "  user memory per connection: {} right after, {} after {rest:.0} s",
+            figure(self.right_after.private_dirty, 0, "B"),
+            figure(self.rested.private_dirty, 0, "B")
         )
     }
 }

@@ -86,9 +86,12 @@ impl Judged {
     }
 }
 
-/// Three digits that count, and thousands apart.
+/// Three digits that count, and thousands apart; a dash where nothing was measured.
 #[must_use]
 pub fn short(value: f64) -> String {
+    if value.is_nan() {
+        return "–".to_owned();
+    }
     let decimals = match value.abs() {
         0.0 => 0,
         size if size >= 100.0 => 0,
@@ -142,6 +145,7 @@ mod tests {
             (2_000_000.0, "2,000,000"),
             (-1_234.0, "-1,234"),
             (-123.0, "-123"),
+            (f64::NAN, "–"),
         ] {
             assert_eq!(short(value), text);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::budget::Judged;
-use crate::{machine::Machine, output::aligned};
+use crate::{chart::Chart, machine::Machine, output::aligned};
 
 /// One case, as it is written to a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub struct Case {
     pub grid: Grid,
     /// What is drawn.
     pub charts: Vec<Chart>,
-    /// All figures as they were measured.
+    /// All figures as they were measured; beside the page they are left out.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub raw: serde_json::Value,
 }
 
@@ -53,37 +54,6 @@ impl Grid {
 impl fmt::Display for Grid {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         aligned(&self.rows, out)
-    }
-}
-
-/// Bars in groups, each of the series once in a group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Chart {
-    /// What it shows.
-    pub title: String,
-    /// The unit of its values.
-    pub unit: String,
-    /// What the bars of a group are, in order.
-    pub series: Vec<String>,
-    /// The groups: a name, and a value for each of the series.
-    pub groups: Vec<(String, Vec<f64>)>,
-}
-
-impl Chart {
-    /// A chart without groups.
-    #[must_use]
-    pub fn new<const SERIES: usize>(title: &str, unit: &str, series: [&str; SERIES]) -> Self {
-        Self {
-            title: title.to_owned(),
-            unit: unit.to_owned(),
-            series: series.map(str::to_owned).to_vec(),
-            groups: Vec::new(),
-        }
-    }
-
-    /// Adds a group.
-    pub fn group<const SERIES: usize>(&mut self, name: impl Into<String>, values: [f64; SERIES]) {
-        self.groups.push((name.into(), values.to_vec()));
     }
 }
 

@@ -6,7 +6,10 @@ use super::{
     Budget, Chart, Found, Grid, Judged, REFERENCE_SEND, short,
     stage::{Redis, Stage},
 };
-use crate::rooms::{Figures, Layout};
+use crate::{
+    output::figure,
+    rooms::{Figures, Layout},
+};
 
 const LAYOUT: Layout = Layout { rooms: 1, members: 1_000, publishers: 16 };
 
@@ -80,7 +83,7 @@ pub(super) const HEAD: [&str; 12] = [
 
 pub(super) fn row(figures: &Figures) -> [String; 12] {
     let ms = |micros: u64| format!("{} ms", short(micros as f64 / 1e3));
-    let mib = |bytes: u64| format!("{:.0}", bytes as f64 / f64::from(1 << 20));
+    let mib = |bytes: f64| figure(bytes / f64::from(1 << 20), 0, "").trim_end().to_owned();
     let Figures { latency, lost, doubled, out_of_order, ended, .. } = figures;
     [
         short(figures.offered),

@@ -8,7 +8,7 @@ use fanfare_testkit::{Endpoint, Prometheus, assert_eventually};
 
 /// Alerts that are about to be provoked. How long one takes to be noticed is told, and not asserted.
 pub(crate) struct Provoked {
-    prometheus: Prometheus,
+    pub(crate) prometheus: Prometheus,
     began: Instant,
 }
 
@@ -19,8 +19,15 @@ impl Provoked {
         let count = nodes.len() as f64;
         prometheus.comes_to("count(up{job='fanfare'} == 1)", |up| up >= count).await;
         for alert in alerts {
-            let firing = prometheus.firing(alert).await;
-            assert!(firing.is_empty(), "{alert} fires before anything is wrong: {firing:?}");
+            // Before the first scrape no node was there, which is one of the faults.
+            let mut firing;
+            assert_eventually!(
+                {
+                    firing = prometheus.firing(alert).await;
+                    firing.is_empty()
+                },
+                "{alert} fires before anything is wrong: {firing:?}"
+            );
         }
         Self { prometheus, began: Instant::now() }
     }
@@ -32,7 +39,14 @@ impl Provoked {
 
     /// Returns once an alert fires, for these nodes and no others.
     pub(crate) async fn fires(&self, alert: &str, nodes: &[Endpoint]) {
-        let mut expected: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
+        let nodes: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+        self.fires_for(alert, "instance", &nodes).await;
+    }
+
+    /// Returns once an alert fires for these values of a label, and no others.
+    pub(crate) async fn fires_for(&self, alert: &str, label: &str, expected: &[&str]) {
+        let mut expected = expected.to_vec();
         expected.sort_unstable();
         let mut found: Vec<String>;
         assert_eventually!(
@@ -40,7 +54,7 @@ impl Provoked {
                 let firing = self.prometheus.firing(alert).await;
                 found = firing
                     .iter()
-                    .filter_map(|labels| Some(labels.get("instance")?.as_str()?.to_owned()))
+                    .filter_map(|labels| Some(labels.get(label)?.as_str()?.to_owned()))
                     .collect();
                 found.sort_unstable();
                 found.dedup();

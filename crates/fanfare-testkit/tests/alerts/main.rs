@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod provoked;
+mod reach;
 
 use std::time::Duration;
 
@@ -46,19 +47,6 @@ async fn sleepers(node: Endpoint, count: usize) -> Vec<RawClient> {
         clients.push(client);
     }
     clients
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "long: make alerts"]
-async fn a_node_is_killed() {
-    let redis = redis_server().await;
-    let (mut one, other) = (node("node-1", &redis, &[]).await, node("node-2", &redis, &[]).await);
-    let mut provoked = Provoked::watch(&[*one, *other], &["FanfareNodeDown"]).await;
-    provoked.begins();
-    let gone = one.endpoint();
-    one.kill().await;
-    provoked.fires("FanfareNodeDown", &[gone]).await;
-    tell("FanfareNodeDown", "SIGKILL of a node", Some(provoked.lasts()), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
