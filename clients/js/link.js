@@ -173,6 +173,7 @@ const CODES = new Map([
 
 /** A closed connection in a sentence. */
 export function why({ code, reason }) {
-  if (reason) return `The server closed the connection: ${reason} (${code})`;
+  const what = code >= 4400 && code <= 4499 ? "refused" : "closed";
+  if (reason) return `The server ${what} the connection: ${reason} (${code})`;
   return CODES.get(code) ?? `The connection was closed with code ${code}.`;
 }

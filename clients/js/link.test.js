@@ -240,6 +240,7 @@ test("a runtime without a WebSocket is told what to do", () => {
 
 test("a close reads as a sentence", () => {
   assert.equal(why({ code: 1013, reason: "refused" }), "The server closed the connection: refused (1013)");
+  assert.match(why({ code: 4403, reason: "no" }), /refused the connection: no/);
   assert.equal(why({ code: 4000, reason: "" }), "No message came or went for too long.");
   assert.equal(why({ code: 3999, reason: "" }), "The connection was closed with code 3999.");
 });
