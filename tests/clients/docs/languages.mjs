@@ -5,17 +5,9 @@ import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { block } from "./blocks.mjs";
+import { installClient } from "./client.mjs";
 
 const HERE = fileURLToPath(new URL("..", import.meta.url));
-const CLIENT = fileURLToPath(new URL("../../../clients/js", import.meta.url));
-
-/** Puts the package of clients/js, as npm packs it, into `folder`/node_modules. */
-export function installClient(folder) {
-  const into = join(folder, "node_modules/@fanfare-rs/client");
-  mkdirSync(into, { recursive: true });
-  const [{ filename }] = JSON.parse(execFileSync("npm", ["pack", CLIENT, "--json", "--pack-destination", folder]));
-  execFileSync("tar", ["xzf", join(folder, filename), "-C", into, "--strip-components=1"]);
-}
 
 function goProgram(folder, name) {
   cpSync(join(HERE, "go/go.mod"), join(folder, "go.mod"));
