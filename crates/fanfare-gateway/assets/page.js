@@ -104,14 +104,25 @@ function messageArrived(data) {
   add({ text: data, own: index >= 0 });
 }
 
+/** The beginning of the last one. */
+function lastOfPending() {
+  const last = pending.at(-1)?.message ?? "";
+  return last.length > 80 ? `${last.slice(0, 80)}…` : last;
+}
+
 /** What was sent on a connection that ended, and did not come back, may be lost: say so. */
 function givePendingUp() {
   if (pending.length === 0) return;
-  const last = pending.at(-1).message;
-  const excerpt = last.length > 80 ? `${last.slice(0, 80)}…` : last;
   const count = plural(pending.length, "message");
-  add({ event: `${count} of yours did not come back and may be lost; the last: “${excerpt}”` });
+  add({ event: `${count} of yours did not come back and may be lost; the last: “${lastOfPending()}”` });
   pending = [];
+}
+
+/** The server does not know what became of what was sent last. */
+function doubtPending() {
+  const sentence = `Nobody knows whether your last message got through: it may still be delivered. “${lastOfPending()}”`;
+  pending = [];
+  return sentence;
 }
 
 /** The server refused what was sent last: those texts go back to the box, ahead of what was typed meanwhile. */
@@ -194,21 +205,27 @@ const link = new Link({
   closed(end) {
     if (!end.opened) return handshakeFailed(end);
     lostAt = performance.now();
-    const refused = end.code === 1013 && /refused/.test(end.reason);
-    const sentence = refused ? takePendingBack() : why(end);
+    const sentence = sentenceOf(end);
     add({ event: sentence });
     givePendingUp();
     if (end.delay === undefined) return showState("refused", "Refused", sentence);
     showState("reconnecting", "Reconnecting", sentence, end.delay);
-    if (refused) pollCluster(); // is it the broker?
+    pollCluster(); // is it the broker?
   },
 });
 
+/** 1013 is also said to a client that reads too slowly. */
+function sentenceOf(end) {
+  if (end.code === 1013 && /refused/.test(end.reason)) return takePendingBack();
+  if (end.code === 1013 && /unknown/.test(end.reason) && pending.length > 0) return doubtPending();
+  return why(end);
+}
+
 /** A browser does not tell why a handshake failed; what the server says of itself tells a part of it. */
-async function handshakeFailed({ delay, reason: cause }) {
+async function handshakeFailed(end) {
   failed = true;
-  if (delay === undefined) return showState("refused", "Refused", `No connection: ${cause}.`);
-  showState("reconnecting", "Reconnecting", reason(), delay);
+  if (end.delay === undefined) return showState("refused", "Refused", why(end));
+  showState("reconnecting", "Reconnecting", reason(), end.delay);
   const silence = await pollCluster();
   if (silence === null || !failed) return;
   if (brokerRefuses()) showState("reconnecting", "Reconnecting", brokerRefuses());

@@ -5,11 +5,11 @@
 
 import { $ } from "./dom.js";
 
-// What may be wrong behind a node that answers: a word for the head of the page, what it does to messages, and why.
+// What may be wrong behind a node that answers: the head of the page, what it does to messages, and why.
 const TROUBLES = {
-  away: { word: "broker away", effect: "No messages come or go", cause: (name) => `the node has lost ${name}` },
-  deaf: { word: "broker silent", effect: "No messages come", cause: (name) => `the node does not hear ${name}` },
-  unready: { word: "no node ready", effect: "Messages may not come or go", cause: () => "no node takes clients now" },
+  away: { head: "Broker away", effect: "No messages come or go", cause: (name) => `the node has lost ${name}` },
+  deaf: { head: "Broker silent", effect: "No messages come", cause: (name) => `the node does not hear ${name}` },
+  unready: { head: "No node ready", effect: "Messages may not come or go", cause: () => "no node takes clients now" },
 };
 
 let connection = { state: "connecting", text: "Connecting…", reason: "" };
@@ -23,7 +23,7 @@ export const brokerIsAway = () => broker.state === "away";
 
 /** Why a channel cannot be joined now, or "". */
 export const brokerRefuses = () =>
-  trouble() ? `This channel cannot be joined: ${trouble().cause(broker.name)}. The page keeps trying.` : "";
+  trouble() ? `The channel cannot be joined: ${trouble().cause(broker.name)}.` : "";
 
 /** The sentence of the banner, but for the broker's. */
 export const reason = () => connection.reason;
@@ -40,7 +40,7 @@ export function showBroker(seen) {
   const before = { trouble: trouble(), away: brokerIsAway() };
   broker = seen;
   show();
-  if (brokerIsAway()) showNote(`Nothing can be sent: ${trouble().cause(broker.name)}. Your text stays here.`);
+  if (brokerIsAway()) showNote(`Nothing can be sent: ${trouble().cause(broker.name)}.`);
   else if (before.away) showNote("");
   return Boolean(before.trouble) && broker.state === "up";
 }
@@ -54,7 +54,7 @@ function show() {
   let { state, text, reason } = connection;
   const found = state === "refused" ? undefined : trouble();
   if (found) {
-    text = state === "open" ? `Connected, ${found.word}` : found.word[0].toUpperCase() + found.word.slice(1);
+    text = found.head;
     if (state === "open") reason = `${found.effect}: ${found.cause(broker.name)}.`;
     state = "away";
   }
