@@ -66,7 +66,7 @@ async function showsADashboard(browser) {
     const values = { Orders: Math.round(40 + 25 * Math.sin(n / 5) + (n % 3)), Revenue: 1200 + n * 37.5, "Load of <the> node": 0.4 + 0.3 * Math.cos(n / 9), Errors: 0 };
     execFileSync("redis-cli", ["-u", process.env.REDIS_URL, "publish", "fanfare:example-dashboard", JSON.stringify(values)]);
   }
-  await reads(opened.page, "section", /^\s*Revenue\s*3,412\.5/);
+  await reads(opened.page, "section", /^\s*Revenue\s*3,413\s/);
   await reads(opened.page, "section h2", /^Load of <the> node$/);
   check((await opened.page.locator("section").count()) === 4, "The dashboard does not show four tiles.");
   await finish("example-dashboard", opened);

@@ -314,6 +314,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 $("messages").addEventListener("scroll", scrolled);
 new ResizeObserver(follow).observe($("messages"));
+// The chat fills what the head and the banner leave of the window.
+new ResizeObserver(() => {
+  const { offsetTop } = document.querySelector("main");
+  document.documentElement.style.setProperty("--above", `${offsetTop}px`);
+}).observe($("above"));
 $("newest").addEventListener("click", () => {
   following = true;
   follow();
