@@ -75,7 +75,7 @@ const CASES = {
     await waitForState(page, "away");
     await headReads(page, /^Broker away$/);
     await reads(page, "#reason", /^No messages come or go: the node has lost Redis\.$/);
-    await reads(page, "#note", /^Nothing can be sent: the node has lost Redis\.$/);
+    await reads(page, "#note", /^Nothing can be sent: Redis is away\.$/);
     await say(page, "Ada", "kept");
     check((await page.inputValue("#text")) === "kept", "A text leaves the box while the broker is away.");
     await shootAll(page, "broker-away");

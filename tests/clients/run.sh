@@ -78,17 +78,27 @@ count() { # NAME COMMAND...
     fi
 }
 
+# PHP's library is in none of the registries that the tests install from.
+php_blocks() {
+    if ! have php; then
+        skip "PHP's blocks of docs/clients.md: there is no PHP (Debian: apt-get install php-cli)"
+        return
+    fi
+    LANGUAGES+=(php)
+    if [[ -f $WORK/php/vendor/autoload.php ]]; then
+        export PHP_VENDOR=$WORK/php/vendor
+    else
+        skip "listen.php of docs/clients.md: not there (composer require --working-dir=.work/php phrity/websocket)"
+    fi
+}
+
 # The last of all: it drains a node.
 documented() {
     if ! have node; then
         skip "docs/clients.md and clients/js: there is no node"
         return
     fi
-    if have php; then
-        LANGUAGES+=(php)
-    else
-        skip "PHP's block of docs/clients.md: there is no PHP (Debian: apt-get install php-cli)"
-    fi
+    php_blocks
     count clients/js node --test "$ROOT/clients/js"
     PYTHON=$WORK/venv/bin/python count docs/clients.md node "$HERE/docs/run.mjs" "$WORK/clients-docs" \
         "$(head -n 1 "$STATE/urls")" "$(cat "$STATE/node1.pid")" "${LANGUAGES[@]}"

@@ -40,7 +40,7 @@ export function showBroker(seen) {
   const before = { trouble: trouble(), away: brokerIsAway() };
   broker = seen;
   show();
-  if (brokerIsAway()) showNote(`Nothing can be sent: ${trouble().cause(broker.name)}.`);
+  if (brokerIsAway()) showNote(`Nothing can be sent: ${broker.name} is away.`);
   else if (before.away) showNote("");
   return Boolean(before.trouble) && broker.state === "up";
 }

@@ -28,6 +28,12 @@ function nodeProgram(folder, name) {
   return ["node", name];
 }
 
+function phpProgram(folder, name) {
+  const vendor = join(folder, "vendor");
+  if (process.env.PHP_VENDOR && !existsSync(vendor)) symlinkSync(process.env.PHP_VENDOR, vendor);
+  return ["php", name];
+}
+
 /** `refusal`: what it says of a 403 in place of the upgrade; without, it cannot see it, as a browser cannot. */
 export const LANGUAGES = {
   node: { listen: "listen.mjs", publish: "publish.mjs", program: nodeProgram },
@@ -35,7 +41,10 @@ export const LANGUAGES = {
     listen: "listen.py", publish: "publish.py", refusal: /not permitted/,
     program: (_, name) => [process.env.PYTHON ?? "python3", "-B", name],
   },
-  php: { publish: "publish.php", program: (_, name) => ["php", name] },
+  php: {
+    listen: process.env.PHP_VENDOR && "listen.php", publish: "publish.php", refusal: process.env.PHP_VENDOR && /403/,
+    program: phpProgram,
+  },
   go: { listen: "listen.go", publish: "publish.go", refusal: /not permitted/, program: goProgram },
   java: { listen: "Listen.java", publish: "Publish.java", refusal: /403/, program: (_, name) => ["java", name] },
   ruby: { listen: "listen.rb", publish: "publish.rb", refusal: /403/, program: (_, name) => ["ruby", name] },
