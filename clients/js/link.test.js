@@ -73,7 +73,7 @@ test("each event is told in its order", () => {
   assert.equal(sockets[0].binaryType, "arraybuffer");
 });
 
-test("the wait doubles up to ten seconds, with full jitter", () => {
+test("the wait doubles up to ten seconds", () => {
   chance = 0.5;
   link().join("ws://far/chat");
   for (let attempt = 0; attempt < 7; attempt += 1) {
@@ -106,7 +106,7 @@ test("a stable connection starts the waits over", () => {
   assert.ok(ends().at(-1).delay < 1000);
 });
 
-test("a decision of the server's ends it until it is asked again", () => {
+test("a refused link waits until it is asked", () => {
   for (const code of [1008, 4001, 4400, 4403]) {
     const asked = link();
     asked.join("ws://far/chat");

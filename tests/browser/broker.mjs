@@ -69,7 +69,7 @@ async function headReads(page, pattern) {
 }
 
 const CASES = {
-  async "a page says that the broker is away, keeps the text, and sends it when the broker is back"(browser, node) {
+  async "a page keeps its text while the broker is away"(browser, node) {
     const page = await open(browser, node.url, "open");
     await kill(node.redis);
     await waitForState(page, "away");
@@ -125,7 +125,7 @@ const CASES = {
     await page.context().close();
   },
 
-  async "of a frozen Redis a page says the same, and of a message in doubt that it is"(browser, node) {
+  async "a message that a frozen Redis may have is said to be in doubt"(browser, node) {
     const page = await open(browser, node.url, "open");
     node.redis.kill("SIGSTOP");
     await say(page, "Ada", "in doubt");

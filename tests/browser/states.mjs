@@ -29,7 +29,7 @@ const inView = (page, text) => page.getByText(text, { exact: true }).evaluate((b
 const MARKUP = "<img src=x onerror='console.error(1)'><script>console.error(2)</script>";
 
 const CASES = {
-  async "a refused publish is told in one sentence, its text is in the box again, and the page comes back"(browser) {
+  async "a refused publish is told once, and its text is in the box again"(browser) {
     const reason = "your message was refused, it reached nobody: reconnect and send it again";
     const { page, faults } = await openAgainst(browser, (socket, n) => {
       if (n > 1) return echo(socket);
@@ -100,7 +100,7 @@ const CASES = {
     checkQuiet(faults, "The page");
   },
 
-  async "a page that is let in only to be told why not shows that sentence, and stays away"(browser) {
+  async "the sentence of a refusal is shown, and the page stays away"(browser) {
     const { page, faults } = await openPage(browser);
     const reason = "the origin http://app.example is not allowed: add it to origins.allow";
     let count = 0;
@@ -186,6 +186,10 @@ const CASES = {
     await page.clock.runFor(10_000);
     await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, away");
     check((await page.locator("#glance > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
+    await reads(page, "#state", /^Broker away$/);
+    view.state = "deaf";
+    await page.clock.runFor(10_000);
+    await reads(page, "#reason", /^No messages come: the node does not hear Redis\.$/);
     await shoot(page, "state-apart");
     await checkAccessible(page, "the page without figures");
     const latency = { p50: 0.0004, p99: 0.0123 };

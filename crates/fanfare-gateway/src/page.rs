@@ -74,4 +74,11 @@ mod tests {
             kept.trim().strip_prefix("export const KEPT_PATHS = ").and_then(|rest| rest.strip_suffix(';'));
         assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), path::KEPT);
     }
+
+    #[test]
+    fn a_page_of_any_origin_may_import_the_link_alone() {
+        let allowed = |name| asset(name).unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+        assert_eq!(allowed("link.js").unwrap(), "*");
+        assert_eq!(allowed("page.js"), None);
+    }
 }
