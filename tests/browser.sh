@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The built-in page in a real Chromium, through HAProxy on a cluster of two nodes, and pages of other origins on nodes of
-# their own. Screenshots: .work/screenshots.
+# In a real Chromium: the built-in page, the examples, and the browser's blocks of docs/clients.md, through HAProxy on a
+# cluster of two nodes; then the page while its node's Redis is away, and pages of other origins on nodes
+# of their own. Screenshots: .work/screenshots.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -11,13 +12,15 @@ main() {
     fi
     [[ -d $ROOT/tests/browser/node_modules ]] || "$ROOT/tests/lib/install.sh" npm
     fanfare_bin
-    start_cluster "$WORK/browser" 2
+    # The configuration that the example asks for.
+    sed -n '/^  \[\[namespace/,/^$/p' "$ROOT/examples/cursors.html" >"$WORK/examples.toml"
+    FANFARE_CONFIG=$WORK/examples.toml start_cluster "$WORK/browser" 2
     BASE_URL=$(head -n 1 "$WORK/browser/urls")
-    export BASE_URL SHOTS=$WORK/screenshots
-    node "$ROOT/tests/browser/chat.mjs"
-    node "$ROOT/tests/browser/states.mjs"
-    export BIN
-    node "$ROOT/tests/browser/origins.mjs"
+    REDIS_URL=$(cat "$WORK/browser/redis.url")
+    export BASE_URL REDIS_URL BIN SHOTS=$WORK/screenshots
+    for part in chat states examples copied broker origins; do
+        node "$ROOT/tests/browser/$part.mjs"
+    done
 }
 
 main

@@ -104,6 +104,29 @@ export async function shoot(page, name) {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
+/** Saves a screenshot in light and in dark, wide and narrow; nothing may stick out of the narrow one. */
+export async function shootAll(page, name) {
+  const { width, height } = page.viewportSize();
+  for (const [across, down] of [[1280, 800], [360, 740]]) {
+    await page.setViewportSize({ width: across, height: down });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    check(wide <= across, `${name} at ${across} px is ${wide} px wide.`);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await shoot(page, `${name}-${colorScheme}-${across}`);
+    }
+  }
+  await page.setViewportSize({ width, height });
+}
+
+/** Waits until an element's text matches. */
+export async function reads(page, selector, pattern) {
+  await page.locator(selector, { hasText: pattern }).first().waitFor().catch(async () => {
+    const texts = await page.locator(selector).allTextContents();
+    throw new Error(`${selector} does not read ${pattern}; it reads: ${texts.slice(0, 5).join(" | ")}`);
+  });
+}
+
 /** No serious or critical finding of axe in light and in dark. */
 export async function checkAccessible(page, what) {
   const axe = readFileSync(AXE, "utf8");

@@ -4,7 +4,8 @@
 //   BASE_URL=http://localhost:8080 node states.mjs
 
 import {
-  check, checkAccessible, checkQuiet, openChannel, openPage, run, say, sees, shoot, tells, waitForState,
+  BASE_URL, check, checkAccessible, checkQuiet, openChannel, openPage, reads, run, say, sees, shoot, shootAll, tells,
+  waitForState,
 } from "./browser.mjs";
 
 /** Opens a page whose nth connection is handled by `far(socket, n)`, n from 1. */
@@ -28,16 +29,16 @@ const inView = (page, text) => page.getByText(text, { exact: true }).evaluate((b
 const MARKUP = "<img src=x onerror='console.error(1)'><script>console.error(2)</script>";
 
 const CASES = {
-  async "a refused publish is told with the server's reason, and the page comes back"(browser) {
-    const reason = "the publish was refused: the broker is away";
+  async "a refused publish is told once, and its text is in the box again"(browser) {
+    const reason = "your message was refused, it reached nobody: reconnect and send it again";
     const { page, faults } = await openAgainst(browser, (socket, n) => {
       if (n > 1) return echo(socket);
       socket.onMessage(() => socket.close({ code: 1013, reason }));
     });
     await say(page, "Ada", "is this lost?");
-    await tells(page, /the publish was refused: the broker is away \(1013\)/);
-    await tells(page, /1 message of yours did not come back and may be lost; the last: “Ada: is this lost\?”/);
+    await tells(page, /^Your message was refused and reached nobody. It is back in the box.$/);
     await tells(page, /Connected again/);
+    check((await page.inputValue("#text")) === "is this lost?", "The refused text is not in the box.");
     await waitForState(page, "open");
     await say(page, "Ada", "and now?");
     await sees(page, "the page", "Ada: and now?");
@@ -88,6 +89,44 @@ const CASES = {
     await page.click("#retry");
     await waitForState(page, "open");
     checkQuiet(faults, "The page");
+  },
+
+  async "a connection that breaks says what may be lost"(browser) {
+    const { page, faults } = await openAgainst(browser, (socket, n) => {
+      if (n === 1) socket.onMessage(() => socket.close({ code: 1011, reason: "an error" }));
+    });
+    await say(page, "Ada", "is this lost?");
+    await tells(page, /1 message of yours did not come back and may be lost; the last: “Ada: is this lost\?”/);
+    checkQuiet(faults, "The page");
+  },
+
+  async "the sentence of a refusal is shown, and the page stays away"(browser) {
+    const { page, faults } = await openPage(browser);
+    const reason = "the origin http://app.example is not allowed: add it to origins.allow";
+    let count = 0;
+    await page.routeWebSocket(/\/ws\//, (socket) => {
+      count += 1;
+      socket.close({ code: 4403, reason });
+    });
+    await page.goto(new URL("/forbidden", BASE_URL).href);
+    await waitForState(page, "refused");
+    await reads(page, "#reason", `The server refused the connection: ${reason} (4403)`);
+    await shootAll(page, "state-forbidden");
+    check(count === 1, "The page came back unasked after a refusal.");
+    checkQuiet(faults, "The page");
+  },
+
+  async "a balancer without a node that takes clients is said"(browser) {
+    const { page, faults } = await openAgainst(browser, echo);
+    await page.route("**/api/cluster", (route) => route.fulfill({ status: 503, body: "<html>No server is available" }));
+    await page.clock.runFor(10_000);
+    await waitForState(page, "away");
+    await reads(page, "#state", /^No node ready$/);
+    await reads(page, "#reason", /^Messages may not come or go: no node takes clients now\.$/);
+    await page.unroute("**/api/cluster");
+    await page.clock.runFor(10_000);
+    await waitForState(page, "open");
+    check(faults.every((fault) => fault.includes("503")), `The page has errors in its console: ${faults.join(" | ")}`);
   },
 
   async "the newest message stays in view when the list changes its height, until the reader scrolls up"(browser) {
@@ -141,19 +180,22 @@ const CASES = {
 
   async "what the node does not tell is not shown, and a broker that is away is"(browser) {
     const { page, faults } = await openAgainst(browser, echo);
-    const view = { node: "apart", broker: "redis", state: "away", nodes: [] };
+    let view = { node: "apart", broker: "redis", state: "away", nodes: [] };
     await page.waitForSelector("#connections");
     await page.route("**/api/cluster", (route) => route.fulfill({ json: view }));
     await page.clock.runFor(10_000);
     await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, away");
     check((await page.locator("#glance > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
+    await reads(page, "#state", /^Broker away$/);
+    view.state = "deaf";
+    await page.clock.runFor(10_000);
+    await reads(page, "#reason", /^No messages come: the node does not hear Redis\.$/);
     await shoot(page, "state-apart");
     await checkAccessible(page, "the page without figures");
     const latency = { p50: 0.0004, p99: 0.0123 };
     const figures =
       { connections: 12345, queued_bytes: 3 << 20, deliveries_per_second: 1234.5, relay_latency_seconds: latency };
-    await page.unroute("**/api/cluster");
-    await page.route("**/api/cluster", (route) => route.fulfill({ json: { ...view, state: "up", figures } }));
+    view = { ...view, state: "up", figures };
     await page.clock.runFor(10_000);
     await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, up");
     const texts = await page.locator("#glance .figure dd").allTextContents();

@@ -6,7 +6,7 @@
 # npm     what each tests/*/package-lock.json says into the node_modules beside it
 # cargo   gungraun-runner, where there is a valgrind for it, into .work/cargo
 #
-# Rust and Node must be there. What only some tests need (a browser, Ruby) is named and those tests are skipped.
+# Rust and Node must be there. What only some tests need (a browser, Ruby, PHP) is named and those tests are skipped.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -54,6 +54,7 @@ install_system() {
     want optional have_browser -- chromium
     want optional have valgrind -- valgrind
     want optional have systemd-nspawn -- systemd-container
+    want optional have php -- php-cli
     want optional has_ruby -- ruby ruby-faye-websocket ruby-websocket ruby-eventmachine
     if ((${#needed[@]} + ${#optional[@]} == 0)); then return; fi
 

@@ -9,11 +9,22 @@ import { $, bytes, element, millis, plural } from "./dom.js";
 const POLL = { every: 3_000, second: 1_100, timeout: 5_000 };
 
 let poll = { timer: 0, abort: null, readAt: null };
+let tellBroker = () => {};
+
+/** Tells at each look what the node says of its broker: a name, and `up`, `away` or `deaf`; `unready`: no node takes
+    clients; "": nobody says. */
+export function watchBroker(tell) {
+  tellBroker = tell;
+}
+
+/** A balancer's answer, or a node's that goes away. */
+class Unready extends Error {}
 
 /** One GET /api/cluster, timed. Throws with a sentence. */
 async function readCluster(signal) {
   const started = performance.now();
   const response = await fetch("/api/cluster", { cache: "no-store", signal });
+  if (response.status === 503) throw new Unready("no node takes clients now");
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   const cluster = await response.json();
   if (!Array.isArray(cluster?.nodes)) throw new Error("the answer is not understood");
@@ -27,6 +38,7 @@ export async function pollCluster() {
   poll.abort = abort;
   const timeout = setTimeout(() => abort.abort(), POLL.timeout);
   let cause = "";
+  let state = "";
   let next = POLL.every;
   try {
     const { cluster, took } = await readCluster(abort.signal);
@@ -36,9 +48,11 @@ export async function pollCluster() {
     if (cluster.figures?.deliveries_per_second === null) next = POLL.second;
   } catch (error) {
     cause = error.name === "AbortError" || error instanceof TypeError ? "the server does not answer" : error.message;
+    if (error instanceof Unready) state = "unready";
   }
   clearTimeout(timeout);
   if (poll.abort !== abort) return null;
+  if (cause) tellBroker({ name: "the broker", state });
   if (document.hidden) return cause;
   if (cause) showFailure(cause);
   poll.timer = setTimeout(pollCluster, next);
@@ -53,6 +67,7 @@ export function stopPolling() {
 
 function showNode({ node, broker, state, figures }) {
   const name = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
+  tellBroker({ name, state: String(state ?? "up") });
   $("node").textContent = String(node);
   $("broker").textContent = state ? `${name}, ${state}` : name;
   $("broker").dataset.state = String(state ?? "");

@@ -1,50 +1,20 @@
-// The built-in page: the messages of a channel. What is beside them is in cluster.js.
+// The built-in page: the messages of a channel. What is beside them is in cluster.js, what is above them in state.js.
 //
 // Invariants: what came from the network enters the page as text, never as markup; at most KEPT messages are in it; a
 // message of ours is in `pending` from send() until it comes back or its connection ends.
 
-import { pollCluster, stopPolling } from "./cluster.js";
+import { pollCluster, stopPolling, watchBroker } from "./cluster.js";
 import { $, element, millis, plural } from "./dom.js";
 import { Link, why } from "./link.js";
 import { KEPT_PATHS, LOBBY } from "./paths.js";
+import { brokerIsAway, brokerRefuses, reason, showBroker, showNote, showState } from "./state.js";
 
 const KEPT = 300; // messages in the page
 const SHOWN = 4000; // characters of one message in the page
 const PENDING = 100; // own messages waited for: a namespace may not echo at all
+const DOUBT = 30_000; // milliseconds: the server has an answer long before that
 // First path segments that as a channel would not lead back to this page: the server's, and what a browser resolves.
 const NO_PAGES = new Set([...KEPT_PATHS, ".", ".."]);
-
-// ---- The state of the connection -----------------------------------------------------------------------------------
-
-let countdown = 0;
-
-/** `delay`: milliseconds until the next attempt, where there is one. */
-function showState(state, text, reason = "", delay = undefined) {
-  $("state").dataset.state = state;
-  $("state").textContent = text;
-  showReason(reason);
-  if (state === "open" || state === "connecting" || delay !== undefined) countDown(delay);
-}
-
-function showReason(reason) {
-  if ($("reason").textContent !== reason) $("reason").textContent = reason;
-  $("banner").classList.toggle("shown", reason !== "");
-  $("retry").hidden = reason === "";
-}
-
-/** The seconds stand outside the live region: a screen reader hears the state once, not each second. */
-function countDown(delay) {
-  clearInterval(countdown);
-  $("countdown").textContent = "";
-  if (delay === undefined) return;
-  const until = performance.now() + delay;
-  const show = () => {
-    const seconds = Math.ceil((until - performance.now()) / 1000);
-    $("countdown").textContent = seconds > 0 ? `in ${seconds} s` : "";
-  };
-  countdown = setInterval(show, 250);
-  show();
-}
 
 // ---- Messages ------------------------------------------------------------------------------------------------------
 
@@ -120,13 +90,13 @@ function fillBody(body, text) {
   }
 }
 
-/** Own messages that have not come back: { text, at }. */
+/** Own messages that have not come back: { message, typed, at }. */
 let pending = [];
 
 function messageArrived(data) {
   received += 1;
   if (typeof data !== "string") return add({ bytes: data.byteLength });
-  const index = pending.findIndex(({ text }) => text === data);
+  const index = pending.findIndex(({ message }) => message === data);
   if (index >= 0) {
     const [{ at }] = pending.splice(index, 1);
     $("rtt-message").textContent = millis(performance.now() - at);
@@ -134,20 +104,42 @@ function messageArrived(data) {
   add({ text: data, own: index >= 0 });
 }
 
+/** The beginning of the last one. */
+function lastOfPending() {
+  const last = pending.at(-1)?.message ?? "";
+  return last.length > 80 ? `${last.slice(0, 80)}…` : last;
+}
+
 /** What was sent on a connection that ended, and did not come back, may be lost: say so. */
 function givePendingUp() {
   if (pending.length === 0) return;
-  const last = pending.at(-1).text;
-  const excerpt = last.length > 80 ? `${last.slice(0, 80)}…` : last;
   const count = plural(pending.length, "message");
-  add({ event: `${count} of yours did not come back and may be lost; the last: “${excerpt}”` });
+  add({ event: `${count} of yours did not come back and may be lost; the last: “${lastOfPending()}”` });
   pending = [];
+}
+
+/** The server does not know what became of what was sent last. */
+function doubtPending() {
+  const sentence = `Nobody knows whether your last message got through: it may still be delivered. “${lastOfPending()}”`;
+  pending = [];
+  return sentence;
+}
+
+/** The server refused what was sent last: those texts go back to the box, ahead of what was typed meanwhile. */
+function takePendingBack() {
+  const texts = pending.filter(({ at }) => performance.now() - at < DOUBT).map(({ typed }) => typed);
+  pending = [];
+  if (texts.length === 0) return "Your message was refused and reached nobody.";
+  $("text").value = [...texts, $("text").value].filter((text) => text !== "").join("\n");
+  if (texts.length === 1) return "Your message was refused and reached nobody. It is back in the box.";
+  return `Your last ${texts.length} messages were refused, or did not come back. They are in the box again.`;
 }
 
 // ---- The channel ---------------------------------------------------------------------------------------------------
 
 let channel = "";
-let lostAt = 0;
+let lostAt = 0; // when the connection ended that was to come back
+let failed = false; // the last attempt did not get through
 
 /** What is wrong with a channel name, or "". The server has the last word. */
 function problemWith(name) {
@@ -170,6 +162,7 @@ function join(name) {
   givePendingUp();
   channel = name;
   lostAt = 0;
+  failed = false;
   received = 0;
   incoming = [];
   following = true;
@@ -181,7 +174,6 @@ function join(name) {
   $("current").textContent = name;
   $("text").placeholder = `To everyone in ${name}`;
   $("channel-note").textContent = "";
-  showReason("");
   document.title = `${name} · Fanfare`;
   showSnippets(name);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -197,10 +189,11 @@ function showSnippets(name) {
 }
 
 const link = new Link({
-  connecting: () => showState("connecting", "Connecting…", $("reason").textContent),
+  connecting: () => showState("connecting", "Connecting…", lostAt || failed ? reason() : ""),
   open() {
+    failed = false;
     showState("open", "Connected");
-    $("note").textContent = "";
+    if (!brokerIsAway()) showNote("");
     if (lostAt) {
       const away = plural(Math.ceil((performance.now() - lostAt) / 1000), "second");
       add({ event: `Connected again after ${away}. What was said meanwhile is not shown.` });
@@ -209,24 +202,40 @@ const link = new Link({
     pollCluster();
   },
   message: messageArrived,
-  async closed(end) {
+  closed(end) {
     if (!end.opened) return handshakeFailed(end);
     lostAt = performance.now();
-    add({ event: why(end) });
+    const sentence = sentenceOf(end);
+    add({ event: sentence });
     givePendingUp();
-    if (end.delay === undefined) showState("refused", "Refused", why(end));
-    else showState("reconnecting", "Reconnecting", why(end), end.delay);
+    if (end.delay === undefined) return showState("refused", "Refused", sentence);
+    showState("reconnecting", "Reconnecting", sentence, end.delay);
+    pollCluster(); // is it the broker?
   },
 });
 
-/** A browser does not tell why a handshake failed; whether the server answers at all tells a part of it. */
-async function handshakeFailed({ delay }) {
-  showState("reconnecting", "Reconnecting", $("reason").textContent, delay);
-  const cause = await pollCluster();
-  if (cause === null || $("state").dataset.state !== "reconnecting") return;
-  if (cause) showState("reconnecting", "Reconnecting", `No connection: ${cause}.`);
-  else showState("refused", "Refused, trying again", "The server answers, but refused this connection.");
+/** 1013 is also said to a client that reads too slowly. */
+function sentenceOf(end) {
+  if (end.code === 1013 && /refused/.test(end.reason)) return takePendingBack();
+  if (end.code === 1013 && /unknown/.test(end.reason) && pending.length > 0) return doubtPending();
+  return why(end);
 }
+
+/** A browser does not tell why a handshake failed; what the server says of itself tells a part of it. */
+async function handshakeFailed(end) {
+  failed = true;
+  if (end.delay === undefined) return showState("refused", "Refused", why(end));
+  showState("reconnecting", "Reconnecting", reason(), end.delay);
+  const silence = await pollCluster();
+  if (silence === null || !failed) return;
+  if (brokerRefuses()) showState("reconnecting", "Reconnecting", brokerRefuses());
+  else if (silence) showState("reconnecting", "Reconnecting", `No connection: ${silence}.`);
+  else showState("refused", "Refused, trying again", "The server answers, but refused this connection; its log says why.");
+}
+
+watchBroker((broker) => {
+  if (showBroker(broker)) link.hurry();
+});
 
 // ---- The forms -----------------------------------------------------------------------------------------------------
 
@@ -247,17 +256,14 @@ $("compose").addEventListener("submit", (event) => {
   const text = $("text").value;
   $("text").focus();
   if (text.trim() === "") return;
-  if (!link.isOpen) {
-    $("note").textContent = "Not sent: there is no connection. Your text stays here.";
-    return;
-  }
+  if (brokerIsAway()) return pollCluster(); // the line under the box says it, and that the text stays
   const name = $("name").value.trim();
   const message = name ? `${name}: ${text}` : text;
-  pending.push({ text: message, at: performance.now() });
+  if (!link.send(message)) return showNote("Not sent: there is no connection. Your text stays here.");
+  pending.push({ message, typed: text, at: performance.now() });
   if (pending.length > PENDING) pending.shift();
-  link.send(message);
   $("text").value = "";
-  $("note").textContent = "";
+  showNote("");
 });
 
 $("text").addEventListener("keydown", (event) => {
@@ -308,6 +314,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 $("messages").addEventListener("scroll", scrolled);
 new ResizeObserver(follow).observe($("messages"));
+// The chat fills what the head and the banner leave of the window.
+new ResizeObserver(() => {
+  const { offsetTop } = document.querySelector("main");
+  document.documentElement.style.setProperty("--above", `${offsetTop}px`);
+}).observe($("above"));
 $("newest").addEventListener("click", () => {
   following = true;
   follow();

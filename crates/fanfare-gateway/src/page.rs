@@ -6,7 +6,10 @@ use axum::{
 };
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
 use crate::path;
@@ -28,7 +31,8 @@ pub(crate) fn asset(name: &str) -> Option<Response> {
         "paths.js" => file(SCRIPT, paths()),
         "cluster.js" => file(SCRIPT, include_str!("../assets/cluster.js")),
         "dom.js" => file(SCRIPT, include_str!("../assets/dom.js")),
-        "link.js" => file(SCRIPT, include_str!("../assets/link.js")),
+        "link.js" => for_every_page(file(SCRIPT, include_str!("../assets/link.js"))),
+        "state.js" => file(SCRIPT, include_str!("../assets/state.js")),
         "icon.svg" => file("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return None,
     })
@@ -37,6 +41,12 @@ pub(crate) fn asset(name: &str) -> Option<Response> {
 /// What the page has to know of [`path`], from there.
 fn paths() -> String {
     format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {:?};\n", path::LOBBY, path::KEPT)
+}
+
+/// The package of clients/js: a page of another origin may import it.
+fn for_every_page(mut response: Response) -> Response {
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 fn file(kind: &'static str, body: impl Into<Body>) -> Response {
@@ -63,5 +73,12 @@ mod tests {
         let list =
             kept.trim().strip_prefix("export const KEPT_PATHS = ").and_then(|rest| rest.strip_suffix(';'));
         assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), path::KEPT);
+    }
+
+    #[test]
+    fn a_page_of_any_origin_may_import_the_link_alone() {
+        let allowed = |name| asset(name).unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+        assert_eq!(allowed("link.js").unwrap(), "*");
+        assert_eq!(allowed("page.js"), None);
     }
 }
