@@ -12,8 +12,8 @@ use std::{
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
-    filter::{Directive, FilterExt},
+    Layer, Registry,
+    filter::{FilterExt, Targets},
     fmt,
     layer::SubscriberExt,
     reload,
@@ -34,7 +34,7 @@ pub struct Telemetry {
 
 /// Changes what is logged.
 #[derive(Debug, Clone)]
-pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
     /// From now on the lines of this importance, and more important ones.
@@ -71,12 +71,9 @@ pub fn start(node: &str, log: Log) -> Telemetry {
 }
 
 /// Our own crates as configured; libraries only when something is wrong.
-fn levels(level: LevelFilter) -> EnvFilter {
-    let ours: Directive = level.into();
-    ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive)
+fn levels(level: LevelFilter) -> Targets {
+    let libraries = ["hyper", "h2", "redis", "tonic", "tower"].map(|name| (name, LevelFilter::WARN));
+    Targets::new().with_default(level).with_targets(libraries)
 }
 
 fn json(node: &str) -> impl Layer<Registry> + use<> {
