@@ -18,6 +18,8 @@ pub(crate) fn describe() -> String {
 
 #[cfg(feature = "jemalloc")]
 mod jemalloc {
+    use std::io::{Write, stderr};
+
     use tikv_jemalloc_ctl::{Access, AsName, Name, Result, background_thread};
 
     /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
@@ -47,7 +49,8 @@ mod jemalloc {
     /// Sets what this program wants, before it has a second thread. What the environment says wins.
     pub(crate) fn settle() {
         if let Err(error) = try_settle() {
-            eprintln!("fanfare: jemalloc keeps freed memory longer than it should: {error}");
+            let said = format!("fanfare: jemalloc keeps freed memory longer than it should: {error}\n");
+            drop(stderr().write_all(said.as_bytes()));
         }
     }
 

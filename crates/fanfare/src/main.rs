@@ -2,14 +2,19 @@
 
 mod allocator;
 
-use std::{io::Write, path::Path, process::ExitCode, time::SystemTime};
+use std::{
+    io::{Write, stderr},
+    path::Path,
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use anyhow::Context;
 use clap::Parser;
 use fanfare::{
-    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TopArgs, VersionArgs},
-    config::{self, markdown::Reference},
-    health, manual, scrape, serve, top,
+    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TokenCommand, TopArgs, VersionArgs},
+    config::{self, markdown::Reference, schema},
+    health, manual, scrape, serve, token, top,
 };
 
 fn main() -> ExitCode {
@@ -18,9 +23,14 @@ fn main() -> ExitCode {
         Command::Check(args) => answer(check(&args)),
         Command::Config(args) => answer(show(&args)),
         Command::Version(args) => answer(Ok(version(&args))),
-        Command::Serve(args) => answer(serve(&args)),
+        Command::Serve(args) => match serve(&args) {
+            Ok(code) => (String::new(), code),
+            Err(error) => failure(&error),
+        },
         Command::Health(args) => answer(health(&args)),
         Command::Top(args) => answer(top(&args)),
+        Command::Token(TokenCommand::Issue(args)) => answer(token::issue(&args).map_err(Into::into)),
+        Command::Token(TokenCommand::Check(args)) => answer(token::check(&args).map_err(Into::into)),
         Command::Completions { shell } => answer(Ok(manual::completions(shell))),
         Command::Man { directory } => answer(man(&directory)),
     };
@@ -63,14 +73,16 @@ fn show(args: &ConfigArgs) -> anyhow::Result<String> {
     if args.markdown {
         return Ok(Reference.to_string());
     }
+    if args.schema {
+        return Ok(format!("{:#}\n", schema::of_the_file()));
+    }
     Ok(config::load(args.node.sources())?.show(args.explain).to_string())
 }
 
-fn serve(args: &NodeArgs) -> anyhow::Result<String> {
+fn serve(args: &NodeArgs) -> anyhow::Result<ExitCode> {
     let sources = args.sources();
     let loaded = config::load(sources.clone())?;
-    serve::serve(sources, loaded)?;
-    Ok(String::new())
+    Ok(serve::serve(sources, loaded)?)
 }
 
 fn health(args: &HealthArgs) -> anyhow::Result<String> {
@@ -93,12 +105,14 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
     match result {
         Ok(text) => (text, ExitCode::SUCCESS),
-        Err(error) => {
-            // The list of mistakes begins with a file and a line, which terminals make a link of.
-            let prefix =
-                if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
-            eprintln!("{prefix}{error:#}");
-            (String::new(), ExitCode::FAILURE)
-        }
+        Err(error) => failure(&error),
     }
+}
+
+fn failure(error: &anyhow::Error) -> (String, ExitCode) {
+    // The list of mistakes begins with a file and a line, which terminals make a link of.
+    let prefix = if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
+    // The exit code tells it too, where standard error takes nothing.
+    drop(stderr().write_all(format!("{prefix}{error:#}\n").as_bytes()));
+    (String::new(), ExitCode::FAILURE)
 }
