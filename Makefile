@@ -1,21 +1,27 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
+.PHONY: help run cluster test quick check dist autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## One node on localhost:8080, memory broker, nothing else installed
-	cargo run -p fanfare -- serve --dev
+	cargo run -p fanfare --no-default-features -- serve --dev
 
 cluster: ## Redis, NODES=3 nodes and HAProxy on localhost:8080 (PORT=); Ctrl-C stops all
 	@deploy/local/cluster.sh
+
+quick: ## Format, lints and cargo test: what to run while you work; needs redis-server, HAProxy and nginx
+	@tests/quick.sh
 
 test: ## Every check, as CI runs it; installs what is missing where it can
 	@tests/all.sh
 
 check: ## Format, clippy, docs, licences, scripts
 	@tests/check.sh
+
+dist: ## What a release hands out, into target/dist-VERSION: static binaries, .deb, image, SBOM, checksums
+	@deploy/dist/dist.sh
 
 .PHONY: alerts
 alerts: ## Every alert, provoked with real processes and a real Prometheus, with a table, about 4 minutes

@@ -68,10 +68,9 @@ case ${1:-} in
     --restart-all) restart_all "$2" ;;
     --small)
         fanfare_bin
-        swarm=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
-        cargo build -q -p fanfare-swarm
-        rolling "$swarm" 150 40 25
-        "$swarm" drain --server "$BIN" --connections 1500 --nodes 3 --hold 1 --pace 200
+        swarm_bin
+        rolling "$SWARM" 150 40 25
+        "$SWARM" drain --server "$BIN" --connections 1500 --nodes 3 --hold 1 --pace 200
         ;;
     "")
         release=${CARGO_TARGET_DIR:-$ROOT/target}/release

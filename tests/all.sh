@@ -59,7 +59,7 @@ step "format, lints, docs, licences" tests/check.sh
 step "build" build
 step "cargo test" cargo test --workspace --all-features
 step "instruction budgets" tests/instructions/run.sh
-export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "clients" tests/clients/run.sh

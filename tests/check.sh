@@ -11,7 +11,7 @@ run() {
 
 check_dependencies() {
     if ! have cargo-deny; then
-        skip "licences and bans: there is no cargo-deny (cargo install cargo-deny --locked)"
+        skip "licences and bans: there is no cargo-deny (tests/lib/install.sh cargo)"
         return
     fi
     run cargo fetch --quiet # everything of the lock file, for it reads manifests of all systems
@@ -36,8 +36,16 @@ check_scripts() {
         skip "shell scripts: there is no shellcheck (tests/lib/install.sh python)"
         return
     }
-    mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+    mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run deploy/debian)
     run "$shellcheck" --external-sources "${scripts[@]}"
+}
+
+check_workflows() {
+    if have actionlint; then
+        run actionlint # and the shell in them, by shellcheck
+    else
+        skip "workflows: there is no actionlint (tests/lib/install.sh go)"
+    fi
 }
 
 check_haproxy() {
@@ -101,10 +109,12 @@ check_dashboards() {
 
 run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
+run cargo clippy -p fanfare --no-default-features -- -D warnings # as `make run` builds it
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 check_dependencies
 check_dockerfile
 check_scripts
+check_workflows
 check_haproxy
 check_nginx
 check_systemd

@@ -58,6 +58,14 @@ def check_nodes_are_known(nodes):
     check(same, "deploy/prometheus/compose.yml and prometheus.yml there name different rules")
 
 
+def check_image(name, node):
+    """The released image of this version; a checkout builds it only where that cannot be had."""
+    version = re.search(r'^version = "(.+)"$', Path("Cargo.toml").read_text(), re.MULTILINE).group(1)
+    wanted = f"ghcr.io/fanfare-rs/fanfare:{version}"
+    check(node["image"] == wanted, f"{name} is {node['image']}, not {wanted}")
+    check(node["pull_policy"] == "missing", f"{name} is pulled or built when the image is there")
+
+
 def check_node(name, node, traced):
     check(node["hostname"] == name, f"{name} is called {node['hostname']}")
     answer = subprocess.run([FANFARE, "check"], env=node["environment"], capture_output=True, text=True)
@@ -74,6 +82,7 @@ def main():
     nodes = sorted(name for name, service in everything.items() if "build" in service)
     check_nodes_are_known(nodes)
     for name in nodes:
+        check_image(name, everything[name])
         check_node(name, services("plain")[name], traced=False)
         check_node(name, services("observability")[name], traced=True)
     print(f"docker-compose.yml: {len(everything)} services, {len(nodes)} nodes: ok")

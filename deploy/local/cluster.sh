@@ -84,7 +84,7 @@ free_port() {
 
 build() {
     [[ -z ${BIN:-} ]] || return 0
-    (cd "$ROOT" && cargo build -p fanfare)
+    (cd "$ROOT" && cargo build -p fanfare --no-default-features) # as `make run`
     BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
 }
 

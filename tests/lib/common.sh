@@ -5,7 +5,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/.work
-PATH=$WORK/cargo/bin:$PATH:/usr/sbin # what tests/lib/install.sh builds; Debian's haproxy
+PATH=$WORK/cargo/bin:$WORK/go/bin:$PATH:/usr/sbin # what tests/lib/install.sh builds; Debian's haproxy
 mkdir -p "$WORK"
 
 say() { printf '%s\n' "$*"; }
@@ -37,11 +37,19 @@ free_ports() {
     done
 }
 
-# fanfare_bin: sets BIN to a fanfare binary, built here unless the caller gave one.
+# fanfare_bin: sets BIN to a fanfare binary, built here unless the caller gave one; with the features that `cargo test` of
+# the whole workspace has, so that nothing is built twice.
 fanfare_bin() {
     [[ -z ${BIN:-} ]] || return 0
-    (cd "$ROOT" && cargo build -p fanfare)
+    (cd "$ROOT" && cargo build --workspace --all-features --bin fanfare)
     BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare
+}
+
+# swarm_bin: the same for SWARM, the load generator.
+swarm_bin() {
+    [[ -z ${SWARM:-} ]] || return 0
+    (cd "$ROOT" && cargo build --workspace --all-features --bin swarm)
+    SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 }
 
 # Background processes of a script: each in a group of its own, all ended when the script ends; where Linux can,

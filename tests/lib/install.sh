@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm|cargo]... (all of them).
+# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm|cargo|go|dist]... (all but dist).
 #
 # system  Debian packages, when root on Debian; elsewhere what is missing is named, with the way to get it
 # python  tests/requirements.txt into .work/venv
 # npm     what each tests/*/package-lock.json says into the node_modules beside it
-# cargo   gungraun-runner, where there is a valgrind for it, into .work/cargo
+# cargo   cargo-deny and, where there is a valgrind for it, gungraun-runner, into .work/cargo
+# go      actionlint into .work/go, where there is a Go
+# dist    what `make dist` needs, and nothing else does: Zig into .work/dist, cargo-deb and cargo-cyclonedx
 #
 # Rust and Node must be there. What only some tests need (a browser, Ruby, PHP) is named and those tests are skipped.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+CARGO_DENY=0.20.2
+CARGO_DEB=3.8.0
+CARGO_CYCLONEDX=0.5.9
+ACTIONLINT=1.7.12
 
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_ruby() { ruby -e 'require "faye/websocket"; require "eventmachine"' 2>/dev/null; }
@@ -69,13 +76,15 @@ install_system() {
     if ((${#needed[@]})); then fail "the tests cannot run without: ${needed[*]}"; fi
 }
 
-install_python() {
-    local venv=$WORK/venv requirements=$ROOT/tests/requirements.txt
-    if cmp -s "$requirements" "$venv/installed"; then return; fi
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" --quiet --disable-pip-version-check install -r "$requirements"
-    cp "$requirements" "$venv/installed"
+# What FILE lists into the virtual environment DIRECTORY.
+python_into() { # DIRECTORY FILE
+    if cmp -s "$2" "$1/installed"; then return; fi
+    python3 -m venv --clear "$1"
+    "$1/bin/pip" --quiet --disable-pip-version-check install -r "$2"
+    cp "$2" "$1/installed"
 }
+
+install_python() { python_into "$WORK/venv" "$ROOT/tests/requirements.txt"; }
 
 install_npm() {
     local dir lock manifest
@@ -88,26 +97,54 @@ install_npm() {
     done
 }
 
-# The same version as the library, which the lock file has. It only starts valgrind and reads what that wrote, so it
-# need not be optimized.
-install_cargo() {
+# cargo_tool NAME VERSION: that version of a cargo package with a program of its name. None of them works for long, so
+# it need not be optimized: that halves the build.
+cargo_tool() {
+    if grep -qs "^\"$1 $2 " "$WORK/cargo/.crates.toml"; then return; fi
+    say "installing $1 $2"
+    (
+        unset CARGO_TARGET_DIR # its dependencies are not ours
+        CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
+            cargo install --quiet --debug --locked --root "$WORK/cargo" --version "$2" "$1"
+    )
+}
+
+# The same version as the library, which the lock file has.
+install_gungraun() {
     local version
     have valgrind || return 0
     version=$(cd "$ROOT" && cargo pkgid gungraun)
     version=${version##*[#@]}
-    if [[ $(gungraun-runner --version 2>/dev/null) == *" $version" ]]; then return; fi
-    cargo install --quiet --debug --locked --root "$WORK/cargo" --version "$version" gungraun-runner ||
+    cargo_tool gungraun-runner "$version" ||
         say "gungraun-runner $version could not be installed: instructions will not be counted"
+}
+
+install_cargo() {
+    have cargo-deny || cargo_tool cargo-deny "$CARGO_DENY" ||
+        say "cargo-deny $CARGO_DENY could not be installed: licences will not be checked"
+    install_gungraun
+}
+
+install_go() {
+    if ! have go || [[ $(actionlint --version 2>/dev/null) == *"$ACTIONLINT"* ]]; then return; fi
+    GOBIN=$WORK/go/bin go install "github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT" ||
+        say "actionlint $ACTIONLINT could not be installed: workflows will not be checked"
+}
+
+install_dist() {
+    python_into "$WORK/dist" "$ROOT/deploy/dist/requirements.txt"
+    cargo_tool cargo-deb "$CARGO_DEB"
+    cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX"
 }
 
 main() {
     local part
     for part in "$@"; do
         case $part in
-            system | python | npm | cargo) "install_$part" ;;
-            *) fail "usage: tests/lib/install.sh [system|python|npm|cargo]..." ;;
+            system | python | npm | cargo | go | dist) "install_$part" ;;
+            *) fail "usage: tests/lib/install.sh [system|python|npm|cargo|go|dist]..." ;;
         esac
     done
 }
 
-if (($#)); then main "$@"; else main system python npm cargo; fi
+if (($#)); then main "$@"; else main system python npm cargo go; fi

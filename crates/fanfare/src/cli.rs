@@ -107,7 +107,27 @@ Examples:
     #[command(subcommand)]
     Token(TokenCommand),
     /// Print the version
-    Version,
+    Version(VersionArgs),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Man {
+        /// The directory
+        directory: PathBuf,
+    },
+}
+
+/// The flags of `fanfare version`.
+#[derive(Debug, Clone, Args)]
+pub struct VersionArgs {
+    /// Say too how it was built, and what its allocator does: for a report of a bug
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// What to do with a token.
@@ -344,7 +364,8 @@ mod tests {
     #[test]
     fn every_help_reads_well() {
         let cli = Cli::command();
-        let commands = cli.get_subcommands().map(|command| help(Some(command.get_name())));
+        let shown = cli.get_subcommands().filter(|command| !command.is_hide_set());
+        let commands = shown.map(|command| help(Some(command.get_name())));
         let texts: Vec<_> = [help(None)].into_iter().chain(commands).collect();
         insta::assert_snapshot!(texts.join("\n"));
     }

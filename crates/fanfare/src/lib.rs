@@ -9,7 +9,7 @@
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
 //!   read when somebody asks for them; `bounds`: how high some of them may get
-//! - [`token`]: issues and checks tokens
+//! - [`token`]: issues and checks tokens; [`manual`]: completions for shells and manual pages
 //! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
 pub mod advertise;
@@ -21,6 +21,7 @@ pub mod descriptors;
 pub mod drain;
 pub mod health;
 pub mod listeners;
+pub mod manual;
 pub mod node;
 pub mod reload;
 pub mod scrape;

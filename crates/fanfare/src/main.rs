@@ -1,27 +1,28 @@
 //! The `fanfare` command.
 
+mod allocator;
+
 use std::{
     io::{Write, stderr},
+    path::Path,
     process::ExitCode,
     time::SystemTime,
 };
 
+use anyhow::Context;
 use clap::Parser;
 use fanfare::{
-    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TokenCommand, TopArgs},
+    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TokenCommand, TopArgs, VersionArgs},
     config::{self, markdown::Reference, schema},
-    health, serve, token, top,
+    health, manual, scrape, serve, token, top,
 };
 
-/// Freed memory goes back to the system: after a storm of connections an idle node is small again.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
+    allocator::settle();
     let (out, code) = match Cli::parse().command {
         Command::Check(args) => answer(check(&args)),
         Command::Config(args) => answer(show(&args)),
-        Command::Version => (format!("fanfare {}\n", env!("CARGO_PKG_VERSION")), ExitCode::SUCCESS),
+        Command::Version(args) => answer(Ok(version(&args))),
         Command::Serve(args) => match serve(&args) {
             Ok(code) => (String::new(), code),
             Err(error) => failure(&error),
@@ -30,9 +31,35 @@ fn main() -> ExitCode {
         Command::Top(args) => answer(top(&args)),
         Command::Token(TokenCommand::Issue(args)) => answer(token::issue(&args).map_err(Into::into)),
         Command::Token(TokenCommand::Check(args)) => answer(token::check(&args).map_err(Into::into)),
+        Command::Completions { shell } => answer(Ok(manual::completions(shell))),
+        Command::Man { directory } => answer(man(&directory)),
     };
     let written = std::io::stdout().write_all(out.as_bytes());
     if written.is_ok() { code } else { ExitCode::FAILURE }
+}
+
+/// The version; with `--verbose` also what a report of a bug should say.
+fn version(args: &VersionArgs) -> String {
+    let version = format!("fanfare {}\n", env!("CARGO_PKG_VERSION"));
+    if !args.verbose {
+        return version;
+    }
+    let features = [("jemalloc", cfg!(feature = "jemalloc")), ("traces", cfg!(feature = "traces"))];
+    let built: Vec<_> = features.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+    format!(
+        "{version}commit: {}\nsystem: {} {}\nfeatures: {}\nallocator: {}\n",
+        scrape::REVISION.unwrap_or("unknown"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        if built.is_empty() { "none".into() } else { built.join(", ") },
+        allocator::describe(),
+    )
+}
+
+fn man(directory: &Path) -> anyhow::Result<String> {
+    manual::write(directory)
+        .with_context(|| format!("cannot write manual pages to {}", directory.display()))?;
+    Ok(String::new())
 }
 
 fn check(args: &NodeArgs) -> anyhow::Result<String> {

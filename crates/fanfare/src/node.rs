@@ -116,7 +116,7 @@ impl Node {
         let broker_name = name_of(&config.broker);
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
         let traces = config.tracing.map(start).transpose()?;
-        let tracer = traces.as_ref().map(|traces| traces.tracer.clone());
+        let tracer = traces.as_ref().map(Traces::tracer);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
             config.runtime.shards,

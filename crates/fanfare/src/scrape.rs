@@ -14,7 +14,7 @@ use prometheus::{
 use tokio::runtime::RuntimeMetrics;
 
 /// The commit that was built, where the build was told (`BUILD_REVISION`).
-const REVISION: Option<&str> = option_env!("BUILD_REVISION");
+pub const REVISION: Option<&str> = option_env!("BUILD_REVISION");
 
 /// Registers them all. Inside a tokio runtime, which is one of the things that are looked at.
 ///

@@ -17,8 +17,8 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
-    filter::{Directive, FilterExt},
+    Layer, Registry,
+    filter::{FilterExt, Targets},
     fmt,
     layer::SubscriberExt,
     reload,
@@ -65,7 +65,7 @@ impl Telemetry {
 
 /// Changes what is logged.
 #[derive(Debug, Clone)]
-pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
     /// From now on the lines of this importance, and more important ones.
@@ -120,12 +120,9 @@ fn say_panics(lines: Lines) {
 }
 
 /// Our own crates as configured; libraries only when something is wrong.
-fn levels(level: LevelFilter) -> EnvFilter {
-    let ours: Directive = level.into();
-    ["hyper=warn", "h2=warn", "redis=warn", "tonic=warn", "tower=warn"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(EnvFilter::default().add_directive(ours), EnvFilter::add_directive)
+fn levels(level: LevelFilter) -> Targets {
+    let libraries = ["hyper", "h2", "redis", "tonic", "tower"].map(|name| (name, LevelFilter::WARN));
+    Targets::new().with_default(level).with_targets(libraries)
 }
 
 fn json(node: &str, queue: Lines) -> impl Layer<Registry> + use<> {

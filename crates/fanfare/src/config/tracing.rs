@@ -190,10 +190,19 @@ impl Shape for Ratio {
     }
 }
 
-/// gRPC has paths of its own.
+/// A build may have no traces; gRPC has paths of its own.
 pub(super) fn check(raw: &Raw) -> Option<Mistake> {
     let (endpoint, protocol) = (&raw.tracing_endpoint, &raw.tracing_protocol);
     let url = endpoint.value.as_ref().filter(|_| endpoint.sound && protocol.sound)?;
+    if cfg!(not(feature = "traces")) {
+        return Some(Mistake {
+            place: endpoint.place.clone(),
+            key: "tracing.endpoint".into(),
+            found: format!("\"{}\"", url.0),
+            allowed: "\"\": this fanfare was built without traces".into(),
+            hint: Some("build it with the cargo feature `traces`, which every release has".into()),
+        });
+    }
     let wrong = protocol.value == TracingProtocol::Grpc && url.0.path() != "/";
     wrong.then(|| Mistake {
         place: endpoint.place.clone(),

@@ -17,35 +17,10 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
 use parking_lot::Mutex;
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
-use super::{LAST_SPANS, QUEUE};
+use super::{LAST_SPANS, QUEUE, SpanMetrics};
 
 const SAY_EVERY: Duration = Duration::from_secs(60);
-
-/// What became of spans.
-#[derive(Debug, Clone)]
-pub(crate) struct SpanMetrics {
-    sent: IntCounter,
-    failed: IntCounter,
-    dropped: IntCounter,
-}
-
-impl SpanMetrics {
-    /// Makes the counters and registers them.
-    ///
-    /// # Errors
-    /// Where `registry` has counters of their name already.
-    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let help = "Spans by what became of them: sent to the collector, failed (it did not take them), dropped (too \
-                    many waited for it)";
-        let spans = IntCounterVec::new(Opts::new("fanfare_trace_spans_total", help), &["result"])?;
-        registry.register(Box::new(spans.clone()))?;
-        let [sent, failed, dropped] =
-            ["sent", "failed", "dropped"].map(|result| spans.with_label_values(&[result]));
-        Ok(Self { sent, failed, dropped })
-    }
-}
 
 /// How many spans wait. The SDK has a queue of its own, which this one keeps from being full, since that one counts
 /// for nobody.

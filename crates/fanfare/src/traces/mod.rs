@@ -1,8 +1,10 @@
-//! Traces, by OpenTelemetry: spans are made here, and sent to a collector by OTLP.
+//! Traces, by OpenTelemetry: spans are made here, and sent to a collector by OTLP. A build without the feature `traces`
+//! has none of it but the metric, and refuses a configuration that asks for traces.
 //!
+//! - `sending`: a node's traces, from the configuration to the last span; `absent`: a build without them
 //! - `tracer`: the spans, and what they say
 //! - `sampling`: which traces are begun
-//! - `export`: what waits for the collector, and what became of it
+//! - `export`: what waits for the collector, and what became of it; `metrics`: the same in numbers
 //!
 //! Invariants
 //! - A collector that is slow or away costs spans, which are counted, and nothing else: at most [`QUEUE`] spans wait,
@@ -10,149 +12,34 @@
 //! - Log lines and spans do not meet: spans are made by a subscriber of their own, so that no log level hides a span,
 //!   and no log line carries one.
 
+mod metrics;
+
+#[cfg(feature = "traces")]
 mod export;
+#[cfg(feature = "traces")]
 mod sampling;
+#[cfg(feature = "traces")]
+mod sending;
+#[cfg(feature = "traces")]
 mod tracer;
 
-use std::{sync::Arc, time::Duration};
+#[cfg(not(feature = "traces"))]
+mod absent;
 
-use async_trait::async_trait;
-use fanfare_core::Tracer;
-use http::HeaderMap;
-use opentelemetry::{KeyValue, trace::TracerProvider};
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, hyper::HyperClient};
-use opentelemetry_otlp::{
-    ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
-    tonic_types::metadata::MetadataMap,
-};
-use opentelemetry_sdk::{
-    Resource,
-    trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider},
-};
-use tokio::{runtime::Handle, task::spawn_blocking};
+use std::time::Duration;
 
-use self::{
-    export::{Counted, Queue, Queued},
-    sampling::Ratio,
-    tracer::SpanMaker,
-};
-use crate::config::{Tracing, TracingProtocol};
-
-pub(crate) use self::export::SpanMetrics;
+#[cfg(not(feature = "traces"))]
+pub(crate) use self::absent::Traces;
+#[cfg(not(feature = "traces"))]
+pub use self::absent::TracingError;
+pub(crate) use self::metrics::SpanMetrics;
+#[cfg(feature = "traces")]
+pub(crate) use self::sending::Traces;
+#[cfg(feature = "traces")]
+pub use self::sending::TracingError;
 
 /// How many spans wait for the collector at most.
 pub const QUEUE: usize = 2048;
 
-/// How long the collector may take for one request, tries included.
-const EXPORT: Duration = Duration::from_secs(10);
-
 /// How long what waits may take once the node ends.
 pub(crate) const LAST_SPANS: Duration = Duration::from_secs(1);
-
-/// Makes a node's spans and sends them.
-pub(crate) struct Traces {
-    provider: SdkTracerProvider,
-    /// What makes them.
-    pub(crate) tracer: Arc<dyn Tracer>,
-}
-
-/// Why nothing can be traced: what the environment says to the exporter is no use to it.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "traces cannot be sent ([tracing] in the configuration, OTEL_EXPORTER_OTLP_* in the environment): {0}"
-)]
-pub struct TracingError(#[from] ExporterBuildError);
-
-impl Traces {
-    /// Starts, on the current runtime, the traces of the node `node`, whose broker is called `broker`. The collector
-    /// need not be there.
-    ///
-    /// # Errors
-    /// The exporter cannot be made.
-    pub(crate) fn start(
-        config: &Tracing,
-        node: &str,
-        broker: &'static str,
-        metrics: SpanMetrics,
-    ) -> Result<Self, TracingError> {
-        let queue = Arc::new(Queue::new(metrics));
-        let exporter = Counted::new(exporter(config)?, queue.clone());
-        let batches = BatchConfigBuilder::default().with_max_queue_size(QUEUE).build();
-        let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
-        let ratio = Ratio::new(config.sample_ratio);
-        let provider = SdkTracerProvider::builder()
-            .with_span_processor(Queued::new(processor, queue))
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.sample_ratio))))
-            .with_id_generator(ratio)
-            .with_resource(resource(config, node))
-            .build();
-        let tracer = Arc::new(SpanMaker::new(provider.tracer("fanfare"), ratio, broker));
-        Ok(Self { provider, tracer })
-    }
-
-    /// Sends what waits, for at most [`LAST_SPANS`]. Later spans are lost.
-    pub(crate) async fn finish(self) {
-        let sent = spawn_blocking(move || self.provider.shutdown_with_timeout(LAST_SPANS)).await;
-        match sent {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not sent"),
-            Err(error) => tracing::error!(%error, "the end of the traces ended badly"),
-        }
-    }
-}
-
-fn exporter(config: &Tracing) -> Result<SpanExporter, ExporterBuildError> {
-    let endpoint = config.endpoint.for_traces(config.protocol);
-    let headers = config.headers.iter().map(|header| (header.name.clone(), header.value.clone()));
-    match config.protocol {
-        TracingProtocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_metadata(MetadataMap::from_headers(headers.collect()))
-            .with_endpoint(endpoint)
-            .with_timeout(EXPORT)
-            .build(),
-        TracingProtocol::Http => SpanExporter::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_http_client(Client::new(headers.collect()))
-            .with_endpoint(endpoint)
-            .with_timeout(EXPORT)
-            .build(),
-    }
-}
-
-/// What all spans of this node share (OpenTelemetry semantic conventions, "Service"). The SDK adds
-/// `OTEL_RESOURCE_ATTRIBUTES`.
-fn resource(config: &Tracing, node: &str) -> Resource {
-    Resource::builder()
-        .with_service_name(config.service_name.clone())
-        .with_attributes([
-            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("service.instance.id", node.to_owned()),
-        ])
-        .build()
-}
-
-/// An HTTP client on the node's runtime: the SDK sends from a thread of its own.
-#[derive(Debug)]
-struct Client {
-    runtime: Handle,
-    client: HyperClient,
-    headers: HeaderMap,
-}
-
-impl Client {
-    fn new(headers: HeaderMap) -> Self {
-        let client = HyperClient::with_default_connector(EXPORT, None);
-        Self { runtime: Handle::current(), client, headers }
-    }
-}
-
-#[async_trait]
-impl HttpClient for Client {
-    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        request.headers_mut().extend(self.headers.clone());
-        let client = self.client.clone();
-        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
-    }
-}

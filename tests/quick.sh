@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# What finds most mistakes in a few minutes, for use while you work: `make quick`. Everything that `make test` runs with
+# browsers, foreign clients, containers and real services is left out. It installs nothing.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "$ROOT"
+
+for program in redis-server haproxy nginx; do
+    have "$program" || fail "the tests cannot run without $program (on Debian: apt-get install redis-server haproxy nginx-light)"
+done
+
+tests/check.sh
+cargo test --workspace --all-features
