@@ -216,6 +216,13 @@ impl Hub {
         poll
     }
 
+    /// Whether a session may publish one more at this moment. Its reader asks it in front of each message of what it
+    /// read; where it may not, the reader keeps the rest until [`Hub::poll_room`] is ready.
+    #[must_use]
+    pub fn has_room(&self, session: &Session) -> bool {
+        session.flow().is_none_or(|flow| flow.has_room(&self.room))
+    }
+
     /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.
     pub fn unread(&self, session: &Session) {
         session.signs.unread();
