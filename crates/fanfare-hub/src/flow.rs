@@ -144,6 +144,12 @@ impl Flow {
         self.state.lock().is_over
     }
 
+    /// Whether the session may publish one more, or may not any more at all: then nothing has to be kept for it.
+    pub(crate) fn has_room(&self, room: &Room) -> bool {
+        let state = self.state.lock();
+        state.is_over || state.has_room(room)
+    }
+
     /// Ready while the session may publish more, and once it may not any more at all.
     pub(crate) fn poll_room(&self, room: &Room, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();

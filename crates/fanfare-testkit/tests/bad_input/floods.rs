@@ -168,6 +168,30 @@ async fn who_does_not_finish_a_message_is_closed_though_it_shows_that_it_lives()
 }
 
 #[tokio::test]
+async fn unfinished_messages_past_the_node_s_bound_give_way_with_1013() {
+    let limits = "limits.message_bytes = \"64KiB\"\nlimits.incomplete_total_bytes = \"1MiB\"";
+    let scene = Scene::with(limits).await;
+    let unfinished = &frames(1, FrameHead::whole(Opcode::Binary), &[b'x'; 65_000])[..60_000];
+    let mut offenders = Vec::new();
+    while scene.metric(&closed("message_gave_way")).await < 1.0 {
+        let mut offender = scene.offender("other").await;
+        offender.send(unfinished).await;
+        offenders.push(offender);
+    }
+    assert!(offenders.len() >= 15, "{} held less than the bound", offenders.len());
+    let closed_one = async {
+        let closings = offenders.iter_mut().map(|offender| Box::pin(closing(offender)));
+        futures_util::future::select_all(closings).await.0
+    };
+    let (code, reason) = closed_one.await;
+    assert!(code == 1013 && reason.contains("no memory"), "{code} {reason}");
+    assert!(scene.metric(&hit("incomplete_total_bytes")).await >= 1.0);
+    drop(offenders);
+    assert_eventually!(scene.metric("fanfare_incomplete_bytes").await == 0.0, "all of it is given back");
+    scene.costs_the_offender_only(&[]).await;
+}
+
+#[tokio::test]
 async fn messages_that_come_in_pieces_without_end_are_each_whole_in_time() {
     let scene = Scene::with("limits.message_time = \"1s\"").await;
     let mut reader = scene.connect("/ws/other").await;
