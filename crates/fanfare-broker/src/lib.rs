@@ -4,6 +4,7 @@
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
 //! - [`envelope`]: what a publication looks like between nodes
+//! - `fair`: whose turn it is, where more waits than is taken
 //! - `ticket`, `metrics`, `backoff`, `tasks`: what brokers share
 //!
 //! With the feature `suite`, for tests:
@@ -15,6 +16,7 @@ pub mod driver;
 pub mod envelope;
 
 mod backoff;
+mod fair;
 mod memory;
 mod metrics;
 mod redis;
