@@ -67,6 +67,17 @@ impl Event {
     }
 }
 
+/// How far [`Decoder::skip`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// The bytes that were consumed.
+    pub bytes: usize,
+    /// The frames that ended in them.
+    pub frames: usize,
+    /// Whether the last of these is the peer's close frame.
+    pub is_closed: bool,
+}
+
 /// One connection's decoder: 16 bytes, and nothing on the heap between messages.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -113,6 +124,38 @@ impl Decoder {
         Ok(total)
     }
 
+    /// Passes over `input`, the next bytes of the connection, up to the peer's close frame and over `most` frames at
+    /// most: for a connection that was closed, of which nothing else is of use. Payloads are not looked at, and what
+    /// was kept of a message is dropped, also where `input` is empty. From then on the decoder only skips.
+    ///
+    /// # Errors
+    ///
+    /// A header breaks the protocol: no close frame can be found any more. All of `input` is consumed.
+    pub fn skip(
+        &mut self,
+        input: &mut [u8],
+        config: &Config,
+        most: usize,
+    ) -> Result<Skipped, ProtocolError> {
+        self.forget();
+        let total = input.len();
+        let mut rest = input;
+        let mut skipped = Skipped { bytes: total, frames: 0, is_closed: false };
+        while !rest.is_empty() && !self.ended {
+            if skipped.frames == most {
+                skipped.bytes = total - rest.len();
+                break;
+            }
+            let Some(kind) = self.pass_over(&mut rest, config).inspect_err(|_| self.end())? else { continue };
+            skipped.frames += 1;
+            if matches!(kind, FrameKind::Control(Opcode::Close)) {
+                skipped.is_closed = true;
+                self.end();
+            }
+        }
+        Ok(skipped)
+    }
+
     /// Whether a close frame or an error ended the stream of events.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
@@ -131,6 +174,12 @@ impl Decoder {
         self.partial.as_mut().is_some_and(|partial| !std::mem::replace(&mut partial.told, true))
     }
 
+    /// The bytes of memory that are held for what is incomplete, at most.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.held())
+    }
+
     fn end(&mut self) {
         self.ended = true;
         self.partial = None;
@@ -145,6 +194,30 @@ impl Decoder {
             FrameKind::Start { kind, compressed } => self.start(frame, kind, compressed, payload, config),
             FrameKind::Continue => self.extend(frame, payload, config),
         }
+    }
+
+    /// Drops the payloads so far.
+    fn forget(&mut self) {
+        if let Some(partial) = &mut self.partial {
+            (partial.message, partial.control) = (None, Vec::new());
+        }
+        self.release();
+    }
+
+    /// Passes over one frame, or what there is of it: its kind, where it ends there.
+    fn pass_over(
+        &mut self,
+        rest: &mut &mut [u8],
+        config: &Config,
+    ) -> Result<Option<FrameKind>, ProtocolError> {
+        let Some(mut frame) = self.frame(rest, config)? else { return Ok(None) };
+        let _payload = frame.split_payload(rest);
+        if frame.remaining > 0 {
+            self.partial_mut().frame = Some(frame);
+            return Ok(None);
+        }
+        self.release();
+        Ok(Some(frame.kind))
     }
 
     /// The frame whose payload comes next; `None` if its header is still incomplete (`rest` is empty then).

@@ -50,6 +50,9 @@ pub enum ProtocolError {
     /// A compressed message is no valid DEFLATE data (RFC 7692 section 7.2.2).
     #[error("a compressed message could not be inflated (RFC 7692 section 7.2.2)")]
     Inflate,
+    /// A compressed message has final blocks (RFC 1951 section 3.2.3) without end: each costs much, and brings nothing.
+    #[error("a compressed message has too many final blocks: end each message with one at most (RFC 7692 section 7.2.1)")]
+    FinalBlocks,
     /// A close frame's payload is a single byte (section 5.5.1).
     #[error("a close frame's payload is empty or has at least two bytes (RFC 6455 section 5.5.1)")]
     CloseTooShort,
@@ -67,7 +70,9 @@ impl ProtocolError {
     pub const fn close_code(&self) -> CloseCode {
         match self {
             Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::Inflate => CloseCode::INVALID_PAYLOAD,
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::Inflate | Self::FinalBlocks => {
+                CloseCode::INVALID_PAYLOAD
+            }
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
@@ -94,6 +99,7 @@ mod tests {
             E::MessageTooBig { limit: usize::MAX },
             E::TextNotUtf8,
             E::Inflate,
+            E::FinalBlocks,
             E::CloseTooShort,
             E::CloseCode(u16::MAX),
             E::CloseReasonNotUtf8,

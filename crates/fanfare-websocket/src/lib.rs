@@ -19,7 +19,7 @@ pub mod handshake;
 pub mod mask;
 
 pub use close::{CloseCode, CloseFrame};
-pub use decode::{Config, Decoder, Event, Role};
+pub use decode::{Config, Decoder, Event, Role, Skipped};
 pub use error::ProtocolError;
 pub use frame::{FrameHead, MAX_CONTROL_PAYLOAD, MessageKind, Opcode};
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Config, Event};
-use crate::deflate;
+use crate::deflate::{self, Inflater};
 use crate::error::ProtocolError;
 use crate::frame::MessageKind;
 
@@ -27,14 +27,24 @@ pub(super) fn whole(
 pub(super) struct Message {
     kind: MessageKind,
     compressed: bool,
+    /// The payload so far; nothing of it once it is inflated as it comes.
     bytes: Vec<u8>,
+    /// How many bytes came in all.
+    came: u64,
+    /// Inflates what comes, once it is much: boxed, for few messages have one.
+    inflater: Option<Box<Inflater>>,
     /// How many of the bytes are known to be UTF-8; what follows is at most an unfinished character.
     utf8: usize,
 }
 
 impl Message {
     pub(super) const fn new(kind: MessageKind, compressed: bool) -> Self {
-        Self { kind, compressed, bytes: Vec::new(), utf8: 0 }
+        Self { kind, compressed, bytes: Vec::new(), came: 0, inflater: None, utf8: 0 }
+    }
+
+    /// Its bytes of memory, at most.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.inflater.as_ref().map_or(0, |inflater| inflater.held())
     }
 
     /// Adds a piece of payload. The frame has `remaining` bytes more, and is the message's last if `last`.
@@ -45,14 +55,26 @@ impl Message {
         last: bool,
         config: &Config,
     ) -> Result<(), ProtocolError> {
-        let declared = (self.bytes.len() as u64).saturating_add(piece.len() as u64).saturating_add(remaining);
-        check_size(declared, self.compressed, config)?;
+        self.came = self.came.saturating_add(piece.len() as u64);
+        check_size(self.came.saturating_add(remaining), self.compressed, config)?;
+        if let Some(inflater) = &mut self.inflater {
+            return inflater.run(piece, config.max_message);
+        }
         self.grow(piece.len(), remaining, last);
         self.bytes.extend_from_slice(piece);
+        if self.compressed && self.bytes.len() > deflate::MAX_AT_ONCE {
+            let bytes = std::mem::take(&mut self.bytes);
+            return self.inflater.insert(Box::default()).run(&bytes, config.max_message);
+        }
         self.check_text_so_far()
     }
 
     pub(super) fn finish(self, config: &Config) -> Result<Event, ProtocolError> {
+        if let Some(inflater) = self.inflater {
+            let payload = inflater.finish(config.max_message)?;
+            check_utf8(self.kind, &payload)?;
+            return Ok(Event::message(self.kind, payload));
+        }
         if self.compressed {
             return inflated(self.kind, &self.bytes, config);
         }

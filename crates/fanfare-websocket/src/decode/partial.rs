@@ -25,6 +25,11 @@ impl Partial {
     pub(super) const fn is_idle(&self) -> bool {
         self.header.is_empty() && self.frame.is_none() && self.control.is_empty() && self.message.is_none()
     }
+
+    /// Its bytes of memory, at most.
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>() + self.control.capacity() + self.message.as_ref().map_or(0, Message::held)
+    }
 }
 
 /// A frame whose header is complete.
@@ -68,12 +73,18 @@ impl Frame {
 
     /// Takes what there is of the payload off `rest`, unmasked.
     pub(super) fn take_payload<'a>(&mut self, rest: &mut &'a mut [u8]) -> &'a mut [u8] {
-        let length = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(rest.len());
-        let payload = rest.split_off_mut(..length).unwrap_or_default();
+        let payload = self.split_payload(rest);
         if let Some(key) = &mut self.key {
             mask::apply(payload, *key);
             *key = mask::rotate(*key, payload.len());
         }
+        payload
+    }
+
+    /// The same, still masked: from then on the key fits no more.
+    pub(super) fn split_payload<'a>(&mut self, rest: &mut &'a mut [u8]) -> &'a mut [u8] {
+        let length = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(rest.len());
+        let payload = rest.split_off_mut(..length).unwrap_or_default();
         self.remaining -= payload.len() as u64;
         payload
     }

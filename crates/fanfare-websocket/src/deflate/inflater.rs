@@ -1,6 +1,11 @@
 //! Inflating one message, within a limit.
+//!
+//! Invariants
+//! - Nothing is kept of what is past the limit, so little data that inflates to much costs neither memory nor time.
+//! - Time is bounded by the bytes that come and the bytes that go: a message may have few final blocks, for behind each
+//!   of them all begins anew.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, mem::take};
 
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -8,46 +13,71 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::{MAX_SCRATCH, TAIL};
 use crate::error::ProtocolError;
 
+/// How many final blocks a message may have. A sender writes one at most; RFC 7692 section 7.2.3.4 permits more.
+const MAX_FINAL_BLOCKS: u32 = 64;
+
+/// What an inflater takes beside its output: its window, and its tables.
+const STATE_BYTES: usize = 50 << 10;
+
 thread_local! {
-    // A message is inflated whole, so nothing of a connection stays in it: one per thread serves all (about 50 KB,
-    // made when the thread's first compressed message comes).
+    // Of a message that is inflated whole nothing stays in it: one per thread serves all (about 50 KB, made when the
+    // thread's first compressed message comes).
     static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
-/// Inflates a message's payload. Stops at the first byte over `limit`, so that little data that inflates to much
-/// costs neither the memory nor the time.
+/// Inflates a message's payload, to at most `limit` bytes.
 pub(crate) fn inflate(payload: &[u8], limit: usize) -> Result<Bytes, ProtocolError> {
-    INFLATER.with_borrow_mut(|inflater| inflater.get_or_insert_with(Inflater::new).inflate(payload, limit))
+    INFLATER.with_borrow_mut(|inflater| inflater.get_or_insert_default().inflate(payload, limit))
 }
 
-struct Inflater {
+/// Inflates one message after another, or one as it comes.
+#[derive(Debug)]
+pub(crate) struct Inflater {
     inflate: Decompress,
     out: Vec<u8>,
+    /// A final block ended with the last byte.
+    is_at_end: bool,
+    final_blocks: u32,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self { inflate: Decompress::new(false), out: Vec::new(), is_at_end: false, final_blocks: 0 }
+    }
 }
 
 impl Inflater {
-    fn new() -> Self {
-        Self { inflate: Decompress::new(false), out: Vec::new() }
-    }
-
     fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<Bytes, ProtocolError> {
         self.inflate.reset(false);
-        let message = self.message(payload, limit).map(|()| Bytes::copy_from_slice(&self.out));
+        (self.is_at_end, self.final_blocks) = (false, 0);
+        let message = self.run(payload, limit).and_then(|()| self.complete(limit));
+        let message = message.map(|()| Bytes::copy_from_slice(&self.out));
         self.out.clear();
         self.out.shrink_to(MAX_SCRATCH);
         message
     }
 
-    fn message(&mut self, payload: &[u8], limit: usize) -> Result<(), ProtocolError> {
-        match self.run(payload, limit)? {
-            // A final block ended the stream with the payload: there is no flush to complete.
-            Status::StreamEnd => Ok(()),
-            Status::Ok | Status::BufError => self.run(&TAIL, limit).map(drop),
-        }
+    /// The message whose payload was all run through it.
+    pub(crate) fn finish(mut self, limit: usize) -> Result<Bytes, ProtocolError> {
+        self.complete(limit)?;
+        Ok(Bytes::from(take(&mut self.out)))
     }
 
-    /// Inflates all of `input`. The status is `StreamEnd` only if a final block ended exactly with it.
-    fn run(&mut self, mut input: &[u8], limit: usize) -> Result<Status, ProtocolError> {
+    /// Its bytes of memory, at most.
+    pub(crate) fn held(&self) -> usize {
+        STATE_BYTES + self.out.capacity()
+    }
+
+    /// Behind all of the payload: completes the flush, unless a final block ended the stream with the payload.
+    fn complete(&mut self, limit: usize) -> Result<(), ProtocolError> {
+        if self.is_at_end { Ok(()) } else { self.run(&TAIL, limit) }
+    }
+
+    /// Inflates all of `input`, the next bytes of the payload.
+    pub(crate) fn run(&mut self, mut input: &[u8], limit: usize) -> Result<(), ProtocolError> {
+        if take(&mut self.is_at_end) {
+            self.inflate.reset(false);
+        }
         loop {
             self.make_room(limit);
             let (before_in, before_out) = (self.inflate.total_in(), self.out.len());
@@ -62,16 +92,27 @@ impl Inflater {
             input = input.get(taken..).unwrap_or_default();
             let full = self.out.len() == self.out.capacity();
             match status {
-                Status::StreamEnd if input.is_empty() => return Ok(Status::StreamEnd),
-                // RFC 7692 section 7.2.3.4: a message may have final blocks, and blocks after them.
-                Status::StreamEnd => self.inflate.reset(false),
-                Status::Ok | Status::BufError if input.is_empty() && !full => return Ok(Status::Ok),
+                Status::StreamEnd => {
+                    self.count_final_block()?;
+                    if input.is_empty() {
+                        self.is_at_end = true;
+                        return Ok(());
+                    }
+                    // RFC 7692 section 7.2.3.4: a message may have final blocks, and blocks after them.
+                    self.inflate.reset(false);
+                }
+                Status::Ok | Status::BufError if input.is_empty() && !full => return Ok(()),
                 Status::Ok | Status::BufError if taken == 0 && self.out.len() == before_out => {
                     return Err(ProtocolError::Inflate);
                 }
                 Status::Ok | Status::BufError => {}
             }
         }
+    }
+
+    fn count_final_block(&mut self) -> Result<(), ProtocolError> {
+        self.final_blocks += 1;
+        if self.final_blocks > MAX_FINAL_BLOCKS { Err(ProtocolError::FinalBlocks) } else { Ok(()) }
     }
 
     /// Room for at least one byte and at most one byte over the limit, doubling.

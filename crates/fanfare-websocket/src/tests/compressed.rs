@@ -1,11 +1,13 @@
 //! permessage-deflate (RFC 7692).
 
+use std::ops::ControlFlow;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{DEFLATE, KEY, client_frame, decode, deflated, error_of, fragmented, text};
-use crate::deflate::{Compressor, MIN_COMPRESSED};
-use crate::{Config, Event, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
+use super::{DEFLATE, KEY, client_frame, decode, decode_pieces, deflated, error_of, fragmented, text};
+use crate::deflate::{Compressor, MAX_AT_ONCE, MIN_COMPRESSED};
+use crate::{Config, Decoder, Event, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
 
 fn client_text(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -38,6 +40,41 @@ fn final_blocks_may_end_a_message_or_stand_inside_it() {
     assert_eq!(decode(&DEFLATE, &client_text(without_padding)), (vec![text("Hello")], None));
     let twice = without_padding.repeat(2);
     assert_eq!(decode(&DEFLATE, &client_text(&twice)), (vec![text("HelloHello")], None));
+}
+
+#[test]
+fn final_blocks_without_end_are_refused() {
+    // Two bytes each, which bring nothing.
+    let empty = b"\x03\x00";
+    assert_eq!(decode(&DEFLATE, &client_text(&empty.repeat(64))), (vec![text("")], None));
+    for blocks in [65, 100_000] {
+        let bytes = client_text(&empty.repeat(blocks));
+        assert_eq!(error_of(&DEFLATE, &bytes), ProtocolError::FinalBlocks);
+        let (events, error) = decode_pieces(&DEFLATE, bytes.chunks(10_000));
+        assert_eq!((events, error), (vec![], Some(ProtocolError::FinalBlocks)), "{blocks}");
+    }
+}
+
+#[test]
+fn a_large_message_is_inflated_as_it_comes() {
+    let payload: Vec<u8> = (0..80_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+    let compressed = deflated(&payload);
+    assert!(compressed.len() > 2 * MAX_AT_ONCE, "{}", compressed.len());
+    let (start, end) = compressed.split_at(MAX_AT_ONCE + 1);
+    for pieces in [vec![start, end], vec![&start[..10], &start[10..], b"", end, b""]] {
+        let bytes = fragmented(MessageKind::Binary, true, pieces);
+        let expected = (vec![Event::Binary(payload.clone().into())], None);
+        assert_eq!(decode_pieces(&DEFLATE, bytes.chunks(60_000)), expected);
+    }
+    let mut decoder = Decoder::new();
+    let mut bytes = fragmented(MessageKind::Binary, true, [start, end]);
+    let before = start.len() + 14;
+    decoder.feed(&mut bytes[..before], &DEFLATE, |_| ControlFlow::Continue(())).unwrap();
+    assert!(decoder.held() > MAX_AT_ONCE, "its output is held: {}", decoder.held());
+    let small = Config { max_message: MAX_AT_ONCE + 5000, ..DEFLATE };
+    let zeros = fragmented(MessageKind::Binary, true, [start, &deflated(&[0; 100_000])]);
+    let (_, error) = decode_pieces(&small, zeros.chunks(60_000));
+    assert_eq!(error, Some(ProtocolError::MessageTooBig { limit: MAX_AT_ONCE + 5000 }));
 }
 
 #[test]

@@ -249,3 +249,44 @@ fn each_message_that_stays_incomplete_is_told_of_once() {
         "it is the same one"
     );
 }
+
+#[test]
+fn what_is_passed_over_is_looked_at_for_its_close_frame_only() {
+    let mut bytes = Vec::new();
+    // Neither in order, nor text, nor whole.
+    client_frame(&mut bytes, FrameHead { fin: false, ..FrameHead::whole(Opcode::Text) }, b"\xff\xff");
+    client_frame(&mut bytes, FrameHead::whole(Opcode::Binary), &[7; 70_000]);
+    client_frame(&mut bytes, FrameHead::whole(Opcode::Continuation), b"");
+    bytes.extend(client(Opcode::Ping, b"ping"));
+    bytes.extend(client(Opcode::Close, b"\x03\xe8bye"));
+    let length = bytes.len();
+    bytes.extend(client(Opcode::Text, b"behind it"));
+    for size in [1, 7, 1000, bytes.len()] {
+        let mut decoder = Decoder::new();
+        let (mut frames, mut closed_at, mut at) = (0, None, 0);
+        for piece in bytes.clone().chunks_mut(size) {
+            let skipped = decoder.skip(piece, &SERVER, usize::MAX).unwrap();
+            (frames, at) = (frames + skipped.frames, at + skipped.bytes);
+            closed_at = closed_at.or(skipped.is_closed.then_some(at));
+        }
+        assert_eq!(frames, 5, "{size}");
+        assert!(closed_at.is_some_and(|at| at >= length && at - length < size.max(bytes.len() - length + 1)));
+    }
+}
+
+#[test]
+fn no_more_frames_are_passed_over_than_asked_for_and_what_was_kept_is_dropped() {
+    let mut decoder = Decoder::new();
+    let mut unfinished = client(Opcode::Text, &[b'x'; 1000]);
+    let rest = unfinished.split_off(900);
+    decoder.feed(&mut unfinished, &SERVER, |_| ControlFlow::Continue(())).unwrap();
+    assert!(decoder.held() >= 880);
+    decoder.skip(&mut [], &SERVER, 1).unwrap();
+    assert!(decoder.is_mid_message() && decoder.held() < 300, "{}", decoder.held());
+    let mut bytes = [rest.clone(), client(Opcode::Ping, b"").repeat(3)].concat();
+    let skipped = decoder.skip(&mut bytes, &SERVER, 2).unwrap();
+    assert_eq!((skipped.bytes, skipped.frames, skipped.is_closed), (rest.len() + 6, 2, false));
+    assert_eq!(decoder.held(), 0);
+    assert_eq!(decoder.skip(&mut [0x81, 0x01], &SERVER, 2), Err(ProtocolError::NotMasked));
+    assert!(decoder.is_ended());
+}
