@@ -26,6 +26,9 @@ pub enum Disconnect {
         /// The limit.
         limit: Duration,
     },
+    /// What the client had not finished, or had to wait, gave way to that of others, see
+    /// [`Limits::incomplete_total_bytes`](crate::Limits::incomplete_total_bytes). It reached nobody.
+    MessageGaveWay,
     /// The client sent more than its connection may.
     RateLimited(Rate),
     /// The client sent what its dialect does not know.
@@ -72,6 +75,7 @@ impl Disconnect {
             protocol(1007),
             Self::MessageTooBig { limit: 0 },
             Self::MessageTooSlow { limit: Duration::ZERO },
+            Self::MessageGaveWay,
             Self::RateLimited(Rate::Frames(0)),
             Self::BadRequest(Cow::default()),
             Self::NotPermitted(Cow::default()),
@@ -112,6 +116,7 @@ impl Disconnect {
             Self::Protocol { .. } => "protocol",
             Self::MessageTooBig { .. } => "message_too_big",
             Self::MessageTooSlow { .. } => "message_too_slow",
+            Self::MessageGaveWay => "message_gave_way",
             Self::RateLimited(_) => "rate_limited",
             Self::BadRequest(_) => "bad_request",
             Self::NotPermitted(_) => "not_permitted",

@@ -9,6 +9,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// How long a message may take from its first byte to its last. Looked at once a second.
     pub message_time: Duration,
+    /// How much memory messages of this node's clients may take that came in part, in bytes; past it those that hold
+    /// most for longest give way.
+    pub incomplete_total_bytes: usize,
     /// How many frames of a transport one connection may send in a second, pings and fragments among them; 0: any.
     pub frames_per_second: usize,
     /// How many bytes; 0: any. One message may come at once, however large.
@@ -40,6 +43,7 @@ impl Default for Limits {
         Self {
             message_bytes: 64 << 10,
             message_time: Duration::from_secs(64),
+            incomplete_total_bytes: 256 << 20,
             frames_per_second: 0,
             bytes_per_second: 0,
             channels_per_connection: 128,

@@ -49,6 +49,7 @@ impl Hub {
         }
         if let Some(shard) = self.dispatcher().shard_of(session) {
             shard.remove(session);
+            shard.incomplete.ends(session);
         }
         if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
             return session.abort();

@@ -19,6 +19,7 @@ use crate::{
     dispatcher::Dispatcher,
     heartbeat,
     holds::Holds,
+    incomplete::{self, Bound},
     link::{Draining, Left},
     metrics::HubMetrics,
     pulse::{self, Report, Standstill},
@@ -39,13 +40,14 @@ pub struct Hub {
     /// Of the limits, what never changes: the broker has it too.
     message_bytes: usize,
     pub(crate) room: Room,
+    pub(crate) incomplete: Bound,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
     pub(crate) holds: Holds,
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
     report: Report,
-    /// Its shards' ticks and heartbeats, and what keeps the budget.
+    /// Its shards' ticks and heartbeats, and what keeps the bounds of memory.
     vital: Vital,
 }
 
@@ -67,6 +69,7 @@ impl Hub {
             budget: Budget::new(&limits, metrics.clone()),
             message_bytes: limits.message_bytes,
             room: Room::new(&limits),
+            incomplete: Bound::new(&limits),
             limits: ArcSwap::from_pointee(limits),
             metrics,
             next_session: AtomicU64::new(1),
@@ -80,12 +83,13 @@ impl Hub {
             tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
         tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.vital.watch(incomplete::keep_bound(hub.clone())));
         tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
         hub
     }
 
-    /// Ends if a shard's tick or heartbeat has, or what keeps the budget, which they never do: sessions get nothing
-    /// any more, or too much is kept for them.
+    /// Ends if a shard's tick or heartbeat has, or what keeps the bounds of memory, which they never do: sessions get
+    /// nothing any more, or too much is kept for them.
     pub async fn failed(&self) {
         self.vital.ended().await;
     }

@@ -68,6 +68,7 @@ pub use cluster::Cluster;
 pub use dispatcher::Dispatcher;
 pub use drain::Pace;
 pub use hub::Hub;
+pub use incomplete::Held;
 pub use metrics::HubMetrics;
 pub use pulse::Standstill;
 pub use session::{Kind, Session, Visitor};

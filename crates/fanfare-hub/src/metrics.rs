@@ -44,6 +44,8 @@ pub struct HubMetrics {
     pub conflated: IntCounter,
     /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::budget::Budget).
     pub outbound_queued: IntGauge,
+    /// Bytes that are held of what clients sent: messages that came in part, and what has to wait.
+    pub incomplete: IntGauge,
     /// Times that the broker was told to wait, since the shards had too much to write out.
     pub broker_waits: IntCounter,
     /// Control messages that came faster than they could be read.
@@ -67,6 +69,8 @@ labels! {
         MessageBytes = "message_bytes",
         /// [`Limits::message_time`](fanfare_core::Limits::message_time)
         MessageTime = "message_time",
+        /// [`Limits::incomplete_total_bytes`](fanfare_core::Limits::incomplete_total_bytes)
+        IncompleteTotalBytes = "incomplete_total_bytes",
         /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
         FramesPerSecond = "frames_per_second",
         /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
@@ -86,6 +90,7 @@ impl Limit {
     fn of(disconnect: &Disconnect) -> Option<Self> {
         match disconnect {
             Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::MessageGaveWay => Some(Self::IncompleteTotalBytes),
             Disconnect::MessageTooSlow { .. } => Some(Self::MessageTime),
             Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
             Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
@@ -174,6 +179,10 @@ impl HubMetrics {
             outbound_queued: gauge(
                 "fanfare_outbound_queued_bytes",
                 "Bytes that sockets of this node refused and that wait, at most",
+            )?,
+            incomplete: gauge(
+                "fanfare_incomplete_bytes",
+                "Memory of messages that came in part, and of what clients sent that has to wait",
             )?,
             broker_waits: counter(
                 "fanfare_broker_waits_total",

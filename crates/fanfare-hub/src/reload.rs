@@ -16,6 +16,7 @@ impl Hub {
         self.dispatcher().reload(namespaces, &limits);
         self.budget().set(&limits);
         self.room.set(&limits);
+        self.incomplete.set(&limits);
         self.limits.store(limits.into());
     }
 }

@@ -1,14 +1,27 @@
 //! Who does not finish a message.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+    time::Duration,
+};
 
 use fanfare_core::{Disconnect, Limits};
+use fanfare_hub::Held;
 use tokio::time::{advance, sleep};
 
 use crate::support::{Client, Node, Setup, settle};
 
 fn limits() -> Limits {
     Limits { message_time: Duration::from_secs(10), unanswered_publishes: 1, ..Limits::default() }
+}
+
+/// Something of so many bytes began.
+fn holds(node: &Node, client: &Client, bytes: usize) {
+    node.hub.holds(&client.session, Held { bytes, is_new: true }, Waker::noop());
 }
 
 async fn pass(node: &Node, client: &Client, seconds: u64) {
@@ -27,12 +40,12 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
     for client in [&never, &again, &in_time] {
-        node.hub.began(&client.session);
+        holds(&node, &client, 100);
     }
     pass(&node, &never, 9).await;
-    node.hub.whole(&in_time.session);
+    node.hub.holds_nothing(&in_time.session);
     // Its first is whole, and the next one began.
-    node.hub.began(&again.session);
+    holds(&node, &again, 100);
     assert!(!never.session.has_ended());
     pass(&node, &never, 3).await;
     assert_eq!(never.lines().last().map(String::as_str), Some("close 81 too slow"));
@@ -54,7 +67,7 @@ async fn what_the_node_did_not_read_is_not_held_against_the_client() {
         }
     };
     client.say("pub a x").await;
-    node.hub.began(&client.session);
+    holds(&node, &client, 100);
     let (hub, session) = (node.hub.clone(), client.session.clone());
     let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)));
     seconds(60).await;
@@ -69,11 +82,51 @@ async fn what_the_node_did_not_read_is_not_held_against_the_client() {
     assert!(client.session.has_ended());
 }
 
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Reader(AtomicUsize);
+
+impl Wake for Reader {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
+    let limits = Limits { incomplete_total_bytes: 8000, ..Limits::default() };
+    let node = Setup { limits, ..Setup::default() }.memory();
+    let [old, large, small, new] = [(); 4].map(|()| node.client());
+    let reader = Arc::new(Reader::default());
+    let held = |bytes| Held { bytes, is_new: true };
+    node.hub.holds(&old.session, held(1500), &reader.clone().into());
+    sleep(Duration::from_secs(9)).await;
+    holds(&node, &large, 4000);
+    holds(&node, &small, 100);
+    holds(&node, &new, 2000);
+    settle().await;
+    let gauge = || node.hub.metrics().incomplete.get();
+    assert_eq!((gauge(), node.closed("message_gave_way")), (7600, 0));
+    node.hub.holds(&new.session, Held { bytes: 2500, is_new: false }, Waker::noop());
+    settle().await;
+    // An eighth below the bound is reached without the oldest.
+    assert_eq!(node.closed("message_gave_way"), 1);
+    assert!(old.session.has_ended(), "1500 bytes for 10 s");
+    assert_eq!(node.count("fanfare_limits_hit_total", &[("limit", "incomplete_total_bytes")]), 1);
+    assert_eq!((gauge(), reader.0.load(Ordering::Relaxed)), (8100, 1), "its reader is told to let go");
+    node.hub.holds_nothing(&old.session);
+    assert_eq!(gauge(), 6600);
+    holds(&node, &small, 3000);
+    settle().await;
+    assert_eq!(node.closed("message_gave_way"), 2);
+    assert!(large.session.has_ended() && !small.session.has_ended() && !new.session.has_ended());
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_a_session_that_is_over_nothing_is_kept() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let client = node.client();
-    node.hub.began(&client.session);
+    holds(&node, &client, 100);
     client.end(&Disconnect::Restart);
     sleep(Duration::from_secs(20)).await;
     assert_eq!((node.closed("restart"), node.closed("message_too_slow")), (1, 0));

@@ -131,12 +131,7 @@ impl Decoder {
     /// # Errors
     ///
     /// A header breaks the protocol: no close frame can be found any more. All of `input` is consumed.
-    pub fn skip(
-        &mut self,
-        input: &mut [u8],
-        config: &Config,
-        most: usize,
-    ) -> Result<Skipped, ProtocolError> {
+    pub fn skip(&mut self, input: &mut [u8], config: &Config, most: usize) -> Result<Skipped, ProtocolError> {
         self.forget();
         let total = input.len();
         let mut rest = input;

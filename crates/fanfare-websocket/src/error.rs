@@ -51,7 +51,9 @@ pub enum ProtocolError {
     #[error("a compressed message could not be inflated (RFC 7692 section 7.2.2)")]
     Inflate,
     /// A compressed message has final blocks (RFC 1951 section 3.2.3) without end: each costs much, and brings nothing.
-    #[error("a compressed message has too many final blocks: end each message with one at most (RFC 7692 section 7.2.1)")]
+    #[error(
+        "a compressed message has too many final blocks: end each message with one at most (RFC 7692 section 7.2.1)"
+    )]
     FinalBlocks,
     /// A close frame's payload is a single byte (section 5.5.1).
     #[error("a close frame's payload is empty or has at least two bytes (RFC 6455 section 5.5.1)")]

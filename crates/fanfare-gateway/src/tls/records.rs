@@ -112,6 +112,11 @@ impl Records {
         output.outgoing.extend_from_slice(record.get(..length).unwrap_or_default());
     }
 
+    /// The bytes that are kept of what came in part.
+    pub(super) fn incoming(&self) -> usize {
+        self.incoming.len()
+    }
+
     /// Whether the peer is still to be known.
     pub(super) fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()

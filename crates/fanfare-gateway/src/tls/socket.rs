@@ -28,10 +28,17 @@ use tokio::{
 };
 
 use super::records::{FRAGMENT, Output, Progress, Records};
-use crate::{admission::Permit, connection::Incoming, sockets::Seat};
+use crate::{
+    admission::Permit,
+    connection::{Incoming, Part},
+    sockets::Seat,
+};
 
 /// What one read takes from the kernel: two records.
 const READ_BYTES: usize = 32 << 10;
+
+/// How many reads may bring nothing but pieces of records before others get their turn.
+const READS_PER_TURN: usize = 4;
 
 /// How long the end may take to be said to a peer whose socket is full.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -60,6 +67,8 @@ struct State {
     owed: bool,
     /// Bytes came since somebody asked.
     came: bool,
+    /// A record came in part, and nobody was told of it yet.
+    began: bool,
     /// The peer said that it sends no more.
     ended: bool,
     /// The end was said.
@@ -70,12 +79,21 @@ impl TlsSocket {
     /// After the handshake; `plain` came right behind it.
     pub(super) fn new(io: TcpStream, seat: Seat, records: Records, plain: Vec<u8>) -> Self {
         let outgoing = Vec::new();
-        let state = State { records, plain, outgoing, owed: false, came: false, ended: false, closed: false };
+        let state = State {
+            records,
+            plain,
+            outgoing,
+            owed: false,
+            came: false,
+            began: false,
+            ended: false,
+            closed: false,
+        };
         Self { io, state: Mutex::new(state), _seat: seat }
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..READS_PER_TURN {
             {
                 let mut state = self.state.lock();
                 if !state.plain.is_empty() {
@@ -99,14 +117,21 @@ impl TlsSocket {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn receive(&self, came: &mut [u8]) -> io::Result<()> {
         let mut state = self.state.lock();
         state.came = true;
+        let length = came.len();
+        let before = state.records.incoming();
         let mut output = Output { plain: std::mem::take(&mut state.plain), ..Output::default() };
         let received = state.records.receive(came, &mut output);
         state.plain = output.plain;
+        let left = state.records.incoming();
+        let is_another = before == 0 || left < before + length;
+        state.began = left > 0 && (state.began || is_another);
         // Answers to the peer's change of keys, and alerts. What the kernel does not take goes out with the next write.
         state.outgoing.append(&mut output.outgoing);
         let flushed = state.flush(&self.io);
@@ -247,6 +272,14 @@ pub(crate) struct TlsStream(pub(crate) Arc<TlsSocket>);
 impl Incoming for TlsStream {
     fn came_in_part(&self) -> bool {
         std::mem::take(&mut self.0.state.lock().came)
+    }
+
+    fn part(&self) -> Option<Part> {
+        let mut state = self.0.state.lock();
+        let incoming = state.records.incoming();
+        let is_new = std::mem::take(&mut state.began) || incoming == 0;
+        let bytes = incoming + state.plain.capacity();
+        (bytes > 0).then_some(Part { is_new, bytes })
     }
 }
 

@@ -94,6 +94,7 @@ impl Dialect for Lines {
             Disconnect::Expired => CloseFrame::new(78, "expired"),
             Disconnect::Idle => CloseFrame::new(77, "idle"),
             Disconnect::MessageTooBig { .. } => CloseFrame::new(79, "too big"),
+            Disconnect::MessageGaveWay => CloseFrame::new(82, "gave way"),
             Disconnect::MessageTooSlow { .. } => CloseFrame::new(81, "too slow"),
             Disconnect::RateLimited(_) => CloseFrame::new(80, "too fast"),
         })

@@ -7,7 +7,7 @@
 //! | code | why |
 //! |---|---|
 //! | 1012 | the node restarts: reconnect, another takes over |
-//! | 1013 | a publication was refused, or its outcome is unknown, or the client did not read: the sentence says which |
+//! | 1013 | a publication was refused, or its outcome is unknown, or there was no memory for it, or the client did not read: the sentence says which |
 //! | 4000 | no message came or went for the idle timeout |
 //! | 4001 | the client's token expired |
 //! | 1008 | the namespace does not permit it, the client sent too much in a second, or a message of it too slowly: the sentence says which |
@@ -86,6 +86,10 @@ impl Dialect for Relay {
                 format!(
                     "your message was not whole after {limit:?}: reconnect, and send smaller ones (limits.message_time)"
                 ),
+            ),
+            Disconnect::MessageGaveWay => CloseFrame::new(
+                TRY_AGAIN_LATER,
+                "the node has no memory for what you sent last, it reached nobody: reconnect and send it again, in one go",
             ),
             Disconnect::RateLimited(Rate::Frames(limit)) => CloseFrame::new(
                 POLICY,
@@ -199,6 +203,7 @@ mod tests {
     fn every_sentence_fits_a_close_frame() {
         let disconnects = [
             Disconnect::MessageTooBig { limit: usize::MAX },
+            Disconnect::MessageGaveWay,
             Disconnect::MessageTooSlow { limit: std::time::Duration::from_secs(86_400) },
             Disconnect::RateLimited(Rate::Frames(1_000_000)),
             Disconnect::RateLimited(Rate::Bytes(1 << 30)),

@@ -1,0 +1,61 @@
+//! How much one connection is read before the others of its thread get their turn.
+//!
+//! Invariant: tokio's own budget counts reads, of which one may bring ten thousand frames. So frames and bytes are
+//! counted here, and a connection that has used up its turn wakes itself and steps behind the others.
+
+use fanfare_websocket::Event;
+
+/// Frames of one turn: a tenth of a millisecond of pings.
+const FRAMES: usize = 512;
+
+/// Bytes of one turn, as they come from the socket and once more as payloads: one full read.
+const BYTES: usize = 128 << 10;
+
+/// What a read costs, however little it brings.
+const READ: usize = 4 << 10;
+
+/// What is left of a turn.
+#[derive(Debug)]
+pub(super) struct Turn {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    /// A whole one.
+    pub(super) fn new() -> Self {
+        Self { frames: FRAMES, bytes: BYTES }
+    }
+
+    /// A read brought so many bytes.
+    pub(super) fn read(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes.max(READ));
+    }
+
+    /// A frame ended, and maybe a message.
+    pub(super) fn frame(&mut self, event: &Event) {
+        let payload = match event {
+            Event::Text(bytes) | Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) => {
+                bytes.len()
+            }
+            Event::Fragment | Event::Close(_) => 0,
+        };
+        self.frames = self.frames.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(payload);
+    }
+
+    /// So many frames were passed over.
+    pub(super) fn passed_over(&mut self, frames: usize) {
+        self.frames = self.frames.saturating_sub(frames);
+    }
+
+    /// How many frames it has yet.
+    pub(super) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Whether it is used up.
+    pub(super) fn is_over(&self) -> bool {
+        self.frames == 0 || self.bytes == 0
+    }
+}
