@@ -36,6 +36,8 @@ use crate::{
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
+/// So long, at least, an item has from when it was handed over until its first byte is written, once it is encoded.
+const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
 const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
 /// The publisher's queue and what is under way.
@@ -159,10 +161,10 @@ impl Pipeline {
 
     /// When the first item of which no byte was written has waited too long.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
-        let backlog = self.backlog.oldest();
         let next = self.next.front().map(|item| item.since);
-        let oldest = [self.oldest_unwritten(), next, backlog].into_iter().flatten().min();
-        oldest.map(|since| since + self.patience)
+        let waiting = [next, self.backlog.oldest()].into_iter().flatten().min();
+        let waiting = waiting.map(|since| since + self.patience);
+        [waiting, self.unwritten_deadline()].into_iter().flatten().min()
     }
 
     /// What to write next.
@@ -283,10 +285,10 @@ impl Pipeline {
 
     /// Refuses what has waited too long, of which no byte was written.
     pub(crate) fn expire(&mut self, now: Instant, why: &str) {
-        let Some(since) = now.checked_sub(self.patience) else { return };
-        if self.oldest_unwritten().is_some_and(|oldest| oldest <= since) {
+        if self.unwritten_deadline().is_some_and(|deadline| deadline <= now) {
             self.take_back();
         }
+        let Some(since) = now.checked_sub(self.patience) else { return };
         while let Some(item) =
             self.next.pop_front_if(|item| item.since <= since).or_else(|| self.backlog.pop_older(since))
         {
@@ -307,15 +309,15 @@ impl Pipeline {
         self.encoded - self.out.remaining() as u64
     }
 
-    /// Since when the oldest item waits that is encoded, and of which no byte was written.
-    fn oldest_unwritten(&self) -> Option<Instant> {
+    /// When the first item that is encoded, and of which no byte was written, has waited too long.
+    fn unwritten_deadline(&self) -> Option<Instant> {
         let written = self.written();
         let unwritten = self.under_way.iter().rev().take_while(|(begins, _)| *begins >= written);
         let since = |(_, written): &(u64, Written)| match written {
             Written::Item(item, _) => Some(item.since),
             _ => None,
         };
-        unwritten.filter_map(since).min()
+        unwritten.filter_map(since).min().map(|since| since + self.patience.max(MIN_UNWRITTEN))
     }
 
     /// Lets every item of which no byte was written wait again.

@@ -134,12 +134,7 @@ impl Publisher {
             if let Err(error) = self.watch(&mut watchdog) {
                 return error.into();
             }
-            self.take_queued();
-            let why =
-                if self.pipeline.is_held() { "Redis does not answer" } else { "Redis does not keep up" };
-            self.pipeline.expire(Instant::now(), why);
-            self.pipeline.fill(self.agreed.version());
-            self.count_queue();
+            self.fill();
             let deadline = self.next_deadline();
             let watch = Instant::from_std(watchdog.deadline());
             let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
@@ -176,6 +171,16 @@ impl Publisher {
                 return End::Finished;
             }
         }
+    }
+
+    /// Encodes what may be written now, and refuses what has waited too long. In this order: what may be written has not
+    /// waited in vain.
+    fn fill(&mut self) {
+        self.take_queued();
+        self.pipeline.fill(self.agreed.version());
+        let why = if self.pipeline.is_held() { "Redis does not answer" } else { "Redis does not keep up" };
+        self.pipeline.expire(Instant::now(), why);
+        self.count_queue();
     }
 
     /// What says something of Redis, and not of this connection alone, ends the subscriber's connection too.
