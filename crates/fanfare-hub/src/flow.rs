@@ -149,7 +149,8 @@ impl Flow {
         state.note(place, outcome);
         let verdict = state.verdict();
         // Where nothing of its own is unanswered, it looks whether it has to stand in line.
-        let looks = state.has_room(room) || state.publishes == 0 && !state.is_closing;
+        let is_worth_it = state.publishes == 0 || room.is_worth_it(state.publishes, state.bytes);
+        let looks = is_worth_it && !state.is_closing;
         let reader = if looks { state.reader.take() } else { None };
         let closers = if state.is_settled() { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);

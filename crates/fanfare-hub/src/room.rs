@@ -64,6 +64,14 @@ impl Room {
             && used < if publishes == 0 { NODE_BYTES } else { NODE_BYTES / 2 }
     }
 
+    /// Whether a reader that waits is woken for a session that has so much unanswered: once it may take half of what a
+    /// session may have, for to wake it costs as much as a publish.
+    pub(crate) fn is_worth_it(&self, publishes: usize, bytes: usize) -> bool {
+        publishes <= self.publishes.load(Ordering::Relaxed) / 2
+            && bytes <= self.bytes.load(Ordering::Relaxed) / 2
+            && self.is_for(publishes, bytes)
+    }
+
     pub(crate) fn begin(&self, bytes: usize) {
         self.used.fetch_add(bytes + OVERHEAD, Ordering::SeqCst);
     }
