@@ -42,7 +42,7 @@ struct State {
     /// The last place that was taken.
     taken: Option<u64>,
     /// What failed, where the session is to end by it.
-    failure: Option<Failure>,
+    failure: Option<Box<Failure>>,
     /// Nothing more is read until the session has ended.
     is_closing: bool,
     /// Nothing more begins.
@@ -104,7 +104,7 @@ impl State {
                 }
             }
             (Outcome::Ends(disconnect), failure @ None) => {
-                *failure = Some(Failure { place, disconnect, count: 1 });
+                *failure = Some(Box::new(Failure { place, disconnect, count: 1 }));
                 self.is_closing = true;
             }
         }

@@ -5,7 +5,7 @@ mod outcomes;
 mod proxy;
 
 pub(crate) use fake::FakeRedis;
-pub(crate) use outcomes::{Outcomes, assert_restored, channel, delivered, publish};
+pub(crate) use outcomes::{Answered, Outcomes, assert_restored, channel, delivered, publish};
 pub(crate) use proxy::Proxy;
 
 use fanfare_broker::BrokerConfig;
