@@ -9,8 +9,8 @@ fanfare_bin
 export BIN
 log=$WORK/faults.log
 status=0
-cargo test -p fanfare-testkit --test faults_redis --test faults_nodes --test faults_haproxy --no-fail-fast \
-    -- --include-ignored --test-threads=1 --nocapture "$@" 2>&1 | tee "$log" || status=$?
+cargo test -p fanfare-testkit --test faults_redis --test faults_nodes --test faults_haproxy --test faults_flood \
+    --no-fail-fast -- --include-ignored --test-threads=1 --nocapture "$@" 2>&1 | tee "$log" || status=$?
 
 # A field is a word and a number, but for the first, which is the fault.
 table() {

@@ -5,6 +5,7 @@
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
 //! - [`envelope`]: what a publication looks like between nodes
+//! - `fair`: whose turn it is, where more waits than is taken
 //! - `ticket`, `metrics`, `backoff`, `tasks`: what brokers share
 //!
 //! With the feature `suite`, for tests:
@@ -17,6 +18,7 @@ pub mod envelope;
 
 mod address;
 mod backoff;
+mod fair;
 mod memory;
 mod metrics;
 mod redis;

@@ -2,11 +2,11 @@
 //!
 //! Invariants:
 //! - Publications are delivered in the order they were accepted: inline, under the lock that accepts them, while
-//!   the node has room and nothing waits; else by the pump, in the order they wait.
+//!   little is on its way to the node's shards and nothing waits; else by the pump, by turns ([`Fair`]).
 //! - Nobody is answered under the lock.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::HashSet,
     sync::Arc,
     task::{Context, Waker},
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_core::{
     Broker, Channel, Incarnation, NodeInfo, Origin, Publication, Publish, Registry,
-    broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
+    broker::{BrokerEvents, BrokerState, ControlMessage, Done, Lane, Recipient, SubscribeFuture},
     registry::RegistryFuture,
 };
 use parking_lot::Mutex;
@@ -24,15 +24,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     driver::{Node, Parts},
+    fair::{Fair, OVERHEAD, Waiting},
     metrics::Metrics,
     tasks::Tasks,
-    ticket::{STOPPING, Ticket},
+    ticket::{LANE_FAILED, STOPPING, Ticket},
 };
 
-/// How many bytes of payloads may wait for the node. Sessions have bounds of their own far below it.
+/// How many bytes of what the server publishes may wait for the node.
 const MAX_WAITING: usize = 64 << 20;
-/// What a waiting publication is taken for beside its payload.
-const OVERHEAD: usize = 256;
 
 struct MemoryBroker {
     incarnation: Incarnation,
@@ -48,9 +47,32 @@ struct MemoryBroker {
 struct Accept {
     sequence: u64,
     subscribed: HashSet<Channel>,
-    waiting: VecDeque<(Publish, Ticket)>,
+    waiting: Fair<Waits>,
+    /// Of the server's.
     waiting_bytes: usize,
     stopped: bool,
+}
+
+/// A publish that waits for the node.
+struct Waits(Publish, Ticket);
+
+impl Waiting for Waits {
+    fn lane(&self) -> Option<&Lane> {
+        self.1.lane()
+    }
+
+    fn cost(&self) -> usize {
+        self.0.payload.len() + OVERHEAD
+    }
+
+    fn since(&self) -> tokio::time::Instant {
+        self.1.since()
+    }
+}
+
+/// What it takes of the server's share.
+fn servers_bytes(waits: &Waits) -> usize {
+    if waits.lane().is_none() { waits.cost() } else { 0 }
 }
 
 /// What became of a publish under the lock.
@@ -95,25 +117,26 @@ impl MemoryBroker {
             return Accepted::Refused(ticket, STOPPING.to_owned());
         }
         if ticket.lane_failed() {
-            return Accepted::Refused(ticket, "an earlier message of this publisher failed".to_owned());
+            return Accepted::Refused(ticket, LANE_FAILED.to_owned());
         }
         if accept.waiting.is_empty() && self.is_ready() {
             self.deliver(&mut accept, publish, &ticket);
             return Accepted::Delivered(ticket);
         }
-        let bytes = accept.waiting_bytes + publish.payload.len() + OVERHEAD;
-        if bytes > MAX_WAITING {
-            return Accepted::Refused(ticket, "too much waits for this node".to_owned());
+        let waits = Waits(publish, ticket);
+        let bytes = accept.waiting_bytes + servers_bytes(&waits);
+        if waits.lane().is_none() && bytes > MAX_WAITING {
+            return Accepted::Refused(waits.1, "too much waits for this node".to_owned());
         }
         accept.waiting_bytes = bytes;
-        accept.waiting.push_back((publish, ticket));
+        accept.waiting.push(waits);
         Accepted::Waits
     }
 
     /// Whether the node has room now. Asked only while the pump waits for nothing, so the pump's waker is not
     /// replaced by this one, which wakes nobody.
     fn is_ready(&self) -> bool {
-        self.events.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+        self.events.poll_calm(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) {
@@ -131,7 +154,7 @@ impl MemoryBroker {
         loop {
             self.waits.notified().await;
             while self.has_waiting() {
-                std::future::poll_fn(|cx| self.events.poll_ready(cx)).await;
+                std::future::poll_fn(|cx| self.events.poll_calm(cx)).await;
                 if let Some(ticket) = self.deliver_one() {
                     ticket.taken();
                 }
@@ -145,8 +168,9 @@ impl MemoryBroker {
 
     fn deliver_one(&self) -> Option<Ticket> {
         let mut accept = self.accept.lock();
-        let (publish, ticket) = accept.waiting.pop_front()?;
-        accept.waiting_bytes -= publish.payload.len() + OVERHEAD;
+        let waits = accept.waiting.pop()?;
+        accept.waiting_bytes -= servers_bytes(&waits);
+        let Waits(publish, ticket) = waits;
         self.deliver(&mut accept, publish, &ticket);
         Some(ticket)
     }
@@ -159,7 +183,7 @@ impl MemoryBroker {
             std::mem::take(&mut accept.waiting)
         };
         self.metrics.state(BrokerState::Away);
-        waiting.into_iter().for_each(|(_, ticket)| ticket.refuse(STOPPING));
+        waiting.into_all().for_each(|Waits(_, ticket)| ticket.refuse(STOPPING));
     }
 
     fn count_subscriptions(&self, accept: &Accept) {

@@ -17,6 +17,9 @@ use crate::metrics::Metrics;
 /// Why a publish is refused once the node's broker ended.
 pub(crate) const STOPPING: &str = "this node is stopping";
 
+/// Why one is refused behind a failure.
+pub(crate) const LANE_FAILED: &str = "an earlier message of this publisher failed";
+
 /// Answers a publish; see the head of this file.
 pub(crate) struct Ticket {
     done: Option<Done>,
@@ -37,6 +40,11 @@ impl Ticket {
     /// When it was handed over.
     pub(crate) fn since(&self) -> Instant {
         self.since
+    }
+
+    /// The lane it is of; `None` for the server's.
+    pub(crate) fn lane(&self) -> Option<&Lane> {
+        self.lane.as_deref()
     }
 
     /// Whether an earlier publish of its lane failed.

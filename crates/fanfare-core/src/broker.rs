@@ -1,6 +1,15 @@
 //! The seam to what carries publications between nodes.
 
-use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -12,14 +21,18 @@ use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext}
 /// - **One path**: what is published here comes back through [`BrokerEvents::publication`] like everything
 ///   else, or not at all. Nothing is delivered on the way in.
 /// - **Order**: publications of one channel are delivered in the order the broker accepted them, the same on
-///   every node; those handed to [`Broker::publish`] for one channel on one node are accepted in the order of
-///   the calls.
+///   every node; those of one [`Lane`], and those without one, are accepted in the order of the calls.
+/// - **Fair**: while more waits than the broker takes, lanes share alike, and what comes without a lane does not wait
+///   behind them.
 /// - **At most once**: an implementation never repeats a publication.
 /// - **Said**: each publish is answered exactly once, with what is known of it.
 /// - No method blocks; calls on one channel take effect in the order they were made.
 pub trait Broker: Send + Sync + 'static {
     /// Hands over one publication; `done` is called exactly once, from any thread, never under a lock of the
     /// caller's. It must not block.
+    ///
+    /// What waits of publications without a lane is bounded: what is more is refused. Of those with one the caller
+    /// bounds what is unanswered.
     fn publish(&self, publish: Publish, done: Done);
 
     /// Asks for a channel's publications. The future ends once the broker confirmed it: every publication
@@ -73,8 +86,15 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// forbade it. Must not block.
     fn missed(&self, channel: &Channel);
 
-    /// Ready when the node has room for more publications; else the task is woken once it has.
-    fn poll_ready(&self, cx: &mut std::task::Context<'_>) -> Poll<()>;
+    /// Ready when the node has room for more publications; else the task is woken once it has. One task asks.
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Ready when so little is on its way to the node's clients that what comes now is written out soon; else the task
+    /// is woken once that is so. For a broker whose publications may as well wait where they take turns. One task
+    /// asks.
+    fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_ready(cx)
+    }
 }
 
 /// One publication on its way in.
@@ -86,7 +106,7 @@ pub struct Publish {
     pub payload: Payload,
     /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// What makes a publisher's accepted publications a prefix of those it sent; see [`Lane`].
+    /// What ties a publisher's publications together; `None` for the HTTP API. See [`Lane`].
     pub lane: Option<Arc<Lane>>,
     /// The span that its deliveries are under; `None` where it is not traced.
     pub trace: Option<TraceContext>,
@@ -99,20 +119,33 @@ pub type Done = Box<dyn FnOnce(Result<(), PublishError>) + Send>;
 pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
 
 /// Ties a publisher's publications together: after the first of them failed, every one that was not written to
-/// the broker yet is refused, so what got through is a prefix of what was sent.
+/// the broker yet is refused. One that was written before that is known may still be taken: then what got through is
+/// not a prefix of what was sent, so whoever sends again waits for all its answers first.
 #[derive(Debug, Default)]
-pub struct Lane(std::sync::atomic::AtomicBool);
+pub struct Lane {
+    failed: AtomicBool,
+    /// Where its next publication stands among those of all lanes.
+    turn: AtomicU64,
+}
 
 impl Lane {
     /// Marks a failure. The broker does so before it answers the publish that failed.
     pub fn fail(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Release);
+        self.failed.store(true, Ordering::Release);
     }
 
     /// Whether a publication failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Acquire)
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// The turn of its next publication, which costs so much: `now`, or later where more of the lane waits. For the
+    /// broker, which shares what it has among lanes; from one thread at a time.
+    pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
+        let turn = self.turn.load(Ordering::Relaxed).max(now);
+        self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
+        turn
     }
 }
 
@@ -120,7 +153,7 @@ impl Lane {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
     /// Not one byte of it was written to the broker, or the broker answered that it did not take it: it
-    /// reached nobody and may be sent again.
+    /// reached nobody and may be sent again. A later one of its [`Lane`] may be taken, where it was written already.
     #[error("the message broker did not take it: {0}")]
     Refused(String),
     /// The broker's own rules forbid to publish on this channel: it reached nobody, and no retry mends that.

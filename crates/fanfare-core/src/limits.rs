@@ -18,7 +18,7 @@ pub struct Limits {
     pub bytes_per_second: usize,
     /// How many channels one connection may hold.
     pub channels_per_connection: usize,
-    /// How many publications of one connection may be unanswered before its socket is not read.
+    /// How many publications of one connection may be unanswered before no more is read from it.
     pub unanswered_publishes: usize,
     /// How many bytes of them.
     pub unanswered_bytes: usize,
@@ -34,7 +34,7 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a closing connection may take to read what is queued for it and to say goodbye.
     pub goodbye: Duration,
-    /// How long a publication may wait for a broker that is away before it is refused.
+    /// How long a publication may wait before it is written to the broker; then it is refused.
     pub publish_wait: Duration,
 }
 

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Access, Channel, Command, CommandError, Disconnect, Payload, Publish, PublishError, Reply,
-    SubscribeError, TraceContext,
+    Access, Channel, Command, CommandError, Payload, Publish, PublishError, Reply, SubscribeError,
+    TraceContext,
     command::{Action, RequestId},
     dialect::Answer,
 };
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::{hub::Hub, metrics::Limit, session::Session};
+use crate::{flow::Outcome, hub::Hub, metrics::Limit, session::Session};
 
 impl Hub {
     /// Runs `work`; the publications that it brings at once are written out together when it is done.
@@ -60,29 +60,46 @@ impl Hub {
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
-        let Some(place) = flow.begin(bytes) else { return };
+        let Some(place) = flow.begin(bytes, &self.room) else { return };
         let lane = Some(flow.lane.clone());
         let publish = Publish { channel, payload, session: Some(session.id), lane, trace: None };
         let (hub, session) = (self.clone(), session.clone());
-        let done = move |result: Result<(), PublishError>| {
-            if result.is_err() && session.cannot_be_told() {
-                hub.metrics().untold.inc();
-            }
-            let reply = match result {
-                Ok(()) => Reply::Published { id },
-                Err(error) => Reply::Failed { id, error: error.into() },
-            };
-            match session.dialect().reply(&reply) {
-                // Said without naming which: an earlier one is written and unanswered, and may be delivered yet.
-                Answer::End(Disconnect::PublishRefused) if flow.is_in_doubt_before(place) => {
-                    hub.end(&session, &Disconnect::PublishUnknown);
+        let done = move |result| {
+            let outcome = hub.answer_publish(&session, id, result);
+            if let Some(verdict) = flow.end(place, bytes, outcome, &hub.room) {
+                hub.end(&session, &verdict.disconnect);
+                if session.cannot_be_told() {
+                    hub.metrics().untold.inc_by(verdict.failed);
                 }
-                answer => hub.act(&session, answer),
+                // Whoever waits for the answers may now end the session: what failed is said.
+                flow.said();
             }
-            // Whoever waits for the answers may now end the session: its answer is sent.
-            flow.end(bytes, &hub.room);
         };
         self.hand_over(publish, None, Box::new(done));
+    }
+
+    /// Says what became of a publish, where the dialect has words for it.
+    fn answer_publish(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        id: RequestId,
+        result: Result<(), PublishError>,
+    ) -> Outcome {
+        let failed = result.is_err();
+        let reply = match result {
+            Ok(()) => Reply::Published { id },
+            Err(error) => Reply::Failed { id, error: error.into() },
+        };
+        match session.dialect().reply(&reply) {
+            Answer::End(disconnect) if failed => Outcome::Ends(disconnect),
+            answer => {
+                if failed && session.cannot_be_told() {
+                    self.metrics().untold.inc();
+                }
+                self.act(session, answer);
+                if failed { Outcome::Told } else { Outcome::Taken }
+            }
+        }
     }
 
     /// Publishes for the operator: no namespace is asked. `parent` is the span of who asked for it.

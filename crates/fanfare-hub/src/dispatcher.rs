@@ -35,6 +35,9 @@ use crate::{
 /// How many control messages may wait; past it they are dropped and counted.
 const CONTROL_QUEUE: usize = 1024;
 
+/// See [`BrokerEvents::poll_calm`].
+const CALM_BYTES: usize = 256 << 10;
+
 /// The most shards there can be: a route is one bit a shard.
 pub const MAX_SHARDS: usize = 64;
 
@@ -63,8 +66,59 @@ struct Route {
 /// The bytes between the broker and the shards.
 struct Pending {
     bytes: AtomicUsize,
+    /// Past it the node has no room.
+    full: Gate,
+    /// Past it what comes waits for a while.
+    calm: Gate,
+}
+
+/// A bound, and the broker's task that waits to be below it.
+struct Gate {
     bound: AtomicUsize,
-    broker: Mutex<Option<Waker>>,
+    waiter: Mutex<Option<Waker>>,
+}
+
+impl Gate {
+    fn new(bound: usize) -> Self {
+        Self { bound: AtomicUsize::new(bound), waiter: Mutex::default() }
+    }
+
+    fn set(&self, bound: usize) {
+        self.bound.store(bound, Ordering::Release);
+        // Behind the bound: a broker that leaves its waker later than this sees it when it looks once more.
+        self.open();
+    }
+
+    fn open(&self) {
+        let waiter = self.waiter.lock().take();
+        waiter.into_iter().for_each(Waker::wake);
+    }
+
+    /// The bytes sank from `before` to `now`.
+    fn sank(&self, before: usize, now: usize) {
+        let bound = self.bound.load(Ordering::Relaxed);
+        if before >= bound && now < bound {
+            self.open();
+        }
+    }
+
+    /// Ready below the bound. `waits` is told where the task begins to wait.
+    fn poll(&self, bytes: &AtomicUsize, cx: &Context<'_>, waits: impl FnOnce()) -> Poll<()> {
+        let has_room = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
+        if has_room() {
+            return Poll::Ready(());
+        }
+        let waited = self.waiter.lock().replace(cx.waker().clone()).is_some();
+        // The shards may have caught up before the waker was there to be woken.
+        if has_room() {
+            self.waiter.lock().take();
+            return Poll::Ready(());
+        }
+        if !waited {
+            waits();
+        }
+        Poll::Pending
+    }
 }
 
 impl Dispatcher {
@@ -80,8 +134,8 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<ControlMessage>) {
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
         let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|_| Arc::default()).collect();
-        let (bytes, bound) = (AtomicUsize::new(0), AtomicUsize::new(limits.inbound_bytes));
-        let pending = Pending { bytes, bound, broker: Mutex::default() };
+        let [full, calm] = [limits.inbound_bytes, calm(limits)].map(Gate::new);
+        let pending = Pending { bytes: AtomicUsize::new(0), full, calm };
         let namespaces = ArcSwap::new(namespaces);
         let routes = RwLock::default();
         let losses = Losses::default();
@@ -111,10 +165,8 @@ impl Dispatcher {
         }
         self.namespaces.store(Arc::new(namespaces));
         drop(routes);
-        self.pending.bound.store(limits.inbound_bytes, Ordering::Release);
-        // Behind the bound: a broker that leaves its waker later than this sees it when it looks once more.
-        let broker = self.pending.broker.lock().take();
-        broker.into_iter().for_each(Waker::wake);
+        self.pending.full.set(limits.inbound_bytes);
+        self.pending.calm.set(calm(limits));
     }
 
     pub(crate) fn losses(&self) -> &Losses {
@@ -175,13 +227,8 @@ impl Dispatcher {
     /// So many bytes were written out.
     pub(crate) fn done(&self, cost: usize) {
         let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
-        let bound = self.pending.bound.load(Ordering::Relaxed);
-        if before >= bound
-            && before - cost < bound
-            && let Some(broker) = self.pending.broker.lock().take()
-        {
-            broker.wake();
-        }
+        self.pending.full.sank(before, before - cost);
+        self.pending.calm.sank(before, before - cost);
     }
 
     /// The local session that must not get this publication.
@@ -189,6 +236,11 @@ impl Dispatcher {
         let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation)?;
         origin.session
     }
+}
+
+/// How many bytes may be on their way to the shards while what comes is still written out soon: a millisecond or two.
+fn calm(limits: &Limits) -> usize {
+    limits.inbound_bytes.min(CALM_BYTES)
 }
 
 fn count(channels: usize) -> i64 {
@@ -245,20 +297,10 @@ impl BrokerEvents for Dispatcher {
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Pending { bytes, bound, .. } = &self.pending;
-        let has_room = || bytes.load(Ordering::Acquire) < bound.load(Ordering::Acquire);
-        if has_room() {
-            return Poll::Ready(());
-        }
-        let waited = self.pending.broker.lock().replace(cx.waker().clone()).is_some();
-        // The shards may have caught up before the waker was there to be woken.
-        if has_room() {
-            self.pending.broker.lock().take();
-            return Poll::Ready(());
-        }
-        if !waited {
-            self.metrics.broker_waits.inc();
-        }
-        Poll::Pending
+        self.pending.full.poll(&self.pending.bytes, cx, || self.metrics.broker_waits.inc())
+    }
+
+    fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.calm.poll(&self.pending.bytes, cx, || {})
     }
 }

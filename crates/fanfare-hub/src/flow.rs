@@ -1,46 +1,30 @@
-//! How many publications of one session may be unanswered.
+//! The unanswered publications of one session.
 //!
-//! Invariant: past the bound the session's reader waits, so one flooder fills its own share of the broker's
-//! queue and no more. The bound is checked before a read, so what one read brought may pass it once.
+//! Invariants
+//! - Past the session's bound, or the node's ([`Room`]), its reader takes no further message: one flooder fills its own
+//!   share of the broker's queue and no more.
+//! - What a failure is said to be is known once nothing is unanswered, and said then: the messages behind the failed one
+//!   may have been written already, and the broker may take them. "Refused" is said where all that was sent behind the
+//!   first refused one reached nobody, and nothing is unknown; else "unknown".
 //!
 //! While a flow is closing the reader waits until the session has ended, so that what was read is answered before the
 //! goodbye. Behind that a client that was sent away may have sent more before it heard of it: that begins too, until
 //! the flow is over.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use fanfare_core::{Limits, broker::Lane};
+use fanfare_core::{Disconnect, broker::Lane};
 use parking_lot::Mutex;
 
-use crate::metrics::{HubMetrics, Limit};
+use crate::{
+    metrics::{HubMetrics, Limit},
+    room::Room,
+};
 
-/// How many publications of a session, and bytes of them, may be unanswered. Read before each read of a socket.
-#[derive(Debug)]
-pub(crate) struct Room {
-    publishes: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Room {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let [publishes, bytes] = [limits.unanswered_publishes, limits.unanswered_bytes].map(AtomicUsize::new);
-        Self { publishes, bytes }
-    }
-
-    /// From now on as much as these limits say. Who waits for room looks again at the next answer.
-    pub(crate) fn set(&self, limits: &Limits) {
-        self.publishes.store(limits.unanswered_publishes, Ordering::Relaxed);
-        self.bytes.store(limits.unanswered_bytes, Ordering::Relaxed);
-    }
-}
-
-/// The unanswered publications of one session. Made at its first publish: an idle session has none.
+/// See the head of this file. Made at its first publish: an idle session has none.
 #[derive(Debug)]
 pub struct Flow {
     /// Shared by all publications of the session, see [`Lane`].
@@ -53,22 +37,85 @@ struct State {
     /// Unanswered.
     publishes: usize,
     bytes: usize,
-    /// Answered so far.
-    answered: u64,
+    /// How many began so far.
+    begun: u64,
+    /// The last place that was taken.
+    taken: Option<u64>,
+    /// What failed, where the session is to end by it.
+    failure: Option<Box<Failure>>,
     /// Nothing more is read until the session has ended.
     is_closing: bool,
     /// Nothing more begins.
     is_over: bool,
+    /// The reader stands in the node's line.
+    is_in_line: bool,
     reader: Option<Waker>,
     /// Those who wait for all answers.
     closers: Vec<Waker>,
 }
 
+#[derive(Debug)]
+struct Failure {
+    /// The place of the first that failed.
+    place: u64,
+    /// What the session ends with, as far as is known.
+    disconnect: Disconnect,
+    /// How many failed.
+    count: u64,
+}
+
+/// What an answer of the broker says of a publication.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Taken,
+    /// It failed, and the client was told so.
+    Told,
+    /// It failed, and the session is to end with this.
+    Ends(Disconnect),
+}
+
+/// What a flow ends its session with, and for how many publications that failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) disconnect: Disconnect,
+    pub(crate) failed: u64,
+}
+
 impl State {
     fn has_room(&self, room: &Room) -> bool {
-        !self.is_closing
-            && self.publishes < room.publishes.load(Ordering::Relaxed)
-            && self.bytes < room.bytes.load(Ordering::Relaxed)
+        !self.is_closing && room.is_for(self.publishes, self.bytes)
+    }
+
+    /// Whether all is answered, and said.
+    fn is_settled(&self) -> bool {
+        self.publishes == 0 && self.failure.is_none()
+    }
+
+    fn note(&mut self, place: u64, outcome: Outcome) {
+        match (outcome, &mut self.failure) {
+            (Outcome::Taken, _) => self.taken = self.taken.max(Some(place)),
+            (Outcome::Told, _) => {}
+            (Outcome::Ends(disconnect), Some(failure)) => {
+                // Where one waited too long behind what was written, the later one failed first.
+                failure.place = failure.place.min(place);
+                failure.count += 1;
+                if disconnect == Disconnect::PublishUnknown {
+                    failure.disconnect = disconnect;
+                }
+            }
+            (Outcome::Ends(disconnect), failure @ None) => {
+                *failure = Some(Box::new(Failure { place, disconnect, count: 1 }));
+                self.is_closing = true;
+            }
+        }
+    }
+
+    /// What the failure comes to, once all is answered.
+    fn verdict(&self) -> Option<Verdict> {
+        let failure = self.failure.as_ref().filter(|_| self.publishes == 0)?;
+        let is_prefix = self.taken < Some(failure.place);
+        let disconnect = if is_prefix { failure.disconnect.clone() } else { Disconnect::PublishUnknown };
+        Some(Verdict { disconnect, failed: failure.count })
     }
 }
 
@@ -79,40 +126,62 @@ impl Flow {
 
     /// One more, of so many bytes: its place, counted from 0. None begins where it is over.
     #[must_use]
-    pub(crate) fn begin(&self, bytes: usize) -> Option<u64> {
+    pub(crate) fn begin(&self, bytes: usize, room: &Room) -> Option<u64> {
         let mut state = self.state.lock();
         if state.is_over {
             return None;
         }
-        let place = state.answered + state.publishes as u64;
+        let place = state.begun;
+        state.begun += 1;
         state.publishes += 1;
         state.bytes += bytes;
+        drop(state);
+        room.begin(bytes);
         Some(place)
     }
 
-    /// Whether one before this place is unanswered. Answers come in order, but for refusals of what waited too long
-    /// behind what was written.
-    pub(crate) fn is_in_doubt_before(&self, place: u64) -> bool {
-        self.state.lock().answered < place
-    }
-
-    /// One of them was answered.
-    pub(crate) fn end(&self, bytes: usize, room: &Room) {
+    /// One of them was answered. Where it was the last, and one failed, the session is to be ended so; then
+    /// [`Flow::said`].
+    pub(crate) fn end(&self, place: u64, bytes: usize, outcome: Outcome, room: &Room) -> Option<Verdict> {
         let mut state = self.state.lock();
         state.publishes -= 1;
-        state.answered += 1;
         state.bytes -= bytes;
-        let reader = if state.has_room(room) { state.reader.take() } else { None };
-        let closers = if state.publishes == 0 { std::mem::take(&mut state.closers) } else { Vec::new() };
+        state.note(place, outcome);
+        let verdict = state.verdict();
+        // Where nothing of its own is unanswered, it looks whether it has to stand in line.
+        let is_worth_it = state.publishes == 0 || room.is_worth_it(state.publishes, state.bytes);
+        let looks = is_worth_it && !state.is_closing;
+        let reader = if looks { state.reader.take() } else { None };
+        let closers = if state.is_settled() { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);
+        room.end(bytes);
         reader.into_iter().chain(closers).for_each(Waker::wake);
+        verdict
+    }
+
+    /// What a verdict said is done: the session has ended, by it or before.
+    pub(crate) fn said(&self) {
+        let mut state = self.state.lock();
+        state.failure = None;
+        let closers = if state.is_settled() { std::mem::take(&mut state.closers) } else { Vec::new() };
+        drop(state);
+        closers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The reader stands in line no more.
+    pub(crate) fn left_line(&self) {
+        let mut state = self.state.lock();
+        state.is_in_line = false;
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
     }
 
     /// Nothing more is read until [`Flow::ended`]. Whether all is answered.
     pub(crate) fn close(&self) -> bool {
         let mut state = self.state.lock();
         state.is_closing = true;
-        state.publishes == 0
+        state.is_settled()
     }
 
     /// Whether nothing more is read until the session has ended.
@@ -151,7 +220,12 @@ impl Flow {
     }
 
     /// Ready while the session may publish more, and once it may not any more at all.
-    pub(crate) fn poll_room(&self, room: &Room, metrics: &HubMetrics, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_room(
+        self: &Arc<Self>,
+        room: &Room,
+        metrics: &HubMetrics,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
         let mut state = self.state.lock();
         if state.is_over || state.has_room(room) {
             state.reader = None;
@@ -160,13 +234,17 @@ impl Flow {
         if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
             metrics.limit_hit(Limit::Unanswered);
         }
+        if state.publishes == 0 && !state.is_closing && !std::mem::replace(&mut state.is_in_line, true) {
+            drop(state);
+            room.stand_in_line(self);
+        }
         Poll::Pending
     }
 
-    /// Ready once none is unanswered.
+    /// Ready once none is unanswered, and what failed is said.
     pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.publishes == 0 {
+        if state.is_settled() {
             return Poll::Ready(());
         }
         if !state.closers.iter().any(|closer| closer.will_wake(cx.waker())) {
@@ -177,59 +255,4 @@ impl Flow {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reader_waits_past_either_bound_and_is_woken_below_both() {
-        let room = Room::new(&Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() });
-        let cx = Context::from_waker(Waker::noop());
-        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
-        let waited = || metrics.limits_hit.with_label_values(&["unanswered_publishes"]).get();
-        let flow = Flow::new();
-        assert_eq!(flow.begin(4), Some(0));
-        assert!(flow.poll_room(&room, &metrics, &cx).is_ready());
-        assert_eq!(flow.begin(4), Some(1));
-        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "two publishes");
-        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "polled once more");
-        assert_eq!(waited(), 1);
-        flow.end(4, &room);
-        assert!(flow.poll_room(&room, &metrics, &cx).is_ready());
-        assert!(flow.state.lock().reader.is_none(), "its waker was used");
-        flow.end(4, &room);
-        assert_eq!(flow.begin(10), Some(2));
-        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "ten bytes");
-        assert_eq!(waited(), 2);
-    }
-
-    #[test]
-    fn while_it_closes_the_reader_waits_for_the_end_and_what_it_had_read_begins() {
-        let (room, cx) = (Room::new(&Limits::default()), Context::from_waker(Waker::noop()));
-        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
-        let flow = Flow::new();
-        assert_eq!(flow.begin(1), Some(0));
-        assert!(!flow.close(), "one is unanswered");
-        assert_eq!(flow.begin(1), Some(1));
-        flow.end(1, &room);
-        assert!(flow.poll_answered(&cx).is_pending() && flow.poll_room(&room, &metrics, &cx).is_pending());
-        flow.end(1, &room);
-        assert!(flow.poll_answered(&cx).is_ready() && flow.poll_room(&room, &metrics, &cx).is_pending());
-        flow.ended();
-        assert!(flow.poll_room(&room, &metrics, &cx).is_ready());
-    }
-
-    #[test]
-    fn once_it_is_over_nothing_begins_and_the_reader_waits_for_nothing() {
-        let room = Room::new(&Limits { unanswered_publishes: 1, ..Limits::default() });
-        let cx = Context::from_waker(Waker::noop());
-        let metrics = HubMetrics::register(&prometheus::Registry::new()).unwrap();
-        let flow = Flow::new();
-        assert_eq!(flow.begin(1), Some(0));
-        flow.close();
-        flow.ended();
-        assert!(flow.poll_room(&room, &metrics, &cx).is_pending(), "it is bounded behind the goodbye too");
-        flow.over();
-        assert!(flow.poll_room(&room, &metrics, &cx).is_ready(), "to discard what still comes");
-        assert_eq!(flow.begin(1), None);
-    }
-}
+mod tests;

@@ -17,13 +17,13 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use crate::{
     budget::Budget,
     dispatcher::Dispatcher,
-    flow::Room,
     heartbeat,
     holds::Holds,
     incomplete::{self, Bound},
     link::{Draining, Left},
     metrics::HubMetrics,
     pulse::{self, Report, Standstill},
+    room::Room,
     session::{Kind, Session, Visitor},
     slow,
     tally::Traffic,
@@ -209,8 +209,8 @@ impl Hub {
     /// the client.
     pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
         let poll = match session.flow() {
-            Some(flow) => flow.poll_room(&self.room, &self.metrics, cx),
-            None => Poll::Ready(()),
+            None if self.room.is_for(0, 0) => Poll::Ready(()),
+            _ => session.flow_or_new().poll_room(&self.room, &self.metrics, cx),
         };
         match poll {
             Poll::Ready(()) if session.signs.is_unread() => session.signs.read(self.now(session)),
@@ -224,7 +224,7 @@ impl Hub {
     /// read; where it may not, the reader keeps the rest until [`Hub::poll_room`] is ready.
     #[must_use]
     pub fn has_room(&self, session: &Session) -> bool {
-        session.flow().is_none_or(|flow| flow.has_room(&self.room))
+        session.flow().map_or_else(|| self.room.is_for(0, 0), |flow| flow.has_room(&self.room))
     }
 
     /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.

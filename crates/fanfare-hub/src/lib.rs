@@ -8,7 +8,7 @@
 //! - [`hub`]: the sessions of a node, and how they begin
 //! - `commands`: what they ask for is carried out
 //! - `holds`: which channels they hold
-//! - [`flow`]: how many publications of a session may be unanswered before its reader waits
+//! - [`flow`], `room`: how many publications of a session, and of the node, may be unanswered before its reader waits
 //! - [`incomplete`]: messages that came in part, and since when
 //! - [`dispatcher`]: takes publications from the broker and hands each to the shards that have subscribers
 //! - `gather`: wakes a shard once for all that one read brings
@@ -53,6 +53,7 @@ mod outgoing;
 pub mod pulse;
 pub mod queue;
 mod reload;
+mod room;
 pub mod session;
 pub mod shard;
 pub mod slow;

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use fanfare_core::{Limits, PublishError};
+use fanfare_core::{Disconnect, Limits, PublishError};
 use tokio::task::JoinHandle;
 
 use crate::support::{Client, Lines, Setup, settle};
@@ -14,7 +14,7 @@ fn wait_for_room(client: &Client) -> JoinHandle<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_64_unanswered_publishes_the_reader_waits_until_one_is_answered() {
+async fn past_64_unanswered_publishes_the_reader_waits_until_half_are_answered() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     for _ in 0..63 {
@@ -24,6 +24,10 @@ async fn past_64_unanswered_publishes_the_reader_waits_until_one_is_answered() {
     wait_for_room(&client).await.unwrap();
     client.say("pub a x").await;
     let reader = wait_for_room(&client);
+    settle().await;
+    for _ in 0..31 {
+        recorder.answer(0, Ok(()));
+    }
     settle().await;
     assert!(!reader.is_finished());
     recorder.answer(0, Ok(()));
@@ -121,7 +125,7 @@ async fn a_dialect_without_answers_says_a_failure_by_ending_the_session_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_behind_a_publish_in_doubt_is_said_as_the_doubt() {
+async fn a_failure_is_said_once_nothing_is_unanswered() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     for _ in 0..4 {
@@ -129,9 +133,99 @@ async fn a_refusal_behind_a_publish_in_doubt_is_said_as_the_doubt() {
     }
     // The first is taken, the second written; what waits behind it waited too long.
     recorder.answer(0, Ok(()));
-    recorder.answer(1, Err(PublishError::Refused("away".to_owned())));
+    recorder.answer(1, Err(refused()));
+    assert!(client.lines().is_empty() && !client.session.has_ended());
+    let reader = wait_for_room(&client);
+    settle().await;
+    assert!(!reader.is_finished(), "nothing more is read meanwhile");
+    recorder.answer(0, Ok(()));
+    recorder.answer(0, Err(refused()));
+    assert_eq!(client.lines(), ["close 73 refused"]);
+    reader.await.unwrap();
+    assert_eq!((node.closed("publish_refused"), node.closed("publish_unknown")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_in_front_of_what_was_taken_is_said_as_unknown() {
+    let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
+    let client = node.client();
+    for _ in 0..3 {
+        client.say("pub a x").await;
+    }
+    // The second was written before the first was refused, and the third was not.
+    for result in [Err(refused()), Ok(()), Err(refused())] {
+        assert!(client.lines().is_empty());
+        recorder.answer(0, result);
+    }
     assert_eq!(client.lines(), ["close 74 unknown"]);
     assert_eq!((node.closed("publish_unknown"), node.closed("publish_refused")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_be_said_is_counted_once_for_each_message() {
+    let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
+    let client = node.client();
+    for _ in 0..3 {
+        client.say("pub a x").await;
+    }
+    recorder.answer(0, Err(refused()));
+    client.end(&Disconnect::Lost);
+    recorder.answer(0, Ok(()));
+    recorder.answer(0, Err(refused()));
+    assert_eq!(node.count("fanfare_publishes_untold_total", &[]), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_nodes_bound_readers_stand_in_line_for_an_answer() {
+    let (node, recorder) = Setup::default().recorded();
+    let large = format!("pub a {}", "x".repeat(256 << 10));
+    let flooders: Vec<_> = (0..128).map(|_| node.client()).collect();
+    for flooder in &flooders {
+        flooder.say(&large).await;
+    }
+    let [first, second] = [node.client(), node.client()];
+    let readers = [wait_for_room(&first), wait_for_room(&second)];
+    settle().await;
+    assert!(readers.iter().all(|reader| !reader.is_finished()), "32 MiB are unanswered");
+    recorder.answer(0, Ok(()));
+    settle().await;
+    assert_eq!(readers.each_ref().map(JoinHandle::is_finished), [true, false]);
+    first.say("pub a x").await;
+    recorder.answer(0, Ok(()));
+    settle().await;
+    assert!(readers[1].is_finished());
+    wait_for_room(&flooders[0]).await.unwrap();
+}
+
+/// The node gets more than it writes out at once.
+#[tokio::test(start_paused = true)]
+async fn one_message_waits_for_one_of_each_flooder_and_not_for_all() {
+    const FLOODERS: usize = 10;
+    let node = Setup::default().memory();
+    let listener = node.client_in(&["flood", "quiet"]).await;
+    let large = format!("pub flood {}", "x".repeat(4 << 10));
+    let mut sent = 0;
+    for flooder in (0..FLOODERS).map(|_| node.client()) {
+        while node.hub.has_room(&flooder.session) {
+            flooder.say(&large).await;
+            sent += 1;
+        }
+    }
+    node.client().say("pub quiet hello").await;
+    let mut heard = Vec::new();
+    while heard.len() <= sent {
+        settle().await;
+        heard.extend(listener.lines());
+    }
+    assert_eq!(heard.len(), sent + 1, "nothing is lost");
+    let at = heard.iter().position(|line| line.contains("hello")).unwrap();
+    // What was on its way to the shards, and as much once more.
+    let calm = 2 * (256 << 10) / (4 << 10) + FLOODERS;
+    assert!(sent > 4 * calm && at <= calm, "{at} of {sent} came before");
+}
+
+fn refused() -> PublishError {
+    PublishError::Refused("away".to_owned())
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,8 @@
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
 
 use fanfare_testkit::{
-    Client, Direction, Endpoint, Proxy, Setup, TestCluster, assert_eventually, redis_server, within,
+    Client, Direction, Endpoint, Proxy, RedisServer, Setup, TestCluster, assert_eventually, redis_server,
+    within,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -222,6 +223,52 @@ async fn what_redis_published_and_could_not_say_so_is_unknown_and_never_publishe
     }
     publishing.publish("numbers", "end").await;
     client.expect("end").await;
+}
+
+/// How often Redis said NOPERM.
+async fn refusals(redis: &RedisServer) -> usize {
+    let info: String = redis.run(redis::cmd("INFO").arg("errorstats")).await.unwrap();
+    let count = info.lines().find_map(|line| line.strip_prefix("errorstat_NOPERM:count="));
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
+/// Forbids to publish on channels, and nothing else: the canary goes on.
+async fn forbid_to_publish(redis: &RedisServer) {
+    let mut rules = redis::cmd("ACL");
+    rules.arg("SETUSER").arg("default").arg("-publish").arg("(+publish resetchannels &fanfare!*)");
+    let () = redis.run(&rules).await.unwrap();
+}
+
+async fn permit_to_publish(redis: &RedisServer) {
+    let mut rules = redis::cmd("ACL");
+    rules.arg("SETUSER").arg("default").arg("+publish").arg("clearselectors");
+    let () = redis.run(&rules).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_refused_in_front_of_a_delivered_one_is_said_as_unknown() {
+    let cluster = TestCluster::start(1).await;
+    let redis = &cluster.redis;
+    let proxy = Proxy::start(redis.port()).await;
+    let toml = "limits.publish_wait = \"1m\"\n[[namespace]]\necho = false";
+    let publishing = Setup::redis(&proxy.url()).named("publishing").toml(toml).start().await;
+    let mut listener = cluster.nodes[0].connect("/ws/lane").await;
+    for round in 0..5 {
+        let mut sender = publishing.connect("/ws/lane").await;
+        // Redis refuses the first and takes the second; the node hears of both once that is done.
+        proxy.stall(Direction::ToClient);
+        let before = refusals(redis).await;
+        forbid_to_publish(redis).await;
+        sender.text(&format!("refused {round}")).await;
+        assert_eventually!(refusals(redis).await > before, "Redis refuses it");
+        permit_to_publish(redis).await;
+        sender.text(&format!("delivered {round}")).await;
+        listener.expect(&format!("delivered {round}")).await;
+        proxy.resume(Direction::ToClient);
+        let (code, reason) = sender.closed().await;
+        assert_eq!(code, 1013);
+        assert!(reason.contains("unknown"), "{reason}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

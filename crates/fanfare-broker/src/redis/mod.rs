@@ -67,7 +67,7 @@ use self::{
     incoming::Incoming,
     link::Links,
     names::Names,
-    outgoing::{Outgoing, Waiting, What, Writer},
+    outgoing::{Backlog, Outgoing, What, Writer},
     pipeline::Pipeline,
     progress::Progress,
     publisher::Publisher,
@@ -92,7 +92,7 @@ const MAX_WAITING: usize = 20_000;
 /// The node's side of the two tasks.
 struct RedisBroker {
     queue: mpsc::UnboundedSender<Outgoing>,
-    waiting: Waiting,
+    backlog: Backlog,
     requests: mpsc::UnboundedSender<Request>,
     subscribing: Arc<Semaphore>,
     links: Arc<Links>,
@@ -185,8 +185,8 @@ pub(crate) fn start(
         .run(),
     );
     let subscribing = Arc::new(Semaphore::new(MAX_WAITING));
-    let waiting = Waiting::default();
-    let broker = RedisBroker { queue, waiting, requests, subscribing, links, metrics, message_bytes };
+    let backlog = Backlog::default();
+    let broker = RedisBroker { queue, backlog, requests, subscribing, links, metrics, message_bytes };
     Ok((Arc::new(broker), Arc::new(registry)))
 }
 
@@ -197,8 +197,12 @@ impl Broker for RedisBroker {
         if payload.len() > self.message_bytes {
             return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
         }
-        let Some(room) = self.waiting.room(payload.len()) else {
-            return ticket.refuse("too much waits for Redis");
+        let room = match ticket.lane() {
+            Some(_) => None,
+            None => match self.backlog.room(payload.len()) {
+                None => return ticket.refuse("too much waits for Redis"),
+                room => room,
+            },
         };
         let since = ticket.since();
         let what = What::Publication { channel, payload, session, trace, ticket };
@@ -225,8 +229,8 @@ impl Broker for RedisBroker {
     }
 
     fn control(&self, to: Recipient, message: Bytes) {
-        let room = self.waiting.room(message.len()).filter(|_| message.len() <= self.message_bytes);
-        let Some(room) = room else {
+        let room = self.backlog.room(message.len()).filter(|_| message.len() <= self.message_bytes);
+        if room.is_none() {
             self.metrics.controls_refused.inc();
             tracing::warn!(
                 bytes = message.len(),

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fanfare_core::{Channel, Incarnation, Origin, Payload, SessionId, TraceContext, broker::Recipient};
+use fanfare_core::{
+    Channel, Incarnation, Origin, Payload, SessionId, TraceContext,
+    broker::{Lane, Recipient},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -15,12 +18,14 @@ use super::{
     names::Names,
     registry::TIME_TO_LIVE,
 };
-use crate::{envelope::Header, ticket::Ticket};
+use crate::{
+    envelope::Header,
+    fair::{OVERHEAD, Waiting},
+    ticket::Ticket,
+};
 
-/// How many bytes may wait for Redis, or for its answers. Sessions have bounds of their own far below it.
+/// How many bytes of what the server sends may wait for Redis, or for its answers.
 const MAX_BYTES: usize = 64 << 20;
-/// What a waiting item is taken for beside its payload.
-const OVERHEAD: usize = 256;
 
 /// One thing to publish.
 #[derive(Debug)]
@@ -28,8 +33,29 @@ pub(crate) struct Outgoing {
     pub(crate) what: What,
     /// When it was handed over.
     pub(crate) since: Instant,
-    /// Its share of what may wait.
-    pub(crate) _room: Room,
+    /// Its share of what may wait, where it is the server's.
+    pub(crate) _room: Option<Room>,
+}
+
+impl Waiting for Outgoing {
+    fn lane(&self) -> Option<&Lane> {
+        match &self.what {
+            What::Publication { ticket, .. } => ticket.lane(),
+            What::Control { .. } => None,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        let payload = match &self.what {
+            What::Publication { payload, .. } => payload.len(),
+            What::Control { body, .. } => body.len(),
+        };
+        payload + OVERHEAD
+    }
+
+    fn since(&self) -> Instant {
+        self.since
+    }
 }
 
 /// What to publish.
@@ -48,30 +74,30 @@ pub(crate) enum What {
     },
 }
 
-/// How much waits.
+/// How much of the server's waits.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Waiting(Arc<AtomicUsize>);
+pub(crate) struct Backlog(Arc<AtomicUsize>);
 
 /// A share of what may wait, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
-    waiting: Waiting,
+    backlog: Backlog,
     bytes: usize,
 }
 
-impl Waiting {
+impl Backlog {
     /// Room for a payload of `length` bytes, if there is any.
     pub(crate) fn room(&self, length: usize) -> Option<Room> {
         let bytes = length + OVERHEAD;
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        let room = Room { waiting: self.clone(), bytes };
+        let room = Room { backlog: self.clone(), bytes };
         (before + bytes <= MAX_BYTES).then_some(room)
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.waiting.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.backlog.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -188,11 +214,11 @@ mod tests {
 
     #[test]
     fn room_is_bounded_and_given_back() {
-        let waiting = Waiting::default();
-        let first = waiting.room(MAX_BYTES - OVERHEAD).unwrap();
-        assert!(waiting.room(0).is_none());
+        let backlog = Backlog::default();
+        let first = backlog.room(MAX_BYTES - OVERHEAD).unwrap();
+        assert!(backlog.room(0).is_none());
         drop(first);
-        assert!(waiting.room(MAX_BYTES - OVERHEAD).is_some());
-        assert!(waiting.room(MAX_BYTES).is_none());
+        assert!(backlog.room(MAX_BYTES - OVERHEAD).is_some());
+        assert!(backlog.room(MAX_BYTES).is_none());
     }
 }

@@ -1,10 +1,13 @@
 //! What waits to be published, what was written, and what becomes of it. No I/O, no clock.
 //!
 //! Invariants:
-//! - Items are written in the order they came, and answered in that order.
+//! - Items are answered in the order they were written. While all that waits may be written, that is the order they
+//!   came; past that it is their turn ([`Fair`]). Of a lane it is always the order they came.
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
 //! - Of a lane's items, after the first that failed, none is written.
+//! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, as long as
+//!   its caller asks for what expired in each of its turns.
 //! - An answer costs what is under way at most, however much waits.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
 //!   dying connection leaves in doubt is bounded; one item always may.
@@ -15,7 +18,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::Channel;
+use fanfare_core::{Channel, broker::Lane};
 use tokio::time::Instant;
 
 use super::{
@@ -25,10 +28,17 @@ use super::{
     outgoing::{Outgoing, What, Writer},
     resp::{Malformed, Value},
 };
-use crate::{metrics::Metrics, redis::metrics::Kind};
+use crate::{
+    fair::{Fair, Waiting},
+    metrics::Metrics,
+    redis::metrics::Kind,
+    ticket::LANE_FAILED,
+};
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
+/// So long, at least, an item has from when it was handed over until its first byte is written, once it is encoded.
+const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
 const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
 /// The publisher's queue and what is under way.
@@ -38,8 +48,10 @@ pub(crate) struct Pipeline {
     metrics: Arc<Metrics>,
     /// How long an item may wait.
     patience: Duration,
-    /// Not encoded yet.
-    waiting: VecDeque<Outgoing>,
+    /// Not encoded yet, and written ahead of the backlog: in the order they came.
+    next: VecDeque<Outgoing>,
+    /// What came while there was more than may be written.
+    backlog: Fair<Outgoing>,
     /// Encoded, each with the place in the stream of commands where it begins.
     under_way: VecDeque<(u64, Written)>,
     /// What of a round is to be written.
@@ -103,7 +115,8 @@ impl Pipeline {
             writer,
             metrics,
             patience,
-            waiting: VecDeque::new(),
+            next: VecDeque::new(),
+            backlog: Fair::default(),
             under_way: VecDeque::new(),
             due: Due::default(),
             held: false,
@@ -114,18 +127,22 @@ impl Pipeline {
 
     /// Takes one more item.
     pub(crate) fn push(&mut self, item: Outgoing) {
-        self.waiting.push_back(item);
+        if self.backlog.is_empty() {
+            self.next.push_back(item);
+        } else {
+            self.backlog.push(item);
+        }
     }
 
     /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
         let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(..));
-        self.waiting.is_empty() && !self.under_way.iter().any(is_item)
+        self.next.is_empty() && self.backlog.is_empty() && !self.under_way.iter().any(is_item)
     }
 
     /// How many commands wait to be written or answered.
     pub(crate) fn depth(&self) -> usize {
-        self.waiting.len() + self.under_way.len()
+        self.next.len() + self.backlog.len() + self.under_way.len()
     }
 
     /// Begins a round: a heartbeat, the time, and the canary of this number.
@@ -138,9 +155,17 @@ impl Pipeline {
         self.held = hold;
     }
 
-    /// When the first item that waits has waited too long.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.front().map(|item| item.since + self.patience)
+    /// Whether items are let wait.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// When the first item of which no byte was written has waited too long.
+    pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
+        let next = self.next.front().map(|item| item.since);
+        let waiting = [next, self.backlog.oldest()].into_iter().flatten().min();
+        let waiting = waiting.map(|since| since + self.patience);
+        [waiting, self.unwritten_deadline()].into_iter().flatten().min()
     }
 
     /// What to write next.
@@ -159,12 +184,19 @@ impl Pipeline {
         if let Some(round) = self.due.canary.take() {
             self.encode(Written::Canary(round), |writer, _, out| writer.canary(round, out));
         }
-        if self.waiting.is_empty() || !self.may_encode() {
-            return;
+        if self.may_encode() {
+            self.fill_items(version);
         }
+        if self.backlog.is_empty() {
+            // What does not fit leaves by turns.
+            self.next.drain(..).for_each(|item| self.backlog.push(item));
+        }
+    }
+
+    fn fill_items(&mut self, version: u8) {
         let stamps = self.writer.stamps();
         while self.may_encode()
-            && let Some(item) = self.waiting.pop_front()
+            && let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop())
         {
             let Some(item) = refuse_if_lane_failed(item) else { continue };
             let sequence = self.writer.sequence + 1;
@@ -256,12 +288,16 @@ impl Pipeline {
         self.refuse_failed_lanes();
     }
 
-    /// Refuses what has waited too long.
+    /// Refuses what has waited too long, of which no byte was written.
     pub(crate) fn expire(&mut self, now: Instant, why: &str) {
-        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
-            if let Some(item) = self.waiting.pop_front() {
-                self.refuse(item, &format!("it waited {} ms: {why}", self.patience.as_millis()));
-            }
+        if self.unwritten_deadline().is_some_and(|deadline| deadline <= now) {
+            self.take_back();
+        }
+        let Some(since) = now.checked_sub(self.patience) else { return };
+        while let Some(item) =
+            self.next.pop_front_if(|item| item.since <= since).or_else(|| self.backlog.pop_older(since))
+        {
+            self.refuse(item, &format!("it waited {} ms: {why}", self.patience.as_millis()));
         }
     }
 
@@ -273,24 +309,48 @@ impl Pipeline {
         self.under_way.len() < MAX_UNANSWERED && self.encoded - first < MAX_UNANSWERED_BYTES
     }
 
+    /// Where in the stream of commands the socket is.
+    fn written(&self) -> u64 {
+        self.encoded - self.out.remaining() as u64
+    }
+
+    /// When the first item that is encoded, and of which no byte was written, has waited too long.
+    fn unwritten_deadline(&self) -> Option<Instant> {
+        let written = self.written();
+        let unwritten = self.under_way.iter().rev().take_while(|(begins, _)| *begins >= written);
+        let since = |(_, written): &(u64, Written)| match written {
+            Written::Item(item, _) => Some(item.since),
+            _ => None,
+        };
+        unwritten.filter_map(since).min().map(|since| since + self.patience.max(MIN_UNWRITTEN))
+    }
+
     /// Lets every item of which no byte was written wait again.
     fn take_back(&mut self) {
-        let written = self.encoded - self.out.remaining() as u64;
+        let written = self.written();
+        let mut items = Vec::new();
         while let Some((begins, taken)) = self.under_way.pop_back_if(|(begins, _)| *begins >= written) {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());
             self.encoded = begins;
             match taken {
-                Written::Item(item, _) => self.waiting.push_front(item),
+                Written::Item(item, _) => items.push(item),
                 Written::Heartbeat => self.due.heartbeat = true,
                 Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),
             }
         }
+        // They left by turns, and are in the order they came again: all of them came before what is next.
+        items.sort_by_key(|item| std::cmp::Reverse(item.since));
+        items.into_iter().for_each(|item| self.next.push_front(item));
     }
 
     fn refuse_failed_lanes(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.waiting = waiting.into_iter().filter_map(refuse_if_lane_failed).collect();
+        let next = std::mem::take(&mut self.next);
+        self.next = next.into_iter().filter_map(refuse_if_lane_failed).collect();
+        let has_failed = |item: &Outgoing| item.lane().is_some_and(Lane::has_failed);
+        for item in self.backlog.take_if(has_failed) {
+            self.refuse(item, LANE_FAILED);
+        }
     }
 
     fn refuse(&self, item: Outgoing, why: &str) {
@@ -330,7 +390,7 @@ impl Drop for Pipeline {
 fn refuse_if_lane_failed(item: Outgoing) -> Option<Outgoing> {
     match item.what {
         What::Publication { ticket, .. } if ticket.lane_failed() => {
-            ticket.refuse("an earlier message of this publisher failed");
+            ticket.refuse(LANE_FAILED);
             None
         }
         what => Some(Outgoing { what, ..item }),

@@ -6,6 +6,8 @@
 //!   that do not reach all nodes, and takes no heartbeat.
 //! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
 //!   connection, when Redis said nothing at all for a while (see [`super::watchdog`]).
+//! - What is queued is taken, and what waited too long is refused, in each turn: neither waits for a moment in which
+//!   the connection is quiet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,8 +40,6 @@ use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STO
 const MAX_ANSWER: usize = 64 << 10;
 /// How often the subscriber is asked, at most, whether it should have heard a publication that reached nobody.
 const DOUBT_EVERY: Duration = Duration::from_millis(20);
-/// How many items are taken from the queue before the socket is looked at again.
-const TAKE: usize = 1024;
 
 /// See the head of this file.
 pub(crate) struct Publisher {
@@ -140,8 +140,7 @@ impl Publisher {
             if let Err(error) = self.watch(&mut watchdog) {
                 return error.into();
             }
-            self.pipeline.fill(self.agreed.version());
-            self.count_queue();
+            self.fill();
             let deadline = self.next_deadline();
             let watch = Instant::from_std(watchdog.deadline());
             let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
@@ -169,10 +168,7 @@ impl Publisher {
                     watchdog.hurry(Instant::now().into_std());
                     Ok(())
                 }
-                () = sleep_until(deadline) => {
-                    self.pipeline.expire(Instant::now(), "Redis does not answer");
-                    Ok(())
-                }
+                () = sleep_until(deadline) => Ok(()),
             };
             if let Err(end) = result {
                 return end;
@@ -181,6 +177,16 @@ impl Publisher {
                 return End::Finished;
             }
         }
+    }
+
+    /// Encodes what may be written now, and refuses what has waited too long. In this order: what may be written has not
+    /// waited in vain.
+    fn fill(&mut self) {
+        self.take_queued();
+        self.pipeline.fill(self.agreed.version());
+        let why = if self.pipeline.is_held() { "Redis does not answer" } else { "Redis does not keep up" };
+        self.pipeline.expire(Instant::now(), why);
+        self.count_queue();
     }
 
     /// What says something of Redis, and not of this connection alone, ends the subscriber's connection too.
@@ -226,14 +232,14 @@ impl Publisher {
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
+            self.take_queued();
+            self.pipeline.expire(Instant::now(), &self.links.publisher.trouble());
             self.count_queue();
             let deadline = self.next_deadline();
             tokio::select! {
                 done = &mut work => return Ok(done),
                 item = self.queue.recv(), if self.closing.is_none() => self.take_items(item).await,
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    self.pipeline.expire(Instant::now(), &self.links.publisher.trouble());
-                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
                 () = &mut stopped, if self.closing.is_none() => self.close(),
             }
             if self.is_finished() {
@@ -242,18 +248,18 @@ impl Publisher {
         }
     }
 
-    /// Takes the first item and what came with it.
+    /// Takes the first item, once what comes with it is there: it is taken in the next turn.
     async fn take_items(&mut self, first: Option<Outgoing>) {
         let Some(first) = first else { return self.close() };
         self.pipeline.push(first);
         // The task that published is often still publishing: tokio runs us before it goes on (its LIFO slot),
         // and each message would be a write of its own.
         tokio::task::yield_now().await;
-        self.take_queued(TAKE);
     }
 
-    fn take_queued(&mut self, most: usize) {
-        for _ in 0..most {
+    /// Takes all that is queued: only what is taken has its turn, and its time.
+    fn take_queued(&mut self) {
+        for _ in 0..self.queue.len() {
             match self.queue.try_recv() {
                 Ok(item) => self.pipeline.push(item),
                 Err(_) => return,
@@ -322,7 +328,7 @@ impl Publisher {
     fn close(&mut self) {
         self.closing = Some(Instant::now() + self.goodbye);
         self.queue.close();
-        self.take_queued(usize::MAX);
+        self.take_queued();
     }
 
     fn is_finished(&mut self) -> bool {
@@ -335,7 +341,7 @@ impl Publisher {
     }
 
     /// When the next item has waited too long, or the goodbye ends.
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&mut self) -> Option<Instant> {
         [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
     }
 }

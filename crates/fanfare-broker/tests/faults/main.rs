@@ -8,6 +8,7 @@
 )]
 
 mod support;
+mod turns;
 
 mod connections;
 mod permissions;

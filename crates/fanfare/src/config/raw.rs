@@ -204,7 +204,7 @@ keys! {
         /// How long a connection that is being closed may take to read what is queued for it.
         goodbye: Duration = "limits.goodbye",
             Span { min: SECOND / 100, max: MINUTE }, or Limits::default().goodbye;
-        /// How long a message may wait for a broker that is away before it is refused.
+        /// How long a message may wait until it is written to the broker; then it is refused.
         publish_wait: Duration = "limits.publish_wait",
             Span { min: Duration::ZERO, max: MINUTE }, or Limits::default().publish_wait;
         /// How many clients a second are sent away at least when the node is told to end (SIGTERM); more where the time

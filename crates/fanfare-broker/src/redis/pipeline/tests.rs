@@ -10,7 +10,7 @@ use crate::{
         chain::Sent,
         clock::Clock,
         names::{Names, Prefix},
-        outgoing::Waiting,
+        outgoing::Backlog,
     },
     ticket::Ticket,
 };
@@ -20,7 +20,7 @@ type Answers = Arc<Mutex<Vec<(usize, Result<(), &'static str>)>>>;
 struct World {
     pipeline: Pipeline,
     metrics: Arc<Metrics>,
-    waiting: Waiting,
+    backlog: Backlog,
     answers: Answers,
     count: usize,
 }
@@ -34,7 +34,7 @@ impl World {
         let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
         let writer = Writer { names, node, sequence: 0, sent: Sent::default(), clock };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
-        Self { pipeline, metrics, waiting: Waiting::default(), answers: Answers::default(), count: 0 }
+        Self { pipeline, metrics, backlog: Backlog::default(), answers: Answers::default(), count: 0 }
     }
 
     /// Publishes the next number.
@@ -60,7 +60,7 @@ impl World {
         });
         let ticket = Ticket::new(done, lane, self.metrics.clone());
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
-        let room = self.waiting.room(payload.len()).unwrap();
+        let room = self.backlog.room(payload.len());
         let channel = Channel::new("c").unwrap();
         let what = What::Publication { channel, payload, session: Some(SessionId(1)), trace: None, ticket };
         self.pipeline.push(Outgoing { what, since: Instant::now(), _room: room });
@@ -160,7 +160,7 @@ fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
     assert_eq!(world.write(0).len(), MAX_UNANSWERED);
     world.answer(&error("BUSY x")).unwrap();
     assert_eq!(world.answers(), [(0, Err("refused"))]);
-    assert_eq!(world.pipeline.waiting.len(), 3);
+    assert_eq!(world.pipeline.backlog.len(), 3);
     // Their turn comes with the next write.
     assert!(world.write(0).is_empty());
     let refused = (MAX_UNANSWERED..MAX_UNANSWERED + 3).map(|number| (number, Err("refused")));
@@ -213,6 +213,67 @@ fn what_waits_too_long_is_refused_and_what_was_written_is_not() {
     assert_eq!(world.answers(), [(1, Err("refused")), (2, Err("refused"))]);
     world.answer(&Value::Int(0)).unwrap();
     assert_eq!(world.answers(), [(0, Ok(()))]);
+}
+
+#[test]
+fn what_is_encoded_and_not_written_is_refused_in_time_too() {
+    let mut world = World::new();
+    world.publish(None);
+    world.pipeline.fill(1);
+    let length = world.pipeline.unwritten().len();
+    (0..2).for_each(|_| world.publish(None));
+    // A byte of the second was written; the socket takes no more.
+    assert_eq!(world.write(2 * length - 1), [0]);
+    let deadline = world.pipeline.next_deadline().unwrap();
+    world.pipeline.expire(deadline, "away");
+    assert_eq!(world.answers(), [(2, Err("refused"))]);
+    assert_eq!(world.pipeline.next_deadline(), None);
+    world.publish(None);
+    // The rest of the second, and the next.
+    assert_eq!(world.write(0), [1, 3]);
+    for _ in 0..3 {
+        world.answer(&Value::Int(0)).unwrap();
+    }
+    assert_eq!(world.answers(), [(0, Ok(())), (1, Ok(())), (3, Ok(()))]);
+}
+
+#[test]
+fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
+    let mut world = World::new();
+    let [flooder, other] = [(); 2].map(|()| Arc::new(Lane::default()));
+    (0..MAX_UNANSWERED + 4).for_each(|_| world.publish(Some(&flooder)));
+    assert_eq!(world.write(0).len(), MAX_UNANSWERED);
+    let next = world.count;
+    (0..2).for_each(|_| world.publish(Some(&other)));
+    world.publish(None);
+    (0..6).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
+    let flooders = |number| MAX_UNANSWERED + number;
+    assert_eq!(world.write(0), [next + 2, flooders(0), next, flooders(1), next + 1, flooders(2)]);
+}
+
+#[test]
+fn what_is_taken_back_keeps_the_order_of_its_lane() {
+    let mut world = World::new();
+    let lanes = [(); 2].map(|()| Arc::new(Lane::default()));
+    (0..MAX_UNANSWERED).for_each(|_| world.publish(None));
+    world.write(0);
+    let first = world.count;
+    (0..6).for_each(|_| world.publish(Some(&lanes[0])));
+    (0..2).for_each(|_| world.publish(Some(&lanes[1])));
+    (0..4).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
+    // Four are encoded, by turns, and taken back by the error that comes before they are written.
+    world.pipeline.fill(1);
+    world.answer(&error("NOPERM no")).unwrap();
+    (0..MAX_UNANSWERED - 5).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
+    let written = world.write(0);
+    let of = |range: std::ops::Range<usize>| {
+        written
+            .iter()
+            .map(|number| number - first)
+            .filter(|number| range.contains(number))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((of(0..6), of(6..8)), ((0..6).collect(), (6..8).collect()));
 }
 
 #[test]

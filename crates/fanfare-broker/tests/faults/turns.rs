@@ -1,0 +1,89 @@
+//! More waits for Redis than it takes: who is next, and what waited too long.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare_broker::{
+    redis_server::RedisServer,
+    suite::{TestNode, eventually},
+};
+use fanfare_core::{Limits, Payload, PublishError, broker::Lane};
+
+use crate::support::{Answered, channel, config};
+
+/// As many as are written and unanswered at most.
+const UNDER_WAY: usize = 1024;
+const FLOOD: usize = 5 * UNDER_WAY;
+
+/// `CLIENT PAUSE`: what publishes waits in Redis, and what asks is answered.
+async fn pause(server: &RedisServer) {
+    let () = server.run(redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE")).await.unwrap();
+}
+
+async fn unpause(server: &RedisServer) {
+    let () = server.run(redis::cmd("CLIENT").arg("UNPAUSE")).await.unwrap();
+}
+
+/// Publishes so many of one session, without waiting for the answers.
+fn flood(node: &TestNode, lane: &Arc<Lane>) -> Vec<Answered> {
+    let payload = |number| Payload::text(format!("flood {number}"));
+    (0..FLOOD).map(|number| node.publish(&channel("turns"), payload(number), Some(lane))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_flood_another_session_and_the_api_are_next() {
+    let server = RedisServer::start().await.unwrap();
+    let limits = Limits { publish_wait: Duration::from_secs(60), ..Limits::default() };
+    let node = TestNode::with_limits(config(server.port()), limits);
+    node.is_up().await;
+    node.subscribe(&channel("turns")).await.unwrap();
+    for round in 0..5 {
+        pause(&server).await;
+        let lanes = [(); 2].map(|()| Arc::new(Lane::default()));
+        let mut answers = flood(&node, &lanes[0]);
+        answers.push(node.publish(&channel("turns"), Payload::text("other"), Some(&lanes[1])));
+        answers.push(node.publish(&channel("turns"), Payload::text("api"), None));
+        unpause(&server).await;
+        for answered in answers {
+            assert_eq!(answered.await, Ok(Ok(())));
+        }
+        let all = (round + 1) * (FLOOD + 2);
+        eventually("all is delivered", || node.recorder.count(&channel("turns")) == all).await;
+        let texts = node.recorder.texts(&channel("turns")).split_off(round * (FLOOD + 2));
+        let at = |wanted: &str| texts.iter().position(|text| text == wanted).unwrap();
+        assert!(at("other").max(at("api")) < UNDER_WAY + 4, "{} {}", at("other"), at("api"));
+        let flooded: Vec<_> = texts.iter().filter_map(|text| text.strip_prefix("flood ")).collect();
+        let in_order: Vec<_> = (0..FLOOD).map(|number| number.to_string()).collect();
+        assert_eq!(flooded, in_order);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
+    let server = RedisServer::start().await.unwrap();
+    let limits = Limits { publish_wait: Duration::from_millis(100), ..Limits::default() };
+    let node = TestNode::with_limits(config(server.port()), limits);
+    node.is_up().await;
+    node.subscribe(&channel("turns")).await.unwrap();
+    pause(&server).await;
+    let lane = Arc::new(Lane::default());
+    let mut answers = flood(&node, &lane);
+    let waited = answers.split_off(UNDER_WAY);
+    // While Redis has not answered what was written.
+    for answered in waited {
+        let refused = answered.await.unwrap();
+        assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
+    }
+    unpause(&server).await;
+    let mut taken = 0;
+    for (number, answered) in answers.into_iter().enumerate() {
+        match answered.await.unwrap() {
+            Ok(()) => {
+                assert_eq!(std::mem::replace(&mut taken, number + 1), number, "what is taken is a prefix")
+            }
+            // The canary is under way too.
+            Err(error) => assert!(matches!(error, PublishError::Refused(_)), "{error:?}"),
+        }
+    }
+    assert!(taken > UNDER_WAY / 2, "{taken}");
+    eventually("what was taken is delivered", || node.recorder.count(&channel("turns")) == taken).await;
+}
