@@ -326,7 +326,7 @@ async fn refused_calls_take_no_node_out(front: Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused_calls_with_large_bodies_cost_nobody_else_a_node() {
+async fn refused_calls_leave_every_node_in_service() {
     let cluster = TestCluster::start(3).await;
     let nodes = endpoints(&cluster);
     refused_calls_take_no_node_out(Balancer::start(&nodes).await.endpoint()).await;

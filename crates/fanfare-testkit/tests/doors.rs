@@ -116,7 +116,7 @@ async fn who_says_nothing_at_all_is_cut_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_asks_no_more_is_closed_as_announced() {
+async fn a_kept_connection_is_closed_as_announced() {
     let node = node("limits.handshake = \"200ms\"\nlimits.keep_alive = \"1s\"").await;
     let mut client = node.raw().await;
     for _ in 0..3 {

@@ -132,7 +132,7 @@ async fn a_request_without_one_host_is_refused() {
 }
 
 #[tokio::test]
-async fn the_body_of_an_upgrade_is_no_frames() {
+async fn an_upgrade_with_a_body_is_refused() {
     let (node, mut witness) = node_and_witness().await;
     let mut frame = Vec::new();
     let head = fanfare_websocket::FrameHead::whole(fanfare_websocket::Opcode::Text);

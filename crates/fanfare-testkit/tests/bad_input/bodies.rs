@@ -58,7 +58,7 @@ async fn a_refusal_reaches_a_client_that_sends_on() {
 }
 
 #[tokio::test]
-async fn an_answer_of_http_itself_reaches_a_client_that_sends_on() {
+async fn an_answer_of_http_itself_arrives_too() {
     let node = Setup::memory().toml("limits.header_bytes = \"128KiB\"").start().await;
     let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(70 << 10));
     let large = format!("GET / HTTP/1.1\r\nX-Large: {}", "x".repeat(200 << 10));
@@ -134,7 +134,7 @@ async fn leaving(grace: &str) -> (Process, Vec<RawClient>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_of_a_node_that_ends_reaches_a_client_that_sends_on() {
+async fn a_refusal_while_the_node_ends_arrives_too() {
     let (node, _clients) = leaving("50m").await;
     let mut kept = node.raw().await;
     kept.request("GET", "/healthz", &[], b"").await.is(200, "ok");
@@ -164,14 +164,14 @@ async fn deaf(node: &Endpoint) -> RawClient {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_does_not_read_its_answers_is_ended() {
+async fn a_client_that_reads_no_answer_is_ended() {
     let node = Setup::memory().start().await;
     let _deaf = deaf(&node).await;
     assert_eventually!(node.metric(&http_error("stalled")).await == 1.0, "it is counted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_does_not_read_holds_no_node_up() {
+async fn a_client_that_reads_nothing_holds_nobody_up() {
     let toml = "[drain]\ntimeout = \"60m\"\n[limits]\nkeep_alive = \"60m\"";
     let mut node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "leaving"], toml).await;
     node.is_ready().await;

@@ -114,7 +114,7 @@ async fn behind_a_proxy_its_header_comes_before_tls() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_a_client_that_sends_on_inside_tls_or_should_have() {
+async fn a_refusal_reaches_a_client_inside_tls() {
     let secure = Secure::start(Setup::memory()).await;
     let body = vec![b'x'; 5_000_000];
     for (key, status) in [("wrong-key-0123456789", 401), (KEY, 413)] {
