@@ -142,6 +142,10 @@ const CASES = {
   },
 };
 
+const endAll = () => running.forEach((child) => child.kill("SIGKILL"));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+process.on("exit", endAll);
+
 await run(async (browser) => {
   try {
     const node = await bus();
@@ -151,6 +155,6 @@ await run(async (browser) => {
       await brokerIs(node.url, "up");
     }
   } finally {
-    for (const child of running) child.kill("SIGKILL");
+    endAll();
   }
 });

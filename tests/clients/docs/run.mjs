@@ -132,12 +132,13 @@ async function main() {
   console.log(`docs/clients.md: ok in ${languages.join(", ")}`);
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(`FAILED: ${error.message}`);
-  process.exitCode = 1;
-} finally {
+function end(code) {
   for (const child of running) child.kill();
-  process.exit();
+  process.exit(code);
 }
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => end(1));
+main().then(() => end(0), (error) => {
+  console.error(`FAILED: ${error.message}`);
+  end(1);
+});
