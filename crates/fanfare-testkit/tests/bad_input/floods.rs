@@ -68,7 +68,10 @@ async fn who_never_reads_is_closed_and_the_others_in_its_channel_get_all() {
 #[tokio::test]
 async fn who_publishes_faster_than_the_broker_answers_is_not_read_for_a_while_and_loses_nothing() {
     let redis = redis_server().await;
-    let scene = Scene::on(&Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1")).await;
+    let scene = Scene::on(
+        &Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1\nrelay.ping_interval = \"1h\""),
+    )
+    .await;
     let mut sender = scene.offender("other").await;
     let all: Vec<u8> = (0..2000u32)
         .flat_map(|n| {
