@@ -44,7 +44,7 @@ use crate::rates::Rates;
 const READ_BYTES: usize = 64 << 10;
 
 /// Between two turns of a client whose session has ended: what it still sends is passed over at 50,000 frames a second,
-/// or 13 MB/s where they are large.
+/// or 6 MB/s where they are large.
 const REST: Duration = Duration::from_millis(10);
 
 thread_local! {
@@ -135,8 +135,7 @@ impl<R: Incoming> Connection<R> {
                 continue;
             }
             if self.session.is_listened_to() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return turn::step_back(cx);
             }
             turn = Turn::new();
             if !self.is_waiting() {

@@ -92,6 +92,12 @@ impl RawClient {
         }
     }
 
+    /// On a stream that somebody carries to a node.
+    #[must_use]
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self { stream: Box::new(stream), peer: "localhost".to_owned(), buffer: Vec::new() }
+    }
+
     fn on(stream: impl Duplex + 'static, peer: SocketAddr) -> Self {
         Self { stream: Box::new(stream), peer: peer.to_string(), buffer: Vec::new() }
     }

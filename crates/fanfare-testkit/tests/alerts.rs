@@ -186,6 +186,30 @@ async fn much_waits_for_clients_that_are_not_slow_yet() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
+async fn clients_begin_messages_that_take_all_the_memory_for_them() {
+    let redis = redis_server().await;
+    let limits = [("FANFARE_LIMITS__INCOMPLETE_TOTAL_BYTES", "1MiB")];
+    let one = node("node-1", &redis, &limits).await;
+    let mut provoked = Provoked::watch(&[*one], &["FanfareIncompleteShort"]).await;
+    provoked.begins();
+    let mut offenders = Vec::new();
+    while one.metric("fanfare_incomplete_bytes").await < 0.85 * f64::from(1 << 20) {
+        let mut offender = one.raw().await;
+        offender.upgrade("/ws/chat", &[]).await.is(101, "");
+        // A text of 60,000 bytes, without its end.
+        offender.send(&[&b"\x81\xfe\xea\x60\0\0\0\0"[..], &[b'x'; 50_000]].concat()).await;
+        offenders.push(offender);
+    }
+    provoked.fires("FanfareIncompleteShort", &[*one]).await;
+    let fired = provoked.lasts();
+    drop(offenders);
+    provoked
+        .is_over("FanfareIncompleteShort", "clients that begin messages and do not end them", fired)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make alerts"]
 async fn a_client_does_not_answer_the_goodbye_of_a_drain() {
     let redis = redis_server().await;
     let patient = [("FANFARE_DRAIN__TIMEOUT", "30m"), ("FANFARE_LIMITS__GOODBYE", "1m")];

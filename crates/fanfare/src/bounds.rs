@@ -10,6 +10,7 @@ pub(crate) struct Bounds {
     connections: IntGauge,
     inbound: IntGauge,
     outbound: IntGauge,
+    incomplete: IntGauge,
 }
 
 impl Bounds {
@@ -36,6 +37,10 @@ impl Bounds {
                 "fanfare_outbound_queued_limit_bytes",
                 "Bytes that may wait for slow clients: limits.outbound_total_bytes",
             )?,
+            incomplete: gauge(
+                "fanfare_incomplete_limit_bytes",
+                "Memory that unfinished messages may take: limits.incomplete_total_bytes",
+            )?,
         })
     }
 
@@ -45,5 +50,6 @@ impl Bounds {
         show(&self.connections, doors.connections);
         show(&self.inbound, limits.inbound_bytes);
         show(&self.outbound, limits.outbound_total_bytes);
+        show(&self.incomplete, limits.incomplete_total_bytes);
     }
 }

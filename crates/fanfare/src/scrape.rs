@@ -1,6 +1,6 @@
 //! Metrics that nobody counts: they are read when somebody asks for them.
 
-mod memory;
+pub(crate) mod memory;
 mod process;
 
 use std::{collections::HashMap, sync::Arc};

@@ -1,7 +1,12 @@
 //! How much one connection is read before the others of its thread get their turn.
 //!
 //! Invariant: tokio's own budget counts reads, of which one may bring ten thousand frames. So frames and bytes are
-//! counted here, and a connection that has used up its turn wakes itself and steps behind the others.
+//! counted here, and a connection that has used up its turn steps behind the others, and behind what they wait for.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use fanfare_websocket::Event;
 
@@ -9,10 +14,17 @@ use fanfare_websocket::Event;
 const FRAMES: usize = 512;
 
 /// Bytes of one turn, as they come from the socket and once more as payloads: one full read.
-const BYTES: usize = 128 << 10;
+const BYTES: usize = 64 << 10;
 
 /// What a read costs, however little it brings.
 const READ: usize = 4 << 10;
+
+/// The others come first: the task is woken when they had their turn, and the sockets were asked what is new. A task
+/// that just woke itself would be run again before that: tokio asks the sockets after 61 tasks.
+pub(super) fn step_back<T>(cx: &mut Context<'_>) -> Poll<T> {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+    Poll::Pending
+}
 
 /// What is left of a turn.
 #[derive(Debug)]

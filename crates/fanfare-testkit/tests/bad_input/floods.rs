@@ -68,7 +68,10 @@ async fn who_never_reads_is_closed_and_the_others_in_its_channel_get_all() {
 #[tokio::test]
 async fn who_publishes_faster_than_the_broker_answers_is_not_read_for_a_while_and_loses_nothing() {
     let redis = redis_server().await;
-    let scene = Scene::on(&Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1")).await;
+    let scene = Scene::on(
+        &Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1\nrelay.ping_interval = \"1h\""),
+    )
+    .await;
     let mut sender = scene.offender("other").await;
     let all: Vec<u8> = (0..2000u32)
         .flat_map(|n| {
@@ -165,6 +168,30 @@ async fn who_does_not_finish_a_message_is_closed_though_it_shows_that_it_lives()
         assert!(code == 1008 && reason.contains("limits.message_time"), "{code} {reason}");
     }
     scene.costs_the_offender_only(&[(&closed("message_too_slow"), 3), (&hit("message_time"), 3)]).await;
+}
+
+#[tokio::test]
+async fn unfinished_messages_past_the_node_s_bound_give_way_with_1013() {
+    let limits = "limits.message_bytes = \"64KiB\"\nlimits.incomplete_total_bytes = \"1MiB\"";
+    let scene = Scene::with(limits).await;
+    let unfinished = &frames(1, FrameHead::whole(Opcode::Binary), &[b'x'; 65_000])[..60_000];
+    let mut offenders = Vec::new();
+    while scene.metric(&closed("message_gave_way")).await < 1.0 {
+        let mut offender = scene.offender("other").await;
+        offender.send(unfinished).await;
+        offenders.push(offender);
+    }
+    assert!(offenders.len() >= 15, "{} held less than the bound", offenders.len());
+    let closed_one = async {
+        let closings = offenders.iter_mut().map(|offender| Box::pin(closing(offender)));
+        futures_util::future::select_all(closings).await.0
+    };
+    let (code, reason) = closed_one.await;
+    assert!(code == 1013 && reason.contains("no memory"), "{code} {reason}");
+    assert!(scene.metric(&hit("incomplete_total_bytes")).await >= 1.0);
+    drop(offenders);
+    assert_eventually!(scene.metric("fanfare_incomplete_bytes").await == 0.0, "all of it is given back");
+    scene.costs_the_offender_only(&[]).await;
 }
 
 #[tokio::test]

@@ -106,7 +106,12 @@ async fn a_decompression_bomb_is_refused_at_the_limit_and_the_next_message_infla
     no_deflate.upgrade("/ws/other", &offer).await.is(101, "");
     no_deflate.send(&frames(1, head, b"\xff\xff\xff")).await;
     is_closed(&mut no_deflate, 1007, "could not be inflated").await;
-    scene.costs_the_offender_only(&[(&closed("message_too_big"), 2), (&closed("protocol"), 1)]).await;
+    // Two bytes for each block, and nothing in it.
+    let mut empty_blocks = scene.raw().await;
+    empty_blocks.upgrade("/ws/other", &offer).await.is(101, "");
+    empty_blocks.send(&frames(1, head, &b"\x03\0".repeat(30_000))).await;
+    is_closed(&mut empty_blocks, 1007, "too many final blocks").await;
+    scene.costs_the_offender_only(&[(&closed("message_too_big"), 2), (&closed("protocol"), 2)]).await;
 
     let mut client = scene.raw().await;
     client.upgrade("/ws/other", &offer).await.is(101, "");

@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod drips;
 mod handshakes;
 mod mutual;
 mod reload;

@@ -154,8 +154,8 @@ fn plain(text: &str) -> String {
 /// Every key with its default.
 fn entries() -> Vec<Entry> {
     let [here, there] = [
-        Facts { cores: 1, descriptors: 1_000, hostname: "here".into() },
-        Facts { cores: 64, descriptors: 64_000, hostname: "there".into() },
+        Facts { cores: 1, descriptors: 1_000, memory: 1 << 30, hostname: "here".into() },
+        Facts { cores: 64, descriptors: 64_000, memory: 64 << 30, hostname: "there".into() },
     ]
     .map(|facts| defaults(&facts));
     let pairs = here.into_iter().zip(there);

@@ -42,7 +42,7 @@ use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{DoorLimits, Proxies, tls::Terms};
 
-use crate::{ask::Target, descriptors};
+use crate::{ask::Target, descriptors, scrape::memory};
 
 use self::{
     declare::{Layer, Reader},
@@ -159,6 +159,8 @@ pub struct Facts {
     pub cores: usize,
     /// How many descriptors this process may have at most.
     pub descriptors: usize,
+    /// How much memory there is for this process, in bytes.
+    pub memory: usize,
     /// The name of this host, as far as it is a name for a node.
     pub hostname: String,
 }
@@ -170,6 +172,7 @@ impl Facts {
         let hostname = gethostname::gethostname().to_string_lossy().into_owned();
         Self {
             descriptors: descriptors::most(),
+            memory: memory::limit(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             hostname: (words::NODE.parse)(&hostname).unwrap_or_else(|_| "node".into()),
         }

@@ -137,9 +137,14 @@ keys! {
         message_bytes: usize = "limits.message_bytes",
             Size { min: KIB, max: 24 * MIB }, or Limits::default().message_bytes;
         /// How long a message may take from its first byte to its last. The default is a second for each KiB of the
-        /// largest message, at least a minute.
+        /// largest message, at least a minute and at most five.
         message_time: Duration = "limits.message_time", Span { min: SECOND, max: 24 * 60 * MINUTE },
-            or Duration::from_secs((message_bytes.value / KIB) as u64).max(MINUTE), reloaded AtOnce;
+            or Duration::from_secs((message_bytes.value / KIB) as u64).clamp(MINUTE, 5 * MINUTE), reloaded AtOnce;
+        /// How much memory of this node messages may take that came in part, and what has to wait for the broker: at
+        /// least two messages. Past it those clients that hold most for longest are closed (relay: 1013), until it is an
+        /// eighth below. The default is an eighth of the memory that this process may use, at least four messages.
+        incomplete_total_bytes: usize = "limits.incomplete_total_bytes", Size { min: 2 * KIB, max: 1024 * GIB },
+            or (facts.memory / 8).clamp(4 * message_bytes.value, 1024 * GIB), reloaded AtOnce;
         /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
         /// As many may come at once.
         frames_per_second: usize = "limits.frames_per_second",

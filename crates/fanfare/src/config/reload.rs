@@ -127,7 +127,7 @@ mod tests {
             flags: flags.layer(),
             file: Some(file.path().to_owned()),
             environment: vec![("FANFARE_LOG__LEVEL".into(), "warn".into())],
-            facts: Facts { cores: 4, descriptors: 20_000, hostname: "host-1".into() },
+            facts: Facts { cores: 4, descriptors: 20_000, memory: 2 << 30, hostname: "host-1".into() },
         }
     }
 

@@ -23,7 +23,7 @@ impl Given<'_> {
             flags: self.flags.layer(),
             file: Some(file.path().to_owned()),
             environment: self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            facts: Facts { cores: 4, descriptors: 20_000, hostname: "host-1".into() },
+            facts: Facts { cores: 4, descriptors: 20_000, memory: 2 << 30, hostname: "host-1".into() },
         })
     }
 }
@@ -466,7 +466,7 @@ fn a_file_that_cannot_be_read_is_a_mistake_of_who_named_it() {
         flags: Layer::default(),
         file: file.map(PathBuf::from),
         environment,
-        facts: Facts { cores: 1, descriptors: 20_000, hostname: "host-1".into() },
+        facts: Facts { cores: 1, descriptors: 20_000, memory: 2 << 30, hostname: "host-1".into() },
     };
     let by_flag = load(sources(Some("/nowhere/fanfare.toml"), vec![]));
     assert_eq!(places(by_flag), ["flag --config the configuration file"]);

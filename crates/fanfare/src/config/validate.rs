@@ -21,6 +21,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
             room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
             room(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
             room(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
+            room(raw, "limits.incomplete_total_bytes", &raw.incomplete_total_bytes, 2),
         ]
         .into_iter()
         .flatten(),
@@ -191,6 +192,7 @@ fn limits(raw: &Raw) -> Limits {
     Limits {
         message_bytes: raw.message_bytes.value,
         message_time: raw.message_time.value,
+        incomplete_total_bytes: raw.incomplete_total_bytes.value,
         frames_per_second: raw.frames_per_second.value,
         bytes_per_second: raw.bytes_per_second.value,
         channels_per_connection: raw.channels_per_connection.value,

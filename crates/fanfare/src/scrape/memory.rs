@@ -113,6 +113,12 @@ fn shortest(groups: &[Group]) -> Option<Room> {
     bounds.chain(machine).min_by_key(|room| room.available)
 }
 
+/// How much memory this process may use, in bytes: what its smallest control group allows, or all of the machine.
+pub(crate) fn limit() -> usize {
+    let limits = groups().iter().filter_map(Group::room).chain(machine()).map(|room| room.limit).min();
+    limits.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}
+
 fn machine() -> Option<Room> {
     let memory = Meminfo::current().ok()?;
     Some(Room { limit: memory.mem_total, available: memory.mem_available? })
