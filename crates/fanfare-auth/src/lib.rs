@@ -15,7 +15,7 @@ pub mod token_source;
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyRefusal, ApiKeys};
 pub use origin::{AllowedOrigin, AllowedOriginError, OriginPolicy, OriginRefusal};
 pub use token::{
-    ChannelGrants, Claims, HmacAlgorithm, HmacSecret, PublicKey, RsaAlgorithm, TokenError, TokenKey,
-    TokenKeyError, TokenKeys, TokenPolicy,
+    ChannelGrants, Claims, Grant, HmacAlgorithm, HmacSecret, PublicKey, RsaAlgorithm, SigningKey,
+    SigningKeyError, TokenError, TokenKey, TokenKeyError, TokenKeys, TokenPolicy,
 };
 pub use token_source::{CookieNameError, Token, TokenSource, TokenSourceError};

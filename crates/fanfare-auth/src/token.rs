@@ -3,6 +3,7 @@
 //! - `algorithm`, `key`: keys, each with its one algorithm
 //! - `claims`: what a token grants
 //! - `error`: why one is refused
+//! - `issue`: the keys that sign them, for `fanfare token`
 //!
 //! Invariants: no claim is looked at before the signature was found good. Nothing of a token is kept, printed
 //! or part of an error, but for the claims of a good one.
@@ -10,6 +11,7 @@
 mod algorithm;
 mod claims;
 mod error;
+mod issue;
 mod key;
 
 use std::{
@@ -26,6 +28,7 @@ pub use self::{
     algorithm::{HmacAlgorithm, RsaAlgorithm},
     claims::{ChannelGrants, Claims},
     error::TokenError,
+    issue::{Grant, SigningKey, SigningKeyError},
     key::{HmacSecret, PublicKey, TokenKey, TokenKeyError},
 };
 

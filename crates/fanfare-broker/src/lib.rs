@@ -27,7 +27,7 @@ pub use driver::{BrokerConfig, BrokerConfigError, Node, RedisConfig, Secret, Sta
 pub use redis::{
     names::{Prefix, PrefixError},
     registry::TIME_TO_LIVE,
-    tls::RedisTls,
+    tls::{RedisTls, is_of_an_authority},
     watchdog::Watch,
 };
 

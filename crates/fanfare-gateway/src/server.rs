@@ -45,17 +45,16 @@ pub struct Listener {
     pub is_inherited: bool,
 }
 
-/// Binds one address.
+/// Binds one address. `[::]` stands for all IPv4 addresses too where `is_dual_stack` says so.
 ///
 /// # Errors
 /// The kernel's: the address is taken, is not of this machine, or needs a permission.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr, is_dual_stack: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
-        // Its IPv4 twin is a listener of its own.
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(!is_dual_stack)?;
     }
     socket::tune(&socket)?;
     socket.bind(&address.into())?;

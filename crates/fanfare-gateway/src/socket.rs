@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_accepted_has_its_listeners_options() {
-        let listener = server::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
         let (client, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let (accepted, _) = accepted.unwrap();

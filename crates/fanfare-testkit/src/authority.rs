@@ -48,8 +48,26 @@ impl Authority {
     /// Where its files cannot be written.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(&[])
+    }
+
+    /// An authority whose own certificate is for these hosts too, as `openssl req -x509` makes it, with its files.
+    ///
+    /// # Panics
+    /// Where its files cannot be written.
+    #[must_use]
+    pub fn self_signed(hosts: &[&str]) -> (Self, Issued) {
+        let authority = Self::of(hosts);
+        let key = authority.folder.path().join("ca.key");
+        good(fs::write(&key, authority.issuer.key().serialize_pem()));
+        let issued = Issued { cert: authority.ca(), key };
+        (authority, issued)
+    }
+
+    fn of(hosts: &[&str]) -> Self {
         let made = || {
-            let mut params = CertificateParams::new(Vec::<String>::new())?;
+            let mut params =
+                CertificateParams::new(hosts.iter().map(|&host| host.to_owned()).collect::<Vec<_>>())?;
             // A name of its own: two authorities of one name would look like one with a wrong key.
             params.distinguished_name.push(DnType::CommonName, format!("tests {}", rand::random::<u64>()));
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -19,6 +19,7 @@ use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
+    sync::watch,
 };
 
 use crate::{Endpoint, KEY, Metrics, assert_eventually, setup::NO_GRACE, setup::file, within};
@@ -38,6 +39,8 @@ pub struct Process {
     child: Child,
     endpoint: Endpoint,
     log: Arc<Mutex<String>>,
+    /// Whether its log is read.
+    reads: watch::Sender<bool>,
     config: NamedTempFile,
 }
 
@@ -125,9 +128,10 @@ impl Process {
             Err(error) => panic!("fanfare could not be started: {error}"),
         };
         let log = Arc::new(Mutex::new(String::new()));
+        let (reads, is_read) = watch::channel(true);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        stdout.map(|stdout| tokio::spawn(keep(stdout, log.clone())));
-        stderr.map(|stderr| tokio::spawn(keep(stderr, log.clone())));
+        stdout.map(|stdout| tokio::spawn(keep(stdout, log.clone(), is_read.clone())));
+        stderr.map(|stderr| tokio::spawn(keep(stderr, log.clone(), is_read)));
         let listening = || log.lock().lines().find_map(|line| listens_at(line, "addresses"));
         assert_eventually!(
             listening().is_some() || matches!(child.try_wait(), Ok(Some(_))),
@@ -135,7 +139,12 @@ impl Process {
             log.lock()
         );
         let Some(endpoint) = listening() else { panic!("fanfare ended at once: {}", log.lock()) };
-        Self { child, endpoint, log, config }
+        Self { child, endpoint, log, reads, config }
+    }
+
+    /// Whether its output is read from now on. A pipe that is not read takes some 64 KiB, then no more.
+    pub fn read_log(&self, is_read: bool) {
+        self.reads.send_replace(is_read);
     }
 
     /// `fanfare WORDS` with this configuration file and these variables, to its end.
@@ -323,9 +332,11 @@ fn binary() -> PathBuf {
     binary
 }
 
-async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
+async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>, mut is_read: watch::Receiver<bool>) {
     let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    while is_read.wait_for(|is_read| *is_read).await.is_ok()
+        && let Ok(Some(line)) = lines.next_line().await
+    {
         let mut log = log.lock();
         log.push_str(&line);
         log.push('\n');

@@ -118,3 +118,31 @@ async fn clients_cannot_flood_the_log_and_what_is_not_logged_is_counted() {
     assert!(found.1 > 0, "{}", node.log());
     assert_eq!(lines(&node, "fanfare::log")[0]["like"], "connection ended");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_reads_stops_nothing() {
+    // A line has some 300 bytes: more than the pipe (64 KiB) and the queue (1 MiB) hold, and more than the pipe holds.
+    let (many, some) = (6_000, 600);
+    let mut node = node("log.lines_per_second = 0\nrelay.ping_interval = \"60m\"").await;
+    let mut stays = Member::join(*node, "/ws/chat", &[]).await;
+    node.read_log(false);
+    for _ in 0..many {
+        Member::join(*node, "/ws/chat", &[]).await.vanishes().await;
+    }
+    // The pipe and the queue are full: what is more is dropped, and nothing else.
+    assert_eventually!(node.metric("fanfare_log_lines_dropped_total").await > 0.0, "lines are dropped");
+    assert_eq!(node.request("GET", "/healthz", &[], "").await.status, 200);
+    stays.text("hello").await;
+    stays.has(1).await;
+    node.read_log(true);
+    node.logs("log lines were dropped").await;
+    for line in node.log().lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "a line is whole: {line}");
+    }
+    node.read_log(false);
+    for _ in 0..some {
+        Member::join(*node, "/ws/chat", &[]).await.vanishes().await;
+    }
+    node.terminate();
+    assert!(node.wait().await.success(), "the end waits for no reader");
+}

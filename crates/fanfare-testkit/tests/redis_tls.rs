@@ -134,6 +134,9 @@ async fn what_is_wrong_with_tls_or_the_user_is_said_and_the_node_is_not_ready() 
         let redis = Secure::start(authority, &issued, false).await;
         says(&redis.url(&login), &redis.ca(), what).await;
     }
+    let (authority, issued) = Authority::self_signed(&["localhost"]);
+    let redis = Secure::start(authority, &issued, false).await;
+    says(&redis.url(&login), &redis.ca(), "-addext basicConstraints=critical,CA:FALSE").await;
     let authority = Authority::new();
     let issued = authority.issue("redis", &["localhost"], Good::Now);
     let redis = Secure::start(authority, &issued, false).await;

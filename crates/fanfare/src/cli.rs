@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -73,7 +73,8 @@ What it prints is a configuration file, with secrets masked by ***.
 Examples:
   fanfare config --config fanfare.toml          what a node with this file would run with
   fanfare config --explain > fanfare.toml       a file to begin with: every key, commented out
-  fanfare config --markdown | less              every key explained")]
+  fanfare config --markdown | less              every key explained
+  fanfare config --schema > fanfare.json        for editors, see docs/configuration.md")]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
     #[command(after_help = "\
@@ -102,8 +103,75 @@ Examples:
   fanfare top --url http://localhost:8081
   fanfare top --json | jq '.nodes[] | select(.away)'")]
     Top(TopArgs),
+    /// Issue a token for a client, or say what a token grants
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Print the version
     Version,
+}
+
+/// What to do with a token.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// Print a token that a node with this configuration accepts
+    #[command(after_help = "\
+It is signed with the first of `auth.hmac_secrets` of the configuration, or with --key: the private
+key of a pair whose public key is one of `auth.public_keys`. `aud` and `iss` are those of [auth].
+
+Examples:
+  fanfare token issue --config fanfare.toml --subject alice
+  fanfare token issue --config fanfare.toml --channel chat --channel 'news:*' --expires-in 10m
+  fanfare token issue --config fanfare.toml --key issuer.pem --key-id 2026")]
+    Issue(IssueArgs),
+    /// Say what a token grants, or why a node with this configuration refuses it
+    #[command(after_help = "\
+Exit code: 0 if a node would accept it, 1 if not.
+
+Examples:
+  fanfare token check --config fanfare.toml - < token.txt
+  fanfare token issue --config fanfare.toml | fanfare token check --config fanfare.toml -")]
+    Check(TokenCheckArgs),
+}
+
+/// The flags of `fanfare token issue`.
+#[derive(Debug, Clone, Args)]
+pub struct IssueArgs {
+    /// Whom it is for (`sub`)
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// A channel that it grants
+    #[arg(
+        long = "channel",
+        value_name = "CHANNEL",
+        help = "A channel that it grants, or a beginning and *; can be repeated [default: every channel]"
+    )]
+    pub channels: Vec<String>,
+    /// How long it is good
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub expires_in: Duration,
+    /// It never expires
+    #[arg(long, conflicts_with = "expires_in")]
+    pub no_expiry: bool,
+    /// The private key to sign with, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The name of that key (`kid`)
+    #[arg(long, value_name = "NAME")]
+    pub key_id: Option<String>,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// The flags of `fanfare token check`.
+#[derive(Debug, Clone, Args)]
+pub struct TokenCheckArgs {
+    /// The token
+    #[arg(help = "The token, or - to read it from standard input, which no list of processes shows")]
+    pub token: String,
+    /// The flags of the node.
+    #[command(flatten)]
+    pub node: NodeArgs,
 }
 
 /// The flags of a node.
@@ -194,6 +262,9 @@ pub struct ConfigArgs {
     /// Print the reference of all keys instead (docs/configuration.md), whatever is configured
     #[arg(long, conflicts_with = "explain")]
     pub markdown: bool,
+    /// Print a JSON Schema of the configuration file instead, for editors
+    #[arg(long, conflicts_with_all = ["explain", "markdown"])]
+    pub schema: bool,
     /// The flags of the node.
     #[command(flatten)]
     pub node: NodeArgs,

@@ -9,6 +9,7 @@
 //! - [`descriptors`]: how many descriptors the process has
 //! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
 //!   read when somebody asks for them; `bounds`: how high some of them may get
+//! - [`token`]: issues and checks tokens
 //! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
 
 pub mod advertise;
@@ -27,6 +28,7 @@ pub mod serve;
 mod supervisor;
 pub mod telemetry;
 mod tls;
+pub mod token;
 pub mod top;
 pub mod traces;
 

@@ -5,10 +5,11 @@
 //!   the socket is there already. So no rule about addresses can be passed by, and a socket that nobody configured
 //!   is a mistake.
 //! - An address is listened on once, and serves what all lists that name it are for.
+//! - `[::]` stands for all addresses of both families, unless `0.0.0.0` is listed with the same port.
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener as StdListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
 };
 
 use fanfare_gateway::{Listener, Serves};
@@ -101,7 +102,9 @@ pub(crate) fn open(
 ) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
     let mut missing = Vec::new();
-    for Wanted { address, listen, serves, speaks } in wanted(config) {
+    let wanted = wanted(config);
+    let addresses: Vec<SocketAddr> = wanted.iter().map(|one| one.address).collect();
+    for Wanted { address, listen, serves, speaks } in wanted {
         let tls = match speaks {
             Speaks::Clients => &tls.clients,
             Speaks::Api => &tls.api,
@@ -111,7 +114,7 @@ pub(crate) fn open(
         let is_inherited = found.is_some();
         let socket = match found {
             Some(socket) => TcpListener::from_std(socket),
-            None => fanfare_gateway::bind(address),
+            None => fanfare_gateway::bind(address, is_dual_stack(address, &addresses)),
         };
         match socket {
             Ok(socket) => {
@@ -150,6 +153,12 @@ fn wanted(config: &Config) -> Vec<Wanted> {
         }
     }
     all
+}
+
+/// Whether an address stands for its IPv4 twin too, which would else be a listener of its own.
+fn is_dual_stack(address: SocketAddr, all: &[SocketAddr]) -> bool {
+    let twin = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    address.is_ipv6() && address.ip().is_unspecified() && (address.port() == 0 || !all.contains(&twin))
 }
 
 fn is_missing(listen: Listen, error: &io::Error) -> bool {
@@ -226,5 +235,19 @@ mod tests {
         let config = load_file("listen = [\"127.0.0.1:0\"]").unwrap().config;
         let error = open(&config, &tls, inherited()).err().unwrap();
         assert!(matches!(error, ListenError::Unwanted(at) if at == address), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_ipv6_wildcard_takes_ipv4_clients_too() {
+        let config = load_file("listen = [\"[::]:0\"]\nopen = true").unwrap().config;
+        let tls = Tls::register(&prometheus::Registry::new(), &config).unwrap();
+        let listeners = open(&config, &tls, Inherited::default()).map_err(|error| error.to_string()).unwrap();
+        let port = listeners[0].socket.local_addr().unwrap().port();
+        for client in ["127.0.0.1", "::1"] {
+            let connected = std::net::TcpStream::connect((client, port));
+            assert!(connected.is_ok(), "{client}: {connected:?}");
+        }
+        let [v4, v6] = ["0.0.0.0:7", "[::]:7"].map(|address| address.parse().unwrap());
+        assert!(is_dual_stack(v6, &[v6]) && !is_dual_stack(v6, &[v4, v6]) && !is_dual_stack(v4, &[v4]));
     }
 }

@@ -1,12 +1,16 @@
 //! The `fanfare` command.
 
-use std::{io::Write, process::ExitCode, time::SystemTime};
+use std::{
+    io::{Write, stderr},
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use clap::Parser;
 use fanfare::{
-    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TopArgs},
-    config::{self, markdown::Reference},
-    health, serve, top,
+    cli::{Cli, Command, ConfigArgs, HealthArgs, NodeArgs, TokenCommand, TopArgs},
+    config::{self, markdown::Reference, schema},
+    health, serve, token, top,
 };
 
 /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
@@ -18,9 +22,14 @@ fn main() -> ExitCode {
         Command::Check(args) => answer(check(&args)),
         Command::Config(args) => answer(show(&args)),
         Command::Version => (format!("fanfare {}\n", env!("CARGO_PKG_VERSION")), ExitCode::SUCCESS),
-        Command::Serve(args) => answer(serve(&args)),
+        Command::Serve(args) => match serve(&args) {
+            Ok(code) => (String::new(), code),
+            Err(error) => failure(&error),
+        },
         Command::Health(args) => answer(health(&args)),
         Command::Top(args) => answer(top(&args)),
+        Command::Token(TokenCommand::Issue(args)) => answer(token::issue(&args).map_err(Into::into)),
+        Command::Token(TokenCommand::Check(args)) => answer(token::check(&args).map_err(Into::into)),
     };
     let written = std::io::stdout().write_all(out.as_bytes());
     if written.is_ok() { code } else { ExitCode::FAILURE }
@@ -37,14 +46,16 @@ fn show(args: &ConfigArgs) -> anyhow::Result<String> {
     if args.markdown {
         return Ok(Reference.to_string());
     }
+    if args.schema {
+        return Ok(format!("{:#}\n", schema::of_the_file()));
+    }
     Ok(config::load(args.node.sources())?.show(args.explain).to_string())
 }
 
-fn serve(args: &NodeArgs) -> anyhow::Result<String> {
+fn serve(args: &NodeArgs) -> anyhow::Result<ExitCode> {
     let sources = args.sources();
     let loaded = config::load(sources.clone())?;
-    serve::serve(sources, loaded)?;
-    Ok(String::new())
+    Ok(serve::serve(sources, loaded)?)
 }
 
 fn health(args: &HealthArgs) -> anyhow::Result<String> {
@@ -67,12 +78,14 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
     match result {
         Ok(text) => (text, ExitCode::SUCCESS),
-        Err(error) => {
-            // The list of mistakes begins with a file and a line, which terminals make a link of.
-            let prefix =
-                if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
-            eprintln!("{prefix}{error:#}");
-            (String::new(), ExitCode::FAILURE)
-        }
+        Err(error) => failure(&error),
     }
+}
+
+fn failure(error: &anyhow::Error) -> (String, ExitCode) {
+    // The list of mistakes begins with a file and a line, which terminals make a link of.
+    let prefix = if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
+    // The exit code tells it too, where standard error takes nothing.
+    drop(stderr().write_all(format!("{prefix}{error:#}\n").as_bytes()));
+    (String::new(), ExitCode::FAILURE)
 }

@@ -20,7 +20,7 @@ use crate::{
     listeners::{self, Inherited, ListenError},
     reload::ReloadMetrics,
     scrape,
-    telemetry::rates,
+    telemetry::{lines, rates},
     tls::Tls,
     traces::{SpanMetrics, Traces, TracingError},
 };
@@ -111,6 +111,7 @@ impl Node {
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         hub_metrics.connections.expect(&dialect::RELAY);
         rates::register(&metrics)?;
+        lines::register(&metrics)?;
         let span_metrics = SpanMetrics::register(&metrics)?;
         let broker_name = name_of(&config.broker);
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);

@@ -3,6 +3,8 @@
 use std::{
     io::{self, IsTerminal, Write, stderr},
     net::SocketAddr,
+    process::ExitCode,
+    thread,
 };
 
 use tokio::{
@@ -11,14 +13,14 @@ use tokio::{
 };
 
 use crate::{
-    config::{Loaded, Sources},
+    config::{Config, Loaded, Sources},
     descriptors,
     drain::Ended,
     listeners::{Inherited, ListenError},
     node::{Addresses, Node, StartError},
     reload::Reloader,
     supervisor::Supervisor,
-    telemetry,
+    telemetry::{self, Telemetry},
     tls::LOOK_EVERY,
 };
 
@@ -42,25 +44,48 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Runs a node that these sources configure until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at once. At SIGHUP it
-/// reads its configuration again, except where that says that its terminal is gone: that is the end too.
+/// Runs a node that these sources configure until SIGTERM or SIGINT, and then until it is drained. A second signal ends it
+/// at once. At SIGHUP it reads its configuration again, except where that means that its terminal is gone: that is the
+/// end too.
+///
+/// Returns the exit code of the process. A failure is told on standard error, as the log is: without waiting for a reader.
 ///
 /// # Errors
-/// The node does not start, or cannot go on, and why; or a second signal cut clients off.
-pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
+/// There is no thread that could write the log.
+pub fn serve(sources: Sources, loaded: Loaded) -> io::Result<ExitCode> {
     let config = loaded.config.clone();
-    let telemetry = telemetry::start(&config.node, config.log);
-    let rates = telemetry.rates.clone();
-    let mut reloader = Reloader::new(sources, loaded, telemetry);
-    // Before there are threads.
-    let inherited = Inherited::take()?;
+    // Changes the environment, so before there are threads.
+    let inherited = Inherited::take();
+    let telemetry = telemetry::start(&config.node, config.log)?;
+    let reloader = Reloader::new(sources, loaded, telemetry.clone());
+    let served = inherited
+        .map_err(ServeError::from)
+        .and_then(|inherited| run(config, inherited, reloader, &telemetry));
+    telemetry.rates.say();
+    let code = match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry.lines.push(format!("fanfare: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    };
+    telemetry.lines.flush();
+    Ok(code)
+}
+
+fn run(
+    config: Config,
+    inherited: Inherited,
+    mut reloader: Reloader,
+    telemetry: &Telemetry,
+) -> Result<(), ServeError> {
     descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.runtime.workers)
         .enable_all()
         .build()?;
-    let served = runtime.block_on(async {
-        tokio::spawn(rates.clone().report());
+    runtime.block_on(async {
+        tokio::spawn(telemetry.clone().report());
         let is_dev = config.dev;
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -72,7 +97,7 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
         tracing::info!(name, addresses = ?clients, ?api, ?metrics, ?inherited, ?tls, "listening");
         let supervisor = Supervisor::start(&node);
         if is_dev {
-            io::stdout().write_all(welcome(addresses).as_bytes())?;
+            say(welcome(addresses))?;
         }
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -106,9 +131,14 @@ pub fn serve(sources: Sources, loaded: Loaded) -> Result<(), ServeError> {
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
         Ok(())
-    });
-    rates.say();
-    served
+    })
+}
+
+/// Writes to standard output without waiting for a reader: the node listens already. A text that cannot be written is not
+/// needed.
+fn say(text: String) -> io::Result<()> {
+    let say = move || drop(io::stdout().write_all(text.as_bytes()));
+    thread::Builder::new().name("welcome".into()).spawn(say).map(drop)
 }
 
 /// What a newcomer reads.

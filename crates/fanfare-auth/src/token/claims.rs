@@ -45,6 +45,12 @@ impl ChannelGrants {
         Self(Some(patterns))
     }
 
+    /// The names and patterns; `None` for every channel.
+    #[must_use]
+    pub fn patterns(&self) -> Option<&[String]> {
+        self.0.as_deref()
+    }
+
     /// Whether the token is good for a channel.
     #[must_use]
     pub fn allows(&self, channel: &str) -> bool {

@@ -100,6 +100,10 @@ impl HmacSecret {
             Ok(Self(text.as_bytes().into()))
         }
     }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for HmacSecret {

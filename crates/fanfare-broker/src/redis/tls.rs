@@ -146,6 +146,11 @@ pub(crate) enum TlsError {
     OtherName(Vec<String>),
     #[error("its certificate is signed by an authority that this node does not trust: name that in redis.ca")]
     UnknownIssuer,
+    #[error(
+        "its certificate is that of an authority, as `openssl req -x509` makes it, which TLS takes for no server: make it \
+         again with -addext basicConstraints=critical,CA:FALSE, and name it in redis.ca"
+    )]
+    SelfSigned,
     #[error("its certificate is not good: {0}")]
     Certificate(String),
     #[error(
@@ -201,9 +206,16 @@ impl TlsError {
             CertificateError::NotValidForName => Self::OtherName(Vec::new()),
             CertificateError::NotValidForNameContext { presented, .. } => Self::OtherName(presented.clone()),
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            error if is_of_an_authority(error) => Self::SelfSigned,
             error => Self::Certificate(error.to_string()),
         }
     }
+}
+
+/// Whether an authority's own certificate was shown as that of a server. The cause has no variant in rustls.
+#[must_use]
+pub fn is_of_an_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(cause) if format!("{cause:?}").contains("CaUsedAsEndEntity"))
 }
 
 fn is_about_certificates(alert: AlertDescription) -> bool {

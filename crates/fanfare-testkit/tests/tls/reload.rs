@@ -116,4 +116,10 @@ async fn health_and_top_ask_a_node_that_speaks_tls() {
     }
     let (is_ready, said) = asks(&["health", &format!("http://{HOST}:{port}")], "").await;
     assert!(!is_ready && said.contains("this port speaks TLS"), "{said}");
+    let (authority, issued) = Authority::self_signed(&[HOST]);
+    let toml = format!("[tls]\n{}", issued.toml("cert", "key"));
+    let node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "alone"], &toml).await;
+    let url = format!("https://{HOST}:{}", node.address().port());
+    let (is_ready, said) = asks(&["health", &url, "--ca", &authority.ca().display().to_string()], "").await;
+    assert!(!is_ready && said.contains("basicConstraints=critical,CA:FALSE"), "{said}");
 }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use fanfare_broker::is_of_an_authority;
 use fanfare_gateway::{Proxies, ProxyProtocol};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
@@ -115,7 +116,7 @@ pub enum NoAnswer {
     #[error("{}", said(.0))]
     Io(io::Error),
     /// The certificate, or TLS as such.
-    #[error("{0}; its authority can be named with --ca FILE, and --insecure believes every certificate")]
+    #[error("{0}; {hint}", hint = remedy(.0))]
     Certificate(rustls::Error),
     /// Nobody is trusted.
     #[error("{0}")]
@@ -145,6 +146,16 @@ impl From<io::Error> for NoAnswer {
 }
 
 /// Without the number that the system has for it.
+fn remedy(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(error) if is_of_an_authority(error) => {
+            "an authority's own certificate, as `openssl req -x509` makes it, is taken for no server: make it again with \
+             -addext basicConstraints=critical,CA:FALSE, or ask with --insecure"
+        }
+        _ => "its authority can be named with --ca FILE, and --insecure believes every certificate",
+    }
+}
+
 fn said(error: &io::Error) -> String {
     let text = error.to_string();
     let bare = text.split(" (os error").next().unwrap_or_default();

@@ -5,11 +5,13 @@
 use std::{fs::File, io::Read as _};
 
 use fanfare_auth::{
-    HmacAlgorithm, HmacSecret, PublicKey, RsaAlgorithm, TokenKey, TokenKeys, TokenPolicy, TokenSource,
+    HmacAlgorithm, HmacSecret, PublicKey, RsaAlgorithm, SigningKey, TokenKey, TokenKeys, TokenPolicy,
+    TokenSource,
 };
 use fanfare_core::Access;
 
 use super::{
+    Loaded,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -117,6 +119,19 @@ pub(super) fn auth(raw: &Raw) -> Option<Auth> {
     };
     let source = raw.cookie.value.clone();
     (!keys.is_empty()).then(|| Auth { tokens: policy(keys), source })
+}
+
+impl Loaded {
+    /// The first of the secrets, which can sign too.
+    pub(crate) fn hmac_key(&self) -> Option<SigningKey> {
+        let secret = self.raw.hmac_secrets.value.first()?;
+        Some(SigningKey::hmac(self.raw.hmac_algorithm.value, &secret.value))
+    }
+
+    /// The algorithm of RSA keys.
+    pub(crate) fn rsa_algorithm(&self) -> RsaAlgorithm {
+        self.raw.rsa_algorithm.value
+    }
 }
 
 /// Everything that is wrong between keys of `[auth]`, and between them and the namespaces.

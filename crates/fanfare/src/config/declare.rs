@@ -42,6 +42,8 @@ pub struct Key {
     pub about: &'static str,
     /// What may stand there, as the end of a sentence.
     pub allowed: fn() -> String,
+    /// What may stand there, as JSON Schema.
+    pub(super) schema: fn() -> serde_json::Value,
     /// What a mistake may show of a text that was meant to be its value, with secrets masked.
     pub(super) found: fn(&str) -> String,
     /// How to mend such a text, which lacks its quotes or worse.
@@ -57,6 +59,7 @@ impl Key {
         path: &'static str,
         about: &'static str,
         allowed: fn() -> String,
+        schema: fn() -> serde_json::Value,
         found: fn(&str) -> String,
         advice: fn(&str) -> Option<String>,
     ) -> Self {
@@ -65,6 +68,7 @@ impl Key {
             flag: None,
             about,
             allowed,
+            schema,
             found,
             advice,
             applies: Applies::AtRestart,
@@ -238,6 +242,7 @@ macro_rules! keys {
             $path,
             concat!($($doc, "\n"),+),
             || $shape.allowed(),
+            || $shape.schema(),
             |text| $shape.found(&Value::Other(text.to_owned())),
             |text| $shape.advice(text),
         )

@@ -20,7 +20,8 @@ const HEAD: &str = "\
 
 Every key, what it means and what may stand there. `fanfare config --markdown` prints this page, so it is that of the
 version you run. `fanfare config` prints the values that your node would run with, and where each comes from;
-`fanfare config --explain` prints a file to begin with.
+`fanfare config --explain` prints a file to begin with, `fanfare config --schema` a JSON Schema: an editor that knows TOML
+(Taplo, Even Better TOML) completes and checks a file whose first line is `#:schema ./fanfare.json`.
 
 ## Where values come from
 
@@ -45,7 +46,7 @@ not at all.
 | a number, true or false | `64`, `true` | `64`, `true` |
 | a size | `\"64KiB\"` (1024), `\"64KB\"` (1000), `\"1MiB\"`, or a number of bytes | `64KiB` |
 | a duration | `\"5s\"`, `\"250ms\"`, `\"1m 30s\"` | `5s` |
-| a list | `[\"one\", \"two\"]` | `one,two` |
+| a list | `[\"one\", \"two\"]` | `one,two`, or as in the file where an item has a comma |
 
 ```toml
 listen = [\"127.0.0.1:8080\"]      # keys of no section come first

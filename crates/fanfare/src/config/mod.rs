@@ -10,7 +10,7 @@
 //! - `validate`: rules between keys, and the [`Config`] of it all
 //! - [`reload`]: what another reading changes for a node that is running
 //! - [`mistake`], [`place`]: what is wrong, and where
-//! - [`show`]: what `fanfare config` prints; [`markdown`]: docs/configuration.md
+//! - [`show`]: what `fanfare config` prints; [`markdown`]: docs/configuration.md; [`schema`]: a JSON Schema for editors
 
 mod auth;
 pub mod declare;
@@ -22,6 +22,7 @@ pub mod mistake;
 pub mod place;
 pub mod raw;
 pub mod reload;
+pub mod schema;
 pub mod shape;
 pub mod show;
 pub mod tls;

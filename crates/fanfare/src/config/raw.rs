@@ -217,8 +217,9 @@ keys! {
         shards: usize = "runtime.shards", Count { min: 1, max: MAX_SHARDS }, or workers.value.min(MAX_SHARDS);
         /// The least important lines that are logged.
         log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO, reloaded AtOnce;
-        /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere.
-        log_format: LogFormat = "log.format", FORMAT, or LogFormat::Auto;
+        /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere. The default under --dev is "text".
+        log_format: LogFormat = "log.format", FORMAT,
+            or if dev.value { LogFormat::Text } else { LogFormat::Auto };
         /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
         /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
         /// what went over it (`fanfare::access`).

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+use toml::de::{DeTable, DeValue};
+
 use super::{
     mistake::nearest,
     place::{Given, Place, Sourced, Value},
@@ -31,6 +34,11 @@ pub trait Shape {
 
     /// What may stand there, as the end of a sentence.
     fn allowed(&self) -> String;
+
+    /// What may stand there in the file, as JSON Schema. What it does not say is said by [`Shape::allowed`].
+    fn schema(&self) -> Json {
+        json!({"type": "string"})
+    }
 
     /// Reads a value.
     ///
@@ -81,6 +89,10 @@ impl Shape for Switch {
         "true or false".into()
     }
 
+    fn schema(&self) -> Json {
+        json!({"type": "boolean"})
+    }
+
     fn parse(&self, given: &Given) -> Result<bool, Vec<Fault>> {
         match &given.value {
             Value::Boolean(truth) => Ok(*truth),
@@ -122,6 +134,10 @@ impl Shape for Count {
         format!("a whole number from {} to {}", self.min, self.max)
     }
 
+    fn schema(&self) -> Json {
+        json!({"type": "integer", "minimum": self.min, "maximum": self.max})
+    }
+
     fn parse(&self, given: &Given) -> Result<usize, Vec<Fault>> {
         let number = match &given.value {
             Value::Integer(number) if *number < 0 => {
@@ -157,6 +173,11 @@ impl Shape for Size {
     fn allowed(&self) -> String {
         let [min, max] = [self.min, self.max].map(show_size);
         format!("a size from {min} to {max}, as \"64KiB\", \"1MiB\" or a number of bytes")
+    }
+
+    fn schema(&self) -> Json {
+        let bytes = json!({"type": "integer", "minimum": self.min, "maximum": self.max});
+        json!({"anyOf": [bytes, {"type": "string", "pattern": "^[0-9]+ *([KMG]i?)?B?$"}]})
     }
 
     fn parse(&self, given: &Given) -> Result<usize, Vec<Fault>> {
@@ -238,6 +259,11 @@ impl<T: Copy + PartialEq> Shape for Choice<T> {
         }
     }
 
+    fn schema(&self) -> Json {
+        let words: Vec<&str> = self.words.iter().map(|(word, _)| *word).collect();
+        json!({"enum": words})
+    }
+
     fn parse(&self, given: &Given) -> Result<T, Vec<Fault>> {
         let (Value::Text(text) | Value::Word(text)) = &given.value else { return self.fault(given, None) };
         if let Some((_, value)) = self.words.iter().find(|(word, _)| word == text) {
@@ -296,7 +322,7 @@ impl<T: PartialEq> Shape for Text<T> {
     }
 }
 
-/// A list: `["a", "b"]` in the file, `a,b` elsewhere.
+/// A list: `["a", "b"]` in the file, `a,b` elsewhere, or as in the file where an item has a comma.
 pub(super) struct List<S> {
     /// Each of them.
     pub(super) item: S,
@@ -311,14 +337,17 @@ impl<S: Shape> Shape for List<S> {
         format!("a list, each of it {}", self.item.allowed())
     }
 
+    fn schema(&self) -> Json {
+        json!({"type": "array", "items": self.item.schema(), "minItems": self.min})
+    }
+
     fn parse(&self, given: &Given) -> Result<Self::Value, Vec<Fault>> {
         let words: Vec<Given>;
         let items = match &given.value {
             Value::List(items) => items,
             Value::Word(text) => {
-                let word =
-                    |word: &str| Given { value: Value::Word(word.trim().into()), place: given.place.clone() };
-                words = text.split(',').map(word).collect();
+                let word = |word: String| Given { value: Value::Word(word), place: given.place.clone() };
+                words = items_of(text).into_iter().map(word).collect();
                 &words
             }
             other => return self.fault(given, Some(format!("in brackets: [{}]", self.item.found(other)))),
@@ -350,6 +379,21 @@ impl<S: Shape> Shape for List<S> {
     fn found(&self, value: &Value) -> String {
         self.item.found(value)
     }
+}
+
+/// The items of a list that stands in a word.
+fn items_of(text: &str) -> Vec<String> {
+    array(text).unwrap_or_else(|| text.split(',').map(|item| item.trim().to_owned()).collect())
+}
+
+/// The texts of a TOML array. An IPv6 address begins with a bracket too, and is not one.
+fn array(text: &str) -> Option<Vec<String>> {
+    let line = format!("items = {text}");
+    let table = DeTable::parse(&line).ok()?.into_inner();
+    let DeValue::Array(items) = table.get("items").filter(|_| table.len() == 1)?.get_ref() else {
+        return None;
+    };
+    items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// A TOML basic string.

@@ -168,6 +168,23 @@ fn the_environment_says_what_the_file_can_say() {
 }
 
 #[test]
+fn a_list_of_the_environment_may_hold_commas() {
+    let keys = |text: &str| {
+        let environment = &[("FANFARE_API__KEYS", text)];
+        let config =
+            Given { environment, ..Given::default() }.load().map_err(|error| error.to_string())?.config;
+        let is_known = |key: &str| {
+            let headers = [("x-api-key".parse().unwrap(), key.parse().unwrap())].into_iter().collect();
+            config.api_keys.check(&headers).is_ok()
+        };
+        Ok::<_, String>(["0123456789,abcdef", "0123456789abcdef"].map(is_known))
+    };
+    assert_eq!(keys(r#"["0123456789,abcdef", "0123456789abcdef"]"#), Ok([true, true]));
+    assert_eq!(keys(r#"["0123456789,abcdef"]"#), Ok([true, false]));
+    assert!(keys("0123456789,abcdef").unwrap_err().contains("api.keys"), "two keys, both too short");
+}
+
+#[test]
 fn nothing_configured_is_valid_and_has_the_defaults_of_core() {
     let config = load_file("").unwrap().config;
     assert_eq!(config.listen, [Listen::Localhost(8080)]);

@@ -157,6 +157,10 @@ impl Shape for Ratio {
         "a number from 0 to 1".into()
     }
 
+    fn schema(&self) -> serde_json::Value {
+        serde_json::json!({"type": "number", "minimum": 0, "maximum": 1})
+    }
+
     fn parse(&self, given: &Given) -> Result<f64, Vec<Fault>> {
         let number = match &given.value {
             Value::Integer(number) => number.to_string().parse().ok(),

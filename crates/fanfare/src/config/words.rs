@@ -52,7 +52,8 @@ impl fmt::Display for Listen {
 }
 
 pub(super) const LISTEN: Text<Listen> = Text {
-    allowed: "an IP address or localhost, and a port: \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:8080\"",
+    allowed: "an IP address or localhost, and a port: \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:8080\", or \
+              \"[::]:8080\" for all of IPv6 and IPv4",
     parse: listen,
     show: Listen::to_string,
     found: str::to_owned,

@@ -22,7 +22,6 @@ use std::{
 
 use parking_lot::Mutex;
 use prometheus::{IntCounter, Registry};
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     callsite::Identifier,
@@ -136,16 +135,6 @@ impl Rates {
                 like = message,
                 "more lines like this were not logged (log.lines_per_second)"
             );
-        }
-    }
-
-    /// Says each second what was not logged. For as long as it is polled.
-    pub async fn report(self: Arc<Self>) {
-        let mut second = interval(SECOND);
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            second.tick().await;
-            self.say();
         }
     }
 }
