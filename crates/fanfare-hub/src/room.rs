@@ -2,9 +2,10 @@
 //!
 //! Invariants
 //! - A session: [`Limits::unanswered_publishes`] and [`Limits::unanswered_bytes`].
-//! - The node: past half of [`NODE_BYTES`] a session has one publish unanswered at a time, so one that has none is not
-//!   held up by those that have many. Past all of it none begins. The bound is looked at before a message is taken, so
-//!   one for each thread may pass it.
+//! - The node: past [`MANY_BYTES`] a session has one publish unanswered at a time. That is more than any broker has under
+//!   way, so it costs nothing, and bounds how long a publish of a session with many waits for its turn. Past
+//!   [`NODE_BYTES`] none begins. The bounds are looked at before a message is taken, so one for each thread may pass
+//!   them.
 //! - A reader that waits, and whose session has nothing unanswered, stands in line: nothing of its own wakes it. While
 //!   there is a line there is something unanswered, for below half of the bound nobody stands in it.
 
@@ -23,6 +24,8 @@ use crate::flow::Flow;
 
 /// How many bytes of sessions' publications may be unanswered on the node, each counted with [`OVERHEAD`].
 const NODE_BYTES: usize = 32 << 20;
+/// Up to so many of them a session may have as many as it wants.
+const MANY_BYTES: usize = 4 << 20;
 /// What an unanswered publication is taken for beside its payload, in bytes.
 const OVERHEAD: usize = 256;
 
@@ -61,7 +64,7 @@ impl Room {
         let used = self.used.load(Ordering::SeqCst);
         publishes < self.publishes.load(Ordering::Relaxed)
             && bytes < self.bytes.load(Ordering::Relaxed)
-            && used < if publishes == 0 { NODE_BYTES } else { NODE_BYTES / 2 }
+            && used < if publishes == 0 { NODE_BYTES } else { MANY_BYTES }
     }
 
     /// Whether a reader that waits is woken for a session that has so much unanswered: once it may take half of what a
