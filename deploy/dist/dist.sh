@@ -18,7 +18,7 @@ read -ra TARGETS <<<"${TARGETS:-x86_64-unknown-linux-musl aarch64-unknown-linux-
 BUILT=${CARGO_TARGET_DIR:-$ROOT/target}
 VERSION=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 OUT=$ROOT/target/dist-$VERSION
-STAGE=$ROOT/target/stage # crates/fanfare/Cargo.toml names it
+STAGE=$WORK/stage # crates/fanfare/Cargo.toml names it
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 BUILD_REVISION=$(git rev-parse HEAD)
 export SOURCE_DATE_EPOCH BUILD_REVISION
