@@ -220,11 +220,7 @@ impl<'a> Requests<'a> {
         Ok(response)
     }
 
-    async fn route(
-        &self,
-        mut router: Router,
-        request: Request<RequestBody>,
-    ) -> Result<Response, Infallible> {
+    async fn route(&self, mut router: Router, request: Request<RequestBody>) -> Result<Response, Infallible> {
         let config = self.gateway.config();
         let (found, allowed) = (request.headers().len(), config.doors.header_count);
         if found > allowed {
