@@ -4,6 +4,8 @@
 //! - At any moment the pace is the larger of what was asked for and what is needed to be done in time.
 //! - Which session is next is random, so that no channel, address or shard loses its clients first.
 //! - Each ends behind what it published and what is queued for it ([`Hub::end_after_answers`]).
+//! - While a node sends all away none is given up for a missing pong: the machine is busy with the others, and the
+//!   client would see its connection end without a word. It is told what all are told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +40,8 @@ impl Hub {
     /// that was under way. Each has at most [`Limits::goodbye`](fanfare_core::Limits::goodbye) for its answers, and
     /// as much again to go.
     pub async fn drain(self: &Arc<Self>, pace: Pace, disconnect: &Disconnect) {
+        // The first drain is the last.
+        let _ = self.leaving.set(disconnect.clone());
         self.end_at_pace(self.sessions(), pace, disconnect).await;
         tokio::select! {
             () = self.all_gone() => {}

@@ -232,7 +232,12 @@ fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
         }
         // Behind its answers, for it may have published as long ago.
         Verdict::End(Disconnect::Idle) => return hub.end_later(session, Disconnect::Idle),
-        Verdict::End(disconnect) => return hub.end(&session, &disconnect),
+        Verdict::End(disconnect) => {
+            return match hub.leaving.get() {
+                Some(goodbye) => hub.end_later(session, goodbye.clone()),
+                None => hub.end(&session, &disconnect),
+            };
+        }
     };
     shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
 }

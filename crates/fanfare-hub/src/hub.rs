@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -11,7 +11,9 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use fanfare_core::{Broker, Limits, Message, Namespaces, Ping, SessionId, Sink, Tracer, Transport, Vital};
+use fanfare_core::{
+    Broker, Disconnect, Limits, Message, Namespaces, Ping, SessionId, Sink, Tracer, Transport, Vital,
+};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
@@ -47,6 +49,8 @@ pub struct Hub {
     next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
     report: Report,
+    /// What all clients are told since a drain began.
+    pub(crate) leaving: OnceLock<Disconnect>,
     /// Its shards' ticks and heartbeats, and what keeps the bounds of memory.
     vital: Vital,
 }
@@ -75,6 +79,7 @@ impl Hub {
             next_session: AtomicU64::new(1),
             tasks: TaskTracker::new(),
             report: Report::default(),
+            leaving: OnceLock::new(),
             vital: Vital::default(),
         });
         for (index, shard) in hub.dispatcher.shards().iter().enumerate() {

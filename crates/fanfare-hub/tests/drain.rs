@@ -45,6 +45,28 @@ async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
+    let node = Setup::default().memory();
+    // None of them answers pings, and the last is sent away long after the first would be given up.
+    let clients = crowd(&node, 600);
+    let pace = Pace { per_second: 1, within: 120 * SECOND };
+    let goes = async {
+        for client in &clients {
+            while !client.session.has_ended() {
+                sleep(SECOND / 10).await;
+            }
+            client.session.abort();
+            client.session.let_go();
+        }
+    };
+    tokio::join!(node.hub.drain(pace, &Disconnect::Restart), goes);
+    assert_eq!((node.closed("restart"), node.closed("no_pong")), (600, 0));
+    assert!(
+        clients.iter().all(|client| client.lines().last().is_some_and(|last| last == "close 76 restart"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_more_sessions_than_time_they_end_evenly_and_in_time() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 2000);

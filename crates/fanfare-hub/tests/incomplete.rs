@@ -40,7 +40,7 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
     for client in [&never, &again, &in_time] {
-        holds(&node, &client, 100);
+        holds(&node, client, 100);
     }
     pass(&node, &never, 9).await;
     node.hub.holds_nothing(&in_time.session);
