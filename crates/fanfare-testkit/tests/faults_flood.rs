@@ -46,14 +46,15 @@ async fn flood(node: Endpoint, number: usize) {
 
 async fn nobody_notices_a_flood(name: &'static str, fleet: Fleet) {
     let nodes = fleet.endpoints();
+    let flooded = *nodes.first().unwrap();
     let mut chorus = Chorus::start(name, &nodes).await;
     chorus.fault_begins();
     let mut flooders = JoinSet::new();
     for number in 0..FLOODERS {
-        flooders.spawn(flood(nodes[0], number));
+        flooders.spawn(flood(flooded, number));
     }
     chorus.sings_for(Duration::from_secs(5)).await;
-    let held_up = nodes[0].metric(HELD_UP).await;
+    let held_up = flooded.metric(HELD_UP).await;
     assert_eq!(flooders.try_join_next().map(|_| ()), None, "it reads what it is sent, and is not closed");
     flooders.shutdown().await;
     chorus.fault_ended().await;

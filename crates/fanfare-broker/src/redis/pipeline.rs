@@ -184,11 +184,18 @@ impl Pipeline {
         if let Some(round) = self.due.canary.take() {
             self.encode(Written::Canary(round), |writer, _, out| writer.canary(round, out));
         }
+        if self.under_way.len() + self.next.len() > MAX_UNANSWERED {
+            self.take_turns();
+        }
         if self.may_encode() {
             self.fill_items(version);
         }
+        self.take_turns();
+    }
+
+    /// What does not fit leaves by turns. Where some wait for theirs, what is next was taken back, and stays in front.
+    fn take_turns(&mut self) {
         if self.backlog.is_empty() {
-            // What does not fit leaves by turns.
             self.next.drain(..).for_each(|item| self.backlog.push(item));
         }
     }

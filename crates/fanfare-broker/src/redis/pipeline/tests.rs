@@ -248,7 +248,7 @@ fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
     world.publish(None);
     (0..6).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
     let flooders = |number| MAX_UNANSWERED + number;
-    assert_eq!(world.write(0), [next + 2, flooders(0), next, flooders(1), next + 1, flooders(2)]);
+    assert_eq!(world.write(0), [next + 2, next, flooders(0), next + 1, flooders(1), flooders(2)]);
 }
 
 #[test]
