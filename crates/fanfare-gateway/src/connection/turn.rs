@@ -13,6 +13,9 @@ use fanfare_websocket::Event;
 /// Frames of one turn: a tenth of a millisecond of pings.
 const FRAMES: usize = 512;
 
+/// What a message costs, in frames: it is published, which takes so many times as long as a ping.
+const MESSAGE: usize = 32;
+
 /// Bytes of one turn, as they come from the socket and once more as payloads: one full read.
 const BYTES: usize = 64 << 10;
 
@@ -46,13 +49,12 @@ impl Turn {
 
     /// A frame ended, and maybe a message.
     pub(super) fn frame(&mut self, event: &Event) {
-        let payload = match event {
-            Event::Text(bytes) | Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) => {
-                bytes.len()
-            }
-            Event::Fragment | Event::Close(_) => 0,
+        let (frames, payload) = match event {
+            Event::Text(bytes) | Event::Binary(bytes) => (MESSAGE, bytes.len()),
+            Event::Ping(bytes) | Event::Pong(bytes) => (1, bytes.len()),
+            Event::Fragment | Event::Close(_) => (1, 0),
         };
-        self.frames = self.frames.saturating_sub(1);
+        self.frames = self.frames.saturating_sub(frames);
         self.bytes = self.bytes.saturating_sub(payload);
     }
 
