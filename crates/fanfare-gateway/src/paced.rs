@@ -5,6 +5,7 @@
 //! with unread bytes resets its connection, and the client may lose the answer.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
@@ -38,13 +39,17 @@ impl Paced {
         self.stream
     }
 
-    /// Says this, and ends the connection.
+    /// Says this, unless the end was said already, and ends the connection.
     pub(crate) async fn farewell(mut self, words: &str) {
         let pace = self.pace.clone();
-        pace.answers();
         let saying = async {
-            self.write_all(words.as_bytes()).await?;
-            self.shutdown().await
+            if !self.finished {
+                pace.answers();
+                self.write_all(words.as_bytes()).await?;
+                self.shutdown().await?;
+            }
+            poll_fn(|cx| self.poll_discard(cx)).await;
+            Ok::<_, io::Error>(())
         };
         tokio::select! {
             biased;
@@ -130,7 +135,7 @@ impl AsyncWrite for Paced {
             self.finished = true;
             self.pace.finished();
         }
-        self.poll_discard(cx).map(Ok)
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(

@@ -120,19 +120,24 @@ impl<'a> Requests<'a> {
         };
         let parts = connection.into_parts();
         match end {
-            End::Http(Ok(())) => self.ended().await,
+            End::Http(Ok(())) => self.ended(parts).await,
             End::Http(Err(error)) => self.ended_badly(&error, parts).await,
             End::Late(late) => self.overdue(late, parts).await,
         }
     }
 
-    async fn ended(&self) {
+    /// Nothing more is asked. HTTP keeps the stream, unless it takes its connection for upgraded.
+    async fn ended<S>(&self, parts: Option<Parts<TokioIo<Paced>, S>>) {
         let refused = self.refused_upgrade.lock().take();
-        if let Some(refused) = refused
-            && let Ok((stream, _)) = upgrade::take_back(refused).await
-        {
-            stream.farewell("").await;
-        }
+        let stream = match (parts, refused) {
+            (Some(parts), _) => parts.io.into_inner(),
+            (None, Some(refused)) => match upgrade::take_back(refused).await {
+                Ok((stream, _)) => stream,
+                Err(_) => return,
+            },
+            (None, None) => return,
+        };
+        stream.farewell("").await;
     }
 
     async fn ended_badly<S>(&self, error: &hyper::Error, parts: Option<Parts<TokioIo<Paced>, S>>) {
