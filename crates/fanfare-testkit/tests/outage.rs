@@ -252,9 +252,11 @@ async fn a_message_refused_in_front_of_a_delivered_one_is_said_as_unknown() {
     let proxy = Proxy::start(redis.port()).await;
     let toml = "limits.publish_wait = \"1m\"\n[[namespace]]\necho = false";
     let publishing = Setup::redis(&proxy.url()).named("publishing").toml(toml).start().await;
-    let mut listener = cluster.nodes[0].connect("/ws/lane").await;
     for round in 0..5 {
-        let mut sender = publishing.connect("/ws/lane").await;
+        // A channel of its own: the last message of a round comes late to a node whose Redis stood still.
+        let path = format!("/ws/lane-{round}");
+        let mut listener = cluster.nodes[0].connect(&path).await;
+        let mut sender = publishing.connect(&path).await;
         // Redis refuses the first and takes the second; the node hears of both once that is done.
         proxy.stall(Direction::ToClient);
         let before = refusals(redis).await;
