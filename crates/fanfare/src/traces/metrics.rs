@@ -4,6 +4,7 @@ use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
 /// What became of spans.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "a build without traces counts none"))]
 pub(crate) struct SpanMetrics {
     pub(super) sent: IntCounter,
     pub(super) failed: IntCounter,
