@@ -1,6 +1,6 @@
 //! What 40 clients that send empty messages as fast as they can do to 200 others: nothing that these notice.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 use std::time::Duration;
 
