@@ -4,7 +4,7 @@
 //! - It has no timer and no queue: it reads into a buffer that all connections of a thread share, and keeps bytes only
 //!   while a frame is incomplete, or while what it read has to wait: at most one buffer.
 //! - Nothing is read or decoded but while the session may publish more ([`Hub::poll_room`], [`Hub::has_room`]).
-//! - After one [`Turn`] the others get theirs.
+//! - After one `Turn` the others get theirs.
 //! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
 //!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
 //!   where the client was sent away ([`Session::is_listened_to`]), for it had not heard of it; else it is passed over,

@@ -4,7 +4,7 @@
 //! - A task that logs never waits for a reader of the log. A line for which the queue has no room is dropped.
 //! - A dropped line is counted in `fanfare_log_lines_dropped_total`, and so is one that could not be written.
 //! - The thread takes no lock that others take: while it waits for a reader, nothing else does.
-//! - The end of the process waits for the log for at most [`LAST_LINES`].
+//! - The end of the process waits for the log for at most a second.
 
 use std::{
     fs::File,
@@ -87,7 +87,7 @@ impl Lines {
         }
     }
 
-    /// Returns once all queued lines are written, or after [`LAST_LINES`].
+    /// Returns once all queued lines are written, or after a second.
     pub fn flush(&self) {
         let (flushed, told) = sync_channel(1);
         if self.queue.send(Entry::Flushed(flushed)).is_ok() {
