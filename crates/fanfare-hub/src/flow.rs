@@ -1,7 +1,7 @@
 //! The unanswered publications of one session.
 //!
 //! Invariants
-//! - Past the session's bound, or the node's ([`Room`]), its reader takes no further message: one flooder fills its own
+//! - Past the session's bound, or the node's (`Room`), its reader takes no further message: one flooder fills its own
 //!   share of the broker's queue and no more.
 //! - What a failure is said to be is known once nothing is unanswered, and said then: the messages behind the failed one
 //!   may have been written already, and the broker may take them. "Refused" is said where all that was sent behind the
