@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_core::{Disconnect, Limits, PublishError};
+use fanfare_core::{Disconnect, Heartbeat, Limits, PublishError};
 use fanfare_hub::Pace;
 use tokio::time::{Instant, advance, sleep, timeout};
 
@@ -46,7 +46,9 @@ async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
-    let node = Setup::default().memory();
+    let heartbeat =
+        Heartbeat { ping_interval: 5 * SECOND, pong_timeout: 2 * SECOND, idle_timeout: Duration::ZERO };
+    let node = Setup { heartbeat, ..Setup::default() }.memory();
     // None of them answers pings, and the last is sent away long after the first would be given up.
     let clients = crowd(&node, 600);
     let pace = Pace { per_second: 1, within: 120 * SECOND };
