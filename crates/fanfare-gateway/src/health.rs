@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_core::broker::BrokerState;
-use fanfare_hub::{Hub, Standstill, pulse::STANDSTILL};
+use fanfare_hub::{Hub, Standstill, stall::STANDSTILL};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},

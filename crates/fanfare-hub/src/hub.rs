@@ -16,83 +16,32 @@ use fanfare_core::{
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use crate::{
-    budget::Budget,
-    dispatcher::Dispatcher,
-    heartbeat,
-    holds::Holds,
-    incomplete::{self, Bound},
-    link::{Draining, Left},
-    metrics::HubMetrics,
-    pulse::{self, Report, Standstill},
-    room::Room,
-    session::{Kind, Session, Visitor},
-    slow,
-    tally::Traffic,
-    tick,
-};
+use crate::{delivery::dispatcher::Dispatcher, metrics::HubMetrics, session::{incomplete::Bound, interest::Holds, link::{Draining, Left}, publish_budget::Room, state::{Kind, Session, Visitor}, traffic::Traffic}, upkeep::{budget::Budget, stall::{Report, Standstill}}};
 
 /// The sessions of this node, and what they may do.
 pub struct Hub {
-    dispatcher: Arc<Dispatcher>,
-    broker: Arc<dyn Broker>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) broker: Arc<dyn Broker>,
     /// `None` where nothing is traced.
-    tracer: Option<Arc<dyn Tracer>>,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
     pub(crate) limits: ArcSwap<Limits>,
     /// Of the limits, what never changes: the broker has it too.
-    message_bytes: usize,
+    pub(crate) message_bytes: usize,
     pub(crate) room: Room,
     pub(crate) incomplete: Bound,
-    budget: Arc<Budget>,
-    metrics: Arc<HubMetrics>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) metrics: Arc<HubMetrics>,
     pub(crate) holds: Holds,
-    next_session: AtomicU64,
+    pub(crate) next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
-    report: Report,
+    pub(crate) report: Report,
     /// What all clients are told since a drain began.
     pub(crate) leaving: OnceLock<Disconnect>,
     /// Its shards' ticks and heartbeats, and what keeps the bounds of memory.
-    vital: Vital,
+    pub(crate) vital: Vital,
 }
 
 impl Hub {
-    /// A hub whose shards run on the current runtime.
-    #[must_use]
-    pub fn start(
-        dispatcher: Arc<Dispatcher>,
-        broker: Arc<dyn Broker>,
-        limits: Limits,
-        metrics: Arc<HubMetrics>,
-        tracer: Option<Arc<dyn Tracer>>,
-    ) -> Arc<Self> {
-        let hub = Arc::new(Self {
-            dispatcher,
-            holds: Holds::new(broker.clone()),
-            broker,
-            tracer,
-            budget: Budget::new(&limits, metrics.clone()),
-            message_bytes: limits.message_bytes,
-            room: Room::new(&limits),
-            incomplete: Bound::new(&limits),
-            limits: ArcSwap::from_pointee(limits),
-            metrics,
-            next_session: AtomicU64::new(1),
-            tasks: TaskTracker::new(),
-            report: Report::default(),
-            leaving: OnceLock::new(),
-            vital: Vital::default(),
-        });
-        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
-            let busy = hub.metrics.fan_out.busy(index);
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
-            tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
-        }
-        tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
-        tokio::spawn(hub.vital.watch(incomplete::keep_bound(hub.clone())));
-        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
-        hub
-    }
-
     /// Ends if a shard's tick or heartbeat has, or what keeps the bounds of memory, which they never do: sessions get
     /// nothing any more, or too much is kept for them.
     pub async fn failed(&self) {

@@ -13,16 +13,7 @@ use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
-use crate::{
-    batch::{Batch, cost},
-    hub::Hub,
-    metrics::{Busy, Latencies},
-    outbound::Sent,
-    session::Session,
-    shard::{Arrivals, Known, Shard},
-    tally::Traffic,
-    traced::FanOut,
-};
+use crate::{delivery::{batch::{Batch, cost}, shard::{Arrivals, Known, Shard}, traced::FanOut}, hub::Hub, metrics::{Busy, Latencies}, session::{outbound::Sent, state::Session, traffic::Traffic}};
 
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;

@@ -8,11 +8,7 @@ use fanfare_core::{
     trace::{Delivery, Finish, Published, Publishing},
 };
 
-use crate::{
-    batch::{Batch, Queued},
-    hub::Hub,
-    shard::{Known, Members},
-};
+use crate::{delivery::{batch::{Batch, Queued}, shard::{Known, Members}}, hub::Hub};
 
 impl Hub {
     /// Hands a publish to the broker, in a span under `parent` where it is traced.

@@ -1,19 +1,10 @@
 //! What the hub counts. A relaxed counter is all that the hot path pays.
 
-mod fan_out;
-mod latency;
-mod make;
-
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use crate::{connections::Connections, story::End, through::Through};
-
-pub(crate) use fan_out::Busy;
-pub use fan_out::FanOut;
-pub(crate) use latency::Latencies;
-pub use latency::RelayLatency;
-pub use make::{labelled, registered};
+use super::{FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::Through};
+use crate::session::access_log::End;
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
@@ -42,7 +33,7 @@ pub struct HubMetrics {
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
     pub conflated: IntCounter,
-    /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::budget::Budget).
+    /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::upkeep::budget::Budget).
     pub outbound_queued: IntGauge,
     /// Bytes that are held of what clients sent: messages that came in part, and what has to wait.
     pub incomplete: IntGauge,

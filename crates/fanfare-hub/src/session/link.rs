@@ -11,13 +11,7 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Sink, Transport};
 use smallvec::{SmallVec, smallvec};
 
-use crate::{
-    budget::Budget,
-    outbound::{Outgoing, Standing},
-    queue::{Item, Items, Queue},
-    session::Session,
-    tally::Traffic,
-};
+use crate::{upkeep::budget::Budget, session::{outbound::{Outgoing, Standing}, queue::{Item, Items, Queue}, state::Session, traffic::Traffic}};
 
 /// How many slices one write gathers (the kernel takes at most 1,024).
 const SLICES: usize = 64;

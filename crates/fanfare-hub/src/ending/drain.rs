@@ -14,7 +14,7 @@ use prometheus::IntGauge;
 use rand::seq::SliceRandom;
 use tokio::time::{Instant, sleep};
 
-use crate::{hub::Hub, session::Session};
+use crate::{hub::Hub, session::state::Session};
 
 /// How often some are ended: often enough that those of one turn are no storm.
 const TURN: Duration = Duration::from_millis(50);

@@ -18,9 +18,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{
-    batch::Queued, heartbeat::Wheel, incomplete::Incomplete, pulse::Pulse, session::Session, slow::Watched,
-};
+use crate::{delivery::batch::Queued, upkeep::{heartbeat::Wheel, stall::Pulse, slow::Watched}, session::{incomplete::Incomplete, state::Session}};
 
 /// A part of the sessions.
 #[derive(Default)]

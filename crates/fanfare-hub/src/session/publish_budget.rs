@@ -20,7 +20,7 @@ use std::{
 use fanfare_core::Limits;
 use parking_lot::Mutex;
 
-use crate::flow::Flow;
+use crate::session::flow::Flow;
 
 /// How many bytes of sessions' publications may be unanswered on the node, each counted with [`OVERHEAD`].
 const NODE_BYTES: usize = 32 << 20;

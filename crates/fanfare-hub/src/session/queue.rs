@@ -19,10 +19,7 @@ use bytes::Bytes;
 use fanfare_core::{Channel, Message, SlowClient};
 use smallvec::SmallVec;
 
-use crate::{
-    budget::{Budget, Charge},
-    tally::Traffic,
-};
+use crate::{upkeep::budget::{Budget, Charge}, session::traffic::Traffic};
 
 /// What can wait.
 pub(crate) trait Weigh {

@@ -4,7 +4,7 @@
 //! - All bytes pass one short lock, so no two writers interleave.
 //! - Bytes go straight to the sink while it takes them. Only a sink that refused some, or a session for which a
 //!   tick has more, has a queue; whoever is told [`Sent::NeedsFlush`] sees to it that it is flushed.
-//! - A client is slow only by bytes its own sink refused, see [`queue`](crate::queue); an empty queue takes
+//! - A client is slow only by bytes its own sink refused, see [`queue`](crate::session::queue); an empty queue takes
 //!   whatever one write brings.
 //! - After the goodbye nothing is taken.
 //! - What a sink took is counted under that lock: for the session at once, for all by whoever sent it.
@@ -19,16 +19,8 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
-use crate::{
-    budget::Budget,
-    link::{Link, Pass},
-    queue::{Item, Items, Queue},
-    tally::{Counts, Traffic},
-};
-pub use crate::{
-    link::{Finish, Sent},
-    outgoing::Outgoing,
-};
+use crate::{upkeep::budget::Budget, session::{link::{Link, Pass}, queue::{Item, Items, Queue}, traffic::{Counts, Traffic}}};
+pub use crate::{session::{link::{Finish, Sent}, outgoing::Outgoing}};
 
 /// A session's way out.
 pub struct Outbound {

@@ -12,12 +12,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use fanfare_core::Disconnect;
 use tokio::time::timeout;
 
-use crate::{
-    hub::Hub,
-    outbound::{Finish, Sent},
-    session::Session,
-    story::End,
-};
+use crate::{hub::Hub, session::{outbound::{Finish, Sent}, state::Session, access_log::End}};
 
 impl Hub {
     /// Ends a session and says so in its dialect's words: nothing is delivered to it any more, and only from one that

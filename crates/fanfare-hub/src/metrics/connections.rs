@@ -14,7 +14,7 @@ use std::{
 use fanfare_core::{Dialect, Disconnect};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::story::End;
+use crate::session::access_log::End;
 
 /// The label of a connection that ended without a code.
 const NO_CODE: &str = "none";

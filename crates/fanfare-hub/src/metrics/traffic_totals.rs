@@ -1,11 +1,11 @@
 //! What went through all connections of the node, in one direction.
 //!
-//! Like a session's own [`tally`](crate::tally), and in step with it: what is said there of bytes and messages is true
+//! Like a session's own [`tally`](crate::session::traffic), and in step with it: what is said there of bytes and messages is true
 //! here.
 
 use prometheus::{IntCounter, Registry};
 
-use crate::tally::Traffic;
+use crate::session::traffic::Traffic;
 
 /// Counters that only rise. A tick adds to them once for all that it sent, others once a read or a write.
 pub struct Through {

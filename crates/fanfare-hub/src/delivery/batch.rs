@@ -12,7 +12,7 @@ use fanfare_core::{
 };
 use smallvec::SmallVec;
 
-use crate::outbound::Outgoing;
+use crate::session::outbound::Outgoing;
 
 /// A publication and its place in a shard's queue.
 #[derive(Clone)]

@@ -25,7 +25,7 @@ use fanfare_core::{Disconnect, Limits, SessionId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{hub::Hub, session::Session, shard::Shard};
+use crate::{hub::Hub, session::state::Session, delivery::shard::Shard};
 
 /// The sessions of a shard of which something is held.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use fanfare_core::{Channel, Disconnect, Namespaces, OnInterruption};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{drain::Pace, hub::Hub, session::Session};
+use crate::{ending::drain::Pace, hub::Hub, session::state::Session};
 
 /// What may have been missed, and was not looked at yet.
 #[derive(Debug, Default)]

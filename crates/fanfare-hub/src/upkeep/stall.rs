@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{dispatcher::Dispatcher, hub::Hub};
+use crate::{delivery::dispatcher::Dispatcher, hub::Hub};
 
 /// How long a shard may stand still before the node counts as dead.
 pub const STANDSTILL: Duration = Duration::from_secs(30);

@@ -13,14 +13,7 @@ use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{
-    budget::Budget,
-    flow::Flow,
-    heartbeat::Signs,
-    outbound::{Outbound, Sent},
-    story::End,
-    tally::{Tally, Traffic},
-};
+use crate::{upkeep::{budget::Budget, heartbeat::Signs}, session::{flow::Flow, outbound::{Outbound, Sent}, access_log::End, traffic::{Tally, Traffic}}};
 
 /// What all sessions of one dialect share.
 pub struct Kind {

@@ -19,10 +19,7 @@ use std::{
 use fanfare_core::{Disconnect, broker::Lane};
 use parking_lot::Mutex;
 
-use crate::{
-    metrics::{HubMetrics, Limit},
-    room::Room,
-};
+use crate::{metrics::{HubMetrics, Limit}, session::publish_budget::Room};
 
 /// See the head of this file. Made at its first publish: an idle session has none.
 #[derive(Debug)]

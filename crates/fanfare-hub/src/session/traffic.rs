@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - Each count has one writer at a time: of what came, whoever reads the transport; of what went, whoever holds the
-//!   lock of the session's [`Outbound`](crate::outbound::Outbound). So counting is a load and a store, and no
+//!   lock of the session's [`Outbound`](crate::session::outbound::Outbound). So counting is a load and a store, and no
 //!   addition that others have to wait for.
 //! - Bytes are those of the transport: frames and all, behind HTTP's handshake, before TLS. They went once the
 //!   kernel took them; what is queued did not, and what a session that ends leaves queued never does.
@@ -59,7 +59,7 @@ impl Counts {
     }
 }
 
-/// A session's own account, but for what went, which its [`Outbound`](crate::outbound::Outbound) keeps.
+/// A session's own account, but for what went, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) received: Counts,

@@ -6,7 +6,7 @@
 //!   passed.
 //! - By its own bytes a client is judged within its shard's clock: past half the bound at two turns without a
 //!   break, at least a second apart. A turn that comes late is none, see
-//!   [`heartbeat`](crate::heartbeat).
+//!   [`heartbeat`](crate::upkeep::heartbeat).
 //! - Past the budget those go first for which most waits: what is replaceable is conflated, and where that is not
 //!   enough sessions end. What waited for them is dropped; they are told.
 
@@ -19,7 +19,7 @@ use std::{
 use fanfare_core::{Disconnect, SessionId};
 use parking_lot::Mutex;
 
-use crate::{hub::Hub, outbound::Standing, session::Session, shard::Shard};
+use crate::{hub::Hub, session::{outbound::Standing, state::Session}, delivery::shard::Shard};
 
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;

@@ -24,7 +24,7 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, incomplete, session::Session, shard::Shard, slow};
+use crate::{hub::Hub, session::{incomplete, state::Session}, delivery::shard::Shard, upkeep::slow};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;

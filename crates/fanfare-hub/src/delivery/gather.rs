@@ -7,7 +7,7 @@
 
 use std::{cell::Cell, ptr};
 
-use crate::dispatcher::Dispatcher;
+use crate::delivery::dispatcher::Dispatcher;
 
 thread_local! {
     /// What this thread gathers now.

@@ -12,7 +12,7 @@ use fanfare_core::{
 };
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::{flow::Outcome, hub::Hub, metrics::Limit, session::Session};
+use crate::{session::{flow::Outcome, state::Session}, hub::Hub, metrics::Limit};
 
 impl Hub {
     /// Runs `work`; the publications that it brings at once are written out together when it is done.

@@ -11,7 +11,7 @@ use std::fmt;
 use fanfare_core::{Channel, CloseFrame, Disconnect};
 use smallvec::SmallVec;
 
-use crate::session::Session;
+use crate::session::state::Session;
 
 /// How many channels are named.
 const NAMED: usize = 8;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::HubMetrics, namesakes::Namesakes};
+use crate::{metrics::HubMetrics, upkeep::duplicate_names::Namesakes};
 
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
