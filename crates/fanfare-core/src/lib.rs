@@ -13,7 +13,7 @@
 //!
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
-//! - [`vital`]: the tasks that a node cannot live without
+//! - [`critical_tasks`]: the tasks that a node cannot live without
 //! - [`labels!`]: words that metrics are labelled with
 //! - [`buckets`]: how finely latencies are counted
 //!
@@ -28,6 +28,7 @@ pub mod broker;
 pub mod buckets;
 pub mod channel;
 pub mod command;
+pub mod critical_tasks;
 pub mod dialect;
 pub mod disconnect;
 pub mod identity;
@@ -40,11 +41,11 @@ pub mod publication;
 pub mod registry;
 pub mod trace;
 pub mod transport;
-pub mod vital;
 
 pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
+pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Ping};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
@@ -56,4 +57,3 @@ pub use publication::{EncodingKey, Publication};
 pub use registry::{NodeInfo, Registry};
 pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};
-pub use vital::Vital;

@@ -26,12 +26,12 @@ pub use ending::drain::Pace;
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
-    incomplete::Held,
-    state::{Kind, Session, Visitor},
+    incomplete::Buffered,
+    state::{Kind, Peer, Session},
     traffic::Traffic,
 };
 pub use upkeep::{
     budget::Budget,
     cluster::Cluster,
-    stall::{self, Standstill},
+    stall::{self, Stall},
 };

@@ -3,10 +3,24 @@
 use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Broker, Limits, Tracer, Vital};
+use fanfare_core::{Broker, CriticalTasks, Limits, Tracer};
 use tokio_util::task::TaskTracker;
 
-use crate::{delivery::{dispatcher::Dispatcher, tick}, hub::Hub, metrics::HubMetrics, session::{incomplete::{self, Bound}, interest::Holds, publish_budget::Room}, upkeep::{budget::Budget, heartbeat, slow, stall::{self, Report}}};
+use crate::{
+    delivery::{dispatcher::Dispatcher, tick},
+    hub::Hub,
+    metrics::HubMetrics,
+    session::{
+        incomplete::{self, Bound},
+        interest::Interest,
+        publish_budget::PublishBudget,
+    },
+    upkeep::{
+        budget::Budget,
+        heartbeat, slow,
+        stall::{self, Report},
+    },
+};
 
 impl Hub {
     /// A hub whose shards run on the current runtime.
@@ -20,12 +34,12 @@ impl Hub {
     ) -> Arc<Self> {
         let hub = Arc::new(Self {
             dispatcher,
-            holds: Holds::new(broker.clone()),
+            interest: Interest::new(broker.clone()),
             broker,
             tracer,
             budget: Budget::new(&limits, metrics.clone()),
             message_bytes: limits.message_bytes,
-            room: Room::new(&limits),
+            publish_budget: PublishBudget::new(&limits),
             incomplete: Bound::new(&limits),
             limits: ArcSwap::from_pointee(limits),
             metrics,
@@ -33,16 +47,16 @@ impl Hub {
             tasks: TaskTracker::new(),
             report: Report::default(),
             leaving: OnceLock::new(),
-            vital: Vital::default(),
+            critical_tasks: CriticalTasks::default(),
         });
         for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
             let busy = hub.metrics.fan_out.busy(index);
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
-            tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
+            tokio::spawn(hub.critical_tasks.watch(tick::run(hub.clone(), shard.clone(), busy)));
+            tokio::spawn(hub.critical_tasks.watch(heartbeat::run(hub.clone(), shard.clone())));
         }
-        tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
-        tokio::spawn(hub.vital.watch(incomplete::keep_bound(hub.clone())));
-        tokio::spawn(hub.vital.watch(stall::watch(hub.clone())));
+        tokio::spawn(hub.critical_tasks.watch(slow::keep_budget(hub.clone())));
+        tokio::spawn(hub.critical_tasks.watch(incomplete::keep_bound(hub.clone())));
+        tokio::spawn(hub.critical_tasks.watch(stall::watch(hub.clone())));
         hub
     }
 }

@@ -24,7 +24,15 @@ use fanfare_core::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc;
 
-use crate::{delivery::{batch::{Queued, cost}, shard::Shard}, ending::interruption::{Losses, closes}, metrics::HubMetrics, session::state::Session};
+use crate::{
+    delivery::{
+        batch::{Queued, cost},
+        shard::Shard,
+    },
+    ending::interruption::{Losses, closes},
+    metrics::HubMetrics,
+    session::state::Session,
+};
 
 /// How many control messages may wait; past it they are dropped and counted.
 const CONTROL_QUEUE: usize = 1024;

@@ -18,7 +18,11 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{delivery::batch::Queued, upkeep::{heartbeat::Wheel, stall::Pulse, slow::Watched}, session::{incomplete::Incomplete, state::Session}};
+use crate::{
+    delivery::batch::Queued,
+    session::{incomplete::Incomplete, state::Session},
+    upkeep::{heartbeat::Wheel, slow::Watched, stall::ShardProgress},
+};
 
 /// A part of the sessions.
 #[derive(Default)]
@@ -33,7 +37,7 @@ pub struct Shard {
     /// Those of which a message came in part.
     pub(crate) incomplete: Incomplete,
     /// The signs of life of its tasks.
-    pub(crate) pulse: Pulse,
+    pub(crate) progress: ShardProgress,
 }
 
 #[derive(Default)]
@@ -60,36 +64,36 @@ impl Arrivals {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Channel, Arc<Members>>,
-    sessions: HashSet<Known>,
+    sessions: HashSet<SessionById>,
 }
 
 /// The subscribers of one channel in one shard, each with the sequence of the first publication that is for it:
 /// contiguous for the fan-out, removed from in O(1).
-pub type Members = IndexMap<Known, u64>;
+pub type Members = IndexMap<SessionById, u64>;
 
 /// A session in a table, found by its number, which is not stored beside it: there is one of these for each connection.
 #[derive(Clone)]
-pub struct Known(pub(crate) Arc<Session>);
+pub struct SessionById(pub(crate) Arc<Session>);
 
-impl Borrow<SessionId> for Known {
+impl Borrow<SessionId> for SessionById {
     fn borrow(&self) -> &SessionId {
         &self.0.id
     }
 }
 
-impl Hash for Known {
+impl Hash for SessionById {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.id.hash(state);
     }
 }
 
-impl PartialEq for Known {
+impl PartialEq for SessionById {
     fn eq(&self, other: &Self) -> bool {
         self.0.id == other.0.id
     }
 }
 
-impl Eq for Known {}
+impl Eq for SessionById {}
 
 impl Shard {
     /// Queues a publication; `queued` is told its sequence. Whether the shard is to be woken for it.
@@ -143,11 +147,11 @@ impl Shard {
 
     pub(crate) fn add(&self, session: Arc<Session>) {
         self.wheel.add(&session);
-        self.table.lock().sessions.insert(Known(session));
+        self.table.lock().sessions.insert(SessionById(session));
     }
 
     pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.table.lock().sessions.get(&id).map(|known| known.0.clone())
+        self.table.lock().sessions.get(&id).map(|session| session.0.clone())
     }
 
     pub(crate) fn remove(&self, session: &Session) {
@@ -159,7 +163,7 @@ impl Shard {
         let mut table = self.table.lock();
         let since = self.inbox.lock().next;
         let members = table.channels.entry(channel.clone()).or_default();
-        Arc::make_mut(members).insert(Known(session.clone()), since);
+        Arc::make_mut(members).insert(SessionById(session.clone()), since);
     }
 
     /// Removes a member from a channel. Whether the channel has no other in this shard.
@@ -177,6 +181,6 @@ impl Shard {
     /// All sessions at this moment.
     #[must_use]
     pub fn sessions(&self) -> Vec<Arc<Session>> {
-        self.table.lock().sessions.iter().map(|known| known.0.clone()).collect()
+        self.table.lock().sessions.iter().map(|session| session.0.clone()).collect()
     }
 }

@@ -13,7 +13,16 @@ use fanfare_core::{Channel, Disconnect, Namespaces};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
-use crate::{delivery::{batch::{Batch, cost}, shard::{Arrivals, Known, Shard}, traced::FanOut}, hub::Hub, metrics::{Busy, Latencies}, session::{outbound::Sent, state::Session, traffic::Traffic}};
+use crate::{
+    delivery::{
+        batch::{Batch, cost},
+        shard::{Arrivals, SessionById, Shard},
+        traced::FanOut,
+    },
+    hub::Hub,
+    metrics::{Busy, Latencies},
+    session::{outbound::Sent, state::Session, traffic::Traffic},
+};
 
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;
@@ -32,11 +41,11 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
     };
     loop {
         shard.arrived().await;
-        shard.pulse.tick();
+        shard.progress.tick();
         let mut since = Instant::now().into_std();
         while shard.take(&mut taken) {
             tick.run(&mut taken).await;
-            shard.pulse.tick();
+            shard.progress.tick();
             since = busy.since(since);
             tokio::task::yield_now().await;
         }
@@ -94,7 +103,7 @@ impl Tick<'_> {
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.hub.namespaces();
         for at in 0..members.len() {
-            let Some((Known(session), since)) = members.get_index(at) else { break };
+            let Some((SessionById(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
             deliveries += count;
@@ -129,7 +138,7 @@ impl Tick<'_> {
     ) -> (Sent, usize) {
         match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
-                session.signs.message(self.shard.now());
+                session.last_activity.message(self.shard.now());
                 let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
                 self.went += went;
                 match sent {
@@ -144,7 +153,7 @@ impl Tick<'_> {
     async fn take_turns(&mut self) {
         self.sends += 1;
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
-            self.shard.pulse.tick();
+            self.shard.progress.tick();
             tokio::task::yield_now().await;
         }
     }

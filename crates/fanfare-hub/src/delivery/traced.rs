@@ -8,7 +8,13 @@ use fanfare_core::{
     trace::{Delivery, Finish, Published, Publishing},
 };
 
-use crate::{delivery::{batch::{Batch, Queued}, shard::{Known, Members}}, hub::Hub};
+use crate::{
+    delivery::{
+        batch::{Batch, Queued},
+        shard::{Members, SessionById},
+    },
+    hub::Hub,
+};
 
 impl Hub {
     /// Hands a publish to the broker, in a span under `parent` where it is traced.
@@ -55,12 +61,13 @@ impl FanOut {
     }
 
     fn begin_traced(tracer: &dyn Tracer, batch: &Batch, members: &Members) -> Self {
-        let shard = members.first().map_or(0, |(Known(session), _)| session.shard) as usize;
+        let shard = members.first().map_or(0, |(SessionById(session), _)| session.shard) as usize;
         let span = |queued: &Queued| {
             let publication = &queued.publication;
             let (channel, bytes) = (&publication.channel, publication.payload.len());
             let finish = tracer.fan_out(&Delivery { channel, bytes, shard, parent: publication.trace? })?;
-            let gets_it = |(Known(session), since): &(&Known, &u64)| queued.is_for(session.id, **since);
+            let gets_it =
+                |(SessionById(session), since): &(&SessionById, &u64)| queued.is_for(session.id, **since);
             Some((finish, members.iter().filter(gets_it).count()))
         };
         Self(batch.iter().filter_map(span).collect())

@@ -12,7 +12,14 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use fanfare_core::Disconnect;
 use tokio::time::timeout;
 
-use crate::{hub::Hub, session::{outbound::{Finish, Sent}, state::Session, access_log::End}};
+use crate::{
+    hub::Hub,
+    session::{
+        access_log::End,
+        outbound::{Finish, Sent},
+        state::Session,
+    },
+};
 
 impl Hub {
     /// Ends a session and says so in its dialect's words: nothing is delivered to it any more, and only from one that
@@ -42,7 +49,7 @@ impl Hub {
         };
         for channel in &channels {
             self.dispatcher().leave(channel, session);
-            self.holds.release(channel);
+            self.interest.release(channel);
         }
         if let Some(shard) = self.dispatcher().shard_of(session) {
             shard.remove(session);
@@ -115,7 +122,7 @@ impl Hub {
                 let before = session.outbound.queued();
                 let flushed = session.outbound.poll_flush(cx, hub.budget());
                 if session.outbound.queued() < before {
-                    session.signs.took(hub.now(&session));
+                    session.last_activity.took(hub.now(&session));
                 }
                 flushed
             });

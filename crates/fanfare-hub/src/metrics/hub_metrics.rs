@@ -3,7 +3,9 @@
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::Through};
+use super::{
+    FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::TrafficTotals,
+};
 use crate::session::access_log::End;
 
 /// The hub's metrics; registered once, at the composition root.
@@ -17,9 +19,9 @@ pub struct HubMetrics {
     /// How often a limit refused, cut or held up something, by the name of the limit.
     pub limits_hit: IntCounterVec,
     /// What clients sent.
-    pub received: Through,
+    pub received: TrafficTotals,
     /// What was sent to them.
-    pub sent: Through,
+    pub sent: TrafficTotals,
     /// Publications handed to subscribers, written or queued: one for each of them.
     pub deliveries: IntCounter,
     /// To how many they go, and with how many writes.
@@ -50,7 +52,7 @@ pub struct HubMetrics {
     /// Publishes of sessions that failed after these had ended for another reason.
     pub untold: IntCounter,
     /// Other nodes that live and have this node's name.
-    pub namesakes: IntGauge,
+    pub duplicate_names: IntGauge,
 }
 
 labels! {
@@ -155,7 +157,10 @@ impl HubMetrics {
                 "fanfare_connections_to_close",
                 "Connections that are to be closed at a pace, and were not told yet",
             )?,
-            namesakes: gauge("fanfare_node_name_conflicts", "Other live nodes that have this node's name")?,
+            duplicate_names: gauge(
+                "fanfare_node_name_conflicts",
+                "Other live nodes that have this node's name",
+            )?,
             slow: labelled(
                 registry,
                 "fanfare_slow_clients_total",
@@ -179,8 +184,8 @@ impl HubMetrics {
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
-            received: Through::received(registry)?,
-            sent: Through::sent(registry)?,
+            received: TrafficTotals::received(registry)?,
+            sent: TrafficTotals::sent(registry)?,
             deliveries: counter(
                 "fanfare_deliveries_total",
                 "Publications handed to subscribers, written or queued: one for each of them",

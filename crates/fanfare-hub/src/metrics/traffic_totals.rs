@@ -8,12 +8,12 @@ use prometheus::{IntCounter, Registry};
 use crate::session::traffic::Traffic;
 
 /// Counters that only rise. A tick adds to them once for all that it sent, others once a read or a write.
-pub struct Through {
+pub struct TrafficTotals {
     messages: IntCounter,
     bytes: IntCounter,
 }
 
-impl Through {
+impl TrafficTotals {
     pub(crate) fn received(registry: &Registry) -> prometheus::Result<Self> {
         Self::register(
             registry,

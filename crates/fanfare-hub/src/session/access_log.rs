@@ -59,7 +59,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // A process that ends at once takes its sessions with it; what it says of them is how many they were.
         let Some(end) = self.subscriptions.get_mut().ended.take() else { return };
-        let Some(lasted) = self.tally.lasted() else { return };
+        let Some(lasted) = self.traffic.lasted() else { return };
         let (received, sent) = (self.received(), self.sent());
         tracing::info!(
             target: "fanfare::access",

@@ -12,7 +12,11 @@ use fanfare_core::{
 };
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::{session::{flow::Outcome, state::Session}, hub::Hub, metrics::Limit};
+use crate::{
+    hub::Hub,
+    metrics::Limit,
+    session::{flow::Outcome, state::Session},
+};
 
 impl Hub {
     /// Runs `work`; the publications that it brings at once are written out together when it is done.
@@ -53,20 +57,20 @@ impl Hub {
         if !session.is_listened_to() {
             return;
         }
-        session.signs.message(self.now(session));
+        session.last_activity.message(self.now(session));
         let access = self.namespaces().of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.answer(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
-        let Some(place) = flow.begin(bytes, &self.room) else { return };
-        let lane = Some(flow.lane.clone());
-        let publish = Publish { channel, payload, session: Some(session.id), lane, trace: None };
+        let Some(place) = flow.begin(bytes, &self.publish_budget) else { return };
+        let order = Some(flow.order.clone());
+        let publish = Publish { channel, payload, session: Some(session.id), order, trace: None };
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = hub.answer_publish(&session, id, result);
-            if let Some(verdict) = flow.end(place, bytes, outcome, &hub.room) {
+            if let Some(verdict) = flow.end(place, bytes, outcome, &hub.publish_budget) {
                 hub.end(&session, &verdict.disconnect);
                 if session.cannot_be_told() {
                     hub.metrics().untold.inc_by(verdict.failed);
@@ -113,7 +117,7 @@ impl Hub {
         parent: Option<TraceContext>,
     ) -> Result<(), PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish { channel, payload, session: None, lane: None, trace: None };
+        let publish = Publish { channel, payload, session: None, order: None, trace: None };
         let done = move |result| drop(answer.send(result));
         self.hand_over(publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))
@@ -136,7 +140,7 @@ impl Hub {
         if !session.subscriptions.lock().wants(channel, most)? {
             return Ok(channel.clone());
         }
-        let (hold, confirmed) = self.holds.hold(channel);
+        let (guard, confirmed) = self.interest.acquire(channel);
         match timeout(limits.handshake, confirmed).await {
             Ok(confirmed) => confirmed?,
             Err(_) => return Err(SubscribeError::Unavailable.into()),
@@ -146,7 +150,7 @@ impl Hub {
         if !subscriptions.wants(channel, most)? {
             return Ok(channel.clone());
         }
-        let channel = hold.keep();
+        let channel = guard.keep();
         subscriptions.channels.push(channel.clone());
         self.dispatcher().join(&channel, session);
         Ok(channel)
@@ -160,7 +164,7 @@ impl Hub {
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher().leave(&channel, session);
         drop(subscriptions);
-        self.holds.release(&channel);
+        self.interest.release(&channel);
     }
 
     fn answer(self: &Arc<Self>, session: &Arc<Session>, reply: &Reply) {

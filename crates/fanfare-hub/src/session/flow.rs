@@ -1,7 +1,7 @@
 //! The unanswered publications of one session.
 //!
 //! Invariants
-//! - Past the session's bound, or the node's (`Room`), its reader takes no further message: one flooder fills its own
+//! - Past the session's bound, or the node's (`PublishBudget`), its reader takes no further message: one flooder fills its own
 //!   share of the broker's queue and no more.
 //! - What a failure is said to be is known once nothing is unanswered, and said then: the messages behind the failed one
 //!   may have been written already, and the broker may take them. "Refused" is said where all that was sent behind the
@@ -16,16 +16,19 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use fanfare_core::{Disconnect, broker::Lane};
+use fanfare_core::{Disconnect, broker::PublishOrder};
 use parking_lot::Mutex;
 
-use crate::{metrics::{HubMetrics, Limit}, session::publish_budget::Room};
+use crate::{
+    metrics::{HubMetrics, Limit},
+    session::publish_budget::PublishBudget,
+};
 
 /// See the head of this file. Made at its first publish: an idle session has none.
 #[derive(Debug)]
 pub struct Flow {
-    /// Shared by all publications of the session, see [`Lane`].
-    pub(crate) lane: Arc<Lane>,
+    /// Shared by all publications of the session, see [`PublishOrder`].
+    pub(crate) order: Arc<PublishOrder>,
     state: Mutex<State>,
 }
 
@@ -79,8 +82,8 @@ pub(crate) struct Verdict {
 }
 
 impl State {
-    fn has_room(&self, room: &Room) -> bool {
-        !self.is_closing && room.is_for(self.publishes, self.bytes)
+    fn may_publish(&self, budget: &PublishBudget) -> bool {
+        !self.is_closing && budget.allows(self.publishes, self.bytes)
     }
 
     /// Whether all is answered, and said.
@@ -118,12 +121,12 @@ impl State {
 
 impl Flow {
     pub(crate) fn new() -> Self {
-        Self { lane: Arc::default(), state: Mutex::default() }
+        Self { order: Arc::default(), state: Mutex::default() }
     }
 
     /// One more, of so many bytes: its place, counted from 0. None begins where it is over.
     #[must_use]
-    pub(crate) fn begin(&self, bytes: usize, room: &Room) -> Option<u64> {
+    pub(crate) fn begin(&self, bytes: usize, budget: &PublishBudget) -> Option<u64> {
         let mut state = self.state.lock();
         if state.is_over {
             return None;
@@ -133,25 +136,31 @@ impl Flow {
         state.publishes += 1;
         state.bytes += bytes;
         drop(state);
-        room.begin(bytes);
+        budget.begin(bytes);
         Some(place)
     }
 
     /// One of them was answered. Where it was the last, and one failed, the session is to be ended so; then
     /// [`Flow::said`].
-    pub(crate) fn end(&self, place: u64, bytes: usize, outcome: Outcome, room: &Room) -> Option<Verdict> {
+    pub(crate) fn end(
+        &self,
+        place: u64,
+        bytes: usize,
+        outcome: Outcome,
+        budget: &PublishBudget,
+    ) -> Option<Verdict> {
         let mut state = self.state.lock();
         state.publishes -= 1;
         state.bytes -= bytes;
         state.note(place, outcome);
         let verdict = state.verdict();
         // Where nothing of its own is unanswered, it looks whether it has to stand in line.
-        let is_worth_it = state.publishes == 0 || room.is_worth_it(state.publishes, state.bytes);
-        let looks = is_worth_it && !state.is_closing;
+        let is_worth_waking = state.publishes == 0 || budget.is_worth_waking(state.publishes, state.bytes);
+        let looks = is_worth_waking && !state.is_closing;
         let reader = if looks { state.reader.take() } else { None };
         let closers = if state.is_settled() { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);
-        room.end(bytes);
+        budget.end(bytes);
         reader.into_iter().chain(closers).for_each(Waker::wake);
         verdict
     }
@@ -211,20 +220,20 @@ impl Flow {
     }
 
     /// Whether the session may publish one more, or may not any more at all: then nothing has to be kept for it.
-    pub(crate) fn has_room(&self, room: &Room) -> bool {
+    pub(crate) fn may_publish(&self, budget: &PublishBudget) -> bool {
         let state = self.state.lock();
-        state.is_over || state.has_room(room)
+        state.is_over || state.may_publish(budget)
     }
 
     /// Ready while the session may publish more, and once it may not any more at all.
-    pub(crate) fn poll_room(
+    pub(crate) fn poll_may_publish(
         self: &Arc<Self>,
-        room: &Room,
+        budget: &PublishBudget,
         metrics: &HubMetrics,
         cx: &Context<'_>,
     ) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.is_over || state.has_room(room) {
+        if state.is_over || state.may_publish(budget) {
             state.reader = None;
             return Poll::Ready(());
         }
@@ -233,7 +242,7 @@ impl Flow {
         }
         if state.publishes == 0 && !state.is_closing && !std::mem::replace(&mut state.is_in_line, true) {
             drop(state);
-            room.stand_in_line(self);
+            budget.stand_in_line(self);
         }
         Poll::Pending
     }

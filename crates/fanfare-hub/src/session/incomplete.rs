@@ -25,7 +25,7 @@ use fanfare_core::{Disconnect, Limits, SessionId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{hub::Hub, session::state::Session, delivery::shard::Shard};
+use crate::{delivery::shard::Shard, hub::Hub, session::state::Session};
 
 /// The sessions of a shard of which something is held.
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Entry {
 
 /// What a session's reader holds until more comes, or until it may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct Buffered {
     /// The memory that it takes, in bytes.
     pub bytes: usize,
     /// It began since the last time; else what was held then is still the oldest.
@@ -80,7 +80,7 @@ impl Incomplete {
                 forgotten(entry.bytes);
                 return false;
             };
-            if session.signs.is_unread() {
+            if session.last_activity.is_unread() {
                 entry.began = now;
             }
             // It began somewhere in its second.
@@ -120,7 +120,7 @@ struct Holder {
 
 impl Hub {
     /// So much is held of a session from now on. When the session ends, `reader` is woken to let go of it.
-    pub fn holds(&self, session: &Arc<Session>, held: Held, reader: &Waker) {
+    pub fn buffers(&self, session: &Arc<Session>, buffered: Buffered, reader: &Waker) {
         let Some(shard) = self.dispatcher().shard_of(session) else { return };
         let (now, mut entries) = (shard.now(), shard.incomplete.0.lock());
         let entry = entries.entry(session.id).or_insert_with(|| Entry {
@@ -129,11 +129,11 @@ impl Hub {
             bytes: 0,
             reader: reader.clone(),
         });
-        if held.is_new {
+        if buffered.is_new {
             entry.began = now;
         }
         entry.reader.clone_from(reader);
-        let grown = signed(held.bytes) - signed(std::mem::replace(&mut entry.bytes, held.bytes));
+        let grown = signed(buffered.bytes) - signed(std::mem::replace(&mut entry.bytes, buffered.bytes));
         let gauge = &self.metrics().incomplete;
         gauge.add(grown);
         drop(entries);
@@ -143,7 +143,7 @@ impl Hub {
     }
 
     /// Nothing is held of a session any more.
-    pub fn holds_nothing(&self, session: &Session) {
+    pub fn buffers_nothing(&self, session: &Session) {
         if let Some(shard) = self.dispatcher().shard_of(session)
             && let Some(entry) = shard.incomplete.0.lock().remove(&session.id)
         {

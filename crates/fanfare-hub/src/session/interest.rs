@@ -9,31 +9,31 @@ use fanfare_core::{Broker, Channel, broker::SubscribeFuture};
 use parking_lot::Mutex;
 
 /// How many sessions hold each channel.
-pub(crate) struct Holds {
+pub(crate) struct Interest {
     broker: Arc<dyn Broker>,
     holders: Mutex<HashMap<Channel, usize>>,
 }
 
 /// One session's claim on a channel, given up when dropped unless it is kept.
-pub(crate) struct Hold<'a> {
-    holds: &'a Holds,
+pub(crate) struct InterestGuard<'a> {
+    interest: &'a Interest,
     channel: Channel,
     is_kept: bool,
 }
 
-impl Holds {
+impl Interest {
     pub(crate) fn new(broker: Arc<dyn Broker>) -> Self {
         Self { broker, holders: Mutex::default() }
     }
 
     /// One more; the future ends once the broker confirmed the channel.
-    pub(crate) fn hold(&self, channel: &Channel) -> (Hold<'_>, SubscribeFuture) {
+    pub(crate) fn acquire(&self, channel: &Channel) -> (InterestGuard<'_>, SubscribeFuture) {
         let mut holders = self.holders.lock();
         // One string for all who hold the channel.
         let channel = holders.get_key_value(channel).map_or(channel, |(shared, _)| shared).clone();
         *holders.entry(channel.clone()).or_insert(0) += 1;
         let confirmed = self.broker.subscribe(&channel);
-        (Hold { holds: self, channel, is_kept: false }, confirmed)
+        (InterestGuard { interest: self, channel, is_kept: false }, confirmed)
     }
 
     /// One less, of those that were kept.
@@ -48,7 +48,7 @@ impl Holds {
     }
 }
 
-impl Hold<'_> {
+impl InterestGuard<'_> {
     /// The claim passes to the session that joined, which releases it.
     pub(crate) fn keep(mut self) -> Channel {
         self.is_kept = true;
@@ -56,10 +56,10 @@ impl Hold<'_> {
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for InterestGuard<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.holds.release(&self.channel);
+            self.interest.release(&self.channel);
         }
     }
 }

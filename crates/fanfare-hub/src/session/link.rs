@@ -11,7 +11,15 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Sink, Transport};
 use smallvec::{SmallVec, smallvec};
 
-use crate::{upkeep::budget::Budget, session::{outbound::{Outgoing, Standing}, queue::{Item, Items, Queue}, state::Session, traffic::Traffic}};
+use crate::{
+    session::{
+        outbound::{Backlog, Outgoing},
+        queue::{Item, Items, Queue},
+        state::Session,
+        traffic::Traffic,
+    },
+    upkeep::budget::Budget,
+};
 
 /// How many slices one write gathers (the kernel takes at most 1,024).
 const SLICES: usize = 64;
@@ -27,7 +35,7 @@ pub enum Sent {
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
     /// Held for the next transport, and the first to be: from now on there is something that waits.
-    Held,
+    Buffered,
     /// Not taken: more would wait than may.
     Overflow,
     /// The sink is broken; it was aborted.
@@ -67,14 +75,14 @@ struct Unsent {
 }
 
 /// One handling of a link.
-pub(crate) struct Pass<'a> {
+pub(crate) struct WriteContext<'a> {
     /// What may wait.
     pub(crate) budget: &'a Arc<Budget>,
     /// What the sink took.
     pub(crate) went: Traffic,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> WriteContext<'a> {
     pub(crate) fn new(budget: &'a Arc<Budget>) -> Self {
         Self { budget, went: Traffic::default() }
     }
@@ -109,18 +117,18 @@ impl Link {
     }
 
     /// Writes at once what the sink takes, and queues the rest.
-    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>) -> Sent {
+    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
         if self.unsent.is_some() || self.closed {
-            return self.defer(outgoing, pass);
+            return self.defer(outgoing, write);
         }
         let whole = outgoing.framed(self.transport);
         let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
             Ok(written) if written == whole.len() => {
-                pass.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
+                write.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
                 return Sent::Written;
             }
             Ok(written) => {
-                pass.budget.metrics.fan_out.writes.inc();
+                write.budget.metrics.fan_out.writes.inc();
                 written
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -128,8 +136,8 @@ impl Link {
         };
         let unsent = self.unsent.get_or_insert_default();
         unsent.queue.append(items(outgoing, self.transport, |_| whole));
-        pass.went += unsent.queue.consume(written, pass.budget);
-        unsent.queue.refused(pass.budget);
+        write.went += unsent.queue.consume(written, write.budget);
+        unsent.queue.refused(write.budget);
         unsent.promise()
     }
 
@@ -137,21 +145,21 @@ impl Link {
     pub(crate) fn control(
         &mut self,
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
-        pass: &mut Pass<'_>,
+        write: &mut WriteContext<'_>,
     ) -> Sent {
         let mut framed = Vec::new();
         frame(self.transport, &mut framed);
-        self.send(&mut Control(framed.into()), pass)
+        self.send(&mut Control(framed.into()), write)
     }
 
     /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
-    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>) -> Sent {
+    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
         if self.closed {
             return Sent::Done;
         }
         let transport = self.transport;
         let unsent = self.unsent.get_or_insert_default();
-        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), pass.budget)
+        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), write.budget)
         {
             return Sent::Overflow;
         }
@@ -162,24 +170,29 @@ impl Link {
     pub(crate) fn resume(
         &mut self,
         waited: impl Iterator<Item = Item<Bytes>>,
-        pass: &mut Pass<'_>,
+        write: &mut WriteContext<'_>,
     ) -> io::Result<()> {
         let items: Items<Bytes> = waited.collect();
         if items.is_empty() {
             return Ok(());
         }
         self.unsent.get_or_insert_default().queue.append(items);
-        let flushed = self.try_flush(pass);
+        let flushed = self.try_flush(write);
         self.unsent.iter_mut().for_each(|unsent| unsent.promised = true);
         flushed
     }
 
     /// Sends the goodbye behind what is queued, then finishes the sink. Where there is no frame that a client could
     /// answer, that is at once.
-    pub(crate) fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, pass: &mut Pass<'_>) -> Sent {
+    pub(crate) fn close(
+        &mut self,
+        frame: Option<&CloseFrame>,
+        finish: Finish,
+        write: &mut WriteContext<'_>,
+    ) -> Sent {
         let mut sent = Sent::Done;
         if let Some(frame) = frame.filter(|_| !self.closed) {
-            sent = self.goodbye(frame, pass);
+            sent = self.goodbye(frame, write);
         }
         self.closed = true;
         self.finishes |= finish == Finish::AtOnce || frame.is_none();
@@ -196,7 +209,7 @@ impl Link {
         }
     }
 
-    fn goodbye(&mut self, frame: &CloseFrame, pass: &mut Pass<'_>) -> Sent {
+    fn goodbye(&mut self, frame: &CloseFrame, write: &mut WriteContext<'_>) -> Sent {
         let mut framed = Vec::new();
         self.transport.close(frame, &mut framed);
         if framed.is_empty() {
@@ -207,7 +220,7 @@ impl Link {
                 unsent.queue.append(smallvec![Item { what: framed.into(), messages: 0, replaceable: None }]);
                 unsent.promise()
             }
-            None => self.send(&mut Control(framed.into()), pass),
+            None => self.send(&mut Control(framed.into()), write),
         };
         self.unsent.iter_mut().for_each(|unsent| unsent.has_goodbye = true);
         sent
@@ -248,23 +261,23 @@ impl Link {
     ///
     /// # Errors
     /// The sink is broken.
-    pub(crate) fn turn(&mut self, pass: &mut Pass<'_>) -> io::Result<Standing> {
+    pub(crate) fn turn(&mut self, write: &mut WriteContext<'_>) -> io::Result<Backlog> {
         if self.unsent.as_ref().is_some_and(|unsent| unsent.queue.is_due()) {
-            match self.try_flush(pass) {
+            match self.try_flush(write) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 _ => {}
             }
         }
-        let Some(unsent) = &mut self.unsent else { return Ok(Standing::Nothing) };
-        let is_slow = !self.closed && unsent.queue.turn(pass.budget);
-        Ok(if is_slow { Standing::Slow } else { Standing::Waits })
+        let Some(unsent) = &mut self.unsent else { return Ok(Backlog::Nothing) };
+        let is_slow = !self.closed && unsent.queue.turn(write.budget);
+        Ok(if is_slow { Backlog::Slow } else { Backlog::Waits })
     }
 
     /// Writes what is queued, at once.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where the sink takes no more for now; any other means that it is broken.
-    pub(crate) fn try_flush(&mut self, pass: &mut Pass<'_>) -> io::Result<()> {
+    pub(crate) fn try_flush(&mut self, write: &mut WriteContext<'_>) -> io::Result<()> {
         let Some(unsent) = &mut self.unsent else { return Ok(()) };
         while !unsent.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -275,11 +288,11 @@ impl Link {
             }
             match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
                 Ok(written) => {
-                    pass.budget.metrics.fan_out.writes.inc();
-                    pass.went += unsent.queue.consume(written, pass.budget);
+                    write.budget.metrics.fan_out.writes.inc();
+                    write.went += unsent.queue.consume(written, write.budget);
                 }
                 Err(error) => {
-                    unsent.queue.refused(pass.budget);
+                    unsent.queue.refused(write.budget);
                     return Err(error);
                 }
             }
@@ -292,9 +305,13 @@ impl Link {
     }
 
     /// As [`Link::try_flush`], waking the task when the sink takes more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, pass: &mut Pass<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: &mut WriteContext<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
-            match self.try_flush(pass) {
+            match self.try_flush(write) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.sink.poll_writable(cx)?.is_pending() {
                         self.unsent.iter_mut().for_each(|unsent| unsent.wait(cx.waker()));
@@ -361,10 +378,10 @@ impl Future for Draining {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(Left { link, budget, session }) = &mut self.0 else { return Poll::Ready(()) };
-        let mut pass = Pass::new(budget);
-        let flushed = link.poll_flush(cx, &mut pass);
-        session.outbound.left_behind(pass.went);
-        budget.metrics.sent.add(pass.went);
+        let mut write = WriteContext::new(budget);
+        let flushed = link.poll_flush(cx, &mut write);
+        session.outbound.left_behind(write.went);
+        budget.metrics.sent.add(write.went);
         flushed.map(drop)
     }
 }

@@ -19,8 +19,18 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
-use crate::{upkeep::budget::Budget, session::{link::{Link, Pass}, queue::{Item, Items, Queue}, traffic::{Counts, Traffic}}};
-pub use crate::{session::{link::{Finish, Sent}, outgoing::Outgoing}};
+pub use crate::session::{
+    link::{Finish, Sent},
+    outgoing::Outgoing,
+};
+use crate::{
+    session::{
+        link::{Link, WriteContext},
+        queue::{Item, Items, Queue},
+        traffic::{Counts, Traffic},
+    },
+    upkeep::budget::Budget,
+};
 
 /// A session's way out.
 pub struct Outbound {
@@ -45,7 +55,7 @@ struct Waiting {
 
 /// How a session's client stands when the clock turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Backlog {
     /// Nothing waits for it.
     Nothing,
     /// Something does, within bounds.
@@ -76,7 +86,7 @@ impl Outbound {
         sink: Box<dyn Sink>,
         budget: &Arc<Budget>,
     ) -> Sent {
-        self.counted(budget, |state, pass| state.attach(transport, sink, pass))
+        self.counted(budget, |state, write| state.attach(transport, sink, write))
     }
 
     /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. One that
@@ -103,7 +113,7 @@ impl Outbound {
     ///
     /// With `defer` it is only queued: the caller has more for this session and flushes afterwards.
     pub fn send(&self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>, defer: bool) -> Sent {
-        self.counted(budget, |state, pass| state.send(outgoing, pass, defer))
+        self.counted(budget, |state, write| state.send(outgoing, write, defer))
     }
 
     /// The same; what went with it is not counted in the metrics, but left to who gathers it.
@@ -113,7 +123,7 @@ impl Outbound {
         budget: &Arc<Budget>,
         defer: bool,
     ) -> (Sent, Traffic) {
-        self.uncounted(budget, |state, pass| state.send(outgoing, pass, defer))
+        self.uncounted(budget, |state, write| state.send(outgoing, write, defer))
     }
 
     /// Asks for a sign of life, with the transport's own ping.
@@ -135,9 +145,9 @@ impl Outbound {
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
         budget: &Arc<Budget>,
     ) -> Sent {
-        self.counted(budget, |state, pass| {
+        self.counted(budget, |state, write| {
             let State::Attached(link) = state else { return Sent::Done };
-            let sent = link.control(frame, pass);
+            let sent = link.control(frame, write);
             state.unless_broken(sent)
         })
     }
@@ -150,7 +160,7 @@ impl Outbound {
 
     /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.
     pub fn close(&self, frame: Option<&CloseFrame>, finish: Finish, budget: &Arc<Budget>) -> Sent {
-        self.counted(budget, |state, pass| state.close(frame, finish, pass))
+        self.counted(budget, |state, write| state.close(frame, finish, write))
     }
 
     /// Ends the transport at once; whoever reads it sees its end.
@@ -180,15 +190,19 @@ impl Outbound {
 
     /// Ready once nothing is queued; else the task is woken when the sink takes more.
     pub fn poll_flush(&self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<Sent> {
-        self.counted(budget, |state, pass| {
+        self.counted(budget, |state, write| {
             let State::Attached(link) = state else { return Poll::Ready(Sent::Done) };
-            let flushed = ready!(link.poll_flush(cx, pass));
+            let flushed = ready!(link.poll_flush(cx, write));
             Poll::Ready(state.flushed(flushed))
         })
     }
 
     /// Does something to the state, and counts what went out with it: for the session, and for all.
-    fn counted<T>(&self, budget: &Arc<Budget>, act: impl FnOnce(&mut State, &mut Pass<'_>) -> T) -> T {
+    fn counted<T>(
+        &self,
+        budget: &Arc<Budget>,
+        act: impl FnOnce(&mut State, &mut WriteContext<'_>) -> T,
+    ) -> T {
         let (done, went) = self.uncounted(budget, act);
         budget.metrics.sent.add(went);
         done
@@ -198,13 +212,13 @@ impl Outbound {
     fn uncounted<T>(
         &self,
         budget: &Arc<Budget>,
-        act: impl FnOnce(&mut State, &mut Pass<'_>) -> T,
+        act: impl FnOnce(&mut State, &mut WriteContext<'_>) -> T,
     ) -> (T, Traffic) {
-        let mut pass = Pass::new(budget);
+        let mut write = WriteContext::new(budget);
         let mut state = self.state.lock();
-        let done = act(&mut state, &mut pass);
-        self.sent.add(pass.went);
-        (done, pass.went)
+        let done = act(&mut state, &mut write);
+        self.sent.add(write.went);
+        (done, write.went)
     }
 
     /// Whether it is over: aborted, or the goodbye was said and all before it is flushed.
@@ -238,16 +252,16 @@ impl Outbound {
     }
 
     /// Judges the client, at each turn of its shard's clock. Without a transport there is no socket that refuses, and none is slow either.
-    pub fn turn(&self, budget: &Arc<Budget>) -> Standing {
-        self.counted(budget, |state, pass| {
+    pub fn turn(&self, budget: &Arc<Budget>) -> Backlog {
+        self.counted(budget, |state, write| {
             let turned = match state {
-                State::Detached(waiting) if !waiting.queue.is_empty() => return Standing::Waits,
-                State::Attached(link) => link.turn(pass),
-                State::Detached(_) | State::Aborted(_) => return Standing::Nothing,
+                State::Detached(waiting) if !waiting.queue.is_empty() => return Backlog::Waits,
+                State::Attached(link) => link.turn(write),
+                State::Detached(_) | State::Aborted(_) => return Backlog::Nothing,
             };
             turned.unwrap_or_else(|_| {
                 state.abort();
-                Standing::Nothing
+                Backlog::Nothing
             })
         })
     }
@@ -276,7 +290,7 @@ impl State {
         &mut self,
         transport: &'static dyn Transport,
         sink: Box<dyn Sink>,
-        pass: &mut Pass<'_>,
+        write: &mut WriteContext<'_>,
     ) -> Sent {
         let Self::Detached(waiting) = self else {
             sink.abort();
@@ -292,32 +306,34 @@ impl State {
             Item { what: framed.into(), messages: item.messages, replaceable: item.replaceable }
         });
         let mut link = Link::new(transport, sink);
-        let resumed = link.resume(framed, pass);
+        let resumed = link.resume(framed, write);
         *self = Self::Attached(link);
         let sent = self.flushed(resumed);
         match goodbye {
-            Some((frame, finish)) if sent != Sent::Broken => match self.close(frame.as_ref(), finish, pass) {
-                // Queued behind what waited, which nobody flushes yet.
-                Sent::Written | Sent::Done => sent,
-                closed => closed,
-            },
+            Some((frame, finish)) if sent != Sent::Broken => {
+                match self.close(frame.as_ref(), finish, write) {
+                    // Queued behind what waited, which nobody flushes yet.
+                    Sent::Written | Sent::Done => sent,
+                    closed => closed,
+                }
+            }
             _ => sent,
         }
     }
 
-    fn send(&mut self, outgoing: &mut impl Outgoing, pass: &mut Pass<'_>, defer: bool) -> Sent {
+    fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>, defer: bool) -> Sent {
         let sent = match self {
-            Self::Attached(link) if defer => link.defer(outgoing, pass),
-            Self::Attached(link) => link.send(outgoing, pass),
-            Self::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, pass.budget),
+            Self::Attached(link) if defer => link.defer(outgoing, write),
+            Self::Attached(link) => link.send(outgoing, write),
+            Self::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, write.budget),
             Self::Detached(_) | Self::Aborted(_) => Sent::Done,
         };
         self.unless_broken(sent)
     }
 
-    fn flush(&mut self, pass: &mut Pass<'_>) -> Sent {
+    fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
         let Self::Attached(link) = self else { return Sent::Done };
-        let flushed = link.try_flush(pass);
+        let flushed = link.try_flush(write);
         self.flushed(flushed)
     }
 
@@ -328,13 +344,13 @@ impl State {
         sent
     }
 
-    fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, pass: &mut Pass<'_>) -> Sent {
+    fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
         let sent = match self {
             Self::Detached(waiting) => {
                 waiting.goodbye.get_or_insert_with(|| (frame.cloned(), finish));
                 return Sent::Done;
             }
-            Self::Attached(link) => link.close(frame, finish, pass),
+            Self::Attached(link) => link.close(frame, finish, write),
             Self::Aborted(_) => return Sent::Done,
         };
         self.unless_broken(sent)

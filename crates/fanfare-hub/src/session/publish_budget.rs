@@ -31,7 +31,7 @@ const OVERHEAD: usize = 256;
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct PublishBudget {
     publishes: AtomicUsize,
     bytes: AtomicUsize,
     /// Of the node.
@@ -41,7 +41,7 @@ pub(crate) struct Room {
     line: Mutex<VecDeque<Arc<Flow>>>,
 }
 
-impl Room {
+impl PublishBudget {
     pub(crate) fn new(limits: &Limits) -> Self {
         let [publishes, bytes] = [limits.unanswered_publishes, limits.unanswered_bytes].map(AtomicUsize::new);
         Self {
@@ -60,7 +60,7 @@ impl Room {
     }
 
     /// Whether a session that has so much unanswered may publish one more.
-    pub(crate) fn is_for(&self, publishes: usize, bytes: usize) -> bool {
+    pub(crate) fn allows(&self, publishes: usize, bytes: usize) -> bool {
         let used = self.used.load(Ordering::SeqCst);
         publishes < self.publishes.load(Ordering::Relaxed)
             && bytes < self.bytes.load(Ordering::Relaxed)
@@ -69,10 +69,10 @@ impl Room {
 
     /// Whether a reader that waits is woken for a session that has so much unanswered: once it may take half of what a
     /// session may have, for to wake it costs as much as a publish.
-    pub(crate) fn is_worth_it(&self, publishes: usize, bytes: usize) -> bool {
+    pub(crate) fn is_worth_waking(&self, publishes: usize, bytes: usize) -> bool {
         publishes <= self.publishes.load(Ordering::Relaxed) / 2
             && bytes <= self.bytes.load(Ordering::Relaxed) / 2
-            && self.is_for(publishes, bytes)
+            && self.allows(publishes, bytes)
     }
 
     pub(crate) fn begin(&self, bytes: usize) {

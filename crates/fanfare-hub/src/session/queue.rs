@@ -19,7 +19,10 @@ use bytes::Bytes;
 use fanfare_core::{Channel, Message, SlowClient};
 use smallvec::SmallVec;
 
-use crate::{upkeep::budget::{Budget, Charge}, session::traffic::Traffic};
+use crate::{
+    session::traffic::Traffic,
+    upkeep::budget::{Budget, Charge},
+};
 
 /// What can wait.
 pub(crate) trait Weigh {

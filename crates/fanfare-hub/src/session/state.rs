@@ -13,7 +13,15 @@ use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{upkeep::{budget::Budget, heartbeat::Signs}, session::{flow::Flow, outbound::{Outbound, Sent}, access_log::End, traffic::{Tally, Traffic}}};
+use crate::{
+    session::{
+        access_log::End,
+        flow::Flow,
+        outbound::{Outbound, Sent},
+        traffic::{SessionTraffic, Traffic},
+    },
+    upkeep::{budget::Budget, heartbeat::LastActivity},
+};
 
 /// What all sessions of one dialect share.
 pub struct Kind {
@@ -25,7 +33,7 @@ pub struct Kind {
 
 /// Whose session it is.
 #[derive(Clone, Default)]
-pub struct Visitor {
+pub struct Peer {
     /// Where the client is; for the log.
     pub address: Option<IpAddr>,
     /// Who it is, where it showed a token.
@@ -42,8 +50,8 @@ pub struct Session {
     pub(crate) kind: Arc<Kind>,
     /// Boxed, and so is the flow: a pointer where there is none, as with most clients.
     pub(crate) identity: Option<Box<Arc<dyn Identity>>>,
-    pub(crate) signs: Signs,
-    pub(crate) tally: Tally,
+    pub(crate) last_activity: LastActivity,
+    pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
     pub(crate) subscriptions: Mutex<Subscriptions>,
     address: Option<IpAddr>,
@@ -83,15 +91,15 @@ impl Subscriptions {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, visitor: Visitor, now: u32) -> Self {
-        let Visitor { address, identity } = visitor;
+    pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, peer: Peer, now: u32) -> Self {
+        let Peer { address, identity } = peer;
         Self {
             id,
             shard,
             kind,
             identity: identity.map(Box::new),
-            signs: Signs::new(now),
-            tally: Tally::default(),
+            last_activity: LastActivity::new(now),
+            traffic: SessionTraffic::default(),
             outbound: Outbound::default(),
             subscriptions: Mutex::default(),
             address,
@@ -152,7 +160,7 @@ impl Session {
 
     /// Whether its client was told that it is in.
     pub(crate) fn is_connection(&self) -> bool {
-        self.tally.lasted().is_some()
+        self.traffic.lasted().is_some()
     }
 
     /// Ends its transport now, whatever is still queued; whoever reads it sees its end.
@@ -171,7 +179,7 @@ impl Session {
     /// What its client sent so far.
     #[must_use]
     pub fn received(&self) -> Traffic {
-        self.tally.received.get()
+        self.traffic.received.get()
     }
 
     /// What its client was sent so far.

@@ -61,13 +61,13 @@ impl Counts {
 
 /// A session's own account, but for what went, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct SessionTraffic {
     pub(crate) received: Counts,
     /// In microseconds from the epoch, and one more; 0: its client was not told yet that it is in.
     began: AtomicU64,
 }
 
-impl Tally {
+impl SessionTraffic {
     /// From now on the session is a connection.
     pub(crate) fn begin(&self) {
         let micros = u64::try_from(EPOCH.elapsed().as_micros()).unwrap_or(u64::MAX - 1);
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn only_who_was_let_in_has_lasted() {
-        let tally = Tally::default();
-        assert_eq!(tally.lasted(), None);
-        tally.begin();
-        assert!(tally.lasted().is_some());
+        let traffic = SessionTraffic::default();
+        assert_eq!(traffic.lasted(), None);
+        traffic.begin();
+        assert!(traffic.lasted().is_some());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::HubMetrics, upkeep::duplicate_names::Namesakes};
+use crate::{metrics::HubMetrics, upkeep::duplicate_names::DuplicateNames};
 
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -107,7 +107,7 @@ impl Cluster {
     pub async fn run(&self, mut controls: mpsc::Receiver<ControlMessage>, shutdown: CancellationToken) {
         let mut renew = tokio::time::interval(RENEW_EVERY);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut is_announced, mut namesakes) = (false, Namesakes::default());
+        let (mut is_announced, mut duplicate_names) = (false, DuplicateNames::default());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -118,19 +118,19 @@ impl Cluster {
                         self.tell_all(&Control::NodesChanged);
                     }
                     note("announce", announced);
-                    self.look(&mut namesakes).await;
+                    self.look(&mut duplicate_names).await;
                 }
-                Some(message) = controls.recv() => self.hear(&message, &mut namesakes).await,
+                Some(message) = controls.recv() => self.hear(&message, &mut duplicate_names).await,
             }
         }
         note("withdraw", self.registry.withdraw().await);
         self.tell_all(&Control::NodesChanged);
     }
 
-    async fn look(&self, namesakes: &mut Namesakes) {
+    async fn look(&self, duplicate_names: &mut DuplicateNames) {
         match self.registry.nodes().await {
             Ok(nodes) => {
-                for other in namesakes.look(&self.me(), &nodes) {
+                for other in duplicate_names.look(&self.me(), &nodes) {
                     tracing::warn!(
                         name = self.me.name,
                         incarnation = self.me.incarnation,
@@ -138,16 +138,16 @@ impl Cluster {
                         "another node has this node's name: give each its own (node.name)"
                     );
                 }
-                self.metrics.namesakes.set(i64::try_from(namesakes.live()).unwrap_or(i64::MAX));
+                self.metrics.duplicate_names.set(i64::try_from(duplicate_names.live()).unwrap_or(i64::MAX));
                 *self.nodes.write() = nodes.into();
             }
             failed => note("read", failed.map(drop)),
         }
     }
 
-    async fn hear(&self, message: &ControlMessage, namesakes: &mut Namesakes) {
+    async fn hear(&self, message: &ControlMessage, duplicate_names: &mut DuplicateNames) {
         match serde_json::from_slice(&message.body) {
-            Ok(Control::NodesChanged) => self.look(namesakes).await,
+            Ok(Control::NodesChanged) => self.look(duplicate_names).await,
             // A newer node may say more than this one knows.
             Err(error) => tracing::debug!(from = %message.from, %error, "control message not understood"),
         }

@@ -8,9 +8,9 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use fanfare_core::NodeInfo;
 
-/// The namesakes of one node, by incarnation, for as long as they are listed.
+/// The nodes that have one node's name, by incarnation, for as long as they are listed.
 #[derive(Default)]
-pub(crate) struct Namesakes {
+pub(crate) struct DuplicateNames {
     seen: HashMap<String, Seen>,
 }
 
@@ -23,7 +23,7 @@ struct Seen {
     renewals: u8,
 }
 
-impl Namesakes {
+impl DuplicateNames {
     /// Takes the nodes that are listed now: the incarnations of those that turned out to live beside `me`.
     pub(crate) fn look<'n>(&mut self, me: &NodeInfo, nodes: &'n [NodeInfo]) -> Vec<&'n str> {
         let is_other = |node: &&NodeInfo| node.name == me.name && node.incarnation != me.incarnation;
@@ -77,30 +77,30 @@ mod tests {
     #[test]
     fn a_namesake_is_told_once_and_again_only_after_it_was_gone() {
         let me = node("a", "1", 1);
-        let mut namesakes = Namesakes::default();
-        assert!(namesakes.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 1)]).is_empty());
-        assert!(namesakes.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 2)]).is_empty());
-        assert!(namesakes.look(&me, &[node("a", "1", 2), node("a", "2", 8)]).is_empty());
-        assert_eq!(namesakes.live(), 0);
-        assert_eq!(namesakes.look(&me, &[node("a", "1", 3), node("a", "2", 9)]), ["2"]);
-        assert!(namesakes.look(&me, &[me.clone(), node("a", "2", 10)]).is_empty());
-        assert_eq!(namesakes.live(), 1);
-        assert!(namesakes.look(&me, &[]).is_empty());
-        assert_eq!(namesakes.live(), 0);
+        let mut duplicate_names = DuplicateNames::default();
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 1)]).is_empty());
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 2)]).is_empty());
+        assert!(duplicate_names.look(&me, &[node("a", "1", 2), node("a", "2", 8)]).is_empty());
+        assert_eq!(duplicate_names.live(), 0);
+        assert_eq!(duplicate_names.look(&me, &[node("a", "1", 3), node("a", "2", 9)]), ["2"]);
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 10)]).is_empty());
+        assert_eq!(duplicate_names.live(), 1);
+        assert!(duplicate_names.look(&me, &[]).is_empty());
+        assert_eq!(duplicate_names.live(), 0);
         for turn in 11..13 {
-            assert!(namesakes.look(&me, &[node("a", "2", turn)]).is_empty());
+            assert!(duplicate_names.look(&me, &[node("a", "2", turn)]).is_empty());
         }
-        assert_eq!(namesakes.look(&me, &[node("a", "2", 13)]), ["2"]);
+        assert_eq!(duplicate_names.look(&me, &[node("a", "2", 13)]), ["2"]);
     }
 
     #[test]
     fn what_an_earlier_run_left_behind_is_no_namesake() {
-        let mut namesakes = Namesakes::default();
+        let mut duplicate_names = DuplicateNames::default();
         // Frozen at first, Redis then carries out what was on the way.
         for (turn, left) in [(1, 40), (2, 43), (3, 43), (4, 43)] {
             let me = node("a", "2", turn);
-            assert!(namesakes.look(&me, &[node("a", "1", left), me.clone()]).is_empty());
+            assert!(duplicate_names.look(&me, &[node("a", "1", left), me.clone()]).is_empty());
         }
-        assert_eq!(namesakes.live(), 0);
+        assert_eq!(duplicate_names.live(), 0);
     }
 }

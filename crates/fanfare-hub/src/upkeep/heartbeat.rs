@@ -24,7 +24,12 @@ use fanfare_core::{Disconnect, Heartbeat, SessionId};
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{hub::Hub, session::{incomplete, state::Session}, delivery::shard::Shard, upkeep::slow};
+use crate::{
+    delivery::shard::Shard,
+    hub::Hub,
+    session::{incomplete, state::Session},
+    upkeep::slow,
+};
 
 /// How far ahead the wheel reaches, in seconds. What is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
@@ -40,12 +45,12 @@ const UNREAD: u32 = u32::MAX;
 
 /// When something was last seen of a session, by its shard's clock.
 #[derive(Debug)]
-pub struct Signs {
+pub struct LastActivity {
     heard: AtomicU32,
     message: AtomicU32,
 }
 
-impl Signs {
+impl LastActivity {
     pub(crate) fn new(now: u32) -> Self {
         Self { heard: AtomicU32::new(now), message: AtomicU32::new(now) }
     }
@@ -63,7 +68,7 @@ impl Signs {
         }
     }
 
-    /// From now on the client is not read, until [`Signs::read`].
+    /// From now on the client is not read, until [`LastActivity::read`].
     pub(crate) fn unread(&self) {
         self.heard.store(UNREAD, Ordering::Relaxed);
     }
@@ -160,17 +165,17 @@ impl Wheel {
 }
 
 impl Beat {
-    /// What is to be done about a session of which `signs` were seen.
-    fn judge(&mut self, now: u32, signs: &Signs, heartbeat: &Heartbeat) -> Verdict {
+    /// What is to be done about a session of which `last_activity` were seen.
+    fn judge(&mut self, now: u32, last_activity: &LastActivity, heartbeat: &Heartbeat) -> Verdict {
         let idle_timeout = seconds(heartbeat.idle_timeout);
         let idle_at = match idle_timeout {
             0 => u32::MAX,
-            timeout => signs.message.load(Ordering::Relaxed).saturating_add(timeout),
+            timeout => last_activity.message.load(Ordering::Relaxed).saturating_add(timeout),
         };
         if now >= idle_at {
             return Verdict::End(Disconnect::Idle);
         }
-        if self.pinged != 0 && signs.heard.load(Ordering::Relaxed) < self.pinged {
+        if self.pinged != 0 && last_activity.heard.load(Ordering::Relaxed) < self.pinged {
             let given_up_at = self.pinged + seconds(heartbeat.pong_timeout);
             if now >= given_up_at {
                 return Verdict::End(Disconnect::NoPong);
@@ -195,7 +200,7 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
     second.tick().await;
     loop {
         let is_late = second.tick().await.elapsed() > LATE;
-        shard.pulse.wheel();
+        shard.progress.wheel();
         shard.wake();
         if is_late {
             continue;
@@ -214,17 +219,17 @@ pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>) {
 fn look(hub: &Arc<Hub>, shard: &Shard, mut beat: Beat) {
     let Some(session) = shard.session(beat.session) else { return };
     let now = shard.now();
-    if session.signs.is_unread() {
-        session.signs.message(now);
+    if session.last_activity.is_unread() {
+        session.last_activity.message(now);
     } else if !session.outbound.is_attached() {
         // Nobody to ask: as if it had just been heard and pinged.
-        session.signs.heard(now);
+        session.last_activity.heard(now);
         beat.ping_at = beat.ping_at.max(now + 1);
     }
     if session.expires_in() == Some(Duration::ZERO) {
         return hub.end(&session, &Disconnect::Expired);
     }
-    let due = match beat.judge(now, &session.signs, &session.kind.heartbeat) {
+    let due = match beat.judge(now, &session.last_activity, &session.kind.heartbeat) {
         Verdict::Wait(due) => due,
         Verdict::Ping(due) => {
             hub.ping(&session);
@@ -264,32 +269,32 @@ mod tests {
 
     #[test]
     fn a_client_that_answers_is_pinged_each_interval() {
-        let (signs, mut beat) = (Signs::new(1), beat(5));
-        assert_eq!(beat.judge(4, &signs, &HEARTBEAT), Verdict::Wait(5));
-        assert_eq!(beat.judge(5, &signs, &HEARTBEAT), Verdict::Ping(15));
-        signs.heard(6);
-        assert_eq!(beat.judge(15, &signs, &HEARTBEAT), Verdict::Wait(30));
-        assert_eq!(beat.judge(30, &signs, &HEARTBEAT), Verdict::Ping(40));
+        let (last_activity, mut beat) = (LastActivity::new(1), beat(5));
+        assert_eq!(beat.judge(4, &last_activity, &HEARTBEAT), Verdict::Wait(5));
+        assert_eq!(beat.judge(5, &last_activity, &HEARTBEAT), Verdict::Ping(15));
+        last_activity.heard(6);
+        assert_eq!(beat.judge(15, &last_activity, &HEARTBEAT), Verdict::Wait(30));
+        assert_eq!(beat.judge(30, &last_activity, &HEARTBEAT), Verdict::Ping(40));
     }
 
     #[test]
     fn a_client_without_a_sign_of_life_is_given_up_after_the_timeout_and_not_before() {
-        let (signs, mut beat) = (Signs::new(1), beat(5));
-        assert_eq!(beat.judge(5, &signs, &HEARTBEAT), Verdict::Ping(15));
-        assert_eq!(beat.judge(14, &signs, &HEARTBEAT), Verdict::Wait(15));
-        assert_eq!(beat.judge(15, &signs, &HEARTBEAT), Verdict::End(Disconnect::NoPong));
+        let (last_activity, mut beat) = (LastActivity::new(1), beat(5));
+        assert_eq!(beat.judge(5, &last_activity, &HEARTBEAT), Verdict::Ping(15));
+        assert_eq!(beat.judge(14, &last_activity, &HEARTBEAT), Verdict::Wait(15));
+        assert_eq!(beat.judge(15, &last_activity, &HEARTBEAT), Verdict::End(Disconnect::NoPong));
     }
 
     #[test]
     fn pings_do_not_keep_an_idle_session() {
         let heartbeat = Heartbeat { idle_timeout: Duration::from_secs(20), ..HEARTBEAT };
-        let (signs, mut beat) = (Signs::new(1), beat(5));
-        assert_eq!(beat.judge(5, &signs, &heartbeat), Verdict::Ping(15));
-        signs.heard(6);
-        assert_eq!(beat.judge(15, &signs, &heartbeat), Verdict::Wait(21));
-        signs.message(16);
-        assert_eq!(beat.judge(21, &signs, &heartbeat), Verdict::Wait(30));
-        assert_eq!(beat.judge(36, &signs, &heartbeat), Verdict::End(Disconnect::Idle));
+        let (last_activity, mut beat) = (LastActivity::new(1), beat(5));
+        assert_eq!(beat.judge(5, &last_activity, &heartbeat), Verdict::Ping(15));
+        last_activity.heard(6);
+        assert_eq!(beat.judge(15, &last_activity, &heartbeat), Verdict::Wait(21));
+        last_activity.message(16);
+        assert_eq!(beat.judge(21, &last_activity, &heartbeat), Verdict::Wait(30));
+        assert_eq!(beat.judge(36, &last_activity, &heartbeat), Verdict::End(Disconnect::Idle));
     }
 
     #[test]

@@ -15,7 +15,7 @@ impl Hub {
         let limits = Limits { message_bytes: self.message_bytes(), ..limits.clone() };
         self.dispatcher().reload(namespaces, &limits);
         self.budget().set(&limits);
-        self.room.set(&limits);
+        self.publish_budget.set(&limits);
         self.incomplete.set(&limits);
         self.limits.store(limits.into());
     }

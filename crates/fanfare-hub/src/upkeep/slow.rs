@@ -19,7 +19,11 @@ use std::{
 use fanfare_core::{Disconnect, SessionId};
 use parking_lot::Mutex;
 
-use crate::{hub::Hub, session::{outbound::Standing, state::Session}, delivery::shard::Shard};
+use crate::{
+    delivery::shard::Shard,
+    hub::Hub,
+    session::{outbound::Backlog, state::Session},
+};
 
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;
@@ -62,9 +66,9 @@ pub(crate) async fn turn(hub: &Arc<Hub>, shard: &Shard) {
     let mut caught_up = Vec::new();
     for (count, session) in shard.watched.sessions().into_iter().enumerate() {
         match session.outbound.turn(hub.budget()) {
-            Standing::Nothing => caught_up.push(session),
-            Standing::Waits => {}
-            Standing::Slow => hub.end(&session, &Disconnect::Slow),
+            Backlog::Nothing => caught_up.push(session),
+            Backlog::Waits => {}
+            Backlog::Slow => hub.end(&session, &Disconnect::Slow),
         }
         if count % LOOKS_PER_TURN == LOOKS_PER_TURN - 1 {
             tokio::task::yield_now().await;

@@ -20,19 +20,19 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{delivery::dispatcher::Dispatcher, hub::Hub};
 
 /// How long a shard may stand still before the node counts as dead.
-pub const STANDSTILL: Duration = Duration::from_secs(30);
+pub const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// The time between two looks of the watch.
 const TURN: Duration = Duration::from_secs(1);
 
 /// The beats of one shard: each is a number that rises for as long as its task goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct ShardProgress {
     tick: AtomicU32,
     wheel: AtomicU32,
 }
 
-impl Pulse {
+impl ShardProgress {
     pub(crate) fn tick(&self) {
         self.tick.fetch_add(1, Ordering::Relaxed);
     }
@@ -48,8 +48,8 @@ impl Pulse {
 
 /// What the watch found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standstill {
-    /// How many shards have stood still for [`STANDSTILL`] or longer.
+pub struct Stall {
+    /// How many shards have stood still for [`STALLED_AFTER`] or longer.
     pub shards: usize,
     /// How long the one that has for longest has by now, to the second.
     pub longest: Duration,
@@ -57,7 +57,7 @@ pub struct Standstill {
     pub since: SystemTime,
 }
 
-impl Default for Standstill {
+impl Default for Stall {
     fn default() -> Self {
         Self { shards: 0, longest: Duration::ZERO, since: SystemTime::now() }
     }
@@ -65,10 +65,10 @@ impl Default for Standstill {
 
 /// The last word of the watch.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Mutex<Standstill>);
+pub(crate) struct Report(Mutex<Stall>);
 
 impl Report {
-    pub(crate) fn get(&self) -> Standstill {
+    pub(crate) fn get(&self) -> Stall {
         *self.0.lock()
     }
 
@@ -111,10 +111,10 @@ pub(crate) async fn watch(hub: Arc<Hub>) {
 fn look(dispatcher: &Dispatcher, seen: &mut [[Seen; 2]], report: &Report) {
     let (mut still, mut longest) = (0, Duration::ZERO);
     for (shard, seen) in dispatcher.shards().iter().zip(seen) {
-        let beats = seen.iter_mut().zip(shard.pulse.read());
+        let beats = seen.iter_mut().zip(shard.progress.read());
         let looks = beats.map(|(seen, beat)| seen.look(beat)).max().unwrap_or(0);
         let stood = TURN * looks;
-        still += usize::from(stood >= STANDSTILL);
+        still += usize::from(stood >= STALLED_AFTER);
         longest = longest.max(stood);
     }
     report.set(still, longest);
@@ -138,9 +138,9 @@ mod tests {
         let mut seen = vec![<[Seen; 2]>::default(); 2];
         let mut look = |stuck: bool| {
             for (number, shard) in dispatcher.shards().iter().enumerate() {
-                shard.pulse.tick();
+                shard.progress.tick();
                 if !(stuck && number == 1) {
-                    shard.pulse.wheel();
+                    shard.progress.wheel();
                 }
             }
             super::look(&dispatcher, &mut seen, &report);
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!((found.shards, found.longest.as_secs(), found.since), (0, seconds, well.since));
         }
         let found = look(true);
-        assert_eq!((found.shards, found.longest), (1, STANDSTILL));
+        assert_eq!((found.shards, found.longest), (1, STALLED_AFTER));
         assert!(found.since > well.since);
         let found = look(false);
         assert_eq!((found.shards, found.longest), (0, Duration::ZERO));

@@ -70,10 +70,10 @@ async fn what_was_read_from_clients_is_counted_for_each_and_for_all() {
 #[tokio::test(start_paused = true)]
 async fn who_is_turned_away_at_the_door_was_no_connection() {
     let node = Setup::default().memory();
-    let turned_away = node.hub.open(&node.kind, fanfare_hub::Visitor::default());
+    let turned_away = node.hub.open(&node.kind, fanfare_hub::Peer::default());
     node.hub.end(&turned_away, &Disconnect::Lost);
     assert!(!node.hub.admit(&turned_away), "it is over");
-    let let_in = node.hub.open(&node.kind, fanfare_hub::Visitor::default());
+    let let_in = node.hub.open(&node.kind, fanfare_hub::Peer::default());
     assert_eq!(node.hub.metrics().connections.count(), 0);
     assert!(node.hub.admit(&let_in));
     assert_eq!(node.hub.metrics().connections.count(), 1);

@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use fanfare_hub::Standstill;
+use fanfare_hub::Stall;
 use tokio::sync::oneshot;
 
 use crate::support::{Node, Setup, ends, settle};
@@ -13,14 +13,14 @@ const HOUR: u64 = 3600;
 async fn shards_with_nothing_to_do_do_not_stand_still() {
     let node = Setup { shards: 4, ..Setup::default() }.memory();
     settle().await;
-    let begun = node.hub.standstill();
+    let begun = node.hub.stall();
     let mut longest = Duration::ZERO;
     for _ in 0..HOUR {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        longest = longest.max(node.hub.standstill().longest);
+        longest = longest.max(node.hub.stall().longest);
     }
     assert!(longest <= Duration::from_secs(2), "both of a shard's tasks beat each second: {longest:?}");
-    assert_eq!((begun.shards, node.hub.standstill().since), (0, begun.since));
+    assert_eq!((begun.shards, node.hub.stall().since), (0, begun.since));
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,15 +30,15 @@ async fn a_node_that_was_frozen_is_not_judged_for_it() {
     for _ in 0..3 {
         // As SIGSTOP does it: the clock goes on, and no task runs.
         tokio::time::advance(Duration::from_secs(HOUR)).await;
-        let found = node.hub.standstill();
+        let found = node.hub.stall();
         assert!(found.shards == 0 && found.longest <= Duration::from_secs(2), "{found:?}");
     }
 }
 
 /// Waits until the watch found this.
-async fn finds(node: &Node, what: impl Fn(&Standstill) -> bool) {
+async fn finds(node: &Node, what: impl Fn(&Stall) -> bool) {
     ends(async {
-        while !what(&node.hub.standstill()) {
+        while !what(&node.hub.stall()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
@@ -56,7 +56,7 @@ async fn a_tick_that_is_stuck_is_found_while_everything_else_goes_on_and_forgive
     is_jammed.await.unwrap();
     node.publish("a", "through").await.unwrap();
     finds(&node, |found| found.longest >= Duration::from_secs(3)).await;
-    assert_eq!(node.hub.standstill().shards, 0, "not for long enough yet");
+    assert_eq!(node.hub.stall().shards, 0, "not for long enough yet");
     drop(release);
     jam.await.unwrap();
     finds(&node, |found| found.longest < Duration::from_secs(3)).await;

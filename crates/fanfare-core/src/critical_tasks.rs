@@ -2,14 +2,14 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// Tells when one of a part's vital tasks has ended: a shard's tick, a listener, a connection to Redis.
+/// Tells when one of a part's critical tasks has ended: a shard's tick, a listener, a connection to Redis.
 ///
 /// A release build aborts at a panic. In a build that unwinds, a panic ends its task alone; a node without such a task
 /// would only look alive, and keep its clients from those that are.
 #[derive(Debug, Clone, Default)]
-pub struct Vital(CancellationToken);
+pub struct CriticalTasks(CancellationToken);
 
-impl Vital {
+impl CriticalTasks {
     /// The same task, whose end is told, be it by a panic.
     pub fn watch<T: Future>(&self, task: T) -> impl Future<Output = T::Output> + use<T> {
         let told = self.0.clone().drop_guard();
