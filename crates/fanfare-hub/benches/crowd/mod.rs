@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    BrokerEvents as _, Channel, CloseFrame, Heartbeat, Incarnation, Limits, Message, Namespace, Namespaces,
-    Payload, Publication, Sink, Transport, transport::FramingId,
+    BrokerEvents as _, Channel, CloseFrame, FramingId, Heartbeat, Incarnation, Limits, Message, Namespace,
+    Namespaces, Payload, Publication, Sink, Transport,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer, Session};
 use fanfare_protocol::dialect::RELAY;
