@@ -166,7 +166,7 @@ impl Hub {
     /// A session that has ended stays on its transport: the goodbye goes out there.
     pub fn detach(&self, session: &Arc<Session>) -> Draining {
         let (budget, session) = (self.budget.clone(), session.clone());
-        Draining(session.outbound.detach().map(|link| Left { link, budget, session }))
+        Draining(session.outbound.detach(self.budget()).map(|link| Left { link, budget, session }))
     }
 
     /// Runs the task that reads a session's transport; a shutdown waits for it.

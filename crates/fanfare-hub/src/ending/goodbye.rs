@@ -26,7 +26,7 @@ impl Hub {
     /// is sent away publications are taken until its transport ends. What is queued for it still goes out, for as long
     /// as [`Limits::goodbye`](fanfare_core::Limits::goodbye).
     pub fn end(self: &Arc<Self>, session: &Arc<Session>, disconnect: &Disconnect) {
-        let (channels, frame) = {
+        let (channels, goodbye) = {
             let mut subscriptions = session.subscriptions.lock();
             // Also where somebody closed the flow of a session that had ended: its reader must not wait for ever.
             if subscriptions.reason().unwrap_or(disconnect).sends_away() {
@@ -37,15 +37,15 @@ impl Hub {
             if subscriptions.ended.is_some() {
                 return;
             }
-            let frame = session.dialect().close(disconnect);
-            let mut end = End::new(disconnect.clone(), frame.as_ref());
+            let goodbye = session.dialect().goodbye(disconnect);
+            let mut end = End::new(disconnect.clone(), goodbye.frame.as_ref());
             if session.is_connection() {
                 self.metrics().connection_ended(session.dialect(), &end);
             }
             let channels = std::mem::take(&mut subscriptions.channels);
             end.channels.clone_from(&channels);
             subscriptions.ended = Some(Box::new(end));
-            (channels, frame)
+            (channels, goodbye)
         };
         for channel in &channels {
             self.dispatcher().leave(channel, session);
@@ -59,7 +59,7 @@ impl Hub {
             return session.abort();
         }
         let finish = if disconnect.sends_away() { Finish::WhenAnswered } else { Finish::AtOnce };
-        let sent = session.outbound.close(frame.as_ref(), finish, self.budget());
+        let sent = session.outbound.close(&goodbye, finish, self.budget());
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
