@@ -18,6 +18,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// What a client is told of its command.
     fn reply(&self, reply: &Reply) -> Answer;
 
+    /// What counts as a client's sign of life.
+    fn liveness(&self) -> Liveness {
+        Liveness::AnyRead
+    }
+
     /// How a client is asked for a sign of life.
     fn ping(&self) -> Ping;
 
@@ -75,6 +80,15 @@ impl From<CloseFrame> for Goodbye {
     fn from(frame: CloseFrame) -> Self {
         Self { message: None, frame: Some(frame) }
     }
+}
+
+/// What counts as a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// Anything that is read from the client.
+    AnyRead,
+    /// The answer to a ping alone.
+    Pong,
 }
 
 /// How a dialect asks for a sign of life.

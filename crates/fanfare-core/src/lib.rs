@@ -49,7 +49,7 @@ pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
 pub use critical_tasks::CriticalTasks;
-pub use dialect::{Answer, Decoder, Dialect, Ping};
+pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use identity::{Identity, Incarnation, Origin, SessionId};

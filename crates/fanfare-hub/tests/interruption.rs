@@ -14,7 +14,7 @@ fn node() -> Node {
     let news =
         Namespace { name: "news".into(), on_interruption: OnInterruption::Close, ..Namespace::default() };
     let node = Setup { shards: 2, named: vec![news], ..Setup::default() }.memory();
-    tokio::spawn(node.hub.clone().close_after_losses(|| PACE));
+    tokio::spawn(node.hub.interruptions.clone().close_sessions(|| PACE));
     node
 }
 

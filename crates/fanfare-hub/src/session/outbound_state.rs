@@ -20,7 +20,7 @@ use crate::{
     upkeep::budget::Budget,
 };
 
-pub(super) enum State {
+pub(crate) enum State {
     /// On no transport that takes more than one write.
     Detached(Box<Waiting>),
     Attached(Link),
@@ -31,8 +31,8 @@ pub(super) enum State {
 
 /// What waits for a transport, which has to frame it.
 #[derive(Default)]
-pub(super) struct Waiting {
-    pub(super) queue: Queue<Message>,
+pub(crate) struct Waiting {
+    pub(crate) queue: Queue<Message>,
     goodbye: Option<(Goodbye, Finish)>,
     /// A sink that waits for something to write.
     poll: Option<OneShot>,
@@ -44,7 +44,7 @@ struct OneShot {
 }
 
 impl State {
-    pub(super) fn attach(
+    pub(crate) fn attach(
         &mut self,
         transport: &'static dyn Transport,
         sink: Box<dyn Sink>,
@@ -89,7 +89,12 @@ impl State {
         }
     }
 
-    pub(super) fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>, defer: bool) -> Sent {
+    pub(crate) fn send(
+        &mut self,
+        outgoing: &mut impl Outgoing,
+        write: &mut WriteContext<'_>,
+        defer: bool,
+    ) -> Sent {
         let sent = match self {
             Self::Attached(link) if defer => link.defer(outgoing, write),
             Self::Attached(link) => link.send(outgoing, write),
@@ -107,7 +112,7 @@ impl State {
         self.unless_broken(sent)
     }
 
-    pub(super) fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
+    pub(crate) fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
         match self {
             Self::Attached(link) => {
                 let flushed = link.try_flush(write);
@@ -120,11 +125,12 @@ impl State {
 
     /// Takes the session off its transport. What a link still has to write is the caller's to flush; a poll is answered
     /// with nothing. `None` where nothing is left behind, or the goodbye was said: it goes out there.
-    pub(super) fn detach(&mut self, write: &mut WriteContext<'_>) -> Option<Link> {
+    pub(crate) fn detach(&mut self, write: &mut WriteContext<'_>) -> Option<Link> {
         match self {
             Self::Attached(link) if !link.is_closed() => link.wake_flushers(),
             Self::Detached(_) => {
-                self.answer_poll(write);
+                // A poll that was given up is as good as none.
+                let _ = self.answer_poll(write);
                 return None;
             }
             Self::Attached(_) | Self::Aborted(_) => return None,
@@ -151,18 +157,19 @@ impl State {
         Sent::Written
     }
 
-    pub(super) fn unless_broken(&mut self, sent: Sent) -> Sent {
+    pub(crate) fn unless_broken(&mut self, sent: Sent) -> Sent {
         if sent == Sent::Broken {
             self.abort();
         }
         sent
     }
 
-    pub(super) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
+    pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
         let sent = match self {
             Self::Detached(waiting) => {
                 waiting.goodbye.get_or_insert_with(|| (goodbye.clone(), finish));
-                self.answer_poll(write);
+                // A poll that was given up is as good as none.
+                let _ = self.answer_poll(write);
                 return Sent::Done;
             }
             Self::Attached(link) => link.close(goodbye, finish, write),
@@ -171,7 +178,7 @@ impl State {
         self.unless_broken(sent)
     }
 
-    pub(super) fn flushed(&mut self, flushed: io::Result<()>) -> Sent {
+    pub(crate) fn flushed(&mut self, flushed: io::Result<()>) -> Sent {
         match flushed {
             Ok(()) => Sent::Done,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::NeedsFlush,
@@ -182,7 +189,7 @@ impl State {
         }
     }
 
-    pub(super) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         let sink = match std::mem::replace(self, Self::Aborted(None)) {
             Self::Attached(link) => Some(link.abort()),
             Self::Aborted(sink) => sink,
@@ -214,7 +221,7 @@ impl OneShot {
 
 impl Waiting {
     /// Whether a poll waits to be answered.
-    pub(super) fn is_polled(&self) -> bool {
+    pub(crate) fn is_polled(&self) -> bool {
         self.poll.is_some()
     }
 

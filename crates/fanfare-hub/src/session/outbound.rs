@@ -18,16 +18,14 @@ use bytes::Bytes;
 use fanfare_core::{Goodbye, Sink, Transport};
 use parking_lot::Mutex;
 
-mod state;
-
 pub use crate::session::{
-    link::{Finish, Sent},
+    link::{Backlog, Finish, Sent},
     outgoing::Outgoing,
 };
-use self::state::State;
 use crate::{
     session::{
         link::{Link, WriteContext},
+        outbound_state::State,
         traffic::{Counts, Traffic},
     },
     upkeep::budget::Budget,
@@ -37,17 +35,6 @@ use crate::{
 pub struct Outbound {
     state: Mutex<State>,
     sent: Counts,
-}
-
-/// How a session's client stands when the clock turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backlog {
-    /// Nothing waits for it.
-    Nothing,
-    /// Something does, within bounds.
-    Waits,
-    /// Too much did for too long.
-    Slow,
 }
 
 impl Default for Outbound {
@@ -75,8 +62,8 @@ impl Outbound {
         self.counted(budget, |state, write| state.attach(transport, sink, write))
     }
 
-    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. One that
-    /// has ended stays on it: the goodbye goes out there.
+    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. A session
+    /// that has ended stays on it: the goodbye goes out there. A poll is answered with what there is.
     pub(crate) fn detach(&self, budget: &Arc<Budget>) -> Option<Link> {
         self.counted(budget, State::detach)
     }
@@ -140,7 +127,7 @@ impl Outbound {
         }
     }
 
-    /// Says goodbye, and takes nothing more. Without words the transport ends once all is flushed.
+    /// Says goodbye, and takes nothing more. A goodbye without words ends the transport once all is flushed.
     pub fn close(&self, goodbye: &Goodbye, finish: Finish, budget: &Arc<Budget>) -> Sent {
         self.counted(budget, |state, write| state.close(goodbye, finish, write))
     }
