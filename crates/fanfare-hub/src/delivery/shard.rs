@@ -3,8 +3,8 @@
 //! Invariants
 //! - The queue keeps the order in which the dispatcher handed publications over, and numbers them.
 //! - A member that joined at sequence `n` gets nothing below `n`, which was queued before it joined.
-//! - The table's lock is taken only by joining, leaving and the shard's own tick, and never across an await. A tick works
-//!   on a snapshot: a session that joins or leaves meanwhile changes the table, not the snapshot.
+//! - The table's lock is taken only by joining, leaving and the shard's own tick, and never across an await. A tick
+//!   works on a snapshot: a session that joins or leaves meanwhile changes the table, not the snapshot.
 
 use std::{
     borrow::Borrow,

@@ -1,8 +1,8 @@
 //! Relay latency: the time from a publication's publish, on any node, until a shard of this node has written it out.
 //!
 //! It is observed once per publication and shard, whatever the number of subscribers. The wait for a client's own full
-//! socket is not part of it: one slow client would stand for all. A publication without a known time of publish (a plain
-//! Redis PUBLISH) is not observed.
+//! socket is not part of it: one slow client would stand for all. A publication without a known time of publish (a
+//! plain Redis PUBLISH) is not observed.
 
 use std::{sync::Arc, time::Duration};
 

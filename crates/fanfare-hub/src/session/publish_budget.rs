@@ -2,10 +2,10 @@
 //!
 //! Invariants
 //! - A session: [`Limits::unanswered_publishes`] and [`Limits::unanswered_bytes`].
-//! - The node: past [`MANY_BYTES`] a session has one publish unanswered at a time. That is more than any broker has under
-//!   way, so it costs nothing, and it bounds how long a publish waits behind those of a busy session. Past
-//!   [`NODE_BYTES`] no publish begins. The bounds are checked before a message is taken, so each thread may pass them by
-//!   one message.
+//! - The node: past [`MANY_BYTES`] a session has one publish unanswered at a time. That is more than any broker has
+//!   under way, so it costs nothing, and it bounds how long a publish waits behind those of a busy session. Past
+//!   [`NODE_BYTES`] no publish begins. The bounds are checked before a message is taken, so each thread may pass them
+//!   by one message.
 //! - A reader that waits, and whose session has nothing unanswered, is queued: no answer of its own wakes it. While
 //!   readers are queued something is unanswered: below half of the bound the queue is empty.
 

@@ -1,8 +1,8 @@
 //! The bytes that wait for one session, in order, and which of them may be dropped.
 //!
 //! Invariants
-//! - An item leaves at the front. Only `Queue::conflate` and `Queue::shed` drop items, and neither drops what was begun:
-//!   the client reads whole frames.
+//! - An item leaves at the front. Only `Queue::conflate` and `Queue::shed` drop items, and neither drops what was
+//!   begun: the client reads whole frames.
 //! - Only a publication of a conflating channel is replaceable, and only by a newer one of the same channel. So per
 //!   channel the client gets an ordered selection of what was published, and always the newest.
 //! - Nothing is dropped before a bound is passed: [`Budget::per_session`], half of it for longer than a second, or the

@@ -1,8 +1,8 @@
 //! Limits and namespaces, which change while the hub runs.
 //!
 //! Invariants
-//! - A reload ends no session, and takes no channel from one. Only what a client asks for afterwards, and what waits for
-//!   it, is judged by the new rules.
+//! - A reload ends no session, and takes no channel from one. Only what a client asks for afterwards, and what waits
+//!   for it, is judged by the new rules.
 //! - What is read for every message costs a load without a lock.
 
 use std::sync::Arc;

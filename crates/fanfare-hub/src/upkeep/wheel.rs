@@ -97,8 +97,8 @@ impl Wheel {
         }
     }
 
-    /// Begins the next second, and returns what is due in it. Under the lock, as [`Wheel::put`] is: else a beat for this
-    /// second could come into its slot too late, and be due a whole round of the wheel later.
+    /// Begins the next second, and returns what is due in it. Under the lock, as [`Wheel::put`] is: else a beat for
+    /// this second could come into its slot too late, and be due a whole round of the wheel later.
     pub(crate) fn turn(&self) -> Vec<Beat> {
         let mut slots = self.slots.lock();
         let now = self.now.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
