@@ -20,7 +20,7 @@ fn limits() -> Limits {
 }
 
 /// Something of so many bytes began.
-fn holds(node: &Node, client: &Client, bytes: usize) {
+fn holds(client: &Client, bytes: usize) {
     client.inbound.lock().buffers(Buffered { bytes, is_new: true }, Waker::noop());
 }
 
@@ -40,12 +40,12 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
     for client in [&never, &again, &in_time] {
-        holds(&node, client, 100);
+        holds(client, 100);
     }
     pass(&node, &never, 9).await;
     in_time.inbound.lock().buffers_nothing();
     // Its first is whole, and the next one began.
-    holds(&node, &again, 100);
+    holds(&again, 100);
     assert!(!never.session.has_ended());
     pass(&node, &never, 3).await;
     assert_eq!(never.lines().last().map(String::as_str), Some("close 81 too slow"));
@@ -67,9 +67,8 @@ async fn what_the_node_did_not_read_is_not_held_against_the_client() {
         }
     };
     client.say("pub a x").await;
-    holds(&node, &client, 100);
-    let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
+    holds(&client, 100);
+    let reader = tokio::spawn(client.ready());
     seconds(60).await;
     assert!(!client.session.has_ended(), "its socket is not read");
     recorder.answer(0, Ok(()));
@@ -101,9 +100,9 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
     let held = |bytes| Buffered { bytes, is_new: true };
     old.inbound.lock().buffers(held(1500), &reader.clone().into());
     sleep(Duration::from_secs(9)).await;
-    holds(&node, &large, 4000);
-    holds(&node, &small, 100);
-    holds(&node, &new, 2000);
+    holds(&large, 4000);
+    holds(&small, 100);
+    holds(&new, 2000);
     settle().await;
     let gauge = || node.hub.metrics().incomplete.get();
     assert_eq!((gauge(), node.closed("message_gave_way")), (7600, 0));
@@ -116,7 +115,7 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
     assert_eq!((gauge(), reader.0.load(Ordering::Relaxed)), (8100, 1), "its reader is told to let go");
     old.inbound.lock().buffers_nothing();
     assert_eq!(gauge(), 6600);
-    holds(&node, &small, 3000);
+    holds(&small, 3000);
     settle().await;
     assert_eq!(node.closed("message_gave_way"), 2);
     assert!(large.session.has_ended() && !small.session.has_ended() && !new.session.has_ended());
@@ -126,7 +125,7 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
 async fn of_a_session_that_is_over_nothing_is_kept() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let client = node.client();
-    holds(&node, &client, 100);
+    holds(&client, 100);
     client.end(&Disconnect::Restart);
     sleep(Duration::from_secs(20)).await;
     assert_eq!((node.closed("restart"), node.closed("message_too_slow")), (1, 0));

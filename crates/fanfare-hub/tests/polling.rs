@@ -9,7 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use fanfare_core::{CloseFrame, Disconnect, FramingId, Message, Payload, Push, Sink, Transport};
+use fanfare_core::{
+    BrokerEvents, CloseFrame, Disconnect, FramingId, Message, Payload, Push, Sink, Transport,
+};
 use fanfare_hub::{Inbound, Next, Peer, Session};
 use parking_lot::Mutex;
 
@@ -60,7 +62,7 @@ impl Sink for AnswerSink {
         if self.0.is_gone {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let body = slices.concat();
+        let body: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let length = body.len();
         let before = self.0.body.lock().replace(String::from_utf8(body).unwrap());
         assert_eq!(before, None, "a one-shot sink was written to twice");
@@ -140,7 +142,7 @@ async fn a_poll_is_answered_by_the_next_publication() {
 async fn a_poll_brings_all_that_waited_as_one_list() {
     let node = Setup { dialect: Lines::strict(), ..Setup::default() }.memory();
     let mut poller = Poller::new(&node);
-    poller.post(&["sub a", "sub b"]).await;
+    let _ = poller.post(&["sub a", "sub b"]).await;
     for (name, body) in [("a", "1"), ("b", "2"), ("a", "3")] {
         node.publish(name, body).await.unwrap();
         settle().await;
@@ -154,10 +156,10 @@ async fn a_poll_brings_all_that_waited_as_one_list() {
 async fn channels_of_one_tick_answer_one_poll_together() {
     let (node, recorder) = Setup { dialect: Lines::strict(), ..Setup::default() }.recorded();
     let mut poller = Poller::new(&node);
-    poller.post(&["sub a", "sub b"]).await;
+    let _ = poller.post(&["sub a", "sub b"]).await;
     poller.poll(&node);
     let poll = poller.poll(&node);
-    node.dispatcher.gather(|| {
+    BrokerEvents::gather(&*node.dispatcher, &mut || {
         recorder.deliver("a", "1");
         recorder.deliver("b", "2");
     });
@@ -169,7 +171,7 @@ async fn channels_of_one_tick_answer_one_poll_together() {
 async fn a_poll_that_was_given_up_loses_nothing() {
     let node = Setup { dialect: Lines::strict(), ..Setup::default() }.memory();
     let mut poller = Poller::new(&node);
-    poller.post(&["sub a"]).await;
+    let _ = poller.post(&["sub a"]).await;
     poller.poll(&node);
     let gone = poller.poll_with(&node, Answer { is_gone: true, ..Answer::default() });
     node.publish("a", "hello").await.unwrap();

@@ -73,6 +73,7 @@ impl Writer {
 
     /// Pings a session's client.
     pub(crate) fn ping(&self, session: &Arc<Session>) {
+        session.last_activity.pinged();
         match session.dialect().ping() {
             Ping::Message(message) => self.send(session, message),
             Ping::Transport => {

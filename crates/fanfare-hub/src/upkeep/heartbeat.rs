@@ -84,7 +84,6 @@ impl Heartbeats {
         let due = match beat.judge(now, &session.last_activity, &session.kind.heartbeat) {
             Verdict::Wait(due) => due,
             Verdict::Ping(due) => {
-                session.last_activity.pinged();
                 self.writer.ping(&session);
                 due
             }

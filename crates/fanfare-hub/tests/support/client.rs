@@ -1,6 +1,9 @@
 //! One who speaks the dialect over the transport.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Waker},
+};
 
 use fanfare_core::Disconnect;
 use fanfare_hub::{Hub, Inbound, Session};
@@ -16,13 +19,13 @@ pub(crate) struct Client {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
     pub(crate) pipe: Pipe,
-    pub(crate) inbound: Mutex<Inbound>,
+    pub(crate) inbound: Arc<Mutex<Inbound>>,
 }
 
 impl Client {
     pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>, pipe: Pipe) -> Self {
-        let inbound = Mutex::new(hub.inbound(session.clone(), Box::<LinesDecoder>::default()));
-        Self { hub, session, pipe, inbound }
+        let inbound = hub.inbound(session.clone(), Box::<LinesDecoder>::default());
+        Self { hub, session, pipe, inbound: Arc::new(Mutex::new(inbound)) }
     }
 
     /// Says one line, which is carried out as by the reader of a transport.
@@ -43,9 +46,14 @@ impl Client {
     }
 
     /// Ends once the client may say more.
-    pub(crate) async fn ready(&self) {
-        let ready = std::future::poll_fn(|cx| self.inbound.lock().poll_ready(cx)).await;
-        assert!(ready.is_continue());
+    pub(crate) fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let inbound = self.inbound.clone();
+        std::future::poll_fn(move |cx| inbound.lock().poll_ready(cx).map(|flow| assert!(flow.is_continue())))
+    }
+
+    /// Whether the client may say more now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.inbound.lock().poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Subscribes without asking for an answer.

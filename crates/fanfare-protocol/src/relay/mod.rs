@@ -182,7 +182,9 @@ mod tests {
         for message in messages {
             let mut requests = Vec::new();
             decoder.decode(message.clone(), &mut requests).unwrap();
-            let [Request::Command(Command::Publish { channel, payload, .. })] = &requests[..] else { panic!("{requests:?}") };
+            let [Request::Command(Command::Publish { channel, payload, .. })] = &requests[..] else {
+                panic!("{requests:?}")
+            };
             let publication = Publication::new(channel.clone(), payload.clone(), None);
             assert_eq!(Relay.publication(&publication), message);
         }
