@@ -27,6 +27,7 @@ pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
     incomplete::Buffered,
+    outbound,
     state::{Kind, Peer, Session},
     traffic::Traffic,
 };

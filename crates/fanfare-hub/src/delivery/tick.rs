@@ -165,7 +165,7 @@ impl Hub {
         match sent {
             Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flush_later(session),
-            Sent::Held => self.watch(session),
+            Sent::Buffered => self.watch(session),
             Sent::Overflow => self.end(session, &Disconnect::Slow),
             // The sink was aborted: whoever reads it sees its end, and ends the session.
             Sent::Broken => {}

@@ -387,7 +387,7 @@ impl Waiting {
         self.queue.refused(budget);
         match self.queue.push(items, budget) {
             false => Sent::Overflow,
-            true if is_first => Sent::Held,
+            true if is_first => Sent::Buffered,
             true => Sent::Done,
         }
     }
