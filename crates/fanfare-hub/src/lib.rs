@@ -32,6 +32,7 @@ pub use metrics::HubMetrics;
 pub use session::{
     inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,
+    outbound,
     publisher::Publisher,
     sessions::Sessions,
     state::{Kind, Peer, Session},
