@@ -2,9 +2,9 @@
 
 mod fan_out;
 mod latency;
-mod make;
 
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
+use fanfare_metrics::{labelled, registered};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::{connections::Connections, story::End, through::Through};
@@ -13,7 +13,6 @@ pub(crate) use fan_out::Busy;
 pub use fan_out::FanOut;
 pub(crate) use latency::Latencies;
 pub use latency::RelayLatency;
-pub use make::{labelled, registered};
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {

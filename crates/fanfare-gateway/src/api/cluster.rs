@@ -9,7 +9,11 @@ use axum::{Extension, Json, extract::State, response::IntoResponse};
 use fanfare_core::NodeInfo;
 use serde::{Deserialize, Serialize};
 
-use crate::{figures::glance::Figures, gateway::Gateway, routes::Serves};
+use crate::{
+    gateway::Gateway,
+    roles::{Role, Roles},
+    snapshot::NodeSnapshot,
+};
 
 #[derive(Serialize)]
 struct View {
@@ -19,7 +23,7 @@ struct View {
     state: &'static str,
     /// Of this node.
     #[serde(skip_serializing_if = "Option::is_none")]
-    figures: Option<Figures>,
+    figures: Option<NodeSnapshot>,
     nodes: Vec<NodeView>,
 }
 
@@ -43,8 +47,9 @@ pub struct NodeView {
 /// See the head of this file. The answering node's connections are of this moment.
 pub(crate) async fn cluster(
     State(gateway): State<Arc<Gateway>>,
-    Extension(serves): Extension<Serves>,
+    Extension(roles): Extension<Roles>,
 ) -> impl IntoResponse {
+    let has_metrics = roles.has(Role::Metrics);
     let me = gateway.cluster.me();
     let view = |node: &NodeInfo| {
         let is_self = node.incarnation == me.incarnation;
@@ -53,7 +58,7 @@ pub(crate) async fn cluster(
             name: node.name.clone(),
             version: node.version.clone(),
             connections: node.connections,
-            metrics: node.metrics.clone().filter(|_| serves.metrics),
+            metrics: node.metrics.clone().filter(|_| has_metrics),
             is_self,
         }
     };
@@ -61,7 +66,7 @@ pub(crate) async fn cluster(
         node: me.name.clone(),
         broker: gateway.config().broker,
         state: gateway.hub.broker().state().name(),
-        figures: serves.metrics.then(|| gateway.glance.figures(&gateway.registry)),
+        figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
     })
 }

@@ -20,7 +20,8 @@ use http::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{api::ApiError, gateway::Gateway, trace::TRACEPARENT};
+use super::error::ApiError;
+use crate::{gateway::Gateway, trace::TRACEPARENT};
 
 /// How long a browser may remember the answer to a preflight.
 const REMEMBERED: Duration = Duration::from_secs(600);

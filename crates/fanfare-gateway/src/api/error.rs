@@ -21,8 +21,8 @@ use serde_json::json;
 
 use crate::{
     gateway::Gateway,
-    metrics::{ApiCode, Limit},
-    refused::{Refused, Why},
+    http::refused::Refused,
+    metrics::{ApiCode, Limit, Why},
 };
 
 /// Why a call of the API was not carried out.

@@ -15,7 +15,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{json, value::RawValue};
 use tokio::time::timeout;
 
-use crate::{api::ApiError, gateway::Gateway, refused::Refused, trace};
+use super::error::ApiError;
+use crate::{gateway::Gateway, http::refused::Refused, trace};
 
 /// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
 const BODY_PER_MESSAGE_BYTE: usize = 6;

@@ -5,28 +5,25 @@ use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc, time::Duratio
 use axum::Router;
 use rustls::ServerConfig;
 use socket2::SockRef;
-use tokio::{
-    io::Interest,
-    net::TcpStream,
-    time::{sleep, timeout_at},
-};
+use tokio::{io::Interest, net::TcpStream, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    arrival::{Arrival, ProxyHeaderError},
-    client::Client,
-    gateway::Gateway,
-    metrics::HttpError,
-    pace::{Pace, Times},
-    paced::Paced,
+use super::{
+    deadlines::{Deadlines, LAST_CHANCE, Times, after},
     requests::Requests,
-    sockets::Visit,
     stream::Stream,
-    tls::handshake::{HandshakeError, Outcome},
+    timed_socket::{TimedSocket, last_answer},
 };
-
-/// How long a client that was accepted may take for its next step towards a request, once the node ends.
-pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(100);
+use crate::{
+    gateway::Gateway,
+    listener::{
+        accepted_socket::{AcceptedSocket, ProxyHeaderError},
+        client_address::Client,
+        descriptors::Evictable,
+    },
+    metrics::{HttpError, TlsOutcome},
+    tls::handshake::{self, HandshakeError},
+};
 
 const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 
@@ -34,60 +31,60 @@ const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 /// others need its place more.
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
-    arrival: Arrival,
+    socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let visit = Visit::new(&gateway.sockets);
+    let evictable = Evictable::new(&gateway.descriptors);
     tokio::select! {
         // A request that came in the same moment is read first: who asks is not given up.
         biased;
-        () = receive(&gateway, arrival, tls, peer, &visit, router, shutdown) => {}
-        () = visit.given_up() => tracing::debug!(%peer, "given up: descriptors are short"),
+        () = receive(&gateway, socket, tls, peer, &evictable, router, shutdown) => {}
+        () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
     }
 }
 
 /// Learns whose connection it is, then serves it.
 async fn receive(
     gateway: &Arc<Gateway>,
-    arrival: Arrival,
+    socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
-    visit: &Visit,
+    evictable: &Evictable,
     router: Router,
     shutdown: CancellationToken,
 ) {
     let header = gateway.hub.limits().handshake;
     // One for all that comes before HTTP.
     let deadline = tokio::time::Instant::now() + header;
-    if !speaks(gateway, arrival.stream(), deadline, &shutdown).await {
+    if !speaks(gateway, socket.stream(), deadline, &shutdown).await {
         return;
     }
-    let keep_alive = gateway.config().doors.keep_alive;
-    let pace = || Arc::new(Pace::new(Times { header, keep_alive }, shutdown.clone()));
+    let keep_alive = gateway.config().admission.keep_alive;
+    let deadlines = || Arc::new(Deadlines::new(Times { header, keep_alive }, shutdown.clone()));
     let opened = tokio::select! {
-        opened = open(gateway, arrival, tls, peer.to_canonical(), deadline, pace) => opened,
+        opened = open(gateway, socket, tls, peer.to_canonical(), deadline, deadlines) => opened,
         () = after(&shutdown, LAST_CHANCE) => None,
     };
     let Some((client, stream)) = opened else { return };
-    let requests = Requests::new(gateway, client, visit, pace(), keep_alive);
+    let requests = Requests::new(gateway, client, evictable, deadlines(), keep_alive);
     Box::pin(requests.serve(stream, router, shutdown)).await;
 }
 
 /// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.
 async fn open(
     gateway: &Gateway,
-    mut arrival: Arrival,
+    mut socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     deadline: tokio::time::Instant,
-    pace: impl FnOnce() -> Arc<Pace>,
+    deadlines: impl FnOnce() -> Arc<Deadlines>,
 ) -> Option<(Client, Stream)> {
     let mut client = Client(peer);
     if gateway.config().proxies.sends_proxy_header(peer) {
-        match timeout_at(deadline, arrival.read_proxy_header()).await {
+        match timeout_at(deadline, socket.read_proxy_header()).await {
             Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
             Ok(Err(error)) => {
                 without_proxy_header(gateway, peer, &error);
@@ -100,44 +97,38 @@ async fn open(
         }
     }
     let stream = match tls {
-        None => Stream::Plain(arrival),
-        Some(config) => Box::pin(secure(gateway, arrival, config, client, deadline, pace)).await?,
+        None => Stream::Plain(socket),
+        Some(config) => Box::pin(secure(gateway, socket, config, client, deadline, deadlines)).await?,
     };
     Some((client, stream))
-}
-
-/// Ends so long after the shutdown began.
-pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
-    shutdown.cancelled().await;
-    sleep(time).await;
 }
 
 /// Does the TLS handshake, counts what became of it, and says it in the log. A client that speaks no TLS is told.
 async fn secure(
     gateway: &Gateway,
-    arrival: Arrival,
+    socket: AcceptedSocket,
     config: Arc<ServerConfig>,
     client: Client,
     deadline: tokio::time::Instant,
-    pace: impl FnOnce() -> Arc<Pace>,
+    deadlines: impl FnOnce() -> Arc<Deadlines>,
 ) -> Option<Stream> {
     let client = client.0;
-    let Ok(done) = timeout_at(deadline, arrival.secure(config)).await else {
-        gateway.metrics.tls_handshake(Outcome::Timeout);
+    let Ok(done) = timeout_at(deadline, handshake::accept(socket, config)).await else {
+        gateway.metrics.tls_handshake(TlsOutcome::Timeout);
         tracing::debug!(%client, "a TLS handshake took too long (limits.handshake)");
         return None;
     };
     match done {
         Ok(stream) => {
-            gateway.metrics.tls_handshake(Outcome::Completed);
-            Some(stream)
+            gateway.metrics.tls_handshake(TlsOutcome::Completed);
+            Some(Stream::Tls(stream))
         }
         Err(error) => {
             gateway.metrics.tls_handshake(error.outcome());
             tracing::debug!(%client, %error, "no TLS connection");
-            if let HandshakeError::NotTls(arrival) = error {
-                let stream = Paced::new(Stream::Plain(*arrival), pace());
-                stream.farewell(&plain("400 Bad Request", NOT_TLS)).await;
+            if let HandshakeError::NotTls(socket) = error {
+                let stream = TimedSocket::new(Stream::Plain(*socket), deadlines());
+                stream.farewell(&last_answer("400 Bad Request", NOT_TLS)).await;
             }
             None
         }
@@ -183,13 +174,4 @@ fn without_proxy_header(gateway: &Gateway, peer: IpAddr, error: &ProxyHeaderErro
             tracing::warn!(%peer, %error, "a trusted proxy's connection was closed");
         }
     }
-}
-
-/// A whole answer, the last one of its connection.
-pub(crate) fn plain(status: &str, sentence: &str) -> String {
-    let length = sentence.len() + 1;
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
-         content-length: {length}\r\n\r\n{sentence}\n"
-    )
 }

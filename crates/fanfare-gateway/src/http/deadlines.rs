@@ -13,7 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// How much longer a next request is waited for than announced: it may have been on its way.
@@ -30,6 +30,15 @@ const REST_BYTES: u64 = 64 << 20;
 
 /// How long a client has to read, or to stop sending, once the node ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a client that was accepted may take for its next step towards a request, once the node ends.
+pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(100);
+
+/// Ends this long after the shutdown began.
+pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
+    shutdown.cancelled().await;
+    sleep(time).await;
+}
 
 /// What did not come in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +63,7 @@ pub(crate) struct Times {
 }
 
 /// See the head of this file.
-pub(crate) struct Pace {
+pub(crate) struct Deadlines {
     times: Times,
     ending: CancellationToken,
     step: Mutex<Step>,
@@ -81,7 +90,7 @@ enum Awaits {
     },
 }
 
-impl Pace {
+impl Deadlines {
     /// Of a connection whose first header is waited for; `ending` says that the node ends.
     pub(crate) fn new(times: Times, ending: CancellationToken) -> Self {
         let step = Step { awaits: Awaits::Header, since: Instant::now(), stalled: None, ends: None };
@@ -193,79 +202,79 @@ mod tests {
 
     const TIMES: Times = Times { header: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
 
-    fn pace() -> (Pace, CancellationToken) {
+    fn deadlines() -> (Deadlines, CancellationToken) {
         let ending = CancellationToken::new();
-        (Pace::new(TIMES, ending.clone()), ending)
+        (Deadlines::new(TIMES, ending.clone()), ending)
     }
 
     /// What comes first if nothing happens, and after how many seconds.
-    async fn late(pace: &Pace) -> (Late, u64) {
+    async fn late(deadlines: &Deadlines) -> (Late, u64) {
         let begun = Instant::now();
-        (pace.overdue().await, begun.elapsed().as_secs())
+        (deadlines.overdue().await, begun.elapsed().as_secs())
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_wait_has_its_own_time() {
-        let (pace, _ending) = pace();
-        assert_eq!(late(&pace).await, (Late::Header, 5));
-        pace.answers();
-        pace.answered();
-        assert_eq!(late(&pace).await, (Late::Request, 77));
-        pace.came();
-        assert_eq!(late(&pace).await, (Late::Header, 5));
-        pace.stalls();
-        assert_eq!(late(&pace).await, (Late::Reader, 20));
-        pace.finished();
-        assert_eq!(late(&pace).await, (Late::Rest, 5));
+        let (deadlines, _ending) = deadlines();
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.answers();
+        deadlines.answered();
+        assert_eq!(late(&deadlines).await, (Late::Request, 77));
+        deadlines.came();
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.stalls();
+        assert_eq!(late(&deadlines).await, (Late::Reader, 20));
+        deadlines.finished();
+        assert_eq!(late(&deadlines).await, (Late::Rest, 5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_next_requests_time_begins_behind_the_last_byte() {
-        let (pace, _ending) = pace();
-        pace.answers();
-        pace.answered();
+        let (deadlines, _ending) = deadlines();
+        deadlines.answers();
+        deadlines.answered();
         for _ in 0..10 {
-            pace.stalls();
+            deadlines.stalls();
             tokio::time::sleep(STALL / 2).await;
-            pace.wrote();
+            deadlines.wrote();
         }
-        assert_eq!(late(&pace).await, (Late::Request, 77));
+        assert_eq!(late(&deadlines).await, (Late::Request, 77));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_is_given_its_time() {
-        let (pace, _ending) = pace();
-        pace.answers();
-        assert!(tokio::time::timeout(REST_TIME * 100, pace.overdue()).await.is_err());
+        let (deadlines, _ending) = deadlines();
+        deadlines.answers();
+        assert!(tokio::time::timeout(REST_TIME * 100, deadlines.overdue()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rest_that_drips_or_never_ends_is_bounded() {
-        let (pace, _ending) = pace();
-        pace.finished();
+        let (deadlines, _ending) = deadlines();
+        deadlines.finished();
         let dripping = async {
             loop {
                 tokio::time::sleep(REST_SILENCE / 2).await;
-                assert!(pace.discarded(1));
+                assert!(deadlines.discarded(1));
             }
         };
         let begun = Instant::now();
         tokio::select! {
-            late = pace.overdue() => assert_eq!(late, Late::Rest),
+            late = deadlines.overdue() => assert_eq!(late, Late::Rest),
             () = dripping => {}
         }
         assert_eq!(begun.elapsed(), REST_TIME);
-        assert!(!pace.discarded(REST_BYTES as usize));
+        assert!(!deadlines.discarded(REST_BYTES as usize));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_node_cuts_who_does_not_read_or_stop() {
-        let (pace, ending) = pace();
+        let (deadlines, ending) = deadlines();
         ending.cancel();
-        assert_eq!(late(&pace).await, (Late::Header, 5));
-        pace.stalls();
-        assert_eq!(late(&pace).await, (Late::Reader, 1));
-        pace.finished();
-        assert_eq!(late(&pace).await, (Late::Rest, 1));
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.stalls();
+        assert_eq!(late(&deadlines).await, (Late::Reader, 1));
+        deadlines.finished();
+        assert_eq!(late(&deadlines).await, (Late::Rest, 1));
     }
 }

@@ -10,12 +10,11 @@ use http::{
     header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+use super::{refused::Refused, request_check::Improper};
 use crate::{
-    admission::Full,
-    metrics::{Limit, Reason},
+    listener::admission::Full,
+    metrics::{Limit, Reason, Why},
     path::PathError,
-    proper::Improper,
-    refused::{Refused, Why},
 };
 
 /// The first of the close codes that say a status: 4403 is 403.

@@ -14,8 +14,8 @@ use http::{
 use tracing::field::display;
 
 use crate::{
-    client::Client,
-    metrics::{ApiCode, Limit, Reason},
+    listener::client_address::Client,
+    metrics::{Limit, Why},
     path,
 };
 
@@ -36,24 +36,6 @@ pub(crate) struct Refused {
     pub(crate) channel: Option<Channel>,
     /// The code of the close frame that says it.
     pub(crate) close: Option<u16>,
-}
-
-/// What was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// An upgrade or a visit, and why.
-    Handshake(Reason),
-    /// A call of the API, the same.
-    Api(ApiCode),
-}
-
-impl Refused {
-    fn reason(&self) -> &'static str {
-        match self.why {
-            Why::Handshake(reason) => reason.name(),
-            Why::Api(code) => code.name(),
-        }
-    }
 }
 
 /// Whether a request wants a WebSocket, also where a proxy dropped its `Upgrade` header.
@@ -85,7 +67,7 @@ impl Asked {
     /// keeps none of the other out of the log.
     pub(crate) fn log(&self, refused: &Refused) {
         let status = refused.status.as_u16();
-        let reason = refused.reason();
+        let reason = refused.why.name();
         let detail = refused.detail.as_deref().map(cut).map(display);
         let channel = refused.channel.clone().or_else(|| path::asked_for(self.uri.path())).map(display);
         let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok()).map(cut).map(display);

@@ -3,7 +3,7 @@
 //! Invariants
 //! - Every answer is told truly whether its connection goes on: with `Keep-Alive: timeout=` it takes a next request for
 //!   at least so long, with `Connection: close` it takes none.
-//! - However the requests end, but for an upgrade, the connection ends by [`Paced::farewell`] or as that has it: what
+//! - However the requests end, but for an upgrade, the connection ends by [`TimedSocket::farewell`] or as that has it: what
 //!   its client still sends is read, within bounds, so that the answer reaches it.
 
 use std::{
@@ -34,20 +34,20 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use crate::{
+use super::{
     body::{self, RequestBody},
-    client::Client,
-    gateway::Gateway,
-    metrics::{Handshake, HttpError},
-    pace::{Late, Pace},
-    paced::Paced,
-    proper,
+    deadlines::{Deadlines, LAST_CHANCE, Late, after},
     refusal::Refusal,
     refused::{Asked, Refused},
-    sockets::Visit,
+    request_check,
     stream::Stream,
-    upgrade,
-    visit::{LAST_CHANCE, after, plain},
+    timed_socket::{TimedSocket, last_answer},
+    upgraded::take_back,
+};
+use crate::{
+    gateway::Gateway,
+    listener::{client_address::Client, descriptors::Evictable},
+    metrics::{HandshakeResult, HttpError},
 };
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -59,8 +59,8 @@ const HTTP_2: &str = "this server does not speak HTTP/2: connect with HTTP/1.1";
 pub(crate) struct Requests<'a> {
     gateway: &'a Arc<Gateway>,
     client: Client,
-    visit: &'a Visit,
-    pace: Arc<Pace>,
+    evictable: &'a Evictable,
+    deadlines: Arc<Deadlines>,
     has_answered: AtomicBool,
     /// The way back to the socket from a refused upgrade: hyper takes its connection for upgraded once it ends.
     refused_upgrade: Mutex<Option<OnUpgrade>>,
@@ -78,15 +78,15 @@ impl<'a> Requests<'a> {
     pub(crate) fn new(
         gateway: &'a Arc<Gateway>,
         client: Client,
-        visit: &'a Visit,
-        pace: Arc<Pace>,
+        evictable: &'a Evictable,
+        deadlines: Arc<Deadlines>,
         keep_alive: Duration,
     ) -> Self {
         Self {
             gateway,
             client,
-            visit,
-            pace,
+            evictable,
+            deadlines,
             has_answered: AtomicBool::new(false),
             refused_upgrade: Mutex::default(),
             keep_alive: HeaderValue::from_str(&format!("timeout={}", keep_alive.as_secs())).ok(),
@@ -97,10 +97,10 @@ impl<'a> Requests<'a> {
     pub(crate) async fn serve(&self, stream: Stream, router: Router, shutdown: CancellationToken) {
         let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
         let mut connection = http1::Builder::new()
-            // The pace has it.
+            // The deadlines have it.
             .header_read_timeout(None::<Duration>)
-            .max_buf_size(self.gateway.config().doors.header_bytes)
-            .serve_connection(TokioIo::new(Paced::new(stream, self.pace.clone())), service)
+            .max_buf_size(self.gateway.config().admission.header_bytes)
+            .serve_connection(TokioIo::new(TimedSocket::new(stream, self.deadlines.clone())), service)
             .with_upgrades();
         let serving = async {
             tokio::select! {
@@ -116,7 +116,7 @@ impl<'a> Requests<'a> {
             // What came in time is read first.
             biased;
             served = serving => End::Http(served),
-            late = self.pace.overdue() => End::Late(late),
+            late = self.deadlines.overdue() => End::Late(late),
         };
         let parts = connection.into_parts();
         match end {
@@ -127,11 +127,11 @@ impl<'a> Requests<'a> {
     }
 
     /// Nothing more is asked. HTTP keeps the stream, unless it takes its connection for upgraded.
-    async fn ended<S>(&self, parts: Option<Parts<TokioIo<Paced>, S>>) {
+    async fn ended<S>(&self, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
         let refused = self.refused_upgrade.lock().take();
         let stream = match (parts, refused) {
             (Some(parts), _) => parts.io.into_inner(),
-            (None, Some(refused)) => match upgrade::take_back(refused).await {
+            (None, Some(refused)) => match take_back(refused).await {
                 Ok((stream, _)) => stream,
                 Err(_) => return,
             },
@@ -140,20 +140,20 @@ impl<'a> Requests<'a> {
         stream.farewell("").await;
     }
 
-    async fn ended_badly<S>(&self, error: &hyper::Error, parts: Option<Parts<TokioIo<Paced>, S>>) {
+    async fn ended_badly<S>(&self, error: &hyper::Error, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
         let kind = HttpError::of(error);
         self.gateway.metrics.http_error(kind);
         tracing::debug!(client = %self.client.0, %error, "an HTTP connection ended badly");
         let Some(stream) = parts.map(|parts| parts.io.into_inner()) else { return };
         match kind {
-            HttpError::Http2 => stream.farewell(&plain("505 HTTP Version Not Supported", HTTP_2)).await,
+            HttpError::Http2 => stream.farewell(&last_answer("505 HTTP Version Not Supported", HTTP_2)).await,
             // Answered by hyper: 400, 414 or 431.
             HttpError::Parse | HttpError::TooLarge => stream.farewell("").await,
             _ => {}
         }
     }
 
-    async fn overdue<S>(&self, late: Late, parts: Option<Parts<TokioIo<Paced>, S>>) {
+    async fn overdue<S>(&self, late: Late, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
         let Some(parts) = parts else { return };
         let (stream, read) = (parts.io.into_inner(), parts.read_buf);
         let client = self.client.0;
@@ -174,7 +174,7 @@ impl<'a> Requests<'a> {
                 // A browser connects before it has something to ask, and would take an answer for that of its next
                 // request.
                 let is_silent = read.is_empty() && !self.has_answered.load(Ordering::Relaxed);
-                let words = if is_silent { String::new() } else { plain("408 Request Timeout", TOO_SLOW) };
+                let words = if is_silent { String::new() } else { last_answer("408 Request Timeout", TOO_SLOW) };
                 stream.farewell(&words).await;
             }
         }
@@ -182,8 +182,8 @@ impl<'a> Requests<'a> {
 
     /// Answers one request, and counts whom the answer does not let in.
     async fn answer(&self, router: Router, mut request: Request<Incoming>) -> Result<Response, Infallible> {
-        self.visit.serve();
-        self.pace.answers();
+        self.evictable.serve();
+        self.deadlines.answers();
         let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
         let may_go_on = request.version() == Version::HTTP_11 && !closes(request.headers());
         let way_back = request.extensions().get::<OnUpgrade>().cloned();
@@ -196,11 +196,11 @@ impl<'a> Requests<'a> {
         let refused = response.extensions().get::<Refused>();
         if is_upgrade {
             let is_accepted = is_switched && refused.is_none();
-            let result = if is_accepted { Handshake::Accepted } else { Handshake::Refused };
+            let result = if is_accepted { HandshakeResult::Accepted } else { HandshakeResult::Refused };
             self.gateway.metrics.handshake(result, came.elapsed());
         }
         if let Some(refused) = refused {
-            self.gateway.metrics.refused(refused);
+            self.gateway.metrics.refused(refused.why, refused.limit);
             asked.log(refused);
         }
         self.has_answered.store(true, Ordering::Relaxed);
@@ -220,18 +220,18 @@ impl<'a> Requests<'a> {
         {
             response.headers_mut().insert(KEEP_ALIVE, announced.clone());
         }
-        self.visit.wait();
-        self.pace.answered();
+        self.evictable.wait();
+        self.deadlines.answered();
         Ok(response)
     }
 
     async fn route(&self, mut router: Router, request: Request<RequestBody>) -> Result<Response, Infallible> {
         let config = self.gateway.config();
-        let (found, allowed) = (request.headers().len(), config.doors.header_count);
+        let (found, allowed) = (request.headers().len(), config.admission.header_count);
         if found > allowed {
             return Ok(Refusal::Headers { found, allowed }.into_response());
         }
-        if let Err(improper) = proper::check(&request) {
+        if let Err(improper) = request_check::check(&request) {
             return Ok(Refusal::from(improper).into_response());
         }
         drop(config);

@@ -11,12 +11,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{arrival::Arrival, tls::socket::TlsStream};
+use crate::{listener::accepted_socket::AcceptedSocket, tls::socket::TlsStream};
 
 /// See the head of this file.
 pub(crate) enum Stream {
     /// The bare socket.
-    Plain(Arrival),
+    Plain(AcceptedSocket),
     /// TLS.
     Tls(TlsStream),
 }
@@ -29,14 +29,14 @@ impl Stream {
     /// What is below.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
-            Self::Plain(arrival) => arrival.stream(),
-            Self::Tls(stream) => stream.0.io(),
+            Self::Plain(socket) => socket.stream(),
+            Self::Tls(stream) => stream.tcp(),
         }
     }
 
     fn get(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
         match self.get_mut() {
-            Self::Plain(arrival) => Pin::new(arrival),
+            Self::Plain(socket) => Pin::new(socket),
             Self::Tls(stream) => Pin::new(stream),
         }
     }

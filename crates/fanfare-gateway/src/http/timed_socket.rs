@@ -1,7 +1,7 @@
-//! A connection's bytes while it speaks HTTP, with an eye on their pace, and its end.
+//! A connection's bytes while it speaks HTTP, measured against its deadlines, and its end.
 //!
 //! Invariant: a connection ends in good order. The node says that it writes no more, then discards what still comes
-//! until its client has ended its side too, as long as its [`Pace`] allows that (RFC 9112 §9.6). A socket that is closed
+//! until its client has ended its side too, as long as its [`Deadlines`] allows that (RFC 9112 §9.6). A socket that is closed
 //! with unread bytes resets its connection, and the client may lose the answer.
 
 use std::{
@@ -17,22 +17,22 @@ use std::{
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::{pace::Pace, stream::Stream};
+use super::{deadlines::Deadlines, stream::Stream};
 
 /// How much is discarded at once.
 const DISCARD_BYTES: usize = 16 << 10;
 
 /// See the head of this file.
-pub(crate) struct Paced {
+pub(crate) struct TimedSocket {
     stream: Stream,
-    pace: Arc<Pace>,
+    deadlines: Arc<Deadlines>,
     /// The node said that it writes no more.
     finished: bool,
 }
 
-impl Paced {
-    pub(crate) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
-        Self { stream, pace, finished: false }
+impl TimedSocket {
+    pub(crate) fn new(stream: Stream, deadlines: Arc<Deadlines>) -> Self {
+        Self { stream, deadlines, finished: false }
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -41,10 +41,10 @@ impl Paced {
 
     /// Says this, unless the end was said already, and ends the connection.
     pub(crate) async fn farewell(mut self, words: &str) {
-        let pace = self.pace.clone();
+        let deadlines = self.deadlines.clone();
         let saying = async {
             if !self.finished {
-                pace.answers();
+                deadlines.answers();
                 self.write_all(words.as_bytes()).await?;
                 self.shutdown().await?;
             }
@@ -55,7 +55,7 @@ impl Paced {
             biased;
             // A client that went first has no use for it.
             _ = saying => {}
-            late = pace.overdue() => tracing::debug!(?late, "an HTTP connection was cut off"),
+            late = deadlines.overdue() => tracing::debug!(?late, "an HTTP connection was cut off"),
         }
     }
 
@@ -72,8 +72,8 @@ impl Paced {
     /// Notes what became of a write.
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Pending => self.pace.stalls(),
-            Poll::Ready(Ok(1..)) => self.pace.wrote(),
+            Poll::Pending => self.deadlines.stalls(),
+            Poll::Ready(Ok(1..)) => self.deadlines.wrote(),
             Poll::Ready(_) => {}
         }
         written
@@ -82,8 +82,8 @@ impl Paced {
     /// Notes what became of a flush.
     fn flushed(&self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         match &flushed {
-            Poll::Pending => self.pace.stalls(),
-            Poll::Ready(_) => self.pace.flushed(),
+            Poll::Pending => self.deadlines.stalls(),
+            Poll::Ready(_) => self.deadlines.flushed(),
         }
         flushed
     }
@@ -95,14 +95,23 @@ impl Paced {
             let mut buffer = ReadBuf::uninit(&mut scratch);
             let read = ready!(self.stream().poll_read(cx, &mut buffer));
             let came = buffer.filled().len();
-            if read.is_err() || came == 0 || !self.pace.discarded(came) {
+            if read.is_err() || came == 0 || !self.deadlines.discarded(came) {
                 return Poll::Ready(());
             }
         }
     }
 }
 
-impl AsyncRead for Paced {
+/// A whole answer, the last one of its connection.
+pub(crate) fn last_answer(status: &str, sentence: &str) -> String {
+    let length = sentence.len() + 1;
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{sentence}\n"
+    )
+}
+
+impl AsyncRead for TimedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -111,13 +120,13 @@ impl AsyncRead for Paced {
         let before = buffer.filled().len();
         let read = self.stream().poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.pace.came();
+            self.deadlines.came();
         }
         read
     }
 }
 
-impl AsyncWrite for Paced {
+impl AsyncWrite for TimedSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.stream().poll_write(cx, bytes);
         self.written(written)
@@ -133,7 +142,7 @@ impl AsyncWrite for Paced {
             let finished = self.stream().poll_shutdown(cx);
             ready!(self.flushed(finished))?;
             self.finished = true;
-            self.pace.finished();
+            self.deadlines.finished();
         }
         Poll::Ready(Ok(()))
     }

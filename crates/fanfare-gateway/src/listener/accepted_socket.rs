@@ -1,30 +1,21 @@
-//! A socket that was accepted, with its seat, and what was read of it before HTTP.
+//! A socket that was accepted, with its descriptor permit, and the bytes that were read of it before HTTP.
 
 use std::{
     fmt,
     io::{self, IoSlice},
     net::IpAddr,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, BytesMut};
 use proxy_header::{ParseConfig, ProxyHeader};
-use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use crate::{
-    sockets::Seat,
-    stream::Stream,
-    tls::{
-        handshake::{self, HandshakeError},
-        socket::TlsStream,
-    },
-};
+use super::descriptors::DescriptorPermit;
 
 /// The largest PROXY header that is read: addresses take 52 bytes, what else a proxy may say the rest.
 const PROXY_HEADER_BYTES: usize = 4 << 10;
@@ -43,40 +34,31 @@ pub(crate) enum ProxyHeaderError {
 }
 
 /// An accepted socket.
-pub(crate) struct Arrival {
+pub(crate) struct AcceptedSocket {
     stream: TcpStream,
-    seat: Seat,
-    /// What was read, and is not the PROXY header's.
+    permit: DescriptorPermit,
+    /// The bytes that were read, and are not the PROXY header's.
     early: BytesMut,
 }
 
-impl fmt::Debug for Arrival {
+impl fmt::Debug for AcceptedSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrival").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("AcceptedSocket").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
-impl Arrival {
-    pub(crate) fn new(stream: TcpStream, seat: Seat) -> Self {
-        Self { stream, seat, early: BytesMut::new() }
+impl AcceptedSocket {
+    pub(crate) fn new(stream: TcpStream, permit: DescriptorPermit) -> Self {
+        Self { stream, permit, early: BytesMut::new() }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    pub(crate) fn into_parts(self) -> (TcpStream, Seat) {
-        (self.stream, self.seat)
-    }
-
-    /// Makes a TLS connection of it, to speak HTTP inside.
-    ///
-    /// # Errors
-    /// There is none; the client was told why, as far as TLS has a word for it.
-    pub(crate) async fn secure(self, config: Arc<ServerConfig>) -> Result<Stream, HandshakeError> {
-        let Self { stream, seat, early } = self;
-        let socket = handshake::accept(stream, seat, early.into(), config).await?;
-        Ok(Stream::Tls(TlsStream(Arc::new(socket))))
+    /// The socket, its permit, and the bytes that were read and not taken yet.
+    pub(crate) fn into_parts(self) -> (TcpStream, DescriptorPermit, BytesMut) {
+        (self.stream, self.permit, self.early)
     }
 
     /// Reads the PROXY header: whose connection it is, unless it is the proxy's own (a health check).
@@ -100,7 +82,7 @@ impl Arrival {
     }
 }
 
-impl AsyncRead for Arrival {
+impl AsyncRead for AcceptedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -116,7 +98,7 @@ impl AsyncRead for Arrival {
     }
 }
 
-impl AsyncWrite for Arrival {
+impl AsyncWrite for AcceptedSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use crate::metrics::Limit;
 
-/// Bounds at the door.
+/// How many connections, and how large a request, a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DoorLimits {
+pub struct AdmissionLimits {
     /// Connections in all.
     pub connections: usize,
     /// Connections of one client's address, of one /64 with IPv6; 0: as many as there may be in all.
@@ -87,17 +87,17 @@ impl Admission {
     ///
     /// # Errors
     /// It is not let in, and why.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, limits: &DoorLimits) -> Result<Permit, Full> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, limits: &AdmissionLimits) -> Result<Permit, Full> {
         self.admit_at(address, limits, Instant::now)
     }
 
     fn admit_at(
         self: &Arc<Self>,
         address: IpAddr,
-        limits: &DoorLimits,
+        limits: &AdmissionLimits,
         now: impl FnOnce() -> Instant,
     ) -> Result<Permit, Full> {
-        let DoorLimits { connections, connections_per_address, connections_per_second, .. } = *limits;
+        let AdmissionLimits { connections, connections_per_address, connections_per_second, .. } = *limits;
         // From here on it is counted, and no more when dropped.
         let mut permit = Permit { admission: self.clone(), address: None };
         if self.open.fetch_add(1, Ordering::Relaxed) >= connections {
@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    fn admission(connections: usize, per_address: usize, per_second: usize) -> (Arc<Admission>, DoorLimits) {
-        let limits = DoorLimits {
+    fn admission(connections: usize, per_address: usize, per_second: usize) -> (Arc<Admission>, AdmissionLimits) {
+        let limits = AdmissionLimits {
             connections,
             connections_per_address: per_address,
             connections_per_second: per_second,

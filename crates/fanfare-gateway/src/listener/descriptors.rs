@@ -1,12 +1,13 @@
-//! The sockets that this node accepted, and what is done when descriptors get short.
+//! The descriptor budget: how many sockets a node may accept, and which connection goes when descriptors are short.
 //!
 //! Invariants
-//! - Every accepted socket has a [`Seat`] that lives exactly as long as its descriptor: it is dropped behind the last
-//!   half of a socket that was split.
-//! - Of the process's descriptors some are kept back ([`room`]) for the broker, for health, metrics and refusals.
-//! - While the sockets reach into what is kept back, each new one costs the place of the one that has been waiting
-//!   longest for its client to ask for something. So whoever connects and says nothing keeps nobody out, and a
-//!   socket whose client asked, or that became a WebSocket, is never given up.
+//! - Every accepted socket has a [`DescriptorPermit`] that lives exactly as long as its descriptor: it is dropped after
+//!   the last half of a socket that was split.
+//! - Some descriptors of the process are kept back ([`connections_for`]) for the broker, for health, metrics and
+//!   refusals.
+//! - While the sockets reach into the reserve, each new socket evicts the connection that has waited longest for its
+//!   client's next request. So a client that connects and says nothing keeps no other client out. A connection whose
+//!   client asked for something, or that became a WebSocket, is never evicted.
 
 use std::{
     collections::BTreeMap,
@@ -21,25 +22,25 @@ use tokio::sync::Notify;
 
 use crate::metrics::{GatewayMetrics, Limit};
 
-/// Descriptors kept back, where the process has that many to spare.
-const KEPT: usize = 256;
+/// Descriptors that are kept back, where the process has that many to spare.
+const RESERVE: usize = 256;
 
-/// How many connections a process with so many descriptors can hold: all but 256, or half where that is more.
+/// The number of connections that a process with this many descriptors can hold: all but 256, or half where that is more.
 #[must_use]
-pub fn room(descriptors: usize) -> usize {
-    descriptors.saturating_sub(kept(descriptors))
+pub fn connections_for(descriptors: usize) -> usize {
+    descriptors.saturating_sub(reserve(descriptors))
 }
 
-fn kept(descriptors: usize) -> usize {
-    KEPT.min(descriptors / 2)
+fn reserve(descriptors: usize) -> usize {
+    RESERVE.min(descriptors / 2)
 }
 
-/// All sockets of a node's listeners.
-pub struct Sockets {
+/// The budget of a node's listeners.
+pub(crate) struct DescriptorBudget {
     open: AtomicUsize,
-    /// From so many on, those that wait are given up.
+    /// From this many sockets on, connections that wait are evicted.
     crowded: usize,
-    /// From so many on, nothing is accepted.
+    /// From this many sockets on, nothing is accepted.
     full: usize,
     waiting: Mutex<Waiting>,
     metrics: Arc<GatewayMetrics>,
@@ -47,26 +48,26 @@ pub struct Sockets {
 
 #[derive(Default)]
 struct Waiting {
-    /// The number of the next place.
+    /// The number of the next place in the line.
     next: u64,
     /// By place, and so by age.
-    visits: BTreeMap<u64, Arc<Notify>>,
+    line: BTreeMap<u64, Arc<Notify>>,
 }
 
-impl Sockets {
-    /// For a process that may have so many descriptors.
+impl DescriptorBudget {
+    /// The budget of a process that may have this many descriptors.
     pub(crate) fn new(descriptors: usize, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
-        let (room, kept) = (room(descriptors), kept(descriptors));
-        let (crowded, full) = (room + kept / 2, room + kept * 3 / 4);
+        let (connections, reserve) = (connections_for(descriptors), reserve(descriptors));
+        let (crowded, full) = (connections + reserve / 2, connections + reserve * 3 / 4);
         Arc::new(Self { open: AtomicUsize::new(0), crowded, full, waiting: Mutex::default(), metrics })
     }
 
-    /// Takes a seat for a socket that was accepted.
-    pub(crate) fn take(self: &Arc<Self>) -> Seat {
+    /// The permit of a socket that was accepted.
+    pub(crate) fn take(self: &Arc<Self>) -> DescriptorPermit {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.crowded {
-            self.give_up_oldest();
+            self.evict_oldest();
         }
-        Seat(self.clone())
+        DescriptorPermit(self.clone())
     }
 
     /// Whether nothing should be accepted for the moment.
@@ -74,69 +75,70 @@ impl Sockets {
         self.open.load(Ordering::Relaxed) >= self.full
     }
 
-    fn give_up_oldest(&self) {
-        if let Some((_, oldest)) = self.waiting.lock().visits.pop_first() {
+    fn evict_oldest(&self) {
+        if let Some((_, oldest)) = self.waiting.lock().line.pop_first() {
             oldest.notify_one();
             self.metrics.limit_hit(Limit::Descriptors);
         }
     }
 }
 
-/// One accepted socket's place among the descriptors.
-pub struct Seat(Arc<Sockets>);
+/// One accepted socket's share of the budget.
+pub(crate) struct DescriptorPermit(Arc<DescriptorBudget>);
 
-impl Drop for Seat {
+impl Drop for DescriptorPermit {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A connection that speaks HTTP: it waits for its client, or its client waits for it.
-pub(crate) struct Visit {
-    sockets: Arc<Sockets>,
-    given_up: Arc<Notify>,
-    /// Where it waits; 0 while its client does.
+/// An HTTP connection, which may be evicted while it waits for its client.
+pub(crate) struct Evictable {
+    budget: Arc<DescriptorBudget>,
+    evicted: Arc<Notify>,
+    /// Its place in the line; 0 while the client waits for an answer.
     place: AtomicU64,
 }
 
-impl Visit {
-    /// One whose client has asked for nothing yet.
-    pub(crate) fn new(sockets: &Arc<Sockets>) -> Self {
-        let visit = Self { sockets: sockets.clone(), given_up: Arc::default(), place: AtomicU64::default() };
-        visit.wait();
-        visit
+impl Evictable {
+    /// A connection whose client has asked for nothing yet.
+    pub(crate) fn new(budget: &Arc<DescriptorBudget>) -> Self {
+        let connection =
+            Self { budget: budget.clone(), evicted: Arc::default(), place: AtomicU64::default() };
+        connection.wait();
+        connection
     }
 
-    /// It waits for its client, as the latest.
+    /// The connection waits for its client, at the end of the line.
     pub(crate) fn wait(&self) {
-        let mut waiting = self.sockets.waiting.lock();
+        let mut waiting = self.budget.waiting.lock();
         waiting.next += 1;
         let place = waiting.next;
-        waiting.visits.insert(place, self.given_up.clone());
+        waiting.line.insert(place, self.evicted.clone());
         self.place.store(place, Ordering::Relaxed);
     }
 
-    /// Its client asked for something.
+    /// The client asked for something.
     pub(crate) fn serve(&self) {
         let place = self.place.swap(0, Ordering::Relaxed);
         if place != 0 {
-            self.sockets.waiting.lock().visits.remove(&place);
+            self.budget.waiting.lock().line.remove(&place);
         }
     }
 
-    /// Ends when it is given up while it waits. Where its client asked for something in that moment, it is not.
-    pub(crate) async fn given_up(&self) {
+    /// Ends when the connection is evicted while it waits; not where its client asked for something in that moment.
+    pub(crate) async fn evicted(&self) {
         loop {
-            self.given_up.notified().await;
+            self.evicted.notified().await;
             let place = self.place.load(Ordering::Relaxed);
-            if place != 0 && !self.sockets.waiting.lock().visits.contains_key(&place) {
+            if place != 0 && !self.budget.waiting.lock().line.contains_key(&place) {
                 return;
             }
         }
     }
 }
 
-impl Drop for Visit {
+impl Drop for Evictable {
     fn drop(&mut self) {
         self.serve();
     }
@@ -148,57 +150,57 @@ mod tests {
 
     use super::*;
 
-    fn sockets(descriptors: usize) -> Arc<Sockets> {
+    fn budget(descriptors: usize) -> Arc<DescriptorBudget> {
         let metrics = GatewayMetrics::unread();
-        Sockets::new(descriptors, Arc::new(metrics))
+        DescriptorBudget::new(descriptors, Arc::new(metrics))
     }
 
     #[test]
-    fn descriptors_are_kept_back() {
-        assert_eq!(room(20_000), 20_000 - 256);
-        assert_eq!(room(512), 256);
-        assert_eq!(room(100), 50);
-        assert_eq!(room(0), 0);
+    fn some_descriptors_are_kept_back() {
+        assert_eq!(connections_for(20_000), 20_000 - 256);
+        assert_eq!(connections_for(512), 256);
+        assert_eq!(connections_for(100), 50);
+        assert_eq!(connections_for(0), 0);
     }
 
     #[test]
-    fn whose_client_asks_in_the_moment_it_would_be_given_up_is_served() {
-        let sockets = sockets(100);
-        let visit = Visit::new(&sockets);
-        let mut given_up = std::pin::pin!(visit.given_up());
-        let mut is_given_up = || given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        sockets.give_up_oldest();
-        visit.serve();
-        assert!(!is_given_up(), "it is served");
-        visit.wait();
-        sockets.give_up_oldest();
-        visit.serve();
-        visit.wait();
-        assert!(!is_given_up(), "it was served, and is the latest now");
-        sockets.give_up_oldest();
-        assert!(is_given_up());
+    fn a_request_at_the_last_moment_prevents_eviction() {
+        let budget = budget(100);
+        let connection = Evictable::new(&budget);
+        let mut evicted = std::pin::pin!(connection.evicted());
+        let mut is_evicted = || evicted.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        budget.evict_oldest();
+        connection.serve();
+        assert!(!is_evicted(), "it is served");
+        connection.wait();
+        budget.evict_oldest();
+        connection.serve();
+        connection.wait();
+        assert!(!is_evicted(), "it was served, and is the latest now");
+        budget.evict_oldest();
+        assert!(is_evicted());
     }
 
     #[tokio::test]
-    async fn who_waits_longest_is_given_up_and_who_is_served_never() {
+    async fn the_longest_wait_is_evicted_and_a_served_client_never() {
         // Crowded from 75 on, full from 87 on.
-        let sockets = sockets(100);
-        let mut seats: Vec<Seat> = (0..75).map(|_| sockets.take()).collect();
-        let [served, first, second] = [(); 3].map(|()| Visit::new(&sockets));
+        let budget = budget(100);
+        let mut permits: Vec<DescriptorPermit> = (0..75).map(|_| budget.take()).collect();
+        let [served, first, second] = [(); 3].map(|()| Evictable::new(&budget));
         served.serve();
-        seats.push(sockets.take());
-        first.given_up().await;
+        permits.push(budget.take());
+        first.evicted().await;
         second.serve();
         second.wait();
         served.wait();
-        seats.push(sockets.take());
-        second.given_up().await;
+        permits.push(budget.take());
+        second.evicted().await;
         drop(served);
-        assert!(sockets.waiting.lock().visits.is_empty());
-        seats.extend((0..10).map(|_| sockets.take()));
-        assert!(sockets.is_full());
-        drop(seats);
-        assert!(!sockets.is_full());
-        assert_eq!(sockets.open.load(Ordering::Relaxed), 0);
+        assert!(budget.waiting.lock().line.is_empty());
+        permits.extend((0..10).map(|_| budget.take()));
+        assert!(budget.is_full());
+        drop(permits);
+        assert!(!budget.is_full());
+        assert_eq!(budget.open.load(Ordering::Relaxed), 0);
     }
 }

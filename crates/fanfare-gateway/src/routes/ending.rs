@@ -16,10 +16,10 @@ use axum::{
 use http::{HeaderValue, StatusCode, header::CONNECTION};
 
 use crate::{
-    api::ApiError,
+    api::error::ApiError,
     gateway::Gateway,
+    http::refusal::Refusal,
     path::{ALIVE, READY},
-    refusal::Refusal,
 };
 
 /// Around all paths.

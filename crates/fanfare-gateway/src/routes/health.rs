@@ -7,10 +7,7 @@
 //!
 //! Both answer with JSON that names each check, its state, and since when it is in it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
@@ -18,21 +15,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_core::broker::BrokerState;
-use fanfare_hub::{Hub, Standstill, pulse::STANDSTILL};
+use fanfare_hub::{Standstill, pulse::STANDSTILL};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use humantime::format_rfc3339_millis;
-use parking_lot::Mutex;
 use prometheus::{Encoder, TextEncoder};
 use serde::{Deserialize, Serialize};
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::gateway::Gateway;
-
-/// How often the broker's state is looked at, beside each time that somebody asks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What `/healthz` and `/readyz` say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,52 +60,17 @@ impl Check {
     }
 }
 
-/// Since when things are as they are.
-pub(crate) struct History {
-    started: SystemTime,
-    broker: Mutex<(BrokerState, SystemTime)>,
-}
-
-impl History {
-    pub(crate) fn new(hub: &Hub) -> Self {
-        let now = SystemTime::now();
-        Self { started: now, broker: Mutex::new((hub.broker().state(), now)) }
-    }
-
-    /// What the broker can do, and since when, to the second.
-    fn broker(&self, hub: &Hub) -> (BrokerState, SystemTime) {
-        let mut last = self.broker.lock();
-        let now = hub.broker().state();
-        if last.0 != now {
-            *last = (now, SystemTime::now());
-        }
-        *last
-    }
-}
-
-impl Gateway {
-    /// Notes when the broker's state changes, for as long as the node lives: nobody may be asking at that moment.
-    pub async fn keep_history(self: Arc<Self>) {
-        let mut second = interval(LOOK_EVERY);
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            second.tick().await;
-            self.history.broker(&self.hub);
-        }
-    }
-
-    fn health(&self, checks: impl Into<Vec<Check>>) -> Response {
-        let checks = checks.into();
-        let ok = checks.iter().all(|check| check.ok);
-        let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let body = Json(Health { ok, node: self.cluster.name().to_owned(), checks });
-        (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
-    }
+fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>) -> Response {
+    let checks = checks.into();
+    let ok = checks.iter().all(|check| check.ok);
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Json(Health { ok, node: gateway.cluster.name().to_owned(), checks });
+    (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
 }
 
 /// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
 pub(crate) async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
-    gateway.health([shards(gateway.hub.standstill())])
+    health(&gateway, [shards(gateway.hub.standstill())])
 }
 
 fn shards(found: Standstill) -> Check {
@@ -126,12 +83,12 @@ fn shards(found: Standstill) -> Check {
 
 /// `GET /readyz`: 200 where new clients are welcome.
 pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
-    let (broker, since) = gateway.history.broker(&gateway.hub);
+    let (broker, since) = gateway.history.broker_state(&gateway.hub);
     let node = match gateway.left_at() {
         Some(since) => Check::new("node", false, "draining", since),
-        None => Check::new("node", true, "serving", gateway.history.started),
+        None => Check::new("node", true, "serving", gateway.history.started()),
     };
-    gateway.health([Check::new("broker", broker == BrokerState::Up, broker.name(), since), node])
+    health(&gateway, [Check::new("broker", broker == BrokerState::Up, broker.name(), since), node])
 }
 
 /// `GET /metrics`, in Prometheus' text format.
@@ -146,6 +103,8 @@ pub(crate) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -19,21 +19,21 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 
 /// The page itself, the same for every channel: it reads its own address.
 pub(crate) fn page() -> Response {
-    file("text/html; charset=utf-8", include_str!("../assets/index.html"))
+    file("text/html; charset=utf-8", include_str!("../../assets/index.html"))
 }
 
 /// One of the files that it needs.
 pub(crate) fn asset(name: &str) -> Option<Response> {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     Some(match name {
-        "page.css" => file("text/css; charset=utf-8", include_str!("../assets/page.css")),
-        "page.js" => file(SCRIPT, include_str!("../assets/page.js")),
+        "page.css" => file("text/css; charset=utf-8", include_str!("../../assets/page.css")),
+        "page.js" => file(SCRIPT, include_str!("../../assets/page.js")),
         "paths.js" => file(SCRIPT, paths()),
-        "cluster.js" => file(SCRIPT, include_str!("../assets/cluster.js")),
-        "dom.js" => file(SCRIPT, include_str!("../assets/dom.js")),
-        "link.js" => for_every_page(file(SCRIPT, include_str!("../assets/link.js"))),
-        "state.js" => file(SCRIPT, include_str!("../assets/state.js")),
-        "icon.svg" => file("image/svg+xml", include_str!("../assets/icon.svg")),
+        "cluster.js" => file(SCRIPT, include_str!("../../assets/cluster.js")),
+        "dom.js" => file(SCRIPT, include_str!("../../assets/dom.js")),
+        "link.js" => for_every_page(file(SCRIPT, include_str!("../../assets/link.js"))),
+        "state.js" => file(SCRIPT, include_str!("../../assets/state.js")),
+        "icon.svg" => file("image/svg+xml", include_str!("../../assets/icon.svg")),
         _ => return None,
     })
 }

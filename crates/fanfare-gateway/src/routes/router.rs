@@ -15,49 +15,28 @@ use axum::{
 };
 use http::{HeaderMap, Method, header::ACCEPT};
 
+use super::{ending, health, page};
 use crate::{
-    api::{self, ApiError},
-    cluster, cors, ending,
+    api::{
+        cluster, cors,
+        error::{self, ApiError},
+        publish,
+    },
     gateway::Gateway,
-    health, page,
+    http::{refusal::Refusal, refused::wants_socket},
     path::{self, PathError},
-    publish,
-    refusal::Refusal,
-    refused::wants_socket,
-    relay,
+    roles::{Role, Roles},
+    websocket::relay,
 };
 
-/// What a listener serves, beside `/healthz` and `/readyz`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Serves {
-    /// WebSockets, the page, and what the page asks for.
-    pub clients: bool,
-    /// The HTTP API.
-    pub api: bool,
-    /// `/metrics`.
-    pub metrics: bool,
-}
-
-impl Serves {
-    /// What either serves.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            clients: self.clients || other.clients,
-            api: self.api || other.api,
-            metrics: self.metrics || other.metrics,
-        }
-    }
-}
-
 /// All paths of a listener.
-pub(crate) fn router(gateway: Arc<Gateway>, serves: Serves) -> Router {
+pub(crate) fn router(gateway: Arc<Gateway>, roles: Roles) -> Router {
     let ending = middleware::from_fn_with_state(gateway.clone(), ending::answer);
     let admit_page = middleware::from_fn_with_state(gateway.clone(), cors::admit_page);
     let own_host = middleware::from_fn_with_state(gateway.clone(), own_host);
-    let mut api = api(&gateway, serves);
-    let mut others = health(serves);
-    if serves.clients {
+    let mut api = api(&gateway, roles);
+    let mut others = health(roles);
+    if roles.has(Role::Clients) {
         let no_socket = middleware::from_fn_with_state(gateway.clone(), no_socket);
         api = api.layer(no_socket.clone());
         others = others
@@ -73,32 +52,32 @@ pub(crate) fn router(gateway: Arc<Gateway>, serves: Serves) -> Router {
     api.merge(others.layer(ending)).layer(own_host).with_state(gateway)
 }
 
-fn health(serves: Serves) -> Router<Arc<Gateway>> {
+fn health(roles: Roles) -> Router<Arc<Gateway>> {
     let alive = path::ALIVE.iter().map(|path| (*path, get(health::healthz)));
     let ready = path::READY.iter().map(|path| (*path, get(health::readyz)));
-    let metrics = if serves.metrics { only_get(get(health::metrics)) } else { any(no_metrics) };
+    let metrics = if roles.has(Role::Metrics) { only_get(get(health::metrics)) } else { any(no_metrics) };
     let router = Router::new().route("/metrics", metrics);
     alive.chain(ready).fold(router, |router, (path, health)| router.route(path, only_get(health)))
 }
 
-fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
+fn api(gateway: &Arc<Gateway>, roles: Roles) -> Router<Arc<Gateway>> {
     let all = |answer: MethodRouter<Arc<Gateway>>| {
         let paths = ["/api", "/api/", "/api/{*rest}"];
         paths.into_iter().fold(Router::new(), |router, path| router.route(path, answer.clone()))
     };
-    let calls = if serves.api {
-        all(any(api::no_such_method))
-            .route("/api/publish", post(publish::publish).fallback(api::wrong_method))
+    let calls = if roles.has(Role::Api) {
+        all(any(error::no_such_method))
+            .route("/api/publish", post(publish::publish).fallback(error::wrong_method))
             .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.limits())))
-            .layer(middleware::from_fn_with_state(gateway.clone(), api::authorize))
+            .layer(middleware::from_fn_with_state(gateway.clone(), error::authorize))
     } else {
-        all(any(api::elsewhere))
+        all(any(error::elsewhere))
     };
-    if !(serves.clients || serves.metrics) {
+    if !(roles.has(Role::Clients) || roles.has(Role::Metrics)) {
         return calls;
     }
-    let cluster = get(cluster::cluster).fallback(api::wrong_method);
-    calls.route("/api/cluster", cluster.layer(Extension(serves)))
+    let cluster = get(cluster::cluster).fallback(error::wrong_method);
+    calls.route("/api/cluster", cluster.layer(Extension(roles)))
 }
 
 /// A path that takes GET and HEAD, and says so to others.

@@ -13,7 +13,7 @@
 //!   in all ([`Hub::holds`]).
 //! - The pongs for one turn go out in one write: a flood of pings costs a write per turn, not one per ping.
 
-mod asked;
+mod commands;
 mod incoming;
 mod turn;
 
@@ -33,12 +33,12 @@ use fanfare_hub::{Held, Hub, Session, Traffic};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{io::ReadBuf, net::tcp::OwnedReadHalf, time::sleep};
 
-pub use self::incoming::{Incoming, Part};
+pub(crate) use self::incoming::{Incoming, Part};
 use self::{
-    asked::{carry_out, publish, take_frame},
+    commands::{carry_out, publish, take_frame},
     turn::Turn,
 };
-use crate::rates::Rates;
+use super::rate_limits::RateLimits;
 
 /// What one read can bring.
 const READ_BYTES: usize = 64 << 10;
@@ -54,7 +54,7 @@ thread_local! {
 /// A WebSocket connection's reading side; the future ends when the client is gone.
 ///
 /// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
-pub struct Connection<R = OwnedReadHalf> {
+pub(crate) struct Connection<R = OwnedReadHalf> {
     hub: Arc<Hub>,
     /// Dropped before the session is let go of.
     read: R,
@@ -64,7 +64,7 @@ pub struct Connection<R = OwnedReadHalf> {
     /// What an idle connection does not have.
     waits: Option<Box<Waits>>,
     /// What the client may send, where that is limited.
-    rates: Option<Box<Rates>>,
+    rates: Option<Box<RateLimits>>,
     deflate: bool,
     /// The hub knows that something is held.
     is_told: bool,
@@ -100,8 +100,7 @@ impl Drop for Reading {
 
 impl<R: Incoming> Connection<R> {
     /// A connection whose client sent `early` right behind its handshake. `deflate`: it was negotiated.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         hub: Arc<Hub>,
         session: Arc<Session>,
         read: R,
@@ -110,7 +109,7 @@ impl<R: Incoming> Connection<R> {
         early: &[u8],
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
-        let rates = Rates::new(&hub.limits(), hub.now(&session));
+        let rates = RateLimits::new(&hub.limits(), hub.now(&session));
         let session = Reading(session);
         let mut connection =
             Self { hub, read, session, frames, dialect, waits: None, rates, deflate, is_told: false };

@@ -8,10 +8,10 @@ use fanfare_core::{CloseFrame, Message, Transport, transport::FramingId};
 use fanfare_websocket::{CloseCode, MessageKind, deflate::Compressor, encode};
 
 /// RFC 6455 frames.
-pub static PLAIN: WebSocket = WebSocket { framing: FramingId(0) };
+pub(crate) static PLAIN: WebSocket = WebSocket { framing: FramingId(0) };
 
 /// The same with permessage-deflate (RFC 7692), without context takeover: compressed once, shared by all.
-pub static DEFLATE: WebSocket = WebSocket { framing: FramingId(1) };
+pub(crate) static DEFLATE: WebSocket = WebSocket { framing: FramingId(1) };
 
 thread_local! {
     /// A compressor is some hundred kilobytes: one a thread, none a connection.
@@ -20,7 +20,7 @@ thread_local! {
 
 /// The WebSocket as a transport.
 #[derive(Debug)]
-pub struct WebSocket {
+pub(crate) struct WebSocket {
     framing: FramingId,
 }
 

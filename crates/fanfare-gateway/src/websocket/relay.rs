@@ -15,15 +15,16 @@ use fanfare_core::{Channel, Command, Decoder, Disconnect, Identity, Message};
 use fanfare_websocket::handshake::{self, Accepted, Terms};
 use http::{StatusCode, header::ORIGIN};
 
-use crate::{
-    client::Client,
+use super::{
     framing::{DEFLATE, PLAIN},
-    gateway::{ClientAuth, Config, Gateway},
-    path::{self, PathError},
-    refusal::Refusal,
-    refused::Refused,
-    trace,
     upgrade::Pending,
+};
+use crate::{
+    gateway::{ClientAuth, Config, Gateway},
+    http::{refusal::Refusal, refused::Refused},
+    listener::client_address::Client,
+    path::{self, PathError},
+    trace,
 };
 
 /// `GET /ws/{channel}`.
@@ -73,7 +74,7 @@ fn tell_browser(
     let is_meant = config.browser_errors && request.headers().contains_key(ORIGIN) && !gateway.is_refusing();
     let (true, Some(frame)) = (is_meant, refusal.close_frame()) else { return Err(refusal) };
     let Ok(accepted) = handshake(&config, request) else { return Err(refusal) };
-    let Ok(permit) = gateway.admission.admit(client.0, &config.doors) else { return Err(refusal) };
+    let Ok(permit) = gateway.admission.admit(client.0, &config.admission) else { return Err(refusal) };
     let visitor = fanfare_hub::Visitor { address: Some(client.0), identity: None };
     let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, visitor, permit);
     let refused = Refused { close: Some(frame.code), ..refusal.refused() };
@@ -113,7 +114,7 @@ async fn accept(
     let accepted = handshake(&config, request)?;
     config.origins.check(request.headers())?;
     // Before the token is looked at: that is what costs.
-    let permit = gateway.admission.admit(client.0, &config.doors)?;
+    let permit = gateway.admission.admit(client.0, &config.admission)?;
     let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
     let visitor = fanfare_hub::Visitor { address: Some(client.0), identity };

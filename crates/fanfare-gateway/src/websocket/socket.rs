@@ -10,34 +10,20 @@ use fanfare_core::Sink;
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::{admission::Permit, sockets::Seat};
-
-/// Bytes that the kernel may hold unsent for one connection. More would only hide that a client does not read.
-const UNSENT_BYTES: u32 = 128 << 10;
+use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
 
 /// The writing half of a connection.
-pub struct Socket {
+pub(crate) struct Socket {
     half: OwnedWriteHalf,
     /// Held for as long as the descriptor is.
-    _held: (Seat, Permit),
+    _held: (DescriptorPermit, Permit),
 }
 
 impl Socket {
     /// Takes the half, and what its connection was let in by.
-    pub(crate) fn new(half: OwnedWriteHalf, seat: Seat, permit: Permit) -> Self {
-        Self { half, _held: (seat, permit) }
+    pub(crate) fn new(half: OwnedWriteHalf, descriptor: DescriptorPermit, permit: Permit) -> Self {
+        Self { half, _held: (descriptor, permit) }
     }
-}
-
-/// Tunes a socket for small messages: no delay, little unsent. A connection inherits both from its listener, as it is
-/// in the moment when the kernel takes the connection: so that is tuned before it listens.
-///
-/// # Errors
-/// The kernel's.
-pub fn tune<'a>(socket: impl Into<SockRef<'a>>) -> io::Result<()> {
-    let socket = socket.into();
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(UNSENT_BYTES)
 }
 
 impl Sink for Socket {
@@ -65,25 +51,5 @@ impl Socket {
     /// Fails only where the peer was faster.
     fn shutdown(&self, how: Shutdown) {
         let _ = SockRef::from(self.half.as_ref()).shutdown(how);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::net::TcpStream;
-
-    use crate::server;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_accepted_has_its_listeners_options() {
-        let listener = server::bind(([127, 0, 0, 1], 0).into(), false).unwrap();
-        let (client, accepted) =
-            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let (accepted, _) = accepted.unwrap();
-        assert!(!client.unwrap().nodelay().unwrap());
-        assert!(accepted.nodelay().unwrap());
-        assert_eq!(SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), UNSENT_BYTES);
     }
 }

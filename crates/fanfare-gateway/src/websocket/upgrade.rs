@@ -1,16 +1,16 @@
 //! Takes the socket back from HTTP once the 101 is out, bare or with TLS inside.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use fanfare_core::{Decoder, Disconnect, Transport};
 use fanfare_hub::{Hub, Kind, Session, Visitor};
-use hyper::upgrade::{OnUpgrade, Parts};
-use hyper_util::rt::TokioIo;
-use std::sync::Arc;
+use hyper::upgrade::OnUpgrade;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::{connection::Connection, socket::Socket};
 use crate::{
-    admission::Permit, connection::Connection, paced::Paced, socket::Socket, stream::Stream,
-    tls::socket::TlsSink,
+    http::{stream::Stream, upgraded::take_back},
+    listener::admission::Permit,
 };
 
 /// A session that waits for its transport. Dropped before it has one, it ends.
@@ -45,15 +45,14 @@ impl Pending {
         let Some(permit) = self.permit.take() else { return };
         let (hub, session) = (self.hub.clone(), self.session.clone());
         match stream.into_stream() {
-            Stream::Plain(arrival) => {
-                let (stream, seat) = arrival.into_parts();
+            Stream::Plain(socket) => {
+                let (stream, descriptor, _) = socket.into_parts();
                 let (read, write) = stream.into_split();
-                self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
+                self.hub.attach(&self.session, transport, Box::new(Socket::new(write, descriptor, permit)));
                 self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
             }
             Stream::Tls(stream) => {
-                let sink = TlsSink::new(stream.0.clone(), permit);
-                self.hub.attach(&self.session, transport, Box::new(sink));
+                self.hub.attach(&self.session, transport, Box::new(stream.sink(permit)));
                 self.hub.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
             }
         }
@@ -66,23 +65,4 @@ impl Drop for Pending {
             self.hub.end(&self.session, &Disconnect::Lost);
         }
     }
-}
-
-/// The socket, and what the client sent right behind its request.
-///
-/// # Errors
-/// The connection broke first.
-pub(crate) async fn take_back(upgrade: OnUpgrade) -> Result<(Paced, Bytes), UpgradeError> {
-    let upgraded = upgrade.await?;
-    let parts: Parts<TokioIo<Paced>> = upgraded.downcast().map_err(|_| UpgradeError::NotOurs)?;
-    Ok((parts.io.into_inner(), parts.read_buf))
-}
-
-/// Why there is no socket to take back.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpgradeError {
-    #[error(transparent)]
-    Http(#[from] hyper::Error),
-    #[error("the connection is not one that this server accepted")]
-    NotOurs,
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use prometheus::{Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
 
-use super::registered;
+use fanfare_metrics::registered;
 
 /// Bounds of the buckets of subscribers.
 const SUBSCRIBERS: [f64; 15] = [

@@ -1,14 +1,12 @@
-//! A node at a glance, from what its metrics say at two moments: for the page, and for `fanfare top`.
+//! Prometheus' text format, read: what a node's metrics say at two moments.
 //!
-//! - [`text`]: Prometheus' text format, read
+//! - [`lines`]: the format
 //! - [`buckets`]: a histogram, and its quantiles
-//! - [`sample`]: what is of interest, at one moment and between two
-//! - `glance`: the figures that the page shows of its own node
+//! - [`sample`]: the figures of interest, at one moment and between two
 
 pub mod buckets;
-pub(crate) mod glance;
+pub mod lines;
 pub mod sample;
-pub mod text;
 
 pub use buckets::Buckets;
 pub use sample::{Quantiles, Rates, Sample};

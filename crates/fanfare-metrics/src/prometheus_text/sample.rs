@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     buckets::Buckets,
-    text::{self, Line},
+    lines::{self, Line},
 };
 
 /// What a node counted up to one moment.
@@ -48,7 +48,7 @@ impl Sample {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mut sample, mut latency, mut is_node) = (Self::default(), Vec::new(), false);
-        for line in text::lines(text) {
+        for line in lines::lines(text) {
             match line.name {
                 "fanfare_connections" => {
                     is_node = true;

@@ -7,7 +7,7 @@ use fanfare_core::{Command, Decoder, Disconnect, Message};
 use fanfare_hub::{Hub, Session};
 use fanfare_websocket::Event;
 
-use crate::rates::Rates;
+use crate::websocket::rate_limits::RateLimits;
 
 /// What one frame asks for: a command, a pong, or nothing.
 ///
@@ -15,7 +15,7 @@ use crate::rates::Rates;
 /// It ends the session.
 pub(super) fn take_frame(
     event: Event,
-    rates: Option<&mut Rates>,
+    rates: Option<&mut RateLimits>,
     dialect: &mut dyn Decoder,
     commands: &mut Vec<Command>,
     pongs: &mut Vec<Bytes>,

@@ -2,23 +2,17 @@
 
 use tokio::{io::AsyncRead, net::tcp::OwnedReadHalf};
 
+pub(crate) use crate::tls::socket::Part;
+use crate::tls::socket::TlsStream;
+
 /// What a connection is read from.
-pub trait Incoming: AsyncRead + Unpin + Send + 'static {
+pub(crate) trait Incoming: AsyncRead + Unpin + Send + 'static {
     /// Whether bytes came since the last call that cannot be read yet: some of a TLS record. They are a sign of life
     /// all the same.
     fn came_in_part(&self) -> bool;
 
     /// What came and cannot be read yet, or was not: it is kept until then.
     fn part(&self) -> Option<Part>;
-}
-
-/// A TLS record that is not whole, and what was decrypted and not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// Nobody was told of this record yet, or it is not one.
-    pub is_new: bool,
-    /// The memory that it takes.
-    pub bytes: usize,
 }
 
 impl Incoming for OwnedReadHalf {
@@ -28,5 +22,15 @@ impl Incoming for OwnedReadHalf {
 
     fn part(&self) -> Option<Part> {
         None
+    }
+}
+
+impl Incoming for TlsStream {
+    fn came_in_part(&self) -> bool {
+        self.came_in_part()
+    }
+
+    fn part(&self) -> Option<Part> {
+        self.part()
     }
 }
