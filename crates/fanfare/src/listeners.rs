@@ -106,9 +106,7 @@ pub(crate) fn open(
             None => fanfare_gateway::bind(address, is_dual_stack(address, &addresses)),
         };
         match socket {
-            Ok(socket) => {
-                listeners.push((listen, Listener { socket, roles, tls, is_inherited }))
-            }
+            Ok(socket) => listeners.push((listen, Listener { socket, roles, tls, is_inherited })),
             Err(error) if is_missing(listen, &error) => missing.push(listen),
             Err(error) => return Err(ListenError::Bind { address, error }),
         }

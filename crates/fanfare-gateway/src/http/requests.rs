@@ -174,7 +174,8 @@ impl<'a> Requests<'a> {
                 // A browser connects before it has something to ask, and would take an answer for that of its next
                 // request.
                 let is_silent = read.is_empty() && !self.has_answered.load(Ordering::Relaxed);
-                let words = if is_silent { String::new() } else { last_answer("408 Request Timeout", TOO_SLOW) };
+                let words =
+                    if is_silent { String::new() } else { last_answer("408 Request Timeout", TOO_SLOW) };
                 stream.farewell(&words).await;
             }
         }

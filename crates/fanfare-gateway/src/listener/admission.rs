@@ -195,7 +195,11 @@ mod tests {
 
     use super::*;
 
-    fn admission(connections: usize, per_address: usize, per_second: usize) -> (Arc<Admission>, AdmissionLimits) {
+    fn admission(
+        connections: usize,
+        per_address: usize,
+        per_second: usize,
+    ) -> (Arc<Admission>, AdmissionLimits) {
         let limits = AdmissionLimits {
             connections,
             connections_per_address: per_address,

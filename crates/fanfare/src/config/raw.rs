@@ -24,7 +24,9 @@ use super::{
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
     tls::words::{CA, CERT, CertFile, KEY, KeyFile},
-    tracing::words::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
+    tracing::words::{
+        ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
+    },
     words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
