@@ -27,7 +27,7 @@ use crate::{
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// No API key, or none that is known.
     #[error(transparent)]
     Key(#[from] ApiKeyRefusal),

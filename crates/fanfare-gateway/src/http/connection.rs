@@ -1,6 +1,6 @@
 //! One connection from its first byte on: whose it is, TLS, and then its requests, until it ends or becomes a WebSocket.
 
-use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc, time::Duration};
+use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc};
 
 use axum::Router;
 use rustls::ServerConfig;

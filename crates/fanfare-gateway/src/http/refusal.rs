@@ -22,7 +22,7 @@ const CLOSE_CODES: u16 = 4000;
 
 /// Why an upgrade or a visit was refused.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// It is not a proper HTTP request.
     #[error(transparent)]
     Improper(#[from] Improper),
@@ -90,8 +90,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The status of the answer.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Handshake(refusal) => refusal.status(),
             Self::Origin(_)
@@ -117,8 +116,7 @@ impl Refusal {
     }
 
     /// What it is counted as.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Improper(_) => Reason::Improper,
             Self::Handshake(_) => Reason::Handshake,
@@ -144,8 +142,7 @@ impl Refusal {
     }
 
     /// The limit that it is due to, if it is.
-    #[must_use]
-    pub fn limit(&self) -> Option<Limit> {
+    pub(crate) fn limit(&self) -> Option<Limit> {
         match self {
             Self::Full(full) => Some(full.limit()),
             Self::Headers { .. } => Some(Limit::HeaderCount),
@@ -156,8 +153,7 @@ impl Refusal {
 
     /// How it is said to a page, where it is for its origin, its token or its channel: 4000 and the status. Its sentence
     /// fits a close frame.
-    #[must_use]
-    pub fn close_frame(&self) -> Option<CloseFrame> {
+    pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         let reason = match self {
             // Said to a page of a foreign name, this would tell it that it found something.
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,

@@ -7,7 +7,7 @@ use hyper::body::Body;
 
 /// Why a request is not proper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Improper {
+pub(crate) enum Improper {
     /// Section 3.2.
     #[error("the Host header is missing: an HTTP/1.1 request says which host it is for")]
     NoHost,

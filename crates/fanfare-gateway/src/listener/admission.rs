@@ -36,7 +36,7 @@ pub struct AdmissionLimits {
 
 /// Why a connection is not let in; each names the key of its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
+pub(crate) enum Full {
     /// There are as many as there may be.
     #[error(
         "this node has as many connections as it may have, {0} (limits.connections): connect again later, or to \
@@ -59,8 +59,7 @@ pub enum Full {
 
 impl Full {
     /// Which limit it was.
-    #[must_use]
-    pub fn limit(self) -> Limit {
+    pub(crate) fn limit(self) -> Limit {
         match self {
             Self::Connections(_) => Limit::Connections,
             Self::PerAddress(_) => Limit::ConnectionsPerAddress,
@@ -70,7 +69,7 @@ impl Full {
 }
 
 /// Lets connections in, or not.
-pub struct Admission {
+pub(crate) struct Admission {
     open: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     rate: Mutex<Rate>,

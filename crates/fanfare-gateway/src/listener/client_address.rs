@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 /// The client's address: an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Client(pub IpAddr);
+pub(crate) struct Client(pub IpAddr);
 
 /// How proxies say whose connection it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

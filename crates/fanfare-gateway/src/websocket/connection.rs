@@ -33,9 +33,9 @@ use fanfare_hub::{Buffered, Hub, Session, Traffic};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{io::ReadBuf, net::tcp::OwnedReadHalf, time::sleep};
 
-pub(crate) use self::incoming::{Incoming, Part};
 use self::{
     commands::{carry_out, publish, take_frame},
+    incoming::Incoming,
     turn::Turn,
 };
 use super::rate_limits::RateLimits;

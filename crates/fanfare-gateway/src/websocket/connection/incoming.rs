@@ -2,8 +2,7 @@
 
 use tokio::{io::AsyncRead, net::tcp::OwnedReadHalf};
 
-pub(crate) use crate::tls::socket::Part;
-use crate::tls::socket::TlsStream;
+use crate::tls::socket::{Part, TlsStream};
 
 /// What a connection is read from.
 pub(crate) trait Incoming: AsyncRead + Unpin + Send + 'static {

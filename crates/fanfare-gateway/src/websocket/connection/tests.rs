@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncRead;
 
 use super::*;
-use crate::tls::socket::TlsStream;
+use crate::tls::socket::{Part, TlsStream};
 
 #[test]
 fn an_idle_connection_is_small() {
