@@ -5,13 +5,8 @@
 use std::time::Duration;
 
 use fanfare_core::{buckets::LATENCIES, labels};
-use fanfare_hub::metrics::{labelled, registered};
+use fanfare_metrics::{labelled, registered};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
-
-use crate::{
-    refused::{Refused, Why},
-    tls::handshake::Outcome,
-};
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
@@ -25,7 +20,7 @@ pub struct GatewayMetrics {
 
 labels! {
     /// Why an upgrade or a visit was refused.
-    pub enum Reason {
+    pub(crate) enum Reason {
         /// It is no WebSocket handshake.
         Handshake = "handshake",
         /// Its page's origin is not allowed.
@@ -67,7 +62,7 @@ labels! {
 
 labels! {
     /// Why a call of the API was not carried out: the code of its answer.
-    pub enum ApiCode {
+    pub(crate) enum ApiCode {
         /// It has no key, or none that is known.
         Unauthorized = "unauthorized",
         /// Its page's origin is not allowed.
@@ -99,7 +94,7 @@ labels! {
 
 labels! {
     /// A bound that a client, or all of them together, came to.
-    pub enum Limit {
+    pub(crate) enum Limit {
         /// Connections in all.
         Connections = "connections",
         /// Connections of one client's address.
@@ -123,7 +118,7 @@ labels! {
 
 labels! {
     /// How an HTTP connection ended badly.
-    pub enum HttpError {
+    pub(crate) enum HttpError {
         /// What came is no HTTP.
         Parse = "parse",
         /// It is HTTP/2 without a word before (prior knowledge).
@@ -146,8 +141,51 @@ labels! {
 }
 
 labels! {
+    /// What became of a TLS handshake.
+    pub(crate) enum TlsOutcome {
+        /// The connection is secure.
+        Completed = "completed",
+        /// What came is not TLS.
+        NotTls = "not_tls",
+        /// The client has no certificate, and needs one.
+        NoCertificate = "no_certificate",
+        /// The client's certificate is not good.
+        BadCertificate = "bad_certificate",
+        /// The client did not take it: mostly, it does not trust the certificate of this listener.
+        Rejected = "rejected",
+        /// The two have no version, cipher or protocol in common.
+        Incompatible = "incompatible",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client went away in the middle.
+        Ended = "ended",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// An upgrade or another request of a client, and why.
+    Handshake(Reason),
+    /// A call of the API, the same.
+    Api(ApiCode),
+}
+
+impl Why {
+    /// The word for it: a label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handshake(reason) => reason.name(),
+            Self::Api(code) => code.name(),
+        }
+    }
+}
+
+labels! {
     /// What became of an upgrade.
-    pub(crate) enum Handshake {
+    pub(crate) enum HandshakeResult {
         /// It was answered with 101.
         Accepted = "accepted",
         /// It was answered with anything else.
@@ -157,8 +195,7 @@ labels! {
 
 impl HttpError {
     /// What hyper's error means.
-    #[must_use]
-    pub fn of(error: &hyper::Error) -> Self {
+    pub(crate) fn of(error: &hyper::Error) -> Self {
         if error.is_parse_version_h2() {
             Self::Http2
         } else if error.is_parse_too_large() {
@@ -207,7 +244,7 @@ impl GatewayMetrics {
         );
         let handshakes =
             registered(registry, HistogramVec::new(handshakes.buckets(LATENCIES.to_vec()), &["result"])?)?;
-        for result in Handshake::ALL {
+        for result in HandshakeResult::ALL {
             handshakes.with_label_values(&[result.name()]);
         }
         Ok(Self {
@@ -239,7 +276,7 @@ impl GatewayMetrics {
                 "fanfare_tls_handshakes_total",
                 "TLS handshakes, by what became of them",
                 "result",
-                Outcome::ALL.iter().map(|outcome| outcome.name()),
+                TlsOutcome::ALL.iter().map(|outcome| outcome.name()),
             )?,
         })
     }
@@ -253,12 +290,12 @@ impl GatewayMetrics {
     }
 
     /// A limit did its work.
-    pub fn limit_hit(&self, limit: Limit) {
+    pub(crate) fn limit_hit(&self, limit: Limit) {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
     /// An HTTP connection ended badly. Where that is a limit's work, the limit is counted too.
-    pub fn http_error(&self, error: HttpError) {
+    pub(crate) fn http_error(&self, error: HttpError) {
         self.http_errors.with_label_values(&[error.name()]).inc();
         if let Some(limit) = error.limit() {
             self.limit_hit(limit);
@@ -266,26 +303,26 @@ impl GatewayMetrics {
     }
 
     /// A TLS handshake is over. Where that is a limit's work, the limit is counted too.
-    pub(crate) fn tls_handshake(&self, outcome: Outcome) {
+    pub(crate) fn tls_handshake(&self, outcome: TlsOutcome) {
         self.tls_handshakes.with_label_values(&[outcome.name()]).inc();
-        if outcome == Outcome::Timeout {
+        if outcome == TlsOutcome::Timeout {
             self.limit_hit(Limit::Handshake);
         }
     }
 
     /// An upgrade was answered, so long after its request came.
-    pub(crate) fn handshake(&self, result: Handshake, took: Duration) {
+    pub(crate) fn handshake(&self, result: HandshakeResult, took: Duration) {
         self.handshakes.with_label_values(&[result.name()]).observe(took.as_secs_f64());
     }
 
-    /// Somebody was not let in.
-    pub(crate) fn refused(&self, refused: &Refused) {
-        let (counters, label) = match refused.why {
-            Why::Handshake(reason) => (&self.handshakes_refused, reason.name()),
-            Why::Api(code) => (&self.api_errors, code.name()),
+    /// A request was refused, and the limit that it came to, if any.
+    pub(crate) fn refused(&self, why: Why, limit: Option<Limit>) {
+        let counters = match why {
+            Why::Handshake(_) => &self.handshakes_refused,
+            Why::Api(_) => &self.api_errors,
         };
-        counters.with_label_values(&[label]).inc();
-        if let Some(limit) = refused.limit {
+        counters.with_label_values(&[why.name()]).inc();
+        if let Some(limit) = limit {
             self.limit_hit(limit);
         }
     }

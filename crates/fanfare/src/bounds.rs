@@ -1,7 +1,7 @@
 //! The bounds of what metrics tell the height of, as metrics beside them: how much room is left is a division.
 
 use fanfare_core::Limits;
-use fanfare_gateway::DoorLimits;
+use fanfare_gateway::AdmissionLimits;
 use prometheus::{IntGauge, Registry};
 
 /// What a node may have at most.
@@ -45,9 +45,9 @@ impl Bounds {
     }
 
     /// From now on they are these.
-    pub(crate) fn set(&self, doors: &DoorLimits, limits: &Limits) {
+    pub(crate) fn set(&self, admission: &AdmissionLimits, limits: &Limits) {
         let show = |gauge: &IntGauge, bound| gauge.set(i64::try_from(bound).unwrap_or(i64::MAX));
-        show(&self.connections, doors.connections);
+        show(&self.connections, admission.connections);
         show(&self.inbound, limits.inbound_bytes);
         show(&self.outbound, limits.outbound_total_bytes);
         show(&self.incomplete, limits.incomplete_total_bytes);

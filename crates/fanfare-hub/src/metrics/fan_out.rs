@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
+use fanfare_metrics::registered;
 use prometheus::{Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
-
-use super::registered;
 
 /// Bounds of the buckets of subscribers.
 const SUBSCRIBERS: [f64; 15] = [

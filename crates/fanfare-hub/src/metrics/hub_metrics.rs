@@ -1,11 +1,10 @@
 //! The metrics of the hub. The hot path pays a relaxed counter for them.
 
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
+use fanfare_metrics::{labelled, registered};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{
-    FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::TrafficTotals,
-};
+use super::{FanOut, RelayLatency, connections::Connections, traffic_totals::TrafficTotals};
 use crate::session::end::End;
 
 /// The hub's metrics; registered once, at the composition root.

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use fanfare_core::{Answer, Decoder, Disconnect, Liveness, Message, Reply, Request};
 
 use crate::session::{
-    incomplete::Buffered, intake::Intake, pending::MOST, rates::Rates, state::Session, traffic::Traffic,
+    incomplete::Buffered, intake::Intake, pending::MOST, rates::RateLimits, state::Session, traffic::Traffic,
 };
 
 /// What a reader does next.
@@ -48,14 +48,14 @@ pub struct Inbound {
 
 #[derive(Default)]
 struct Extras {
-    rates: Option<Rates>,
+    rates: Option<RateLimits>,
     /// The client's goodbye is answered once this has ended.
     leaving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Inbound {
     pub(crate) fn new(intake: Arc<Intake>, session: Arc<Session>, decoder: Box<dyn Decoder>) -> Self {
-        let rates = Rates::new(&intake.limits.load(), intake.now(&session));
+        let rates = RateLimits::new(&intake.limits.load(), intake.now(&session));
         let extras = rates.map(|rates| Box::new(Extras { rates: Some(rates), leaving: None }));
         Self { intake, session, decoder, extras, is_buffering: false }
     }
@@ -178,7 +178,7 @@ impl Inbound {
         self.intake.goodbyes.end(&self.session, disconnect);
     }
 
-    fn rates(&mut self) -> Option<&mut Rates> {
+    fn rates(&mut self) -> Option<&mut RateLimits> {
         self.extras.as_mut()?.rates.as_mut()
     }
 
@@ -232,7 +232,7 @@ impl<'a> Receiving<'a> {
 
     /// A frame of the transport came. Each is counted before its content is handed over.
     pub fn frame(&mut self) -> Next {
-        if let Some(Err(rate)) = self.inbound.rates().map(Rates::frame) {
+        if let Some(Err(rate)) = self.inbound.rates().map(RateLimits::frame) {
             self.end = Some(Disconnect::RateLimited(rate));
             return Next::Ended;
         }

@@ -14,7 +14,7 @@ const TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The buckets of one connection. One that has no limit has none of this.
 #[derive(Debug)]
-pub(crate) struct Rates {
+pub(crate) struct RateLimits {
     /// When the buckets were filled last, and the second that it was by the shard's clock.
     filled: Instant,
     second: u32,
@@ -31,7 +31,7 @@ struct Bucket {
     level: f64,
 }
 
-impl Rates {
+impl RateLimits {
     /// Full buckets for the rates that are limited. `second` is the time by the shard's clock.
     pub(crate) fn new(limits: &Limits, second: u32) -> Option<Self> {
         // What a message at the limit may take on the wire, compressed or not, in a frame of its own.
@@ -99,23 +99,23 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn rates(frames: usize, bytes: usize) -> Rates {
+    fn rates(frames: usize, bytes: usize) -> RateLimits {
         let limits = Limits {
             message_bytes: 1000,
             frames_per_second: frames,
             bytes_per_second: bytes,
             ..Limits::default()
         };
-        Rates::new(&limits, 10).unwrap()
+        RateLimits::new(&limits, 10).unwrap()
     }
 
-    fn frames(rates: &mut Rates) -> usize {
+    fn frames(rates: &mut RateLimits) -> usize {
         std::iter::repeat_with(|| rates.frame()).take_while(Result::is_ok).take(10_000).count()
     }
 
     #[test]
     fn without_a_limit_there_is_nothing() {
-        assert!(Rates::new(&Limits::default(), 1).is_none());
+        assert!(RateLimits::new(&Limits::default(), 1).is_none());
         let mut only_bytes = rates(0, 5000);
         assert_eq!(frames(&mut only_bytes), 10_000);
     }

@@ -1,0 +1,12 @@
+//! The plain WebSocket: from an upgrade to a session on its socket.
+//!
+//! - [`relay`]: the upgrade, answered once the broker confirmed the subscription
+//! - [`upgrade`]: takes the socket back from HTTP, and leaves a task behind that reads it
+//! - [`connection`]: that task: bytes to frames, and frames to the session's way in
+//! - [`framing`]: how messages become frames; [`socket`]: where the bytes of a session go
+
+pub(crate) mod connection;
+mod framing;
+pub(crate) mod relay;
+mod socket;
+mod upgrade;

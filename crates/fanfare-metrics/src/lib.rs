@@ -1,0 +1,9 @@
+//! How metrics are registered, and how those of a node are read.
+//!
+//! - [`registrar`]: makes and registers collectors, those of one label with all of its values
+//! - [`prometheus_text`]: what a node's `/metrics` says, for its page and for `fanfare top`
+
+pub mod prometheus_text;
+pub mod registrar;
+
+pub use registrar::{labelled, registered};
