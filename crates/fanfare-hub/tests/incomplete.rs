@@ -1,4 +1,4 @@
-//! Who does not finish a message.
+//! Clients that do not finish a message.
 
 use std::{
     sync::{
@@ -81,7 +81,7 @@ async fn time_without_reading_does_not_count() {
     assert!(client.session.has_ended());
 }
 
-/// Counts how often it is woken.
+/// Counts its wake-ups.
 #[derive(Default)]
 struct Reader(AtomicUsize);
 

@@ -1,4 +1,4 @@
-//! A client's session: its state, what its client asks for, and what is sent to it.
+//! A client's session: its state, the commands of its client, and the bytes to it.
 //!
 //! A session:
 //!

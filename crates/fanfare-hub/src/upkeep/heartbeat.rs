@@ -71,7 +71,7 @@ impl Heartbeats {
         if session.last_activity.is_unread() {
             session.last_activity.message(now);
         } else if !session.outbound.is_attached() {
-            // There is no transport to ping: as if the client had just been heard and pinged.
+            // Without a transport the client counts as just heard and pinged.
             session.last_activity.heard(now);
             beat.ping_at = beat.ping_at.max(now + 1);
         }
