@@ -5,7 +5,7 @@ use fanfare_core::Payload;
 use crate::support::{Setup, channel, ends, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_tick_that_dies_is_told() {
+async fn a_dead_tick_is_reported() {
     let node = Setup { shards: 4, ..Setup::default() }.memory();
     let client = node.client_in(&["a"]).await;
     node.publish("a", "before").await.unwrap();
@@ -16,7 +16,7 @@ async fn a_tick_that_dies_is_told() {
     assert!(is_pending(failed.as_mut()).await, "nothing has failed yet");
     // The tests' dialect panics at what is no text, in the tick that encodes it.
     let no_text = Payload::binary(&b"\xff"[..]);
-    node.hub.publish_from_server(channel("a"), no_text, None).await.unwrap();
+    node.hub.publisher.publish_from_server(channel("a"), no_text, None).await.unwrap();
     ends(failed).await;
 }
 

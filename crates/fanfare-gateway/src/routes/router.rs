@@ -68,7 +68,7 @@ fn api(gateway: &Arc<Gateway>, roles: Roles) -> Router<Arc<Gateway>> {
     let calls = if roles.has(Role::Api) {
         all(any(error::no_such_method))
             .route("/api/publish", post(publish::publish).fallback(error::wrong_method))
-            .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.limits())))
+            .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.settings.limits())))
             .layer(middleware::from_fn_with_state(gateway.clone(), error::authorize))
     } else {
         all(any(error::elsewhere))

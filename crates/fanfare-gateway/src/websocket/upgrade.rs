@@ -25,8 +25,8 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
-        let handshake = hub.handshake();
-        let session = hub.open(kind, peer);
+        let handshake = hub.sessions.handshake();
+        let session = hub.sessions.open(kind, peer);
         Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 
@@ -48,12 +48,13 @@ impl Pending {
             Stream::Plain(socket) => {
                 let (stream, descriptor, _) = socket.into_parts();
                 let (read, write) = stream.into_split();
-                self.hub.attach(&self.session, transport, Box::new(Socket::new(write, descriptor, permit)));
-                self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+                let sink = Box::new(Socket::new(write, descriptor, permit));
+                self.hub.sessions.attach(&self.session, transport, sink);
+                self.hub.sessions.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
             }
             Stream::Tls(stream) => {
-                self.hub.attach(&self.session, transport, Box::new(stream.sink(permit)));
-                self.hub.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
+                self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
+                self.hub.sessions.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
             }
         }
     }
@@ -62,7 +63,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            self.hub.end(&self.session, &Disconnect::Lost);
+            self.hub.goodbyes.end(&self.session, &Disconnect::Lost);
         }
     }
 }
