@@ -13,9 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fanfare_core::Limit;
 use parking_lot::Mutex;
-
-use crate::metrics::Limit;
 
 /// How many connections, and how large a request, a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Command, CommandError, Reply};
+use fanfare_core::{Command, CommandError, Limit, Reply};
 
 use crate::{
-    metrics::{HubMetrics, Limit},
+    metrics::HubMetrics,
     session::{publisher::Publisher, state::Session, subscriptions::Subscriptions, writer::Writer},
 };
 
