@@ -36,12 +36,14 @@ pub mod disconnect;
 mod encoding;
 pub mod identity;
 mod label;
+mod limit;
 pub mod limits;
 pub mod message;
 pub mod namespace;
 pub mod payload;
 pub mod publication;
 pub mod registry;
+pub mod token_bucket;
 pub mod trace;
 pub mod transport;
 
@@ -54,11 +56,13 @@ pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Reque
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
+pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
+pub use token_bucket::TokenBucket;
 pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};

@@ -89,7 +89,7 @@ impl Gateway {
         metrics: Arc<GatewayMetrics>,
         config: Config,
     ) -> Self {
-        let descriptors = DescriptorBudget::new(config.descriptors, metrics.clone());
+        let descriptors = DescriptorBudget::new(config.descriptors, metrics.limits_hit().clone());
         let admission = Admission::new(config.admission.connections_per_second);
         Self {
             history: StateHistory::new(&hub),

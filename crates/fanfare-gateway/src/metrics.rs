@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use fanfare_core::{buckets::LATENCIES, labels};
-use fanfare_metrics::{labelled, registered};
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
+use fanfare_core::{Limit, labels};
+use fanfare_metrics::{LimitHits, Registrar};
+use prometheus::{HistogramVec, IntCounterVec, Registry};
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
     handshakes: HistogramVec,
     handshakes_refused: IntCounterVec,
     api_errors: IntCounterVec,
-    limits_hit: IntCounterVec,
+    limits_hit: LimitHits,
     http_errors: IntCounterVec,
     tls_handshakes: IntCounterVec,
 }
@@ -89,30 +89,6 @@ labels! {
         NoSuchMethod = "no_such_method",
         /// The path takes another HTTP method.
         WrongMethod = "wrong_method",
-    }
-}
-
-labels! {
-    /// A bound that a client, or all of them together, came to.
-    pub(crate) enum Limit {
-        /// Connections in all.
-        Connections = "connections",
-        /// Connections of one client's address.
-        ConnectionsPerAddress = "connections_per_address",
-        /// New connections each second.
-        ConnectionsPerSecond = "connections_per_second",
-        /// Descriptors: a connection that said nothing was given up for another.
-        Descriptors = "descriptors",
-        /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
-        Handshake = "handshake",
-        /// The number of headers.
-        HeaderCount = "header_count",
-        /// The bytes of the headers.
-        HeaderBytes = "header_bytes",
-        /// The bytes of a channel's name.
-        ChannelName = "channel_name",
-        /// The bytes of a body of the API, or of a message in it.
-        Message = "message_bytes",
     }
 }
 
@@ -230,49 +206,39 @@ impl HttpError {
 }
 
 impl GatewayMetrics {
-    /// Makes and registers them. `limits_hit` is the hub's: sessions come to limits too.
+    /// Makes and registers them. `limits_hit` is the hub's: sessions reach limits too.
     ///
     /// # Errors
     /// A name is registered already.
-    pub fn register(registry: &Registry, limits_hit: IntCounterVec) -> prometheus::Result<Self> {
-        for limit in Limit::ALL {
-            limits_hit.with_label_values(&[limit.name()]);
-        }
-        let handshakes = HistogramOpts::new(
-            "fanfare_handshake_duration_seconds",
-            "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
-        );
-        let handshakes =
-            registered(registry, HistogramVec::new(handshakes.buckets(LATENCIES.to_vec()), &["result"])?)?;
-        for result in HandshakeResult::ALL {
-            handshakes.with_label_values(&[result.name()]);
-        }
+    pub fn register(registry: &Registry, limits_hit: LimitHits) -> prometheus::Result<Self> {
+        let new = Registrar(registry);
         Ok(Self {
-            handshakes,
-            handshakes_refused: labelled(
-                registry,
+            handshakes: new.histograms(
+                "fanfare_handshake_duration_seconds",
+                "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
+                "result",
+                HandshakeResult::ALL.iter().map(|result| result.name()),
+            )?,
+            handshakes_refused: new.counters(
                 "fanfare_handshakes_refused_total",
                 "Upgrades and visits that were refused, by reason",
                 "reason",
                 Reason::ALL.iter().map(|reason| reason.name()),
             )?,
-            api_errors: labelled(
-                registry,
+            api_errors: new.counters(
                 "fanfare_api_errors_total",
                 "Calls of the HTTP API that were not carried out, by the code of their answer",
                 "code",
                 ApiCode::ALL.iter().map(|code| code.name()),
             )?,
             limits_hit,
-            http_errors: labelled(
-                registry,
+            http_errors: new.counters(
                 "fanfare_http_errors_total",
                 "HTTP connections that ended badly, by kind",
                 "kind",
                 HttpError::ALL.iter().map(|error| error.name()),
             )?,
-            tls_handshakes: labelled(
-                registry,
+            tls_handshakes: new.counters(
                 "fanfare_tls_handshakes_total",
                 "TLS handshakes, by what became of them",
                 "result",
@@ -281,24 +247,16 @@ impl GatewayMetrics {
         })
     }
 
-    /// Those of a test, which nobody reads.
-    #[cfg(test)]
-    pub(crate) fn unread() -> Self {
-        let registry = Registry::new();
-        let hub = fanfare_hub::HubMetrics::register(&registry).unwrap();
-        Self::register(&registry, hub.limits_hit).unwrap()
-    }
-
-    /// A limit did its work.
-    pub(crate) fn limit_hit(&self, limit: Limit) {
-        self.limits_hit.with_label_values(&[limit.name()]).inc();
+    /// The counters of limits.
+    pub(crate) fn limits_hit(&self) -> &LimitHits {
+        &self.limits_hit
     }
 
     /// An HTTP connection ended badly. Where that is a limit's work, the limit is counted too.
     pub(crate) fn http_error(&self, error: HttpError) {
         self.http_errors.with_label_values(&[error.name()]).inc();
         if let Some(limit) = error.limit() {
-            self.limit_hit(limit);
+            self.limits_hit.hit(limit);
         }
     }
 
@@ -306,7 +264,7 @@ impl GatewayMetrics {
     pub(crate) fn tls_handshake(&self, outcome: TlsOutcome) {
         self.tls_handshakes.with_label_values(&[outcome.name()]).inc();
         if outcome == TlsOutcome::Timeout {
-            self.limit_hit(Limit::Handshake);
+            self.limits_hit.hit(Limit::Handshake);
         }
     }
 
@@ -323,7 +281,7 @@ impl GatewayMetrics {
         };
         counters.with_label_values(&[why.name()]).inc();
         if let Some(limit) = limit {
-            self.limit_hit(limit);
+            self.limits_hit.hit(limit);
         }
     }
 }

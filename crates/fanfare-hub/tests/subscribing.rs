@@ -126,7 +126,7 @@ async fn a_session_joins_within_its_bounds() {
         ]
     );
     assert_eq!(recorder.calls(), ["subscribe a", "subscribe b", "unsubscribe a", "subscribe c"]);
-    let hit = node.hub.metrics().limits_hit.with_label_values(&["channels_per_connection"]).get();
+    let hit = node.hub.metrics().limits_hit.count(fanfare_core::Limit::ChannelsPerConnection);
     assert_eq!(hit, 1);
 }
 

@@ -13,6 +13,7 @@ use fanfare_gateway::{
     Role,
     tls::{Acceptor, Terms},
 };
+use fanfare_metrics::Registrar;
 use parking_lot::Mutex;
 use prometheus::{GaugeVec, IntGauge, Opts, Registry};
 
@@ -46,20 +47,17 @@ impl Tls {
     /// # Errors
     /// A metric's name is registered already.
     pub(crate) fn register(registry: &Registry, config: &Config) -> prometheus::Result<Self> {
-        let expiry = GaugeVec::new(
-            Opts::new(
-                "fanfare_tls_certificate_expiry_timestamp_seconds",
-                "When the certificate of these listeners, or one that leads to its root, expires, in Unix time; 0 \
-                 where they speak no TLS",
-            ),
-            &["listener"],
-        )?;
-        let is_good = IntGauge::new(
+        let new = Registrar(registry);
+        let expiry = Opts::new(
+            "fanfare_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate of these listeners, or one that leads to its root, expires, in Unix time; 0 \
+             where they speak no TLS",
+        );
+        let expiry = new.register(GaugeVec::new(expiry, &["listener"])?)?;
+        let is_good = new.gauge(
             "fanfare_tls_last_reload_successful",
             "Whether the files of certificates and keys could be used when they changed last",
         )?;
-        registry.register(Box::new(expiry.clone()))?;
-        registry.register(Box::new(is_good.clone()))?;
         is_good.set(1);
         let spoken = |role| Spoken { role, acceptor: Arc::default(), used: Mutex::default() };
         let tls = Self { listeners: WITH_TLS.map(spoken), expiry, is_good };

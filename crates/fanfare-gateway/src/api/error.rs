@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
-use fanfare_core::{ChannelError, PublishError};
+use fanfare_core::{ChannelError, Limit, PublishError};
 use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{
     gateway::Gateway,
     http::refused::Refused,
-    metrics::{ApiCode, Limit, Why},
+    metrics::{ApiCode, Why},
 };
 
 /// Why a call of the API was not carried out.
@@ -113,7 +113,7 @@ impl ApiError {
     fn limit(&self) -> Option<Limit> {
         match self {
             Self::Slow(_) => Some(Limit::Handshake),
-            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => Some(Limit::Message),
+            Self::TooLarge { .. } | Self::BodyTooLarge { .. } => Some(Limit::MessageBytes),
             Self::Channel(ChannelError::TooLong(_)) => Some(Limit::ChannelName),
             _ => None,
         }

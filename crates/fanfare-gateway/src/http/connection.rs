@@ -97,7 +97,7 @@ async fn open(
         }
     }
     let stream = match tls {
-        None => Stream::Plain(socket),
+        None => Stream::Left(socket),
         Some(config) => Box::pin(secure(gateway, socket, config, client, deadline, deadlines)).await?,
     };
     Some((client, stream))
@@ -121,13 +121,13 @@ async fn secure(
     match done {
         Ok(stream) => {
             gateway.metrics.tls_handshake(TlsOutcome::Completed);
-            Some(Stream::Tls(stream))
+            Some(Stream::Right(stream))
         }
         Err(error) => {
             gateway.metrics.tls_handshake(error.outcome());
             tracing::debug!(%client, %error, "no TLS connection");
             if let HandshakeError::NotTls(socket) = error {
-                let stream = TimedSocket::new(Stream::Plain(*socket), deadlines());
+                let stream = TimedSocket::new(Stream::Left(*socket), deadlines());
                 stream.farewell(&last_answer("400 Bad Request", NOT_TLS)).await;
             }
             None

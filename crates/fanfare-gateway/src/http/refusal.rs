@@ -3,7 +3,7 @@
 
 use axum::response::{IntoResponse, Response};
 use fanfare_auth::{OriginRefusal, TokenError, TokenSourceError};
-use fanfare_core::{ChannelError, CloseFrame, CommandError, SubscribeError};
+use fanfare_core::{ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
 use fanfare_websocket::{close::MAX_REASON, handshake};
 use http::{
     HeaderValue, StatusCode,
@@ -13,7 +13,7 @@ use http::{
 use super::{refused::Refused, request_check::Improper};
 use crate::{
     listener::admission::Full,
-    metrics::{Limit, Reason, Why},
+    metrics::{Reason, Why},
     path::PathError,
 };
 

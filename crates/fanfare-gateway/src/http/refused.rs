@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use fanfare_core::Channel;
+use fanfare_core::{Channel, Limit};
 use fanfare_websocket::handshake;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri,
@@ -13,11 +13,7 @@ use http::{
 };
 use tracing::field::display;
 
-use crate::{
-    listener::client_address::Client,
-    metrics::{Limit, Why},
-    path,
-};
+use crate::{listener::client_address::Client, metrics::Why, path};
 
 /// How many characters of anything are logged.
 const SHOWN: usize = 300;

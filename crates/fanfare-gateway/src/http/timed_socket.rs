@@ -17,7 +17,10 @@ use std::{
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::{deadlines::Deadlines, stream::Stream};
+use super::{
+    deadlines::Deadlines,
+    stream::{Stream, tcp},
+};
 
 /// How much is discarded at once.
 const DISCARD_BYTES: usize = 16 << 10;
@@ -62,7 +65,7 @@ impl TimedSocket {
     /// Ends the connection at once, and with it what the kernel still holds for its client.
     pub(crate) fn reset(self) {
         // Fails only where the peer was faster.
-        let _ = SockRef::from(self.stream.socket()).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(tcp(&self.stream)).set_linger(Some(Duration::ZERO));
     }
 
     fn stream(&mut self) -> Pin<&mut Stream> {

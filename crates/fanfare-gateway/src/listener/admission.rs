@@ -13,9 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fanfare_core::Limit;
 use parking_lot::Mutex;
 
-use crate::metrics::Limit;
 
 /// How many connections, and how large a request, a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,33 +159,24 @@ fn counted_as(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A token bucket that holds what one second brings.
+/// The rate of new connections: a bucket that holds what one second brings.
 struct Rate {
-    tokens: f64,
-    at: Instant,
+    tokens: TokenBucket,
+    filled: Instant,
 }
 
 impl Rate {
-    fn full(per_second: usize, at: Instant) -> Self {
-        Self { tokens: as_f64(per_second), at }
+    fn full(per_second: usize, now: Instant) -> Self {
+        Self { tokens: TokenBucket::new(per_second), filled: now }
     }
 
     fn take(&mut self, per_second: usize, now: Instant) -> bool {
-        let most = as_f64(per_second);
-        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * most).min(most);
-        self.at = self.at.max(now);
-        let is_there = self.tokens >= 1.0;
-        if is_there {
-            self.tokens -= 1.0;
-        }
-        is_there
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        let size = per_second as f64;
+        self.tokens.add(passed * size, size);
+        self.filled = self.filled.max(now);
+        self.tokens.take(1)
     }
-}
-
-/// Exact for whatever is configured.
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).unwrap_or(u32::MAX).into()
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use std::{
     },
 };
 
+use fanfare_core::Limit;
+use fanfare_metrics::LimitHits;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-
-use crate::metrics::{GatewayMetrics, Limit};
 
 /// Descriptors that are kept back, where the process has that many to spare.
 const RESERVE: usize = 256;
@@ -43,7 +43,7 @@ pub(crate) struct DescriptorBudget {
     /// From this many sockets on, nothing is accepted.
     full: usize,
     waiting: Mutex<Waiting>,
-    metrics: Arc<GatewayMetrics>,
+    limits_hit: LimitHits,
 }
 
 #[derive(Default)]
@@ -56,10 +56,10 @@ struct Waiting {
 
 impl DescriptorBudget {
     /// The budget of a process that may have this many descriptors.
-    pub(crate) fn new(descriptors: usize, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
+    pub(crate) fn new(descriptors: usize, limits_hit: LimitHits) -> Arc<Self> {
         let (connections, reserve) = (connections_for(descriptors), reserve(descriptors));
         let (crowded, full) = (connections + reserve / 2, connections + reserve * 3 / 4);
-        Arc::new(Self { open: AtomicUsize::new(0), crowded, full, waiting: Mutex::default(), metrics })
+        Arc::new(Self { open: AtomicUsize::new(0), crowded, full, waiting: Mutex::default(), limits_hit })
     }
 
     /// The permit of a socket that was accepted.
@@ -78,7 +78,7 @@ impl DescriptorBudget {
     fn evict_oldest(&self) {
         if let Some((_, oldest)) = self.waiting.lock().line.pop_first() {
             oldest.notify_one();
-            self.metrics.limit_hit(Limit::Descriptors);
+            self.limits_hit.hit(Limit::Descriptors);
         }
     }
 }
@@ -151,8 +151,8 @@ mod tests {
     use super::*;
 
     fn budget(descriptors: usize) -> Arc<DescriptorBudget> {
-        let metrics = GatewayMetrics::unread();
-        DescriptorBudget::new(descriptors, Arc::new(metrics))
+        let limits_hit = LimitHits::register(&prometheus::Registry::new()).unwrap();
+        DescriptorBudget::new(descriptors, limits_hit)
     }
 
     #[test]

@@ -45,17 +45,14 @@ impl Pending {
         let Some(permit) = self.permit.take() else { return };
         let inbound = self.hub.inbound(self.session.clone(), decoder);
         match stream.into_stream() {
-            Stream::Plain(socket) => {
+            Stream::Left(socket) => {
                 let (stream, descriptor, _) = socket.into_parts();
                 let (read, write) = stream.into_split();
-                self.hub.sessions.attach(
-                    &self.session,
-                    transport,
-                    Box::new(Socket::new(write, descriptor, permit)),
-                );
+                let sink = Box::new(Socket::new(write, descriptor, permit));
+                self.hub.sessions.attach(&self.session, transport, sink);
                 self.hub.sessions.spawn(Connection::new(inbound, read, deflate, &early));
             }
-            Stream::Tls(stream) => {
+            Stream::Right(stream) => {
                 self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
                 self.hub.sessions.spawn(Connection::new(inbound, stream, deflate, &early));
             }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use fanfare_core::{Dialect, Disconnect};
+use fanfare_metrics::Registrar;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::session::end::End;
@@ -32,24 +33,17 @@ pub struct Connections {
 
 impl Connections {
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let opts = |name: &str, help: &str| Opts::new(name, help);
-        let open =
-            IntGaugeVec::new(opts("fanfare_connections", "Open connections, by dialect"), &["dialect"])?;
-        let opened = IntCounterVec::new(
-            opts("fanfare_connections_opened_total", "Connections that were let in, by dialect"),
-            &["dialect"],
-        )?;
-        let closed = IntCounterVec::new(
-            opts(
-                "fanfare_connections_closed_total",
-                "Connections that ended, by dialect, close code (of those free for applications, a client's own are \
-                 3xxx and 4xxx; none where there was none), and reason",
-            ),
-            &["dialect", "code", "reason"],
-        )?;
-        registry.register(Box::new(open.clone()))?;
-        registry.register(Box::new(opened.clone()))?;
-        registry.register(Box::new(closed.clone()))?;
+        let new = Registrar(registry);
+        let opts = Opts::new("fanfare_connections", "Open connections, by dialect");
+        let open = new.register(IntGaugeVec::new(opts, &["dialect"])?)?;
+        let opts = Opts::new("fanfare_connections_opened_total", "Connections that were let in, by dialect");
+        let opened = new.register(IntCounterVec::new(opts, &["dialect"])?)?;
+        let opts = Opts::new(
+            "fanfare_connections_closed_total",
+            "Connections that ended, by dialect, close code (of those free for applications, a client's own are \
+             3xxx and 4xxx; none where there was none), and reason",
+        );
+        let closed = new.register(IntCounterVec::new(opts, &["dialect", "code", "reason"])?)?;
         Ok(Self { all: AtomicI64::new(0), open, opened, closed })
     }
 

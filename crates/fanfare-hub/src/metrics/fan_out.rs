@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use fanfare_metrics::registered;
+use fanfare_metrics::Registrar;
 use prometheus::{Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
 
 /// Bounds of the buckets of subscribers.
@@ -39,27 +39,19 @@ impl FanOut {
             "Seconds in which a shard had publications to write out, the time it gave to other tasks meanwhile \
              included",
         );
+        let new = Registrar(registry);
         Ok(Self {
-            channels: registered(
-                registry,
-                IntGauge::new("fanfare_channels", "Channels with a subscriber on this node")?,
+            channels: new.gauge("fanfare_channels", "Channels with a subscriber on this node")?,
+            subscriptions: new.gauge(
+                "fanfare_subscriptions",
+                "Subscriptions on this node: one for each connection and channel",
             )?,
-            subscriptions: registered(
-                registry,
-                IntGauge::new(
-                    "fanfare_subscriptions",
-                    "Subscriptions on this node: one for each connection and channel",
-                )?,
+            size: new.register(Histogram::with_opts(size.buckets(SUBSCRIBERS.to_vec()))?)?,
+            writes: new.counter(
+                "fanfare_delivery_writes_total",
+                "Writes to sockets that carried publications, or what had waited for the socket",
             )?,
-            size: registered(registry, Histogram::with_opts(size.buckets(SUBSCRIBERS.to_vec()))?)?,
-            writes: registered(
-                registry,
-                IntCounter::new(
-                    "fanfare_delivery_writes_total",
-                    "Writes to sockets that carried publications, or what had waited for the socket",
-                )?,
-            )?,
-            busy: registered(registry, CounterVec::new(busy, &["shard"])?)?,
+            busy: new.register(CounterVec::new(busy, &["shard"])?)?,
         })
     }
 

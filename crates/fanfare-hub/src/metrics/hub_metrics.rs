@@ -1,7 +1,7 @@
 //! The metrics of the hub. The hot path pays a relaxed counter for them.
 
-use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
-use fanfare_metrics::{labelled, registered};
+use fanfare_core::{Dialect, Disconnect, Limit, SlowClient, broker::Interruption};
+use fanfare_metrics::{LimitHits, Registrar};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use super::{FanOut, RelayLatency, connections::Connections, traffic_totals::TrafficTotals};
@@ -16,7 +16,7 @@ pub struct HubMetrics {
     /// Sessions that are to be closed at a pace and were not told yet.
     pub closing: IntGauge,
     /// How often a limit refused, cut or held up something, by the name of the limit.
-    pub limits_hit: IntCounterVec,
+    pub limits_hit: LimitHits,
     /// Traffic from clients.
     pub received: TrafficTotals,
     /// Traffic to clients.
@@ -54,48 +54,10 @@ pub struct HubMetrics {
     pub duplicate_names: IntGauge,
 }
 
-labels! {
-    /// A limit that a session reached.
-    pub enum Limit {
-        /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
-        MessageBytes = "message_bytes",
-        /// [`Limits::message_time`](fanfare_core::Limits::message_time)
-        MessageTime = "message_time",
-        /// [`Limits::incomplete_total_bytes`](fanfare_core::Limits::incomplete_total_bytes)
-        IncompleteTotalBytes = "incomplete_total_bytes",
-        /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
-        FramesPerSecond = "frames_per_second",
-        /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
-        BytesPerSecond = "bytes_per_second",
-        /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
-        ChannelsPerConnection = "channels_per_connection",
-        /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or their bytes: the session
-        /// was not read for a while.
-        Unanswered = "unanswered_publishes",
-        /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
-        OutboundBytes = "outbound_bytes",
-    }
-}
-
-impl Limit {
-    /// The limit that ended a session, if one did.
-    fn of(disconnect: &Disconnect) -> Option<Self> {
-        match disconnect {
-            Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
-            Disconnect::MessageGaveWay => Some(Self::IncompleteTotalBytes),
-            Disconnect::MessageTooSlow { .. } => Some(Self::MessageTime),
-            Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
-            Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
-            Disconnect::Slow => Some(Self::OutboundBytes),
-            _ => None,
-        }
-    }
-}
-
 impl HubMetrics {
     /// Counts that a limit refused, cut or held up something.
     pub fn limit_hit(&self, limit: Limit) {
-        self.limits_hit.with_label_values(&[limit.name()]).inc();
+        self.limits_hit.hit(limit);
     }
 
     /// Counts a slow client, by policy.
@@ -120,74 +82,66 @@ impl HubMetrics {
     /// # Errors
     /// A name is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
-        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
+        let new = Registrar(registry);
         let (interruptions, interruption_seconds) = register_interruptions(registry)?;
         Ok(Self {
             interruptions,
             interruption_seconds,
             fan_out: FanOut::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
-            missed: counter(
+            missed: new.counter(
                 "fanfare_publications_missed_total",
                 "Losses outside of interruptions: gaps in what other nodes sent to a channel, and channels that Redis forbade for a while",
             )?,
             connections: Connections::register(registry)?,
-            limits_hit: labelled(
-                registry,
-                "fanfare_limits_hit_total",
-                "How often a limit refused, cut or held up something, by limit",
-                "limit",
-                Limit::ALL.iter().map(|limit| limit.name()),
-            )?,
-            draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
-            closing: gauge(
+            limits_hit: LimitHits::register(registry)?,
+            draining: new.gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
+            closing: new.gauge(
                 "fanfare_connections_to_close",
                 "Connections that are to be closed at a pace, and were not told yet",
             )?,
-            duplicate_names: gauge(
+            duplicate_names: new.gauge(
                 "fanfare_node_name_conflicts",
                 "Other live nodes that have this node's name",
             )?,
-            slow: labelled(
-                registry,
+            slow: new.counters(
                 "fanfare_slow_clients_total",
                 "Clients that did not read fast enough, by what became of them",
                 "policy",
                 SlowClient::ALL.iter().map(|policy| policy.name()),
             )?,
-            conflated: counter(
+            conflated: new.counter(
                 "fanfare_publications_conflated_total",
                 "Publications that a newer one replaced before a slow client could get them",
             )?,
-            outbound_queued: gauge(
+            outbound_queued: new.gauge(
                 "fanfare_outbound_queued_bytes",
                 "Bytes that sockets of this node refused and that wait, at most",
             )?,
-            incomplete: gauge(
+            incomplete: new.gauge(
                 "fanfare_incomplete_bytes",
                 "Memory of messages that came in part, and of what clients sent that has to wait",
             )?,
-            broker_waits: counter(
+            broker_waits: new.counter(
                 "fanfare_broker_waits_total",
                 "Times the broker was told to wait for the shards",
             )?,
             received: TrafficTotals::received(registry)?,
             sent: TrafficTotals::sent(registry)?,
-            deliveries: counter(
+            deliveries: new.counter(
                 "fanfare_deliveries_total",
                 "Publications handed to subscribers, written or queued: one for each of them",
             )?,
-            unheard: counter(
+            unheard: new.counter(
                 "fanfare_publications_unheard_total",
                 "Publications for channels without a subscriber here",
             )?,
-            untold: counter(
+            untold: new.counter(
                 "fanfare_publishes_untold_total",
                 "Messages of clients that the broker refused, or may not have taken, after their connection had \
                  ended for another reason: nobody was told",
             )?,
-            control_dropped: counter(
+            control_dropped: new.counter(
                 "fanfare_control_messages_dropped_total",
                 "Control messages that came faster than they were read",
             )?,
@@ -207,19 +161,16 @@ impl HubMetrics {
 }
 
 fn register_interruptions(registry: &Registry) -> prometheus::Result<(IntCounterVec, Counter)> {
-    let interruptions = labelled(
-        registry,
+    let new = Registrar(registry);
+    let interruptions = new.counters(
         "fanfare_broker_interruptions_total",
         "Times from which publications may have been missed, by cause",
         "reason",
         Interruption::ALL.iter().map(|cause| cause.name()),
     )?;
-    let seconds = registered(
-        registry,
-        Counter::new(
-            "fanfare_broker_interruption_seconds_total",
-            "Seconds in which publications may have been missed, counted when they are over",
-        )?,
-    )?;
+    let seconds = new.register(Counter::new(
+        "fanfare_broker_interruption_seconds_total",
+        "Seconds in which publications may have been missed, counted when they are over",
+    )?)?;
     Ok((interruptions, seconds))
 }

@@ -6,8 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Incarnation, Publication, buckets::LATENCIES};
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, local::LocalHistogram};
+use fanfare_core::{Incarnation, Publication};
+use fanfare_metrics::Registrar;
+use prometheus::{Histogram, IntCounter, Registry, local::LocalHistogram};
 use tokio::time::Instant;
 
 /// The metrics of relay latency.
@@ -22,19 +23,20 @@ pub struct RelayLatency {
 
 impl RelayLatency {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let options = HistogramOpts::new(
+        let new = Registrar(registry);
+        let origins = ["local", "remote"];
+        let latencies = new.histograms(
             "fanfare_relay_latency_seconds",
             "From a publication's publish until it was written to its subscribers here, once per shard; remote: it was \
              published on another node",
-        );
-        let latencies = HistogramVec::new(options.buckets(LATENCIES.to_vec()), &["origin"])?;
-        registry.register(Box::new(latencies.clone()))?;
-        let skewed = IntCounter::new(
+            "origin",
+            origins,
+        )?;
+        let skewed = new.counter(
             "fanfare_relay_latency_clock_skew_total",
             "Relay latencies that came out negative and count as 0: two nodes disagree about the time",
         )?;
-        registry.register(Box::new(skewed.clone()))?;
-        let [local, remote] = ["local", "remote"].map(|origin| latencies.with_label_values(&[origin]));
+        let [local, remote] = origins.map(|origin| latencies.with_label_values(&[origin]));
         Ok(Self { local, remote, skewed })
     }
 

@@ -13,6 +13,6 @@ pub mod traffic_totals;
 
 pub(crate) use fan_out::Busy;
 pub use fan_out::FanOut;
-pub use hub_metrics::{HubMetrics, Limit};
+pub use hub_metrics::HubMetrics;
 pub(crate) use latency::Latencies;
 pub use latency::RelayLatency;

@@ -2,6 +2,7 @@
 //!
 //! Bytes and messages count as they do for one [session](crate::session::traffic).
 
+use fanfare_metrics::Registrar;
 use prometheus::{IntCounter, Registry};
 
 use crate::session::traffic::Traffic;
@@ -48,11 +49,7 @@ impl TrafficTotals {
         messages: (&str, &str),
         bytes: (&str, &str),
     ) -> prometheus::Result<Self> {
-        let counter = |(name, help): (&str, &str)| -> prometheus::Result<IntCounter> {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
+        let counter = |(name, help): (&str, &str)| Registrar(registry).counter(name, help);
         Ok(Self { messages: counter(messages)?, bytes: counter(bytes)? })
     }
 

@@ -7,12 +7,12 @@
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use fanfare_core::{Channel, Command, CommandError, Reply, command::RequestId};
+use fanfare_core::{Channel, Command, CommandError, Limit, Reply, command::RequestId};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    metrics::{HubMetrics, Limit},
+    metrics::HubMetrics,
     session::{
         pending::{Attempt, Attempted},
         publisher::Publisher,

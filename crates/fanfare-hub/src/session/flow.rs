@@ -16,11 +16,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use fanfare_core::{Disconnect, broker::PublishOrder};
+use fanfare_core::{Disconnect, Limit, broker::PublishOrder};
 use parking_lot::Mutex;
 
 use crate::{
-    metrics::{HubMetrics, Limit},
+    metrics::HubMetrics,
     session::publish_budget::{PublishBudget, QueuedReader},
 };
 
@@ -231,7 +231,7 @@ impl Flow {
             return Poll::Ready(());
         }
         if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
-            metrics.limit_hit(Limit::Unanswered);
+            metrics.limit_hit(Limit::UnansweredPublishes);
         }
         if state.publishes == 0 && !state.is_closing && !std::mem::replace(&mut state.is_queued, true) {
             drop(state);

@@ -33,7 +33,7 @@ pub enum Sent {
     /// Queued, and nobody flushes yet: the caller does.
     NeedsFlush,
     /// Held for the next transport, and the first to be: from now on there is something that waits.
-    Held,
+    Buffered,
     /// Not taken: more would wait than may.
     Overflow,
     /// The sink is broken; it was aborted.

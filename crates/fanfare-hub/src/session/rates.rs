@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare_core::{Limits, Rate};
+use fanfare_core::{Limits, Rate, TokenBucket};
 
 /// How far a shard's clock, which counts whole seconds, may be behind without the node having stood still.
 const TOLERANCE: Duration = Duration::from_secs(1);
@@ -27,8 +27,8 @@ pub(crate) struct RateLimits {
 #[derive(Debug)]
 struct Bucket {
     per_second: usize,
-    size: f64,
-    level: f64,
+    size: usize,
+    tokens: TokenBucket,
 }
 
 impl RateLimits {
@@ -76,22 +76,21 @@ impl RateLimits {
 
 impl Bucket {
     fn new(per_second: usize, least: usize) -> Option<Self> {
-        let size = per_second.max(least) as f64;
-        (per_second > 0).then_some(Self { per_second, size, level: size })
+        let size = per_second.max(least);
+        (per_second > 0).then(|| Self { per_second, size, tokens: TokenBucket::new(size) })
     }
 
-    /// Takes in what the time brought: as much as the bucket holds, and what came while the node did not read.
+    /// Adds the tokens of the time that passed: as many as the bucket holds, and those of the time in which the node did
+    /// not read.
     fn fill(&mut self, passed: Duration, missed: Duration) {
         let rate = self.per_second as f64;
-        let most = self.size + rate * missed.as_secs_f64();
-        let level = (self.level + rate * passed.as_secs_f64()).min(most);
-        // What an earlier pause brought is not taken away.
-        self.level = self.level.max(level);
+        let size = self.size as f64 + rate * missed.as_secs_f64();
+        // The tokens of an earlier pause are not taken away.
+        self.tokens.add(rate * passed.as_secs_f64(), size.max(self.tokens.level()));
     }
 
-    fn take(&mut self, units: usize) -> Result<(), usize> {
-        self.level -= units as f64;
-        if self.level < 0.0 { Err(self.per_second) } else { Ok(()) }
+    fn take(&mut self, tokens: usize) -> Result<(), usize> {
+        if self.tokens.take(tokens) { Ok(()) } else { Err(self.per_second) }
     }
 }
 
@@ -127,11 +126,9 @@ mod tests {
         assert_eq!(frames(&mut rates), 100);
         assert_eq!(rates.frame(), Err(Rate::Frames(100)));
         for (seconds, brought) in [(1, 100), (2, 100), (60, 100)] {
-            rates.frames.as_mut().unwrap().level = 0.0;
             rates.read(1, start + Duration::from_secs(seconds), 10 + seconds as u32).unwrap();
             assert_eq!(frames(&mut rates), brought, "after {seconds} s");
         }
-        rates.frames.as_mut().unwrap().level = 0.0;
         rates.read(1, start + Duration::from_millis(60_250), 70).unwrap();
         assert_eq!(frames(&mut rates), 25);
     }

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
+use fanfare_metrics::Registrar;
+use prometheus::{Gauge, IntCounterVec, IntGauge, Registry};
 
 /// What is counted of reloads.
 #[derive(Debug)]
@@ -18,24 +19,21 @@ impl ReloadMetrics {
     /// # Errors
     /// A name is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let reloads = IntCounterVec::new(
-            Opts::new("fanfare_config_reloads_total", "Reloads of the configuration (SIGHUP), by result"),
-            &["result"],
+        let new = Registrar(registry);
+        let reloads = new.counters(
+            "fanfare_config_reloads_total",
+            "Reloads of the configuration (SIGHUP), by result",
+            "result",
+            ["success", "failure"],
         )?;
-        for result in ["success", "failure"] {
-            reloads.with_label_values(&[result]).reset();
-        }
-        let is_good = IntGauge::new(
+        let is_good = new.gauge(
             "fanfare_config_last_reload_successful",
             "Whether the configuration was read without a mistake when it was read last",
         )?;
-        let good_at = Gauge::new(
+        let good_at = new.register(Gauge::new(
             "fanfare_config_last_reload_success_timestamp_seconds",
             "When the configuration was read last without a mistake, in Unix time",
-        )?;
-        registry.register(Box::new(reloads.clone()))?;
-        registry.register(Box::new(is_good.clone()))?;
-        registry.register(Box::new(good_at.clone()))?;
+        )?)?;
         let metrics = Self { reloads, is_good, good_at };
         metrics.good();
         Ok(metrics)

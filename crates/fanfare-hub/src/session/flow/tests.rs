@@ -32,7 +32,7 @@ impl World {
     }
 
     fn waited(&self) -> u64 {
-        self.metrics.limits_hit.with_label_values(&["unanswered_publishes"]).get()
+        self.metrics.limits_hit.count(Limit::UnansweredPublishes)
     }
 }
 
