@@ -1,7 +1,7 @@
 //! What the brokers count; what Redis alone has is in `redis/metrics.rs`. Every label has few values, all of them
 //! named here, and each is there from the start.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use fanfare_core::{broker::BrokerState, buckets::LATENCIES};
 use prometheus::{
@@ -9,7 +9,7 @@ use prometheus::{
     core::Collector,
 };
 
-use crate::{envelope::EnvelopeError, redis::metrics::RedisMetrics};
+use crate::envelope::EnvelopeError;
 
 /// Counters of one node's broker.
 #[derive(Debug)]
@@ -19,7 +19,6 @@ pub(crate) struct Metrics {
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
     pub(crate) controls_refused: IntCounter,
-    pub(crate) redis: RedisMetrics,
     states: IntGaugeVec,
     taken: Histogram,
     refused: Histogram,
@@ -85,9 +84,8 @@ impl Metrics {
     /// Makes the counters and registers them.
     ///
     /// # Errors
-    /// Where `registry` has counters of these names already.
-    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Arc<Self>> {
-        let new = Register(registry);
+    /// Where the registry has counters of these names already.
+    pub(crate) fn register(new: &Register<'_>) -> prometheus::Result<Self> {
         let publishes = new.histograms(
             "fanfare_broker_publish_duration_seconds",
             "Publications that this node handed to the broker, by what became of them, and how long the answer took",
@@ -132,10 +130,9 @@ impl Metrics {
                 "claim",
                 Distrusted::LABELS,
             )?,
-            redis: RedisMetrics::register(&new)?,
         };
         metrics.state(BrokerState::Away);
-        Ok(Arc::new(metrics))
+        Ok(metrics)
     }
 
     /// What the broker can do now.

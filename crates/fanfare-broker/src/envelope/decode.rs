@@ -1,58 +1,11 @@
-//! What a publication looks like between nodes. No I/O.
-//!
-//! ```text
-//! C1 FA | version (1) | kind (1) | length of the fields (2) | fields | payload to the end
-//! field: tag (1) | length of the value (2) | value
-//! ```
-//! Numbers are big-endian. C1 begins no UTF-8 text, so nobody's text is mistaken for an envelope.
-//!
-//! | tag | value |
-//! |---|---|
-//! | 1 | payload type (1): 0 text, 1 binary, 2 JSON |
-//! | 2 | origin: incarnation (8), then the session (8) where a session published it |
-//! | 3 | sequence of that incarnation (8) |
-//! | 4 | publish time, microseconds since 1970 by the clock of Redis (8), where the origin knows it |
-//! | 5 | trace context, where the publish is traced: version 0 (1), trace id (16), span id (8), flags (1) |
-//! | 6–10 | kept: offset, epoch, event name, tags, publisher info |
-//! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
-//!
-//! | kind | |
-//! |---|---|
-//! | 1 | publication: tags 1, 2, 3 are required |
-//! | 2, 3 | kept: join, leave |
-//! | 4 | control message from node to node: tag 2 is required |
-//!
-//! Invariants:
-//! - Unknown tags are skipped, so fields may be added within a version.
-//! - A trace context is about a message and no part of it: one that is not understood is none, and no error.
-//! - Bytes with the magic are an envelope this node understands wholly, or an [`EnvelopeError`]: they are never
-//!   relayed as somebody's payload.
+//! How an envelope is read.
 
 use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
-/// The newest version this node reads.
-pub const VERSION: u8 = 1;
-
-/// The oldest version there is: every node reads it.
-pub const OLDEST: u8 = 1;
-
-/// What every envelope begins with.
-const MAGIC: [u8; 2] = [0xC1, 0xFA];
-/// Magic, version, kind, length of the fields.
-const FIXED: usize = 6;
-
-/// The longest header there can be, in bytes.
-pub(crate) const MAX_HEADER: usize = FIXED + u16::MAX as usize;
-
-const KIND_PUBLICATION: u8 = 1;
-const KIND_CONTROL: u8 = 4;
-
-const TAG_PAYLOAD_KIND: u8 = 1;
-const TAG_ORIGIN: u8 = 2;
-const TAG_SEQUENCE: u8 = 3;
-const TAG_TIME: u8 = 4;
-const TAG_TRACE: u8 = 5;
-const TAG_PREVIOUS: u8 = 11;
+use super::format::{
+    FIXED, KIND_CONTROL, KIND_PUBLICATION, MAGIC, OLDEST, TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_PREVIOUS,
+    TAG_SEQUENCE, TAG_TIME, TAG_TRACE, VERSION,
+};
 
 /// What the bytes after an envelope's header are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,96 +61,6 @@ pub enum EnvelopeError {
     /// A field is missing, doubled, or not what it should be.
     #[error("the envelope's field {0} is missing or malformed")]
     Field(u8),
-}
-
-/// An encoded header; the payload's bytes follow it.
-#[derive(Debug, Clone, Copy)]
-pub struct Header {
-    bytes: [u8; Header::CAPACITY],
-    len: usize,
-}
-
-impl Header {
-    /// The fixed part and each field at its longest.
-    const CAPACITY: usize =
-        FIXED + (3 + 1) + (3 + 16) + (3 + 8) + (3 + 8) + (3 + 8) + (3 + TraceContext::BYTES);
-
-    /// The header of a publication, in envelope version `version`.
-    #[must_use]
-    pub fn publication(
-        version: u8,
-        payload: PayloadKind,
-        origin: &Origin,
-        time: Option<u64>,
-        previous: Option<u64>,
-        trace: Option<TraceContext>,
-    ) -> Self {
-        let mut header = Self::new(version, KIND_PUBLICATION);
-        header.field(TAG_PAYLOAD_KIND, &[payload_number(payload)], &[]);
-        let session = origin.session.map(|session| session.0.to_be_bytes());
-        header.field(TAG_ORIGIN, &origin.node.0.to_be_bytes(), session.as_ref().map_or(&[], |s| s));
-        header.field(TAG_SEQUENCE, &origin.sequence.to_be_bytes(), &[]);
-        if let Some(time) = time {
-            header.field(TAG_TIME, &time.to_be_bytes(), &[]);
-        }
-        if let Some(previous) = previous {
-            header.field(TAG_PREVIOUS, &previous.to_be_bytes(), &[]);
-        }
-        if let Some(trace) = trace {
-            header.field(TAG_TRACE, &trace.to_bytes(), &[]);
-        }
-        header.finish()
-    }
-
-    /// The header of a control message, in envelope version `version`.
-    #[must_use]
-    pub fn control(version: u8, from: Incarnation) -> Self {
-        let mut header = Self::new(version, KIND_CONTROL);
-        header.field(TAG_ORIGIN, &from.0.to_be_bytes(), &[]);
-        header.finish()
-    }
-
-    /// The header's bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn new(version: u8, kind: u8) -> Self {
-        let mut header = Self { bytes: [0; Self::CAPACITY], len: 0 };
-        header.put(&MAGIC);
-        header.put(&[version, kind, 0, 0]);
-        header
-    }
-
-    fn field(&mut self, tag: u8, value: &[u8], more: &[u8]) {
-        let [high, low] = short(value.len() + more.len());
-        self.put(&[tag, high, low]);
-        self.put(value);
-        self.put(more);
-    }
-
-    /// Writes the length of the fields where it belongs.
-    fn finish(mut self) -> Self {
-        let length = short(self.len - FIXED);
-        if let Some(place) = self.bytes.get_mut(FIXED - 2..FIXED) {
-            place.copy_from_slice(&length);
-        }
-        self
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if let Some(place) = self.bytes.get_mut(self.len..end) {
-            place.copy_from_slice(bytes);
-            self.len = end;
-        }
-    }
-}
-
-/// A header's length as it is written; no header of ours comes near the bound.
-fn short(length: usize) -> [u8; 2] {
-    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 /// Reads an envelope's header.
@@ -285,14 +148,6 @@ fn origin(value: &[u8]) -> Option<(Incarnation, Option<SessionId>)> {
     Some((Incarnation(u64::from_be_bytes(*incarnation)), session))
 }
 
-fn payload_number(kind: PayloadKind) -> u8 {
-    match kind {
-        PayloadKind::Text => 0,
-        PayloadKind::Binary => 1,
-        PayloadKind::Json => 2,
-    }
-}
-
 fn payload_kind(value: &[u8]) -> Option<PayloadKind> {
     match value {
         [0] => Some(PayloadKind::Text),
@@ -301,6 +156,3 @@ fn payload_kind(value: &[u8]) -> Option<PayloadKind> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,11 @@
+use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    format::{FIXED, MAGIC},
+    header::short,
+    *,
+};
 
 const ORIGIN: Origin =
     Origin { node: Incarnation(0x0102_0304_0506_0708), session: Some(SessionId(9)), sequence: 10 };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_core::broker::Interruption;
 
-use super::{canary::Generation, ear::Ear, standing::Standing, watchdog::Watch};
+use super::{canary::Generation, deafness::Ear, outage::Standing, watchdog::Watch};
 use crate::backoff::Backoff;
 
 /// How often the number of subscriptions is compared with what Redis says.

@@ -18,14 +18,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    code::{Cause, advice},
-    connection::{Connection, ConnectionError},
-    names::Names,
-    registry::TIME_TO_LIVE,
-    resp::Value,
-};
-
 /// How often a node goes where the name leads, at most: where it leads here and there, nodes do not hop.
 const MOVE_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,10 +29,8 @@ const NODES: usize = 1024;
 pub(crate) struct Run(Arc<str>);
 
 impl Run {
-    /// From the answer to `INFO server`.
-    pub(crate) fn from_info(info: &str) -> Option<Self> {
-        let run = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
-        (!run.is_empty()).then(|| Self(run.into()))
+    pub(crate) fn new(id: &str) -> Self {
+        Self(id.into())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -54,49 +44,6 @@ pub(crate) struct Found {
     pub(crate) run: Run,
     /// For how long nodes of this prefix have been on it.
     pub(crate) used_for: Duration,
-}
-
-/// Asks which server this is, and notes on it that nodes are there. `None` where it does not say.
-pub(crate) async fn find(
-    connection: &mut Connection,
-    names: &Names,
-) -> Result<Result<Found, String>, ConnectionError> {
-    let info = match connection.command(redis::cmd("INFO").arg("server")).await? {
-        Value::Text(info) => info,
-        Value::Error(error) => return Ok(Err(connection.error(&error))),
-        _ => return Ok(Err("no text".to_owned())),
-    };
-    let Some(run) = std::str::from_utf8(&info).ok().and_then(Run::from_info) else {
-        return Ok(Err("no run_id".to_owned()));
-    };
-    let used_for = used_for(connection, names, &run).await?.unwrap_or_default();
-    Ok(Ok(Found { run, used_for }))
-}
-
-/// For how long nodes have been on this run of the server; `None` where it is not to be found out.
-async fn used_for(
-    connection: &mut Connection,
-    names: &Names,
-    run: &Run,
-) -> Result<Option<Duration>, ConnectionError> {
-    let time = connection.command(&redis::cmd("TIME")).await?;
-    let Some(now) = super::clock::time(&time) else { return Ok(None) };
-    let noted = connection.command(redis::cmd("MGET").arg(names.server())).await?;
-    if let Some(since) = since(&noted, run) {
-        return Ok(Some(Duration::from_micros(now.saturating_sub(since))));
-    }
-    let mut note = redis::cmd("SET");
-    note.arg(names.server()).arg(format!("{} {now}", run.0)).arg("EX").arg(TIME_TO_LIVE.as_secs());
-    connection.command(&note).await?;
-    Ok(Some(Duration::ZERO))
-}
-
-/// What the key says, in microseconds since 1970, where it is of this run.
-fn since(noted: &Value, run: &Run) -> Option<u64> {
-    let Value::List(values) = noted else { return None };
-    let [Value::Text(text)] = values.as_slice() else { return None };
-    let (of, since) = std::str::from_utf8(text).ok()?.split_once(' ')?;
-    if of == &*run.0 { since.parse().ok() } else { None }
 }
 
 /// What a node knows of where it is.
@@ -116,8 +63,6 @@ pub(crate) struct Server {
     /// How often this node was apart from others, and for how long and until when it was the last time.
     apart: Apart,
     came_back: Option<Instant>,
-    /// What `INFO` is answered, as far as it was said already.
-    refused: Option<String>,
 }
 
 /// What a look through a new connection shows.
@@ -132,26 +77,21 @@ pub(crate) enum Look {
 }
 
 impl Server {
-    /// The publisher is on a new connection. The time since which others have been there, where it is another server
+    /// The publisher is on a new connection, to a server that may not say which it is. The time since which others have been there, where it is another server
     /// than the one before and they were there earlier than `whole_until`.
     pub(crate) fn arrived(
         &mut self,
-        found: Result<Found, String>,
+        found: Option<Found>,
         whole_until: Option<Instant>,
         now: Instant,
     ) -> Option<Duration> {
         self.generation += 1;
         self.connected = Some(now);
         (self.elsewhere, self.moves) = (None, false);
-        let Found { run, used_for } = match found {
-            Ok(found) => found,
-            Err(code) => {
-                self.say(code);
-                self.run = None;
-                return None;
-            }
+        let Some(Found { run, used_for }) = found else {
+            self.run = None;
+            return None;
         };
-        self.refused = None;
         let before = self.run.replace(run)?;
         if self.run.as_ref() == Some(&before) {
             return None;
@@ -172,19 +112,6 @@ impl Server {
     /// Whether this node is, or was a moment ago, one that is apart: what others say of it is no news.
     pub(crate) fn knows(&self, now: Instant) -> bool {
         self.is_apart() || self.came_back.is_some_and(|at| now.saturating_duration_since(at) < MOVE_EVERY)
-    }
-
-    fn say(&mut self, code: String) {
-        if self.refused.as_ref() != Some(&code) {
-            let advice = match Cause::of(&code) {
-                Cause::Permission => advice(&code, "the command info"),
-                _ => "its run_id is needed".to_owned(),
-            };
-            tracing::warn!(
-                "Redis answers {code} to INFO server: two servers that both take writes will not be noticed; {advice}"
-            );
-        }
-        self.refused = Some(code);
     }
 
     /// Where the publisher is, and on which of its connections.

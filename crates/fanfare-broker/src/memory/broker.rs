@@ -1,37 +1,35 @@
-//! The broker of a node that is alone, and its registry of one.
+//! Takes and delivers publications.
 //!
 //! Invariants:
 //! - Publications are delivered in the order they were accepted: inline, under the lock that accepts them, while
-//!   little is on its way to the node's shards and nothing waits; else by the pump, by turns ([`Fair`]).
+//!   little is on its way to the node's shards and nothing waits; else by the pump, by turns ([`Queue`]).
 //! - Nobody is answered under the lock.
 
 use std::{
     collections::HashSet,
     sync::Arc,
     task::{Context, Waker},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Incarnation, NodeInfo, Origin, Publication, Publish, Registry,
-    broker::{BrokerEvents, BrokerState, ControlMessage, Done, Lane, Recipient, SubscribeFuture},
-    registry::RegistryFuture,
+    Broker, Channel, Incarnation, Origin, Publication, Publish,
+    broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    registry::MemoryRegistry,
+    waiting::{Queue, Waits},
+};
 use crate::{
-    driver::{Node, Parts},
-    fair::{Fair, OVERHEAD, Waiting},
     metrics::Metrics,
+    node::{Node, Parts},
     tasks::Tasks,
     ticket::{LANE_FAILED, STOPPING, Ticket},
 };
-
-/// How many bytes of what the server publishes may wait for the node.
-const MAX_WAITING: usize = 64 << 20;
 
 struct MemoryBroker {
     incarnation: Incarnation,
@@ -47,32 +45,8 @@ struct MemoryBroker {
 struct Accept {
     sequence: u64,
     subscribed: HashSet<Channel>,
-    waiting: Fair<Waits>,
-    /// Of the server's.
-    waiting_bytes: usize,
+    waiting: Queue,
     stopped: bool,
-}
-
-/// A publish that waits for the node.
-struct Waits(Publish, Ticket);
-
-impl Waiting for Waits {
-    fn lane(&self) -> Option<&Lane> {
-        self.1.lane()
-    }
-
-    fn cost(&self) -> usize {
-        self.0.payload.len() + OVERHEAD
-    }
-
-    fn since(&self) -> tokio::time::Instant {
-        self.1.since()
-    }
-}
-
-/// What it takes of the server's share.
-fn servers_bytes(waits: &Waits) -> usize {
-    if waits.lane().is_none() { waits.cost() } else { 0 }
 }
 
 /// What became of a publish under the lock.
@@ -123,14 +97,10 @@ impl MemoryBroker {
             self.deliver(&mut accept, publish, &ticket);
             return Accepted::Delivered(ticket);
         }
-        let waits = Waits(publish, ticket);
-        let bytes = accept.waiting_bytes + servers_bytes(&waits);
-        if waits.lane().is_none() && bytes > MAX_WAITING {
-            return Accepted::Refused(waits.1, "too much waits for this node".to_owned());
+        match accept.waiting.push(Waits(publish, ticket)) {
+            Ok(()) => Accepted::Waits,
+            Err(ticket) => Accepted::Refused(ticket, "too much waits for this node".to_owned()),
         }
-        accept.waiting_bytes = bytes;
-        accept.waiting.push(waits);
-        Accepted::Waits
     }
 
     /// Whether the node has room now. Asked only while the pump waits for nothing, so the pump's waker is not
@@ -168,9 +138,7 @@ impl MemoryBroker {
 
     fn deliver_one(&self) -> Option<Ticket> {
         let mut accept = self.accept.lock();
-        let waits = accept.waiting.pop()?;
-        accept.waiting_bytes -= servers_bytes(&waits);
-        let Waits(publish, ticket) = waits;
+        let Waits(publish, ticket) = accept.waiting.pop()?;
         self.deliver(&mut accept, publish, &ticket);
         Some(ticket)
     }
@@ -227,35 +195,3 @@ impl Broker for MemoryBroker {
         if self.accept.lock().stopped { BrokerState::Away } else { BrokerState::Up }
     }
 }
-
-/// The registry of a node that is alone.
-#[derive(Debug, Default)]
-struct MemoryRegistry(Mutex<Option<(NodeInfo, Instant)>>);
-
-impl Registry for MemoryRegistry {
-    fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()> {
-        let node = node.clone();
-        Box::pin(async move {
-            *self.0.lock() = Some((node, Instant::now()));
-            Ok(())
-        })
-    }
-
-    fn withdraw(&self) -> RegistryFuture<'_, ()> {
-        Box::pin(async move {
-            *self.0.lock() = None;
-            Ok(())
-        })
-    }
-
-    fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
-        Box::pin(async move {
-            let entry = self.0.lock();
-            let alive = entry.iter().filter(|(_, since)| since.elapsed() <= TIME_TO_LIVE);
-            Ok(alive.map(|(node, _)| node.clone()).collect())
-        })
-    }
-}
-
-/// How long the entry lives without being announced again.
-const TIME_TO_LIVE: Duration = crate::redis::registry::TIME_TO_LIVE;

@@ -1,12 +1,16 @@
 //! What is counted of Redis. With another broker it stays 0.
 
+use std::sync::Arc;
+
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
-use crate::metrics::Register;
+use crate::metrics::{Metrics, Register};
 
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct RedisMetrics {
+    /// What every broker counts.
+    pub(crate) broker: Arc<Metrics>,
     pub(crate) unfenced_reconnects: IntCounter,
     pub(crate) mismatches: IntCounter,
     pub(crate) subscriptions_forbidden: IntCounter,
@@ -21,6 +25,11 @@ pub(crate) struct RedisMetrics {
     errors: IntCounterVec,
     reconnects: IntCounterVec,
 }
+
+/// What the two connections are for, in logs and metrics.
+pub(crate) const CONNECTIONS: [&str; 2] = [PUBLISHER, SUBSCRIBER];
+pub(crate) const PUBLISHER: &str = "publisher";
+pub(crate) const SUBSCRIBER: &str = "subscriber";
 
 /// What a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +91,7 @@ const CODES: [&str; 8] = ["BUSY", "LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM
 const OTHER: &str = "other";
 
 impl RedisMetrics {
-    pub(crate) fn register(new: &Register<'_>) -> prometheus::Result<Self> {
+    pub(crate) fn register(new: &Register<'_>, broker: Arc<Metrics>) -> prometheus::Result<Self> {
         let commands = new.counters(
             "fanfare_redis_commands_total",
             "Commands sent to Redis, by what they are for",
@@ -90,6 +99,7 @@ impl RedisMetrics {
             Kind::ALL.map(Kind::label),
         )?;
         Ok(Self {
+            broker,
             publishes: commands.with_label_values(&[Kind::Publish.label()]),
             commands,
             errors: new.counters(
@@ -122,7 +132,7 @@ impl RedisMetrics {
                 "fanfare_redis_reconnects_total",
                 "Connections to Redis after the first, by what they are for",
                 "connection",
-                super::link::CONNECTIONS,
+                CONNECTIONS,
             )?,
             unfenced_reconnects: new.counter(
                 "fanfare_redis_unfenced_reconnects_total",
@@ -170,7 +180,9 @@ mod tests {
     #[test]
     fn errors_have_few_labels_and_each_is_there_from_the_start() {
         let registry = prometheus::Registry::new();
-        let metrics = RedisMetrics::register(&Register(&registry)).unwrap();
+        let register = Register(&registry);
+        let broker = Arc::new(Metrics::register(&register).unwrap());
+        let metrics = RedisMetrics::register(&register, broker).unwrap();
         let series = || {
             let families = registry.gather();
             let errors = families.into_iter().find(|family| family.name() == "fanfare_redis_errors_total");

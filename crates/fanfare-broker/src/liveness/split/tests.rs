@@ -3,11 +3,11 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn run(name: &str) -> Run {
-    Run(name.into())
+    Run::new(name)
 }
 
-fn found(name: &str, used_for: Duration) -> Result<Found, String> {
-    Ok(Found { run: run(name), used_for })
+fn found(name: &str, used_for: Duration) -> Option<Found> {
+    Some(Found { run: run(name), used_for })
 }
 
 /// A node on `a` since a long time, and now.
@@ -15,21 +15,6 @@ fn on_a() -> (Server, Instant) {
     let (mut server, now) = (Server::default(), Instant::now() + 1000 * SECOND);
     assert_eq!(server.arrived(found("a", 500 * SECOND), None, now), None, "it was nowhere before");
     (server, now)
-}
-
-#[test]
-fn a_run_is_read_from_info() {
-    let info = "# Server\r\nredis_version:7.0.15\r\nrun_id:0123abcd\r\ntcp_port:6379\r\n";
-    assert_eq!(Run::from_info(info), Some(run("0123abcd")));
-    assert_eq!(Run::from_info("# Server\r\n"), None);
-}
-
-#[test]
-fn the_key_counts_only_for_the_run_it_names() {
-    let noted = |text: &str| Value::List(vec![Value::Text(text.as_bytes().to_vec().into())]);
-    assert_eq!(since(&noted("a 5"), &run("a")), Some(5));
-    assert_eq!(since(&noted("a 5"), &run("b")), None);
-    assert_eq!(since(&noted("a"), &run("a")), None);
 }
 
 #[test]
@@ -84,7 +69,7 @@ fn a_name_that_leads_here_and_there_makes_no_node_hop() {
 #[test]
 fn a_server_that_does_not_say_what_it_is_judges_nobody() {
     let (mut server, now) = on_a();
-    assert_eq!(server.arrived(Err("NOPERM".into()), Some(now), now), None);
+    assert_eq!(server.arrived(None, Some(now), now), None);
     assert!(server.here().is_none() && !server.is_apart());
 }
 

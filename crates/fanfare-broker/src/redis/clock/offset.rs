@@ -19,7 +19,7 @@ use std::{
 use fanfare_core::{Incarnation, Origin};
 use parking_lot::Mutex;
 
-use super::resp::Value;
+use crate::redis::connection::resp::Value;
 
 /// Of how many answers the best one counts.
 const SAMPLES: usize = 16;

@@ -5,20 +5,20 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{clock::Clock, code::advice};
-use crate::metrics::Metrics;
+use super::offset::Clock;
+use crate::redis::{connection::code::advice, metrics::RedisMetrics};
 
 /// Sets the clock by them, or says that it cannot be set.
 #[derive(Debug)]
 pub(crate) struct Timekeeper {
     clock: Arc<Clock>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<RedisMetrics>,
     /// What Redis answers instead of the time, as far as it was said already.
     refused: Option<String>,
 }
 
 impl Timekeeper {
-    pub(crate) fn new(clock: Arc<Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, metrics: Arc<RedisMetrics>) -> Self {
         Self { clock, metrics, refused: None }
     }
 
@@ -41,13 +41,13 @@ impl Timekeeper {
         self.clock.learn(asked, now, time);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(redis) = self.clock.at(now).map(Duration::from_micros) {
-            self.metrics.redis.clock_offset.set(redis.as_secs_f64() - wall.as_secs_f64());
+            self.metrics.clock_offset.set(redis.as_secs_f64() - wall.as_secs_f64());
         }
     }
 
     fn refused(&mut self, code: String) {
         self.clock.forget();
-        self.metrics.redis.clock_offset.set(0.0);
+        self.metrics.clock_offset.set(0.0);
         if self.refused.as_ref() != Some(&code) {
             tracing::warn!(
                 "Redis answers {code} to TIME: relay latency is not measured; {}",

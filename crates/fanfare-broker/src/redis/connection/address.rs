@@ -1,29 +1,46 @@
-//! How a broker is named: `memory`, or the URL of a Redis.
+//! How Redis is named and reached: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
 //!
-//! Invariant: no error shows anything that may be a password. What has no scheme may be one as a whole.
+//! Invariant: neither an error nor what is printed shows anything that may be a password.
 
-use std::str::FromStr;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::{
-    driver::{BrokerConfig, RedisConfig, Secret},
-    redis::{names::Prefix, tls::RedisTls, watchdog::Watch},
-};
+use super::tls::RedisTls;
+use crate::{liveness::watchdog::Watch, redis::names::Prefix};
 
-/// Why a string names no broker. Shows nothing of what may be a password.
+/// How to reach Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// Its host name or address.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// The database of the keys; Pub/Sub knows none.
+    pub database: i64,
+    /// The ACL user; `None` for the default one.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// TLS, where the URL asks for it.
+    pub tls: Option<RedisTls>,
+    /// What all names in Redis begin with.
+    pub prefix: Prefix,
+    /// How closely it is watched.
+    pub watch: Watch,
+}
+
+/// Something that is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// What is wrong with the URL of a Redis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BrokerConfigError {
-    /// It is neither `memory` nor a URL.
-    #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: it has no scheme")]
-    NoScheme,
+pub enum RedisUrlError {
     /// The URL is malformed.
     #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: {0}")]
     Url(url::ParseError),
-    /// It is a URL of something else.
-    #[error("there is no broker {0}://; use memory, redis:// or rediss:// (TLS)")]
-    Scheme(String),
     /// The URL has no host.
     #[error("the broker's URL names no host")]
     Host,
@@ -48,54 +65,37 @@ pub enum BrokerConfigError {
     Extra,
 }
 
-impl FromStr for BrokerConfig {
-    type Err = BrokerConfigError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "memory" {
-            return Ok(Self::Memory);
-        }
-        let (_, rest) = text.split_once("://").ok_or(BrokerConfigError::NoScheme)?;
-        let before_host = rest.rsplit_once('@').map_or("", |(before, _)| before);
-        if before_host.contains(['/', '?', '#']) {
-            return Err(BrokerConfigError::NotEncoded);
+impl RedisConfig {
+    /// Reads a URL, whose scheme is `redis` or `rediss`.
+    pub(crate) fn parse(text: &str) -> Result<Self, RedisUrlError> {
+        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
+        if user.contains(['/', '?', '#']) {
+            return Err(RedisUrlError::NotEncoded);
         }
         let url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::EmptyHost => BrokerConfigError::Host,
-            url::ParseError::RelativeUrlWithoutBase => BrokerConfigError::NoScheme,
-            error => BrokerConfigError::Url(error),
+            url::ParseError::EmptyHost => RedisUrlError::Host,
+            error => RedisUrlError::Url(error),
         })?;
-        match url.scheme() {
-            "redis" => RedisConfig::from_url(&url).map(Self::Redis),
-            "rediss" => {
-                let config = RedisConfig::from_url(&url)?;
-                Ok(Self::Redis(RedisConfig { tls: Some(RedisTls::default()), ..config }))
-            }
-            other if text.get(..other.len() + 3).is_some_and(|start| start.ends_with("://")) => {
-                Err(BrokerConfigError::Scheme(other.to_owned()))
-            }
-            // `password:with://in.it`
-            _ => Err(BrokerConfigError::NoScheme),
-        }
+        let tls = (url.scheme() == "rediss").then(RedisTls::default);
+        Ok(Self { tls, ..Self::from_url(&url)? })
     }
-}
 
-impl RedisConfig {
-    fn from_url(url: &Url) -> Result<Self, BrokerConfigError> {
+    fn from_url(url: &Url) -> Result<Self, RedisUrlError> {
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(BrokerConfigError::Extra);
+            return Err(RedisUrlError::Extra);
         }
         // An IPv6 address stands in brackets in a URL, and without them everywhere else.
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(BrokerConfigError::Host)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(RedisUrlError::Host)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let password = url.password().filter(|password| !password.is_empty()).map(decoded).transpose()?;
         let username = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
         if username.is_some() && password.is_none() {
-            return Err(BrokerConfigError::Password);
+            return Err(RedisUrlError::Password);
         }
         let database = match url.path().trim_start_matches('/') {
             "" => 0,
-            database => database.parse::<u32>().map_err(|_| BrokerConfigError::Database)?.into(),
+            database => database.parse::<u32>().map_err(|_| RedisUrlError::Database)?.into(),
         };
         Ok(Self {
             host,
@@ -110,29 +110,50 @@ impl RedisConfig {
     }
 }
 
-fn decoded(text: &str) -> Result<String, BrokerConfigError> {
-    let text = percent_decode_str(text).decode_utf8().map_err(|_| BrokerConfigError::NotUtf8)?;
+fn decoded(text: &str) -> Result<String, RedisUrlError> {
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| RedisUrlError::NotUtf8)?;
     Ok(text.into_owned())
+}
+
+impl fmt::Display for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, database, .. } = self;
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}/{database}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}/{database}")
+        }
+    }
+}
+
+impl Secret {
+    pub(crate) fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// What it is: for the one who needs it, and never for a log.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<BrokerConfig, BrokerConfigError> {
-        text.parse()
-    }
-
     fn redis(text: &str) -> RedisConfig {
-        match parse(text) {
-            Ok(BrokerConfig::Redis(config)) => config,
-            other => panic!("{text}: {other:?}"),
-        }
+        RedisConfig::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
     }
 
     #[test]
-    fn brokers_are_named_by_a_word_or_a_url() {
-        assert_eq!(parse("memory"), Ok(BrokerConfig::Memory));
+    fn a_url_says_how_redis_is_reached() {
         let config = redis("redis://localhost");
         assert_eq!((config.host.as_str(), config.port, config.database), ("localhost", 6379, 0));
         assert_eq!((config.username, config.password), (None, None));
@@ -151,46 +172,27 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, error) in [
-            ("nats://h", BrokerConfigError::Scheme("nats".into())),
-            ("redissh://h", BrokerConfigError::Scheme("redissh".into())),
-            ("redis://", BrokerConfigError::Host),
-            ("redis://h/x", BrokerConfigError::Database),
-            ("redis://h/-1", BrokerConfigError::Database),
-            ("redis://user@h", BrokerConfigError::Password),
-            ("redis://:%ff@h", BrokerConfigError::NotUtf8),
-            ("redis://h?protocol=resp2", BrokerConfigError::Extra),
-            ("redis://:p#ss@h:6379", BrokerConfigError::NotEncoded),
-            ("redis://:p/ss@h:6379", BrokerConfigError::NotEncoded),
-            ("redis://u:12/ab@h:6379", BrokerConfigError::NotEncoded),
-            ("rediss://u:what?@h", BrokerConfigError::NotEncoded),
-            ("redis://:a@b/c@h", BrokerConfigError::NotEncoded),
-            ("localhost", BrokerConfigError::NoScheme),
-            ("localhost:6379", BrokerConfigError::NoScheme),
-            (":hunter2@h:6379", BrokerConfigError::NoScheme),
-            ("hunter2:x://h", BrokerConfigError::NoScheme),
+            ("redis://", RedisUrlError::Host),
+            ("redis://h/x", RedisUrlError::Database),
+            ("redis://h/-1", RedisUrlError::Database),
+            ("redis://user@h", RedisUrlError::Password),
+            ("redis://:%ff@h", RedisUrlError::NotUtf8),
+            ("redis://h?protocol=resp2", RedisUrlError::Extra),
+            ("redis://:p#ss@h:6379", RedisUrlError::NotEncoded),
+            ("redis://:p/ss@h:6379", RedisUrlError::NotEncoded),
+            ("redis://u:12/ab@h:6379", RedisUrlError::NotEncoded),
+            ("rediss://u:what?@h", RedisUrlError::NotEncoded),
+            ("redis://:a@b/c@h", RedisUrlError::NotEncoded),
         ] {
-            assert_eq!(parse(text), Err(error), "{text}");
+            assert_eq!(RedisConfig::parse(text), Err(error), "{text}");
         }
-        assert!(matches!(parse("redis://h:99999"), Err(BrokerConfigError::Url(_))));
+        assert!(matches!(RedisConfig::parse("redis://h:99999"), Err(RedisUrlError::Url(_))));
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let config = parse("redis://me:hunter2@h:1/2").unwrap();
+        let config = redis("redis://me:hunter2@h:1/2");
         assert_eq!(config.to_string(), "redis://h:1/2");
         assert!(!format!("{config:?}").contains("hunter2"));
-        let mistakes = [
-            "redis://me:hunter2@h:1x",
-            "redis://me:hunter2@",
-            "redissh://me:hunter2@h",
-            "redis://me:hunter2#@h",
-            "hunter2",
-            "hunter2:6379",
-            "hunter2@h:1",
-            "hunter2:x://h",
-        ];
-        for error in mistakes.map(|text| parse(text).unwrap_err()) {
-            assert!(!format!("{error} {error:?}").contains("hunter2"));
-        }
     }
 }

@@ -14,17 +14,16 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
-    canary::{Canary, Generation},
-    code::{advice, is_configuration},
-    connection::ConnectionError,
-    server::{Apart, Found, Look, Run, Server},
+    code::{Cause, advice, is_configuration},
+    error::ConnectionError,
 };
-use crate::metrics::Metrics;
-
-/// What the two connections are for, in logs and metrics.
-pub(crate) const CONNECTIONS: [&str; 2] = [PUBLISHER, SUBSCRIBER];
-const PUBLISHER: &str = "publisher";
-const SUBSCRIBER: &str = "subscriber";
+use crate::{
+    liveness::{
+        canary::{Canary, Generation},
+        split::{Apart, Found, Look, Run, Server},
+    },
+    redis::metrics::{PUBLISHER, RedisMetrics, SUBSCRIBER},
+};
 
 /// One connection's state, shared with who asks for it.
 #[derive(Debug)]
@@ -47,13 +46,15 @@ pub(crate) struct Links {
     refusal: Mutex<Option<String>>,
     canary: Mutex<Canary>,
     server: Mutex<Server>,
+    /// What Redis answers to `INFO`, as far as it was said already.
+    unnamed: Mutex<Option<String>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
-    metrics: Arc<Metrics>,
+    metrics: Arc<RedisMetrics>,
 }
 
 impl Links {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<RedisMetrics>) -> Self {
         let links = Self {
             publisher: Link::new(PUBLISHER),
             subscriber: Link::new(SUBSCRIBER),
@@ -61,6 +62,7 @@ impl Links {
             refusal: Mutex::default(),
             canary: Mutex::default(),
             server: Mutex::default(),
+            unnamed: Mutex::default(),
             hurry: Notify::new(),
             metrics,
         };
@@ -149,10 +151,24 @@ impl Links {
     /// The publisher is on a new connection: for how long other nodes were on its server before this one left another
     /// that it heard.
     pub(crate) fn arrived(&self, found: Result<Found, String>) -> Option<Duration> {
+        self.say_unnamed(found.as_ref().err());
         let whole_until = self.canary(|canary| canary.whole_until());
-        let apart = self.server.lock().arrived(found, whole_until, Instant::now());
+        let apart = self.server.lock().arrived(found.ok(), whole_until, Instant::now());
         self.count();
         apart
+    }
+
+    fn say_unnamed(&self, code: Option<&String>) {
+        let before = std::mem::replace(&mut *self.unnamed.lock(), code.cloned());
+        if let Some(code) = code.filter(|code| before.as_ref() != Some(*code)) {
+            let advice = match Cause::of(code) {
+                Cause::Permission => advice(code, "the command info"),
+                _ => "its run_id is needed".to_owned(),
+            };
+            tracing::warn!(
+                "Redis answers {code} to INFO server: two servers that both take writes will not be noticed; {advice}"
+            );
+        }
     }
 
     /// What this node tells others of having been apart from them, and whether what they tell is no news to it.
@@ -208,7 +224,7 @@ impl Links {
             (is_first, canary.heard(round, Instant::now()))
         });
         if let Some(round_trip) = round_trip {
-            self.metrics.redis.round_trip.observe(round_trip.as_secs_f64());
+            self.metrics.round_trip.observe(round_trip.as_secs_f64());
         }
         if is_first {
             self.count();
@@ -217,7 +233,7 @@ impl Links {
     }
 
     fn count(&self) {
-        self.metrics.state(self.state());
+        self.metrics.broker.state(self.state());
     }
 }
 

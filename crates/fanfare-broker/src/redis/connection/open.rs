@@ -3,99 +3,26 @@
 //! Invariant: nothing here or in its errors holds a password, nor the sentence of an error of Redis (which may
 //! quote the command it refuses); only its code word.
 
-use std::{io, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use fanfare_core::broker::Interruption;
 use redis::Cmd;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
-    code::{DEMOTED, advice, code, is_configuration, says},
-    commands::Desync,
-    resp::{Frame, Malformed, Reader, Value},
+    address::RedisConfig,
+    code::{code, says},
+    error::{CONNECT, ConnectionError, Desync},
+    resp::{Frame, Reader, Value},
     stream::Stream,
-    tls::TlsError,
 };
-use crate::{driver::RedisConfig, metrics::Metrics, redis::metrics::Kind};
-
-/// How long a connection may take until it can be used.
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::redis::metrics::{Kind, RedisMetrics};
 
 /// A connection that said HELLO.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) reader: Reader,
-    pub(crate) metrics: Arc<Metrics>,
-}
-
-/// Why there is no connection, or no longer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConnectionError {
-    #[error("{0}")]
-    Io(io::Error),
-    #[error("{0}")]
-    Tls(#[from] TlsError),
-    #[error("no answer within {} s", CONNECT.as_secs())]
-    Timeout,
-    #[error("it does not speak RESP3: Redis 6.2 or newer is needed, and no proxy that hides it")]
-    NoResp3,
-    #[error("it has as many clients as it may have (its setting maxclients)")]
-    TooManyClients,
-    #[error("it answers {0} to {1}: {advice}", advice = advice(.0, right_to(.1)))]
-    Refused(String, &'static str),
-    #[error("it has no database {0}: see the number at the end of `broker`, and its setting databases")]
-    NoDatabase(i64),
-    #[error("it is a replica now (it answers {DEMOTED}): what is published there does not reach all nodes")]
-    Demoted,
-    #[error("it answered nothing for {} s", .0.as_secs())]
-    Silent(Duration),
-    #[error("its name leads to another server, which takes writes too: this node goes there")]
-    Split,
-    #[error("it takes what this node publishes, and does not deliver it to its subscriptions")]
-    Deaf,
-    #[error(
-        "it ended the connection while this node did not keep up with reading: see its setting \
-         client-output-buffer-limit pubsub ({0})"
-    )]
-    Overflow(io::Error),
-    #[error("it holds other subscriptions than this node asked for, again and again")]
-    Forgetful,
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
-    #[error(transparent)]
-    Desync(#[from] Desync),
-}
-
-impl From<io::Error> for ConnectionError {
-    fn from(error: io::Error) -> Self {
-        TlsError::in_io(&error).map_or(Self::Io(error), Self::Tls)
-    }
-}
-
-impl ConnectionError {
-    /// What it means for the subscriptions that stood on the connection.
-    pub(crate) fn interruption(&self) -> Interruption {
-        match self {
-            Self::Demoted => Interruption::Demoted,
-            Self::Silent(_) => Interruption::Silent,
-            Self::Deaf => Interruption::Deaf,
-            Self::Overflow(_) => Interruption::Overflow,
-            Self::Forgetful => Interruption::Forgotten,
-            Self::Split => Interruption::Split,
-            _ => Interruption::Lost,
-        }
-    }
-
-    /// Whether it is a mistake that a person has to mend.
-    pub(crate) fn is_configuration(&self) -> bool {
-        match self {
-            Self::NoResp3 | Self::NoDatabase(_) => true,
-            Self::Tls(error) => error.is_configuration(),
-            Self::Refused(code, _) => is_configuration(code),
-            _ => false,
-        }
-    }
+    pub(crate) metrics: Arc<RedisMetrics>,
 }
 
 impl Connection {
@@ -104,7 +31,7 @@ impl Connection {
         config: &RedisConfig,
         name: &str,
         max_bulk: usize,
-        metrics: &Arc<Metrics>,
+        metrics: &Arc<RedisMetrics>,
     ) -> Result<Self, ConnectionError> {
         within(async {
             let stream = Stream::connect(config).await?;
@@ -121,7 +48,7 @@ impl Connection {
         within(async {
             let command = command.get_packed_command();
             self.stream.write_all(&command).await?;
-            let metrics = &self.metrics.redis;
+            let metrics = &self.metrics;
             metrics.sent(Kind::Connect);
             metrics.bytes_sent.inc_by(command.len() as u64);
             loop {
@@ -141,7 +68,7 @@ impl Connection {
     /// The code word of an error that was answered, which is counted.
     pub(crate) fn error(&self, error: &[u8]) -> String {
         let code = code(error);
-        self.metrics.redis.error(&code);
+        self.metrics.error(&code);
         code
     }
 
@@ -183,17 +110,6 @@ impl Connection {
 
 async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
     timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
-}
-
-/// What a command of a connection needs.
-fn right_to(command: &str) -> &'static str {
-    match command {
-        "SUBSCRIBE" => "the command subscribe and the channels &<prefix>!*",
-        "UNSUBSCRIBE" => "the command unsubscribe",
-        "SELECT" => "the command select",
-        "CLIENT KILL" => "client|info and client|kill",
-        _ => "the command hello",
-    }
 }
 
 fn hello_refused(code: String, error: &[u8]) -> ConnectionError {

@@ -14,8 +14,7 @@ use tokio::{
 };
 use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
 
-use super::tls::TlsError;
-use crate::driver::RedisConfig;
+use super::{address::RedisConfig, tls::TlsError};
 
 /// A connected socket.
 #[derive(Debug)]

@@ -7,9 +7,11 @@
 //! The old connection is named by its id and its address: ids begin anew when Redis restarts, and by the id
 //! alone a connection of another node could be meant.
 
-use super::{
+use crate::redis::connection::{
     code::{Cause, advice},
-    connection::{Connection, ConnectionError},
+    error::ConnectionError,
+    info::field,
+    open::Connection,
     resp::Value,
 };
 
@@ -57,7 +59,7 @@ impl Fence {
             }
         }
         if is_reconnect && !fenced {
-            connection.metrics.redis.unfenced_reconnects.inc();
+            connection.metrics.unfenced_reconnects.inc();
         }
         self.unknown = identity.is_none();
         self.previous = identity;
@@ -89,11 +91,6 @@ impl Identity {
     }
 }
 
-/// A field of CLIENT INFO.
-pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.split_ascii_whitespace().find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +100,6 @@ mod tests {
         let info = b"id=7 addr=[::1]:40000 laddr=[::1]:6379 fd=8 name=fanfare sub=12 psub=0\n";
         let identity = Identity { id: "7".into(), address: "[::1]:40000".into() };
         assert_eq!(Identity::from_info(info), Some(identity));
-        assert_eq!(field("id=7 psub=1 sub=12", "sub"), Some("12"));
         assert_eq!(Identity::from_info(b"id=7"), None);
     }
 }

@@ -18,20 +18,25 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::{Channel, broker::Lane};
+use fanfare_core::broker::Lane;
 use tokio::time::Instant;
 
 use super::{
-    clock,
-    code::{DEMOTED, code, forbids_channel},
-    connection::ConnectionError,
-    outgoing::{Outgoing, What, Writer},
-    resp::{Malformed, Value},
+    outgoing::{Outgoing, What},
+    under_way::{Answered, Due, Written},
+    writer::Writer,
 };
 use crate::{
     fair::{Fair, Waiting},
-    metrics::Metrics,
-    redis::metrics::Kind,
+    redis::{
+        clock::offset,
+        connection::{
+            code::{DEMOTED, code, forbids_channel},
+            error::ConnectionError,
+            resp::{Malformed, Value},
+        },
+        metrics::RedisMetrics,
+    },
     ticket::LANE_FAILED,
 };
 
@@ -45,7 +50,7 @@ const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     writer: Writer,
-    metrics: Arc<Metrics>,
+    metrics: Arc<RedisMetrics>,
     /// How long an item may wait.
     patience: Duration,
     /// Not encoded yet, and written ahead of the backlog: in the order they came.
@@ -64,53 +69,8 @@ pub(crate) struct Pipeline {
     encoded: u64,
 }
 
-/// What an answer is waited for.
-#[derive(Debug)]
-enum Written {
-    /// And the sequence it was written with, where it is a publication.
-    Item(Outgoing, u64),
-    Heartbeat,
-    /// Since when.
-    Time(Instant),
-    Canary(u64),
-}
-
-impl Written {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Item(Outgoing { what: What::Publication { .. }, .. }, _) => Kind::Publish,
-            Self::Item(Outgoing { what: What::Control { .. }, .. }, _) => Kind::Control,
-            Self::Heartbeat => Kind::Heartbeat,
-            Self::Time(_) => Kind::Time,
-            Self::Canary(_) => Kind::Canary,
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Due {
-    heartbeat: bool,
-    time: bool,
-    canary: Option<u64>,
-}
-
-/// What an answer of Redis was about.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answered {
-    /// An item, which knows.
-    Item,
-    /// A publication, handed over at that time, which reached nobody.
-    Unheard(Channel, Instant),
-    /// The heartbeat; the code word of the error, if it was one.
-    Heartbeat(Option<String>),
-    /// What time it is, in microseconds since 1970, asked then; or what was answered instead.
-    Time(Instant, Result<u64, String>),
-    /// A round of the canary: how many it reached, or the code word of an error.
-    Canary(u64, Result<i64, String>),
-}
-
 impl Pipeline {
-    pub(crate) fn new(writer: Writer, metrics: Arc<Metrics>, patience: Duration) -> Self {
+    pub(crate) fn new(writer: Writer, metrics: Arc<RedisMetrics>, patience: Duration) -> Self {
         Self {
             writer,
             metrics,
@@ -230,9 +190,9 @@ impl Pipeline {
         let Some((_, written)) = self.under_way.pop_front() else {
             return Err(Malformed("an answer that nobody waits for").into());
         };
-        self.metrics.redis.sent(written.kind());
+        self.metrics.sent(written.kind());
         if let Value::Error(error) = answer {
-            self.metrics.redis.error(&code(error));
+            self.metrics.error(&code(error));
         }
         match (written, answer) {
             (Written::Item(item, sequence), answer) => self.item_answered(item, sequence, answer),
@@ -286,7 +246,7 @@ impl Pipeline {
         self.take_back();
         self.due = Due::default();
         while let Some((_, written)) = self.under_way.pop_front() {
-            self.metrics.redis.sent(written.kind());
+            self.metrics.sent(written.kind());
             if let Written::Item(item, _) = written {
                 self.doubt(item);
             }
@@ -364,7 +324,7 @@ impl Pipeline {
         match item.what {
             What::Publication { ticket, .. } => ticket.refuse(why),
             What::Control { .. } => {
-                self.metrics.controls_refused.inc();
+                self.metrics.broker.controls_refused.inc();
                 tracing::warn!("a control message was not sent: {why}");
             }
         }
@@ -374,7 +334,7 @@ impl Pipeline {
     fn doubt(&self, item: Outgoing) {
         match item.what {
             What::Publication { mut ticket, .. } => ticket.written = true,
-            What::Control { .. } => self.metrics.controls_refused.inc(),
+            What::Control { .. } => self.metrics.broker.controls_refused.inc(),
         }
     }
 }
@@ -383,7 +343,7 @@ impl Pipeline {
 fn time(answer: &Value) -> Result<u64, String> {
     match answer {
         Value::Error(error) => Err(code(error)),
-        answer => clock::time(answer).ok_or_else(|| "something else".to_owned()),
+        answer => offset::time(answer).ok_or_else(|| "something else".to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@
 //! - Nothing is published on a new connection before Redis took a heartbeat on it: a replica takes publications
 //!   that do not reach all nodes, and takes no heartbeat.
 //! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
-//!   connection, when Redis said nothing at all for a while (see [`super::watchdog`]).
+//!   connection, when Redis said nothing at all for a while (see [`crate::liveness::watchdog`]).
 //! - What is queued is taken, and what waited too long is refused, in each turn: neither waits for a moment in which
 //!   the connection is quiet.
 
@@ -19,22 +19,31 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    agreed::Agreed,
-    code::{DEMOTED, advice},
-    connection::{Connection, ConnectionError},
-    fence::Fence,
-    link::Links,
-    names::Names,
-    outgoing::{Outgoing, heartbeat},
-    pipeline::{Answered, Pipeline},
-    request::{Replace, Request},
-    resp::{Frame, Reader, Value},
-    server::{self, Found},
-    timekeeper::Timekeeper,
-    watchdog::{Verdict, Watchdog},
+use super::{fence::Fence, outgoing::Outgoing, pipeline::Pipeline, under_way::Answered, writer::heartbeat};
+use crate::{
+    backoff::Backoff,
+    liveness::{
+        split::Found,
+        watchdog::{Verdict, Watchdog},
+    },
+    redis::{
+        clock::timekeeper::Timekeeper,
+        connection::{
+            address::RedisConfig,
+            code::{DEMOTED, advice},
+            error::ConnectionError,
+            links::Links,
+            open::Connection,
+            resp::{Frame, Reader, Value},
+        },
+        metrics::RedisMetrics,
+        names::Names,
+        registry::agreed_version::Agreed,
+        server,
+        subscriber::request::{Replace, Request},
+    },
+    ticket::STOPPING,
 };
-use crate::{backoff::Backoff, driver::RedisConfig, metrics::Metrics, ticket::STOPPING};
 
 /// An answer to PUBLISH is a number or a line.
 const MAX_ANSWER: usize = 64 << 10;
@@ -47,7 +56,7 @@ pub(crate) struct Publisher {
     pub(crate) client_name: String,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<RedisMetrics>,
     /// The envelope version to write.
     pub(crate) agreed: Arc<Agreed>,
     pub(crate) pipeline: Pipeline,
@@ -104,7 +113,7 @@ impl Publisher {
                     }
                     self.timekeeper.connected();
                     if std::mem::replace(&mut connected_before, true) {
-                        self.metrics.redis.reconnected(self.links.publisher.name);
+                        self.metrics.reconnected(self.links.publisher.name);
                     }
                     self.links.up(&self.links.publisher);
                     match self.serve(&mut connection, &mut backoff).await {
@@ -151,14 +160,14 @@ impl Publisher {
                     Ok(())
                 }
                 read = reader.fill(&mut from) => read.map_err(End::from).and_then(|read| {
-                    self.metrics.redis.bytes_received.inc_by(read as u64);
+                    self.metrics.bytes_received.inc_by(read as u64);
                     if watchdog.sign(Instant::now().into_std()) {
                         self.hold(false);
                     }
                     self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
                 }),
                 written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
-                    written.map(|written| self.metrics.redis.bytes_sent.inc_by(written as u64)).map_err(End::from)
+                    written.map(|written| self.metrics.bytes_sent.inc_by(written as u64)).map_err(End::from)
                 }
                 item = self.queue.recv(), if self.closing.is_none() => {
                     self.take_items(item).await;
@@ -321,7 +330,7 @@ impl Publisher {
 
     fn count_queue(&self) {
         let length = self.pipeline.depth() + self.queue.len();
-        self.metrics.redis.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
+        self.metrics.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
     }
 
     /// The node stops: nothing new is taken, and what waits has until the goodbye ends.
@@ -355,7 +364,7 @@ fn open(
     config: &Arc<RedisConfig>,
     name: &str,
     names: &Arc<Names>,
-    metrics: &Arc<Metrics>,
+    metrics: &Arc<RedisMetrics>,
     mut fence: Fence,
 ) -> impl Future<Output = (Result<Opened, ConnectionError>, Fence)> + use<> {
     let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());

@@ -5,50 +5,40 @@
 //! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
 //! commands of an announcement need no transaction: an entry counts only where index and key both have it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
+use deadpool_redis::{Connection, Pool, PoolError};
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError,
-};
+use redis::RedisError;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    agreed::Agreed,
-    code::says,
-    link::Links,
-    metrics::Kind,
-    names::Names,
-    request::Request,
-    server::{Apart, Others, Run},
-    trust::Known,
+    agreed_version::Agreed,
+    pool::{ANSWERS, said},
 };
-use crate::{driver::RedisConfig, metrics::Metrics};
-
-/// How long an entry lives without being announced again.
-pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
-
-const CONNECTIONS: usize = 2;
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a connection is used.
-const USED_FOR: Duration = Duration::from_secs(5);
+use crate::{
+    liveness::split::{Apart, Others, Run},
+    node::TIME_TO_LIVE,
+    redis::{
+        connection::{code::says, links::Links},
+        metrics::{Kind, RedisMetrics},
+        names::Names,
+        server::run_in,
+        subscriber::{origin_check::Known, request::Request},
+    },
+};
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
     pub(crate) pool: Pool,
     pub(crate) names: Arc<Names>,
     pub(crate) node: Incarnation,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<RedisMetrics>,
     /// The envelope version that every node reads.
     pub(crate) agreed: Arc<Agreed>,
     /// Which server the publisher is on.
@@ -99,7 +89,7 @@ impl RedisRegistry {
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
-        self.metrics.redis.sent(Kind::Registry);
+        self.metrics.sent(Kind::Registry);
         command.query_async(connection).await.map_err(|error| self.refused(name, &error))
     }
 
@@ -110,14 +100,14 @@ impl RedisRegistry {
         names: &str,
         commands: &redis::Pipeline,
     ) -> Result<(), RegistryError> {
-        commands.cmd_iter().for_each(|_| self.metrics.redis.sent(Kind::Registry));
+        commands.cmd_iter().for_each(|_| self.metrics.sent(Kind::Registry));
         commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
     }
 
     /// An error in answer to a command, which is counted.
     fn refused(&self, what: &str, error: &RedisError) -> RegistryError {
         if let Some(code) = error.code() {
-            self.metrics.redis.error(code);
+            self.metrics.error(code);
         }
         said(what, error)
     }
@@ -154,7 +144,7 @@ impl RedisRegistry {
     /// Which server a connection of the pool is on, where it says.
     async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
         let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
-        Ok(Run::from_info(&info))
+        Ok(run_in(&info))
     }
 
     /// Takes what the others say of themselves.
@@ -186,7 +176,7 @@ impl RedisRegistry {
         for entry in entries.into_iter().flatten() {
             match serde_json::from_slice::<Entry<NodeInfo>>(&entry) {
                 Ok(node) => nodes.push(node),
-                Err(_) => self.metrics.redis.registry_malformed.inc(),
+                Err(_) => self.metrics.registry_malformed.inc(),
             }
         }
         let incarnations =
@@ -234,57 +224,8 @@ fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {
     entries.into_iter().map(|entry| entry.node).collect()
 }
 
-/// A pool of connections, which are replaced now and then, and with the publisher's: a new one shows where the name
-/// leads now. redis tries all
-/// addresses of a name at once.
-pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
-    let patience = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    let manager = reach(config).and_then(|info| Manager::new_with_config(info, patience));
-    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-    Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
-        .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
-        .runtime(Runtime::Tokio1)
-        .pre_recycle(Hook::sync_fn(move |_, used| {
-            let is_old = used.age() > USED_FOR || !links.is_news(used.created);
-            if is_old { Err(HookError::message("it is replaced")) } else { Ok(()) }
-        }))
-        .build()
-        .map_err(|error| RegistryError(error.to_string()))
-}
-
-/// The same server, login and trust as those of the two other connections.
-fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
-    let mut login = RedisConnectionInfo::default().set_db(config.database);
-    if let Some(username) = &config.username {
-        login = login.set_username(username);
-    }
-    if let Some(password) = &config.password {
-        login = login.set_password(password.expose());
-    }
-    let (host, port) = (config.host.clone(), config.port);
-    let Some(tls) = &config.tls else {
-        return Ok(ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(login));
-    };
-    let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
-    let info = address.into_connection_info()?.set_redis_settings(login);
-    Ok(Client::build_with_tls(info, tls.as_pem())?.get_connection_info().clone())
-}
-
 /// Which command of a new connection was refused.
 fn opening(error: &RedisError) -> &'static str {
     let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
     if is_of_database { "SELECT" } else { "HELLO" }
-}
-
-/// How the error of a Redis that was reached begins.
-const ANSWERS: &str = "Redis answers ";
-
-/// An error of Redis without its sentence, which may quote what it refuses.
-fn said(what: &str, error: &RedisError) -> RegistryError {
-    RegistryError(match error.code() {
-        Some(code) => format!("{ANSWERS}{code} to {what}"),
-        None => error.category().to_owned(),
-    })
 }

@@ -8,24 +8,24 @@ use fanfare_core::{
 };
 
 use super::{
-    chain::Arrival,
-    clock::Clock,
-    ear::Ear,
-    link::Links,
-    resp::Reader,
-    stream::ReadHalf,
-    table::{Table, Waiter},
-    trust::{Known, Say, Trust, is_credible},
+    origin_check::{Known, Say, Trust, is_credible},
+    table::{entry::Waiter, subscriptions::Table},
 };
 use crate::{
     envelope::{Content, Decoded, decode},
-    metrics::{Distrusted, Dropped, Metrics},
+    liveness::{deafness::Ear, sequence::Arrival},
+    metrics::{Distrusted, Dropped},
+    redis::{
+        clock::offset::Clock,
+        connection::{links::Links, resp::Reader, stream::ReadHalf},
+        metrics::RedisMetrics,
+    },
 };
 
 /// Hands messages to the node.
 pub(crate) struct Incoming {
     pub(crate) events: Arc<dyn BrokerEvents>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<RedisMetrics>,
     /// The longest payload that is relayed.
     pub(crate) message_bytes: usize,
     pub(crate) clock: Arc<Clock>,
@@ -60,7 +60,7 @@ impl Incoming {
         });
         room.await;
         let read = reader.fill(from).await?;
-        self.metrics.redis.bytes_received.inc_by(read as u64);
+        self.metrics.bytes_received.inc_by(read as u64);
         Ok(())
     }
 
@@ -75,26 +75,26 @@ impl Incoming {
         let now = Instant::now();
         let (publication, claims) = match self.publication(channel, reader, payload) {
             Ok(decoded) => decoded,
-            Err(why) => return self.metrics.dropped(why),
+            Err(why) => return self.metrics.broker.dropped(why),
         };
         let Some(origin) = publication.origin else { return self.deliver(publication) };
         match self.trust.asks(&origin, now) {
             Say::Yes => {}
             Say::Stranger => {
-                self.metrics.distrusted(Distrusted::Origin);
+                self.metrics.broker.distrusted(Distrusted::Origin);
                 return self.deliver(publication);
             }
             Say::Beyond => {
-                self.metrics.distrusted(Distrusted::Sequence);
+                self.metrics.broker.distrusted(Distrusted::Sequence);
                 return self.deliver(publication);
             }
         }
         match table.arrived(&publication.channel, &origin, claims.previous) {
             Arrival::InOrder => {}
             Arrival::AfterGap => self.events.missed(&publication.channel),
-            Arrival::Stale => return self.metrics.out_of_order.inc(),
+            Arrival::Stale => return self.metrics.broker.out_of_order.inc(),
             Arrival::AfterForgery => {
-                self.metrics.distrusted(Distrusted::Sequence);
+                self.metrics.broker.distrusted(Distrusted::Sequence);
                 self.trust.corrects(&origin, now);
                 self.events.missed(&publication.channel);
             }
@@ -112,13 +112,13 @@ impl Incoming {
         let published = self.clock.published(origin, time)?;
         let is_credible = is_credible(published, now);
         if !is_credible {
-            self.metrics.distrusted(Distrusted::Time);
+            self.metrics.broker.distrusted(Distrusted::Time);
         }
         is_credible.then_some(published)
     }
 
     fn deliver(&self, publication: Publication) {
-        self.metrics.received.inc();
+        self.metrics.broker.received.inc();
         self.events.publication(publication);
     }
 
@@ -129,8 +129,8 @@ impl Incoming {
                 let body = reader.take(payload.start + body_at..payload.end);
                 self.events.control(ControlMessage { from, body });
             }
-            Ok(_) => self.metrics.dropped(Dropped::Misplaced),
-            Err(error) => self.metrics.dropped(Dropped::Envelope(error)),
+            Ok(_) => self.metrics.broker.dropped(Dropped::Misplaced),
+            Err(error) => self.metrics.broker.dropped(Dropped::Envelope(error)),
         }
     }
 
@@ -153,7 +153,7 @@ impl Incoming {
         }
         let bytes = reader.take(body);
         let Some((kind, origin, time, previous, trace)) = header else {
-            self.metrics.foreign.inc();
+            self.metrics.broker.foreign.inc();
             return Ok((Publication::new(channel, Payload::guess(bytes), None), Claims::default()));
         };
         let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;

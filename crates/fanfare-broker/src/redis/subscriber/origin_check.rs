@@ -6,7 +6,7 @@
 //! - Once the registry was read, only the nodes that it named within the last [`REMEMBERED`] have a say in the sequence
 //!   and in the time.
 //! - A sequence is not believed that its node cannot have come to since its last one: [`AT_ONCE`], and [`PER_SECOND`]
-//!   for each second in between. What is forged below that costs the channel a message at most: see [`super::chain`].
+//!   for each second in between. What is forged below that costs the channel a message at most: see [`crate::liveness::sequence`].
 
 use std::{
     collections::HashMap,

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use fanfare_core::{Channel, SubscribeError};
 use tokio::sync::oneshot;
 
-use super::{canary::Generation, table::Waiter};
+use super::table::entry::Waiter;
+use crate::liveness::canary::Generation;
 
 /// Where the answer to a subscribe goes.
 pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;

@@ -8,7 +8,7 @@
 //!   than that room enter.
 //! - It tries again for as long as it takes.
 
-use std::{ops::Range, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use fanfare_core::broker::Interruption;
@@ -20,24 +20,22 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    canary::Canary,
-    code::{Cause, advice, code, is_configuration},
-    commands::{BATCH, Confirmed, Desync},
-    connection::{Connection, ConnectionError},
-    fence::field,
     incoming::Incoming,
-    link::Links,
-    names::{Meaning, Names},
-    progress::{CHECK, Progress, RETRIED, RETRY},
     request::{Confirmation, Replace, Request},
-    resp::{Frame, Malformed, Reader, Value},
-    table::{Counted, Refusal, Table},
+    table::{commands::BATCH, subscriptions::Table},
 };
 use crate::{
     backoff::Backoff,
-    driver::RedisConfig,
     envelope::MAX_HEADER,
-    metrics::{Dropped, Metrics},
+    liveness::{
+        canary::Canary,
+        progress::{CHECK, Progress, RETRIED, RETRY},
+    },
+    redis::{
+        connection::{address::RedisConfig, error::ConnectionError, links::Links, open::Connection},
+        metrics::RedisMetrics,
+        names::Names,
+    },
 };
 
 /// See the head of this file.
@@ -46,7 +44,7 @@ pub(crate) struct Subscriber {
     pub(crate) client_name: String,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<RedisMetrics>,
     pub(crate) incoming: Incoming,
     pub(crate) table: Table<Confirmation>,
     pub(crate) requests: UnboundedReceiver<Request>,
@@ -71,7 +69,7 @@ impl Subscriber {
             let served = match opened {
                 Ok(mut connection) => {
                     if std::mem::replace(&mut connected_before, true) {
-                        self.metrics.redis.reconnected(self.links.subscriber.name);
+                        self.metrics.reconnected(self.links.subscriber.name);
                     }
                     self.serve(&mut connection).await
                 }
@@ -103,7 +101,7 @@ impl Subscriber {
         loop {
             while let Some(command) = self.table.next_command() {
                 command.write(&self.names, &mut out);
-                self.metrics.redis.sent(command.kind());
+                self.metrics.sent(command.kind());
             }
             self.set(timer.as_mut());
             tokio::select! {
@@ -113,7 +111,7 @@ impl Subscriber {
                 }
                 written = to.write_buf(&mut out), if !out.is_empty() => {
                     let written = written.map_err(|error| self.ended(error))?;
-                    self.metrics.redis.bytes_sent.inc_by(written as u64);
+                    self.metrics.bytes_sent.inc_by(written as u64);
                 }
                 request = self.requests.recv() => match request {
                     Some(request) => self.take_requests(request)?,
@@ -190,7 +188,7 @@ impl Subscriber {
             // Who does not wait any more is not told.
             let _ = confirmation.send(answer);
         }
-        self.metrics.subscriptions.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
+        self.metrics.broker.subscriptions.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
     }
 
     fn lost(&mut self, error: &ConnectionError) {
@@ -207,7 +205,7 @@ impl Subscriber {
         self.answer();
     }
 
-    fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
+    pub(super) fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
         if self.progress.standing.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.progress.cause = cause;
@@ -216,7 +214,7 @@ impl Subscriber {
     }
 
     /// Where all subscriptions are settled and the canary was heard, the node is told that the interruption is over.
-    fn look_whether_restored(&mut self) {
+    pub(super) fn look_whether_restored(&mut self) {
         let is_heard = self.links.canary(|canary| canary.is_heard());
         if is_heard {
             // Not before: a Redis that confirms everything and delivers nothing is not asked in a storm.
@@ -284,142 +282,6 @@ impl Subscriber {
         let due = due.into();
         if timer.deadline() != due {
             timer.reset(due);
-        }
-    }
-
-    fn gather(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
-        self.incoming.learn();
-        let events = self.incoming.events.clone();
-        let mut dispatched = Ok(());
-        events.gather(&mut || dispatched = self.dispatch(reader));
-        dispatched
-    }
-
-    fn dispatch(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
-        while let Some(frame) = reader.next()? {
-            match frame {
-                Frame::Message { channel, payload } => self.message(reader, channel, payload),
-                Frame::TooLong => self.metrics.dropped(Dropped::TooLong),
-                Frame::Subscribed { channel } => {
-                    let what = match self.names.meaning(reader.bytes(channel)) {
-                        Meaning::Data(name) => {
-                            self.progress.standing.confirmed(Instant::now());
-                            Confirmed::Subscribed(name)
-                        }
-                        Meaning::Control => Confirmed::Control,
-                        Meaning::Canary => {
-                            self.links.canary(Canary::subscribed);
-                            self.links.hurry.notify_one();
-                            Confirmed::Control
-                        }
-                        Meaning::Unknown => return Err(Desync.into()),
-                    };
-                    if let Some(channel) = self.table.confirmed(what, Instant::now())? {
-                        tracing::warn!(%channel, "Redis permits this node to subscribe again: messages may be missed");
-                        self.incoming.events.missed(&channel);
-                    }
-                }
-                Frame::Unsubscribed { channel } => {
-                    let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
-                        return Err(Desync.into());
-                    };
-                    self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
-                }
-                Frame::Reply(Value::Error(error)) => self.refused(&code(&error))?,
-                Frame::Reply(Value::Text(info)) => self.counted(&info)?,
-                Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn message(&mut self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
-        match self.names.meaning(reader.bytes(channel)) {
-            Meaning::Data(name) => {
-                // What nobody wants any more may still come for a moment.
-                if let Some(channel) = self.table.find(name).cloned() {
-                    self.incoming.data(channel, reader, payload, &mut self.table);
-                }
-            }
-            Meaning::Control => self.incoming.control(reader, payload),
-            Meaning::Canary => self.heard(reader.bytes(payload)),
-            Meaning::Unknown => {}
-        }
-    }
-
-    fn heard(&mut self, round: &[u8]) {
-        let Some(round) = std::str::from_utf8(round).ok().and_then(|round| round.parse().ok()) else {
-            return self.metrics.dropped(Dropped::Misplaced);
-        };
-        self.progress.ear.heard(round);
-        if self.links.heard(round) {
-            self.look_whether_restored();
-        }
-    }
-
-    /// The answer to CLIENT INFO is in.
-    fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
-        let info = std::str::from_utf8(info).ok();
-        let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
-        let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
-        let counted = self.table.counted(subscriptions)?;
-        if counted != Counted::Wrong {
-            self.progress.last_check = Instant::now();
-            self.settled(counted == Counted::Settled);
-            return Ok(());
-        }
-        self.metrics.redis.mismatches.inc();
-        tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
-        if !self.progress.standing.is_settled() {
-            return Err(ConnectionError::Forgetful);
-        }
-        self.interrupted(Interruption::Forgotten, Some(self.progress.last_check));
-        Ok(())
-    }
-
-    fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
-        self.metrics.redis.error(code);
-        match self.table.refused(Cause::of(code), code, Instant::now())? {
-            Refusal::Channel(channel) => {
-                self.metrics.redis.subscriptions_forbidden.inc();
-                tracing::error!(%channel, "the ACL of Redis forbids this node to subscribe: {code}");
-            }
-            Refusal::Batch => {}
-            Refusal::Postponed(command) => self.say_postponed(command, code),
-            Refusal::Info { settles } => {
-                if is_configuration(code) && !std::mem::replace(&mut self.progress.unchecked, true) {
-                    tracing::warn!(
-                        "Redis answers {code} to CLIENT INFO: its subscriptions cannot be checked; {}",
-                        advice(code, "client|info")
-                    );
-                }
-                self.settled(settles);
-            }
-            Refusal::Connection(command) => {
-                return Err(ConnectionError::Refused(code.to_owned(), command));
-            }
-        }
-        Ok(())
-    }
-
-    /// Says that a command is tried again, where that is not what was said last.
-    fn say_postponed(&mut self, command: &'static str, code: &str) {
-        let said = Some((command, code.to_owned()));
-        if self.progress.postponed != said {
-            tracing::warn!(
-                "Redis answers {code} to {command}: it is tried again, and all other subscriptions stand; {}",
-                advice(code, &format!("the command {}", command.to_lowercase()))
-            );
-            self.progress.postponed = said;
-        }
-    }
-
-    /// Redis answered what was asked behind the subscriptions; whether behind all that stood.
-    fn settled(&mut self, is_all: bool) {
-        if is_all {
-            self.links.up(&self.links.subscriber);
-            self.progress.standing.settled(Instant::now());
-            self.look_whether_restored();
         }
     }
 }

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     envelope::{Content, Decoded, decode},
+    liveness::sequence::Sent,
+    metrics::{Metrics, Register},
     redis::{
-        chain::Sent,
-        clock::Clock,
+        clock::offset::Clock,
         names::{Names, Prefix},
-        outgoing::Backlog,
+        publisher::outgoing::Backlog,
     },
     ticket::Ticket,
 };
@@ -19,7 +20,7 @@ type Answers = Arc<Mutex<Vec<(usize, Result<(), &'static str>)>>>;
 
 struct World {
     pipeline: Pipeline,
-    metrics: Arc<Metrics>,
+    metrics: Arc<RedisMetrics>,
     backlog: Backlog,
     answers: Answers,
     count: usize,
@@ -29,7 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl World {
     fn new() -> Self {
-        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let registry = prometheus::Registry::new();
+        let register = Register(&registry);
+        let broker = Arc::new(Metrics::register(&register).unwrap());
+        let metrics = Arc::new(RedisMetrics::register(&register, broker).unwrap());
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
         let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
         let writer = Writer { names, node, sequence: 0, sent: Sent::default(), clock };
@@ -58,7 +62,7 @@ impl World {
                 }),
             ));
         });
-        let ticket = Ticket::new(done, lane, self.metrics.clone());
+        let ticket = Ticket::new(done, lane, self.metrics.broker.clone());
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
         let room = self.backlog.room(payload.len());
         let channel = Channel::new("c").unwrap();

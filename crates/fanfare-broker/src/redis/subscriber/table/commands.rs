@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use fanfare_core::Channel;
 
-use super::{metrics::Kind, names::Names};
+use crate::redis::{connection::error::Desync, metrics::Kind, names::Names};
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
@@ -72,11 +72,6 @@ pub(crate) enum Confirmed<'a> {
     /// The end of a subscription.
     Unsubscribed(&'a str),
 }
-
-/// Redis answered something other than what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Redis confirmed something that was not asked for")]
-pub(crate) struct Desync;
 
 /// See the head of this file.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::redis::chain::Seen;
+use crate::liveness::sequence::Seen;
 
 /// Somebody who waits for a subscription.
 pub(crate) trait Waiter {

@@ -1,11 +1,20 @@
 //! The table against a model of Redis: commands and answers travel in order, and may be cut off anywhere.
 
-use std::collections::{BTreeSet, HashMap as Map};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
 
+use fanfare_core::{Channel, SubscribeError};
 use proptest::prelude::*;
 
-use super::*;
-use crate::redis::{code::Cause, commands::CONTROLS};
+use super::{
+    commands::{CONTROLS, Command, Confirmed},
+    entry::{Entry, Past, State},
+    refused::Refusal,
+    subscriptions::{Counted, Table},
+};
+use crate::redis::connection::code::Cause;
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
@@ -98,7 +107,7 @@ struct World {
     now: Instant,
     connected: bool,
     wanted: BTreeSet<String>,
-    waiting: Map<u32, String>,
+    waiting: HashMap<u32, String>,
     asked: u32,
 }
 
@@ -110,7 +119,7 @@ impl World {
             now: Instant::now(),
             connected: false,
             wanted: BTreeSet::new(),
-            waiting: Map::new(),
+            waiting: HashMap::new(),
             asked: 0,
         }
     }

@@ -1,58 +1,23 @@
-//! Commands that Redis did not take at this moment, and when they are tried again.
+//! Commands that Redis did not take at this moment: what becomes of them.
 //!
-//! Invariants:
-//! - The next attempt comes [`FIRST`] after a refusal, and twice as long after each refusal that follows the one before
-//!   within [`FORGET`], up to [`LONGEST`].
-//! - While a SUBSCRIBE waits that restores something, no answer to a [`Command::Info`] settles the connection.
+//! Invariant: while a SUBSCRIBE waits that restores something, no answer to a [`Command::Info`] settles the connection.
 
 use std::time::{Duration, Instant};
 
 use fanfare_core::{Channel, SubscribeError};
 
-use super::{Command, Past, Refusal, State, Table, Waiter};
-
-const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(2);
-const FORGET: Duration = Duration::from_secs(5);
+use super::{
+    commands::Command,
+    entry::{Entry, Past, State, Waiter},
+    refused::Refusal,
+    retry::Postponed,
+    subscriptions::Table,
+};
 
 /// How long a channel is kept whose UNSUBSCRIBE Redis forbids, before that is tried again.
 const KEEP: Duration = Duration::from_secs(10);
 /// How many channels are kept against the node's will, at most: then the connection is replaced to be rid of them.
 const KEPT: usize = 16 << 10;
-
-/// What waits to be tried again.
-#[derive(Debug, Default)]
-pub(super) struct Postponed {
-    /// The node's own channels.
-    control: bool,
-    channels: Vec<Channel>,
-    /// Whether something of it stood before.
-    pub(super) restores: bool,
-    /// When it is tried again, if something waits.
-    pub(super) at: Option<Instant>,
-    /// The last refusal, and how many came before it one after the other.
-    last: Option<(Instant, u32)>,
-}
-
-impl Postponed {
-    /// Redis refused something: how long to wait.
-    fn delay(&mut self, now: Instant) -> Duration {
-        let before = self.last.filter(|(last, _)| now.saturating_duration_since(*last) < FORGET);
-        let refusals = match (before, self.at) {
-            (None, _) => 0,
-            // It was refused together with others.
-            (Some((_, refusals)), Some(_)) => refusals,
-            (Some((_, refusals)), None) => refusals + 1,
-        };
-        self.last = Some((now, refusals));
-        LONGEST.min(FIRST * (1 << refusals.min(6)))
-    }
-
-    fn wait(&mut self, now: Instant) {
-        let delay = self.delay(now);
-        self.at.get_or_insert(now + delay);
-    }
-}
 
 impl<W: Waiter> Table<W> {
     /// Redis did not take a command at this moment.
@@ -133,7 +98,7 @@ impl<W: Waiter> Table<W> {
     /// Channels that Redis holds still, and that nobody wants, linger on.
     fn keep(&mut self, channels: &[Channel], until: Instant) {
         for channel in channels {
-            let is_held = |entry: &super::Entry<W>| matches!(entry.state, State::Unsubscribing);
+            let is_held = |entry: &Entry<W>| matches!(entry.state, State::Unsubscribing);
             if self.entries.get(channel).is_some_and(is_held) {
                 self.linger_until(channel, until);
             }

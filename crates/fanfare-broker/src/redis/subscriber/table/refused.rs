@@ -4,8 +4,12 @@ use std::time::Instant;
 
 use fanfare_core::{Channel, SubscribeError};
 
-use super::{Command, Desync, Entry, Past, State, Table, Waiter};
-use crate::redis::code::Cause;
+use super::{
+    commands::Command,
+    entry::{Entry, Past, State, Waiter},
+    subscriptions::Table,
+};
+use crate::redis::connection::{code::Cause, error::Desync};
 
 /// What an error of Redis means for the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,17 +27,14 @@ use std::{
 use fanfare_core::{Channel, Origin, SubscribeError};
 
 use super::{
-    chain::{Arrival, Seen},
-    commands::{Command, Commands, Confirmed, Desync},
+    commands::{Command, Commands, Confirmed},
+    entry::{Entry, Past, State, Waiter},
+    retry::Postponed,
 };
-
-mod entry;
-mod forbidden;
-mod postponed;
-
-use entry::{Entry, Past, State};
-use postponed::Postponed;
-pub(crate) use {entry::Waiter, forbidden::Refusal};
+use crate::{
+    liveness::sequence::{Arrival, Seen},
+    redis::connection::error::Desync,
+};
 
 /// How long a channel stays subscribed after nobody wants it any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
@@ -56,24 +53,24 @@ pub(crate) enum Counted {
 /// The channels of a node, and what is under way to Redis.
 #[derive(Debug)]
 pub(crate) struct Table<W> {
-    entries: HashMap<Channel, Entry<W>>,
-    connected: bool,
+    pub(super) entries: HashMap<Channel, Entry<W>>,
+    pub(super) connected: bool,
     /// Whether the node was told that its subscriptions stand.
-    whole: bool,
-    commands: Commands,
+    pub(super) whole: bool,
+    pub(super) commands: Commands,
     /// How many [`Command::Info`] are not answered.
-    asked: usize,
+    pub(super) asked: usize,
     /// How many of them, the first, settle nothing: a SUBSCRIBE that restores a channel is behind them.
-    early: usize,
+    pub(super) early: usize,
     /// How many control channels Redis holds.
-    controls: usize,
+    pub(super) controls: usize,
     /// How many entries Redis holds.
-    held: usize,
+    pub(super) held: usize,
     /// When to look at which lingering channel, in order of time.
-    lingering: VecDeque<(Instant, Channel)>,
-    forbidden: Vec<Channel>,
-    postponed: Postponed,
-    answers: Vec<(W, Result<(), SubscribeError>)>,
+    pub(super) lingering: VecDeque<(Instant, Channel)>,
+    pub(super) forbidden: Vec<Channel>,
+    pub(super) postponed: Postponed,
+    pub(super) answers: Vec<(W, Result<(), SubscribeError>)>,
 }
 
 impl<W: Waiter> Table<W> {
@@ -316,11 +313,11 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    fn linger(&mut self, channel: &Channel, now: Instant) {
+    pub(super) fn linger(&mut self, channel: &Channel, now: Instant) {
         self.linger_until(channel, now + LINGER);
     }
 
-    fn linger_until(&mut self, channel: &Channel, until: Instant) {
+    pub(super) fn linger_until(&mut self, channel: &Channel, until: Instant) {
         let Some(entry) = self.entries.get_mut(channel) else { return };
         entry.state = State::Lingering(until);
         if !std::mem::replace(&mut entry.queued, true) {
@@ -340,31 +337,26 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Asks behind what is queued by now: no answer ahead of that settles it.
-    fn ask_behind(&mut self) {
+    pub(super) fn ask_behind(&mut self) {
         self.early = self.asked;
         self.ask();
     }
 
     /// A [`Command::Info`] is answered; whether that settles what was asked for.
-    fn informed(&mut self) -> bool {
+    pub(super) fn informed(&mut self) -> bool {
         self.asked = self.asked.saturating_sub(1);
         let is_early = self.early > 0;
         self.early = self.early.saturating_sub(1);
         !is_early && !self.postponed.restores
     }
 
-    fn send_subscribe(&mut self, channel: Channel, alone: bool) {
+    pub(super) fn send_subscribe(&mut self, channel: Channel, alone: bool) {
         if self.connected {
             self.commands.subscribe(channel, alone);
         }
     }
 
-    fn tell(&mut self, waiters: Vec<W>, what: &Result<(), SubscribeError>) {
+    pub(super) fn tell(&mut self, waiters: Vec<W>, what: &Result<(), SubscribeError>) {
         self.answers.extend(waiters.into_iter().map(|waiter| (waiter, what.clone())));
     }
 }
-
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod tests;

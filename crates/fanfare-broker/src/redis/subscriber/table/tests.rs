@@ -1,8 +1,14 @@
-use super::*;
-use crate::redis::{
-    code::Cause,
-    commands::{BATCH, CONTROLS},
+use std::time::Instant;
+
+use fanfare_core::{Channel, SubscribeError};
+
+use super::{
+    commands::{BATCH, CONTROLS, Command, Confirmed},
+    entry::Waiter,
+    refused::Refusal,
+    subscriptions::{Counted, LINGER, Table},
 };
+use crate::redis::connection::{code::Cause, error::Desync};
 
 impl Waiter for u32 {
     fn is_gone(&self) -> bool {
