@@ -64,7 +64,7 @@ macro_rules! broker_suite {
             what_nobody_wants_is_not_delivered_any_more,
             payloads_arrive_verbatim,
             each_publish_is_answered_once,
-            after_a_failure_the_rest_of_a_lane_is_refused,
+            after_a_failure_the_rest_of_a_publish_order_is_refused,
             control_messages_reach_whom_they_are_for_in_order,
             the_registry_lists_the_nodes,
             a_node_without_room_gets_everything_later_in_order,

@@ -13,7 +13,9 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext};
+use crate::{
+    Channel, Incarnation, Payload, Publication, PublishError, SessionId, SubscribeError, TraceContext,
+};
 
 /// Carries publications between nodes.
 ///
@@ -21,8 +23,8 @@ use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext}
 /// - **One path**: what is published here comes back through [`BrokerEvents::publication`] like everything
 ///   else, or not at all. Nothing is delivered on the way in.
 /// - **Order**: publications of one channel are delivered in the order the broker accepted them, the same on
-///   every node; those of one [`Lane`], and those without one, are accepted in the order of the calls.
-/// - **Fair**: while more waits than the broker takes, lanes share alike, and what comes without a lane does not wait
+///   every node; those of one [`PublishOrder`], and those without one, are accepted in the order of the calls.
+/// - **Fair**: while more waits than the broker takes, publish orders share alike, and what comes without a publish order does not wait
 ///   behind them.
 /// - **At most once**: an implementation never repeats a publication.
 /// - **Said**: each publish is answered exactly once, with what is known of it.
@@ -31,7 +33,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Hands over one publication; `done` is called exactly once, from any thread, never under a lock of the
     /// caller's. It must not block.
     ///
-    /// What waits of publications without a lane is bounded: what is more is refused. Of those with one the caller
+    /// What waits of publications without a publish order is bounded: what is more is refused. Of those with one the caller
     /// bounds what is unanswered.
     fn publish(&self, publish: Publish, done: Done);
 
@@ -106,8 +108,8 @@ pub struct Publish {
     pub payload: Payload,
     /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// What ties a publisher's publications together; `None` for the HTTP API. See [`Lane`].
-    pub lane: Option<Arc<Lane>>,
+    /// What ties a publisher's publications together; `None` for the HTTP API. See [`PublishOrder`].
+    pub order: Option<Arc<PublishOrder>>,
     /// The span that its deliveries are under; `None` where it is not traced.
     pub trace: Option<TraceContext>,
 }
@@ -122,13 +124,13 @@ pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError
 /// the broker yet is refused. One that was written before that is known may still be taken: then what got through is
 /// not a prefix of what was sent, so whoever sends again waits for all its answers first.
 #[derive(Debug, Default)]
-pub struct Lane {
+pub struct PublishOrder {
     failed: AtomicBool,
-    /// Where its next publication stands among those of all lanes.
+    /// Where its next publication stands among those of all publish orders.
     turn: AtomicU64,
 }
 
-impl Lane {
+impl PublishOrder {
     /// Marks a failure. The broker does so before it answers the publish that failed.
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Release);
@@ -140,48 +142,13 @@ impl Lane {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The turn of its next publication, which costs so much: `now`, or later where more of the lane waits. For the
-    /// broker, which shares what it has among lanes; from one thread at a time.
+    /// The turn of its next publication, which costs so much: `now`, or later where more of the publish order waits. For the
+    /// broker, which shares what it has among publish orders; from one thread at a time.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
         let turn = self.turn.load(Ordering::Relaxed).max(now);
         self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
         turn
     }
-}
-
-/// What became of a publish that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// Not one byte of it was written to the broker, or the broker answered that it did not take it: it
-    /// reached nobody and may be sent again. A later one of its [`Lane`] may be taken, where it was written already.
-    #[error("the message broker did not take it: {0}")]
-    Refused(String),
-    /// The broker's own rules forbid to publish on this channel: it reached nobody, and no retry mends that.
-    #[error("the message broker does not permit this node to publish on this channel: {0}")]
-    Forbidden(String),
-    /// It was written, and the connection ended before the answer: it may still be delivered. It is never
-    /// repeated by us.
-    #[error(
-        "the connection to the message broker ended before it answered: the message may still be delivered"
-    )]
-    Unknown,
-}
-
-/// Why a subscription does not stand.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubscribeError {
-    /// The broker cannot be reached, or did not confirm in time. Worth a retry.
-    #[error("the message broker did not confirm the subscription in time")]
-    Unavailable,
-    /// As many subscriptions wait for confirmation as may. Worth a retry.
-    #[error("too many subscriptions wait for the message broker")]
-    Busy,
-    /// The broker's own rules forbid this channel, and no retry mends that. Others may be permitted.
-    #[error("the message broker does not permit this node to subscribe to this channel: {0}")]
-    Forbidden(String),
-    /// The broker lets this node subscribe to nothing: a mistake in somebody's configuration.
-    #[error("the message broker does not let this node in: {0}")]
-    Misconfigured(String),
 }
 
 /// Whom a control message is for.

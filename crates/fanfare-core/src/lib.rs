@@ -13,7 +13,7 @@
 //!
 //! - [`identity`]: nodes and sessions
 //! - [`namespace`], [`limits`]: what is allowed, and how much of it
-//! - [`vital`]: the tasks that a node cannot live without
+//! - [`critical_tasks`]: the tasks that a node cannot live without
 //! - [`labels!`]: words that metrics are labelled with
 //! - [`buckets`]: how finely latencies are counted
 //!
@@ -25,11 +25,14 @@
 //! - [`trace`]: spans of what is done, and the trace that a message belongs to
 
 pub mod broker;
+mod broker_error;
 pub mod buckets;
 pub mod channel;
 pub mod command;
+pub mod critical_tasks;
 pub mod dialect;
 pub mod disconnect;
+mod encoding;
 pub mod identity;
 mod label;
 pub mod limits;
@@ -40,20 +43,21 @@ pub mod publication;
 pub mod registry;
 pub mod trace;
 pub mod transport;
-pub mod vital;
 
-pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
+pub use broker::{Broker, BrokerEvents, Publish};
+pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
+pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Ping};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
+pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
-pub use publication::{EncodingKey, Publication};
+pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
 pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};
-pub use vital::Vital;

@@ -8,17 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, Origin, Payload, TraceContext, dialect::EncodingId, transport::FramingId};
-
-/// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
-/// (compression is part of the framing).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EncodingKey {
-    /// The dialect's encoding.
-    pub encoding: EncodingId,
-    /// The transport's framing.
-    pub framing: FramingId,
-}
+use crate::{Channel, EncodingKey, Origin, Payload, TraceContext};
 
 /// What a broker delivers.
 #[derive(Debug)]
@@ -71,6 +61,7 @@ impl Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EncodingId, FramingId};
 
     #[test]
     fn each_encoding_is_made_once() {

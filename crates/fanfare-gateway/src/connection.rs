@@ -3,7 +3,7 @@
 //! Invariants
 //! - It has no timer and no queue: it reads into a buffer that all connections of a thread share, and keeps bytes only
 //!   while a frame is incomplete, or while what it read has to wait: at most one buffer.
-//! - Nothing is read or decoded but while the session may publish more ([`Hub::poll_room`], [`Hub::has_room`]).
+//! - Nothing is read or decoded but while the session may publish more ([`Hub::poll_may_publish`], [`Hub::may_publish`]).
 //! - After one `Turn` the others get theirs.
 //! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
 //!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
@@ -29,7 +29,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use fanfare_core::{Command, Decoder, Disconnect};
-use fanfare_hub::{Held, Hub, Session, Traffic};
+use fanfare_hub::{Buffered, Hub, Session, Traffic};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{io::ReadBuf, net::tcp::OwnedReadHalf, time::sleep};
 
@@ -154,7 +154,7 @@ impl<R: Incoming> Connection<R> {
             self.leave(|waits| waits.first = None);
             return Poll::Ready(flow);
         }
-        if self.hub.poll_room(&self.session, cx).is_pending() {
+        if self.hub.poll_may_publish(&self.session, cx).is_pending() {
             self.pause();
             return Poll::Pending;
         }
@@ -324,12 +324,12 @@ impl<R: Incoming> Connection<R> {
         // not the client's to finish.
         let is_new = has_begun || !self.frames.is_mid_message() && part.is_none_or(|part| part.is_new);
         self.is_told = true;
-        self.hub.holds(&self.session, Held { bytes, is_new }, reader);
+        self.hub.buffers(&self.session, Buffered { bytes, is_new }, reader);
     }
 
     fn tell_of_nothing(&mut self) {
         if take(&mut self.is_told) {
-            self.hub.holds_nothing(&self.session);
+            self.hub.buffers_nothing(&self.session);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use fanfare_core::{CloseFrame, Message, Transport, transport::FramingId};
+use fanfare_core::{CloseFrame, FramingId, Message, Transport};
 use fanfare_websocket::{CloseCode, MessageKind, deflate::Compressor, encode};
 
 /// RFC 6455 frames.

@@ -2,7 +2,7 @@
 //!
 //! | path | 200 | 503 |
 //! |---|---|---|
-//! | `/healthz` | every shard goes on | one has stood still for [`STANDSTILL`]: end the process |
+//! | `/healthz` | every shard goes on | one has stood still for [`STALLED_AFTER`]: end the process |
 //! | `/readyz` | the broker is up and the node stays | send nobody new |
 //!
 //! Both answer with JSON that names each check, its state, and since when it is in it.
@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fanfare_core::broker::BrokerState;
-use fanfare_hub::{Hub, Standstill, pulse::STANDSTILL};
+use fanfare_hub::{Hub, Stall, stall::STALLED_AFTER};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -113,13 +113,13 @@ impl Gateway {
 
 /// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
 pub(crate) async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
-    gateway.health([shards(gateway.hub.standstill())])
+    gateway.health([shards(gateway.hub.stall())])
 }
 
-fn shards(found: Standstill) -> Check {
+fn shards(found: Stall) -> Check {
     let state = match found.shards {
         0 => "running".to_owned(),
-        still => format!("{still} stood still for {} s or longer", STANDSTILL.as_secs()),
+        still => format!("{still} stood still for {} s or longer", STALLED_AFTER.as_secs()),
     };
     Check::new("shards", found.shards == 0, &state, found.since)
 }
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn a_shard_that_stands_still_is_not_ok_and_says_for_how_long() {
         let since = SystemTime::now() - Duration::from_secs(90);
-        let well = shards(Standstill { shards: 0, longest: Duration::from_secs(29), since });
+        let well = shards(Stall { shards: 0, longest: Duration::from_secs(29), since });
         assert!(well.ok && well.state == "running", "{well:?}");
-        let still = shards(Standstill { shards: 2, longest: Duration::from_secs(31), since });
+        let still = shards(Stall { shards: 2, longest: Duration::from_secs(31), since });
         assert!(!still.ok && still.state == "2 stood still for 30 s or longer", "{still:?}");
         assert!(still.seconds >= 90 && still.since.ends_with('Z'), "{still:?}");
     }

@@ -74,8 +74,8 @@ fn tell_browser(
     let (true, Some(frame)) = (is_meant, refusal.close_frame()) else { return Err(refusal) };
     let Ok(accepted) = handshake(&config, request) else { return Err(refusal) };
     let Ok(permit) = gateway.admission.admit(client.0, &config.doors) else { return Err(refusal) };
-    let visitor = fanfare_hub::Visitor { address: Some(client.0), identity: None };
-    let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, visitor, permit);
+    let peer = fanfare_hub::Peer { address: Some(client.0), identity: None };
+    let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, peer, permit);
     let refused = Refused { close: Some(frame.code), ..refusal.refused() };
     gateway.hub.end(&pending.session, &Disconnect::TurnedAway(frame));
     tokio::spawn(pending.settle(hyper::upgrade::on(request), &PLAIN, Box::new(Unheard), accepted.deflate));
@@ -116,8 +116,8 @@ async fn accept(
     let permit = gateway.admission.admit(client.0, &config.doors)?;
     let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
-    let visitor = fanfare_hub::Visitor { address: Some(client.0), identity };
-    let pending = Pending::open(hub.clone(), &config.relay.kind, visitor, permit);
+    let peer = fanfare_hub::Peer { address: Some(client.0), identity };
+    let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
         // Since the request was looked at; the drain may have found that nobody is left.
         return Err(Refusal::Leaving);

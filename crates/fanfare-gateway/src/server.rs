@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use fanfare_core::Vital;
+use fanfare_core::CriticalTasks;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,7 +30,7 @@ pub struct Server {
     yielding: CancellationToken,
     shutdown: CancellationToken,
     /// Its listeners.
-    vital: Vital,
+    critical_tasks: CriticalTasks,
 }
 
 /// A socket that listens, and what is served there.
@@ -83,7 +83,13 @@ impl Server {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let yielding = shutdown.child_token();
-        Self { gateway, tasks: TaskTracker::new(), yielding, shutdown, vital: Vital::default() }
+        Self {
+            gateway,
+            tasks: TaskTracker::new(),
+            yielding,
+            shutdown,
+            critical_tasks: CriticalTasks::default(),
+        }
     }
 
     /// Accepts nothing more from inherited sockets: whoever else has them takes what comes. A connection that was
@@ -130,12 +136,12 @@ impl Server {
                 waiting(socket).for_each(|(stream, peer)| welcome(stream, peer));
             }
         };
-        self.tasks.spawn(self.vital.watch(accepting));
+        self.tasks.spawn(self.critical_tasks.watch(accepting));
     }
 
     /// Ends if a listener has, which only the end of the node makes them do.
     pub async fn failed(&self) {
-        self.vital.ended().await;
+        self.critical_tasks.ended().await;
     }
 
     /// Ends once all listeners and all HTTP connections have, after the shutdown.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fanfare_core::{Decoder, Disconnect, Transport};
-use fanfare_hub::{Hub, Kind, Session, Visitor};
+use fanfare_hub::{Hub, Kind, Peer, Session};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, visitor: Visitor, permit: Permit) -> Self {
+    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
         let handshake = hub.handshake();
-        let session = hub.open(kind, visitor);
+        let session = hub.open(kind, peer);
         Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 

@@ -12,91 +12,55 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Disconnect, Limits, Message, Namespaces, Ping, SessionId, Sink, Tracer, Transport, Vital,
+    Broker, CriticalTasks, Disconnect, Limits, Message, Namespaces, Ping, SessionId, Sink, Tracer, Transport,
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
-    budget::Budget,
-    dispatcher::Dispatcher,
-    heartbeat,
-    holds::Holds,
-    incomplete::{self, Bound},
-    link::{Draining, Left},
+    delivery::dispatcher::Dispatcher,
     metrics::HubMetrics,
-    pulse::{self, Report, Standstill},
-    room::Room,
-    session::{Kind, Session, Visitor},
-    slow,
-    tally::Traffic,
-    tick,
+    session::{
+        incomplete::Bound,
+        interest::Interest,
+        link::{Draining, Left},
+        publish_budget::PublishBudget,
+        state::{Kind, Peer, Session},
+        traffic::Traffic,
+    },
+    upkeep::{
+        budget::Budget,
+        stall::{Report, Stall},
+    },
 };
 
 /// The sessions of this node, and what they may do.
 pub struct Hub {
-    dispatcher: Arc<Dispatcher>,
-    broker: Arc<dyn Broker>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) broker: Arc<dyn Broker>,
     /// `None` where nothing is traced.
-    tracer: Option<Arc<dyn Tracer>>,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
     pub(crate) limits: ArcSwap<Limits>,
     /// Of the limits, what never changes: the broker has it too.
-    message_bytes: usize,
-    pub(crate) room: Room,
+    pub(crate) message_bytes: usize,
+    pub(crate) publish_budget: PublishBudget,
     pub(crate) incomplete: Bound,
-    budget: Arc<Budget>,
-    metrics: Arc<HubMetrics>,
-    pub(crate) holds: Holds,
-    next_session: AtomicU64,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) metrics: Arc<HubMetrics>,
+    pub(crate) interest: Interest,
+    pub(crate) next_session: AtomicU64,
     pub(crate) tasks: TaskTracker,
-    report: Report,
+    pub(crate) report: Report,
     /// What all clients are told since a drain began.
     pub(crate) leaving: OnceLock<Disconnect>,
     /// Its shards' ticks and heartbeats, and what keeps the bounds of memory.
-    vital: Vital,
+    pub(crate) critical_tasks: CriticalTasks,
 }
 
 impl Hub {
-    /// A hub whose shards run on the current runtime.
-    #[must_use]
-    pub fn start(
-        dispatcher: Arc<Dispatcher>,
-        broker: Arc<dyn Broker>,
-        limits: Limits,
-        metrics: Arc<HubMetrics>,
-        tracer: Option<Arc<dyn Tracer>>,
-    ) -> Arc<Self> {
-        let hub = Arc::new(Self {
-            dispatcher,
-            holds: Holds::new(broker.clone()),
-            broker,
-            tracer,
-            budget: Budget::new(&limits, metrics.clone()),
-            message_bytes: limits.message_bytes,
-            room: Room::new(&limits),
-            incomplete: Bound::new(&limits),
-            limits: ArcSwap::from_pointee(limits),
-            metrics,
-            next_session: AtomicU64::new(1),
-            tasks: TaskTracker::new(),
-            report: Report::default(),
-            leaving: OnceLock::new(),
-            vital: Vital::default(),
-        });
-        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
-            let busy = hub.metrics.fan_out.busy(index);
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
-            tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
-        }
-        tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
-        tokio::spawn(hub.vital.watch(incomplete::keep_bound(hub.clone())));
-        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
-        hub
-    }
-
     /// Ends if a shard's tick or heartbeat has, or what keeps the bounds of memory, which they never do: sessions get
     /// nothing any more, or too much is kept for them.
     pub async fn failed(&self) {
-        self.vital.ended().await;
+        self.critical_tasks.ended().await;
     }
 
     /// The bounds that it keeps at this moment.
@@ -137,7 +101,7 @@ impl Hub {
 
     /// Whether its shards stand still.
     #[must_use]
-    pub fn standstill(&self) -> Standstill {
+    pub fn stall(&self) -> Stall {
         self.report.get()
     }
 
@@ -157,10 +121,10 @@ impl Hub {
     /// Begins a session, without a transport at first: what is sent to it waits. It is no connection yet, see
     /// [`Hub::admit`].
     #[must_use]
-    pub fn open(&self, kind: &Arc<Kind>, visitor: Visitor) -> Arc<Session> {
+    pub fn open(&self, kind: &Arc<Kind>, peer: Peer) -> Arc<Session> {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (index, shard) = self.dispatcher.shard_for(id);
-        let session = Arc::new(Session::new(id, index, kind.clone(), visitor, shard.now()));
+        let session = Arc::new(Session::new(id, index, kind.clone(), peer, shard.now()));
         shard.add(session.clone());
         session
     }
@@ -174,7 +138,7 @@ impl Hub {
         if subscriptions.ended.is_some() {
             return false;
         }
-        session.tally.begin();
+        session.traffic.begin();
         self.metrics.connections.opened(session.dialect());
         true
     }
@@ -212,29 +176,33 @@ impl Hub {
 
     /// Ready while a session may publish more; its reader waits for it before it reads. While it waits nobody judges
     /// the client.
-    pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
+    pub fn poll_may_publish(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
         let poll = match session.flow() {
-            None if self.room.is_for(0, 0) => Poll::Ready(()),
-            _ => session.flow_or_new().poll_room(&self.room, &self.metrics, cx),
+            None if self.publish_budget.allows(0, 0) => Poll::Ready(()),
+            _ => session.flow_or_new().poll_may_publish(&self.publish_budget, &self.metrics, cx),
         };
         match poll {
-            Poll::Ready(()) if session.signs.is_unread() => session.signs.read(self.now(session)),
+            Poll::Ready(()) if session.last_activity.is_unread() => {
+                session.last_activity.read(self.now(session))
+            }
             Poll::Ready(()) => {}
-            Poll::Pending => session.signs.unread(),
+            Poll::Pending => session.last_activity.unread(),
         }
         poll
     }
 
     /// Whether a session may publish one more at this moment. Its reader asks it in front of each message of what it
-    /// read; where it may not, the reader keeps the rest until [`Hub::poll_room`] is ready.
+    /// read; where it may not, the reader keeps the rest until [`Hub::poll_may_publish`] is ready.
     #[must_use]
-    pub fn has_room(&self, session: &Session) -> bool {
-        session.flow().map_or_else(|| self.room.is_for(0, 0), |flow| flow.has_room(&self.room))
+    pub fn may_publish(&self, session: &Session) -> bool {
+        session
+            .flow()
+            .map_or_else(|| self.publish_budget.allows(0, 0), |flow| flow.may_publish(&self.publish_budget))
     }
 
     /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.
     pub fn unread(&self, session: &Session) {
-        session.signs.unread();
+        session.last_activity.unread();
     }
 
     /// Sends one message to a session.
@@ -245,12 +213,12 @@ impl Hub {
 
     /// The client showed a sign of life: something was read from it. Costs one store.
     pub fn heard(&self, session: &Session) {
-        session.signs.heard(self.now(session));
+        session.last_activity.heard(self.now(session));
     }
 
     /// So much came from a session's client. For whoever reads its transport, one at a time.
     pub fn received(&self, session: &Session, traffic: Traffic) {
-        session.tally.received.add(traffic);
+        session.traffic.received.add(traffic);
         self.metrics.received.add(traffic);
     }
 

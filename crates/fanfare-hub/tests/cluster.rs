@@ -164,7 +164,7 @@ async fn a_control_message_of_a_newer_node_is_passed_over() {
 async fn a_node_that_lives_beside_its_namesake_counts_it_until_it_goes() {
     let mut pair = Pair::called("same", "same");
     let (_east, (stop_west, west)) = (pair.run(0), pair.run(1));
-    let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.namesakes.get());
+    let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.duplicate_names.get());
     settle().await;
     assert_eq!(conflicts(&pair), [0, 0], "it may be what an earlier run left");
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -185,7 +185,7 @@ async fn a_node_that_is_drained_beside_the_one_that_takes_its_place_is_no_namesa
     let _east = pair.run(0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(pair.seen_by(0), ["same", "same"]);
-    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.namesakes.get()), [0, 0]);
+    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.duplicate_names.get()), [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,5 +197,5 @@ async fn what_a_killed_node_left_behind_is_no_namesake() {
     let _east = pair.run(0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(pair.seen_by(0), ["same", "same"], "nothing expires in this registry");
-    assert_eq!(pair.connections[0].namesakes.get(), 0);
+    assert_eq!(pair.connections[0].duplicate_names.get(), 0);
 }

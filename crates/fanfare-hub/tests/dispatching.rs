@@ -88,8 +88,7 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
         let _ = released.recv();
     });
     is_taken.recv().unwrap();
-    let sessions: Vec<_> =
-        (0..2).map(|_| node.hub.open(&node.kind, fanfare_hub::Visitor::default())).collect();
+    let sessions: Vec<_> = (0..2).map(|_| node.hub.open(&node.kind, fanfare_hub::Peer::default())).collect();
     node.hub.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
     let reader = Pipe::open(Framing::Newline);
     node.hub.attach(&sessions[1], reader.framing(), reader.sink());

@@ -179,7 +179,7 @@ async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_m
     // The same read had brought y.
     client.say("pub a y").await;
     assert_eq!(recorder.unanswered(), 2);
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_err(), "its socket is not read");
     recorder.answer(0, Ok(()));
     settle().await;
@@ -187,7 +187,7 @@ async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_m
     recorder.answer(0, Ok(()));
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "ok 2", "close 76 restart"]);
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_ok(), "its socket is read again, until the client is gone");
 }
 
@@ -202,7 +202,7 @@ async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published
         assert_eq!(client.lines().len(), 1, "the goodbye");
         client.say("pub a x").await;
         assert_eq!(recorder.unanswered(), 1);
-        let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+        let room = std::future::poll_fn(|cx| node.hub.poll_may_publish(&client.session, cx));
         assert!(timeout(SECOND, room).await.is_err(), "a flooder fills its share, and no more");
         recorder.answer(0, Err(PublishError::Unknown));
         assert_eq!(node.count("fanfare_publishes_untold_total", &[]), 1, "it heard something else already");
@@ -302,7 +302,7 @@ async fn a_session_that_ended_first_is_still_read_to_its_end() {
     client.end(&Disconnect::Idle);
     node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
     settle().await;
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_ok());
     assert_eq!(client.lines(), ["close 77 idle"]);
 }

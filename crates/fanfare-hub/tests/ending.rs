@@ -132,7 +132,7 @@ async fn the_reader_of_a_session_that_ended_waits_for_no_answer() {
     let client = node.client();
     client.say("pub a x").await;
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)));
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_may_publish(&session, cx)));
     settle().await;
     assert!(!reader.is_finished());
     client.end(&Disconnect::NoPong);

@@ -85,7 +85,7 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
 
 /// What a reader asks before it reads.
 fn room(node: &Node, client: &Client) -> Poll<()> {
-    node.hub.poll_room(&client.session, &Context::from_waker(Waker::noop()))
+    node.hub.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,7 +84,7 @@ async fn the_bounds_of_what_waits_are_those_of_the_moment() {
     client.say("pub a x").await;
     let has_room = || {
         let waker = Arc::new(Woken::default()).into();
-        node.hub.poll_room(&client.session, &Context::from_waker(&waker)).is_ready()
+        node.hub.poll_may_publish(&client.session, &Context::from_waker(&waker)).is_ready()
     };
     assert!(has_room());
     let narrow = Limits { unanswered_publishes: 1, outbound_bytes: 5_000, ..Limits::default() };

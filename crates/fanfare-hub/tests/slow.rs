@@ -88,7 +88,7 @@ async fn a_client_that_reads_in_small_bites_gets_every_byte_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_transport_waits_within_the_bound_too() {
     let (node, recorder) = bounded(100).recorded();
-    let session = node.hub.open(&node.kind, fanfare_hub::Visitor::default());
+    let session = node.hub.open(&node.kind, fanfare_hub::Peer::default());
     assert!(node.hub.admit(&session));
     node.hub.subscribe(&session, &crate::support::channel("a")).await.unwrap();
     recorder.deliver("a", "x".repeat(200));

@@ -18,7 +18,7 @@ const CHURNING: usize = 24;
 async fn publish(client: Client, publisher: usize) {
     for number in 0..MESSAGES {
         for name in CHANNELS {
-            poll_fn(|cx| client.hub.poll_room(&client.session, cx)).await;
+            poll_fn(|cx| client.hub.poll_may_publish(&client.session, cx)).await;
             let payload = Payload::text(format!("{publisher} {number}"));
             client.hub.publish(&client.session, 1, channel(name), payload);
         }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{Incarnation, NodeInfo, Vital};
+use fanfare_core::{CriticalTasks, Incarnation, NodeInfo};
 use fanfare_gateway::{
     ClientAuth, DoorLimits, Gateway, GatewayMetrics, Listener, RelayEndpoint, Server, sockets,
 };
@@ -44,7 +44,7 @@ pub struct Node {
     /// `None` where nothing is traced.
     pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
-    vital: Vital,
+    critical_tasks: CriticalTasks,
     /// Ends the listeners.
     pub(crate) closing: CancellationToken,
     /// Takes this node out of the registry.
@@ -132,8 +132,8 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let (hub_broker, limits) = (broker.broker.clone(), config.limits);
         let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
-        let vital = Vital::default();
-        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
+        let critical_tasks = CriticalTasks::default();
+        tokio::spawn(critical_tasks.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -152,10 +152,10 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
-        tokio::spawn(vital.watch(gateway.clone().keep_history()));
+        tokio::spawn(critical_tasks.watch(gateway.clone().keep_history()));
         tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
-        let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
+        let cluster = tokio::spawn(critical_tasks.watch(async move { cluster.run(controls, left).await }));
         Ok(Self {
             addresses,
             drain,
@@ -169,7 +169,7 @@ impl Node {
             tls,
             cluster,
             traces,
-            vital,
+            critical_tasks,
             closing,
             leaving,
         })
@@ -199,7 +199,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster, of interruptions or of health",
+            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health",
         }
     }
 }

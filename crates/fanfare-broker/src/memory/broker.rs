@@ -28,7 +28,7 @@ use crate::{
     metrics::Metrics,
     node::{Node, Parts},
     tasks::Tasks,
-    ticket::{LANE_FAILED, STOPPING, Ticket},
+    ticket::{ORDER_FAILED, STOPPING, Ticket},
 };
 
 struct MemoryBroker {
@@ -90,8 +90,8 @@ impl MemoryBroker {
         if accept.stopped {
             return Accepted::Refused(ticket, STOPPING.to_owned());
         }
-        if ticket.lane_failed() {
-            return Accepted::Refused(ticket, LANE_FAILED.to_owned());
+        if ticket.order_failed() {
+            return Accepted::Refused(ticket, ORDER_FAILED.to_owned());
         }
         if accept.waiting.is_empty() && self.is_ready() {
             self.deliver(&mut accept, publish, &ticket);
@@ -161,7 +161,7 @@ impl MemoryBroker {
 
 impl Broker for MemoryBroker {
     fn publish(&self, mut publish: Publish, done: Done) {
-        let ticket = Ticket::new(done, publish.lane.take(), self.metrics.clone());
+        let ticket = Ticket::new(done, publish.order.take(), self.metrics.clone());
         match self.accept(publish, ticket) {
             Accepted::Delivered(ticket) => ticket.taken(),
             Accepted::Refused(ticket, why) => ticket.refuse(why),

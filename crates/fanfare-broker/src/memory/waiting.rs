@@ -1,6 +1,6 @@
 //! What waits for the node.
 
-use fanfare_core::{Publish, broker::Lane};
+use fanfare_core::{Publish, broker::PublishOrder};
 use tokio::time::Instant;
 
 use crate::{
@@ -15,8 +15,8 @@ const MAX_WAITING: usize = 64 << 20;
 pub(super) struct Waits(pub(super) Publish, pub(super) Ticket);
 
 impl Waiting for Waits {
-    fn lane(&self) -> Option<&Lane> {
-        self.1.lane()
+    fn order(&self) -> Option<&PublishOrder> {
+        self.1.order()
     }
 
     fn cost(&self) -> usize {
@@ -31,7 +31,7 @@ impl Waiting for Waits {
 impl Waits {
     /// What it takes of the server's share.
     fn servers_bytes(&self) -> usize {
-        if self.lane().is_none() { self.cost() } else { 0 }
+        if self.order().is_none() { self.cost() } else { 0 }
     }
 }
 
@@ -51,7 +51,7 @@ impl Queue {
     /// Takes one more, or gives it back where the server's share is used up.
     pub(super) fn push(&mut self, waits: Waits) -> Result<(), Ticket> {
         let bytes = self.bytes + waits.servers_bytes();
-        if waits.lane().is_none() && bytes > MAX_WAITING {
+        if waits.order().is_none() && bytes > MAX_WAITING {
             return Err(waits.1);
         }
         self.bytes = bytes;

@@ -44,7 +44,7 @@ pub(super) fn publish(hub: &Arc<Hub>, session: &Arc<Session>, commands: &mut Vec
             hub.publish(session, id, channel, payload);
         }
     }
-    publishes == 0 || hub.has_room(session)
+    publishes == 0 || hub.may_publish(session)
 }
 
 /// Carries out what has to be waited for. Nothing is read after the client's goodbye.

@@ -136,7 +136,7 @@ impl Scene {
         let broker = Arc::new(Patient::default());
         let hub = Hub::start(Arc::new(dispatcher), broker.clone(), limits, metrics, None);
         let kind = Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() };
-        let session = hub.open(&Arc::new(kind), fanfare_hub::Visitor::default());
+        let session = hub.open(&Arc::new(kind), fanfare_hub::Peer::default());
         let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));
         let connection = Connection::new(hub.clone(), session.clone(), script.clone(), decoder, false, &[]);
         Self { hub, broker, session, connection, woken: Arc::default() }

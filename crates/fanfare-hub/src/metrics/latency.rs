@@ -10,7 +10,7 @@ use fanfare_core::{Incarnation, Publication, buckets::LATENCIES};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, local::LocalHistogram};
 use tokio::time::Instant;
 
-use crate::batch::Batch;
+use crate::delivery::batch::Batch;
 
 /// See the head of this file.
 pub struct RelayLatency {

@@ -7,7 +7,7 @@ use fanfare_core::{
     Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
     Tracer, broker::ControlMessage,
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Visitor};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
@@ -97,7 +97,7 @@ impl Node {
     }
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
-        let session = self.hub.open(&self.kind, Visitor::default());
+        let session = self.hub.open(&self.kind, Peer::default());
         assert!(self.hub.admit(&session));
         self.hub.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)

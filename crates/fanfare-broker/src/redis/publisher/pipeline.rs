@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! - Items are answered in the order they were written. While all that waits may be written, that is the order they
-//!   came; past that it is their turn ([`Fair`]). Of a lane it is always the order they came.
+//!   came; past that it is their turn ([`Fair`]). Of a publish order it is always the order they came.
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
-//! - Of a lane's items, after the first that failed, none is written.
+//! - Of a publish order's items, after the first that failed, none is written.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, as long as
 //!   its caller asks for what expired in each of its turns.
 //! - An answer costs what is under way at most, however much waits.
@@ -18,7 +18,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::broker::Lane;
+use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
 use super::{
@@ -37,7 +37,7 @@ use crate::{
         },
         metrics::RedisMetrics,
     },
-    ticket::LANE_FAILED,
+    ticket::ORDER_FAILED,
 };
 
 const MAX_UNANSWERED: usize = 1024;
@@ -165,7 +165,7 @@ impl Pipeline {
         while self.may_encode()
             && let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop())
         {
-            let Some(item) = refuse_if_lane_failed(item) else { continue };
+            let Some(item) = refuse_if_order_failed(item) else { continue };
             let sequence = self.writer.sequence + 1;
             self.encode(Written::Item(item, sequence), |writer, written, out| {
                 if let Written::Item(item, _) = written {
@@ -229,7 +229,7 @@ impl Pipeline {
                     What::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
                     what => self.refuse(Outgoing { what, ..item }, &why),
                 }
-                // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
+                // What of its publish order is encoded and not written must not be: encode it anew, or not. What waits is
                 // looked at when its turn comes.
                 self.take_back();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
@@ -252,7 +252,7 @@ impl Pipeline {
             }
         }
         self.out.clear();
-        self.refuse_failed_lanes();
+        self.refuse_failed_orders();
     }
 
     /// Refuses what has waited too long, of which no byte was written.
@@ -311,12 +311,12 @@ impl Pipeline {
         items.into_iter().for_each(|item| self.next.push_front(item));
     }
 
-    fn refuse_failed_lanes(&mut self) {
+    fn refuse_failed_orders(&mut self) {
         let next = std::mem::take(&mut self.next);
-        self.next = next.into_iter().filter_map(refuse_if_lane_failed).collect();
-        let has_failed = |item: &Outgoing| item.lane().is_some_and(Lane::has_failed);
+        self.next = next.into_iter().filter_map(refuse_if_order_failed).collect();
+        let has_failed = |item: &Outgoing| item.order().is_some_and(PublishOrder::has_failed);
         for item in self.backlog.take_if(has_failed) {
-            self.refuse(item, LANE_FAILED);
+            self.refuse(item, ORDER_FAILED);
         }
     }
 
@@ -354,10 +354,10 @@ impl Drop for Pipeline {
     }
 }
 
-fn refuse_if_lane_failed(item: Outgoing) -> Option<Outgoing> {
+fn refuse_if_order_failed(item: Outgoing) -> Option<Outgoing> {
     match item.what {
-        What::Publication { ticket, .. } if ticket.lane_failed() => {
-            ticket.refuse(LANE_FAILED);
+        What::Publication { ticket, .. } if ticket.order_failed() => {
+            ticket.refuse(ORDER_FAILED);
             None
         }
         what => Some(Outgoing { what, ..item }),

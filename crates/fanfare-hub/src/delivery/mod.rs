@@ -1,0 +1,15 @@
+//! Publications on their way from the broker to the sessions.
+//!
+//! - [`dispatcher`]: takes publications from the broker, and hands each to the shards that have subscribers
+//! - `gather`: wakes a shard once for all publications of one read
+//! - [`shard`]: a part of the sessions, and the queue of their publications
+//! - [`tick`]: takes the queue of a shard, and writes it out once per session
+//! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
+//! - `traced`: spans of publishes and fan-outs
+
+pub mod batch;
+pub mod dispatcher;
+pub(crate) mod gather;
+pub mod shard;
+pub mod tick;
+pub(crate) mod traced;

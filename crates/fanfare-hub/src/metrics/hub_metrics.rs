@@ -1,0 +1,219 @@
+//! What the hub counts. A relaxed counter is all that the hot path pays.
+
+use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
+
+use super::{
+    FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::TrafficTotals,
+};
+use crate::session::access_log::End;
+
+/// The hub's metrics; registered once, at the composition root.
+pub struct HubMetrics {
+    /// How many connections there are, and were.
+    pub connections: Connections,
+    /// 1 from the moment the node was told to end, else 0.
+    pub draining: IntGauge,
+    /// Sessions that are to be closed at a pace, and were not told yet.
+    pub closing: IntGauge,
+    /// How often a limit refused, cut or held up something, by the name of the limit.
+    pub limits_hit: IntCounterVec,
+    /// What clients sent.
+    pub received: TrafficTotals,
+    /// What was sent to them.
+    pub sent: TrafficTotals,
+    /// Publications handed to subscribers, written or queued: one for each of them.
+    pub deliveries: IntCounter,
+    /// To how many they go, and with how many writes.
+    pub fan_out: FanOut,
+    /// How long publications are under way.
+    pub relay_latency: RelayLatency,
+    /// Publications that arrived for a channel that has no subscriber here (any more).
+    pub unheard: IntCounter,
+    /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
+    /// fell behind.
+    pub slow: IntCounterVec,
+    /// Publications that a newer one of their channel replaced before a slow client could get them.
+    pub conflated: IntCounter,
+    /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::upkeep::budget::Budget).
+    pub outbound_queued: IntGauge,
+    /// Bytes that are held of what clients sent: messages that came in part, and what has to wait.
+    pub incomplete: IntGauge,
+    /// Times that the broker was told to wait, since the shards had too much to write out.
+    pub broker_waits: IntCounter,
+    /// Control messages that came faster than they could be read.
+    pub control_dropped: IntCounter,
+    /// Times that publications may have been missed, by cause.
+    interruptions: IntCounterVec,
+    /// For how many seconds, counted when they are over.
+    pub interruption_seconds: Counter,
+    /// Losses that were seen outside of them.
+    pub missed: IntCounter,
+    /// Publishes of sessions that failed after these had ended for another reason.
+    pub untold: IntCounter,
+    /// Other nodes that live and have this node's name.
+    pub duplicate_names: IntGauge,
+}
+
+labels! {
+    /// A bound that a session came to.
+    pub enum Limit {
+        /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
+        MessageBytes = "message_bytes",
+        /// [`Limits::message_time`](fanfare_core::Limits::message_time)
+        MessageTime = "message_time",
+        /// [`Limits::incomplete_total_bytes`](fanfare_core::Limits::incomplete_total_bytes)
+        IncompleteTotalBytes = "incomplete_total_bytes",
+        /// [`Limits::frames_per_second`](fanfare_core::Limits::frames_per_second)
+        FramesPerSecond = "frames_per_second",
+        /// [`Limits::bytes_per_second`](fanfare_core::Limits::bytes_per_second)
+        BytesPerSecond = "bytes_per_second",
+        /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
+        ChannelsPerConnection = "channels_per_connection",
+        /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
+        /// session was not read for a while.
+        Unanswered = "unanswered_publishes",
+        /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
+        OutboundBytes = "outbound_bytes",
+    }
+}
+
+impl Limit {
+    /// The limit that ended a session, if one did.
+    fn of(disconnect: &Disconnect) -> Option<Self> {
+        match disconnect {
+            Disconnect::MessageTooBig { .. } => Some(Self::MessageBytes),
+            Disconnect::MessageGaveWay => Some(Self::IncompleteTotalBytes),
+            Disconnect::MessageTooSlow { .. } => Some(Self::MessageTime),
+            Disconnect::RateLimited(Rate::Frames(_)) => Some(Self::FramesPerSecond),
+            Disconnect::RateLimited(Rate::Bytes(_)) => Some(Self::BytesPerSecond),
+            Disconnect::Slow => Some(Self::OutboundBytes),
+            _ => None,
+        }
+    }
+}
+
+impl HubMetrics {
+    /// A limit did its work.
+    pub fn limit_hit(&self, limit: Limit) {
+        self.limits_hit.with_label_values(&[limit.name()]).inc();
+    }
+
+    /// A client was slow, and this became of it.
+    pub(crate) fn slow(&self, became: SlowClient) {
+        self.slow.with_label_values(&[became.name()]).inc();
+    }
+
+    /// A connection ended.
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, end: &End) {
+        self.connections.ended(dialect, end);
+        let disconnect = &end.disconnect;
+        if let Some(limit) = Limit::of(disconnect) {
+            self.limit_hit(limit);
+        }
+        if *disconnect == Disconnect::Slow {
+            self.slow(SlowClient::Disconnect);
+        }
+    }
+
+    /// Makes and registers them.
+    ///
+    /// # Errors
+    /// A name is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
+        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
+        Ok(Self {
+            interruptions: labelled(
+                registry,
+                "fanfare_broker_interruptions_total",
+                "Times from which publications may have been missed, by cause",
+                "reason",
+                Interruption::ALL.iter().map(|cause| cause.name()),
+            )?,
+            interruption_seconds: registered(
+                registry,
+                Counter::new(
+                    "fanfare_broker_interruption_seconds_total",
+                    "Seconds in which publications may have been missed, counted when they are over",
+                )?,
+            )?,
+            fan_out: FanOut::register(registry)?,
+            relay_latency: RelayLatency::register(registry)?,
+            missed: counter(
+                "fanfare_publications_missed_total",
+                "Losses outside of interruptions: gaps in what other nodes sent to a channel, and channels that Redis forbade for a while",
+            )?,
+            connections: Connections::register(registry)?,
+            limits_hit: labelled(
+                registry,
+                "fanfare_limits_hit_total",
+                "How often a limit refused, cut or held up something, by limit",
+                "limit",
+                Limit::ALL.iter().map(|limit| limit.name()),
+            )?,
+            draining: gauge("fanfare_draining", "1 once the node was told to end, else 0")?,
+            closing: gauge(
+                "fanfare_connections_to_close",
+                "Connections that are to be closed at a pace, and were not told yet",
+            )?,
+            duplicate_names: gauge(
+                "fanfare_node_name_conflicts",
+                "Other live nodes that have this node's name",
+            )?,
+            slow: labelled(
+                registry,
+                "fanfare_slow_clients_total",
+                "Clients that did not read fast enough, by what became of them",
+                "policy",
+                SlowClient::ALL.iter().map(|became| became.name()),
+            )?,
+            conflated: counter(
+                "fanfare_publications_conflated_total",
+                "Publications that a newer one replaced before a slow client could get them",
+            )?,
+            outbound_queued: gauge(
+                "fanfare_outbound_queued_bytes",
+                "Bytes that sockets of this node refused and that wait, at most",
+            )?,
+            incomplete: gauge(
+                "fanfare_incomplete_bytes",
+                "Memory of messages that came in part, and of what clients sent that has to wait",
+            )?,
+            broker_waits: counter(
+                "fanfare_broker_waits_total",
+                "Times the broker was told to wait for the shards",
+            )?,
+            received: TrafficTotals::received(registry)?,
+            sent: TrafficTotals::sent(registry)?,
+            deliveries: counter(
+                "fanfare_deliveries_total",
+                "Publications handed to subscribers, written or queued: one for each of them",
+            )?,
+            unheard: counter(
+                "fanfare_publications_unheard_total",
+                "Publications for channels without a subscriber here",
+            )?,
+            untold: counter(
+                "fanfare_publishes_untold_total",
+                "Messages of clients that the broker refused, or may not have taken, after their connection had \
+                 ended for another reason: nobody was told",
+            )?,
+            control_dropped: counter(
+                "fanfare_control_messages_dropped_total",
+                "Control messages that came faster than they were read",
+            )?,
+        })
+    }
+
+    /// How many interruptions there were for this cause.
+    #[must_use]
+    pub fn interruptions(&self, cause: Interruption) -> u64 {
+        self.interruptions.with_label_values(&[cause.name()]).get()
+    }
+
+    /// An interruption begins.
+    pub(crate) fn interrupted(&self, cause: Interruption) {
+        self.interruptions.with_label_values(&[cause.name()]).inc();
+    }
+}

@@ -1,0 +1,21 @@
+//! The metrics of the hub. The hot path pays a relaxed counter for them.
+//!
+//! - `hub_metrics`: all of them
+//! - [`connections`]: connections, opened, open and closed
+//! - [`traffic_totals`]: messages and bytes of all connections
+//! - `fan_out`, `latency`: deliveries, their writes and their latency
+//! - `make`: makes and registers collectors
+
+pub mod connections;
+mod fan_out;
+mod hub_metrics;
+mod latency;
+mod make;
+pub mod traffic_totals;
+
+pub(crate) use fan_out::Busy;
+pub use fan_out::FanOut;
+pub use hub_metrics::{HubMetrics, Limit};
+pub(crate) use latency::Latencies;
+pub use latency::RelayLatency;
+pub use make::{labelled, registered};

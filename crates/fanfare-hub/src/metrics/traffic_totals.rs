@@ -1,0 +1,74 @@
+//! What went through all connections of the node, in one direction.
+//!
+//! Like a session's own [`tally`](crate::session::traffic), and in step with it: what is said there of bytes and messages is true
+//! here.
+
+use prometheus::{IntCounter, Registry};
+
+use crate::session::traffic::Traffic;
+
+/// Counters that only rise. A tick adds to them once for all that it sent, others once a read or a write.
+pub struct TrafficTotals {
+    messages: IntCounter,
+    bytes: IntCounter,
+}
+
+impl TrafficTotals {
+    pub(crate) fn received(registry: &Registry) -> prometheus::Result<Self> {
+        Self::register(
+            registry,
+            (
+                "fanfare_messages_received_total",
+                "Messages that clients sent, counted once they came whole; pings and closes are none",
+            ),
+            (
+                "fanfare_wire_received_bytes_total",
+                "Bytes that clients sent over their connections: frames with their headers, pings and closes among \
+                 them, without the handshake and without TLS",
+            ),
+        )
+    }
+
+    pub(crate) fn sent(registry: &Registry) -> prometheus::Result<Self> {
+        Self::register(
+            registry,
+            (
+                "fanfare_messages_sent_total",
+                "Messages sent to clients, counted once the kernel took them whole; pings and closes are none",
+            ),
+            (
+                "fanfare_wire_sent_bytes_total",
+                "Bytes for clients that the kernel took: frames with their headers, pings and closes among them, \
+                 without the handshake and without TLS",
+            ),
+        )
+    }
+
+    fn register(
+        registry: &Registry,
+        messages: (&str, &str),
+        bytes: (&str, &str),
+    ) -> prometheus::Result<Self> {
+        let counter = |(name, help): (&str, &str)| -> prometheus::Result<IntCounter> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        Ok(Self { messages: counter(messages)?, bytes: counter(bytes)? })
+    }
+
+    pub(crate) fn add(&self, Traffic { messages, bytes }: Traffic) {
+        for (counter, more) in [(&self.messages, messages), (&self.bytes, bytes)] {
+            // Others use it too: nothing is not worth a turn at it.
+            if more > 0 {
+                counter.inc_by(more);
+            }
+        }
+    }
+
+    /// All so far.
+    #[must_use]
+    pub fn get(&self) -> Traffic {
+        Traffic { messages: self.messages.get(), bytes: self.bytes.get() }
+    }
+}
