@@ -109,7 +109,7 @@ impl Started {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started").field("state", &self.broker.state()).finish_non_exhaustive()
+        f.debug_struct("Started").field("state", &self.broker.overall_state()).finish_non_exhaustive()
     }
 }
 

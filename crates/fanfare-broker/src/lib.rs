@@ -6,8 +6,9 @@
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
 //! - `liveness`: whether a broker answers, delivers, and lost something; without any broker's I/O
-//! - `fair`: whose turn it is, where more waits than is taken
+//! - `fair_queue`: whose turn it is, where more waits than is taken
 //! - `ticket`: one publish that waits for its answer
+//! - `bounds`: how long a publish may be
 //! - `metrics`, `backoff`, `tasks`: what brokers share
 //!
 //! With the feature `suite`, for tests:
@@ -19,7 +20,8 @@ pub mod driver;
 pub mod envelope;
 
 mod backoff;
-mod fair;
+mod bounds;
+mod fair_queue;
 mod liveness;
 mod memory;
 mod metrics;

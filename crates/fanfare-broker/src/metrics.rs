@@ -1,5 +1,5 @@
-//! What the brokers count; what Redis alone has is in `redis/metrics.rs`. Every label has few values, all of them
-//! named here, and each is there from the start.
+//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them are
+//! named here, and are there from the start.
 
 use std::time::Duration;
 
@@ -32,9 +32,9 @@ pub(crate) struct Metrics {
 pub(crate) enum Dropped {
     /// Its envelope is not understood.
     Envelope(EnvelopeError),
-    /// An envelope of this kind has no place on that channel.
+    /// Its kind of envelope does not belong on that channel.
     Misplaced,
-    /// Its payload is said to be text and is not.
+    /// Its payload is said to be text, and is not UTF-8.
     NotUtf8,
     /// It is longer than the message limit.
     TooLong,
@@ -57,14 +57,14 @@ impl Dropped {
     }
 }
 
-/// What a message claims and is not believed. Its payload is relayed all the same.
+/// A claim of a message that is not believed. Its payload is relayed all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Distrusted {
-    /// It names a node that the registry does not know.
+    /// It names a node that the registry does not list.
     Origin,
     /// Its node cannot have come to that sequence.
     Sequence,
-    /// It cannot have been published then.
+    /// It cannot have been published at that time.
     Time,
 }
 
@@ -142,17 +142,17 @@ impl Metrics {
         }
     }
 
-    /// The broker took a publication, so long after it was handed over.
+    /// The broker took a publication, this long after it was handed over.
     pub(crate) fn taken(&self, after: Duration) {
         self.taken.observe(after.as_secs_f64());
     }
 
-    /// The broker did not take it.
+    /// The broker did not take a publication.
     pub(crate) fn refused(&self, after: Duration) {
         self.refused.observe(after.as_secs_f64());
     }
 
-    /// Whether the broker took it will not be known.
+    /// It will not be known whether the broker took a publication.
     pub(crate) fn unknown(&self, after: Duration) {
         self.unknown.observe(after.as_secs_f64());
     }
@@ -166,7 +166,7 @@ impl Metrics {
     }
 }
 
-/// Makes metrics and registers them. Its errors are those of names that are registered already.
+/// Makes metrics and registers them. An error says that a name is registered already.
 pub(crate) struct Register<'a>(pub(crate) &'a Registry);
 
 impl Register<'_> {
@@ -178,7 +178,7 @@ impl Register<'_> {
         self.register(IntGauge::new(name, help)?)
     }
 
-    /// A counter for each of these values of a label.
+    /// One counter for each value of a label.
     pub(crate) fn counters<'v>(
         &self,
         name: &str,
@@ -193,7 +193,7 @@ impl Register<'_> {
         Ok(counters)
     }
 
-    /// Of latencies.
+    /// A histogram of latencies.
     pub(crate) fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
         self.register(Histogram::with_opts(latencies(name, help))?)
     }

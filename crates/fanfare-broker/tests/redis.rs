@@ -19,7 +19,7 @@ use fanfare_broker::{
     suite::{Bus, TestNode, eventually},
 };
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Origin, Payload, PayloadKind, Publication,
+    BrokerEvents, Channel, Incarnation, Limits, Origin, Partition, Payload, PayloadKind, Publication,
     broker::{BrokerState, ControlMessage, Interruption},
 };
 
@@ -80,7 +80,7 @@ async fn a_plain_publish_is_relayed_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
+async fn an_unknown_envelope_is_dropped_and_counted() {
     let (bus, node, channel) = subscribed().await;
     let text_but_not_utf8 =
         [&[0xC1, 0xFA, VERSION, 1, 0, 26, 1, 0, 1, 0, 2, 0, 8][..], &[0; 8], &[3, 0, 8], &[0; 8], &[0xFF]]
@@ -116,12 +116,12 @@ async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
+async fn stale_messages_are_dropped_and_gaps_told() {
     let (bus, node, channel) = subscribed().await;
     let envelope = |sequence: u64, previous: Option<u64>| {
         let origin = Origin { node: Incarnation(7), session: None, sequence };
         let header = Header::publication(VERSION, PayloadKind::Text, &origin, None, previous, None);
-        [header.as_bytes(), sequence.to_string().as_bytes()].concat()
+        header.with_payload(sequence.to_string().as_bytes())
     };
     for (sequence, previous) in
         [(5, Some(4)), (6, Some(5)), (6, Some(5)), (5, Some(4)), (9, Some(8)), (10, None), (11, Some(10))]
@@ -146,7 +146,7 @@ async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
 fn forged(node: Incarnation, sequence: u64, previous: Option<u64>, time: Option<u64>) -> Vec<u8> {
     let origin = Origin { node, session: None, sequence };
     let header = Header::publication(VERSION, PayloadKind::Text, &origin, time, previous, None);
-    [header.as_bytes(), b"forged"].concat()
+    header.with_payload(b"forged")
 }
 
 const DISTRUSTED: &str = "fanfare_publications_distrusted_total";
@@ -180,7 +180,7 @@ async fn a_forged_sequence_mutes_no_node() {
 }
 
 #[tokio::test]
-async fn an_origin_that_the_registry_does_not_know_has_no_say() {
+async fn an_unlisted_origin_is_not_believed() {
     let (bus, node, channel) = subscribed().await;
     node.started.registry.announce(&node.info("known")).await.unwrap();
     for sequence in [9, 9, 3] {
@@ -208,7 +208,7 @@ async fn a_forged_time_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
+async fn a_plain_publish_past_the_limit_is_dropped() {
     let (bus, node, channel) = subscribed().await;
     let limit = 1 << 20;
     for length in [limit, limit + 1, limit + 70_000, 20 * limit] {
@@ -241,7 +241,7 @@ async fn two_prefixes_on_one_redis_are_two_clusters() {
 }
 
 #[tokio::test]
-async fn malformed_and_dead_registry_entries_are_skipped_and_every_key_expires() {
+async fn malformed_and_dead_registry_entries_are_skipped() {
     let (bus, node, _) = subscribed().await;
     let info = node.info("alive");
     node.started.registry.announce(&info).await.unwrap();
@@ -280,13 +280,13 @@ impl BrokerEvents for Panics {
 
     fn control(&self, _: ControlMessage) {}
 
-    fn interrupted(&self, _: Interruption) {}
+    fn interrupted(&self, _: Partition, _: Interruption) {}
 
-    fn restored(&self, _: Duration) {}
+    fn restored(&self, _: Partition, _: Duration) {}
 
     fn missed(&self, _: &Channel) {}
 
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+    fn poll_ready(&self, _: Partition, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 }
@@ -297,7 +297,7 @@ async fn a_task_that_dies_is_told() {
     let node = Node { incarnation: Incarnation(1), limits: Limits::default() };
     let metrics = prometheus::Registry::new();
     let started = fanfare_broker::start(&node, bus.config(), Arc::new(Panics), &metrics).unwrap();
-    eventually("it is up", || started.broker.state() == BrokerState::Up).await;
+    eventually("it is up", || started.broker.overall_state() == BrokerState::Up).await;
     let channel = Channel::new("chat").unwrap();
     started.broker.subscribe(&channel).await.unwrap();
     publish(&bus, "fanfare:chat", b"hello").await;

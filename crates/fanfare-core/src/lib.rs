@@ -6,7 +6,8 @@
 //!
 //! - [`message`]: what a transport carries, before a dialect understood it
 //! - [`command`]: what a client asks for, and what it is answered
-//! - [`channel`], [`payload`], [`publication`]: what is published, and where
+//! - [`channel`], [`payload`], [`attributes`], [`publication`]: what is published, and where
+//! - [`position`]: its place in the history of the channel
 //! - [`disconnect`]: why a session ended
 //!
 //! Who is who:
@@ -19,11 +20,12 @@
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
-//! - [`broker`]: carries publications between nodes; [`registry`]: which nodes there are
+//! - [`broker`]: carries publications between nodes, in [`partition`]s; [`registry`]: which nodes there are
 //! - [`dialect`]: what clients say, without I/O
 //! - [`transport`]: how messages are framed, and where bytes go
 //! - [`trace`]: spans of what is done, and the trace that a message belongs to
 
+pub mod attributes;
 pub mod broker;
 mod broker_error;
 pub mod buckets;
@@ -38,12 +40,15 @@ mod label;
 pub mod limits;
 pub mod message;
 pub mod namespace;
+pub mod partition;
 pub mod payload;
+pub mod position;
 pub mod publication;
 pub mod registry;
 pub mod trace;
 pub mod transport;
 
+pub use attributes::Attributes;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
@@ -56,7 +61,9 @@ pub use identity::{Identity, Incarnation, Origin, SessionId};
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
+pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
+pub use position::{Epoch, Position, Taken};
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
 pub use trace::{TraceContext, Tracer};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, EncodingKey, Origin, Payload, TraceContext};
+use crate::{Attributes, Channel, EncodingKey, Incarnation, Origin, Payload, SessionId, TraceContext};
 
 /// What a broker delivers.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Publication {
     /// When its origin took it, by this node's monotonic clock; `None` where that is not known. Where the clocks of
     /// two nodes disagree it may lie in the future.
     pub published: Option<Instant>,
+    /// What was said of it beside its payload.
+    pub attributes: Option<Box<Attributes>>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
@@ -31,7 +33,15 @@ impl Publication {
     /// A publication that nobody encoded yet, and of which it is not known when it was published.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
-        Self { channel, payload, origin, trace: None, published: None, encoded: Mutex::default() }
+        Self {
+            channel,
+            payload,
+            origin,
+            trace: None,
+            published: None,
+            attributes: None,
+            encoded: Mutex::default(),
+        }
     }
 
     /// The same in this trace.
@@ -44,6 +54,19 @@ impl Publication {
     #[must_use]
     pub fn published_at(self, published: Option<Instant>) -> Self {
         Self { published, ..self }
+    }
+
+    /// The same with these attributes.
+    #[must_use]
+    pub fn with_attributes(self, attributes: Option<Box<Attributes>>) -> Self {
+        Self { attributes, ..self }
+    }
+
+    /// The session of this node that its publisher leaves out.
+    #[must_use]
+    pub fn excluded_on(&self, node: Incarnation) -> Option<SessionId> {
+        let (on, session) = self.attributes.as_ref()?.exclude?;
+        (on == node).then_some(session)
     }
 
     /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.

@@ -60,7 +60,7 @@ pub(crate) async fn cluster(
     Json(View {
         node: me.name.clone(),
         broker: gateway.config().broker,
-        state: gateway.hub.broker().state().name(),
+        state: gateway.hub.broker().overall_state().name(),
         figures: serves.metrics.then(|| gateway.glance.figures(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
     })

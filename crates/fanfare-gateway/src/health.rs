@@ -77,13 +77,13 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn new(hub: &Hub) -> Self {
         let now = SystemTime::now();
-        Self { started: now, broker: Mutex::new((hub.broker().state(), now)) }
+        Self { started: now, broker: Mutex::new((hub.broker().overall_state(), now)) }
     }
 
     /// What the broker can do, and since when, to the second.
     fn broker(&self, hub: &Hub) -> (BrokerState, SystemTime) {
         let mut last = self.broker.lock();
-        let now = hub.broker().state();
+        let now = hub.broker().overall_state();
         if last.0 != now {
             *last = (now, SystemTime::now());
         }

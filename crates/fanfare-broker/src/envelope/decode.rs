@@ -1,14 +1,15 @@
 //! How an envelope is read.
 
-use fanfare_core::{Incarnation, Origin, PayloadKind, SessionId, TraceContext};
+use bytes::Bytes;
+use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
 use super::format::{
-    FIXED, KIND_CONTROL, KIND_PUBLICATION, MAGIC, OLDEST, TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_PREVIOUS,
-    TAG_SEQUENCE, TAG_TIME, TAG_TRACE, VERSION,
+    FIXED, KIND_CONTROL, KIND_PUBLICATION, MAGIC, OLDEST, TAG_EVENT, TAG_EXCLUDE, TAG_INFO, TAG_ORIGIN,
+    TAG_PAYLOAD_KIND, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE, VERSION,
 };
 
 /// What the bytes after an envelope's header are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A publication's payload.
     Publication {
@@ -24,6 +25,8 @@ pub enum Content {
         previous: Option<u64>,
         /// The span that its deliveries are under.
         trace: Option<TraceContext>,
+        /// What its publisher said beside the payload.
+        attributes: Option<Box<Attributes>>,
     },
     /// A control message's body.
     Control {
@@ -33,7 +36,7 @@ pub enum Content {
 }
 
 /// What somebody's bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
     /// No envelope of ours: somebody's plain `PUBLISH`.
     Foreign,
@@ -92,6 +95,7 @@ struct Fields {
     time: Option<u64>,
     previous: Option<u64>,
     trace: Option<TraceContext>,
+    attributes: Option<Box<Attributes>>,
 }
 
 impl Fields {
@@ -118,9 +122,29 @@ impl Fields {
                 self.trace = TraceContext::from_bytes(value);
                 true
             }
+            TAG_EVENT => set(&mut self.attributes().event, text(value)),
+            TAG_TAGS => self.attributes().tags.is_empty() && self.take_tags(value),
+            TAG_INFO => set(&mut self.attributes().info, Some(Bytes::copy_from_slice(value))),
+            TAG_EXCLUDE => set(&mut self.attributes().exclude, session(value)),
             _ => true,
         };
         if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
+    }
+
+    fn attributes(&mut self) -> &mut Attributes {
+        self.attributes.get_or_insert_default()
+    }
+
+    /// Whether tags were understood.
+    fn take_tags(&mut self, mut rest: &[u8]) -> bool {
+        let tags = &mut self.attributes().tags;
+        while !rest.is_empty() {
+            let Some((name, after)) = counted_text(rest) else { return false };
+            let Some((value, after)) = counted_text(after) else { return false };
+            tags.push((name, value));
+            rest = after;
+        }
+        true
     }
 
     fn publication(self) -> Result<Content, EnvelopeError> {
@@ -128,8 +152,8 @@ impl Fields {
         let (node, session) = self.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
         let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
         let origin = Origin { node, session, sequence };
-        let Self { time, previous, trace, .. } = self;
-        Ok(Content::Publication { payload, origin, time, previous, trace })
+        let Self { time, previous, trace, attributes, .. } = self;
+        Ok(Content::Publication { payload, origin, time, previous, trace, attributes })
     }
 }
 
@@ -146,6 +170,22 @@ fn origin(value: &[u8]) -> Option<(Incarnation, Option<SessionId>)> {
     let (incarnation, session) = value.split_first_chunk::<8>()?;
     let session = if session.is_empty() { None } else { Some(SessionId(number(session)?)) };
     Some((Incarnation(u64::from_be_bytes(*incarnation)), session))
+}
+
+fn session(value: &[u8]) -> Option<(Incarnation, SessionId)> {
+    let (incarnation, session) = value.split_first_chunk::<8>()?;
+    Some((Incarnation(u64::from_be_bytes(*incarnation)), SessionId(number(session)?)))
+}
+
+fn text(value: &[u8]) -> Option<String> {
+    std::str::from_utf8(value).ok().map(str::to_owned)
+}
+
+/// A text behind its length, and what follows it.
+fn counted_text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    let (value, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((text(value)?, rest))
 }
 
 fn payload_kind(value: &[u8]) -> Option<PayloadKind> {

@@ -1,23 +1,23 @@
 //! The canary: each second this node publishes a number to a channel that only it is subscribed to, and listens
 //! for it. No I/O, no clock.
 //!
-//! Both tasks speak with it: the publisher begins rounds and has them answered, the subscriber hears them.
+//! Both tasks use it: the publisher begins rounds and gets their answers, the subscriber hears them.
 //!
 //! Invariants:
-//! - A round is owed to the subscriber only where it began after the canary's subscription was confirmed on the
-//!   subscribing connection that there is now, and only once Redis took it.
+//! - The subscriber must hear a round only if the round began after the canary's subscription was confirmed on the
+//!   present connection, and only once the broker took the round.
 //! - At most [`ROUNDS`] rounds are remembered.
-//! - The node is whole until a round that it heard, and that Redis answered behind a heartbeat that it took.
+//! - The node is whole until the last round that it heard and that the broker answered behind a heartbeat that it took.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// How many rounds that were not heard are remembered.
+/// The most rounds that are remembered.
 const ROUNDS: usize = 16;
 
-/// Which subscribing connection: counted from 1.
+/// The number of a subscribing connection, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Generation(u64);
 
@@ -26,14 +26,14 @@ pub(crate) struct Generation(u64);
 pub(crate) struct Canary {
     /// The number of the last round that began.
     number: u64,
-    /// Began and were not heard.
+    /// The rounds that began and were not heard.
     rounds: VecDeque<Round>,
     generation: Generation,
-    /// From which round on the subscriber must hear it.
-    owed_from: Option<u64>,
-    /// Whether it was heard on this generation.
+    /// The first round that the subscriber must hear.
+    expected_from: Option<u64>,
+    /// Whether a round was heard on this generation.
     heard: bool,
-    /// The last round that was heard before Redis answered it: its number, and when it began.
+    /// The last round that was heard before the broker answered it: its number, and when it began.
     heard_first: Option<(u64, Instant)>,
     /// When the last round that was heard and answered began.
     whole_until: Option<Instant>,
@@ -47,7 +47,7 @@ struct Round {
 }
 
 impl Canary {
-    /// A round begins; its number.
+    /// Begins a round. Its number.
     pub(crate) fn begin(&mut self, now: Instant) -> u64 {
         self.number += 1;
         if self.rounds.len() == ROUNDS {
@@ -57,18 +57,18 @@ impl Canary {
         self.number
     }
 
-    /// Redis took a round and says how many subscribers it reached. Where it should have reached this node and
-    /// reached nobody: the generation that is deaf.
+    /// The broker took a round, which reached so many subscribers. The generation that is deaf, if the round had to
+    /// reach this node and reached nobody.
     pub(crate) fn answered(&mut self, number: u64, receivers: i64, now: Instant) -> Option<Generation> {
-        // Where it is not there any more, it was heard already.
+        // A round that is not there any more was heard already.
         if let Some(round) = self.rounds.iter_mut().find(|round| round.number == number) {
             round.answered = Some(now);
         }
         if let Some((_, began)) = self.heard_first.take_if(|(heard, _)| *heard <= number) {
             self.whole_until = Some(began);
         }
-        let is_owed = self.owed_from.is_some_and(|from| from <= number);
-        (receivers == 0 && is_owed).then_some(self.generation)
+        let is_expected = self.expected_from.is_some_and(|from| from <= number);
+        (receivers == 0 && is_expected).then_some(self.generation)
     }
 
     /// A subscribing connection was opened.
@@ -80,15 +80,15 @@ impl Canary {
 
     /// There is no subscribing connection.
     pub(crate) fn disconnected(&mut self) {
-        (self.owed_from, self.heard) = (None, false);
+        (self.expected_from, self.heard) = (None, false);
     }
 
     /// The canary's subscription is confirmed.
     pub(crate) fn subscribed(&mut self) {
-        self.owed_from.get_or_insert(self.number + 1);
+        self.expected_from.get_or_insert(self.number + 1);
     }
 
-    /// The subscriber heard a round; how long it was under way.
+    /// The subscriber heard a round. The time that the round was under way.
     pub(crate) fn heard(&mut self, number: u64, now: Instant) -> Option<Duration> {
         self.heard = true;
         let mut last = None;
@@ -103,14 +103,14 @@ impl Canary {
         Some(now.saturating_duration_since(began))
     }
 
-    /// Whether it was heard on this generation.
+    /// Whether a round was heard on this generation.
     pub(crate) fn is_heard(&self) -> bool {
         self.heard
     }
 
-    /// Since when Redis owes this node a round that it took.
-    pub(crate) fn owed_since(&self) -> Option<Instant> {
-        let from = self.owed_from?;
+    /// When the broker took the oldest round that the subscriber must hear and has not heard.
+    pub(crate) fn expected_since(&self) -> Option<Instant> {
+        let from = self.expected_from?;
         self.rounds.iter().find(|round| round.number >= from && round.answered.is_some())?.answered
     }
 
@@ -119,9 +119,9 @@ impl Canary {
         self.number
     }
 
-    /// When the last round that was heard and answered began: what Redis took before it was delivered. A demoted
-    /// master delivers rounds to its own subscribers too, but does not take the heartbeat before them, and no answer
-    /// of it counts.
+    /// When the last round began that was heard and answered: what the broker took before that was delivered. A demoted
+    /// master delivers rounds to its own subscribers too. But it does not take the heartbeat before them, so no answer of
+    /// its counts.
     pub(crate) fn whole_until(&self) -> Option<Instant> {
         self.whole_until
     }
@@ -133,7 +133,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A canary whose subscription stands, and which was not heard yet.
+    /// A canary whose subscription is confirmed, and which was not heard yet.
     fn listening() -> (Canary, Instant) {
         let mut canary = Canary::default();
         canary.connected();
@@ -142,37 +142,37 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_owed_from_its_answer_until_it_is_heard() {
+    fn an_answered_round_is_expected_until_it_is_heard() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
-        assert_eq!(canary.owed_since(), None, "it is not answered");
+        assert_eq!(canary.expected_since(), None, "it is not answered");
         assert_eq!(canary.answered(round, 1, now + SECOND), None);
-        assert_eq!(canary.owed_since(), Some(now + SECOND));
+        assert_eq!(canary.expected_since(), Some(now + SECOND));
         assert_eq!(canary.heard(round, now + 2 * SECOND), Some(2 * SECOND));
-        assert_eq!(canary.owed_since(), None);
+        assert_eq!(canary.expected_since(), None);
         assert_eq!(canary.whole_until(), Some(now));
     }
 
     #[test]
-    fn a_round_that_is_heard_before_its_answer_is_not_owed() {
+    fn a_round_heard_before_its_answer_is_done() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         assert_eq!(canary.heard(round, now), Some(Duration::ZERO));
         assert_eq!(canary.answered(round, 1, now), None);
-        assert_eq!(canary.owed_since(), None);
+        assert_eq!(canary.expected_since(), None);
     }
 
     #[test]
-    fn the_oldest_round_that_is_owed_counts() {
+    fn the_oldest_expected_round_counts() {
         let (mut canary, now) = listening();
         let rounds = [0, 1, 2].map(|second| {
             let round = canary.begin(now + second * SECOND);
             canary.answered(round, 1, now + second * SECOND);
             round
         });
-        assert_eq!(canary.owed_since(), Some(now));
+        assert_eq!(canary.expected_since(), Some(now));
         canary.heard(rounds[1], now + 3 * SECOND);
-        assert_eq!(canary.owed_since(), Some(now + 2 * SECOND), "what a later one overtook is not owed");
+        assert_eq!(canary.expected_since(), Some(now + 2 * SECOND), "a later round overtook the first");
         for second in 3..100 {
             let round = canary.begin(now + second * SECOND);
             canary.answered(round, 1, now + second * SECOND);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_the_subscription_stood_is_not_owed() {
+    fn rounds_before_the_subscription_are_not_expected() {
         let mut canary = Canary::default();
         let now = Instant::now();
         let before = canary.begin(now);
@@ -190,16 +190,16 @@ mod tests {
         let between = canary.begin(now);
         canary.subscribed();
         assert_eq!(canary.answered(between, 0, now), None, "it may have run before the SUBSCRIBE");
-        assert_eq!(canary.owed_since(), None);
+        assert_eq!(canary.expected_since(), None);
         let after = canary.begin(now);
         assert_eq!(canary.answered(after, 0, now), Some(Generation(1)));
         let generation = canary.connected();
         assert_eq!(canary.answered(after, 0, now), None, "that was another connection");
-        assert_eq!((canary.owed_since(), generation), (None, Generation(2)));
+        assert_eq!((canary.expected_since(), generation), (None, Generation(2)));
     }
 
     #[test]
-    fn a_round_that_a_demoted_master_delivers_and_does_not_answer_proves_nothing() {
+    fn an_unanswered_round_of_a_demoted_master_proves_nothing() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         assert_eq!(canary.heard(round, now), Some(Duration::ZERO));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn each_connection_must_hear_it_anew() {
+    fn each_connection_must_hear_the_canary_anew() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         canary.heard(round, now);
@@ -219,6 +219,6 @@ mod tests {
         assert!(canary.is_heard());
         canary.disconnected();
         assert!(!canary.is_heard());
-        assert_eq!(canary.whole_until(), Some(now), "that stays known");
+        assert_eq!(canary.whole_until(), Some(now), "the last time stays known");
     }
 }

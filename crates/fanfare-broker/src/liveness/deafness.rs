@@ -1,26 +1,25 @@
-//! How the subscriber listens: whether it keeps up with reading, and when silence is Redis' fault. No I/O, no
-//! clock.
+//! Whether the broker delivers what it took, as far as the subscriber keeps up with reading. No I/O, no clock.
 //!
-//! Invariant: what the node itself does not read is not called Redis' silence. The time to hear a round begins
-//! anew whenever the node had no room, and whenever it was frozen.
+//! Invariant: a node that does not read does not call the broker silent. The time to hear a round begins anew whenever
+//! the node had no room, and whenever it was frozen.
 
 use std::time::Instant;
 
 use super::watchdog::{LATE, Watch};
 
-/// Listens on one subscribing connection.
+/// The check of one subscribing connection.
 #[derive(Debug)]
-pub(crate) struct Ear {
+pub(crate) struct DeafnessCheck {
     watch: Watch,
-    /// Since when it reads what there is; `None` while the node has no room.
+    /// Since when the subscriber reads; `None` while the node has no room.
     reading: Option<Instant>,
-    /// Where it did not keep up: the last round that began before it went on. It has caught up once a later one
-    /// is heard; those before may still have come from what Redis had sent.
+    /// The last round that began before the subscriber read on, where it did not keep up. It has caught up once it hears
+    /// a later one: the broker may have sent the earlier ones long ago.
     behind: Option<u64>,
     next_look: Instant,
 }
 
-impl Ear {
+impl DeafnessCheck {
     /// For a connection that was opened just now.
     pub(crate) fn new(watch: Watch, now: Instant) -> Self {
         Self { watch, reading: Some(now), behind: None, next_look: now + watch.every }
@@ -31,7 +30,7 @@ impl Ear {
         self.reading = None;
     }
 
-    /// The node has room; `round` is asked for the last round that began.
+    /// The node has room. `round` says the last round that began.
     pub(crate) fn reads(&mut self, round: impl FnOnce() -> u64) {
         if self.reading.is_none() {
             self.reading = Some(Instant::now());
@@ -46,18 +45,18 @@ impl Ear {
         }
     }
 
-    /// Whether it did not keep up, and has not caught up since.
+    /// Whether the subscriber did not keep up, and has not caught up since.
     pub(crate) fn is_behind(&self) -> bool {
         self.reading.is_none() || self.behind.is_some()
     }
 
-    /// When it wishes to look.
+    /// When it is to be asked.
     pub(crate) fn deadline(&self) -> Instant {
         self.next_look
     }
 
-    /// Whether this node is deaf: Redis took a round at `owed` and did not deliver it in time.
-    pub(crate) fn is_deaf(&mut self, owed: Option<Instant>, now: Instant) -> bool {
+    /// Whether this node is deaf: the broker took a round at `expected` and did not deliver it in time.
+    pub(crate) fn is_deaf(&mut self, expected: Option<Instant>, now: Instant) -> bool {
         if now < self.next_look {
             return false;
         }
@@ -66,8 +65,8 @@ impl Ear {
         if is_late {
             self.reading = self.reading.and(Some(now));
         }
-        match (owed, self.reading) {
-            (Some(owed), Some(reading)) => owed.max(reading) + self.watch.patience <= now,
+        match (expected, self.reading) {
+            (Some(expected), Some(reading)) => expected.max(reading) + self.watch.patience <= now,
             _ => false,
         }
     }
@@ -81,45 +80,45 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn ear() -> (Ear, Instant) {
+    fn check() -> (DeafnessCheck, Instant) {
         let now = Instant::now();
-        (Ear::new(Watch::default(), now), now)
+        (DeafnessCheck::new(Watch::default(), now), now)
     }
 
-    /// After how many looks, one a second from `now` on, it finds itself deaf.
-    fn looks(ear: &mut Ear, now: Instant, owed: Option<Instant>) -> Option<u32> {
-        (1..20).find(|&second| ear.is_deaf(owed, now + second * SECOND))
-    }
-
-    #[test]
-    fn what_is_owed_for_three_seconds_is_not_heard() {
-        let (mut ear, now) = ear();
-        assert_eq!(looks(&mut ear, now, None), None);
-        let (mut ear, now) = self::ear();
-        assert_eq!(looks(&mut ear, now, Some(now + 2 * SECOND)), Some(5));
+    /// The number of looks, one a second from `now` on, after which it finds the node deaf.
+    fn looks(check: &mut DeafnessCheck, now: Instant, expected: Option<Instant>) -> Option<u32> {
+        (1..20).find(|&second| check.is_deaf(expected, now + second * SECOND))
     }
 
     #[test]
-    fn what_the_node_does_not_read_is_not_redis_silence() {
-        let (mut ear, now) = ear();
-        ear.blocked();
-        assert_eq!(looks(&mut ear, now, Some(now)), None);
-        let (mut ear, now) = self::ear();
-        ear.blocked();
-        ear.reads(|| 7);
-        assert!(ear.is_behind());
-        ear.heard(7);
-        assert!(ear.is_behind(), "it began before");
-        ear.heard(8);
-        assert!(!ear.is_behind());
-        assert_eq!(looks(&mut ear, now, Some(now)), Some(4), "it listens anew, a moment after now");
+    fn a_round_missing_for_three_seconds_means_deafness() {
+        let (mut check, now) = check();
+        assert_eq!(looks(&mut check, now, None), None);
+        let (mut check, now) = self::check();
+        assert_eq!(looks(&mut check, now, Some(now + 2 * SECOND)), Some(5));
     }
 
     #[test]
-    fn a_late_look_judges_nobody() {
-        let (mut ear, now) = ear();
+    fn a_node_without_room_is_not_deaf() {
+        let (mut check, now) = check();
+        check.blocked();
+        assert_eq!(looks(&mut check, now, Some(now)), None);
+        let (mut check, now) = self::check();
+        check.blocked();
+        check.reads(|| 7);
+        assert!(check.is_behind());
+        check.heard(7);
+        assert!(check.is_behind(), "the round began before");
+        check.heard(8);
+        assert!(!check.is_behind());
+        assert_eq!(looks(&mut check, now, Some(now)), Some(4), "its time begins anew, a moment after now");
+    }
+
+    #[test]
+    fn a_late_look_does_not_judge() {
+        let (mut check, now) = check();
         let thawed = now + 20 * SECOND;
-        assert!(!ear.is_deaf(Some(now), thawed));
-        assert_eq!(looks(&mut ear, thawed, Some(now)), Some(3));
+        assert!(!check.is_deaf(Some(now), thawed));
+        assert_eq!(looks(&mut check, thawed, Some(now)), Some(3));
     }
 }

@@ -1,39 +1,40 @@
-//! What makes a loss visible: each publication names the last one of its node on its channel that Redis took.
+//! The sequence check of each publisher: each publication names the last one of its node on its channel that the broker
+//! took. So a loss becomes visible with the next publication.
 //!
 //! Invariants:
-//! - A publication names only one that Redis had answered with a number of receivers when it was written, so what it
-//!   names was lost if a node that was subscribed all the while did not get it. What was written and not answered is
-//!   not named: Redis may refuse it yet, and take what is behind it.
-//! - A publication that was dropped as stale and is named by a later one was taken in its turn after all: a connection
-//!   that ends leaves behind only what was not answered, and that is never named. So the higher sequence that made it
+//! - A publication names only one whose number of receivers was answered before it was written. So the named one was
+//!   lost if a node that was subscribed all the while did not get it. An unanswered publication is not named: the broker
+//!   may still refuse it, and take the one behind it.
+//! - Where a later publication names one that was dropped as stale, the broker took that one in its turn: a connection
+//!   that ends leaves behind only unanswered publications, and they are never named. So the higher sequence that made it
 //!   look stale was forged, and is forgotten.
-//! - At most [`CHANNELS`] channels are remembered by a sender, those it published on last, and at most [`ORIGINS`]
-//!   senders per channel by a receiver.
+//! - A sender remembers at most [`CHANNELS`] channels, those on which it published last. A receiver remembers at most
+//!   [`ORIGINS`] senders per channel.
 
 use std::{collections::HashMap, mem};
 
 use fanfare_core::{Channel, Incarnation};
 
-/// How many channels a sender remembers.
+/// The most channels that a sender remembers.
 const CHANNELS: usize = 16 << 10;
-/// How many senders a receiver remembers per channel.
+/// The most senders that a receiver remembers per channel.
 const ORIGINS: usize = 32;
 
-/// The last publication of this node on each channel that Redis took. Two halves, of which the older is forgotten when
-/// the younger is full: least recently used, nearly.
+/// The last publication of this node on each channel that the broker took. Two halves: the older is forgotten when the
+/// younger is full, which is nearly least recently used.
 #[derive(Debug, Default)]
-pub(crate) struct Sent {
+pub(crate) struct LastTaken {
     young: HashMap<Channel, u64>,
     old: HashMap<Channel, u64>,
 }
 
-impl Sent {
-    /// The sequence of the last one on this channel, if it is known.
-    pub(crate) fn last(&self, channel: &Channel) -> Option<u64> {
+impl LastTaken {
+    /// The sequence of the last publication on this channel, if it is known.
+    pub(crate) fn of(&self, channel: &Channel) -> Option<u64> {
         self.young.get(channel).or_else(|| self.old.get(channel)).copied()
     }
 
-    /// Redis took the publication of this sequence.
+    /// The broker took the publication of this sequence.
     pub(crate) fn took(&mut self, channel: &Channel, sequence: u64) {
         if let Some(last) = self.young.get_mut(channel) {
             *last = sequence;
@@ -47,32 +48,32 @@ impl Sent {
     }
 }
 
-/// How a publication stands to those that came before it.
+/// How a publication fits those that came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// Nothing is known to lie between.
+    /// No loss is known.
     InOrder,
-    /// At least one was lost before it.
+    /// At least one publication was lost before it.
     AfterGap,
-    /// It, or a later one of its node, was here already.
+    /// It came already, or a later one of its node did.
     Stale,
-    /// An earlier one was dropped for the sake of one that was forged.
+    /// An earlier one was dropped because of a forged one.
     AfterForgery,
 }
 
-/// The last publication of each node that arrived on one channel, the latest first.
+/// The last publication of each node that arrived on one channel, the newest first.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Vec<Last>);
+pub(crate) struct SequenceCheck(Vec<Last>);
 
 #[derive(Debug)]
 struct Last {
     node: Incarnation,
     sequence: u64,
-    /// The last that was dropped as stale.
+    /// The last one that was dropped as stale.
     stale: Option<u64>,
 }
 
-impl Seen {
+impl SequenceCheck {
     /// A publication arrived.
     pub(crate) fn arrived(&mut self, node: Incarnation, sequence: u64, previous: Option<u64>) -> Arrival {
         let Some(at) = self.0.iter().position(|seen| seen.node == node) else {
@@ -99,7 +100,7 @@ impl Seen {
         }
     }
 
-    /// Something may have been missed, and is counted otherwise.
+    /// Forgets all: publications may have been missed, and the loss is counted elsewhere.
     pub(crate) fn clear(&mut self) {
         self.0 = Vec::new();
     }
@@ -118,35 +119,35 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_each_channel_that_was_taken_is_known() {
-        let mut sent = Sent::default();
+    fn the_last_taken_of_each_channel_is_known() {
+        let mut sent = LastTaken::default();
         let [a, b] = ["a", "b"].map(channel);
-        assert_eq!(sent.last(&a), None);
+        assert_eq!(sent.of(&a), None);
         for (channel, sequence) in [(&a, 1), (&b, 2), (&a, 3)] {
             sent.took(channel, sequence);
         }
-        assert_eq!([sent.last(&a), sent.last(&b)], [Some(3), Some(2)]);
+        assert_eq!([sent.of(&a), sent.of(&b)], [Some(3), Some(2)]);
     }
 
     #[test]
-    fn a_sender_remembers_the_channels_it_uses_and_not_all_of_them() {
-        let mut sent = Sent::default();
+    fn a_sender_forgets_channels_it_does_not_use() {
+        let mut sent = LastTaken::default();
         let steady = channel("steady");
         sent.took(&steady, 0);
         for number in 1..100_000 {
             sent.took(&channel(&number.to_string()), number);
             assert!(sent.young.len() + sent.old.len() <= CHANNELS);
             if number % 1000 == 0 {
-                assert!(sent.last(&steady).is_some(), "{number}");
+                assert!(sent.of(&steady).is_some(), "{number}");
                 sent.took(&steady, number);
             }
         }
-        assert_eq!(sent.last(&channel("1")), None);
+        assert_eq!(sent.of(&channel("1")), None);
     }
 
     #[test]
-    fn gaps_are_seen_and_what_comes_late_or_twice_is_stale() {
-        let (mut seen, node) = (Seen::default(), Incarnation(1));
+    fn gaps_and_stale_publications_are_seen() {
+        let (mut seen, node) = (SequenceCheck::default(), Incarnation(1));
         let arrivals = [
             (5, Some(4), Arrival::InOrder),
             (7, Some(5), Arrival::InOrder),
@@ -165,15 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_sequence_mutes_its_node_for_one_message() {
-        let (mut seen, node) = (Seen::default(), Incarnation(1));
+    fn a_forged_sequence_costs_one_message() {
+        let (mut seen, node) = (SequenceCheck::default(), Incarnation(1));
         for (sequence, previous, arrival) in [
             (5, None, Arrival::InOrder),
             (1000, Some(5), Arrival::InOrder),
             (6, Some(5), Arrival::Stale),
             (7, Some(6), Arrival::AfterForgery),
             (8, Some(7), Arrival::InOrder),
-            // Several were under way at once.
+            // Two were under way at once.
             (2000, None, Arrival::InOrder),
             (9, Some(8), Arrival::Stale),
             (10, Some(8), Arrival::Stale),
@@ -185,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn what_an_old_connection_left_behind_stays_stale() {
-        let (mut seen, node) = (Seen::default(), Incarnation(1));
+    fn leftovers_of_an_old_connection_stay_stale() {
+        let (mut seen, node) = (SequenceCheck::default(), Incarnation(1));
         seen.arrived(node, 5, None);
         // 6 to 8 were not answered when their connection ended, and run behind 9.
         assert_eq!(seen.arrived(node, 9, Some(5)), Arrival::InOrder);
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_receiver_remembers_the_senders_it_heard_last() {
-        let mut seen = Seen::default();
+        let mut seen = SequenceCheck::default();
         for round in 1..10 {
             assert_ne!(seen.arrived(Incarnation(0), round, Some(round - 1)), Arrival::AfterGap);
             for node in 1..ORIGINS as u64 {
@@ -209,13 +210,13 @@ mod tests {
         assert_eq!(seen.arrived(Incarnation(0), 11, Some(10)), Arrival::AfterGap);
     }
 
-    /// What becomes of the first publication that is under way.
+    /// The fate of the first publication that is under way.
     #[derive(Debug, Clone)]
     enum Step {
         Write,
         Taken,
         Refused,
-        /// The connection ends, and so many of those under way were taken without an answer.
+        /// The connection ends, and this number of those under way were taken without an answer.
         Cut(usize),
     }
 
@@ -229,17 +230,17 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever Redis refuses, and however many are under way: no loss is seen where there was none.
+        /// No loss is seen without a loss, whatever is refused, and however many are under way.
         #[test]
-        fn who_gets_all_that_was_taken_misses_nothing(steps in prop::collection::vec(step(), 0..100)) {
+        fn a_receiver_of_everything_misses_nothing(steps in prop::collection::vec(step(), 0..100)) {
             let (mut sent, mut seen, node, channel) =
-                (Sent::default(), Seen::default(), Incarnation(1), channel("c"));
+                (LastTaken::default(), SequenceCheck::default(), Incarnation(1), channel("c"));
             let (mut sequence, mut under_way) = (0, VecDeque::new());
             for step in steps {
                 let (answered, delivered) = match step {
                     Step::Write => {
                         sequence += 1;
-                        under_way.push_back((sequence, sent.last(&channel)));
+                        under_way.push_back((sequence, sent.of(&channel)));
                         continue;
                     }
                     Step::Taken => (under_way.pop_front(), None),

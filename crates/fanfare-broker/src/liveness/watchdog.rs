@@ -1,23 +1,23 @@
-//! When the publisher lets its heart beat, and when it gives up a Redis that says nothing. No I/O, no clock.
+//! When the publisher begins a round, and when it gives up a broker that answers nothing. No I/O, no clock.
 //!
-//! Any reply is a sign of life, errors too. A watchdog that is asked more than [`LATE`] after it wished to be is
-//! that of a node that was frozen or starved: it judges nobody, and Redis gets its time anew.
+//! Any reply is a sign of life, errors too. A watchdog that is asked more than [`LATE`] after its deadline belongs to a
+//! node that was frozen or starved: it does not judge, and the broker gets its time anew.
 
 use std::time::{Duration, Instant};
 
-/// A timer this late says something of the node, and nothing of Redis.
+/// A timer that is later than this says something of the node, and nothing of the broker.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 
-/// How closely Redis is watched.
+/// How closely the broker is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watch {
-    /// How often this node says a word to Redis and listens for it.
+    /// How often this node publishes a message to itself.
     pub every: Duration,
-    /// After how long without an answer Redis is called away; and how long after its answer the word must be
-    /// heard, else this node is deaf.
+    /// After how long without an answer the broker is away; and how long after its answer the message must arrive, else
+    /// this node is deaf.
     pub patience: Duration,
-    /// After how long without an answer both connections are given up and opened anew: a firewall or a host
-    /// that vanished tells nobody.
+    /// After how long without an answer both connections are given up and opened anew: no packet says that a firewall or
+    /// a host has vanished.
     pub give_up: Duration,
 }
 
@@ -37,8 +37,8 @@ pub(crate) enum Verdict {
     /// Nothing yet.
     Wait,
     /// Begin a round.
-    Beat,
-    /// Redis is away: it answers nothing.
+    BeginRound,
+    /// The broker is away: it answers nothing.
     Away,
     /// Give up the connections.
     GiveUp,
@@ -48,7 +48,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     watch: Watch,
-    next_beat: Instant,
+    next_round: Instant,
     /// Since when a round is unanswered.
     unanswered: Option<Instant>,
     sign: Instant,
@@ -58,13 +58,13 @@ pub(crate) struct Watchdog {
 impl Watchdog {
     /// For a connection that was opened just now.
     pub(crate) fn new(watch: Watch, now: Instant) -> Self {
-        Self { watch, next_beat: now, unanswered: None, sign: now, away: false }
+        Self { watch, next_round: now, unanswered: None, sign: now, away: false }
     }
 
-    /// When it wishes to be asked.
+    /// When it is to be asked.
     pub(crate) fn deadline(&self) -> Instant {
         match self.unanswered {
-            None => self.next_beat,
+            None => self.next_round,
             Some(_) if self.away => self.silent_since() + self.watch.give_up,
             Some(_) => self.silent_since() + self.watch.patience,
         }
@@ -76,9 +76,9 @@ impl Watchdog {
             return Verdict::Wait;
         }
         if self.unanswered.is_none() {
-            self.next_beat = now + self.watch.every;
+            self.next_round = now + self.watch.every;
             self.unanswered = Some(now);
-            return Verdict::Beat;
+            return Verdict::BeginRound;
         }
         if now > self.deadline() + LATE {
             self.sign = now;
@@ -91,7 +91,7 @@ impl Watchdog {
         Verdict::Away
     }
 
-    /// Redis said something. Whether it was away until now.
+    /// The broker said something. Whether it was away until now.
     pub(crate) fn sign(&mut self, now: Instant) -> bool {
         self.sign = now;
         std::mem::take(&mut self.away)
@@ -102,9 +102,9 @@ impl Watchdog {
         self.unanswered = None;
     }
 
-    /// Begin the next round as soon as can be.
+    /// Lets the next round begin at once.
     pub(crate) fn hurry(&mut self, now: Instant) {
-        self.next_beat = now;
+        self.next_round = now;
     }
 
     fn silent_since(&self) -> Instant {
@@ -125,45 +125,45 @@ mod tests {
 
     #[test]
     fn at_most_one_round_is_unanswered() {
-        let (mut dog, now) = watchdog();
-        assert_eq!(dog.ask(now), Verdict::Beat);
-        dog.hurry(now + SECOND);
-        assert_eq!(dog.ask(now + SECOND), Verdict::Wait);
-        assert_eq!(dog.ask(now + 2 * SECOND), Verdict::Wait);
-        dog.answered();
-        assert_eq!(dog.ask(now + 2 * SECOND), Verdict::Beat);
-        dog.answered();
-        assert_eq!(dog.ask(now + 2 * SECOND), Verdict::Wait, "one a second");
-        assert_eq!(dog.deadline(), now + 3 * SECOND);
+        let (mut watchdog, now) = watchdog();
+        assert_eq!(watchdog.ask(now), Verdict::BeginRound);
+        watchdog.hurry(now + SECOND);
+        assert_eq!(watchdog.ask(now + SECOND), Verdict::Wait);
+        assert_eq!(watchdog.ask(now + 2 * SECOND), Verdict::Wait);
+        watchdog.answered();
+        assert_eq!(watchdog.ask(now + 2 * SECOND), Verdict::BeginRound);
+        watchdog.answered();
+        assert_eq!(watchdog.ask(now + 2 * SECOND), Verdict::Wait, "one a second");
+        assert_eq!(watchdog.deadline(), now + 3 * SECOND);
     }
 
     #[test]
-    fn a_silent_redis_is_away_and_then_given_up() {
-        let (mut dog, now) = watchdog();
-        dog.ask(now);
-        assert_eq!(dog.ask(now + 3 * SECOND), Verdict::Away);
-        assert_eq!(dog.ask(now + 9 * SECOND), Verdict::Wait);
-        assert_eq!(dog.ask(now + 10 * SECOND), Verdict::GiveUp);
+    fn a_silent_broker_is_away_and_then_given_up() {
+        let (mut watchdog, now) = watchdog();
+        watchdog.ask(now);
+        assert_eq!(watchdog.ask(now + 3 * SECOND), Verdict::Away);
+        assert_eq!(watchdog.ask(now + 9 * SECOND), Verdict::Wait);
+        assert_eq!(watchdog.ask(now + 10 * SECOND), Verdict::GiveUp);
     }
 
     #[test]
     fn any_reply_is_a_sign_of_life() {
-        let (mut dog, now) = watchdog();
-        dog.ask(now);
-        assert!(!dog.sign(now + 2 * SECOND));
-        assert_eq!(dog.ask(now + 3 * SECOND), Verdict::Wait);
-        assert_eq!(dog.ask(now + 5 * SECOND), Verdict::Away);
-        assert!(dog.sign(now + 6 * SECOND), "it was away");
-        assert_eq!(dog.ask(now + 9 * SECOND), Verdict::Away, "the round itself is unanswered still");
+        let (mut watchdog, now) = watchdog();
+        watchdog.ask(now);
+        assert!(!watchdog.sign(now + 2 * SECOND));
+        assert_eq!(watchdog.ask(now + 3 * SECOND), Verdict::Wait);
+        assert_eq!(watchdog.ask(now + 5 * SECOND), Verdict::Away);
+        assert!(watchdog.sign(now + 6 * SECOND), "it was away");
+        assert_eq!(watchdog.ask(now + 9 * SECOND), Verdict::Away, "the round itself is unanswered still");
     }
 
     #[test]
-    fn a_late_watchdog_judges_nobody() {
-        let (mut dog, now) = watchdog();
-        dog.ask(now);
+    fn a_late_watchdog_does_not_judge() {
+        let (mut watchdog, now) = watchdog();
+        watchdog.ask(now);
         let thawed = now + 20 * SECOND;
-        assert_eq!(dog.ask(thawed), Verdict::Wait);
-        assert_eq!(dog.ask(thawed + 2 * SECOND), Verdict::Wait);
-        assert_eq!(dog.ask(thawed + 3 * SECOND), Verdict::Away);
+        assert_eq!(watchdog.ask(thawed), Verdict::Wait);
+        assert_eq!(watchdog.ask(thawed + 2 * SECOND), Verdict::Wait);
+        assert_eq!(watchdog.ask(thawed + 3 * SECOND), Verdict::Away);
     }
 }

@@ -1,9 +1,10 @@
 //! Takes and delivers publications.
 //!
 //! Invariants:
-//! - Publications are delivered in the order they were accepted: inline, under the lock that accepts them, while
-//!   little is on its way to the node's shards and nothing waits; else by the pump, by turns ([`Queue`]).
-//! - Nobody is answered under the lock.
+//! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's shards
+//!   and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them, by turns
+//!   ([`Queue`]).
+//! - No publish is answered under the lock.
 
 use std::{
     collections::HashSet,
@@ -13,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Incarnation, Origin, Publication, Publish,
+    Broker, Channel, Incarnation, Origin, Partition, Publication, Publish, Taken,
     broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
@@ -22,14 +23,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     registry::MemoryRegistry,
-    waiting::{Queue, Waits},
+    waiting::{Queue, WaitingPublish},
 };
 use crate::{
+    bounds::too_long,
     metrics::Metrics,
     node::{Node, Parts},
     tasks::Tasks,
     ticket::{ORDER_FAILED, STOPPING, Ticket},
 };
+
+/// The only one.
+const PARTITION: Partition = Partition(0);
 
 struct MemoryBroker {
     incarnation: Incarnation,
@@ -37,7 +42,7 @@ struct MemoryBroker {
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<Metrics>,
     accept: Mutex<Accept>,
-    /// Wakes the pump when something waits.
+    /// Wakes the pump when a publish waits.
     waits: Notify,
 }
 
@@ -83,8 +88,8 @@ pub(crate) fn start(
 
 impl MemoryBroker {
     fn accept(&self, publish: Publish, ticket: Ticket) -> Accepted {
-        if publish.payload.len() > self.message_bytes {
-            return Accepted::Refused(ticket, format!("it is longer than {} bytes", self.message_bytes));
+        if let Some(why) = too_long(&publish, self.message_bytes) {
+            return Accepted::Refused(ticket, why);
         }
         let mut accept = self.accept.lock();
         if accept.stopped {
@@ -97,16 +102,16 @@ impl MemoryBroker {
             self.deliver(&mut accept, publish, &ticket);
             return Accepted::Delivered(ticket);
         }
-        match accept.waiting.push(Waits(publish, ticket)) {
+        match accept.waiting.push(WaitingPublish(publish, ticket)) {
             Ok(()) => Accepted::Waits,
             Err(ticket) => Accepted::Refused(ticket, "too much waits for this node".to_owned()),
         }
     }
 
-    /// Whether the node has room now. Asked only while the pump waits for nothing, so the pump's waker is not
-    /// replaced by this one, which wakes nobody.
+    /// Whether the node has room now. Asked only while the pump waits for nothing: so this waker, which wakes no task,
+    /// does not replace that of the pump.
     fn is_ready(&self) -> bool {
-        self.events.poll_calm(&mut Context::from_waker(Waker::noop())).is_ready()
+        self.events.poll_calm(PARTITION, &mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) {
@@ -116,7 +121,7 @@ impl MemoryBroker {
         self.metrics.received.inc();
         let publication = Publication::new(channel.clone(), publish.payload, Some(origin));
         let publication = publication.published_at(Some(ticket.since().into_std()));
-        self.events.publication(publication.traced(publish.trace));
+        self.events.publication(publication.traced(publish.trace).with_attributes(publish.attributes));
     }
 
     /// Delivers what waits, whenever the node has room.
@@ -124,9 +129,9 @@ impl MemoryBroker {
         loop {
             self.waits.notified().await;
             while self.has_waiting() {
-                std::future::poll_fn(|cx| self.events.poll_calm(cx)).await;
+                std::future::poll_fn(|cx| self.events.poll_calm(PARTITION, cx)).await;
                 if let Some(ticket) = self.deliver_one() {
-                    ticket.taken();
+                    ticket.taken(Taken::default());
                 }
             }
         }
@@ -138,12 +143,12 @@ impl MemoryBroker {
 
     fn deliver_one(&self) -> Option<Ticket> {
         let mut accept = self.accept.lock();
-        let Waits(publish, ticket) = accept.waiting.pop()?;
+        let WaitingPublish(publish, ticket) = accept.waiting.pop()?;
         self.deliver(&mut accept, publish, &ticket);
         Some(ticket)
     }
 
-    /// Takes nothing more, and refuses what waits.
+    /// Takes no more publications, and refuses those that wait.
     fn stop(&self) {
         let waiting = {
             let mut accept = self.accept.lock();
@@ -151,7 +156,7 @@ impl MemoryBroker {
             std::mem::take(&mut accept.waiting)
         };
         self.metrics.state(BrokerState::Away);
-        waiting.into_all().for_each(|Waits(_, ticket)| ticket.refuse(STOPPING));
+        waiting.into_all().for_each(|WaitingPublish(_, ticket)| ticket.refuse(STOPPING));
     }
 
     fn count_subscriptions(&self, accept: &Accept) {
@@ -163,7 +168,7 @@ impl Broker for MemoryBroker {
     fn publish(&self, mut publish: Publish, done: Done) {
         let ticket = Ticket::new(done, publish.order.take(), self.metrics.clone());
         match self.accept(publish, ticket) {
-            Accepted::Delivered(ticket) => ticket.taken(),
+            Accepted::Delivered(ticket) => ticket.taken(Taken::default()),
             Accepted::Refused(ticket, why) => ticket.refuse(why),
             Accepted::Waits => self.waits.notify_one(),
         }
@@ -191,7 +196,7 @@ impl Broker for MemoryBroker {
         self.events.control(ControlMessage { from: self.incarnation, body: message });
     }
 
-    fn state(&self) -> BrokerState {
+    fn state(&self, _: Partition) -> BrokerState {
         if self.accept.lock().stopped { BrokerState::Away } else { BrokerState::Up }
     }
 }

@@ -1,7 +1,7 @@
 //! The broker of a node that is alone.
 //!
 //! - `broker`: takes and delivers publications
-//! - `waiting`: what waits for the node
+//! - `waiting`: publications that wait for the node
 //! - `registry`: the list of one node
 
 mod broker;

@@ -1,26 +1,26 @@
-//! What waits for the node.
+//! Publications that wait for the node.
 
 use fanfare_core::{Publish, broker::PublishOrder};
 use tokio::time::Instant;
 
 use crate::{
-    fair::{Fair, OVERHEAD, Waiting},
+    fair_queue::{FairQueue, OVERHEAD, Waiting},
     ticket::Ticket,
 };
 
-/// How many bytes of what the server publishes may wait for the node.
+/// The most bytes of the server's publications that may wait.
 const MAX_WAITING: usize = 64 << 20;
 
 /// A publish that waits.
-pub(super) struct Waits(pub(super) Publish, pub(super) Ticket);
+pub(super) struct WaitingPublish(pub(super) Publish, pub(super) Ticket);
 
-impl Waiting for Waits {
+impl Waiting for WaitingPublish {
     fn order(&self) -> Option<&PublishOrder> {
         self.1.order()
     }
 
     fn cost(&self) -> usize {
-        self.0.payload.len() + OVERHEAD
+        self.0.bytes() + OVERHEAD
     }
 
     fn since(&self) -> Instant {
@@ -28,18 +28,20 @@ impl Waiting for Waits {
     }
 }
 
-impl Waits {
-    /// What it takes of the server's share.
+impl WaitingPublish {
+    /// The bytes that it takes of the server's share.
     fn servers_bytes(&self) -> usize {
         if self.order().is_none() { self.cost() } else { 0 }
     }
 }
 
-/// All that wait, by turns. Invariant: those of the server are bounded.
+/// All publications that wait, by turns.
+///
+/// Invariant: those of the server are bounded.
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: Fair<Waits>,
-    /// Of the server's.
+    waiting: FairQueue<WaitingPublish>,
+    /// The bytes of the server's.
     bytes: usize,
 }
 
@@ -48,8 +50,8 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Takes one more, or gives it back where the server's share is used up.
-    pub(super) fn push(&mut self, waits: Waits) -> Result<(), Ticket> {
+    /// Takes one more. An error is the ticket of a publish for which the server's share has no room.
+    pub(super) fn push(&mut self, waits: WaitingPublish) -> Result<(), Ticket> {
         let bytes = self.bytes + waits.servers_bytes();
         if waits.order().is_none() && bytes > MAX_WAITING {
             return Err(waits.1);
@@ -59,15 +61,15 @@ impl Queue {
         Ok(())
     }
 
-    /// The one whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<Waits> {
+    /// The next one.
+    pub(super) fn pop(&mut self) -> Option<WaitingPublish> {
         let waits = self.waiting.pop()?;
         self.bytes -= waits.servers_bytes();
         Some(waits)
     }
 
     /// All of them.
-    pub(super) fn into_all(self) -> impl Iterator<Item = Waits> {
+    pub(super) fn into_all(self) -> impl Iterator<Item = WaitingPublish> {
         self.waiting.into_all()
     }
 }

@@ -1,10 +1,10 @@
-//! The node's side of the two tasks.
+//! The broker that the node sees: it hands everything to the two tasks.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Publish, SubscribeError,
+    Broker, Channel, Partition, Publish, SubscribeError,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
 };
 use tokio::{
@@ -15,18 +15,18 @@ use tokio::{
 use super::{
     connection::links::Links,
     metrics::RedisMetrics,
-    publisher::outgoing::{Backlog, Outgoing, What},
+    publisher::outgoing::{Outgoing, OutgoingMessage, ServerBudget},
     subscriber::request::Request,
 };
-use crate::ticket::Ticket;
+use crate::{bounds::too_long, ticket::Ticket};
 
-/// How many subscriptions may wait for their confirmation.
+/// The most subscriptions that may wait for their confirmation.
 pub(super) const MAX_WAITING: usize = 20_000;
 
 /// See the head of this file.
 pub(super) struct RedisBroker {
     pub(super) queue: mpsc::UnboundedSender<Outgoing>,
-    pub(super) backlog: Backlog,
+    pub(super) budget: ServerBudget,
     pub(super) requests: mpsc::UnboundedSender<Request>,
     pub(super) subscribing: Arc<Semaphore>,
     pub(super) links: Arc<Links>,
@@ -36,22 +36,23 @@ pub(super) struct RedisBroker {
 
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
-        let Publish { channel, payload, session, order, trace } = publish;
+        let (too_long, bytes) = (too_long(&publish, self.message_bytes), publish.bytes());
+        let Publish { channel, payload, session, order, trace, attributes } = publish;
         let ticket = Ticket::new(done, order, self.metrics.broker.clone());
-        if payload.len() > self.message_bytes {
-            return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
+        if let Some(why) = too_long {
+            return ticket.refuse(why);
         }
-        let room = match ticket.order() {
+        let reservation = match ticket.order() {
             Some(_) => None,
-            None => match self.backlog.room(payload.len()) {
+            None => match self.budget.reserve(bytes) {
                 None => return ticket.refuse("too much waits for Redis"),
-                room => room,
+                reservation => reservation,
             },
         };
         let since = ticket.since();
-        let what = What::Publication { channel, payload, session, trace, ticket };
+        let message = OutgoingMessage::Publication { channel, payload, session, trace, attributes, ticket };
         // Where the task has ended, the ticket answers by being dropped.
-        let _ = self.queue.send(Outgoing { what, since, _room: room });
+        let _ = self.queue.send(Outgoing { message, since, _reservation: reservation });
     }
 
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture {
@@ -73,8 +74,8 @@ impl Broker for RedisBroker {
     }
 
     fn control(&self, to: Recipient, message: Bytes) {
-        let room = self.backlog.room(message.len()).filter(|_| message.len() <= self.message_bytes);
-        if room.is_none() {
+        let reservation = self.budget.reserve(message.len()).filter(|_| message.len() <= self.message_bytes);
+        if reservation.is_none() {
             self.metrics.broker.controls_refused.inc();
             tracing::warn!(
                 bytes = message.len(),
@@ -82,13 +83,13 @@ impl Broker for RedisBroker {
             );
             return;
         };
-        let what = What::Control { to, body: message };
-        if self.queue.send(Outgoing { what, since: Instant::now(), _room: room }).is_err() {
+        let message = OutgoingMessage::Control { to, body: message };
+        if self.queue.send(Outgoing { message, since: Instant::now(), _reservation: reservation }).is_err() {
             self.metrics.broker.controls_refused.inc();
         }
     }
 
-    fn state(&self) -> BrokerState {
+    fn state(&self, _: Partition) -> BrokerState {
         self.links.state()
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted of Redis. With another broker it stays 0.
+//! The metrics of Redis. With another broker they stay 0.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::metrics::{Metrics, Register};
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct RedisMetrics {
-    /// What every broker counts.
+    /// The metrics of every broker.
     pub(crate) broker: Arc<Metrics>,
     pub(crate) unfenced_reconnects: IntCounter,
     pub(crate) mismatches: IntCounter,
@@ -26,19 +26,19 @@ pub(crate) struct RedisMetrics {
     reconnects: IntCounterVec,
 }
 
-/// What the two connections are for, in logs and metrics.
+/// The two connections, in logs and metrics.
 pub(crate) const CONNECTIONS: [&str; 2] = [PUBLISHER, SUBSCRIBER];
 pub(crate) const PUBLISHER: &str = "publisher";
 pub(crate) const SUBSCRIBER: &str = "subscriber";
 
-/// What a command is for.
+/// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A publication.
     Publish,
     /// A message to other nodes.
     Control,
-    /// Says that this node lives, and finds out a replica.
+    /// Says that this node lives. A replica refuses it.
     Heartbeat,
     /// Asks what time it is.
     Time,
@@ -50,9 +50,9 @@ pub(crate) enum Kind {
     Unsubscribe,
     /// Asks how many subscriptions there are.
     Check,
-    /// Whatever comes before anything else on a connection.
+    /// The commands that open a connection.
     Connect,
-    /// Of the list of nodes.
+    /// The list of nodes.
     Registry,
 }
 
@@ -86,7 +86,7 @@ impl Kind {
     }
 }
 
-/// The code words of errors that have a label of their own; the others are [`OTHER`].
+/// The code words that have a label of their own. The others count as [`OTHER`].
 const CODES: [&str; 8] = ["BUSY", "LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM", "READONLY", "WRONGPASS"];
 const OTHER: &str = "other";
 
@@ -167,7 +167,7 @@ impl RedisMetrics {
         self.errors.with_label_values(&[label]).inc();
     }
 
-    /// `connection`: which of the connections, by its name in logs.
+    /// A connection was opened that is not the first. `connection` is its name in logs.
     pub(crate) fn reconnected(&self, connection: &'static str) {
         self.reconnects.with_label_values(&[connection]).inc();
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_few_labels_and_each_is_there_from_the_start() {
+    fn error_labels_are_few_and_there_from_the_start() {
         let registry = prometheus::Registry::new();
         let register = Register(&registry);
         let broker = Arc::new(Metrics::register(&register).unwrap());

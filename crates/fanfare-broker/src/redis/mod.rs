@@ -1,15 +1,14 @@
-//! Redis Pub/Sub as the broker: two connections of our own, each owned by one task, and a small pool for the
-//! registry.
+//! Redis Pub/Sub as the broker: two connections of our own, each owned by one task, and a small pool for the registry.
 //!
-//! - `start`: makes the parts and gives each what it needs; `broker`: the node's side of them
-//! - [`names`]: what channels and keys are called
-//! - [`connection`]: one connection, from the URL to what Redis answers on it
+//! - `start`: makes the parts, and starts both tasks; `broker`: what the node sees of them
+//! - [`connection`]: one connection, from the URL to the answers of Redis
 //! - `publisher`: the way out
 //! - `subscriber`: the way in
 //! - `registry`: which nodes there are, and the envelope version that all of them read
-//! - `clock`: when something was published, by the one clock that all nodes can ask
-//! - `server`: which Redis it is
-//! - [`metrics`]: what is counted of it
+//! - `clock`: when a message was published, by the one clock that all nodes can ask
+//! - `server`: which server a connection leads to
+//! - [`names`]: the names of channels and keys
+//! - [`metrics`]: the metrics of Redis
 
 mod broker;
 mod clock;

@@ -1,5 +1,5 @@
-//! Which Redis a connection leads to, and since when nodes of this prefix have been on it: see
-//! [`split`](crate::liveness::split).
+//! Asks which server a connection leads to, and since when nodes of this prefix have been on it, for
+//! [`split`](crate::liveness::split). The run of a server is the run id in `INFO server`, and the note is a key.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     node::TIME_TO_LIVE,
 };
 
-/// Asks which server this is, and notes on it that nodes are there. `None` where it does not say.
+/// Asks which server this is, and leaves a note where there is none. The inner error is the reason why it does not say.
 pub(crate) async fn find(
     connection: &mut Connection,
     names: &Names,
@@ -36,7 +36,7 @@ pub(crate) fn run_in(info: &str) -> Option<Run> {
     (!id.is_empty()).then(|| Run::new(id))
 }
 
-/// For how long nodes have been on this run of the server; `None` where it is not to be found out.
+/// How long nodes have been on this run of the server; `None` where Redis does not say the time.
 async fn used_for(
     connection: &mut Connection,
     names: &Names,
@@ -54,7 +54,7 @@ async fn used_for(
     Ok(Some(Duration::ZERO))
 }
 
-/// What the key says, in microseconds since 1970, where it is of this run.
+/// The time of the note, in microseconds since 1970, if the note is of this run.
 fn since(noted: &Value, run: &Run) -> Option<u64> {
     let Value::List(values) = noted else { return None };
     let [Value::Text(text)] = values.as_slice() else { return None };

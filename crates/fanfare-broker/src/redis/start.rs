@@ -1,4 +1,4 @@
-//! Makes the parts of the broker, gives each what it needs, and starts both tasks.
+//! Makes the parts of the broker, and starts both tasks.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     broker::{MAX_WAITING, RedisBroker},
-    clock::{offset::Clock, timekeeper::Timekeeper},
+    clock::{clock_sync::ClockSync, offset::Clock},
     connection::{address::RedisConfig, links::Links},
     metrics::RedisMetrics,
     names::Names,
     publisher::{
-        outgoing::{Backlog, Outgoing},
+        outgoing::{Outgoing, ServerBudget},
         pipeline::Pipeline,
         task::Publisher,
         writer::Writer,
     },
-    registry::{agreed_version::Agreed, nodes::RedisRegistry, pool},
+    registry::{agreed_version::AgreedVersion, nodes::RedisRegistry, pool},
     subscriber::{
         incoming::Incoming,
-        origin_check::{Known, Trust},
+        origin_check::{ListedNodes, OriginCheck},
         request::Request,
         table::subscriptions::Table,
         task::Subscriber,
@@ -36,12 +36,12 @@ use super::{
 };
 use crate::{
     envelope,
-    liveness::{progress::Progress, sequence::Sent},
+    liveness::{progress::Progress, sequence::LastTaken},
     node::{Node, Parts},
     tasks::Tasks,
 };
 
-/// What both tasks and the registry share.
+/// The things that both tasks and the registry share.
 struct Shared {
     node: Node,
     config: Arc<RedisConfig>,
@@ -49,8 +49,8 @@ struct Shared {
     links: Arc<Links>,
     metrics: Arc<RedisMetrics>,
     clock: Arc<Clock>,
-    known: Arc<Known>,
-    agreed: Arc<Agreed>,
+    listed: Arc<ListedNodes>,
+    agreed: Arc<AgreedVersion>,
     /// To the subscriber.
     requests: UnboundedSender<Request>,
     stop: CancellationToken,
@@ -77,8 +77,8 @@ pub(crate) fn start(
         links: Arc::new(Links::new(metrics.clone())),
         metrics,
         clock: Arc::new(Clock::new(node.incarnation)),
-        known: Arc::default(),
-        agreed: Arc::new(Agreed::new(envelope::VERSION)),
+        listed: Arc::default(),
+        agreed: Arc::new(AgreedVersion::new(envelope::VERSION)),
         requests,
         stop: stop.clone(),
     };
@@ -88,7 +88,7 @@ pub(crate) fn start(
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
-        backlog: Backlog::default(),
+        budget: ServerBudget::default(),
         requests,
         subscribing: Arc::new(Semaphore::new(MAX_WAITING)),
         links,
@@ -99,7 +99,7 @@ pub(crate) fn start(
 }
 
 impl Shared {
-    /// What a connection is called in Redis.
+    /// The name of a connection in Redis.
     fn client_name(&self, link: &str) -> String {
         format!("{}:{}:{link}", self.config.prefix, self.node.incarnation)
     }
@@ -113,7 +113,7 @@ impl Shared {
             agreed: self.agreed.clone(),
             links: self.links.clone(),
             requests: self.requests.clone(),
-            known: self.known.clone(),
+            listed: self.listed.clone(),
             others: Mutex::default(),
             said: Mutex::default(),
         })
@@ -124,7 +124,7 @@ impl Shared {
             names: self.names.clone(),
             node: self.node.incarnation,
             sequence: 0,
-            sent: Sent::default(),
+            last_taken: LastTaken::default(),
             clock: self.clock.clone(),
         };
         Publisher {
@@ -137,8 +137,8 @@ impl Shared {
             pipeline: Pipeline::new(writer, self.metrics.clone(), self.node.limits.publish_wait),
             queue,
             requests: self.requests.clone(),
-            next_doubt: Instant::now(),
-            timekeeper: Timekeeper::new(self.clock.clone(), self.metrics.clone()),
+            next_unheard: Instant::now(),
+            clock_sync: ClockSync::new(self.clock.clone(), self.metrics.clone()),
             heartbeat_refused: None,
             stop: self.stop.clone(),
             goodbye: self.node.limits.goodbye,
@@ -158,8 +158,8 @@ impl Shared {
                 metrics: self.metrics.clone(),
                 message_bytes: self.node.limits.message_bytes,
                 clock: self.clock.clone(),
-                known: self.known.clone(),
-                trust: Trust::new(self.node.incarnation),
+                listed: self.listed.clone(),
+                origin_check: OriginCheck::new(self.node.incarnation),
             },
             table: Table::new(),
             requests,

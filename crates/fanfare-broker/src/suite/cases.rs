@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, Payload, PayloadKind, Publish, PublishError, SessionId, TraceContext,
+    Attributes, Channel, Payload, PayloadKind, Publish, PublishError, SessionId, Taken, TraceContext,
     broker::{PublishOrder, Recipient},
 };
 use tokio::task::JoinSet;
@@ -122,8 +122,8 @@ pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
     for node in &nodes {
         taken(node, &channel, "session").await;
         let payload = Payload::text("api");
-        let publish = Publish { channel: channel.clone(), payload, session: None, order: None, trace };
-        node.broker().publish(publish, Box::new(|result| assert_eq!(result, Ok(()))));
+        let publish = Publish::new(channel.clone(), payload).traced(trace);
+        node.broker().publish(publish, Box::new(|result| assert_eq!(result, Ok(Taken::default()))));
     }
     for node in &nodes {
         eventually("everything came back", || node.recorder.count(&channel) == 2 * nodes.len()).await;
@@ -206,7 +206,7 @@ pub async fn subscriptions_survive_thousands_of_changes(bus: &impl Bus) {
 }
 
 /// Giving a channel up and wanting it again leaves no gap after the confirmation, however long lies between.
-pub async fn a_channel_that_is_wanted_again_at_once_loses_nothing(bus: &impl Bus) {
+pub async fn a_channel_wanted_again_loses_nothing(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
     let channel = channel("again");
@@ -225,7 +225,7 @@ pub async fn a_channel_that_is_wanted_again_at_once_loses_nothing(bus: &impl Bus
 }
 
 /// Publications of a channel that was given up stop coming at some time.
-pub async fn what_nobody_wants_is_not_delivered_any_more(bus: &impl Bus) {
+pub async fn an_unwanted_channel_is_not_delivered_any_more(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
     let (given_up, kept) = (channel("given-up"), channel("kept"));
@@ -278,6 +278,30 @@ pub async fn payloads_arrive_verbatim(bus: &impl Bus) {
     assert!(received.iter().any(|payload| payload.kind() == PayloadKind::Json));
 }
 
+/// What a publish says beside its payload arrives as it was, and is bounded.
+pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
+    let nodes = bus.nodes().await;
+    let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
+    let channel = channel("attributes");
+    subscribed(subscriber, &channel).await;
+    let tags = vec![("räume".to_owned(), String::new()), ("a".to_owned(), "b".to_owned())];
+    let publish = || Publish::new(channel.clone(), Payload::text("x"));
+    let full = |length| {
+        let publish = publish().named("").tagged(tags.clone()).with_info(Bytes::from(vec![0xFF; length]));
+        publish.excluding(subscriber.incarnation, SessionId(9))
+    };
+    let publishes = [publish(), publish().named("event"), full(10), full(Attributes::MAX_BYTES - 20)];
+    let sent: Vec<_> = publishes.iter().map(|publish| publish.attributes.clone()).collect();
+    for publish in publishes {
+        assert_eq!(answer(publisher.hand_over(publish)).await, Ok(()));
+    }
+    let refused = answer(publisher.hand_over(full(Attributes::MAX_BYTES))).await;
+    assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
+    eventually("all arrive", || subscriber.recorder.count(&channel) == sent.len()).await;
+    let received = subscriber.recorder.on(&channel).into_iter().map(|received| received.attributes);
+    assert_eq!(received.collect::<Vec<_>>(), sent);
+}
+
 /// However many are under way, each publish is answered once, those that are refused too.
 pub async fn each_publish_is_answered_once(bus: &impl Bus) {
     const COUNT: usize = 5000;
@@ -289,9 +313,8 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
             let answers = answers.clone();
             let fails = number % 10 == 0;
             let payload = if fails { too_long.clone() } else { Payload::text("x") };
-            let publish =
-                Publish { channel: channel("any"), payload, session: None, order: None, trace: None };
-            let done = move |result: Result<(), PublishError>| {
+            let publish = Publish::new(channel("any"), payload);
+            let done = move |result: Result<Taken, PublishError>| {
                 assert_eq!(result.is_err(), fails, "{number}: {result:?}");
                 if let Some(answers) = answers.get(number) {
                     answers.fetch_add(1, Ordering::SeqCst);
@@ -305,7 +328,7 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
 }
 
 /// What got through of a publish order is what was sent before the failure.
-pub async fn after_a_failure_the_rest_of_a_publish_order_is_refused(bus: &impl Bus) {
+pub async fn a_failure_refuses_the_rest_of_its_order(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
     let channel = channel("order");
@@ -327,7 +350,7 @@ pub async fn after_a_failure_the_rest_of_a_publish_order_is_refused(bus: &impl B
 }
 
 /// Control messages go to one node or to all, the sender too, in each sender's order.
-pub async fn control_messages_reach_whom_they_are_for_in_order(bus: &impl Bus) {
+pub async fn control_messages_reach_their_recipients_in_order(bus: &impl Bus) {
     const COUNT: usize = 200;
     let nodes = bus.nodes().await;
     for number in 0..COUNT {
@@ -385,7 +408,7 @@ pub async fn the_registry_lists_the_nodes(bus: &impl Bus) {
 }
 
 /// While the node has no room nothing is lost; afterwards all of it comes in order.
-pub async fn a_node_without_room_gets_everything_later_in_order(bus: &impl Bus) {
+pub async fn a_node_without_room_gets_everything_later(bus: &impl Bus) {
     const COUNT: usize = 3000;
     let nodes: Vec<_> = bus.nodes().await.into_iter().map(Arc::new).collect();
     let Some(node) = nodes.first() else { panic!("no nodes") };

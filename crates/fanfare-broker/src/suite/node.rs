@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Payload, Publication, Publish,
-    PublishError, SessionId, SubscribeError, TraceContext,
+    Attributes, Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Partition, Payload,
+    Publication, Publish, PublishError, SessionId, SubscribeError, TraceContext,
     broker::{BrokerState, ControlMessage, Interruption, PublishOrder},
 };
 use parking_lot::Mutex;
@@ -31,6 +31,8 @@ pub struct Received {
     pub origin: Option<Origin>,
     /// The trace it is in.
     pub trace: Option<TraceContext>,
+    /// What was said beside its payload.
+    pub attributes: Option<Box<Attributes>>,
 }
 
 /// And when it was published, as far as that is known.
@@ -111,8 +113,8 @@ impl Recorder {
 
 impl BrokerEvents for Recorder {
     fn publication(&self, publication: Publication) {
-        let Publication { channel, payload, origin, trace, published, .. } = publication;
-        let received = Received { payload, origin, trace };
+        let Publication { channel, payload, origin, trace, published, attributes, .. } = publication;
+        let received = Received { payload, origin, trace, attributes };
         self.channels.lock().entry(channel).or_default().push((received, published));
     }
 
@@ -120,13 +122,13 @@ impl BrokerEvents for Recorder {
         self.controls.lock().push(message);
     }
 
-    fn interrupted(&self, cause: Interruption) {
+    fn interrupted(&self, _: Partition, cause: Interruption) {
         let mut outages = self.outages.lock();
         assert_eq!(outages.causes.len(), outages.outages.len(), "an interruption within an interruption");
         outages.causes.push(cause);
     }
 
-    fn restored(&self, outage: Duration) {
+    fn restored(&self, _: Partition, outage: Duration) {
         let mut outages = self.outages.lock();
         outages.outages.push(outage);
         assert_eq!(outages.causes.len(), outages.outages.len(), "restored without an interruption");
@@ -136,7 +138,7 @@ impl BrokerEvents for Recorder {
         self.outages.lock().missed.push(channel.clone());
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_ready(&self, _: Partition, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self.full.lock() {
             None => Poll::Ready(()),
             Some(wakers) => {
@@ -192,7 +194,7 @@ impl TestNode {
 
     /// Waits until its broker is up.
     pub async fn is_up(&self) {
-        eventually("the broker is up", || self.broker().state() == BrokerState::Up).await;
+        eventually("the broker is up", || self.broker().overall_state() == BrokerState::Up).await;
     }
 
     /// Subscribes, and waits for the confirmation.
@@ -211,11 +213,14 @@ impl TestNode {
         payload: Payload,
         order: Option<&Arc<PublishOrder>>,
     ) -> oneshot::Receiver<Result<(), PublishError>> {
+        self.hand_over(Publish::new(channel.clone(), payload).by(SessionId(7), order.cloned()))
+    }
+
+    /// Publishes; the answer comes through what is returned.
+    pub fn hand_over(&self, publish: Publish) -> oneshot::Receiver<Result<(), PublishError>> {
         let (answer, answered) = oneshot::channel();
-        let (session, order) = (Some(SessionId(7)), order.cloned());
-        let publish = Publish { channel: channel.clone(), payload, session, order, trace: None };
         // Who does not wait is not told.
-        self.broker().publish(publish, Box::new(move |result| drop(answer.send(result))));
+        self.broker().publish(publish, Box::new(move |result| drop(answer.send(result.map(drop)))));
         answered
     }
 

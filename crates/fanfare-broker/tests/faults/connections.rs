@@ -53,7 +53,7 @@ async fn publish_while_killing(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
+async fn a_killed_publisher_repeats_nothing() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     let channel = channel("kill");
@@ -75,7 +75,7 @@ async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
+async fn a_killed_subscriber_gets_its_subscriptions_back() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     let channel = channel("kill");
@@ -102,7 +102,7 @@ async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_got_through_of_a_publish_order_is_a_prefix_whatever_is_killed() {
+async fn the_taken_of_an_order_are_a_prefix() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     for round in 0..20 {
@@ -140,7 +140,7 @@ async fn a_redis_that_was_away_is_found_again() {
     // Redis answers the publisher first: killed in between, it takes the message with it.
     eventually("it is delivered", || subscriber.recorder.count(&channel) == 1).await;
     server.kill().await.unwrap();
-    eventually("it is noticed", || publisher.broker().state() != BrokerState::Up).await;
+    eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
     // The first may be written still, where only the other connection noticed; then its outcome is unknown.
     assert!(publisher.publish_text(&channel, "first").await.is_err());
     let away = Outcomes::of(publish(&publisher, &channel, 1..100)).await;
@@ -162,12 +162,12 @@ async fn subscribe_while_away(node: &TestNode) -> tokio::task::JoinHandle<Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_absence_costs_nothing_that_was_not_written() {
+async fn a_short_absence_costs_no_unwritten_message() {
     let mut server = RedisServer::start().await.unwrap();
     let publisher = TestNode::with_limits(config(server.port()), patient(Duration::from_secs(30)));
     publisher.is_up().await;
     server.kill().await.unwrap();
-    eventually("it is noticed", || publisher.broker().state() != BrokerState::Up).await;
+    eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
     let channel = channel("short");
     // Where only the other connection noticed, the first is written still; its outcome is unknown, and soon said.
     let first = publisher.publish_text(&channel, "first");
@@ -178,11 +178,11 @@ async fn a_short_absence_costs_nothing_that_was_not_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_away_at_start_is_waited_for() {
+async fn a_redis_away_at_start_is_waited_for() {
     let mut server = RedisServer::prepare(&[]).unwrap();
     let node = TestNode::start(config(server.port()));
     let late = subscribe_while_away(&node).await;
-    assert_eq!(node.broker().state(), BrokerState::Away);
+    assert_eq!(node.broker().overall_state(), BrokerState::Away);
     server.restart().await.unwrap();
     late.await.unwrap().unwrap();
     assert_restored(&node, &node, &channel("late")).await;
@@ -191,7 +191,7 @@ async fn a_redis_that_is_away_at_start_is_waited_for() {
 
 /// On one thread: what is asked for before the first wait is, before there is a connection.
 #[tokio::test]
-async fn who_waited_for_redis_at_start_is_told_of_a_connection_that_is_lost_before_all_is_settled() {
+async fn an_interruption_before_all_is_settled_is_told() {
     let fake = FakeRedis::start(true).await;
     fake.informs.send_replace(false);
     let node = TestNode::start(config(fake.port));
@@ -227,7 +227,7 @@ async fn a_frozen_redis_loses_nothing_it_was_given() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_left_in_a_frozen_redis_never_overtake_newer_ones() {
+async fn commands_in_a_frozen_redis_never_overtake() {
     const OLD: usize = 250;
     let server = RedisServer::start().await.unwrap();
     let observer = up(config(server.port())).await;
@@ -268,7 +268,7 @@ async fn commands_left_in_a_frozen_redis_never_overtake_newer_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_written_before_the_old_connection_is_killed() {
+async fn nothing_is_written_before_the_fence() {
     let fake = FakeRedis::start(true).await;
     let publisher = TestNode::with_limits(config(fake.port), patient(Duration::from_secs(30)));
     publisher.is_up().await;
@@ -293,7 +293,7 @@ async fn nothing_is_written_before_the_old_connection_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_permission_to_kill_reconnects_are_counted_as_unfenced() {
+async fn reconnects_without_a_fence_are_counted() {
     let server = RedisServer::start().await.unwrap();
     let node = up(with_user(&server, "+@all -client|kill", "allchannels").await).await;
     node.publish_text(&channel("a"), "1").await.unwrap();
@@ -324,7 +324,7 @@ async fn a_wrong_password_is_named_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_resp3_is_refused_with_a_sentence() {
+async fn a_server_without_resp3_is_named() {
     let fake = FakeRedis::start(false).await;
     let node = TestNode::with_limits(config(fake.port), patient(Duration::from_millis(300)));
     let refused = node.publish_text(&channel("a"), "x").await.unwrap_err().to_string();

@@ -68,7 +68,7 @@ impl Cluster {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_stayed_on_another_master_counts_it_when_it_comes_where_the_others_are() {
+async fn a_split_counts_when_its_node_comes_back() {
     let cluster = Cluster::start().await;
     cluster.split().await;
     assert_eq!(cluster.causes(0), [], "nothing tells it yet");
@@ -87,7 +87,7 @@ async fn who_stayed_on_another_master_counts_it_when_it_comes_where_the_others_a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
+async fn a_node_that_stayed_follows_the_name() {
     let cluster = Cluster::start().await;
     for node in [0, 1] {
         cluster.announce(node, 0).await;
@@ -98,7 +98,7 @@ async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
         for node in [0, 1] {
             cluster.announce(node, announcements).await;
         }
-        was_split |= cluster.nodes[0].broker().state() == BrokerState::Split;
+        was_split |= cluster.nodes[0].broker().overall_state() == BrokerState::Split;
         if cluster.causes(0) == [Interruption::Split] && cluster.causes(1).len() == 2 {
             break;
         }
@@ -115,12 +115,12 @@ async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
         assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;
     }
     cluster.announce(0, 1000).await;
-    assert_eq!(cluster.nodes[0].broker().state(), BrokerState::Up);
+    assert_eq!(cluster.nodes[0].broker().overall_state(), BrokerState::Up);
     assert_eq!(cluster.causes(0), [Interruption::Split], "once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_restarted_or_reached_again_is_not_a_second_one() {
+async fn a_restarted_server_is_not_a_second_one() {
     let mut cluster = Cluster::start().await;
     cluster.cut(0).await;
     eventually("it is back", || cluster.nodes[0].recorder.outages().outages.len() == 1).await;

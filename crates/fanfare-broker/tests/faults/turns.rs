@@ -30,7 +30,7 @@ fn flood(node: &TestNode, order: &Arc<PublishOrder>) -> Vec<Answered> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_flood_another_session_and_the_api_are_next() {
+async fn other_publishers_are_next_behind_a_flood() {
     let server = RedisServer::start().await.unwrap();
     let limits = Limits { publish_wait: Duration::from_secs(60), ..Limits::default() };
     let node = TestNode::with_limits(config(server.port()), limits);
@@ -58,7 +58,7 @@ async fn behind_a_flood_another_session_and_the_api_are_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
+async fn a_slow_redis_refuses_the_excess_only() {
     let server = RedisServer::start().await.unwrap();
     let limits = Limits { publish_wait: Duration::from_millis(100), ..Limits::default() };
     let node = TestNode::with_limits(config(server.port()), limits);

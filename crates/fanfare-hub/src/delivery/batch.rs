@@ -20,8 +20,9 @@ pub struct Queued {
     /// Counts what the shard was handed, from 0.
     pub(crate) sequence: u64,
     pub(crate) publication: Arc<Publication>,
-    /// The session of this node that must not get it.
-    pub(crate) except: Option<SessionId>,
+    /// The sessions of this node that do not get it: its sender, where the namespace has no echo, and the one that its
+    /// publisher leaves out.
+    pub(crate) except: [Option<SessionId>; 2],
 }
 
 /// The publications of one channel in one tick, in order.
@@ -36,7 +37,7 @@ pub struct Batch {
 impl Batch {
     /// Appends a publication of this batch's channel.
     pub fn push(&mut self, queued: Queued) {
-        self.has_exceptions |= queued.except.is_some();
+        self.has_exceptions |= queued.except != [None; 2];
         self.queued.push(queued);
     }
 
@@ -146,7 +147,7 @@ impl Outgoing for Share<'_> {
 impl Queued {
     /// Whether a member gets it: this session, that joined at `since`.
     pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
-        self.sequence >= since && self.except != Some(session)
+        self.sequence >= since && !self.except.contains(&Some(session))
     }
 
     fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {
@@ -160,7 +161,8 @@ impl Queued {
 
 /// What a publication counts for between the broker and a shard, in bytes.
 pub(crate) fn cost(publication: &Publication) -> usize {
-    publication.payload.len() + size_of::<Publication>()
+    let attributes = publication.attributes.as_ref().map_or(0, |attributes| attributes.bytes());
+    publication.payload.len() + attributes + size_of::<Publication>()
 }
 
 /// One is passed on as it is; several are copied together, once, so that each member needs one write.

@@ -18,10 +18,11 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId,
+    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Partition, Publication, SessionId,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -74,15 +75,15 @@ struct Pending {
     calm: Gate,
 }
 
-/// A bound, and the broker's task that waits to be below it.
+/// A bound, and the broker's tasks that wait to be below it: one for each partition at most.
 struct Gate {
     bound: AtomicUsize,
-    waiter: Mutex<Option<Waker>>,
+    waiters: Mutex<SmallVec<[(Partition, Waker); 1]>>,
 }
 
 impl Gate {
     fn new(bound: usize) -> Self {
-        Self { bound: AtomicUsize::new(bound), waiter: Mutex::default() }
+        Self { bound: AtomicUsize::new(bound), waiters: Mutex::default() }
     }
 
     fn set(&self, bound: usize) {
@@ -92,8 +93,8 @@ impl Gate {
     }
 
     fn open(&self) {
-        let waiter = self.waiter.lock().take();
-        waiter.into_iter().for_each(Waker::wake);
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        waiters.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// The bytes sank from `before` to `now`.
@@ -105,21 +106,40 @@ impl Gate {
     }
 
     /// Ready below the bound. `waits` is told where the task begins to wait.
-    fn poll(&self, bytes: &AtomicUsize, cx: &Context<'_>, waits: impl FnOnce()) -> Poll<()> {
+    fn poll(
+        &self,
+        partition: Partition,
+        bytes: &AtomicUsize,
+        cx: &Context<'_>,
+        waits: impl FnOnce(),
+    ) -> Poll<()> {
         let has_room = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
         if has_room() {
             return Poll::Ready(());
         }
-        let waited = self.waiter.lock().replace(cx.waker().clone()).is_some();
+        let waited = self.leave_waker(partition, cx.waker());
         // The shards may have caught up before the waker was there to be woken.
         if has_room() {
-            self.waiter.lock().take();
+            self.waiters.lock().retain(|(of, _)| *of != partition);
             return Poll::Ready(());
         }
         if !waited {
             waits();
         }
         Poll::Pending
+    }
+
+    /// Replaces the waker of a partition; whether there was one.
+    fn leave_waker(&self, partition: Partition, waker: &Waker) -> bool {
+        let mut waiters = self.waiters.lock();
+        match waiters.iter_mut().find(|(of, _)| *of == partition) {
+            Some((_, left)) => left.clone_from(waker),
+            None => {
+                waiters.push((partition, waker.clone()));
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -233,10 +253,10 @@ impl Dispatcher {
         self.pending.calm.sank(before, before - cost);
     }
 
-    /// The local session that must not get this publication.
-    fn except(&self, publication: &Publication, echo: bool) -> Option<SessionId> {
-        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation)?;
-        origin.session
+    /// The local sessions that do not get this publication.
+    fn except(&self, publication: &Publication, echo: bool) -> [Option<SessionId>; 2] {
+        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
+        [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
     }
 }
 
@@ -282,13 +302,13 @@ impl BrokerEvents for Dispatcher {
         }
     }
 
-    fn interrupted(&self, cause: Interruption) {
+    fn interrupted(&self, _: Partition, cause: Interruption) {
         self.metrics.interrupted(cause);
     }
 
-    fn restored(&self, outage: Duration) {
+    fn restored(&self, partition: Partition, outage: Duration) {
         self.metrics.interruption_seconds.inc_by(outage.as_secs_f64());
-        self.losses.on_any();
+        self.losses.on_partition(partition);
     }
 
     fn missed(&self, channel: &Channel) {
@@ -298,11 +318,11 @@ impl BrokerEvents for Dispatcher {
         }
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.pending.full.poll(&self.pending.bytes, cx, || self.metrics.broker_waits.inc())
+    fn poll_ready(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.full.poll(partition, &self.pending.bytes, cx, || self.metrics.broker_waits.inc())
     }
 
-    fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.pending.calm.poll(&self.pending.bytes, cx, || {})
+    fn poll_calm(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.calm.poll(partition, &self.pending.bytes, cx, || {})
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use fanfare_core::{Channel, Disconnect, Namespaces, OnInterruption};
+use fanfare_core::{Channel, Disconnect, Namespaces, OnInterruption, Partition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -21,16 +21,16 @@ pub(crate) struct Losses {
 
 #[derive(Debug, Default)]
 struct Lost {
-    /// Something on any channel.
-    any: bool,
+    /// Something on any channel of these.
+    partitions: HashSet<Partition>,
     /// Something on these. Only of namespaces that close, so as many as there are subscribed at most.
     channels: HashSet<Channel>,
 }
 
 impl Losses {
-    /// Something may have been missed on any channel.
-    pub(crate) fn on_any(&self) {
-        self.lost.lock().any = true;
+    /// Something may have been missed on any channel of this partition.
+    pub(crate) fn on_partition(&self, partition: Partition) {
+        self.lost.lock().partitions.insert(partition);
         self.noted.notify_one();
     }
 
@@ -61,11 +61,14 @@ impl Hub {
 
     fn sessions_that_lost(&self, lost: &Lost) -> Vec<Arc<Session>> {
         let namespaces = self.namespaces();
-        if !lost.any && lost.channels.is_empty() {
+        let Lost { partitions, channels } = lost;
+        if partitions.is_empty() && channels.is_empty() {
             return Vec::new();
         }
-        let has_lost =
-            |channel: &Channel| (lost.any || lost.channels.contains(channel)) && closes(&namespaces, channel);
+        let has_lost = |channel: &Channel| {
+            closes(&namespaces, channel)
+                && (channels.contains(channel) || partitions.contains(&self.broker().partition_of(channel)))
+        };
         self.sessions().into_iter().filter(|session| session.holds_any(has_lost)).collect()
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Access, Channel, Command, CommandError, Payload, Publish, PublishError, Reply, SubscribeError,
+    Access, Channel, Command, CommandError, Payload, Publish, PublishError, Reply, SubscribeError, Taken,
     TraceContext,
     command::{Action, RequestId},
     dialect::Answer,
@@ -65,8 +65,7 @@ impl Hub {
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.publish_budget) else { return };
-        let order = Some(flow.order.clone());
-        let publish = Publish { channel, payload, session: Some(session.id), order, trace: None };
+        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone()));
         let (hub, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = hub.answer_publish(&session, id, result);
@@ -87,11 +86,11 @@ impl Hub {
         self: &Arc<Self>,
         session: &Arc<Session>,
         id: RequestId,
-        result: Result<(), PublishError>,
+        result: Result<Taken, PublishError>,
     ) -> Outcome {
         let failed = result.is_err();
         let reply = match result {
-            Ok(()) => Reply::Published { id },
+            Ok(_) => Reply::Published { id },
             Err(error) => Reply::Failed { id, error: error.into() },
         };
         match session.dialect().reply(&reply) {
@@ -115,9 +114,9 @@ impl Hub {
         channel: Channel,
         payload: Payload,
         parent: Option<TraceContext>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Taken, PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish { channel, payload, session: None, order: None, trace: None };
+        let publish = Publish::new(channel, payload);
         let done = move |result| drop(answer.send(result));
         self.hand_over(publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))

@@ -1,13 +1,12 @@
-//! Redis' clock as this node knows it: when a publication was published, by the one clock that all nodes can ask.
-//! No I/O.
+//! Redis' clock as this node knows it. No I/O.
 //!
-//! Each round of the heartbeat asks `TIME`. It was that time somewhere within the round trip; half of it is taken.
-//! Of the last [`SAMPLES`] answers the one with the shortest round trip counts, because it says most. Redis' clock is
-//! held against this node's monotonic clock: nobody's wall clock but Redis' plays a part.
+//! Each round of the heartbeat asks `TIME`. Redis read its clock somewhere within the round trip; the middle is taken.
+//! The answer with the shortest round trip among the last [`SAMPLES`] counts, because it is the most exact. Redis' clock
+//! is compared with this node's monotonic clock: no wall clock of a node matters.
 //!
 //! Invariants:
-//! - What this node published is timed by its monotonic clock alone: from the time in the envelope the same offset is
-//!   taken away that was added to it, whatever was learned of Redis' clock since.
+//! - A publication of this node is timed by its monotonic clock alone. The offset that was added to the time in the
+//!   envelope is the offset that is taken away, whatever was learned of Redis' clock since.
 //! - A publication whose time cannot be known is not timed.
 
 use std::{
@@ -21,13 +20,13 @@ use parking_lot::Mutex;
 
 use crate::redis::connection::resp::Value;
 
-/// Of how many answers the best one counts.
+/// The number of answers of which the best one counts.
 const SAMPLES: usize = 16;
-/// How far two clocks may drift apart while so many answers come in, in microseconds: kernels slew a clock by at
-/// most 500 ppm.
+/// How far two clocks may drift apart while that many answers come in, in microseconds: kernels slew a clock by at most
+/// 500 ppm.
 const DRIFT: i64 = 20_000;
-/// How many changes of the offset are remembered: at one a second, about as long as Redis keeps what a node does not
-/// read.
+/// The number of changes of the offset that are remembered. At one a second, this is about as long as Redis keeps the
+/// messages that a node does not read.
 const CHANGES: usize = 64;
 /// There is no offset.
 const UNKNOWN: i64 = i64::MIN;
@@ -36,16 +35,16 @@ const UNKNOWN: i64 = i64::MIN;
 #[derive(Debug)]
 pub(crate) struct Clock {
     node: Incarnation,
-    /// When this node's monotonic clock is taken to be 0.
+    /// The zero of this node's monotonic clock.
     base: Instant,
-    /// What Redis' clock, counted from 1970, is ahead of it.
+    /// How far Redis' clock, counted from 1970, is ahead of it.
     offset: AtomicI64,
     samples: Mutex<VecDeque<Sample>>,
-    /// From which sequence on this node's publications were timed with which offset.
+    /// The offsets that this node's publications were timed with, each with the first sequence.
     changes: Mutex<VecDeque<(u64, i64)>>,
 }
 
-/// What one answer says.
+/// One answer.
 #[derive(Debug)]
 struct Sample {
     offset: i64,
@@ -53,14 +52,14 @@ struct Sample {
 }
 
 impl Sample {
-    /// Whether both cannot be right: one of the clocks was set in between.
+    /// Whether a clock was set in between: then both cannot be right.
     fn contradicts(&self, other: &Self) -> bool {
         let apart = self.offset.saturating_sub(other.offset).saturating_abs();
         apart > (self.round_trip + other.round_trip) / 2 + DRIFT
     }
 }
 
-/// Says when publications were published.
+/// Times publications.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamps {
     base: Instant,
@@ -68,14 +67,14 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// What Redis' clock was at that time, if that is known.
+    /// The time of Redis' clock at that moment, if it is known.
     pub(crate) fn of(&self, at: Instant) -> Option<u64> {
         micros_since(self.base, at).checked_add(self.offset?)?.try_into().ok()
     }
 }
 
 impl Clock {
-    /// For this node, which knows nothing of Redis' clock.
+    /// For this node, which does not know Redis' clock yet.
     pub(crate) fn new(node: Incarnation) -> Self {
         Self {
             node,
@@ -86,12 +85,12 @@ impl Clock {
         }
     }
 
-    /// There is a new connection, perhaps to another Redis: what was learned counts until its first answer.
+    /// There is a new connection, perhaps to another Redis. The offset stays until its first answer.
     pub(crate) fn connected(&self) {
         self.samples.lock().clear();
     }
 
-    /// `TIME` was sent and answered then, and it was `time`, in microseconds since 1970.
+    /// `TIME` was sent and answered at these moments. The answer was `time`, in microseconds since 1970.
     pub(crate) fn learn(&self, sent: Instant, answered: Instant, time: u64) {
         let sent = micros_since(self.base, sent);
         let round_trip = micros_since(self.base, answered) - sent;
@@ -108,13 +107,13 @@ impl Clock {
         }
     }
 
-    /// Redis does not say what time it is: from now on nothing is timed.
+    /// Redis does not say the time: from now on publications are not timed.
     pub(crate) fn forget(&self) {
         self.samples.lock().clear();
         self.offset.store(UNKNOWN, Ordering::Relaxed);
     }
 
-    /// What times this node's publications from this sequence on.
+    /// The stamps for this node's publications from this sequence on.
     pub(crate) fn stamps_from(&self, sequence: u64) -> Stamps {
         let offset = self.offset();
         let mut changes = self.changes.lock();
@@ -129,12 +128,12 @@ impl Clock {
         Stamps { base: self.base, offset }
     }
 
-    /// What Redis' clock is at that time, in microseconds since 1970, if that is known.
+    /// The time of Redis' clock at that moment, in microseconds since 1970, if it is known.
     pub(crate) fn at(&self, instant: Instant) -> Option<u64> {
         Stamps { base: self.base, offset: self.offset() }.of(instant)
     }
 
-    /// When a publication was published that was `time` by Redis' clock then, by this node's monotonic clock.
+    /// When a publication was published, by this node's monotonic clock. `time` is what its envelope says.
     pub(crate) fn published(&self, origin: &Origin, time: u64) -> Option<Instant> {
         let offset = if origin.node == self.node { self.used_for(origin.sequence) } else { self.offset() };
         let micros = i64::try_from(time).ok()?.checked_sub(offset?)?;
@@ -153,7 +152,7 @@ impl Clock {
     }
 }
 
-/// What `TIME` answered, in microseconds since 1970: seconds, and microseconds of the second.
+/// The answer to `TIME`, in microseconds since 1970. Redis sends seconds, and microseconds of the second.
 pub(crate) fn time(answer: &Value) -> Option<u64> {
     let Value::List(parts) = answer else { return None };
     let [Value::Text(seconds), Value::Text(micros)] = parts.as_slice() else { return None };

@@ -1,6 +1,6 @@
-//! How Redis is named and reached: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+//! The URL of Redis: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
 //!
-//! Invariant: neither an error nor what is printed shows anything that may be a password.
+//! Invariant: neither an error nor `Debug` nor `Display` shows anything that may be a password.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct RedisConfig {
     pub host: String,
     /// Its TCP port.
     pub port: u16,
-    /// The database of the keys; Pub/Sub knows none.
+    /// The database of the keys. Pub/Sub does not know databases.
     pub database: i64,
     /// The ACL user; `None` for the default one.
     pub username: Option<String>,
@@ -25,13 +25,13 @@ pub struct RedisConfig {
     pub password: Option<Secret>,
     /// TLS, where the URL asks for it.
     pub tls: Option<RedisTls>,
-    /// What all names in Redis begin with.
+    /// The beginning of all names in Redis.
     pub prefix: Prefix,
     /// How closely it is watched.
     pub watch: Watch,
 }
 
-/// Something that is not shown.
+/// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -44,13 +44,13 @@ pub enum RedisUrlError {
     /// The URL has no host.
     #[error("the broker's URL names no host")]
     Host,
-    /// What follows the host is not a number.
+    /// The part behind the host is not a number.
     #[error("the database in the broker's URL is a number from 0 up, as in redis://host:6379/0")]
     Database,
     /// It has a user without a password.
     #[error("the broker's URL has a user and no password")]
     Password,
-    /// A sign that ends the host stands in front of the `@`: it is part of the user or the password.
+    /// A character that ends the host stands in front of the `@`: it is part of the user or the password.
     #[error(
         "a sign in the user or password ends the URL's host: percent-encode it (%23 for #, %2F for /, %3F for ?)"
     )]
@@ -58,7 +58,7 @@ pub enum RedisUrlError {
     /// User or password are not UTF-8 once they are decoded.
     #[error("user and password in the broker's URL must be UTF-8, percent-encoded")]
     NotUtf8,
-    /// Something follows after `?` or `#`.
+    /// There is text behind `?` or `#`.
     #[error(
         "the broker's URL takes nothing after `?` or `#`; percent-encode them in a password (%3F for ?, %23 for #)"
     )]
@@ -85,7 +85,7 @@ impl RedisConfig {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(RedisUrlError::Extra);
         }
-        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        // An IPv6 address has brackets in a URL only.
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(RedisUrlError::Host)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let password = url.password().filter(|password| !password.is_empty()).map(decoded).transpose()?;
@@ -132,7 +132,7 @@ impl Secret {
         Self(secret)
     }
 
-    /// What it is: for the one who needs it, and never for a log.
+    /// The text itself: for the connection, never for a log.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

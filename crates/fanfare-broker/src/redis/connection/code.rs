@@ -1,19 +1,19 @@
 //! What an error of Redis means, by the code word that it begins with.
 //!
-//! Invariant: nothing but the code word is shown. The sentence behind it may quote the command that is refused.
+//! Invariant: only the code word is shown. The sentence behind it may quote the command that is refused.
 
 /// How a replica answers a write.
 pub(crate) const DEMOTED: &str = "READONLY";
 
-/// Whom or what an error is about.
+/// What an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// A permission is missing. Another command, or the same for another channel, may be permitted.
     Permission,
-    /// The connection, or its user as a whole: no command of it will be taken.
+    /// The connection, or its user as a whole: Redis takes no command on it.
     Connection,
-    /// The state of Redis at this moment: the same command may be taken later.
-    Moment,
+    /// The state of Redis at this moment: it may take the same command later.
+    Temporary,
 }
 
 impl Cause {
@@ -22,12 +22,12 @@ impl Cause {
         match code {
             "NOPERM" => Self::Permission,
             _ if is_configuration(code) => Self::Connection,
-            _ => Self::Moment,
+            _ => Self::Temporary,
         }
     }
 }
 
-/// Whether an error with this code word is a mistake in somebody's configuration.
+/// Whether an error with this code word comes from a mistake in a configuration.
 pub(crate) fn is_configuration(code: &str) -> bool {
     matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "DENIED")
 }
@@ -44,13 +44,13 @@ pub(crate) fn says(error: &[u8], words: &str) -> bool {
     error.windows(words.len()).any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
 }
 
-/// Whether PUBLISH was refused for its channel. Redis 6.2 says "access one of the channels used as arguments", Redis 7
-/// "access a channel"; where the command as such is refused, "run the 'publish' command".
+/// Whether PUBLISH was refused for its channel. Redis 6.2 says "access one of the channels used as arguments" then,
+/// Redis 7 "access a channel". Where the command itself is refused, both say "run the 'publish' command".
 pub(crate) fn forbids_channel(error: &[u8]) -> bool {
     code(error) == "NOPERM" && (says(error, "access a channel") || says(error, "one of the channels"))
 }
 
-/// What a person can do about an error with this code word, where `right` is what the command needs.
+/// The remedy for an error with this code word. `right` is what the command needs.
 pub(crate) fn advice(code: &str, right: &str) -> String {
     let known = match code {
         "NOPERM" => return format!("permit {right} to this user"),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_code_word_of_an_error_is_kept() {
+    fn only_the_code_word_is_kept() {
         assert_eq!(code(b"NOPERM this user has no permissions"), "NOPERM");
         assert_eq!(code(b"ERR unknown command 'HELLO', with args beginning with: 'secret'"), "ERR");
         assert_eq!(code(b"secret"), "ERR");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_permission_is_of_the_channel_or_of_the_command() {
+    fn a_forbidden_channel_is_no_forbidden_command() {
         let six = b"NOPERM this user has no permissions to access one of the channels used as arguments";
         assert!(forbids_channel(six) && forbids_channel(b"NOPERM No permissions to access a channel"));
         assert!(!forbids_channel(b"NOPERM User channel has no permissions to run the 'publish' command"));
@@ -95,7 +95,7 @@ mod tests {
         }
         assert_eq!(
             ["NOPERM", "NOAUTH", "BUSY", "ERR"].map(Cause::of),
-            [Cause::Permission, Cause::Connection, Cause::Moment, Cause::Moment]
+            [Cause::Permission, Cause::Connection, Cause::Temporary, Cause::Temporary]
         );
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 #[error("Redis confirmed something that was not asked for")]
 pub(crate) struct Desync;
 
-/// Why there is no connection, or no longer.
+/// Why there is no connection, or not any longer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
     #[error("{0}")]
@@ -66,7 +66,7 @@ impl From<io::Error> for ConnectionError {
 }
 
 impl ConnectionError {
-    /// What it means for the subscriptions that stood on the connection.
+    /// What it means for the subscriptions of the connection.
     pub(crate) fn interruption(&self) -> Interruption {
         match self {
             Self::Demoted => Interruption::Demoted,
@@ -79,7 +79,7 @@ impl ConnectionError {
         }
     }
 
-    /// Whether it is a mistake that a person has to mend.
+    /// Whether it is a mistake that a person has to correct.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
             Self::NoResp3 | Self::NoDatabase(_) => true,
@@ -90,7 +90,7 @@ impl ConnectionError {
     }
 }
 
-/// What a command of a connection needs.
+/// The right that a command needs.
 fn right_to(command: &str) -> &'static str {
     match command {
         "SUBSCRIBE" => "the command subscribe and the channels &<prefix>!*",

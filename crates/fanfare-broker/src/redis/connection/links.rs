@@ -1,5 +1,5 @@
-//! What is known of the two connections to Redis: whether each works, what was said about it, and whether this
-//! node hears what it says.
+//! What is known of the two connections to Redis: whether each works, what was said about it, and whether this node
+//! receives its own messages.
 
 use std::{
     sync::{
@@ -20,18 +20,18 @@ use super::{
 use crate::{
     liveness::{
         canary::{Canary, Generation},
-        split::{Apart, Found, Look, Run, Server},
+        split::{Comparison, Found, Run, SplitCheck, SplitHistory},
     },
     redis::metrics::{PUBLISHER, RedisMetrics, SUBSCRIBER},
 };
 
-/// One connection's state, shared with who asks for it.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     /// Which connection, in logs and metrics.
     pub(crate) name: &'static str,
     up: AtomicBool,
-    /// What is wrong, as far as it was said already.
+    /// The trouble that was said last.
     trouble: Mutex<Option<Arc<str>>>,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Link {
 pub(crate) struct Links {
     pub(crate) publisher: Link,
     pub(crate) subscriber: Link,
-    /// Whether Redis answers nothing on the publisher's.
+    /// Whether Redis answers nothing on the publishing connection.
     silent: AtomicBool,
     /// The code word with which Redis refuses the canary.
     refusal: Mutex<Option<String>>,
     canary: Mutex<Canary>,
-    server: Mutex<Server>,
-    /// What Redis answers to `INFO`, as far as it was said already.
-    unnamed: Mutex<Option<String>>,
+    split: Mutex<SplitCheck>,
+    /// The code word with which Redis refuses to say which server it is.
+    info_refusal: Mutex<Option<String>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
     metrics: Arc<RedisMetrics>,
@@ -61,8 +61,8 @@ impl Links {
             silent: AtomicBool::new(false),
             refusal: Mutex::default(),
             canary: Mutex::default(),
-            server: Mutex::default(),
-            unnamed: Mutex::default(),
+            split: Mutex::default(),
+            info_refusal: Mutex::default(),
             hurry: Notify::new(),
             metrics,
         };
@@ -70,21 +70,21 @@ impl Links {
         links
     }
 
-    /// What both can do together.
+    /// What both connections can do together.
     pub(crate) fn state(&self) -> BrokerState {
         let is_refused = self.refusal.lock().is_some();
         if !self.publisher.is_up() || self.silent.load(Ordering::Acquire) || is_refused {
             BrokerState::Away
         } else if !self.subscriber.is_up() || !self.canary.lock().is_heard() {
             BrokerState::Deaf
-        } else if self.server.lock().is_apart() {
+        } else if self.split.lock().is_split() {
             BrokerState::Split
         } else {
             BrokerState::Up
         }
     }
 
-    /// Notes that one of them works.
+    /// Notes that a connection works.
     pub(crate) fn up(&self, link: &Link) {
         if !link.up.swap(true, Ordering::AcqRel) {
             *link.trouble.lock() = None;
@@ -93,7 +93,7 @@ impl Links {
         self.count();
     }
 
-    /// Notes that one of them does not work, and says so where it was not said before.
+    /// Notes that a connection does not work. Says why, where that was not said before.
     pub(crate) fn down(&self, link: &Link, error: &ConnectionError) {
         link.up.store(false, Ordering::Release);
         self.count();
@@ -119,12 +119,12 @@ impl Links {
         }
     }
 
-    /// A round of the canary begins.
+    /// Begins a round of the canary. Its number.
     pub(crate) fn begin_round(&self) -> u64 {
         self.canary.lock().begin(Instant::now())
     }
 
-    /// Redis answered a round; the generation of the subscriber that is found to be deaf by it.
+    /// Redis answered a round. The generation of the subscribing connection that turns out to be deaf.
     pub(crate) fn round_answered(&self, round: u64, answer: Result<i64, String>) -> Option<Generation> {
         let refused = answer.as_ref().err().cloned();
         let before = std::mem::replace(&mut *self.refusal.lock(), refused.clone());
@@ -148,18 +148,17 @@ impl Links {
         }
     }
 
-    /// The publisher is on a new connection: for how long other nodes were on its server before this one left another
-    /// that it heard.
+    /// The publisher is on a new connection. The time for which this node was split from others.
     pub(crate) fn arrived(&self, found: Result<Found, String>) -> Option<Duration> {
-        self.say_unnamed(found.as_ref().err());
+        self.say_info_refusal(found.as_ref().err());
         let whole_until = self.canary(|canary| canary.whole_until());
-        let apart = self.server.lock().arrived(found.ok(), whole_until, Instant::now());
+        let apart = self.split.lock().arrived(found.ok(), whole_until, Instant::now());
         self.count();
         apart
     }
 
-    fn say_unnamed(&self, code: Option<&String>) {
-        let before = std::mem::replace(&mut *self.unnamed.lock(), code.cloned());
+    fn say_info_refusal(&self, code: Option<&String>) {
+        let before = std::mem::replace(&mut *self.info_refusal.lock(), code.cloned());
         if let Some(code) = code.filter(|code| before.as_ref() != Some(*code)) {
             let advice = match Cause::of(code) {
                 Cause::Permission => advice(code, "the command info"),
@@ -171,48 +170,48 @@ impl Links {
         }
     }
 
-    /// What this node tells others of having been apart from them, and whether what they tell is no news to it.
-    pub(crate) fn was_apart(&self) -> (Apart, bool) {
-        let server = self.server.lock();
-        (server.was_apart(), server.knows(Instant::now()))
+    /// What this node tells others of its splits, and whether it knows already what they report.
+    pub(crate) fn split_history(&self) -> (SplitHistory, bool) {
+        let split = self.split.lock();
+        (split.history(), split.knows(Instant::now()))
     }
 
-    /// Where the publisher is, and on which of its connections.
+    /// The publisher's server, and the number of its connection.
     pub(crate) fn here(&self) -> Option<(Run, u64)> {
-        self.server.lock().here()
+        self.split.lock().here()
     }
 
-    /// Whether a connection that was opened then shows where the name of Redis leads.
+    /// Whether a connection that was opened at that time shows where the name of Redis leads.
     pub(crate) fn is_news(&self, opened: Instant) -> bool {
-        self.server.lock().is_news(opened)
+        self.split.lock().is_news(opened)
     }
 
-    /// A new connection, on which a write was taken, is on the server `run`; `here` is where the publisher was before
-    /// it was asked for.
-    pub(crate) fn looked(&self, here: &(Run, u64), run: &Run) {
+    /// A new connection, on which a write was taken, is on the server `run`. `here` is what [`Links::here`] returned
+    /// before the connection was asked for.
+    pub(crate) fn compare(&self, here: &(Run, u64), run: &Run) {
         let whole_until = self.canary(|canary| canary.whole_until());
-        let was_apart = self.server.lock().is_apart();
-        let look = self.server.lock().looked(here, run, whole_until, Instant::now());
-        match look {
-            Look::Same => {}
-            Look::Elsewhere if was_apart => {}
-            Look::Elsewhere => tracing::warn!(
+        let was_split = self.split.lock().is_split();
+        let comparison = self.split.lock().compare(here, run, whole_until, Instant::now());
+        match comparison {
+            Comparison::Same => {}
+            Comparison::Other if was_split => {}
+            Comparison::Other => tracing::warn!(
                 here = here.0.as_str(),
                 there = run.as_str(),
                 "a new connection to Redis leads to another server, which takes writes too: messages do not reach all \
                  nodes"
             ),
-            Look::Move => self.hurry.notify_one(),
+            Comparison::Move => self.hurry.notify_one(),
         }
         self.count();
     }
 
-    /// Whether the publisher is to leave its connection; told once.
-    pub(crate) fn takes_leave(&self) -> bool {
-        self.server.lock().takes_leave()
+    /// Whether the publisher is to leave its connection. Said once.
+    pub(crate) fn take_move(&self) -> bool {
+        self.split.lock().take_move()
     }
 
-    /// What is known of the canary.
+    /// Asks the canary something.
     pub(crate) fn canary<T>(&self, ask: impl FnOnce(&mut Canary) -> T) -> T {
         ask(&mut self.canary.lock())
     }
@@ -246,7 +245,7 @@ impl Link {
         self.up.load(Ordering::Acquire)
     }
 
-    /// What is wrong with it.
+    /// Why it does not work.
     pub(crate) fn trouble(&self) -> Arc<str> {
         self.trouble.lock().clone().unwrap_or_else(|| "Redis does not answer".into())
     }

@@ -1,11 +1,10 @@
 //! One connection to Redis.
 //!
-//! - [`address`]: the URL, and what it says
+//! - [`address`]: the URL
 //! - `stream`, [`tls`]: the socket, and TLS on it
-//! - `resp`: what comes on it
-//! - `info`: what CLIENT INFO answers
-//! - `open`: connected, authenticated, and speaking RESP3
-//! - `error`: why there is no connection; `code`: what an error of Redis means, and what to do about it
+//! - `resp`: the frames that Redis sends; `info`: the answer to CLIENT INFO
+//! - `open`: a connection that is authenticated and speaks RESP3
+//! - `error`: why there is no connection; `code`: what an error of Redis means, and the remedy
 //! - `links`: what is known of the node's two connections
 
 pub(crate) mod address;

@@ -1,7 +1,4 @@
-//! One connection to Redis: connected, authenticated, and speaking RESP3.
-//!
-//! Invariant: nothing here or in its errors holds a password, nor the sentence of an error of Redis (which may
-//! quote the command it refuses); only its code word.
+//! Opens a connection to Redis: connected, authenticated, and speaking RESP3.
 
 use std::sync::Arc;
 
@@ -26,7 +23,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects and says HELLO, then makes of it what `prepare` does, all within five seconds.
+    /// Connects and says HELLO, within [`CONNECT`].
     pub(crate) async fn open(
         config: &RedisConfig,
         name: &str,
@@ -43,7 +40,7 @@ impl Connection {
         .await
     }
 
-    /// Sends one command and waits for its answer; only while nothing else is under way.
+    /// Sends one command and waits for its answer. Only while no other command is under way.
     pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, ConnectionError> {
         within(async {
             let command = command.get_packed_command();
@@ -65,7 +62,7 @@ impl Connection {
         .await
     }
 
-    /// The code word of an error that was answered, which is counted.
+    /// The code word of an error that Redis answered. The error is counted.
     pub(crate) fn error(&self, error: &[u8]) -> String {
         let code = code(error);
         self.metrics.error(&code);
@@ -86,13 +83,14 @@ impl Connection {
             _ => return Err(ConnectionError::NoResp3),
         }
         for (key, value) in [("LIB-NAME", "fanfare"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
-            // For people who look at CLIENT LIST; Redis before 7.2 does not know it, which is no error.
+            // For people who look at CLIENT LIST. Redis before 7.2 does not know the command, which does no harm.
             self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
         }
         self.select(config.database).await
     }
 
-    /// On every connection, also on one without keys: a database that is not there is a mistake of the configuration.
+    /// On every connection, also on one that uses no keys: a database that does not exist is a mistake in the
+    /// configuration.
     async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
         if database == 0 {
             return Ok(());
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_hello_is_named_without_its_arguments() {
+    fn a_refused_hello_shows_no_arguments() {
         let hello_refused = |error: &[u8]| hello_refused(code(error), error);
         let refused = |error: &[u8]| hello_refused(error).to_string();
         let no_resp3 = ConnectionError::NoResp3.to_string();

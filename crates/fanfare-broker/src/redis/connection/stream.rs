@@ -1,4 +1,4 @@
-//! What a connection to Redis runs on: the bare socket, or TLS.
+//! The stream of a connection to Redis: the bare socket, or TLS.
 
 use std::{
     io,
@@ -26,14 +26,14 @@ pub(crate) enum Stream {
 /// The most that one record carries (RFC 8446, 5.1), in bytes.
 const RECORD: usize = 16 << 10;
 
-/// How long TLS may take to be agreed on: less than all of a connection may.
+/// How long a TLS handshake may take: less than all of a connection may.
 const AGREEING: Duration = Duration::from_secs(4);
 
-/// TLS that writes out what it made of earlier writes whenever it is read: who waits for an answer needs no flush.
+/// TLS that flushes earlier writes whenever it is read: a caller that waits for an answer needs no flush.
 ///
-/// Invariant: one write is one record, so a write that fails put nothing on the wire that Redis could carry out: it has
-/// no whole record of it. With more, the first records of a failed write could be executed, and its bytes be taken for
-/// unwritten and sent once more.
+/// Invariant: one write is one record. So Redis has no whole record of a write that failed, and cannot execute a part of
+/// it. With more records it could execute the first ones, while the publisher takes their bytes for unwritten and sends
+/// them once more.
 #[derive(Debug)]
 pub(crate) struct Flushing(TlsStream<TcpStream>);
 
@@ -96,8 +96,7 @@ impl AsyncRead for Flushing {
     }
 }
 
-/// Implements the methods of `AsyncWrite` by those of one of several streams inside, which is given so many bytes at
-/// once, at most.
+/// Implements `AsyncWrite` by one of several streams inside, which gets at most `$most` bytes at once.
 macro_rules! writes_through {
     ($type:ty, $this:ident => $inner:expr, $most:expr) => {
         impl AsyncWrite for $type {

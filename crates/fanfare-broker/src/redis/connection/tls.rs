@@ -1,6 +1,6 @@
-//! TLS to Redis: whom to trust, what to show, and what a failure means.
+//! TLS to Redis: the trusted authorities, this node's certificate, and what a failure means.
 //!
-//! Invariant: nothing of a private key is shown.
+//! Invariant: a private key is never shown.
 
 use std::{fmt, io, sync::Arc};
 
@@ -19,14 +19,14 @@ use tokio_rustls::{
 /// How this node and Redis know each other where the broker's URL is `rediss://`.
 #[derive(Clone, Default)]
 pub struct RedisTls {
-    /// Who signs its certificate; without any, the authorities that this machine trusts.
+    /// The authorities that may sign its certificate. Where there are none, those that this machine trusts.
     ca: Vec<CertificateDer<'static>>,
     client: Option<Arc<Client>>,
-    /// Made at the first connection.
+    /// Made for the first connection.
     connector: Arc<Mutex<Option<TlsConnector>>>,
 }
 
-/// What this node shows.
+/// The certificate that this node shows, with its chain and its key.
 struct Client {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -54,7 +54,8 @@ impl fmt::Debug for RedisTls {
 }
 
 impl RedisTls {
-    /// With these authorities, or those of the machine; and with a certificate, its chain and its key to show.
+    /// With these authorities, or those of the machine where there are none; and with the certificate that this node
+    /// shows, its chain and its key.
     #[must_use]
     pub fn new(
         ca: Vec<CertificateDer<'static>>,
@@ -64,7 +65,7 @@ impl RedisTls {
         Self { ca, client, connector: Arc::default() }
     }
 
-    /// Makes TLS connections; what it needs is read once.
+    /// Makes TLS connections. The authorities of the machine are read once.
     pub(super) fn connector(&self) -> Result<TlsConnector, TlsError> {
         let mut connector = self.connector.lock();
         match &*connector {
@@ -98,11 +99,11 @@ impl RedisTls {
         Ok(TlsConnector::from(Arc::new(config)))
     }
 
-    /// The same for connections that redis makes. The authorities are always there, and be it none that can be used:
-    /// without them it would trust those it has built in.
-    pub(super) fn as_pem(&self) -> TlsCertificates {
+    /// The same for connections that the redis crate makes. It always gets authorities, even where none of them can be
+    /// used: without them it would trust those that it has built in.
+    pub(crate) fn as_pem(&self) -> TlsCertificates {
         let mut authorities = if self.ca.is_empty() { of_machine() } else { self.ca.clone() };
-        // It takes all or none. What is wrong with one of `redis.ca` the other connections say.
+        // It takes all or none. The other connections say what is wrong with one of `redis.ca`.
         authorities.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
         let client_tls = self.client.as_ref().map(|client| ClientTlsConfig {
             client_cert: certificates_as_pem(&client.chain),
@@ -112,7 +113,7 @@ impl RedisTls {
     }
 }
 
-/// The authorities that this machine trusts. What of its store cannot be read, or is no certificate, signs nothing.
+/// The authorities that this machine trusts, as far as its store can be read.
 fn of_machine() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
@@ -131,12 +132,12 @@ fn key_as_pem(key: &PrivateKeyDer<'_>) -> Vec<u8> {
     pem::encode(&Pem::new(tag, key.secret_der())).into_bytes()
 }
 
-/// Why TLS with Redis does not stand.
+/// Why there is no TLS with Redis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("this machine trusts no certificate authority: name the one of Redis in redis.ca")]
     NoAuthorities,
-    #[error("{0:?} is no name that a certificate can be for: see the host in `broker`")]
+    #[error("{0:?} is not a name that a certificate can be for: see the host in `broker`")]
     Name(String),
     #[error("its certificate has expired: give Redis a new one")]
     Expired,
@@ -170,20 +171,20 @@ pub(crate) enum TlsError {
 }
 
 fn names(names: &[String]) -> String {
-    // As rustls shows them: DnsName("redis.example").
+    // rustls shows them as `DnsName("redis.example")`.
     let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
     let bare: Vec<_> = names.iter().map(bare).collect();
     if bare.is_empty() { "other names".to_owned() } else { bare.join(", ") }
 }
 
 impl TlsError {
-    /// What a failure of the socket means, where TLS is what failed.
+    /// What a failure of the socket means, where TLS failed.
     pub(crate) fn in_io(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?;
         error.downcast_ref::<Error>().map(Self::of).or_else(|| error.downcast_ref::<Self>().cloned())
     }
 
-    /// Whether it is a mistake that a person has to mend.
+    /// Whether it is a mistake that a person has to correct.
     pub(crate) fn is_configuration(&self) -> bool {
         !matches!(self, Self::Other(_) | Self::Silent)
     }
@@ -212,7 +213,7 @@ impl TlsError {
     }
 }
 
-/// Whether an authority's own certificate was shown as that of a server. The cause has no variant in rustls.
+/// Whether an authority's own certificate was shown as that of a server. rustls has no variant for this cause.
 #[must_use]
 pub fn is_of_an_authority(error: &CertificateError) -> bool {
     matches!(error, CertificateError::Other(cause) if format!("{cause:?}").contains("CaUsedAsEndEntity"))
@@ -235,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redis_never_falls_back_on_the_authorities_it_has_built_in() {
+    fn built_in_authorities_are_never_trusted() {
         let unusable = RedisTls::new(vec![CertificateDer::from(b"no certificate".to_vec())], None);
         assert_eq!(unusable.as_pem().root_cert.as_deref(), Some(&b""[..]));
         assert!(RedisTls::default().as_pem().root_cert.is_some());

@@ -1,11 +1,11 @@
 //! Keeps commands of an old connection from running after those of a new one.
 //!
-//! What was written to a connection that ended here may still stand unread in the socket of a Redis that is
-//! frozen or busy. It would run later, and overtake what the next connection brings. So before anything else
-//! is written to a new connection, the old one is killed, and the answer awaited.
+//! Commands that were written to a connection which ended here may still be unread in the socket of a frozen or busy
+//! Redis. They would run later, and overtake those of the next connection. So before anything else is written to a new
+//! connection, the old one is killed, and the answer awaited.
 //!
-//! The old connection is named by its id and its address: ids begin anew when Redis restarts, and by the id
-//! alone a connection of another node could be meant.
+//! The old connection is named by its id and its address. Ids begin anew when Redis restarts, so the id alone could name
+//! a connection of another node.
 
 use crate::redis::connection::{
     code::{Cause, advice},
@@ -15,16 +15,16 @@ use crate::redis::connection::{
     resp::Value,
 };
 
-/// Remembers the connection that was published on last.
+/// Remembers the last connection.
 #[derive(Debug, Default)]
 pub(crate) struct Fence {
     previous: Option<Identity>,
-    /// Whether something was published on a connection whose identity is not known.
+    /// Whether the identity of the last connection is not known.
     unknown: bool,
     warned: bool,
 }
 
-/// A connection, as Redis knows it.
+/// A connection as Redis knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     id: String,
@@ -32,8 +32,8 @@ struct Identity {
 }
 
 impl Fence {
-    /// Kills the previous connection, if there was one; returns once Redis did so, or said that it may not be
-    /// done (which is said once, and each reconnect without a fence is counted).
+    /// Kills the previous connection, if there was one. Returns once Redis did so, or refused it. A refusal is logged
+    /// once, and each reconnect without a fence is counted.
     ///
     /// # Errors
     /// The connection cannot be used.
@@ -47,7 +47,7 @@ impl Fence {
             _ => None,
         };
         let is_reconnect = self.previous.is_some() || self.unknown;
-        // Before anything was published it kills nobody (Redis spares the caller), and shows whether it may.
+        // For the first connection it kills none (Redis spares the caller), and shows whether this node may.
         let target = self.previous.as_ref().or(identity.as_ref());
         let mut fenced = false;
         if let Some(Identity { id, address }) = target {
@@ -66,10 +66,10 @@ impl Fence {
         Ok(())
     }
 
-    /// The fence cannot be raised. That is said once where Redis does not permit it or does not know the command.
-    /// Where it only takes nothing at this moment, the connection is not used.
+    /// Redis refused a command of the fence. That is logged once, where Redis does not permit or does not know it. Where
+    /// Redis only takes no commands at this moment, the connection is not used.
     fn unfenced(&mut self, command: &'static str, code: String) -> Result<(), ConnectionError> {
-        if code != "ERR" && Cause::of(&code) == Cause::Moment {
+        if code != "ERR" && Cause::of(&code) == Cause::Temporary {
             return Err(ConnectionError::Refused(code, command));
         }
         if !std::mem::replace(&mut self.warned, true) {

@@ -2,8 +2,8 @@
 //!
 //! - `task`: owns the connection
 //! - `fence`: keeps commands of an old connection from running after those of a new one
-//! - `outgoing`: what is to be published; `writer`: how it is written
-//! - `pipeline`: what waits, what was written, and what becomes of it; `under_way`: one that was written
+//! - `outgoing`: a message that is to be published; `writer`: how it is written
+//! - `pipeline`: the messages that wait or were written, and their answers; `under_way`: one that was written
 
 mod fence;
 pub(super) mod outgoing;

@@ -1,4 +1,4 @@
-//! What this node sends through Redis.
+//! A message that this node sends through Redis.
 
 use std::sync::{
     Arc,
@@ -7,43 +7,45 @@ use std::sync::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, Payload, SessionId, TraceContext,
+    Attributes, Channel, Payload, SessionId, TraceContext,
     broker::{PublishOrder, Recipient},
 };
 use tokio::time::Instant;
 
 use crate::{
-    fair::{OVERHEAD, Waiting},
+    fair_queue::{OVERHEAD, Waiting},
     ticket::Ticket,
 };
 
-/// How many bytes of what the server sends may wait for Redis, or for its answers.
+/// The most bytes of the server's messages that may wait for Redis, or for its answers.
 const MAX_BYTES: usize = 64 << 20;
 
-/// One thing to publish.
+/// One message to publish.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) what: What,
+    pub(crate) message: OutgoingMessage,
     /// When it was handed over.
     pub(crate) since: Instant,
-    /// Its share of what may wait, where it is the server's.
-    pub(crate) _room: Option<Room>,
+    /// Its bytes of the budget, where the server sends it.
+    pub(crate) _reservation: Option<Reservation>,
 }
 
 impl Waiting for Outgoing {
     fn order(&self) -> Option<&PublishOrder> {
-        match &self.what {
-            What::Publication { ticket, .. } => ticket.order(),
-            What::Control { .. } => None,
+        match &self.message {
+            OutgoingMessage::Publication { ticket, .. } => ticket.order(),
+            OutgoingMessage::Control { .. } => None,
         }
     }
 
     fn cost(&self) -> usize {
-        let payload = match &self.what {
-            What::Publication { payload, .. } => payload.len(),
-            What::Control { body, .. } => body.len(),
+        let bytes = match &self.message {
+            OutgoingMessage::Publication { payload, attributes, .. } => {
+                payload.len() + attributes.as_ref().map_or(0, |attributes| attributes.bytes())
+            }
+            OutgoingMessage::Control { body, .. } => body.len(),
         };
-        payload + OVERHEAD
+        bytes + OVERHEAD
     }
 
     fn since(&self) -> Instant {
@@ -51,14 +53,15 @@ impl Waiting for Outgoing {
     }
 }
 
-/// What to publish.
+/// See the head of this file.
 #[derive(Debug)]
-pub(crate) enum What {
+pub(crate) enum OutgoingMessage {
     Publication {
         channel: Channel,
         payload: Payload,
         session: Option<SessionId>,
         trace: Option<TraceContext>,
+        attributes: Option<Box<Attributes>>,
         ticket: Ticket,
     },
     Control {
@@ -67,30 +70,30 @@ pub(crate) enum What {
     },
 }
 
-/// How much of the server's waits.
+/// The bytes of the server's messages that wait. Bounded by [`MAX_BYTES`].
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Backlog(Arc<AtomicUsize>);
+pub(crate) struct ServerBudget(Arc<AtomicUsize>);
 
-/// A share of what may wait, given back when dropped.
+/// Bytes of the budget. Given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Room {
-    backlog: Backlog,
+pub(crate) struct Reservation {
+    budget: ServerBudget,
     bytes: usize,
 }
 
-impl Backlog {
-    /// Room for a payload of `length` bytes, if there is any.
-    pub(crate) fn room(&self, length: usize) -> Option<Room> {
+impl ServerBudget {
+    /// Reserves bytes for a message of `length` bytes; `None` where the budget is used up.
+    pub(crate) fn reserve(&self, length: usize) -> Option<Reservation> {
         let bytes = length + OVERHEAD;
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        let room = Room { backlog: self.clone(), bytes };
-        (before + bytes <= MAX_BYTES).then_some(room)
+        let reservation = Reservation { budget: self.clone(), bytes };
+        (before + bytes <= MAX_BYTES).then_some(reservation)
     }
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.backlog.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -99,12 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_bounded_and_given_back() {
-        let backlog = Backlog::default();
-        let first = backlog.room(MAX_BYTES - OVERHEAD).unwrap();
-        assert!(backlog.room(0).is_none());
+    fn the_budget_is_bounded_and_given_back() {
+        let budget = ServerBudget::default();
+        let first = budget.reserve(MAX_BYTES - OVERHEAD).unwrap();
+        assert!(budget.reserve(0).is_none());
         drop(first);
-        assert!(backlog.room(MAX_BYTES - OVERHEAD).is_some());
-        assert!(backlog.room(MAX_BYTES).is_none());
+        assert!(budget.reserve(MAX_BYTES - OVERHEAD).is_some());
+        assert!(budget.reserve(MAX_BYTES).is_none());
     }
 }

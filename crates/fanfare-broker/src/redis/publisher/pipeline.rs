@@ -1,33 +1,34 @@
-//! What waits to be published, what was written, and what becomes of it. No I/O, no clock.
+//! The messages that wait or were written, and their answers. No I/O, no clock.
 //!
 //! Invariants:
-//! - Items are answered in the order they were written. While all that waits may be written, that is the order they
-//!   came; past that it is their turn ([`Fair`]). Of a publish order it is always the order they came.
-//! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
-//!   was, is never written again.
-//! - Of a publish order's items, after the first that failed, none is written.
-//! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, as long as
-//!   its caller asks for what expired in each of its turns.
-//! - An answer costs what is under way at most, however much waits.
-//! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that what a
-//!   dying connection leaves in doubt is bounded; one item always may.
-//! - A round (the heartbeat, the time, the canary) is written ahead of what waits, whatever is unanswered, so that it
-//!   measures Redis and not the queue. It is forgotten with its connection. Its caller begins no round before the last
-//!   is answered, so a frozen Redis holds one.
+//! - Items are answered in the order in which they were written. While all of them may be written at once, that is the
+//!   order in which they came. Past that it is the order of their turns ([`FairQueue`]). The items of one publish order
+//!   always keep the order in which they came.
+//! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a byte
+//!   was written is never written again.
+//! - After the first item of a publish order that failed, no further one is written.
+//! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, if the caller
+//!   asks for expired items in each of its turns.
+//! - The cost of an answer depends on the items under way, not on those that wait.
+//! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that few outcomes are
+//!   unknown when a connection ends. One item may always be written.
+//! - A round (the heartbeat, the time, the canary) is written ahead of the items that wait, however many are unanswered:
+//!   so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no round before the
+//!   last one is answered, so a frozen Redis holds one.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::broker::PublishOrder;
+use fanfare_core::{Taken, broker::PublishOrder};
 use tokio::time::Instant;
 
 use super::{
-    outgoing::{Outgoing, What},
+    outgoing::{Outgoing, OutgoingMessage},
     under_way::{Answered, Due, Written},
     writer::Writer,
 };
 use crate::{
-    fair::{Fair, Waiting},
+    fair_queue::{FairQueue, Waiting},
     redis::{
         clock::offset,
         connection::{
@@ -42,7 +43,7 @@ use crate::{
 
 const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
-/// So long, at least, an item has from when it was handed over until its first byte is written, once it is encoded.
+/// The least time that an encoded item has from when it was handed over until its first byte is written.
 const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
 const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
@@ -53,19 +54,19 @@ pub(crate) struct Pipeline {
     metrics: Arc<RedisMetrics>,
     /// How long an item may wait.
     patience: Duration,
-    /// Not encoded yet, and written ahead of the backlog: in the order they came.
+    /// Items that are not encoded yet, in the order in which they came. Written ahead of the backlog.
     next: VecDeque<Outgoing>,
-    /// What came while there was more than may be written.
-    backlog: Fair<Outgoing>,
-    /// Encoded, each with the place in the stream of commands where it begins.
+    /// Items that came while more waited than may be written.
+    backlog: FairQueue<Outgoing>,
+    /// Encoded commands, each with the place in the stream of commands where it begins.
     under_way: VecDeque<(u64, Written)>,
-    /// What of a round is to be written.
+    /// The commands of a round that are to be written.
     due: Due,
-    /// Whether items wait, however few are under way.
+    /// Whether items have to wait, however few are under way.
     held: bool,
-    /// Encoded and not written.
+    /// Bytes that are encoded and not written.
     out: BytesMut,
-    /// How much of the stream was encoded; the last `out.len()` bytes of it are not written.
+    /// The number of bytes that were encoded. The last `out.len()` of them are not written.
     encoded: u64,
 }
 
@@ -76,7 +77,7 @@ impl Pipeline {
             metrics,
             patience,
             next: VecDeque::new(),
-            backlog: Fair::default(),
+            backlog: FairQueue::default(),
             under_way: VecDeque::new(),
             due: Due::default(),
             held: false,
@@ -100,27 +101,27 @@ impl Pipeline {
         self.next.is_empty() && self.backlog.is_empty() && !self.under_way.iter().any(is_item)
     }
 
-    /// How many commands wait to be written or answered.
+    /// The number of commands that wait to be written or answered.
     pub(crate) fn depth(&self) -> usize {
         self.next.len() + self.backlog.len() + self.under_way.len()
     }
 
     /// Begins a round: a heartbeat, the time, and the canary of this number.
-    pub(crate) fn beat(&mut self, round: u64) {
+    pub(crate) fn begin_round(&mut self, round: u64) {
         self.due = Due { heartbeat: true, time: true, canary: Some(round) };
     }
 
-    /// Lets items wait, or no more: what is written to a Redis that answers nothing may only become unknown.
+    /// Lets items wait, or no more. The outcome of an item that is written to a silent Redis may become unknown.
     pub(crate) fn hold(&mut self, hold: bool) {
         self.held = hold;
     }
 
-    /// Whether items are let wait.
+    /// Whether items have to wait.
     pub(crate) fn is_held(&self) -> bool {
         self.held
     }
 
-    /// When the first item of which no byte was written has waited too long.
+    /// When the first item of which no byte was written will have waited too long.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         let next = self.next.front().map(|item| item.since);
         let waiting = [next, self.backlog.oldest()].into_iter().flatten().min();
@@ -128,12 +129,12 @@ impl Pipeline {
         [waiting, self.unwritten_deadline()].into_iter().flatten().min()
     }
 
-    /// What to write next.
+    /// The bytes to write next.
     pub(crate) fn unwritten(&mut self) -> &mut BytesMut {
         &mut self.out
     }
 
-    /// Encodes what may be written now, in envelope `version`.
+    /// Encodes the commands that may be written now, in envelope `version`.
     pub(crate) fn fill(&mut self, version: u8) {
         if std::mem::take(&mut self.due.heartbeat) {
             self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
@@ -153,7 +154,8 @@ impl Pipeline {
         self.take_turns();
     }
 
-    /// What does not fit leaves by turns. Where some wait for theirs, what is next was taken back, and stays in front.
+    /// Moves items that may not be written into the backlog, which they leave by turns. Where the backlog is not empty,
+    /// the next ones were taken back, and stay in front.
     fn take_turns(&mut self) {
         if self.backlog.is_empty() {
             self.next.drain(..).for_each(|item| self.backlog.push(item));
@@ -182,10 +184,10 @@ impl Pipeline {
         self.encoded += (self.out.len() - before) as u64;
     }
 
-    /// Redis answered the first that is under way.
+    /// Redis answered the first command that is under way.
     ///
     /// # Errors
-    /// Where the connection is of no more use.
+    /// Where the connection cannot be used any more.
     pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
         let Some((_, written)) = self.under_way.pop_front() else {
             return Err(Malformed("an answer that nobody waits for").into());
@@ -217,45 +219,49 @@ impl Pipeline {
         match answer {
             Value::Int(receivers) => {
                 let since = item.since;
-                let What::Publication { channel, ticket, .. } = item.what else { return Ok(Answered::Item) };
-                self.writer.sent.took(&channel, sequence);
-                ticket.taken();
+                let OutgoingMessage::Publication { channel, ticket, .. } = item.message else {
+                    return Ok(Answered::Item);
+                };
+                self.writer.last_taken.took(&channel, sequence);
+                ticket.taken(Taken::default());
                 Ok(if *receivers == 0 { Answered::Unheard(channel, since) } else { Answered::Item })
             }
             Value::Error(error) => {
                 let code = code(error);
                 let why = format!("Redis answers {code}");
-                match item.what {
-                    What::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
-                    what => self.refuse(Outgoing { what, ..item }, &why),
+                match item.message {
+                    OutgoingMessage::Publication { ticket, .. } if forbids_channel(error) => {
+                        ticket.forbid(why)
+                    }
+                    message => self.refuse(Outgoing { message, ..item }, &why),
                 }
-                // What of its publish order is encoded and not written must not be: encode it anew, or not. What waits is
-                // looked at when its turn comes.
+                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items that
+                // wait are looked at when their turn comes.
                 self.take_back();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }
             _ => {
-                self.doubt(item);
+                self.outcome_unknown(item);
                 Err(NO_NUMBER.into())
             }
         }
     }
 
-    /// The connection ended: what was written is in doubt, what was not waits on.
+    /// The connection ended. The outcome of written items is unknown; the others wait on.
     pub(crate) fn disconnected(&mut self) {
         self.take_back();
         self.due = Due::default();
         while let Some((_, written)) = self.under_way.pop_front() {
             self.metrics.sent(written.kind());
             if let Written::Item(item, _) = written {
-                self.doubt(item);
+                self.outcome_unknown(item);
             }
         }
         self.out.clear();
         self.refuse_failed_orders();
     }
 
-    /// Refuses what has waited too long, of which no byte was written.
+    /// Refuses the items that have waited too long, and of which no byte was written.
     pub(crate) fn expire(&mut self, now: Instant, why: &str) {
         if self.unwritten_deadline().is_some_and(|deadline| deadline <= now) {
             self.take_back();
@@ -276,12 +282,12 @@ impl Pipeline {
         self.under_way.len() < MAX_UNANSWERED && self.encoded - first < MAX_UNANSWERED_BYTES
     }
 
-    /// Where in the stream of commands the socket is.
+    /// The number of bytes that were written.
     fn written(&self) -> u64 {
         self.encoded - self.out.remaining() as u64
     }
 
-    /// When the first item that is encoded, and of which no byte was written, has waited too long.
+    /// When the first encoded item of which no byte was written will have waited too long.
     fn unwritten_deadline(&self) -> Option<Instant> {
         let written = self.written();
         let unwritten = self.under_way.iter().rev().take_while(|(begins, _)| *begins >= written);
@@ -306,7 +312,7 @@ impl Pipeline {
                 Written::Canary(round) => self.due.canary = Some(round),
             }
         }
-        // They left by turns, and are in the order they came again: all of them came before what is next.
+        // They left by turns. All of them came before the next ones, and get back into the order in which they came.
         items.sort_by_key(|item| std::cmp::Reverse(item.since));
         items.into_iter().for_each(|item| self.next.push_front(item));
     }
@@ -321,25 +327,25 @@ impl Pipeline {
     }
 
     fn refuse(&self, item: Outgoing, why: &str) {
-        match item.what {
-            What::Publication { ticket, .. } => ticket.refuse(why),
-            What::Control { .. } => {
+        match item.message {
+            OutgoingMessage::Publication { ticket, .. } => ticket.refuse(why),
+            OutgoingMessage::Control { .. } => {
                 self.metrics.broker.controls_refused.inc();
                 tracing::warn!("a control message was not sent: {why}");
             }
         }
     }
 
-    /// Its outcome is unknown: a ticket says so when it is dropped.
-    fn doubt(&self, item: Outgoing) {
-        match item.what {
-            What::Publication { mut ticket, .. } => ticket.written = true,
-            What::Control { .. } => self.metrics.broker.controls_refused.inc(),
+    /// Its outcome is unknown. A ticket says so when it is dropped.
+    fn outcome_unknown(&self, item: Outgoing) {
+        match item.message {
+            OutgoingMessage::Publication { mut ticket, .. } => ticket.written = true,
+            OutgoingMessage::Control { .. } => self.metrics.broker.controls_refused.inc(),
         }
     }
 }
 
-/// What `TIME` answered, or the code word of an error.
+/// The answer to `TIME`, or the code word of an error.
 fn time(answer: &Value) -> Result<u64, String> {
     match answer {
         Value::Error(error) => Err(code(error)),
@@ -348,19 +354,19 @@ fn time(answer: &Value) -> Result<u64, String> {
 }
 
 impl Drop for Pipeline {
-    /// What was written is in doubt, whichever way the node ended.
+    /// The outcome of written items is unknown, whichever way the node ends.
     fn drop(&mut self) {
         self.disconnected();
     }
 }
 
 fn refuse_if_order_failed(item: Outgoing) -> Option<Outgoing> {
-    match item.what {
-        What::Publication { ticket, .. } if ticket.order_failed() => {
+    match item.message {
+        OutgoingMessage::Publication { ticket, .. } if ticket.order_failed() => {
             ticket.refuse(ORDER_FAILED);
             None
         }
-        what => Some(Outgoing { what, ..item }),
+        message => Some(Outgoing { message, ..item }),
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! Invariants:
 //! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
-//! - Nothing is published on a new connection before Redis took a heartbeat on it: a replica takes publications
-//!   that do not reach all nodes, and takes no heartbeat.
-//! - It has no timeout for answers: a publish that Redis still may execute is not called failed. What ends is the
-//!   connection, when Redis said nothing at all for a while (see [`crate::liveness::watchdog`]).
-//! - What is queued is taken, and what waited too long is refused, in each turn: neither waits for a moment in which
-//!   the connection is quiet.
+//! - Nothing is published on a new connection before Redis took a heartbeat on it. A replica takes publications, which do
+//!   not reach all nodes; it takes no heartbeat.
+//! - There is no timeout for answers: a publish that Redis may still execute has not failed. The connection ends when
+//!   Redis has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
+//! - Each turn takes the queued items, and refuses those that waited too long. Neither waits until the connection is
+//!   quiet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
         watchdog::{Verdict, Watchdog},
     },
     redis::{
-        clock::timekeeper::Timekeeper,
+        clock::clock_sync::ClockSync,
         connection::{
             address::RedisConfig,
             code::{DEMOTED, advice},
@@ -38,17 +38,17 @@ use crate::{
         },
         metrics::RedisMetrics,
         names::Names,
-        registry::agreed_version::Agreed,
+        registry::agreed_version::AgreedVersion,
         server,
         subscriber::request::{Replace, Request},
     },
     ticket::STOPPING,
 };
 
-/// An answer to PUBLISH is a number or a line.
+/// The longest answer: those to PUBLISH are a number or a line.
 const MAX_ANSWER: usize = 64 << 10;
-/// How often the subscriber is asked, at most, whether it should have heard a publication that reached nobody.
-const DOUBT_EVERY: Duration = Duration::from_millis(20);
+/// The least time between two reports to the subscriber of publications that reached nobody.
+const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 
 /// See the head of this file.
 pub(crate) struct Publisher {
@@ -58,22 +58,22 @@ pub(crate) struct Publisher {
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<RedisMetrics>,
     /// The envelope version to write.
-    pub(crate) agreed: Arc<Agreed>,
+    pub(crate) agreed: Arc<AgreedVersion>,
     pub(crate) pipeline: Pipeline,
     pub(crate) queue: UnboundedReceiver<Outgoing>,
-    /// To the subscriber, whose connection must be replaced at times.
+    /// To the subscriber, whose connection has to be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
-    pub(crate) next_doubt: Instant,
-    pub(crate) timekeeper: Timekeeper,
+    pub(crate) next_unheard: Instant,
+    pub(crate) clock_sync: ClockSync,
     /// The code word with which Redis refuses the heartbeat.
     pub(crate) heartbeat_refused: Option<String>,
     pub(crate) stop: CancellationToken,
-    /// How long what waits may take once the node stops.
+    /// How long the items that wait may take once the node stops.
     pub(crate) goodbye: Duration,
     pub(crate) closing: Option<Instant>,
 }
 
-/// The node stops, and there is nothing more to do.
+/// The node stops, and all is done.
 struct Finished;
 
 /// Why a connection is not used any more.
@@ -108,10 +108,10 @@ impl Publisher {
                 Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
                     if let Some(apart) = self.links.arrived(found) {
-                        // Where its task has ended, nobody is interrupted.
-                        let _ = self.requests.send(Request::Apart(apart));
+                        // Where its task has ended, there is nothing to interrupt.
+                        let _ = self.requests.send(Request::Split(apart));
                     }
-                    self.timekeeper.connected();
+                    self.clock_sync.connected();
                     if std::mem::replace(&mut connected_before, true) {
                         self.metrics.reconnected(self.links.publisher.name);
                     }
@@ -188,8 +188,8 @@ impl Publisher {
         }
     }
 
-    /// Encodes what may be written now, and refuses what has waited too long. In this order: what may be written has not
-    /// waited in vain.
+    /// Encodes the items that may be written now, then refuses those that have waited too long. In this order: an item
+    /// that may be written now is not refused.
     fn fill(&mut self) {
         self.take_queued();
         self.pipeline.fill(self.agreed.version());
@@ -198,7 +198,7 @@ impl Publisher {
         self.count_queue();
     }
 
-    /// What says something of Redis, and not of this connection alone, ends the subscriber's connection too.
+    /// An error that concerns Redis, and not this connection alone, ends the subscriber's connection too.
     fn replace_other(&self, error: &ConnectionError) {
         let replace = match error {
             ConnectionError::Silent(silence) => Replace::Silent(*silence),
@@ -210,16 +210,16 @@ impl Publisher {
         let _ = self.requests.send(Request::Replace(replace));
     }
 
-    /// Does what the watchdog wants.
+    /// Does what the watchdog says.
     fn watch(&mut self, watchdog: &mut Watchdog) -> Result<(), ConnectionError> {
-        if self.links.takes_leave() {
+        if self.links.take_move() {
             return Err(ConnectionError::Split);
         }
         match watchdog.ask(Instant::now().into_std()) {
             Verdict::Wait => {}
-            // What is said of a Redis after the node stopped is for nobody.
-            Verdict::Beat if self.closing.is_some() => watchdog.answered(),
-            Verdict::Beat => self.pipeline.beat(self.links.begin_round()),
+            // Once the node stops, the state of Redis does not matter.
+            Verdict::BeginRound if self.closing.is_some() => watchdog.answered(),
+            Verdict::BeginRound => self.pipeline.begin_round(self.links.begin_round()),
             Verdict::Away => self.hold(true),
             Verdict::GiveUp => return Err(ConnectionError::Silent(self.config.watch.give_up)),
         }
@@ -235,7 +235,7 @@ impl Publisher {
         }
     }
 
-    /// Does `work`, while items come in and those that waited too long are refused.
+    /// Does `work`, while items come in and expire.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Finished> {
         let mut work = std::pin::pin!(work);
         let stop = self.stop.clone();
@@ -257,16 +257,16 @@ impl Publisher {
         }
     }
 
-    /// Takes the first item, once what comes with it is there: it is taken in the next turn.
+    /// Takes the first item, and lets the others that come with it arrive: the next turn takes them.
     async fn take_items(&mut self, first: Option<Outgoing>) {
         let Some(first) = first else { return self.close() };
         self.pipeline.push(first);
-        // The task that published is often still publishing: tokio runs us before it goes on (its LIFO slot),
-        // and each message would be a write of its own.
+        // The task that published is often still publishing. tokio runs this task before that one goes on (its LIFO
+        // slot), and each message would be a write of its own.
         tokio::task::yield_now().await;
     }
 
-    /// Takes all that is queued: only what is taken has its turn, and its time.
+    /// Takes all queued items. An item has its turn, and can expire, only once it is taken.
     fn take_queued(&mut self) {
         for _ in 0..self.queue.len() {
             match self.queue.try_recv() {
@@ -289,7 +289,7 @@ impl Publisher {
                 Answered::Item => {}
                 Answered::Unheard(channel, since) => unheard = Some((channel, since)),
                 Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
-                Answered::Time(asked, answer) => self.timekeeper.answered(asked.into_std(), answer),
+                Answered::Time(asked, answer) => self.clock_sync.answered(asked.into_std(), answer),
                 Answered::Canary(round, answer) => {
                     watchdog.answered();
                     backoff.reset();
@@ -300,23 +300,23 @@ impl Publisher {
             }
         }
         if let Some((channel, since)) = unheard {
-            self.doubt(channel, since);
+            self.report_unheard(channel, since);
         }
         Ok(())
     }
 
-    /// A publication reached nobody: who of this node listens there should have counted. Asked now and then, because
-    /// for a channel of nobody's it means nothing, and to wake the other task costs as much as a publish.
-    fn doubt(&mut self, channel: Channel, since: Instant) {
+    /// A publication reached no subscriber. That is deafness where this node is subscribed to the channel. Reported now
+    /// and then only: without a subscriber it means nothing, and to wake the other task costs as much as a publish.
+    fn report_unheard(&mut self, channel: Channel, since: Instant) {
         let now = Instant::now();
-        if self.next_doubt <= now {
-            self.next_doubt = now + DOUBT_EVERY;
+        if self.next_unheard <= now {
+            self.next_unheard = now + UNHEARD_EVERY;
             // Where its task has ended, it has no connection to be replaced.
-            let _ = self.requests.send(Request::Doubt(channel, since.into_std()));
+            let _ = self.requests.send(Request::Unheard(channel, since.into_std()));
         }
     }
 
-    /// Says what Redis answers to the heartbeat, where it is not what was said before.
+    /// Says how Redis answers the heartbeat, where that was not said last.
     fn heartbeat_answered(&mut self, refused: Option<String>) {
         if let Some(code) = refused.as_ref().filter(|_| self.heartbeat_refused != refused) {
             tracing::warn!(
@@ -333,7 +333,7 @@ impl Publisher {
         self.metrics.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
     }
 
-    /// The node stops: nothing new is taken, and what waits has until the goodbye ends.
+    /// The node stops. No new items are taken, and those that wait have until the goodbye ends.
     fn close(&mut self) {
         self.closing = Some(Instant::now() + self.goodbye);
         self.queue.close();
@@ -349,17 +349,17 @@ impl Publisher {
         self.pipeline.is_empty()
     }
 
-    /// When the next item has waited too long, or the goodbye ends.
+    /// When the next item will have waited too long, or the goodbye ends.
     fn next_deadline(&mut self) -> Option<Instant> {
         [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
     }
 }
 
-/// A connection, the code word with which Redis refused its heartbeat, if it did, and which server it is.
+/// A connection, the code word with which Redis refused its heartbeat, and the server that it leads to.
 type Opened = (Connection, Option<String>, Result<Found, String>);
 
-/// Connects, raises the fence, and looks whether Redis takes writes, and which one it is. The fence is lent and given back, whatever
-/// comes of it.
+/// Connects, raises the fence, looks whether Redis takes writes, and asks which server it is. The fence is given back in
+/// any case.
 fn open(
     config: &Arc<RedisConfig>,
     name: &str,

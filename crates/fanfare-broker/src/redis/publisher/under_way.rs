@@ -1,18 +1,18 @@
-//! What was written to Redis and waits for its answer, and what that was about.
+//! A command that was written to Redis and waits for its answer.
 
 use fanfare_core::Channel;
 use tokio::time::Instant;
 
-use super::outgoing::{Outgoing, What};
+use super::outgoing::{Outgoing, OutgoingMessage};
 use crate::redis::metrics::Kind;
 
-/// What an answer is waited for.
+/// A command that waits for its answer.
 #[derive(Debug)]
 pub(super) enum Written {
-    /// And the sequence it was written with, where it is a publication.
+    /// A message, and the sequence of a publication.
     Item(Outgoing, u64),
     Heartbeat,
-    /// Since when.
+    /// The question what time it is, and when it was asked.
     Time(Instant),
     Canary(u64),
 }
@@ -20,8 +20,8 @@ pub(super) enum Written {
 impl Written {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Item(Outgoing { what: What::Publication { .. }, .. }, _) => Kind::Publish,
-            Self::Item(Outgoing { what: What::Control { .. }, .. }, _) => Kind::Control,
+            Self::Item(Outgoing { message: OutgoingMessage::Publication { .. }, .. }, _) => Kind::Publish,
+            Self::Item(Outgoing { message: OutgoingMessage::Control { .. }, .. }, _) => Kind::Control,
             Self::Heartbeat => Kind::Heartbeat,
             Self::Time(_) => Kind::Time,
             Self::Canary(_) => Kind::Canary,
@@ -29,7 +29,7 @@ impl Written {
     }
 }
 
-/// What of a round is to be written.
+/// The commands of a round that are to be written.
 #[derive(Debug, Default)]
 pub(super) struct Due {
     pub(super) heartbeat: bool,
@@ -37,17 +37,17 @@ pub(super) struct Due {
     pub(super) canary: Option<u64>,
 }
 
-/// What an answer of Redis was about.
+/// What Redis answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
-    /// An item, which knows.
+    /// An item. Its publisher was told.
     Item,
-    /// A publication, handed over at that time, which reached nobody.
+    /// A publication that was handed over at that time reached no subscriber.
     Unheard(Channel, Instant),
-    /// The heartbeat; the code word of the error, if it was one.
+    /// The heartbeat. The code word of an error.
     Heartbeat(Option<String>),
-    /// What time it is, in microseconds since 1970, asked then; or what was answered instead.
+    /// The time that was asked at that moment, in microseconds since 1970, or the code word of an error.
     Time(Instant, Result<u64, String>),
-    /// A round of the canary: how many it reached, or the code word of an error.
+    /// A round of the canary. The number of subscribers that it reached, or the code word of an error.
     Canary(u64, Result<i64, String>),
 }

@@ -1,14 +1,14 @@
-//! How what this node sends is written.
+//! Writes what this node sends.
 
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use fanfare_core::{Incarnation, Origin, broker::Recipient};
 
-use super::outgoing::{Outgoing, What};
+use super::outgoing::{Outgoing, OutgoingMessage};
 use crate::{
     envelope::Header,
-    liveness::sequence::Sent,
+    liveness::sequence::LastTaken,
     node::TIME_TO_LIVE,
     redis::{
         clock::offset::{Clock, Stamps},
@@ -16,40 +16,45 @@ use crate::{
     },
 };
 
-/// Who this node is, for what it writes.
+/// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) names: Arc<Names>,
     pub(crate) node: Incarnation,
-    /// Counts publications, in the order they are written.
+    /// The number of publications so far, in the order in which they are written.
     pub(crate) sequence: u64,
-    pub(crate) sent: Sent,
+    pub(crate) last_taken: LastTaken,
     pub(crate) clock: Arc<Clock>,
 }
 
 impl Writer {
-    /// What times the publications that are written from now on.
+    /// The stamps for the publications that are written from now on.
     pub(crate) fn stamps(&self) -> Stamps {
         self.clock.stamps_from(self.sequence + 1)
     }
 
-    /// Appends the PUBLISH for `item`, in envelope `version`.
+    /// Appends the PUBLISH of `item`, in envelope `version`.
     pub(crate) fn write(&mut self, item: &Outgoing, version: u8, stamps: Stamps, out: &mut BytesMut) {
-        match &item.what {
-            What::Publication { channel, payload, session, trace, .. } => {
+        match &item.message {
+            OutgoingMessage::Publication { channel, payload, session, trace, attributes, .. } => {
                 self.sequence += 1;
                 let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
-                let previous = self.sent.last(channel);
+                let previous = self.last_taken.of(channel);
                 let time = stamps.of(item.since.into_std());
-                let header = Header::publication(version, payload.kind(), &origin, time, previous, *trace);
-                publish(out, self.names.data(channel), [header.as_bytes(), payload.bytes()]);
+                let mut header =
+                    Header::publication(version, payload.kind(), &origin, time, previous, *trace);
+                if let Some(attributes) = attributes {
+                    header = header.with_attributes(attributes);
+                }
+                let ([prefix, name], [fields, more]) = (self.names.data(channel), header.parts());
+                publish(out, &[prefix, name], &[fields, more, payload.bytes()]);
             }
-            What::Control { to, body } => {
+            OutgoingMessage::Control { to, body } => {
                 let header = Header::control(version, self.node);
-                let body = [header.as_bytes(), body];
+                let [fields, _] = header.parts();
                 match to {
-                    Recipient::All => publish(out, [self.names.control_all(), ""], body),
-                    Recipient::Node(node) => publish(out, [&self.names.control_of(*node), ""], body),
+                    Recipient::All => publish(out, &[self.names.control_all()], &[fields, body]),
+                    Recipient::Node(node) => publish(out, &[&self.names.control_of(*node)], &[fields, body]),
                 }
             }
         }
@@ -67,28 +72,29 @@ impl Writer {
 
     /// Appends the PUBLISH of a round of the canary.
     pub(crate) fn canary(&self, round: u64, out: &mut BytesMut) {
-        publish(out, [self.names.canary(), ""], [round.to_string().as_bytes(), b""]);
+        publish(out, &[self.names.canary()], &[round.to_string().as_bytes()]);
     }
 }
 
-/// The SET that says that a node lives. Redis answers READONLY where it is a replica.
+/// The SET that says that a node lives. A replica answers READONLY.
 pub(crate) fn heartbeat(names: &Names) -> redis::Cmd {
     let mut set = redis::cmd("SET");
     set.arg(names.heartbeat()).arg(1).arg("EX").arg(TIME_TO_LIVE.as_secs());
     set
 }
 
-/// Writes a PUBLISH of which both arguments come in two parts, without putting them together first.
-fn publish(out: &mut BytesMut, channel: [&str; 2], message: [&[u8]; 2]) {
-    let [channel, message] = [channel.map(str::as_bytes), message];
-    out.reserve(64 + channel.iter().chain(&message).map(|part| part.len()).sum::<usize>());
+/// Writes a PUBLISH. Both arguments come in parts, which are not put together first.
+fn publish(out: &mut BytesMut, channel: &[&str], message: &[&[u8]]) {
+    let channel_length = channel.iter().map(|part| part.len()).sum();
+    let message_length = message.iter().map(|part| part.len()).sum();
+    out.reserve(64 + channel_length + message_length);
     out.put_slice(b"*3\r\n$7\r\nPUBLISH\r\n");
-    for [first, second] in [channel, message] {
-        put_length(out, first.len() + second.len());
-        out.put_slice(first);
-        out.put_slice(second);
-        out.put_slice(b"\r\n");
-    }
+    put_length(out, channel_length);
+    channel.iter().for_each(|part| out.put_slice(part.as_bytes()));
+    out.put_slice(b"\r\n");
+    put_length(out, message_length);
+    message.iter().for_each(|part| out.put_slice(part));
+    out.put_slice(b"\r\n");
 }
 
 /// `$<length>\r\n`
@@ -114,11 +120,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publish_is_written_as_the_redis_crate_writes_it() {
+    fn a_publish_is_written_as_redis_reads_it() {
         for length in [0, 1, 9, 10, 99, 100, 12_345] {
             let body = vec![b'x'; length];
             let mut out = BytesMut::new();
-            publish(&mut out, ["fanfare:", "räume"], [b"head", &body]);
+            publish(&mut out, &["fanfare:", "räume"], &[b"head", b"", &body]);
             let message = [b"head", &body[..]].concat();
             let packed = redis::cmd("PUBLISH").arg("fanfare:räume").arg(message).get_packed_command();
             assert_eq!(out, packed);

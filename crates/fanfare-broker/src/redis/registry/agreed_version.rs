@@ -1,8 +1,8 @@
-//! Which envelope version this node writes.
+//! The envelope version that this node writes.
 //!
 //! Invariants:
-//! - It is one that every node reads which the registry named when it was read last.
-//! - Before it was read it is the oldest: nobody knows yet who is there.
+//! - Every node reads it that the registry listed when it was read last.
+//! - Until the registry was read it is the oldest one.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,13 +12,13 @@ use crate::envelope;
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Agreed {
-    /// The newest that this node reads.
+pub(crate) struct AgreedVersion {
+    /// The newest version that this node reads.
     newest: u8,
     written: AtomicU8,
 }
 
-impl Agreed {
+impl AgreedVersion {
     /// For a node that reads all versions up to `newest`.
     pub(crate) fn new(newest: u8) -> Self {
         Self { newest, written: AtomicU8::new(envelope::OLDEST) }
@@ -29,7 +29,7 @@ impl Agreed {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// These are the nodes there are.
+    /// Takes the list of all nodes.
     pub(crate) fn read(&self, nodes: &[NodeInfo]) {
         let common = nodes.iter().map(|node| node.envelope).fold(self.newest, u8::min);
         self.written.store(common.max(envelope::OLDEST), Ordering::Relaxed);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_written_is_one_that_all_nodes_read_and_the_oldest_until_they_are_known() {
+    fn all_nodes_read_the_agreed_version() {
         let node = |envelope| NodeInfo {
             incarnation: "1".into(),
             name: "a".into(),
@@ -53,7 +53,7 @@ mod tests {
             metrics: None,
         };
         let newest = envelope::OLDEST + 2;
-        let agreed = Agreed::new(newest);
+        let agreed = AgreedVersion::new(newest);
         assert_eq!(agreed.version(), envelope::OLDEST);
         for (nodes, version) in [
             (vec![node(newest)], newest),

@@ -1,7 +1,7 @@
 //! Which nodes there are.
 //!
-//! - `nodes`: their list in Redis; `pool`: the connections that it is read and written on
-//! - `agreed_version`: the envelope version that all of them read
+//! - `nodes`: their list in Redis; `pool`: the connections that read and write it
+//! - `agreed_version`: the envelope version that all nodes read
 
 pub(super) mod agreed_version;
 pub(super) mod nodes;

@@ -1,9 +1,9 @@
 //! The node registry in Redis: a key per node, and a sorted set that names the keys.
 //!
-//! A node is listed for as long as its own key lives; Redis expires it. The sorted set is only an index: its
-//! scores are expiry times by the clock of Redis (`TIME`), because the clocks of nodes differ, and a node
-//! whose clock is ahead would remove the entries of others. Whoever announces itself removes what is past. The
-//! commands of an announcement need no transaction: an entry counts only where index and key both have it.
+//! A node is listed for as long as its own key lives; Redis expires it. The sorted set is only an index. Its scores are
+//! expiry times by the clock of Redis (`TIME`), because the clocks of nodes differ: a node whose clock is ahead would
+//! remove the entries of others. A node that announces itself removes the expired ones. The commands of an announcement
+//! need no transaction: an entry counts only where index and key both have it.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,18 +18,18 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    agreed_version::Agreed,
+    agreed_version::AgreedVersion,
     pool::{ANSWERS, said},
 };
 use crate::{
-    liveness::split::{Apart, Others, Run},
+    liveness::split::{ReportedSplits, Run, SplitHistory},
     node::TIME_TO_LIVE,
     redis::{
         connection::{code::says, links::Links},
         metrics::{Kind, RedisMetrics},
         names::Names,
         server::run_in,
-        subscriber::{origin_check::Known, request::Request},
+        subscriber::{origin_check::ListedNodes, request::Request},
     },
 };
 
@@ -40,15 +40,15 @@ pub(crate) struct RedisRegistry {
     pub(crate) node: Incarnation,
     pub(crate) metrics: Arc<RedisMetrics>,
     /// The envelope version that every node reads.
-    pub(crate) agreed: Arc<Agreed>,
-    /// Which server the publisher is on.
+    pub(crate) agreed: Arc<AgreedVersion>,
+    /// The server of the publisher.
     pub(crate) links: Arc<Links>,
-    /// Where the subscriber hears that others were on another one.
+    /// To the subscriber, which hears that others were on another server.
     pub(crate) requests: UnboundedSender<Request>,
-    /// The nodes whose publications are believed.
-    pub(crate) known: Arc<Known>,
-    pub(crate) others: Mutex<Others>,
-    /// What Redis refused, as far as it was said already.
+    /// The nodes whose claims are believed.
+    pub(crate) listed: Arc<ListedNodes>,
+    pub(crate) others: Mutex<ReportedSplits>,
+    /// The error that was said last.
     pub(crate) said: Mutex<Option<RegistryError>>,
 }
 
@@ -57,13 +57,13 @@ pub(crate) struct RedisRegistry {
 struct Entry<N> {
     #[serde(flatten)]
     node: N,
-    /// How often it was on another server than others, where both took writes.
+    /// Its splits from others. The name of this field is a part of the entry.
     #[serde(default)]
-    apart: Apart,
+    apart: SplitHistory,
 }
 
 impl RedisRegistry {
-    /// Says what Redis refuses, where it is not what was said before. That it is away others say.
+    /// Says what Redis refuses, where that was not said last. Others say that Redis is away.
     fn say<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
         if let Err(error) = &result
             && error.0.starts_with(ANSWERS)
@@ -104,7 +104,7 @@ impl RedisRegistry {
         commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
     }
 
-    /// An error in answer to a command, which is counted.
+    /// An error that answered a command. It is counted.
     fn refused(&self, what: &str, error: &RedisError) -> RegistryError {
         if let Some(code) = error.code() {
             self.metrics.error(code);
@@ -114,7 +114,7 @@ impl RedisRegistry {
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
         let here = self.links.here();
-        let (apart, _) = self.links.was_apart();
+        let (apart, _) = self.links.split_history();
         let entry = serde_json::to_string(&Entry { node, apart });
         let entry = entry.map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
@@ -136,25 +136,25 @@ impl RedisRegistry {
         }
         self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await?;
         if let Some((here, there)) = looked {
-            self.links.looked(&here, &there);
+            self.links.compare(&here, &there);
         }
         Ok(())
     }
 
-    /// Which server a connection of the pool is on, where it says.
+    /// The server of a connection of the pool, where it says which it is.
     async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
         let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
         Ok(run_in(&info))
     }
 
-    /// Takes what the others say of themselves.
+    /// Takes the reports of the other nodes.
     fn hear(&self, entries: &[Entry<NodeInfo>]) {
         let others = entries.iter().map(|Entry { node, apart }| (node.incarnation.as_str(), *apart));
-        let told = self.others.lock().look(others);
-        let (_, is_known) = self.links.was_apart();
+        let told = self.others.lock().take(others);
+        let (_, is_known) = self.links.split_history();
         if let Some(apart) = told.filter(|_| !is_known) {
-            // Where its task has ended, nobody is interrupted.
-            let _ = self.requests.send(Request::Apart(apart));
+            // Where its task has ended, there is nothing to interrupt.
+            let _ = self.requests.send(Request::Split(apart));
         }
     }
 
@@ -164,7 +164,7 @@ impl RedisRegistry {
         let incarnations: Vec<String> =
             self.run(&mut connection, "ZRANGE", redis::cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
         if incarnations.is_empty() {
-            self.known.read(std::iter::empty(), Instant::now());
+            self.listed.read(std::iter::empty(), Instant::now());
             return Ok(Vec::new());
         }
         let mut get = redis::cmd("MGET");
@@ -182,7 +182,7 @@ impl RedisRegistry {
         let incarnations =
             nodes.iter().filter_map(|entry| u64::from_str_radix(&entry.node.incarnation, 16).ok());
         let incarnations = incarnations.map(Incarnation);
-        self.known.read(incarnations, Instant::now());
+        self.listed.read(incarnations, Instant::now());
         nodes.sort_by(|Entry { node: a, .. }, Entry { node: b, .. }| {
             (&a.name, &a.incarnation).cmp(&(&b.name, &b.incarnation))
         });
@@ -224,7 +224,7 @@ fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {
     entries.into_iter().map(|entry| entry.node).collect()
 }
 
-/// Which command of a new connection was refused.
+/// The command of a new connection that was refused.
 fn opening(error: &RedisError) -> &'static str {
     let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
     if is_of_database { "SELECT" } else { "HELLO" }

@@ -1,4 +1,4 @@
-//! The connections that the registry is read and written on.
+//! The connections that read and write the registry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection is used.
 const USED_FOR: Duration = Duration::from_secs(5);
 
-/// A pool of connections, which are replaced now and then, and with the publisher's: a new one shows where the name
-/// leads now. redis tries all
-/// addresses of a name at once.
+/// A pool of connections. Each is replaced after [`USED_FOR`], and when the publisher's is: a new connection shows where
+/// the name leads now. The redis crate tries all addresses of a name at once.
 pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
@@ -36,7 +35,7 @@ pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, Regi
         .map_err(|error| RegistryError(error.to_string()))
 }
 
-/// The same server, login and trust as those of the two other connections.
+/// The same server, login and authorities as for the two other connections.
 fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
     let mut login = RedisConnectionInfo::default().set_db(config.database);
     if let Some(username) = &config.username {
@@ -54,7 +53,7 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
     Ok(Client::build_with_tls(info, tls.as_pem())?.get_connection_info().clone())
 }
 
-/// How the error of a Redis that was reached begins.
+/// The beginning of an error of a Redis that was reached.
 pub(super) const ANSWERS: &str = "Redis answers ";
 
 /// An error of Redis without its sentence, which may quote what it refuses.

@@ -1,4 +1,4 @@
-//! What becomes of what comes on the subscribing connection: messages, confirmations and answers.
+//! Takes the frames that come on the subscribing connection: messages, confirmations and answers.
 
 use std::{ops::Range, time::Instant};
 
@@ -24,7 +24,7 @@ use crate::{
 
 impl Subscriber {
     pub(super) fn gather(&mut self, reader: &mut Reader) -> Result<(), ConnectionError> {
-        self.incoming.learn();
+        self.incoming.update_nodes();
         let events = self.incoming.events.clone();
         let mut dispatched = Ok(());
         events.gather(&mut || dispatched = self.dispatch(reader));
@@ -39,7 +39,7 @@ impl Subscriber {
                 Frame::Subscribed { channel } => {
                     let what = match self.names.meaning(reader.bytes(channel)) {
                         Meaning::Data(name) => {
-                            self.progress.standing.confirmed(Instant::now());
+                            self.progress.outage.confirmed(Instant::now());
                             Confirmed::Subscribed(name)
                         }
                         Meaning::Control => Confirmed::Control,
@@ -72,7 +72,7 @@ impl Subscriber {
     fn message(&mut self, reader: &mut Reader, channel: Range<usize>, payload: Range<usize>) {
         match self.names.meaning(reader.bytes(channel)) {
             Meaning::Data(name) => {
-                // What nobody wants any more may still come for a moment.
+                // Messages of a channel that is not wanted any more may still come for a moment.
                 if let Some(channel) = self.table.find(name).cloned() {
                     self.incoming.data(channel, reader, payload, &mut self.table);
                 }
@@ -87,7 +87,7 @@ impl Subscriber {
         let Some(round) = std::str::from_utf8(round).ok().and_then(|round| round.parse().ok()) else {
             return self.metrics.broker.dropped(Dropped::Misplaced);
         };
-        self.progress.ear.heard(round);
+        self.progress.deafness.heard(round);
         if self.links.heard(round) {
             self.look_whether_restored();
         }
@@ -106,7 +106,7 @@ impl Subscriber {
         }
         self.metrics.mismatches.inc();
         tracing::warn!(subscriptions, "Redis holds other subscriptions than this node: subscribing again");
-        if !self.progress.standing.is_settled() {
+        if !self.progress.outage.is_settled() {
             return Err(ConnectionError::Forgetful);
         }
         self.interrupted(Interruption::Forgotten, Some(self.progress.last_check));
@@ -138,7 +138,7 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Says that a command is tried again, where that is not what was said last.
+    /// Says that a command is tried again, where that was not said last.
     fn say_postponed(&mut self, command: &'static str, code: &str) {
         let said = Some((command, code.to_owned()));
         if self.progress.postponed != said {
@@ -150,11 +150,11 @@ impl Subscriber {
         }
     }
 
-    /// Redis answered what was asked behind the subscriptions; whether behind all that stood.
+    /// Redis answered the check behind the subscriptions. `is_all`: behind all that were confirmed before.
     fn settled(&mut self, is_all: bool) {
         if is_all {
             self.links.up(&self.links.subscriber);
-            self.progress.standing.settled(Instant::now());
+            self.progress.outage.settled(Instant::now());
             self.look_whether_restored();
         }
     }

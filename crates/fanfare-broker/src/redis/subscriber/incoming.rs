@@ -1,19 +1,19 @@
-//! What becomes of a message from Redis, from the socket to the node.
+//! A message from Redis, from the socket to the node.
 
 use std::{ops::Range, sync::Arc, task::Poll, time::Instant};
 
 use fanfare_core::{
-    Channel, Origin, Payload, Publication,
+    Channel, Origin, Partition, Payload, Publication,
     broker::{BrokerEvents, ControlMessage},
 };
 
 use super::{
-    origin_check::{Known, Say, Trust, is_credible},
+    origin_check::{ListedNodes, OriginCheck, OriginVerdict, is_credible},
     table::{entry::Waiter, subscriptions::Table},
 };
 use crate::{
     envelope::{Content, Decoded, decode},
-    liveness::{deafness::Ear, sequence::Arrival},
+    liveness::{deafness::DeafnessCheck, sequence::Arrival},
     metrics::{Distrusted, Dropped},
     redis::{
         clock::offset::Clock,
@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// The only partition: there is one Redis.
+pub(super) const PARTITION: Partition = Partition(0);
+
 /// Hands messages to the node.
 pub(crate) struct Incoming {
     pub(crate) events: Arc<dyn BrokerEvents>,
@@ -29,11 +32,11 @@ pub(crate) struct Incoming {
     /// The longest payload that is relayed.
     pub(crate) message_bytes: usize,
     pub(crate) clock: Arc<Clock>,
-    pub(crate) known: Arc<Known>,
-    pub(crate) trust: Trust,
+    pub(crate) listed: Arc<ListedNodes>,
+    pub(crate) origin_check: OriginCheck,
 }
 
-/// What an envelope says that is not the publication's own.
+/// The claims of an envelope about its publication.
 #[derive(Default)]
 struct Claims {
     previous: Option<u64>,
@@ -45,16 +48,16 @@ impl Incoming {
     /// Waits until the node has room, then for bytes. Cancel-safe.
     pub(crate) async fn read(
         &self,
-        ear: &mut Ear,
+        deafness: &mut DeafnessCheck,
         links: &Links,
         reader: &mut Reader,
         from: &mut ReadHalf<'_>,
     ) -> std::io::Result<()> {
         let room = std::future::poll_fn(|cx| {
-            let room = self.events.poll_ready(cx);
+            let room = self.events.poll_ready(PARTITION, cx);
             match room {
-                Poll::Ready(()) => ear.reads(|| links.canary(|canary| canary.number())),
-                Poll::Pending => ear.blocked(),
+                Poll::Ready(()) => deafness.reads(|| links.canary(|canary| canary.number())),
+                Poll::Pending => deafness.blocked(),
             }
             room
         });
@@ -64,7 +67,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// A message on one of the node's channels; `payload` is where its bytes are in `reader`.
+    /// A message on one of the node's channels. `payload` says where its bytes are in `reader`.
     pub(crate) fn data<W: Waiter>(
         &mut self,
         channel: Channel,
@@ -78,13 +81,13 @@ impl Incoming {
             Err(why) => return self.metrics.broker.dropped(why),
         };
         let Some(origin) = publication.origin else { return self.deliver(publication) };
-        match self.trust.asks(&origin, now) {
-            Say::Yes => {}
-            Say::Stranger => {
+        match self.origin_check.check(&origin, now) {
+            OriginVerdict::Credible => {}
+            OriginVerdict::Unlisted => {
                 self.metrics.broker.distrusted(Distrusted::Origin);
                 return self.deliver(publication);
             }
-            Say::Beyond => {
+            OriginVerdict::Implausible => {
                 self.metrics.broker.distrusted(Distrusted::Sequence);
                 return self.deliver(publication);
             }
@@ -95,7 +98,7 @@ impl Incoming {
             Arrival::Stale => return self.metrics.broker.out_of_order.inc(),
             Arrival::AfterForgery => {
                 self.metrics.broker.distrusted(Distrusted::Sequence);
-                self.trust.corrects(&origin, now);
+                self.origin_check.correct(&origin, now);
                 self.events.missed(&publication.channel);
             }
         }
@@ -103,9 +106,9 @@ impl Incoming {
         self.deliver(publication.published_at(published));
     }
 
-    /// Takes what the registry named since the last time.
-    pub(crate) fn learn(&mut self) {
-        self.trust.learn(&self.known);
+    /// Takes the nodes that the registry listed since the last time.
+    pub(crate) fn update_nodes(&mut self) {
+        self.origin_check.update(&self.listed);
     }
 
     fn published(&self, origin: &Origin, time: u64, now: Instant) -> Option<Instant> {
@@ -143,21 +146,24 @@ impl Incoming {
         let (body, header) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
             Decoded::Foreign => (payload, None),
             Decoded::Envelope {
-                content: Content::Publication { payload: kind, origin, time, previous, trace },
+                content: Content::Publication { payload: kind, origin, time, previous, trace, attributes },
                 body_at,
-            } => (payload.start + body_at..payload.end, Some((kind, origin, time, previous, trace))),
+            } => {
+                let header = (kind, origin, Claims { previous, time }, trace, attributes);
+                (payload.start + body_at..payload.end, Some(header))
+            }
             Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
         };
         if body.len() > self.message_bytes {
             return Err(Dropped::TooLong);
         }
         let bytes = reader.take(body);
-        let Some((kind, origin, time, previous, trace)) = header else {
+        let Some((kind, origin, claims, trace, attributes)) = header else {
             self.metrics.broker.foreign.inc();
             return Ok((Publication::new(channel, Payload::guess(bytes), None), Claims::default()));
         };
         let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;
-        let publication = Publication::new(channel, payload, Some(origin)).traced(trace);
-        Ok((publication, Claims { previous, time }))
+        let publication = Publication::new(channel, payload, Some(origin));
+        Ok((publication.traced(trace).with_attributes(attributes), claims))
     }
 }

@@ -1,10 +1,10 @@
 //! The way in: the connection that is subscribed.
 //!
 //! - `request`: what the node and the publisher ask for
-//! - `task`: owns the connection; `answers`: what becomes of what comes on it
-//! - `table`: which channels this node is subscribed to, and the commands that make Redis follow
+//! - `task`: owns the connection; `answers`: takes the frames that come on it
+//! - `table`: the channels that this node is subscribed to, and the commands that make Redis follow
 //! - `incoming`: a message, from the socket to the node
-//! - `origin_check`: what of an envelope is believed
+//! - `origin_check`: whether the claims of an envelope are believed
 
 mod answers;
 pub(super) mod incoming;

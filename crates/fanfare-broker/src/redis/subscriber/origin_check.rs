@@ -1,12 +1,13 @@
-//! Whom and what of an envelope is believed. Whoever may publish on a data channel can write an envelope, and name in
-//! it any node as its origin. No I/O, no clock.
+//! Whether the claims of an envelope are believed. A client of Redis that may publish on a data channel can write an
+//! envelope, and name any node as its origin. No I/O, no clock.
 //!
 //! Invariants:
-//! - A publication's payload is delivered whatever its envelope claims; a claim that is not believed is counted.
-//! - Once the registry was read, only the nodes that it named within the last [`REMEMBERED`] have a say in the sequence
-//!   and in the time.
-//! - A sequence is not believed that its node cannot have come to since its last one: [`AT_ONCE`], and [`PER_SECOND`]
-//!   for each second in between. What is forged below that costs the channel a message at most: see [`crate::liveness::sequence`].
+//! - The payload of a publication is delivered whatever its envelope claims. A claim that is not believed is counted.
+//! - Once the registry was read, sequence and time are believed only of the nodes that it listed within the last
+//!   [`REMEMBERED`].
+//! - A sequence is not believed if its node cannot have come to it since its last one: within [`AT_ONCE`], and
+//!   [`PER_SECOND`] for each second in between. A forged sequence within these bounds costs the channel one message: see
+//!   [`crate::liveness::sequence`].
 
 use std::{
     collections::HashMap,
@@ -17,36 +18,36 @@ use std::{
 use fanfare_core::{Incarnation, Origin};
 use parking_lot::Mutex;
 
-/// How long a node is known after the registry named it last: what it sent may be under way.
+/// How long a node is believed after the registry listed it last: its messages may be under way.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// Several times what a node was measured to publish in a second.
+/// Several times the publications in a second that a node was measured at.
 const PER_SECOND: u64 = 4_000_000;
-/// What a node may have published while what came of it stood still: a minute at a million a second.
+/// The most that a node may have published while none of it arrived: a minute at a million a second.
 const AT_ONCE: u64 = 1 << 26;
-/// What no node comes to in its life: 35 years at that pace.
+/// A sequence that no node comes to: 35 years at that pace.
 const EVER: u64 = 1 << 52;
-/// How many nodes are followed while the registry was not read.
+/// The most nodes that are followed until the registry was read.
 const NODES: usize = 1024;
 
-/// How long a publication may have been under way, and how far the clocks may be apart.
+/// The longest time that a publication may have been under way, and how far the clocks may differ.
 const OLD: Duration = Duration::from_secs(600);
 const AHEAD: Duration = Duration::from_secs(60);
 
-/// Whether a publication may have been published at that time.
+/// Whether a publication can have been published at that time.
 pub(crate) fn is_credible(published: Instant, now: Instant) -> bool {
     now.saturating_duration_since(published) <= OLD && published.saturating_duration_since(now) <= AHEAD
 }
 
-/// The nodes that the registry named, for those who believe them.
+/// The nodes that the registry listed.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct ListedNodes {
     nodes: Mutex<HashMap<Incarnation, Instant>>,
-    /// Changes with them; 0 while the registry was not read.
+    /// Changes with the nodes; 0 until the registry was read.
     version: AtomicU64,
 }
 
-impl Known {
-    /// The registry names these nodes now.
+impl ListedNodes {
+    /// The registry lists these nodes now.
     pub(crate) fn read(&self, nodes: impl Iterator<Item = Incarnation>, now: Instant) {
         let mut known = self.nodes.lock();
         let before = known.len();
@@ -61,37 +62,37 @@ impl Known {
     }
 }
 
-/// Whether an origin has a say.
+/// Whether what an envelope says of its origin is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Say {
-    /// It has.
-    Yes,
-    /// The registry does not know it.
-    Stranger,
-    /// Its node cannot have come to that sequence.
-    Beyond,
+pub(crate) enum OriginVerdict {
+    /// It is.
+    Credible,
+    /// The registry does not list the node.
+    Unlisted,
+    /// The node cannot have come to that sequence.
+    Implausible,
 }
 
-/// What is believed of each node.
+/// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Trust {
-    /// This node, which need not be in the registry.
+pub(crate) struct OriginCheck {
+    /// This node. It need not be in the registry.
     me: Incarnation,
     version: u64,
-    nodes: HashMap<Incarnation, Pace>,
+    nodes: HashMap<Incarnation, Highest>,
 }
 
-/// The highest sequence that was believed, and when.
+/// The highest sequence that was believed, and when it came.
 #[derive(Debug, Clone, Copy, Default)]
-struct Pace(Option<(u64, Instant)>);
+struct Highest(Option<(u64, Instant)>);
 
-impl Trust {
+impl OriginCheck {
     pub(crate) fn new(me: Incarnation) -> Self {
         Self { me, version: 0, nodes: HashMap::new() }
     }
 
-    /// Takes what the registry named since the last time.
-    pub(crate) fn learn(&mut self, known: &Known) {
+    /// Takes the nodes that the registry listed since the last time.
+    pub(crate) fn update(&mut self, known: &ListedNodes) {
         let version = known.version.load(Ordering::Acquire);
         if version == self.version {
             return;
@@ -104,36 +105,36 @@ impl Trust {
         }
     }
 
-    /// Whether this origin has a say.
-    pub(crate) fn asks(&mut self, origin: &Origin, now: Instant) -> Say {
+    /// Whether the claims of this origin are believed.
+    pub(crate) fn check(&mut self, origin: &Origin, now: Instant) -> OriginVerdict {
         if self.version == 0 && self.nodes.len() >= NODES && !self.nodes.contains_key(&origin.node) {
-            return Say::Yes;
+            return OriginVerdict::Credible;
         }
         if self.version == 0 {
             self.nodes.entry(origin.node).or_default();
         }
-        let Some(Pace(pace)) = self.nodes.get_mut(&origin.node) else { return Say::Stranger };
+        let Some(Highest(pace)) = self.nodes.get_mut(&origin.node) else { return OriginVerdict::Unlisted };
         if origin.sequence > EVER {
-            return Say::Beyond;
+            return OriginVerdict::Implausible;
         }
         let Some((highest, at)) = pace else {
             *pace = Some((origin.sequence, now));
-            return Say::Yes;
+            return OriginVerdict::Credible;
         };
         if origin.sequence <= *highest {
-            return Say::Yes;
+            return OriginVerdict::Credible;
         }
         let seconds = now.saturating_duration_since(*at).as_secs();
         if origin.sequence - *highest > AT_ONCE.saturating_add(seconds.saturating_mul(PER_SECOND)) {
-            return Say::Beyond;
+            return OriginVerdict::Implausible;
         }
         (*highest, *at) = (origin.sequence, now);
-        Say::Yes
+        OriginVerdict::Credible
     }
 
-    /// A higher sequence of this origin turned out to be forged.
-    pub(crate) fn corrects(&mut self, origin: &Origin, now: Instant) {
-        if let Some(Pace(pace)) = self.nodes.get_mut(&origin.node) {
+    /// Takes back a higher sequence of this origin, which turned out to be forged.
+    pub(crate) fn correct(&mut self, origin: &Origin, now: Instant) {
+        if let Some(Highest(pace)) = self.nodes.get_mut(&origin.node) {
             *pace = Some((origin.sequence, now));
         }
     }
@@ -150,48 +151,66 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_that_no_node_can_make_is_not_believed() {
-        let (mut trust, now) = (Trust::new(Incarnation(1)), Instant::now());
-        assert_eq!(trust.asks(&origin(7, u64::MAX), now), Say::Beyond, "it was not heard before");
-        assert_eq!(trust.asks(&origin(7, 5), now), Say::Yes);
+    fn an_impossible_jump_is_not_believed() {
+        let (mut check, now) = (OriginCheck::new(Incarnation(1)), Instant::now());
+        assert_eq!(
+            check.check(&origin(7, u64::MAX), now),
+            OriginVerdict::Implausible,
+            "it was not heard before"
+        );
+        assert_eq!(check.check(&origin(7, 5), now), OriginVerdict::Credible);
         for forged in [u64::MAX, 1 << 62, 1_000_000_000] {
-            assert_eq!(trust.asks(&origin(7, forged), now + SECOND), Say::Beyond, "{forged}");
+            assert_eq!(check.check(&origin(7, forged), now + SECOND), OriginVerdict::Implausible, "{forged}");
         }
-        assert_eq!(trust.asks(&origin(7, 6), now + SECOND), Say::Yes);
-        assert_eq!(trust.asks(&origin(7, 1_000_000), now + 2 * SECOND), Say::Yes, "busy on other channels");
-        // So long a silence, and a node may have come to it.
-        assert_eq!(trust.asks(&origin(7, 1_000_000_000), now + 600 * SECOND), Say::Yes);
+        assert_eq!(check.check(&origin(7, 6), now + SECOND), OriginVerdict::Credible);
+        assert_eq!(
+            check.check(&origin(7, 1_000_000), now + 2 * SECOND),
+            OriginVerdict::Credible,
+            "busy on other channels"
+        );
+        // After so long a silence, a node may have come to it.
+        assert_eq!(check.check(&origin(7, 1_000_000_000), now + 600 * SECOND), OriginVerdict::Credible);
     }
 
     #[test]
-    fn once_the_registry_was_read_strangers_have_no_say() {
-        let (mut trust, known, now) = (Trust::new(Incarnation(1)), Known::default(), Instant::now());
-        trust.learn(&known);
-        assert_eq!(trust.asks(&origin(9, 1), now), Say::Yes, "nobody knows yet who is there");
+    fn unlisted_nodes_are_not_believed() {
+        let (mut check, known, now) =
+            (OriginCheck::new(Incarnation(1)), ListedNodes::default(), Instant::now());
+        check.update(&known);
+        assert_eq!(check.check(&origin(9, 1), now), OriginVerdict::Credible, "the registry was not read yet");
         known.read([Incarnation(7)].into_iter(), now);
-        trust.learn(&known);
-        let says = |trust: &mut Trust| [1, 7, 9].map(|node| trust.asks(&origin(node, 3), now));
-        assert_eq!(says(&mut trust), [Say::Yes, Say::Yes, Say::Stranger]);
-        // A node whose entry expired is known for a while.
+        check.update(&known);
+        let verdicts = |check: &mut OriginCheck| [1, 7, 9].map(|node| check.check(&origin(node, 3), now));
+        assert_eq!(
+            verdicts(&mut check),
+            [OriginVerdict::Credible, OriginVerdict::Credible, OriginVerdict::Unlisted]
+        );
+        // A node whose entry expired is believed for a while.
         known.read([Incarnation(9)].into_iter(), now + 59 * SECOND);
-        trust.learn(&known);
-        assert_eq!(says(&mut trust), [Say::Yes, Say::Yes, Say::Yes]);
+        check.update(&known);
+        assert_eq!(
+            verdicts(&mut check),
+            [OriginVerdict::Credible, OriginVerdict::Credible, OriginVerdict::Credible]
+        );
         known.read([Incarnation(9)].into_iter(), now + 61 * SECOND);
-        trust.learn(&known);
-        assert_eq!(says(&mut trust), [Say::Yes, Say::Stranger, Say::Yes]);
+        check.update(&known);
+        assert_eq!(
+            verdicts(&mut check),
+            [OriginVerdict::Credible, OriginVerdict::Unlisted, OriginVerdict::Credible]
+        );
     }
 
     #[test]
-    fn while_the_registry_was_not_read_only_so_many_nodes_are_followed() {
-        let (mut trust, now) = (Trust::new(Incarnation(1)), Instant::now());
+    fn without_a_registry_few_nodes_are_followed() {
+        let (mut check, now) = (OriginCheck::new(Incarnation(1)), Instant::now());
         for node in 0..10_000 {
-            assert_eq!(trust.asks(&origin(node, 1), now), Say::Yes);
+            assert_eq!(check.check(&origin(node, 1), now), OriginVerdict::Credible);
         }
-        assert_eq!(trust.nodes.len(), NODES);
+        assert_eq!(check.nodes.len(), NODES);
     }
 
     #[test]
-    fn times_beyond_reason_are_not_believed() {
+    fn impossible_times_are_not_believed() {
         let now = Instant::now() + 10 * OLD;
         for (published, credible) in [
             (now, true),

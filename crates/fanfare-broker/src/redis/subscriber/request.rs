@@ -1,4 +1,4 @@
-//! What the node and the publisher ask the subscriber for.
+//! What the node, the publisher and the registry ask the subscriber for.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::table::entry::Waiter;
 use crate::liveness::canary::Generation;
 
-/// Where the answer to a subscribe goes.
+/// The way of the answer to a subscribe.
 pub(crate) type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
 
 impl Waiter for Confirmation {
@@ -22,18 +22,18 @@ impl Waiter for Confirmation {
 pub(crate) enum Request {
     Subscribe(Channel, Confirmation),
     Unsubscribe(Channel),
-    /// A publication on this channel, handed over at that time, reached nobody.
-    Doubt(Channel, Instant),
-    /// Some nodes were on another server than this one, for so long, which this node did not notice meanwhile.
-    Apart(Duration),
-    /// The connection is worth nothing.
+    /// A publication on this channel, handed over at that time, reached no subscriber.
+    Unheard(Channel, Instant),
+    /// Some nodes were on another server than this one for so long, and this node did not notice.
+    Split(Duration),
+    /// The connection is to be replaced.
     Replace(Replace),
 }
 
 /// Why a connection is to be replaced.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Replace {
-    /// A round of the canary reached nobody, on the connection of this generation.
+    /// A round of the canary reached no subscriber, while this generation was subscribed.
     Deaf(Generation),
     /// Redis answers nothing on the other connection.
     Silent(Duration),

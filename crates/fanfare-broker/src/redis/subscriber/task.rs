@@ -1,12 +1,12 @@
 //! The task that owns the subscribing connection, sends all its commands and reads everything on it.
 //!
 //! Invariants:
-//! - A connection is dropped before the next one is opened, and its bytes with it: nothing of an older one
-//!   enters the node after the newer one's first message.
-//! - The canary is judged here, in the order of the stream, ahead of the shards.
-//! - It reads from Redis only while the node has room; at most one read's worth of bytes and one message more
-//!   than that room enter.
-//! - It tries again for as long as it takes.
+//! - A connection is dropped before the next one is opened, and its bytes with it: no message of an older connection
+//!   enters the node after the first message of a newer one.
+//! - The canary is heard here, in the order of the stream, ahead of the shards.
+//! - The task reads from Redis only while the node has room. At most the bytes of one read and one message enter beyond
+//!   that room.
+//! - The task tries to connect for as long as it takes.
 
 use std::{sync::Arc, time::Instant};
 
@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    incoming::Incoming,
+    incoming::{Incoming, PARTITION},
     request::{Confirmation, Replace, Request},
     table::{commands::BATCH, subscriptions::Table},
 };
@@ -88,7 +88,7 @@ impl Subscriber {
         }
     }
 
-    /// Works on one connection for as long as it lasts; `Ok` once the node stops.
+    /// Works on one connection for as long as it lasts. `Ok` once the node stops.
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let Connection { stream, reader, .. } = connection;
         let (mut from, mut to) = stream.split();
@@ -105,7 +105,7 @@ impl Subscriber {
             }
             self.set(timer.as_mut());
             tokio::select! {
-                read = self.incoming.read(&mut self.progress.ear, &self.links, reader, &mut from) => {
+                read = self.incoming.read(&mut self.progress.deafness, &self.links, reader, &mut from) => {
                     read.map_err(|error| self.ended(error))?;
                     self.gather(reader)?;
                 }
@@ -142,10 +142,10 @@ impl Subscriber {
         }
     }
 
-    /// Takes the first request and what came with it, so that they share commands.
+    /// Takes the first request and the others that came with it, so that they share commands.
     ///
     /// # Errors
-    /// Where the connection is to be replaced; the other requests are taken all the same.
+    /// Where the connection is to be replaced. The other requests are taken all the same.
     fn take_requests(&mut self, first: Request) -> Result<(), ConnectionError> {
         let now = Instant::now();
         let mut next = Some(first);
@@ -155,7 +155,7 @@ impl Subscriber {
             match request {
                 Request::Subscribe(channel, confirmation) => self.table.subscribe(&channel, confirmation),
                 Request::Unsubscribe(channel) => self.table.unsubscribe(&channel, now),
-                Request::Doubt(channel, since) => {
+                Request::Unheard(channel, since) => {
                     if self.table.held_since(&channel, since) {
                         result = result.and_then(|()| self.deaf());
                     }
@@ -168,24 +168,24 @@ impl Subscriber {
                 Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
                 Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
                 Request::Replace(Replace::Split) => result = Err(ConnectionError::Split),
-                Request::Apart(apart) => self.progress.apart = self.progress.apart.max(Some(apart)),
+                Request::Split(split) => self.progress.split = self.progress.split.max(Some(split)),
             }
             taken += 1;
             next = if taken < BATCH { self.requests.try_recv().ok() } else { None };
         }
-        self.tell_apart();
+        self.tell_split();
         result
     }
 
-    /// Redis reached nobody where this node should have listened. Where it did not keep up with reading, it reads
-    /// on first: there is something to be had, and at its end is why.
+    /// A publication reached no subscriber, though this node is subscribed. A node that did not keep up with reading reads
+    /// on first: messages are there, and the reason comes behind them.
     fn deaf(&self) -> Result<(), ConnectionError> {
-        if self.progress.ear.is_behind() { Ok(()) } else { Err(ConnectionError::Deaf) }
+        if self.progress.deafness.is_behind() { Ok(()) } else { Err(ConnectionError::Deaf) }
     }
 
     fn answer(&mut self) {
         for (confirmation, answer) in self.table.take_answers() {
-            // Who does not wait any more is not told.
+            // A waiter that is gone is not told.
             let _ = confirmation.send(answer);
         }
         self.metrics.broker.subscriptions.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
@@ -206,56 +206,56 @@ impl Subscriber {
     }
 
     pub(super) fn interrupted(&mut self, cause: Interruption, whole_until: Option<Instant>) {
-        if self.progress.standing.lost(whole_until) {
+        if self.progress.outage.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.progress.cause = cause;
-            self.incoming.events.interrupted(cause);
+            self.incoming.events.interrupted(PARTITION, cause);
         }
     }
 
-    /// Where all subscriptions are settled and the canary was heard, the node is told that the interruption is over.
+    /// Tells the node that the interruption is over, once all subscriptions are settled and the canary was heard.
     pub(super) fn look_whether_restored(&mut self) {
         let is_heard = self.links.canary(|canary| canary.is_heard());
         if is_heard {
-            // Not before: a Redis that confirms everything and delivers nothing is not asked in a storm.
+            // Not before: else a Redis that confirms everything and delivers nothing would be asked in a storm.
             self.progress.backoff.reset();
         }
-        if let Some(mut outage) = self.progress.standing.restored(is_heard, Instant::now()) {
+        if let Some(mut outage) = self.progress.outage.restored(is_heard, Instant::now()) {
             if self.progress.cause == Interruption::Split {
-                outage += self.progress.apart.take().unwrap_or_default();
+                outage += self.progress.split.take().unwrap_or_default();
             }
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
-            self.incoming.events.restored(outage);
+            self.incoming.events.restored(PARTITION, outage);
         }
-        if self.progress.standing.stands() {
+        if self.progress.outage.is_up() {
             self.table.restored();
         }
-        self.tell_apart();
+        self.tell_split();
     }
 
-    /// Nodes were on two servers for a while that is over. Within an interruption it is told at the end of that.
-    fn tell_apart(&mut self) {
-        if self.progress.standing.stands()
-            && let Some(apart) = self.progress.apart.take()
+    /// Tells the node of a split that is over. Within an interruption it is told at the end of the interruption.
+    fn tell_split(&mut self) {
+        if self.progress.outage.is_up()
+            && let Some(split) = self.progress.split.take()
         {
-            let seconds = apart.as_secs_f64();
+            let seconds = split.as_secs_f64();
             tracing::warn!(
                 seconds,
                 "nodes were on two Redis servers that both took writes: messages were missed"
             );
-            self.incoming.events.interrupted(Interruption::Split);
-            self.incoming.events.restored(apart);
+            self.incoming.events.interrupted(PARTITION, Interruption::Split);
+            self.incoming.events.restored(PARTITION, split);
         }
     }
 
-    /// The connection ended by itself.
+    /// The connection ended. Why.
     fn ended(&self, error: std::io::Error) -> ConnectionError {
-        if self.progress.ear.is_behind() { ConnectionError::Overflow(error) } else { error.into() }
+        if self.progress.deafness.is_behind() { ConnectionError::Overflow(error) } else { error.into() }
     }
 
     fn tick(&mut self) -> Result<(), ConnectionError> {
         let now = Instant::now();
-        if self.progress.ear.is_deaf(self.links.canary(|canary| canary.owed_since()), now) {
+        if self.progress.deafness.is_deaf(self.links.canary(|canary| canary.expected_since()), now) {
             return Err(ConnectionError::Deaf);
         }
         self.table.tick(now);
@@ -273,12 +273,12 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Sets the timer to what is due next.
+    /// Sets the timer to the next deadline.
     fn set(&self, timer: std::pin::Pin<&mut Sleep>) {
-        let Progress { next_check, next_retry, ear, .. } = &self.progress;
+        let Progress { next_check, next_retry, deafness, .. } = &self.progress;
         let retry = self.table.is_any_forbidden().then_some(*next_retry);
         let due = self.table.next_deadline().into_iter().chain(retry);
-        let due = due.fold(ear.deadline().min(*next_check), Instant::min);
+        let due = due.fold(deafness.deadline().min(*next_check), Instant::min);
         let due = due.into();
         if timer.deadline() != due {
             timer.reset(due);

@@ -18,7 +18,7 @@ impl Node {
         Self { clock: Clock::new(Incarnation(number)), zero }
     }
 
-    /// So many microseconds after 0 by its monotonic clock.
+    /// This many microseconds after the zero of its monotonic clock.
     fn at(&self, micros: u64) -> Instant {
         self.clock.base + Duration::from_micros(micros)
     }
@@ -29,7 +29,7 @@ impl Node {
         self.clock.learn(self.at(sent), self.at(answered), self.zero + sent + there);
     }
 
-    /// Publishes at that time: what is written in the envelope.
+    /// Publishes at that time. The time in the envelope.
     fn publish(&self, sequence: u64, at: u64) -> Option<u64> {
         self.clock.stamps_from(sequence).of(self.at(at))
     }
@@ -42,8 +42,8 @@ impl Node {
 }
 
 #[test]
-fn what_one_node_published_is_timed_by_another_whenever_each_began() {
-    // Their monotonic clocks are an hour apart, and no wall clock is asked.
+fn one_node_times_the_publications_of_another() {
+    // Their monotonic clocks are an hour apart.
     let (a, b) = (Node::new(1, TIME), Node::new(2, TIME - HOUR));
     a.ask(1000, 50, 50);
     b.ask(HOUR + 500, 200, 200);
@@ -53,7 +53,7 @@ fn what_one_node_published_is_timed_by_another_whenever_each_began() {
 }
 
 #[test]
-fn nothing_is_timed_before_the_first_answer_and_after_a_refusal() {
+fn without_an_answer_publications_are_not_timed() {
     let node = Node::new(1, TIME);
     assert_eq!((node.publish(1, 10), node.published(2, 1, TIME)), (None, None));
     node.ask(0, 50, 50);
@@ -63,13 +63,13 @@ fn nothing_is_timed_before_the_first_answer_and_after_a_refusal() {
 }
 
 #[test]
-fn of_the_last_sixteen_answers_the_shortest_round_trip_counts() {
+fn the_shortest_round_trip_counts() {
     let node = Node::new(1, TIME);
     let error = || node.publish(1, 0).unwrap().abs_diff(TIME);
     node.ask(0, 100, 0);
     assert_eq!(error(), 50);
     node.ask(1000, 5000, 0);
-    assert_eq!(error(), 50, "a longer one says less");
+    assert_eq!(error(), 50, "a longer one is less exact");
     node.ask(2000, 10, 0);
     assert_eq!(error(), 5);
     for round in 0..SAMPLES as u64 - 1 {
@@ -84,13 +84,13 @@ fn of_the_last_sixteen_answers_the_shortest_round_trip_counts() {
 }
 
 #[test]
-fn what_the_node_itself_published_is_exact_whatever_it_learns_meanwhile() {
+fn own_publications_are_timed_exactly() {
     let mut node = Node::new(1, TIME);
     node.ask(0, 900, 0);
     let first = node.publish(1, 2000).unwrap();
     node.ask(3000, 0, 10);
     let second = node.publish(7, 4000).unwrap();
-    // Somebody set Redis' clock.
+    // Redis' clock is set.
     node.zero += HOUR;
     node.ask(5000, 0, 10);
     let third = node.publish(8, 6000).unwrap();
@@ -99,11 +99,11 @@ fn what_the_node_itself_published_is_exact_whatever_it_learns_meanwhile() {
     let own = |sequence, time| node.published(1, sequence, time);
     assert_eq!([own(1, first), own(6, first)], [Some(2000); 2]);
     assert_eq!((own(7, second), own(8, third)), (Some(4000), Some(6000)));
-    assert_eq!(own(0, first), None, "that it never wrote");
+    assert_eq!(own(0, first), None, "the node never wrote that one");
 }
 
 #[test]
-fn a_clock_that_was_set_is_followed_at_once() {
+fn a_clock_that_was_set_is_followed() {
     for by in [HOUR, HOUR.wrapping_neg()] {
         let mut node = Node::new(1, TIME);
         node.ask(0, 5, 5);
@@ -114,12 +114,12 @@ fn a_clock_that_was_set_is_followed_at_once() {
 }
 
 #[test]
-fn another_redis_counts_from_its_first_answer_and_until_then_the_old_one() {
+fn another_redis_counts_from_its_first_answer() {
     let mut node = Node::new(1, TIME);
     node.ask(0, 5, 5);
     node.clock.connected();
     assert_eq!(node.publish(1, 0), Some(TIME));
-    // Too little to be a contradiction.
+    // This is too little to be a contradiction.
     node.zero += 10_000;
     node.ask(1000, 300, 300);
     assert_eq!(node.publish(2, 0), Some(TIME + 10_000));
@@ -138,7 +138,7 @@ fn changes_are_remembered_within_bounds() {
 }
 
 #[test]
-fn no_time_that_anybody_writes_panics() {
+fn no_written_time_panics() {
     let node = Node::new(1, TIME);
     for learned in [0, TIME, i64::MAX as u64, u64::MAX] {
         node.clock.learn(node.at(0), node.at(10), learned);

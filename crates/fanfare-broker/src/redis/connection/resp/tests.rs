@@ -104,7 +104,7 @@ fn each_kind_of_frame_is_read() {
 }
 
 #[test]
-fn a_message_that_is_too_long_is_never_held() {
+fn a_message_past_the_bound_is_never_held() {
     let mut reader = Reader::new(10);
     reader.buffer.extend_from_slice(b">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$536870912\r\nx");
     assert_eq!(reader.next(), Ok(Some(Frame::TooLong)));
@@ -116,7 +116,7 @@ fn a_message_that_is_too_long_is_never_held() {
 }
 
 #[test]
-fn what_is_no_resp3_or_past_the_bounds_is_refused() {
+fn bytes_that_are_not_resp3_are_refused() {
     for bytes in [
         &b"HTTP/1.1 400 Bad Request\r\n"[..],
         b":1x\r\n",
@@ -137,7 +137,7 @@ fn what_is_no_resp3_or_past_the_bounds_is_refused() {
 }
 
 #[test]
-fn a_big_payload_is_not_copied_and_a_small_one_holds_no_buffer() {
+fn only_small_payloads_are_copied() {
     let bytes = [message(b"a", &[b'b'; COPY_BELOW]), message(b"a", b"small")].concat();
     let mut reader = Reader::new(MAX_BULK);
     reader.buffer.extend_from_slice(&bytes);
@@ -151,7 +151,7 @@ fn a_big_payload_is_not_copied_and_a_small_one_holds_no_buffer() {
 
 proptest! {
     #[test]
-    fn however_the_bytes_are_split_the_frames_are_the_same(cuts in prop::collection::vec(0usize..60_000, 0..40)) {
+    fn split_bytes_make_the_same_frames(cuts in prop::collection::vec(0usize..60_000, 0..40)) {
         let (bytes, frames) = mixture();
         let mut cuts: Vec<usize> = cuts.into_iter().filter(|&cut| cut < bytes.len()).collect();
         cuts.sort_unstable();

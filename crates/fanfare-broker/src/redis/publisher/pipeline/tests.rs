@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     envelope::{Content, Decoded, decode},
-    liveness::sequence::Sent,
+    liveness::sequence::LastTaken,
     metrics::{Metrics, Register},
     redis::{
         clock::offset::Clock,
         names::{Names, Prefix},
-        publisher::outgoing::Backlog,
+        publisher::outgoing::ServerBudget,
     },
     ticket::Ticket,
 };
@@ -21,7 +21,7 @@ type Answers = Arc<Mutex<Vec<(usize, Result<(), &'static str>)>>>;
 struct World {
     pipeline: Pipeline,
     metrics: Arc<RedisMetrics>,
-    backlog: Backlog,
+    budget: ServerBudget,
     answers: Answers,
     count: usize,
 }
@@ -36,9 +36,9 @@ impl World {
         let metrics = Arc::new(RedisMetrics::register(&register, broker).unwrap());
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
         let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
-        let writer = Writer { names, node, sequence: 0, sent: Sent::default(), clock };
+        let writer = Writer { names, node, sequence: 0, last_taken: LastTaken::default(), clock };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
-        Self { pipeline, metrics, backlog: Backlog::default(), answers: Answers::default(), count: 0 }
+        Self { pipeline, metrics, budget: ServerBudget::default(), answers: Answers::default(), count: 0 }
     }
 
     /// Publishes the next number.
@@ -49,13 +49,13 @@ impl World {
     fn publish_bytes(&mut self, order: Option<&Arc<PublishOrder>>, padding: usize) {
         let (number, answers, order) = (self.count, self.answers.clone(), order.cloned());
         let marked = order.clone();
-        let done = Box::new(move |result: Result<(), PublishError>| {
+        let done = Box::new(move |result: Result<Taken, PublishError>| {
             if let (Err(_), Some(order)) = (&result, marked) {
                 assert!(order.has_failed(), "the order is marked before the answer");
             }
             answers.lock().push((
                 number,
-                result.map_err(|error| match error {
+                result.map(drop).map_err(|error| match error {
                     PublishError::Refused(_) => "refused",
                     PublishError::Forbidden(_) => "forbidden",
                     PublishError::Unknown => "unknown",
@@ -64,14 +64,21 @@ impl World {
         });
         let ticket = Ticket::new(done, order, self.metrics.broker.clone());
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
-        let room = self.backlog.room(payload.len());
+        let reservation = self.budget.reserve(payload.len());
         let channel = Channel::new("c").unwrap();
-        let what = What::Publication { channel, payload, session: Some(SessionId(1)), trace: None, ticket };
-        self.pipeline.push(Outgoing { what, since: Instant::now(), _room: room });
+        let message = OutgoingMessage::Publication {
+            channel,
+            payload,
+            session: Some(SessionId(1)),
+            trace: None,
+            attributes: None,
+            ticket,
+        };
+        self.pipeline.push(Outgoing { message, since: Instant::now(), _reservation: reservation });
         self.count += 1;
     }
 
-    /// Encodes what may be, and writes all of it but `keep` bytes; which numbers were written wholly.
+    /// Encodes what may be, and writes all but `keep` bytes. The numbers that were written as a whole.
     fn write(&mut self, keep: usize) -> Vec<usize> {
         self.pipeline.fill(1);
         let out = self.pipeline.unwritten();
@@ -83,8 +90,8 @@ impl World {
         self.pipeline.answered(answer)
     }
 
-    /// Writes all that may be; the sequence of each publication, and that of the one it names.
-    fn chain(&mut self) -> Vec<(u64, Option<u64>)> {
+    /// Writes all that may be. The sequence of each publication, and that of the one that it names.
+    fn sequences(&mut self) -> Vec<(u64, Option<u64>)> {
         self.pipeline.fill(1);
         let written = self.pipeline.unwritten().split();
         let envelopes = (0..written.len()).filter_map(|at| match decode(&written[at..]) {
@@ -120,16 +127,16 @@ fn items_are_written_and_answered_in_order() {
     world.answer(&Value::Int(0)).unwrap();
     assert_eq!(world.answers(), [(0, Ok(())), (1, Err("refused")), (2, Ok(()))]);
     assert!(world.pipeline.is_empty());
-    assert!(world.answer(&Value::Int(0)).is_err(), "nobody waits for it");
+    assert!(world.answer(&Value::Int(0)).is_err(), "no command waits for it");
 }
 
 #[test]
-fn what_was_written_is_in_doubt_and_what_was_not_is_written_on_the_next_connection() {
+fn only_unwritten_items_are_written_again() {
     let mut world = World::new();
     (0..3).for_each(|_| world.publish(None));
     world.pipeline.fill(1);
     let length = world.pipeline.unwritten().len();
-    // All of the first, and one byte of the second.
+    // All of the first item, and one byte of the second.
     assert_eq!(world.write(length - length / 3 - 1), [0]);
     world.pipeline.disconnected();
     assert_eq!(world.answers(), [(0, Err("unknown")), (1, Err("unknown"))]);
@@ -139,7 +146,7 @@ fn what_was_written_is_in_doubt_and_what_was_not_is_written_on_the_next_connecti
 }
 
 #[test]
-fn of_a_publish_order_nothing_is_written_after_a_failure() {
+fn nothing_is_written_behind_a_failure() {
     let mut world = World::new();
     let order = Arc::new(PublishOrder::default());
     world.publish(Some(&order));
@@ -147,7 +154,7 @@ fn of_a_publish_order_nothing_is_written_after_a_failure() {
     assert_eq!(world.write(0), [0, 1]);
     world.publish(Some(&order));
     world.publish(None);
-    // Encoded, and not a byte of it written yet.
+    // Encoded, and no byte of it is written yet.
     world.pipeline.fill(1);
     world.answer(&error("MISCONF x")).unwrap();
     assert_eq!(world.answers(), [(0, Err("refused"))]);
@@ -157,7 +164,7 @@ fn of_a_publish_order_nothing_is_written_after_a_failure() {
 }
 
 #[test]
-fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
+fn an_error_looks_at_no_waiting_item() {
     let mut world = World::new();
     let order = Arc::new(PublishOrder::default());
     (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&order)));
@@ -172,26 +179,26 @@ fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
 }
 
 #[test]
-fn a_publication_names_the_last_that_redis_took_and_none_that_it_may_refuse_yet() {
+fn a_publication_names_the_last_one_taken() {
     let mut world = World::new();
     (0..3).for_each(|_| world.publish(None));
-    assert_eq!(world.chain(), [(1, None), (2, None), (3, None)]);
+    assert_eq!(world.sequences(), [(1, None), (2, None), (3, None)]);
     world.answer(&error("BUSY x")).unwrap();
     world.answer(&Value::Int(1)).unwrap();
     world.publish(None);
-    assert_eq!(world.chain(), [(4, Some(2))]);
+    assert_eq!(world.sequences(), [(4, Some(2))]);
     world.answer(&Value::Int(1)).unwrap();
-    // A refusal makes nothing forgotten, and neither does the end of a connection.
+    // Neither a refusal nor the end of a connection changes that.
     world.answer(&error("NOPERM x")).unwrap();
     world.publish(None);
-    assert_eq!(world.chain(), [(5, Some(3))]);
+    assert_eq!(world.sequences(), [(5, Some(3))]);
     world.pipeline.disconnected();
     world.publish(None);
-    assert_eq!(world.chain(), [(6, Some(3))]);
+    assert_eq!(world.sequences(), [(6, Some(3))]);
 }
 
 #[test]
-fn a_lost_connection_fails_the_rest_of_a_publish_order_at_once() {
+fn a_lost_connection_fails_the_rest_at_once() {
     let mut world = World::new();
     let order = Arc::new(PublishOrder::default());
     world.publish(Some(&order));
@@ -204,7 +211,7 @@ fn a_lost_connection_fails_the_rest_of_a_publish_order_at_once() {
 }
 
 #[test]
-fn what_waits_too_long_is_refused_and_what_was_written_is_not() {
+fn only_unwritten_items_expire() {
     let mut world = World::new();
     world.publish(None);
     world.write(0);
@@ -220,20 +227,20 @@ fn what_waits_too_long_is_refused_and_what_was_written_is_not() {
 }
 
 #[test]
-fn what_is_encoded_and_not_written_is_refused_in_time_too() {
+fn encoded_items_expire_too() {
     let mut world = World::new();
     world.publish(None);
     world.pipeline.fill(1);
     let length = world.pipeline.unwritten().len();
     (0..2).for_each(|_| world.publish(None));
-    // A byte of the second was written; the socket takes no more.
+    // A byte of the second item was written. The socket takes no more.
     assert_eq!(world.write(2 * length - 1), [0]);
     let deadline = world.pipeline.next_deadline().unwrap();
     world.pipeline.expire(deadline, "away");
     assert_eq!(world.answers(), [(2, Err("refused"))]);
     assert_eq!(world.pipeline.next_deadline(), None);
     world.publish(None);
-    // The rest of the second, and the next.
+    // The rest of the second item, and the next one.
     assert_eq!(world.write(0), [1, 3]);
     for _ in 0..3 {
         world.answer(&Value::Int(0)).unwrap();
@@ -242,7 +249,7 @@ fn what_is_encoded_and_not_written_is_refused_in_time_too() {
 }
 
 #[test]
-fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
+fn past_the_bound_orders_leave_by_turns() {
     let mut world = World::new();
     let [flooder, other] = [(); 2].map(|()| Arc::new(PublishOrder::default()));
     (0..MAX_UNANSWERED + 4).for_each(|_| world.publish(Some(&flooder)));
@@ -256,7 +263,7 @@ fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
 }
 
 #[test]
-fn what_is_taken_back_keeps_the_order_of_its_lane() {
+fn items_taken_back_keep_their_order() {
     let mut world = World::new();
     let orders = [(); 2].map(|()| Arc::new(PublishOrder::default()));
     (0..MAX_UNANSWERED).for_each(|_| world.publish(None));
@@ -265,7 +272,7 @@ fn what_is_taken_back_keeps_the_order_of_its_lane() {
     (0..6).for_each(|_| world.publish(Some(&orders[0])));
     (0..2).for_each(|_| world.publish(Some(&orders[1])));
     (0..4).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
-    // Four are encoded, by turns, and taken back by the error that comes before they are written.
+    // Four are encoded by turns, and taken back by an error that comes before they are written.
     world.pipeline.fill(1);
     world.answer(&error("NOPERM no")).unwrap();
     (0..MAX_UNANSWERED - 5).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
@@ -289,17 +296,17 @@ fn a_demoted_master_is_left() {
     assert!(matches!(world.answer(&readonly()), Err(ConnectionError::Demoted)));
     assert_eq!(world.answers(), [(0, Err("refused"))]);
     world.pipeline.disconnected();
-    world.pipeline.beat(1);
+    world.pipeline.begin_round(1);
     world.write(0);
     assert!(matches!(world.answer(&readonly()), Err(ConnectionError::Demoted)));
 }
 
 #[test]
-fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
+fn a_round_overtakes_waiting_items_only() {
     let mut world = World::new();
     (0..MAX_UNANSWERED + 10).for_each(|_| world.publish(None));
     assert_eq!(world.write(0).len(), MAX_UNANSWERED);
-    world.pipeline.beat(7);
+    world.pipeline.begin_round(7);
     world.pipeline.fill(1);
     let written = world.pipeline.unwritten().split();
     let text = String::from_utf8_lossy(&written).into_owned();
@@ -309,19 +316,19 @@ fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
     }
     let ok = Value::Text(Bytes::from_static(b"OK"));
     assert_eq!(world.answer(&ok).unwrap(), Answered::Heartbeat(None));
-    let Answered::Time(_, Err(_)) = world.answer(&ok).unwrap() else { panic!("OK is no time") };
+    let Answered::Time(_, Err(_)) = world.answer(&ok).unwrap() else { panic!("OK is not a time") };
     assert_eq!(world.answer(&Value::Int(1)).unwrap(), Answered::Canary(7, Ok(1)));
 }
 
 #[test]
-fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
+fn a_round_is_forgotten_with_its_connection() {
     let mut world = World::new();
     let order = Arc::new(PublishOrder::default());
     world.publish(Some(&order));
     world.write(0);
     world.publish(Some(&order));
-    world.pipeline.beat(1);
-    // Encoded, and taken back with what follows the refused one.
+    world.pipeline.begin_round(1);
+    // The round is encoded, and taken back with what follows the refused item.
     world.pipeline.fill(1);
     world.answer(&error("NOPERM x")).unwrap();
     world.write(0);
@@ -330,7 +337,7 @@ fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
     let time = Value::List(vec![number("2"), number("3")]);
     assert!(matches!(world.answer(&time).unwrap(), Answered::Time(_, Ok(2_000_003))));
     assert_eq!(world.answer(&error("NOPERM x")).unwrap(), Answered::Canary(1, Err("NOPERM".into())));
-    world.pipeline.beat(2);
+    world.pipeline.begin_round(2);
     world.pipeline.fill(1);
     world.pipeline.disconnected();
     world.pipeline.fill(1);
@@ -338,17 +345,19 @@ fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
 }
 
 #[test]
-fn a_publication_that_reached_nobody_is_taken_and_told() {
+fn a_publication_that_reached_nobody_is_reported() {
     let mut world = World::new();
     world.publish(None);
     world.write(0);
-    let Answered::Unheard(channel, _) = world.answer(&Value::Int(0)).unwrap() else { panic!("it is told") };
+    let Answered::Unheard(channel, _) = world.answer(&Value::Int(0)).unwrap() else {
+        panic!("it is not reported")
+    };
     assert_eq!(channel.as_str(), "c");
     assert_eq!(world.answers(), [(0, Ok(()))]);
 }
 
 #[test]
-fn what_is_held_waits_and_can_still_be_refused() {
+fn held_items_wait_and_expire() {
     let mut world = World::new();
     world.pipeline.hold(true);
     world.publish(None);
@@ -361,7 +370,7 @@ fn what_is_held_waits_and_can_still_be_refused() {
 }
 
 #[test]
-fn little_is_unanswered_at_any_time() {
+fn unanswered_items_are_bounded() {
     let mut world = World::new();
     (0..MAX_UNANSWERED + 10).for_each(|_| world.publish(None));
     assert_eq!(world.write(0).len(), MAX_UNANSWERED);
@@ -371,7 +380,7 @@ fn little_is_unanswered_at_any_time() {
     let mut world = World::new();
     let big = usize::try_from(MAX_UNANSWERED_BYTES).unwrap() * 2;
     (0..2).for_each(|_| world.publish_bytes(None, big));
-    assert_eq!(world.write(0), [0], "one may always be written");
+    assert_eq!(world.write(0), [0], "one item may always be written");
     world.answer(&Value::Int(0)).unwrap();
     assert_eq!(world.write(0), [1]);
 }

@@ -1,10 +1,8 @@
-//! The commands of the subscribing connection: what is to be written, and what is not confirmed yet.
+//! The commands of the subscribing connection that are to be written, or not confirmed yet.
 //!
 //! Invariants:
-//! - Confirmations come in the order of the commands, and only of what was written; anything else is a
-//!   [`Desync`].
-//! - Neighbouring channels share a command, up to [`BATCH`] of them; a command that was taken for writing
-//!   does not grow.
+//! - Confirmations come in the order of the commands, and only of written ones. Anything else is a [`Desync`].
+//! - Neighbouring channels share a command, up to [`BATCH`] of them. A command that was taken for writing does not grow.
 
 use std::collections::VecDeque;
 
@@ -15,7 +13,7 @@ use crate::redis::{connection::error::Desync, metrics::Kind, names::Names};
 
 /// The most channels of one command.
 pub(crate) const BATCH: usize = 1000;
-/// How many channels of its own a node has: two for control, its own and that of all, and the canary's.
+/// The number of a node's own channels: two for control, one of them for all nodes, and one for the canary.
 pub(crate) const CONTROLS: usize = 3;
 
 /// A command for Redis.
@@ -23,7 +21,7 @@ pub(crate) const CONTROLS: usize = 3;
 pub(crate) enum Command {
     /// SUBSCRIBE to the node's own channels.
     SubscribeControl,
-    /// SUBSCRIBE to channels. A batch that is sealed takes no more.
+    /// SUBSCRIBE to channels. A sealed batch takes no more.
     Subscribe { channels: Vec<Channel>, sealed: bool },
     /// UNSUBSCRIBE from channels.
     Unsubscribe(Vec<Channel>),
@@ -32,7 +30,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What it is for.
+    /// Its purpose.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::SubscribeControl | Self::Subscribe { .. } => Kind::Subscribe,
@@ -76,10 +74,10 @@ pub(crate) enum Confirmed<'a> {
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    /// Without a confirmation yet, in order; the first `written` of them were taken for writing.
+    /// The unconfirmed commands, in order. The first `written` of them were taken for writing.
     queue: VecDeque<Command>,
     written: usize,
-    /// How many channels of the first command are confirmed.
+    /// The number of confirmed channels of the first command.
     progress: usize,
 }
 
@@ -91,7 +89,7 @@ impl Commands {
         Some(command)
     }
 
-    /// Forgets all of them: the connection ended.
+    /// The connection ended: forgets all commands.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -100,7 +98,7 @@ impl Commands {
         self.queue.push_back(command);
     }
 
-    /// SUBSCRIBE; `alone`: in a command of its own, so that an error is about this channel.
+    /// SUBSCRIBE. `alone`: in a command of its own, so that an error is about this channel.
     pub(crate) fn subscribe(&mut self, channel: Channel, alone: bool) {
         match self.last_unwritten() {
             Some(Command::Subscribe { channels, sealed: false }) if channels.len() < BATCH && !alone => {
@@ -118,7 +116,7 @@ impl Commands {
         }
     }
 
-    /// Redis confirmed one channel; for one of the node's own channels, how many of them are confirmed by now.
+    /// Redis confirmed one channel. The number of confirmed channels of its command.
     pub(crate) fn confirmed(&mut self, what: Confirmed<'_>) -> Result<usize, Desync> {
         let (expected, length) = match (self.first()?, what) {
             (Command::SubscribeControl, Confirmed::Control) => (true, CONTROLS),
@@ -151,7 +149,7 @@ impl Commands {
         }
     }
 
-    /// Redis refused a command, which is done with. A command is refused whole.
+    /// Redis refused a command, which is done. Redis refuses a command as a whole.
     pub(crate) fn refused(&mut self) -> Result<Command, Desync> {
         self.first()?;
         match self.progress {

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::liveness::sequence::Seen;
+use crate::liveness::sequence::SequenceCheck;
 
-/// Somebody who waits for a subscription.
+/// A caller that waits for a subscription.
 pub(crate) trait Waiter {
-    /// Whether nobody waits any more.
+    /// Whether it waits no longer.
     fn is_gone(&self) -> bool;
 }
 
@@ -15,28 +15,28 @@ pub(super) enum State<W> {
     /// SUBSCRIBE is on its way, or waits for a connection.
     Subscribing {
         waiters: Vec<W>,
-        /// Whether somebody wants it still.
+        /// Whether the channel is still wanted.
         wanted: bool,
     },
     Subscribed,
-    /// Nobody wants it; it ends at that time.
+    /// It is not wanted, and ends at that time.
     Lingering(Instant),
     /// UNSUBSCRIBE is on its way.
     Unsubscribing,
-    /// It stood once; Redis forbids it now. It is tried again from time to time.
+    /// It was confirmed before, and Redis forbids it now. It is tried again from time to time.
     Forbidden,
 }
 
-/// What became of a channel so far, as far as those who want it are concerned.
+/// The past of a channel, for its waiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Past {
     /// It was not confirmed yet.
     New,
-    /// It was, and is restored whenever it does not stand.
-    Stood,
-    /// It stood, and Redis forbade it since.
+    /// It was confirmed, and is restored after each interruption.
+    Confirmed,
+    /// It was confirmed, and Redis forbade it since.
     Forbidden,
-    /// And the node was told meanwhile that its subscriptions stand.
+    /// Redis forbade it, and the node's subscriptions were up meanwhile.
     Lost,
 }
 
@@ -44,9 +44,9 @@ pub(super) enum Past {
 pub(super) struct Entry<W> {
     pub(super) state: State<W>,
     pub(super) past: Past,
-    /// Since when Redis holds it, as far as confirmations go.
+    /// Since when Redis holds it, by its confirmations.
     pub(super) held: Option<Instant>,
-    /// Whether it stands in the queue of the lingering. Once is enough.
+    /// Whether it is in the queue of lingering channels.
     pub(super) queued: bool,
-    pub(super) seen: Seen,
+    pub(super) sequence: SequenceCheck,
 }

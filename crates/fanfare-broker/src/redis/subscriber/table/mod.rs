@@ -1,9 +1,9 @@
-//! Which channels this node is subscribed to: the truth, which Redis is made to follow. No I/O, no clock.
+//! The channels that this node is subscribed to. Redis is made to follow this table. No I/O, no clock.
 //!
 //! - `subscriptions`: the table, and its invariants; `entry`: one channel of it
-//! - `commands`: what is to be written, and what is not confirmed yet
-//! - `refused`: what Redis refuses, and channels that it forbids
-//! - `postponed`: commands that Redis did not take at the moment; `retry`: when they are tried again
+//! - `commands`: the commands that are to be written, or not confirmed yet
+//! - `refused`: commands that Redis refuses, and channels that it forbids
+//! - `postponed`: commands that Redis does not take at the moment; `retry`: when they are tried again
 
 pub(super) mod commands;
 pub(in crate::redis) mod entry;

@@ -1,4 +1,4 @@
-//! The table against a model of Redis: commands and answers travel in order, and may be cut off anywhere.
+//! The table against a model of Redis: commands and answers travel in order, and may be cut off at any place.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -20,15 +20,15 @@ fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
 }
 
-/// Redis, as far as subscriptions go.
+/// A Redis that knows subscriptions only.
 #[derive(Default)]
 struct Server {
     incoming: VecDeque<Command>,
     answers: VecDeque<Answer>,
     held: BTreeSet<String>,
-    /// How many of the node's own channels are held.
+    /// The number of the node's own channels that are held.
     controls: usize,
-    /// Whether it takes nothing at this moment.
+    /// Whether it takes no commands at the moment.
     busy: bool,
 }
 
@@ -175,7 +175,7 @@ impl World {
                 let refused = self.table.refused(Cause::Permission, "NOPERM", self.now);
                 assert!(!matches!(refused, Ok(Refusal::Connection(_))), "{refused:?}");
             }
-            Some(Answer::Busy) => match self.table.refused(Cause::Moment, "BUSY", self.now).unwrap() {
+            Some(Answer::Busy) => match self.table.refused(Cause::Temporary, "BUSY", self.now).unwrap() {
                 Refusal::Postponed(_) | Refusal::Info { settles: false } => {}
                 Refusal::Info { settles: true } => assert_eq!(self.restoring(), 0),
                 refusal => panic!("{refusal:?}"),
@@ -188,13 +188,13 @@ impl World {
     }
 
     fn confirmed(&mut self, what: Confirmed<'_>) {
-        assert_eq!(self.table.confirmed(what, self.now), Ok(None), "none that stood is forbidden");
+        assert_eq!(self.table.confirmed(what, self.now), Ok(None), "none that was confirmed is forbidden");
     }
 
-    /// How many channels stood, and are not confirmed again.
+    /// The number of channels that were confirmed before, and are not confirmed again.
     fn restoring(&self) -> usize {
         let is_restoring = |entry: &Entry<u32>| {
-            entry.past == Past::Stood && matches!(entry.state, State::Subscribing { .. })
+            entry.past == Past::Confirmed && matches!(entry.state, State::Subscribing { .. })
         };
         self.table.entries.values().filter(|entry| is_restoring(entry)).count()
     }
@@ -203,7 +203,7 @@ impl World {
         for (waiter, answer) in self.table.take_answers() {
             let name = self.waiting.remove(&waiter).expect("each waiter is told once");
             match answer {
-                Ok(()) => assert!(self.server.held.contains(&name), "{name} does not stand"),
+                Ok(()) => assert!(self.server.held.contains(&name), "{name} is not held"),
                 Err(SubscribeError::Forbidden(_)) => {
                     assert_eq!(name, FORBIDDEN);
                     self.wanted.remove(&name);
@@ -233,9 +233,9 @@ impl World {
 }
 
 proptest! {
-    /// Whatever happens in whatever order: a waiter is told Ok only while Redis holds the subscription, each is
-    /// told once, what stood is restored once that is settled, and in the end Redis holds what is wanted and nothing
-    /// else.
+    /// In any order of steps: a waiter is told `Ok` only while Redis holds its subscription. Each waiter is told once.
+    /// Channels that were confirmed before are restored when the connection is settled. In the end Redis holds the wanted
+    /// channels only.
     #[test]
     fn redis_follows_the_table(steps in prop::collection::vec(step(), 0..200)) {
         let mut world = World::new();

@@ -1,6 +1,6 @@
-//! Commands that Redis did not take at this moment: what becomes of them.
+//! Commands that Redis does not take at the moment.
 //!
-//! Invariant: while a SUBSCRIBE waits that restores something, no answer to a [`Command::Info`] settles the connection.
+//! Invariant: while a SUBSCRIBE waits that restores a channel, no answer to a [`Command::Info`] settles the connection.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use super::{
     subscriptions::Table,
 };
 
-/// How long a channel is kept whose UNSUBSCRIBE Redis forbids, before that is tried again.
+/// How long a channel is kept whose UNSUBSCRIBE Redis forbids, before the next try.
 const KEEP: Duration = Duration::from_secs(10);
-/// How many channels are kept against the node's will, at most: then the connection is replaced to be rid of them.
+/// The most channels that are kept although they are not wanted. Past it, the connection is replaced.
 const KEPT: usize = 16 << 10;
 
 impl<W: Waiter> Table<W> {
-    /// Redis did not take a command at this moment.
+    /// Redis did not take a command at the moment.
     pub(super) fn postpone(&mut self, command: Command, now: Instant) -> Refusal {
         match command {
             Command::Info => {}
@@ -30,7 +30,7 @@ impl<W: Waiter> Table<W> {
             }
             Command::Subscribe { channels, .. } => {
                 self.postponed.wait(now);
-                self.postponed.restores |= channels.iter().any(|channel| self.stood(channel));
+                self.postponed.restores |= channels.iter().any(|channel| self.was_confirmed(channel));
                 self.postponed.channels.extend(channels);
             }
             Command::Unsubscribe(channels) => {
@@ -42,7 +42,7 @@ impl<W: Waiter> Table<W> {
         Refusal::Postponed("SUBSCRIBE")
     }
 
-    /// Redis does not let this node give up channels: they are kept, as far as there is room for them.
+    /// Redis does not let this node give up channels. They are kept, up to [`KEPT`].
     pub(super) fn keep_forbidden(&mut self, channels: &[Channel], now: Instant) -> Refusal {
         if self.lingering.len() + channels.len() > KEPT {
             return Refusal::Connection("UNSUBSCRIBE");
@@ -51,7 +51,7 @@ impl<W: Waiter> Table<W> {
         Refusal::Postponed("UNSUBSCRIBE")
     }
 
-    /// Tries again what is due.
+    /// Tries again the commands that are due.
     pub(super) fn retry_postponed(&mut self, now: Instant) {
         if self.postponed.at.is_none_or(|at| now < at) {
             return;
@@ -64,21 +64,21 @@ impl<W: Waiter> Table<W> {
         let mut restores = control;
         for channel in channels {
             if self.is_wanted_still(&channel, now) {
-                restores |= self.stood(&channel);
+                restores |= self.was_confirmed(&channel);
                 self.send_subscribe(channel, false);
             }
         }
-        // Not for newcomers alone: they could put off the end of an interruption for ever.
+        // Not for new channels alone: they could put off the end of an interruption for ever.
         if restores {
             self.ask_behind();
         }
     }
 
-    pub(super) fn stood(&self, channel: &Channel) -> bool {
+    pub(super) fn was_confirmed(&self, channel: &Channel) -> bool {
         self.entries.get(channel).is_some_and(|entry| entry.past != Past::New)
     }
 
-    /// Whether somebody waits for a SUBSCRIBE that was postponed. Where nobody does, the channel is given up.
+    /// Whether a postponed SUBSCRIBE is still wanted. Otherwise the channel is given up.
     fn is_wanted_still(&mut self, channel: &Channel, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(channel) else { return false };
         let State::Subscribing { waiters, wanted } = &mut entry.state else { return false };
@@ -95,7 +95,7 @@ impl<W: Waiter> Table<W> {
         false
     }
 
-    /// Channels that Redis holds still, and that nobody wants, linger on.
+    /// Unwanted channels that Redis still holds linger on.
     fn keep(&mut self, channels: &[Channel], until: Instant) {
         for channel in channels {
             let is_held = |entry: &Entry<W>| matches!(entry.state, State::Unsubscribing);

@@ -1,4 +1,4 @@
-//! What Redis refuses, and what becomes of channels that it forbids.
+//! Commands that Redis refuses, and channels that it forbids.
 
 use std::time::Instant;
 
@@ -11,30 +11,30 @@ use super::{
 };
 use crate::redis::connection::{code::Cause, error::Desync};
 
-/// What an error of Redis means for the connection.
+/// What an error of Redis was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Nothing: it was about one channel, whose waiters are told.
+    /// One channel, whose waiters are told.
     Channel(Channel),
-    /// Nothing: a batch was refused, and each of its channels is tried alone.
+    /// A batch. Each of its channels is tried alone.
     Batch,
-    /// The check of the number of subscriptions is not permitted. `settles`: everything that stood is confirmed or
-    /// refused all the same.
+    /// The check of the number of subscriptions. `settles`: all channels that were confirmed before are confirmed or
+    /// refused.
     Info { settles: bool },
-    /// Nothing: this command was not taken, and is tried again.
+    /// A command that is tried again.
     Postponed(&'static str),
-    /// It cannot go on without this command.
+    /// A command that the connection cannot do without.
     Connection(&'static str),
 }
 
 impl<W: Waiter> Table<W> {
-    /// The node was told that its subscriptions stand. Of those that Redis forbids they do not: what they lose from now
-    /// on is told by channel.
+    /// The node was told that its subscriptions are up. Channels that Redis forbids are not: their losses from now on are
+    /// told by channel.
     pub(crate) fn restored(&mut self) {
         self.whole = true;
     }
 
-    /// They do not stand any more.
+    /// The subscriptions are not up any more.
     pub(super) fn interrupted(&mut self) {
         if std::mem::take(&mut self.whole) {
             let forbidden = self.entries.values_mut().filter(|entry| entry.past == Past::Forbidden);
@@ -42,7 +42,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// There is no connection, and no retry will make one: all who wait are told why.
+    /// There is no connection, and no retry will make one. All waiters are told why.
     pub(crate) fn forbid_all(&mut self, why: &str) {
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
@@ -53,12 +53,12 @@ impl<W: Waiter> Table<W> {
         });
     }
 
-    /// Whether Redis forbids a channel that stood.
+    /// Whether Redis forbids a channel that was confirmed before.
     pub(crate) fn is_any_forbidden(&self) -> bool {
         !self.forbidden.is_empty()
     }
 
-    /// Asks again for what Redis forbade, at most for so many: those first that were asked for longest ago.
+    /// Asks again for at most `most` forbidden channels, the longest forbidden first.
     pub(crate) fn retry_forbidden(&mut self, most: usize) {
         let count = most.min(self.forbidden.len());
         let retried: Vec<_> = self.forbidden.drain(..count).collect();
@@ -76,7 +76,7 @@ impl<W: Waiter> Table<W> {
             (Command::Info, _) => Refusal::Info { settles: self.informed() },
             (Command::Subscribe { channels, .. }, Cause::Permission) => self.forbidden(channels, why),
             (Command::Unsubscribe(channels), Cause::Permission) => self.keep_forbidden(&channels, now),
-            (command, Cause::Moment) => self.postpone(command, now),
+            (command, Cause::Temporary) => self.postpone(command, now),
             (Command::Unsubscribe(_), Cause::Connection) => Refusal::Connection("UNSUBSCRIBE"),
             (_, Cause::Permission | Cause::Connection) => Refusal::Connection("SUBSCRIBE"),
         })
@@ -103,9 +103,9 @@ impl<W: Waiter> Table<W> {
     }
 
     fn each_alone(&mut self, channels: Vec<Channel>) {
-        let restores = channels.iter().any(|channel| self.stood(channel));
+        let restores = channels.iter().any(|channel| self.was_confirmed(channel));
         channels.into_iter().for_each(|channel| self.send_subscribe(channel, true));
-        // Not for a batch of newcomers: they could put off the end of an interruption for ever.
+        // Not for a batch of new channels: they could put off the end of an interruption for ever.
         if restores {
             self.ask_behind();
         }

@@ -11,22 +11,22 @@ const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 const FORGET: Duration = Duration::from_secs(5);
 
-/// What waits to be tried again.
+/// The commands that wait to be tried again.
 #[derive(Debug, Default)]
 pub(super) struct Postponed {
     /// The node's own channels.
     pub(super) control: bool,
     pub(super) channels: Vec<Channel>,
-    /// Whether something of it stood before.
+    /// Whether a channel among them was confirmed before.
     pub(super) restores: bool,
-    /// When it is tried again, if something waits.
+    /// When they are tried again; `None` where none waits.
     pub(super) at: Option<Instant>,
-    /// The last refusal, and how many came before it one after the other.
+    /// The last refusal, and the number of those that came shortly before it.
     pub(super) last: Option<(Instant, u32)>,
 }
 
 impl Postponed {
-    /// Redis refused something: how long to wait.
+    /// Redis refused a command. How long to wait.
     pub(super) fn delay(&mut self, now: Instant) -> Duration {
         let before = self.last.filter(|(last, _)| now.saturating_duration_since(*last) < FORGET);
         let refusals = match (before, self.at) {

@@ -1,4 +1,4 @@
-//! Which channels this node is subscribed to: the truth, which Redis is made to follow. No I/O, no clock.
+//! The table of the channels that this node is subscribed to.
 //!
 //! ```text
 //!              subscribe                confirmed              unsubscribe            1 s later
@@ -9,15 +9,15 @@
 //! ```
 //!
 //! Invariants:
-//! - A waiter is told that its subscription stands only while Redis holds it and no UNSUBSCRIBE is on its way.
-//! - No UNSUBSCRIBE is sent before the SUBSCRIBE ahead of it is confirmed, so at most one of each is
-//!   unconfirmed per channel, and a confirmation can be of one command only.
-//! - What settles a connection is the answer to a [`Command::Info`] that every SUBSCRIBE which restores a channel is
-//!   ahead of: each was confirmed, or refused for this channel alone.
-//! - A command that Redis does not take at the moment costs nothing but itself: it is tried again (`postponed`). A
-//!   channel whose UNSUBSCRIBE was not taken lingers on, since Redis holds it.
-//! - A channel that Redis forbade while the node was told that its subscriptions stand is said to have lost
-//!   publications once it is confirmed.
+//! - A waiter is told that its subscription is confirmed only while Redis holds it and no UNSUBSCRIBE is on its way.
+//! - No UNSUBSCRIBE is sent before the SUBSCRIBE ahead of it is confirmed. So at most one of each is unconfirmed per
+//!   channel, and a confirmation can be of one command only.
+//! - A connection is settled by the answer to a [`Command::Info`] that is behind every SUBSCRIBE which restores a
+//!   channel: each of them was confirmed, or refused for its channel alone.
+//! - A command that Redis does not take at the moment is tried again (`postponed`), and nothing else happens. A channel
+//!   whose UNSUBSCRIBE was not taken lingers on, for Redis holds it.
+//! - A channel that Redis forbade while the node's subscriptions were up is said to have lost publications once it is
+//!   confirmed.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -32,41 +32,42 @@ use super::{
     retry::Postponed,
 };
 use crate::{
-    liveness::sequence::{Arrival, Seen},
+    liveness::sequence::{Arrival, SequenceCheck},
     redis::connection::error::Desync,
 };
 
-/// How long a channel stays subscribed after nobody wants it any more.
+/// How long a channel stays subscribed after it is not wanted any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
-/// What a number of subscriptions in Redis says.
+/// What the number of subscriptions in Redis says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counted {
-    /// It is right, and everything that stood is confirmed or refused.
+    /// It is right, and all channels that were confirmed before are confirmed or refused.
     Settled,
-    /// It is right so far, and more is to be confirmed that stood.
+    /// It is right so far, and some channels that were confirmed before are not confirmed yet.
     Early,
-    /// It is another than it should be: everything is subscribed and counted again.
+    /// It is wrong: all channels are subscribed and counted again.
     Wrong,
 }
 
-/// The channels of a node, and what is under way to Redis.
+/// The channels of a node, and the commands under way to Redis.
 #[derive(Debug)]
 pub(crate) struct Table<W> {
     pub(super) entries: HashMap<Channel, Entry<W>>,
     pub(super) connected: bool,
-    /// Whether the node was told that its subscriptions stand.
+    /// Whether the node's subscriptions are up, as far as it was told.
     pub(super) whole: bool,
     pub(super) commands: Commands,
-    /// How many [`Command::Info`] are not answered.
+    /// The number of unanswered [`Command::Info`].
     pub(super) asked: usize,
-    /// How many of them, the first, settle nothing: a SUBSCRIBE that restores a channel is behind them.
+    /// The number of those among them, the first ones, that settle nothing: a SUBSCRIBE that restores a channel is
+    /// behind them.
     pub(super) early: usize,
-    /// How many control channels Redis holds.
+    /// The number of control channels that Redis holds.
     pub(super) controls: usize,
-    /// How many entries Redis holds.
+    /// The number of entries that Redis holds.
     pub(super) held: usize,
-    /// When to look at which lingering channel, in order of time.
+    /// The lingering channels, each with the time of the next look, in order of time.
     pub(super) lingering: VecDeque<(Instant, Channel)>,
     pub(super) forbidden: Vec<Channel>,
     pub(super) postponed: Postponed,
@@ -91,20 +92,20 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// The channel of this name, if messages on it are for anybody.
+    /// The channel of this name, if there is an entry.
     pub(crate) fn find(&self, name: &str) -> Option<&Channel> {
         self.entries.get_key_value(name).map(|(channel, _)| channel)
     }
 
-    /// A publication of an origin that has a say arrived on a channel.
+    /// A publication of a credible origin arrived on a channel.
     pub(crate) fn arrived(&mut self, channel: &Channel, origin: &Origin, previous: Option<u64>) -> Arrival {
         match self.entries.get_mut(channel) {
-            Some(entry) => entry.seen.arrived(origin.node, origin.sequence, previous),
+            Some(entry) => entry.sequence.arrived(origin.node, origin.sequence, previous),
             None => Arrival::InOrder,
         }
     }
 
-    /// Whether a channel was held at `at` and is still: what Redis took in between reached this node.
+    /// Whether Redis has held a channel since `at` or before: then what it took meanwhile had to reach this node.
     pub(crate) fn held_since(&self, channel: &Channel, at: Instant) -> bool {
         self.entries.get(channel).is_some_and(|entry| {
             matches!(entry.state, State::Subscribed | State::Lingering(_))
@@ -112,12 +113,12 @@ impl<W: Waiter> Table<W> {
         })
     }
 
-    /// How many channels there are.
+    /// The number of channels.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Who is to be told what.
+    /// The waiters that are to be told, with their answers.
     pub(crate) fn take_answers(&mut self) -> Vec<(W, Result<(), SubscribeError>)> {
         std::mem::take(&mut self.answers)
     }
@@ -127,17 +128,17 @@ impl<W: Waiter> Table<W> {
         self.commands.next()
     }
 
-    /// When [`Table::tick`] has something to do.
+    /// The time of the next [`Table::tick`] that has work to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.lingering.front().map(|(at, _)| *at).into_iter().chain(self.postponed.at).min()
     }
 
-    /// Somebody wants a channel.
+    /// A waiter wants a channel.
     pub(crate) fn subscribe(&mut self, channel: &Channel, waiter: W) {
         let subscribing = |waiter| State::Subscribing { waiters: vec![waiter], wanted: true };
         let Some(entry) = self.entries.get_mut(channel) else {
             let (state, past) = (subscribing(waiter), Past::New);
-            let entry = Entry { state, past, held: None, queued: false, seen: Seen::default() };
+            let entry = Entry { state, past, held: None, queued: false, sequence: SequenceCheck::default() };
             self.entries.insert(channel.clone(), entry);
             return self.send_subscribe(channel.clone(), false);
         };
@@ -161,7 +162,7 @@ impl<W: Waiter> Table<W> {
         self.send_subscribe(channel.clone(), false);
     }
 
-    /// Nobody wants a channel any more.
+    /// A channel is not wanted any more.
     pub(crate) fn unsubscribe(&mut self, channel: &Channel, now: Instant) {
         let Some(entry) = self.entries.get_mut(channel) else { return };
         match &mut entry.state {
@@ -178,7 +179,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// Time passed: what lingered long enough is given up, and what was postponed is tried again.
+    /// Time passed. Channels that lingered long enough are given up, and postponed commands are tried again.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.retry_postponed(now);
         while self.lingering.front().is_some_and(|(at, _)| *at <= now) {
@@ -200,15 +201,15 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// A connection stands: everything is subscribed on it, control channels first; the answer to the
-    /// [`Command::Info`] at the end says that all of it was confirmed or refused.
+    /// There is a connection. All channels are subscribed on it, control channels first. The answer to the
+    /// [`Command::Info`] at the end says that each of them was confirmed or refused.
     pub(crate) fn connected(&mut self) {
         self.connected = true;
         self.subscribe_all(self.entries.keys().cloned().collect());
         self.ask();
     }
 
-    /// The connection ended. What nobody wants is forgotten; the rest waits for the next connection.
+    /// The connection ended. Unwanted channels are forgotten. The others wait for the next connection.
     pub(crate) fn disconnected(&mut self) {
         self.interrupted();
         self.connected = false;
@@ -221,7 +222,7 @@ impl<W: Waiter> Table<W> {
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
             (entry.held, entry.queued) = (None, false);
-            entry.seen.clear();
+            entry.sequence.clear();
             match &mut entry.state {
                 State::Subscribing { wanted: true, .. } => true,
                 State::Subscribing { waiters, .. } => {
@@ -238,13 +239,13 @@ impl<W: Waiter> Table<W> {
         });
     }
 
-    /// Asks Redis how many subscriptions it holds.
+    /// Asks Redis for the number of subscriptions that it holds.
     pub(crate) fn ask(&mut self) {
         self.asked += 1;
         self.commands.push(Command::Info);
     }
 
-    /// Redis confirmed a channel; the one that lost publications until now, if it did outside of an interruption.
+    /// Redis confirmed a command for a channel. The channel, if it lost publications outside of an interruption.
     pub(crate) fn confirmed(&mut self, what: Confirmed<'_>, now: Instant) -> Result<Option<Channel>, Desync> {
         let progress = self.commands.confirmed(what)?;
         match what {
@@ -255,8 +256,8 @@ impl<W: Waiter> Table<W> {
         Ok(None)
     }
 
-    /// Redis answered [`Command::Info`] with a number of subscriptions, which is held against what it should be at
-    /// this place among the answers.
+    /// Redis answered [`Command::Info`] with a number of subscriptions. It is compared with the right number at this place
+    /// among the answers.
     pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<Counted, Desync> {
         self.commands.informed()?;
         let settles = self.informed();
@@ -268,7 +269,7 @@ impl<W: Waiter> Table<W> {
         let mut again = Vec::new();
         for (channel, entry) in &mut self.entries {
             entry.held = None;
-            entry.seen.clear();
+            entry.sequence.clear();
             let wanted = match entry.state {
                 State::Subscribed => true,
                 State::Lingering(_) => false,
@@ -283,7 +284,7 @@ impl<W: Waiter> Table<W> {
         Ok(Counted::Wrong)
     }
 
-    /// The channel, if it lost publications outside of an interruption and somebody wants it.
+    /// The channel, if it is wanted and lost publications outside of an interruption.
     fn subscribed(&mut self, name: &str, now: Instant) -> Option<Channel> {
         let channel = self.find(name)?.clone();
         let entry = self.entries.get_mut(name)?;
@@ -292,8 +293,8 @@ impl<W: Waiter> Table<W> {
         let State::Subscribing { waiters, wanted } = &mut entry.state else { return None };
         let (waiters, wanted) = (std::mem::take(waiters), *wanted);
         entry.state = State::Subscribed;
-        let lost = match std::mem::replace(&mut entry.past, Past::Stood) {
-            Past::New | Past::Stood => false,
+        let lost = match std::mem::replace(&mut entry.past, Past::Confirmed) {
+            Past::New | Past::Confirmed => false,
             Past::Forbidden => self.whole,
             Past::Lost => true,
         };
@@ -307,7 +308,7 @@ impl<W: Waiter> Table<W> {
     fn unsubscribed(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         self.held -= usize::from(entry.held.take().is_some());
-        entry.seen.clear();
+        entry.sequence.clear();
         if matches!(entry.state, State::Unsubscribing) {
             self.entries.remove(name);
         }
@@ -326,7 +327,7 @@ impl<W: Waiter> Table<W> {
     }
 
     fn queue_lingering(&mut self, at: Instant, channel: Channel) {
-        // In order of time, at the price of a channel that lingers a little longer.
+        // In order of time: a channel may linger a little longer.
         let at = self.lingering.back().map_or(at, |(last, _)| at.max(*last));
         self.lingering.push_back((at, channel));
     }
@@ -336,13 +337,13 @@ impl<W: Waiter> Table<W> {
         channels.into_iter().for_each(|channel| self.send_subscribe(channel, false));
     }
 
-    /// Asks behind what is queued by now: no answer ahead of that settles it.
+    /// Asks behind all queued commands. No earlier answer settles them.
     pub(super) fn ask_behind(&mut self) {
         self.early = self.asked;
         self.ask();
     }
 
-    /// A [`Command::Info`] is answered; whether that settles what was asked for.
+    /// A [`Command::Info`] is answered. Whether that settles the connection.
     pub(super) fn informed(&mut self) -> bool {
         self.asked = self.asked.saturating_sub(1);
         let is_early = self.early > 0;

@@ -45,7 +45,7 @@ fn connected() -> (Table<u32>, Instant) {
 }
 
 #[test]
-fn a_waiter_is_told_once_its_subscription_is_confirmed() {
+fn a_waiter_is_told_of_its_confirmation() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     table.subscribe(&channel("a"), 2);
@@ -85,7 +85,7 @@ fn a_channel_lingers_before_it_is_given_up() {
 }
 
 #[test]
-fn who_comes_while_a_channel_is_given_up_gets_a_subscribe_behind_it() {
+fn a_late_waiter_gets_a_subscribe_behind_unsubscribe() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     commands(&mut table);
@@ -102,7 +102,7 @@ fn who_comes_while_a_channel_is_given_up_gets_a_subscribe_behind_it() {
 }
 
 #[test]
-fn what_nobody_wants_when_it_is_confirmed_lingers() {
+fn an_unwanted_channel_lingers_when_it_is_confirmed() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     commands(&mut table);
@@ -115,7 +115,7 @@ fn what_nobody_wants_when_it_is_confirmed_lingers() {
 }
 
 #[test]
-fn a_new_connection_gets_everything_that_is_wanted_in_batches() {
+fn a_new_connection_subscribes_in_batches() {
     let (mut table, now) = connected();
     let names: Vec<String> = (0..2500).map(|i| format!("c{i}")).collect();
     for name in &names {
@@ -145,7 +145,7 @@ fn a_new_connection_gets_everything_that_is_wanted_in_batches() {
 }
 
 #[test]
-fn who_waits_for_what_nobody_wants_is_told_when_the_connection_ends() {
+fn a_waiter_for_an_unwanted_channel_is_told() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     table.unsubscribe(&channel("a"), now);
@@ -158,7 +158,7 @@ fn who_waits_for_what_nobody_wants_is_told_when_the_connection_ends() {
 }
 
 #[test]
-fn of_a_forbidden_batch_only_the_guilty_channel_is_refused() {
+fn only_the_forbidden_channel_is_refused() {
     let (mut table, now) = connected();
     for (waiter, name) in ["a", "secret", "b"].iter().enumerate() {
         table.subscribe(&channel(name), u32::try_from(waiter).unwrap());
@@ -179,7 +179,7 @@ fn of_a_forbidden_batch_only_the_guilty_channel_is_refused() {
 }
 
 #[test]
-fn what_stood_and_is_forbidden_now_is_tried_again() {
+fn a_channel_forbidden_later_is_tried_again() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     commands(&mut table);
@@ -204,7 +204,7 @@ fn what_stood_and_is_forbidden_now_is_tried_again() {
 }
 
 /// A connected table in which these channels stand.
-fn standing(names: &[&str]) -> (Table<u32>, Instant) {
+fn with_channels(names: &[&str]) -> (Table<u32>, Instant) {
     let (mut table, now) = connected();
     names.iter().for_each(|name| table.subscribe(&channel(name), 0));
     commands(&mut table);
@@ -226,8 +226,8 @@ fn reconnect(table: &mut Table<u32>, now: Instant) {
 }
 
 #[test]
-fn of_a_forbidden_batch_what_stood_is_settled_behind_each_of_its_channels() {
-    let (mut table, now) = standing(&["a", "b"]);
+fn a_forbidden_batch_settles_behind_each_channel() {
+    let (mut table, now) = with_channels(&["a", "b"]);
     reconnect(&mut table, now);
     assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     let alone = commands(&mut table);
@@ -240,8 +240,8 @@ fn of_a_forbidden_batch_what_stood_is_settled_behind_each_of_its_channels() {
 }
 
 #[test]
-fn newcomers_of_a_forbidden_batch_put_off_nothing() {
-    let (mut table, now) = standing(&["a"]);
+fn new_channels_of_a_forbidden_batch_delay_nothing() {
+    let (mut table, now) = with_channels(&["a"]);
     reconnect(&mut table, now);
     ["new", "secret"].iter().for_each(|name| table.subscribe(&channel(name), 1));
     commands(&mut table);
@@ -254,8 +254,8 @@ fn newcomers_of_a_forbidden_batch_put_off_nothing() {
 }
 
 #[test]
-fn where_the_check_is_forbidden_its_refusal_settles_what_its_answer_would_have() {
-    let (mut table, now) = standing(&["a", "b"]);
+fn a_forbidden_check_settles_by_its_refusal() {
+    let (mut table, now) = with_channels(&["a", "b"]);
     reconnect(&mut table, now);
     assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Batch));
     commands(&mut table);
@@ -267,8 +267,8 @@ fn where_the_check_is_forbidden_its_refusal_settles_what_its_answer_would_have()
 }
 
 #[test]
-fn what_a_channel_lost_while_it_alone_was_forbidden_is_told_when_it_stands_again() {
-    let (mut table, now) = standing(&["a"]);
+fn the_loss_of_a_forbidden_channel_is_told() {
+    let (mut table, now) = with_channels(&["a"]);
     let forbidden = |table: &mut Table<u32>| {
         assert_eq!(table.refused(Cause::Permission, "NOPERM", now), Ok(Refusal::Channel(channel("a"))));
     };
@@ -305,8 +305,8 @@ fn what_a_channel_lost_while_it_alone_was_forbidden_is_told_when_it_stands_again
 }
 
 #[test]
-fn who_comes_to_a_channel_that_was_forbidden_does_not_hide_what_others_lost() {
-    let (mut table, now) = standing(&["a"]);
+fn a_new_waiter_does_not_hide_a_loss() {
+    let (mut table, now) = with_channels(&["a"]);
     reconnect(&mut table, now);
     table.refused(Cause::Permission, "NOPERM", now).unwrap();
     table.counted(CONTROLS).unwrap();
@@ -326,7 +326,7 @@ fn who_comes_to_a_channel_that_was_forbidden_does_not_hide_what_others_lost() {
 }
 
 #[test]
-fn a_mistaken_configuration_is_told_to_all_who_wait() {
+fn a_mistaken_configuration_is_told_to_all_waiters() {
     let (mut table, now) = connected();
     table.subscribe(&channel("stood"), 1);
     commands(&mut table);
@@ -344,7 +344,7 @@ fn a_mistaken_configuration_is_told_to_all_who_wait() {
 }
 
 #[test]
-fn another_number_of_subscriptions_means_to_subscribe_again() {
+fn a_wrong_number_subscribes_all_again() {
     let (mut table, now) = connected();
     for name in ["a", "b"] {
         table.subscribe(&channel(name), 0);
@@ -376,7 +376,7 @@ fn another_number_of_subscriptions_means_to_subscribe_again() {
 }
 
 #[test]
-fn a_confirmation_of_something_else_is_noticed() {
+fn a_wrong_confirmation_is_noticed() {
     let (mut table, now) = connected();
     assert_eq!(table.confirmed(Confirmed::Subscribed("a"), now), Err(Desync));
     table.subscribe(&channel("a"), 1);
@@ -390,11 +390,11 @@ fn a_confirmation_of_something_else_is_noticed() {
 }
 
 #[test]
-fn a_subscribe_that_is_not_taken_is_tried_again_alone() {
-    let (mut table, now) = standing(&["a"]);
+fn a_postponed_subscribe_is_tried_again() {
+    let (mut table, now) = with_channels(&["a"]);
     table.subscribe(&channel("b"), 1);
     commands(&mut table);
-    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
+    assert_eq!(table.refused(Cause::Temporary, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
     assert!(commands(&mut table).is_empty() && table.take_answers().len() == 1);
     // An answer to the check settles what stood: a newcomer puts off nothing.
     table.ask();
@@ -409,13 +409,13 @@ fn a_subscribe_that_is_not_taken_is_tried_again_alone() {
 }
 
 #[test]
-fn attempts_are_further_and_further_apart_up_to_a_bound() {
+fn attempts_are_apart_up_to_a_bound() {
     let (mut table, mut now) = connected();
     table.subscribe(&channel("a"), 1);
     let mut waits = Vec::new();
     for _ in 0..8 {
         assert_eq!(commands(&mut table).len(), 1);
-        table.refused(Cause::Moment, "BUSY", now).unwrap();
+        table.refused(Cause::Temporary, "BUSY", now).unwrap();
         let due = table.next_deadline().unwrap();
         waits.push((due - now).as_millis());
         now = due;
@@ -425,15 +425,15 @@ fn attempts_are_further_and_further_apart_up_to_a_bound() {
 }
 
 #[test]
-fn what_stood_and_is_not_taken_at_the_moment_is_settled_once_it_is() {
-    let (mut table, now) = standing(&["a"]);
+fn a_postponed_restore_settles_once_it_is_taken() {
+    let (mut table, now) = with_channels(&["a"]);
     table.disconnected();
     table.connected();
     commands(&mut table);
     for _ in 0..2 {
-        assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
+        assert_eq!(table.refused(Cause::Temporary, "BUSY", now), Ok(Refusal::Postponed("SUBSCRIBE")));
     }
-    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Info { settles: false }));
+    assert_eq!(table.refused(Cause::Temporary, "BUSY", now), Ok(Refusal::Info { settles: false }));
     let due = table.next_deadline().unwrap();
     table.tick(due);
     assert_eq!(commands(&mut table), [Command::SubscribeControl, subscribe(&["a"]), Command::Info]);
@@ -445,14 +445,14 @@ fn what_stood_and_is_not_taken_at_the_moment_is_settled_once_it_is() {
 }
 
 #[test]
-fn a_channel_that_cannot_be_given_up_at_the_moment_lingers_on() {
-    let (mut table, now) = standing(&["a"]);
+fn a_channel_with_a_postponed_unsubscribe_lingers_on() {
+    let (mut table, now) = with_channels(&["a"]);
     table.take_answers();
     table.unsubscribe(&channel("a"), now);
     let now = now + LINGER;
     table.tick(now);
     assert_eq!(commands(&mut table), [unsubscribe(&["a"])]);
-    assert_eq!(table.refused(Cause::Moment, "BUSY", now), Ok(Refusal::Postponed("UNSUBSCRIBE")));
+    assert_eq!(table.refused(Cause::Temporary, "BUSY", now), Ok(Refusal::Postponed("UNSUBSCRIBE")));
     // Redis holds it still: whoever wants it has it at once.
     table.subscribe(&channel("a"), 7);
     assert_eq!(table.take_answers(), [(7, Ok(()))]);
@@ -468,11 +468,11 @@ fn a_channel_that_cannot_be_given_up_at_the_moment_lingers_on() {
 }
 
 #[test]
-fn a_channel_that_nobody_wants_any_more_is_not_tried_again() {
+fn an_unwanted_channel_is_not_tried_again() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     commands(&mut table);
-    table.refused(Cause::Moment, "BUSY", now).unwrap();
+    table.refused(Cause::Temporary, "BUSY", now).unwrap();
     table.unsubscribe(&channel("a"), now);
     table.tick(table.next_deadline().unwrap());
     assert!(commands(&mut table).is_empty());
@@ -481,7 +481,7 @@ fn a_channel_that_nobody_wants_any_more_is_not_tried_again() {
 }
 
 #[test]
-fn what_is_about_the_connection_ends_it() {
+fn an_error_of_the_connection_ends_it() {
     let (mut table, now) = connected();
     table.subscribe(&channel("a"), 1);
     commands(&mut table);

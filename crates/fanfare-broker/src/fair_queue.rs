@@ -1,53 +1,53 @@
-//! What waits to be published, and whose turn it is.
+//! The publications that wait, and the next one to leave.
 //!
-//! Invariants
-//! - What one publisher sent leaves in the order in which it came.
-//! - While both wait, what the server sends (the HTTP API, control messages) and what sessions send leave by turns. So
-//!   the server has half of what there is, however many sessions want it.
-//! - Sessions share the rest alike, in bytes, by start-time fair queueing (Goyal, Vin and Cheng, 1996): a publication
-//!   leaves in the order of its session's turns, and a turn comes the later the more the session has waiting already.
-//!   So a session that has nothing waiting is next, behind at most one publication of each other session.
-//! - It has no bound of its own: see [`Broker::publish`](fanfare_core::Broker::publish).
+//! Invariants:
+//! - The publications of one publisher leave in the order in which they came.
+//! - While both wait, those of the server (the HTTP API, control messages) and those of sessions leave by turns. So the
+//!   server has half of the capacity, however many sessions wait.
+//! - Sessions have equal shares of the rest, in bytes, by start-time fair queueing (Goyal, Vin and Cheng, 1996). The more
+//!   a session has waiting already, the later the turn of its next publication. So a session that has nothing waiting is
+//!   next, behind at most one publication of each other session.
+//! - The queue has no bound of its own: see [`Broker::publish`](fanfare_core::Broker::publish).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
-/// What a publication that waits is taken for beside its payload, in bytes.
+/// The bytes that a waiting publication counts beside its payload.
 pub(crate) const OVERHEAD: usize = 256;
 
-/// Something that waits.
+/// A publication that waits.
 pub(crate) trait Waiting {
-    /// Whose it is; `None` for the server's.
+    /// Its publish order; `None` for the server.
     fn order(&self) -> Option<&PublishOrder>;
 
-    /// Its share, in bytes: more than 0.
+    /// Its cost, in bytes: more than 0.
     fn cost(&self) -> usize;
 
     /// When it was handed over.
     fn since(&self) -> Instant;
 }
 
-/// The turn of one that waits, and its number.
+/// The turn of a publication that waits, and its number.
 type Place = (u64, u64);
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Fair<T> {
+pub(crate) struct FairQueue<T> {
     server: VecDeque<T>,
     sessions: BTreeMap<Place, T>,
-    /// The places of `sessions` in the order in which they came; some of them have left.
+    /// The places of `sessions` in the order in which they came. Some of them have left.
     order: VecDeque<Place>,
-    /// How many came so far.
+    /// The number of those that came so far.
     arrived: u64,
-    /// The turn that it is.
+    /// The present turn.
     now: u64,
-    /// Whether the next that leaves is a session's, where one waits.
+    /// Whether the next one is of a session, if one waits.
     is_sessions_turn: bool,
 }
 
-impl<T> Default for Fair<T> {
+impl<T> Default for FairQueue<T> {
     fn default() -> Self {
         Self {
             server: VecDeque::new(),
@@ -60,7 +60,7 @@ impl<T> Default for Fair<T> {
     }
 }
 
-impl<T: Waiting> Fair<T> {
+impl<T: Waiting> FairQueue<T> {
     pub(crate) fn len(&self) -> usize {
         self.server.len() + self.sessions.len()
     }
@@ -81,7 +81,7 @@ impl<T: Waiting> Fair<T> {
         }
     }
 
-    /// The one whose turn it is.
+    /// The next one.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let is_sessions = self.server.is_empty() || self.is_sessions_turn && !self.sessions.is_empty();
         self.is_sessions_turn = !is_sessions;
@@ -99,7 +99,7 @@ impl<T: Waiting> Fair<T> {
         session.into_iter().chain(self.server.front()).map(T::since).min()
     }
 
-    /// One that was handed over by then at the latest, the server's first.
+    /// One that was handed over at that time or before, those of the server first.
     pub(crate) fn pop_older(&mut self, then: Instant) -> Option<T> {
         if let Some(item) = self.server.pop_front_if(|item| item.since() <= then) {
             return Some(item);
@@ -109,9 +109,9 @@ impl<T: Waiting> Fair<T> {
         self.sessions.remove(&place)
     }
 
-    /// Takes out those of sessions that are so.
-    pub(crate) fn take_if(&mut self, mut is_so: impl FnMut(&T) -> bool) -> Vec<T> {
-        self.sessions.extract_if(.., |_, item| is_so(item)).map(|(_, item)| item).collect()
+    /// Takes out those of sessions for which `is_meant` holds.
+    pub(crate) fn take_if(&mut self, mut is_meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        self.sessions.extract_if(.., |_, item| is_meant(item)).map(|(_, item)| item).collect()
     }
 
     /// All of them.
@@ -168,7 +168,7 @@ mod tests {
             Self { name: "api", order: None, sent: 0 }
         }
 
-        fn sends(&mut self, fair: &mut Fair<Item>, count: usize, cost: usize) {
+        fn sends(&mut self, fair: &mut FairQueue<Item>, count: usize, cost: usize) {
             for _ in 0..count {
                 let name = format!("{}{}", self.name, self.sent);
                 fair.push(Item { name, order: self.order.clone(), cost, since: Instant::now() });
@@ -177,13 +177,13 @@ mod tests {
         }
     }
 
-    fn leave(fair: &mut Fair<Item>, count: usize) -> Vec<String> {
+    fn leave(fair: &mut FairQueue<Item>, count: usize) -> Vec<String> {
         std::iter::from_fn(|| fair.pop()).take(count).map(|item| item.name).collect()
     }
 
     #[test]
-    fn a_session_with_little_is_next_behind_one_of_each_other() {
-        let mut fair = Fair::default();
+    fn an_idle_session_is_next() {
+        let mut fair = FairQueue::default();
         let [mut a, mut b, mut c] = ["a", "b", "c"].map(Publisher::session);
         a.sends(&mut fair, 100, 10);
         b.sends(&mut fair, 100, 10);
@@ -195,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_comes_again_and_again_starves_nobody() {
-        let mut fair = Fair::default();
+    fn a_session_that_comes_again_starves_no_other() {
+        let mut fair = FairQueue::default();
         let [mut many, mut again] = ["m", "a"].map(Publisher::session);
         many.sends(&mut fair, 10, 10);
         let mut left = Vec::new();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn sessions_share_bytes_and_not_messages() {
-        let mut fair = Fair::default();
+        let mut fair = FairQueue::default();
         let [mut large, mut small] = ["l", "s"].map(Publisher::session);
         large.sends(&mut fair, 10, 100);
         small.sends(&mut fair, 100, 10);
@@ -219,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn the_server_has_half_however_many_sessions_wait() {
-        let mut fair = Fair::default();
+    fn the_server_has_half_of_the_turns() {
+        let mut fair = FairQueue::default();
         let mut server = Publisher::server();
         for _ in 0..50 {
             Publisher::session("s").sends(&mut fair, 10, 10);
@@ -231,8 +231,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_longest_is_found_whoever_leaves_first() {
-        let mut fair = Fair::default();
+    async fn the_longest_wait_is_found() {
+        let mut fair = FairQueue::default();
         let [mut a, mut b] = ["a", "b"].map(Publisher::session);
         let start = Instant::now();
         a.sends(&mut fair, 3, 10);
@@ -250,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn what_has_left_is_forgotten() {
-        let mut fair = Fair::default();
+    fn places_that_left_are_forgotten() {
+        let mut fair = FairQueue::default();
         let mut old = Publisher::session("old");
         old.sends(&mut fair, 2, 1_000_000_000);
         leave(&mut fair, 1);

@@ -1,4 +1,4 @@
-//! What becomes of the answers to `TIME`.
+//! Sets the clock by the answers to `TIME`.
 
 use std::{
     sync::Arc,
@@ -8,16 +8,16 @@ use std::{
 use super::offset::Clock;
 use crate::redis::{connection::code::advice, metrics::RedisMetrics};
 
-/// Sets the clock by them, or says that it cannot be set.
+/// Sets the clock, or says that it cannot be set.
 #[derive(Debug)]
-pub(crate) struct Timekeeper {
+pub(crate) struct ClockSync {
     clock: Arc<Clock>,
     metrics: Arc<RedisMetrics>,
-    /// What Redis answers instead of the time, as far as it was said already.
+    /// What Redis answers instead of the time, as it was said last.
     refused: Option<String>,
 }
 
-impl Timekeeper {
+impl ClockSync {
     pub(crate) fn new(clock: Arc<Clock>, metrics: Arc<RedisMetrics>) -> Self {
         Self { clock, metrics, refused: None }
     }
@@ -27,7 +27,7 @@ impl Timekeeper {
         self.clock.connected();
     }
 
-    /// Redis answered just now what was asked at that time: microseconds since 1970, or what it says instead.
+    /// Redis just answered what was asked at that time: microseconds since 1970, or a code word instead.
     pub(crate) fn answered(&mut self, asked: Instant, answer: Result<u64, String>) {
         match answer {
             Ok(time) => self.learn(asked, time),
