@@ -28,7 +28,7 @@ use crate::{
 ///   as they belong to one partition.
 /// - **Fair**: while more waits than the broker takes, publish orders have equal shares, and publications without a
 ///   publish order do not wait behind them.
-/// - **At most once**: the broker never repeats a publication.
+/// - **At most once**: an implementation never repeats a publish.
 /// - **Answered**: each publish is answered exactly once, with what is known of it.
 /// - **Partitions**: each channel belongs to one partition, always the same. A partition that fails leaves the others
 ///   as they are.
@@ -49,7 +49,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Asks for no more of a channel's publications. The broker may wait before it acts, and some may still come.
     fn unsubscribe(&self, channel: &Channel);
 
-    /// Sends a control message to one node or to all (the sender too): at most once, in order per sender.
+    /// Sends a control message to one node or to all (the sender included): at most once, in order per sender.
     fn control(&self, to: Recipient, message: Bytes);
 
     /// The number of partitions: at least one. They are counted from 0.
@@ -73,7 +73,7 @@ pub trait Broker: Send + Sync + 'static {
     }
 }
 
-/// What the broker tells a node. Implemented by the hub.
+/// The broker's calls to a node. Implemented by the hub.
 ///
 /// # Guarantees
 /// For each partition by itself:
@@ -126,9 +126,9 @@ pub trait BrokerEvents: Send + Sync + 'static {
 /// One publication on its way in.
 #[derive(Debug)]
 pub struct Publish {
-    /// The channel that it is for.
+    /// The channel.
     pub channel: Channel,
-    /// The message.
+    /// The payload.
     pub payload: Payload,
     /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
@@ -198,7 +198,7 @@ impl Publish {
     }
 }
 
-/// Called once with what became of a publish.
+/// Called once with the result of a publish.
 pub type Done = Box<dyn FnOnce(Result<Taken, PublishError>) + Send>;
 
 /// The answer to [`Broker::subscribe`].
@@ -235,35 +235,35 @@ impl PublishOrder {
     }
 }
 
-/// Whom a control message is for.
+/// The recipients of a control message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipient {
     /// One node.
     Node(Incarnation),
-    /// Every node, the sender too.
+    /// Every node, the sender included.
     All,
 }
 
 /// A message from node to node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlMessage {
-    /// Who sent it.
+    /// The sender.
     pub from: Incarnation,
-    /// What.
+    /// The message.
     pub body: Bytes,
 }
 
-/// What a partition of a broker can do.
+/// The state of a partition of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerState {
-    /// It publishes and delivers: the node received its own message.
+    /// It takes publishes and delivers: the node heard its own canary.
     Up,
-    /// It takes no publications for now. The node tries again for as long as it takes.
+    /// It takes no publishes for now. The node tries again for as long as it takes.
     Away,
-    /// It takes publications, and this node receives none. The node restores its subscriptions.
+    /// It takes publishes, and this node hears none. The node restores its subscriptions.
     Deaf,
-    /// It publishes and delivers, but new connections lead to another server that takes publications too: the
-    /// publications of this node and of others do not reach all.
+    /// It takes publishes and delivers, but new connections lead to another server that takes publishes too. The
+    /// publishes of this node and of others do not reach all.
     Split,
 }
 
@@ -293,22 +293,22 @@ impl BrokerState {
     }
 }
 
-/// Why confirmed subscriptions are interrupted.
+/// Why subscriptions were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
     /// Their connection ended.
     Lost,
-    /// The broker answered nothing for so long that both connections were given up.
+    /// The broker did not answer in time, and both connections were given up.
     Silent,
     /// The broker took this node's own messages and did not deliver them.
     Deaf,
-    /// The broker became a replica of another, where others publish now.
+    /// The broker became a replica of another one, where others publish now.
     Demoted,
-    /// The broker ended the connection while the node did not keep up with reading: it has a limit for what waits.
+    /// The broker ended the connection because the node did not read fast enough: it limits the bytes that wait.
     Overflow,
     /// The broker held other subscriptions than the node had asked for.
     Forgotten,
-    /// Some nodes were on another broker, which took publications too.
+    /// Some nodes were on another broker, which took publishes too.
     Split,
 }
 

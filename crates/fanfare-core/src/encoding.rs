@@ -1,7 +1,7 @@
-//! Names for what the bytes of a publication can look like.
+//! The encodings and framings of publications.
 
-/// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
-/// (compression is part of the framing).
+/// How a publication becomes bytes: its encoding by the dialect, and its framing by the transport (compression is part
+/// of the framing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EncodingKey {
     /// The dialect's encoding.

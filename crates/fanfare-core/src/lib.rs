@@ -1,29 +1,31 @@
-//! The vocabulary of Fanfare and the traits that are its seams.
+//! The vocabulary of Fanfare, and the traits that are its seams.
 //!
-//! Nothing here does I/O. Every other crate speaks in these words; siblings do not know each other.
+//! Nothing here does I/O. Every other crate uses these types; siblings do not know each other.
 //!
-//! A message's words, in the order it meets them:
+//! The types that a message meets, in order:
 //!
-//! - [`message`]: what a transport carries, before a dialect understood it
-//! - [`command`]: what a client asks for, and what it is answered
-//! - [`channel`], [`payload`], [`attributes`], [`publication`]: what is published, and where
-//! - [`position`]: its place in the history of the channel
+//! - [`message`]: a message of a transport, before its dialect decoded it
+//! - [`command`]: commands of clients, and the replies
+//! - [`channel`], [`payload`], [`attributes`], [`publication`]: a publication, and its parts
+//! - [`position`]: its place in the history of its channel
+//! - `encoding`: how a publication becomes bytes
 //! - [`disconnect`]: why a session ended
 //!
-//! Who is who:
+//! A node and its clients:
 //!
-//! - [`identity`]: nodes and sessions
-//! - [`namespace`], [`limits`]: what is allowed, and how much of it
-//! - [`critical_tasks`]: the tasks that a node cannot live without
-//! - [`labels!`]: words that metrics are labelled with
-//! - [`buckets`]: how finely latencies are counted
+//! - [`identity`]: nodes, sessions and clients
+//! - [`namespace`], [`limits`]: what is allowed, and how much
+//! - [`critical_tasks`]: tasks that a node cannot live without
+//! - [`labels!`]: enums whose values are labels of metrics
+//! - [`buckets`]: bucket bounds of latencies
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
-//! - [`broker`]: carries publications between nodes, in [`partition`]s; [`registry`]: which nodes there are
-//! - [`dialect`]: what clients say, without I/O
-//! - [`transport`]: how messages are framed, and where bytes go
-//! - [`trace`]: spans of what is done, and the trace that a message belongs to
+//! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
+//!   the list of nodes
+//! - [`dialect`]: a protocol of clients, without I/O
+//! - [`transport`]: framing of messages, and sinks for bytes
+//! - [`trace`]: spans, and the trace of a message
 
 pub mod attributes;
 pub mod broker;

@@ -1,6 +1,6 @@
-//! A publication on its way to its subscribers, shared by all of them.
+//! A publication on its way to its subscribers, which share it.
 //!
-//! Invariant: it is encoded at most once per [`EncodingKey`], whichever shard asks first.
+//! Invariant: it is encoded at most once per [`EncodingKey`], by the shard that asks first.
 
 use std::time::Instant;
 
@@ -10,27 +10,27 @@ use smallvec::SmallVec;
 
 use crate::{Attributes, Channel, EncodingKey, Incarnation, Origin, Payload, SessionId, TraceContext};
 
-/// What a broker delivers.
+/// A publication, as the broker delivers it.
 #[derive(Debug)]
 pub struct Publication {
-    /// Where it was published.
+    /// The channel.
     pub channel: Channel,
-    /// What was published.
+    /// The payload.
     pub payload: Payload,
-    /// Who published it; `None` where somebody published around us.
+    /// The origin; `None` where it was published around us.
     pub origin: Option<Origin>,
-    /// The span that its deliveries are under; `None` where it is not traced.
+    /// The parent span of its deliveries; `None` where it is not traced.
     pub trace: Option<TraceContext>,
-    /// When its origin took it, by this node's monotonic clock; `None` where that is not known. Where the clocks of
-    /// two nodes disagree it may lie in the future.
+    /// When its origin took it, by this node's monotonic clock; `None` where that is not known. It may lie in the
+    /// future where the clocks of two nodes disagree.
     pub published: Option<Instant>,
-    /// What was said of it beside its payload.
+    /// What its publisher said beside the payload.
     pub attributes: Option<Box<Attributes>>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
 impl Publication {
-    /// A publication that nobody encoded yet, and of which it is not known when it was published.
+    /// A publication that is not encoded yet, without a time of publish.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
         Self {
@@ -44,19 +44,19 @@ impl Publication {
         }
     }
 
-    /// The same in this trace.
+    /// The same publication in this trace.
     #[must_use]
     pub fn traced(self, trace: Option<TraceContext>) -> Self {
         Self { trace, ..self }
     }
 
-    /// The same, published at that time.
+    /// The same publication, published at this time.
     #[must_use]
     pub fn published_at(self, published: Option<Instant>) -> Self {
         Self { published, ..self }
     }
 
-    /// The same with these attributes.
+    /// The same publication with these attributes.
     #[must_use]
     pub fn with_attributes(self, attributes: Option<Box<Attributes>>) -> Self {
         Self { attributes, ..self }
@@ -69,7 +69,7 @@ impl Publication {
         (on == node).then_some(session)
     }
 
-    /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.
+    /// Its bytes on the wire for `key`, made by `encode` on the first call.
     pub fn encoded(&self, key: EncodingKey, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
         let mut encoded = self.encoded.lock();
         if let Some((_, bytes)) = encoded.iter().find(|(found, _)| *found == key) {

@@ -3,14 +3,15 @@
 //! Invariants
 //! - It has no timer and no queue: it reads into a buffer that all connections of a thread share, and keeps bytes only
 //!   while a frame is incomplete, or while what it read has to wait: at most one buffer.
-//! - Nothing is read or decoded but while the session may publish more ([`Hub::poll_may_publish`], [`Hub::may_publish`]).
+//! - Nothing is read or decoded unless the session may publish more
+//!   ([`Inbound::poll_may_publish`](fanfare_hub::Inbound::poll_may_publish)).
 //! - After one `Turn` the others get theirs.
 //! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
 //!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
 //!   where the client was sent away ([`Session::is_listened_to`]), for it had not heard of it; else it is passed over,
 //!   a turn at a time with a rest behind each, and nothing of it is kept.
 //! - The hub knows of everything that came in part or has to wait, so that nothing is kept for ever, and not too much
-//!   in all ([`Hub::holds`]).
+//!   in all ([`Inbound::buffers`](fanfare_hub::Inbound::buffers)).
 //! - The pongs for one turn go out in one write: a flood of pings costs a write per turn, not one per ping.
 
 mod asked;
@@ -110,7 +111,7 @@ impl<R: Incoming> Connection<R> {
         early: &[u8],
     ) -> Self {
         let frames = fanfare_websocket::Decoder::new();
-        let rates = Rates::new(&hub.limits(), hub.now(&session));
+        let rates = Rates::new(&hub.settings.limits(), hub.inbound.now(&session));
         let session = Reading(session);
         let mut connection =
             Self { hub, read, session, frames, dialect, waits: None, rates, deflate, is_told: false };
@@ -154,7 +155,7 @@ impl<R: Incoming> Connection<R> {
             self.leave(|waits| waits.first = None);
             return Poll::Ready(flow);
         }
-        if self.hub.poll_may_publish(&self.session, cx).is_pending() {
+        if self.hub.inbound.poll_may_publish(&self.session, cx).is_pending() {
             self.pause();
             return Poll::Pending;
         }
@@ -172,7 +173,7 @@ impl<R: Incoming> Connection<R> {
             let mut read = ReadBuf::new(buffer);
             let polled = Pin::new(&mut self.read).poll_read(cx, &mut read);
             if polled.is_pending() && self.read.came_in_part() {
-                self.hub.heard(&self.session);
+                self.hub.inbound.heard(&self.session);
             }
             let result = ready!(polled);
             if result.is_ok() && !read.filled().is_empty() {
@@ -185,19 +186,19 @@ impl<R: Incoming> Connection<R> {
             if let Err(error) = result {
                 tracing::debug!(session = self.session.id().0, %error, "read failed");
             }
-            self.hub.end(&self.session, &Disconnect::Lost);
+            self.hub.goodbyes.end(&self.session, &Disconnect::Lost);
             Poll::Ready(ControlFlow::Break(()))
         })
     }
 
     /// So many bytes came; where they are too many the session ends.
     fn came(&mut self, bytes: usize) {
-        self.hub.heard(&self.session);
+        self.hub.inbound.heard(&self.session);
         self.received(Traffic { messages: 0, bytes: bytes as u64 });
         if let Some(rates) = &mut self.rates
-            && let Err(rate) = rates.read(bytes, Instant::now(), self.hub.now(&self.session))
+            && let Err(rate) = rates.read(bytes, Instant::now(), self.hub.inbound.now(&self.session))
         {
-            self.hub.end(&self.session, &Disconnect::RateLimited(rate));
+            self.hub.goodbyes.end(&self.session, &Disconnect::RateLimited(rate));
         }
     }
 
@@ -208,7 +209,7 @@ impl<R: Incoming> Connection<R> {
             return self.pass_over(input, turn);
         }
         let hub = self.hub.clone();
-        hub.gather(|| self.decode(input, turn))
+        hub.publisher.gather(|| self.decode(input, turn))
     }
 
     /// Looks for nothing but the client's answer to our goodbye: then both have said it, and the socket may close.
@@ -224,11 +225,11 @@ impl<R: Incoming> Connection<R> {
     }
 
     fn received(&self, traffic: Traffic) {
-        self.hub.received(&self.session, traffic);
+        self.hub.inbound.received(&self.session, traffic);
     }
 
     fn config(&self) -> Config {
-        let max_message = self.hub.message_bytes();
+        let max_message = self.hub.settings.message_bytes();
         Config { role: Role::Server, max_message, deflate: self.deflate }
     }
 
@@ -251,7 +252,7 @@ impl<R: Incoming> Connection<R> {
             self.received(Traffic { messages, bytes: 0 });
         }
         if !pongs.is_empty() {
-            self.hub.pong(&self.session, &pongs);
+            self.hub.writer.pong(&self.session, &pongs);
         }
         let taken = fed.unwrap_or_else(|error| {
             end = Some(match error {
@@ -272,11 +273,11 @@ impl<R: Incoming> Connection<R> {
         match end {
             None if commands.is_empty() => {}
             Some(end) if commands.is_empty() && !matches!(end, Disconnect::ByClient(_)) => {
-                self.hub.end(&self.session, &end);
+                self.hub.goodbyes.end(&self.session, &end);
             }
             end => {
                 self.pause();
-                self.hub.unread(&self.session);
+                self.hub.inbound.unread(&self.session);
                 self.wait_for(carry_out(self.hub.clone(), self.session.clone(), commands, end));
             }
         }
@@ -324,12 +325,12 @@ impl<R: Incoming> Connection<R> {
         // not the client's to finish.
         let is_new = has_begun || !self.frames.is_mid_message() && part.is_none_or(|part| part.is_new);
         self.is_told = true;
-        self.hub.buffers(&self.session, Buffered { bytes, is_new }, reader);
+        self.hub.inbound.buffers(&self.session, Buffered { bytes, is_new }, reader);
     }
 
     fn tell_of_nothing(&mut self) {
         if take(&mut self.is_told) {
-            self.hub.buffers_nothing(&self.session);
+            self.hub.inbound.buffers_nothing(&self.session);
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn publish(State(gateway): State<Arc<Gateway>>, request: Reques
 /// What a request asks to publish.
 async fn read(gateway: &Gateway, request: Request) -> Result<(Channel, Payload), ApiError> {
     check_encoding(request.headers())?;
-    let body = read_body(&gateway.hub.limits(), request).await?;
+    let body = read_body(&gateway.hub.settings.limits(), request).await?;
     let request = parse(&body)?;
     let channel = Channel::new(&request.channel)?;
     Ok((channel, payload(request.data, request.b64data)?))
@@ -96,11 +96,11 @@ async fn hand_over(
     payload: Payload,
     parent: Option<TraceContext>,
 ) -> Result<Taken, ApiError> {
-    let allowed = gateway.hub.message_bytes();
+    let allowed = gateway.hub.settings.message_bytes();
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
-    Ok(gateway.hub.publish_from_server(channel, payload, parent).await?)
+    Ok(gateway.hub.publisher.publish_from_server(channel, payload, parent).await?)
 }
 
 /// What is said of a publish that the broker took: nothing, on a channel without history.

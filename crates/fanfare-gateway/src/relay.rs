@@ -77,7 +77,7 @@ fn tell_browser(
     let peer = fanfare_hub::Peer { address: Some(client.0), identity: None };
     let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, peer, permit);
     let refused = Refused { close: Some(frame.code), ..refusal.refused() };
-    gateway.hub.end(&pending.session, &Disconnect::TurnedAway(frame));
+    gateway.hub.goodbyes.end(&pending.session, &Disconnect::TurnedAway(frame));
     tokio::spawn(pending.settle(hyper::upgrade::on(request), &PLAIN, Box::new(Unheard), accepted.deflate));
     let mut response = switched(&accepted);
     response.extensions_mut().insert(refused);
@@ -122,8 +122,8 @@ async fn accept(
         // Since the request was looked at; the drain may have found that nobody is left.
         return Err(Refusal::Leaving);
     }
-    let channel = hub.subscribe(&pending.session, &channel).await?;
-    if !hub.admit(&pending.session) {
+    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?;
+    if !hub.sessions.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }

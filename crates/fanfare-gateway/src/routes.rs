@@ -89,7 +89,7 @@ fn api(gateway: &Arc<Gateway>, serves: Serves) -> Router<Arc<Gateway>> {
     let calls = if serves.api {
         all(any(api::no_such_method))
             .route("/api/publish", post(publish::publish).fallback(api::wrong_method))
-            .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.limits())))
+            .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.settings.limits())))
             .layer(middleware::from_fn_with_state(gateway.clone(), api::authorize))
     } else {
         all(any(api::elsewhere))

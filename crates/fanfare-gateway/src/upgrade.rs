@@ -25,8 +25,8 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
-        let handshake = hub.handshake();
-        let session = hub.open(kind, peer);
+        let handshake = hub.sessions.handshake();
+        let session = hub.sessions.open(kind, peer);
         Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 
@@ -48,13 +48,17 @@ impl Pending {
             Stream::Plain(arrival) => {
                 let (stream, seat) = arrival.into_parts();
                 let (read, write) = stream.into_split();
-                self.hub.attach(&self.session, transport, Box::new(Socket::new(write, seat, permit)));
-                self.hub.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+                self.hub.sessions.attach(
+                    &self.session,
+                    transport,
+                    Box::new(Socket::new(write, seat, permit)),
+                );
+                self.hub.sessions.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
             }
             Stream::Tls(stream) => {
                 let sink = TlsSink::new(stream.0.clone(), permit);
-                self.hub.attach(&self.session, transport, Box::new(sink));
-                self.hub.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
+                self.hub.sessions.attach(&self.session, transport, Box::new(sink));
+                self.hub.sessions.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
             }
         }
     }
@@ -63,7 +67,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            self.hub.end(&self.session, &Disconnect::Lost);
+            self.hub.goodbyes.end(&self.session, &Disconnect::Lost);
         }
     }
 }

@@ -59,7 +59,7 @@ async fn receive(
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let header = gateway.hub.limits().handshake;
+    let header = gateway.hub.settings.limits().handshake;
     // One for all that comes before HTTP.
     let deadline = tokio::time::Instant::now() + header;
     if !speaks(gateway, arrival.stream(), deadline, &shutdown).await {

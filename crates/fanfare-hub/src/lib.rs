@@ -22,16 +22,27 @@ mod start;
 pub mod upkeep;
 
 pub use delivery::dispatcher::{self, Dispatcher};
-pub use ending::drain::Pace;
+pub use ending::{
+    drain::{Drain, Pace},
+    goodbye::Goodbyes,
+    interruption::Interruptions,
+};
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
+    commands::Commands,
+    inbound::Inbound,
     incomplete::Buffered,
+    publisher::Publisher,
+    sessions::Sessions,
     state::{Kind, Peer, Session},
+    subscriptions::Subscriptions,
     traffic::Traffic,
+    writer::Writer,
 };
 pub use upkeep::{
     budget::Budget,
     cluster::Cluster,
+    settings::Settings,
     stall::{self, Stall},
 };

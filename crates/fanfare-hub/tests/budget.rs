@@ -67,8 +67,8 @@ async fn what_is_replaceable_goes_before_any_session_ends() {
 #[tokio::test(start_paused = true)]
 async fn sessions_without_a_transport_are_counted_and_those_that_say_goodbye_too() {
     let (node, recorder) = narrow(60_000).recorded();
-    let session = node.hub.open(&node.kind, fanfare_hub::Peer::default());
-    node.hub.subscribe(&session, &channel("detached")).await.unwrap();
+    let session = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
+    node.hub.subscriptions.subscribe(&session, &channel("detached")).await.unwrap();
     for _ in 0..30 {
         recorder.deliver("detached", "x".repeat(1000));
         settle().await;

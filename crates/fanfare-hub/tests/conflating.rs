@@ -105,7 +105,7 @@ async fn what_is_not_replaceable_is_never_dropped_and_ends_the_session_where_it_
 async fn a_session_without_a_transport_is_conflated_too() {
     let (node, recorder) = bounded(100).recorded();
     let mut client = node.client_in(&["feed:1"]).await;
-    node.hub.detach(&client.session).await;
+    node.hub.sessions.detach(&client.session).await;
     for number in 0..100 {
         recorder.deliver("feed:1", number.to_string());
         settle().await;

@@ -16,7 +16,7 @@ async fn a_tick_that_dies_is_told() {
     assert!(is_pending(failed.as_mut()).await, "nothing has failed yet");
     // The tests' dialect panics at what is no text, in the tick that encodes it.
     let no_text = Payload::binary(&b"\xff"[..]);
-    node.hub.publish_from_server(channel("a"), no_text, None).await.unwrap();
+    node.hub.publisher.publish_from_server(channel("a"), no_text, None).await.unwrap();
     ends(failed).await;
 }
 

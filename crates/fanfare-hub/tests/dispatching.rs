@@ -88,12 +88,13 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
         let _ = released.recv();
     });
     is_taken.recv().unwrap();
-    let sessions: Vec<_> = (0..2).map(|_| node.hub.open(&node.kind, fanfare_hub::Peer::default())).collect();
-    node.hub.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
+    let sessions: Vec<_> =
+        (0..2).map(|_| node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default())).collect();
+    node.hub.sessions.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
     let reader = Pipe::open(Framing::Newline);
-    node.hub.attach(&sessions[1], reader.framing(), reader.sink());
+    node.hub.sessions.attach(&sessions[1], reader.framing(), reader.sink());
     for session in &sessions {
-        node.hub.subscribe(session, &channel("a")).await.unwrap();
+        node.hub.subscriptions.subscribe(session, &channel("a")).await.unwrap();
     }
     let mut delivered = 0;
     while has_room(&node) {

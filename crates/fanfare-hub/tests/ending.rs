@@ -26,8 +26,8 @@ async fn the_end_leaves_all_channels_and_nothing_is_delivered_after() {
     client.end(&Disconnect::Restart);
     assert_eq!(recorder.calls(), ["unsubscribe a", "unsubscribe b"]);
     recorder.deliver("a", "after");
-    node.hub.send(&client.session, lines::ping());
-    node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
+    node.hub.writer.send(&client.session, lines::ping());
+    node.hub.writer.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
     settle().await;
     assert_eq!(client.lines(), ["close 76 restart"]);
     assert_eq!(node.hub.metrics().unheard.get(), 1);
@@ -121,7 +121,7 @@ async fn what_a_transport_is_held_by_is_kept_until_nobody_reads_it_whatever_is_u
     assert!(!client.pipe.is_held());
     assert_eq!(recorder.unanswered(), 1);
     let late = Pipe::open(Framing::Newline);
-    node.hub.attach(&client.session, late.framing(), late.sink());
+    node.hub.sessions.attach(&client.session, late.framing(), late.sink());
     assert!(late.is_aborted() && late.is_held(), "there is a reader of this one too");
 }
 
@@ -132,7 +132,7 @@ async fn the_reader_of_a_session_that_ended_waits_for_no_answer() {
     let client = node.client();
     client.say("pub a x").await;
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_may_publish(&session, cx)));
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
     settle().await;
     assert!(!reader.is_finished());
     client.end(&Disconnect::NoPong);

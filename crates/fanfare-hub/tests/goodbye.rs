@@ -26,11 +26,11 @@ async fn deaf(node: &Node) -> Client {
 /// Reads a client's transport until it ends or the client has answered the goodbye, as a listener does.
 fn serve(node: &Node, client: &Client) {
     let (hub, session, pipe) = (node.hub.clone(), client.session.clone(), client.pipe.clone());
-    node.hub.spawn(async move {
+    node.hub.sessions.spawn(async move {
         while !(pipe.is_over() || session.has_ended() && session.queued() == 0) {
             sleep(Duration::from_millis(1)).await;
         }
-        hub.end(&session, &Disconnect::Lost);
+        hub.goodbyes.end(&session, &Disconnect::Lost);
         session.let_go();
     });
 }
@@ -83,7 +83,7 @@ async fn a_client_sees_its_own_publication_before_its_goodbye() {
     let node = Setup::default().memory();
     let client = node.client_in(&["a"]).await;
     client.say("pub a hello").await;
-    node.hub.end_after_answers(&client.session, Disconnect::ByClient(Some(5))).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(Some(5))).await;
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "a hello", "close 5 bye"]);
 }
@@ -94,7 +94,7 @@ async fn a_goodbye_waits_for_the_answers() {
     let client = node.client();
     client.say("pub a x").await;
     client.say("pub a y").await;
-    tokio::join!(node.hub.end_after_answers(&client.session, Disconnect::ByClient(None)), async {
+    tokio::join!(node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)), async {
         settle().await;
         recorder.answer(0, Ok(()));
         settle().await;
@@ -110,7 +110,7 @@ async fn a_goodbye_does_not_wait_for_ever() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
-    node.hub.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
     settle().await;
     assert_eq!(client.lines(), ["close 0 bye"]);
     recorder.answer(0, Ok(()));
@@ -123,7 +123,7 @@ async fn a_shutdown_ends_all_and_waits_for_those_who_read() {
     let clients = [node.client(), node.client(), node.client()];
     clients.iter().for_each(|client| serve(&node, client));
     let began = Instant::now();
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
     assert!(began.elapsed() <= BEFORE, "nobody was waited for");
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
     assert_eq!(node.closed("restart"), 3);
@@ -136,7 +136,7 @@ async fn a_shutdown_waits_for_those_who_do_not_read_no_longer_than_a_goodbye() {
     [&deaf, &left, &reads].into_iter().for_each(|client| serve(&node, client));
     left.end(&Disconnect::ByClient(None));
     let began = Instant::now();
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
     assert!(began.elapsed() <= goodbye() + BEFORE);
     assert!(deaf.pipe.is_aborted() && left.pipe.is_aborted());
     assert_eq!(reads.lines(), ["close 76 restart"]);

@@ -54,7 +54,7 @@ async fn a_client_that_answers_is_pinged_each_interval_and_stays() {
         let seen = pings(&client);
         if seen > 0 {
             answered += seen;
-            client.hub.heard(&client.session);
+            client.hub.inbound.heard(&client.session);
         }
     }
     assert_eq!(answered, 10);
@@ -85,7 +85,7 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
 
 /// What a reader asks before it reads.
 fn room(node: &Node, client: &Client) -> Poll<()> {
-    node.hub.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
+    node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn a_client_whose_socket_takes_bytes_while_it_is_not_read_is_not_judged() 
 async fn while_a_drain_waits_for_its_answers_a_client_is_not_judged() {
     let (node, _recorder, client) = unread(HEARTBEAT).await;
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    tokio::spawn(async move { hub.end_after_answers(&session, Disconnect::Restart).await });
+    tokio::spawn(async move { hub.goodbyes.end_after_answers(&session, Disconnect::Restart).await });
     pass(200).await;
     assert!(!client.session.has_ended());
     assert_eq!(node.closed("no_pong"), 0);
@@ -141,7 +141,7 @@ async fn first_pings_are_spread_over_the_interval() {
         let now = clients.iter().map(pings).sum();
         most = most.max(now);
         all += now;
-        clients.iter().for_each(|client| client.hub.heard(&client.session));
+        clients.iter().for_each(|client| client.hub.inbound.heard(&client.session));
     }
     assert!(all >= 200, "{all} pings");
     assert!(most < 40, "{most} of 200 in one second");
@@ -169,7 +169,7 @@ async fn what_a_client_said_while_the_node_was_frozen_is_read_before_it_is_judge
     advance(Duration::from_secs(3600)).await;
     settle().await;
     assert!(!client.session.has_ended(), "the node had no chance to read its answer");
-    client.hub.heard(&client.session);
+    client.hub.inbound.heard(&client.session);
     pass(11).await;
     assert!(!client.session.has_ended());
 }
@@ -181,7 +181,7 @@ async fn an_idle_session_ends_and_says_so_though_it_answers_pings() {
     let mut lines = Vec::new();
     for _ in 0..62 {
         pass(1).await;
-        client.hub.heard(&client.session);
+        client.hub.inbound.heard(&client.session);
         lines.extend(client.lines());
     }
     assert_eq!(lines.last().map(String::as_str), Some("close 77 idle"));
@@ -196,8 +196,8 @@ async fn a_message_in_either_direction_keeps_a_session() {
         sender.say("pub a hello").await;
         for _ in 0..50 {
             pass(1).await;
-            node.hub.heard(&sender.session);
-            node.hub.heard(&receiver.session);
+            node.hub.inbound.heard(&sender.session);
+            node.hub.inbound.heard(&receiver.session);
         }
     }
     assert!(!sender.session.has_ended() && !receiver.session.has_ended());
@@ -207,7 +207,7 @@ async fn a_message_in_either_direction_keeps_a_session() {
 async fn a_session_between_two_transports_is_not_judged() {
     let node = beating(HEARTBEAT);
     let mut client = node.client();
-    client.hub.detach(&client.session).await;
+    client.hub.sessions.detach(&client.session).await;
     pass(200).await;
     assert!(!client.session.has_ended());
     client.change_to(Pipe::open(Framing::Newline)).await;

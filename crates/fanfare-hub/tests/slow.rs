@@ -88,9 +88,9 @@ async fn a_client_that_reads_in_small_bites_gets_every_byte_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_transport_waits_within_the_bound_too() {
     let (node, recorder) = bounded(100).recorded();
-    let session = node.hub.open(&node.kind, fanfare_hub::Peer::default());
-    assert!(node.hub.admit(&session));
-    node.hub.subscribe(&session, &crate::support::channel("a")).await.unwrap();
+    let session = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
+    assert!(node.hub.sessions.admit(&session));
+    node.hub.subscriptions.subscribe(&session, &crate::support::channel("a")).await.unwrap();
     recorder.deliver("a", "x".repeat(200));
     settle().await;
     assert!(!session.has_ended(), "the first message is always held");
@@ -105,7 +105,7 @@ async fn pongs_count_against_a_client_that_does_not_read_them() {
     let (node, _recorder) = bounded(100).recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
     for _ in 0..100 {
-        node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"are you there?")]);
+        node.hub.writer.pong(&client.session, &[bytes::Bytes::from_static(b"are you there?")]);
     }
     assert!(client.session.has_ended());
     assert!(client.session.queued() <= 100 + "c75 slow\n".len());

@@ -30,7 +30,7 @@ async fn what_is_not_confirmed_in_time_is_unavailable_and_released() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
-    let result = node.hub.subscribe(&client.session, &channel("a")).await;
+    let result = node.hub.subscriptions.subscribe(&client.session, &channel("a")).await;
     assert_eq!(result, Err(SubscribeError::Unavailable.into()));
     assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
 }
@@ -52,7 +52,9 @@ async fn a_subscription_that_is_given_up_is_released() {
     recorder.hold_confirmations();
     let client = node.client();
     let patience = Duration::from_millis(10);
-    let given_up = tokio::time::timeout(patience, node.hub.subscribe(&client.session, &channel("a"))).await;
+    let given_up =
+        tokio::time::timeout(patience, node.hub.subscriptions.subscribe(&client.session, &channel("a")))
+            .await;
     assert!(given_up.is_err());
     assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
 }
@@ -159,7 +161,7 @@ async fn a_namespace_of_the_server_lets_no_client_subscribe_or_publish() {
     let namespace = Namespace { subscribe: Access::Server, publish: Access::Server, ..Namespace::default() };
     let (node, recorder) = Setup { namespace, ..Setup::default() }.recorded();
     let client = node.client();
-    let subscribed = node.hub.subscribe(&client.session, &channel("a")).await;
+    let subscribed = node.hub.subscriptions.subscribe(&client.session, &channel("a")).await;
     assert_eq!(subscribed, Err(CommandError::NotPermitted(Action::Subscribe)));
     client.say("pub a hello").await;
     assert_eq!(client.lines(), ["error 1 this channel's namespace does not permit a client to publish"]);
@@ -183,7 +185,7 @@ async fn commands_of_one_session_at_the_same_time_leave_it_in_one_state() {
     let (joins, leaves) = (client.clone(), client.clone());
     let joining = tokio::spawn(async move {
         for _ in 0..10_000 {
-            let joined = joins.hub.subscribe(&joins.session, &channel("a")).await;
+            let joined = joins.hub.subscriptions.subscribe(&joins.session, &channel("a")).await;
             assert!(matches!(joined, Ok(_) | Err(CommandError::AlreadySubscribed)));
         }
     });
@@ -191,9 +193,9 @@ async fn commands_of_one_session_at_the_same_time_leave_it_in_one_state() {
     joining.await.unwrap();
     leaving.await.unwrap();
     // Either it is in the channel or it is let in now.
-    drop(client.hub.subscribe(&client.session, &channel("a")).await);
+    drop(client.hub.subscriptions.subscribe(&client.session, &channel("a")).await);
     recorder.deliver("a", "hello");
-    node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::Restart).await;
     ends(client.pipe.ended()).await;
     assert_eq!(client.lines(), ["a hello", "close 76 restart"]);
     assert!(leaves_nothing_behind(&recorder.calls(), "a"));

@@ -79,7 +79,7 @@ async fn a_publish_and_its_fan_outs_are_told_with_what_became_of_them() {
     settle().await;
     assert_eq!(notes.taken(), [""; 0], "what is not traced has no span");
     let parent = Some(context(7));
-    node.hub.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
+    node.hub.publisher.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();

@@ -34,7 +34,7 @@ async fn what_clients_get_over_whichever_way_is_what_was_counted() {
             settle().await;
         }
         clients[number % 9].say("sub c").await;
-        node.hub.pong(&clients[number % 9].session, &[bytes::Bytes::from_static(b"x")]);
+        node.hub.writer.pong(&clients[number % 9].session, &[bytes::Bytes::from_static(b"x")]);
         clients[number % 9].pipe.read(usize::MAX);
     }
     assert_eq!(node.hub.metrics().sent.get().bytes, all(&pipes).bytes, "while some of it waits");
@@ -48,7 +48,7 @@ async fn what_clients_get_over_whichever_way_is_what_was_counted() {
     clients[5].end(&Disconnect::ByClient(Some(1000)));
     settle().await;
     clients[4].session.abort();
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
     assert_eq!(node.hub.metrics().sent.get(), all(&pipes));
     let mut sessions = Traffic::default();
     clients.iter().for_each(|client| sessions += client.session.sent());
@@ -59,9 +59,9 @@ async fn what_clients_get_over_whichever_way_is_what_was_counted() {
 async fn what_was_read_from_clients_is_counted_for_each_and_for_all() {
     let node = Setup::default().memory();
     let clients = [node.client(), node.client()];
-    node.hub.received(&clients[0].session, Traffic { messages: 2, bytes: 9 });
-    node.hub.received(&clients[0].session, Traffic { messages: 0, bytes: 1 });
-    node.hub.received(&clients[1].session, Traffic { messages: 1, bytes: 7 });
+    node.hub.inbound.received(&clients[0].session, Traffic { messages: 2, bytes: 9 });
+    node.hub.inbound.received(&clients[0].session, Traffic { messages: 0, bytes: 1 });
+    node.hub.inbound.received(&clients[1].session, Traffic { messages: 1, bytes: 7 });
     assert_eq!(clients[0].session.received(), Traffic { messages: 2, bytes: 10 });
     assert_eq!(clients[1].session.received(), Traffic { messages: 1, bytes: 7 });
     assert_eq!(node.hub.metrics().received.get(), Traffic { messages: 3, bytes: 17 });
@@ -70,15 +70,15 @@ async fn what_was_read_from_clients_is_counted_for_each_and_for_all() {
 #[tokio::test(start_paused = true)]
 async fn who_is_turned_away_at_the_door_was_no_connection() {
     let node = Setup::default().memory();
-    let turned_away = node.hub.open(&node.kind, fanfare_hub::Peer::default());
-    node.hub.end(&turned_away, &Disconnect::Lost);
-    assert!(!node.hub.admit(&turned_away), "it is over");
-    let let_in = node.hub.open(&node.kind, fanfare_hub::Peer::default());
+    let turned_away = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
+    node.hub.goodbyes.end(&turned_away, &Disconnect::Lost);
+    assert!(!node.hub.sessions.admit(&turned_away), "it is over");
+    let let_in = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
     assert_eq!(node.hub.metrics().connections.count(), 0);
-    assert!(node.hub.admit(&let_in));
+    assert!(node.hub.sessions.admit(&let_in));
     assert_eq!(node.hub.metrics().connections.count(), 1);
-    node.hub.end(&let_in, &Disconnect::Lost);
-    node.hub.end(&let_in, &Disconnect::Slow);
+    node.hub.goodbyes.end(&let_in, &Disconnect::Lost);
+    node.hub.goodbyes.end(&let_in, &Disconnect::Slow);
     assert_eq!(node.hub.metrics().connections.count(), 0);
     assert_eq!((node.count("fanfare_connections_opened_total", &[]), node.count(CLOSED, &[])), (1, 1));
 }

@@ -133,7 +133,7 @@ impl Node {
         let (hub_broker, limits) = (broker.broker.clone(), config.limits);
         let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
         let critical_tasks = CriticalTasks::default();
-        tokio::spawn(critical_tasks.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
+        tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -178,7 +178,7 @@ impl Node {
     /// From now on with these values, as far as they may change while it runs; the others are those that it was
     /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
     pub fn reload(&self, config: &Config) {
-        self.hub.reload(&config.limits, config.namespaces.clone());
+        self.hub.settings.reload(&config.limits, config.namespaces.clone());
         let gateway = gateway_config(config, self.descriptors);
         self.bounds.set(&gateway.doors, &config.limits);
         self.gateway.reload(gateway);

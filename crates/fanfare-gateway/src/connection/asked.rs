@@ -41,10 +41,10 @@ pub(super) fn publish(hub: &Arc<Hub>, session: &Arc<Session>, commands: &mut Vec
     let publishes = commands.iter().take_while(|command| is_publish(command)).count();
     for command in commands.drain(..publishes) {
         if let Command::Publish { id, channel, payload } = command {
-            hub.publish(session, id, channel, payload);
+            hub.publisher.publish(session, id, channel, payload);
         }
     }
-    publishes == 0 || hub.may_publish(session)
+    publishes == 0 || hub.inbound.may_publish(session)
 }
 
 /// Carries out what has to be waited for. Nothing is read after the client's goodbye.
@@ -55,15 +55,15 @@ pub(super) async fn carry_out(
     end: Option<Disconnect>,
 ) -> ControlFlow<()> {
     for command in commands {
-        hub.execute(&session, command).await;
+        hub.commands.execute(&session, command).await;
     }
     match end {
         None => {}
         Some(disconnect @ Disconnect::ByClient(_)) => {
-            hub.end_after_answers(&session, disconnect).await;
+            hub.goodbyes.end_after_answers(&session, disconnect).await;
             return ControlFlow::Break(());
         }
-        Some(disconnect) => hub.end(&session, &disconnect),
+        Some(disconnect) => hub.goodbyes.end(&session, &disconnect),
     }
     ControlFlow::Continue(())
 }

@@ -136,7 +136,7 @@ impl Scene {
         let broker = Arc::new(Patient::default());
         let hub = Hub::start(Arc::new(dispatcher), broker.clone(), limits, metrics, None);
         let kind = Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() };
-        let session = hub.open(&Arc::new(kind), fanfare_hub::Peer::default());
+        let session = hub.sessions.open(&Arc::new(kind), fanfare_hub::Peer::default());
         let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));
         let connection = Connection::new(hub.clone(), session.clone(), script.clone(), decoder, false, &[]);
         Self { hub, broker, session, connection, woken: Arc::default() }
@@ -209,7 +209,7 @@ async fn what_may_not_be_published_yet_is_kept_and_comes_in_order() {
 async fn what_a_closed_client_sends_is_passed_over_with_rests_and_none_of_it_is_kept() {
     let script = Script::of(FrameHead::whole(Opcode::Binary), vec![vec![0; 1000]; 1000], true);
     let mut scene = Scene::of(&script, Limits::default());
-    scene.hub.end(&scene.session, &Disconnect::Slow);
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::Slow);
     assert!(scene.poll().is_pending());
     assert!(script.given() <= 2 * READ_BYTES, "{}", script.given());
     assert_eq!((scene.broker.waiting(), scene.woken()), (0, 0), "it is woken by a timer");
@@ -221,7 +221,7 @@ async fn the_answer_to_a_goodbye_is_found_behind_what_is_passed_over() {
     let close = Script::of(FrameHead::whole(Opcode::Close), [vec![3, 232]], false);
     script.bytes = [script.bytes, close.bytes].concat().into();
     let mut scene = Scene::of(&script, Limits::default());
-    scene.hub.end(&scene.session, &Disconnect::Slow);
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::Slow);
     assert!(scene.poll().is_ready());
 }
 
@@ -232,7 +232,7 @@ async fn what_came_in_part_is_let_go_of_when_its_session_ends() {
     let mut scene = Scene::of(&script, Limits::default());
     assert!(scene.poll().is_pending());
     assert!(scene.held() >= 8900, "{}", scene.held());
-    scene.hub.end(&scene.session, &Disconnect::MessageGaveWay);
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::MessageGaveWay);
     assert_eq!(scene.woken(), 1);
     assert!(scene.poll().is_pending());
     assert!(scene.held() < 300, "{}", scene.held());

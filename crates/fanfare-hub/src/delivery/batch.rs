@@ -1,8 +1,7 @@
-//! What one tick has for one channel.
+//! The publications of one channel in one tick.
 //!
-//! Invariant: the bytes are built once per encoding in use, however many members share them. A member that
-//! must not get all of it (it joined later, or it is the sender and its namespace has no echo) gets its own
-//! selection of the same encoded frames.
+//! Invariant: the bytes are built once per encoding in use, for all members. A member that must not get all of them (it
+//! joined later, or it is the sender and its namespace has no echo) gets its own selection of the same encoded frames.
 
 use std::sync::Arc;
 
@@ -12,12 +11,12 @@ use fanfare_core::{
 };
 use smallvec::SmallVec;
 
-use crate::session::outbound::Outgoing;
+use crate::session::outgoing::Outgoing;
 
 /// A publication and its place in a shard's queue.
 #[derive(Clone)]
 pub struct Queued {
-    /// Counts what the shard was handed, from 0.
+    /// Its place in the shard's queue, counted from 0.
     pub(crate) sequence: u64,
     pub(crate) publication: Arc<Publication>,
     /// The sessions of this node that do not get it: its sender, where the namespace has no echo, and the one that its
@@ -25,7 +24,7 @@ pub struct Queued {
     pub(crate) except: [Option<SessionId>; 2],
 }
 
-/// The publications of one channel in one tick, in order.
+/// Publications of one channel, in order.
 #[derive(Default)]
 pub struct Batch {
     queued: SmallVec<[Queued; 1]>,
@@ -41,13 +40,13 @@ impl Batch {
         self.queued.push(queued);
     }
 
-    /// How many publications there are.
+    /// The number of publications.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queued.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no publication.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()
@@ -57,12 +56,12 @@ impl Batch {
         self.queued.iter()
     }
 
-    /// All of them, in order.
+    /// The publications, in order.
     pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
         self.queued.iter().map(|queued| &queued.publication)
     }
 
-    /// What the member `session` gets that joined at `since`; `None` where that is nothing.
+    /// The share of the member `session`, which joined at `since`; `None` where it gets nothing.
     pub(crate) fn share<'a>(
         &'a mut self,
         session: SessionId,
@@ -92,7 +91,7 @@ impl Batch {
     }
 }
 
-/// What of a batch one member gets.
+/// The publications of a batch that one member gets.
 pub(crate) struct Share<'a> {
     batch: &'a mut Batch,
     count: usize,
@@ -103,7 +102,7 @@ pub(crate) struct Share<'a> {
 }
 
 impl Share<'_> {
-    /// How many publications it is.
+    /// The number of publications.
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -145,7 +144,7 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    /// Whether a member gets it: this session, that joined at `since`.
+    /// Whether the member `session`, which joined at `since`, gets it.
     pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
         self.sequence >= since && !self.except.contains(&Some(session))
     }
@@ -159,13 +158,13 @@ impl Queued {
     }
 }
 
-/// What a publication counts for between the broker and a shard, in bytes.
+/// The bytes that a publication counts for between the broker and a shard.
 pub(crate) fn cost(publication: &Publication) -> usize {
     let attributes = publication.attributes.as_ref().map_or(0, |attributes| attributes.bytes());
     publication.payload.len() + attributes + size_of::<Publication>()
 }
 
-/// One is passed on as it is; several are copied together, once, so that each member needs one write.
+/// Joins parts, so that each member needs one write. One part is passed on without a copy.
 fn join(mut parts: impl Iterator<Item = Bytes>) -> Bytes {
     let Some(first) = parts.next() else { return Bytes::new() };
     let Some(second) = parts.next() else { return first };

@@ -1,10 +1,10 @@
 //! Takes publications from the broker and hands each to the shards that have subscribers.
 //!
 //! Invariants
-//! - A shard is handed each publication of its channels once, in the broker's order.
-//! - What lies between the broker and the shards is counted in bytes, and past the bound the broker is told to
-//!   wait: [`BrokerEvents::poll_ready`].
-//! - No lock of this file is held while another's code runs.
+//! - A shard gets each publication of its channels once, in the broker's order.
+//! - The bytes between the broker and the shards are counted. Past the bound the broker is told to wait:
+//!   [`BrokerEvents::poll_ready`].
+//! - No lock of this file is held while code of another crate runs.
 
 use std::{
     collections::HashMap,
@@ -28,27 +28,28 @@ use tokio::sync::mpsc;
 use crate::{
     delivery::{
         batch::{Queued, cost},
+        gather::Shards,
+        losses::{Losses, closes},
         shard::Shard,
     },
-    ending::interruption::{Losses, closes},
     metrics::HubMetrics,
     session::state::Session,
 };
 
-/// How many control messages may wait; past it they are dropped and counted.
+/// How many control messages may wait. Further ones are dropped and counted.
 const CONTROL_QUEUE: usize = 1024;
 
 /// See [`BrokerEvents::poll_calm`].
 const CALM_BYTES: usize = 256 << 10;
 
-/// The most shards there can be: a route is one bit a shard.
+/// The largest number of shards: a route has one bit for each.
 pub const MAX_SHARDS: usize = 64;
 
-/// Between the broker and the shards.
+/// Hands publications from the broker to the shards.
 pub struct Dispatcher {
     incarnation: Incarnation,
     namespaces: ArcSwap<Namespaces>,
-    shards: Vec<Arc<Shard>>,
+    shards: Shards,
     routes: RwLock<HashMap<Channel, Route>>,
     control: mpsc::Sender<ControlMessage>,
     pending: Pending,
@@ -56,26 +57,26 @@ pub struct Dispatcher {
     metrics: Arc<HubMetrics>,
 }
 
-/// Where the publications of one channel go.
+/// The shards that the publications of one channel go to.
 struct Route {
     /// One bit for each shard that has a member.
     shards: u64,
-    /// Its subscribers on this node.
+    /// The number of its subscribers on this node.
     members: u32,
-    /// Whether a publisher gets its own.
+    /// Whether a publisher gets its own publications.
     echo: bool,
 }
 
 /// The bytes between the broker and the shards.
 struct Pending {
     bytes: AtomicUsize,
-    /// Past it the node has no room.
+    /// Past its bound the node takes no more.
     full: Gate,
-    /// Past it what comes waits for a while.
+    /// Past its bound what comes is written out only after a while.
     calm: Gate,
 }
 
-/// A bound, and the broker's tasks that wait to be below it: one for each partition at most.
+/// A bound, and the broker's tasks that wait until the bytes are below it: at most one for each partition.
 struct Gate {
     bound: AtomicUsize,
     waiters: Mutex<SmallVec<[(Partition, Waker); 1]>>,
@@ -88,7 +89,7 @@ impl Gate {
 
     fn set(&self, bound: usize) {
         self.bound.store(bound, Ordering::Release);
-        // Behind the bound: a broker that leaves its waker later than this sees it when it looks once more.
+        // After the bound: a broker that leaves its waker later than this looks once more, and sees the new bound.
         self.open();
     }
 
@@ -97,15 +98,15 @@ impl Gate {
         waiters.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    /// The bytes sank from `before` to `now`.
-    fn sank(&self, before: usize, now: usize) {
+    /// The bytes fell from `before` to `now`.
+    fn fell(&self, before: usize, now: usize) {
         let bound = self.bound.load(Ordering::Relaxed);
         if before >= bound && now < bound {
             self.open();
         }
     }
 
-    /// Ready below the bound. `waits` is told where the task begins to wait.
+    /// Ready below the bound. `waits` is called when the task begins to wait.
     fn poll(
         &self,
         partition: Partition,
@@ -113,13 +114,13 @@ impl Gate {
         cx: &Context<'_>,
         waits: impl FnOnce(),
     ) -> Poll<()> {
-        let has_room = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
-        if has_room() {
+        let is_below = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
+        if is_below() {
             return Poll::Ready(());
         }
         let waited = self.leave_waker(partition, cx.waker());
         // The shards may have caught up before the waker was there to be woken.
-        if has_room() {
+        if is_below() {
             self.waiters.lock().retain(|(of, _)| *of != partition);
             return Poll::Ready(());
         }
@@ -129,23 +130,20 @@ impl Gate {
         Poll::Pending
     }
 
-    /// Replaces the waker of a partition; whether there was one.
+    /// Replaces the waker of a partition. Whether there was one.
     fn leave_waker(&self, partition: Partition, waker: &Waker) -> bool {
         let mut waiters = self.waiters.lock();
-        match waiters.iter_mut().find(|(of, _)| *of == partition) {
-            Some((_, left)) => left.clone_from(waker),
-            None => {
-                waiters.push((partition, waker.clone()));
-                return false;
-            }
+        if let Some((_, left)) = waiters.iter_mut().find(|(of, _)| *of == partition) {
+            left.clone_from(waker);
+            return true;
         }
-        true
+        waiters.push((partition, waker.clone()));
+        false
     }
 }
 
 impl Dispatcher {
-    /// A dispatcher over so many shards (at least one, at most [`MAX_SHARDS`]), and the control messages that
-    /// arrive.
+    /// A dispatcher over `shards` shards (at least one, at most [`MAX_SHARDS`]), and the control messages that arrive.
     #[must_use]
     pub fn new(
         incarnation: Incarnation,
@@ -155,7 +153,7 @@ impl Dispatcher {
         metrics: Arc<HubMetrics>,
     ) -> (Self, mpsc::Receiver<ControlMessage>) {
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
-        let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|_| Arc::default()).collect();
+        let shards = Shards::new(shards.clamp(1, MAX_SHARDS));
         let [full, calm] = [limits.inbound_bytes, calm(limits)].map(Gate::new);
         let pending = Pending { bytes: AtomicUsize::new(0), full, calm };
         let namespaces = ArcSwap::new(namespaces);
@@ -167,10 +165,25 @@ impl Dispatcher {
     /// All shards.
     #[must_use]
     pub fn shards(&self) -> &[Arc<Shard>] {
-        &self.shards
+        self.shards.all()
     }
 
-    /// This run of the node.
+    /// All sessions at this moment.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.shards().iter().flat_map(|shard| shard.sessions()).collect()
+    }
+
+    /// The second that it is by the clock of a session's shard. It stands still while the node does.
+    pub(crate) fn now(&self, session: &Session) -> u32 {
+        self.shard_of(session).map_or(0, |shard| shard.now())
+    }
+
+    /// Runs `work`, and wakes the shards that it pushed to afterwards.
+    pub(crate) fn gather<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.shards.gather(work)
+    }
+
+    /// The incarnation of this node.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
@@ -179,7 +192,7 @@ impl Dispatcher {
         self.namespaces.load()
     }
 
-    /// From now on with these, on the routes that there are too. A broker that waits looks again.
+    /// Replaces namespaces and bounds, also for existing routes. A broker that waits looks again.
     pub(crate) fn reload(&self, namespaces: Namespaces, limits: &Limits) {
         let mut routes = self.routes.write();
         for (channel, route) in routes.iter_mut() {
@@ -195,19 +208,19 @@ impl Dispatcher {
         &self.losses
     }
 
-    /// The shard that a session belongs to: they take turns.
+    /// The shard for a new session: the shards take turns.
     pub(crate) fn shard_for(&self, session: SessionId) -> (u32, &Arc<Shard>) {
-        let index = (session.0 % self.shards.len() as u64) as usize;
+        let index = (session.0 % self.shards().len() as u64) as usize;
         #[expect(clippy::indexing_slicing, reason = "a remainder is below its divisor, and there is a shard")]
-        let shard = &self.shards[index];
+        let shard = &self.shards()[index];
         (index as u32, shard)
     }
 
     pub(crate) fn shard_of(&self, session: &Session) -> Option<&Arc<Shard>> {
-        self.shards.get(session.shard as usize)
+        self.shards().get(session.shard as usize)
     }
 
-    /// Delivers a channel to a session from now on, that it does not have yet.
+    /// Adds a session to a channel that it has not joined.
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
@@ -223,7 +236,7 @@ impl Dispatcher {
         self.metrics.fan_out.channels.set(count(routes.len()));
     }
 
-    /// Delivers it no more to a session that has it.
+    /// Removes a session from a channel that it has joined.
     pub(crate) fn leave(&self, channel: &Channel, session: &Session) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
@@ -240,27 +253,27 @@ impl Dispatcher {
         self.metrics.fan_out.channels.set(count(routes.len()));
     }
 
-    /// Bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
+    /// The bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
     #[must_use]
     pub fn inbound_queued(&self) -> usize {
         self.pending.bytes.load(Ordering::Relaxed)
     }
 
-    /// So many bytes were written out.
+    /// A shard has written out publications of this cost.
     pub(crate) fn done(&self, cost: usize) {
         let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
-        self.pending.full.sank(before, before - cost);
-        self.pending.calm.sank(before, before - cost);
+        self.pending.full.fell(before, before - cost);
+        self.pending.calm.fell(before, before - cost);
     }
 
-    /// The local sessions that do not get this publication.
+    /// The sessions of this node that must not get this publication.
     fn except(&self, publication: &Publication, echo: bool) -> [Option<SessionId>; 2] {
         let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
         [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
     }
 }
 
-/// How many bytes may be on their way to the shards while what comes is still written out soon: a millisecond or two.
+/// The bytes on their way to the shards below which what comes is written out within a millisecond or two.
 fn calm(limits: &Limits) -> usize {
     limits.inbound_bytes.min(CALM_BYTES)
 }
@@ -283,17 +296,17 @@ impl BrokerEvents for Dispatcher {
         while shards != 0 {
             let index = shards.trailing_zeros() as usize;
             shards &= shards - 1;
-            if let Some(shard) = self.shards.get(index) {
+            if let Some(shard) = self.shards().get(index) {
                 let publication = publication.clone();
                 if shard.push(|sequence| Queued { sequence, publication, except }) {
-                    self.wake(index);
+                    self.shards.wake(index);
                 }
             }
         }
     }
 
     fn gather(&self, deliver: &mut dyn FnMut()) {
-        Self::gather(self, deliver);
+        self.shards.gather(deliver);
     }
 
     fn control(&self, message: ControlMessage) {

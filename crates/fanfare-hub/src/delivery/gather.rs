@@ -1,44 +1,55 @@
-//! Wakes a shard once for all that one read brings.
+//! The shards of a node, and their waking: a shard is woken once for all publications of one read.
 //!
-//! A shard on another worker begins with the first publication it is woken for, and makes the others of the same read
-//! wait until that one is written to everybody: two writes a subscriber where one does.
+//! Else a shard on another worker begins with the first publication that it is woken for. The others of the same read
+//! wait until that one is written to all subscribers: two writes for each subscriber where one does.
 //!
 //! Invariant: what was pushed while gathering is followed by a wake-up when the gathering ends, however it ends.
 
-use std::{cell::Cell, ptr};
+use std::{cell::Cell, ptr, sync::Arc};
 
-use crate::delivery::dispatcher::Dispatcher;
+use crate::delivery::shard::Shard;
 
 thread_local! {
     /// What this thread gathers now.
     static GATHERING: Cell<Option<Gathered>> = const { Cell::new(None) };
 }
 
-/// The shards of a dispatcher that are to be woken, one bit each.
+/// The shards of a node.
+pub(crate) struct Shards(Vec<Arc<Shard>>);
+
+/// Those of a node's shards that are to be woken, one bit each.
 #[derive(Clone, Copy)]
 struct Gathered {
-    dispatcher: *const Dispatcher,
+    of: *const Shards,
     shards: u64,
 }
 
 /// Wakes when it is dropped.
 struct Gathering<'a> {
-    dispatcher: &'a Dispatcher,
+    of: &'a Shards,
     outer: Option<Gathered>,
 }
 
-impl Dispatcher {
-    /// Runs `deliver`, and wakes the shards that it pushed to when it is done.
+impl Shards {
+    pub(crate) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Arc::default()).collect())
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Shard>] {
+        &self.0
+    }
+
+    /// Runs `deliver`, and wakes the shards that it pushed to afterwards.
     pub(crate) fn gather<T>(&self, deliver: impl FnOnce() -> T) -> T {
-        let outer = GATHERING.replace(Some(Gathered { dispatcher: self, shards: 0 }));
-        let _gathering = Gathering { dispatcher: self, outer };
+        let outer = GATHERING.replace(Some(Gathered { of: self, shards: 0 }));
+        let _gathering = Gathering { of: self, outer };
         deliver()
     }
 
-    /// Something arrived in this shard, which was empty: wakes it, at once or when this thread has gathered.
+    /// Wakes a shard to which something was pushed: at once, or when this thread has gathered.
     pub(crate) fn wake(&self, shard: usize) {
         match GATHERING.get() {
-            Some(gathered) if ptr::eq(gathered.dispatcher, self) => {
+            Some(gathered) if ptr::eq(gathered.of, self) => {
                 GATHERING.set(Some(Gathered { shards: gathered.shards | 1 << shard, ..gathered }));
             }
             _ => self.wake_now(shard),
@@ -46,7 +57,7 @@ impl Dispatcher {
     }
 
     fn wake_now(&self, shard: usize) {
-        if let Some(shard) = self.shards().get(shard) {
+        if let Some(shard) = self.0.get(shard) {
             shard.wake();
         }
     }
@@ -56,7 +67,7 @@ impl Drop for Gathering<'_> {
     fn drop(&mut self) {
         let mut shards = GATHERING.replace(self.outer).map_or(0, |gathered| gathered.shards);
         while shards != 0 {
-            self.dispatcher.wake_now(shards.trailing_zeros() as usize);
+            self.of.wake_now(shards.trailing_zeros() as usize);
             shards &= shards - 1;
         }
     }
@@ -66,38 +77,29 @@ impl Drop for Gathering<'_> {
 mod tests {
     use std::{
         pin::pin,
-        sync::Arc,
         task::{Context, Waker},
     };
 
-    use fanfare_core::{Incarnation, Limits};
-
     use super::*;
-    use crate::metrics::HubMetrics;
 
-    fn dispatcher() -> Dispatcher {
-        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
-        Dispatcher::new(Incarnation(1), 2, Arc::default(), &Limits::default(), metrics).0
-    }
-
-    fn is_woken(dispatcher: &Dispatcher, shard: usize) -> bool {
-        let arrived = pin!(dispatcher.shards()[shard].arrived());
+    fn is_woken(shards: &Shards, shard: usize) -> bool {
+        let arrived = pin!(shards.0[shard].arrived());
         arrived.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
-    fn shards_are_woken_when_all_is_there() {
-        let (dispatcher, other) = (dispatcher(), self::dispatcher());
-        dispatcher.gather(|| {
-            dispatcher.gather(|| dispatcher.wake(0));
-            assert!(is_woken(&dispatcher, 0), "the inner one has ended");
-            dispatcher.wake(1);
+    fn shards_are_woken_when_gathering_ends() {
+        let (shards, other) = (Shards::new(2), Shards::new(2));
+        shards.gather(|| {
+            shards.gather(|| shards.wake(0));
+            assert!(is_woken(&shards, 0), "the inner gathering has ended");
+            shards.wake(1);
             other.wake(1);
-            assert!(!is_woken(&dispatcher, 1));
-            assert!(is_woken(&other, 1), "nobody gathers for this one");
+            assert!(!is_woken(&shards, 1));
+            assert!(is_woken(&other, 1), "nothing is gathered for this node");
         });
-        assert!(is_woken(&dispatcher, 1));
-        dispatcher.wake(0);
-        assert!(is_woken(&dispatcher, 0), "nothing is gathered any more");
+        assert!(is_woken(&shards, 1));
+        shards.wake(0);
+        assert!(is_woken(&shards, 0), "nothing is gathered any more");
     }
 }

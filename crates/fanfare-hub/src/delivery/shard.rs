@@ -1,10 +1,10 @@
-//! A part of the sessions, and the queue of what came in for them.
+//! A part of the sessions, and the queue of their publications.
 //!
 //! Invariants
 //! - The queue keeps the order in which the dispatcher handed publications over, and numbers them.
-//! - A member that joined at sequence `n` gets nothing below `n`: what was queued before it joined is not for it.
-//! - The table's lock is taken by joining, leaving and the shard's own tick only, and never across an await. A
-//!   tick works on a snapshot; who joins or leaves meanwhile changes the table, not the snapshot.
+//! - A member that joined at sequence `n` gets nothing below `n`, which was queued before it joined.
+//! - The table's lock is taken only by joining, leaving and the shard's own tick, and never across an await. A tick
+//!   works on a snapshot: a session that joins or leaves meanwhile changes the table, not the snapshot.
 
 use std::{
     borrow::Borrow,
@@ -19,9 +19,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
-    delivery::batch::Queued,
+    delivery::{batch::Queued, progress::ShardProgress},
     session::{incomplete::Incomplete, state::Session},
-    upkeep::{heartbeat::Wheel, slow::Watched, stall::ShardProgress},
+    upkeep::{watched::Watched, wheel::Wheel},
 };
 
 /// A part of the sessions.
@@ -30,13 +30,13 @@ pub struct Shard {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     table: Mutex<Table>,
-    /// Seconds that its sessions are judged by.
+    /// The clock of its sessions, and what is due of them.
     pub(crate) wheel: Wheel,
-    /// Those for which something waits.
+    /// The sessions for which bytes wait.
     pub(crate) watched: Watched,
-    /// Those of which a message came in part.
+    /// The sessions whose readers hold bytes.
     pub(crate) incomplete: Incomplete,
-    /// The signs of life of its tasks.
+    /// The progress of its tasks.
     pub(crate) progress: ShardProgress,
 }
 
@@ -46,12 +46,12 @@ struct Inbox {
     arrivals: Arrivals,
 }
 
-/// What came in for a shard.
+/// What was queued for a shard.
 #[derive(Default)]
 pub(crate) struct Arrivals {
-    /// To be written out first.
+    /// Publications, to be written out first.
     pub(crate) queued: Vec<Queued>,
-    /// Then these sessions end.
+    /// Sessions that end afterwards.
     pub(crate) goodbyes: Vec<(Arc<Session>, Disconnect)>,
 }
 
@@ -67,11 +67,12 @@ struct Table {
     sessions: HashSet<SessionById>,
 }
 
-/// The subscribers of one channel in one shard, each with the sequence of the first publication that is for it:
-/// contiguous for the fan-out, removed from in O(1).
+/// The subscribers of one channel in one shard, each with the sequence of the first publication that it gets. They lie
+/// side by side for the fan-out, and are removed in O(1).
 pub type Members = IndexMap<SessionById, u64>;
 
-/// A session in a table, found by its number, which is not stored beside it: there is one of these for each connection.
+/// A session in a table, found by its number. The number is not stored beside it, since there is one of these for each
+/// connection.
 #[derive(Clone)]
 pub struct SessionById(pub(crate) Arc<Session>);
 
@@ -96,7 +97,7 @@ impl PartialEq for SessionById {
 impl Eq for SessionById {}
 
 impl Shard {
-    /// Queues a publication; `queued` is told its sequence. Whether the shard is to be woken for it.
+    /// Queues what `queued` makes of its sequence. Whether the shard is to be woken for it.
     #[must_use]
     pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
         self.arrive(|inbox| {
@@ -105,7 +106,7 @@ impl Shard {
         })
     }
 
-    /// Ends a session behind what is queued now.
+    /// Queues the end of a session behind its publications.
     pub(crate) fn push_goodbye(&self, session: Arc<Session>, disconnect: Disconnect) {
         if self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect))) {
             self.wake();
@@ -119,17 +120,17 @@ impl Shard {
         was_empty
     }
 
-    /// Ends when something may have arrived.
+    /// Ends when something may have been queued.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    /// Wakes the tick. Where nothing arrived, it shows that it goes on.
+    /// Wakes the tick. Where nothing is queued, the tick only makes a step of progress.
     pub(crate) fn wake(&self) {
         self.arrived.notify_one();
     }
 
-    /// Moves all that arrived into `taken`, which must be empty. Whether there was anything.
+    /// Moves all that is queued into `taken`, which must be empty. Whether there was anything.
     pub(crate) fn take(&self, taken: &mut Arrivals) -> bool {
         std::mem::swap(&mut self.inbox.lock().arrivals, taken);
         !taken.is_empty()
@@ -140,7 +141,7 @@ impl Shard {
         self.table.lock().channels.get(channel).cloned()
     }
 
-    /// The second that it is by the shard's own clock.
+    /// The second that it is by the shard's clock.
     pub(crate) fn now(&self) -> u32 {
         self.wheel.now()
     }
@@ -158,7 +159,7 @@ impl Shard {
         self.table.lock().sessions.remove(&session.id);
     }
 
-    /// Adds a member to a channel, from what is queued next on.
+    /// Adds a member to a channel. It gets what is queued from now on.
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
         let mut table = self.table.lock();
         let since = self.inbox.lock().next;

@@ -1,68 +1,83 @@
-//! Fan-out: gathers what came in since the last tick, and writes it out once per session.
+//! Fan-out: takes what was queued for a shard since the last tick, and writes it out once per session.
 //!
 //! Invariants
-//! - Nothing waits for more to come. What arrives while a tick writes is the next tick's, so under load one write
+//! - A tick does not wait for more to come. What arrives while it writes is for the next tick. So under load one write
 //!   carries many publications, and the cost per delivery falls.
-//! - A session with one channel is written straight to its sink. One with several, in a tick with several
-//!   channels, is queued for and flushed once at the end.
-//! - Every `SENDS_PER_TURN` sends other tasks get their turn.
+//! - A session with one channel is written straight to its sink. In a tick with several channels, a session with
+//!   several is queued for and flushed once at the end.
+//! - After every `SENDS_PER_TURN` sends other tasks get their turn.
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Disconnect, Namespaces};
+use fanfare_core::{Channel, Namespaces, Tracer};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use crate::{
     delivery::{
         batch::{Batch, cost},
+        dispatcher::Dispatcher,
         shard::{Arrivals, SessionById, Shard},
-        traced::FanOut,
+        traced::FanOutSpans,
     },
-    hub::Hub,
-    metrics::{Busy, Latencies},
-    session::{outbound::Sent, state::Session, traffic::Traffic},
+    ending::goodbye::Goodbyes,
+    metrics::{Busy, HubMetrics, Latencies},
+    session::{link::Sent, state::Session, traffic::Traffic, writer::Writer},
+    upkeep::budget::Budget,
 };
 
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;
 
-/// Serves one shard for as long as the node lives.
-pub(crate) async fn run(hub: Arc<Hub>, shard: Arc<Shard>, busy: Busy) {
-    let mut taken = Arrivals::default();
-    let mut tick = Tick {
-        hub: &hub,
-        shard: &shard,
-        batches: IndexMap::new(),
-        later: Vec::new(),
-        latencies: hub.metrics().relay_latency.gather(hub.dispatcher().incarnation()),
-        sends: 0,
-        went: Traffic::default(),
-    };
-    loop {
-        shard.arrived().await;
-        shard.progress.tick();
-        let mut since = Instant::now().into_std();
-        while shard.take(&mut taken) {
-            tick.run(&mut taken).await;
+/// Delivers what the dispatcher queued for the shards.
+pub(crate) struct Delivery {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) metrics: Arc<HubMetrics>,
+    /// `None` where nothing is traced.
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
+}
+
+impl Delivery {
+    /// Serves one shard for as long as the node lives.
+    pub(crate) async fn run(self: Arc<Self>, shard: Arc<Shard>, busy: Busy) {
+        let mut taken = Arrivals::default();
+        let mut tick = Tick {
+            delivery: &self,
+            shard: &shard,
+            batches: IndexMap::new(),
+            later: Vec::new(),
+            latencies: self.metrics.relay_latency.gather(self.dispatcher.incarnation()),
+            sends: 0,
+            traffic: Traffic::default(),
+        };
+        loop {
+            shard.arrived().await;
             shard.progress.tick();
-            since = busy.since(since);
-            tokio::task::yield_now().await;
+            let mut since = Instant::now().into_std();
+            while shard.take(&mut taken) {
+                tick.run(&mut taken).await;
+                shard.progress.tick();
+                since = busy.since(since);
+                tokio::task::yield_now().await;
+            }
         }
     }
 }
 
 struct Tick<'a> {
-    hub: &'a Arc<Hub>,
+    delivery: &'a Delivery,
     shard: &'a Shard,
-    /// What this tick has, by channel. Kept from tick to tick for its memory.
+    /// The publications of this tick, by channel. Kept from tick to tick for its memory.
     batches: IndexMap<Channel, Batch>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
     latencies: Latencies,
     sends: usize,
-    /// What this tick's sends brought out, and was not counted yet.
-    went: Traffic,
+    /// The traffic of this tick's sends that was not added to the totals yet.
+    traffic: Traffic,
 }
 
 impl Tick<'_> {
@@ -84,24 +99,24 @@ impl Tick<'_> {
         }
         self.batches = batches;
         for session in std::mem::take(&mut self.later) {
-            let (sent, went) = session.outbound.flush_uncounted(self.hub.budget());
-            self.went += went;
-            self.hub.after_send(&session, sent);
+            let (sent, traffic) = session.outbound.flush_uncounted(&self.delivery.budget);
+            self.traffic += traffic;
+            self.delivery.writer.after_send(&session, sent);
             self.take_turns().await;
         }
         self.latencies.tick_ended();
-        self.hub.metrics().sent.add(std::mem::take(&mut self.went));
+        self.delivery.metrics.sent.add(std::mem::take(&mut self.traffic));
         for (session, disconnect) in taken.goodbyes.drain(..) {
-            self.hub.end(&session, &disconnect);
+            self.delivery.goodbyes.end(&session, &disconnect);
         }
-        self.hub.dispatcher().done(cost);
+        self.delivery.dispatcher.done(cost);
     }
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
         let Some(members) = self.shard.members(channel) else { return };
-        let spans = FanOut::begin(self.hub, batch, &members);
+        let spans = FanOutSpans::begin(self.delivery.tracer.as_deref(), batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
-        let namespaces = self.hub.namespaces();
+        let namespaces = self.delivery.dispatcher.namespaces();
         for at in 0..members.len() {
             let Some((SessionById(session), since)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
@@ -112,22 +127,22 @@ impl Tick<'_> {
             if defer && sent == Sent::NeedsFlush {
                 self.later.push(session.clone());
             } else {
-                self.hub.after_send(session, sent);
+                self.delivery.writer.after_send(session, sent);
             }
             self.take_turns().await;
         }
         spans.end();
-        let metrics = self.hub.metrics();
+        let metrics = &self.delivery.metrics;
         metrics.deliveries.inc_by(deliveries as u64);
         metrics.fan_out.writes.inc_by(writes as u64);
         if deferred > 0 {
-            self.latencies.queued(batch);
+            self.latencies.queued(batch.publications());
         } else if deliveries > 0 {
-            self.latencies.written(batch);
+            self.latencies.written(batch.publications());
         }
     }
 
-    /// Hands a member its share: what became of it, and how many publications were taken.
+    /// Hands a member its share. The result, and the number of publications that were taken.
     fn deliver(
         &mut self,
         session: &Arc<Session>,
@@ -139,8 +154,9 @@ impl Tick<'_> {
         match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.last_activity.message(self.shard.now());
-                let (sent, went) = session.outbound.send_uncounted(&mut share, self.hub.budget(), defer);
-                self.went += went;
+                let budget = &self.delivery.budget;
+                let (sent, traffic) = session.outbound.send_uncounted(&mut share, budget, defer);
+                self.traffic += traffic;
                 match sent {
                     Sent::Overflow | Sent::Broken => (sent, 0),
                     _ => (sent, share.len()),
@@ -155,20 +171,6 @@ impl Tick<'_> {
         if self.sends.is_multiple_of(SENDS_PER_TURN) {
             self.shard.progress.tick();
             tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Hub {
-    /// Does what is owed after bytes were handed to a session's way out.
-    pub(crate) fn after_send(self: &Arc<Self>, session: &Arc<Session>, sent: Sent) {
-        match sent {
-            Sent::Written | Sent::Done => {}
-            Sent::NeedsFlush => self.flush_later(session),
-            Sent::Held => self.watch(session),
-            Sent::Overflow => self.end(session, &Disconnect::Slow),
-            // The sink was aborted: whoever reads it sees its end, and ends the session.
-            Sent::Broken => {}
         }
     }
 }

@@ -1,60 +1,61 @@
-//! Spans of publishes and fan-outs, where they are traced.
+//! Spans of publishes and fan-outs.
 //!
-//! Invariant: where the node has no tracer, a publish pays one branch, and a fan-out one for each channel of a tick.
+//! Invariant: without a tracer a publish pays one branch, and a fan-out one for each channel of a tick.
 
 use fanfare_core::{
-    Publish, TraceContext, Tracer,
+    Broker, Publish, TraceContext, Tracer,
     broker::Done,
     trace::{Delivery, Finish, Published, Publishing},
 };
 
-use crate::{
-    delivery::{
-        batch::{Batch, Queued},
-        shard::{Members, SessionById},
-    },
-    hub::Hub,
+use crate::delivery::{
+    batch::{Batch, Queued},
+    shard::{Members, SessionById},
 };
 
-impl Hub {
-    /// Hands a publish to the broker, in a span under `parent` where it is traced.
-    #[inline]
-    pub(crate) fn hand_over(&self, publish: Publish, parent: Option<TraceContext>, done: Done) {
-        match self.tracer() {
-            None => self.broker().publish(publish, done),
-            Some(tracer) => self.hand_over_traced(tracer, publish, parent, done),
-        }
-    }
-
-    fn hand_over_traced(
-        &self,
-        tracer: &dyn Tracer,
-        mut publish: Publish,
-        parent: Option<TraceContext>,
-        done: Done,
-    ) {
-        let Publish { channel, payload, session, .. } = &publish;
-        let publishing = Publishing { channel, bytes: payload.len(), session: *session, parent };
-        let Some((trace, finish)) = tracer.publish(&publishing) else {
-            return self.broker().publish(publish, done);
-        };
-        publish.trace = Some(trace);
-        let done = move |result: Published| {
-            finish(result.clone());
-            done(result);
-        };
-        self.broker().publish(publish, Box::new(done));
+/// Hands a publish to the broker, in a span under `parent` where it is traced.
+#[inline]
+pub(crate) fn hand_over(
+    broker: &dyn Broker,
+    tracer: Option<&dyn Tracer>,
+    publish: Publish,
+    parent: Option<TraceContext>,
+    done: Done,
+) {
+    match tracer {
+        None => broker.publish(publish, done),
+        Some(tracer) => hand_over_traced(broker, tracer, publish, parent, done),
     }
 }
 
-/// The spans of one fan-out, each with the number of its deliveries.
-pub(crate) struct FanOut(Vec<(Finish<usize>, usize)>);
+fn hand_over_traced(
+    broker: &dyn Broker,
+    tracer: &dyn Tracer,
+    mut publish: Publish,
+    parent: Option<TraceContext>,
+    done: Done,
+) {
+    let Publish { channel, payload, session, .. } = &publish;
+    let publishing = Publishing { channel, bytes: payload.len(), session: *session, parent };
+    let Some((trace, finish)) = tracer.publish(&publishing) else {
+        return broker.publish(publish, done);
+    };
+    publish.trace = Some(trace);
+    let done = move |result: Published| {
+        finish(result.clone());
+        done(result);
+    };
+    broker.publish(publish, Box::new(done));
+}
 
-impl FanOut {
+/// The spans of one fan-out, each with the number of its deliveries.
+pub(crate) struct FanOutSpans(Vec<(Finish<usize>, usize)>);
+
+impl FanOutSpans {
     /// Begins a span for each traced publication of a batch that goes to these members.
     #[inline]
-    pub(crate) fn begin(hub: &Hub, batch: &Batch, members: &Members) -> Self {
-        match hub.tracer() {
+    pub(crate) fn begin(tracer: Option<&dyn Tracer>, batch: &Batch, members: &Members) -> Self {
+        match tracer {
             None => Self(Vec::new()),
             Some(tracer) => Self::begin_traced(tracer, batch, members),
         }
@@ -73,7 +74,7 @@ impl FanOut {
         Self(batch.iter().filter_map(span).collect())
     }
 
-    /// All of it is written, or waits for its socket.
+    /// Ends the spans: each publication is written, or waits for its socket.
     pub(crate) fn end(self) {
         self.0.into_iter().for_each(|(finish, deliveries)| finish(deliveries));
     }

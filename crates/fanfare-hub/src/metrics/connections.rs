@@ -1,10 +1,10 @@
-//! How many connections there are, how many there were, and how they were closed.
+//! Connections: opened, open, and closed by reason.
 //!
-//! A session is a connection from the moment its client is told that it is in ([`Hub::admit`](crate::Hub::admit)):
-//! who is turned away at the door never was one. So what was opened is what is open and what was closed.
+//! A session is a connection from the moment its client is admitted ([`Sessions::admit`](crate::Sessions::admit)). So
+//! the connections opened are those that are open and those that were closed.
 //!
-//! Invariant: a client cannot make series. Of the codes that are free for applications, those that clients say count
-//! as `3xxx` and `4xxx`; all others are a dialect's own, or RFC 6455's.
+//! Invariant: a client cannot make series. Its close codes from the ranges that are free for applications count as
+//! `3xxx` and `4xxx`; all other codes are a dialect's own, or RFC 6455's.
 
 use std::{
     borrow::Cow,
@@ -14,12 +14,12 @@ use std::{
 use fanfare_core::{Dialect, Disconnect};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::session::access_log::End;
+use crate::session::end::End;
 
-/// The label of a connection that ended without a code.
+/// The label of a connection that ended without a close code.
 const NO_CODE: &str = "none";
 
-/// The codes of RFC 6455 §7.4.1 and of IANA's registry that a client may say.
+/// The codes of RFC 6455 §7.4.1 and of IANA's registry that a client may send.
 const CLIENT_CODES: [u16; 12] = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
 
 /// Connections, by dialect.
@@ -53,7 +53,7 @@ impl Connections {
         Ok(Self { all: AtomicI64::new(0), open, opened, closed })
     }
 
-    /// Shows every series of a dialect from now on, at 0.
+    /// Makes every series of a dialect, at 0.
     pub fn expect(&self, dialect: &dyn Dialect) {
         self.open.with_label_values(&[dialect.name()]);
         self.opened.with_label_values(&[dialect.name()]);
@@ -65,20 +65,20 @@ impl Connections {
         }
     }
 
-    /// How many there are, whatever they speak.
+    /// The number of open connections, of all dialects.
     #[must_use]
     pub fn count(&self) -> u64 {
         u64::try_from(self.all.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// One more.
+    /// A connection was opened.
     pub fn opened(&self, dialect: &dyn Dialect) {
         self.all.fetch_add(1, Ordering::Relaxed);
         self.open.with_label_values(&[dialect.name()]).inc();
         self.opened.with_label_values(&[dialect.name()]).inc();
     }
 
-    /// One less.
+    /// A connection ended.
     pub(crate) fn ended(&self, dialect: &dyn Dialect, end: &End) {
         self.all.fetch_sub(1, Ordering::Relaxed);
         self.open.with_label_values(&[dialect.name()]).dec();

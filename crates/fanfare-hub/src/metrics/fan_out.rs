@@ -1,4 +1,4 @@
-//! What delivery counts: to how many, with how many writes, and how busy the shards are.
+//! The metrics of delivery: sizes of fan-outs, writes, and the busy time of shards.
 
 use std::time::Instant;
 
@@ -14,11 +14,11 @@ const SUBSCRIBERS: [f64; 15] = [
 
 /// The metrics of delivery.
 pub struct FanOut {
-    /// Channels with a subscriber here.
+    /// Channels with a subscriber on this node.
     pub channels: IntGauge,
-    /// Sessions times their channels.
+    /// Subscriptions on this node.
     pub subscriptions: IntGauge,
-    /// Subscribers on this node of each publication that has one, when it came.
+    /// The number of subscribers on this node of each publication that has one.
     pub size: Histogram,
     /// Writes to sockets that carried publications, or what had waited for the socket.
     pub writes: IntCounter,
@@ -64,17 +64,17 @@ impl FanOut {
         })
     }
 
-    /// The clock of one shard: by its index, of which there are few.
+    /// The busy time of one shard, by its index.
     pub(crate) fn busy(&self, shard: usize) -> Busy {
         Busy(self.busy.with_label_values(&[shard.to_string()]))
     }
 }
 
-/// Counts the seconds that a shard is busy.
+/// The seconds in which one shard was busy.
 pub(crate) struct Busy(Counter);
 
 impl Busy {
-    /// It was busy from then until now, which is returned.
+    /// Adds the time from `then` until now. Returns now.
     pub(crate) fn since(&self, then: Instant) -> Instant {
         let now = Instant::now();
         self.0.inc_by((now - then).as_secs_f64());

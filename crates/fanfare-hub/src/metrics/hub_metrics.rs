@@ -1,4 +1,4 @@
-//! What the hub counts. A relaxed counter is all that the hot path pays.
+//! The metrics of the hub. The hot path pays a relaxed counter for them.
 
 use fanfare_core::{Dialect, Disconnect, Rate, SlowClient, broker::Interruption, labels};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
@@ -6,57 +6,57 @@ use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 use super::{
     FanOut, RelayLatency, connections::Connections, labelled, registered, traffic_totals::TrafficTotals,
 };
-use crate::session::access_log::End;
+use crate::session::end::End;
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
-    /// How many connections there are, and were.
+    /// Connections, opened, open and closed.
     pub connections: Connections,
     /// 1 from the moment the node was told to end, else 0.
     pub draining: IntGauge,
-    /// Sessions that are to be closed at a pace, and were not told yet.
+    /// Sessions that are to be closed at a pace and were not told yet.
     pub closing: IntGauge,
     /// How often a limit refused, cut or held up something, by the name of the limit.
     pub limits_hit: IntCounterVec,
-    /// What clients sent.
+    /// Traffic from clients.
     pub received: TrafficTotals,
-    /// What was sent to them.
+    /// Traffic to clients.
     pub sent: TrafficTotals,
-    /// Publications handed to subscribers, written or queued: one for each of them.
+    /// Publications handed to subscribers, written or queued: one for each subscriber.
     pub deliveries: IntCounter,
-    /// To how many they go, and with how many writes.
+    /// Sizes of fan-outs, and their writes.
     pub fan_out: FanOut,
-    /// How long publications are under way.
+    /// The time from publish to write.
     pub relay_latency: RelayLatency,
-    /// Publications that arrived for a channel that has no subscriber here (any more).
+    /// Publications for channels without a subscriber on this node.
     pub unheard: IntCounter,
-    /// Times that a client was slow, by what became of it: `disconnect`, or `conflate` once for each time that it
-    /// fell behind.
+    /// Times that a client was slow, by what was done: `disconnect`, or `conflate` once each time that the client fell
+    /// behind.
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
     pub conflated: IntCounter,
-    /// Bytes that wait for the sockets of this node. Kept by [`Budget`](crate::upkeep::budget::Budget).
+    /// Bytes that wait for the sockets of this node. Set by [`Budget`](crate::upkeep::budget::Budget).
     pub outbound_queued: IntGauge,
-    /// Bytes that are held of what clients sent: messages that came in part, and what has to wait.
+    /// Bytes from clients that are held: messages that came in part, and messages that have to wait.
     pub incomplete: IntGauge,
-    /// Times that the broker was told to wait, since the shards had too much to write out.
+    /// Times that the broker was told to wait, since too much waited for the shards.
     pub broker_waits: IntCounter,
-    /// Control messages that came faster than they could be read.
+    /// Control messages that were dropped: they came faster than they were read.
     pub control_dropped: IntCounter,
     /// Times that publications may have been missed, by cause.
     interruptions: IntCounterVec,
-    /// For how many seconds, counted when they are over.
+    /// The seconds of these interruptions, counted when they are over.
     pub interruption_seconds: Counter,
-    /// Losses that were seen outside of them.
+    /// Losses outside of interruptions.
     pub missed: IntCounter,
-    /// Publishes of sessions that failed after these had ended for another reason.
+    /// Publishes that failed after their session had ended for another reason.
     pub untold: IntCounter,
     /// Other nodes that live and have this node's name.
     pub duplicate_names: IntGauge,
 }
 
 labels! {
-    /// A bound that a session came to.
+    /// A limit that a session reached.
     pub enum Limit {
         /// [`Limits::message_bytes`](fanfare_core::Limits::message_bytes)
         MessageBytes = "message_bytes",
@@ -70,8 +70,8 @@ labels! {
         BytesPerSecond = "bytes_per_second",
         /// [`Limits::channels_per_connection`](fanfare_core::Limits::channels_per_connection)
         ChannelsPerConnection = "channels_per_connection",
-        /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or the bytes of them: the
-        /// session was not read for a while.
+        /// [`Limits::unanswered_publishes`](fanfare_core::Limits::unanswered_publishes) or their bytes: the session
+        /// was not read for a while.
         Unanswered = "unanswered_publishes",
         /// [`Limits::outbound_bytes`](fanfare_core::Limits::outbound_bytes)
         OutboundBytes = "outbound_bytes",
@@ -94,14 +94,14 @@ impl Limit {
 }
 
 impl HubMetrics {
-    /// A limit did its work.
+    /// Counts that a limit refused, cut or held up something.
     pub fn limit_hit(&self, limit: Limit) {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
-    /// A client was slow, and this became of it.
-    pub(crate) fn slow(&self, became: SlowClient) {
-        self.slow.with_label_values(&[became.name()]).inc();
+    /// Counts a slow client, by what was done.
+    pub(crate) fn slow(&self, policy: SlowClient) {
+        self.slow.with_label_values(&[policy.name()]).inc();
     }
 
     /// A connection ended.
@@ -166,7 +166,7 @@ impl HubMetrics {
                 "fanfare_slow_clients_total",
                 "Clients that did not read fast enough, by what became of them",
                 "policy",
-                SlowClient::ALL.iter().map(|became| became.name()),
+                SlowClient::ALL.iter().map(|policy| policy.name()),
             )?,
             conflated: counter(
                 "fanfare_publications_conflated_total",
@@ -206,13 +206,13 @@ impl HubMetrics {
         })
     }
 
-    /// How many interruptions there were for this cause.
+    /// The number of interruptions for this cause.
     #[must_use]
     pub fn interruptions(&self, cause: Interruption) -> u64 {
         self.interruptions.with_label_values(&[cause.name()]).get()
     }
 
-    /// An interruption begins.
+    /// Counts an interruption, which begins now.
     pub(crate) fn interrupted(&self, cause: Interruption) {
         self.interruptions.with_label_values(&[cause.name()]).inc();
     }

@@ -5,7 +5,7 @@ use prometheus::{IntCounterVec, Opts, Registry, core::Collector};
 /// Registers a collector.
 ///
 /// # Errors
-/// Its name is registered already, or is no name.
+/// Its name is registered already, or is not valid.
 pub fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
@@ -14,8 +14,8 @@ pub fn registered<C: Collector + Clone + 'static>(
     Ok(collector)
 }
 
-/// A counter for each of these values of one label, all of them there from the start: who computes a rate would miss
-/// the first event of a series that begins with it.
+/// A counter for each of these values of one label. All series exist from the start: a rate would miss the first event
+/// of a series that begins with it.
 ///
 /// # Errors
 /// As [`registered`].

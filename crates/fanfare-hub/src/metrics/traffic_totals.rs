@@ -1,13 +1,12 @@
-//! What went through all connections of the node, in one direction.
+//! The traffic of all connections of the node, in one direction.
 //!
-//! Like a session's own [`tally`](crate::session::traffic), and in step with it: what is said there of bytes and messages is true
-//! here.
+//! Bytes and messages count as they do for one [session](crate::session::traffic).
 
 use prometheus::{IntCounter, Registry};
 
 use crate::session::traffic::Traffic;
 
-/// Counters that only rise. A tick adds to them once for all that it sent, others once a read or a write.
+/// Two counters. A tick adds to them once for all that it sent; others once a read or a write.
 pub struct TrafficTotals {
     messages: IntCounter,
     bytes: IntCounter,
@@ -19,7 +18,7 @@ impl TrafficTotals {
             registry,
             (
                 "fanfare_messages_received_total",
-                "Messages that clients sent, counted once they came whole; pings and closes are none",
+                "Messages that clients sent, counted once they came whole; without pings and closes",
             ),
             (
                 "fanfare_wire_received_bytes_total",
@@ -34,7 +33,7 @@ impl TrafficTotals {
             registry,
             (
                 "fanfare_messages_sent_total",
-                "Messages sent to clients, counted once the kernel took them whole; pings and closes are none",
+                "Messages sent to clients, counted once the kernel took them whole; without pings and closes",
             ),
             (
                 "fanfare_wire_sent_bytes_total",
@@ -59,14 +58,14 @@ impl TrafficTotals {
 
     pub(crate) fn add(&self, Traffic { messages, bytes }: Traffic) {
         for (counter, more) in [(&self.messages, messages), (&self.bytes, bytes)] {
-            // Others use it too: nothing is not worth a turn at it.
+            // An atomic addition costs; other threads use the counter too.
             if more > 0 {
                 counter.inc_by(more);
             }
         }
     }
 
-    /// All so far.
+    /// The totals until now.
     #[must_use]
     pub fn get(&self) -> Traffic {
         Traffic { messages: self.messages.get(), bytes: self.bytes.get() }

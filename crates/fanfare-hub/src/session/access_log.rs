@@ -1,45 +1,23 @@
-//! What is said of a connection when it is over: one line of the log.
+//! The access log: one line for each connection, when it is over.
 //!
 //! Invariants
-//! - It is said when the last who held the session let it go: its reader has ended and its queue is flushed or given
-//!   up, so nothing can be added to what is said.
-//! - It holds no payload, no token but its subject, and no word of the client's: of its goodbye only the code.
-//! - It is of a bounded length, however many channels the session had.
+//! - The line is written when the last owner of the session drops it. By then its reader has ended and its queue is
+//!   flushed or given up, so no count can change.
+//! - The line holds no payload, no part of a token but its subject, and no text of the client: of its close frame only
+//!   the code.
+//! - The length of the line is bounded, however many channels the session had.
 
 use std::fmt;
 
-use fanfare_core::{Channel, CloseFrame, Disconnect};
-use smallvec::SmallVec;
+use fanfare_core::Channel;
 
 use crate::session::state::Session;
 
 /// How many channels are named.
 const NAMED: usize = 8;
 
-/// How a session ended.
-pub(crate) struct End {
-    pub(crate) disconnect: Disconnect,
-    /// The code that was said, by whoever closed it.
-    pub(crate) code: Option<u16>,
-    /// The channels that it was in until then.
-    pub(crate) channels: SmallVec<[Channel; 1]>,
-}
-
-impl End {
-    /// `frame` is how the dialect says it.
-    pub(crate) fn new(disconnect: Disconnect, frame: Option<&CloseFrame>) -> Self {
-        let code = match &disconnect {
-            // Nothing is said to who is not there.
-            Disconnect::Lost | Disconnect::NoPong => None,
-            // The answer to an empty close frame is one too.
-            Disconnect::ByClient(code) => *code,
-            _ => frame.map(|frame| frame.code),
-        };
-        Self { disconnect, code, channels: SmallVec::new() }
-    }
-}
-
-/// Names of channels with a space between, which no name has; of many, the first, and how many more there are.
+/// Names of channels with a space between, which no name contains. Of more than [`NAMED`], the first and a count of
+/// the others.
 struct Names<'a>(&'a [Channel]);
 
 impl fmt::Display for Names<'_> {
@@ -57,8 +35,8 @@ impl fmt::Display for Names<'_> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // A process that ends at once takes its sessions with it; what it says of them is how many they were.
-        let Some(end) = self.subscriptions.get_mut().ended.take() else { return };
+        // A process that ends at once drops sessions that have not ended: its log tells only their number.
+        let Some(end) = self.channels.get_mut().ended.take() else { return };
         let Some(lasted) = self.traffic.lasted() else { return };
         let (received, sent) = (self.received(), self.sent());
         tracing::info!(

@@ -1,15 +1,15 @@
-//! The unanswered publications of one session.
+//! The unanswered publishes of one session.
 //!
 //! Invariants
-//! - Past the session's bound, or the node's (`PublishBudget`), its reader takes no further message: one flooder fills its own
-//!   share of the broker's queue and no more.
-//! - What a failure is said to be is known once nothing is unanswered, and said then: the messages behind the failed one
-//!   may have been written already, and the broker may take them. "Refused" is said where all that was sent behind the
-//!   first refused one reached nobody, and nothing is unknown; else "unknown".
+//! - Past the bound of the session, or of the node (`PublishBudget`), the session's reader takes no further message. So
+//!   one flooder fills its own share of the broker's queue and no more.
+//! - A failure is told once nothing is unanswered: later publishes may have been written already, and the broker may
+//!   take them. The client is told "refused" where no publish after the first refused one reached anybody, and none is
+//!   unknown; else "unknown".
 //!
 //! While a flow is closing the reader waits until the session has ended, so that what was read is answered before the
-//! goodbye. Behind that a client that was sent away may have sent more before it heard of it: that begins too, until
-//! the flow is over.
+//! goodbye. Afterwards a client that was sent away may have sent more before it saw the goodbye: those publishes begin
+//! too, until the flow is over.
 
 use std::{
     sync::Arc,
@@ -21,60 +21,62 @@ use parking_lot::Mutex;
 
 use crate::{
     metrics::{HubMetrics, Limit},
-    session::publish_budget::PublishBudget,
+    session::publish_budget::{PublishBudget, QueuedReader},
 };
 
-/// See the head of this file. Made at its first publish: an idle session has none.
+/// The unanswered publishes of a session. Made at the first publish: an idle session has none.
 #[derive(Debug)]
 pub struct Flow {
-    /// Shared by all publications of the session, see [`PublishOrder`].
+    /// Shared by all publishes of the session.
     pub(crate) order: Arc<PublishOrder>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Unanswered.
+    /// The number that are unanswered.
     publishes: usize,
+    /// Their bytes.
     bytes: usize,
-    /// How many began so far.
+    /// The number that began until now.
     begun: u64,
-    /// The last place that was taken.
+    /// The highest place of a publish that the broker took.
     taken: Option<u64>,
-    /// What failed, where the session is to end by it.
+    /// The failure that the session is to end with.
     failure: Option<Box<Failure>>,
     /// Nothing more is read until the session has ended.
     is_closing: bool,
-    /// Nothing more begins.
+    /// No publish begins any more.
     is_over: bool,
-    /// The reader stands in the node's line.
-    is_in_line: bool,
+    /// The reader waits in the node's queue.
+    is_queued: bool,
     reader: Option<Waker>,
-    /// Those who wait for all answers.
+    /// The tasks that wait for all answers.
     closers: Vec<Waker>,
 }
 
 #[derive(Debug)]
 struct Failure {
-    /// The place of the first that failed.
+    /// The place of the first publish that failed.
     place: u64,
-    /// What the session ends with, as far as is known.
+    /// The reason that the session ends with, by the answers until now.
     disconnect: Disconnect,
-    /// How many failed.
+    /// The number of publishes that failed.
     count: u64,
 }
 
-/// What an answer of the broker says of a publication.
+/// The result of one publish.
 #[derive(Debug)]
 pub(crate) enum Outcome {
+    /// The broker took it.
     Taken,
-    /// It failed, and the client was told so.
+    /// It failed, and the client was told.
     Told,
-    /// It failed, and the session is to end with this.
+    /// It failed, and the session is to end with this reason.
     Ends(Disconnect),
 }
 
-/// What a flow ends its session with, and for how many publications that failed.
+/// The reason that a session ends with, and the number of its publishes that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) disconnect: Disconnect,
@@ -86,7 +88,7 @@ impl State {
         !self.is_closing && budget.allows(self.publishes, self.bytes)
     }
 
-    /// Whether all is answered, and said.
+    /// Whether all publishes are answered, and every failure is told.
     fn is_settled(&self) -> bool {
         self.publishes == 0 && self.failure.is_none()
     }
@@ -96,7 +98,7 @@ impl State {
             (Outcome::Taken, _) => self.taken = self.taken.max(Some(place)),
             (Outcome::Told, _) => {}
             (Outcome::Ends(disconnect), Some(failure)) => {
-                // Where one waited too long behind what was written, the later one failed first.
+                // A publish that waited too long behind written ones fails before them.
                 failure.place = failure.place.min(place);
                 failure.count += 1;
                 if disconnect == Disconnect::PublishUnknown {
@@ -110,7 +112,7 @@ impl State {
         }
     }
 
-    /// What the failure comes to, once all is answered.
+    /// The verdict, once all publishes are answered and one failed.
     fn verdict(&self) -> Option<Verdict> {
         let failure = self.failure.as_ref().filter(|_| self.publishes == 0)?;
         let is_prefix = self.taken < Some(failure.place);
@@ -124,7 +126,7 @@ impl Flow {
         Self { order: Arc::default(), state: Mutex::default() }
     }
 
-    /// One more, of so many bytes: its place, counted from 0. None begins where it is over.
+    /// A publish of `bytes` begins. Its place, counted from 0; `None` where the flow is over.
     #[must_use]
     pub(crate) fn begin(&self, bytes: usize, budget: &PublishBudget) -> Option<u64> {
         let mut state = self.state.lock();
@@ -140,8 +142,8 @@ impl Flow {
         Some(place)
     }
 
-    /// One of them was answered. Where it was the last, and one failed, the session is to be ended so; then
-    /// [`Flow::said`].
+    /// The publish at `place` was answered. Where none is unanswered and one failed, the session is to end with the
+    /// verdict; then [`Flow::said`].
     pub(crate) fn end(
         &self,
         place: u64,
@@ -154,7 +156,7 @@ impl Flow {
         state.bytes -= bytes;
         state.note(place, outcome);
         let verdict = state.verdict();
-        // Where nothing of its own is unanswered, it looks whether it has to stand in line.
+        // A reader whose session has nothing unanswered looks whether it has to queue.
         let is_worth_waking = state.publishes == 0 || budget.is_worth_waking(state.publishes, state.bytes);
         let looks = is_worth_waking && !state.is_closing;
         let reader = if looks { state.reader.take() } else { None };
@@ -165,7 +167,7 @@ impl Flow {
         verdict
     }
 
-    /// What a verdict said is done: the session has ended, by it or before.
+    /// The session has ended, by the verdict or before: the failure is told.
     pub(crate) fn said(&self) {
         let mut state = self.state.lock();
         state.failure = None;
@@ -174,16 +176,7 @@ impl Flow {
         closers.into_iter().for_each(Waker::wake);
     }
 
-    /// The reader stands in line no more.
-    pub(crate) fn left_line(&self) {
-        let mut state = self.state.lock();
-        state.is_in_line = false;
-        let reader = state.reader.take();
-        drop(state);
-        reader.into_iter().for_each(Waker::wake);
-    }
-
-    /// Nothing more is read until [`Flow::ended`]. Whether all is answered.
+    /// Stops reading until [`Flow::ended`]. Whether all publishes are answered.
     pub(crate) fn close(&self) -> bool {
         let mut state = self.state.lock();
         state.is_closing = true;
@@ -195,17 +188,17 @@ impl Flow {
         self.state.lock().is_closing
     }
 
-    /// The session has ended, and its reader goes on: what it reads still begins, as far as there is room.
+    /// The session has ended, and its reader goes on: the publishes that it reads still begin, within the bounds.
     pub(crate) fn ended(&self) {
         self.change(|state| state.is_closing = false);
     }
 
-    /// Nothing more begins: the reader discards what still comes, and waits for nothing.
+    /// No publish begins any more: the reader discards what still comes, and waits for nothing.
     pub(crate) fn over(&self) {
         self.change(|state| state.is_over = true);
     }
 
-    /// After which the reader looks whether it still has to wait.
+    /// Changes the state, after which the reader looks whether it still has to wait.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
@@ -214,18 +207,18 @@ impl Flow {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether nothing more begins.
+    /// Whether no publish begins any more.
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().is_over
     }
 
-    /// Whether the session may publish one more, or may not any more at all: then nothing has to be kept for it.
+    /// Whether the session may publish one more. Also true once the flow is over: then nothing has to be kept.
     pub(crate) fn may_publish(&self, budget: &PublishBudget) -> bool {
         let state = self.state.lock();
         state.is_over || state.may_publish(budget)
     }
 
-    /// Ready while the session may publish more, and once it may not any more at all.
+    /// Ready while the session may publish more, and once the flow is over.
     pub(crate) fn poll_may_publish(
         self: &Arc<Self>,
         budget: &PublishBudget,
@@ -240,14 +233,14 @@ impl Flow {
         if state.reader.replace(cx.waker().clone()).is_none() && !state.is_closing {
             metrics.limit_hit(Limit::Unanswered);
         }
-        if state.publishes == 0 && !state.is_closing && !std::mem::replace(&mut state.is_in_line, true) {
+        if state.publishes == 0 && !state.is_closing && !std::mem::replace(&mut state.is_queued, true) {
             drop(state);
-            budget.stand_in_line(self);
+            budget.enqueue(self.clone());
         }
         Poll::Pending
     }
 
-    /// Ready once none is unanswered, and what failed is said.
+    /// Ready once no publish is unanswered, and every failure is told.
     pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         if state.is_settled() {
@@ -257,6 +250,16 @@ impl Flow {
             state.closers.push(cx.waker().clone());
         }
         Poll::Pending
+    }
+}
+
+impl QueuedReader for Flow {
+    fn left_queue(&self) {
+        let mut state = self.state.lock();
+        state.is_queued = false;
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,17 +1,12 @@
-//! What clients sent and this node cannot be done with yet: messages that came in part, and what has to wait.
+//! Bytes of clients that this node cannot process yet: messages that came in part, and messages that have to wait.
 //!
 //! Invariants
-//! - A shard knows every session of whose client something is held. Only these are looked at, once a turn of the
-//!   shard's clock; a client that sends whole messages touches none of this.
-//! - What is not whole after [`Limits::message_time`](fanfare_core::Limits::message_time) ends its session. So a client
-//!   keeps no memory for ever with what it sent once and leaves unfinished.
+//! - A shard knows every session whose reader holds such bytes. Only these are looked at, once a turn of the shard's
+//!   clock. A client that sends whole messages touches none of this.
 //! - The time in which this node did not read does not count.
-//! - All of it together is bounded ([`Limits::incomplete_total_bytes`](fanfare_core::Limits::incomplete_total_bytes)).
-//!   Past the bound those sessions end first that hold most for longest, until it is an eighth below. Their readers are
-//!   woken, and let go of what they hold.
+//! - A session that has ended stays known until its reader has dropped its bytes.
 
 use std::{
-    cmp::Reverse,
     collections::HashMap,
     sync::{
         Arc, Weak,
@@ -21,63 +16,75 @@ use std::{
     time::Duration,
 };
 
-use fanfare_core::{Disconnect, Limits, SessionId};
+use fanfare_core::{Limits, SessionId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{delivery::shard::Shard, hub::Hub, session::state::Session};
+use crate::session::state::Session;
 
-/// The sessions of a shard of which something is held.
+/// The sessions of a shard whose readers hold bytes.
 #[derive(Default)]
-pub struct Incomplete(Mutex<HashMap<SessionId, Entry>>);
+pub(crate) struct Incomplete(Mutex<HashMap<SessionId, Entry>>);
 
 struct Entry {
     session: Weak<Session>,
-    /// The second in which it began.
+    /// The second of the oldest byte.
     began: u32,
     bytes: usize,
     reader: Waker,
 }
 
-/// What a session's reader holds until more comes, or until it may go on.
+/// What a session's reader holds until more comes, or until the session may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffered {
     /// The memory that it takes, in bytes.
     pub bytes: usize,
-    /// It began since the last time; else what was held then is still the oldest.
+    /// Whether its oldest byte came since the last call; else it is as old as it was then.
     pub is_new: bool,
 }
 
-/// How much may be held for all sessions of a node.
-#[derive(Debug)]
-pub(crate) struct Bound {
-    bytes: AtomicUsize,
-    pressed: Notify,
-}
-
-impl Bound {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { bytes: AtomicUsize::new(limits.incomplete_total_bytes), pressed: Notify::new() }
-    }
-
-    /// From now on with this. What is held already is looked at now.
-    pub(crate) fn set(&self, limits: &Limits) {
-        self.bytes.store(limits.incomplete_total_bytes, Ordering::Relaxed);
-        self.pressed.notify_one();
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
+/// A session whose reader holds bytes.
+pub(crate) struct Holder {
+    pub(crate) session: Arc<Session>,
+    pub(crate) bytes: usize,
+    /// The number of seconds in which they were held.
+    pub(crate) seconds: u32,
 }
 
 impl Incomplete {
-    /// Those that had more than so much time until `now`. Ended sessions stay until their readers let go.
-    fn late(&self, now: u32, limit: Duration, forgotten: impl Fn(usize)) -> Vec<Arc<Session>> {
-        let mut late = Vec::new();
+    /// From now on the reader of `session` holds this. The growth in bytes.
+    pub(crate) fn set(&self, session: &Arc<Session>, buffered: Buffered, reader: &Waker, now: u32) -> i64 {
+        let mut entries = self.0.lock();
+        let entry = entries.entry(session.id).or_insert_with(|| Entry {
+            session: Arc::downgrade(session),
+            began: now,
+            bytes: 0,
+            reader: reader.clone(),
+        });
+        if buffered.is_new {
+            entry.began = now;
+        }
+        entry.reader.clone_from(reader);
+        signed(buffered.bytes) - signed(std::mem::replace(&mut entry.bytes, buffered.bytes))
+    }
+
+    /// The reader of `session` holds nothing any more. The bytes that it held.
+    pub(crate) fn remove(&self, session: &Session) -> i64 {
+        self.0.lock().remove(&session.id).map_or(0, |entry| signed(entry.bytes))
+    }
+
+    /// The session ends: its reader is woken to drop what it holds.
+    pub(crate) fn ends(&self, session: &Session) {
+        let reader = self.0.lock().get(&session.id).map(|entry| entry.reader.clone());
+        reader.into_iter().for_each(Waker::wake);
+    }
+
+    /// The sessions that hold bytes for longer than `limit` at `now`, and the bytes of sessions that are gone.
+    pub(crate) fn late(&self, now: u32, limit: Duration) -> (Vec<Arc<Session>>, i64) {
+        let (mut late, mut gone) = (Vec::new(), 0);
         self.0.lock().retain(|_, entry| {
             let Some(session) = entry.session.upgrade() else {
-                forgotten(entry.bytes);
+                gone += signed(entry.bytes);
                 return false;
             };
             if session.last_activity.is_unread() {
@@ -90,17 +97,11 @@ impl Incomplete {
             }
             true
         });
-        late
+        (late, gone)
     }
 
-    /// The session ends: its reader has nothing to keep any more.
-    pub(crate) fn ends(&self, session: &Session) {
-        let reader = self.0.lock().get(&session.id).map(|entry| entry.reader.clone());
-        reader.into_iter().for_each(Waker::wake);
-    }
-
-    /// What is held for sessions that have not ended.
-    fn holders(&self, now: u32) -> Vec<Holder> {
+    /// The sessions that hold bytes and have not ended.
+    pub(crate) fn holders(&self, now: u32) -> Vec<Holder> {
         let holder = |entry: &Entry| {
             let session = entry.session.upgrade().filter(|session| !session.has_ended())?;
             let seconds = now.saturating_sub(entry.began).saturating_add(1);
@@ -110,91 +111,39 @@ impl Incomplete {
     }
 }
 
-/// A session that holds something.
-struct Holder {
-    session: Arc<Session>,
-    bytes: usize,
-    /// The seconds that it was held in.
-    seconds: u32,
+/// The bound of the bytes that the readers of a node may hold together.
+#[derive(Debug)]
+pub(crate) struct BufferBound {
+    bytes: AtomicUsize,
+    pressed: Notify,
 }
 
-impl Hub {
-    /// So much is held of a session from now on. When the session ends, `reader` is woken to let go of it.
-    pub fn buffers(&self, session: &Arc<Session>, buffered: Buffered, reader: &Waker) {
-        let Some(shard) = self.dispatcher().shard_of(session) else { return };
-        let (now, mut entries) = (shard.now(), shard.incomplete.0.lock());
-        let entry = entries.entry(session.id).or_insert_with(|| Entry {
-            session: Arc::downgrade(session),
-            began: now,
-            bytes: 0,
-            reader: reader.clone(),
-        });
-        if buffered.is_new {
-            entry.began = now;
-        }
-        entry.reader.clone_from(reader);
-        let grown = signed(buffered.bytes) - signed(std::mem::replace(&mut entry.bytes, buffered.bytes));
-        let gauge = &self.metrics().incomplete;
-        gauge.add(grown);
-        drop(entries);
-        if grown > 0 && gauge.get() > signed(self.incomplete.bytes()) {
-            self.incomplete.pressed.notify_one();
+impl BufferBound {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { bytes: AtomicUsize::new(limits.incomplete_total_bytes), pressed: Notify::new() }
+    }
+
+    /// Changes the bound. What is held is compared with it now.
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.bytes.store(limits.incomplete_total_bytes, Ordering::Relaxed);
+        self.pressed.notify_one();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The readers hold this many bytes now, more than before.
+    pub(crate) fn grown_to(&self, bytes: i64) {
+        if bytes > signed(self.bytes()) {
+            self.pressed.notify_one();
         }
     }
 
-    /// Nothing is held of a session any more.
-    pub fn buffers_nothing(&self, session: &Session) {
-        if let Some(shard) = self.dispatcher().shard_of(session)
-            && let Some(entry) = shard.incomplete.0.lock().remove(&session.id)
-        {
-            self.metrics().incomplete.sub(signed(entry.bytes));
-        }
+    /// Ends when the bound may be passed.
+    pub(crate) async fn pressed(&self) {
+        self.pressed.notified().await;
     }
-}
-
-/// Ends those whose messages take too long, once a turn of a shard's clock.
-pub(crate) fn turn(hub: &Arc<Hub>, shard: &Shard) {
-    let limit = hub.limits().message_time;
-    let forgotten = |bytes| hub.metrics().incomplete.sub(signed(bytes));
-    for session in shard.incomplete.late(shard.now(), limit, forgotten) {
-        hub.end(&session, &Disconnect::MessageTooSlow { limit });
-    }
-}
-
-/// Keeps the node's bound for as long as the node lives.
-pub(crate) async fn keep_bound(hub: Arc<Hub>) {
-    loop {
-        hub.incomplete.pressed.notified().await;
-        let ended = relieve(&hub);
-        if ended > 0 {
-            tracing::warn!(
-                ended,
-                "limits.incomplete_total_bytes is passed: the clients whose unfinished messages held most for longest were closed"
-            );
-        }
-    }
-}
-
-/// How many sessions gave way.
-fn relieve(hub: &Arc<Hub>) -> usize {
-    let bound = hub.incomplete.bytes();
-    let shards = hub.dispatcher().shards().iter();
-    let mut holders: Vec<_> = shards.flat_map(|shard| shard.incomplete.holders(shard.now())).collect();
-    let mut held: usize = holders.iter().map(|holder| holder.bytes).sum();
-    if held <= bound {
-        return 0;
-    }
-    holders.sort_unstable_by_key(|holder| Reverse(holder.bytes as u64 * u64::from(holder.seconds)));
-    let mut ended = 0;
-    for holder in holders {
-        if held <= bound - bound / 8 {
-            break;
-        }
-        held -= holder.bytes;
-        hub.end(&holder.session, &Disconnect::MessageGaveWay);
-        ended += 1;
-    }
-    ended
 }
 
 fn signed(bytes: usize) -> i64 {

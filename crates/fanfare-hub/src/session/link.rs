@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IoSlice},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -13,9 +12,8 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::{
     session::{
-        outbound::{Backlog, Outgoing},
+        outgoing::Outgoing,
         queue::{Item, Items, Queue},
-        state::Session,
         traffic::Traffic,
     },
     upkeep::budget::Budget,
@@ -40,6 +38,17 @@ pub enum Sent {
     Overflow,
     /// The sink is broken; it was aborted.
     Broken,
+}
+
+/// How a session's client stands when the clock turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backlog {
+    /// Nothing waits for it.
+    Nothing,
+    /// Something does, within bounds.
+    Waits,
+    /// Too much did for too long.
+    Slow,
 }
 
 pub(crate) struct Link {
@@ -360,28 +369,5 @@ impl Unsent {
 impl Drop for Unsent {
     fn drop(&mut self) {
         self.wake_flushers();
-    }
-}
-
-/// Flushes what a transport still had when its session left it; ends when that is done, or cannot be.
-pub struct Draining(pub(crate) Option<Left>);
-
-/// A transport that its session left.
-pub(crate) struct Left {
-    pub(crate) link: Link,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) session: Arc<Session>,
-}
-
-impl Future for Draining {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Left { link, budget, session }) = &mut self.0 else { return Poll::Ready(()) };
-        let mut write = WriteContext::new(budget);
-        let flushed = link.poll_flush(cx, &mut write);
-        session.outbound.left_behind(write.went);
-        budget.metrics.sent.add(write.went);
-        flushed.map(drop)
     }
 }

@@ -20,7 +20,7 @@ use fanfare_core::{CloseFrame, Message, Sink, Transport};
 use parking_lot::Mutex;
 
 pub use crate::session::{
-    link::{Finish, Sent},
+    link::{Backlog, Finish, Sent},
     outgoing::Outgoing,
 };
 use crate::{
@@ -51,17 +51,6 @@ enum State {
 struct Waiting {
     queue: Queue<Message>,
     goodbye: Option<(Option<CloseFrame>, Finish)>,
-}
-
-/// How a session's client stands when the clock turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backlog {
-    /// Nothing waits for it.
-    Nothing,
-    /// Something does, within bounds.
-    Waits,
-    /// Too much did for too long.
-    Slow,
 }
 
 impl Default for Outbound {
@@ -387,7 +376,7 @@ impl Waiting {
         self.queue.refused(budget);
         match self.queue.push(items, budget) {
             false => Sent::Overflow,
-            true if is_first => Sent::Held,
+            true if is_first => Sent::Buffered,
             true => Sent::Done,
         }
     }

@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use fanfare_core::{Channel, Message, Transport};
 
-/// What can be sent, whether there is a transport or not.
+/// Something that can be sent, with a transport or without.
 pub trait Outgoing {
-    /// Its bytes on a transport.
+    /// The bytes on a transport.
     fn framed(&mut self, transport: &'static dyn Transport) -> Bytes;
 
-    /// How many messages it is; what belongs to the transport is none.
+    /// The number of messages. Frames of the transport's own do not count.
     fn count(&self) -> u32;
 
-    /// Its messages, to be framed once there is a transport.
+    /// The messages, to be framed once there is a transport.
     fn messages(&mut self, hold: &mut dyn FnMut(Message));
 
-    /// The channel of which a newer publication may take its place, where it has to wait. `None`: it must arrive.
+    /// The channel of which a newer publication may replace this while it waits. `None`: nothing may.
     fn replaceable(&self) -> Option<Channel> {
         None
     }

@@ -1,16 +1,17 @@
-//! How much the sessions of a node may have unanswered.
+//! The budget of unanswered publishes, of each session and of the node.
 //!
 //! Invariants
 //! - A session: [`Limits::unanswered_publishes`] and [`Limits::unanswered_bytes`].
-//! - The node: past [`MANY_BYTES`] a session has one publish unanswered at a time. That is more than any broker has under
-//!   way, so it costs nothing, and bounds how long a publish of a session with many waits for its turn. Past
-//!   [`NODE_BYTES`] none begins. The bounds are looked at before a message is taken, so one for each thread may pass
-//!   them.
-//! - A reader that waits, and whose session has nothing unanswered, stands in line: nothing of its own wakes it. While
-//!   there is a line there is something unanswered, for below half of the bound nobody stands in it.
+//! - The node: past [`MANY_BYTES`] a session has one publish unanswered at a time. That is more than any broker has
+//!   under way, so it costs nothing, and it bounds how long a publish waits behind those of a busy session. Past
+//!   [`NODE_BYTES`] no publish begins. The bounds are checked before a message is taken, so each thread may pass them
+//!   by one message.
+//! - A reader that waits, and whose session has nothing unanswered, is queued: no answer of its own wakes it. While
+//!   readers are queued something is unanswered: below half of the bound the queue is empty.
 
 use std::{
     collections::VecDeque,
+    fmt::Debug,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,25 +21,29 @@ use std::{
 use fanfare_core::Limits;
 use parking_lot::Mutex;
 
-use crate::session::flow::Flow;
-
-/// How many bytes of sessions' publications may be unanswered on the node, each counted with [`OVERHEAD`].
+/// How many bytes of sessions' publishes may be unanswered on the node, each counted with [`OVERHEAD`].
 const NODE_BYTES: usize = 32 << 20;
-/// Up to so many of them a session may have as many as it wants.
+/// Up to this many of them a session is bounded only by its own limits.
 const MANY_BYTES: usize = 4 << 20;
-/// What an unanswered publication is taken for beside its payload, in bytes.
+/// The size of an unanswered publish beside its payload, in bytes.
 const OVERHEAD: usize = 256;
 
-/// See the head of this file.
+/// The bounds, what is used of them, and the readers that wait for the node's.
 #[derive(Debug)]
 pub(crate) struct PublishBudget {
     publishes: AtomicUsize,
     bytes: AtomicUsize,
-    /// Of the node.
+    /// The bytes that are unanswered on the node.
     used: AtomicUsize,
-    /// How many stand in line: changed before the line is.
+    /// The number of queued readers, changed before the queue is.
     waiting: AtomicUsize,
-    line: Mutex<VecDeque<Arc<Flow>>>,
+    queue: Mutex<VecDeque<Arc<dyn QueuedReader>>>,
+}
+
+/// A reader that waits for the node's budget.
+pub(crate) trait QueuedReader: Debug + Send + Sync {
+    /// The reader is not queued any more, and looks again whether its session may publish.
+    fn left_queue(&self);
 }
 
 impl PublishBudget {
@@ -49,17 +54,17 @@ impl PublishBudget {
             bytes,
             used: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            line: Mutex::default(),
+            queue: Mutex::default(),
         }
     }
 
-    /// From now on as much as these limits say. A reader that waits for room looks again at the next answer.
+    /// Changes the bounds of sessions. A reader that waits looks again at the next answer.
     pub(crate) fn set(&self, limits: &Limits) {
         self.publishes.store(limits.unanswered_publishes, Ordering::Relaxed);
         self.bytes.store(limits.unanswered_bytes, Ordering::Relaxed);
     }
 
-    /// Whether a session that has so much unanswered may publish one more.
+    /// Whether a session with this much unanswered may publish one more.
     pub(crate) fn allows(&self, publishes: usize, bytes: usize) -> bool {
         let used = self.used.load(Ordering::SeqCst);
         publishes < self.publishes.load(Ordering::Relaxed)
@@ -67,8 +72,8 @@ impl PublishBudget {
             && used < if publishes == 0 { NODE_BYTES } else { MANY_BYTES }
     }
 
-    /// Whether a reader that waits is woken for a session that has so much unanswered: once it may take half of what a
-    /// session may have, for to wake it costs as much as a publish.
+    /// Whether a waiting reader is woken when its session has this much unanswered: at half of the session's bound,
+    /// since waking costs as much as a publish.
     pub(crate) fn is_worth_waking(&self, publishes: usize, bytes: usize) -> bool {
         publishes <= self.publishes.load(Ordering::Relaxed) / 2
             && bytes <= self.bytes.load(Ordering::Relaxed) / 2
@@ -79,17 +84,17 @@ impl PublishBudget {
         self.used.fetch_add(bytes + OVERHEAD, Ordering::SeqCst);
     }
 
-    /// One was answered: the line goes on.
+    /// A publish was answered: queued readers may go on.
     pub(crate) fn end(&self, bytes: usize) {
         let used = self.used.fetch_sub(bytes + OVERHEAD, Ordering::SeqCst) - bytes - OVERHEAD;
         self.go_on(used);
     }
 
-    /// The reader of this flow waits, which has nothing unanswered.
-    pub(crate) fn stand_in_line(&self, flow: &Arc<Flow>) {
+    /// Queues a reader whose session has nothing unanswered.
+    pub(crate) fn enqueue(&self, reader: Arc<dyn QueuedReader>) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.line.lock().push_back(flow.clone());
-        // The last answer may have come before it stood there.
+        self.queue.lock().push_back(reader);
+        // The last answer may have come before the reader was queued.
         self.go_on(self.used.load(Ordering::SeqCst));
     }
 
@@ -98,11 +103,11 @@ impl PublishBudget {
             return;
         }
         let next = {
-            let mut line = self.line.lock();
-            let next = if used < NODE_BYTES / 2 { line.len() } else { line.len().min(1) };
+            let mut queue = self.queue.lock();
+            let next = if used < NODE_BYTES / 2 { queue.len() } else { queue.len().min(1) };
             self.waiting.fetch_sub(next, Ordering::SeqCst);
-            line.drain(..next).collect::<Vec<_>>()
+            queue.drain(..next).collect::<Vec<_>>()
         };
-        next.iter().for_each(|flow| flow.left_line());
+        next.iter().for_each(|reader| reader.left_queue());
     }
 }

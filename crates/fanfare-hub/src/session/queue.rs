@@ -1,14 +1,14 @@
-//! What waits for one session, in order, and what of it may be dropped.
+//! The bytes that wait for one session, in order, and which of them may be dropped.
 //!
 //! Invariants
-//! - An item leaves at the front, or not at all; only `Queue::conflate` and `Queue::shed` drop some. Neither
-//!   drops what was begun: what the client reads are whole frames.
-//! - Only a publication of a conflating channel is replaceable, and only by a newer one of the same channel. So
-//!   per channel the client gets an ordered selection of what was published, and the newest always.
-//! - Nothing is dropped before the bound: [`Budget::per_session`], half of it for longer than a second, or the
+//! - An item leaves at the front. Only `Queue::conflate` and `Queue::shed` drop items, and neither drops what was
+//!   begun: the client reads whole frames.
+//! - Only a publication of a conflating channel is replaceable, and only by a newer one of the same channel. So per
+//!   channel the client gets an ordered selection of what was published, and always the newest.
+//! - Nothing is dropped before a bound is passed: [`Budget::per_session`], half of it for longer than a second, or the
 //!   node's budget.
-//! - Only bytes that the sink refused are bounded, and charged to the budget. What one write brought to an empty
-//!   queue beyond the bound is held against the client by time only.
+//! - Only bytes that the sink refused are bounded, and charged to the budget. Bytes beyond the bound that one write
+//!   brought to an empty queue are judged by time only.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -24,7 +24,7 @@ use crate::{
     upkeep::budget::{Budget, Charge},
 };
 
-/// What can wait.
+/// Something that has a size in bytes.
 pub(crate) trait Weigh {
     fn bytes(&self) -> usize;
 }
@@ -41,29 +41,29 @@ impl Weigh for Message {
     }
 }
 
-/// Something that waits.
+/// An item that waits.
 pub(crate) struct Item<T> {
     pub(crate) what: T,
-    /// How many messages it is.
+    /// The number of messages.
     pub(crate) messages: u32,
-    /// The channel of which a newer publication takes its place. `None`: nothing does.
+    /// The channel of which a newer publication replaces it. `None`: nothing does.
     pub(crate) replaceable: Option<Channel>,
 }
 
-/// What one sending brings: several only where they are publications of one channel.
+/// The items of one send: several only where they are publications of one channel.
 pub(crate) type Items<T> = SmallVec<[Item<T>; 1]>;
 
-/// What waits for one session.
+/// The items that wait for one session.
 pub(crate) struct Queue<T> {
     items: VecDeque<Item<T>>,
     bytes: usize,
     /// The client has the first part of the front item.
     is_begun: bool,
-    /// Some of it was refused. What was only deferred is held against nobody.
+    /// Set where the sink refused bytes. Deferred bytes are charged to nobody.
     charge: Option<Charge>,
-    /// Bytes at the front that one write brought beyond the bound.
+    /// The bytes at the front that one write brought, where they were beyond the bound.
     gathered: usize,
-    /// Turns of the shard's clock that found it past half the bound without a break.
+    /// How many turns of the shard's clock in a row found it past half the bound.
     turns: u8,
     is_conflated: bool,
 }
@@ -91,7 +91,7 @@ impl<T: Weigh> Queue<T> {
         self.bytes
     }
 
-    /// What it takes of the node's budget; 0 where nothing was refused.
+    /// The part of the node's budget that it takes; 0 where nothing was refused.
     pub(crate) fn charged(&self) -> usize {
         if self.charge.is_some() { self.weight() } else { 0 }
     }
@@ -100,13 +100,13 @@ impl<T: Weigh> Queue<T> {
         std::mem::take(&mut self.items).into_iter()
     }
 
-    /// The things themselves, from the front.
+    /// The contents of the items, from the front.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.items.iter().map(|item| &item.what)
     }
 
-    /// Appends items. Where they would pass the bound, what is replaceable is conflated first; `false` where that
-    /// is not enough: then they are not taken.
+    /// Appends items. Where they would pass the bound, replaceable items are conflated first. `false` where that is not
+    /// enough: then the items are not taken.
     pub(crate) fn push(&mut self, mut items: Items<T>, budget: &Budget) -> bool {
         if !self.fits(&items, budget) {
             self.conflate_for(&mut items, budget);
@@ -118,7 +118,7 @@ impl<T: Weigh> Queue<T> {
         true
     }
 
-    /// Appends items whatever the bound.
+    /// Appends items. The bound does not apply.
     pub(crate) fn append(&mut self, items: Items<T>) {
         self.bytes += weigh(&items);
         self.items.extend(items);
@@ -130,7 +130,7 @@ impl<T: Weigh> Queue<T> {
         !is_bounded || self.bytes - self.gathered + weigh(items) <= budget.per_session()
     }
 
-    /// From now on what waits counts: the sink refused some of it.
+    /// The sink refused bytes: from now on what waits is charged.
     pub(crate) fn refused(&mut self, budget: &Arc<Budget>) {
         if self.charge.is_none() {
             self.charge = Some(Charge::new(budget));
@@ -139,8 +139,8 @@ impl<T: Weigh> Queue<T> {
         }
     }
 
-    /// The clock turned. Whether the session is slow: what cannot be conflated is past half the bound for longer
-    /// than a second.
+    /// The clock turned. Whether the session is slow: it is past half the bound for longer than a second, also after
+    /// conflation.
     pub(crate) fn turn(&mut self, budget: &Budget) -> bool {
         if self.charge.is_none() || self.bytes <= budget.half() {
             self.turns = 0;
@@ -154,17 +154,17 @@ impl<T: Weigh> Queue<T> {
         self.bytes > budget.half()
     }
 
-    /// Whether the next turn finds it slow, unless some of it leaves.
+    /// Whether the next turn finds the session slow, unless bytes leave.
     pub(crate) fn is_due(&self) -> bool {
         self.turns > 0
     }
 
-    /// Drops every publication that a newer one of its channel replaces, and counts them.
+    /// Drops and counts every publication that a newer one of its channel replaces.
     pub(crate) fn conflate(&mut self, budget: &Budget) {
         self.drop_stale(HashSet::new(), budget);
     }
 
-    /// The same, where `items` are about to come: of them only the last is kept.
+    /// [`Queue::conflate`] before `items` are appended. Of `items` only the last is kept.
     fn conflate_for(&mut self, items: &mut Items<T>, budget: &Budget) {
         let mut newer = HashSet::new();
         if let Some(channel) = items.last().and_then(|item| item.replaceable.clone()) {
@@ -208,7 +208,7 @@ impl<T: Weigh> Queue<T> {
         }
     }
 
-    /// Drops all but what was begun and, with `keep_last`, the last item.
+    /// Drops all items except one that was begun and, with `keep_last`, the last.
     pub(crate) fn shed(&mut self, keep_last: bool) {
         let first = usize::from(self.is_begun);
         let last = self.items.len() - usize::from(keep_last).min(self.items.len());
@@ -229,7 +229,7 @@ impl<T: Weigh> Queue<T> {
         self.bytes + self.items.len() * size_of::<Item<T>>()
     }
 
-    /// The charge follows what waits.
+    /// Sets the charge to what waits.
     fn settle(&mut self) {
         let weight = self.weight();
         if let Some(charge) = &mut self.charge {
@@ -239,9 +239,9 @@ impl<T: Weigh> Queue<T> {
 }
 
 impl Queue<Bytes> {
-    /// The sink took so many bytes: what went with them.
+    /// Removes `written` bytes, which the sink took. The traffic that they were.
     pub(crate) fn consume(&mut self, written: usize, budget: &Budget) -> Traffic {
-        let mut went = Traffic { messages: 0, bytes: written as u64 };
+        let mut traffic = Traffic { messages: 0, bytes: written as u64 };
         self.bytes -= written;
         self.gathered = self.gathered.saturating_sub(written);
         let mut left = written;
@@ -252,13 +252,13 @@ impl Queue<Bytes> {
                 break;
             }
             left -= front.what.len();
-            went.messages += u64::from(front.messages);
+            traffic.messages += u64::from(front.messages);
             self.is_begun = false;
             self.items.pop_front();
         }
         self.ease(budget);
         self.settle();
-        went
+        traffic
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the hub holds of one client.
+//! The state of one session.
 
 use std::{
     net::IpAddr,
@@ -6,84 +6,81 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fanfare_core::{
-    Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId, Sink, Transport,
-};
+use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{
-    session::{
-        access_log::End,
-        flow::Flow,
-        outbound::{Outbound, Sent},
-        traffic::{SessionTraffic, Traffic},
-    },
-    upkeep::{budget::Budget, heartbeat::LastActivity},
+use crate::session::{
+    end::End,
+    flow::Flow,
+    last_activity::LastActivity,
+    outbound::Outbound,
+    traffic::{SessionTraffic, Traffic},
 };
 
 /// What all sessions of one dialect share.
 pub struct Kind {
-    /// What they speak.
+    /// The dialect.
     pub dialect: &'static dyn Dialect,
-    /// How they are kept alive.
+    /// How the sessions are kept alive.
     pub heartbeat: Heartbeat,
 }
 
-/// Whose session it is.
+/// The client of a session.
 #[derive(Clone, Default)]
 pub struct Peer {
-    /// Where the client is; for the log.
+    /// The client's address, for the log.
     pub address: Option<IpAddr>,
-    /// Who it is, where it showed a token.
+    /// The client's identity, where it showed a token.
     pub identity: Option<Arc<dyn Identity>>,
 }
 
 /// One client's session. It outlives its transport and may change it.
 ///
-/// Small on purpose: it is most of what an idle connection costs.
+/// It is small on purpose: most of the memory of an idle connection is here. Its end is logged when it is dropped
+/// (`access_log`).
 pub struct Session {
     pub(crate) id: SessionId,
-    /// Which shard writes to it.
+    /// The index of the shard that writes to it.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
-    /// Boxed, and so is the flow: a pointer where there is none, as with most clients.
+    /// Boxed, as the flow is: most clients have none, and a pointer is smaller.
     pub(crate) identity: Option<Box<Arc<dyn Identity>>>,
     pub(crate) last_activity: LastActivity,
     pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
-    pub(crate) subscriptions: Mutex<Subscriptions>,
+    pub(crate) channels: Mutex<Channels>,
     address: Option<IpAddr>,
     flow: OnceBox<Arc<Flow>>,
 }
 
 /// The channels of one session. Nearly always one.
 #[derive(Default)]
-pub(crate) struct Subscriptions {
-    pub(crate) channels: SmallVec<[Channel; 1]>,
-    /// The session is over, and how: nothing is added any more.
+pub(crate) struct Channels {
+    pub(crate) joined: SmallVec<[Channel; 1]>,
+    /// How the session ended. From then on no channel is joined.
     pub(crate) ended: Option<Box<End>>,
 }
 
-impl Subscriptions {
-    /// Why the session is over, if it is.
+impl Channels {
+    /// Why the session ended, if it has.
     pub(crate) fn reason(&self) -> Option<&Disconnect> {
         self.ended.as_ref().map(|end| &end.disconnect)
     }
 
-    /// Whether there is a use in one more; none for a session that is over.
+    /// Whether the session can join `channel`; `false` for a session that has ended.
     ///
     /// # Errors
-    /// It is held already, or so many are held that no more may be.
-    pub(crate) fn wants(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
+    /// The session has joined it already, or has `most` channels.
+    pub(crate) fn can_join(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
         if self.ended.is_some() {
             return Ok(false);
         }
-        if self.channels.contains(channel) {
+        if self.joined.contains(channel) {
             return Err(CommandError::AlreadySubscribed);
         }
-        if self.channels.len() >= most {
+        if self.joined.len() >= most {
             return Err(CommandError::TooManyChannels(most));
         }
         Ok(true)
@@ -101,69 +98,69 @@ impl Session {
             last_activity: LastActivity::new(now),
             traffic: SessionTraffic::default(),
             outbound: Outbound::default(),
-            subscriptions: Mutex::default(),
+            channels: Mutex::default(),
             address,
             flow: OnceBox::new(),
         }
     }
 
-    /// Its number on this node.
+    /// The session's number on this node.
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.id
     }
 
-    /// Where its client is.
+    /// The client's address.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
-    /// Who its client is, as its token says.
+    /// The subject of the client's token.
     pub(crate) fn subject(&self) -> Option<&str> {
         self.identity.as_ref()?.subject()
     }
 
-    /// What it speaks.
+    /// The dialect.
     #[must_use]
     pub fn dialect(&self) -> &'static dyn Dialect {
         self.kind.dialect
     }
 
-    /// How long its client's token is good yet; `None`: for ever.
+    /// The time until the client's token expires; `None`: it does not.
     pub(crate) fn expires_in(&self) -> Option<Duration> {
         let expires_at = self.identity.as_ref()?.expires_at()?;
         Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
-    /// Whether it is over. Its transport may still have to say goodbye.
+    /// Whether the session has ended. Its transport may still have to send the goodbye.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.subscriptions.lock().ended.is_some()
+        self.channels.lock().ended.is_some()
     }
 
-    /// Whether what its client says is still carried out: so long as it is not over, and then the publications of one
-    /// that was sent away, until its transport is given up.
+    /// Whether the client's commands are carried out: until the session ends, and from a client that was sent away
+    /// its publishes until its transport is given up.
     #[must_use]
     pub fn is_listened_to(&self) -> bool {
-        let is_ended = match self.subscriptions.lock().reason() {
+        let is_ended = match self.channels.lock().reason() {
             None => return true,
             Some(reason) => !reason.sends_away(),
         };
         !is_ended && !self.flow().is_some_and(|flow| flow.is_over())
     }
 
-    /// Whether it is over for a reason that says nothing of a publication that failed.
+    /// Whether the session ended for a reason that does not tell the client of a failed publish.
     pub(crate) fn cannot_be_told(&self) -> bool {
-        let says_so = |reason| matches!(reason, &Disconnect::PublishRefused | &Disconnect::PublishUnknown);
-        self.subscriptions.lock().reason().is_some_and(|reason| !says_so(reason))
+        let tells = |reason| matches!(reason, &Disconnect::PublishRefused | &Disconnect::PublishUnknown);
+        self.channels.lock().reason().is_some_and(|reason| !tells(reason))
     }
 
-    /// Whether its client was told that it is in.
+    /// Whether the client was admitted.
     pub(crate) fn is_connection(&self) -> bool {
         self.traffic.lasted().is_some()
     }
 
-    /// Ends its transport now, whatever is still queued; whoever reads it sees its end.
+    /// Ends the session's transport now, whatever is queued. The reader of the transport sees its end.
     pub fn abort(&self) {
         self.outbound.abort();
         if let Some(flow) = self.flow() {
@@ -171,36 +168,36 @@ impl Session {
         }
     }
 
-    /// For whoever read its transport and will not any more: a transport that was aborted is let go of.
+    /// The reader of the transport has ended: an aborted transport is dropped.
     pub fn let_go(&self) {
         self.outbound.let_go();
     }
 
-    /// What its client sent so far.
+    /// The client's messages and bytes until now.
     #[must_use]
     pub fn received(&self) -> Traffic {
         self.traffic.received.get()
     }
 
-    /// What its client was sent so far.
+    /// The messages and bytes to the client until now.
     #[must_use]
     pub fn sent(&self) -> Traffic {
         self.outbound.sent()
     }
 
-    /// How many bytes wait for its transport.
+    /// The number of bytes that wait for the transport.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.outbound.queued()
     }
 
     pub(crate) fn has_several_channels(&self) -> bool {
-        self.subscriptions.lock().channels.len() > 1
+        self.channels.lock().joined.len() > 1
     }
 
-    /// Whether it holds a channel that is one of these.
-    pub(crate) fn holds_any(&self, is_one: impl FnMut(&Channel) -> bool) -> bool {
-        self.subscriptions.lock().channels.iter().any(is_one)
+    /// Whether `matches` is true for a channel of the session.
+    pub(crate) fn has_any(&self, matches: impl FnMut(&Channel) -> bool) -> bool {
+        self.channels.lock().joined.iter().any(matches)
     }
 
     pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
@@ -210,15 +207,6 @@ impl Session {
     pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
         self.flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
     }
-
-    pub(crate) fn attach(
-        &self,
-        transport: &'static dyn Transport,
-        sink: Box<dyn Sink>,
-        budget: &Arc<Budget>,
-    ) -> Sent {
-        self.outbound.attach(transport, sink, budget)
-    }
 }
 
 #[cfg(test)]
@@ -227,7 +215,9 @@ mod tests {
 
     #[test]
     fn an_idle_session_is_small() {
-        // With the two counts of its `Arc` it fits a block of 256 bytes, the allocator's next size.
-        assert!(size_of::<Session>() <= 208, "{}", size_of::<Session>());
+        /// A size class of jemalloc.
+        const CLASS: usize = 224;
+        let counts_of_arc = 2 * size_of::<usize>();
+        assert!(size_of::<Session>() + counts_of_arc <= CLASS, "{}", size_of::<Session>());
     }
 }

@@ -1,13 +1,13 @@
-//! What went through a session in either direction, and since when it is a connection.
+//! The messages and bytes of one session in either direction, and how long it has been a connection.
 //!
 //! Invariants
-//! - Each count has one writer at a time: of what came, whoever reads the transport; of what went, whoever holds the
-//!   lock of the session's [`Outbound`](crate::session::outbound::Outbound). So counting is a load and a store, and no
-//!   addition that others have to wait for.
-//! - Bytes are those of the transport: frames and all, behind HTTP's handshake, before TLS. They went once the
-//!   kernel took them; what is queued did not, and what a session that ends leaves queued never does.
-//! - A message came once it is whole, and went with its last byte; what a tick joined for one session went together.
-//!   The transport's own pings, pongs and goodbyes are none.
+//! - Each count has one writer at a time. Received: the reader of the transport. Sent: the holder of the lock of the
+//!   session's [`Outbound`](crate::session::outbound::Outbound). So counting is a load and a store, not an atomic
+//!   addition.
+//! - Bytes are those of the transport: whole frames, after HTTP's handshake, before TLS. They count as sent when the
+//!   kernel took them. Queued bytes do not count, and those that a session leaves queued at its end never do.
+//! - A message counts as received when it is whole, and as sent with its last byte. Messages that a tick joined for one
+//!   session count together. Pings, pongs and close frames of the transport are not messages.
 
 use std::{
     ops::AddAssign,
@@ -18,10 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What connections begin is measured from here, so that a session keeps one number of it.
+/// The begins of connections are measured from here, so that a session keeps one number.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// What went in one direction.
+/// The traffic of one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Whole messages.
@@ -37,7 +37,7 @@ impl AddAssign for Traffic {
     }
 }
 
-/// Traffic that one writer at a time adds to, and anybody may read.
+/// Traffic with one writer at a time and any number of readers.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     messages: AtomicU64,
@@ -45,7 +45,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// For the one writer.
+    /// Called by the one writer.
     pub(crate) fn add(&self, more: Traffic) {
         let add = |count: &AtomicU64, more: u64| {
             count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
@@ -59,22 +59,22 @@ impl Counts {
     }
 }
 
-/// A session's own account, but for what went, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
+/// What a session counts, except its sent traffic, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTraffic {
     pub(crate) received: Counts,
-    /// In microseconds from the epoch, and one more; 0: its client was not told yet that it is in.
+    /// Microseconds from the epoch, plus one; 0: the client was not admitted.
     began: AtomicU64,
 }
 
 impl SessionTraffic {
-    /// From now on the session is a connection.
+    /// The client is admitted: from now on the session is a connection.
     pub(crate) fn begin(&self) {
         let micros = u64::try_from(EPOCH.elapsed().as_micros()).unwrap_or(u64::MAX - 1);
         self.began.store(micros + 1, Ordering::Relaxed);
     }
 
-    /// For how long it is one; `None`: it never was.
+    /// How long the session has been a connection; `None`: it never was one.
     pub(crate) fn lasted(&self) -> Option<Duration> {
         let began = self.began.load(Ordering::Relaxed).checked_sub(1)?;
         Some(EPOCH.elapsed().saturating_sub(Duration::from_micros(began)))
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_was_let_in_has_lasted() {
+    fn only_an_admitted_client_has_lasted() {
         let traffic = SessionTraffic::default();
         assert_eq!(traffic.lasted(), None);
         traffic.begin();

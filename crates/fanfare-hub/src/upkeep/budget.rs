@@ -1,10 +1,10 @@
-//! How much may wait for the sockets of this node, and what is counted of it.
+//! The budget of bytes that wait for the sockets of this node.
 //!
 //! Invariants
-//! - What waits is charged as long as it waits: a `Charge` gives back what it took, at the latest when dropped.
-//! - It is an upper bound. A publication that waits for several sessions is charged to each, though they share its
-//!   bytes; and each item is charged its place in the queue too.
-//! - Bytes that a socket took at once are never charged: what goes straight through touches nothing here.
+//! - Bytes are charged as long as they wait: a `Charge` gives back what it took, at the latest when dropped.
+//! - The charge is an upper bound. A publication that waits for several sessions is charged to each, though they share
+//!   its bytes; and each item is charged its place in the queue too.
+//! - Bytes that a socket took at once are never charged.
 
 use std::sync::{
     Arc,
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::HubMetrics;
 
-/// The bounds of what may wait for one session and for all.
+/// The bounds of the bytes that may wait for one session and for all.
 pub struct Budget {
     per_session: AtomicUsize,
     total: AtomicUsize,
@@ -25,27 +25,27 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// With [`Limits::outbound_bytes`] and [`Limits::outbound_total_bytes`].
+    /// A budget of [`Limits::outbound_bytes`] and [`Limits::outbound_total_bytes`].
     #[must_use]
     pub fn new(limits: &Limits, metrics: Arc<HubMetrics>) -> Arc<Self> {
         let [per_session, total] = [limits.outbound_bytes, limits.outbound_total_bytes].map(AtomicUsize::new);
         Arc::new(Self { per_session, total, metrics, pressed: Notify::new() })
     }
 
-    /// From now on with these. What waits already is looked at when more comes, or at the next second.
+    /// Changes the bounds. What waits already is judged when more comes, or at the next second.
     pub(crate) fn set(&self, limits: &Limits) {
         self.per_session.store(limits.outbound_bytes, Ordering::Relaxed);
         self.total.store(limits.outbound_total_bytes, Ordering::Relaxed);
         self.pressed.notify_one();
     }
 
-    /// How many bytes may wait for one session.
+    /// The bytes that may wait for one session.
     #[must_use]
     pub fn per_session(&self) -> usize {
         self.per_session.load(Ordering::Relaxed)
     }
 
-    /// How many for no longer than a second.
+    /// The bytes that may wait for one session for longer than a second.
     #[must_use]
     pub fn half(&self) -> usize {
         self.per_session() / 2
@@ -55,13 +55,13 @@ impl Budget {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// How many bytes wait now.
+    /// The bytes that wait now.
     #[must_use]
     pub fn used(&self) -> usize {
         usize::try_from(self.metrics.outbound_queued.get()).unwrap_or(0)
     }
 
-    /// Ends when more waits than may.
+    /// Ends when more bytes wait than may.
     pub(crate) async fn pressed(&self) {
         loop {
             self.pressed.notified().await;
@@ -71,15 +71,14 @@ impl Budget {
         }
     }
 
-    /// Whether so much went that it is worth to stop: some below the bound, so that the next byte does not press
-    /// again.
+    /// Whether the waiting bytes are an eighth below the bound, so that the next byte does not press again.
     pub(crate) fn is_relieved(&self) -> bool {
         let total = self.total();
         self.used() <= total - total / 8
     }
 }
 
-/// What one queue takes of the budget.
+/// The part of the budget that one queue takes.
 pub(crate) struct Charge {
     budget: Arc<Budget>,
     bytes: usize,
@@ -90,7 +89,7 @@ impl Charge {
         Self { budget: budget.clone(), bytes: 0 }
     }
 
-    /// From now on it is so many bytes.
+    /// Sets the part to `bytes`.
     pub(crate) fn set(&mut self, bytes: usize) {
         let waiting = &self.budget.metrics.outbound_queued;
         waiting.add(signed(bytes) - signed(self.bytes));

@@ -1,8 +1,8 @@
-//! Which nodes there are, as this one sees it.
+//! The nodes of the cluster, as this node sees them.
 //!
-//! Every node renews its entry in the registry and reads the others'. A node that comes or goes tells all of them
-//! with a control message, so that they look at once and not at their next turn. A node of its own name that lives
-//! beside it is said in the log, once, and counted: names are for people, nothing depends on them.
+//! Every node renews its entry in the registry and reads the others'. A node that comes or goes tells all nodes with a
+//! control message, so that they look at once and not at their next turn. Another live node with the same name is
+//! logged, once, and counted: names are for people, and nothing depends on them.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ use crate::{metrics::HubMetrics, upkeep::duplicate_names::DuplicateNames};
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 
-/// What nodes say to each other.
+/// A control message between nodes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Control {
@@ -45,12 +45,12 @@ pub struct Cluster {
     nodes: RwLock<Arc<[NodeInfo]>>,
     announcements: AtomicU64,
     leaving: AtomicBool,
-    /// Where this node's metrics are reached, once that is known.
+    /// The URL of this node's metrics, once it is known.
     metrics_at: OnceLock<String>,
 }
 
 impl Cluster {
-    /// A view that knows of `me` alone, until [`Cluster::run`] is.
+    /// A view that knows only `me`, until [`Cluster::run`] runs.
     #[must_use]
     pub fn new(
         me: NodeInfo,
@@ -71,7 +71,7 @@ impl Cluster {
         }
     }
 
-    /// This node, with its connections as they are now.
+    /// This node, with its current connections.
     #[must_use]
     pub fn me(&self) -> NodeInfo {
         let connections = self.metrics.connections.count();
@@ -87,17 +87,17 @@ impl Cluster {
         &self.me.name
     }
 
-    /// Tells the others where this node's metrics are reached, from its next announcement on. Said once.
+    /// Sets the URL of this node's metrics, which the others learn from its next announcement. The first call counts.
     pub fn advertise(&self, metrics: String) {
         self.metrics_at.get_or_init(|| metrics);
     }
 
-    /// From now on it tells the others that it is being drained. It stays in the registry until [`Cluster::run`] ends.
+    /// From now on this node announces that it is being drained. It stays in the registry until [`Cluster::run`] ends.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// All nodes as last seen, this one among them.
+    /// All nodes as last seen, this node included.
     #[must_use]
     pub fn nodes(&self) -> Arc<[NodeInfo]> {
         self.nodes.read().clone()
@@ -148,7 +148,7 @@ impl Cluster {
     async fn hear(&self, message: &ControlMessage, duplicate_names: &mut DuplicateNames) {
         match serde_json::from_slice(&message.body) {
             Ok(Control::NodesChanged) => self.look(duplicate_names).await,
-            // A newer node may say more than this one knows.
+            // A newer node may send more kinds of messages.
             Err(error) => tracing::debug!(from = %message.from, %error, "control message not understood"),
         }
     }

@@ -1,8 +1,8 @@
-//! Other nodes that have this node's name.
+//! Duplicate node names: other live nodes that have this node's name.
 //!
-//! Invariant: only one that was seen to renew its entry, twice, is called a namesake. An earlier run that was killed
-//! leaves its entry behind until it expires and renews it no more; but a Redis that was frozen meanwhile may find
-//! renewals of it in a dead connection, and carries them out at once. A node that leaves may have its name taken.
+//! Invariant: a node counts only after it was seen to renew its entry twice. An earlier run that was killed leaves its
+//! entry behind until it expires, and renews it no more. But a Redis that was frozen meanwhile may find renewals in a
+//! dead connection, and carry them out at once. Another node may take the name of a node that leaves.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -14,17 +14,17 @@ pub(crate) struct DuplicateNames {
     seen: HashMap<String, Seen>,
 }
 
-/// How many renewals show that a node lives.
+/// The number of renewals that show that a node lives.
 const LIVE: u8 = 2;
 
-/// The last announcement that was seen, and how often there was a newer one, up to [`LIVE`].
+/// The last announcement that was seen, and the number of renewals, up to [`LIVE`].
 struct Seen {
     announcements: u64,
     renewals: u8,
 }
 
 impl DuplicateNames {
-    /// Takes the nodes that are listed now: the incarnations of those that turned out to live beside `me`.
+    /// Takes the nodes that are listed now. The incarnations that turned out to live beside `me`.
     pub(crate) fn look<'n>(&mut self, me: &NodeInfo, nodes: &'n [NodeInfo]) -> Vec<&'n str> {
         let is_other = |node: &&NodeInfo| node.name == me.name && node.incarnation != me.incarnation;
         let others = || nodes.iter().filter(is_other).filter(|other| !(other.leaving || me.leaving));
@@ -50,7 +50,7 @@ impl DuplicateNames {
         found
     }
 
-    /// How many live beside this node.
+    /// The number of nodes that live beside this one.
     pub(crate) fn live(&self) -> usize {
         self.seen.values().filter(|seen| seen.renewals == LIVE).count()
     }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namesake_is_told_once_and_again_only_after_it_was_gone() {
+    fn a_duplicate_is_told_once_each_time() {
         let me = node("a", "1", 1);
         let mut duplicate_names = DuplicateNames::default();
         assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 1)]).is_empty());
@@ -94,9 +94,9 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_left_behind_is_no_namesake() {
+    fn the_entry_of_an_earlier_run_does_not_count() {
         let mut duplicate_names = DuplicateNames::default();
-        // Frozen at first, Redis then carries out what was on the way.
+        // Redis, frozen at first, then carries out what was on the way.
         for (turn, left) in [(1, 40), (2, 43), (3, 43), (4, 43)] {
             let me = node("a", "2", turn);
             assert!(duplicate_names.look(&me, &[node("a", "1", left), me.clone()]).is_empty());

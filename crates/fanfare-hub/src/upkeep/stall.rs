@@ -1,57 +1,30 @@
-//! Whether the shards go on: each of a shard's two tasks leaves a beat, and a watch counts how long one has not.
+//! The stall check: whether each shard's two tasks go on.
 //!
-//! Invariants
-//! - A beat is one relaxed add by the only task that writes it: once a tick and every few hundred sends, once a turn of
-//!   the wheel. The wheel wakes an idle tick once a second, so that it beats too.
-//! - The watch counts its own turns, not time: while the node is frozen or starved they both stand still, and a node that
-//!   wakes is not judged for what it missed.
+//! Invariant: the check counts its own looks, not time. While the node is frozen or starved the check stands still as
+//! the shards do, and a node that wakes is not judged for what it missed.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{delivery::dispatcher::Dispatcher, hub::Hub};
+use crate::delivery::dispatcher::Dispatcher;
 
 /// How long a shard may stand still before the node counts as dead.
 pub const STALLED_AFTER: Duration = Duration::from_secs(30);
 
-/// The time between two looks of the watch.
+/// The time between two looks.
 const TURN: Duration = Duration::from_secs(1);
 
-/// The beats of one shard: each is a number that rises for as long as its task goes on.
-#[derive(Debug, Default)]
-pub(crate) struct ShardProgress {
-    tick: AtomicU32,
-    wheel: AtomicU32,
-}
-
-impl ShardProgress {
-    pub(crate) fn tick(&self) {
-        self.tick.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn wheel(&self) {
-        self.wheel.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> [u32; 2] {
-        [&self.tick, &self.wheel].map(|beat| beat.load(Ordering::Relaxed))
-    }
-}
-
-/// What the watch found.
+/// The result of the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall {
-    /// How many shards have stood still for [`STALLED_AFTER`] or longer.
+    /// The number of shards that have stood still for [`STALLED_AFTER`] or longer.
     pub shards: usize,
-    /// How long the one that has for longest has by now, to the second.
+    /// The longest time that a shard has stood still by now, to the second.
     pub longest: Duration,
     /// Since when `shards` is 0, or is not.
     pub since: SystemTime,
@@ -63,11 +36,11 @@ impl Default for Stall {
     }
 }
 
-/// The last word of the watch.
+/// The last result of the check, for readers in other tasks.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Mutex<Stall>);
+pub(crate) struct StallReport(Mutex<Stall>);
 
-impl Report {
+impl StallReport {
     pub(crate) fn get(&self) -> Stall {
         *self.0.lock()
     }
@@ -81,38 +54,38 @@ impl Report {
     }
 }
 
-/// One beat as last seen, and at how many looks since it was the same.
+/// The steps of one task as last seen, and the number of looks since they changed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    beat: u32,
+    steps: u32,
     looks: u32,
 }
 
 impl Seen {
-    fn look(&mut self, beat: u32) -> u32 {
-        self.looks = if self.beat == beat { self.looks.saturating_add(1) } else { 0 };
-        self.beat = beat;
+    fn look(&mut self, steps: u32) -> u32 {
+        self.looks = if self.steps == steps { self.looks.saturating_add(1) } else { 0 };
+        self.steps = steps;
         self.looks
     }
 }
 
 /// Looks at every shard once a second for as long as the node lives.
-pub(crate) async fn watch(hub: Arc<Hub>) {
+pub(crate) async fn watch(dispatcher: Arc<Dispatcher>, report: Arc<StallReport>) {
     let mut second = interval(TURN);
     // A turn that comes late is one turn, not many.
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = vec![<[Seen; 2]>::default(); hub.dispatcher().shards().len()];
+    let mut seen = vec![<[Seen; 2]>::default(); dispatcher.shards().len()];
     loop {
         second.tick().await;
-        look(hub.dispatcher(), &mut seen, hub.report());
+        look(&dispatcher, &mut seen, &report);
     }
 }
 
-fn look(dispatcher: &Dispatcher, seen: &mut [[Seen; 2]], report: &Report) {
+fn look(dispatcher: &Dispatcher, seen: &mut [[Seen; 2]], report: &StallReport) {
     let (mut still, mut longest) = (0, Duration::ZERO);
     for (shard, seen) in dispatcher.shards().iter().zip(seen) {
-        let beats = seen.iter_mut().zip(shard.progress.read());
-        let looks = beats.map(|(seen, beat)| seen.look(beat)).max().unwrap_or(0);
+        let tasks = seen.iter_mut().zip(shard.progress.steps());
+        let looks = tasks.map(|(seen, steps)| seen.look(steps)).max().unwrap_or(0);
         let stood = TURN * looks;
         still += usize::from(stood >= STALLED_AFTER);
         longest = longest.max(stood);
@@ -133,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_of_which_one_task_stands_still_for_thirty_looks_is_told_until_it_goes_on() {
-        let (dispatcher, report) = (dispatcher(2), Report::default());
+    fn a_stalled_shard_is_reported_until_it_goes_on() {
+        let (dispatcher, report) = (dispatcher(2), StallReport::default());
         let mut seen = vec![<[Seen; 2]>::default(); 2];
         let mut look = |stuck: bool| {
             for (number, shard) in dispatcher.shards().iter().enumerate() {
