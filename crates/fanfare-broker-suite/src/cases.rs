@@ -1,4 +1,4 @@
-//! The cases. Each gets a broker that nobody else uses.
+//! The cases. Each gets a broker of its own.
 
 use std::{
     collections::HashMap,
@@ -15,16 +15,17 @@ use fanfare_core::{
 };
 use tokio::task::JoinSet;
 
-use super::{
-    Bus,
-    node::{Outages, Received, TestNode, answer, eventually},
+use crate::{
+    bus::Bus,
+    node::{TestNode, answer, eventually},
+    recorder::{Outages, Received},
 };
 
 pub(super) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// That nobody was told of a loss: there was none.
+/// No node was told of a loss.
 fn assert_nothing_interrupted(nodes: &[impl std::ops::Deref<Target = TestNode>]) {
     for node in nodes {
         assert_eq!(node.recorder.outages(), Outages::default());
@@ -43,7 +44,7 @@ pub(super) async fn taken(node: &TestNode, channel: &Channel, text: &str) {
     }
 }
 
-/// One publisher's messages, numbered from 0, all taken; publishes without waiting for answers.
+/// Publishes numbered messages, from 0 on, without waiting for answers. All are taken.
 async fn publish_numbered(node: Arc<TestNode>, channel: Channel, publisher: String, count: usize) {
     let answers: Vec<_> = (0..count)
         .map(|number| node.publish(&channel, Payload::text(format!("{publisher} {number}")), None))
@@ -53,20 +54,20 @@ async fn publish_numbered(node: Arc<TestNode>, channel: Channel, publisher: Stri
     }
 }
 
-/// That each publisher's numbers are all there, once, in order.
+/// The numbers of each publisher are all there, once, in order.
 fn assert_each_in_order(received: &[String], publishers: usize, count: usize) {
     let mut next: HashMap<&str, usize> = HashMap::new();
     for text in received {
         let (publisher, number) = text.split_once(' ').unwrap_or_else(|| panic!("{text}"));
         let expected = next.entry(publisher).or_default();
-        assert_eq!(number, expected.to_string(), "of {publisher}");
+        assert_eq!(number, expected.to_string(), "by {publisher}");
         *expected += 1;
     }
     assert_eq!(next.len(), publishers);
     assert!(next.values().all(|&n| n == count), "{next:?}");
 }
 
-/// Many publishers on all nodes: every node sees all of them, in one order.
+/// Many publishers on all nodes: every node gets all their publications, in one order.
 pub async fn publications_keep_their_order_on_every_node(bus: &impl Bus) {
     const PUBLISHERS: usize = 8;
     const COUNT: usize = 500;
@@ -110,7 +111,7 @@ fn assert_sequences_rise(received: &[Received]) {
     }
 }
 
-/// What is published comes back to its node, once, and says from whom it is, and in which trace.
+/// A publication comes back to its node once, with its origin and its trace.
 pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let channel = channel("echo");
@@ -155,7 +156,7 @@ pub async fn a_confirmed_subscription_gets_every_later_publication(bus: &impl Bu
     let channels: Vec<_> = (0..500).map(|number| channel(&format!("later-{number}"))).collect();
     for channel in &channels {
         subscribed(subscriber, channel).await;
-        // Not waited for: the next subscription is under way at the same time.
+        // The next subscription is under way at the same time: the answer is not waited for.
         drop(publisher.publish(channel, Payload::text("later"), None));
     }
     for channel in &channels {
@@ -163,8 +164,8 @@ pub async fn a_confirmed_subscription_gets_every_later_publication(bus: &impl Bu
     }
 }
 
-/// Channels come and go by the thousand: who stays misses nothing, and whoever is confirmed last gets what
-/// comes then.
+/// Channels come and go by the thousand. A steady subscription misses nothing, and a confirmed one gets everything after
+/// its confirmation.
 pub async fn subscriptions_survive_thousands_of_changes(bus: &impl Bus) {
     const CHANNELS: usize = 50;
     const ROUNDS: usize = 40;
@@ -200,17 +201,17 @@ pub async fn subscriptions_survive_thousands_of_changes(bus: &impl Bus) {
         });
     }
     tasks.join_all().await;
-    eventually("who stays misses nothing", || subscriber.recorder.count(&steady) == STEADY).await;
+    eventually("the steady channel misses nothing", || subscriber.recorder.count(&steady) == STEADY).await;
     assert_each_in_order(&subscriber.recorder.texts(&steady), 1, STEADY);
     assert_nothing_interrupted(&nodes);
 }
 
-/// Giving a channel up and wanting it again leaves no gap after the confirmation, however long lies between.
+/// A channel that was given up and is wanted again has no gap after the confirmation, however long lies between.
 pub async fn a_channel_wanted_again_loses_nothing(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
     let channel = channel("again");
-    // Around a second, where a broker that lingers acts.
+    // A broker that lingers acts after a second.
     for milliseconds in [0, 1, 100, 990, 1000, 1005, 1010] {
         subscribed(subscriber, &channel).await;
         subscriber.broker().unsubscribe(&channel);
@@ -224,7 +225,7 @@ pub async fn a_channel_wanted_again_loses_nothing(bus: &impl Bus) {
     }
 }
 
-/// Publications of a channel that was given up stop coming at some time.
+/// Publications of a channel that was given up come to an end.
 pub async fn an_unwanted_channel_is_not_delivered_any_more(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
@@ -236,7 +237,7 @@ pub async fn an_unwanted_channel_is_not_delivered_any_more(bus: &impl Bus) {
         let before = subscriber.recorder.count(&given_up);
         taken(publisher, &given_up, "?").await;
         taken(publisher, &kept, "!").await;
-        eventually("what is wanted comes", || subscriber.recorder.count(&kept) == round).await;
+        eventually("the wanted channel gets its message", || subscriber.recorder.count(&kept) == round).await;
         if subscriber.recorder.count(&given_up) == before {
             return;
         }
@@ -245,7 +246,7 @@ pub async fn an_unwanted_channel_is_not_delivered_any_more(bus: &impl Bus) {
     }
 }
 
-/// Bytes and their kind arrive as they were, empty and large ones too.
+/// Bytes arrive unchanged, with their kind: empty and large ones too.
 pub async fn payloads_arrive_verbatim(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
@@ -258,7 +259,7 @@ pub async fn payloads_arrive_verbatim(bus: &impl Bus) {
         Payload::text("line\r\nbreak \u{0} 🎺"),
         Payload::json("{ \"spaces\" : [1, 2.50] }"),
         Payload::binary(every_byte.clone()),
-        // Looks like an envelope.
+        // The beginning of an envelope.
         Payload::binary(vec![0xC1, 0xFA, 1, 1, 0, 0]),
         Payload::binary(vec![0xC1, 0xFA]),
         Payload::binary(every_byte.repeat(64)),
@@ -278,7 +279,7 @@ pub async fn payloads_arrive_verbatim(bus: &impl Bus) {
     assert!(received.iter().any(|payload| payload.kind() == PayloadKind::Json));
 }
 
-/// What a publish says beside its payload arrives as it was, and is bounded.
+/// Attributes arrive unchanged, and are bounded.
 pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
@@ -302,7 +303,7 @@ pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
     assert_eq!(received.collect::<Vec<_>>(), sent);
 }
 
-/// However many are under way, each publish is answered once, those that are refused too.
+/// Each publish is answered once, a refused one too, however many are under way.
 pub async fn each_publish_is_answered_once(bus: &impl Bus) {
     const COUNT: usize = 5000;
     let nodes = bus.nodes().await;
@@ -327,7 +328,7 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
     }
 }
 
-/// What got through of a publish order is what was sent before the failure.
+/// After a failure, the rest of a publish order is refused.
 pub async fn a_failure_refuses_the_rest_of_its_order(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
@@ -345,11 +346,11 @@ pub async fn a_failure_refuses_the_rest_of_its_order(bus: &impl Bus) {
         assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
     }
     assert!(order.has_failed() && !other.has_failed());
-    eventually("the others' arrives", || subscriber.recorder.count(&channel) == 2).await;
+    eventually("the other publisher's message arrives", || subscriber.recorder.count(&channel) == 2).await;
     assert_eq!(subscriber.recorder.texts(&channel), ["1", "other"]);
 }
 
-/// Control messages go to one node or to all, the sender too, in each sender's order.
+/// Control messages reach one node or all, the sender included, in the order of each sender.
 pub async fn control_messages_reach_their_recipients_in_order(bus: &impl Bus) {
     const COUNT: usize = 200;
     let nodes = bus.nodes().await;
@@ -382,11 +383,11 @@ pub async fn control_messages_reach_their_recipients_in_order(bus: &impl Bus) {
     }
 }
 
-/// An entry is there once it was announced, is renewed by the next, and is gone once it was withdrawn.
+/// An entry is listed once it was announced, is renewed by the next one, and is gone once it was withdrawn.
 pub async fn the_registry_lists_the_nodes(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let mut infos = Vec::new();
-    // Named against the order in which they announce themselves.
+    // The names are not in the order in which the nodes announce themselves.
     for (index, node) in nodes.iter().enumerate() {
         let registry = &node.started.registry;
         let info = node.info(&format!("node-{}", 9 - index));
@@ -407,7 +408,7 @@ pub async fn the_registry_lists_the_nodes(bus: &impl Bus) {
     }
 }
 
-/// While the node has no room nothing is lost; afterwards all of it comes in order.
+/// While the node has no room nothing is lost. Afterwards everything comes in order.
 pub async fn a_node_without_room_gets_everything_later(bus: &impl Bus) {
     const COUNT: usize = 3000;
     let nodes: Vec<_> = bus.nodes().await.into_iter().map(Arc::new).collect();
@@ -428,7 +429,7 @@ pub async fn a_node_without_room_gets_everything_later(bus: &impl Bus) {
     assert_nothing_interrupted(&nodes);
 }
 
-/// A broker that stops publishes what waits, answers everything, and refuses what comes later.
+/// A broker that stops publishes the waiting messages, answers everything, and refuses later ones.
 pub async fn a_broker_that_stops_answers_everything(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let Some(node) = nodes.first() else { panic!("no nodes") };

@@ -1,54 +1,29 @@
-//! What every broker must do: one suite, called once per broker by [`broker_suite!`](crate::broker_suite).
+//! The suite that every broker passes, and what its tests need. [`broker_suite!`] makes a test of each case.
 //!
-//! - `node`: a broker at work with somebody who remembers what it delivered
 //! - `cases`: order, echo, subscriptions, payloads, answers, control, registry
 //! - `times`: when publications were published
+//! - `bus`: a broker under test
+//! - `node`: a node that records what its broker delivers; `recorder`: the record
+//! - `redis_server`: a redis-server of a test's own
 //!
-//! A case panics where the broker breaks a guarantee. None asserts how long something takes; [`PATIENCE`] only
-//! ends a case that would wait for ever.
+//! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends a
+//! case that would wait for ever.
 
 #![expect(clippy::panic, reason = "a case of a test suite says by a panic what is wrong")]
 
+mod bus;
 mod cases;
 mod node;
+mod recorder;
+mod redis_server;
 mod times;
 
-use std::time::Duration;
-
+pub use bus::Bus;
 pub use cases::*;
-pub use node::{Outages, Received, Recorder, TestNode, eventually};
+pub use node::{PATIENCE, TestNode, eventually};
+pub use recorder::{Outages, Received, Recorder};
+pub use redis_server::{RedisServer, RedisServerError};
 pub use times::*;
-
-use crate::BrokerConfig;
-
-/// After how long a case gives up.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A broker under test.
-pub trait Bus: Sized + Send {
-    /// How many nodes can share it.
-    const NODES: usize;
-
-    /// Makes one that nobody else uses.
-    fn start() -> impl Future<Output = Self> + Send;
-
-    /// How a node reaches it.
-    fn config(&self) -> BrokerConfig;
-
-    /// Starts as many nodes on it as there can be, up to two.
-    fn nodes(&self) -> impl Future<Output = Vec<TestNode>> + Send {
-        let config = self.config();
-        async move {
-            let mut nodes = Vec::new();
-            for _ in 0..Self::NODES.min(2) {
-                let node = TestNode::start(config.clone());
-                node.is_up().await;
-                nodes.push(node);
-            }
-            nodes
-        }
-    }
-}
 
 /// Makes a test of every case of the suite, for a [`Bus`].
 #[macro_export]
@@ -76,8 +51,8 @@ macro_rules! broker_suite {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                let bus = <$bus as $crate::suite::Bus>::start().await;
-                $crate::suite::$case(&bus).await;
+                let bus = <$bus as $crate::Bus>::start().await;
+                $crate::$case(&bus).await;
             }
         )*
     };

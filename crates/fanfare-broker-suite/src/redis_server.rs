@@ -1,4 +1,4 @@
-//! A redis-server of a test's own, on a free port, that it can kill, freeze and start again.
+//! A redis-server for one test, on a free port. The test can kill, freeze and restart it.
 
 use std::{io, net::Ipv4Addr, process::Stdio, time::Duration};
 
@@ -11,11 +11,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// How often, and how many times, a new process is asked whether it answers.
+/// The time between two questions whether a new process answers, and their number.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 const ASK_TIMES: usize = 1000;
 
-/// How long a command of the test's own may take.
+/// How long a command of the test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A redis-server process; killed when dropped.
@@ -30,16 +30,16 @@ pub struct RedisServer {
 /// Why there is no redis-server.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisServerError {
-    /// It is not installed.
+    /// redis-server is not installed.
     #[error("redis-server is not installed: on Debian, apt-get install redis-server")]
     Missing,
-    /// It ended at once.
+    /// The process ended at once.
     #[error("redis-server on port {0} ended before it answered: {1}")]
     Ended(u16, String),
-    /// It does not answer.
+    /// The process does not answer.
     #[error("redis-server on port {0} does not answer")]
     Silent(u16),
-    /// Anything else.
+    /// Another error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -59,7 +59,7 @@ impl RedisServer {
     /// A [`RedisServerError`].
     pub async fn start_with(arguments: &[&str]) -> Result<Self, RedisServerError> {
         let mut server = Self::prepare(arguments)?;
-        // The port may be taken by somebody else between the look and the start.
+        // Another process may take the port between the look and the start.
         for _ in 0..3 {
             match server.restart().await {
                 Err(RedisServerError::Ended(..)) => server.port = free_port()?,
@@ -69,7 +69,7 @@ impl RedisServer {
         server.restart().await.map(|()| server)
     }
 
-    /// One that does not run yet: [`RedisServer::restart`] starts it.
+    /// One that does not run yet. [`RedisServer::restart`] starts it.
     ///
     /// # Errors
     /// Where there is no port or no folder for it.
@@ -90,7 +90,7 @@ impl RedisServer {
         self.port
     }
 
-    /// Kills it; its sockets are closed once this returned.
+    /// Kills it. Its sockets are closed once this returns.
     ///
     /// # Errors
     /// Where the process cannot be waited for.
@@ -101,7 +101,7 @@ impl RedisServer {
         }
     }
 
-    /// Kills it if it runs, starts it again on the same port with nothing in it, and returns once it answers.
+    /// Kills it if it runs, and starts it again on the same port, empty. Returns once it answers.
     ///
     /// # Errors
     /// A [`RedisServerError`].
@@ -140,7 +140,7 @@ impl RedisServer {
         Err(RedisServerError::Silent(self.port))
     }
 
-    /// Freezes it (SIGSTOP): its sockets stay open, and nothing is read or answered.
+    /// Freezes it (SIGSTOP): its sockets stay open, and it neither reads nor answers.
     ///
     /// # Errors
     /// Where it does not run.
@@ -159,7 +159,7 @@ impl RedisServer {
     /// Runs a command on a connection of its own, as the default user without a password.
     ///
     /// # Errors
-    /// What Redis says, or that it cannot be reached.
+    /// An error of Redis, or that it cannot be reached.
     pub async fn run<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let patience = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -180,7 +180,7 @@ fn free_port() -> io::Result<u16> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
 }
 
-/// Whether a server on this port answers PING, be it with an error.
+/// Whether a server on this port answers PING, also with an error.
 async fn answers(port: u16) -> bool {
     let ping = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;

@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    Bus,
+use crate::{
+    bus::Bus,
     cases::{channel, subscribed, taken},
     node::{TestNode, eventually},
 };
 
-/// What times are written in.
+/// The resolution of the time in an envelope.
 const RESOLUTION: Duration = Duration::from_micros(1);
-/// More than a test takes, and less than clocks that have nothing to do with one another are apart.
+/// Longer than a test takes, and shorter than the distance of unrelated clocks.
 const PLAUSIBLE: Duration = Duration::from_secs(600);
 
-/// Each node knows when a publication was published: of its own exactly, of others' by a clock that they share.
+/// Each node knows when a publication was published: exactly for its own ones, by a shared clock for others.
 pub async fn a_publication_says_when_it_was_published(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     for (number, publisher) in nodes.iter().enumerate() {
@@ -21,7 +21,7 @@ pub async fn a_publication_says_when_it_was_published(bus: &impl Bus) {
         for node in &nodes {
             subscribed(node, &channel).await;
         }
-        // A node that has just begun may not know yet what time it is.
+        // A node that has just started may not know the time yet.
         while published(&nodes, publisher, &channel).await.iter().any(Option::is_none) {}
         let before = Instant::now();
         let times = published(&nodes, publisher, &channel).await;
@@ -38,7 +38,7 @@ pub async fn a_publication_says_when_it_was_published(bus: &impl Bus) {
     }
 }
 
-/// Publishes, and says when that was by each node.
+/// Publishes. The time of it, by each node.
 async fn published(
     nodes: &[TestNode],
     publisher: &TestNode,

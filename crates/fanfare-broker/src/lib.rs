@@ -1,4 +1,4 @@
-//! The brokers that carry publications between nodes, and one suite that each passes.
+//! The brokers that carry publications between nodes. The suite that each passes is the crate `fanfare-broker-suite`.
 //!
 //! - [`driver`]: which brokers there are, how each is named, and how each is started
 //! - `node`: what a broker has to know of its node, and what its driver starts
@@ -10,11 +10,6 @@
 //! - `ticket`: one publish that waits for its answer
 //! - `bounds`: how long a publish may be
 //! - `metrics`, `backoff`, `tasks`: what brokers share
-//!
-//! With the feature `suite`, for tests:
-//!
-//! - `suite`: what every broker must do
-//! - `redis_server`: a redis-server of the test's own
 
 pub mod driver;
 pub mod envelope;
@@ -40,8 +35,3 @@ pub use redis::{
     },
     names::{Prefix, PrefixError},
 };
-
-#[cfg(feature = "suite")]
-pub mod redis_server;
-#[cfg(feature = "suite")]
-pub mod suite;

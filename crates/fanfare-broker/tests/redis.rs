@@ -15,9 +15,8 @@ use std::{
 use fanfare_broker::{
     BrokerConfig, Node,
     envelope::{Header, VERSION},
-    redis_server::RedisServer,
-    suite::{Bus, TestNode, eventually},
 };
+use fanfare_broker_suite::{Bus, RedisServer, TestNode, eventually};
 use fanfare_core::{
     BrokerEvents, Channel, Incarnation, Limits, Origin, Partition, Payload, PayloadKind, Publication,
     broker::{BrokerState, ControlMessage, Interruption},
@@ -37,7 +36,7 @@ impl Bus for Redis {
     }
 }
 
-fanfare_broker::broker_suite!(Redis);
+fanfare_broker_suite::broker_suite!(Redis);
 
 /// A node that is subscribed to `chat`.
 async fn subscribed() -> (Redis, TestNode, Channel) {
@@ -75,7 +74,7 @@ async fn a_plain_publish_is_relayed_as_it_is() {
     assert_eq!(node.counter("fanfare_broker_foreign_messages_total", None), messages.len() as f64);
     assert!(
         node.recorder.published(&channel).iter().all(Option::is_none),
-        "nobody knows when it was published"
+        "the time of publish is not known"
     );
 }
 
@@ -139,10 +138,10 @@ async fn stale_messages_are_dropped_and_gaps_told() {
     eventually("it is restored", || node.recorder.outages().outages.len() == 1).await;
     publish(&bus, "fanfare:chat", &envelope(20, Some(19))).await;
     eventually("it comes", || node.recorder.texts(&channel).last().is_some_and(|t| t == "20")).await;
-    assert_eq!(node.recorder.outages().missed.len(), 1, "what an interruption cost is counted with it");
+    assert_eq!(node.recorder.outages().missed.len(), 1, "losses of an interruption are counted with it");
 }
 
-/// What somebody publishes who may publish on a channel, and takes a node's name in vain.
+/// The message of a client of Redis that forges the origin.
 fn forged(node: Incarnation, sequence: u64, previous: Option<u64>, time: Option<u64>) -> Vec<u8> {
     let origin = Origin { node, session: None, sequence };
     let header = Header::publication(VERSION, PayloadKind::Text, &origin, time, previous, None);
@@ -169,7 +168,7 @@ async fn a_forged_sequence_mutes_no_node() {
     assert_eq!(node.counter(DISTRUSTED, Some("sequence")), 2.0);
     assert_eq!(node.counter("fanfare_publications_out_of_order_total", None), 0.0);
     assert_eq!(node.recorder.outages().missed, [], "a forged gap is not told");
-    // A jump that a node may make costs one message, which is told.
+    // A forged jump that a node could make costs one message, and the loss is told.
     publish(&bus, "fanfare:chat", &forged(node.incarnation, 1000, None, None)).await;
     for text in ["lost", "fourth", "fifth"] {
         node.publish_text(&channel, text).await.unwrap();
@@ -251,7 +250,7 @@ async fn malformed_and_dead_registry_entries_are_skipped() {
     }
     assert_eq!(node.started.registry.nodes().await, Ok(vec![info.clone()]));
     assert_eq!(node.counter("fanfare_redis_registry_malformed_total", None), 1.0);
-    // Whoever announces itself next removes what is past from the index.
+    // The next announcement removes expired entries from the index.
     node.started.registry.announce(&info).await.unwrap();
     let members: Vec<String> =
         bus.0.run(redis::cmd("ZRANGE").arg("fanfare!nodes").arg(0).arg(-1)).await.unwrap();
@@ -270,7 +269,7 @@ async fn a_registry_that_cannot_be_reached_says_so() {
     assert!(node.started.registry.nodes().await.is_err());
 }
 
-/// A hub with a mistake.
+/// A node that panics.
 struct Panics;
 
 impl BrokerEvents for Panics {

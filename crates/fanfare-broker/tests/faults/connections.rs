@@ -7,11 +7,8 @@ use std::{
 };
 
 use crate::support::{FakeRedis, Outcomes, Proxy, assert_restored, channel, config, delivered, publish};
-use fanfare_broker::{
-    BrokerConfig, Prefix,
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker::{BrokerConfig, Prefix};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Channel, Limits, Payload, PublishError, SubscribeError,
     broker::{BrokerState, Interruption, PublishOrder},
@@ -31,7 +28,7 @@ fn patient(publish_wait: Duration) -> Limits {
     Limits { publish_wait, ..Limits::default() }
 }
 
-/// Publishes while connections of a kind are killed again and again.
+/// Publishes while connections of one type are killed again and again.
 async fn publish_while_killing(
     server: &RedisServer,
     node: &TestNode,
@@ -61,7 +58,7 @@ async fn a_killed_publisher_repeats_nothing() {
     let outcomes = publish_while_killing(&server, &publisher, &channel, "normal").await;
     assert_restored(&publisher, &subscriber, &channel).await;
     let delivered: HashSet<_> = delivered(&subscriber, &channel).into_iter().collect();
-    // The subscriber was left alone, so it saw exactly what Redis took.
+    // The connection of the subscriber was not killed, so it got exactly what Redis took.
     assert!(outcomes.taken.is_subset(&delivered), "a taken publication was lost");
     assert!(outcomes.refused.is_disjoint(&delivered), "a refused publication was delivered");
     assert!(!outcomes.taken.is_empty());
@@ -86,7 +83,7 @@ async fn a_killed_subscriber_gets_its_subscriptions_back() {
         confirmed.await.unwrap();
     }
     let outcomes = publish_while_killing(&server, &publisher, &channel, "pubsub").await;
-    assert_eq!(outcomes.taken.len(), 9000, "the publisher was left alone");
+    assert_eq!(outcomes.taken.len(), 9000, "the publisher was not killed");
     assert_restored(&publisher, &subscriber, &channel).await;
     for other in &others {
         publisher.publish_text(other, "restored").await.unwrap();
@@ -137,11 +134,11 @@ async fn a_redis_that_was_away_is_found_again() {
     let channel = channel("away");
     subscriber.subscribe(&channel).await.unwrap();
     publisher.publish_text(&channel, "0").await.unwrap();
-    // Redis answers the publisher first: killed in between, it takes the message with it.
+    // Redis answers the publisher first. A Redis that is killed in between delivers nothing.
     eventually("it is delivered", || subscriber.recorder.count(&channel) == 1).await;
     server.kill().await.unwrap();
     eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
-    // The first may be written still, where only the other connection noticed; then its outcome is unknown.
+    // The first may still be written, where only the other connection noticed. Then its outcome is unknown.
     assert!(publisher.publish_text(&channel, "first").await.is_err());
     let away = Outcomes::of(publish(&publisher, &channel, 1..100)).await;
     assert_eq!(away.refused.len(), 99, "nothing was written, and nothing waits for ever");
@@ -152,7 +149,7 @@ async fn a_redis_that_was_away_is_found_again() {
     assert_eq!(delivered(&subscriber, &channel), [0]);
 }
 
-/// A subscription that is asked for now, and waits.
+/// A subscription that is asked for now and waits.
 async fn subscribe_while_away(node: &TestNode) -> tokio::task::JoinHandle<Result<(), SubscribeError>> {
     let subscribed = node.broker().subscribe(&channel("late"));
     let waiting = tokio::spawn(subscribed);
@@ -169,7 +166,7 @@ async fn a_short_absence_costs_no_unwritten_message() {
     server.kill().await.unwrap();
     eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
     let channel = channel("short");
-    // Where only the other connection noticed, the first is written still; its outcome is unknown, and soon said.
+    // Where only the other connection noticed, the first is still written. Its outcome is unknown, and soon told.
     let first = publisher.publish_text(&channel, "first");
     assert_ne!(tokio::time::timeout(Duration::from_millis(300), first).await, Ok(Ok(())));
     let answers = publish(&publisher, &channel, 0..1000);
@@ -186,10 +183,10 @@ async fn a_redis_away_at_start_is_waited_for() {
     server.restart().await.unwrap();
     late.await.unwrap().unwrap();
     assert_restored(&node, &node, &channel("late")).await;
-    assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is no reconnect");
+    assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is not a reconnect");
 }
 
-/// On one thread: what is asked for before the first wait is, before there is a connection.
+/// On one thread: so the subscription is asked for before there is a connection.
 #[tokio::test]
 async fn an_interruption_before_all_is_settled_is_told() {
     let fake = FakeRedis::start(true).await;
@@ -216,7 +213,7 @@ async fn a_frozen_redis_loses_nothing_it_was_given() {
     server.stop_process().unwrap();
     let answers = publish(&publisher, &channel, 0..5000);
     let last = publisher.publish(&channel, Payload::text("late"), None);
-    assert!(matches!(last.await, Ok(Err(PublishError::Refused(_)))), "what is not written does not wait");
+    assert!(matches!(last.await, Ok(Err(PublishError::Refused(_)))), "an unwritten message does not wait");
     server.continue_process().unwrap();
     let outcomes = Outcomes::of(answers).await;
     assert!(outcomes.unknown.is_empty(), "the connection never ended");
@@ -279,7 +276,7 @@ async fn nothing_is_written_before_the_fence() {
     fake.kills.send_replace(false);
     let kills = fake.with(&["CLIENT", "KILL"]).len();
     fake.cut();
-    // The first connection asked whether it may kill itself; Redis spares the caller.
+    // The first connection asks whether it may kill itself. Redis spares the caller.
     eventually("the next connection raises its fence", || fake.with(&["CLIENT", "KILL"]).len() > kills).await;
     let address = format!("127.0.0.1:{}", 10_000 + first);
     let old = ["CLIENT", "KILL", "ID", &first.to_string(), "ADDR", &address, "SKIPME", "yes"];
@@ -352,7 +349,7 @@ async fn a_forbidden_channel_is_refused_alone() {
     assert_eq!(node.counter("fanfare_redis_subscriptions_forbidden_total", None), 2.0);
 }
 
-/// How to reach `server` as a user `limited` with these rules.
+/// The configuration of a node that logs in as a user `limited` with these rules.
 async fn with_user(server: &RedisServer, commands: &str, channels: &str) -> BrokerConfig {
     let mut acl = redis::cmd("ACL");
     acl.arg("SETUSER").arg("limited").arg("on").arg(">pw").arg("~*");

@@ -1,9 +1,6 @@
 //! Commands that Redis refuses, and databases.
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::broker::{BrokerState, Interruption};
 
 use crate::support::{Proxy, assert_restored, channel, config};

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Channel, NodeInfo,
     broker::{BrokerState, Interruption},
@@ -14,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::support::{Switch, assert_restored, channel, config};
 
-/// Two nodes on a server, which are subscribed, and a second server.
+/// Two subscribed nodes on one server, and a second server.
 struct Cluster {
     servers: [RedisServer; 2],
     switch: Switch,
@@ -47,7 +44,7 @@ impl Cluster {
         }
     }
 
-    /// From now on the name leads to the second server, and one node goes there.
+    /// The name leads to the second server from now on, and one node goes there.
     async fn split(&self) {
         self.switch.leads_to(self.servers[1].port());
         self.cut(1).await;
@@ -56,7 +53,7 @@ impl Cluster {
         self.nodes[1].publish_text(&self.channel, "nobody else hears it").await.unwrap();
     }
 
-    /// Announces a node, as it does itself in a cluster.
+    /// Announces a node, as a whole node does itself.
     async fn announce(&self, node: usize, announcements: u64) {
         let info = NodeInfo { announcements, ..self.nodes[node].info("node") };
         self.nodes[node].started.registry.announce(&info).await.unwrap();
@@ -72,7 +69,7 @@ async fn a_split_counts_when_its_node_comes_back() {
     let cluster = Cluster::start().await;
     cluster.split().await;
     assert_eq!(cluster.causes(0), [], "nothing tells it yet");
-    // It hears itself there for longer.
+    // The node still hears itself there.
     let heard = cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary"));
     let is_heard = || cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary")) > heard + 2.0;
     eventually("it hears itself", is_heard).await;
