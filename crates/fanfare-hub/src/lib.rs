@@ -33,6 +33,7 @@ pub use session::{
     commands::Commands,
     inbound::Inbound,
     incomplete::Buffered,
+    outbound,
     publisher::Publisher,
     sessions::Sessions,
     state::{Kind, Peer, Session},

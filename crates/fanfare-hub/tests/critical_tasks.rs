@@ -5,7 +5,7 @@ use fanfare_core::Payload;
 use crate::support::{Setup, channel, ends, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_tick_that_dies_is_told() {
+async fn a_dead_tick_is_reported() {
     let node = Setup { shards: 4, ..Setup::default() }.memory();
     let client = node.client_in(&["a"]).await;
     node.publish("a", "before").await.unwrap();

@@ -39,7 +39,7 @@ async fn by_second(node: &Node, work: impl Future<Output = ()>) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
+async fn with_time_sessions_end_at_the_pace() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let clients = crowd(&node, 500);
     let ended = by_second(&node, end_at(&node, 100, 60 * SECOND)).await;
@@ -48,7 +48,7 @@ async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
+async fn a_missed_ping_counts_as_the_drain() {
     let heartbeat =
         Heartbeat { ping_interval: 5 * SECOND, pong_timeout: 2 * SECOND, idle_timeout: Duration::ZERO };
     let node = Setup { heartbeat, ..Setup::default() }.memory();
@@ -72,7 +72,7 @@ async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_more_sessions_than_time_they_end_evenly_and_in_time() {
+async fn with_little_time_sessions_end_evenly() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 2000);
     let ended = by_second(&node, end_at(&node, 1, 10 * SECOND)).await;
@@ -93,7 +93,7 @@ async fn without_time_all_end_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_chosen_end_and_the_order_is_random() {
+async fn chosen_sessions_end_in_random_order() {
     let node = Setup::default().memory();
     let (chosen, others) = (crowd(&node, 400), crowd(&node, 10));
     let sessions = chosen.iter().map(|client| client.session.clone()).collect();
@@ -113,7 +113,7 @@ async fn only_the_chosen_end_and_the_order_is_random() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
+async fn after_a_freeze_the_pace_is_kept() {
     let node = Setup::default().memory();
     let _clients = crowd(&node, 3000);
     let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
@@ -133,7 +133,7 @@ async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_that_end_by_themselves_cost_no_time_and_who_gives_up_ends_no_more() {
+async fn sessions_that_ended_themselves_cost_no_time() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 1000);
     let hub = node.hub.clone();
@@ -174,7 +174,7 @@ async fn each_ends_behind_what_came_in_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_meanwhile() {
+async fn read_publishes_are_answered_before_the_goodbye() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     client.say("pub a x").await;
@@ -200,7 +200,7 @@ async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published_until_its_time_is_over() {
+async fn late_publishes_of_a_client_sent_away_count() {
     for reason in [Disconnect::Restart, Disconnect::Interrupted, Disconnect::Idle] {
         let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
         let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
@@ -222,7 +222,7 @@ async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_a_client_that_is_sent_away_for_its_own_fault_nothing_more_is_taken() {
+async fn a_client_at_fault_publishes_nothing_more() {
     for reason in [Disconnect::Slow, Disconnect::Expired, Disconnect::BadRequest("no".into())] {
         let (node, recorder) = Setup::default().recorded();
         let client = node.client();
@@ -233,7 +233,7 @@ async fn from_a_client_that_is_sent_away_for_its_own_fault_nothing_more_is_taken
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_a_goodbye() {
+async fn a_missing_answer_delays_one_goodbye() {
     let (node, _recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
@@ -245,7 +245,7 @@ async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_a_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_may_wait_for_the_answers_of_one_session() {
+async fn two_tasks_wait_for_the_same_answers() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
@@ -261,7 +261,7 @@ async fn two_may_wait_for_the_answers_of_one_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_ends_who_came_meanwhile_too() {
+async fn a_drain_ends_newcomers_too() {
     let node = Setup::default().memory();
     let early = crowd(&node, 100);
     let hub = node.hub.clone();
@@ -288,7 +288,7 @@ async fn a_drain_waits_for_a_handshake_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_ends_who_comes_by_a_handshake_that_was_under_way_when_all_others_had_gone() {
+async fn a_drain_ends_the_client_of_a_handshake() {
     let node = Setup::default().memory();
     let handshake = node.hub.sessions.handshake();
     let hub = node.hub.clone();
@@ -304,7 +304,7 @@ async fn a_drain_ends_who_comes_by_a_handshake_that_was_under_way_when_all_other
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ended_first_is_still_read_to_its_end() {
+async fn a_session_that_ended_is_still_read() {
     let node = Setup::default().memory();
     let client = node.client();
     client.end(&Disconnect::Idle);

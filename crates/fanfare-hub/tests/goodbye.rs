@@ -43,7 +43,7 @@ async fn aborted_after_the_goodbye(client: &Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_never_reads_is_aborted_after_the_goodbye() {
+async fn a_peer_that_never_reads_is_aborted() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::Restart);
@@ -51,7 +51,7 @@ async fn a_peer_that_never_reads_is_aborted_after_the_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_goodbye_and_never_reads_is_aborted_too() {
+async fn a_peer_that_closed_unread_is_aborted() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::ByClient(Some(5)));
@@ -59,7 +59,7 @@ async fn a_peer_that_says_goodbye_and_never_reads_is_aborted_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_goodbye_and_reads_is_not_aborted() {
+async fn a_peer_that_closed_and_reads_stays() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::ByClient(Some(5)));
@@ -70,7 +70,7 @@ async fn a_peer_that_says_goodbye_and_reads_is_not_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_has_the_goodbye_and_does_not_go_is_aborted() {
+async fn a_peer_that_does_not_go_is_aborted() {
     let node = Setup::default().memory();
     let client = node.client();
     client.end(&Disconnect::Restart);
@@ -79,7 +79,7 @@ async fn a_peer_that_has_the_goodbye_and_does_not_go_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_sees_its_own_publication_before_its_goodbye() {
+async fn a_client_sees_its_publish_before_the_goodbye() {
     let node = Setup::default().memory();
     let client = node.client_in(&["a"]).await;
     client.say("pub a hello").await;
@@ -118,7 +118,7 @@ async fn a_goodbye_does_not_wait_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_all_and_waits_for_those_who_read() {
+async fn a_shutdown_waits_for_readers() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let clients = [node.client(), node.client(), node.client()];
     clients.iter().for_each(|client| serve(&node, client));
@@ -130,7 +130,7 @@ async fn a_shutdown_ends_all_and_waits_for_those_who_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_waits_for_those_who_do_not_read_no_longer_than_a_goodbye() {
+async fn a_shutdown_waits_for_one_goodbye() {
     let node = Setup::default().memory();
     let (deaf, left, reads) = (deaf(&node).await, deaf(&node).await, node.client());
     [&deaf, &left, &reads].into_iter().for_each(|client| serve(&node, client));

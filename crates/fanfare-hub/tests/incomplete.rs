@@ -35,7 +35,7 @@ async fn pass(node: &Node, client: &Client, seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
+async fn an_unfinished_message_ends_its_session() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
@@ -57,7 +57,7 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_node_did_not_read_is_not_held_against_the_client() {
+async fn time_without_reading_does_not_count() {
     let (node, recorder) = Setup { limits: limits(), ..Setup::default() }.recorded();
     let client = node.client();
     let seconds = async |seconds: u64| {
@@ -93,7 +93,7 @@ impl Wake for Reader {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
+async fn past_the_bound_the_largest_holders_go() {
     let limits = Limits { incomplete_total_bytes: 8000, ..Limits::default() };
     let node = Setup { limits, ..Setup::default() }.memory();
     let [old, large, small, new] = [(); 4].map(|()| node.client());
@@ -123,7 +123,7 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_session_that_is_over_nothing_is_kept() {
+async fn an_ended_session_keeps_nothing() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let client = node.client();
     holds(&node, &client, 100);

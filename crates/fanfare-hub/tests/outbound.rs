@@ -116,7 +116,7 @@ impl Run {
 
 proptest! {
     #[test]
-    fn what_arrives_are_the_frames_that_were_taken(
+    fn taken_frames_arrive_in_order(
         steps in vec(step(), 0..60),
         capacity in 1..300_usize,
         bound in 1..500_usize,

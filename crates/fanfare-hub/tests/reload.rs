@@ -27,7 +27,7 @@ async fn a_channel_that_has_subscribers_follows_its_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_in_stays_and_what_it_asks_for_is_judged_anew() {
+async fn a_reload_keeps_channels_and_judges_commands() {
     let node = Setup::default().memory();
     let alice = node.client_in(&["a"]).await;
     let closed = Namespace { subscribe: Access::Token, publish: Access::Server, ..Namespace::default() };
@@ -61,7 +61,7 @@ impl Wake for Woken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_waits_for_room_is_woken_by_a_larger_bound() {
+async fn a_larger_bound_wakes_the_broker() {
     let limits = Limits { inbound_bytes: 10_000, ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client_in(&["a"]).await;
@@ -78,7 +78,7 @@ async fn a_broker_that_waits_for_room_is_woken_by_a_larger_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bounds_of_what_waits_are_those_of_the_moment() {
+async fn bounds_are_those_of_the_moment() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
@@ -96,7 +96,7 @@ async fn the_bounds_of_what_waits_are_those_of_the_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_largest_message_stays_what_the_broker_was_told() {
+async fn the_largest_message_does_not_change() {
     let node = Setup::default().memory();
     let larger = Limits { message_bytes: 1 << 20, ..Limits::default() };
     node.hub.settings.reload(&larger, Namespaces::default());

@@ -10,7 +10,7 @@ use crate::support::{Node, Setup, ends, settle};
 const HOUR: u64 = 3600;
 
 #[tokio::test(start_paused = true)]
-async fn shards_with_nothing_to_do_do_not_stand_still() {
+async fn idle_shards_are_not_stalled() {
     let node = Setup { shards: 4, ..Setup::default() }.memory();
     settle().await;
     let begun = node.hub.stall();
@@ -24,7 +24,7 @@ async fn shards_with_nothing_to_do_do_not_stand_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_frozen_is_not_judged_for_it() {
+async fn a_frozen_node_is_not_stalled() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     settle().await;
     for _ in 0..3 {
@@ -46,7 +46,7 @@ async fn finds(node: &Node, what: impl Fn(&Stall) -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_tick_that_is_stuck_is_found_while_everything_else_goes_on_and_forgiven_once_it_does_too() {
+async fn a_stuck_tick_is_found() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let client = node.client_in(&["a"]).await;
     let (release, released) = mpsc::channel();

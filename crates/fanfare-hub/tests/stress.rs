@@ -71,7 +71,7 @@ async fn stays(node: &Node, number: usize) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_stays_gets_every_message_once_in_each_publishers_order_whoever_comes_and_goes() {
+async fn every_message_arrives_once_in_publish_order() {
     let limits = Limits { outbound_bytes: 64 << 20, inbound_bytes: 64 << 10, ..Limits::default() };
     let node = Arc::new(Setup { shards: 4, limits, ..Setup::default() }.memory());
     let mut staying = Vec::new();

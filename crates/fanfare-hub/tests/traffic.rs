@@ -14,7 +14,7 @@ fn all<'a>(pipes: impl IntoIterator<Item = &'a Pipe>) -> Traffic {
 const CLOSED: &str = "fanfare_connections_closed_total";
 
 #[tokio::test(start_paused = true)]
-async fn what_clients_get_over_whichever_way_is_what_was_counted() {
+async fn sent_traffic_is_counted_exactly() {
     let (node, recorder) = Setup { shards: 3, ..Setup::default() }.recorded();
     let mut clients = Vec::new();
     for number in 0..9 {
@@ -56,7 +56,7 @@ async fn what_clients_get_over_whichever_way_is_what_was_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_from_clients_is_counted_for_each_and_for_all() {
+async fn received_traffic_is_counted_exactly() {
     let node = Setup::default().memory();
     let clients = [node.client(), node.client()];
     node.hub.inbound.received(&clients[0].session, Traffic { messages: 2, bytes: 9 });
@@ -68,7 +68,7 @@ async fn what_was_read_from_clients_is_counted_for_each_and_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_turned_away_at_the_door_was_no_connection() {
+async fn a_client_not_admitted_is_not_counted() {
     let node = Setup::default().memory();
     let turned_away = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
     node.hub.goodbyes.end(&turned_away, &Disconnect::Lost);
@@ -84,7 +84,7 @@ async fn who_is_turned_away_at_the_door_was_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_end_has_its_code_and_reason_and_a_client_makes_no_series() {
+async fn a_client_makes_no_series() {
     let node = Setup::default().memory();
     let expected = node.series(CLOSED);
     let ends = [

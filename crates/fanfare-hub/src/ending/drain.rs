@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pace_is_the_larger_of_two() {
+    fn the_larger_pace_counts() {
         let pace = Pace { per_second: 100, within: Duration::from_secs(20) };
         for (remaining, left, rate) in
             [(0, 20, 100.0), (500, 20, 100.0), (2000, 20, 100.0), (8000, 20, 400.0), (500, 1, 500.0)]

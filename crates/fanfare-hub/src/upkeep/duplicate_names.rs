@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_of_an_earlier_run_does_not_count() {
+    fn an_entry_of_an_earlier_run_is_ignored() {
         let mut duplicate_names = DuplicateNames::default();
         // Redis, frozen at first, then carries out what was on the way.
         for (turn, left) in [(1, 40), (2, 43), (3, 43), (4, 43)] {

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_shard_is_reported_until_it_goes_on() {
+    fn a_stalled_shard_is_reported() {
         let (dispatcher, report) = (dispatcher(2), StallReport::default());
         let mut seen = vec![<[Seen; 2]>::default(); 2];
         let mut look = |stuck: bool| {

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_client_is_given_up_after_the_timeout() {
+    fn a_silent_client_is_given_up() {
         let (last_activity, mut beat) = (LastActivity::new(1), beat(5));
         assert_eq!(beat.judge(5, &last_activity, &HEARTBEAT), Verdict::Ping(15));
         assert_eq!(beat.judge(14, &last_activity, &HEARTBEAT), Verdict::Wait(15));

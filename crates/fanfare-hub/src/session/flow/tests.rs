@@ -41,7 +41,7 @@ fn answered(flow: &Flow) -> bool {
 }
 
 #[test]
-fn the_reader_waits_past_either_bound_and_is_woken_below_both() {
+fn the_reader_waits_past_either_bound() {
     let world = World::new(&Limits { unanswered_publishes: 2, unanswered_bytes: 10, ..Limits::default() });
     let flow = world.flow();
     assert_eq!(world.begin(&flow, 4), 0);
@@ -60,7 +60,7 @@ fn the_reader_waits_past_either_bound_and_is_woken_below_both() {
 }
 
 #[test]
-fn while_it_closes_the_reader_waits_for_the_end_and_what_it_had_read_begins() {
+fn a_closing_flow_waits_for_the_end() {
     let world = World::new(&Limits::default());
     let flow = world.flow();
     world.begin(&flow, 1);
@@ -75,7 +75,7 @@ fn while_it_closes_the_reader_waits_for_the_end_and_what_it_had_read_begins() {
 }
 
 #[test]
-fn once_it_is_over_nothing_begins_and_the_reader_waits_for_nothing() {
+fn a_flow_that_is_over_waits_for_nothing() {
     let world = World::new(&Limits { unanswered_publishes: 1, ..Limits::default() });
     let flow = world.flow();
     world.begin(&flow, 1);
@@ -88,7 +88,7 @@ fn once_it_is_over_nothing_begins_and_the_reader_waits_for_nothing() {
 }
 
 #[test]
-fn a_verdict_waits_for_all_answers_and_the_goodbye_for_the_verdict() {
+fn a_verdict_waits_for_all_answers() {
     let world = World::new(&Limits::default());
     let refused = || Outcome::Ends(Disconnect::PublishRefused);
     let unknown = || Outcome::Ends(Disconnect::PublishUnknown);
@@ -124,7 +124,7 @@ fn a_verdict_waits_for_all_answers_and_the_goodbye_for_the_verdict() {
 }
 
 #[test]
-fn where_many_are_unanswered_a_session_has_one_and_one_with_none_goes_on() {
+fn past_many_bytes_a_session_has_one() {
     let world = World::new(&Limits { unanswered_bytes: 64 << 20, ..Limits::default() });
     let [flooder, other] = [world.flow(), world.flow()];
     world.begin(&flooder, 5 << 20);
@@ -138,7 +138,7 @@ fn where_many_are_unanswered_a_session_has_one_and_one_with_none_goes_on() {
 }
 
 #[test]
-fn past_the_nodes_bound_readers_stand_in_line_and_each_answer_lets_one_go_on() {
+fn an_answer_lets_one_queued_reader_go_on() {
     let world = World::new(&Limits::default());
     let flooders: Vec<_> = (0..4).map(|_| world.flow()).collect();
     for flow in &flooders {
@@ -160,7 +160,7 @@ fn past_the_nodes_bound_readers_stand_in_line_and_each_answer_lets_one_go_on() {
 }
 
 #[test]
-fn nobody_stands_in_line_below_half_of_the_nodes_bound() {
+fn no_reader_is_queued_below_half() {
     let world = World::new(&Limits::default());
     let flooder = world.flow();
     world.begin(&flooder, 33 << 20);
