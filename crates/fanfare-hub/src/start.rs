@@ -85,6 +85,7 @@ impl Hub {
             intake: Arc::new(shared.intake(&outgoing, commands, message_bytes)),
             interruptions: Arc::new(Interruptions {
                 dispatcher: shared.dispatcher.clone(),
+                broker: broker.clone(),
                 drain: outgoing.drain.clone(),
             }),
             settings: shared.settings(message_bytes),
