@@ -5,11 +5,12 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use fanfare_core::{Broker, BrokerEvents, Registry};
+use fanfare_metrics::Registrar;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     memory,
-    metrics::{Metrics, Register},
+    metrics::Metrics,
     node::Node,
     redis::{
         self,
@@ -124,10 +125,10 @@ pub fn start(
     events: Arc<dyn BrokerEvents>,
     metrics: &prometheus::Registry,
 ) -> Result<Started, StartError> {
-    let register = Register(metrics);
-    let metrics = Arc::new(Metrics::register(&register)?);
+    let register = Registrar(metrics);
+    let metrics = Arc::new(Metrics::register(register)?);
     // With every broker: a metric that is missing looks like one that is not counted.
-    let redis_metrics = Arc::new(RedisMetrics::register(&register, metrics.clone())?);
+    let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
     let (stop, tasks) = (CancellationToken::new(), Tasks::default());
     let (broker, registry) = match config {
         BrokerConfig::Memory => memory::start(node, events, metrics, &tasks, &stop),

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     envelope::{Content, Decoded, decode},
     liveness::sequence::LastTaken,
-    metrics::{Metrics, Register},
+    metrics::Metrics,
     redis::{
         clock::offset::Clock,
         names::{Names, Prefix},
@@ -31,9 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl World {
     fn new() -> Self {
         let registry = prometheus::Registry::new();
-        let register = Register(&registry);
-        let broker = Arc::new(Metrics::register(&register).unwrap());
-        let metrics = Arc::new(RedisMetrics::register(&register, broker).unwrap());
+        let register = Registrar(&registry);
+        let broker = Arc::new(Metrics::register(register).unwrap());
+        let metrics = Arc::new(RedisMetrics::register(register, broker).unwrap());
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
         let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
         let writer = Writer { names, node, sequence: 0, last_taken: LastTaken::default(), clock };
