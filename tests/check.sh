@@ -111,6 +111,7 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 run cargo clippy -p fanfare --no-default-features -- -D warnings # as `make run` builds it
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+run python3 tests/lib/language.py
 check_dependencies
 check_dockerfile
 check_scripts
