@@ -1,4 +1,4 @@
-//! Many connections at once.
+//! Many connections, opened in parallel.
 
 use std::net::IpAddr;
 
@@ -10,35 +10,35 @@ use crate::{
     machine,
 };
 
-/// Handshakes under way at once: enough to keep a server busy, few enough for any accept queue.
+/// Handshakes in flight: enough to keep a server busy, few enough for any accept queue.
 const AT_ONCE: usize = 100;
 
-/// Opens a connection to each target, and gives them in the targets' order.
+/// Opens a connection to each target. Returns them in the targets' order.
 ///
 /// # Errors
-/// The first connection that fails, or more than this process may have.
-pub async fn open<'a>(
+/// The first connection that fails, or more connections than this process may have.
+pub async fn all<'a>(
     targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
 ) -> anyhow::Result<Vec<Connection>> {
-    open_from(targets, |_| None).await
+    all_from(targets, |_| None).await
 }
 
-/// The same, each connection from the address that `source` gives for its number.
+/// As [`all`], with the source address that `source` gives for the number of each connection.
 ///
 /// # Errors
-/// As for [`open`], or an address is not the machine's.
-pub async fn open_from<'a>(
+/// As for [`all`], or an address is not the machine's.
+pub async fn all_from<'a>(
     targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
     source: impl Fn(usize) -> Option<IpAddr> + 'a,
 ) -> anyhow::Result<Vec<Connection>> {
     one_by_one(targets, source)?.try_collect().await
 }
 
-/// The same, each connection as soon as it is its turn: where opening takes long, the first would else answer no ping
-/// until the last is open.
+/// As [`all_from`], but as a stream: if opening takes long, the first connection can answer pings before the last is
+/// open.
 ///
 /// # Errors
-/// As for [`open_from`], those of connections in the stream.
+/// As for [`all_from`]; those of connections are in the stream.
 pub fn one_by_one<'a>(
     targets: impl ExactSizeIterator<Item = &'a Target> + 'a,
     source: impl Fn(usize) -> Option<IpAddr> + 'a,

@@ -1,45 +1,63 @@
-//! What one member saw of one sender, in a few bytes: one number while all is well.
+//! The numbers of one sender that one receiver saw, in a few bytes: one number as long as nothing is missing.
 //!
-//! Invariant: of the numbers below `next`, exactly those in `gaps` have not been seen.
+//! Invariant: of the numbers below `next`, exactly those in `gaps` were not seen.
 
 use std::ops::Range;
 
+/// The numbers that were seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     next: u32,
     gaps: Vec<Range<u32>>,
 }
 
-/// How a message comes.
+/// The place of a number among those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coming {
+pub(crate) enum Order {
     InOrder,
     OutOfOrder,
     Doubled,
 }
 
 impl Seen {
-    pub(super) fn note(&mut self, number: u32) -> Coming {
+    /// Notes a number.
+    pub(crate) fn note(&mut self, number: u32) -> Order {
         if number >= self.next {
             if number > self.next {
                 self.gaps.push(self.next..number);
             }
             self.next = number.saturating_add(1);
-            return Coming::InOrder;
+            return Order::InOrder;
         }
         let Some(place) = self.gaps.iter().position(|gap| gap.contains(&number)) else {
-            return Coming::Doubled;
+            return Order::Doubled;
         };
         let gap = self.gaps.swap_remove(place);
         let rest = [gap.start..number, number + 1..gap.end];
         self.gaps.extend(rest.into_iter().filter(|rest| !rest.is_empty()));
-        Coming::OutOfOrder
+        Order::OutOfOrder
     }
 
-    /// Of `total` messages, how many were not seen.
-    pub(super) fn lost(&self, total: u32) -> u64 {
-        let in_gaps: u64 = self.gaps.iter().map(|gap| gap.len() as u64).sum();
-        in_gaps + u64::from(total.saturating_sub(self.next))
+    /// The count of different numbers that were seen.
+    pub(crate) fn count(&self) -> u64 {
+        u64::from(self.next) - self.in_gaps()
+    }
+
+    /// The count of numbers below `total` that were not seen.
+    pub(crate) fn lost(&self, total: u32) -> u64 {
+        self.in_gaps() + u64::from(total.saturating_sub(self.next))
+    }
+
+    /// The numbers below `total` that were not seen, in order.
+    pub(crate) fn missing(&self, total: u32) -> Vec<u32> {
+        let mut gaps = self.gaps.clone();
+        gaps.sort_by_key(|gap| gap.start);
+        gaps.push(self.next..total);
+        gaps.into_iter().flatten().filter(|number| *number < total).collect()
+    }
+
+    fn in_gaps(&self) -> u64 {
+        self.gaps.iter().map(|gap| gap.len() as u64).sum()
     }
 }
 
@@ -47,24 +65,22 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn judge(numbers: &[u32], total: u32) -> (Vec<Coming>, u64) {
-        let mut seen = Seen::default();
-        (numbers.iter().map(|number| seen.note(*number)).collect(), seen.lost(total))
-    }
-
     #[test]
-    fn what_is_lost_doubled_or_out_of_order_is_told_apart() {
-        use Coming::{Doubled, InOrder, OutOfOrder};
-        for (numbers, coming, lost) in [
-            (&[0, 1, 2, 3][..], &[InOrder; 4][..], 0),
-            (&[0, 1, 2], &[InOrder; 3], 1),
-            (&[0, 3], &[InOrder; 2], 2),
-            (&[0, 2, 1, 3], &[InOrder, InOrder, OutOfOrder, InOrder], 0),
-            (&[0, 1, 1, 2, 3], &[InOrder, InOrder, Doubled, InOrder, InOrder], 0),
-            (&[3, 1, 1, 0, 3], &[InOrder, OutOfOrder, Doubled, OutOfOrder, Doubled], 1),
-            (&[], &[], 4),
+    fn loss_copies_and_disorder_are_told_apart() {
+        use Order::{Doubled, InOrder, OutOfOrder};
+        for (numbers, orders, missing) in [
+            (&[0, 1, 2, 3][..], &[InOrder; 4][..], &[][..]),
+            (&[0, 1, 2], &[InOrder; 3], &[3]),
+            (&[0, 3], &[InOrder; 2], &[1, 2]),
+            (&[0, 2, 1, 3], &[InOrder, InOrder, OutOfOrder, InOrder], &[]),
+            (&[0, 1, 1, 2, 3], &[InOrder, InOrder, Doubled, InOrder, InOrder], &[]),
+            (&[3, 1, 1, 0, 3], &[InOrder, OutOfOrder, Doubled, OutOfOrder, Doubled], &[2]),
+            (&[], &[], &[0, 1, 2, 3]),
         ] {
-            assert_eq!(judge(numbers, 4), (coming.to_vec(), lost), "{numbers:?}");
+            let mut seen = Seen::default();
+            let found: Vec<_> = numbers.iter().map(|number| seen.note(*number)).collect();
+            assert_eq!((found, seen.missing(4)), (orders.to_vec(), missing.to_vec()), "{numbers:?}");
+            assert_eq!((seen.lost(4), seen.count()), (missing.len() as u64, 4 - missing.len() as u64));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes, with TLS or without.
+//! The byte stream of a connection, with TLS or without.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::Target;
+use super::target::Target;
 use crate::sources;
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Connects from this address of the machine, and shakes hands where the target has TLS.
+    /// Connects from this address of the machine, with a handshake if the target has TLS.
     pub(super) async fn open(target: &Target, source: Option<IpAddr>) -> io::Result<Self> {
         let stream = sources::connect(target.address(), source).await?;
         stream.set_nodelay(true)?;

@@ -1,80 +1,76 @@
-//! The child's side.
+//! The child's side: the parent as the child hears it and writes to it.
 
 use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 
-use super::{Go, Job, Progress, Said};
-use crate::{idle, machine, rooms, storm};
+use super::message::{FromChild, Progress, Start};
+use crate::clock::Moment;
 
-/// Where a child hears from its parent, and speaks to it.
+/// The pipes to the parent.
 #[derive(Debug)]
 pub struct Parent(Lines<BufReader<Stdin>>);
 
-/// Does the job that the parent hands over, and stays until the parent lets go.
-///
-/// # Errors
-/// The parent said what is no job, or is gone. What goes wrong with the job, the parent is told.
-pub async fn serve() -> anyhow::Result<()> {
-    machine::allow_connections(0)?;
-    let mut parent = Parent(BufReader::new(tokio::io::stdin()).lines());
-    let line = parent.0.next_line().await?.context("no job")?;
-    let worked = match serde_json::from_str(&line)? {
-        Job::Rooms(share) => rooms::worker::work(share, &mut parent).await,
-        Job::Idle(share) => idle::work(&share, &mut parent).await,
-        Job::Storm(share) => storm::worker::work(&share, &mut parent).await,
-    };
-    if let Err(error) = worked {
-        say(&Said::<()>::Failed(format!("{error:#}")))?;
-    }
-    Ok(())
-}
-
 impl Parent {
+    /// The parent of this process, at its standard input and output.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self(BufReader::new(tokio::io::stdin()).lines())
+    }
+
+    /// The next message of the parent.
+    ///
+    /// # Errors
+    /// The pipe's, or the parent has gone or sent something else.
+    pub async fn read<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+        let line = self.0.next_line().await?.context("the parent has gone")?;
+        serde_json::from_str(&line).with_context(|| format!("{line:?}"))
+    }
+
     /// Says that all is connected, and waits for the moment to begin. `None`: the parent has gone.
     ///
     /// # Errors
-    /// The pipe's, or the parent said something else.
-    pub async fn ready(&mut self) -> anyhow::Result<Option<crate::clock::Moment>> {
-        say(&Said::<()>::Ready)?;
+    /// The pipe's, or the parent sent something else.
+    pub async fn ready(&mut self) -> anyhow::Result<Option<Moment>> {
+        write(&FromChild::<()>::Ready)?;
         let Some(line) = self.0.next_line().await? else { return Ok(None) };
-        let Go { at } = serde_json::from_str(&line).with_context(|| format!("{line:?}"))?;
+        let Start { at } = serde_json::from_str(&line).with_context(|| format!("{line:?}"))?;
         Ok(Some(at))
     }
 
-    /// Says how much further it is.
+    /// Reports progress.
     ///
     /// # Errors
     /// The pipe's.
     pub fn progress(&self, sent: u64, received: u64) -> anyhow::Result<()> {
-        say(&Said::<()>::Progress(Progress { sent, received }))
+        write(&FromChild::<()>::Progress(Progress { sent, received }))
     }
 
-    /// Says what it found, and stays until the parent lets go.
+    /// Reports the result, and waits until the parent has gone.
     ///
     /// # Errors
-    /// The pipe's, or the parent said something else.
+    /// The pipe's, or the parent sent something.
     pub async fn done(&mut self, part: &impl Serialize) -> anyhow::Result<()> {
-        say(&Said::Done(part))?;
-        self.gone().await
-    }
-
-    /// Until the parent lets go.
-    ///
-    /// # Errors
-    /// The pipe's, or the parent said something.
-    pub async fn gone(&mut self) -> anyhow::Result<()> {
+        write(&FromChild::Done(part))?;
         match self.0.next_line().await? {
             None => Ok(()),
             Some(line) => bail!("{line:?} was not expected"),
         }
     }
+
+    /// Reports that this process cannot go on.
+    ///
+    /// # Errors
+    /// The pipe's.
+    pub fn failed(&self, why: &anyhow::Error) -> anyhow::Result<()> {
+        write(&FromChild::<()>::Failed(format!("{why:#}")))
+    }
 }
 
-fn say(what: &impl Serialize) -> anyhow::Result<()> {
-    let mut line = serde_json::to_vec(what)?;
+fn write(message: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let mut output = std::io::stdout().lock();
     output.write_all(&line)?;

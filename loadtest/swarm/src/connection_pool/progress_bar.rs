@@ -1,32 +1,32 @@
-//! Live rates and a progress bar, where somebody looks on.
+//! A progress bar with live rates, on a terminal.
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 
-use super::Progress;
+use super::message::Progress;
 
-/// A bar on the standard error; nothing where that is no terminal.
+/// A bar on the standard error. Draws nothing if that is not a terminal.
 #[derive(Debug)]
-pub struct Live {
-    bar: ProgressBar,
+pub struct ProgressBar {
+    bar: indicatif::ProgressBar,
     so_far: Progress,
     shown: (Instant, Progress),
 }
 
-impl Live {
-    /// For so many to be received.
+impl ProgressBar {
+    /// A bar for this number of receipts.
     #[must_use]
     pub fn new(expected: u64) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}");
-        let bar = ProgressBar::with_draw_target(Some(expected), ProgressDrawTarget::stderr());
+        let bar = indicatif::ProgressBar::with_draw_target(Some(expected), ProgressDrawTarget::stderr());
         if let Ok(style) = style {
             bar.set_style(style);
         }
         Self { bar, so_far: Progress::default(), shown: (Instant::now(), Progress::default()) }
     }
 
-    /// One child has come so much further.
+    /// Adds the progress of a child.
     pub fn add(&mut self, step: Progress) {
         self.so_far.sent += step.sent;
         self.so_far.received += step.received;
@@ -46,7 +46,7 @@ impl Live {
     }
 }
 
-impl Drop for Live {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

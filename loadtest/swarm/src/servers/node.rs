@@ -1,9 +1,9 @@
-//! A Fanfare server of a benchmark's own: loopback, memory broker, a free port.
+//! A Fanfare node with the memory broker, or on a Redis.
 
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -18,47 +18,48 @@ use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    process::{Child, Command},
+    process::Child,
     time::{Instant, sleep},
 };
 
+use super::spawn::{free_address, on_cpus};
 use crate::{
     client::{Manner, Target},
     machine,
 };
 
-/// How long a server may take to become ready.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest time for a server to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The server; ends when it is dropped.
+/// The server. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Node {
     child: Child,
     address: SocketAddr,
-    /// Where health and metrics are asked for.
+    /// The listener for health and metrics.
     plain: SocketAddr,
     log: File,
     _config: NamedTempFile,
 }
 
-/// What is special about a server.
+/// The differences of a server from the default.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
-    /// What it is called. `None`: bench.
+    /// The node's name. `None`: bench.
     pub(crate) name: Option<String>,
-    /// What is in its configuration file.
+    /// The text of its configuration file.
     pub(crate) toml: String,
     /// The URL of its Redis. `None`: the memory broker.
     pub(crate) redis: Option<String>,
-    /// The processors that it may use, as `taskset` takes them. `None`: all.
+    /// The processors for it, as `taskset` takes them. `None`: all.
     pub(crate) cpus: Option<String>,
-    /// Where `toml` has a listener for metrics of its own. `None`: they are where all is.
+    /// The listener for metrics in `toml`. `None`: the listener for clients.
     pub(crate) plain: Option<SocketAddr>,
 }
 
 impl Setup {
-    /// The same, with health and metrics on a listener of their own, without TLS.
-    pub(crate) fn with_a_plain_listener(mut self) -> anyhow::Result<Self> {
+    /// Adds a listener for health and metrics, without TLS.
+    pub(crate) fn with_plain_listener(mut self) -> anyhow::Result<Self> {
         let plain = free_address()?;
         self.toml += &format!("[metrics]\nlisten = [\"{plain}\"]\n");
         Ok(Self { plain: Some(plain), ..self })
@@ -70,14 +71,14 @@ impl Node {
         Self::set_up(server, Setup::default()).await
     }
 
-    /// With this in its configuration file.
+    /// Starts a server with this configuration file.
     pub(crate) async fn configured(server: &Path, toml: &str) -> anyhow::Result<Self> {
         Self::set_up(server, Setup { toml: toml.to_owned(), ..Setup::default() }).await
     }
 
     pub(crate) async fn set_up(server: &Path, setup: Setup) -> anyhow::Result<Self> {
         if !server.is_file() {
-            bail!("{} is not there; build it: cargo build --release -p fanfare", server.display());
+            bail!("{} does not exist; build it: cargo build --release -p fanfare", server.display());
         }
         // The server inherits the limit.
         machine::allow_connections(0)?;
@@ -119,39 +120,39 @@ impl Node {
         self.target_in(path, Manner::default())
     }
 
-    /// The same for clients that connect so.
+    /// A channel of this server, for clients that connect in this manner.
     pub(crate) fn target_in(&self, path: &str, manner: Manner) -> anyhow::Result<Target> {
         let scheme = if manner.tls.is_some() { "wss" } else { "ws" };
         Target::in_manner(&format!("{scheme}://{}{path}", self.address), path, manner)
     }
 
-    /// Ends it at once: its way of closing ten thousand connections is not measured here.
+    /// Kills it: the time to close ten thousand connections is not measured.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server could not be stopped")
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) -> anyhow::Result<()> {
         let pid = Pid::from_raw(self.pid()?.try_into()?);
         kill(pid, Signal::SIGTERM).context("the server could not be told to end")
     }
 
-    /// Until it ends; within `patience`.
-    pub(crate) async fn exit(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
-        match tokio::time::timeout(patience, self.child.wait()).await {
+    /// Waits until it ends, at most for `timeout`.
+    pub(crate) async fn exit(&mut self, timeout: Duration) -> anyhow::Result<ExitStatus> {
+        match tokio::time::timeout(timeout, self.child.wait()).await {
             Ok(status) => Ok(status?),
-            Err(_) => bail!("a server has not ended after {} s:\n{}", patience.as_secs(), self.log()?),
+            Err(_) => bail!("a server has not ended after {} s:\n{}", timeout.as_secs(), self.log()?),
         }
     }
 
     async fn until_ready(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + READY_TIMEOUT;
         while !is_ready(self.plain).await {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log()?);
             }
             if Instant::now() > deadline {
-                bail!("the server is not ready after {} s:\n{}", PATIENCE.as_secs(), self.log()?);
+                bail!("the server is not ready after {} s:\n{}", READY_TIMEOUT.as_secs(), self.log()?);
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -166,25 +167,12 @@ impl Node {
     }
 }
 
-/// A command that may use these processors only; its process is the program's own.
-pub(crate) fn on_cpus(cpus: Option<&str>, program: &Path) -> Command {
-    let Some(cpus) = cpus else { return Command::new(program) };
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", cpus]).arg(program);
-    command
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
 async fn is_ready(address: SocketAddr) -> bool {
     let ready = tokio::time::timeout(Duration::from_secs(2), get(address, "/readyz")).await;
     ready.is_ok_and(|answer| answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
 }
 
-/// Head and body of the answer.
+/// The head and the body of the answer.
 async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -199,7 +187,7 @@ async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
 pub(crate) struct Metrics(SocketAddr);
 
 impl Metrics {
-    /// The value of the series that is called so, with its labels; 0 while there is none.
+    /// The value of a series, named with its labels; 0 for an unknown series.
     pub(crate) async fn value(self, series: &str) -> anyhow::Result<u64> {
         let answer = get(self.0, "/metrics").await.context("the server's metrics")?;
         let value = answer.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());

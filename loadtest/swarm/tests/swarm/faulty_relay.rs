@@ -1,5 +1,4 @@
-//! A relay of one channel, as plain as can be, that does wrong where it is told to; with TLS and permessage-deflate where
-//! that is wanted.
+//! A simple relay of one channel with a planted fault, or with TLS and permessage-deflate.
 
 use std::{collections::HashMap, net::SocketAddr, ops::ControlFlow, sync::Arc};
 
@@ -13,13 +12,13 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
-/// What the relay does to the tenth message of the client that came third.
+/// The fault in the tenth message of the third client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mischief {
+pub(crate) enum Fault {
     Nothing,
     Loses,
     Doubles,
-    /// Sends it after all the others: at the end of the channel's traffic, or as good as.
+    /// Sends the message near the end of the channel's traffic.
     Delays,
     Damages,
     Closes,
@@ -37,11 +36,11 @@ struct Room {
 }
 
 /// Serves on a free port until the test ends.
-pub(crate) async fn start(mischief: Mischief) -> SocketAddr {
-    serve_all(None, Room::default(), mischief).await
+pub(crate) async fn start(fault: Fault) -> SocketAddr {
+    serve_all(None, Room::default(), fault).await
 }
 
-/// The same without mischief, with TLS and permessage-deflate; the certificate to trust, in PEM.
+/// As [`start`] without a fault, with TLS and permessage-deflate. Returns the certificate to trust, in PEM.
 pub(crate) async fn start_secure() -> (SocketAddr, String) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
@@ -50,10 +49,10 @@ pub(crate) async fn start_secure() -> (SocketAddr, String) {
         .with_single_cert(vec![certificate], key.try_into().unwrap())
         .unwrap();
     let room = Room { compressor: Some(Compressor::new()), ..Room::default() };
-    (serve_all(Some(Arc::new(config).into()), room, Mischief::Nothing).await, made.cert.pem())
+    (serve_all(Some(Arc::new(config).into()), room, Fault::Nothing).await, made.cert.pem())
 }
 
-async fn serve_all(tls: Option<TlsAcceptor>, room: Room, mischief: Mischief) -> SocketAddr {
+async fn serve_all(tls: Option<TlsAcceptor>, room: Room, fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -64,8 +63,8 @@ async fn serve_all(tls: Option<TlsAcceptor>, room: Room, mischief: Mischief) -> 
             let (tls, room) = (tls.clone(), room.clone());
             tokio::spawn(async move {
                 match tls {
-                    Some(tls) => serve(tls.accept(stream).await.unwrap(), room, mischief).await,
-                    None => serve(stream, room, mischief).await,
+                    Some(tls) => serve(tls.accept(stream).await.unwrap(), room, fault).await,
+                    None => serve(stream, room, fault).await,
                 }
             });
         }
@@ -76,7 +75,7 @@ async fn serve_all(tls: Option<TlsAcceptor>, room: Room, mischief: Mischief) -> 
 async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     room: Arc<Mutex<Room>>,
-    mischief: Mischief,
+    fault: Fault,
 ) {
     let deflate = room.lock().compressor.is_some();
     upgrade(&mut stream, deflate).await;
@@ -96,20 +95,20 @@ async fn serve(
             }
         }
     });
-    relay(read, &room, mischief).await;
+    relay(read, &room, fault).await;
     room.lock().members.remove(&member);
 }
 
-async fn relay(mut read: impl AsyncRead + Unpin, room: &Mutex<Room>, mischief: Mischief) {
+async fn relay(mut read: impl AsyncRead + Unpin, room: &Mutex<Room>, fault: Fault) {
     let config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
     let (mut decoder, mut buffer) = (Decoder::new(), vec![0; 16 << 10]);
     while let Ok(length @ 1..) = read.read(&mut buffer).await {
         decoder
             .feed(&mut buffer[..length], &config, |event| {
                 match event {
-                    Event::Text(bytes) => room.lock().publish(MessageKind::Text, &bytes, mischief),
-                    Event::Binary(bytes) => room.lock().publish(MessageKind::Binary, &bytes, mischief),
-                    other => panic!("a load generator sends messages only, not {other:?}"),
+                    Event::Text(bytes) => room.lock().publish(MessageKind::Text, &bytes, fault),
+                    Event::Binary(bytes) => room.lock().publish(MessageKind::Binary, &bytes, fault),
+                    other => panic!("a load generator sends only messages, not {other:?}"),
                 }
                 ControlFlow::Continue(())
             })
@@ -118,7 +117,7 @@ async fn relay(mut read: impl AsyncRead + Unpin, room: &Mutex<Room>, mischief: M
 }
 
 impl Room {
-    fn publish(&mut self, kind: MessageKind, payload: &[u8], mischief: Mischief) {
+    fn publish(&mut self, kind: MessageKind, payload: &[u8], fault: Fault) {
         let mut frame = Vec::new();
         match &mut self.compressor {
             Some(compressor) => encode::compressed(&mut frame, kind, payload, compressor),
@@ -127,7 +126,7 @@ impl Room {
         for (member, (count, queue)) in &mut self.members {
             let mut frames = vec![frame.clone()];
             if *member == VICTIM && *count == MESSAGE {
-                frames = tampered(mischief, kind, payload, &mut self.withheld);
+                frames = tampered(fault, kind, payload, &mut self.withheld);
             } else if *member == VICTIM && *count == MESSAGE + 100 {
                 frames.extend(self.withheld.take());
             }
@@ -140,27 +139,27 @@ impl Room {
 }
 
 fn tampered(
-    mischief: Mischief,
+    fault: Fault,
     kind: MessageKind,
     payload: &[u8],
     withheld: &mut Option<Vec<u8>>,
 ) -> Vec<Vec<u8>> {
     let mut frame = Vec::new();
     encode::message(&mut frame, kind, payload);
-    match mischief {
-        Mischief::Nothing => vec![frame],
-        Mischief::Loses => vec![],
-        Mischief::Doubles => vec![frame.clone(), frame],
-        Mischief::Delays => {
+    match fault {
+        Fault::Nothing => vec![frame],
+        Fault::Loses => vec![],
+        Fault::Doubles => vec![frame.clone(), frame],
+        Fault::Delays => {
             *withheld = Some(frame);
             vec![]
         }
-        Mischief::Damages => {
+        Fault::Damages => {
             let mut damaged = Vec::new();
             encode::message(&mut damaged, kind, &[payload, b"!"].concat());
             vec![damaged]
         }
-        Mischief::Closes => {
+        Fault::Closes => {
             let mut close = Vec::new();
             encode::close(&mut close, fanfare_websocket::CloseCode::TRY_AGAIN_LATER, "slow client");
             vec![frame, close]

@@ -1,31 +1,31 @@
-//! Floor and server in turns, so that what disturbs the machine disturbs both.
+//! CPU per delivery of a floor and of a server, in turns: a disturbance of the machine disturbs both.
 
 use std::{fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::Node;
 use crate::{
-    crowd,
+    connect,
     fanout::{ClosedLoop, Figures, Load, Until},
     floor::{Floor, FloorArgs},
     median::median,
-    output::Table,
     process::CpuPer,
+    servers::Node,
+    table::Table,
 };
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     /// Subscribers, the publisher among them.
     pub(crate) subscribers: usize,
     /// Payload of a message in bytes.
     pub(crate) bytes: usize,
-    /// Messages under way at once; the floor puts as many frames into one `send`.
+    /// Messages in flight; the floor puts as many frames into one `send`.
     pub(crate) in_flight: usize,
     /// Rounds of floor and server.
     pub(crate) rounds: usize,
-    /// Messages of a round, to each of the two: rounded up to whole `send`s of the floor.
+    /// Messages of a round, to the floor and to the server each: rounded up to whole `send`s of the floor.
     pub(crate) messages: u64,
 }
 
@@ -36,9 +36,9 @@ pub struct Rounds {
     pub subscribers: usize,
     /// Payload of a message in bytes.
     pub bytes: usize,
-    /// Messages under way at once, and frames of one `send` of the floor's.
+    /// Messages in flight, and frames of one `send` of the floor.
     pub in_flight: usize,
-    /// Messages of a round, to each of the two.
+    /// Messages of a round, to the floor and to the server each.
     pub messages: u64,
     /// The median round of the floor.
     pub floor: CpuPer,
@@ -53,9 +53,9 @@ pub struct Rounds {
 /// One round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Round {
-    /// The floor's part.
+    /// The floor's figures.
     pub floor: Figures,
-    /// The server's part.
+    /// The server's figures.
     pub server: Figures,
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn measure(swarm: &Path, shape: Shape, node: &Node) -> anyhow::
     let (floor_pid, server_pid) = (floor.pid()?, node.pid()?);
     let target = node.target("/ws/fanout")?;
     let mut to_floor = ClosedLoop::start(floor.connect(subscribers).await?, bytes)?;
-    let members = crowd::open(std::iter::repeat_n(&target, subscribers)).await?;
+    let members = connect::all(std::iter::repeat_n(&target, subscribers)).await?;
     let mut to_server = ClosedLoop::start(members, bytes)?;
 
     let whole = |messages: u64| messages.next_multiple_of(in_flight as u64);
