@@ -1,18 +1,19 @@
-//! Many clients that publish numbered messages without end while something fails, and the judgement of what came
-//! of it.
+//! Many clients that publish numbered messages while a part fails, and a judge of the messages that came.
 //!
-//! - [`record`]: what each session sent and heard, and how it ended
-//! - `member`: one client, that comes back when it is closed
-//! - [`interruptions`]: when the nodes themselves say that they heard nothing
-//! - [`judge`]: record in, verdict out: no clock, no socket
+//! - [`record`]: the messages that each session sent and got, and how it ended
+//! - `member`: a client, which reconnects when its connection ends
+//! - [`interruptions`]: the interruptions that the nodes themselves count
+//! - [`judge`]: [evidence](evidence::Evidence) in, [verdict](verdict::Verdict) out; no clock, no socket
 //!
-//! The relay has no acknowledgements. A message's fate is known from three things only: who heard it, how its sender's
-//! session ended, and the interruptions that nodes count.
+//! The relay has no acknowledgements. Only three things tell the fate of a message: the clients that got it, the end of its
+//! sender's session, and the interruptions that nodes count.
 
+pub mod evidence;
 pub mod interruptions;
 pub mod judge;
 mod member;
 pub mod record;
+pub mod verdict;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -25,59 +26,50 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    evidence::Evidence,
     interruptions::Watch,
-    judge::{Evidence, Verdict},
     member::Member,
-    record::{Record, Time},
+    record::{Back, Record, Time},
+    verdict::Verdict,
 };
-use crate::{Endpoint, assert_eventually};
+use crate::{assert_eventually, endpoint::Endpoint};
 
-/// After the last fault: so long everybody goes on, and nothing excuses a loss.
+/// The time after the last fault in which clients still publish, and nothing excuses a loss.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Once publishing stopped: without a message for so long, none is under way any more.
+/// After the end of publishing: the time without a message after which none is on its way any more.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Clients, spread evenly over nodes and channels.
 const CLIENTS: usize = 200;
 const CHANNELS: usize = 8;
-/// How often each publishes, more or less.
+/// The average time between two messages of a client.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The clients at work.
+/// The clients.
 #[derive(Debug)]
-pub struct Chorus {
+pub struct ClientGroup {
     name: &'static str,
     began: Instant,
     record: Arc<Mutex<Record>>,
     watch: Watch,
     faults: Vec<Range<Time>>,
-    /// When the fault that is on began.
+    /// The beginning of the current fault.
     fault: Option<Time>,
     back: Vec<Back>,
-    /// Stops publishing.
-    hush: CancellationToken,
+    stop_publishing: CancellationToken,
     /// Ends the sessions.
     end: CancellationToken,
     members: JoinSet<()>,
 }
 
-/// How long after a fault was over things were as before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Back {
-    /// Until a first message that was sent after it was heard.
-    pub first: Duration,
-    /// Until every client was connected and heard somebody of every node.
-    pub all: Duration,
-}
-
-impl Chorus {
-    /// Starts it on nodes that are ready, and returns once everybody hears everybody.
+impl ClientGroup {
+    /// Starts the clients on nodes that are ready. Returns once each client has messages from each node.
     pub async fn start(name: &'static str, nodes: &[Endpoint]) -> Self {
         Self::start_at(name, nodes, nodes.to_vec()).await
     }
 
-    /// The same through one entrance, of which no interruption is expected: a balancer's.
+    /// As [`start`](Self::start), through one entrance, a balancer's. Interruptions are not watched.
     pub async fn start_behind(name: &'static str, balancer: Endpoint) -> Self {
         Self::start_at(name, &[balancer], Vec::new()).await
     }
@@ -86,7 +78,7 @@ impl Chorus {
     async fn start_at(name: &'static str, entrances: &[Endpoint], watched: Vec<Endpoint>) -> Self {
         let began = Instant::now();
         let record = Arc::new(Mutex::new(Record::default()));
-        let (hush, end) = (CancellationToken::new(), CancellationToken::new());
+        let (stop_publishing, end) = (CancellationToken::new(), CancellationToken::new());
         let mut members = JoinSet::new();
         for number in 0..CLIENTS {
             // Neighbours are on different nodes of one channel.
@@ -99,32 +91,33 @@ impl Chorus {
                 every: EVERY,
                 began,
                 record: record.clone(),
-                hush: hush.clone(),
+                stop_publishing: stop_publishing.clone(),
                 end: end.clone(),
             };
             members.spawn(member.run());
         }
         let watch = Watch::start(watched, began);
         let (faults, back) = (Vec::new(), Vec::new());
-        let chorus = Self { name, began, record, watch, faults, fault: None, back, hush, end, members };
+        let group =
+            Self { name, began, record, watch, faults, fault: None, back, stop_publishing, end, members };
         assert_eventually!(
-            chorus.record.lock().connected() == CLIENTS,
+            group.record.lock().connected() == CLIENTS,
             "{} of {CLIENTS} clients are connected",
-            chorus.record.lock().connected()
+            group.record.lock().connected()
         );
-        chorus.flows_from(chorus.now()).await;
-        chorus
+        group.flows_from(group.now()).await;
+        group
     }
 
-    /// A fault begins now. Call it before the fault is made.
+    /// Notes that a fault begins. Call it before the fault.
     pub fn fault_begins(&mut self) {
         self.fault = Some(self.now());
     }
 
-    /// The fault is over since a moment; returns once everybody hears everybody again.
+    /// Notes that the fault is over. Returns once each client has messages from each node again.
     ///
     /// # Panics
-    /// Where it never comes to that, or no fault began.
+    /// If that never happens, or no fault began.
     pub async fn fault_ended(&mut self) -> Back {
         let Some(begun) = self.fault.take() else { panic!("no fault began") };
         let mended = self.now();
@@ -137,15 +130,15 @@ impl Chorus {
         back
     }
 
-    /// Time goes by, with everybody publishing.
-    pub async fn sings_for(&self, time: Duration) {
+    /// Lets the clients publish for this time.
+    pub async fn publishes_for(&self, time: Duration) {
         sleep(time).await;
     }
 
-    /// Goes on for a while, stops publishing, waits for what is under way, ends the clients, and judges.
+    /// Continues for a while, stops publishing, waits for messages on their way, ends the clients, and judges.
     pub async fn finish(self) -> Verdict {
         sleep(CALM).await;
-        self.hush.cancel();
+        self.stop_publishing.cancel();
         let (mut heard, mut since) = (0, Instant::now());
         while since.elapsed() < QUIET {
             sleep(QUIET / 20).await;
@@ -164,19 +157,18 @@ impl Chorus {
         verdict
     }
 
-    /// Since this chorus began.
+    /// The time since the group started.
     #[must_use]
     pub fn now(&self) -> Time {
         self.began.elapsed()
     }
 
-    /// Whether every client is connected and heard, on the connection it has now, what was sent since `from` by
-    /// somebody of every node.
+    /// Waits until every client is connected, and its connection has messages of each node, sent at `from` or later.
     async fn flows_from(&self, from: Time) {
         let missing = || self.record.lock().silent_since(from);
         assert_eventually!(
             missing().is_empty(),
-            "{}: everybody hears everybody; not so: {:?}",
+            "{}: every client has messages of each node; these have not: {:?}",
             self.name,
             missing()
         );
@@ -184,8 +176,8 @@ impl Chorus {
 }
 
 fn target(node: Endpoint, channel: usize) -> Target {
-    match Target::parse(&node.ws(&format!("/ws/chorus-{channel}")), "/") {
+    match Target::parse(&node.ws(&format!("/ws/group-{channel}")), "/") {
         Ok(target) => target,
-        Err(error) => panic!("no place to connect to: {error}"),
+        Err(error) => panic!("cannot connect: {error}"),
     }
 }

@@ -1,53 +1,53 @@
-//! Waiting for what must come.
+//! Waiting with a timeout.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After how long a test gives up. Far more than anything takes: it is no measure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The time after which a test gives up. Far more than anything takes: it does not measure.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Waits for `work`; `what` says what the test waited for if it does not end.
+/// Waits for `work`; `what` says what the test waits for.
 ///
 /// # Panics
-/// After [`PATIENCE`].
+/// After [`TIMEOUT`].
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, work).await {
+    match tokio::time::timeout(TIMEOUT, work).await {
         Ok(done) => done,
-        Err(_) => panic!("not within {} s: {what}", PATIENCE.as_secs()),
+        Err(_) => panic!("not within {} s: {what}", TIMEOUT.as_secs()),
     }
 }
 
-/// What [`assert_eventually!`](crate::assert_eventually) waits with.
+/// The timeout of [`assert_eventually!`](crate::assert_eventually).
 #[derive(Debug)]
-pub struct Patience(Instant);
+pub struct Timeout(Instant);
 
-impl Default for Patience {
+impl Default for Timeout {
     fn default() -> Self {
-        Self(Instant::now() + PATIENCE)
+        Self(Instant::now() + TIMEOUT)
     }
 }
 
-impl Patience {
+impl Timeout {
     /// Waits a little before the next look.
     ///
     /// # Panics
-    /// With `why`, once there is no patience left.
+    /// After the timeout, with `why`.
     pub async fn wait(&self, why: impl FnOnce() -> String) {
-        assert!(Instant::now() < self.0, "not within {} s: {}", PATIENCE.as_secs(), why());
+        assert!(Instant::now() < self.0, "not within {} s: {}", TIMEOUT.as_secs(), why());
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-/// Looks until a condition is true, in which there may be an `.await`; else fails with a sentence.
+/// Waits until a condition is true, which may have an `.await` in it; else fails with a sentence.
 #[macro_export]
 macro_rules! assert_eventually {
     ($condition:expr, $($why:tt)+) => {{
-        let patience = $crate::Patience::default();
+        let timeout = $crate::Timeout::default();
         while !$condition {
-            patience.wait(|| format!($($why)+)).await;
+            timeout.wait(|| format!($($why)+)).await;
         }
     }};
 }

@@ -9,12 +9,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+use self::values::{at_least_one, rate};
 pub use self::{
     open::{IdleArgs, RoomsArgs, StormArgs},
     restart::{DrainArgs, RollingArgs},
     shared::{MannerArgs, NodeArgs, OriginArgs, ServerArgs, own_path},
 };
-use self::values::{at_least_one, rate};
 use crate::{
     bench, client::Target, fanout, floor::FloorArgs, output::OutputArgs, report::ReportArgs, slow,
     suite::SuiteArgs, verify,

@@ -44,6 +44,12 @@ pub fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A random part of a span.
+#[must_use]
+pub fn random_below(span: Duration) -> Duration {
+    span.mul_f64(rand::random_range(0.0..1.0))
+}
+
 /// A timer with an error of some microseconds. The runtime's own timers have milliseconds only, and would turn evenly
 /// spaced messages into bursts.
 #[derive(Debug)]

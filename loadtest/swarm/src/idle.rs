@@ -11,12 +11,12 @@ mod plan;
 mod pool;
 pub(crate) mod worker;
 
+pub(crate) use self::pool::IdlePool;
 pub use self::{
     ends::Ends,
     figures::Figures,
     plan::{Plan, REST},
 };
-pub(crate) use self::pool::IdlePool;
 use crate::{
     client::Target,
     process::{Cpu, Memory},

@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 
-use self::{case::Found, stage::Stage};
 pub use self::{
     budget::{Budget, Judged, REFERENCE_SEND},
     case::Case,
 };
+use self::{case::Found, stage::Stage};
 use crate::{cli::values::at_least_one, machine::Machine};
 
 /// The flags of `swarm suite`.

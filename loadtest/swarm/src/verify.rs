@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use tokio::{task::JoinSet, time::Instant};
 
-pub use self::{plan::Plan, summary::Summary};
 use self::{checker::Checker, publisher::Publisher, script::Script};
+pub use self::{plan::Plan, summary::Summary};
 use crate::{
     client::{Connection, Ended, Target},
     connect,

@@ -202,7 +202,8 @@ fn figure(path: &str) -> f64 {
     let file = root().join(format!("docs/performance/{case}.json"));
     let case: Case = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let Some(column) = parts.next() else {
-        let found = quoted(&case.about, row).unwrap_or_else(|| panic!("{path}: the case's text does not have this"));
+        let found =
+            quoted(&case.about, row).unwrap_or_else(|| panic!("{path}: the case's text does not have this"));
         return number(&found.concat());
     };
     if let Some(judged) = case.judged.iter().find(|judged| judged.what == row) {

@@ -1,4 +1,4 @@
-//! When the nodes themselves say that they heard nothing: their counters, looked at all the while.
+//! The interruptions that the nodes themselves count: a watch on their counters.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::record::Time;
-use crate::{Endpoint, Metrics};
+use crate::endpoint::Endpoint;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long one look may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time for a look.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 const SECONDS: &str = "fanfare_broker_interruption_seconds_total";
 
-/// A time during which a node may have missed messages, and counted it.
+/// A time in which a node may have missed messages, as the node counted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interruption {
-    /// Which node.
+    /// The number of the node.
     pub node: usize,
-    /// When it began: by the seconds the node counted.
+    /// The beginning, by the counted seconds.
     pub from: Time,
-    /// When it was over at the latest.
+    /// The latest end.
     pub to: Time,
-    /// How long it was, as the node counted.
+    /// The counted time.
     pub lasted: Duration,
 }
 
-/// Looks at the nodes' counters.
+/// The watch on the nodes' counters.
 #[derive(Debug)]
 pub(super) struct Watch {
     stop: CancellationToken,
@@ -46,12 +46,12 @@ impl Watch {
         Self { stop, watching }
     }
 
-    /// Looks a last time, and gives what there was.
+    /// Looks a last time. Returns all interruptions.
     pub(super) async fn finish(self) -> Vec<Interruption> {
         self.stop.cancel();
         let mut all = Vec::new();
         for watching in self.watching {
-            // A look that panicked saw nothing; there is none that does.
+            // A look does not panic.
             all.extend(watching.await.unwrap_or_default());
         }
         all
@@ -64,8 +64,8 @@ async fn watch(number: usize, node: Endpoint, began: Instant, stop: Cancellation
     loop {
         let is_last = stop.is_cancelled();
         let now = began.elapsed();
-        // A node that is dead or frozen says nothing, and later more.
-        if let Ok(Ok(metrics)) = timeout(PATIENCE, Metrics::of(node)).await {
+        // A dead or frozen node does not answer. A frozen one counts more later.
+        if let Ok(Ok(metrics)) = timeout(LOOK_TIMEOUT, node.try_metrics()).await {
             let seconds = metrics.sum(SECONDS);
             if let Some((earlier, counted)) = before
                 && seconds > counted

@@ -1,48 +1,30 @@
-//! Whether what came is what had to come. No clock, no socket: the record in, a verdict out.
+//! Judges whether the messages came that had to come. Uses the record only: no clock, no socket.
 //!
 //! Rules:
-//! - A session hears each message at most once, and those of one sender's session in their order. No excuse.
-//! - A session hears every message of its channel that was sent after its 101 and before its end. Excused is a message
-//!   that reached nobody and whose sender was told so by the end of its session (refused, unknown, or a connection that
-//!   broke), if it was sent during a fault; and one that others heard, or that was sent, while the listener's node or the
-//!   sender's counted an interruption.
-//! - Where a sender was told that a message was refused, the last it sent reached nobody: of a session's messages,
-//!   after the first that fails all later ones do.
+//! - A session gets each message at most once, and those of one sender's session in their order. Nothing excuses this.
+//! - A session gets every message of its channel that was sent after its 101 and before its end. Two kinds of loss are
+//!   excused. First, a message of a fault that reached no client, if its sender's session ended by it (refused, unknown,
+//!   or a broken connection). Second, a message that others got, or that was sent, while the listener's node or the
+//!   sender's node counted an interruption.
+//! - If a session ended with "refused", its last message reached no client: after the first message of a session that
+//!   fails, all later ones fail.
 
-mod verdict;
+use std::{collections::HashMap, ops::Range, time::Duration};
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    time::Duration,
-};
-
-pub use self::verdict::{Verdict, Wrong};
 use super::{
-    Back,
+    evidence::Evidence,
     interruptions::Interruption,
-    record::{End, Record, Session, Time},
+    record::{Back, End, Record, Session, Time},
+    verdict::{Verdict, Wrong},
 };
 
-/// What may be under way: a message sent so long before something happened may still be hit by it. More than a message
-/// needs on a busy machine.
-pub const UNDER_WAY: Duration = Duration::from_secs(3);
+/// The longest delivery: a fault may hit a message that was sent this long before. More than a busy machine needs.
+pub const LONGEST_DELIVERY: Duration = Duration::from_secs(3);
 
-/// How far apart two nodes may hear the same message, and the time is off at which an interruption is seen.
+/// The longest time between the receipts of one message on two nodes, and the error of an interruption's time.
 pub const APART: Duration = Duration::from_millis(500);
 
-/// All that is known.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
-    /// What the clients know.
-    pub record: &'a Record,
-    /// From the beginning of each fault until everything flowed again.
-    pub faults: &'a [Range<Time>],
-    /// What the nodes counted. Their numbers are those of the entrances.
-    pub interruptions: &'a [Interruption],
-}
-
-/// Judges.
+/// Judges the evidence.
 #[must_use]
 pub fn judge(name: &'static str, evidence: &Evidence<'_>, back: &[Back]) -> Verdict {
     let record = evidence.record;
@@ -78,7 +60,7 @@ pub fn judge(name: &'static str, evidence: &Evidence<'_>, back: &[Back]) -> Verd
     verdict
 }
 
-/// Of each session's messages, up to the last that somebody heard: when it was first heard.
+/// The time of the first receipt of each session's messages, up to the last message with a receipt.
 fn reached(record: &Record) -> Vec<Vec<Option<Time>>> {
     let mut reached: Vec<Vec<Option<Time>>> = vec![Vec::new(); record.sessions.len()];
     for heard in record.sessions.iter().flat_map(|session| &session.heard) {
@@ -95,7 +77,7 @@ fn reached(record: &Record) -> Vec<Vec<Option<Time>>> {
     reached
 }
 
-/// What a session heard of each other, sorted. What came twice, late, or was never sent is wrong.
+/// The messages that a session got of each sender, sorted. Doubled, late and unknown messages are faults.
 fn in_order(
     record: &Record,
     name: usize,
@@ -127,7 +109,7 @@ fn in_order(
     all
 }
 
-/// One listener and one sender of its channel, each with its name.
+/// A listener and a sender of its channel, each with its name.
 struct Pair<'a> {
     listener: (usize, &'a Session),
     sender: (usize, &'a Session),
@@ -161,15 +143,15 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether the listener was connected through the whole time that the message needed.
+    /// Whether the listener was connected during the whole delivery of the message.
     fn is_owed(&self, number: usize, sent: Time, heard_elsewhere: Option<Time>, last_heard: usize) -> bool {
         let (_, listener) = self.listener;
-        let due = heard_elsewhere.map_or(sent + UNDER_WAY, |heard| heard + APART);
+        let due = heard_elsewhere.map_or(sent + LONGEST_DELIVERY, |heard| heard + APART);
         let ended_first = || listener.ended.as_ref().is_some_and(|(at, _)| due >= *at);
         sent > listener.opened && (number < last_heard || !ended_first())
     }
 
-    /// Whether the message fell into an interruption of the listener's node or the sender's.
+    /// Whether the message was sent in an interruption of the listener's node or the sender's.
     fn is_interrupted(
         &self,
         interruptions: &[Interruption],
@@ -178,7 +160,7 @@ impl Pair<'_> {
     ) -> bool {
         let (earliest, latest) = match heard_elsewhere {
             Some(heard) => (heard.saturating_sub(APART), heard + APART),
-            None => (sent, sent + UNDER_WAY),
+            None => (sent, sent + LONGEST_DELIVERY),
         };
         let nodes = [self.listener.1.entrance, self.sender.1.entrance];
         let hit = |node: usize| {
@@ -191,11 +173,11 @@ impl Pair<'_> {
 }
 
 fn is_during(faults: &[Range<Time>], sent: Time) -> bool {
-    faults.iter().any(|fault| sent + UNDER_WAY >= fault.start && sent < fault.end)
+    faults.iter().any(|fault| sent + LONGEST_DELIVERY >= fault.start && sent < fault.end)
 }
 
 impl Verdict {
-    /// Counts the messages that reached nobody, by what their senders were told.
+    /// Counts the messages that reached no client, by the end of their sender's session.
     fn count_unreached(&mut self, record: &Record, reached: &[Vec<Option<Time>>]) {
         for (session, reached) in record.sessions.iter().zip(reached) {
             let unreached = session.sent.len() - reached.len();
@@ -207,17 +189,6 @@ impl Verdict {
             }
         }
     }
-}
-
-/// How sessions ended, by the entrance they were at.
-pub(super) fn ends(record: &Record) -> BTreeMap<(usize, End), usize> {
-    let mut ends = BTreeMap::new();
-    for session in &record.sessions {
-        if let Some((_, end)) = &session.ended {
-            *ends.entry((session.entrance, end.clone())).or_default() += 1;
-        }
-    }
-    ends
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
-//! One client: publishes a number about every so often, and comes back, after a moment, whenever it is closed.
+//! A client that publishes a number about every second, and reconnects after a random time when its connection ends.
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_swarm::client::{Connection, Ended, HandshakeError, Target};
+use fanfare_swarm::{
+    client::{Connection, Ended, HandshakeError, Target},
+    clock::random_below,
+};
 use fanfare_websocket::MessageKind;
 use parking_lot::Mutex;
 use rand::Rng as _;
@@ -11,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::record::{End, Record, Time};
 
-/// Between a close and the next try: a random part of it, so that not all come at once.
-const COME_BACK: Duration = Duration::from_secs(1);
+/// The longest wait before a reconnect. Clients wait a random part of it, so that they do not all come at once.
+const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 
-/// After so long without an answer to its upgrade a client goes elsewhere.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The longest time for the answer to an upgrade.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// IANA's registry of close codes: try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -23,47 +26,47 @@ const TRY_AGAIN_LATER: u16 = 1013;
 pub(super) struct Member {
     pub(super) number: usize,
     pub(super) channel: usize,
-    /// Its channel at each entrance.
+    /// The client's channel at each entrance.
     pub(super) entrances: Vec<Target>,
-    /// Where it goes first.
+    /// The first entrance.
     pub(super) home: usize,
     pub(super) every: Duration,
     pub(super) began: Instant,
     pub(super) record: Arc<Mutex<Record>>,
-    pub(super) hush: CancellationToken,
+    pub(super) stop_publishing: CancellationToken,
     pub(super) end: CancellationToken,
 }
 
 impl Member {
     pub(super) async fn run(self) {
         let end = self.end.clone();
-        end.run_until_cancelled(self.come_and_come_back()).await;
+        end.run_until_cancelled(self.stay_connected()).await;
     }
 
-    async fn come_and_come_back(self) {
+    async fn stay_connected(self) {
         let mut entrance = self.home;
         loop {
             let Some(target) = self.entrances.get(entrance) else { return };
-            match timeout(HANDSHAKE, Connection::open(target)).await {
-                Ok(Ok(connection)) => self.take_part(entrance, connection).await,
-                Ok(Err(error)) => self.record.lock().turn_away(why(&error)),
-                Err(_) => self.record.lock().turn_away("no answer".to_owned()),
+            match timeout(HANDSHAKE_TIMEOUT, Connection::open(target)).await {
+                Ok(Ok(connection)) => self.participate(entrance, connection).await,
+                Ok(Err(error)) => self.record.lock().reject(why(&error)),
+                Err(_) => self.record.lock().reject("no answer".to_owned()),
             }
-            sleep(random_below(COME_BACK)).await;
-            // A balancer would choose: by chance is as good.
+            sleep(random_below(RECONNECT_WAIT)).await;
+            // As a balancer would choose: by chance.
             entrance = rand::rng().random_range(0..self.entrances.len());
         }
     }
 
     /// Publishes and listens until the connection ends.
-    async fn take_part(&self, entrance: usize, connection: Connection) {
+    async fn participate(&self, entrance: usize, connection: Connection) {
         let session = self.record.lock().open(self.number, entrance, self.channel, self.now());
         let sender = connection.sender();
         let listening = connection.run(|_, payload| self.record.lock().hear(session, payload, self.now()));
         let publishing = async {
             // Evenly spread at first, and never in step.
             sleep(random_below(self.every)).await;
-            while !self.hush.is_cancelled() {
+            while !self.stop_publishing.is_cancelled() {
                 let message = self.record.lock().send(session, self.now());
                 sender.message(MessageKind::Text, message.as_bytes());
                 sleep(self.every / 2 + random_below(self.every)).await;
@@ -96,12 +99,8 @@ fn how(ended: Ended) -> End {
 fn why(error: &HandshakeError) -> String {
     match error {
         HandshakeError::Refused { status, .. } => status.to_string(),
-        HandshakeError::Io(_) => "no connection".to_owned(),
+        HandshakeError::Io(_) => "the connection failed".to_owned(),
         HandshakeError::Malformed(_) => "the connection ended during the handshake".to_owned(),
         HandshakeError::TimedOut => "no answer".to_owned(),
     }
-}
-
-fn random_below(most: Duration) -> Duration {
-    most.mul_f64(rand::rng().random_range(0.0..1.0))
 }

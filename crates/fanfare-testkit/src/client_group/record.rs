@@ -1,78 +1,87 @@
-//! What each session sent and heard, and how it ended.
+//! The messages that each session sent and got, and how it ended.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-/// Since the chorus began: one clock for all, for they are one process.
+/// The time since the group started. All clients are in one process and share its clock.
 pub type Time = Duration;
 
-/// Everything that the clients know.
+/// The notes of all clients.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Every connection that got its 101, in the order they did.
+    /// Every connection with a 101, in the order of these.
     pub sessions: Vec<Session>,
-    /// Messages that are no `SESSION:NUMBER`.
+    /// Messages that are not `SESSION:NUMBER`.
     pub foreign: usize,
-    /// Upgrades that were refused or failed, by what was said.
-    pub turned_away: BTreeMap<String, usize>,
+    /// Upgrades that were refused or failed, by reason.
+    pub rejected: BTreeMap<String, usize>,
     heard: usize,
 }
 
-/// One connection of a client. Its place in [`Record::sessions`] is the publisher's name in its messages: the order of
+/// A connection of a client. Its place in [`Record::sessions`] is the publisher's name in its messages: the order of
 /// messages is promised per connection.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Which client.
+    /// The number of the client.
     pub member: usize,
-    /// Where it connected, counted from 0.
+    /// The number of the entrance that it connected to.
     pub entrance: usize,
-    /// Which channel, counted from 0.
+    /// The number of the channel.
     pub channel: usize,
-    /// When it had its 101.
+    /// The time of its 101.
     pub opened: Time,
-    /// When each of its messages was sent: number 0, 1 and so on.
+    /// The time of each message: number 0, 1 and so on.
     pub sent: Vec<Time>,
-    /// What it heard, in order.
+    /// The messages that it got, in order.
     pub heard: Vec<Heard>,
-    /// How it ended, if not by the test's own end.
+    /// Its end, if the test itself did not end it.
     pub ended: Option<(Time, End)>,
 }
 
 /// A message that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
-    /// Who sent it: a place in [`Record::sessions`].
+    /// The sender: a place in [`Record::sessions`].
     pub session: usize,
-    /// Which of the sender's messages it is.
+    /// The message's number among those of the sender.
     pub number: usize,
-    /// When it came.
+    /// The time of the receipt.
     pub at: Time,
 }
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
-    /// 1013: a message was refused, it reached nobody.
+    /// Code 1013: a message was refused, and reached no client.
     Refused,
-    /// 1013: the outcome of a message is unknown.
+    /// Code 1013: the outcome of a message is unknown.
     Unknown,
     /// Another close frame.
     Closed(u16, String),
-    /// Without a close frame.
+    /// An end without a close frame.
     Broken(String),
 }
 
+/// The time from the end of a fault until all was as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Back {
+    /// Until the first receipt of a message that was sent after the end.
+    pub first: Duration,
+    /// Until every client was connected and had a message from each node.
+    pub all: Duration,
+}
+
 impl Record {
-    /// Notes that a client is connected; gives the session's name.
+    /// Notes that a client is connected. Returns the session's name.
     pub fn open(&mut self, member: usize, entrance: usize, channel: usize, opened: Time) -> usize {
         let (sent, heard) = (Vec::new(), Vec::new());
         self.sessions.push(Session { member, entrance, channel, opened, sent, heard, ended: None });
         self.sessions.len() - 1
     }
 
-    /// Notes that a session sends now; gives the message.
+    /// Notes that a session sends a message. Returns the message.
     pub fn send(&mut self, session: usize, at: Time) -> String {
         let number = self.sessions.get_mut(session).map_or(0, |sender| {
             sender.sent.push(at);
@@ -81,7 +90,7 @@ impl Record {
         format!("{session}:{number}")
     }
 
-    /// Notes what came.
+    /// Notes a message that came.
     pub fn hear(&mut self, session: usize, payload: &[u8], at: Time) {
         let parsed = std::str::from_utf8(payload).ok().and_then(|text| text.split_once(':'));
         let parsed = parsed.and_then(|(sender, number)| Some((sender.parse().ok()?, number.parse().ok()?)));
@@ -94,31 +103,31 @@ impl Record {
         }
     }
 
-    /// Notes how a session ended.
+    /// Notes the end of a session.
     pub fn close(&mut self, session: usize, at: Time, end: End) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.ended = Some((at, end));
         }
     }
 
-    /// Notes an upgrade that did not come to a session.
-    pub fn turn_away(&mut self, why: String) {
-        *self.turned_away.entry(why).or_default() += 1;
+    /// Notes an upgrade that failed.
+    pub fn reject(&mut self, why: String) {
+        *self.rejected.entry(why).or_default() += 1;
     }
 
-    /// Messages heard, by all sessions.
+    /// The number of messages that all sessions got.
     #[must_use]
     pub fn heard(&self) -> usize {
         self.heard
     }
 
-    /// Clients that are connected.
+    /// The number of connected clients.
     #[must_use]
     pub fn connected(&self) -> usize {
         self.open_sessions().count()
     }
 
-    /// The first time that somebody heard what was sent at `from` or later.
+    /// The time of the first receipt of a message that was sent at `from` or later.
     #[must_use]
     pub fn first_heard_of(&self, from: Time) -> Option<Time> {
         let since = |heard: &&Heard| heard.at >= from && self.sent_at(heard) >= Some(from);
@@ -128,8 +137,8 @@ impl Record {
             .min()
     }
 
-    /// The clients that are not connected, or have not heard, on the connection they have, what was sent at `from` or
-    /// later by somebody of each entrance that has somebody in their channel.
+    /// The clients that are not connected, or whose connection did not get a message, sent at `from` or later, from each
+    /// entrance with a client in their channel.
     #[must_use]
     pub fn silent_since(&self, from: Time) -> Vec<usize> {
         let mut of_channel: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
@@ -148,6 +157,18 @@ impl Record {
             }
         }
         silent.into_iter().collect()
+    }
+
+    /// The ends of sessions, by entrance.
+    #[must_use]
+    pub fn ends(&self) -> BTreeMap<(usize, End), usize> {
+        let mut ends = BTreeMap::new();
+        for session in &self.sessions {
+            if let Some((_, end)) = &session.ended {
+                *ends.entry((session.entrance, end.clone())).or_default() += 1;
+            }
+        }
+        ends
     }
 
     fn open_sessions(&self) -> impl Iterator<Item = &Session> {

@@ -1,89 +1,88 @@
-//! What came of it: counts, and what is wrong.
+//! The verdict: counts, and faults.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::{Evidence, ends};
-use crate::chorus::{
-    Back,
-    record::{End, Time},
+use super::{
+    evidence::Evidence,
+    record::{Back, End, Time},
 };
 
-/// What is wrong that is told one by one; all of it is counted.
+/// Faults that are named. All are counted.
 const EXAMPLES: usize = 20;
 
-/// One thing that is wrong. Names are places in the record's sessions.
+/// A fault. Sessions are places in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// It came again.
+    /// The message came again.
     Doubled {
-        /// Who heard it.
+        /// The session that got the message.
         listener: usize,
-        /// Who sent it.
+        /// The session that sent the message.
         sender: usize,
-        /// Which of the sender's messages it is.
+        /// The message's number among those of the sender.
         number: usize,
     },
-    /// It came after a later one of the same session.
+    /// The message came after a later one of the same session.
     OutOfOrder {
-        /// Who heard it.
+        /// The session that got the message.
         listener: usize,
-        /// Who sent it.
+        /// The session that sent the message.
         sender: usize,
-        /// Which of the sender's messages it is.
+        /// The message's number among those of the sender.
         number: usize,
     },
-    /// It never came, and nobody said so.
+    /// The message never came, without an excuse.
     Lost {
-        /// Who missed it.
+        /// The session that missed the message.
         listener: usize,
-        /// Who sent it.
+        /// The session that sent the message.
         sender: usize,
-        /// Which of the sender's messages it is.
+        /// The message's number among those of the sender.
         number: usize,
-        /// When it was sent.
+        /// The time of the message.
         sent: Time,
     },
-    /// Its sender was told that it was refused, and somebody heard it.
+    /// The sender's session ended with "refused", and the message came.
     RefusedAndDelivered {
-        /// Who sent it.
+        /// The session that sent the message.
         sender: usize,
-        /// Which of the sender's messages it is.
+        /// The message's number among those of the sender.
         number: usize,
     },
-    /// A message came that nobody sent to that channel.
+    /// A message came that no session sent to that channel.
     Foreign,
 }
 
-/// The sum of it.
+/// The counts of a run.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// The fault.
+    /// The name of the fault.
     pub name: &'static str,
     /// Messages sent.
     pub published: usize,
-    /// Messages that sessions heard, without copies.
+    /// Messages that sessions got, without copies.
     pub delivered: usize,
-    /// Messages that reached nobody, and whose senders were told that they were refused.
+    /// Messages that reached no client, of sessions that ended with "refused".
     pub refused: usize,
-    /// The same, told that the outcome is unknown.
+    /// The same, of sessions that ended with "unknown".
     pub unknown: usize,
-    /// The same, whose senders' connections ended in another way.
+    /// The same, of sessions that ended in another way.
     pub cut_off: usize,
-    /// Deliveries missed by the clients of this node during interruptions that nodes counted.
+    /// Deliveries that the clients of a node missed in counted interruptions.
     pub interrupted: BTreeMap<usize, usize>,
-    /// Interruptions that each node counted, and their seconds in all.
+    /// The number of interruptions that each node counted, and their time in all.
     pub counted: BTreeMap<usize, (usize, Duration)>,
-    /// How sessions ended, by their entrance.
+    /// The ends of sessions, by entrance.
     pub ends: BTreeMap<(usize, End), usize>,
-    /// Upgrades that failed, by what was said.
-    pub turned_away: BTreeMap<String, usize>,
-    /// How long each fault was.
+    /// Upgrades that failed, by reason.
+    pub rejected: BTreeMap<String, usize>,
+    /// The time of each fault.
     pub lasted: Vec<Duration>,
-    /// How soon after each fault things were as before.
+    /// The time until all was well after each fault.
     pub back: Vec<Back>,
-    /// How much is wrong.
+    /// The number of faults.
     pub wrongs: usize,
-    /// The first of it.
+    /// The first faults.
     pub examples: Vec<Wrong>,
 }
 
@@ -106,8 +105,8 @@ impl Verdict {
             cut_off: 0,
             interrupted: BTreeMap::new(),
             counted,
-            ends: ends(record),
-            turned_away: record.turned_away.clone(),
+            ends: record.ends(),
+            rejected: record.rejected.clone(),
             lasted: evidence
                 .faults
                 .iter()
@@ -127,19 +126,25 @@ impl Verdict {
         }
     }
 
-    /// Fails where anything is wrong.
+    /// Checks that the run has no fault.
     ///
     /// # Panics
-    /// With all of the verdict.
+    /// If it has one, with the whole verdict.
     #[track_caller]
     pub fn is_right(&self) {
-        assert!(self.wrongs == 0, "{} wrong, of which {:#?}\n{self}", self.wrongs, self.examples);
+        assert!(
+            self.wrongs == 0,
+            "{} faults, the first are {:#?}
+        {self}",
+            self.wrongs,
+            self.examples
+        );
     }
 
-    /// Fails where a session ended, other than in one of these ways.
+    /// Checks that sessions ended only in these ways.
     ///
     /// # Panics
-    /// With those that did.
+    /// If a session ended in another way, with these sessions.
     #[track_caller]
     pub fn ended_only(&self, allowed: impl Fn(usize, &End) -> bool) {
         let others: Vec<_> =
@@ -147,20 +152,20 @@ impl Verdict {
         assert!(others.is_empty(), "sessions ended that should not, by entrance and end: {others:?}\n{self}");
     }
 
-    /// Deliveries missed during interruptions.
+    /// The number of deliveries missed during interruptions.
     #[must_use]
     pub fn missed(&self) -> usize {
         self.interrupted.values().sum()
     }
 
-    /// Seconds of interruption that all nodes counted.
+    /// The time of the interruptions that all nodes counted.
     #[must_use]
     pub fn interruption(&self) -> Duration {
         self.counted.values().map(|(_, lasted)| lasted).sum()
     }
 }
 
-/// One line, for people and for the table of `make faults`: fields between bars, of a word and a number each.
+/// One line, for people and for the table of `make faults`: fields between bars, each with a word and a number.
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, published, delivered, refused, unknown, cut_off, wrongs, .. } = self;

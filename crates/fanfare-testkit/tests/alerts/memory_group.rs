@@ -1,4 +1,4 @@
-//! A node that may have only so much memory.
+//! A node with a bound for its memory.
 
 use std::{
     fs,
@@ -7,14 +7,14 @@ use std::{
 
 use fanfare_testkit::Process;
 
-/// A control group for memory, of either version, with a node in it; removed when dropped.
+/// A control group for memory, of either version, with a node in it. Removed when dropped.
 pub(crate) struct Group {
     folder: PathBuf,
     names: [&'static str; 2],
 }
 
 impl Group {
-    /// `None`: this process may make none.
+    /// The group of a process. `None`: this process may not make a group.
     pub(crate) fn of(process: &Process) -> Option<Self> {
         let versions = [
             ("/sys/fs/cgroup/memory", ["memory.usage_in_bytes", "memory.limit_in_bytes"]),
@@ -40,7 +40,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // A group with a process in it cannot be removed: its parent takes it back.
+        // A group with a process cannot be removed, so the process goes back to the parent group.
         let parent = self.folder.parent().unwrap().join("cgroup.procs");
         let own = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         own.lines().for_each(|process| drop(fs::write(&parent, process)));

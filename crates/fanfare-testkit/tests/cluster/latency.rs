@@ -4,21 +4,21 @@ use fanfare_testkit::{Endpoint, TestCluster, assert_eventually};
 
 const COUNT: &str = "fanfare_relay_latency_seconds_count";
 const SUM: &str = "fanfare_relay_latency_seconds_sum";
-/// Far more than messages take, and far less than clocks that have nothing to do with one another are apart.
+/// Far more than messages take, and far less than the difference of unrelated clocks.
 const PLAUSIBLE: f64 = 600.0;
 
 async fn of(node: &Endpoint, name: &str, origin: &str) -> f64 {
     node.metric(&format!("{name}{{origin=\"{origin}\"}}")).await
 }
 
-/// Returns once a node knows Redis' clock: the first answer was looked at before the second was.
+/// Waits until a node knows Redis' clock: it reads the first answer before it asks again.
 async fn knows_the_time(node: &Endpoint) {
     let asked = "fanfare_redis_commands_total{kind=\"time\"}";
     assert_eventually!(node.metric(asked).await >= 2.0, "the node at {} knows the time", node.address());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_is_timed_where_it_is_written_by_whose_it_is() {
+async fn latency_is_measured_by_origin() {
     let cluster = TestCluster::start(2).await;
     let (a, b) = (&cluster.nodes[0], &cluster.nodes[1]);
     knows_the_time(a).await;
@@ -34,7 +34,7 @@ async fn a_message_is_timed_where_it_is_written_by_whose_it_is() {
         publisher.expect(&text).await;
         subscriber.expect(&text).await;
     }
-    // Nobody knows when this one was published.
+    // A message without a publish time.
     cluster.plain_publish("news", b"plain").await;
     publisher.expect("plain").await;
     subscriber.expect("plain").await;

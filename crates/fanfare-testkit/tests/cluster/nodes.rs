@@ -1,9 +1,9 @@
-//! Which nodes there are, as every node sees it; and the end of one, by SIGTERM and by SIGKILL.
+//! The list of nodes on every node, and the end of a node by SIGTERM and by SIGKILL.
 
 use fanfare_testkit::{Process, RedisServer, Setup, TestCluster, redis_server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_node_sees_all_nodes_with_their_connections() {
+async fn every_node_lists_all_nodes() {
     let cluster = TestCluster::start(3).await;
     let mut clients = Vec::new();
     for (node, count) in cluster.nodes.iter().zip(1..) {
@@ -27,7 +27,7 @@ async fn every_node_sees_all_nodes_with_their_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_stops_takes_only_its_own_clients_with_it() {
+async fn a_stopped_node_closes_only_its_clients() {
     let mut cluster = TestCluster::start(2).await;
     let [stays, leaving] = [&cluster.nodes[0], &cluster.nodes[1]];
     stays.sees(&[("node-1", 0), ("node-2", 0)]).await;
@@ -39,7 +39,7 @@ async fn a_node_that_stops_takes_only_its_own_clients_with_it() {
     let stopping = cluster.nodes.remove(1);
     let ((), (code, _)) = tokio::join!(stopping.stop(), there.closed());
     assert_eq!(code, 1012);
-    assert_eq!(listed(&cluster.redis).await, 1, "it took itself out of the registry");
+    assert_eq!(listed(&cluster.redis).await, 1, "the node left the registry");
     let stays = &cluster.nodes[0];
     stays.sees(&[("node-1", 1)]).await;
     here.text("after").await;
@@ -47,7 +47,7 @@ async fn a_node_that_stops_takes_only_its_own_clients_with_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_alone_sees_itself() {
+async fn a_single_node_lists_itself() {
     let node = Setup::memory().named("alone").start().await;
     let _client = node.connect("/chat").await;
     node.sees(&[("alone", 1)]).await;
@@ -56,7 +56,7 @@ async fn a_node_that_is_alone_sees_itself() {
 async fn three_processes() -> (RedisServer, [Process; 3]) {
     let redis = redis_server().await;
     let url = redis.url();
-    // A client that a test does not read for a while answers no ping, and would be dropped.
+    // A client that a test does not read for a while answers no pings, and would be dropped.
     let no_pings = [("FANFARE_RELAY__PING_INTERVAL", "1h")];
     let start = |name| Process::start_with(name, &url, &no_pings);
     let processes = [start("a").await, start("b").await, start("c").await];
@@ -67,7 +67,7 @@ async fn three_processes() -> (RedisServer, [Process; 3]) {
     (redis, processes)
 }
 
-/// How many nodes the registry itself lists.
+/// The number of nodes in the registry.
 async fn listed(redis: &RedisServer) -> usize {
     let mut keys = redis::cmd("KEYS");
     keys.arg("fanfare!node:*");
@@ -75,7 +75,7 @@ async fn listed(redis: &RedisServer) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_sigterm_clients_get_1012_the_process_exits_0_and_its_node_leaves_at_once() {
+async fn at_sigterm_a_node_leaves_at_once() {
     let (redis, [mut leaving, here, there]) = three_processes().await;
     let mut clients = Vec::new();
     for _ in 0..20 {
@@ -90,7 +90,7 @@ async fn at_sigterm_clients_get_1012_the_process_exits_0_and_its_node_leaves_at_
     }
     let status = leaving.wait().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    assert_eq!(listed(&redis).await, 2, "it took itself out of the registry before it ended");
+    assert_eq!(listed(&redis).await, 2, "the node left the registry before it ended");
     for process in [&here, &there] {
         process.sees(&[("b", 1), ("c", 0)]).await;
     }
@@ -99,7 +99,7 @@ async fn at_sigterm_clients_get_1012_the_process_exits_0_and_its_node_leaves_at_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_killed_leaves_after_its_time_to_live() {
+async fn a_killed_node_leaves_after_its_ttl() {
     let (redis, [mut killed, here, there]) = three_processes().await;
     let mut stays = here.connect("/chat").await;
     killed.kill().await;

@@ -1,13 +1,11 @@
-//! TLS and users of Redis' ACL: a real redis-server with certificates that are good, and with those that are not.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! TLS and ACL users of Redis: a real redis-server, with valid and invalid certificates.
 
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
 };
 
-use fanfare_testkit::{Authority, Good, Issued, Message, Process, RedisServer, Setup};
+use fanfare_testkit::{Authority, Issued, Message, Process, RedisServer, Setup, Validity};
 
 const PASSWORD: &str = "pl4nted-password-of-the-user";
 
@@ -19,7 +17,7 @@ struct Secure {
 }
 
 impl Secure {
-    /// With this certificate; it asks clients for one of `authority` or for none.
+    /// A server with this certificate, which asks clients for one of `authority` or for none.
     async fn start(authority: Authority, issued: &Issued, asks: bool) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let (text, ca) = (port.to_string(), authority.ca().display().to_string());
@@ -45,7 +43,7 @@ impl Secure {
         format!("[redis]\nca = \"{}\"\n", self.authority.ca().display())
     }
 
-    /// The user that docs/redis.md has.
+    /// Creates the user of docs/redis.md.
     async fn permit(&self) {
         let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redis.md")).unwrap();
         let (_, begun) = docs.split_once("ACL SETUSER").unwrap();
@@ -58,16 +56,16 @@ impl Secure {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_reach_redis_by_tls_as_a_user_of_its_acl_are_a_cluster_and_come_back() {
+async fn nodes_reach_redis_by_tls() {
     let authority = Authority::new();
-    let issued = authority.issue("redis", &["localhost"], Good::Now);
+    let issued = authority.issue("redis", &["localhost"], Validity::Current);
     let mut redis = Secure::start(authority, &issued, false).await;
     redis.permit().await;
     let setup = Setup::redis(&redis.url(&format!("fanfare:{PASSWORD}@"))).toml(&redis.ca());
     let setup = setup.toml("[limits]\nmessage_bytes = \"8MiB\"\n");
     let (a, b) = (setup.clone().named("a").start().await, setup.named("b").start().await);
     let (mut one, mut other) = (a.connect("/chat").await, b.connect("/chat").await);
-    // More than TLS or the socket take at once, and then as little as there is.
+    // More than TLS or the socket take at once, and then the least.
     for size in [5 << 20, 1] {
         let message = Message::text("x".repeat(size));
         one.send(message.clone()).await;
@@ -86,10 +84,10 @@ async fn nodes_that_reach_redis_by_tls_as_a_user_of_its_acl_are_a_cluster_and_co
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_asks_for_a_certificate_gets_that_of_the_node() {
+async fn redis_can_ask_for_a_certificate() {
     let authority = Authority::new();
-    let issued = authority.issue("redis", &["127.0.0.1", "localhost"], Good::Now);
-    let shown = authority.issue("node", &["node"], Good::Now);
+    let issued = authority.issue("redis", &["127.0.0.1", "localhost"], Validity::Current);
+    let shown = authority.issue("node", &["node"], Validity::Current);
     let redis = Secure::start(authority, &issued, true).await;
     let toml = format!("{}{}", redis.ca(), shown.toml("client_cert", "client_key"));
     let setup = Setup::redis(&redis.url("")).toml(&toml);
@@ -102,9 +100,9 @@ async fn a_redis_that_asks_for_a_certificate_gets_that_of_the_node() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_an_authority_of_its_own_redis_is_trusted_as_far_as_the_store_of_the_machine_can_be_read() {
+async fn the_system_store_is_trusted_by_default() {
     let authority = Authority::new();
-    let issued = authority.issue("redis", &["localhost"], Good::Now);
+    let issued = authority.issue("redis", &["localhost"], Validity::Current);
     let redis = Secure::start(authority, &issued, false).await;
     let store = redis.authority.ca().display().to_string();
     let environment = [("SSL_CERT_FILE", store.as_str()), ("SSL_CERT_DIR", "/nowhere")];
@@ -114,7 +112,7 @@ async fn without_an_authority_of_its_own_redis_is_trusted_as_far_as_the_store_of
     a.sees(&[("a", 0), ("b", 0)]).await;
 }
 
-/// A node with this broker is not ready, and says this of it, and nothing of the password.
+/// Checks that a node with this broker is not ready, and logs this without the password.
 async fn says(url: &str, toml: &str, what: &str) {
     let node = Process::serve(&["--listen", "127.0.0.1:0", "--broker", url], toml).await;
     node.logs(what).await;
@@ -123,11 +121,11 @@ async fn says(url: &str, toml: &str, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_wrong_with_tls_or_the_user_is_said_and_the_node_is_not_ready() {
+async fn faults_of_tls_are_logged() {
     let login = format!("fanfare:{PASSWORD}@");
     for (hosts, is, what) in [
-        (["localhost"], Good::Expired, "its certificate has expired"),
-        (["other.example"], Good::Now, "its certificate is for other.example, not for the host"),
+        (["localhost"], Validity::Expired, "its certificate has expired"),
+        (["other.example"], Validity::Current, "its certificate is for other.example, not for the host"),
     ] {
         let authority = Authority::new();
         let issued = authority.issue("redis", &hosts, is);
@@ -138,7 +136,7 @@ async fn what_is_wrong_with_tls_or_the_user_is_said_and_the_node_is_not_ready() 
     let redis = Secure::start(authority, &issued, false).await;
     says(&redis.url(&login), &redis.ca(), "-addext basicConstraints=critical,CA:FALSE").await;
     let authority = Authority::new();
-    let issued = authority.issue("redis", &["localhost"], Good::Now);
+    let issued = authority.issue("redis", &["localhost"], Validity::Current);
     let redis = Secure::start(authority, &issued, false).await;
     let strange = Authority::new();
     let stranger = format!("[redis]\nca = \"{}\"\n", strange.ca().display());

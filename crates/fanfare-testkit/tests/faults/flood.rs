@@ -1,10 +1,8 @@
-//! What 40 clients that send empty messages as fast as they can do to 200 others: nothing that these notice.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! A flood of empty messages from 40 clients: 200 other clients notice nothing.
 
 use std::time::Duration;
 
-use fanfare_testkit::{Chorus, Endpoint, Fleet, redis_server};
+use fanfare_testkit::{ClientGroup, Endpoint, Fleet, redis_server};
 use fanfare_websocket::{FrameHead, Opcode, encode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,11 +11,11 @@ use tokio::{
 };
 
 const FLOODERS: usize = 40;
-/// As many as one read of the node brings.
+/// About the frames of one read of the node.
 const FRAMES: usize = 10_900;
 const HELD_UP: &str = "fanfare_limits_hit_total{limit=\"unanswered_publishes\"}";
 
-/// Sends without end, each message to itself, and reads what comes; ends where the node ends it.
+/// Sends messages to its own channel without end, and reads them. Ends when the node closes the connection.
 async fn flood(node: Endpoint, number: usize) {
     let mut stream = TcpStream::connect(node.address()).await.unwrap();
     let request = format!(
@@ -44,37 +42,41 @@ async fn flood(node: Endpoint, number: usize) {
     tokio::select! { () = send => {}, () = read => {} }
 }
 
-async fn nobody_notices_a_flood(name: &'static str, fleet: Fleet) {
+async fn a_flood_disturbs_nobody(name: &'static str, fleet: Fleet) {
     let nodes = fleet.endpoints();
     let flooded = *nodes.first().unwrap();
-    let mut chorus = Chorus::start(name, &nodes).await;
-    chorus.fault_begins();
+    let mut group = ClientGroup::start(name, &nodes).await;
+    group.fault_begins();
     let mut flooders = JoinSet::new();
     for number in 0..FLOODERS {
         flooders.spawn(flood(flooded, number));
     }
-    chorus.sings_for(Duration::from_secs(5)).await;
+    group.publishes_for(Duration::from_secs(5)).await;
     let held_up = flooded.metric(HELD_UP).await;
-    assert_eq!(flooders.try_join_next().map(|_| ()), None, "it reads what it is sent, and is not closed");
+    assert_eq!(
+        flooders.try_join_next().map(|_| ()),
+        None,
+        "a flooder reads its messages, and stays connected"
+    );
     flooders.shutdown().await;
-    chorus.fault_ended().await;
-    let verdict = chorus.finish().await;
+    group.fault_ended().await;
+    let verdict = group.finish().await;
     verdict.is_right();
     verdict.ended_only(|_, _| false);
     assert_eq!(verdict.missed(), 0, "{verdict}");
-    assert!(verdict.turned_away.is_empty(), "{:?}", verdict.turned_away);
-    assert!(held_up >= 1.0, "the flooders were held up");
+    assert!(verdict.rejected.is_empty(), "{:?}", verdict.rejected);
+    assert!(held_up >= 1.0, "the flooders were paused");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_empty_messages_costs_the_flooders_only() {
+async fn a_flood_of_empty_messages() {
     let redis = redis_server().await;
     let fleet = Fleet::start([redis.url(), redis.url()]).await;
-    nobody_notices_a_flood("flood of empty messages", fleet).await;
+    a_flood_disturbs_nobody("flood of empty messages", fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_empty_messages_without_redis_costs_the_flooders_only() {
+async fn a_flood_without_redis() {
     let fleet = Fleet::start(["memory"]).await;
-    nobody_notices_a_flood("flood of empty messages, memory", fleet).await;
+    a_flood_disturbs_nobody("flood of empty messages, memory", fleet).await;
 }

@@ -1,42 +1,42 @@
-//! What becomes of 200 clients that keep publishing behind HAProxy when that is reloaded, killed and started again.
+//! 200 clients publish behind HAProxy while it is reloaded, killed and started again.
 
 use std::time::Duration;
 
-use fanfare_testkit::{Balancer, Chorus, Fleet, RedisServer, chorus::record::End, redis_server};
+use fanfare_testkit::{Balancer, ClientGroup, Fleet, RedisServer, client_group::record::End, redis_server};
 
-async fn behind_haproxy(name: &'static str) -> (RedisServer, Fleet, Balancer, Chorus) {
+async fn behind_haproxy(name: &'static str) -> (RedisServer, Fleet, Balancer, ClientGroup) {
     let redis = redis_server().await;
     let fleet = Fleet::start([redis.url(), redis.url()]).await;
     let balancer = Balancer::start(&fleet.endpoints()).await;
-    let chorus = Chorus::start_behind(name, balancer.endpoint()).await;
-    (redis, fleet, balancer, chorus)
+    let group = ClientGroup::start_behind(name, balancer.endpoint()).await;
+    (redis, fleet, balancer, group)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn haproxy_is_reloaded_and_nobody_notices() {
-    let (_redis, _fleet, mut balancer, mut chorus) = behind_haproxy("HAProxy reloaded (-sf)").await;
+async fn a_haproxy_reload_disturbs_nobody() {
+    let (_redis, _fleet, mut balancer, mut group) = behind_haproxy("HAProxy reloaded (-sf)").await;
     for _ in 0..3 {
-        chorus.fault_begins();
+        group.fault_begins();
         balancer.reload().await;
-        chorus.sings_for(Duration::from_millis(500)).await;
-        chorus.fault_ended().await;
+        group.publishes_for(Duration::from_millis(500)).await;
+        group.fault_ended().await;
     }
-    let verdict = chorus.finish().await;
+    let verdict = group.finish().await;
     verdict.is_right();
     verdict.ended_only(|_, _| false);
-    assert!(verdict.turned_away.is_empty(), "{:?}", verdict.turned_away);
+    assert!(verdict.rejected.is_empty(), "{:?}", verdict.rejected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn haproxy_is_killed_and_started_again_and_all_come_back() {
-    let (_redis, _fleet, mut balancer, mut chorus) = behind_haproxy("HAProxy killed, restarted").await;
-    chorus.fault_begins();
+async fn clients_return_after_a_haproxy_kill() {
+    let (_redis, _fleet, mut balancer, mut group) = behind_haproxy("HAProxy killed, restarted").await;
+    group.fault_begins();
     balancer.kill().await;
     balancer.start_again().await;
-    chorus.fault_ended().await;
-    let verdict = chorus.finish().await;
+    group.fault_ended().await;
+    let verdict = group.finish().await;
     verdict.is_right();
     verdict.ended_only(|_, end| matches!(end, End::Broken(_)));
     let broken: usize = verdict.ends.values().sum();
-    assert_eq!(broken, 200, "each client's connection went through it: {verdict}");
+    assert_eq!(broken, 200, "each client's connection went through HAProxy: {verdict}");
 }

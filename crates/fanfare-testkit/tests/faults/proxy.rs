@@ -1,6 +1,4 @@
-//! The proxy does what tests of faults rely on.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! The proxy of the testkit works as the fault tests need it.
 
 use fanfare_testkit::{Direction, Proxy, within};
 use tokio::{
@@ -29,7 +27,7 @@ async fn arrives(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(read, bytes);
 }
 
-/// What still comes, until the connection ends.
+/// The bytes until the connection ends.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     // A reset is an end too.
@@ -38,7 +36,7 @@ async fn rest(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_stalled_waits_and_the_other_direction_goes_on() {
+async fn one_direction_can_be_stalled() {
     let (proxy, _listener, mut client, mut server) = connected().await;
     arrives(&mut client, &mut server, b"ping").await;
     proxy.stall(Direction::ToClient);
@@ -51,7 +49,7 @@ async fn what_is_stalled_waits_and_the_other_direction_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_stalled_when_the_connection_was_cut_never_comes() {
+async fn stalled_bytes_of_a_cut_are_lost() {
     let (proxy, listener, mut client, mut server) = connected().await;
     for _ in 0..50 {
         proxy.stall(Direction::ToClient);
@@ -65,7 +63,7 @@ async fn what_was_stalled_when_the_connection_was_cut_never_comes() {
 }
 
 #[tokio::test]
-async fn both_ends_see_the_end_of_the_other_and_of_the_proxy() {
+async fn both_ends_see_an_end() {
     let (proxy, listener, client, mut server) = connected().await;
     drop(client);
     assert!(rest(&mut server).await.is_empty());
@@ -78,7 +76,7 @@ async fn both_ends_see_the_end_of_the_other_and_of_the_proxy() {
 }
 
 #[tokio::test]
-async fn a_connection_that_subscribes_is_stalled_and_its_neighbour_goes_on() {
+async fn subscribers_alone_can_be_stalled() {
     let (proxy, listener, mut subscriber, mut its_server) = connected().await;
     let (mut publisher, mut other_server) = connect(&proxy, &listener).await;
     arrives(&mut subscriber, &mut its_server, b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n").await;
@@ -93,7 +91,7 @@ async fn a_connection_that_subscribes_is_stalled_and_its_neighbour_goes_on() {
 }
 
 #[tokio::test]
-async fn what_is_chopped_comes_whole() {
+async fn chopped_bytes_arrive_whole() {
     let (proxy, _listener, mut client, mut server) = connected().await;
     proxy.chop(Direction::ToServer, true);
     let sent: Vec<u8> = (0..=255).cycle().take(20_000).collect();
@@ -102,7 +100,7 @@ async fn what_is_chopped_comes_whole() {
 }
 
 #[tokio::test]
-async fn led_elsewhere_new_connections_go_there_and_old_ones_stay() {
+async fn new_connections_can_lead_elsewhere() {
     let (proxy, _listener, mut client, mut server) = connected().await;
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     proxy.lead_to(elsewhere.local_addr().unwrap().port());

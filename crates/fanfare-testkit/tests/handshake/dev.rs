@@ -1,8 +1,8 @@
-//! `--dev` lets in what a newcomer needs, and only on this machine; without it, only pages of the same origin.
+//! `--dev` lets local pages in, on this machine only; without it, only pages of the same origin come in.
 
 use fanfare_testkit::{Setup, TestNode};
 
-/// A node under `--dev` that answers browsers as it answers others.
+/// A node under `--dev` that answers browsers like other clients.
 async fn dev() -> TestNode {
     Setup::memory().dev().toml("browser_errors = false").start().await
 }
@@ -13,14 +13,14 @@ async fn status(node: &TestNode, headers: &[(&str, &str)]) -> u16 {
     upgrade.status
 }
 
-/// What `POST /api/publish` answers to a page.
+/// The answer of `POST /api/publish` to a page.
 async fn api_status(node: &TestNode, headers: &[(&str, &str)]) -> u16 {
     let body = r#"{"channel": "chat", "data": 1}"#;
     node.request("POST", "/api/publish", headers, body).await.status
 }
 
 #[tokio::test]
-async fn beyond_loopback_dev_is_refused() {
+async fn dev_is_for_loopback_only() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
         let mistakes = Setup::memory().dev().listen(address).load().unwrap_err().to_string();
         assert!(mistakes.contains("loopback addresses only, under --dev"), "{address}: {mistakes}");
@@ -33,14 +33,14 @@ async fn beyond_loopback_dev_is_refused() {
 }
 
 #[tokio::test]
-async fn beyond_loopback_a_node_is_refused_that_does_not_say_it_is_open() {
+async fn a_public_node_must_say_open() {
     let mistakes = Setup::memory().listen("0.0.0.0:0").load().unwrap_err().to_string();
     assert!(mistakes.contains("open = true"), "{mistakes}");
     assert!(Setup::memory().listen("0.0.0.0:0").toml("open = true").load().is_ok());
 }
 
 #[tokio::test]
-async fn under_dev_pages_from_disk_and_from_any_local_port_come_in() {
+async fn under_dev_local_pages_come_in() {
     let node = dev().await;
     for origin in [
         "null",
@@ -52,15 +52,15 @@ async fn under_dev_pages_from_disk_and_from_any_local_port_come_in() {
         "http://[::1]:1",
     ] {
         assert_eq!(status(&node, &[("Origin", origin)]).await, 101, "{origin}");
-        // A foreign page's sandboxed frame has no origin either, and needs no answer for a POST to do its work.
+        // A sandboxed frame of a foreign page has the same origin, and its POST works without reading the answer.
         let is_let_in = if ["null", "file://"].contains(&origin) { 403 } else { 200 };
         assert_eq!(api_status(&node, &[("Origin", origin)]).await, is_let_in, "{origin}");
     }
-    assert_eq!(status(&node, &[]).await, 101, "no browser");
+    assert_eq!(status(&node, &[]).await, 101, "not a browser");
 }
 
 #[tokio::test]
-async fn under_dev_foreign_pages_stay_out_of_the_socket_and_the_api() {
+async fn under_dev_foreign_pages_stay_out() {
     let node = dev().await;
     for origin in
         ["https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example:80"]
@@ -71,7 +71,7 @@ async fn under_dev_foreign_pages_stay_out_of_the_socket_and_the_api() {
 }
 
 #[tokio::test]
-async fn under_dev_the_host_must_be_this_machine() {
+async fn under_dev_the_host_must_be_local() {
     let node = dev().await;
     let port = node.address().port();
     for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "192.0.2.1".to_owned()] {
@@ -113,7 +113,7 @@ async fn under_dev_the_host_must_be_this_machine() {
 }
 
 #[tokio::test]
-async fn pages_without_a_server_are_let_in_by_name_only() {
+async fn pages_without_origin_need_their_name() {
     let mistakes = Setup::memory().toml("origins.allow = [\"file\"]").load().unwrap_err().to_string();
     assert!(mistakes.contains("\"file://\" for pages from disk"), "{mistakes}");
     for name in ["null", "file://"] {
@@ -129,7 +129,7 @@ async fn pages_without_a_server_are_let_in_by_name_only() {
 }
 
 #[tokio::test]
-async fn without_dev_only_pages_of_the_same_origin_and_those_allowed_come_in() {
+async fn without_dev_only_allowed_origins_come_in() {
     let node = Setup::memory().toml("origins.allow = [\"https://app.example\"]").start().await;
     let own = node.url();
     let host = ("Host", "chat.example");

@@ -1,14 +1,15 @@
-//! Whose connection it is: told by trusted proxies, and by nobody else. Seen by the limit per address.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! The client's address comes from trusted proxies only. The limit per address shows it.
 
 use std::net::IpAddr;
 
-use fanfare_testkit::{Answer, Balancer, Endpoint, Nginx, RawClient, Setup, TestNode, assert_eventually};
+use fanfare_testkit::{
+    Answer, Balancer, Endpoint, Metrics, Nginx, RawClient, Setup, TestNode, assert_eventually,
+    metrics::{hit, http_error},
+};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// A node that lets each address in once, and believes these proxies.
+/// A node that lets each address in once, and trusts these proxies.
 fn setup(protocol: &str, trusted: &str) -> Setup {
     let toml = format!(
         "limits.connections_per_address = 1\nlimits.handshake = \"500ms\"\n\
@@ -17,21 +18,21 @@ fn setup(protocol: &str, trusted: &str) -> Setup {
     Setup::memory().toml(&toml)
 }
 
-/// One that is reached by way of proxies only: who looks whether it is ready is one too.
+/// A node behind proxies only: the check for readiness is a proxy too.
 async fn proxy_node() -> TestNode {
     let node = setup("proxy", "127.0.0.1").start_unready();
     assert_eventually!(request(&node, "/readyz").await.status == 200, "the node is ready");
     node
 }
 
-/// What a proxy gets that asks for itself.
+/// The answer to a request of the proxy itself.
 async fn request(node: &Endpoint, path: &str) -> Answer {
     let mut client = node.raw().await;
     client.send(b"PROXY UNKNOWN\r\n").await;
     client.request("GET", path, &[], &[]).await
 }
 
-/// Connects with this before HTTP; the status of the upgrade.
+/// Connects with this header before HTTP. Returns the status of the upgrade.
 async fn proxied(node: &Endpoint, header: &[u8]) -> (RawClient, u16) {
     let mut client = node.raw().await;
     client.send(header).await;
@@ -52,15 +53,13 @@ fn version_2_of(source: IpAddr) -> Vec<u8> {
     }
 }
 
-/// What a counter says; 0 where it was never raised.
-async fn counted(node: &Endpoint, counter: &str) -> u64 {
-    let metrics = request(node, "/metrics").await.text();
-    let line = metrics.lines().find_map(|line| line.strip_prefix(counter));
-    line.map_or(0, |value| value.trim().parse().unwrap())
+/// The sum of these series.
+async fn counted(node: &Endpoint, series: &str) -> f64 {
+    Metrics::new(request(node, "/metrics").await.text()).sum(series)
 }
 
 #[tokio::test]
-async fn the_proxy_protocol_says_whose_connection_it_is_in_both_versions() {
+async fn both_proxy_protocols_name_the_client() {
     let node = proxy_node().await;
     let (_first, status) = proxied(&node, b"PROXY TCP4 192.0.2.1 10.0.0.1 1000 80\r\n").await;
     assert_eq!(status, 101);
@@ -69,7 +68,7 @@ async fn the_proxy_protocol_says_whose_connection_it_is_in_both_versions() {
     let (_second, status) = proxied(&node, &version_2_of("192.0.2.2".parse().unwrap())).await;
     assert_eq!(status, 101);
     assert_eq!(proxied(&node, b"PROXY TCP4 192.0.2.2 10.0.0.1 1000 80\r\n").await.1, 429);
-    // One of IPv6 is counted with its /64.
+    // An IPv6 address is counted with its /64.
     let (_third, status) = proxied(&node, &version_2_of("2001:db8::1".parse().unwrap())).await;
     assert_eq!(status, 101);
     assert_eq!(proxied(&node, b"PROXY TCP6 2001:db8::2 2001:db8::ffff 1000 80\r\n").await.1, 429);
@@ -78,7 +77,7 @@ async fn the_proxy_protocol_says_whose_connection_it_is_in_both_versions() {
 }
 
 #[tokio::test]
-async fn a_proxys_own_connection_is_counted_as_its_own() {
+async fn a_proxys_own_connection_is_its_own() {
     let node = proxy_node().await;
     let (_held, status) = proxied(&node, &version_2(0x20, 0, &[])).await;
     assert_eq!(status, 101);
@@ -87,7 +86,7 @@ async fn a_proxys_own_connection_is_counted_as_its_own() {
 }
 
 #[tokio::test]
-async fn a_proxy_header_may_come_in_pieces_and_with_further_fields() {
+async fn a_proxy_header_may_come_in_pieces() {
     let node = proxy_node().await;
     let mut addresses = vec![192, 0, 2, 9, 10, 0, 0, 1, 0x10, 0, 0x20, 0];
     addresses.extend([0x05, 0, 3, b'i', b'd', b'7']);
@@ -101,7 +100,7 @@ async fn a_proxy_header_may_come_in_pieces_and_with_further_fields() {
 }
 
 #[tokio::test]
-async fn without_a_proper_proxy_header_a_trusted_peer_is_closed_and_counted() {
+async fn a_wrong_proxy_header_is_refused() {
     let node = proxy_node().await;
     let huge = version_2(0x21, 0x11, &vec![0; 20_000]);
     let table: [&[u8]; 5] = [
@@ -116,18 +115,18 @@ async fn without_a_proper_proxy_header_a_trusted_peer_is_closed_and_counted() {
         client.send(bytes).await;
         assert!(client.end().await.is_empty());
     }
-    assert_eq!(counted(&node, "fanfare_http_errors_total{kind=\"proxy_header\"}").await, 5);
-    // One that never comes.
+    assert_eq!(counted(&node, &http_error("proxy_header")).await, 5.0);
+    // A header that never comes.
     for part in [&b""[..], b"PROXY TCP4 192.0.2.1", SIGNATURE] {
         let mut client = node.raw().await;
         client.send(part).await;
         assert!(client.end().await.is_empty());
     }
-    assert_eq!(counted(&node, "fanfare_limits_hit_total{limit=\"handshake\"}").await, 3);
+    assert_eq!(counted(&node, &hit("handshake")).await, 3.0);
 }
 
 #[tokio::test]
-async fn who_is_not_trusted_is_not_believed() {
+async fn an_untrusted_peer_is_not_believed() {
     let proxy = setup("proxy", "10.0.0.0/8").start().await;
     let (_client, status) = proxied(&proxy, b"PROXY TCP4 192.0.2.1 10.0.0.1 1000 80\r\n").await;
     assert_eq!(status, 400);
@@ -139,7 +138,7 @@ async fn who_is_not_trusted_is_not_believed() {
 }
 
 #[tokio::test]
-async fn of_x_forwarded_for_the_right_most_that_is_not_trusted_counts() {
+async fn the_right_most_untrusted_address_counts() {
     let node = setup("x-forwarded-for", "127.0.0.0/8").start().await;
     let mut first = node.raw().await;
     let status = first.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.1")]).await.status;
@@ -149,7 +148,7 @@ async fn of_x_forwarded_for_the_right_most_that_is_not_trusted_counts() {
     assert_eq!(node.upgrade("/chat", &[("X-Forwarded-For", "192.0.2.2")]).await.status, 101);
 }
 
-/// What a client claims is no news: each address comes in once.
+/// Checks that each address comes in once, in spite of the client's own headers.
 async fn limits_the_right_client(front: Endpoint) {
     for source in ["127.0.0.11", "127.0.0.12"] {
         let mut held = Vec::new();
@@ -165,13 +164,13 @@ async fn limits_the_right_client(front: Endpoint) {
 }
 
 #[tokio::test]
-async fn behind_the_shipped_balancers_each_client_has_its_own_limit_whatever_it_claims() {
+async fn shipped_balancers_pass_the_client_address() {
     let node = setup("x-forwarded-for", "127.0.0.1").start().await;
     limits_the_right_client(Balancer::start(&[*node]).await.endpoint()).await;
     let node = setup("x-forwarded-for", "127.0.0.1").start().await;
     limits_the_right_client(Nginx::start(&[*node]).await.endpoint()).await;
     let node = proxy_node().await;
-    // As its configuration says.
+    // The change that the configuration's comment names.
     let words = [("default-server check", "default-server send-proxy-v2 check")];
     limits_the_right_client(Balancer::start_with(&[*node], &words).await.endpoint()).await;
 }

@@ -1,8 +1,8 @@
-//! Every refusal is a proper status and a sentence, over a real socket, and costs nobody else anything.
+//! Every refusal of a handshake has its status and a sentence, over a real socket, and disturbs no other client.
 
 use fanfare_testkit::{Answer, Client, Setup, TestNode};
 
-/// A node, and a client that is connected before anything bad happens.
+/// A node, and a client that is connected before the refusals.
 async fn node_and_witness() -> (TestNode, Client) {
     let node = Setup::memory().toml("limits.handshake = \"200ms\"").start().await;
     let witness = node.connect("/witness").await;
@@ -18,7 +18,7 @@ async fn is_well(mut witness: Client) {
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
 
 #[tokio::test]
-async fn every_refusal_has_its_status_and_a_sentence() {
+async fn every_refusal_has_status_and_sentence() {
     let (node, witness) = node_and_witness().await;
     let long = format!("/ws/{}", "x".repeat(256));
     let table: [Case<'_>; 19] = [
@@ -83,7 +83,7 @@ async fn a_handshake_is_a_get_of_http_1_1() {
 }
 
 #[tokio::test]
-async fn several_requests_on_one_connection_are_answered_each() {
+async fn a_connection_takes_several_requests() {
     let (node, witness) = node_and_witness().await;
     let mut client = node.raw().await;
     client.upgrade("/chat", &[("Sec-WebSocket-Version", "12")]).await.is(426, "13");
@@ -93,7 +93,7 @@ async fn several_requests_on_one_connection_are_answered_each() {
 }
 
 #[tokio::test]
-async fn bytes_right_behind_the_request_are_not_lost() {
+async fn bytes_after_the_request_are_kept() {
     let (node, witness) = node_and_witness().await;
     let mut client = node.raw().await;
     let mut bytes = b"GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -148,7 +148,7 @@ async fn an_upgrade_with_a_body_is_refused() {
             assert!(client.good_end().await.is_ok_and(|behind| behind.is_empty()));
         }
     }
-    // Without a body there is nothing to wait for: the 101 is the only answer.
+    // Without a body there is no 100 to wait for: the 101 is the only answer.
     let mut client = node.raw().await;
     let asks = [("Content-Length", "0"), ("Expect", "100-continue")];
     assert_eq!(client.upgrade("/witness", &asks).await.status, 101);
@@ -158,13 +158,13 @@ async fn an_upgrade_with_a_body_is_refused() {
     is_well(witness).await;
 }
 
-/// A path that means something else is no page, whatever the method.
+/// A request as of a program, not of a browser.
 async fn asks(node: &TestNode, method: &str, path: &str) -> Answer {
     node.request(method, path, &[("Accept", "*/*")], "").await
 }
 
 #[tokio::test]
-async fn only_a_visit_gets_the_page() {
+async fn only_a_page_view_gets_the_page() {
     let (node, witness) = node_and_witness().await;
     for path in ["/", "/chat", "/rooms/1", "/publish"] {
         for headers in [&[][..], &[("Accept", "text/html,*/*;q=0.8")], &[("Accept", "*/*")]] {
@@ -195,7 +195,7 @@ async fn only_a_visit_gets_the_page() {
 }
 
 #[tokio::test]
-async fn a_near_miss_of_the_api_names_the_right_path() {
+async fn a_wrong_api_path_names_the_right_one() {
     let (node, mut witness) = node_and_witness().await;
     for path in ["//api/publish", "/publish", "/API/publish", "/%61pi//Publish", "/v1/publish"] {
         node.request("POST", path, &[], r#"{"channel": "witness", "data": "lost"}"#)
@@ -210,7 +210,7 @@ async fn a_near_miss_of_the_api_names_the_right_path() {
 }
 
 #[tokio::test]
-async fn a_probe_gets_health_or_a_404() {
+async fn a_probe_gets_health_or_404() {
     let (node, witness) = node_and_witness().await;
     for (path, check) in
         [("/health", "shards"), ("/livez", "shards"), ("/live", "shards"), ("/ready", "broker")]
@@ -228,13 +228,13 @@ async fn a_probe_gets_health_or_a_404() {
 
 const FOREIGN: (&str, &str) = ("Origin", "https://evil.example");
 
-/// The close of a client that a browser is, on a path.
+/// The close of a browser's client on a path.
 async fn close_of(node: &TestNode, path: &str, headers: &[(&'static str, &str)]) -> (u16, String) {
     Client::connect_with(&node.ws(path), headers).await.closed().await
 }
 
 #[tokio::test]
-async fn a_browser_is_told_in_a_close_frame_where_that_is_configured() {
+async fn browser_errors_close_with_a_sentence() {
     const TOML: &str = "browser_errors = true\n[auth]\n\
         hmac_secrets = [\"a-secret-of-the-tests-that-is-long-enough\"]\n\
         [[namespace]]\nname = \"private\"\nsubscribe = \"token\"\n\
@@ -257,7 +257,7 @@ async fn a_browser_is_told_in_a_close_frame_where_that_is_configured() {
         assert_eq!(found, code, "{path}: {reason}");
         assert!(reason.contains(words), "{path}: {reason}");
     }
-    // Not a browser, not a WebSocket, and not for its origin, token or channel.
+    // Not a browser, not a WebSocket, or refused for another reason than origin, token or channel.
     node.upgrade("/private:1", &[]).await.is(401, "needs a token");
     node.upgrade("/chat", &[FOREIGN, ("Sec-WebSocket-Key", "")]).await.is(400, "Sec-WebSocket-Key");
     let refused = node.metric("fanfare_handshakes_refused_total").await;
@@ -269,7 +269,7 @@ async fn a_browser_is_told_in_a_close_frame_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn a_browser_that_was_turned_away_can_do_nothing() {
+async fn a_refused_browser_can_do_nothing() {
     let node = Setup::memory().dev().start().await;
     let mut witness = node.connect("/chat").await;
     let mut intruder = Client::connect_with(&node.ws("/chat"), &[("origin", "https://evil.example")]).await;
@@ -283,7 +283,7 @@ async fn a_browser_that_was_turned_away_can_do_nothing() {
 }
 
 #[tokio::test]
-async fn a_browser_gets_plain_answers_unless_configured() {
+async fn browser_errors_are_off_by_default() {
     let node = Setup::memory().start().await;
     node.upgrade("/chat", &[FOREIGN]).await.is(403, "origins.allow = [\"https://evil.example\"]");
     assert!(Setup::memory().dev().load().is_ok_and(|config| config.browser_errors));

@@ -1,16 +1,14 @@
-//! Who may do what, with a token: where it may stand, what it grants, and its end.
+//! Tokens: their places in a request, their rights, and their end.
 
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use fanfare_testkit::{Setup, TestNode};
-use jsonwebtoken::{EncodingKey, Header, encode};
-use serde_json::{Value, json};
+use fanfare_testkit::{
+    Client, Setup, TestNode,
+    token::{bearer, in_seconds, token},
+};
+use serde_json::json;
 
 const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
 
-/// Channels of `private:` want a token to come in, those of `read:` only to publish.
+/// A node on which `private:` wants a token to subscribe, and `read:` only to publish.
 async fn node() -> TestNode {
     let toml = format!(
         r#"
@@ -29,26 +27,17 @@ async fn node() -> TestNode {
     Setup::memory().toml(&toml).start().await
 }
 
-fn token(claims: &Value) -> String {
-    encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
-}
-
-fn in_seconds(seconds: u64) -> u64 {
-    (SystemTime::now() + Duration::from_secs(seconds)).duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
 #[tokio::test]
-async fn a_namespace_that_wants_a_token_lets_nobody_in_without_a_good_one() {
+async fn a_namespace_can_want_a_token() {
     let node = node().await;
     let without = node.upgrade("/ws/private:1", &[]).await;
     without.is(401, "needs a token");
     assert_eq!(without.header("www-authenticate"), Some("Bearer realm=\"fanfare\""));
-    let forged = encode(&Header::default(), &json!({"sub": "me"}), &EncodingKey::from_secret(b"another"));
-    let forged = format!("Bearer {}", forged.unwrap());
+    let forged = bearer(&json!({"sub": "me"}), "another");
     node.upgrade("/ws/private:1", &[("Authorization", &forged)]).await.is(401, "signature");
-    let other = format!("Bearer {}", token(&json!({"sub": "me", "channels": ["private:2", "x:*"]})));
+    let other = bearer(&json!({"sub": "me", "channels": ["private:2", "x:*"]}), SECRET);
     node.upgrade("/ws/private:1", &[("Authorization", &other)]).await.is(403, "does not grant this channel");
-    let past = format!("Bearer {}", token(&json!({"sub": "me", "exp": in_seconds(0) - 10})));
+    let past = bearer(&json!({"sub": "me", "exp": in_seconds(-10)}), SECRET);
     let answer = node.upgrade("/ws/private:1", &[("Authorization", &past)]).await;
     answer.is(401, "expired");
     let challenge = answer.header("www-authenticate");
@@ -57,9 +46,9 @@ async fn a_namespace_that_wants_a_token_lets_nobody_in_without_a_good_one() {
 }
 
 #[tokio::test]
-async fn a_token_is_found_wherever_a_client_can_put_it() {
+async fn a_token_may_stand_in_several_places() {
     let node = node().await;
-    let token = token(&json!({"sub": "me", "channels": ["private:*"]}));
+    let token = token(&json!({"sub": "me", "channels": ["private:*"]}), SECRET);
     let places: [(&'static str, String); 3] = [
         ("Authorization", format!("Bearer {token}")),
         ("Cookie", format!("a=b; fanfare_token={token}")),
@@ -75,12 +64,11 @@ async fn a_token_is_found_wherever_a_client_can_put_it() {
 }
 
 #[tokio::test]
-async fn publishing_may_want_a_token_where_reading_does_not() {
+async fn publishing_alone_can_want_a_token() {
     let node = node().await;
-    let bearer = format!("Bearer {}", token(&json!({"sub": "me"})));
+    let bearer = bearer(&json!({"sub": "me"}), SECRET);
     let mut reader = node.connect("/ws/read:1").await;
-    let mut writer =
-        fanfare_testkit::Client::connect_with(&node.ws("/ws/read:1"), &[("authorization", &bearer)]).await;
+    let mut writer = Client::connect_with(&node.ws("/ws/read:1"), &[("authorization", &bearer)]).await;
     writer.text("hello").await;
     reader.expect("hello").await;
     reader.text("may I?").await;
@@ -91,11 +79,10 @@ async fn publishing_may_want_a_token_where_reading_does_not() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_token_and_says_so() {
+async fn a_session_ends_with_its_token() {
     let node = node().await;
-    let bearer = format!("Bearer {}", token(&json!({"sub": "me", "exp": in_seconds(2)})));
-    let client =
-        fanfare_testkit::Client::connect_with(&node.ws("/ws/private:1"), &[("authorization", &bearer)]).await;
+    let bearer = bearer(&json!({"sub": "me", "exp": in_seconds(2)}), SECRET);
+    let client = Client::connect_with(&node.ws("/ws/private:1"), &[("authorization", &bearer)]).await;
     let (code, reason) = client.closed().await;
     assert_eq!(code, 4001);
     assert!(reason.contains("expired"), "{reason}");

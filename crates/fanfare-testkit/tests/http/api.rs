@@ -1,4 +1,4 @@
-//! The HTTP API for backends: who may, what is taken, and what is said of what was not.
+//! The HTTP API for backends: keys, accepted bodies, and the answers to errors.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn hello() -> Value {
     json!({"channel": "chat", "data": "hello"})
 }
 
-/// The answer is an error with this status and code, and says so in words.
+/// Checks the status and the code of an error, and the words of its sentence.
 fn is_error(answer: &Answer, status: u16, code: &str, words: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
@@ -26,7 +26,7 @@ async fn publish_with(node: &TestNode, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test]
-async fn only_a_right_key_opens_and_no_answer_repeats_one() {
+async fn only_a_valid_key_opens_the_api() {
     let node = Setup::memory().start().await;
     let without = publish_with(&node, &[]).await;
     is_error(&without, 401, "unauthorized", "an API key is needed");
@@ -44,7 +44,7 @@ async fn only_a_right_key_opens_and_no_answer_repeats_one() {
     };
     assert!(
         answers.iter().all(|answer| *answer == answers[0]),
-        "however wrong it is, the sentence is the same"
+        "the answer does not depend on the wrong key"
     );
     for headers in [[("X-API-Key", KEY)], [("Authorization", &format!("apikey {KEY}")[..])]] {
         let answer = publish_with(&node, &headers).await;
@@ -55,7 +55,7 @@ async fn only_a_right_key_opens_and_no_answer_repeats_one() {
 }
 
 #[tokio::test]
-async fn without_configured_keys_the_api_is_closed_and_under_dev_it_is_open() {
+async fn without_keys_only_dev_opens_the_api() {
     let closed = Setup::memory().without_key().start().await;
     for headers in [&[][..], &[("X-API-Key", KEY)]] {
         is_error(&publish_with(&closed, headers).await, 401, "unauthorized", "this server has no API keys");
@@ -65,7 +65,7 @@ async fn without_configured_keys_the_api_is_closed_and_under_dev_it_is_open() {
 }
 
 #[tokio::test]
-async fn a_wrong_body_is_told_what_is_wrong_with_it() {
+async fn a_wrong_body_gets_the_reason() {
     let node = Setup::memory().start().await;
     for (body, words) in [
         ("", "EOF"),
@@ -88,7 +88,7 @@ async fn a_wrong_body_is_told_what_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_with_the_limit() {
+async fn too_large_a_body_gets_the_limit() {
     let node = Setup::memory().toml("limits.message_bytes = \"1KiB\"").start().await;
     node.publish("chat", "x".repeat(1024)).await;
     let answer = node.post(&json!({"channel": "chat", "data": "x".repeat(1025)})).await;
@@ -98,7 +98,7 @@ async fn what_is_too_large_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_encoded_is_refused() {
+async fn an_encoded_body_is_refused() {
     let node = Setup::memory().start().await;
     let mut reader = node.connect("/chat").await;
     for encoding in ["gzip", "br", "identity, deflate"] {
@@ -111,7 +111,7 @@ async fn a_body_that_is_encoded_is_refused() {
     reader.expect("hello").await;
 }
 
-/// What a browser must read for its page to see the answer.
+/// Checks the headers that a browser needs to show the answer to its page.
 fn is_for(answer: &Answer, origin: &str) {
     assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{answer:?}");
     let vary = answer.header("vary").unwrap_or_default();
@@ -130,11 +130,11 @@ async fn preflight(node: &TestNode, path: &str, origin: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_page_that_may_call_is_answered_so_that_it_sees_it() {
+async fn an_allowed_page_can_read_its_answers() {
     let node = Setup::memory().toml("origins.allow = [\"https://app.example\"]").start().await;
     for path in ["/api/publish", "/api/cluster", "/api/nothing"] {
         let answer = preflight(&node, path, PAGE).await;
-        assert_eq!(answer.status, 200, "{path}: no key is asked for");
+        assert_eq!(answer.status, 200, "{path}: a preflight needs no key");
         is_for(&answer, PAGE);
         let allowed = answer.header("access-control-allow-headers").unwrap_or_default();
         assert!(
@@ -165,12 +165,12 @@ async fn a_page_that_may_call_is_answered_so_that_it_sees_it() {
 }
 
 #[tokio::test]
-async fn a_page_that_may_not_call_publishes_nothing() {
+async fn a_forbidden_page_publishes_nothing() {
     let open = "origins.allow = [\"https://app.example\"]";
     for node in [Setup::memory().toml(open).start().await, Setup::memory().dev().start().await] {
         let mut reader = node.connect("/chat").await;
         for origin in ["https://evil.example", "null"] {
-            // What a browser sends without a preflight.
+            // A request that a browser sends without a preflight.
             let simple = [("Origin", origin), ("Content-Type", "text/plain"), ("X-API-Key", KEY)];
             let answer = publish_with(&node, &simple).await;
             is_error(&answer, 403, "origin_not_allowed", &format!("origins.allow = [\"{origin}\"]"));
@@ -188,7 +188,7 @@ async fn a_page_that_may_not_call_publishes_nothing() {
 }
 
 #[tokio::test]
-async fn under_dev_a_local_page_hears_what_became_of_its_call() {
+async fn under_dev_local_pages_can_call() {
     let node = Setup::memory().dev().start().await;
     let answer =
         publish_with(&node, &[("Origin", "http://localhost:3000"), ("Content-Type", "text/plain")]).await;
@@ -197,7 +197,7 @@ async fn under_dev_a_local_page_hears_what_became_of_its_call() {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths_are_told_what_there_is() {
+async fn errors_name_the_right_method_and_path() {
     let node = Setup::memory().start().await;
     let key = [("X-API-Key", KEY)];
     let answer = node.request("GET", "/api/publish", &key, "").await;
@@ -213,7 +213,7 @@ async fn other_methods_and_paths_are_told_what_there_is() {
     is_error(&node.request("POST", "/api/pubish", &[], "{}").await, 401, "unauthorized", "");
 }
 
-/// A node behind a proxy before its Redis.
+/// A node with a proxy in front of its Redis.
 async fn behind_proxy(toml: &str) -> (RedisServer, Proxy, TestNode) {
     let redis = redis_server().await;
     let proxy = Proxy::start(redis.port()).await;
@@ -221,27 +221,27 @@ async fn behind_proxy(toml: &str) -> (RedisServer, Proxy, TestNode) {
     (redis, proxy, node)
 }
 
-/// A publish under way.
+/// A publish in progress.
 fn publishing(node: &TestNode) -> tokio::task::JoinHandle<Answer> {
     let endpoint = **node;
     tokio::spawn(async move { endpoint.post(&hello()).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_publish_is_answered_after_redis_answered_it() {
+async fn a_publish_waits_for_the_answer_of_redis() {
     let (redis, proxy, node) = behind_proxy("").await;
     let mut observer = Observer::of(&redis, "chat").await;
     proxy.stall(Direction::ToClient);
     let publishing = publishing(&node);
     observer.sees("hello").await;
-    assert!(!publishing.is_finished(), "Redis published it, and has not been heard to say so");
+    assert!(!publishing.is_finished(), "Redis published the message, and its answer has not come yet");
     proxy.resume(Direction::ToClient);
     let answer = within("the API answers", publishing).await.unwrap();
     assert_eq!((answer.status, answer.json()), (200, json!({"result": {}})));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_a_publish_is_refused_and_worth_a_retry() {
+async fn without_redis_a_publish_is_refused() {
     let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
     redis.kill().await.unwrap();
     node.is_away_from_its_broker().await;
@@ -254,7 +254,7 @@ async fn without_redis_a_publish_is_refused_and_worth_a_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_back_in_time_takes_what_waited() {
+async fn a_publish_waits_for_redis_to_return() {
     let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"1m\"").await;
     redis.kill().await.unwrap();
     node.is_away_from_its_broker().await;
@@ -264,7 +264,7 @@ async fn a_redis_that_is_back_in_time_takes_what_waited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_written_and_not_answered_is_unknown_and_not_worth_a_retry() {
+async fn an_unanswered_publish_is_unknown() {
     let (redis, proxy, node) = behind_proxy("").await;
     let mut observer = Observer::of(&redis, "chat").await;
     proxy.stall(Direction::ToClient);
@@ -281,7 +281,7 @@ async fn what_was_written_and_not_answered_is_unknown_and_not_worth_a_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relay_sender_is_told_by_its_close_that_its_message_was_refused() {
+async fn a_close_tells_of_a_refused_message() {
     let (mut redis, _proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
     let mut sender = node.connect("/chat").await;
     let mut reader = node.connect("/chat").await;
@@ -298,7 +298,7 @@ async fn a_relay_sender_is_told_by_its_close_that_its_message_was_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relay_sender_is_told_by_its_close_that_the_outcome_is_unknown() {
+async fn a_close_tells_of_an_unknown_outcome() {
     let (redis, proxy, node) = behind_proxy("").await;
     let mut observer = Observer::of(&redis, "chat").await;
     let mut sender = node.connect("/chat").await;
@@ -316,7 +316,7 @@ async fn a_relay_sender_is_told_by_its_close_that_the_outcome_is_unknown() {
 async fn a_slow_redis_is_waited_for() {
     let (_redis, proxy, node) = behind_proxy("limits.publish_wait = \"200ms\"").await;
     let mut client = node.connect("/chat").await;
-    // Longer than a publish may wait for a broker that is away: this one is not.
+    // Longer than a publish may wait for a broker that is away: this broker is not.
     proxy.delay(Direction::ToClient, Duration::from_millis(600));
     node.publish("chat", "slowly").await;
     client.expect("slowly").await;

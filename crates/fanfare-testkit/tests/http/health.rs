@@ -1,6 +1,4 @@
-//! Alive and ready: what a node says of itself, and how `fanfare health` asks it from within its container.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+//! Health and readiness: the node's own answers, and `fanfare health` in the node's container.
 
 use std::{net::SocketAddr, process::Output};
 
@@ -18,7 +16,7 @@ fn said(health: &Value) -> Value {
     json!([health["ok"], checks])
 }
 
-/// `fanfare health` with these words: whether it exits with 0, and what it says.
+/// `fanfare health` with these words: whether it exits with 0, and its output.
 async fn asked(words: &[&str], toml: &str) -> (bool, String) {
     let words = [&["health"], words].concat();
     let Output { status, stdout, stderr } = Process::once(&words, toml, &[]).await;
@@ -27,7 +25,7 @@ async fn asked(words: &[&str], toml: &str) -> (bool, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_without_its_broker_is_alive_and_not_ready_and_says_which_check_failed() {
+async fn a_node_without_broker_is_alive_but_unready() {
     let mut redis = redis_server().await;
     let node = Process::start("a", &redis.url()).await;
     let at = format!("listen = [\"{}\"]", node.address());
@@ -53,7 +51,7 @@ async fn a_node_without_its_broker_is_alive_and_not_ready_and_says_which_check_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_drains_says_so() {
+async fn a_draining_node_is_unready() {
     let redis = redis_server().await;
     let node = Process::start_with("a", &redis.url(), &[("FANFARE_DRAIN__GRACE", "20s")]).await;
     node.terminate();
@@ -64,7 +62,7 @@ async fn a_node_that_drains_says_so() {
     assert!(!ok && text.contains("node draining since"), "{text}");
 }
 
-/// A node on this machine, and the configuration with which it is asked: its own, with the port that it got.
+/// A node on this machine, and the configuration that finds it: the node's own, with the real port.
 fn node(listen: &str, toml: &str) -> (TestNode, String) {
     let node = Setup::memory().listen(listen).toml(toml).start_unready();
     let [address, ..] = node.addresses().clients[..] else { panic!("it listens nowhere") };
@@ -73,7 +71,7 @@ fn node(listen: &str, toml: &str) -> (TestNode, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_nodes_own_listener_is_found_whatever_it_is() {
+async fn health_finds_the_nodes_own_listener() {
     let proxies = "proxies.trusted = [\"127.0.0.0/8\"]\nproxies.protocol = \"proxy\"";
     let of_pods = "open = true\nproxies.trusted = [\"10.0.0.0/8\"]\nproxies.protocol = \"proxy\"";
     let mut places = vec![
@@ -94,7 +92,7 @@ async fn the_nodes_own_listener_is_found_whatever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nobody_answers_every_address_that_was_asked_is_named() {
+async fn health_names_every_address_it_asked() {
     let (node, file) = node("127.0.0.1:0", "");
     node.stop().await;
     let (ok, text) = asked(&[], &file).await;

@@ -1,30 +1,28 @@
-//! The API and the metrics may have listeners of their own; health is everywhere.
-
-#![expect(clippy::panic, reason = "a test says by a panic what is wrong")]
+//! Listeners of their own for the API and for metrics; health is on every listener.
 
 use fanfare_testkit::{Endpoint, KEY, Setup, TestNode};
 use serde_json::json;
 
 const OWN: &str = "api.listen = [\"127.0.0.1:0\"]\nmetrics.listen = [\"127.0.0.1:0\"]";
 
-struct Doors {
+struct Listeners {
     node: TestNode,
     api: Endpoint,
     metrics: Endpoint,
 }
 
-async fn doors() -> Doors {
+async fn listeners() -> Listeners {
     let node = Setup::memory().toml(OWN).start().await;
     let ([api], [metrics]) = (&node.addresses().api[..], &node.addresses().metrics[..]) else {
         panic!("not one address each: {:?}", node.addresses())
     };
     let (api, metrics) = (Endpoint::new(*api), Endpoint::new(*metrics));
-    Doors { node, api, metrics }
+    Listeners { node, api, metrics }
 }
 
 #[tokio::test]
-async fn what_has_listeners_of_its_own_is_only_there() {
-    let Doors { node, api, metrics } = doors().await;
+async fn an_own_listener_is_the_only_one() {
+    let Listeners { node, api, metrics } = listeners().await;
     let mut client = node.connect("/chat").await;
     api.publish("chat", "by the API").await;
     client.expect("by the API").await;
@@ -43,8 +41,8 @@ async fn what_has_listeners_of_its_own_is_only_there() {
 }
 
 #[tokio::test]
-async fn health_is_on_every_listener_and_the_page_has_what_it_asks_for_on_its_own() {
-    let Doors { node, api, metrics } = doors().await;
+async fn health_is_on_every_listener() {
+    let Listeners { node, api, metrics } = listeners().await;
     for listener in [*node, api, metrics] {
         assert_eq!(listener.get("/healthz").await.status, 200);
         assert_eq!(listener.get("/readyz").await.status, 200);
@@ -56,15 +54,15 @@ async fn health_is_on_every_listener_and_the_page_has_what_it_asks_for_on_its_ow
 }
 
 #[tokio::test]
-async fn the_api_asks_for_a_key_on_its_own_listener_too() {
-    let Doors { api, .. } = doors().await;
+async fn an_own_api_listener_asks_for_a_key() {
+    let Listeners { api, .. } = listeners().await;
     let body = r#"{"channel": "chat", "data": 1}"#;
     assert_eq!(api.request("POST", "/api/publish", &[], body).await.status, 401);
     assert_eq!(api.request("POST", "/api/publish", &[("X-API-Key", KEY)], body).await.status, 200);
 }
 
 #[tokio::test]
-async fn without_listeners_of_their_own_all_is_on_the_main_one() {
+async fn by_default_one_listener_has_all() {
     let node = Setup::memory().start().await;
     node.publish("chat", "here").await;
     assert_eq!(node.get("/metrics").await.status, 200);

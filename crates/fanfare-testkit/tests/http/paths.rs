@@ -1,7 +1,4 @@
-//! Each path that a document names is answered by a node: no reader is sent to a 404, nor to the page where it expects
-//! an API.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! Each path that a document names is answered by a node: no reader is sent to a 404, or to the page instead of the API.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -9,10 +6,10 @@ use fanfare_testkit::{Endpoint, KEY, Setup};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "k8s/README.md", "loadtest/README.md"];
 
-/// What a document calls a node or its balancer.
+/// The hosts of nodes and balancers in the documents.
 const HOSTS: [&str; 6] = ["localhost", "127.0.0.1", "[::1]", "10.0.0.5", "NODE", "host"];
 
-/// Files, and what is asked of programs that are not Fanfare's.
+/// Paths of files, and of programs other than Fanfare.
 const ELSEWHERE: [&str; 12] = [
     "/dev/",
     "/etc/",
@@ -29,7 +26,7 @@ const ELSEWHERE: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn every_path_that_documents_name_is_answered() {
+async fn documented_paths_are_answered() {
     let node = Setup::memory().start().await;
     let named = named();
     for path in ["/api/publish", "/api/cluster", "/healthz", "/readyz", "/metrics", "/chat", "/ws/channel"] {
@@ -47,7 +44,7 @@ async fn every_path_that_documents_name_is_answered() {
     }
 }
 
-/// Whether it is a channel, or something else that is not the page.
+/// Whether the path is a channel, or another path that is not the page.
 async fn is_answered(node: Endpoint, path: &str) -> bool {
     if node.upgrade(path, &[]).await.status == 101 {
         return true;
@@ -82,7 +79,7 @@ fn named() -> BTreeMap<String, String> {
     named
 }
 
-/// What stands between backticks, and the lines of blocks.
+/// The text between backticks, and the lines of code blocks.
 fn code(text: &str) -> Vec<String> {
     let (mut code, mut prose, mut is_block) = (Vec::new(), String::new(), false);
     for line in text.lines() {
@@ -101,7 +98,7 @@ fn code(text: &str) -> Vec<String> {
     code
 }
 
-/// The path of a node that a word is, or has as a URL; with a name for what is to be put in.
+/// The path of a node in a word: the word itself, or the path of a URL. Placeholders lose their braces.
 fn path(word: &str) -> Option<String> {
     let path = match word.split_once("://") {
         Some((_, rest)) => {

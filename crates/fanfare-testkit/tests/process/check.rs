@@ -1,6 +1,4 @@
-//! `fanfare check`: every mistake of a configuration at once, as whoever made them reads it.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! `fanfare check`: all mistakes of a configuration at once, as an operator reads them.
 
 use std::process::Output;
 
@@ -30,7 +28,7 @@ publish = "anonymous"
 echo = "no"
 "#;
 
-/// Line, key, and words of what was found, of what is allowed and of the hint.
+/// Line, key, and words of the found value, of the allowed ones and of the hint.
 const ANSWERS: [(usize, &str, &str, &str, &str); 10] = [
     (1, "listen", "\"0.0.0.0\"", "an IP address or localhost, and a port", "with a port: \"0.0.0.0:8080\""),
     (2, "brokr", "a key that is not known", "broker, [node], [redis]", "did you mean broker?"),
@@ -44,7 +42,7 @@ const ANSWERS: [(usize, &str, &str, &str, &str); 10] = [
     (22, "namespace.echo", "\"no\"", "true or false", "without quotes: false"),
 ];
 
-/// The lines of one answer joined, and what stands under a name in it.
+/// The lines of an answer joined, and the text under a name in it.
 fn part<'a>(answer: &'a str, name: &str) -> &'a str {
     let begin = answer.find(&format!("  {name} ")).map_or(0, |at| at + name.len() + 2);
     let rest = answer.get(begin..).unwrap_or_default();
@@ -57,7 +55,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn ten_mistakes_get_ten_answers_each_with_its_line() {
+async fn ten_mistakes_get_ten_answers() {
     let Output { status, stdout, stderr } = Process::once(&["check"], TEN_MISTAKES, &[]).await;
     let said = text(&stderr);
     assert_eq!((status.code(), text(&stdout).as_str()), (Some(1), ""), "{said}");
@@ -78,7 +76,7 @@ async fn ten_mistakes_get_ten_answers_each_with_its_line() {
 }
 
 #[tokio::test]
-async fn serve_answers_as_check_does_and_does_not_start() {
+async fn serve_answers_like_check() {
     let [check, serve] =
         [Process::once(&["check"], TEN_MISTAKES, &[]), Process::once(&["serve"], TEN_MISTAKES, &[])];
     let (check, serve) = tokio::join!(check, serve);
@@ -88,7 +86,7 @@ async fn serve_answers_as_check_does_and_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_valid_configuration_is_said_to_be_so_and_a_variable_of_no_key_is_a_mistake() {
+async fn a_valid_configuration_is_confirmed() {
     let Output { status, stdout, stderr } =
         Process::once(&["check"], "[log]\nlevel = \"debug\"\n", &[]).await;
     assert_eq!(

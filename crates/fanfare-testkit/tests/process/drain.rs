@@ -1,11 +1,4 @@
-//! The end of a node, by SIGTERM: the real binary, clients that stay to the last, and a restart that nobody meets.
-
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+//! The end of a node by SIGTERM: the real binary, clients that stay to the last, and a restart without lost connections.
 
 use std::{
     collections::BTreeSet,
@@ -48,21 +41,11 @@ fn numbers(node: &TestNode, stop: &CancellationToken) -> JoinHandle<()> {
     })
 }
 
-/// The next frame that is no ping.
-async fn no_ping(raw: &mut RawClient) -> Frame {
-    loop {
-        let frame = raw.next_frame().await;
-        if frame.bytes[0] != 0x89 {
-            return frame;
-        }
-    }
-}
-
-/// Reads until the server says goodbye: the numbers, and the code.
+/// Reads until the server's close. Returns the numbers and the code.
 async fn read_to_the_end(mut raw: RawClient) -> (Vec<u32>, u16) {
     let mut numbers = Vec::new();
     loop {
-        let frame = no_ping(&mut raw).await;
+        let frame = raw.next_frame_past_pings().await;
         match frame.bytes[0] {
             0x81 => numbers.push(std::str::from_utf8(&frame.payload).unwrap().parse().unwrap()),
             0x88 => return (numbers, u16::from_be_bytes(*frame.payload.first_chunk().unwrap())),
@@ -82,7 +65,7 @@ async fn clients(node: &Endpoint, path: &str, count: usize) -> Vec<RawClient> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_go_one_after_another_and_miss_nothing_published_before_their_close() {
+async fn a_drain_closes_clients_one_by_one() {
     let redis = redis_server().await;
     let stays = Setup::redis(&redis.url()).named("stays").start().await;
     let mut leaving = Process::start_with("leaving", &redis.url(), &[("FANFARE_DRAIN__RATE", "40")]).await;
@@ -95,7 +78,7 @@ async fn clients_go_one_after_another_and_miss_nothing_published_before_their_cl
     leaving.terminate();
     let mut lasts = BTreeSet::new();
     for client in reading {
-        let (numbers, code) = within("a client is sent away", client).await.unwrap();
+        let (numbers, code) = within("a client is closed", client).await.unwrap();
         assert_eq!(code, 1012);
         assert!(numbers.iter().copied().eq(0..numbers.len() as u32), "not a prefix: {numbers:?}");
         lasts.insert(numbers.len());
@@ -108,20 +91,20 @@ async fn clients_go_one_after_another_and_miss_nothing_published_before_their_cl
     within("the publisher stops", publisher).await.unwrap();
 }
 
-/// Where clients connect.
+/// The entrance of the clients.
 #[derive(Clone, Copy)]
 enum To {
     Node,
-    /// HAProxy before it.
+    /// HAProxy in front of the node.
     Balancer,
 }
 
-/// All that a client sent before it read the close, not only what it knows to have been relayed.
-async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(to: To, pace: Pace) {
+/// All messages that a client sent before it read the close must come, not only those that it knows to be relayed.
+async fn a_drain_relays_all_messages_before_the_close(to: To, pace: Pace) {
     let redis = redis_server().await;
     let stays =
         Setup::redis(&redis.url()).named("stays").toml("limits.outbound_bytes = \"1GiB\"").start().await;
-    // How much the sockets between them hold is the kernel's: all of it is waited for.
+    // The kernel decides how much its sockets hold: the node waits for all of it.
     let environment =
         [("FANFARE_DRAIN__RATE", "10"), ("FANFARE_DRAIN__TIMEOUT", "10m"), ("FANFARE_LIMITS__GOODBYE", "1m")];
     let mut leaving = Process::start_with("leaving", &redis.url(), &environment).await;
@@ -146,7 +129,7 @@ async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
     leaving.terminate();
     let mut sent = Vec::new();
     for client in talking {
-        sent.push(within("a client is sent away", client).await.unwrap());
+        sent.push(within("a client is closed", client).await.unwrap());
     }
     assert_eq!(leaving.wait().await.code(), Some(0));
     stays.publish("numbers", "end").await;
@@ -158,37 +141,32 @@ async fn what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_say_as_a_conversation_comes_to_all_up_to_their_close() {
-    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(To::Node, Pace::Ahead(4)).await;
+async fn a_conversation_is_relayed_to_its_close() {
+    a_drain_relays_all_messages_before_the_close(To::Node, Pace::Ahead(4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_say_through_a_balancer_comes_to_all_up_to_their_close() {
-    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(
-        To::Balancer,
-        Pace::Deaf(Duration::from_secs(3)),
-    )
-    .await;
+async fn a_conversation_through_a_balancer_is_relayed() {
+    a_drain_relays_all_messages_before_the_close(To::Balancer, Pace::Deaf(Duration::from_secs(3))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_say_without_a_pause_comes_to_all_up_to_their_close() {
-    what_clients_of_a_draining_node_publish_comes_to_all_up_to_their_close(To::Node, Pace::WithoutPause)
-        .await;
+async fn a_flood_is_relayed_to_its_close() {
+    a_drain_relays_all_messages_before_the_close(To::Node, Pace::WithoutPause).await;
 }
 
 const TALKERS: usize = 20;
 
 #[derive(Clone, Copy)]
 enum Pace {
-    /// So many messages of its own that it did not hear yet, and no more.
+    /// At most this number of own messages that it did not get back yet.
     Ahead(u32),
     WithoutPause,
-    /// It hears nothing for so long: longer than the drain takes.
+    /// It reads nothing for this time: longer than the drain takes.
     Deaf(Duration),
 }
 
-/// Publishes numbers until it is sent away; how many it sent before it knew.
+/// Publishes numbers until its connection is closed. Returns the number of messages sent before that.
 async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
     let prefix = format!("{at} ");
     let (mut sent, mut echoed, begun) = (0, 0, Instant::now());
@@ -211,7 +189,7 @@ async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
                 0x88 => {
                     assert_eq!(frame.payload[..2], 1012_u16.to_be_bytes());
                     raw.frame(FrameHead::whole(Opcode::Close), &frame.payload[..2]).await;
-                    assert!(raw.end().await.is_empty(), "{at}: something came behind the goodbye");
+                    assert!(raw.end().await.is_empty(), "{at}: bytes came after the close");
                     return sent;
                 }
                 _ if frame.payload.starts_with(prefix.as_bytes()) => echoed += 1,
@@ -222,7 +200,7 @@ async fn talk(at: usize, mut raw: RawClient, pace: Pace) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn within_the_grace_all_goes_on_but_the_node_is_not_ready() {
+async fn within_the_grace_all_goes_on() {
     let redis = redis_server().await;
     let mut leaving = Process::start_with("leaving", &redis.url(), &LONG).await;
     let mut early = leaving.connect("/chat").await;
@@ -246,7 +224,7 @@ async fn within_the_grace_all_goes_on_but_the_node_is_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_the_grace_nobody_new_comes_in_and_who_is_there_still_gets_everything() {
+async fn after_the_grace_clients_still_get_messages() {
     let redis = redis_server().await;
     let stays = Setup::redis(&redis.url()).named("stays").start().await;
     let mut leaving = Process::start_with("leaving", &redis.url(), &SLOW).await;
@@ -280,11 +258,11 @@ async fn after_the_grace_nobody_new_comes_in_and_who_is_there_still_gets_everyth
 }
 
 async fn first_frame(mut raw: RawClient) -> (Frame, RawClient) {
-    (no_ping(&mut raw).await, raw)
+    (raw.next_frame_past_pings().await, raw)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_clients_a_node_ends_with_the_grace_or_at_once_by_a_second_signal() {
+async fn without_clients_a_node_ends_early() {
     let mut drained = Process::start_with("drained", "memory", &SLOW).await;
     drained.terminate();
     assert_eq!(drained.wait().await.code(), Some(0));
@@ -296,42 +274,42 @@ async fn without_clients_a_node_ends_with_the_grace_or_at_once_by_a_second_signa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_queued_for_a_client_goes_out_before_its_close() {
+async fn queued_messages_go_out_before_the_close() {
     const MESSAGES: usize = 320;
     let environment = [("FANFARE_LIMITS__OUTBOUND_BYTES", "64MiB"), ("FANFARE_LIMITS__GOODBYE", "1m")];
     let mut leaving = Process::start_with("leaving", "memory", &environment).await;
     let mut raw = leaving.raw().await;
     assert_eq!(raw.upgrade("/chat", &[]).await.status, 101);
     let text = "x".repeat(64 << 10);
-    // 20 MiB: more than the sockets between them take.
+    // 20 MiB: more than the sockets take.
     for number in 0..MESSAGES {
         leaving.publish("chat", format!("{number} {}", &text[16..])).await;
     }
     leaving.terminate();
     leaving.is_unready().await;
     for number in 0..MESSAGES {
-        let frame = no_ping(&mut raw).await;
+        let frame = raw.next_frame_past_pings().await;
         assert!(frame.payload.starts_with(format!("{number} x").as_bytes()), "{number}");
     }
-    assert_eq!(no_ping(&mut raw).await.payload[..2], 1012_u16.to_be_bytes());
+    assert_eq!(raw.next_frame_past_pings().await.payload[..2], 1012_u16.to_be_bytes());
     drop(raw);
     assert_eq!(leaving.wait().await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_does_not_go_is_cut_off_when_the_time_is_over() {
+async fn the_drain_timeout_cuts_clients_off() {
     let environment = [("FANFARE_LIMITS__GOODBYE", "1m"), ("FANFARE_DRAIN__TIMEOUT", "2s")];
     let mut leaving = Process::start_with("leaving", "memory", &environment).await;
-    // It reads nothing, and so never answers the goodbye.
+    // The client reads nothing, so it never answers the close.
     let mut deaf = clients(&leaving, "/chat", 1).await.remove(0);
     leaving.terminate();
     assert_eq!(leaving.wait().await.code(), Some(0));
     leaving.logs("drain.timeout is over").await;
-    assert_eq!(no_ping(&mut deaf).await.payload[..2], 1012_u16.to_be_bytes());
+    assert_eq!(deaf.next_frame_past_pings().await.payload[..2], 1012_u16.to_be_bytes());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_an_inherited_socket_a_restart_refuses_resets_and_turns_away_nobody() {
+async fn an_inherited_socket_survives_a_restart() {
     let redis = redis_server().await;
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let environment = [("FANFARE_DRAIN__GRACE", "4s"), ("FANFARE_DRAIN__RATE", "50")];
@@ -358,7 +336,7 @@ async fn with_an_inherited_socket_a_restart_refuses_resets_and_turns_away_nobody
     new.sees(&[("new", 0)]).await;
 }
 
-/// Opens one connection after another: whichever process takes it, each is answered, and let in.
+/// Opens one connection after another: each is accepted by one of the processes.
 async fn connect_on_and_on(node: Endpoint, stop: CancellationToken, count: Arc<AtomicU32>) {
     while !stop.is_cancelled() {
         let mut raw = node.raw().await;
@@ -375,7 +353,7 @@ async fn connect_on_and_on(node: Endpoint, stop: CancellationToken, count: Arc<A
     }
 }
 
-/// Returns once so many more were let in that all have begun since.
+/// Waits until all connectors have connected since.
 async fn progress(count: &AtomicU32) {
     let before = count.load(Ordering::Relaxed);
     assert_eventually!(count.load(Ordering::Relaxed) >= before + 50, "the connectors go on");

@@ -1,17 +1,15 @@
-//! SIGHUP to the real binary: what changes, for whom, and what is said of the rest.
+//! SIGHUP to the real binary: the changes, the clients that they concern, and the log lines about them.
 
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use fanfare_testkit::{Client, KEY, Message, Process, assert_eventually};
-use jsonwebtoken::{EncodingKey, Header, encode};
+use fanfare_testkit::{
+    Client, KEY, Message, Process, assert_eventually,
+    token::{bearer, in_seconds},
+};
 use serde_json::{Value, json};
 
 const NEW_KEY: &str = "another-key-of-the-tests-0123456789";
 const PAGE: [(&str, &str); 1] = [("Origin", "https://app.example")];
 
-/// An unasked pong of a client, without a payload.
+/// A pong of a client, without a ping and a payload.
 const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
 
 async fn node(toml: &str) -> Process {
@@ -25,7 +23,7 @@ async fn publish(node: &Process, key: &str, text: &str) -> u16 {
     node.request("POST", "/api/publish", &[("X-API-Key", key)], body).await.status
 }
 
-/// The log's lines about the configuration, but for the first that says where it listens.
+/// The log's lines about the configuration, without the first, which names the addresses.
 fn said(node: &Process) -> Vec<Value> {
     let lines = node.log();
     let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -34,14 +32,14 @@ fn said(node: &Process) -> Vec<Value> {
     lines.filter(is_about).collect()
 }
 
-/// Returns once the newest of them says this under this name.
+/// Waits until the newest of these lines has this value.
 async fn says(node: &Process, name: &str, what: &str) {
     let last = || said(node).last().and_then(|line| Some(line.get(name)?.as_str()?.to_owned()));
     assert_eventually!(last().as_deref() == Some(what), "{name} is {what:?}: {}", node.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_api_key_is_replaced_and_nobody_is_disconnected() {
+async fn an_api_key_is_replaced() {
     let node = node(&format!("api.keys = [\"{KEY}\"]")).await;
     let mut client = node.connect("/chat").await;
     assert_eq!((publish(&node, KEY, "1").await, publish(&node, NEW_KEY, "x").await), (200, 401));
@@ -60,7 +58,7 @@ async fn an_api_key_is_replaced_and_nobody_is_disconnected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_origin_is_let_in_and_who_came_from_it_stays_when_it_is_shut_out() {
+async fn origins_change_for_new_clients_only() {
     let node = node("").await;
     node.upgrade("/chat", &PAGE).await.is(403, "origins.allow = [\"https://app.example\"]");
     node.reload("origins.allow = [\"https://app.example\"]").await;
@@ -71,14 +69,8 @@ async fn an_origin_is_let_in_and_who_came_from_it_stays_when_it_is_shut_out() {
     from_page.expect("still here").await;
 }
 
-fn token(secret: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let claims = json!({"sub": "me", "exp": (now + Duration::from_secs(3600)).as_secs()});
-    encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn secrets_of_tokens_and_namespaces_change_for_those_who_come_and_for_what_is_published() {
+async fn secrets_and_namespaces_change() {
     let [old, new] = ["an-old-secret-of-the-tests-0123456789", "a-new-secret-of-the-tests-0123456789"];
     let toml = |secret: &str, publish: &str| {
         format!(
@@ -87,7 +79,8 @@ async fn secrets_of_tokens_and_namespaces_change_for_those_who_come_and_for_what
         )
     };
     let node = node(&toml(old, "token")).await;
-    let bearers = [old, new].map(|secret| format!("Bearer {}", token(secret)));
+    let claims = json!({"sub": "me", "exp": in_seconds(3600)});
+    let bearers = [old, new].map(|secret| bearer(&claims, secret));
     let [by_old, by_new] = bearers.each_ref().map(|bearer| [("authorization", bearer.as_str())]);
     let mut client = Client::connect_with(&node.ws("/news:1"), &by_old).await;
     assert_eq!(node.upgrade("/news:1", &by_new).await.status, 401);
@@ -106,7 +99,7 @@ async fn secrets_of_tokens_and_namespaces_change_for_those_who_come_and_for_what
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_are_those_of_the_moment_and_send_nobody_away() {
+async fn limits_change_without_disconnects() {
     let node = node("").await;
     let [mut first, mut second] = [node.connect("/chat").await, node.connect("/chat").await];
     node.reload("limits.connections = 1\nlimits.frames_per_second = 1").await;
@@ -125,12 +118,12 @@ async fn limits_are_those_of_the_moment_and_send_nobody_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_level_and_how_much_is_logged_change() {
+async fn log_level_and_rate_change() {
     let node = node("").await;
     let visit = async || {
         let mut raw = node.raw().await;
         raw.send(b"no HTTP\r\n\r\n").await;
-        // What is logged of it is logged before it ends.
+        // The log line comes before the end of the connection.
         raw.end().await;
     };
     visit().await;
@@ -151,7 +144,7 @@ async fn the_log_level_and_how_much_is_logged_change() {
     );
     let before = said(&node).len();
     node.reload("log.level = \"error\"").await;
-    assert_eventually!(said(&node).len() > before, "the change itself is still said: {}", node.log());
+    assert_eventually!(said(&node).len() > before, "the change itself is still logged: {}", node.log());
     let debug = || node.log().matches("\"DEBUG\"").count();
     let before = debug();
     visit().await;
@@ -161,7 +154,7 @@ async fn the_log_level_and_how_much_is_logged_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_with_mistakes_changes_nothing_and_each_is_logged_with_its_line() {
+async fn a_file_with_mistakes_changes_nothing() {
     let good = format!("api.keys = [\"{KEY}\"]\n");
     let node = node(&good).await;
     let is_good = "fanfare_config_last_reload_successful";
@@ -171,7 +164,7 @@ async fn a_file_with_mistakes_changes_nothing_and_each_is_logged_with_its_line()
 
     node.reload("api.keys = [\"short-secret\"]\n[origins]\nallow = [\"https://app.example\"]\n[limit]\n")
         .await;
-    assert_eventually!(said(&node).len() >= 3, "it says what is wrong: {}", node.log());
+    assert_eventually!(said(&node).len() >= 3, "the mistakes are logged: {}", node.log());
     let places: Vec<_> = said(&node)
         .iter()
         .filter_map(|line| {
@@ -193,7 +186,7 @@ async fn a_file_with_mistakes_changes_nothing_and_each_is_logged_with_its_line()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_needs_a_restart_is_named_and_the_rest_is_used() {
+async fn keys_that_need_a_restart_are_named() {
     let node = node("").await;
     let toml = "broker = \"redis://127.0.0.1:1\"\n[limits]\nmessage_bytes = \"1MiB\"\nconnections = 5\n";
     node.reload(toml).await;
@@ -207,7 +200,7 @@ async fn what_needs_a_restart_is_named_and_the_rest_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flag_still_beats_the_file() {
+async fn a_flag_still_overrides_the_file() {
     let node = node("").await;
     let address = node.address();
     node.reload("listen = [\"127.0.0.1:1\"]\nnode.name = \"other\"").await;
@@ -217,7 +210,7 @@ async fn a_flag_still_beats_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_goes_by_the_values_of_the_moment_and_a_reload_does_not_hasten_it() {
+async fn a_drain_uses_the_reloaded_values() {
     let mut node = node("drain.grace = \"20m\"\ndrain.timeout = \"40m\"").await;
     let client = node.connect("/chat").await;
     node.reload("drain.grace = \"0s\"\ndrain.rate = 1000000").await;

@@ -1,12 +1,10 @@
-//! What systemd is told of a node: the real binary, and a socket where systemd's would be.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! The messages of a node to systemd: the real binary, and a socket in the place of systemd's.
 
 use fanfare_testkit::{Process, redis_server, within};
 use tempfile::TempDir;
 use tokio::net::UnixDatagram;
 
-/// Who is told, in place of systemd.
+/// A receiver in the place of systemd.
 struct Manager {
     socket: UnixDatagram,
     folder: TempDir,
@@ -23,12 +21,12 @@ impl Manager {
         self.folder.path().join("notify").to_str().unwrap().to_owned()
     }
 
-    /// Reads until somebody says this: what was said until then, and with it, a notification each.
+    /// Reads until this notification comes. Returns all notifications up to it.
     async fn hears(&self, word: &str) -> Vec<String> {
         let mut all = Vec::new();
         loop {
             let mut datagram = Vec::with_capacity(4096);
-            let what = format!("{word} is heard, after {all:?}");
+            let what = format!("{word} comes, after {all:?}");
             within(&what, self.socket.recv_buf(&mut datagram)).await.unwrap();
             let said = String::from_utf8(datagram).unwrap();
             let is_it = said.lines().any(|line| line == word);
@@ -41,11 +39,11 @@ impl Manager {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn systemd_hears_when_a_node_takes_clients_reloads_and_ends_and_all_the_time_that_it_is_alive() {
+async fn systemd_hears_of_all_changes() {
     let (manager, mut redis) = (Manager::new(), redis_server().await);
     redis.kill().await.unwrap();
     let socket = manager.path();
-    // The API's key comes by the environment, which a file cannot change.
+    // The API's key comes from the environment, which a reload does not change.
     let environment =
         [("NOTIFY_SOCKET", &*socket), ("WATCHDOG_USEC", "500000"), ("FANFARE_DRAIN__GRACE", "50m")];
     let flags = ["--listen", "127.0.0.1:0", "--node", "a", "--broker", &redis.url()];
@@ -54,7 +52,7 @@ async fn systemd_hears_when_a_node_takes_clients_reloads_and_ends_and_all_the_ti
 
     let mut said = manager.hears("STATUS=waiting for the broker, which is away").await;
     said.extend(manager.hears("WATCHDOG=1").await);
-    // Told to read its configuration before it was ever ready.
+    // Reloaded before it was ever ready.
     node.reload(&format!("{toml}log.level = \"debug\"")).await;
     said.extend(manager.hears("WATCHDOG=1").await);
     assert!(!said.concat().contains("READY=1") && !said.concat().contains("RELOADING"), "{said:?}");
@@ -75,7 +73,7 @@ async fn systemd_hears_when_a_node_takes_clients_reloads_and_ends_and_all_the_ti
     node.terminate();
     let stopping = manager.hears("STOPPING=1").await;
     let last = stopping.last().unwrap();
-    // 55 min, and what comes after them.
+    // 55 min, and the time after them.
     assert!(last.contains("EXTEND_TIMEOUT_USEC=3310000000\nSTATUS=draining: 1 clients to go"), "{last}");
     manager.hears("WATCHDOG=1").await;
     node.terminate();

@@ -1,19 +1,17 @@
-//! `fanfare top` against real nodes: all of them are found from one, and one that is away does not stop it.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! `fanfare top` with real nodes: it finds all of them from one, and continues when a node is away.
 
 use fanfare_testkit::{Endpoint, Fleet, Process, Setup, redis_server};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-/// `fanfare top --json` on a node.
+/// The output of `fanfare top --json` for a node.
 async fn top(url: &str) -> Value {
     let output = Process::once(&["top", "--json", "--url", url], "", &[]).await;
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Of each node its name and its connections, in the order of the rows; `None` of one that is away.
+/// The name and the connections of each node, in the order of the rows; `None` for a node that is away.
 fn rows(sample: &Value) -> Vec<(&str, Option<u64>)> {
     let row = |node: &Value| {
         assert_eq!(node["away"].is_null(), node["connections"].is_u64(), "{node}");
@@ -35,7 +33,7 @@ async fn publish(node: Endpoint, until: CancellationToken) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_nodes_are_seen_from_one_and_one_that_freezes_is_away_while_the_others_are_right() {
+async fn top_sees_all_nodes_from_one() {
     let redis = redis_server().await;
     let fleet = Fleet::start([redis.url(), redis.url(), redis.url()]).await;
     let [first, second, third] = &fleet.nodes[..] else { panic!("not three") };
@@ -81,7 +79,7 @@ async fn three_nodes_are_seen_from_one_and_one_that_freezes_is_away_while_the_ot
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_metrics_have_their_own_listener_figures_and_addresses_are_only_there() {
+async fn figures_are_on_the_metrics_listener_only() {
     let toml = "metrics.listen = [\"127.0.0.1:0\"]\nnode.advertise = \"metrics.example:9000\"";
     let node = Setup::memory().toml(toml).start().await;
     let metrics = Endpoint::new(node.addresses().metrics[0]);
@@ -97,7 +95,7 @@ async fn where_metrics_have_their_own_listener_figures_and_addresses_are_only_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_terminal_it_is_a_table_and_without_a_node_a_sentence() {
+async fn without_a_terminal_top_prints_a_table() {
     let node = Setup::memory().named("alone").start().await;
     let toml = format!("listen = [\"{}\"]", node.address());
     let output = Process::once(&["top"], &toml, &[]).await;

@@ -1,10 +1,4 @@
-//! Peers that vanish without a word: a frozen process, a network that is gone, a frozen node. The real binary.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test says what is wrong, and why it is skipped"
-)]
+//! Peers that vanish without a close: a frozen process, a broken network, a frozen node. The real binary.
 
 use std::{env, ffi::OsStr, net::Ipv4Addr, process::Stdio, time::Duration};
 
@@ -12,14 +6,14 @@ use fanfare_testkit::{Client, Process, assert_eventually, within};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{process::Child, process::Command, task::JoinHandle, time::sleep};
 
-/// The shortest there are.
+/// The shortest allowed intervals.
 const SHORT: &str = "[relay]\nping_interval = \"1s\"\npong_timeout = \"1s\"\n";
 
 const CONNECTIONS: &str = "fanfare_connections";
 const NO_PONG: &str = "fanfare_connections_closed_total{reason=\"no_pong\"}";
 const IDLE: &str = "fanfare_connections_closed_total{reason=\"idle\"}";
 
-/// For the client's process: where to.
+/// The URL for the client's process.
 const URL: &str = "FANFARE_TEST_CLIENT_URL";
 
 async fn node(listen: &str, toml: &str) -> Process {
@@ -28,7 +22,7 @@ async fn node(listen: &str, toml: &str) -> Process {
     node
 }
 
-/// No test: what runs in the client's process. It reads, and so answers pings, until it is killed.
+/// Not a test, but the client's process. It reads, and so answers pings, until it is killed.
 #[tokio::test]
 #[ignore = "the process of a client, which the tests here start"]
 async fn client_process() {
@@ -39,13 +33,13 @@ async fn client_process() {
     }
 }
 
-/// This very program as a client of `url`, behind a command that runs it elsewhere.
+/// This program as a client of `url`, behind a command that runs it elsewhere.
 fn client_process_at(url: &str, before: &[&str]) -> Child {
     let this = env::current_exe().unwrap();
     let mut words = before.iter().map(OsStr::new).chain([this.as_os_str()]);
     Command::new(words.next().unwrap())
         .args(words)
-        .args(["--ignored", "--exact", "client_process"])
+        .args(["--ignored", "--exact", "vanishing::client_process"])
         .env(URL, url)
         .stdout(Stdio::null())
         .kill_on_drop(true)
@@ -53,7 +47,7 @@ fn client_process_at(url: &str, before: &[&str]) -> Child {
         .unwrap()
 }
 
-/// A client of the test's own that reads: gives what it got up to "end", and itself.
+/// A client that reads. Returns its messages up to "end".
 fn neighbour(mut client: Client) -> JoinHandle<Vec<String>> {
     tokio::spawn(async move {
         let mut got = Vec::new();
@@ -72,25 +66,25 @@ async fn are_connected(node: &Process, connections: f64) {
     );
 }
 
-/// A client of `node` stays as long as it answers, whatever it is that then happens to it; its neighbour stays.
+/// A client of `node` stays as long as it answers, and is dropped after `vanish`; its neighbour stays.
 async fn only_who_vanished_is_dropped(node: &Process, mut client: Child, vanish: impl AsyncFnOnce(&Child)) {
     let neighbour = neighbour(node.connect("/ws/a").await);
     are_connected(node, 2.0).await;
-    // Some pings long: both answer.
+    // Several pings: both answer.
     sleep(Duration::from_secs(3)).await;
     node.publish("a", "both are here").await;
     assert_eq!((node.metric(CONNECTIONS).await, node.metric(NO_PONG).await), (2.0, 0.0));
     vanish(&client).await;
     are_connected(node, 1.0).await;
     assert_eq!(node.metric(NO_PONG).await, 1.0);
-    assert!(matches!(client.try_wait(), Ok(None)), "the client knows nothing of it");
+    assert!(matches!(client.try_wait(), Ok(None)), "the client itself still runs");
     node.publish("a", "end").await;
     assert_eq!(within("the neighbour's messages", neighbour).await.unwrap(), ["both are here", "end"]);
     assert_eq!(node.metric(NO_PONG).await, 1.0, "{}", node.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_process_is_frozen_is_dropped_and_its_neighbour_is_not() {
+async fn a_frozen_client_is_dropped() {
     let node = node("127.0.0.1:0", SHORT).await;
     let client = client_process_at(&node.ws("/ws/a"), &[]);
     only_who_vanished_is_dropped(&node, client, async |client| {
@@ -102,15 +96,15 @@ async fn a_client_whose_process_is_frozen_is_dropped_and_its_neighbour_is_not() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_network_is_gone_is_dropped_and_its_neighbour_is_not() {
-    let Some(island) = Island::start().await else { return };
-    let node = node(&format!("{}:0", island.shore()), &format!("open = true\n{SHORT}")).await;
-    let client = client_process_at(&node.ws("/ws/a"), &["ip", "netns", "exec", &island.name]);
-    only_who_vanished_is_dropped(&node, client, async |_| island.cut().await).await;
+async fn a_client_without_network_is_dropped() {
+    let Some(remote) = RemoteNetwork::start().await else { return };
+    let node = node(&format!("{}:0", remote.local_address()), &format!("open = true\n{SHORT}")).await;
+    let client = client_process_at(&node.ws("/ws/a"), &["ip", "netns", "exec", &remote.name]);
+    only_who_vanished_is_dropped(&node, client, async |_| remote.cut().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_node_judges_nobody_for_what_it_missed() {
+async fn a_frozen_node_drops_nobody() {
     let node = node("127.0.0.1:0", &format!("{SHORT}idle_timeout = \"3s\"\n")).await;
     let mut clients = Vec::new();
     for _ in 0..20 {
@@ -120,7 +114,7 @@ async fn a_frozen_node_judges_nobody_for_what_it_missed() {
     node.freeze();
     sleep(Duration::from_secs(5)).await;
     node.thaw();
-    // Longer than every timeout: whoever was to be judged would have been.
+    // Longer than every timeout.
     for _ in 0..4 {
         node.publish("a", "after").await;
         sleep(Duration::from_secs(1)).await;
@@ -135,7 +129,7 @@ async fn a_frozen_node_judges_nobody_for_what_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idle_client_is_told_counted_and_gone_and_one_that_gets_messages_stays() {
+async fn an_idle_client_is_closed_and_counted() {
     let node = node("127.0.0.1:0", &format!("{SHORT}idle_timeout = \"4s\"\n")).await;
     let busy = neighbour(node.connect("/ws/busy").await);
     let idle = tokio::spawn(node.connect("/ws/idle").await.closed());
@@ -152,60 +146,60 @@ async fn an_idle_client_is_told_counted_and_gone_and_one_that_gets_messages_stay
     within("the other's messages", busy).await.unwrap();
 }
 
-/// A network namespace at the end of a link that can be cut. Gone with this.
-struct Island {
+/// A network namespace at the end of a link that can be cut. Removed when dropped.
+struct RemoteNetwork {
     name: String,
     link: String,
     subnet: u8,
 }
 
-impl Island {
-    /// `None`, and says so, where there is no permission or no `ip`.
+impl RemoteNetwork {
+    /// `None`, with a message: the permission or the program `ip` is missing.
     async fn start() -> Option<Self> {
-        // Names and addresses of this process: another run may be under way.
+        // Names and addresses of this process, because another run may be in progress.
         let id = std::process::id();
-        let island =
+        let remote =
             Self { name: format!("fanfare-{id}"), link: format!("ff{id}"), subnet: id.to_le_bytes()[0] };
-        let (name, link) = (&island.name, &island.link);
+        let (name, link) = (&remote.name, &remote.link);
         if let Err(error) = ip(&format!("netns add {name}")).await {
-            eprintln!("skipped: no network namespace can be made (needs root and iproute2): {error}");
+            eprintln!("skipped: cannot make a network namespace (needs root and iproute2): {error}");
             return None;
         }
-        let (shore, beach) = (island.shore(), island.beach());
+        let (local_address, remote_address) = (remote.local_address(), remote.remote_address());
         for command in [
             format!("link add {link} type veth peer name eth0 netns {name}"),
-            format!("addr add {shore}/30 dev {link}"),
+            format!("addr add {local_address}/30 dev {link}"),
             format!("link set {link} up"),
-            format!("-n {name} addr add {beach}/30 dev eth0"),
+            format!("-n {name} addr add {remote_address}/30 dev eth0"),
             format!("-n {name} link set eth0 up"),
         ] {
             if let Err(error) = ip(&command).await {
-                eprintln!("skipped: no link between network namespaces can be made: {error}");
+                eprintln!("skipped: cannot make a link between network namespaces: {error}");
                 return None;
             }
         }
-        Some(island)
+        Some(remote)
     }
 
-    /// Of the range for tests of networks (RFC 2544).
-    fn shore(&self) -> Ipv4Addr {
+    /// An address of the range for tests of networks (RFC 2544).
+    fn local_address(&self) -> Ipv4Addr {
         Ipv4Addr::new(198, 18, self.subnet, 1)
     }
 
-    fn beach(&self) -> Ipv4Addr {
+    fn remote_address(&self) -> Ipv4Addr {
         Ipv4Addr::new(198, 18, self.subnet, 2)
     }
 
-    /// From now on nothing gets through in either direction, and neither side is told.
+    /// Cuts the link in both directions, unnoticed by either side.
     async fn cut(&self) {
         ip(&format!("-n {} link set eth0 down", self.name)).await.unwrap();
     }
 }
 
-impl Drop for Island {
+impl Drop for RemoteNetwork {
     fn drop(&mut self) {
         for command in [["netns", "del", &self.name], ["link", "del", &self.link]] {
-            // With the namespace its end of the link goes, and with it mostly the other.
+            // The namespace takes its end of the link with it, and mostly the other end.
             let mut ip = std::process::Command::new("ip");
             let _ = ip.args(command).stderr(Stdio::null()).status();
         }

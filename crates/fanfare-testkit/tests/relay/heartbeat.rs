@@ -1,4 +1,4 @@
-//! Sign of life, for real: pings on the wire, and what becomes of who does not answer.
+//! Heartbeats with real pings: a client that does not answer is closed.
 
 use fanfare_testkit::{Setup, TestNode};
 
@@ -7,7 +7,7 @@ async fn node(toml: &str) -> TestNode {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dropped() {
+async fn only_a_client_without_pongs_is_dropped() {
     let node = node("ping_interval = \"1s\"\npong_timeout = \"1s\"").await;
     let mut alive = node.connect("/ws/a").await;
     let mut dead = node.raw().await;
@@ -21,7 +21,7 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dropped() {
 }
 
 #[tokio::test]
-async fn an_idle_session_is_told_why_it_ends() {
+async fn an_idle_session_ends_with_its_reason() {
     let node = node("idle_timeout = \"2s\"").await;
     let (code, reason) = node.connect("/ws/a").await.closed().await;
     assert_eq!(code, 4000);

@@ -1,6 +1,4 @@
-//! A subscriber that has its 101 gets every message published anywhere after that moment, and none from before.
-
-#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! A subscriber gets every message published anywhere after its 101, and none from before.
 
 use std::time::Duration;
 
@@ -8,8 +6,8 @@ use fanfare_testkit::{Direction, Message, Proxy, Setup, TestCluster, TestNode};
 
 const ROUNDS: usize = 100;
 
-/// What a newcomer on `node` gets first is what was published after its 101: through another node's API, and by a
-/// plain PUBLISH.
+/// Checks that a new client on `node` gets the messages published after its 101 first: through another node's API, and by
+/// a plain PUBLISH.
 async fn newcomer_gets(cluster: &TestCluster, node: &TestNode, channel: &str, round: usize) {
     let other = cluster.nodes.last().unwrap();
     let (before, api, plain) = (format!("before {round}"), format!("api {round}"), format!("plain {round}"));
@@ -19,7 +17,7 @@ async fn newcomer_gets(cluster: &TestCluster, node: &TestNode, channel: &str, ro
     cluster.plain_publish(channel, plain.as_bytes()).await;
     let mut next = client.next().await;
     if next == Message::text(&before) {
-        // Under way to this node when the newcomer joined; it may come, and only first.
+        // On the way to this node when the client joined; it may come, and only first.
         next = client.next().await;
     }
     assert_eq!(next, Message::text(api));
@@ -27,7 +25,7 @@ async fn newcomer_gets(cluster: &TestCluster, node: &TestNode, channel: &str, ro
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_of_a_channel_gets_what_is_published_after_its_101() {
+async fn the_first_member_gets_later_messages() {
     let cluster = TestCluster::start(2).await;
     for round in 0..ROUNDS {
         newcomer_gets(&cluster, &cluster.nodes[0], &format!("first-{round}"), round).await;
@@ -35,19 +33,19 @@ async fn the_first_of_a_channel_gets_what_is_published_after_its_101() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_comes_when_the_last_just_left_gets_what_is_published_after_its_101() {
+async fn a_member_after_the_last_gets_later_messages() {
     let cluster = TestCluster::start(2).await;
     for round in 0..ROUNDS {
         newcomer_gets(&cluster, &cluster.nodes[0], "again", round).await;
         if round % 25 == 0 {
-            // About as long as a node keeps a channel that nobody wants.
+            // About the time that a node keeps an unused channel.
             tokio::time::sleep(Duration::from_millis(950 + 2 * round as u64)).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_joins_others_gets_what_is_published_after_its_101() {
+async fn another_member_gets_later_messages() {
     let cluster = TestCluster::start(2).await;
     let _others = [cluster.nodes[0].connect("/ws/busy").await, cluster.nodes[1].connect("/ws/busy").await];
     for round in 0..ROUNDS {
@@ -56,7 +54,7 @@ async fn one_that_joins_others_gets_what_is_published_after_its_101() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_101_waits_for_a_redis_that_answers_late() {
+async fn the_101_waits_for_a_slow_redis() {
     let cluster = TestCluster::start(1).await;
     let proxy = Proxy::start(cluster.redis.port()).await;
     let slow = Setup::redis(&proxy.url()).named("slow").start().await;
@@ -67,7 +65,7 @@ async fn the_101_waits_for_a_redis_that_answers_late() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_others_have_got_already_is_not_for_a_newcomer() {
+async fn a_new_member_gets_no_old_messages() {
     let cluster = TestCluster::start(2).await;
     let [here, there] = [&cluster.nodes[0], &cluster.nodes[1]];
     // One for each shard of the node.

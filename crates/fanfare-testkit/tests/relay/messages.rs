@@ -1,11 +1,11 @@
-//! The plain WebSocket: what goes in comes out, verbatim, to everyone in the channel.
+//! The plain WebSocket: each message reaches everyone in its channel, unchanged.
 
 use bytes::Bytes;
 use fanfare_testkit::{Client, Message, Setup, TestCluster, TestNode};
 use fanfare_websocket::{Config, Decoder, Event, FrameHead, Opcode, Role};
 use serde_json::json;
 
-/// Everyone on a node that has joined gets what is sent there; this is seen by a message of its own.
+/// Waits until these clients have joined: they get a message of its own.
 async fn joined(node: &TestNode, channel: &str, clients: &mut [&mut Client]) {
     node.publish(channel, "all here").await;
     for client in clients {
@@ -14,7 +14,7 @@ async fn joined(node: &TestNode, channel: &str, clients: &mut [&mut Client]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn text_and_binary_and_empty_messages_come_to_all_verbatim_the_sender_too() {
+async fn all_members_get_every_kind_of_message() {
     let cluster = TestCluster::start(2).await;
     let mut here = cluster.nodes[0].connect("/ws/chat").await;
     let mut beside = cluster.nodes[0].connect("/ws/chat").await;
@@ -39,7 +39,7 @@ async fn text_and_binary_and_empty_messages_come_to_all_verbatim_the_sender_too(
 }
 
 #[tokio::test]
-async fn a_bare_path_and_the_path_behind_ws_mean_the_same_channel() {
+async fn both_paths_mean_the_same_channel() {
     let node = Setup::memory().start().await;
     for (one, other) in [
         ("/", "/ws/lobby"),
@@ -68,7 +68,7 @@ async fn another_channel_hears_nothing() {
 }
 
 #[tokio::test]
-async fn first_segments_that_the_server_keeps_are_no_channels_and_the_sentence_says_so() {
+async fn reserved_paths_are_not_channels() {
     let node = Setup::memory().start().await;
     let bare = [
         "ws",
@@ -106,13 +106,13 @@ async fn first_segments_that_the_server_keeps_are_no_channels_and_the_sentence_s
             let sentence = format!("/{kept} is kept by the server and is not a channel");
             assert!(answer.text().contains(&sentence), "{path}: {}", answer.text());
         }
-        // The name itself is free behind /ws/.
+        // Behind /ws/ the name is a channel.
         assert_eq!(node.upgrade(&format!("/ws/{kept}"), &[]).await.status, 101, "{kept}");
     }
 }
 
 #[tokio::test]
-async fn the_first_subprotocol_offered_is_echoed() {
+async fn the_first_subprotocol_is_echoed() {
     let node = Setup::memory().start().await;
     let offer = [("sec-websocket-protocol", "chat.v2, chat.v1")];
     let client = Client::connect_with(&node.ws("/chat"), &offer).await;
@@ -122,7 +122,7 @@ async fn the_first_subprotocol_offered_is_echoed() {
 }
 
 #[tokio::test]
-async fn what_the_api_publishes_arrives_as_text_json_or_bytes() {
+async fn the_api_publishes_text_json_and_bytes() {
     let node = Setup::memory().start().await;
     let mut client = node.connect("/ws/chat").await;
     let data = |data: &str| format!(r#"{{"channel": "chat", {data}}}"#);
@@ -143,7 +143,7 @@ async fn what_the_api_publishes_arrives_as_text_json_or_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plain_redis_publish_is_relayed_as_it_is() {
+async fn a_plain_redis_publish_is_relayed() {
     let cluster = TestCluster::start(2).await;
     let mut clients = [cluster.nodes[0].connect("/chat").await, cluster.nodes[1].connect("/ws/chat").await];
     for (payload, arrives) in [
@@ -151,7 +151,7 @@ async fn a_plain_redis_publish_is_relayed_as_it_is() {
         (b"", Message::text("")),
         ("r\u{e4}ume".as_bytes(), Message::text("r\u{e4}ume")),
         (b"\xff\x00", Message::binary(&b"\xff\x00"[..])),
-        // Begins as the envelope does, and is none.
+        // Begins like an envelope, and is not one.
         (b"\xc1", Message::binary(&b"\xc1"[..])),
     ] {
         cluster.plain_publish("chat", payload).await;
@@ -162,7 +162,7 @@ async fn a_plain_redis_publish_is_relayed_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clusters_with_different_prefixes_on_one_redis_do_not_hear_each_other() {
+async fn prefixes_separate_clusters() {
     let cluster = TestCluster::start(1).await;
     let theirs = Setup::redis(&cluster.redis.url()).toml("redis.prefix = \"theirs\"").start().await;
     let (mut ours, mut other) = (cluster.nodes[0].connect("/chat").await, theirs.connect("/chat").await);
@@ -188,7 +188,7 @@ echo = false
 "#;
 
 #[tokio::test]
-async fn who_may_not_publish_is_closed_with_1008_and_a_sentence() {
+async fn a_forbidden_publish_closes_with_1008() {
     let node = Setup::memory().toml(NAMESPACES).start().await;
     let (mut reader, mut writer) = (node.connect("/news:today").await, node.connect("/news:today").await);
     joined(&node, "news:today", &mut [&mut reader, &mut writer]).await;
@@ -201,14 +201,14 @@ async fn who_may_not_publish_is_closed_with_1008_and_a_sentence() {
 }
 
 #[tokio::test]
-async fn who_may_not_subscribe_gets_403_and_a_sentence() {
+async fn a_forbidden_subscribe_gets_403() {
     let node = Setup::memory().toml(NAMESPACES).start().await;
     node.upgrade("/ws/inner:1", &[]).await.is(403, "subscribe");
     assert_eq!(node.upgrade("/ws/inner", &[]).await.status, 101, "in no namespace");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_echo_all_but_the_sender_get_it_on_every_node() {
+async fn without_echo_the_sender_gets_nothing() {
     let cluster = TestCluster::start_with(2, NAMESPACES).await;
     let mut sender = cluster.nodes[0].connect("/quiet:1").await;
     let mut beside = cluster.nodes[0].connect("/quiet:1").await;
@@ -229,7 +229,7 @@ async fn without_echo_all_but_the_sender_get_it_on_every_node() {
 }
 
 #[tokio::test]
-async fn a_message_too_big_closes_its_sender_with_1009_and_nobody_else() {
+async fn too_large_a_message_closes_its_sender() {
     let node = Setup::memory().toml("limits.message_bytes = \"1KiB\"").start().await;
     let (mut sender, mut other) = (node.connect("/chat").await, node.connect("/chat").await);
     sender.text(&"x".repeat(1024)).await;
@@ -245,7 +245,7 @@ async fn a_message_too_big_closes_its_sender_with_1009_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_answered_with_its_code_behind_what_was_sent() {
+async fn a_close_is_answered_with_its_code() {
     let node = Setup::memory().start().await;
     for code in [1000, 1001, 3000, 4999] {
         let mut client = node.connect("/chat").await;
@@ -263,7 +263,7 @@ async fn a_goodbye_is_answered_with_its_code_behind_what_was_sent() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_between_the_fragments_of_a_message() {
+async fn a_ping_is_answered_between_fragments() {
     let node = Setup::memory().start().await;
     let mut raw = node.raw().await;
     assert_eq!(raw.upgrade("/chat", &[]).await.status, 101);
@@ -278,7 +278,7 @@ async fn a_ping_is_answered_between_the_fragments_of_a_message() {
 }
 
 #[tokio::test]
-async fn compressed_for_who_negotiated_it_and_plain_for_the_others() {
+async fn compression_is_per_client() {
     let node = Setup::memory().toml("websocket.deflate = true").start().await;
     let mut deflated = node.raw().await;
     let offer = [("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")];
@@ -300,14 +300,14 @@ async fn compressed_for_who_negotiated_it_and_plain_for_the_others() {
         assert_eq!(decoded(&mut frame.bytes), [Event::Text(Bytes::from(text.clone()))]);
     }
 
-    // What a client compressed is relayed as what it said.
+    // A compressed message of a client is relayed as its text.
     let mut compressor = fanfare_websocket::deflate::Compressor::new();
     let head = FrameHead { fin: true, compressed: true, opcode: Opcode::Text };
     deflated.frame(head, compressor.compress(long.as_bytes()).unwrap()).await;
     assert_eq!(plain.next_frame().await.payload, long.as_bytes());
 }
 
-/// What a client that negotiated permessage-deflate reads.
+/// The messages that a client with permessage-deflate reads.
 fn decoded(bytes: &mut [u8]) -> Vec<Event> {
     let config = Config { role: Role::Client, max_message: 1 << 20, deflate: true };
     let mut events = Vec::new();

@@ -1,13 +1,4 @@
-//! What nodes count is what clients counted: connections, closes, messages and bytes, to the unit.
-
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
-
-mod ledger;
+//! Nodes count connections, closes, messages and bytes exactly as their clients do.
 
 use std::ops::{Add, AddAssign};
 
@@ -15,9 +6,9 @@ use fanfare_testkit::{Endpoint, TestCluster, assert_eventually};
 use fanfare_websocket::{FrameHead, Opcode};
 use serde_json::json;
 
-use ledger::{Ledger, Member};
+use crate::ledger::{Ledger, Member};
 
-/// Every way in which a client of the test ends.
+/// All ends of the clients in the test.
 const ENDS: &[(&str, &str)] = &[
     ("1000", "client"),
     ("4xxx", "client"),
@@ -29,7 +20,7 @@ const ENDS: &[(&str, &str)] = &[
 ];
 
 const TOML: &str = r#"
-    # What a client does not say within this time is not waited for.
+    # The time that a client has for its close.
     limits.goodbye = "30s"
     limits.message_bytes = "2KiB"
     relay.ping_interval = "60m"
@@ -42,7 +33,7 @@ const TOML: &str = r#"
 
 const MEMBERS: usize = 5;
 
-/// On each node so many, of which one gets its messages compressed.
+/// A number of members on each node; one of them gets compressed messages.
 async fn members(cluster: &TestCluster) -> Vec<Vec<Member>> {
     let mut all = Vec::new();
     for node in &cluster.nodes {
@@ -57,7 +48,7 @@ async fn members(cluster: &TestCluster) -> Vec<Vec<Member>> {
     all
 }
 
-/// What a member sends, and how many messages it is.
+/// Sends messages. Returns their number.
 async fn talk(member: &mut Member) -> u64 {
     member.text("hello").await;
     member.message(Opcode::Binary, b"\x00\xff", 1).await;
@@ -69,7 +60,7 @@ async fn talk(member: &mut Member) -> u64 {
     6
 }
 
-/// What a backend publishes, and how many messages it is.
+/// Publishes through the API. Returns the number of messages.
 async fn publish(node: Endpoint) -> u64 {
     node.publish("all", "text").await;
     node.publish("all", json!({"some": "json"})).await;
@@ -79,7 +70,7 @@ async fn publish(node: Endpoint) -> u64 {
     4
 }
 
-/// Who is turned away is no connection: by its origin, by its namespace, by its path.
+/// Clients that are refused by origin, namespace and path are not connections. Returns their number.
 async fn are_refused(node: Endpoint) -> f64 {
     node.upgrade("/ws/all", &[("Origin", "https://elsewhere.example")]).await.is(403, "");
     node.upgrade("/ws/closed:1", &[]).await.is(403, "");
@@ -87,7 +78,7 @@ async fn are_refused(node: Endpoint) -> f64 {
     3.0
 }
 
-/// They leave, each in its own way; three stay.
+/// Two members leave, each in its own way; three stay.
 async fn leave(mut members: Vec<Member>) -> (Ledger, Vec<Member>) {
     let mut ledger = Ledger::default();
     let mut next = || members.pop().unwrap();
@@ -118,7 +109,7 @@ impl Add for Ledger {
     }
 }
 
-/// What a node counts.
+/// The counts of a node.
 async fn of(node: Endpoint) -> Ledger {
     let metrics = node.metrics().await;
     let count = |series: &str| metrics.sum(series) as u64;
@@ -141,7 +132,7 @@ async fn of(node: Endpoint) -> Ledger {
     ledger
 }
 
-/// What the nodes count together.
+/// The counts of the nodes together.
 async fn counted(nodes: &[Endpoint]) -> Ledger {
     let mut all = Ledger::default();
     for node in nodes {
@@ -162,7 +153,7 @@ async fn is_counted(nodes: &[Endpoint], clients: &Ledger) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nodes_count_is_what_their_clients_counted() {
+async fn nodes_count_as_their_clients_do() {
     let mut cluster = TestCluster::start_with(3, TOML).await;
     let nodes: Vec<Endpoint> = cluster.nodes.iter().map(|node| **node).collect();
     is_counted(&nodes, &Ledger::default()).await;
@@ -203,7 +194,7 @@ async fn what_nodes_count_is_what_their_clients_counted() {
     let here = draining.iter().fold(clients.clone(), |all, member| all + member.ledger.clone());
     is_counted(&nodes, &here).await;
 
-    // The last of a node that ends answers its goodbye once all is counted: until then the node can be asked.
+    // The last client of the draining node answers its close only after the checks: until then the node still answers.
     let leaving = cluster.nodes.pop().unwrap();
     let leaving = tokio::spawn(leaving.stop());
     let mut last = draining.pop().unwrap();

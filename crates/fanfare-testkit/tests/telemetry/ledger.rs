@@ -1,11 +1,11 @@
-//! What clients count of their own connections, byte by byte.
+//! The clients' own counts of their connections, byte by byte.
 
 use std::collections::BTreeMap;
 
 use fanfare_testkit::{Endpoint, RawClient};
 use fanfare_websocket::{FrameHead, Opcode, encode};
 
-/// Connections, and what went over them.
+/// Connections, and the traffic on them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) opened: u64,
@@ -13,18 +13,18 @@ pub(crate) struct Ledger {
     pub(crate) bytes_received: u64,
     pub(crate) messages_sent: u64,
     pub(crate) bytes_sent: u64,
-    /// By code, as a label, and reason.
+    /// Closes, by code as a label and by reason.
     pub(crate) closed: BTreeMap<(String, String), u64>,
 }
 
-/// A client that keeps a ledger, as the node should.
+/// A client that keeps a ledger as the node should.
 pub(crate) struct Member {
     raw: RawClient,
     pub(crate) ledger: Ledger,
 }
 
 impl Member {
-    /// With its 101.
+    /// A client with its 101.
     pub(crate) async fn join(node: Endpoint, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut raw = node.raw().await;
         raw.upgrade(path, headers).await.is(101, "");
@@ -39,7 +39,7 @@ impl Member {
         self.raw.send(&bytes).await;
     }
 
-    /// Sends a message in so many frames.
+    /// Sends a message in this number of frames.
     pub(crate) async fn message(&mut self, opcode: Opcode, payload: &[u8], frames: usize) {
         for number in 0..frames {
             let opcode = if number == 0 { opcode } else { Opcode::Continuation };
@@ -54,7 +54,7 @@ impl Member {
         self.message(Opcode::Text, text.as_bytes(), 1).await;
     }
 
-    /// The next frame of the node, but for pings: its first byte without flags, and its payload.
+    /// The node's next frame apart from pings: its opcode and its payload.
     async fn next(&mut self) -> (u8, Vec<u8>) {
         loop {
             let frame = self.raw.next_frame().await;
@@ -66,7 +66,7 @@ impl Member {
         }
     }
 
-    /// Reads until it has so many messages in all, with the pongs between them: how many pongs.
+    /// Reads until it has this number of messages in all. Returns the number of pongs between them.
     pub(crate) async fn has(&mut self, messages: u64) -> usize {
         let mut pongs = 0;
         while self.ledger.messages_sent < messages {
@@ -79,27 +79,27 @@ impl Member {
         pongs
     }
 
-    /// Leaves, with the payload of a close frame.
+    /// Closes, with the payload of a close frame.
     pub(crate) async fn leaves(mut self, payload: &[u8], code: &str) -> Ledger {
         self.frame(FrameHead::whole(Opcode::Close), payload).await;
         self.is_told_goodbye(code, "client").await;
         self.ends().await
     }
 
-    /// Goes without a word; what was on the way still comes.
+    /// Ends the connection without a close. Messages on the way still count.
     pub(crate) async fn vanishes(mut self) -> Ledger {
         self.ended("none", "lost");
         self.raw.finish().await;
         self.ends().await
     }
 
-    /// The node closes it: it answers, and goes.
+    /// Answers the node's close, and leaves.
     pub(crate) async fn closed(mut self, code: &str, reason: &str) -> Ledger {
         self.is_told_goodbye(code, reason).await;
         self.answers().await
     }
 
-    /// The close frame has come.
+    /// Reads the node's close frame.
     pub(crate) async fn is_told_goodbye(&mut self, code: &str, reason: &str) {
         let (opcode, payload) = self.next().await;
         assert_eq!(opcode, 0x8, "a close frame");
@@ -110,7 +110,7 @@ impl Member {
         self.ended(code, reason);
     }
 
-    /// Answers the node's goodbye, and goes.
+    /// Answers the node's close, and leaves.
     pub(crate) async fn answers(mut self) -> Ledger {
         self.frame(FrameHead::whole(Opcode::Close), &[]).await;
         self.raw.finish().await;

@@ -1,22 +1,12 @@
-//! The log: a line of JSON for each connection that is over, with its whole story, and never more lines than asked for.
+//! The log: a line of JSON for each ended connection and each refusal, within the configured rate.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
-
-mod ledger;
-
-use fanfare_testkit::{KEY, Process, assert_eventually};
+use fanfare_testkit::{KEY, Process, assert_eventually, token::bearer};
 use fanfare_websocket::{FrameHead, Opcode};
-use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::Value;
 
-use ledger::{Ledger, Member};
+use crate::ledger::{Ledger, Member};
 
-const DOCUMENTED: &str = include_str!("../../../docs/logs.md");
+const DOCUMENTED: &str = include_str!("../../../../docs/logs.md");
 
 async fn node(toml: &str) -> Process {
     let node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "north"], toml).await;
@@ -24,15 +14,15 @@ async fn node(toml: &str) -> Process {
     node
 }
 
-/// Every line is an object; those of this target.
+/// The lines of a target. Every line of the log is an object.
 fn lines(node: &Process, target: &str) -> Vec<Value> {
     let lines = node.log();
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.filter(|line| line["target"] == target).collect()
 }
 
-/// The line of the connection that ended for this reason, once it is there.
-async fn story(node: &Process, reason: &str) -> Value {
+/// The line of the connection that ended for this reason, once it is logged.
+async fn access_line(node: &Process, reason: &str) -> Value {
     let mut found;
     assert_eventually!(
         {
@@ -45,22 +35,22 @@ async fn story(node: &Process, reason: &str) -> Value {
     found.unwrap()
 }
 
-fn tells(story: &Value, ledger: &Ledger) {
+fn has_counts(line: &Value, ledger: &Ledger) {
     let found = ["messages_received", "bytes_received", "messages_sent", "bytes_sent"]
-        .map(|name| story[name].as_u64().unwrap());
+        .map(|name| line[name].as_u64().unwrap());
     let Ledger { messages_received, bytes_received, messages_sent, bytes_sent, .. } = ledger;
-    assert_eq!(found, [*messages_received, *bytes_received, *messages_sent, *bytes_sent], "{story}");
+    assert_eq!(found, [*messages_received, *bytes_received, *messages_sent, *bytes_sent], "{line}");
 }
 
-/// Whoever reads the log finds every field in the documentation.
+/// Checks that the documentation has every field.
 fn assert_documented(line: &Value) {
     for field in line.as_object().unwrap().keys() {
-        assert!(DOCUMENTED.contains(&format!("`{field}`")), "docs/logs.md does not say what {field} is");
+        assert!(DOCUMENTED.contains(&format!("`{field}`")), "docs/logs.md does not describe {field}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
+async fn each_ended_connection_has_one_line() {
     let node = node("limits.message_bytes = \"1KiB\"\nrelay.ping_interval = \"60m\"").await;
     let join = || Member::join(*node, "/ws/chat", &[]);
     let (mut leaves, mut vanishes, mut talks_much) = (join().await, join().await, join().await);
@@ -74,34 +64,32 @@ async fn each_connection_that_is_over_has_one_line_with_its_whole_story() {
     let talks_much = talks_much.closed("1009", "message_too_big").await;
     node.upgrade("/ws/chat", &[("Origin", "https://elsewhere.example")]).await.is(403, "");
 
-    let line = story(&node, "client").await;
-    tells(&line, &leaves);
+    let line = access_line(&node, "client").await;
+    has_counts(&line, &leaves);
     let words = ["level", "message", "node", "dialect", "client"].map(|name| line[name].as_str().unwrap());
     assert_eq!(words, ["INFO", "connection ended", "north", "relay", "127.0.0.1"]);
     assert_eq!(line["code"], 4000);
     assert!(line["seconds"].as_f64().unwrap() >= 0.0 && line["session"].as_u64().is_some(), "{line}");
     assert!(!line.to_string().contains("pl4nted") && line.get("detail").is_none(), "{line}");
     let time = humantime::parse_rfc3339(line["timestamp"].as_str().unwrap()).unwrap();
-    assert!(time.elapsed().is_ok(), "a time that was: {line}");
+    assert!(time.elapsed().is_ok(), "a past time: {line}");
     assert_documented(&line);
-    let line = story(&node, "lost").await;
-    tells(&line, &vanishes);
+    let line = access_line(&node, "lost").await;
+    has_counts(&line, &vanishes);
     assert!(line.get("code").is_none(), "{line}");
-    let line = story(&node, "message_too_big").await;
-    tells(&line, &talks_much);
+    let line = access_line(&node, "message_too_big").await;
+    has_counts(&line, &talks_much);
     assert_eq!(line["code"], 1009);
-    assert_eq!(lines(&node, "fanfare::access").len(), 3, "a client that was turned away is not a connection");
+    assert_eq!(lines(&node, "fanfare::access").len(), 3, "a refused client is not a connection");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_over_names_its_channel_and_subject() {
+async fn an_access_line_names_channel_and_subject() {
     const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
     let node = node(&format!("auth.hmac_secrets = [\"{SECRET}\"]")).await;
-    let claims = serde_json::json!({"sub": "ada@example.com"});
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let bearer = format!("Bearer {}", encode(&Header::default(), &claims, &key).unwrap());
+    let bearer = bearer(&serde_json::json!({"sub": "ada@example.com"}), SECRET);
     Member::join(*node, "/ws/rooms%2F%C3%A4", &[("Authorization", &bearer)]).await.vanishes().await;
-    let line = story(&node, "lost").await;
+    let line = access_line(&node, "lost").await;
     assert_eq!(
         (&line["channel"], &line["subject"]),
         (&"rooms/ä".into(), &"ada@example.com".into()),
@@ -110,7 +98,7 @@ async fn a_connection_that_is_over_names_its_channel_and_subject() {
     assert_documented(&line);
 }
 
-/// The line of a refusal with this status, once it is there.
+/// The line of a refusal with this status, once it is logged.
 async fn refusal(node: &Process, status: u16) -> Value {
     let mut found;
     assert_eventually!(
@@ -133,7 +121,7 @@ fn says(line: &Value, fields: &[(&str, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_refusal_has_a_line_that_says_why() {
+async fn each_refusal_has_a_line_with_its_reason() {
     let node = node("").await;
     let origin = "https://elsewhere.example";
     node.upgrade("/ws/chat", &[("Origin", origin)]).await.is(403, "");
@@ -161,7 +149,7 @@ async fn each_refusal_has_a_line_that_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_dev_a_browser_and_the_log_are_told_the_same() {
+async fn under_dev_browser_and_log_agree() {
     let node = Process::serve(&["--dev", "--listen", "127.0.0.1:0"], "log.format = \"json\"").await;
     node.is_ready().await;
     let mut client = node.raw().await;
@@ -169,7 +157,7 @@ async fn under_dev_a_browser_and_the_log_are_told_the_same() {
     let said = String::from_utf8_lossy(&client.next_frame().await.payload).into_owned();
     assert!(said.contains("origins.allow = [\"https://elsewhere.example\"]"), "{said}");
     let is_it = |line: &str| line.contains("\"close_code\":4403") && line.contains("elsewhere.example");
-    assert_eventually!(node.log().lines().any(is_it), "the log says it too: {}", node.log());
+    assert_eventually!(node.log().lines().any(is_it), "the log has the refusal: {}", node.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -186,7 +174,7 @@ async fn refusals_cannot_flood_the_log() {
             found = lines(&node, "fanfare::refusal").len() as u64 + missing;
             found == 100
         },
-        "of 100 lines {found} are there or said to be missing: {}",
+        "100 refusals, and {found} lines logged or counted as suppressed: {}",
         node.log()
     );
     node.get("/admin").await.is(404, "");
@@ -194,7 +182,7 @@ async fn refusals_cannot_flood_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_cannot_flood_the_log_and_what_is_not_logged_is_counted() {
+async fn clients_cannot_flood_the_log() {
     const MEMBERS: u64 = 200;
     let node = node("log.lines_per_second = 1").await;
     let mut members = Vec::new();
@@ -212,7 +200,7 @@ async fn clients_cannot_flood_the_log_and_what_is_not_logged_is_counted() {
             found = (lines(&node, "fanfare::access").len() as u64, missing);
             found.0 + found.1 == MEMBERS
         },
-        "of {MEMBERS} lines there are and are said to be missing {found:?}: {}",
+        "{MEMBERS} connections, and lines logged and suppressed: {found:?}: {}",
         node.log()
     );
     assert_eq!(node.metric("fanfare_log_lines_suppressed_total").await, found.1 as f64);
@@ -221,7 +209,7 @@ async fn clients_cannot_flood_the_log_and_what_is_not_logged_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_nobody_reads_stops_nothing() {
+async fn an_unread_log_stops_nothing() {
     // A line has some 300 bytes: more than the pipe (64 KiB) and the queue (1 MiB) hold, and more than the pipe holds.
     let (many, some) = (6_000, 600);
     let mut node = node("log.lines_per_second = 0\nrelay.ping_interval = \"60m\"").await;
@@ -230,7 +218,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
     for _ in 0..many {
         Member::join(*node, "/ws/chat", &[]).await.vanishes().await;
     }
-    // The pipe and the queue are full: what is more is dropped, and nothing else.
+    // The pipe and the queue are full: further lines are dropped, and nothing else.
     assert_eventually!(node.metric("fanfare_log_lines_dropped_total").await > 0.0, "lines are dropped");
     assert_eq!(node.request("GET", "/healthz", &[], "").await.status, 200);
     stays.text("hello").await;
@@ -245,5 +233,5 @@ async fn a_log_that_nobody_reads_stops_nothing() {
         Member::join(*node, "/ws/chat", &[]).await.vanishes().await;
     }
     node.terminate();
-    assert!(node.wait().await.success(), "the end waits for no reader");
+    assert!(node.wait().await.success(), "the node ends without a reader");
 }

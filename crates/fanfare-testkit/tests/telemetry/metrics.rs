@@ -1,45 +1,36 @@
-//! What a node shows at `/metrics`: documented to the last name, and in the form that Prometheus asks for.
-
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+//! The metrics of a node at `/metrics`: documented to the last name, and valid for Prometheus.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Stdio,
 };
 
-use fanfare_testkit::{
-    Endpoint, KEY, Metrics, Process, TestCluster, assert_eventually, metrics::Family, within,
-};
+use fanfare_testkit::{Endpoint, KEY, Process, TestCluster, assert_eventually, metrics::Family, within};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-const DOCUMENTED: &str = include_str!("../../../docs/metrics.md");
-/// What else names metrics.
+const DOCUMENTED: &str = include_str!("../../../../docs/metrics.md");
+/// Other documents that name metrics.
 const READ: [(&str, &str); 10] = [
-    ("ARCHITECTURE.md", include_str!("../../../ARCHITECTURE.md")),
-    ("deploy/grafana/dashboards/node.json", include_str!("../../../deploy/grafana/dashboards/node.json")),
+    ("ARCHITECTURE.md", include_str!("../../../../ARCHITECTURE.md")),
+    ("deploy/grafana/dashboards/node.json", include_str!("../../../../deploy/grafana/dashboards/node.json")),
     (
         "deploy/grafana/dashboards/overview.json",
-        include_str!("../../../deploy/grafana/dashboards/overview.json"),
+        include_str!("../../../../deploy/grafana/dashboards/overview.json"),
     ),
-    ("deploy/prometheus/alerts.yml", include_str!("../../../deploy/prometheus/alerts.yml")),
-    ("deploy/prometheus/recording.yml", include_str!("../../../deploy/prometheus/recording.yml")),
-    ("docs/guarantees.md", include_str!("../../../docs/guarantees.md")),
+    ("deploy/prometheus/alerts.yml", include_str!("../../../../deploy/prometheus/alerts.yml")),
+    ("deploy/prometheus/recording.yml", include_str!("../../../../deploy/prometheus/recording.yml")),
+    ("docs/guarantees.md", include_str!("../../../../docs/guarantees.md")),
     ("docs/metrics.md", DOCUMENTED),
-    ("docs/operations.md", include_str!("../../../docs/operations.md")),
-    ("docs/redis.md", include_str!("../../../docs/redis.md")),
-    ("SECURITY.md", include_str!("../../../SECURITY.md")),
+    ("docs/operations.md", include_str!("../../../../docs/operations.md")),
+    ("docs/redis.md", include_str!("../../../../docs/redis.md")),
+    ("SECURITY.md", include_str!("../../../../SECURITY.md")),
 ];
 
-/// The metrics of a fresh node. All have series already, also those of what never happened.
+/// The metrics of a fresh node. All have series from the start.
 async fn fresh() -> BTreeMap<String, Family> {
     let cluster = TestCluster::start(1).await;
-    let families = Metrics::of(*cluster.nodes[0]).await.unwrap().families();
+    let families = cluster.nodes[0].metrics().await.families();
     assert!(families.len() > 30, "{families:?}");
     families
 }
@@ -66,7 +57,7 @@ fn row(name: &str, Family { kind, help, labels }: &Family) -> String {
 }
 
 #[tokio::test]
-async fn docs_metrics_md_names_every_metric_that_a_node_shows_and_no_other() {
+async fn docs_name_exactly_the_shown_metrics() {
     let (families, documented) = (fresh().await, documented());
     let mut mistakes = Vec::new();
     for (name, family) in &families {
@@ -86,11 +77,11 @@ async fn docs_metrics_md_names_every_metric_that_a_node_shows_and_no_other() {
 }
 
 #[tokio::test]
-async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
+async fn other_documents_name_known_metrics() {
     let families = fresh().await;
     let mut unknown = BTreeSet::new();
     for (file, text) in READ {
-        // What a rule records has a name with colons, in which a metric is a part.
+        // The name of a recorded series has colons, and a metric as a part.
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
         let words = words.map(|word| word.trim_matches(':'));
         for name in words.filter(|word| is_metric(word) && !word.ends_with('_')) {
@@ -104,7 +95,7 @@ async fn whatever_else_is_read_or_run_names_metrics_that_there_are() {
 }
 
 #[tokio::test]
-async fn what_is_bounded_has_its_bound_beside_it_and_a_reload_changes_that() {
+async fn bounds_are_metrics_and_follow_a_reload() {
     let flags = ["--listen", "127.0.0.1:0", "--node", "test", "--broker", "memory"];
     let node = Process::serve(&flags, "limits.connections = 10").await;
     assert_eq!(node.metric("fanfare_connections_limit").await, 10.0);
@@ -125,12 +116,12 @@ async fn what_is_bounded_has_its_bound_beside_it_and_a_reload_changes_that() {
 }
 
 #[tokio::test]
-async fn whatever_happens_promtool_has_no_objection_and_no_series_comes_late() {
+async fn promtool_accepts_all_and_no_series_is_late() {
     let cluster = TestCluster::start(2).await;
     let node = *cluster.nodes[0];
-    let before = Metrics::of(node).await.unwrap();
+    let before = node.metrics().await;
     provoke(&cluster, node).await;
-    let after = Metrics::of(node).await.unwrap();
+    let after = node.metrics().await;
     for metrics in [&before, &after] {
         assert_eq!(promtool(metrics.text()).await, "", "{}", metrics.text());
     }
@@ -138,7 +129,7 @@ async fn whatever_happens_promtool_has_no_objection_and_no_series_comes_late() {
     assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "make them at start");
 }
 
-/// Makes many series move.
+/// Raises many series.
 async fn provoke(cluster: &TestCluster, node: Endpoint) {
     let mut client = node.connect("/ws/a").await;
     client.text("hello").await;
@@ -178,10 +169,10 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
     ] {
         assert_eventually!(has_moved(node, sample).await, "{sample} moves");
     }
-    assert_eventually!(node.metric("fanfare_subscriptions").await == 0.0, "all are gone");
+    assert_eventually!(node.metric("fanfare_subscriptions").await == 0.0, "all clients are gone");
     let handshakes = |result| format!("fanfare_handshake_duration_seconds_count{{result=\"{result}\"}}");
     assert_eq!(node.metric(&handshakes("accepted")).await, 3.0);
-    assert_eq!(node.metric(&handshakes("refused")).await, 4.0, "visits and the API are no handshakes");
+    assert_eq!(node.metric(&handshakes("refused")).await, 4.0, "pages and the API are not handshakes");
 }
 
 async fn has_moved(node: Endpoint, sample: &str) -> bool {
@@ -189,7 +180,7 @@ async fn has_moved(node: Endpoint, sample: &str) -> bool {
     text.lines().any(|line| line.starts_with(sample) && !line.ends_with(" 0"))
 }
 
-/// What `promtool check metrics` says.
+/// The output of `promtool check metrics`.
 async fn promtool(text: &str) -> String {
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,4 +1,4 @@
-//! Secrets that were planted, and whether they came up.
+//! Planted secrets, and a check that they do not come up.
 
 use std::process::Output;
 
@@ -8,7 +8,7 @@ use base64::{
 };
 use fanfare_testkit::Answer;
 
-/// Every form in which a secret could come up.
+/// The planted secrets, in every form in which they could come up.
 #[derive(Debug, Default)]
 pub(crate) struct Planted {
     forms: Vec<String>,
@@ -21,20 +21,20 @@ impl Planted {
         planted
     }
 
-    /// As it is, and in base64.
+    /// Adds a secret, plain and in base64.
     fn secret(&mut self, secret: &str) {
         let encoded = [STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)];
         self.forms.extend(encoded.into_iter().chain([secret.to_owned()]));
     }
 
-    /// Whole, and its claims and its signature alone; what its claims say is planted anyhow.
+    /// Adds a token: whole, and its claims and its signature alone. Its claims have planted words.
     pub(crate) fn secret_token(&mut self, token: &str) {
         self.secret(token);
         let parts = token.split('.').skip(1).filter(|part| part.len() > 10);
         self.forms.extend(parts.map(str::to_owned));
     }
 
-    /// Nothing that is planted stands in `text`.
+    /// Checks that a text has no planted secret.
     #[track_caller]
     pub(crate) fn saw(&self, place: &str, text: &str) {
         for form in &self.forms {
@@ -49,12 +49,12 @@ impl Planted {
         self.saw(&format!("the answer {} of {path}", answer.status), &text);
     }
 
-    /// It failed, said why, and nothing that is planted.
+    /// Checks that a command failed with a message, and without a planted secret.
     #[track_caller]
     pub(crate) fn saw_failure(&self, what: &str, ended: &Output) {
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(!ended.status.success() && !said.is_empty(), "{what}: {said}");
-        self.saw(&format!("what is said of {what}"), &said);
-        self.saw(&format!("what is printed for {what}"), &String::from_utf8_lossy(&ended.stdout));
+        self.saw(&format!("the errors of {what}"), &said);
+        self.saw(&format!("the output of {what}"), &String::from_utf8_lossy(&ended.stdout));
     }
 }

@@ -1,7 +1,5 @@
-//! A real Prometheus, with the configuration that is shipped, understands what nodes say of themselves; and whatever a
-//! dashboard or a rule asks, it has an answer to.
-
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+//! A real Prometheus with the shipped configuration understands the metrics of nodes, and every query of a dashboard or a
+//! rule has an answer.
 
 use std::time::Duration;
 
@@ -11,17 +9,17 @@ use fanfare_testkit::{
 use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
-const OVERVIEW: &str = include_str!("../../../deploy/grafana/dashboards/overview.json");
-const NODE: &str = include_str!("../../../deploy/grafana/dashboards/node.json");
+const OVERVIEW: &str = include_str!("../../../../deploy/grafana/dashboards/overview.json");
+const NODE: &str = include_str!("../../../../deploy/grafana/dashboards/node.json");
 
-/// How often each node's talker goes round.
+/// The time between two rounds of a node's talker.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Time and memory are the machine's, which others use too.
+/// Time and memory depend on the machine, which other processes use too.
 const OF_THE_MACHINE: [&str; 2] = ["seconds", "memory"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prometheus_scrapes_three_nodes_and_adds_them_up() {
+async fn prometheus_adds_up_three_nodes() {
     let cluster = TestCluster::start(3).await;
     let nodes: Vec<_> = cluster.nodes.iter().map(|node| **node).collect();
     let prometheus = Prometheus::start(&nodes).await;
@@ -37,7 +35,7 @@ async fn prometheus_scrapes_three_nodes_and_adds_them_up() {
     prometheus.comes_to("sum(fanfare_subscriptions)", |subscriptions| subscriptions == 7.0).await;
     prometheus.comes_to("sum(fanfare_build_info)", |nodes| nodes == 3.0).await;
 
-    // One node has 1 subscriber of them, one 2, one 4. The series were there before, so the first are seen too.
+    // The nodes have 1, 2 and 4 subscribers. The series existed before, so the first publications count too.
     for _ in 0..10 {
         nodes[0].publish("all", "hello").await;
     }
@@ -49,12 +47,12 @@ async fn prometheus_scrapes_three_nodes_and_adds_them_up() {
     for rule in prometheus.rules().await.into_iter().filter(|rule| rule.is_alert) {
         let wrong = prometheus.query(&rule.query).await;
         let is_of_the_machine = OF_THE_MACHINE.iter().any(|word| rule.query.contains(word));
-        assert!(wrong.is_empty() || is_of_the_machine, "nothing is wrong: {rule:?} {wrong:?}");
+        assert!(wrong.is_empty() || is_of_the_machine, "an alert fires without a fault: {rule:?} {wrong:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_query_of_every_panel_and_rule_has_data_on_a_cluster_under_load() {
+async fn every_query_has_data_under_load() {
     let redis = redis_server().await;
     let mut processes = Vec::new();
     for name in ["node-1", "node-2", "node-3"] {
@@ -73,14 +71,14 @@ async fn every_query_of_every_panel_and_rule_has_data_on_a_cluster_under_load() 
     for (panel, query) in asked {
         has_data(&prometheus, &panel, &query).await;
     }
-    // That asks for what is not there: its unit tests and `make alerts` hold it.
+    // This alert is for missing data: its unit tests and `make alerts` cover it.
     for rule in prometheus.rules().await.into_iter().filter(|rule| rule.name != "FanfareClusterDown") {
         let query = if rule.is_alert { without_comparisons(&rule.query) } else { rule.name.clone() };
         has_data(&prometheus, &rule.name, &query).await;
     }
 }
 
-/// Waits for a sample that is a number: a quantile of nothing is none.
+/// Waits for a sample that is a number: a quantile without data is NaN.
 async fn has_data(prometheus: &Prometheus, what: &str, query: &str) {
     let mut answer;
     assert_eventually!(
@@ -92,7 +90,7 @@ async fn has_data(prometheus: &Prometheus, what: &str, query: &str) {
     );
 }
 
-/// The title of each panel, and what it asks; and what the variables are made of.
+/// The title and the queries of each panel, and the queries of the variables.
 fn queries(dashboard: &str) -> Vec<(String, String)> {
     let dashboard: Value = serde_json::from_str(dashboard).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -112,12 +110,12 @@ fn queries(dashboard: &str) -> Vec<(String, String)> {
     queries
 }
 
-/// A query as Grafana would ask it, of these nodes; four scrapes make a rate.
+/// A query as Grafana sends it, for these nodes. Four scrapes make a rate.
 fn with(query: &str, nodes: &str) -> String {
     query.replace("$__rate_interval", "4s").replace("$job", "fanfare").replace("$node", nodes)
 }
 
-/// What an alert compares: it has data where nothing is wrong too.
+/// The metric that an alert compares: it has data without a fault too.
 fn without_comparisons(query: &str) -> String {
     let is_operator = |word: &str| matches!(word, "==" | "!=" | ">" | "<" | ">=" | "<=");
     let mut kept = Vec::new();
@@ -135,8 +133,8 @@ fn without_comparisons(query: &str) -> String {
     kept.join(" ")
 }
 
-/// Clients that stay and listen, one that talks, others that come and go, one that does not read, some that are refused:
-/// at each node. Ends when dropped.
+/// The load of each node: clients that listen, one that talks, others that come and go, one that does not read, and some
+/// that are refused. Ends when dropped.
 async fn load(nodes: &[Endpoint]) -> JoinSet<()> {
     let mut load = JoinSet::new();
     for &node in nodes {
@@ -151,7 +149,7 @@ async fn load(nodes: &[Endpoint]) -> JoinSet<()> {
         let mut sleeper = node.raw().await;
         sleeper.upgrade("/ws/large", &[]).await.is(101, "");
         load.spawn(async move {
-            // It is kept, and never read from.
+            // The client stays connected, and is never read.
             let _sleeper: RawClient = sleeper;
             let mut talker = node.connect(&format!("/ws/talk-{}", node.address().port())).await;
             loop {

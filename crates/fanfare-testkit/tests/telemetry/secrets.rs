@@ -1,17 +1,15 @@
-//! No secret is ever shown: not in a log at its most talkative, a metric, an answer, a close reason, or an error.
+//! No secret is ever shown: not in a log of any level, a metric, an answer, a close reason, or an error.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
+use std::time::Duration;
 
-mod planted;
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use fanfare_testkit::{Client, KEY, Message, Process, RedisServer, assert_eventually};
+use fanfare_testkit::{
+    Client, KEY, Message, Process, RedisServer, assert_eventually,
+    token::{in_seconds, token},
+};
 use fanfare_websocket::{FrameHead, Opcode};
-use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use planted::Planted;
+use crate::planted::Planted;
 
 const SECRET: &str = "pl4nted-hmac-secret-of-the-node-0123456789";
 const OLD_SECRET: &str = "pl4nted-hmac-secret-of-yesterday-9876543210";
@@ -54,16 +52,7 @@ async fn node(redis: &RedisServer, password: &str) -> Process {
     Process::serve(&["--listen", "127.0.0.1:0", "--node", "test", "--broker", &url], &toml()).await
 }
 
-fn token(claims: &Value, secret: &str) -> String {
-    encode(&Header::default(), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
-}
-
-fn in_seconds(seconds: i64) -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    i64::try_from(now).unwrap() + seconds
-}
-
-/// One of each kind.
+/// A token of each kind.
 fn tokens() -> Vec<String> {
     let claims = |number: u8| json!({"sub": format!("me-{number}"), "note": "pl4nted-claim"});
     let with = |number, name: &str, value: Value| {
@@ -87,7 +76,7 @@ fn tokens() -> Vec<String> {
     ]
 }
 
-/// Every way a client has to show a token: a query, and a header.
+/// The ways to send a token: a query and headers.
 fn ways(token: &str) -> [(String, Vec<(&'static str, String)>); 6] {
     let header = |name, value: String| (String::new(), vec![(name, value)]);
     [
@@ -96,7 +85,7 @@ fn ways(token: &str) -> [(String, Vec<(&'static str, String)>); 6] {
         header("Sec-WebSocket-Protocol", format!("fanfare, token.{token}")),
         header("Sec-WebSocket-Protocol", format!("token.{token}")),
         (format!("?token={token}"), Vec::new()),
-        // In two places, and not the same.
+        // In two places, with two values.
         (format!("?token={token}x"), vec![("Authorization", format!("Bearer {token}"))]),
     ]
 }
@@ -106,7 +95,7 @@ async fn show_tokens(node: &Process, planted: &mut Planted) {
         planted.secret_token(&token);
         for (query, headers) in ways(&token) {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            // A byte that may not stand in a request line, or a line that is too long, is HTTP's business.
+            // HTTP itself refuses a line that is too long, or has a forbidden byte.
             for path in ["/ws/private:1", "/ws/free", "/api/publish", "/api/nothing", "/nothing", "/metrics"]
             {
                 let mut client = node.raw().await;
@@ -116,7 +105,7 @@ async fn show_tokens(node: &Process, planted: &mut Planted) {
     }
 }
 
-/// A browser is told in a close frame what is wrong with its token.
+/// A browser gets the fault of its token in a close frame.
 async fn tell_browsers(node: &Process, planted: &mut Planted) {
     let origin = node.url();
     let mut told = 0;
@@ -136,7 +125,7 @@ async fn tell_browsers(node: &Process, planted: &mut Planted) {
             }
         }
     }
-    assert!(told > 10, "only {told} were told what is wrong with their token");
+    assert!(told > 10, "only {told} closes name the fault of their token");
 }
 
 async fn call_the_api(node: &Process, planted: &mut Planted) {
@@ -182,7 +171,7 @@ async fn talk(node: &Process, planted: &mut Planted) {
     planted.saw("the answer to a goodbye", &format!("{said:?}"));
 }
 
-/// What an application may send along that is no token of ours, and not for any log either.
+/// Sends secrets of an application, which are not tokens of Fanfare and not for a log.
 async fn send_along(node: &Process, planted: &mut Planted) {
     let close = [&1000_u16.to_be_bytes()[..], b"pl4nted-reason"].concat();
     let along = [
@@ -207,7 +196,7 @@ async fn send_along(node: &Process, planted: &mut Planted) {
         let path = format!("/api/publish{query}");
         planted.saw_answer(&path, &node.request("POST", &path, &[header, ("X-API-Key", KEY)], &body).await);
     }
-    // The rule that was broken is said, and not what broke it.
+    // The close names the broken rule, not the bytes that broke it.
     let mut rude = node.raw().await;
     rude.upgrade("/ws/free", &[]).await.is(101, "");
     rude.frame(FrameHead::whole(Opcode::Continuation), b"pl4nted").await;
@@ -216,7 +205,7 @@ async fn send_along(node: &Process, planted: &mut Planted) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_at_work_shows_no_secret() {
+async fn a_running_node_shows_no_secret() {
     let redis = RedisServer::start_with(&["--requirepass", PASSWORD]).await.unwrap();
     let mut planted = Planted::new(&[KEY, "pl4nted", PASSWORD, PASSWORD_IN_URL]);
     let node = node(&redis, PASSWORD_IN_URL).await;
@@ -230,19 +219,19 @@ async fn a_node_at_work_shows_no_secret() {
         planted.saw_answer(path, &node.get(path).await);
     }
     let shut_out = self::node(&redis, WRONG_PASSWORD).await;
-    assert_eventually!(shut_out.log().contains("WRONGPASS"), "it says why: {}", shut_out.log());
+    assert_eventually!(shut_out.log().contains("WRONGPASS"), "the node logs the reason: {}", shut_out.log());
     planted.saw_answer("/readyz", &shut_out.get("/readyz").await);
     planted.saw_answer("/api/publish", &shut_out.post(&json!({"channel": "a", "data": PAYLOAD})).await);
     planted.saw_answer("/metrics", &shut_out.get("/metrics").await);
-    planted.saw("the log of one that is shut out", &shut_out.log());
+    planted.saw("the log of a node with a wrong password", &shut_out.log());
     node.terminate();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let log = node.log();
-    assert!(log.contains("\"DEBUG\"") && log.contains("connection ended"), "it says much: {log}");
+    assert!(log.contains("\"DEBUG\"") && log.contains("connection ended"), "the log has all levels: {log}");
     planted.saw("the log", &log);
 }
 
-/// What people write, with a secret in it, and a mistake.
+/// Configurations with a secret in them, and a mistake.
 const BROKEN: &[&str] = &[
     "api.keys = [\"pl4nted\"]",
     "api.keys = \"pl4nted-0123456789-0123456789\"",
@@ -288,7 +277,7 @@ const BROKEN: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_of_a_broken_configuration_shows_no_secret() {
+async fn mistakes_are_shown_without_secrets() {
     let planted = Planted::new(&["pl4nted"]);
     for toml in BROKEN {
         for command in ["check", "config", "serve"] {
@@ -317,7 +306,7 @@ async fn what_is_said_of_a_broken_configuration_shows_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_shown_of_a_good_configuration_shows_no_secret() {
+async fn a_valid_configuration_is_shown_without_secrets() {
     let planted = Planted::new(&["pl4nted"]);
     let toml = format!("broker = \"redis://me:{PASSWORD_IN_URL}@127.0.0.1:1\"\n{}", toml());
     for words in [&["check"][..], &["config"], &["config", "--explain"]] {

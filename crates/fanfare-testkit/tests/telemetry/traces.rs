@@ -1,7 +1,4 @@
-//! What tracing costs where it is off, unsampled, or its collector is of no use: nothing. What a collector gets is
-//! tested against a real one, in tests/traces.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+//! Tracing costs nothing when it is off, unsampled, or its collector fails. Traces in a real collector: tests/traces.
 
 use fanfare_broker::envelope::{Content, Decoded, decode};
 use fanfare_core::TraceContext;
@@ -11,19 +8,19 @@ use tokio::net::TcpListener;
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Nobody listens there.
+/// An endpoint without a listener.
 const NO_COLLECTOR: &str = "tracing.endpoint = \"http://127.0.0.1:1\"";
 
-/// The trace that is named in a message between nodes.
+/// The trace in a message between nodes.
 fn trace_of(message: &[u8]) -> Option<TraceContext> {
     match decode(message) {
         Ok(Decoded::Envelope { content: Content::Publication { trace, .. }, .. }) => trace,
-        other => panic!("no publication: {other:?}"),
+        other => panic!("not a publication: {other:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_is_sampled_has_a_trace_in_its_envelope() {
+async fn only_sampled_messages_carry_a_trace() {
     let redis = redis_server().await;
     let mut observer = Observer::of(&redis, "chat").await;
     let unsampled = TRACEPARENT.replace("-01", "-00");
@@ -60,14 +57,14 @@ async fn only_what_is_sampled_has_a_trace_in_its_envelope() {
     }
 }
 
-/// A collector that takes connections and says nothing.
+/// A collector that accepts connections and never answers.
 async fn silent_collector() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     (listener, endpoint)
 }
 
-/// A node that is alone and sends what it has at once.
+/// A single node that sends its spans at once.
 async fn traced(endpoint: &str, protocol: &str) -> Process {
     let variables = [
         ("FANFARE_TRACING__ENDPOINT", endpoint),
@@ -77,7 +74,7 @@ async fn traced(endpoint: &str, protocol: &str) -> Process {
     Process::start_with("test", "memory", &variables).await
 }
 
-/// Somebody talks to itself.
+/// A client that gets its own messages.
 async fn echo(node: &Process, messages: usize) {
     let mut client = node.connect("/chat").await;
     for _ in 0..messages {
@@ -91,7 +88,7 @@ async fn spans(node: &Process, result: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_that_is_away_or_silent_disturbs_nobody_and_holds_up_no_end() {
+async fn a_dead_collector_disturbs_nobody() {
     let (_silent, endpoint) = silent_collector().await;
     for protocol in ["grpc", "http"] {
         for endpoint in [endpoint.as_str(), "http://127.0.0.1:1"] {
@@ -104,22 +101,22 @@ async fn a_collector_that_is_away_or_silent_disturbs_nobody_and_holds_up_no_end(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn spans_that_nobody_takes_are_counted_and_said_once() {
+async fn failed_spans_are_counted_and_logged_once() {
     let node = traced("http://127.0.0.1:1", "http").await;
     echo(&node, 100).await;
     assert_eventually!(spans(&node, "failed").await > 0.0, "spans are given up: {}", node.log());
     node.logs("spans are lost").await;
     echo(&node, 100).await;
-    assert_eventually!(spans(&node, "failed").await > 300.0, "all are: {}", node.log());
+    assert_eventually!(spans(&node, "failed").await > 300.0, "all spans fail: {}", node.log());
     assert!(spans(&node, "sent").await < 1.0);
     assert_eq!(node.log().matches("spans are lost").count(), 1, "{}", node.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_spans_wait_than_may() {
+async fn waiting_spans_are_bounded() {
     let (_silent, endpoint) = silent_collector().await;
     let node = traced(&endpoint, "grpc").await;
-    // Two spans each, and while a batch is under way 2048 wait.
+    // Two spans each, and while a batch is sent 2048 wait.
     echo(&node, 2000).await;
     assert_eventually!(spans(&node, "dropped").await > 0.0, "spans are dropped: {}", node.log());
 }

@@ -122,7 +122,10 @@ fn send(mut socket: &TcpStream, frames: &[u8]) -> io::Result<()> {
 fn upgrade(client: &mut Client, request: &[u8]) -> anyhow::Result<String> {
     let request = std::str::from_utf8(request)?;
     let path = request.split(' ').nth(1).context("a request without a path")?.to_owned();
-    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).context("a request without a key")?;
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+        .context("a request without a key")?;
     let accept = accept_value(&HeaderValue::from_str(key)?);
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

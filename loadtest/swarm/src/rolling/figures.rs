@@ -96,10 +96,7 @@ impl Figures {
         }
         let longest = verdict.nodes.values().map(|node| node.longest).fold(0.0, f64::max);
         if let Some(away) = bounds.away.filter(|away| longest > away.as_secs_f64()) {
-            wrong.push(format!(
-                "a client was away for {longest:.2} s, longer than {} s",
-                away.as_secs_f64()
-            ));
+            wrong.push(format!("a client was away for {longest:.2} s, longer than {} s", away.as_secs_f64()));
         }
         wrong
     }
@@ -160,7 +157,10 @@ impl fmt::Display for Figures {
         )?;
         kinds(out, "failed", &self.turned_away)?;
         if self.is_right() {
-            return writeln!(out, "RIGHT: clients missed only messages that were published while they were away");
+            return writeln!(
+                out,
+                "RIGHT: clients missed only messages that were published while they were away"
+            );
         }
         self.wrong.iter().try_for_each(|what| writeln!(out, "WRONG: {what}"))
     }

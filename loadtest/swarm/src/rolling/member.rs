@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rand::Rng as _;
 use tokio::time::sleep;
 
 use super::run::Run;
 use crate::{
     client::{Connection, Target, read_at},
-    clock::Moment,
+    clock::{Moment, random_below},
 };
 
 /// A client waits a random part of this before its first reconnect. Each failure doubles it.
@@ -58,8 +57,4 @@ impl Member {
             }
         }
     }
-}
-
-fn random_below(most: Duration) -> Duration {
-    most.mul_f64(rand::rng().random_range(0.0..1.0))
 }

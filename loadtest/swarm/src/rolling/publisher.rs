@@ -111,7 +111,9 @@ async fn read_answer(stream: &mut TcpStream) -> anyhow::Result<Answer> {
 fn parse(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(bytes).context("the answer is not HTTP")? else { return Ok(None) };
+    let httparse::Status::Complete(head) = response.parse(bytes).context("the answer is not HTTP")? else {
+        return Ok(None);
+    };
     let header = |name: &str| {
         let named = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         named.and_then(|header| std::str::from_utf8(header.value).ok()).map(str::trim)

@@ -33,7 +33,7 @@ pub struct Plan {
 
 /// The part of one process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Share {
+pub(crate) struct Share {
     /// The members of this process.
     pub members: origin::Share,
     /// The members and publishers of each channel.

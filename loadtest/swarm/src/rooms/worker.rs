@@ -35,7 +35,7 @@ const EXAMPLES: usize = 5;
 
 /// The result of one process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Part {
+pub(crate) struct Part {
     /// From the moment that a message was due until a member read it, in the measured part.
     pub latencies: Latencies,
     /// From the moment that a message was due until this program sent it, for all messages.
@@ -153,7 +153,12 @@ async fn until_complete_or_quiet(
 impl Share {
     /// The messages that the members of this process are to see.
     fn expected(&self) -> u64 {
-        self.members.connections.clone().flat_map(|member| self.senders_of(member)).map(|sender| self.total(sender)).sum()
+        self.members
+            .connections
+            .clone()
+            .flat_map(|member| self.senders_of(member))
+            .map(|sender| self.total(sender))
+            .sum()
     }
 
     fn senders_of(&self, member: usize) -> std::ops::Range<usize> {

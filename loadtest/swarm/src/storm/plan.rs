@@ -26,7 +26,7 @@ pub struct Plan {
 
 /// The part of one process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Share {
+pub(crate) struct Share {
     /// The connections of this process.
     pub connections: origin::Share,
     /// Connections that may be opening at the same time.

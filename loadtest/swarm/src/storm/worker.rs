@@ -20,7 +20,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// The result of one process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Part {
+pub(crate) struct Part {
     /// From the beginning of a connection until its 101.
     pub latencies: Latencies,
     /// The moment of the last 101.

@@ -50,12 +50,8 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         let name = format!("{} × {} × {rate}/s", layout.rooms, layout.members);
         eprintln!("{name}, {nodes} nodes");
         let (bare, figures) = of(stage, layout, rate, nodes).await?;
-        let before = [
-            name.clone(),
-            nodes.to_string(),
-            short(figures.cpu_per_publish.total),
-            short(bare.cpu.total),
-        ];
+        let before =
+            [name.clone(), nodes.to_string(), short(figures.cpu_per_publish.total), short(bare.cpu.total)];
         grid.row(row(&before, &figures));
         let group = format!("{name}, {nodes}n");
         cpu.group(

@@ -138,12 +138,7 @@ impl Room {
     }
 }
 
-fn tampered(
-    fault: Fault,
-    kind: MessageKind,
-    payload: &[u8],
-    withheld: &mut Option<Vec<u8>>,
-) -> Vec<Vec<u8>> {
+fn tampered(fault: Fault, kind: MessageKind, payload: &[u8], withheld: &mut Option<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut frame = Vec::new();
     encode::message(&mut frame, kind, payload);
     match fault {

@@ -1,15 +1,16 @@
 use super::*;
+use crate::client_group::record::Heard;
 
 const MESSAGES: usize = 30;
 const ENTRANCES: usize = 2;
-/// Long enough that the end is not near.
+/// An end that is far away.
 const END: Time = Duration::from_secs(100);
 
 fn at(seconds: usize) -> Time {
     Duration::from_secs(seconds as u64)
 }
 
-/// Four sessions of one channel, two at each entrance; each sends a message a second, and everybody hears all.
+/// Four sessions of one channel, two at each entrance. Each sends a message a second, and all get all messages.
 fn whole() -> Record {
     let mut record = Record::default();
     for member in 0..4 {
@@ -23,7 +24,7 @@ fn whole() -> Record {
     record
 }
 
-/// A session sends, and all that are open hear it.
+/// A session sends a message, and all open sessions get it.
 fn say(record: &mut Record, sender: usize, now: Time) {
     let message = record.send(sender, now);
     for listener in 0..record.sessions.len() {
@@ -42,8 +43,7 @@ fn judge_with(record: &Record, faults: &[Range<Time>], interruptions: &[Interrup
 }
 
 fn forget(record: &mut Record, listener: usize, sender: usize, numbers: Range<usize>) {
-    let gone =
-        |heard: &super::super::record::Heard| heard.session == sender && numbers.contains(&heard.number);
+    let gone = |heard: &Heard| heard.session == sender && numbers.contains(&heard.number);
     record.sessions[listener].heard.retain(|heard| !gone(heard));
 }
 
@@ -60,7 +60,7 @@ fn interruption(node: usize, from: usize, to: usize) -> Interruption {
 }
 
 #[test]
-fn what_everybody_heard_once_and_in_order_is_right() {
+fn a_run_without_faults_is_right() {
     let verdict = judge_it(&whole());
     verdict.is_right();
     assert_eq!((verdict.published, verdict.delivered), (4 * MESSAGES, 4 * 4 * MESSAGES));
@@ -68,7 +68,7 @@ fn what_everybody_heard_once_and_in_order_is_right() {
 }
 
 #[test]
-fn a_double_is_found_also_in_a_fault_and_an_interruption() {
+fn nothing_excuses_a_copy() {
     for again in [0, 15, MESSAGES - 1] {
         let mut record = whole();
         record.hear(2, format!("1:{again}").as_bytes(), END);
@@ -78,11 +78,10 @@ fn a_double_is_found_also_in_a_fault_and_an_interruption() {
 }
 
 #[test]
-fn a_swap_is_found_also_in_a_fault_and_an_interruption() {
+fn nothing_excuses_a_swap() {
     let mut record = whole();
     let heard = &mut record.sessions[3].heard;
-    let place =
-        |number| move |heard: &super::super::record::Heard| (heard.session, heard.number) == (1, number);
+    let place = |number| move |heard: &Heard| (heard.session, heard.number) == (1, number);
     let (first, second) = (heard.iter().position(place(7)), heard.iter().position(place(8)));
     heard.swap(first.unwrap(), second.unwrap());
     let verdict = judge_with(&record, &[at(0)..END], &[interruption(0, 0, 100)]);
@@ -90,18 +89,18 @@ fn a_swap_is_found_also_in_a_fault_and_an_interruption() {
 }
 
 #[test]
-fn a_silent_loss_is_found_by_whoever_it_is_missed() {
+fn a_silent_loss_is_found() {
     for number in [0, 15, MESSAGES - 1] {
         let mut record = whole();
         forget(&mut record, 2, 1, number..number + 1);
         assert_eq!(lost(&judge_it(&record)), [(2, 1, number)]);
-        // A fault alone is no excuse: the sender was told nothing, and no node counted it.
+        // A fault alone does not excuse it: the sender was not closed, and no node counted an interruption.
         assert_eq!(lost(&judge_with(&record, &[at(0)..END], &[])), [(2, 1, number)]);
     }
 }
 
 #[test]
-fn what_reached_nobody_is_a_loss_while_its_sender_was_told_nothing() {
+fn an_unreported_loss_is_found() {
     let mut record = whole();
     for listener in 0..4 {
         forget(&mut record, listener, 1, MESSAGES - 2..MESSAGES);
@@ -110,7 +109,7 @@ fn what_reached_nobody_is_a_loss_while_its_sender_was_told_nothing() {
 }
 
 #[test]
-fn what_reached_nobody_in_a_fault_is_excused_by_what_its_sender_was_told() {
+fn a_reported_loss_in_a_fault_is_excused() {
     let fault = at(MESSAGES - 2)..at(MESSAGES + 10);
     for (end, unreached) in
         [(End::Refused, [2, 0, 0]), (End::Unknown, [0, 2, 0]), (End::Broken("reset".into()), [0, 0, 2])]
@@ -123,13 +122,13 @@ fn what_reached_nobody_in_a_fault_is_excused_by_what_its_sender_was_told() {
         let verdict = judge_with(&record, std::slice::from_ref(&fault), &[]);
         verdict.is_right();
         assert_eq!([verdict.refused, verdict.unknown, verdict.cut_off], unreached);
-        // Without the fault it is not: a calm broker refuses nobody.
+        // Without a fault it is not excused: a calm broker refuses no message.
         assert_eq!(judge_it(&record).wrongs, 8);
     }
 }
 
 #[test]
-fn what_somebody_heard_of_a_session_that_was_told_is_owed_to_all() {
+fn a_partly_delivered_message_is_owed_to_all() {
     let mut record = whole();
     forget(&mut record, 2, 1, MESSAGES - 3..MESSAGES - 2);
     record.close(1, END, End::Unknown);
@@ -137,7 +136,7 @@ fn what_somebody_heard_of_a_session_that_was_told_is_owed_to_all() {
 }
 
 #[test]
-fn a_refused_message_that_somebody_heard_is_found() {
+fn a_refused_and_delivered_message_is_found() {
     let mut record = whole();
     record.close(1, END, End::Refused);
     let verdict = judge_with(&record, &[at(0)..END], &[]);
@@ -145,7 +144,7 @@ fn a_refused_message_that_somebody_heard_is_found() {
 }
 
 #[test]
-fn an_interruption_excuses_the_messages_of_its_own_time_and_nodes_only() {
+fn an_interruption_excuses_its_own_time_and_nodes() {
     // Message 14 was sent at second 15; sessions 0 and 2 are at entrance 0, 1 and 3 at 1.
     let mut record = whole();
     forget(&mut record, 2, 0, 14..15);
@@ -157,22 +156,22 @@ fn an_interruption_excuses_the_messages_of_its_own_time_and_nodes_only() {
     for elsewhere in [interruption(1, 14, 16), interruption(0, 10, 13), interruption(0, 17, 20)] {
         assert_eq!(lost(&judge_with(&record, &[], &[elsewhere])), [(2, 0, 14)]);
     }
-    // What reached nobody is judged by when it was sent.
+    // A message that reached no client is judged by the time it was sent.
     for listener in 0..4 {
         forget(&mut record, listener, 0, 14..15);
     }
     let both = [interruption(0, 18, 19), interruption(1, 18, 19)];
     judge_with(&record, &[], &both).is_right();
-    assert_eq!(judge_with(&record, &[], &both[..1]).wrongs, 0, "it is the sender's node");
+    assert_eq!(judge_with(&record, &[], &both[..1]).wrongs, 0, "the sender's node was interrupted");
     assert_eq!(judge_with(&record, &[], &[interruption(0, 10, 14), interruption(1, 10, 14)]).wrongs, 4);
-    // The sender's node was interrupted: it may have published where the listener is not.
+    // The sender's node was interrupted: it may have published to another Redis than the listener's.
     let mut record = whole();
     forget(&mut record, 2, 1, 14..15);
     judge_with(&record, &[], &[interruption(1, 14, 16)]).is_right();
 }
 
 #[test]
-fn who_was_not_connected_is_owed_nothing_and_who_comes_back_everything_from_then() {
+fn a_returned_client_is_owed_later_messages() {
     let mut record = whole();
     record.close(3, at(MESSAGES), End::Broken("reset".into()));
     say(&mut record, 0, at(40));
@@ -185,14 +184,14 @@ fn who_was_not_connected_is_owed_nothing_and_who_comes_back_everything_from_then
 }
 
 #[test]
-fn who_was_closed_is_owed_what_came_before_its_last_and_what_was_sent_long_before() {
+fn a_closed_client_is_owed_earlier_messages() {
     let mut record = whole();
     record.close(3, at(MESSAGES), End::Broken("reset".into()));
     let mut holed = whole();
     holed.sessions[3].ended = record.sessions[3].ended.clone();
     forget(&mut holed, 3, 0, MESSAGES - 2..MESSAGES - 1);
     assert_eq!(lost(&judge_it(&holed)), [(3, 0, MESSAGES - 2)]);
-    // The last may have been under way.
+    // The last message may have been on its way.
     forget(&mut record, 3, 0, MESSAGES - 1..MESSAGES);
     judge_it(&record).is_right();
     forget(&mut record, 3, 0, 20..MESSAGES);
@@ -200,7 +199,7 @@ fn who_was_closed_is_owed_what_came_before_its_last_and_what_was_sent_long_befor
 }
 
 #[test]
-fn who_was_closed_before_a_message_came_to_anybody_is_not_owed_it() {
+fn a_closed_client_is_not_owed_late_deliveries() {
     // Sent at second 31, while 3 is connected; Redis was frozen, and published it after 3 was closed.
     let mut record = whole();
     let message = record.send(0, at(31));
@@ -218,7 +217,7 @@ fn who_was_closed_before_a_message_came_to_anybody_is_not_owed_it() {
 }
 
 #[test]
-fn what_nobody_sent_to_that_channel_is_found() {
+fn a_foreign_message_is_found() {
     for message in ["99:0", "0:99", "hello"] {
         let mut record = whole();
         record.hear(2, message.as_bytes(), END);
