@@ -18,7 +18,7 @@ TURNS = [
     ("so many", "[Ss]o many", "say the number: 'the number of', 'as many as', 'too many'"),
     ("so much", "[Ss]o much", "say the amount: 'the amount of', 'as much as', 'too much'"),
     ("for want of", "[Ff]or want of", "say 'because ... is missing'"),
-    ("as it is", "[Aa]s it is", "say 'unchanged', or name the state"),
+    ("as it is", r"(?<!soon\s)(?<!long\s)[Aa]s it is", "say 'unchanged', or name the state"),
 ]
 # A comment that begins with one of these has a bare subject: say the noun ('A client that ...', 'The number of ...').
 SUBJECTS = "Who|Whoever|What|That which"

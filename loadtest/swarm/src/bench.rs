@@ -11,7 +11,7 @@ use crate::{
     servers::Node,
 };
 
-/// What to measure.
+/// The plan of the first figures.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `fanfare` program.

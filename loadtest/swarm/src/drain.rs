@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_secs(20);
 /// The close code that every client gets (IANA's registry: service restart).
 const RESTART: &str = " 1012 ";
 
-/// What to measure.
+/// The plan of a drain.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `fanfare` program.
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drain_has_more_time_than_its_pace_needs() {
+    fn the_timeout_exceeds_the_pace() {
         let plan = |connections| Plan {
             server: PathBuf::new(),
             swarm: PathBuf::new(),

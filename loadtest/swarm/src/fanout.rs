@@ -26,7 +26,7 @@ use crate::{
 /// The longest time for a message to reach all subscribers. After it the message is lost.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What to measure.
+/// The plan of a fan-out.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The server's process. `None`: its CPU is not measured.

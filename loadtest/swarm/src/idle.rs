@@ -1,6 +1,6 @@
 //! The cost of idle connections: memory, and CPU for their heartbeats.
 //!
-//! - `plan`: what to measure
+//! - `plan`: the settings
 //! - `pool`: the connections, in processes of their own; `worker`: one of these processes
 //! - `ends`: how connections ended
 //! - `figures`: the result

@@ -1,6 +1,6 @@
-//! What clients and publishers notice of a rolling restart, or of another command that changes a cluster.
+//! The effect of a rolling restart, or of another command that changes a cluster, on clients and publishers.
 //!
-//! - `plan`: what to do; `run`: the notes of clients and publishers
+//! - `plan`: the settings; `run`: the notes of clients and publishers
 //! - `member`: a client; `publisher`: the publisher of a channel
 //! - `ledger`: the messages; `judge`: whether the right ones came; `figures`: the result
 

@@ -1,7 +1,7 @@
 //! Many channels at a steady rate, open loop: every message is due at a fixed moment, and its latency counts from that
 //! moment. So a wait in the server, or in this program, is a part of the latency.
 //!
-//! - `plan`: what to measure; `layout`: the members of each channel; `schedule`: when messages are due
+//! - `plan`: the settings; `layout`: the members of each channel; `schedule`: when messages are due
 //! - `worker`: the members of one process; `payload`: the bytes of a message
 //! - `figures`: the result
 

@@ -14,7 +14,7 @@ use crate::{
     table::Table,
 };
 
-/// What to measure.
+/// The shape of the rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     /// Subscribers, the publisher among them.

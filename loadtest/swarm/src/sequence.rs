@@ -11,9 +11,9 @@ pub(crate) struct Seen {
     gaps: Vec<Range<u32>>,
 }
 
-/// The place of a number among those before it.
+/// The kind of a receipt, by the numbers before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum Receipt {
     InOrder,
     OutOfOrder,
     Doubled,
@@ -21,21 +21,21 @@ pub(crate) enum Order {
 
 impl Seen {
     /// Notes a number.
-    pub(crate) fn note(&mut self, number: u32) -> Order {
+    pub(crate) fn note(&mut self, number: u32) -> Receipt {
         if number >= self.next {
             if number > self.next {
                 self.gaps.push(self.next..number);
             }
             self.next = number.saturating_add(1);
-            return Order::InOrder;
+            return Receipt::InOrder;
         }
         let Some(place) = self.gaps.iter().position(|gap| gap.contains(&number)) else {
-            return Order::Doubled;
+            return Receipt::Doubled;
         };
         let gap = self.gaps.swap_remove(place);
         let rest = [gap.start..number, number + 1..gap.end];
         self.gaps.extend(rest.into_iter().filter(|rest| !rest.is_empty()));
-        Order::OutOfOrder
+        Receipt::OutOfOrder
     }
 
     /// The count of different numbers that were seen.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn loss_copies_and_disorder_are_told_apart() {
-        use Order::{Doubled, InOrder, OutOfOrder};
+        use Receipt::{Doubled, InOrder, OutOfOrder};
         for (numbers, orders, missing) in [
             (&[0, 1, 2, 3][..], &[InOrder; 4][..], &[][..]),
             (&[0, 1, 2], &[InOrder; 3], &[3]),

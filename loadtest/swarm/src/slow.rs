@@ -24,7 +24,7 @@ const CONFLATED: &str = "fanfare_publications_conflated_total";
 /// Messages that may be in flight: the rate is kept at any latency, until the server is far behind.
 const IN_FLIGHT: usize = 1_000;
 
-/// What to measure.
+/// The plan of the pairs.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `fanfare` program.

@@ -1,6 +1,6 @@
 //! A storm: many clients connect at once, as after a restart.
 //!
-//! - `plan`: what to measure
+//! - `plan`: the settings
 //! - `worker`: the connections of one process
 //! - `figures`: the result
 

@@ -69,7 +69,7 @@ async fn too_large_a_message_is_refused_early() {
     let fragments =
         [frames(1, start(false), &[0; 100]), frames(10, more(false), &[0; 100]), frames(1, more(true), &[0])];
     let huge = b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
-    // Of the first, only the header is sent: the server does not wait for the rest.
+    // The first is its header only: the server does not wait for the rest.
     for bytes in [&one[..8], &one[..], &fragments.concat(), &huge[..]] {
         let mut offender = scene.offender("other").await;
         offender.send(bytes).await;

@@ -23,7 +23,7 @@ async fn a_browser_stays_on_its_node(front: Endpoint, nodes: &[Endpoint]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_browser_stays_on_its_node_by_a_cookie() {
+async fn a_cookie_keeps_a_browser_on_its_node() {
     let cluster = TestCluster::start(3).await;
     let nodes = endpoints(&cluster);
     a_browser_stays_on_its_node(Balancer::start(&nodes).await.endpoint(), &nodes).await;
@@ -42,7 +42,7 @@ async fn a_cookie_does_not_pin_a_client_to_a_full_node(front: Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cookie_does_not_pin_to_a_full_node() {
+async fn a_full_node_overrides_a_cookie() {
     let full = "limits.connections = 2";
     for is_nginx in [false, true] {
         let cluster = TestCluster::start_with(3, full).await;

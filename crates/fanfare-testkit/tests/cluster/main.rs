@@ -1,11 +1,6 @@
 //! Several nodes on one Redis: broadcasts, the list of nodes, outages of Redis.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod broadcast;
 mod latency;

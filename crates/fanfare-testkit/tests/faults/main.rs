@@ -1,11 +1,6 @@
 //! Faults of Redis, nodes and HAProxy while 200 clients publish. `make faults` runs the long ones too.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod flood;
 mod haproxy;

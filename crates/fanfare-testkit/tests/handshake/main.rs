@@ -1,11 +1,6 @@
 //! The handshake: refusals, origins, tokens, admission limits, and the client's address.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod admission;
 mod dev;

@@ -65,7 +65,7 @@ async fn every_refusal_has_status_and_sentence() {
 }
 
 #[tokio::test]
-async fn a_handshake_is_a_get_of_http_1_1() {
+async fn a_handshake_needs_get_and_http_1_1() {
     let (node, witness) = node_and_witness().await;
     let headers = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -148,7 +148,7 @@ async fn an_upgrade_with_a_body_is_refused() {
             assert!(client.good_end().await.is_ok_and(|behind| behind.is_empty()));
         }
     }
-    // Without a body there is no 100 to wait for: the 101 is the only answer.
+    // An upgrade without a body gets no 100: the 101 is the only answer.
     let mut client = node.raw().await;
     let asks = [("Content-Length", "0"), ("Expect", "100-continue")];
     assert_eq!(client.upgrade("/witness", &asks).await.status, 101);

@@ -1,11 +1,6 @@
 //! HTTP beside WebSockets: the API, health, listeners, and documented paths.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod api;
 mod health;

@@ -1,11 +1,6 @@
 //! Messages of the plain WebSocket: who gets them, in which order, and clients that do not read.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod heartbeat;
 mod join;

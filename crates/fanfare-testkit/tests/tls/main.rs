@@ -1,11 +1,6 @@
 //! TLS on the node's own listeners, with real clients and generated certificates.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod clients;
 mod drips;

@@ -1,4 +1,4 @@
-//! What to measure.
+//! The plan of a measurement.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::connection_pool::origin::Origin;
 /// take a few.
 pub const REST: Duration = Duration::from_secs(5);
 
-/// What to measure.
+/// The plan of a measurement.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where the connections come from.

@@ -3,7 +3,7 @@
 //! Invariant: a channel has one publisher, which waits for each answer. So the numbers of its messages are the order
 //! in which the server took them.
 
-use crate::{clock::Moment, latency::Latencies, sequence::Order};
+use crate::{clock::Moment, latency::Latencies, sequence::Receipt};
 
 /// A message that was sent to the server.
 #[derive(Debug, Clone, Copy)]
@@ -105,9 +105,9 @@ impl Ledger {
         };
         self.deliveries.record(at.since(message.sent));
         match client.hear(number) {
-            Order::InOrder => {}
-            Order::Doubled => self.doubled += 1,
-            Order::OutOfOrder => self.out_of_order += 1,
+            Receipt::InOrder => {}
+            Receipt::Doubled => self.doubled += 1,
+            Receipt::OutOfOrder => self.out_of_order += 1,
         }
     }
 
@@ -131,7 +131,7 @@ impl Client {
         self.sessions.last().is_some_and(|session| session.ended.is_none())
     }
 
-    fn hear(&mut self, number: usize) -> Order {
+    fn hear(&mut self, number: usize) -> Receipt {
         let is_late = number < self.heard.len();
         if !is_late {
             self.heard.resize(number + 1, None);
@@ -143,8 +143,8 @@ impl Client {
         }
         match self.heard.get_mut(number) {
             Some(first @ None) => *first = Some(now),
-            _ => return Order::Doubled,
+            _ => return Receipt::Doubled,
         }
-        if is_late { Order::OutOfOrder } else { Order::InOrder }
+        if is_late { Receipt::OutOfOrder } else { Receipt::InOrder }
     }
 }

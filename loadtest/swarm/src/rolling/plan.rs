@@ -1,10 +1,10 @@
-//! What to do, and the bounds of the times.
+//! The plan of a restart, and the bounds of the times.
 
 use std::time::Duration;
 
 use crate::client::Target;
 
-/// What to do.
+/// The plan of a restart.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The balancer. The channels are numbered ones beside its own.

@@ -79,7 +79,7 @@ fn slow_deliveries_widen_the_leeway() {
 }
 
 #[test]
-fn a_missed_message_of_a_connected_client_is_lost() {
+fn messages_to_connected_clients_can_be_lost() {
     for (before, after) in [
         // Long before the close.
         (&[0, 1][..], &[6, 7, 8, 9][..]),
@@ -96,7 +96,7 @@ fn a_missed_message_of_a_connected_client_is_lost() {
 }
 
 #[test]
-fn a_message_that_was_not_taken_is_not_lost() {
+fn a_refused_message_is_not_lost() {
     let mut ledger = ledger();
     ledger.publishes(0, at(11_000));
     ledger.publishes(0, at(12_000));

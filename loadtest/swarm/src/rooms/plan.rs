@@ -1,4 +1,4 @@
-//! What to measure.
+//! The plan of an open loop.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     connection_pool::origin::{self, Origin},
 };
 
-/// What to measure.
+/// The plan of an open loop.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where the connections come from.

@@ -18,7 +18,7 @@ use crate::{
     connection_pool::parent::Parent,
     floor,
     latency::Latencies,
-    sequence::{Order, Seen},
+    sequence::{Receipt, Seen},
 };
 
 /// The time between two reports of progress.
@@ -194,13 +194,13 @@ impl Observed {
             return;
         };
         self.received += 1;
-        let order = seen.note(head.number);
-        match order {
-            Order::InOrder => {}
-            Order::OutOfOrder => self.part.out_of_order += 1,
-            Order::Doubled => self.part.doubled += 1,
+        let receipt = seen.note(head.number);
+        match receipt {
+            Receipt::InOrder => {}
+            Receipt::OutOfOrder => self.part.out_of_order += 1,
+            Receipt::Doubled => self.part.doubled += 1,
         }
-        if head.number >= *warming && order != Order::Doubled {
+        if head.number >= *warming && receipt != Receipt::Doubled {
             let now = client::read_at();
             self.part.received += 1;
             self.part.latencies.record(now.since(head.due));

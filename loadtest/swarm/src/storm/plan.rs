@@ -1,4 +1,4 @@
-//! What to measure.
+//! The plan of a storm.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     connection_pool::origin::{self, Origin},
 };
 
-/// What to measure.
+/// The plan of a storm.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where the connections come from.

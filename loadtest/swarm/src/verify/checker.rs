@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::sequence::{Order, Seen};
+use crate::sequence::{Receipt, Seen};
 
 /// Faults that are named. All are counted.
 const EXAMPLES: usize = 20;
@@ -104,9 +104,9 @@ impl Checker {
             return;
         };
         let fault = match seen.note(place) {
-            Order::Doubled => Some(FaultKind::Doubled),
-            Order::OutOfOrder => Some(FaultKind::OutOfOrder),
-            Order::InOrder => None,
+            Receipt::Doubled => Some(FaultKind::Doubled),
+            Receipt::OutOfOrder => Some(FaultKind::OutOfOrder),
+            Receipt::InOrder => None,
         };
         self.verdict.received += 1;
         let damage = (!intact).then_some(FaultKind::Damaged);

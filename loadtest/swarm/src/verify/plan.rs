@@ -1,10 +1,10 @@
-//! What to check.
+//! The plan of a check.
 
 use std::time::Duration;
 
 use crate::client::Target;
 
-/// What to check.
+/// The plan of a check.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The nodes; clients are spread over them evenly.
