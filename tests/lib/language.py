@@ -26,7 +26,10 @@ LONGEST_NAME = 8  # words of a test's name, small ones too: a longer one is a se
 
 # What is judged today. It grows until it is the whole tree ("").
 CLEAN = [
-    "tests/lib/",
+    ".github/", "Cargo.toml", "Makefile", "clients/js/link.test.js", "crates/fanfare-testkit/", "deny.toml", "deploy/",
+    "docker-compose.yml", "examples/", "fuzz/", "k8s/base/", "k8s/components/", "k8s/helm/", "k8s/overlays/", "loadtest/",
+    "tests/*.sh", "tests/autobahn/", "tests/clients/", "tests/grafana/", "tests/instructions/", "tests/k6/", "tests/k8s/",
+    "tests/lib/", "tests/systemd/", "tests/tls/", "tests/traces/",
 ]
 
 SUFFIXES = "rs sh py md toml yml yaml html css js mjs ts cfg conf go".split()
@@ -63,7 +66,9 @@ def bare_subjects(text):
     for number, line in enumerate(text.splitlines(), 1):
         comment = COMMENT.match(line)
         marker = comment and comment.group(1)
-        begins = comment and marker != before and BEGINS.match(comment.group(2))
+        if line.startswith("#!"):
+            marker = None
+        begins = marker and marker != before and BEGINS.match(comment.group(2))
         if begins:
             yield number, begins.group(1), "begin with a noun: 'A client that ...', 'The number of ...'"
         before = marker
