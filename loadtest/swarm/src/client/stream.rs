@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::Target;
+use super::target::Target;
 use crate::sources;
 
 /// Left: the bare socket. Right: TLS.

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::PublishOrder};
+use fanfare_metrics::Registrar;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
