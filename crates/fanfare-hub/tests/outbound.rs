@@ -90,7 +90,7 @@ impl Run {
         match sent {
             Sent::Written | Sent::Done | Sent::NeedsFlush => self.expected.extend(frame),
             Sent::Overflow => assert!(!was_empty, "an empty queue takes whatever comes"),
-            Sent::Held | Sent::Broken => panic!("nothing broke, and there is a transport"),
+            Sent::Buffered | Sent::Broken => panic!("nothing broke, and there is a transport"),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_core::Limit;
+use fanfare_core::{Limit, TokenBucket};
 use parking_lot::Mutex;
 
 

@@ -148,7 +148,7 @@ impl State {
         let goodbye = waiting.goodbye.as_ref().map(|(goodbye, _)| goodbye);
         let farewell = goodbye.and_then(|goodbye| goodbye.message.clone());
         let messages: Vec<_> = waiting.queue.iter().cloned().chain(farewell).collect();
-        let Some(bytes) = poll.answer(&messages, goodbye) else { return Sent::Held };
+        let Some(bytes) = poll.answer(&messages, goodbye) else { return Sent::Buffered };
         write.went += Traffic { messages: messages.len() as u64, bytes };
         match goodbye {
             Some(_) => *self = Self::Aborted(None),
@@ -234,7 +234,7 @@ impl Waiting {
         self.queue.refused(budget);
         match self.queue.push(items, budget) {
             false => Sent::Overflow,
-            true if is_first => Sent::Held,
+            true if is_first => Sent::Buffered,
             true => Sent::Done,
         }
     }

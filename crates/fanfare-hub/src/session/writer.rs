@@ -95,7 +95,7 @@ impl Writer {
         match sent {
             Sent::Written | Sent::Done => {}
             Sent::NeedsFlush => self.flusher.flush(session, None),
-            Sent::Held => self.flusher.watch(session),
+            Sent::Buffered => self.flusher.watch(session),
             Sent::Overflow => self.goodbyes.end(session, &Disconnect::Slow),
             // The sink was aborted: the session's reader sees its end, and ends the session.
             Sent::Broken => {}
