@@ -109,6 +109,7 @@ async fn an_old_flusher_does_not_block_a_new() {
     client.pipe.widen();
     client.hub.sessions.detach(&client.session).await;
     node.hub.writer.send(&client.session, lines::ping());
+    client.change_to(Pipe::bounded(Framing::Newline, 2)).await;
     settle().await;
     client.pipe.widen();
     settle().await;

@@ -16,7 +16,6 @@ use std::{
 use fanfare_core::{Limit, TokenBucket};
 use parking_lot::Mutex;
 
-
 /// How many connections, and how large a request, a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {

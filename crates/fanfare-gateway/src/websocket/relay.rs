@@ -89,7 +89,11 @@ fn tell_browser(
 struct Unheard;
 
 impl Decoder for Unheard {
-    fn decode(&mut self, _message: Message, _requests: &mut Vec<fanfare_core::Request>) -> Result<(), Disconnect> {
+    fn decode(
+        &mut self,
+        _message: Message,
+        _requests: &mut Vec<fanfare_core::Request>,
+    ) -> Result<(), Disconnect> {
         Ok(())
     }
 }

@@ -95,17 +95,23 @@ impl Commands {
             while let Poll::Ready(Some(attempted)) = attempts.poll_next_unpin(cx) {
                 let channel = attempted.channel.clone();
                 replies.push(self.reply(attempted));
-                while let Some(command) = pending.next(&channel) {
-                    if let Some((_, attempt)) = self.carry_out(&session, command, &mut replies) {
-                        pending.begin_next(attempt);
-                        break;
-                    }
-                }
+                attempts.extend(self.follow(&session, &channel, &mut replies));
             }
             self.writer.replies(&session, &replies);
             pending.poll_rest(attempts.is_empty(), cx)
         })
         .await;
+    }
+
+    /// Carries out what came behind the first command of a channel, up to the next subscribe.
+    fn follow(&self, session: &Arc<Session>, channel: &Channel, replies: &mut Vec<Reply>) -> Option<Attempt> {
+        let pending = session.pending()?;
+        while let Some(command) = pending.next(channel) {
+            if let Some((_, attempt)) = self.carry_out(session, command, replies) {
+                return Some(attempt);
+            }
+        }
+        None
     }
 
     fn reply(&self, attempted: Attempted) -> Reply {

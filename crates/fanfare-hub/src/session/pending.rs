@@ -74,11 +74,6 @@ impl Pending {
         !std::mem::replace(&mut state.is_driven, true)
     }
 
-    /// Begins a subscribe that waited behind others of its channel.
-    pub(crate) fn begin_next(&self, attempt: Attempt) {
-        self.state.lock().starting.push(attempt);
-    }
-
     /// The subscribes that the driver does not have yet.
     pub(crate) fn take_starting(&self) -> Vec<Attempt> {
         std::mem::take(&mut self.state.lock().starting)
