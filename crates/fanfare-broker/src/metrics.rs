@@ -135,7 +135,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// What the broker can do now.
+    /// The state of the broker.
     pub(crate) fn state(&self, now: BrokerState) {
         for state in BrokerState::ALL {
             self.states.with_label_values(&[state.name()]).set(i64::from(state == now));

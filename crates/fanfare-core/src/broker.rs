@@ -1,4 +1,4 @@
-//! The seam to what carries publications between nodes.
+//! The seam to brokers, which carry publications between nodes.
 
 use std::{
     future::Future,
@@ -62,11 +62,10 @@ pub trait Broker: Send + Sync + 'static {
         Partition(0)
     }
 
-    /// What a partition can do at this moment.
+    /// The state of a partition at this moment.
     fn state(&self, partition: Partition) -> BrokerState;
 
-    /// What all partitions can do: the state of the one that can do least. A node is ready while it is
-    /// [`BrokerState::Up`].
+    /// The worst state of all partitions. A node is ready while it is [`BrokerState::Up`].
     fn overall_state(&self) -> BrokerState {
         let states = (0..self.partitions()).map(|partition| self.state(Partition(partition)));
         states.max_by_key(|state| state.severity()).unwrap_or(BrokerState::Away)
@@ -91,8 +90,8 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// the broker.
     fn publication(&self, publication: Publication);
 
-    /// Runs `deliver` now, which calls the other methods for everything that one read brought. The node may write out
-    /// together what `deliver` brought.
+    /// Runs `deliver` now, which calls the other methods for everything that one read brought. So the node can write it
+    /// out together.
     fn gather(&self, deliver: &mut dyn FnMut()) {
         deliver();
     }
@@ -132,11 +131,11 @@ pub struct Publish {
     pub payload: Payload,
     /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// What ties a publisher's publications together; `None` for the HTTP API. See [`PublishOrder`].
+    /// The publish order of the session; `None` for the HTTP API.
     pub order: Option<Arc<PublishOrder>>,
     /// The span that its deliveries are under; `None` where it is not traced.
     pub trace: Option<TraceContext>,
-    /// What it says beside its payload.
+    /// Its attributes. The relay has none.
     pub attributes: Option<Box<Attributes>>,
 }
 
@@ -180,7 +179,7 @@ impl Publish {
         self
     }
 
-    /// The same with what its subscribers are told of its publisher.
+    /// The same with information about its publisher.
     #[must_use]
     pub fn with_info(mut self, info: Bytes) -> Self {
         self.attributes_mut().info = Some(info);
@@ -282,7 +281,7 @@ impl BrokerState {
         }
     }
 
-    /// How much is missing: 0 where nothing is.
+    /// 0 for the best state, and more for a worse one.
     fn severity(self) -> u8 {
         match self {
             Self::Up => 0,

@@ -31,7 +31,7 @@ impl Default for Watch {
     }
 }
 
-/// What is to be done.
+/// The next thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Nothing yet.
@@ -70,7 +70,7 @@ impl Watchdog {
         }
     }
 
-    /// What is to be done now.
+    /// The thing to do now.
     pub(crate) fn ask(&mut self, now: Instant) -> Verdict {
         if now < self.deadline() {
             return Verdict::Wait;

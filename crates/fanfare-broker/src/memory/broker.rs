@@ -54,7 +54,7 @@ struct Accept {
     stopped: bool,
 }
 
-/// What became of a publish under the lock.
+/// The result of a publish under the lock.
 enum Accepted {
     Delivered(Ticket),
     Refused(Ticket, String),
@@ -124,7 +124,7 @@ impl MemoryBroker {
         self.events.publication(publication.traced(publish.trace).with_attributes(publish.attributes));
     }
 
-    /// Delivers what waits, whenever the node has room.
+    /// Delivers the waiting publications, whenever the node has room.
     async fn pump(&self) {
         loop {
             self.waits.notified().await;

@@ -30,7 +30,7 @@ impl Prefix {
     /// Takes a prefix, if it is one.
     ///
     /// # Errors
-    /// A [`PrefixError`] says what is wrong.
+    /// A [`PrefixError`] names the mistake.
     pub fn new(prefix: &str) -> Result<Self, PrefixError> {
         if prefix.is_empty() || prefix.len() > Self::MAX_BYTES {
             return Err(PrefixError::Length(prefix.len()));

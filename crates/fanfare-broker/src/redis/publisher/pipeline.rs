@@ -47,7 +47,7 @@ const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
 const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
 const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
-/// The publisher's queue and what is under way.
+/// The publisher's queue, and the commands under way.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     writer: Writer,
@@ -190,7 +190,7 @@ impl Pipeline {
     /// Where the connection cannot be used any more.
     pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
         let Some((_, written)) = self.under_way.pop_front() else {
-            return Err(Malformed("an answer that nobody waits for").into());
+            return Err(Malformed("an answer without a command").into());
         };
         self.metrics.sent(written.kind());
         if let Value::Error(error) = answer {

@@ -47,7 +47,7 @@ use crate::{
 
 /// The longest answer: those to PUBLISH are a number or a line.
 const MAX_ANSWER: usize = 64 << 10;
-/// The least time between two reports to the subscriber of publications that reached nobody.
+/// The least time between two reports to the subscriber of publications that reached no subscriber.
 const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 
 /// See the head of this file.

@@ -56,7 +56,7 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
 /// The beginning of an error of a Redis that was reached.
 pub(super) const ANSWERS: &str = "Redis answers ";
 
-/// An error of Redis without its sentence, which may quote what it refuses.
+/// An error of Redis without its sentence, which may quote the refused command.
 pub(super) fn said(what: &str, error: &RedisError) -> RegistryError {
     RegistryError(match error.code() {
         Some(code) => format!("{ANSWERS}{code} to {what}"),

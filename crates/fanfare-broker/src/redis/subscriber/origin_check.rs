@@ -62,10 +62,10 @@ impl ListedNodes {
     }
 }
 
-/// Whether what an envelope says of its origin is believed.
+/// Whether the claims of an envelope are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OriginVerdict {
-    /// It is.
+    /// They are.
     Credible,
     /// The registry does not list the node.
     Unlisted,

@@ -60,7 +60,7 @@ impl Command {
     }
 }
 
-/// What Redis confirmed.
+/// A confirmation of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirmed<'a> {
     /// A subscription to one of the node's own channels.

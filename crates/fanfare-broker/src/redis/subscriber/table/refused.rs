@@ -11,7 +11,7 @@ use super::{
 };
 use crate::redis::connection::{code::Cause, error::Desync};
 
-/// What an error of Redis was about.
+/// The subject of an error of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// One channel, whose waiters are told.

@@ -8,13 +8,15 @@ use std::{
 use fanfare_core::{Channel, SubscribeError};
 use proptest::prelude::*;
 
-use super::{
-    commands::{CONTROLS, Command, Confirmed},
-    entry::{Entry, Past, State},
-    refused::Refusal,
-    subscriptions::{Counted, Table},
+use crate::redis::{
+    connection::code::Cause,
+    subscriber::table::{
+        commands::{CONTROLS, Command, Confirmed},
+        entry::{Entry, Past, State},
+        refused::Refusal,
+        subscriptions::{Counted, Table},
+    },
 };
-use crate::redis::connection::code::Cause;
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
