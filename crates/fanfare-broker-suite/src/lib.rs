@@ -5,8 +5,8 @@
 //! - `node`: a node that records the calls of its broker; `recorder`: the record
 //! - `redis_server`: a redis-server of a test's own
 //!
-//! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends a
-//! case that would wait for ever.
+//! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends
+//! a case that would wait for ever.
 
 #![expect(clippy::panic, reason = "a case of a test suite says by a panic what is wrong")]
 

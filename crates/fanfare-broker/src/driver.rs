@@ -94,8 +94,8 @@ pub struct Started {
 }
 
 impl Started {
-    /// Ends it. Waiting messages are still published, within `Limits::goodbye`. Every publish is answered, and later ones
-    /// are refused.
+    /// Ends it. Waiting messages are still published, within `Limits::goodbye`. Every publish is answered, and later
+    /// ones are refused.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.all_ended().await;
@@ -113,8 +113,8 @@ impl fmt::Debug for Started {
     }
 }
 
-/// Starts the broker that `config` names, inside a tokio runtime. It need not be reachable: the node tries for ever, and
-/// the state is `Away` meanwhile.
+/// Starts the broker that `config` names, inside a tokio runtime. It need not be reachable: the node tries for ever,
+/// and the state is `Away` meanwhile.
 ///
 /// # Errors
 /// A [`StartError`], for mistakes in this process only.

@@ -1,5 +1,5 @@
-//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them are
-//! named here, and are there from the start.
+//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them
+//! are named here, and are there from the start.
 
 use std::time::Duration;
 

@@ -86,8 +86,8 @@ pub trait Broker: Send + Sync + 'static {
 /// - A loss outside of an interruption is told by [`BrokerEvents::missed`], where the broker can see it. On a channel
 ///   that was forbidden it is told once the channel is permitted again.
 pub trait BrokerEvents: Send + Sync + 'static {
-    /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more from
-    /// the broker.
+    /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more
+    /// from the broker.
     fn publication(&self, publication: Publication);
 
     /// Runs `deliver` now, which calls the other methods for everything that one read brought. So the node can write it
@@ -204,8 +204,8 @@ pub type Done = Box<dyn FnOnce(Result<Taken, PublishError>) + Send>;
 pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
 
 /// Ties a publisher's publications together: after the first of them failed, the broker refuses every one that was not
-/// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not a
-/// prefix of those that were sent, so a publisher that sends again waits for all its answers first.
+/// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not
+/// a prefix of those that were sent, so a publisher that sends again waits for all its answers first.
 #[derive(Debug, Default)]
 pub struct PublishOrder {
     failed: AtomicBool,
@@ -225,8 +225,8 @@ impl PublishOrder {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits. For
-    /// the broker, which shares its capacity among publish orders; from one thread at a time.
+    /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits.
+    /// For the broker, which shares its capacity among publish orders; from one thread at a time.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
         let turn = self.turn.load(Ordering::Relaxed).max(now);
         self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);

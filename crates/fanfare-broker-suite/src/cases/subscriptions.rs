@@ -25,8 +25,8 @@ pub async fn a_confirmed_subscription_gets_every_later_publication(bus: &impl Bu
     }
 }
 
-/// Channels come and go by the thousand. A steady subscription misses nothing, and a confirmed one gets everything after
-/// its confirmation.
+/// Channels come and go by the thousand. A steady subscription misses nothing, and a confirmed one gets everything
+/// after its confirmation.
 pub async fn subscriptions_survive_thousands_of_changes(bus: &impl Bus) {
     const CHANNELS: usize = 50;
     const ROUNDS: usize = 40;

@@ -29,13 +29,13 @@
 //! Invariants:
 //! - Unknown tags are skipped, so fields may be added within a version.
 //! - A trace context is not a part of its message: one that is not understood is skipped, and not an error.
-//! - Bytes with the magic are an envelope that this node understands as a whole, or an [`EnvelopeError`]: they are never
-//!   relayed as a payload.
+//! - Bytes with the magic are an envelope that this node understands as a whole, or an [`EnvelopeError`]: they are
+//!   never relayed as a payload.
 //!
-//! Tags 8 to 10 and 12 belong to version 1 and are always written. No release froze version 1 without them. Nor would
-//! a version 2 help: a node that skips tag 12 delivers to the excluded session whether the tag is there or not, while a
-//! node that does not read version 2 would drop the publication for all. A field that a publication must not be delivered
-//! without needs a new version, which `agreed_version` holds back until every node reads it.
+//! Tags 8 to 10 and 12 belong to version 1 and are always written. No release froze version 1 without them. Nor would a
+//! version 2 help: a node that skips tag 12 delivers to the excluded session whether the tag is there or not, while a
+//! node that does not read version 2 would drop the publication for all. A field that a publication must not be
+//! delivered without needs a new version, which `agreed_version` holds back until every node reads it.
 //!
 //! - `format`: its numbers; `header`: how it is written; `decode`: how it is read
 

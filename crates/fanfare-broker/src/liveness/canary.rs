@@ -119,9 +119,9 @@ impl Canary {
         self.number
     }
 
-    /// When the last round began that was heard and answered: messages that the broker took before were delivered. A demoted
-    /// master delivers rounds to its own subscribers too. But it does not take the heartbeat before them, so no answer of
-    /// its counts.
+    /// When the last round began that was heard and answered: messages that the broker took before were delivered. A
+    /// demoted master delivers rounds to its own subscribers too. But it does not take the heartbeat before them, so no
+    /// answer of its counts.
     pub(crate) fn whole_until(&self) -> Option<Instant> {
         self.whole_until
     }

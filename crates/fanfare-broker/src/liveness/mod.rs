@@ -1,5 +1,5 @@
-//! Whether a broker answers, whether it delivers, and whether it lost messages. No I/O, no clock, and nothing of one broker
-//! alone: the caller says what happened, and when.
+//! Whether a broker answers, whether it delivers, and whether it lost messages. No I/O, no clock, and nothing of one
+//! broker alone: the caller says what happened, and when.
 //!
 //! - [`watchdog`]: whether the broker answers
 //! - [`canary`]: the message that a node publishes to itself once a second

@@ -1,8 +1,8 @@
 //! Whether two servers take writes: this node is on one of them, and other nodes are on the other. No I/O, no clock.
 //!
-//! A server is known by its run: no other server has the same, and a server gets a new one when it starts. A note on the
-//! server says since when nodes of this prefix have been there. It names the run too, for a replica has the notes of its
-//! master.
+//! A server is known by its run: no other server has the same, and a server gets a new one when it starts. A note on
+//! the server says since when nodes of this prefix have been there. It names the run too, for a replica has the notes
+//! of its master.
 //!
 //! | which node finds the split | how |
 //! |---|---|
@@ -113,7 +113,8 @@ impl SplitCheck {
         self.history
     }
 
-    /// Whether this node is split from others, or was a moment ago. Then it knows already of the splits that they report.
+    /// Whether this node is split from others, or was a moment ago. Then it knows already of the splits that they
+    /// report.
     pub(crate) fn knows(&self, now: Instant) -> bool {
         self.is_split() || self.came_back.is_some_and(|at| now.saturating_duration_since(at) < MOVE_EVERY)
     }

@@ -16,8 +16,8 @@ pub struct Watch {
     /// After how long without an answer the broker is away; and how long after its answer the message must arrive, else
     /// this node is deaf.
     pub patience: Duration,
-    /// After how long without an answer both connections are given up and opened anew: no packet says that a firewall or
-    /// a host has vanished.
+    /// After how long without an answer both connections are given up and opened anew: no packet says that a firewall
+    /// or a host has vanished.
     pub give_up: Duration,
 }
 

@@ -1,9 +1,9 @@
 //! Takes and delivers publications.
 //!
 //! Invariants:
-//! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's shards
-//!   and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them, by turns
-//!   ([`Queue`]).
+//! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's
+//!   shards and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them,
+//!   by turns ([`Queue`]).
 //! - No publish is answered under the lock.
 
 use std::{

@@ -1,7 +1,7 @@
 //! The names of Fanfare's channels and keys in Redis.
 //!
-//! Invariant: channels that carry data begin with `<prefix>:`, and all other names with `<prefix>!`. A prefix has neither
-//! character, so no name of one prefix is a name of another.
+//! Invariant: channels that carry data begin with `<prefix>:`, and all other names with `<prefix>!`. A prefix has
+//! neither character, so no name of one prefix is a name of another.
 
 use std::{fmt, sync::Arc};
 

@@ -4,17 +4,17 @@
 //! - Items are answered in the order in which they were written. While all of them may be written at once, that is the
 //!   order in which they came. Past that it is the order of their turns ([`FairQueue`]). The items of one publish order
 //!   always keep the order in which they came.
-//! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a byte
-//!   was written is never written again.
+//! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a
+//!   byte was written is never written again.
 //! - After the first item of a publish order that failed, no further one is written.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, if the caller
 //!   asks for expired items in each of its turns.
 //! - The cost of an answer depends on the items under way, not on those that wait.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that few outcomes are
 //!   unknown when a connection ends. One item may always be written.
-//! - A round (the heartbeat, the time, the canary) is written ahead of the items that wait, however many are unanswered:
-//!   so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no round before the
-//!   last one is answered, so a frozen Redis holds one.
+//! - A round (the heartbeat, the time, the canary) is written ahead of the items that wait, however many are
+//!   unanswered: so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no
+//!   round before the last one is answered, so a frozen Redis holds one.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -235,8 +235,8 @@ impl Pipeline {
                     }
                     message => self.refuse(Outgoing { message, ..item }, &why),
                 }
-                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items that
-                // wait are looked at when their turn comes.
+                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items
+                // that wait are looked at when their turn comes.
                 self.take_back();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - Confirmations come in the order of the commands, and only of written ones. Anything else is a [`Desync`].
-//! - Neighbouring channels share a command, up to [`BATCH`] of them. A command that was taken for writing does not grow.
+//! - Neighbouring channels share a command, up to [`BATCH`] of them. A command that was taken for writing does not
+//!   grow.
 
 use std::collections::VecDeque;
 

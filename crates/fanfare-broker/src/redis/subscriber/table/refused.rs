@@ -28,8 +28,8 @@ pub(crate) enum Refusal {
 }
 
 impl<W: Waiter> Table<W> {
-    /// The node was told that its subscriptions are up. Channels that Redis forbids are not: their losses from now on are
-    /// told by channel.
+    /// The node was told that its subscriptions are up. Channels that Redis forbids are not: their losses from now on
+    /// are told by channel.
     pub(crate) fn restored(&mut self) {
         self.whole = true;
     }

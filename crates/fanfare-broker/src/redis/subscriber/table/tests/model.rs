@@ -236,8 +236,8 @@ impl World {
 
 proptest! {
     /// In any order of steps: a waiter is told `Ok` only while Redis holds its subscription. Each waiter is told once.
-    /// Channels that were confirmed before are restored when the connection is settled. In the end Redis holds the wanted
-    /// channels only.
+    /// Channels that were confirmed before are restored when the connection is settled. In the end Redis holds the
+    /// wanted channels only.
     #[test]
     fn redis_follows_the_table(steps in prop::collection::vec(step(), 0..200)) {
         let mut world = World::new();
