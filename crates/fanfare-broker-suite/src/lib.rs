@@ -1,13 +1,12 @@
-//! The suite that every broker passes, and what its tests need. [`broker_suite!`] makes a test of each case.
+//! The suite that every broker passes, and helpers of its tests. [`broker_suite!`] makes a test of each case.
 //!
-//! - `cases`: order, echo, subscriptions, payloads, answers, control, registry
-//! - `times`: when publications were published
+//! - `cases`: the cases, by subject
 //! - `bus`: a broker under test
-//! - `node`: a node that records what its broker delivers; `recorder`: the record
+//! - `node`: a node that records the calls of its broker; `recorder`: the record
 //! - `redis_server`: a redis-server of a test's own
 //!
-//! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends a
-//! case that would wait for ever.
+//! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends
+//! a case that would wait for ever.
 
 #![expect(clippy::panic, reason = "a case of a test suite says by a panic what is wrong")]
 
@@ -16,14 +15,12 @@ mod cases;
 mod node;
 mod recorder;
 mod redis_server;
-mod times;
 
 pub use bus::Bus;
 pub use cases::*;
 pub use node::{PATIENCE, TestNode, eventually};
 pub use recorder::{Outages, Received, Recorder};
 pub use redis_server::{RedisServer, RedisServerError};
-pub use times::*;
 
 /// Makes a test of every case of the suite, for a [`Bus`].
 #[macro_export]

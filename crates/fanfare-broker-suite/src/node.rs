@@ -1,4 +1,4 @@
-//! A node that is only a broker, and a record of what that delivers.
+//! A node that is only a broker, and a record of its deliveries.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub struct TestNode {
     pub incarnation: Incarnation,
     /// The broker.
     pub started: Started,
-    /// The record of what the broker delivered.
+    /// The record of the broker's calls.
     pub recorder: Arc<Recorder>,
     metrics: prometheus::Registry,
 }
@@ -122,8 +122,8 @@ impl TestNode {
         }
     }
 
-    /// The value of a counter or gauge of its broker, or the number of observations of a histogram. Of all labels
-    /// together, or of one label value.
+    /// The value of a counter or gauge of its broker, or the number of observations of a histogram: the sum over all
+    /// labels, or of one label value.
     #[must_use]
     pub fn counter(&self, name: &str, label: Option<&str>) -> f64 {
         let families = self.metrics.gather();

@@ -1,4 +1,4 @@
-//! A record of what a broker told its node.
+//! A record of a broker's calls to its node.
 
 use std::{
     collections::{HashMap, HashSet},

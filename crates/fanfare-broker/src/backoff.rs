@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Exponential back-off with full jitter: each wait is drawn evenly from zero to a cap that doubles from 50 ms to 1 s. So
-/// nodes that lost one broker do not come back all at once.
+/// Exponential back-off with full jitter: each wait is drawn evenly from zero to a cap that doubles from 50 ms to 1 s.
+/// So nodes that lost one broker do not come back all at once.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,

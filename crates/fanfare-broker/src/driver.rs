@@ -1,6 +1,6 @@
 //! Which brokers there are, how each is named in the configuration, and how each is started.
 //!
-//! Invariant: no error shows anything that may be a password. What has no scheme may be one as a whole.
+//! Invariant: no error shows anything that may be a password. A text without a scheme may be a password as a whole.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -30,20 +30,20 @@ use crate::{
 /// password may be percent-encoded. Neither `Debug` nor `Display` shows the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
-    /// For one node: nothing else is needed.
+    /// For one node alone.
     Memory,
     /// Redis 6.2 or newer.
     Redis(RedisConfig),
 }
 
-/// Why a string names no broker. Shows nothing of what may be a password.
+/// Why a string does not name a broker. Shows nothing that may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerConfigError {
     /// It is neither `memory` nor a URL.
     #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: it has no scheme")]
     NoScheme,
     /// It is a URL of something else.
-    #[error("there is no broker {0}://; use memory, redis:// or rediss:// (TLS)")]
+    #[error("{0}:// is not a broker; use memory, redis:// or rediss:// (TLS)")]
     Scheme(String),
     /// It is a URL of a Redis, with a mistake in it.
     #[error(transparent)]
@@ -73,10 +73,10 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Why a broker does not start. That it cannot be reached is no reason.
+/// Why a broker does not start. A broker that cannot be reached does start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its counters have the names of others.
+    /// A metric of its name is registered already.
     #[error("the broker's metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The pool for the node registry cannot be made.
@@ -95,14 +95,14 @@ pub struct Started {
 }
 
 impl Started {
-    /// Ends it: what waits is still published, within `Limits::goodbye`; every publish is answered, and those
-    /// that come later are refused.
+    /// Ends it. Waiting messages are still published, within `Limits::goodbye`. Every publish is answered, and later
+    /// ones are refused.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.all_ended().await;
     }
 
-    /// Ends if one of its tasks has, which only [`Started::stop`] makes them do: it carries nothing any more.
+    /// Returns once one of its tasks has ended, which only [`Started::stop`] makes them do. Then it carries nothing.
     pub async fn failed(&self) {
         self.tasks.one_ended().await;
     }
@@ -114,8 +114,8 @@ impl fmt::Debug for Started {
     }
 }
 
-/// Starts the broker `config` names, inside a tokio runtime. It need not be reachable: it is tried for ever, and
-/// its state is `Away` meanwhile.
+/// Starts the broker that `config` names, inside a tokio runtime. It need not be reachable: the node tries for ever,
+/// and the state is `Away` meanwhile.
 ///
 /// # Errors
 /// A [`StartError`], for mistakes in this process only.
@@ -138,13 +138,13 @@ pub fn start(
 }
 
 impl BrokerConfig {
-    /// Whether it is reached by TLS.
+    /// Whether TLS leads to it.
     #[must_use]
     pub fn speaks_tls(&self) -> bool {
         matches!(self, Self::Redis(RedisConfig { tls: Some(_), .. }))
     }
 
-    /// The same broker, where it is reached by TLS in this way.
+    /// The same broker with this TLS, if TLS leads to it.
     #[must_use]
     pub fn with_tls(self, tls: RedisTls) -> Self {
         match self {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_broker_is_refused() {
+    fn a_text_that_names_no_broker_is_refused() {
         for (text, error) in [
             ("nats://h", BrokerConfigError::Scheme("nats".into())),
             ("redissh://h", BrokerConfigError::Scheme("redissh".into())),

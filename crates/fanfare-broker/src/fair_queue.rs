@@ -4,9 +4,9 @@
 //! - The publications of one publisher leave in the order in which they came.
 //! - While both wait, those of the server (the HTTP API, control messages) and those of sessions leave by turns. So the
 //!   server has half of the capacity, however many sessions wait.
-//! - Sessions have equal shares of the rest, in bytes, by start-time fair queueing (Goyal, Vin and Cheng, 1996). The more
-//!   a session has waiting already, the later the turn of its next publication. So a session that has nothing waiting is
-//!   next, behind at most one publication of each other session.
+//! - Sessions have equal shares of the rest, in bytes, by start-time fair queueing (Goyal, Vin and Cheng, 1996). The
+//!   more a session has waiting already, the later the turn of its next publication. So a session that has nothing
+//!   waiting is next, behind at most one publication of each other session.
 //! - The queue has no bound of its own: see [`Broker::publish`](fanfare_core::Broker::publish).
 
 use std::collections::{BTreeMap, VecDeque};

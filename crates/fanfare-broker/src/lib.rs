@@ -1,15 +1,15 @@
 //! The brokers that carry publications between nodes. The suite that each passes is the crate `fanfare-broker-suite`.
 //!
 //! - [`driver`]: which brokers there are, how each is named, and how each is started
-//! - `node`: what a broker has to know of its node, and what its driver starts
-//! - [`envelope`]: what a publication looks like between nodes
+//! - `node`: the node of a broker, and the parts that a driver starts
+//! - [`envelope`]: the bytes of a publication between nodes
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
-//! - `liveness`: whether a broker answers, delivers, and lost something; without any broker's I/O
-//! - `fair_queue`: whose turn it is, where more waits than is taken
+//! - `liveness`: whether a broker answers, delivers, and loses nothing; without I/O
+//! - `fair_queue`: the publications that wait, and the next one to leave
 //! - `ticket`: one publish that waits for its answer
 //! - `bounds`: how long a publish may be
-//! - `metrics`, `backoff`, `tasks`: what brokers share
+//! - `metrics`, `backoff`, `tasks`: parts that brokers share
 
 pub mod driver;
 pub mod envelope;

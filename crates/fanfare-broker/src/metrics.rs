@@ -1,5 +1,5 @@
-//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them are
-//! named here, and are there from the start.
+//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them
+//! are named here, and are there from the start.
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// What the broker can do now.
+    /// The state of the broker.
     pub(crate) fn state(&self, now: BrokerState) {
         for state in BrokerState::ALL {
             self.states.with_label_values(&[state.name()]).set(i64::from(state == now));

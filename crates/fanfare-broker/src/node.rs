@@ -1,20 +1,20 @@
-//! What a broker has to know of its node, and what its driver starts.
+//! The node of a broker, and the parts that a driver starts.
 
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{Broker, Incarnation, Limits, Registry};
 
-/// How long an entry of the node registry lives without being announced again.
+/// How long an entry of the node registry lives after its last announcement.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
 
-/// What a broker has to know of its node.
+/// The node of a broker.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// This run of it.
+    /// Its incarnation.
     pub incarnation: Incarnation,
-    /// Of these it keeps `message_bytes`, `publish_wait` and `goodbye`.
+    /// Its limits. A broker keeps `message_bytes`, `publish_wait` and `goodbye`.
     pub limits: Limits,
 }
 
-/// What a driver starts.
+/// The parts that a driver starts.
 pub(crate) type Parts = (Arc<dyn Broker>, Arc<dyn Registry>);

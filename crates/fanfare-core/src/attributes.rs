@@ -1,19 +1,19 @@
-//! What a publish says beside its payload.
+//! Attributes of a publish, beside its payload.
 
 use bytes::Bytes;
 
 use crate::{Incarnation, SessionId};
 
-/// What a publish says beside its payload. The relay's say none of it, so it is boxed as a whole.
+/// The attributes of a publish. They are boxed as a whole, because the relay has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// The session that does not get it, on whichever node that is.
     pub exclude: Option<(Incarnation, SessionId)>,
-    /// The name of the event that it is.
+    /// The name of the event.
     pub event: Option<String>,
-    /// Names and values that mean something to its subscribers, in the publisher's order.
+    /// Names and values for its subscribers, in the publisher's order.
     pub tags: Vec<(String, String)>,
-    /// What its subscribers are told of its publisher: bytes that the node does not read.
+    /// Information about its publisher, for its subscribers: bytes that the node does not read.
     pub info: Option<Bytes>,
 }
 

@@ -1,4 +1,4 @@
-//! The seam to what carries publications between nodes.
+//! The seam to brokers, which carry publications between nodes.
 
 use std::{
     future::Future,
@@ -62,11 +62,10 @@ pub trait Broker: Send + Sync + 'static {
         Partition(0)
     }
 
-    /// What a partition can do at this moment.
+    /// The state of a partition at this moment.
     fn state(&self, partition: Partition) -> BrokerState;
 
-    /// What all partitions can do: the state of the one that can do least. A node is ready while it is
-    /// [`BrokerState::Up`].
+    /// The worst state of all partitions. A node is ready while it is [`BrokerState::Up`].
     fn overall_state(&self) -> BrokerState {
         let states = (0..self.partitions()).map(|partition| self.state(Partition(partition)));
         states.max_by_key(|state| state.severity()).unwrap_or(BrokerState::Away)
@@ -87,12 +86,12 @@ pub trait Broker: Send + Sync + 'static {
 /// - A loss outside of an interruption is told by [`BrokerEvents::missed`], where the broker can see it. On a channel
 ///   that was forbidden it is told once the channel is permitted again.
 pub trait BrokerEvents: Send + Sync + 'static {
-    /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more from
-    /// the broker.
+    /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more
+    /// from the broker.
     fn publication(&self, publication: Publication);
 
-    /// Runs `deliver` now, which calls the other methods for everything that one read brought. The node may write out
-    /// together what `deliver` brought.
+    /// Runs `deliver` now, which calls the other methods for everything that one read brought. So the node can write it
+    /// out together.
     fn gather(&self, deliver: &mut dyn FnMut()) {
         deliver();
     }
@@ -132,11 +131,11 @@ pub struct Publish {
     pub payload: Payload,
     /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// What ties a publisher's publications together; `None` for the HTTP API. See [`PublishOrder`].
+    /// The publish order of the session; `None` for the HTTP API.
     pub order: Option<Arc<PublishOrder>>,
     /// The span that its deliveries are under; `None` where it is not traced.
     pub trace: Option<TraceContext>,
-    /// What it says beside its payload.
+    /// Its attributes. The relay has none.
     pub attributes: Option<Box<Attributes>>,
 }
 
@@ -180,7 +179,7 @@ impl Publish {
         self
     }
 
-    /// The same with what its subscribers are told of its publisher.
+    /// The same with information about its publisher.
     #[must_use]
     pub fn with_info(mut self, info: Bytes) -> Self {
         self.attributes_mut().info = Some(info);
@@ -205,8 +204,8 @@ pub type Done = Box<dyn FnOnce(Result<Taken, PublishError>) + Send>;
 pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
 
 /// Ties a publisher's publications together: after the first of them failed, the broker refuses every one that was not
-/// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not a
-/// prefix of those that were sent, so a publisher that sends again waits for all its answers first.
+/// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not
+/// a prefix of those that were sent, so a publisher that sends again waits for all its answers first.
 #[derive(Debug, Default)]
 pub struct PublishOrder {
     failed: AtomicBool,
@@ -226,8 +225,8 @@ impl PublishOrder {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits. For
-    /// the broker, which shares its capacity among publish orders; from one thread at a time.
+    /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits.
+    /// For the broker, which shares its capacity among publish orders; from one thread at a time.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
         let turn = self.turn.load(Ordering::Relaxed).max(now);
         self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
@@ -282,7 +281,7 @@ impl BrokerState {
         }
     }
 
-    /// How much is missing: 0 where nothing is.
+    /// 0 for the best state, and more for a worse one.
     fn severity(self) -> u8 {
         match self {
             Self::Up => 0,

@@ -32,7 +32,7 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// What the broker says of a publish that it took.
+/// The answer to a publish that the broker took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Its position; `None` on a channel without history.

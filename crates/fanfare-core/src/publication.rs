@@ -24,7 +24,7 @@ pub struct Publication {
     /// When its origin took it, by this node's monotonic clock; `None` where that is not known. It may lie in the
     /// future where the clocks of two nodes disagree.
     pub published: Option<Instant>,
-    /// What its publisher said beside the payload.
+    /// Its attributes.
     pub attributes: Option<Box<Attributes>>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }

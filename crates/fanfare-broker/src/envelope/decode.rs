@@ -8,48 +8,48 @@ use super::format::{
     TAG_PAYLOAD_KIND, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE, VERSION,
 };
 
-/// What the bytes after an envelope's header are.
+/// The content of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A publication's payload.
     Publication {
-        /// What its bytes are.
+        /// The kind of its payload.
         payload: PayloadKind,
-        /// Who published it.
+        /// Its origin.
         origin: Origin,
         /// When its origin took it, in microseconds since 1970 by the clock of Redis; `None` where the origin did not
-        /// know it.
+        /// know the time.
         time: Option<u64>,
-        /// The sequence of its origin's last publication on its channel that Redis had taken when this one was
-        /// written, where the origin knows it: who was subscribed and did not get that one lost it.
+        /// The sequence of its origin's last publication on its channel that Redis had taken when this one was written,
+        /// where the origin knows it. A subscribed node that did not get that one lost it.
         previous: Option<u64>,
-        /// The span that its deliveries are under.
+        /// The parent span of its deliveries.
         trace: Option<TraceContext>,
-        /// What its publisher said beside the payload.
+        /// Its attributes.
         attributes: Option<Box<Attributes>>,
     },
     /// A control message's body.
     Control {
-        /// Who sent it.
+        /// The sender.
         from: Incarnation,
     },
 }
 
-/// What somebody's bytes are.
+/// A message of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
-    /// No envelope of ours: somebody's plain `PUBLISH`.
+    /// A plain `PUBLISH` without an envelope.
     Foreign,
     /// An envelope.
     Envelope {
-        /// What follows its header.
+        /// Its content.
         content: Content,
         /// Where the header ends.
         body_at: usize,
     },
 }
 
-/// Why bytes with the magic are no envelope this node understands.
+/// Why bytes with the magic are not an envelope that this node understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// A version from the future.
@@ -58,10 +58,10 @@ pub enum EnvelopeError {
     /// A kind from the future.
     #[error("envelope kind {0} is not known")]
     Kind(u8),
-    /// It ends before its header does, or a field ends after it.
+    /// It ends before its header does, or a field ends behind the header.
     #[error("the envelope's lengths do not add up")]
     Length,
-    /// A field is missing, doubled, or not what it should be.
+    /// A field is missing, doubled or malformed.
     #[error("the envelope's field {0} is missing or malformed")]
     Field(u8),
 }
@@ -69,7 +69,7 @@ pub enum EnvelopeError {
 /// Reads an envelope's header.
 ///
 /// # Errors
-/// An [`EnvelopeError`] for what has the magic and is not wholly understood.
+/// An [`EnvelopeError`] for bytes that have the magic and are not understood as a whole.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
     let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
@@ -86,7 +86,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     Ok(Decoded::Envelope { content, body_at: FIXED + length })
 }
 
-/// The fields this version knows.
+/// The fields that this version knows.
 #[derive(Default)]
 struct Fields {
     payload: Option<PayloadKind>,
@@ -157,7 +157,7 @@ impl Fields {
     }
 }
 
-/// Whether there was a value, and none before it.
+/// Whether there is a value, and was none before.
 fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     value.is_some_and(|value| place.replace(value).is_none())
 }
@@ -181,7 +181,7 @@ fn text(value: &[u8]) -> Option<String> {
     std::str::from_utf8(value).ok().map(str::to_owned)
 }
 
-/// A text behind its length, and what follows it.
+/// A text behind its length, and the bytes behind the text.
 fn counted_text(bytes: &[u8]) -> Option<(String, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     let (value, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;

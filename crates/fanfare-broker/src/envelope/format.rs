@@ -6,7 +6,7 @@ pub const VERSION: u8 = 1;
 /// The oldest version there is: every node reads it.
 pub const OLDEST: u8 = 1;
 
-/// What every envelope begins with.
+/// The beginning of every envelope.
 pub(super) const MAGIC: [u8; 2] = [0xC1, 0xFA];
 /// Magic, version, kind, length of the fields.
 pub(super) const FIXED: usize = 6;

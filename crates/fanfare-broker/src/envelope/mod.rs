@@ -1,4 +1,4 @@
-//! What a publication looks like between nodes. No I/O.
+//! The bytes of a publication between nodes. No I/O.
 //!
 //! ```text
 //! C1 FA | version (1) | kind (1) | length of the fields (2) | fields | payload to the end
@@ -16,7 +16,7 @@
 //! | 6, 7 | kept: offset, epoch |
 //! | 8 | name of the event, UTF-8 |
 //! | 9 | tags: length (2) and UTF-8 of each name, then of its value |
-//! | 10 | what subscribers are told of the publisher: any bytes |
+//! | 10 | information about the publisher: any bytes |
 //! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
 //! | 12 | the session that does not get it: incarnation (8), session (8) |
 //!
@@ -29,13 +29,13 @@
 //! Invariants:
 //! - Unknown tags are skipped, so fields may be added within a version.
 //! - A trace context is not a part of its message: one that is not understood is skipped, and not an error.
-//! - Bytes with the magic are an envelope that this node understands as a whole, or an [`EnvelopeError`]: they are never
-//!   relayed as somebody's payload.
+//! - Bytes with the magic are an envelope that this node understands as a whole, or an [`EnvelopeError`]: they are
+//!   never relayed as a payload.
 //!
-//! Tags 8 to 10 and 12 belong to version 1 and are always written. No release froze version 1 without them. Nor would
-//! a version 2 help: a node that skips tag 12 delivers to the excluded session whether the tag is there or not, while a
-//! node that does not read version 2 would drop the publication for all. A field that a publication must not be delivered
-//! without needs a new version, which `agreed_version` holds back until every node reads it.
+//! Tags 8 to 10 and 12 belong to version 1 and are always written. No release froze version 1 without them. Nor would a
+//! version 2 help: a node that skips tag 12 delivers to the excluded session whether the tag is there or not, while a
+//! node that does not read version 2 would drop the publication for all. A field that a publication must not be
+//! delivered without needs a new version, which `agreed_version` holds back until every node reads it.
 //!
 //! - `format`: its numbers; `header`: how it is written; `decode`: how it is read
 

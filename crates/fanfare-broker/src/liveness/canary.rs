@@ -57,8 +57,8 @@ impl Canary {
         self.number
     }
 
-    /// The broker took a round, which reached so many subscribers. The generation that is deaf, if the round had to
-    /// reach this node and reached nobody.
+    /// The broker took a round, which reached `receivers` subscribers. The generation that is deaf, if the round had to
+    /// reach this node and reached no subscriber.
     pub(crate) fn answered(&mut self, number: u64, receivers: i64, now: Instant) -> Option<Generation> {
         // A round that is not there any more was heard already.
         if let Some(round) = self.rounds.iter_mut().find(|round| round.number == number) {
@@ -119,9 +119,9 @@ impl Canary {
         self.number
     }
 
-    /// When the last round began that was heard and answered: what the broker took before that was delivered. A demoted
-    /// master delivers rounds to its own subscribers too. But it does not take the heartbeat before them, so no answer of
-    /// its counts.
+    /// When the last round began that was heard and answered: messages that the broker took before were delivered. A
+    /// demoted master delivers rounds to its own subscribers too. But it does not take the heartbeat before them, so no
+    /// answer of its counts.
     pub(crate) fn whole_until(&self) -> Option<Instant> {
         self.whole_until
     }
@@ -185,7 +185,7 @@ mod tests {
         let mut canary = Canary::default();
         let now = Instant::now();
         let before = canary.begin(now);
-        assert_eq!(canary.answered(before, 0, now), None, "nobody was subscribed");
+        assert_eq!(canary.answered(before, 0, now), None, "there was no subscription");
         canary.connected();
         let between = canary.begin(now);
         canary.subscribed();

@@ -13,8 +13,8 @@ pub(crate) struct DeafnessCheck {
     watch: Watch,
     /// Since when the subscriber reads; `None` while the node has no room.
     reading: Option<Instant>,
-    /// The last round that began before the subscriber read on, where it did not keep up. It has caught up once it hears
-    /// a later one: the broker may have sent the earlier ones long ago.
+    /// The last round that began before the subscriber read on, where it did not keep up. It has caught up once it
+    /// hears a later one: the broker may have sent the earlier ones long ago.
     behind: Option<u64>,
     next_look: Instant,
 }

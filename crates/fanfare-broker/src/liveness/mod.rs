@@ -1,11 +1,11 @@
-//! Whether a broker answers, whether it delivers, and whether it lost something. No broker's I/O, and no clock: each
-//! file is told what happened, and when.
+//! Whether a broker answers, whether it delivers, and whether it lost messages. No I/O, no clock, and nothing of one
+//! broker alone: the caller says what happened, and when.
 //!
-//! - [`watchdog`]: does the broker answer
-//! - [`canary`]: what a node publishes to itself once a second
-//! - [`deafness`]: does the broker deliver what it took
-//! - [`outage`]: since when subscriptions do not stand, and what the node is told of it
-//! - [`sequence`]: what was lost, came late or came twice
+//! - [`watchdog`]: whether the broker answers
+//! - [`canary`]: the message that a node publishes to itself once a second
+//! - [`deafness`]: whether the broker delivers the messages that it took
+//! - [`outage`]: whether all subscriptions are up, and for how long they were not
+//! - [`sequence`]: messages that were lost, came late or came twice
 //! - [`split`]: two servers that both take writes
 //! - [`progress`]: all that is known of the subscribing side
 

@@ -3,11 +3,11 @@
 //!
 //! Invariants:
 //! - A publication names only one whose number of receivers was answered before it was written. So the named one was
-//!   lost if a node that was subscribed all the while did not get it. An unanswered publication is not named: the broker
-//!   may still refuse it, and take the one behind it.
+//!   lost if a node that was subscribed all the while did not get it. An unanswered publication is not named: the
+//!   broker may still refuse it, and take the one behind it.
 //! - Where a later publication names one that was dropped as stale, the broker took that one in its turn: a connection
-//!   that ends leaves behind only unanswered publications, and they are never named. So the higher sequence that made it
-//!   look stale was forged, and is forgotten.
+//!   that ends leaves behind only unanswered publications, and they are never named. So the higher sequence that made
+//!   it look stale was forged, and is forgotten.
 //! - A sender remembers at most [`CHANNELS`] channels, those on which it published last. A receiver remembers at most
 //!   [`ORIGINS`] senders per channel.
 

@@ -1,8 +1,8 @@
 //! Whether two servers take writes: this node is on one of them, and other nodes are on the other. No I/O, no clock.
 //!
-//! A server is known by its run: no other server has the same, and a server gets a new one when it starts. A note on the
-//! server says since when nodes of this prefix have been there. It names the run too, for a replica has the notes of its
-//! master.
+//! A server is known by its run: no other server has the same, and a server gets a new one when it starts. A note on
+//! the server says since when nodes of this prefix have been there. It names the run too, for a replica has the notes
+//! of its master.
 //!
 //! | which node finds the split | how |
 //! |---|---|
@@ -39,7 +39,7 @@ impl Run {
     }
 }
 
-/// What the publisher finds out about the server that it connected to.
+/// A server that the publisher connected to.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) run: Run,
@@ -47,7 +47,7 @@ pub(crate) struct Found {
     pub(crate) used_for: Duration,
 }
 
-/// What a node knows of the server that it is on, and of another one.
+/// The state of the check: the server of this node, and another one.
 #[derive(Debug, Default)]
 pub(crate) struct SplitCheck {
     /// The server of the publisher's last connection; `None` where that server does not say which it is.
@@ -67,14 +67,14 @@ pub(crate) struct SplitCheck {
     came_back: Option<Instant>,
 }
 
-/// What a new connection shows.
+/// The server of a new connection, compared with the publisher's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// It is on the same server, or that cannot be known.
+    /// The same server, or that cannot be known.
     Same,
-    /// It is on another server.
+    /// Another server.
     Other,
-    /// It is on another server, and the publisher is to move there.
+    /// Another server, and the publisher is to move there.
     Move,
 }
 
@@ -108,12 +108,13 @@ impl SplitCheck {
         Some(apart)
     }
 
-    /// What this node tells others of its splits.
+    /// The splits of this node, which it tells others.
     pub(crate) fn history(&self) -> SplitHistory {
         self.history
     }
 
-    /// Whether this node is split from others, or was a moment ago. Then it knows already what they report.
+    /// Whether this node is split from others, or was a moment ago. Then it knows already of the splits that they
+    /// report.
     pub(crate) fn knows(&self, now: Instant) -> bool {
         self.is_split() || self.came_back.is_some_and(|at| now.saturating_duration_since(at) < MOVE_EVERY)
     }

@@ -16,8 +16,8 @@ pub struct Watch {
     /// After how long without an answer the broker is away; and how long after its answer the message must arrive, else
     /// this node is deaf.
     pub patience: Duration,
-    /// After how long without an answer both connections are given up and opened anew: no packet says that a firewall or
-    /// a host has vanished.
+    /// After how long without an answer both connections are given up and opened anew: no packet says that a firewall
+    /// or a host has vanished.
     pub give_up: Duration,
 }
 
@@ -31,7 +31,7 @@ impl Default for Watch {
     }
 }
 
-/// What is to be done.
+/// The next thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Nothing yet.
@@ -70,7 +70,7 @@ impl Watchdog {
         }
     }
 
-    /// What is to be done now.
+    /// The thing to do now.
     pub(crate) fn ask(&mut self, now: Instant) -> Verdict {
         if now < self.deadline() {
             return Verdict::Wait;

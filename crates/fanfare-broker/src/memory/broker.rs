@@ -1,9 +1,9 @@
 //! Takes and delivers publications.
 //!
 //! Invariants:
-//! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's shards
-//!   and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them, by turns
-//!   ([`Queue`]).
+//! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's
+//!   shards and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them,
+//!   by turns ([`Queue`]).
 //! - No publish is answered under the lock.
 
 use std::{
@@ -54,7 +54,7 @@ struct Accept {
     stopped: bool,
 }
 
-/// What became of a publish under the lock.
+/// The result of a publish under the lock.
 enum Accepted {
     Delivered(Ticket),
     Refused(Ticket, String),
@@ -124,7 +124,7 @@ impl MemoryBroker {
         self.events.publication(publication.traced(publish.trace).with_attributes(publish.attributes));
     }
 
-    /// Delivers what waits, whenever the node has room.
+    /// Delivers the waiting publications, whenever the node has room.
     async fn pump(&self) {
         loop {
             self.waits.notified().await;

@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     Control,
     /// Says that this node lives. A replica refuses it.
     Heartbeat,
-    /// Asks what time it is.
+    /// Asks for the time.
     Time,
     /// A message to this node itself.
     Canary,

@@ -1,7 +1,7 @@
 //! The names of Fanfare's channels and keys in Redis.
 //!
-//! Invariant: channels that carry data begin with `<prefix>:`, and all other names with `<prefix>!`. A prefix has neither
-//! character, so no name of one prefix is a name of another.
+//! Invariant: channels that carry data begin with `<prefix>:`, and all other names with `<prefix>!`. A prefix has
+//! neither character, so no name of one prefix is a name of another.
 
 use std::{fmt, sync::Arc};
 
@@ -30,7 +30,7 @@ impl Prefix {
     /// Takes a prefix, if it is one.
     ///
     /// # Errors
-    /// A [`PrefixError`] says what is wrong.
+    /// A [`PrefixError`] names the mistake.
     pub fn new(prefix: &str) -> Result<Self, PrefixError> {
         if prefix.is_empty() || prefix.len() > Self::MAX_BYTES {
             return Err(PrefixError::Length(prefix.len()));

@@ -13,7 +13,8 @@ use crate::{
     node::TIME_TO_LIVE,
 };
 
-/// Asks which server this is, and leaves a note where there is none. The inner error is the reason why it does not say.
+/// Asks which server this is, and leaves a note where there is none. The inner error says why the server does not say
+/// it.
 pub(crate) async fn find(
     connection: &mut Connection,
     names: &Names,

@@ -68,7 +68,7 @@ async fn a_killed_publisher_repeats_nothing() {
     assert_eq!(publishes("taken"), outcomes.taken.len() as f64 + 1.0);
     assert_eq!(publishes("unknown"), outcomes.unknown.len() as f64);
     let commands = publisher.counter("fanfare_redis_commands_total", Some("publish"));
-    assert_eq!(commands, publishes("taken") + publishes("unknown"), "what was refused was not sent");
+    assert_eq!(commands, publishes("taken") + publishes("unknown"), "refused messages were not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

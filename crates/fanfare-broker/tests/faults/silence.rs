@@ -170,8 +170,8 @@ async fn a_publish_that_reaches_nobody_means_deafness() {
     eventually("it is heard", || node.recorder.count(&held) == 1).await;
     assert_eq!(causes(&node), [], "on a channel without subscribers it means nothing");
     proxy.vanish("subscriber");
-    eventually("Redis has nobody there any more", || {
-        // The first that reaches nobody is enough.
+    eventually("Redis has no subscriber there any more", || {
+        // The first that reaches no subscriber is enough.
         drop(node.publish(&held, Payload::text("?"), None));
         causes(&node) == [Interruption::Deaf]
     })

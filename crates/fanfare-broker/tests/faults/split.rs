@@ -106,7 +106,7 @@ async fn a_node_that_stayed_follows_the_name() {
     assert_eq!(
         cluster.causes(1),
         [Interruption::Lost, Interruption::Split],
-        "it missed what the other published"
+        "it missed the publications of the other node"
     );
     for (from, to) in [(0, 1), (1, 0)] {
         assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;

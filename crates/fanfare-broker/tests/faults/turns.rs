@@ -86,5 +86,5 @@ async fn a_slow_redis_refuses_the_excess_only() {
         }
     }
     assert!(taken > UNDER_WAY / 2, "{taken}");
-    eventually("what was taken is delivered", || node.recorder.count(&channel("turns")) == taken).await;
+    eventually("all taken messages are delivered", || node.recorder.count(&channel("turns")) == taken).await;
 }

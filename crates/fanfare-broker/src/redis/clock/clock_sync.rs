@@ -27,7 +27,7 @@ impl ClockSync {
         self.clock.connected();
     }
 
-    /// Redis just answered what was asked at that time: microseconds since 1970, or a code word instead.
+    /// Redis just answered the question of that time: microseconds since 1970, or a code word instead.
     pub(crate) fn answered(&mut self, asked: Instant, answer: Result<u64, String>) {
         match answer {
             Ok(time) => self.learn(asked, time),

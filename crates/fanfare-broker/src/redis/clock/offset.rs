@@ -1,8 +1,8 @@
 //! Redis' clock as this node knows it. No I/O.
 //!
 //! Each round of the heartbeat asks `TIME`. Redis read its clock somewhere within the round trip; the middle is taken.
-//! The answer with the shortest round trip among the last [`SAMPLES`] counts, because it is the most exact. Redis' clock
-//! is compared with this node's monotonic clock: no wall clock of a node matters.
+//! The answer with the shortest round trip among the last [`SAMPLES`] counts, because it is the most exact. Redis'
+//! clock is compared with this node's monotonic clock: no wall clock of a node matters.
 //!
 //! Invariants:
 //! - A publication of this node is timed by its monotonic clock alone. The offset that was added to the time in the

@@ -35,7 +35,7 @@ pub struct RedisConfig {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// What is wrong with the URL of a Redis.
+/// A mistake in the URL of a Redis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisUrlError {
     /// The URL is malformed.

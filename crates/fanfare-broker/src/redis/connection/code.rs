@@ -1,11 +1,11 @@
-//! What an error of Redis means, by the code word that it begins with.
+//! The meaning of an error of Redis, by the code word that it begins with.
 //!
 //! Invariant: only the code word is shown. The sentence behind it may quote the command that is refused.
 
 /// How a replica answers a write.
 pub(crate) const DEMOTED: &str = "READONLY";
 
-/// What an error is about.
+/// The subject of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// A permission is missing. Another command, or the same for another channel, may be permitted.

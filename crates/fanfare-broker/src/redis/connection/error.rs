@@ -16,7 +16,7 @@ use super::{
 /// How long a connection may take until it can be used.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
-/// Redis answered something other than what was asked.
+/// Redis answered another command than the one it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Redis confirmed something that was not asked for")]
 pub(crate) struct Desync;
@@ -66,7 +66,7 @@ impl From<io::Error> for ConnectionError {
 }
 
 impl ConnectionError {
-    /// What it means for the subscriptions of the connection.
+    /// The cause of the interruption, for the subscriptions of the connection.
     pub(crate) fn interruption(&self) -> Interruption {
         match self {
             Self::Demoted => Interruption::Demoted,

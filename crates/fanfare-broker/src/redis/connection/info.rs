@@ -1,4 +1,4 @@
-//! What CLIENT INFO answers.
+//! The answer to CLIENT INFO.
 
 /// One of its fields.
 pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

@@ -70,7 +70,7 @@ impl Links {
         links
     }
 
-    /// What both connections can do together.
+    /// The state of both connections together.
     pub(crate) fn state(&self) -> BrokerState {
         let is_refused = self.refusal.lock().is_some();
         if !self.publisher.is_up() || self.silent.load(Ordering::Acquire) || is_refused {
@@ -170,7 +170,7 @@ impl Links {
         }
     }
 
-    /// What this node tells others of its splits, and whether it knows already what they report.
+    /// The splits of this node, and whether it knows already of those that others report.
     pub(crate) fn split_history(&self) -> (SplitHistory, bool) {
         let split = self.split.lock();
         (split.history(), split.knows(Instant::now()))

@@ -149,7 +149,7 @@ impl Reader {
 
 /// Why there is no frame yet.
 enum Stop {
-    /// There is none before there are this many bytes.
+    /// A whole frame needs this many bytes.
     Incomplete {
         needed: usize,
     },

@@ -31,9 +31,9 @@ const AGREEING: Duration = Duration::from_secs(4);
 
 /// TLS that flushes earlier writes whenever it is read: a caller that waits for an answer needs no flush.
 ///
-/// Invariant: one write is one record. So Redis has no whole record of a write that failed, and cannot execute a part of
-/// it. With more records it could execute the first ones, while the publisher takes their bytes for unwritten and sends
-/// them once more.
+/// Invariant: one write is one record. So Redis has no whole record of a write that failed, and cannot execute a part
+/// of it. With more records it could execute the first ones, while the publisher takes their bytes for unwritten and
+/// sends them once more.
 #[derive(Debug)]
 pub(crate) struct Flushing(TlsStream<TcpStream>);
 

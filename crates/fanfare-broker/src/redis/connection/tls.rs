@@ -178,7 +178,7 @@ fn names(names: &[String]) -> String {
 }
 
 impl TlsError {
-    /// What a failure of the socket means, where TLS failed.
+    /// The failure of TLS in a failure of the socket.
     pub(crate) fn in_io(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?;
         error.downcast_ref::<Error>().map(Self::of).or_else(|| error.downcast_ref::<Self>().cloned())

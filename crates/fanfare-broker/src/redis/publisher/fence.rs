@@ -4,8 +4,8 @@
 //! Redis. They would run later, and overtake those of the next connection. So before anything else is written to a new
 //! connection, the old one is killed, and the answer awaited.
 //!
-//! The old connection is named by its id and its address. Ids begin anew when Redis restarts, so the id alone could name
-//! a connection of another node.
+//! The old connection is named by its id and its address. Ids begin anew when Redis restarts, so the id alone could
+//! name a connection of another node.
 
 use crate::redis::connection::{
     code::{Cause, advice},
@@ -66,8 +66,8 @@ impl Fence {
         Ok(())
     }
 
-    /// Redis refused a command of the fence. That is logged once, where Redis does not permit or does not know it. Where
-    /// Redis only takes no commands at this moment, the connection is not used.
+    /// Redis refused a command of the fence. That is logged once, where Redis does not permit or does not know it.
+    /// Where Redis only takes no commands at this moment, the connection is not used.
     fn unfenced(&mut self, command: &'static str, code: String) -> Result<(), ConnectionError> {
         if code != "ERR" && Cause::of(&code) == Cause::Temporary {
             return Err(ConnectionError::Refused(code, command));

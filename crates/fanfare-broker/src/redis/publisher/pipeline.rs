@@ -4,17 +4,17 @@
 //! - Items are answered in the order in which they were written. While all of them may be written at once, that is the
 //!   order in which they came. Past that it is the order of their turns ([`FairQueue`]). The items of one publish order
 //!   always keep the order in which they came.
-//! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a byte
-//!   was written is never written again.
+//! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a
+//!   byte was written is never written again.
 //! - After the first item of a publish order that failed, no further one is written.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, if the caller
 //!   asks for expired items in each of its turns.
 //! - The cost of an answer depends on the items under way, not on those that wait.
 //! - At most [`MAX_UNANSWERED`] items or [`MAX_UNANSWERED_BYTES`] are written and unanswered, so that few outcomes are
 //!   unknown when a connection ends. One item may always be written.
-//! - A round (the heartbeat, the time, the canary) is written ahead of the items that wait, however many are unanswered:
-//!   so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no round before the
-//!   last one is answered, so a frozen Redis holds one.
+//! - A round (the heartbeat, the time, the canary) is written ahead of the items that wait, however many are
+//!   unanswered: so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no
+//!   round before the last one is answered, so a frozen Redis holds one.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -47,7 +47,7 @@ const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
 const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
 const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
-/// The publisher's queue and what is under way.
+/// The publisher's queue, and the commands under way.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     writer: Writer,
@@ -190,7 +190,7 @@ impl Pipeline {
     /// Where the connection cannot be used any more.
     pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
         let Some((_, written)) = self.under_way.pop_front() else {
-            return Err(Malformed("an answer that nobody waits for").into());
+            return Err(Malformed("an answer without a command").into());
         };
         self.metrics.sent(written.kind());
         if let Value::Error(error) = answer {
@@ -235,8 +235,8 @@ impl Pipeline {
                     }
                     message => self.refuse(Outgoing { message, ..item }, &why),
                 }
-                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items that
-                // wait are looked at when their turn comes.
+                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items
+                // that wait are looked at when their turn comes.
                 self.take_back();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
             }

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
-//! - Nothing is published on a new connection before Redis took a heartbeat on it. A replica takes publications, which do
-//!   not reach all nodes; it takes no heartbeat.
+//! - Nothing is published on a new connection before Redis took a heartbeat on it. A replica takes publications, which
+//!   do not reach all nodes; it takes no heartbeat.
 //! - There is no timeout for answers: a publish that Redis may still execute has not failed. The connection ends when
 //!   Redis has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
 //! - Each turn takes the queued items, and refuses those that waited too long. Neither waits until the connection is
@@ -47,7 +47,7 @@ use crate::{
 
 /// The longest answer: those to PUBLISH are a number or a line.
 const MAX_ANSWER: usize = 64 << 10;
-/// The least time between two reports to the subscriber of publications that reached nobody.
+/// The least time between two reports to the subscriber of publications that reached no subscriber.
 const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 
 /// See the head of this file.
@@ -358,8 +358,8 @@ impl Publisher {
 /// A connection, the code word with which Redis refused its heartbeat, and the server that it leads to.
 type Opened = (Connection, Option<String>, Result<Found, String>);
 
-/// Connects, raises the fence, looks whether Redis takes writes, and asks which server it is. The fence is given back in
-/// any case.
+/// Connects, raises the fence, looks whether Redis takes writes, and asks which server it is. The fence is given back
+/// in any case.
 fn open(
     config: &Arc<RedisConfig>,
     name: &str,

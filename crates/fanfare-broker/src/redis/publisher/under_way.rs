@@ -12,7 +12,7 @@ pub(super) enum Written {
     /// A message, and the sequence of a publication.
     Item(Outgoing, u64),
     Heartbeat,
-    /// The question what time it is, and when it was asked.
+    /// The question for the time, and when it was asked.
     Time(Instant),
     Canary(u64),
 }
@@ -37,7 +37,7 @@ pub(super) struct Due {
     pub(super) canary: Option<u64>,
 }
 
-/// What Redis answered.
+/// An answer of Redis.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
     /// An item. Its publisher was told.

@@ -1,4 +1,4 @@
-//! Writes what this node sends.
+//! Writes the commands of the publisher.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Writer {
         out.extend_from_slice(&heartbeat(&self.names).get_packed_command());
     }
 
-    /// Appends the question what time it is.
+    /// Appends the question for the time.
     pub(crate) fn time(out: &mut BytesMut) {
         out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
     }

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection is used.
 const USED_FOR: Duration = Duration::from_secs(5);
 
-/// A pool of connections. Each is replaced after [`USED_FOR`], and when the publisher's is: a new connection shows where
-/// the name leads now. The redis crate tries all addresses of a name at once.
+/// A pool of connections. Each is replaced after [`USED_FOR`], and when the publisher's is: a new connection shows
+/// where the name leads now. The redis crate tries all addresses of a name at once.
 pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
@@ -56,7 +56,7 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
 /// The beginning of an error of a Redis that was reached.
 pub(super) const ANSWERS: &str = "Redis answers ";
 
-/// An error of Redis without its sentence, which may quote what it refuses.
+/// An error of Redis without its sentence, which may quote the refused command.
 pub(super) fn said(what: &str, error: &RedisError) -> RegistryError {
     RegistryError(match error.code() {
         Some(code) => format!("{ANSWERS}{code} to {what}"),

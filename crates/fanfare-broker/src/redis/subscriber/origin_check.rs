@@ -6,8 +6,8 @@
 //! - Once the registry was read, sequence and time are believed only of the nodes that it listed within the last
 //!   [`REMEMBERED`].
 //! - A sequence is not believed if its node cannot have come to it since its last one: within [`AT_ONCE`], and
-//!   [`PER_SECOND`] for each second in between. A forged sequence within these bounds costs the channel one message: see
-//!   [`crate::liveness::sequence`].
+//!   [`PER_SECOND`] for each second in between. A forged sequence within these bounds costs the channel one message:
+//!   see [`crate::liveness::sequence`].
 
 use std::{
     collections::HashMap,
@@ -62,10 +62,10 @@ impl ListedNodes {
     }
 }
 
-/// Whether what an envelope says of its origin is believed.
+/// Whether the claims of an envelope are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OriginVerdict {
-    /// It is.
+    /// They are.
     Credible,
     /// The registry does not list the node.
     Unlisted,

@@ -1,4 +1,4 @@
-//! What the node, the publisher and the registry ask the subscriber for.
+//! Requests of the node, the publisher and the registry to the subscriber.
 
 use std::time::{Duration, Instant};
 

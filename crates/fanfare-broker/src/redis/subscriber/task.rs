@@ -177,8 +177,8 @@ impl Subscriber {
         result
     }
 
-    /// A publication reached no subscriber, though this node is subscribed. A node that did not keep up with reading reads
-    /// on first: messages are there, and the reason comes behind them.
+    /// A publication reached no subscriber, though this node is subscribed. A node that did not keep up with reading
+    /// reads on first: messages are there, and the reason comes behind them.
     fn deaf(&self) -> Result<(), ConnectionError> {
         if self.progress.deafness.is_behind() { Ok(()) } else { Err(ConnectionError::Deaf) }
     }

@@ -1,4 +1,4 @@
-//! A proxy between a node and its Redis that loses what a test wants lost.
+//! A proxy between a node and its Redis that loses bytes on demand.
 
 use std::sync::{
     Arc,

@@ -329,7 +329,7 @@ fn a_round_is_forgotten_with_its_connection() {
     world.write(0);
     world.publish(Some(&order));
     world.pipeline.begin_round(1);
-    // The round is encoded, and taken back with what follows the refused item.
+    // The round is encoded, and taken back with the items behind the refused one.
     world.pipeline.fill(1);
     world.answer(&error("NOPERM x")).unwrap();
     world.write(0);

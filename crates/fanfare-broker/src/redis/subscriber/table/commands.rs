@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - Confirmations come in the order of the commands, and only of written ones. Anything else is a [`Desync`].
-//! - Neighbouring channels share a command, up to [`BATCH`] of them. A command that was taken for writing does not grow.
+//! - Neighbouring channels share a command, up to [`BATCH`] of them. A command that was taken for writing does not
+//!   grow.
 
 use std::collections::VecDeque;
 
@@ -60,7 +61,7 @@ impl Command {
     }
 }
 
-/// What Redis confirmed.
+/// A confirmation of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirmed<'a> {
     /// A subscription to one of the node's own channels.

@@ -13,6 +13,4 @@ mod retry;
 pub(in crate::redis) mod subscriptions;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod tests;

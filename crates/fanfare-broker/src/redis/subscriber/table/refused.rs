@@ -11,7 +11,7 @@ use super::{
 };
 use crate::redis::connection::{code::Cause, error::Desync};
 
-/// What an error of Redis was about.
+/// The subject of an error of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// One channel, whose waiters are told.
@@ -28,8 +28,8 @@ pub(crate) enum Refusal {
 }
 
 impl<W: Waiter> Table<W> {
-    /// The node was told that its subscriptions are up. Channels that Redis forbids are not: their losses from now on are
-    /// told by channel.
+    /// The node was told that its subscriptions are up. Channels that Redis forbids are not: their losses from now on
+    /// are told by channel.
     pub(crate) fn restored(&mut self) {
         self.whole = true;
     }

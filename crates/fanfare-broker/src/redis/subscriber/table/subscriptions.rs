@@ -39,7 +39,7 @@ use crate::{
 /// How long a channel stays subscribed after it is not wanted any more.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
-/// What the number of subscriptions in Redis says.
+/// The result of a check of the number of subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counted {
     /// It is right, and all channels that were confirmed before are confirmed or refused.
@@ -105,7 +105,8 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// Whether Redis has held a channel since `at` or before: then what it took meanwhile had to reach this node.
+    /// Whether Redis has held a channel since `at` or before: then messages that it took meanwhile had to reach this
+    /// node.
     pub(crate) fn held_since(&self, channel: &Channel, at: Instant) -> bool {
         self.entries.get(channel).is_some_and(|entry| {
             matches!(entry.state, State::Subscribed | State::Lingering(_))
@@ -256,8 +257,8 @@ impl<W: Waiter> Table<W> {
         Ok(None)
     }
 
-    /// Redis answered [`Command::Info`] with a number of subscriptions. It is compared with the right number at this place
-    /// among the answers.
+    /// Redis answered [`Command::Info`] with a number of subscriptions. It is compared with the right number at this
+    /// place among the answers.
     pub(crate) fn counted(&mut self, subscriptions: usize) -> Result<Counted, Desync> {
         self.commands.informed()?;
         let settles = self.informed();

@@ -8,13 +8,15 @@ use std::{
 use fanfare_core::{Channel, SubscribeError};
 use proptest::prelude::*;
 
-use super::{
-    commands::{CONTROLS, Command, Confirmed},
-    entry::{Entry, Past, State},
-    refused::Refusal,
-    subscriptions::{Counted, Table},
+use crate::redis::{
+    connection::code::Cause,
+    subscriber::table::{
+        commands::{CONTROLS, Command, Confirmed},
+        entry::{Entry, Past, State},
+        refused::Refusal,
+        subscriptions::{Counted, Table},
+    },
 };
-use crate::redis::connection::code::Cause;
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
@@ -234,8 +236,8 @@ impl World {
 
 proptest! {
     /// In any order of steps: a waiter is told `Ok` only while Redis holds its subscription. Each waiter is told once.
-    /// Channels that were confirmed before are restored when the connection is settled. In the end Redis holds the wanted
-    /// channels only.
+    /// Channels that were confirmed before are restored when the connection is settled. In the end Redis holds the
+    /// wanted channels only.
     #[test]
     fn redis_follows_the_table(steps in prop::collection::vec(step(), 0..200)) {
         let mut world = World::new();

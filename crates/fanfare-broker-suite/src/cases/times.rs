@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::helpers::{channel, subscribed, taken};
 use crate::{
     bus::Bus,
-    cases::{channel, subscribed, taken},
     node::{TestNode, eventually},
 };
 
