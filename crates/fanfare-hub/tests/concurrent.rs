@@ -1,17 +1,14 @@
 //! Commands of one session that are under way at the same time.
 
-use std::{
-    task::{Context, Waker},
-    time::Duration,
-};
+use std::time::Duration;
 
 use fanfare_core::{Disconnect, Limits, SubscribeError};
 use fanfare_hub::Next;
 
 use crate::support::{Setup, lines::text, settle};
 
-fn names(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("c{number}")).collect()
+fn subscribes(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("sub c{number}")).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -19,8 +16,7 @@ async fn a_hundred_subscribes_ask_the_broker_at_once() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
-    let lines = names(100).into_iter().map(|name| text(format!("sub {name}")));
-    assert_eq!(client.inbound.lock().receive_all(lines).await, Next::Accepted);
+    client.tell(&subscribes(100));
     assert_eq!(recorder.calls().len(), 100, "nothing was confirmed yet");
     (0..100).for_each(|_| recorder.confirm(Ok(())));
     settle().await;
@@ -34,9 +30,8 @@ async fn a_broker_that_is_away_costs_one_time_out() {
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     recorder.hold_confirmations();
     let client = node.client();
-    let lines = names(100).into_iter().map(|name| text(format!("sub {name}")));
     let began = tokio::time::Instant::now();
-    let _ = client.inbound.lock().receive_all(lines).await;
+    client.tell(&subscribes(100));
     while client.pipe.writes() == 0 {
         settle().await;
     }
@@ -82,18 +77,14 @@ async fn a_session_has_a_bound_of_waiting_commands() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
-    let mut inbound = client.inbound.lock();
-    let nexts: Vec<_> = names(129)
-        .into_iter()
-        .map(|name| inbound.receive(|receiving| receiving.message(text(format!("sub {name}")))))
-        .collect();
+    let say = |line| client.inbound.lock().receive(|receiving| receiving.message(text(line)));
+    let nexts: Vec<_> = subscribes(129).into_iter().map(say).collect();
     assert_eq!(nexts.iter().filter(|next| **next == Next::Accepted).count(), 127);
-    let cx = &mut Context::from_waker(Waker::noop());
-    assert!(inbound.poll_ready(cx).is_pending());
+    assert!(!client.is_ready());
     recorder.confirm(Ok(()));
     recorder.confirm(Ok(()));
     settle().await;
-    assert!(inbound.poll_ready(cx).is_ready());
+    assert!(client.is_ready());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - A subscribe is answered after the session joined the channel.
-//! - No command waits for one of another channel, see [`Pending`](crate::session::pending::Pending). The subscribes of
+//! - No command waits for one of another channel, see `session::pending`. The subscribes of
 //!   one message reach the broker together, and the replies that are ready together leave together.
 
 use std::{future::poll_fn, sync::Arc, task::Poll};

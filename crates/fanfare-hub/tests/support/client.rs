@@ -35,12 +35,12 @@ impl Client {
     }
 
     /// Says lines, as one read brings them. What they ask for may still be under way.
-    pub(crate) fn tell(&self, lines: &[&str]) {
+    pub(crate) fn tell(&self, lines: &[impl AsRef<str>]) {
         let mut inbound = self.inbound.lock();
         inbound.heard();
         inbound.receive(|receiving| {
             for line in lines {
-                let _ = receiving.message(text(*line));
+                let _ = receiving.message(text(line.as_ref()));
             }
         });
     }
