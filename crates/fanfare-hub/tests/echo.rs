@@ -1,6 +1,6 @@
 //! Who publishes and is subscribed gets its own publication, or not: as its namespace says.
 
-use fanfare_core::{Broker, BrokerEvents, Incarnation, Namespace, Origin, Payload, Publication, Publish};
+use fanfare_core::{BrokerEvents, Incarnation, Namespace, Origin, Payload, Publication, Publish};
 
 use crate::support::{INCARNATION, Setup, channel, settle};
 
