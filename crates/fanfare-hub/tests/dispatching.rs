@@ -1,4 +1,4 @@
-//! Between the broker and the shards: how much may wait there, and what is for nobody.
+//! The bound between the broker and the shards, and publications without subscribers.
 
 use std::{
     future::poll_fn,
@@ -21,7 +21,7 @@ fn has_room(node: &Node) -> bool {
     node.dispatcher.poll_ready(Partition(0), &mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// What a broker does before it reads on.
+/// Waits as a broker does before it reads on.
 fn wait_for_room(node: &Node) -> tokio::task::JoinHandle<()> {
     let dispatcher = node.dispatcher.clone();
     tokio::spawn(async move { poll_fn(|cx| dispatcher.poll_ready(Partition(0), cx)).await })
@@ -57,7 +57,7 @@ async fn a_publication_counts_once_per_shard() {
     assert!(broker.is_finished());
 }
 
-/// A transport that stops whoever writes to it, until it is let go.
+/// A transport that blocks its writer until it is released.
 struct Stuck(Arc<parking_lot::Mutex<()>>);
 
 impl Sink for Stuck {

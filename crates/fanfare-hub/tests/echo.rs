@@ -1,4 +1,4 @@
-//! Who publishes and is subscribed gets its own publication, or not: as its namespace says.
+//! A publisher that is subscribed gets its own publication, or not: as its namespace says.
 
 use fanfare_core::{BrokerEvents, Incarnation, Namespace, Origin, Payload, Publication, Publish};
 
@@ -46,7 +46,7 @@ async fn in_a_batch_each_misses_its_own() {
     let writes = [&alice, &bob, &late].map(|client| client.pipe.writes());
     assert_eq!(writes, [1, 1, 1]);
     assert_eq!(node.hub.metrics().deliveries.get(), 7);
-    assert_eq!(node.dialect.encoded(), 4, "the parts are cut from what was encoded once");
+    assert_eq!(node.dialect.encoded(), 4, "the parts are cut from one encoding each");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What sessions learn of an interruption of the broker.
+//! Sessions after an interruption of the broker.
 
 use std::time::Duration;
 

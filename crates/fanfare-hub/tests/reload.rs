@@ -1,4 +1,4 @@
-//! Limits and namespaces that change while the hub is at work.
+//! Limits and namespaces that change while the hub runs.
 
 use std::{
     sync::{

@@ -46,7 +46,7 @@ impl Batch {
         self.queued.len()
     }
 
-    /// Whether there is no publication.
+    /// Whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()

@@ -72,7 +72,7 @@ struct Pending {
     bytes: AtomicUsize,
     /// Past its bound the node takes no more.
     full: Gate,
-    /// Past its bound what comes is written out only after a while.
+    /// Past its bound new publications are written out only after a while.
     calm: Gate,
 }
 
@@ -273,7 +273,7 @@ impl Dispatcher {
     }
 }
 
-/// The bytes on their way to the shards below which what comes is written out within a millisecond or two.
+/// The bytes on their way to the shards below which a publication is written out within a millisecond or two.
 fn calm(limits: &Limits) -> usize {
     limits.inbound_bytes.min(CALM_BYTES)
 }

@@ -15,7 +15,7 @@ pub(crate) struct Losses {
     noted: Notify,
 }
 
-/// What may have been missed.
+/// The publications that may have been missed.
 #[derive(Debug, Default)]
 pub(crate) struct Lost {
     /// A publication of any channel of these partitions.
@@ -38,7 +38,7 @@ impl Losses {
         self.noted.notify_one();
     }
 
-    /// What was noted since the last call, once there is something.
+    /// The losses since the last call, once there are some.
     pub(crate) async fn next(&self) -> Lost {
         self.noted.notified().await;
         std::mem::take(&mut *self.lost.lock())

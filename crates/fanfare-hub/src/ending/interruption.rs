@@ -21,7 +21,7 @@ pub struct Interruptions {
 
 impl Interruptions {
     /// Closes the sessions that may have missed publications, where their namespaces ask for it, at the pace that
-    /// `pace` returns each time. For as long as it is polled.
+    /// `pace` returns each time. Runs as long as it is polled.
     pub async fn close_sessions(self: Arc<Self>, pace: impl Fn() -> Pace) {
         loop {
             let lost = self.dispatcher.losses().next().await;

@@ -30,7 +30,7 @@ pub struct HubMetrics {
     pub relay_latency: RelayLatency,
     /// Publications for channels without a subscriber on this node.
     pub unheard: IntCounter,
-    /// Times that a client was slow, by what was done: `disconnect`, or `conflate` once each time that the client fell
+    /// Times that a client was slow, by policy: `disconnect`, or `conflate` once each time that the client fell
     /// behind.
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
@@ -99,7 +99,7 @@ impl HubMetrics {
         self.limits_hit.with_label_values(&[limit.name()]).inc();
     }
 
-    /// Counts a slow client, by what was done.
+    /// Counts a slow client, by policy.
     pub(crate) fn slow(&self, policy: SlowClient) {
         self.slow.with_label_values(&[policy.name()]).inc();
     }
@@ -123,21 +123,10 @@ impl HubMetrics {
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
         let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
+        let (interruptions, interruption_seconds) = register_interruptions(registry)?;
         Ok(Self {
-            interruptions: labelled(
-                registry,
-                "fanfare_broker_interruptions_total",
-                "Times from which publications may have been missed, by cause",
-                "reason",
-                Interruption::ALL.iter().map(|cause| cause.name()),
-            )?,
-            interruption_seconds: registered(
-                registry,
-                Counter::new(
-                    "fanfare_broker_interruption_seconds_total",
-                    "Seconds in which publications may have been missed, counted when they are over",
-                )?,
-            )?,
+            interruptions,
+            interruption_seconds,
             fan_out: FanOut::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
             missed: counter(
@@ -216,4 +205,22 @@ impl HubMetrics {
     pub(crate) fn interrupted(&self, cause: Interruption) {
         self.interruptions.with_label_values(&[cause.name()]).inc();
     }
+}
+
+fn register_interruptions(registry: &Registry) -> prometheus::Result<(IntCounterVec, Counter)> {
+    let interruptions = labelled(
+        registry,
+        "fanfare_broker_interruptions_total",
+        "Times from which publications may have been missed, by cause",
+        "reason",
+        Interruption::ALL.iter().map(|cause| cause.name()),
+    )?;
+    let seconds = registered(
+        registry,
+        Counter::new(
+            "fanfare_broker_interruption_seconds_total",
+            "Seconds in which publications may have been missed, counted when they are over",
+        )?,
+    )?;
+    Ok((interruptions, seconds))
 }
