@@ -92,7 +92,7 @@ pub struct TokenPolicy {
 
 impl TokenPolicy {
     /// The longest token, in bytes.
-    pub const MAX_BYTES: usize = 8 << 10;
+    pub const MAX_BYTES: usize = error::MAX_BYTES;
     /// The usual leeway: what machines that keep their time from the network stay within.
     pub const LEEWAY: Duration = Duration::from_secs(5);
 

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use fanfare_core::broker::Lane;
+use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
 /// What a publication that waits is taken for beside its payload, in bytes.
@@ -20,7 +20,7 @@ pub(crate) const OVERHEAD: usize = 256;
 /// Something that waits.
 pub(crate) trait Waiting {
     /// Whose it is; `None` for the server's.
-    fn lane(&self) -> Option<&Lane>;
+    fn order(&self) -> Option<&PublishOrder>;
 
     /// Its share, in bytes: more than 0.
     fn cost(&self) -> usize;
@@ -71,9 +71,9 @@ impl<T: Waiting> Fair<T> {
 
     /// Takes one more.
     pub(crate) fn push(&mut self, item: T) {
-        let Some(lane) = item.lane() else { return self.server.push_back(item) };
+        let Some(order) = item.order() else { return self.server.push_back(item) };
         self.arrived += 1;
-        let place = (lane.take_turn(self.now, item.cost() as u64), self.arrived);
+        let place = (order.take_turn(self.now, item.cost() as u64), self.arrived);
         self.order.push_back(place);
         self.sessions.insert(place, item);
         if self.order.len() > 2 * self.sessions.len() + 64 {
@@ -134,14 +134,14 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Item {
         name: String,
-        lane: Option<Arc<Lane>>,
+        order: Option<Arc<PublishOrder>>,
         cost: usize,
         since: Instant,
     }
 
     impl Waiting for Item {
-        fn lane(&self) -> Option<&Lane> {
-            self.lane.as_deref()
+        fn order(&self) -> Option<&PublishOrder> {
+            self.order.as_deref()
         }
 
         fn cost(&self) -> usize {
@@ -155,23 +155,23 @@ mod tests {
 
     struct Publisher {
         name: &'static str,
-        lane: Option<Arc<Lane>>,
+        order: Option<Arc<PublishOrder>>,
         sent: usize,
     }
 
     impl Publisher {
         fn session(name: &'static str) -> Self {
-            Self { name, lane: Some(Arc::default()), sent: 0 }
+            Self { name, order: Some(Arc::default()), sent: 0 }
         }
 
         fn server() -> Self {
-            Self { name: "api", lane: None, sent: 0 }
+            Self { name: "api", order: None, sent: 0 }
         }
 
         fn sends(&mut self, fair: &mut Fair<Item>, count: usize, cost: usize) {
             for _ in 0..count {
                 let name = format!("{}{}", self.name, self.sent);
-                fair.push(Item { name, lane: self.lane.clone(), cost, since: Instant::now() });
+                fair.push(Item { name, order: self.order.clone(), cost, since: Instant::now() });
                 self.sent += 1;
             }
         }

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_core::{
     Broker, Channel, Incarnation, NodeInfo, Origin, Publication, Publish, Registry,
-    broker::{BrokerEvents, BrokerState, ControlMessage, Done, Lane, Recipient, SubscribeFuture},
+    broker::{BrokerEvents, BrokerState, ControlMessage, Done, PublishOrder, Recipient, SubscribeFuture},
     registry::RegistryFuture,
 };
 use parking_lot::Mutex;
@@ -57,8 +57,8 @@ struct Accept {
 struct Waits(Publish, Ticket);
 
 impl Waiting for Waits {
-    fn lane(&self) -> Option<&Lane> {
-        self.1.lane()
+    fn order(&self) -> Option<&PublishOrder> {
+        self.1.order()
     }
 
     fn cost(&self) -> usize {
@@ -72,7 +72,7 @@ impl Waiting for Waits {
 
 /// What it takes of the server's share.
 fn servers_bytes(waits: &Waits) -> usize {
-    if waits.lane().is_none() { waits.cost() } else { 0 }
+    if waits.order().is_none() { waits.cost() } else { 0 }
 }
 
 /// What became of a publish under the lock.
@@ -125,7 +125,7 @@ impl MemoryBroker {
         }
         let waits = Waits(publish, ticket);
         let bytes = accept.waiting_bytes + servers_bytes(&waits);
-        if waits.lane().is_none() && bytes > MAX_WAITING {
+        if waits.order().is_none() && bytes > MAX_WAITING {
             return Accepted::Refused(waits.1, "too much waits for this node".to_owned());
         }
         accept.waiting_bytes = bytes;
@@ -193,7 +193,7 @@ impl MemoryBroker {
 
 impl Broker for MemoryBroker {
     fn publish(&self, mut publish: Publish, done: Done) {
-        let ticket = Ticket::new(done, publish.lane.take(), self.metrics.clone());
+        let ticket = Ticket::new(done, publish.order.take(), self.metrics.clone());
         match self.accept(publish, ticket) {
             Accepted::Delivered(ticket) => ticket.taken(),
             Accepted::Refused(ticket, why) => ticket.refuse(why),

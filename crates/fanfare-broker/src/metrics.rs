@@ -3,11 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{broker::BrokerState, buckets::LATENCIES};
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector,
-};
+use fanfare_core::broker::BrokerState;
+use fanfare_metrics::Registrar;
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::{envelope::EnvelopeError, redis::metrics::RedisMetrics};
 
@@ -87,11 +85,12 @@ impl Metrics {
     /// # Errors
     /// Where `registry` has counters of these names already.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Arc<Self>> {
-        let new = Register(registry);
+        let new = Registrar(registry);
         let publishes = new.histograms(
             "fanfare_broker_publish_duration_seconds",
             "Publications that this node handed to the broker, by what became of them, and how long the answer took",
             "result",
+            ["taken", "refused", "unknown"],
         )?;
         let metrics = Self {
             states: new.register(IntGaugeVec::new(
@@ -132,7 +131,7 @@ impl Metrics {
                 "claim",
                 Distrusted::LABELS,
             )?,
-            redis: RedisMetrics::register(&new)?,
+            redis: RedisMetrics::register(new)?,
         };
         metrics.state(BrokerState::Away);
         Ok(Arc::new(metrics))
@@ -167,50 +166,4 @@ impl Metrics {
     pub(crate) fn dropped(&self, why: Dropped) {
         self.dropped.with_label_values(&[why.label()]).inc();
     }
-}
-
-/// Makes metrics and registers them. Its errors are those of names that are registered already.
-pub(crate) struct Register<'a>(pub(crate) &'a Registry);
-
-impl Register<'_> {
-    pub(crate) fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::new(name, help)?)
-    }
-
-    pub(crate) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.register(IntGauge::new(name, help)?)
-    }
-
-    /// A counter for each of these values of a label.
-    pub(crate) fn counters<'v>(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: impl IntoIterator<Item = &'v str>,
-    ) -> prometheus::Result<IntCounterVec> {
-        let counters = self.register(IntCounterVec::new(Opts::new(name, help), &[label])?)?;
-        for value in values {
-            counters.with_label_values(&[value]);
-        }
-        Ok(counters)
-    }
-
-    /// Of latencies.
-    pub(crate) fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
-        self.register(Histogram::with_opts(latencies(name, help))?)
-    }
-
-    fn histograms(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
-        self.register(HistogramVec::new(latencies(name, help), &[label])?)
-    }
-
-    pub(crate) fn register<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(collector.clone()))?;
-        Ok(collector)
-    }
-}
-
-fn latencies(name: &str, help: &str) -> HistogramOpts {
-    HistogramOpts::new(name, help).buckets(LATENCIES.to_vec())
 }

@@ -1,23 +1,23 @@
 //! The tasks of a broker.
 
-use fanfare_core::Vital;
+use fanfare_core::CriticalTasks;
 use tokio_util::task::TaskTracker;
 
-/// All of them are vital, and end with the broker.
+/// All of them are critical, and end with the broker.
 #[derive(Default)]
 pub(crate) struct Tasks {
     tracker: TaskTracker,
-    vital: Vital,
+    critical_tasks: CriticalTasks,
 }
 
 impl Tasks {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(self.vital.watch(task));
+        self.tracker.spawn(self.critical_tasks.watch(task));
     }
 
     /// Ends once one of them has ended.
     pub(crate) async fn one_ended(&self) {
-        self.vital.ended().await;
+        self.critical_tasks.ended().await;
     }
 
     /// Ends once all of them have.

@@ -2,13 +2,13 @@
 //!
 //! Invariants:
 //! - A ticket is answered exactly once: where nobody did, by being dropped.
-//! - A failure is marked on the lane before it is told.
+//! - A failure is marked on the publish order before it is told.
 
 use std::sync::Arc;
 
 use fanfare_core::{
     PublishError,
-    broker::{Done, Lane},
+    broker::{Done, PublishOrder},
 };
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ pub(crate) const LANE_FAILED: &str = "an earlier message of this publisher faile
 /// Answers a publish; see the head of this file.
 pub(crate) struct Ticket {
     done: Option<Done>,
-    lane: Option<Arc<Lane>>,
+    order: Option<Arc<PublishOrder>>,
     metrics: Arc<Metrics>,
     /// When it was handed over.
     since: Instant,
@@ -33,8 +33,8 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// For a publish that is handed over now.
-    pub(crate) fn new(done: Done, lane: Option<Arc<Lane>>, metrics: Arc<Metrics>) -> Self {
-        Self { done: Some(done), lane, metrics, since: Instant::now(), written: false }
+    pub(crate) fn new(done: Done, order: Option<Arc<PublishOrder>>, metrics: Arc<Metrics>) -> Self {
+        Self { done: Some(done), order, metrics, since: Instant::now(), written: false }
     }
 
     /// When it was handed over.
@@ -42,14 +42,14 @@ impl Ticket {
         self.since
     }
 
-    /// The lane it is of; `None` for the server's.
-    pub(crate) fn lane(&self) -> Option<&Lane> {
-        self.lane.as_deref()
+    /// The order it is of; `None` for the server's.
+    pub(crate) fn order(&self) -> Option<&PublishOrder> {
+        self.order.as_deref()
     }
 
-    /// Whether an earlier publish of its lane failed.
+    /// Whether an earlier publish of its publish order failed.
     pub(crate) fn lane_failed(&self) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.has_failed())
+        self.order.as_ref().is_some_and(|order| order.has_failed())
     }
 
     /// The broker took it.
@@ -77,8 +77,8 @@ impl Ticket {
             PublishError::Refused(_) | PublishError::Forbidden(_) => self.metrics.refused(after),
             PublishError::Unknown => self.metrics.unknown(after),
         }
-        if let Some(lane) = &self.lane {
-            lane.fail();
+        if let Some(order) = &self.order {
+            order.fail();
         }
         done(Err(error));
     }

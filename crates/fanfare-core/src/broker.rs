@@ -1,4 +1,4 @@
-//! The seam to what carries publications between nodes.
+//! The seam to the broker, which carries publications between nodes.
 
 use std::{
     future::Future,
@@ -13,62 +13,63 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Channel, Incarnation, Payload, Publication, SessionId, TraceContext};
+use crate::{
+    Channel, Incarnation, Payload, Publication, PublishError, SessionId, SubscribeError, TraceContext,
+};
 
 /// Carries publications between nodes.
 ///
 /// # Guarantees
-/// - **One path**: what is published here comes back through [`BrokerEvents::publication`] like everything
-///   else, or not at all. Nothing is delivered on the way in.
-/// - **Order**: publications of one channel are delivered in the order the broker accepted them, the same on
-///   every node; those of one [`Lane`], and those without one, are accepted in the order of the calls.
-/// - **Fair**: while more waits than the broker takes, lanes share alike, and what comes without a lane does not wait
-///   behind them.
-/// - **At most once**: an implementation never repeats a publication.
-/// - **Said**: each publish is answered exactly once, with what is known of it.
+/// - **One path**: what this node publishes comes back through [`BrokerEvents::publication`] like everything else, or
+///   not at all. Nothing is delivered on the way in.
+/// - **Order**: publications of one channel are delivered in the order in which the broker accepted them, the same on
+///   every node. Publishes of one [`PublishOrder`], and those without one, are accepted in the order of the calls.
+/// - **Fair**: while more waits than the broker takes, all publish orders get an equal share. Publishes without a
+///   publish order do not wait behind them.
+/// - **At most once**: an implementation never repeats a publish.
+/// - **Answered**: each publish is answered exactly once, with what is known of it.
 /// - No method blocks; calls on one channel take effect in the order they were made.
 pub trait Broker: Send + Sync + 'static {
-    /// Hands over one publication; `done` is called exactly once, from any thread, never under a lock of the
-    /// caller's. It must not block.
+    /// Hands over one publish. `done` is called exactly once, from any thread, never under a lock of the caller. It
+    /// must not block.
     ///
-    /// What waits of publications without a lane is bounded: what is more is refused. Of those with one the caller
-    /// bounds what is unanswered.
+    /// Waiting publishes without a publish order are bounded: further ones are refused. The unanswered publishes of a
+    /// publish order are bounded by the caller.
     fn publish(&self, publish: Publish, done: Done);
 
-    /// Asks for a channel's publications. The future ends once the broker confirmed it: every publication
-    /// that is accepted after that moment will be delivered. Dropping the future does not unsubscribe.
-    /// Asking for a channel that is subscribed is answered at once.
+    /// Subscribes to a channel. The future ends once the broker confirmed it: every publication that is accepted after
+    /// that moment will be delivered. Dropping the future does not unsubscribe. For a channel that is subscribed the
+    /// future ends at once.
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture;
 
-    /// Asks for no more of a channel's publications. The broker may linger before it acts, and some may
-    /// still come.
+    /// Unsubscribes from a channel. The broker may linger before it acts, and some publications may still come.
     fn unsubscribe(&self, channel: &Channel);
 
-    /// Sends a control message to one node or to all (the sender too): at most once, in order per sender.
+    /// Sends a control message to one node or to all (the sender included): at most once, in order per sender.
     fn control(&self, to: Recipient, message: Bytes);
 
-    /// What the broker can do at this moment.
+    /// The state of the broker at this moment.
     fn state(&self) -> BrokerState;
 }
 
-/// What the broker tells a node. Implemented by the hub.
+/// The broker's calls to a node. Implemented by the hub.
 ///
 /// # Guarantees
 /// - The calls come one after another, in the order of the broker's stream.
-/// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former.
-///   Publications that were accepted between the two moments may be missing, on any channel, and some of them may
-///   still come. What was delivered before `interrupted` is whole up to a moment that may lie before the call:
-///   the outage told later begins there. What is accepted after `restored` is delivered, but on channels that the
-///   broker's own rules forbid since.
-/// - A loss outside of that, where it can be seen, is told by [`BrokerEvents::missed`]; on a channel that was
-///   forbidden, once it is permitted again.
+/// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former. Publications
+///   that were accepted between the two may be missing, on any channel, and some of them may still come. Before
+///   `interrupted` nothing is missing up to a moment that may lie before the call: the outage that `restored` tells
+///   begins there. What is accepted after `restored` is delivered, except on channels that the broker's own rules
+///   forbid since then.
+/// - A loss outside of an interruption, where it can be seen, is told by [`BrokerEvents::missed`]. On a channel that
+///   was forbidden it is told once the channel is permitted again.
 pub trait BrokerEvents: Send + Sync + 'static {
-    /// One publication, in order. Must not block; the caller asks [`BrokerEvents::poll_ready`] before it reads
-    /// more from the broker.
+    /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more
+    /// from the broker.
     fn publication(&self, publication: Publication);
 
-    /// Runs `deliver`, which calls the others, now: what one read brought. The node may begin with it only when all
-    /// of it is there, and so write it out together.
+    /// Runs `deliver` now, which calls the other methods for all that one read brought. So the node can write it out
+    /// together.
     fn gather(&self, deliver: &mut dyn FnMut()) {
         deliver();
     }
@@ -79,69 +80,69 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// From now on publications may be missing. Must not block.
     fn interrupted(&self, cause: Interruption);
 
-    /// The interruption is over; for so long, at most, publications may have been missed. Must not block.
+    /// The interruption is over. Publications may have been missed for at most the time of `outage`. Must not block.
     fn restored(&self, outage: Duration);
 
-    /// Publications of this channel were lost until now: at least one, or those that there were while the broker
-    /// forbade it. Must not block.
+    /// Publications of this channel were lost until now: at least one, or all while the broker forbade it. Must not
+    /// block.
     fn missed(&self, channel: &Channel);
 
-    /// Ready when the node has room for more publications; else the task is woken once it has. One task asks.
+    /// Ready when the node takes more publications; else the task is woken once it does. One task asks.
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Ready when so little is on its way to the node's clients that what comes now is written out soon; else the task
-    /// is woken once that is so. For a broker whose publications may as well wait where they take turns. One task
-    /// asks.
+    /// Ready when few enough bytes are on their way to the node's clients that what comes now is written out soon; else
+    /// the task is woken once that is the case. For a broker whose publications may wait where they take turns. One
+    /// task asks.
     fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_ready(cx)
     }
 }
 
-/// One publication on its way in.
+/// One publish on its way to the broker.
 #[derive(Debug)]
 pub struct Publish {
-    /// Where to.
+    /// The channel.
     pub channel: Channel,
-    /// What.
+    /// The payload.
     pub payload: Payload,
-    /// The session that publishes it; `None` for the HTTP API.
+    /// The session that publishes; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// What ties a publisher's publications together; `None` for the HTTP API. See [`Lane`].
-    pub lane: Option<Arc<Lane>>,
-    /// The span that its deliveries are under; `None` where it is not traced.
+    /// The publish order of the session; `None` for the HTTP API.
+    pub order: Option<Arc<PublishOrder>>,
+    /// The parent span of its deliveries; `None` where it is not traced.
     pub trace: Option<TraceContext>,
 }
 
-/// Called once with what became of a publish.
+/// Called once with the result of a publish.
 pub type Done = Box<dyn FnOnce(Result<(), PublishError>) + Send>;
 
 /// The answer to [`Broker::subscribe`].
 pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
 
-/// Ties a publisher's publications together: after the first of them failed, every one that was not written to
-/// the broker yet is refused. One that was written before that is known may still be taken: then what got through is
-/// not a prefix of what was sent, so whoever sends again waits for all its answers first.
+/// The order of one publisher's publishes: after the first that failed, every one that was not written to the broker
+/// yet is refused. One that was written before may still be taken. Then the publishes taken are not a prefix of those
+/// sent, so a publisher waits for all answers before it sends again.
 #[derive(Debug, Default)]
-pub struct Lane {
+pub struct PublishOrder {
     failed: AtomicBool,
-    /// Where its next publication stands among those of all lanes.
+    /// The place of its next publish among those of all publish orders.
     turn: AtomicU64,
 }
 
-impl Lane {
+impl PublishOrder {
     /// Marks a failure. The broker does so before it answers the publish that failed.
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Whether a publication failed.
+    /// Whether a publish failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The turn of its next publication, which costs so much: `now`, or later where more of the lane waits. For the
-    /// broker, which shares what it has among lanes; from one thread at a time.
+    /// The turn of its next publish, of this cost: `now`, or later where more of this publish order waits. Called by
+    /// the broker, from one thread at a time.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
         let turn = self.turn.load(Ordering::Relaxed).max(now);
         self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
@@ -149,70 +150,35 @@ impl Lane {
     }
 }
 
-/// What became of a publish that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// Not one byte of it was written to the broker, or the broker answered that it did not take it: it
-    /// reached nobody and may be sent again. A later one of its [`Lane`] may be taken, where it was written already.
-    #[error("the message broker did not take it: {0}")]
-    Refused(String),
-    /// The broker's own rules forbid to publish on this channel: it reached nobody, and no retry mends that.
-    #[error("the message broker does not permit this node to publish on this channel: {0}")]
-    Forbidden(String),
-    /// It was written, and the connection ended before the answer: it may still be delivered. It is never
-    /// repeated by us.
-    #[error(
-        "the connection to the message broker ended before it answered: the message may still be delivered"
-    )]
-    Unknown,
-}
-
-/// Why a subscription does not stand.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubscribeError {
-    /// The broker cannot be reached, or did not confirm in time. Worth a retry.
-    #[error("the message broker did not confirm the subscription in time")]
-    Unavailable,
-    /// As many subscriptions wait for confirmation as may. Worth a retry.
-    #[error("too many subscriptions wait for the message broker")]
-    Busy,
-    /// The broker's own rules forbid this channel, and no retry mends that. Others may be permitted.
-    #[error("the message broker does not permit this node to subscribe to this channel: {0}")]
-    Forbidden(String),
-    /// The broker lets this node subscribe to nothing: a mistake in somebody's configuration.
-    #[error("the message broker does not let this node in: {0}")]
-    Misconfigured(String),
-}
-
-/// Whom a control message is for.
+/// The receiver of a control message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipient {
     /// One node.
     Node(Incarnation),
-    /// Every node, the sender too.
+    /// Every node, the sender included.
     All,
 }
 
 /// A message from node to node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlMessage {
-    /// Who sent it.
+    /// The sender.
     pub from: Incarnation,
-    /// What.
+    /// The message.
     pub body: Bytes,
 }
 
-/// What a broker can do.
+/// The state of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerState {
-    /// Publishes and delivers: the node heard its own voice.
+    /// It takes publishes and delivers: the node heard its own canary.
     Up,
-    /// Takes no publications for now; it is tried again for as long as it takes.
+    /// It takes no publishes for now. The node tries again for as long as it takes.
     Away,
-    /// Takes publications, and this node hears none; its subscriptions are being restored.
+    /// It takes publishes, and this node hears none. Its subscriptions are being restored.
     Deaf,
-    /// Publishes and delivers, but new connections lead to another broker that takes publications too: what this node
-    /// and others publish does not reach all.
+    /// It takes publishes and delivers, but new connections lead to another broker that takes publishes too. What this
+    /// node and others publish does not reach all.
     Split,
 }
 
@@ -232,22 +198,22 @@ impl BrokerState {
     }
 }
 
-/// Why subscriptions that stood do not any more.
+/// Why subscriptions were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
     /// Their connection ended.
     Lost,
-    /// The broker answered nothing for so long that both connections were given up.
+    /// The broker did not answer in time, and both connections were given up.
     Silent,
     /// The broker took this node's own messages and did not deliver them.
     Deaf,
-    /// The broker became a replica of another, where others publish now.
+    /// The broker became a replica of another one, where others publish now.
     Demoted,
-    /// The broker ended the connection while the node did not keep up with reading: it has a limit for what waits.
+    /// The broker ended the connection because the node did not read fast enough: it limits what waits.
     Overflow,
     /// The broker held other subscriptions than the node had asked for.
     Forgotten,
-    /// Some nodes were on another broker, which took publications too.
+    /// Some nodes were on another broker, which took publishes too.
     Split,
 }
 

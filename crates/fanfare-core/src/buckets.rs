@@ -1,4 +1,4 @@
-//! Bounds of the buckets of histograms: the same wherever figures are compared with one another.
+//! Bucket bounds of histograms: the same wherever figures are compared.
 
 /// Latencies of messages, from 100 µs to 10 s, in seconds.
 pub const LATENCIES: [f64; 16] = [

@@ -1,8 +1,8 @@
 //! Channel names.
 //!
-//! Invariant: a [`Channel`] is 1 to [`Channel::MAX_BYTES`] bytes of UTF-8 without control characters, without
-//! white space and without characters that hide or reorder others. Whatever passed [`Channel::new`] may be put behind a Redis prefix, into a log line
-//! or into a URL (percent-encoded) without a further check.
+//! Invariant: a [`Channel`] is 1 to [`Channel::MAX_BYTES`] bytes of UTF-8, without control characters, without white
+//! space, and without characters that hide or reorder others. A name that passed [`Channel::new`] may be put after a
+//! Redis prefix, into a log line or into a URL (percent-encoded) without a further check.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
@@ -10,13 +10,13 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(Arc<str>);
 
-/// Why a string is no channel name.
+/// Why a string is not a channel name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// Nothing was given.
+    /// An empty string.
     #[error("a channel name must not be empty")]
     Empty,
-    /// More than [`Channel::MAX_BYTES`].
+    /// More than [`Channel::MAX_BYTES`] bytes.
     #[error("a channel name has at most {max} bytes, this one has {0}", max = Channel::MAX_BYTES)]
     TooLong(usize),
     /// A control character, white space, or a character that cannot be seen.
@@ -36,10 +36,10 @@ impl Channel {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// Checks and takes a name.
+    /// A channel of this name.
     ///
     /// # Errors
-    /// A [`ChannelError`] that says what is wrong with it.
+    /// The string is not a channel name.
     pub fn new(name: &str) -> Result<Self, ChannelError> {
         if name.is_empty() {
             return Err(ChannelError::Empty);
@@ -53,10 +53,10 @@ impl Channel {
         }
     }
 
-    /// As [`Channel::new`], from bytes that should be UTF-8.
+    /// [`Channel::new`], from bytes.
     ///
     /// # Errors
-    /// A [`ChannelError`] that says what is wrong with it.
+    /// The bytes are not a channel name.
     pub fn from_utf8(name: &[u8]) -> Result<Self, ChannelError> {
         std::str::from_utf8(name).map_err(|_| ChannelError::NotUtf8).and_then(Self::new)
     }
@@ -67,15 +67,15 @@ impl Channel {
         &self.0
     }
 
-    /// What stands before the first `:`, the name of its namespace: `chat:room-1` is in `chat`.
+    /// The name of its namespace, which ends at the first `:`. `chat:room-1` is in `chat`.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         self.0.split_once(':').map(|(namespace, _)| namespace)
     }
 }
 
-/// Whether a character shows nothing, or changes how others are shown. The joiners U+200C and U+200D stay: Persian and
-/// emoji need them.
+/// Whether a character shows nothing, or changes how others are shown. The joiners U+200C and U+200D are allowed:
+/// Persian and emoji need them.
 fn is_invisible(c: char) -> bool {
     let is_hidden = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'

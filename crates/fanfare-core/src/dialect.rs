@@ -1,6 +1,6 @@
 //! The seam to what clients say.
 
-use crate::{CloseFrame, Command, Disconnect, Message, Publication, Reply};
+use crate::{CloseFrame, Command, Disconnect, EncodingId, Message, Publication, Reply};
 
 /// A protocol that clients speak, without I/O and without state of its own: one value serves every session.
 ///
@@ -53,7 +53,3 @@ pub enum Answer {
     /// It can only be said by ending the session.
     End(Disconnect),
 }
-
-/// Names an encoding of publications. Registered in one place, in `fanfare-protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EncodingId(pub u8);

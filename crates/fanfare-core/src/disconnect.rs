@@ -1,79 +1,78 @@
-//! Why a session ended: said once, by whoever ends it, and put into words and codes by its dialect.
+//! Why a session ended. The code that ends a session gives the reason; the dialect turns it into words and codes.
 
 use std::{borrow::Cow, time::Duration};
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disconnect {
-    /// The client said goodbye, with the code it gave, if it gave one.
+    /// The client closed, with this code, if it sent one.
     ByClient(Option<u16>),
-    /// The connection broke, or ended without a goodbye.
+    /// The connection broke, or ended without a close frame.
     Lost,
-    /// The client broke the rules of its transport; code and sentence are the transport's own.
+    /// The client broke the rules of its transport. Code and sentence are the transport's own.
     Protocol {
         /// For WebSocket a close code of RFC 6455 §7.4.1.
         code: u16,
-        /// The rule that was broken, without a word of the client's.
+        /// The rule that was broken, without text of the client.
         reason: Cow<'static, str>,
     },
-    /// The client was never let in, and is told why in a close frame, since a browser shows its page no other answer.
-    /// Its session was no connection, so this is neither counted nor logged as the end of one.
+    /// The client was not admitted, and is told why in a close frame, since a browser shows its page no other answer.
+    /// Its session was not a connection, so this is neither counted nor logged as the end of one.
     TurnedAway(CloseFrame),
     /// The client sent a message larger than [`Limits::message_bytes`](crate::Limits::message_bytes).
     MessageTooBig {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// A message of the client's was not whole in time, see [`Limits::message_time`](crate::Limits::message_time).
+    /// A message of the client was not whole within [`Limits::message_time`](crate::Limits::message_time).
     MessageTooSlow {
         /// The limit.
         limit: Duration,
     },
-    /// What the client had not finished, or had to wait, gave way to that of others, see
-    /// [`Limits::incomplete_total_bytes`](crate::Limits::incomplete_total_bytes). It reached nobody.
+    /// Unfinished or waiting messages of the client were dropped, since those of all clients passed
+    /// [`Limits::incomplete_total_bytes`](crate::Limits::incomplete_total_bytes). They reached nobody.
     MessageGaveWay,
-    /// The client sent more than its connection may.
+    /// The client sent more than a connection may.
     RateLimited(Rate),
-    /// The client sent what its dialect does not know.
+    /// The client sent a message that its dialect does not know.
     BadRequest(Cow<'static, str>),
-    /// A command was not permitted, and the dialect has no other way to say so.
+    /// A command was not permitted, and the dialect has no reply for it.
     NotPermitted(Cow<'static, str>),
-    /// A publication of this session was refused by the broker: it reached nobody, and may be sent again.
+    /// The broker refused a publish of this session: it reached nobody, and may be sent again.
     PublishRefused,
-    /// Nobody knows whether a publication of this session was taken: it may still be delivered.
+    /// It is not known whether a publish of this session was taken: it may still be delivered.
     PublishUnknown,
-    /// The client did not read what was sent to it.
+    /// The client did not read fast enough.
     Slow,
-    /// The client's token ended.
+    /// The client's token expired.
     Expired,
-    /// The client showed no sign of life after a ping.
+    /// The client sent nothing after a ping.
     NoPong,
     /// No message came or went for the session's idle timeout.
     Idle,
-    /// The broker was away, and the session may have missed publications; its namespace asks to say so.
+    /// The broker was away, and the session may have missed publications. Its namespace asks to close it then.
     Interrupted,
-    /// The node is going away; another will take the client.
+    /// The node shuts down; another will take the client.
     Restart,
 }
 
-/// What a connection may send in a second.
+/// The limit of what a connection may send in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
-    /// So many frames, see [`Limits::frames_per_second`](crate::Limits::frames_per_second).
+    /// Frames, see [`Limits::frames_per_second`](crate::Limits::frames_per_second).
     Frames(usize),
-    /// So many bytes, see [`Limits::bytes_per_second`](crate::Limits::bytes_per_second).
+    /// Bytes, see [`Limits::bytes_per_second`](crate::Limits::bytes_per_second).
     Bytes(usize),
 }
 
 impl Disconnect {
-    /// One of each that a node can say of itself, so that each can be counted from 0. Of limits and sentences, which are
-    /// no part of a label, any.
+    /// One of each reason that a node can give, so that each can be counted from 0. Limits and sentences, which are not
+    /// part of a label, are arbitrary.
     pub fn one_of_each() -> impl Iterator<Item = Self> {
         let protocol = |code| Self::Protocol { code, reason: Cow::default() };
         [
             Self::Lost,
-            // RFC 6455 §7.4.1: a breach of the protocol; data that is not what its type says. Others have no code of
-            // their own here.
+            // RFC 6455 §7.4.1: a breach of the protocol; data that does not match its type. No other code is used.
             protocol(1002),
             protocol(1007),
             Self::MessageTooBig { limit: 0 },
@@ -94,14 +93,14 @@ impl Disconnect {
         .into_iter()
     }
 
-    /// Whether the client is sent away through no fault of its own: what it sent before it heard of it is still
+    /// Whether the client is sent away through no fault of its own. What it sent before it saw the goodbye is still
     /// published.
     #[must_use]
     pub fn sends_away(&self) -> bool {
         matches!(self, Self::Idle | Self::Interrupted | Self::Restart)
     }
 
-    /// The rule of the transport that the client broke, if it did. It quotes nothing that the client sent.
+    /// The rule of the transport that the client broke, if it did. It quotes no text of the client.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         match self {
@@ -136,10 +135,10 @@ impl Disconnect {
     }
 }
 
-/// How a [`Disconnect`] is said on the wire.
+/// A [`Disconnect`] on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// A close code. Which of them make a client come back is for its dialect to know.
+    /// A close code. The dialect knows which codes make a client reconnect.
     pub code: u16,
     /// One sentence; at most 123 bytes of it are sent (RFC 6455 §5.5.1).
     pub reason: Cow<'static, str>,

@@ -1,4 +1,4 @@
-//! Which node, which session, which client.
+//! The identities of nodes, sessions and clients.
 
 use std::{fmt, time::SystemTime};
 
@@ -6,8 +6,8 @@ use crate::Channel;
 
 /// One run of one node: drawn at random at start, never reused.
 ///
-/// A restarted node of the same name is another incarnation, so what an earlier run left behind (in Redis,
-/// in flight) is never taken for its own.
+/// A restarted node of the same name is another incarnation. So it never takes what an earlier run left behind, in
+/// Redis or in flight, for its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
@@ -23,30 +23,30 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// One session on one incarnation; counted up from 1, never reused within it.
+/// One session on one incarnation: counted up from 1, never reused within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// Who a client is that showed a token. Checked once, when it came in.
+/// A client that showed a token. The token was verified once, at the handshake.
 pub trait Identity: Send + Sync + 'static {
-    /// Who it says that it is, where it says so: for the log.
+    /// The subject of the token, where it has one: for the log.
     fn subject(&self) -> Option<&str>;
 
-    /// Whether it may subscribe to and publish in a channel whose namespace asks for a token.
+    /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 
-    /// When it is worth nothing any more, and its session ends; `None`: never.
+    /// When the token expires and the session ends; `None`: never.
     fn expires_at(&self) -> Option<SystemTime>;
 }
 
-/// Where a publication came from. One without an origin was published around us (a plain Redis `PUBLISH`).
+/// The origin of a publication. A publication without an origin was published around us (a plain Redis `PUBLISH`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// The node that took it from its publisher.
     pub node: Incarnation,
     /// The session that published it; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// Counts the node's publications in the order they were handed to the broker, from 1. Per channel it
-    /// only ever rises; one that does not was repeated or reordered.
+    /// The number of the publish among those that the node handed to the broker, from 1. Per channel it only rises; a
+    /// publication for which it does not was repeated or reordered.
     pub sequence: u64,
 }

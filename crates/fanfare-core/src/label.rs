@@ -1,12 +1,12 @@
-//! Words that are labels of metrics.
+//! Enums whose values are labels of metrics.
 
-/// Makes an enum of which every value is a word: its name where a metric or a log shows it.
+/// Makes an enum whose values have a word each: their name in metrics and logs.
 ///
-/// `ALL` has them all, so that a series of each can be there, as 0, before its first event.
+/// `ALL` lists the values, so that a series of each can exist, at 0, before its first event.
 ///
 /// ```
 /// fanfare_core::labels! {
-///     /// What became of it.
+///     /// The result.
 ///     pub enum Outcome {
 ///         /// It went well.
 ///         Done = "done",
@@ -31,10 +31,10 @@ macro_rules! labels {
         }
 
         impl $name {
-            /// All of them.
+            /// All values.
             $visibility const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it: a label.
+            /// The word for the value: a label.
             #[must_use]
             $visibility fn name(self) -> &'static str {
                 match self {

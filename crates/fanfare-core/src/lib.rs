@@ -1,37 +1,42 @@
-//! The vocabulary of Fanfare and the traits that are its seams.
+//! The vocabulary of Fanfare, and the traits that are its seams.
 //!
-//! Nothing here does I/O. Every other crate speaks in these words; siblings do not know each other.
+//! Nothing here does I/O. Every other crate uses these types; siblings do not know each other.
 //!
-//! A message's words, in the order it meets them:
+//! The types that a message meets, in order:
 //!
-//! - [`message`]: what a transport carries, before a dialect understood it
-//! - [`command`]: what a client asks for, and what it is answered
-//! - [`channel`], [`payload`], [`publication`]: what is published, and where
+//! - [`message`]: a message of a transport, before its dialect decoded it
+//! - [`command`]: commands of clients, and the replies
+//! - [`channel`], [`payload`], [`publication`]: a publication, and its parts
+//! - `encoding`: how a publication becomes bytes
 //! - [`disconnect`]: why a session ended
 //!
-//! Who is who:
+//! A node and its clients:
 //!
-//! - [`identity`]: nodes and sessions
-//! - [`namespace`], [`limits`]: what is allowed, and how much of it
-//! - [`vital`]: the tasks that a node cannot live without
-//! - [`labels!`]: words that metrics are labelled with
-//! - [`buckets`]: how finely latencies are counted
+//! - [`identity`]: nodes, sessions and clients
+//! - [`namespace`], [`limits`]: what is allowed, and how much
+//! - [`critical_tasks`]: tasks that a node cannot live without
+//! - [`labels!`]: enums whose values are labels of metrics
+//! - [`buckets`]: bucket bounds of latencies
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
-//! - [`broker`]: carries publications between nodes; [`registry`]: which nodes there are
-//! - [`dialect`]: what clients say, without I/O
-//! - [`transport`]: how messages are framed, and where bytes go
-//! - [`trace`]: spans of what is done, and the trace that a message belongs to
+//! - [`broker`], `broker_error`: carries publications between nodes; [`registry`]: the list of nodes
+//! - [`dialect`]: a protocol of clients, without I/O
+//! - [`transport`]: framing of messages, and sinks for bytes
+//! - [`trace`]: spans, and the trace of a message
 
 pub mod broker;
+mod broker_error;
 pub mod buckets;
 pub mod channel;
 pub mod command;
+pub mod critical_tasks;
 pub mod dialect;
 pub mod disconnect;
+mod encoding;
 pub mod identity;
 mod label;
+mod limit;
 pub mod limits;
 pub mod message;
 pub mod namespace;
@@ -40,20 +45,22 @@ pub mod publication;
 pub mod registry;
 pub mod trace;
 pub mod transport;
-pub mod vital;
 
-pub use broker::{Broker, BrokerEvents, Publish, PublishError, SubscribeError};
+pub use broker::{Broker, BrokerEvents, Publish};
+pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
 pub use command::{Command, CommandError, Reply};
+pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Ping};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
+pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use identity::{Identity, Incarnation, Origin, SessionId};
+pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use payload::{Payload, PayloadKind};
-pub use publication::{EncodingKey, Publication};
+pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
 pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};
-pub use vital::Vital;

@@ -1,40 +1,40 @@
-//! How much one connection, and one node, may hold.
+//! The limits of a connection, and of a node.
 
 use std::time::Duration;
 
-/// The bounds a node keeps. Nothing grows past them.
+/// The bounds that a node keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest message of a client, and the largest payload relayed, in bytes.
     pub message_bytes: usize,
-    /// How long a message may take from its first byte to its last. Looked at once a second.
+    /// The time from a message's first byte to its last. Checked once a second.
     pub message_time: Duration,
-    /// How much memory messages of this node's clients may take that came in part, in bytes; past it those that hold
-    /// most for longest give way.
+    /// The memory of unfinished messages of all clients, in bytes. Past it the clients that hold most for longest are
+    /// closed.
     pub incomplete_total_bytes: usize,
-    /// How many frames of a transport one connection may send in a second, pings and fragments among them; 0: any.
+    /// The frames that one connection may send in a second, pings and fragments included; 0: any number.
     pub frames_per_second: usize,
-    /// How many bytes; 0: any. One message may come at once, however large.
+    /// The bytes that one connection may send in a second; 0: any number. One message may come at once, of any size.
     pub bytes_per_second: usize,
-    /// How many channels one connection may hold.
+    /// The channels that one connection may join.
     pub channels_per_connection: usize,
-    /// How many publications of one connection may be unanswered before no more is read from it.
+    /// The unanswered publishes of one connection, past which it is not read.
     pub unanswered_publishes: usize,
-    /// How many bytes of them.
+    /// Their bytes, past which it is not read.
     pub unanswered_bytes: usize,
-    /// How many bytes may wait for one connection's socket; half of it for no longer than a second. An empty queue
-    /// always takes one message.
+    /// The bytes that may wait for one connection's socket; more than half of them for no longer than a second. An
+    /// empty queue always takes one message.
     pub outbound_bytes: usize,
-    /// How many bytes may wait for the sockets of this node in all; past it the slowest go first. A message counts
+    /// The bytes that may wait for all sockets of the node. Past it the slowest clients are closed. A message counts
     /// for each session that it waits for, though they share its memory.
     pub outbound_total_bytes: usize,
-    /// How many bytes may wait between the broker and the shards.
+    /// The bytes that may wait between the broker and the shards.
     pub inbound_bytes: usize,
-    /// How long a handshake may take, the broker's confirmation included.
+    /// The time of a handshake, the broker's confirmation included.
     pub handshake: Duration,
-    /// How long a closing connection may take to read what is queued for it and to say goodbye.
+    /// The time of a closing connection to read what is queued for it and to close.
     pub goodbye: Duration,
-    /// How long a publication may wait before it is written to the broker; then it is refused.
+    /// The time that a publish may wait before it is written to the broker. Then it is refused.
     pub publish_wait: Duration,
 }
 
@@ -59,14 +59,14 @@ impl Default for Limits {
     }
 }
 
-/// How the sessions of one dialect are kept alive, and given up. Whole seconds.
+/// How the sessions of one dialect are kept alive, and given up. In whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// How often a client is pinged. The first time is at random within it.
+    /// The time between pings. The first ping comes at random within it.
     pub ping_interval: Duration,
-    /// How long after a ping a client may show no sign of life.
+    /// The time in which a client must send something after a ping.
     pub pong_timeout: Duration,
-    /// How long a session may pass without a message in either direction; zero: for ever. Pings are none.
+    /// The time that a session may pass without a message in either direction; zero: for ever. Pings are not messages.
     pub idle_timeout: Duration,
 }
 

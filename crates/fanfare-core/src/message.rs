@@ -1,10 +1,10 @@
-//! One message of a transport: what a dialect decodes from and encodes to.
+//! One message of a transport: a dialect decodes and encodes it.
 
 use bytes::Bytes;
 
 /// A whole message; cheap to clone.
 ///
-/// The bytes of `Text` are UTF-8: a transport checks what it receives, a dialect makes nothing else.
+/// The bytes of `Text` are UTF-8: a transport checks what it receives, and a dialect makes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// UTF-8 text.
@@ -14,7 +14,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// The bytes, whichever kind it is.
+    /// The bytes, of either kind.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         match self {

@@ -1,56 +1,56 @@
-//! Channel options, by namespace: a flat list over one default.
+//! Options of channels, by namespace: a flat list over one default.
 
 use crate::{Channel, labels};
 
-/// Who may do a thing in a namespace.
+/// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
-    /// Everybody who may connect.
+    /// Every client that may connect.
     #[default]
     Anonymous,
-    /// Only clients whose token grants the channel.
+    /// Clients whose token grants the channel.
     Token,
-    /// Only the HTTP API (and whoever publishes to the broker directly).
+    /// No client: only the HTTP API, and other programs that publish to the broker.
     Server,
 }
 
 labels! {
-    /// What becomes of a client that does not read fast enough.
+    /// What is done about a client that does not read fast enough.
     #[derive(Default)]
     pub enum SlowClient {
         /// Its session ends.
         #[default]
         Disconnect = "disconnect",
-        /// It keeps its session, and of what waits for it only the newest publication of each channel.
+        /// It keeps its session, and only the newest publication that waits of each channel.
         Conflate = "conflate",
     }
 }
 
-/// What becomes of the sessions of a namespace after an interruption of the broker, in which they may have missed
+/// What is done about the sessions of a namespace after an interruption of the broker, in which they may have missed
 /// publications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnInterruption {
     /// They stay, and are not told.
     #[default]
     Stay,
-    /// They are closed, at a pace, once the broker is back: their clients reconnect and load what they missed.
+    /// They are closed, at a pace, once the broker is back. Their clients reconnect and load what they missed.
     Close,
 }
 
 /// The options of the channels of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// What stands before the first `:` of its channels; empty for the default namespace.
+    /// The part of its channels' names before the first `:`; empty for the default namespace.
     pub name: String,
-    /// Who may subscribe.
+    /// The clients that may subscribe.
     pub subscribe: Access,
-    /// Who may publish.
+    /// The clients that may publish.
     pub publish: Access,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
-    /// What becomes of a subscriber that does not read fast enough.
+    /// What is done about a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
-    /// What becomes of its sessions when they may have missed something.
+    /// What is done about its sessions when they may have missed publications.
     pub on_interruption: OnInterruption,
 }
 

@@ -1,24 +1,24 @@
-//! What a publication carries.
+//! The payload of a publication.
 //!
-//! Invariant: the bytes of a `Text` or `Json` payload are UTF-8. They may go out in a WebSocket text frame
-//! without a further check.
+//! Invariant: the bytes of a `Text` or `Json` payload are UTF-8. They may go out in a WebSocket text frame without a
+//! further check.
 
 use bytes::Bytes;
 
 use crate::Message;
 
-/// What the bytes of a payload are.
+/// The kind of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PayloadKind {
     /// UTF-8 text.
     Text,
     /// Any bytes.
     Binary,
-    /// JSON as somebody sent it, not reformatted.
+    /// JSON as the publisher sent it, not reformatted.
     Json,
 }
 
-/// Bytes and what they are; cheap to clone.
+/// Bytes and their kind; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     kind: PayloadKind,
@@ -44,7 +44,7 @@ impl Payload {
         Self { kind: PayloadKind::Json, bytes: Bytes::from(json.into()) }
     }
 
-    /// Bytes of the kind given; `None` where the kind promises UTF-8 and the bytes are not.
+    /// Bytes of the kind given; `None` where the kind needs UTF-8 and the bytes are not.
     #[must_use]
     pub fn checked(kind: PayloadKind, bytes: Bytes) -> Option<Self> {
         match kind {
@@ -56,14 +56,14 @@ impl Payload {
         Some(Self { kind, bytes })
     }
 
-    /// Text where the bytes are UTF-8, else binary: what a payload without our envelope is taken for.
+    /// Text where the bytes are UTF-8, else binary: the kind of a payload without our envelope.
     #[must_use]
     pub fn guess(bytes: Bytes) -> Self {
         let kind = if std::str::from_utf8(&bytes).is_ok() { PayloadKind::Text } else { PayloadKind::Binary };
         Self { kind, bytes }
     }
 
-    /// What the bytes are.
+    /// The kind.
     #[must_use]
     pub fn kind(&self) -> PayloadKind {
         self.kind
@@ -75,13 +75,13 @@ impl Payload {
         &self.bytes
     }
 
-    /// Their number.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there are none; an empty payload is a payload.
+    /// Whether there is no byte. An empty payload is a payload.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

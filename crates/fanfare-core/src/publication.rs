@@ -1,6 +1,6 @@
-//! A publication on its way to its subscribers, shared by all of them.
+//! A publication on its way to its subscribers, which share it.
 //!
-//! Invariant: it is encoded at most once per [`EncodingKey`], whichever shard asks first.
+//! Invariant: it is encoded at most once per [`EncodingKey`], by the shard that asks first.
 
 use std::time::Instant;
 
@@ -8,55 +8,45 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, Origin, Payload, TraceContext, dialect::EncodingId, transport::FramingId};
+use crate::{Channel, EncodingKey, Origin, Payload, TraceContext};
 
-/// Names one way a publication's bytes can look: how the dialect encodes it, and how the transport frames it
-/// (compression is part of the framing).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EncodingKey {
-    /// The dialect's encoding.
-    pub encoding: EncodingId,
-    /// The transport's framing.
-    pub framing: FramingId,
-}
-
-/// What a broker delivers.
+/// A publication, as the broker delivers it.
 #[derive(Debug)]
 pub struct Publication {
-    /// Where it was published.
+    /// The channel.
     pub channel: Channel,
-    /// What was published.
+    /// The payload.
     pub payload: Payload,
-    /// Who published it; `None` where somebody published around us.
+    /// The origin; `None` where it was published around us.
     pub origin: Option<Origin>,
-    /// The span that its deliveries are under; `None` where it is not traced.
+    /// The parent span of its deliveries; `None` where it is not traced.
     pub trace: Option<TraceContext>,
-    /// When its origin took it, by this node's monotonic clock; `None` where that is not known. Where the clocks of
-    /// two nodes disagree it may lie in the future.
+    /// When its origin took it, by this node's monotonic clock; `None` where that is not known. It may lie in the
+    /// future where the clocks of two nodes disagree.
     pub published: Option<Instant>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
 impl Publication {
-    /// A publication that nobody encoded yet, and of which it is not known when it was published.
+    /// A publication that is not encoded yet, without a time of publish.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
         Self { channel, payload, origin, trace: None, published: None, encoded: Mutex::default() }
     }
 
-    /// The same in this trace.
+    /// The same publication in this trace.
     #[must_use]
     pub fn traced(self, trace: Option<TraceContext>) -> Self {
         Self { trace, ..self }
     }
 
-    /// The same, published at that time.
+    /// The same publication, published at this time.
     #[must_use]
     pub fn published_at(self, published: Option<Instant>) -> Self {
         Self { published, ..self }
     }
 
-    /// Its bytes on the wire for `key`, made by `encode` the first time somebody asks.
+    /// Its bytes on the wire for `key`, made by `encode` on the first call.
     pub fn encoded(&self, key: EncodingKey, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
         let mut encoded = self.encoded.lock();
         if let Some((_, bytes)) = encoded.iter().find(|(found, _)| *found == key) {
@@ -71,6 +61,7 @@ impl Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EncodingId, FramingId};
 
     #[test]
     fn each_encoding_is_made_once() {

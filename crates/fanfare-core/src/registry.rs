@@ -1,39 +1,38 @@
-//! Which nodes there are.
+//! The list of nodes.
 
 use std::{future::Future, pin::Pin};
 
 use serde::{Deserialize, Serialize};
 
-/// What one node tells the others of itself.
+/// A node's entry in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {
-    /// This run of the node, as [`crate::Incarnation`] prints it.
+    /// The incarnation, as [`crate::Incarnation`] prints it.
     pub incarnation: String,
-    /// Its name, chosen by its operator.
+    /// The name, chosen by the operator.
     pub name: String,
-    /// Its release.
+    /// The release.
     pub version: String,
     /// Open connections.
     pub connections: u64,
-    /// The newest envelope version it reads. A node writes version N - 1 until every node reads N.
+    /// The newest envelope version that it reads. A node writes version N - 1 until every node reads N.
     pub envelope: u8,
-    /// How many times this run announced itself before: an entry in which it rises is of a node that lives. 0 of one
-    /// that does not say.
+    /// The number of earlier announcements of this run: it rises while the node lives. 0 for a node that does not tell.
     #[serde(default)]
     pub announcements: u64,
-    /// It was told to end, and is being drained.
+    /// Whether the node is being drained.
     #[serde(default)]
     pub leaving: bool,
-    /// Where its metrics are reached: a URL. `None` of one that does not say, or does not know yet.
+    /// The URL of its metrics. `None` for a node that does not tell, or does not know yet.
     #[serde(default)]
     pub metrics: Option<String>,
 }
 
-/// A list of the nodes, kept by all of them.
+/// The list of nodes, kept by all of them.
 ///
 /// # Guarantees
-/// An entry is seen by every node once [`Registry::announce`] returned, and no longer than its time to live
-/// after its node last announced it.
+/// Every node sees an entry once [`Registry::announce`] returned, and no longer than its time to live after its node
+/// last announced it.
 pub trait Registry: Send + Sync + 'static {
     /// Writes or renews this node's entry.
     fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()>;
@@ -41,11 +40,11 @@ pub trait Registry: Send + Sync + 'static {
     /// Removes this node's entry.
     fn withdraw(&self) -> RegistryFuture<'_, ()>;
 
-    /// All entries, this node's among them, ordered by name and incarnation.
+    /// All entries, this node's included, ordered by name and incarnation.
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>>;
 }
 
-/// What the registry's methods return.
+/// The future that the registry's methods return.
 pub type RegistryFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RegistryError>> + Send + 'a>>;
 
 /// The registry could not be reached.

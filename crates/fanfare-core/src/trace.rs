@@ -1,14 +1,14 @@
-//! The trace that a message belongs to, and the seam to whoever makes spans of it.
+//! The trace of a message, and the seam to the tracer.
 //!
 //! Invariants
 //! - A [`TraceContext`] is valid by W3C Trace Context, section 3.2: neither of its ids is all zeros.
-//! - What is not sampled has no span and no context: nothing is written for it, and nothing allocated.
+//! - Without sampling there is no span and no context: nothing is written, and nothing allocated.
 
 use std::net::IpAddr;
 
 use crate::{Channel, PublishError, SessionId};
 
-/// Names one span, so that others may be its children: W3C Trace Context's `traceparent`.
+/// Identifies one span, so that others may be its children: W3C Trace Context's `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     trace: [u8; 16],
@@ -17,22 +17,22 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// How many bytes [`TraceContext::to_bytes`] makes.
+    /// The number of bytes of [`TraceContext::to_bytes`].
     pub const BYTES: usize = 26;
 
-    /// The only version that there is (section 3.2.1).
+    /// The only version that exists (section 3.2.1).
     const VERSION: u8 = 0;
-    /// The flag that says that the span's caller records it (section 3.2.2.5.1).
+    /// The flag of a span that its caller records (section 3.2.2.5.1).
     const SAMPLED: u8 = 1;
 
-    /// The span of these ids; `None` where one of them is all zeros, which names nothing.
+    /// The span of these ids; `None` where one of them is all zeros, which is not an id.
     #[must_use]
     pub fn new(trace: [u8; 16], span: [u8; 8], flags: u8) -> Option<Self> {
         (trace != [0; 16] && span != [0; 8]).then_some(Self { trace, span, flags })
     }
 
-    /// Reads the value of a `traceparent` header, `00-<trace id>-<span id>-<flags>` in lower-case hexadecimal; of a
-    /// later version, what this one knows of it (section 4.3).
+    /// Reads the value of a `traceparent` header, `00-<trace id>-<span id>-<flags>` in lower-case hexadecimal. From a
+    /// later version it reads the fields of this one (section 4.3).
     #[must_use]
     pub fn from_header(value: &[u8]) -> Option<Self> {
         let (fields, rest) = value.split_first_chunk::<55>()?;
@@ -48,7 +48,7 @@ impl TraceContext {
         Self::new(bytes(trace)?, bytes(span)?, byte([*f1, *f2])?)
     }
 
-    /// Its binary form: version 0, the trace's id (16), the span's (8), the flags.
+    /// The binary form: version 0, the trace's id (16), the span's id (8), the flags.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -57,7 +57,7 @@ impl TraceContext {
         bytes
     }
 
-    /// Reads what [`TraceContext::to_bytes`] makes; `None` for anything else.
+    /// Reads the form of [`TraceContext::to_bytes`]; `None` for anything else.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&[Self::VERSION], rest) = bytes.split_first_chunk()? else { return None };
@@ -79,20 +79,20 @@ impl TraceContext {
         self.span
     }
 
-    /// The flags, as the header has them.
+    /// The flags, as in the header.
     #[must_use]
     pub fn flags(&self) -> u8 {
         self.flags
     }
 
-    /// Whether the span is recorded, and its children should be.
+    /// Whether the span is recorded, and its children should be too.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & Self::SAMPLED != 0
     }
 }
 
-/// Two digits; the header knows lower case only.
+/// The value of two digits. The header has lower case only.
 fn byte(digits: [u8; 2]) -> Option<u8> {
     let digit = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -115,62 +115,62 @@ fn bytes<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Makes spans. It decides at the head of a trace whether that is sampled; who is under a span of a trace follows.
-/// No method blocks.
+/// Makes spans. It decides at the root of a trace whether the trace is sampled; child spans follow that. No method
+/// blocks.
 pub trait Tracer: Send + Sync + 'static {
-    /// A client asks for a WebSocket. The span ends with the status of the answer.
+    /// A handshake begins. The span ends with the status of the answer.
     fn handshake(&self, handshake: &Handshake<'_>) -> Option<Finish<u16>>;
 
-    /// A message goes to the broker: the context is what its deliveries are under. The span ends with the broker's
+    /// A publish goes to the broker. The context is the parent of its deliveries. The span ends with the broker's
     /// answer.
     fn publish(&self, publishing: &Publishing<'_>) -> Option<(TraceContext, Finish<Published>)>;
 
-    /// A shard writes a publication to its members. The span ends with the number of them.
+    /// A shard writes a publication to its members. The span ends with their number.
     fn fan_out(&self, delivery: &Delivery<'_>) -> Option<Finish<usize>>;
 }
 
-/// Ends a span, with what became of it. Where it is dropped, the span ends without a word.
+/// Ends a span with a result. Where it is dropped, the span ends without one.
 pub type Finish<T> = Box<dyn FnOnce(T) + Send>;
 
-/// What became of a publish.
+/// The result of a publish.
 pub type Published = Result<(), PublishError>;
 
-/// What is known of a handshake when it begins.
+/// A handshake that begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Handshake<'a> {
-    /// The request's method, whatever the client made of it.
+    /// The request's method, as the client sent it.
     pub method: &'a str,
     /// The path, without a query, which may hold a token.
     pub path: &'a str,
     /// The client's address.
     pub client: IpAddr,
-    /// The client's `traceparent`. Anybody can send one: it makes nothing sampled that would not be.
+    /// The client's `traceparent`. Any client can send one, so it does not cause sampling.
     pub parent: Option<TraceContext>,
 }
 
-/// What is known of a publish when it begins.
+/// A publish that begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Publishing<'a> {
-    /// Where to.
+    /// The channel.
     pub channel: &'a Channel,
-    /// How many bytes the payload has.
+    /// The number of bytes of the payload.
     pub bytes: usize,
     /// The session that publishes; `None` for the HTTP API.
     pub session: Option<SessionId>,
-    /// The `traceparent` of who asked for it, if there is one.
+    /// The caller's `traceparent`, if it sent one.
     pub parent: Option<TraceContext>,
 }
 
-/// What is known of a fan-out when it begins.
+/// A fan-out that begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
-    /// Where it was published.
+    /// The channel.
     pub channel: &'a Channel,
-    /// How many bytes the payload has.
+    /// The number of bytes of the payload.
     pub bytes: usize,
-    /// Which shard of the node.
+    /// The index of the shard.
     pub shard: usize,
-    /// The publish, on whichever node it was.
+    /// The span of the publish, on any node.
     pub parent: TraceContext,
 }
 
@@ -193,18 +193,18 @@ mod tests {
         assert_eq!(u128::from_be_bytes(context.trace_id()), 0x4bf92f3577b34da6a3ce929d0e0e4736);
         assert_eq!(u64::from_be_bytes(context.span_id()), 0x00f067aa0ba902b7);
         assert_eq!((context.flags(), context.is_sampled()), (1, true));
-        assert!(!read(&HEADER.replace("-01", "-02")).unwrap().is_sampled(), "only the first flag says it");
+        assert!(!read(&HEADER.replace("-01", "-02")).unwrap().is_sampled(), "only the first flag counts");
         for later in
             ["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &HEADER.replace("00-", "01-")]
         {
             assert_eq!(read(later), Some(context), "{later}");
-            assert_eq!(read(&format!("{later}-what-the-future-brings")), Some(context));
+            assert_eq!(read(&format!("{later}-a-later-field")), Some(context));
             assert_eq!(read(&format!("{later}.what")), None);
         }
     }
 
     #[test]
-    fn what_is_no_traceparent_is_none() {
+    fn an_invalid_traceparent_is_none() {
         for header in [
             "",
             "00",
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(trace: [u8; 16], span: [u8; 8], flags: u8) {
+        fn a_context_is_read_back(trace: [u8; 16], span: [u8; 8], flags: u8) {
             let context = TraceContext::new(trace, span, flags);
             prop_assert_eq!(context.is_some(), trace != [0; 16] && span != [0; 8]);
             if let Some(context) = context {

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{CloseFrame, Message};
+use crate::{CloseFrame, FramingId, Message};
 
 /// Frames messages, without I/O and without state: one value serves every session.
 pub trait Transport: Send + Sync + 'static {
@@ -24,10 +24,6 @@ pub trait Transport: Send + Sync + 'static {
     /// Appends the goodbye, where the transport has one.
     fn close(&self, frame: &CloseFrame, out: &mut Vec<u8>);
 }
-
-/// Names a framing. Registered in one place, in `fanfare-gateway`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FramingId(pub u8);
 
 /// Where a session's bytes go: a socket, a stream, the body of a response.
 ///

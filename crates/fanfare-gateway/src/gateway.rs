@@ -14,12 +14,14 @@ use fanfare_core::{Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
 use crate::{
-    admission::{Admission, DoorLimits},
-    client::Proxies,
-    figures::glance::Glance,
-    health::History,
+    listener::{
+        admission::{Admission, AdmissionLimits},
+        client_address::Proxies,
+        descriptors::DescriptorBudget,
+    },
     metrics::GatewayMetrics,
-    sockets::Sockets,
+    snapshot::Snapshots,
+    state_history::StateHistory,
 };
 
 /// What the gateway is told, at start and whenever the configuration was read again.
@@ -34,9 +36,9 @@ pub struct Config {
     pub browser_errors: bool,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
-    /// How many connections, and what of a request, are let in.
-    pub doors: DoorLimits,
-    /// How many descriptors the process has, see [`room`](crate::sockets::room).
+    /// How many connections, and how large a request, the node takes.
+    pub admission: AdmissionLimits,
+    /// The descriptors of the process, see [`connections_for`](crate::connections_for).
     pub descriptors: usize,
     /// Which proxies say whose connection it is.
     pub proxies: Proxies,
@@ -68,11 +70,11 @@ pub struct Gateway {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) registry: prometheus::Registry,
     pub(crate) metrics: Arc<GatewayMetrics>,
-    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) descriptors: Arc<DescriptorBudget>,
     pub(crate) admission: Arc<Admission>,
     config: ArcSwap<Config>,
-    pub(crate) history: History,
-    pub(crate) glance: Glance,
+    pub(crate) history: StateHistory,
+    pub(crate) snapshots: Snapshots,
     leaving: OnceLock<SystemTime>,
     refusing: AtomicBool,
 }
@@ -87,16 +89,16 @@ impl Gateway {
         metrics: Arc<GatewayMetrics>,
         config: Config,
     ) -> Self {
-        let sockets = Sockets::new(config.descriptors, metrics.clone());
-        let admission = Admission::new(config.doors.connections_per_second);
+        let descriptors = DescriptorBudget::new(config.descriptors, metrics.limits_hit().clone());
+        let admission = Admission::new(config.admission.connections_per_second);
         Self {
-            history: History::new(&hub),
-            glance: Glance::default(),
+            history: StateHistory::new(&hub),
+            snapshots: Snapshots::default(),
             hub,
             cluster,
             registry,
             metrics,
-            sockets,
+            descriptors,
             admission,
             config: ArcSwap::from_pointee(config),
             leaving: OnceLock::new(),
@@ -113,6 +115,11 @@ impl Gateway {
     /// What it is told at this moment. Each request asks once for what it needs of it together.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.config.load_full()
+    }
+
+    /// Notes when the broker's state changes, for as long as the node lives: nobody may be asking at that moment.
+    pub async fn keep_history(self: Arc<Self>) {
+        self.history.watch(&self.hub).await;
     }
 
     /// From now on the node says that it is not ready, and to the others that it leaves.

@@ -4,28 +4,23 @@
 
 use std::time::Duration;
 
-use fanfare_core::{buckets::LATENCIES, labels};
-use fanfare_hub::metrics::{labelled, registered};
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Registry};
-
-use crate::{
-    refused::{Refused, Why},
-    tls::handshake::Outcome,
-};
+use fanfare_core::{Limit, labels};
+use fanfare_metrics::{LimitHits, Registrar};
+use prometheus::{HistogramVec, IntCounterVec, Registry};
 
 /// The gateway's metrics; registered once, at the composition root.
 pub struct GatewayMetrics {
     handshakes: HistogramVec,
     handshakes_refused: IntCounterVec,
     api_errors: IntCounterVec,
-    limits_hit: IntCounterVec,
+    limits_hit: LimitHits,
     http_errors: IntCounterVec,
     tls_handshakes: IntCounterVec,
 }
 
 labels! {
     /// Why an upgrade or a visit was refused.
-    pub enum Reason {
+    pub(crate) enum Reason {
         /// It is no WebSocket handshake.
         Handshake = "handshake",
         /// Its page's origin is not allowed.
@@ -67,7 +62,7 @@ labels! {
 
 labels! {
     /// Why a call of the API was not carried out: the code of its answer.
-    pub enum ApiCode {
+    pub(crate) enum ApiCode {
         /// It has no key, or none that is known.
         Unauthorized = "unauthorized",
         /// Its page's origin is not allowed.
@@ -98,32 +93,8 @@ labels! {
 }
 
 labels! {
-    /// A bound that a client, or all of them together, came to.
-    pub enum Limit {
-        /// Connections in all.
-        Connections = "connections",
-        /// Connections of one client's address.
-        ConnectionsPerAddress = "connections_per_address",
-        /// New connections each second.
-        ConnectionsPerSecond = "connections_per_second",
-        /// Descriptors: a connection that said nothing was given up for another.
-        Descriptors = "descriptors",
-        /// The time of a handshake: its header, the PROXY header before it, or the body of a request.
-        Handshake = "handshake",
-        /// The number of headers.
-        HeaderCount = "header_count",
-        /// The bytes of the headers.
-        HeaderBytes = "header_bytes",
-        /// The bytes of a channel's name.
-        ChannelName = "channel_name",
-        /// The bytes of a body of the API, or of a message in it.
-        Message = "message_bytes",
-    }
-}
-
-labels! {
     /// How an HTTP connection ended badly.
-    pub enum HttpError {
+    pub(crate) enum HttpError {
         /// What came is no HTTP.
         Parse = "parse",
         /// It is HTTP/2 without a word before (prior knowledge).
@@ -146,8 +117,51 @@ labels! {
 }
 
 labels! {
+    /// What became of a TLS handshake.
+    pub(crate) enum TlsOutcome {
+        /// The connection is secure.
+        Completed = "completed",
+        /// What came is not TLS.
+        NotTls = "not_tls",
+        /// The client has no certificate, and needs one.
+        NoCertificate = "no_certificate",
+        /// The client's certificate is not good.
+        BadCertificate = "bad_certificate",
+        /// The client did not take it: mostly, it does not trust the certificate of this listener.
+        Rejected = "rejected",
+        /// The two have no version, cipher or protocol in common.
+        Incompatible = "incompatible",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client went away in the middle.
+        Ended = "ended",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// An upgrade or another request of a client, and why.
+    Handshake(Reason),
+    /// A call of the API, the same.
+    Api(ApiCode),
+}
+
+impl Why {
+    /// The word for it: a label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handshake(reason) => reason.name(),
+            Self::Api(code) => code.name(),
+        }
+    }
+}
+
+labels! {
     /// What became of an upgrade.
-    pub(crate) enum Handshake {
+    pub(crate) enum HandshakeResult {
         /// It was answered with 101.
         Accepted = "accepted",
         /// It was answered with anything else.
@@ -157,8 +171,7 @@ labels! {
 
 impl HttpError {
     /// What hyper's error means.
-    #[must_use]
-    pub fn of(error: &hyper::Error) -> Self {
+    pub(crate) fn of(error: &hyper::Error) -> Self {
         if error.is_parse_version_h2() {
             Self::Http2
         } else if error.is_parse_too_large() {
@@ -193,100 +206,82 @@ impl HttpError {
 }
 
 impl GatewayMetrics {
-    /// Makes and registers them. `limits_hit` is the hub's: sessions come to limits too.
+    /// Makes and registers them. `limits_hit` is the hub's: sessions reach limits too.
     ///
     /// # Errors
     /// A name is registered already.
-    pub fn register(registry: &Registry, limits_hit: IntCounterVec) -> prometheus::Result<Self> {
-        for limit in Limit::ALL {
-            limits_hit.with_label_values(&[limit.name()]);
-        }
-        let handshakes = HistogramOpts::new(
-            "fanfare_handshake_duration_seconds",
-            "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
-        );
-        let handshakes =
-            registered(registry, HistogramVec::new(handshakes.buckets(LATENCIES.to_vec()), &["result"])?)?;
-        for result in Handshake::ALL {
-            handshakes.with_label_values(&[result.name()]);
-        }
+    pub fn register(registry: &Registry, limits_hit: LimitHits) -> prometheus::Result<Self> {
+        let new = Registrar(registry);
         Ok(Self {
-            handshakes,
-            handshakes_refused: labelled(
-                registry,
+            handshakes: new.histograms(
+                "fanfare_handshake_duration_seconds",
+                "From the arrival of an upgrade's request until it is answered, the broker's confirmation included",
+                "result",
+                HandshakeResult::ALL.iter().map(|result| result.name()),
+            )?,
+            handshakes_refused: new.counters(
                 "fanfare_handshakes_refused_total",
                 "Upgrades and visits that were refused, by reason",
                 "reason",
                 Reason::ALL.iter().map(|reason| reason.name()),
             )?,
-            api_errors: labelled(
-                registry,
+            api_errors: new.counters(
                 "fanfare_api_errors_total",
                 "Calls of the HTTP API that were not carried out, by the code of their answer",
                 "code",
                 ApiCode::ALL.iter().map(|code| code.name()),
             )?,
             limits_hit,
-            http_errors: labelled(
-                registry,
+            http_errors: new.counters(
                 "fanfare_http_errors_total",
                 "HTTP connections that ended badly, by kind",
                 "kind",
                 HttpError::ALL.iter().map(|error| error.name()),
             )?,
-            tls_handshakes: labelled(
-                registry,
+            tls_handshakes: new.counters(
                 "fanfare_tls_handshakes_total",
                 "TLS handshakes, by what became of them",
                 "result",
-                Outcome::ALL.iter().map(|outcome| outcome.name()),
+                TlsOutcome::ALL.iter().map(|outcome| outcome.name()),
             )?,
         })
     }
 
-    /// Those of a test, which nobody reads.
-    #[cfg(test)]
-    pub(crate) fn unread() -> Self {
-        let registry = Registry::new();
-        let hub = fanfare_hub::HubMetrics::register(&registry).unwrap();
-        Self::register(&registry, hub.limits_hit).unwrap()
-    }
-
-    /// A limit did its work.
-    pub fn limit_hit(&self, limit: Limit) {
-        self.limits_hit.with_label_values(&[limit.name()]).inc();
+    /// The counters of limits.
+    pub(crate) fn limits_hit(&self) -> &LimitHits {
+        &self.limits_hit
     }
 
     /// An HTTP connection ended badly. Where that is a limit's work, the limit is counted too.
-    pub fn http_error(&self, error: HttpError) {
+    pub(crate) fn http_error(&self, error: HttpError) {
         self.http_errors.with_label_values(&[error.name()]).inc();
         if let Some(limit) = error.limit() {
-            self.limit_hit(limit);
+            self.limits_hit.hit(limit);
         }
     }
 
     /// A TLS handshake is over. Where that is a limit's work, the limit is counted too.
-    pub(crate) fn tls_handshake(&self, outcome: Outcome) {
+    pub(crate) fn tls_handshake(&self, outcome: TlsOutcome) {
         self.tls_handshakes.with_label_values(&[outcome.name()]).inc();
-        if outcome == Outcome::Timeout {
-            self.limit_hit(Limit::Handshake);
+        if outcome == TlsOutcome::Timeout {
+            self.limits_hit.hit(Limit::Handshake);
         }
     }
 
     /// An upgrade was answered, so long after its request came.
-    pub(crate) fn handshake(&self, result: Handshake, took: Duration) {
+    pub(crate) fn handshake(&self, result: HandshakeResult, took: Duration) {
         self.handshakes.with_label_values(&[result.name()]).observe(took.as_secs_f64());
     }
 
-    /// Somebody was not let in.
-    pub(crate) fn refused(&self, refused: &Refused) {
-        let (counters, label) = match refused.why {
-            Why::Handshake(reason) => (&self.handshakes_refused, reason.name()),
-            Why::Api(code) => (&self.api_errors, code.name()),
+    /// A request was refused, and the limit that it came to, if any.
+    pub(crate) fn refused(&self, why: Why, limit: Option<Limit>) {
+        let counters = match why {
+            Why::Handshake(_) => &self.handshakes_refused,
+            Why::Api(_) => &self.api_errors,
         };
-        counters.with_label_values(&[label]).inc();
-        if let Some(limit) = refused.limit {
-            self.limit_hit(limit);
+        counters.with_label_values(&[why.name()]).inc();
+        if let Some(limit) = limit {
+            self.limits_hit.hit(limit);
         }
     }
 }

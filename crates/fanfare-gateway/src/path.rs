@@ -10,16 +10,16 @@ use fanfare_core::{Channel, ChannelError};
 use percent_encoding::percent_decode_str;
 
 /// The channel of the path `/`.
-pub const LOBBY: &str = "lobby";
+pub(crate) const LOBBY: &str = "lobby";
 
 /// Where a node says whether it is alive, under its own name and those that probes use elsewhere.
-pub const ALIVE: &[&str] = &["/healthz", "/health", "/livez", "/live"];
+pub(crate) const ALIVE: &[&str] = &["/healthz", "/health", "/livez", "/live"];
 
 /// Where a node says whether it takes clients, the same.
-pub const READY: &[&str] = &["/readyz", "/ready"];
+pub(crate) const READY: &[&str] = &["/readyz", "/ready"];
 
 /// First path segments that are kept from bare channels, in lower case.
-pub const KEPT: &[&str] = &[
+pub(crate) const KEPT: &[&str] = &[
     "api",
     "ws",
     "app",
@@ -49,7 +49,7 @@ pub const KEPT: &[&str] = &[
 
 /// Why a path means no channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PathError {
+pub(crate) enum PathError {
     /// The first segment is the server's.
     #[error("/{0} is kept by the server and is not a channel; a channel of that name is at /ws/{0}")]
     Kept(String),
@@ -65,7 +65,7 @@ pub enum PathError {
 ///
 /// # Errors
 /// It is no channel name.
-pub fn channel(encoded: &str) -> Result<Channel, PathError> {
+pub(crate) fn channel(encoded: &str) -> Result<Channel, PathError> {
     let name: Vec<u8> = percent_decode_str(encoded).collect();
     Ok(Channel::from_utf8(&name)?)
 }
@@ -74,7 +74,7 @@ pub fn channel(encoded: &str) -> Result<Channel, PathError> {
 ///
 /// # Errors
 /// Its first segment is kept or empty, or it is no channel name.
-pub fn bare_channel(path: &str) -> Result<Channel, PathError> {
+pub(crate) fn bare_channel(path: &str) -> Result<Channel, PathError> {
     let encoded = path.strip_prefix('/').unwrap_or(path);
     let channel = channel(if encoded.is_empty() { LOBBY } else { encoded })?;
     let first = channel.as_str().split('/').next().unwrap_or_default();
@@ -88,14 +88,12 @@ pub fn bare_channel(path: &str) -> Result<Channel, PathError> {
 }
 
 /// Which channel a client asks for, by either kind of path: for the log.
-#[must_use]
-pub fn asked_for(path: &str) -> Option<Channel> {
+pub(crate) fn asked_for(path: &str) -> Option<Channel> {
     path.strip_prefix("/ws/").map_or_else(|| bare_channel(path), channel).ok()
 }
 
 /// What of the API a path that is not of the API was probably meant for.
-#[must_use]
-pub fn near_api(path: &str) -> Option<&'static str> {
+pub(crate) fn near_api(path: &str) -> Option<&'static str> {
     let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     let segments: Vec<_> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments.as_slice() {

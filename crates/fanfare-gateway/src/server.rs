@@ -1,23 +1,22 @@
 //! Listeners, and the HTTP connections that they bring.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use fanfare_core::Vital;
-use socket2::{Domain, Protocol, Socket, Type};
+use fanfare_core::CriticalTasks;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    arrival::Arrival,
     gateway::Gateway,
-    routes::{self, Serves},
-    socket,
+    http::connection,
+    listener::{
+        accepted_socket::AcceptedSocket,
+        bind::{tune, waiting},
+    },
+    roles::Roles,
+    routes::router::router,
     tls::Acceptor,
-    visit,
 };
-
-/// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
-const BACKLOG: i32 = 4096;
 
 /// How long the listener rests where no descriptor is left, and after it could not accept.
 const REST: Duration = Duration::from_millis(100);
@@ -30,7 +29,7 @@ pub struct Server {
     yielding: CancellationToken,
     shutdown: CancellationToken,
     /// Its listeners.
-    vital: Vital,
+    critical_tasks: CriticalTasks,
 }
 
 /// A socket that listens, and what is served there.
@@ -38,44 +37,11 @@ pub struct Listener {
     /// The socket.
     pub socket: TcpListener,
     /// What is served.
-    pub serves: Serves,
+    pub roles: Roles,
     /// What is spoken there below HTTP: TLS, or nothing.
     pub tls: Arc<Acceptor>,
     /// Whether another process may accept from it too: then it is left to that one as soon as the node leaves.
     pub is_inherited: bool,
-}
-
-/// Binds one address. `[::]` stands for all IPv4 addresses too where `is_dual_stack` says so.
-///
-/// # Errors
-/// The kernel's: the address is taken, is not of this machine, or needs a permission.
-pub fn bind(address: SocketAddr, is_dual_stack: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(!is_dual_stack)?;
-    }
-    socket::tune(&socket)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
-/// Those who wait to be accepted.
-fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-    let listener = listener.into_std().ok();
-    // Asked directly: of what came a moment ago, tokio has not heard yet.
-    let accept = move || match listener.as_ref()?.accept() {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        accepted => Some(accepted),
-    };
-    let ours = |(stream, peer): (std::net::TcpStream, _)| {
-        stream.set_nonblocking(true)?;
-        Ok::<_, io::Error>((TcpStream::from_std(stream)?, peer))
-    };
-    // One that broke meanwhile is no reason to leave the others.
-    std::iter::from_fn(accept).take(BACKLOG as usize).filter_map(move |accepted| accepted.and_then(ours).ok())
 }
 
 impl Server {
@@ -83,7 +49,13 @@ impl Server {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let yielding = shutdown.child_token();
-        Self { gateway, tasks: TaskTracker::new(), yielding, shutdown, vital: Vital::default() }
+        Self {
+            gateway,
+            tasks: TaskTracker::new(),
+            yielding,
+            shutdown,
+            critical_tasks: CriticalTasks::default(),
+        }
     }
 
     /// Accepts nothing more from inherited sockets: whoever else has them takes what comes. A connection that was
@@ -94,23 +66,23 @@ impl Server {
 
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
-        let Listener { socket, serves, tls, is_inherited } = listener;
-        let router = routes::router(self.gateway.clone(), serves);
+        let Listener { socket, roles, tls, is_inherited } = listener;
+        let router = router(self.gateway.clone(), roles);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let gateway = self.gateway.clone();
         let accepting = async move {
             let welcome = |stream: TcpStream, peer: SocketAddr| {
                 // Others are inherited from a listener that is.
-                if is_inherited && let Err(error) = socket::tune(&stream) {
+                if is_inherited && let Err(error) = tune(&stream) {
                     return tracing::debug!(%error, "a socket could not be tuned");
                 }
                 let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
-                let arrival = Arrival::new(stream, gateway.sockets.take());
-                tasks.spawn(visit::serve(gateway, arrival, tls.config(), peer.ip(), router, shutdown));
+                let accepted = AcceptedSocket::new(stream, gateway.descriptors.take());
+                tasks.spawn(connection::serve(gateway, accepted, tls.config(), peer.ip(), router, shutdown));
             };
             loop {
-                while gateway.sockets.is_full() && !until.is_cancelled() {
+                while gateway.descriptors.is_full() && !until.is_cancelled() {
                     tokio::time::sleep(REST).await;
                 }
                 let accepted = tokio::select! {
@@ -130,12 +102,12 @@ impl Server {
                 waiting(socket).for_each(|(stream, peer)| welcome(stream, peer));
             }
         };
-        self.tasks.spawn(self.vital.watch(accepting));
+        self.tasks.spawn(self.critical_tasks.watch(accepting));
     }
 
     /// Ends if a listener has, which only the end of the node makes them do.
     pub async fn failed(&self) {
-        self.vital.ended().await;
+        self.critical_tasks.ended().await;
     }
 
     /// Ends once all listeners and all HTTP connections have, after the shutdown.

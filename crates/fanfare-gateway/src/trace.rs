@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use axum::extract::Request;
 
-use crate::client::Client;
+use crate::listener::client_address::Client;
 
 /// W3C Trace Context, section 3.2.
 pub(crate) const TRACEPARENT: &str = "traceparent";

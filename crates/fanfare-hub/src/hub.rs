@@ -1,279 +1,88 @@
-//! The sessions of a node: how they begin, and what is sent to them. What they ask for is carried out in `commands.rs`,
-//! and how they end is in `goodbye.rs`.
+//! The hub as others see it: one handle for each thing that it does.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
-use bytes::Bytes;
-use fanfare_core::{
-    Broker, Disconnect, Limits, Message, Namespaces, Ping, SessionId, Sink, Tracer, Transport, Vital,
-};
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use fanfare_core::{Broker, CriticalTasks, Tracer};
 
 use crate::{
-    budget::Budget,
-    dispatcher::Dispatcher,
-    heartbeat,
-    holds::Holds,
-    incomplete::{self, Bound},
-    link::{Draining, Left},
+    ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
-    pulse::{self, Report, Standstill},
-    room::Room,
-    session::{Kind, Session, Visitor},
-    slow,
-    tally::Traffic,
-    tick,
+    session::{
+        commands::Commands, inbound::Inbound, publisher::Publisher, sessions::Sessions,
+        subscriptions::Subscriptions, writer::Writer,
+    },
+    upkeep::{
+        budget::Budget,
+        settings::Settings,
+        stall::{Stall, StallReport},
+    },
 };
 
-/// The sessions of this node, and what they may do.
+/// The sessions of this node. See each handle for what it does.
 pub struct Hub {
-    dispatcher: Arc<Dispatcher>,
-    broker: Arc<dyn Broker>,
-    /// `None` where nothing is traced.
-    tracer: Option<Arc<dyn Tracer>>,
-    pub(crate) limits: ArcSwap<Limits>,
-    /// Of the limits, what never changes: the broker has it too.
-    message_bytes: usize,
-    pub(crate) room: Room,
-    pub(crate) incomplete: Bound,
-    budget: Arc<Budget>,
-    metrics: Arc<HubMetrics>,
-    pub(crate) holds: Holds,
-    next_session: AtomicU64,
-    pub(crate) tasks: TaskTracker,
-    report: Report,
-    /// What all clients are told since a drain began.
-    pub(crate) leaving: OnceLock<Disconnect>,
-    /// Its shards' ticks and heartbeats, and what keeps the bounds of memory.
-    vital: Vital,
+    /// Opens sessions, and puts them on transports.
+    pub sessions: Sessions,
+    /// What the readers of transports tell the hub, and ask it.
+    pub inbound: Inbound,
+    /// Carries out clients' commands.
+    pub commands: Commands,
+    /// Hands publishes to the broker.
+    pub publisher: Arc<Publisher>,
+    /// Subscribes sessions to channels.
+    pub subscriptions: Arc<Subscriptions>,
+    /// Sends messages to sessions.
+    pub writer: Arc<Writer>,
+    /// Ends sessions.
+    pub goodbyes: Arc<Goodbyes>,
+    /// Ends many sessions at a pace.
+    pub drain: Arc<Drain>,
+    /// Closes sessions that may have missed publications.
+    pub interruptions: Arc<Interruptions>,
+    /// Limits and namespaces.
+    pub settings: Settings,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) metrics: Arc<HubMetrics>,
+    pub(crate) stall_report: Arc<StallReport>,
+    /// The shards' ticks and heartbeats, and the tasks that keep the bounds of memory.
+    pub(crate) critical_tasks: CriticalTasks,
 }
 
 impl Hub {
-    /// A hub whose shards run on the current runtime.
-    #[must_use]
-    pub fn start(
-        dispatcher: Arc<Dispatcher>,
-        broker: Arc<dyn Broker>,
-        limits: Limits,
-        metrics: Arc<HubMetrics>,
-        tracer: Option<Arc<dyn Tracer>>,
-    ) -> Arc<Self> {
-        let hub = Arc::new(Self {
-            dispatcher,
-            holds: Holds::new(broker.clone()),
-            broker,
-            tracer,
-            budget: Budget::new(&limits, metrics.clone()),
-            message_bytes: limits.message_bytes,
-            room: Room::new(&limits),
-            incomplete: Bound::new(&limits),
-            limits: ArcSwap::from_pointee(limits),
-            metrics,
-            next_session: AtomicU64::new(1),
-            tasks: TaskTracker::new(),
-            report: Report::default(),
-            leaving: OnceLock::new(),
-            vital: Vital::default(),
-        });
-        for (index, shard) in hub.dispatcher.shards().iter().enumerate() {
-            let busy = hub.metrics.fan_out.busy(index);
-            tokio::spawn(hub.vital.watch(tick::run(hub.clone(), shard.clone(), busy)));
-            tokio::spawn(hub.vital.watch(heartbeat::run(hub.clone(), shard.clone())));
-        }
-        tokio::spawn(hub.vital.watch(slow::keep_budget(hub.clone())));
-        tokio::spawn(hub.vital.watch(incomplete::keep_bound(hub.clone())));
-        tokio::spawn(hub.vital.watch(pulse::watch(hub.clone())));
-        hub
-    }
-
-    /// Ends if a shard's tick or heartbeat has, or what keeps the bounds of memory, which they never do: sessions get
-    /// nothing any more, or too much is kept for them.
+    /// Ends when one of the hub's tasks has ended, which they never do by themselves. Then sessions get nothing any
+    /// more, or too much memory is held for them.
     pub async fn failed(&self) {
-        self.vital.ended().await;
+        self.critical_tasks.ended().await;
     }
 
-    /// The bounds that it keeps at this moment.
-    #[must_use]
-    pub fn limits(&self) -> Arc<Limits> {
-        self.limits.load_full()
-    }
-
-    /// [`Limits::message_bytes`], at the price of a load.
-    #[must_use]
-    pub fn message_bytes(&self) -> usize {
-        self.message_bytes
-    }
-
-    /// What it counts.
+    /// The metrics.
     #[must_use]
     pub fn metrics(&self) -> &HubMetrics {
         &self.metrics
     }
 
-    /// What carries its publications.
+    /// The broker.
     #[must_use]
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
     }
 
-    /// Who makes spans of what the node does, if anybody.
+    /// The tracer, where the node has one.
     #[must_use]
     pub fn tracer(&self) -> Option<&dyn Tracer> {
         self.tracer.as_deref()
     }
 
-    /// How much may wait for its sessions' sockets.
+    /// The budget of bytes that wait for sockets.
     #[must_use]
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
-    /// Whether its shards stand still.
+    /// The shards that stand still.
     #[must_use]
-    pub fn standstill(&self) -> Standstill {
-        self.report.get()
-    }
-
-    pub(crate) fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// As they are at this moment. What is read of them together is from one reading of the configuration.
-    pub(crate) fn namespaces(&self) -> Guard<Arc<Namespaces>> {
-        self.dispatcher.namespaces()
-    }
-
-    pub(crate) fn dispatcher(&self) -> &Dispatcher {
-        &self.dispatcher
-    }
-
-    /// Begins a session, without a transport at first: what is sent to it waits. It is no connection yet, see
-    /// [`Hub::admit`].
-    #[must_use]
-    pub fn open(&self, kind: &Arc<Kind>, visitor: Visitor) -> Arc<Session> {
-        let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let (index, shard) = self.dispatcher.shard_for(id);
-        let session = Arc::new(Session::new(id, index, kind.clone(), visitor, shard.now()));
-        shard.add(session.clone());
-        session
-    }
-
-    /// The client is about to be told that it is in: from now on its session counts as a connection. `false` where it
-    /// has ended meanwhile.
-    #[must_use]
-    pub fn admit(&self, session: &Session) -> bool {
-        // Under the lock, as the ending is: what was opened is closed once.
-        let subscriptions = session.subscriptions.lock();
-        if subscriptions.ended.is_some() {
-            return false;
-        }
-        session.tally.begin();
-        self.metrics.connections.opened(session.dialect());
-        true
-    }
-
-    /// Puts a session on a transport and sends what waited for it. Where that cannot be, the sink is aborted.
-    pub fn attach(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        transport: &'static dyn Transport,
-        sink: Box<dyn Sink>,
-    ) {
-        let sent = session.attach(transport, sink, &self.budget);
-        self.after_send(session, sent);
-    }
-
-    /// A handshake is under way: a shutdown waits for it until this is dropped. Taken before [`Hub::open`], so that a
-    /// client with its answer is never cut off between the two.
-    pub fn handshake(&self) -> TaskTrackerToken {
-        self.tasks.token()
-    }
-
-    /// Takes a session off its transport: what is sent from now on waits for the next [`Hub::attach`], which must not
-    /// come before the future returned has ended, else the order is lost.
-    ///
-    /// A session that has ended stays on its transport: the goodbye goes out there.
-    pub fn detach(&self, session: &Arc<Session>) -> Draining {
-        let (budget, session) = (self.budget.clone(), session.clone());
-        Draining(session.outbound.detach().map(|link| Left { link, budget, session }))
-    }
-
-    /// Runs the task that reads a session's transport; a shutdown waits for it.
-    pub fn spawn(&self, reader: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(reader);
-    }
-
-    /// Ready while a session may publish more; its reader waits for it before it reads. While it waits nobody judges
-    /// the client.
-    pub fn poll_room(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        let poll = match session.flow() {
-            None if self.room.is_for(0, 0) => Poll::Ready(()),
-            _ => session.flow_or_new().poll_room(&self.room, &self.metrics, cx),
-        };
-        match poll {
-            Poll::Ready(()) if session.signs.is_unread() => session.signs.read(self.now(session)),
-            Poll::Ready(()) => {}
-            Poll::Pending => session.signs.unread(),
-        }
-        poll
-    }
-
-    /// Whether a session may publish one more at this moment. Its reader asks it in front of each message of what it
-    /// read; where it may not, the reader keeps the rest until [`Hub::poll_room`] is ready.
-    #[must_use]
-    pub fn has_room(&self, session: &Session) -> bool {
-        session.flow().map_or_else(|| self.room.is_for(0, 0), |flow| flow.has_room(&self.room))
-    }
-
-    /// A session's reader waits for something else before it asks for room again: meanwhile nobody judges the client.
-    pub fn unread(&self, session: &Session) {
-        session.signs.unread();
-    }
-
-    /// Sends one message to a session.
-    pub fn send(self: &Arc<Self>, session: &Arc<Session>, mut message: Message) {
-        let sent = session.outbound.send(&mut message, &self.budget, false);
-        self.after_send(session, sent);
-    }
-
-    /// The client showed a sign of life: something was read from it. Costs one store.
-    pub fn heard(&self, session: &Session) {
-        session.signs.heard(self.now(session));
-    }
-
-    /// So much came from a session's client. For whoever reads its transport, one at a time.
-    pub fn received(&self, session: &Session, traffic: Traffic) {
-        session.tally.received.add(traffic);
-        self.metrics.received.add(traffic);
-    }
-
-    /// The second that it is, by the clock of a session's shard, which stands still while the node does.
-    #[must_use]
-    pub fn now(&self, session: &Session) -> u32 {
-        self.dispatcher.shard_of(session).map_or(0, |shard| shard.now())
-    }
-
-    /// Asks a session's client for a sign of life.
-    pub(crate) fn ping(self: &Arc<Self>, session: &Arc<Session>) {
-        match session.dialect().ping() {
-            Ping::Message(message) => self.send(session, message),
-            Ping::Transport => {
-                let sent = session.outbound.ping(&self.budget);
-                self.after_send(session, sent);
-            }
-        }
-    }
-
-    /// Answers pings of a session's transport, all in one write.
-    pub fn pong(self: &Arc<Self>, session: &Arc<Session>, payloads: &[Bytes]) {
-        let sent = session.outbound.pong(payloads, &self.budget);
-        self.after_send(session, sent);
+    pub fn stall(&self) -> Stall {
+        self.stall_report.get()
     }
 }

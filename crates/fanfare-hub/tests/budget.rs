@@ -30,7 +30,7 @@ fn lines_but_padding(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_budget_the_slowest_goes_first_and_no_more_than_must() {
+async fn past_the_budget_the_slowest_goes_first() {
     let (node, recorder) = narrow(60_000).recorded();
     let some = behind(&node, &recorder, "some", 20).await;
     let most = behind(&node, &recorder, "most", 25).await;
@@ -51,7 +51,7 @@ async fn past_the_budget_the_slowest_goes_first_and_no_more_than_must() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_replaceable_goes_before_any_session_ends() {
+async fn replaceable_messages_go_before_sessions() {
     let (node, recorder) = narrow(60_000).recorded();
     let feed = behind(&node, &recorder, "feed:1", 25).await;
     let plain = behind(&node, &recorder, "plain", 40).await;
@@ -65,10 +65,10 @@ async fn what_is_replaceable_goes_before_any_session_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_without_a_transport_are_counted_and_those_that_say_goodbye_too() {
+async fn detached_and_ending_sessions_are_charged() {
     let (node, recorder) = narrow(60_000).recorded();
-    let session = node.hub.open(&node.kind, fanfare_hub::Visitor::default());
-    node.hub.subscribe(&session, &channel("detached")).await.unwrap();
+    let session = node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default());
+    node.hub.subscriptions.subscribe(&session, &channel("detached")).await.unwrap();
     for _ in 0..30 {
         recorder.deliver("detached", "x".repeat(1000));
         settle().await;

@@ -110,7 +110,7 @@ fn info(name: &str) -> NodeInfo {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_comes_or_goes_is_seen_at_once() {
+async fn comings_and_goings_are_seen_at_once() {
     let mut pair = Pair::new();
     assert_eq!(pair.seen_by(0), ["east"], "before it looks it knows itself");
     let _east = pair.run(0);
@@ -130,7 +130,7 @@ async fn a_node_that_comes_or_goes_is_seen_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_registry_is_away_the_last_view_stands_and_is_renewed_once_it_is_back() {
+async fn without_a_registry_the_last_view_stays() {
     let mut pair = Pair::new();
     let (_east, _west) = (pair.run(0), pair.run(1));
     settle().await;
@@ -145,7 +145,7 @@ async fn while_the_registry_is_away_the_last_view_stands_and_is_renewed_once_it_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_control_message_of_a_newer_node_is_passed_over() {
+async fn an_unknown_control_message_is_ignored() {
     let mut pair = Pair::new();
     let (controls, heard) = mpsc::channel(1);
     pair.controls[0] = Some(heard);
@@ -161,10 +161,10 @@ async fn a_control_message_of_a_newer_node_is_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_lives_beside_its_namesake_counts_it_until_it_goes() {
+async fn a_live_duplicate_counts_until_it_goes() {
     let mut pair = Pair::called("same", "same");
     let (_east, (stop_west, west)) = (pair.run(0), pair.run(1));
-    let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.namesakes.get());
+    let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.duplicate_names.get());
     settle().await;
     assert_eq!(conflicts(&pair), [0, 0], "it may be what an earlier run left");
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -177,7 +177,7 @@ async fn a_node_that_lives_beside_its_namesake_counts_it_until_it_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_drained_beside_the_one_that_takes_its_place_is_no_namesake() {
+async fn a_drained_node_is_not_a_duplicate() {
     let mut pair = Pair::called("same", "same");
     let _west = pair.run(1);
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -185,11 +185,11 @@ async fn a_node_that_is_drained_beside_the_one_that_takes_its_place_is_no_namesa
     let _east = pair.run(0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(pair.seen_by(0), ["same", "same"]);
-    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.namesakes.get()), [0, 0]);
+    assert_eq!(pair.connections.each_ref().map(|metrics| metrics.duplicate_names.get()), [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_node_left_behind_is_no_namesake() {
+async fn a_killed_node_is_not_a_duplicate() {
     let mut pair = Pair::called("same", "same");
     let (_stop, west) = pair.run(1);
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -197,5 +197,5 @@ async fn what_a_killed_node_left_behind_is_no_namesake() {
     let _east = pair.run(0);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(pair.seen_by(0), ["same", "same"], "nothing expires in this registry");
-    assert_eq!(pair.connections[0].namesakes.get(), 0);
+    assert_eq!(pair.connections[0].duplicate_names.get(), 0);
 }

@@ -35,7 +35,7 @@ fn numbers(lines: &[String], channel: &str) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_stays_and_gets_the_newest_while_its_neighbours_get_everything() {
+async fn a_slow_client_gets_the_newest() {
     let (node, recorder) = bounded(1000).recorded();
     let slow = node.client_on(Pipe::bounded(Framing::Newline, 30));
     slow.join(&["feed:1"]).await;
@@ -59,7 +59,7 @@ async fn a_slow_client_stays_and_gets_the_newest_while_its_neighbours_get_everyt
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_half_the_bound_for_longer_than_a_second_the_newest_is_kept() {
+async fn past_half_the_bound_the_newest_is_kept() {
     let (node, recorder) = bounded(1000).recorded();
     let slow = node.client_on(Pipe::bounded(Framing::Newline, 0));
     slow.join(&["feed:1", "feed:2"]).await;
@@ -76,7 +76,7 @@ async fn past_half_the_bound_for_longer_than_a_second_the_newest_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_replaceable_is_never_dropped_and_ends_the_session_where_it_alone_passes_the_bound() {
+async fn irreplaceable_messages_are_never_dropped() {
     let (node, recorder) = bounded(1000).recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
     client.join(&["feed:1", "plain"]).await;
@@ -105,7 +105,7 @@ async fn what_is_not_replaceable_is_never_dropped_and_ends_the_session_where_it_
 async fn a_session_without_a_transport_is_conflated_too() {
     let (node, recorder) = bounded(100).recorded();
     let mut client = node.client_in(&["feed:1"]).await;
-    node.hub.detach(&client.session).await;
+    node.hub.sessions.detach(&client.session).await;
     for number in 0..100 {
         recorder.deliver("feed:1", number.to_string());
         settle().await;
@@ -278,7 +278,7 @@ fn by_channel(lines: &[String]) -> HashMap<&str, Vec<&String>> {
 
 proptest! {
     #[test]
-    fn what_arrives_is_whole_ordered_and_ends_with_the_newest_of_each_channel(
+    fn whole_frames_arrive_in_order_with_the_newest(
         steps in vec(step(), 0..80),
         capacity in 1..300_usize,
         bound in 50..600_usize,

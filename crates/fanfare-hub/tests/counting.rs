@@ -5,7 +5,7 @@ use fanfare_core::Disconnect;
 use crate::support::{Client, Framing, Pipe, Setup, settle};
 
 #[tokio::test(start_paused = true)]
-async fn fan_out_and_writes_are_counted_to_the_unit() {
+async fn deliveries_and_writes_are_counted_exactly() {
     let (node, recorder) = Setup { shards: 2, ..Setup::default() }.recorded();
     let fan_out = &node.hub.metrics().fan_out;
     let mut clients = Vec::new();
@@ -36,7 +36,7 @@ async fn fan_out_and_writes_are_counted_to_the_unit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn channels_and_subscriptions_are_those_that_there_are() {
+async fn channels_and_subscriptions_are_counted_exactly() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let fan_out = &node.hub.metrics().fan_out;
     let there_are = || (fan_out.channels.get(), fan_out.subscriptions.get());

@@ -28,7 +28,7 @@ fn wait_for_room(node: &Node) -> tokio::task::JoinHandle<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_bound_the_broker_waits_until_the_shards_caught_up() {
+async fn past_the_bound_the_broker_waits() {
     let (node, recorder) = narrow(1).recorded();
     let mut crowd = Vec::new();
     for _ in 0..300 {
@@ -45,7 +45,7 @@ async fn past_the_bound_the_broker_waits_until_the_shards_caught_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publication_counts_once_for_each_shard_that_has_yet_to_write_it() {
+async fn a_publication_counts_once_per_shard() {
     let (node, recorder) = narrow(2).recorded();
     let _clients = [node.client_in(&["a"]).await, node.client_in(&["a", "b"]).await];
     recorder.deliver("b", "x".repeat(6_000));
@@ -76,7 +76,7 @@ impl Sink for Stuck {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_counted() {
+async fn the_queue_of_a_stuck_shard_is_bounded() {
     let (node, recorder) = narrow(2).recorded();
     let stuck = Arc::new(parking_lot::Mutex::new(()));
     let held = stuck.clone();
@@ -89,12 +89,12 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
     });
     is_taken.recv().unwrap();
     let sessions: Vec<_> =
-        (0..2).map(|_| node.hub.open(&node.kind, fanfare_hub::Visitor::default())).collect();
-    node.hub.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
+        (0..2).map(|_| node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default())).collect();
+    node.hub.sessions.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
     let reader = Pipe::open(Framing::Newline);
-    node.hub.attach(&sessions[1], reader.framing(), reader.sink());
+    node.hub.sessions.attach(&sessions[1], reader.framing(), reader.sink());
     for session in &sessions {
-        node.hub.subscribe(session, &channel("a")).await.unwrap();
+        node.hub.subscriptions.subscribe(session, &channel("a")).await.unwrap();
     }
     let mut delivered = 0;
     while has_room(&node) {
@@ -126,7 +126,7 @@ async fn what_waits_for_one_shard_that_is_stuck_is_bounded_too_and_the_wait_is_c
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_had_to_wait_loses_nothing() {
+async fn a_broker_that_waited_loses_nothing() {
     let node = narrow(2).memory();
     let clients = [node.client_in(&["a"]).await, node.client_in(&["a"]).await];
     let node = Arc::new(node);
@@ -144,7 +144,7 @@ async fn a_broker_that_had_to_wait_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_hears_is_counted_and_held_against_nobody() {
+async fn a_publication_without_subscribers_is_counted() {
     let (node, recorder) = narrow(1).recorded();
     let _client = node.client_in(&["a"]).await;
     for _ in 0..3 {
@@ -155,7 +155,7 @@ async fn what_nobody_hears_is_counted_and_held_against_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn control_messages_arrive_in_order_and_past_the_bound_are_counted() {
+async fn control_messages_arrive_in_order_within_the_bound() {
     let (mut node, recorder) = Setup::default().recorded();
     for number in 0..1030_u32 {
         recorder.control(Recipient::All, Bytes::from(number.to_string()));

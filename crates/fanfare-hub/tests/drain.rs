@@ -15,7 +15,10 @@ fn crowd(node: &Node, count: usize) -> Vec<Client> {
 }
 
 async fn end_at(node: &Node, per_second: u32, within: Duration) {
-    node.hub.end_at_pace(node.hub.sessions(), Pace { per_second, within }, &Disconnect::Restart).await;
+    node.hub
+        .drain
+        .end_at_pace(node.hub.sessions.all(), Pace { per_second, within }, &Disconnect::Restart)
+        .await;
     settle().await;
 }
 
@@ -36,7 +39,7 @@ async fn by_second(node: &Node, work: impl Future<Output = ()>) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
+async fn with_time_sessions_end_at_the_pace() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let clients = crowd(&node, 500);
     let ended = by_second(&node, end_at(&node, 100, 60 * SECOND)).await;
@@ -45,7 +48,7 @@ async fn sessions_end_at_the_pace_asked_for_when_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
+async fn a_missed_ping_counts_as_the_drain() {
     let heartbeat =
         Heartbeat { ping_interval: 5 * SECOND, pong_timeout: 2 * SECOND, idle_timeout: Duration::ZERO };
     let node = Setup { heartbeat, ..Setup::default() }.memory();
@@ -61,7 +64,7 @@ async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
             client.session.let_go();
         }
     };
-    tokio::join!(node.hub.drain(pace, &Disconnect::Restart), goes);
+    tokio::join!(node.hub.drain.send_all_away(pace, &Disconnect::Restart), goes);
     assert_eq!((node.closed("restart"), node.closed("no_pong")), (600, 0));
     assert!(
         clients.iter().all(|client| client.lines().last().is_some_and(|last| last == "close 76 restart"))
@@ -69,7 +72,7 @@ async fn a_client_that_misses_its_ping_in_a_drain_is_told_of_the_drain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_more_sessions_than_time_they_end_evenly_and_in_time() {
+async fn with_little_time_sessions_end_evenly() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 2000);
     let ended = by_second(&node, end_at(&node, 1, 10 * SECOND)).await;
@@ -83,19 +86,20 @@ async fn without_time_all_end_at_once() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 1000);
     let began = Instant::now();
-    node.hub.end_at_pace(node.hub.sessions(), AT_ONCE, &Disconnect::Restart).await;
+    node.hub.drain.end_at_pace(node.hub.sessions.all(), AT_ONCE, &Disconnect::Restart).await;
     assert_eq!(began.elapsed(), Duration::ZERO);
     settle().await;
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_chosen_end_and_the_order_is_random() {
+async fn chosen_sessions_end_in_random_order() {
     let node = Setup::default().memory();
     let (chosen, others) = (crowd(&node, 400), crowd(&node, 10));
     let sessions = chosen.iter().map(|client| client.session.clone()).collect();
     let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
-    let ending = tokio::spawn(async move { hub.end_at_pace(sessions, pace, &Disconnect::Restart).await });
+    let ending =
+        tokio::spawn(async move { hub.drain.end_at_pace(sessions, pace, &Disconnect::Restart).await });
     sleep(2 * SECOND).await;
     let early = |half: &[Client]| half.iter().filter(|client| client.session.has_ended()).count();
     let halves = [early(&chosen[..200]), early(&chosen[200..])];
@@ -109,12 +113,14 @@ async fn only_the_chosen_end_and_the_order_is_random() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
+async fn after_a_freeze_the_pace_is_kept() {
     let node = Setup::default().memory();
     let _clients = crowd(&node, 3000);
     let (hub, pace) = (node.hub.clone(), Pace { per_second: 100, within: 60 * SECOND });
     let ending =
-        tokio::spawn(async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await });
+        tokio::spawn(
+            async move { hub.drain.end_at_pace(hub.sessions.all(), pace, &Disconnect::Restart).await },
+        );
     sleep(SECOND).await;
     let before = node.closed("restart");
     advance(20 * SECOND).await;
@@ -127,13 +133,15 @@ async fn what_a_frozen_node_missed_is_no_storm_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_that_end_by_themselves_cost_no_time_and_who_gives_up_ends_no_more() {
+async fn sessions_that_ended_themselves_cost_no_time() {
     let node = Setup::default().memory();
     let clients = crowd(&node, 1000);
     let hub = node.hub.clone();
     let pace = Pace { per_second: 10, within: 3600 * SECOND };
     let ending =
-        tokio::spawn(async move { hub.end_at_pace(hub.sessions(), pace, &Disconnect::Restart).await });
+        tokio::spawn(
+            async move { hub.drain.end_at_pace(hub.sessions.all(), pace, &Disconnect::Restart).await },
+        );
     settle().await;
     clients[..980].iter().for_each(|client| client.end(&Disconnect::Lost));
     let told = node.closed("restart");
@@ -166,20 +174,20 @@ async fn each_ends_behind_what_came_in_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_meanwhile() {
+async fn read_publishes_are_answered_before_the_goodbye() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     client.say("pub a x").await;
     let ending = tokio::spawn({
         let hub = node.hub.clone();
-        async move { hub.end_at_pace(hub.sessions(), AT_ONCE, &Disconnect::Restart).await }
+        async move { hub.drain.end_at_pace(hub.sessions.all(), AT_ONCE, &Disconnect::Restart).await }
     });
     settle().await;
     ending.await.unwrap();
     // The same read had brought y.
     client.say("pub a y").await;
     assert_eq!(recorder.unanswered(), 2);
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_err(), "its socket is not read");
     recorder.answer(0, Ok(()));
     settle().await;
@@ -187,22 +195,22 @@ async fn what_was_read_is_answered_before_the_goodbye_and_nothing_more_is_read_m
     recorder.answer(0, Ok(()));
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "ok 2", "close 76 restart"]);
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_ok(), "its socket is read again, until the client is gone");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published_until_its_time_is_over() {
+async fn late_publishes_of_a_client_sent_away_count() {
     for reason in [Disconnect::Restart, Disconnect::Interrupted, Disconnect::Idle] {
         let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
         let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
         let client = node.client_in(&["a"]).await;
-        node.hub.end_after_answers(&client.session, reason).await;
+        node.hub.goodbyes.end_after_answers(&client.session, reason).await;
         settle().await;
         assert_eq!(client.lines().len(), 1, "the goodbye");
         client.say("pub a x").await;
         assert_eq!(recorder.unanswered(), 1);
-        let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+        let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
         assert!(timeout(SECOND, room).await.is_err(), "a flooder fills its share, and no more");
         recorder.answer(0, Err(PublishError::Unknown));
         assert_eq!(node.count("fanfare_publishes_untold_total", &[]), 1, "it heard something else already");
@@ -214,7 +222,7 @@ async fn what_a_client_that_is_sent_away_sent_before_it_heard_of_it_is_published
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_a_client_that_is_sent_away_for_its_own_fault_nothing_more_is_taken() {
+async fn a_client_at_fault_publishes_nothing_more() {
     for reason in [Disconnect::Slow, Disconnect::Expired, Disconnect::BadRequest("no".into())] {
         let (node, recorder) = Setup::default().recorded();
         let client = node.client();
@@ -225,7 +233,7 @@ async fn from_a_client_that_is_sent_away_for_its_own_fault_nothing_more_is_taken
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_a_goodbye() {
+async fn a_missing_answer_delays_one_goodbye() {
     let (node, _recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
@@ -237,11 +245,11 @@ async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_a_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_may_wait_for_the_answers_of_one_session() {
+async fn two_tasks_wait_for_the_same_answers() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
-    let end = |disconnect| node.hub.end_after_answers(&client.session, disconnect);
+    let end = |disconnect| node.hub.goodbyes.end_after_answers(&client.session, disconnect);
     let answered = Instant::now() + SECOND;
     tokio::join!(end(Disconnect::ByClient(Some(5))), end(Disconnect::Restart), async {
         sleep(SECOND).await;
@@ -253,12 +261,12 @@ async fn two_may_wait_for_the_answers_of_one_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_ends_who_came_meanwhile_too() {
+async fn a_drain_ends_newcomers_too() {
     let node = Setup::default().memory();
     let early = crowd(&node, 100);
     let hub = node.hub.clone();
     let pace = Pace { per_second: 10, within: 60 * SECOND };
-    let draining = tokio::spawn(async move { hub.drain(pace, &Disconnect::Restart).await });
+    let draining = tokio::spawn(async move { hub.drain.send_all_away(pace, &Disconnect::Restart).await });
     sleep(SECOND).await;
     let late = crowd(&node, 3);
     ends(draining).await.unwrap();
@@ -270,9 +278,9 @@ async fn a_drain_ends_who_came_meanwhile_too() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_waits_for_a_handshake_under_way() {
     let node = Setup::default().memory();
-    let handshake = node.hub.handshake();
+    let handshake = node.hub.sessions.handshake();
     let hub = node.hub.clone();
-    let draining = tokio::spawn(async move { hub.drain(AT_ONCE, &Disconnect::Restart).await });
+    let draining = tokio::spawn(async move { hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart).await });
     sleep(60 * SECOND).await;
     assert!(!draining.is_finished());
     drop(handshake);
@@ -280,29 +288,29 @@ async fn a_drain_waits_for_a_handshake_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_ends_who_comes_by_a_handshake_that_was_under_way_when_all_others_had_gone() {
+async fn a_drain_ends_the_client_of_a_handshake() {
     let node = Setup::default().memory();
-    let handshake = node.hub.handshake();
+    let handshake = node.hub.sessions.handshake();
     let hub = node.hub.clone();
-    let draining = tokio::spawn(async move { hub.drain(AT_ONCE, &Disconnect::Restart).await });
+    let draining = tokio::spawn(async move { hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart).await });
     sleep(SECOND).await;
     let late = node.client();
     // Read by a task of its own, until the node has said goodbye.
     let pipe = late.pipe.clone();
-    node.hub.spawn(async move { pipe.ended().await });
+    node.hub.sessions.spawn(async move { pipe.ended().await });
     drop(handshake);
     ends(draining).await.unwrap();
     assert_eq!(late.lines(), ["close 76 restart"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ended_first_is_still_read_to_its_end() {
+async fn a_session_that_ended_is_still_read() {
     let node = Setup::default().memory();
     let client = node.client();
     client.end(&Disconnect::Idle);
-    node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::Restart).await;
     settle().await;
-    let room = std::future::poll_fn(|cx| node.hub.poll_room(&client.session, cx));
+    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
     assert!(timeout(SECOND, room).await.is_ok());
     assert_eq!(client.lines(), ["close 77 idle"]);
 }

@@ -19,7 +19,7 @@ async fn with_echo_a_publisher_gets_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_echo_a_publisher_does_not_get_its_own_and_the_others_do() {
+async fn without_echo_only_others_get_it() {
     let node = quiet().memory();
     let (alice, bob) = (node.client_in(&["a"]).await, node.client_in(&["a"]).await);
     alice.say("pub a hello").await;
@@ -29,7 +29,7 @@ async fn without_echo_a_publisher_does_not_get_its_own_and_the_others_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_mixed_batch_everybody_misses_its_own_only() {
+async fn in_a_batch_each_misses_its_own() {
     let (node, recorder) = quiet().recorded();
     let (alice, bob) = (node.client_in(&["a"]).await, node.client_in(&["a"]).await);
     recorder.deliver_from(alice.session.id(), "a", "alice's");
@@ -50,7 +50,7 @@ async fn in_a_mixed_batch_everybody_misses_its_own_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_of_another_node_with_the_same_number_is_another_session() {
+async fn session_numbers_of_nodes_are_not_mixed_up() {
     let (node, _recorder) = quiet().recorded();
     let client = node.client_in(&["a"]).await;
     let origin = Origin { node: Incarnation(8), session: Some(client.session.id()), sequence: 1 };

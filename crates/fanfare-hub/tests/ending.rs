@@ -5,7 +5,7 @@ use fanfare_core::{Disconnect, Limits};
 use crate::support::{Framing, Pipe, Setup, lines, settle, until};
 
 #[tokio::test(start_paused = true)]
-async fn a_session_ends_once_and_the_first_reason_stands() {
+async fn the_first_reason_ends_a_session() {
     let (node, _recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     client.end(&Disconnect::Restart);
@@ -18,7 +18,7 @@ async fn a_session_ends_once_and_the_first_reason_stands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_leaves_all_channels_and_nothing_is_delivered_after() {
+async fn the_end_leaves_all_channels() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a", "b"]).await;
     recorder.calls();
@@ -26,15 +26,15 @@ async fn the_end_leaves_all_channels_and_nothing_is_delivered_after() {
     client.end(&Disconnect::Restart);
     assert_eq!(recorder.calls(), ["unsubscribe a", "unsubscribe b"]);
     recorder.deliver("a", "after");
-    node.hub.send(&client.session, lines::ping());
-    node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
+    node.hub.writer.send(&client.session, lines::ping());
+    node.hub.writer.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
     settle().await;
     assert_eq!(client.lines(), ["close 76 restart"]);
     assert_eq!(node.hub.metrics().unheard.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_in_the_middle_of_a_fan_out_is_the_last_a_client_hears() {
+async fn an_end_during_a_fan_out_is_last() {
     let (node, recorder) = Setup::default().recorded();
     let mut crowd = Vec::new();
     for _ in 0..300 {
@@ -50,7 +50,7 @@ async fn an_end_in_the_middle_of_a_fan_out_is_the_last_a_client_hears() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_goodbye_is_the_last_on_the_wire_behind_what_is_queued() {
+async fn the_goodbye_is_last_on_the_wire() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 3));
     client.join(&["a"]).await;
@@ -67,7 +67,7 @@ async fn the_goodbye_is_the_last_on_the_wire_behind_what_is_queued() {
 
 /// A proxy between the two ends both sides once it sees the end of one.
 #[tokio::test(start_paused = true)]
-async fn who_is_sent_away_sees_the_end_once_it_has_answered_and_who_went_itself_at_once() {
+async fn a_client_sent_away_may_answer_first() {
     let (node, _recorder) = Setup::default().recorded();
     let (away, goes) = (node.client(), node.client());
     away.end(&Disconnect::Restart);
@@ -80,7 +80,7 @@ async fn who_is_sent_away_sees_the_end_once_it_has_answered_and_who_went_itself_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_between_the_queueing_and_the_flush_of_a_tick_is_still_the_last() {
+async fn a_goodbye_before_the_flush_is_last() {
     let (node, recorder) = Setup::default().recorded();
     let mut crowd = Vec::new();
     for _ in 0..300 {
@@ -110,7 +110,7 @@ async fn a_lost_client_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_transport_is_held_by_is_kept_until_nobody_reads_it_whatever_is_unanswered() {
+async fn an_aborted_sink_is_kept_while_read() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
@@ -121,18 +121,18 @@ async fn what_a_transport_is_held_by_is_kept_until_nobody_reads_it_whatever_is_u
     assert!(!client.pipe.is_held());
     assert_eq!(recorder.unanswered(), 1);
     let late = Pipe::open(Framing::Newline);
-    node.hub.attach(&client.session, late.framing(), late.sink());
+    node.hub.sessions.attach(&client.session, late.framing(), late.sink());
     assert!(late.is_aborted() && late.is_held(), "there is a reader of this one too");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reader_of_a_session_that_ended_waits_for_no_answer() {
+async fn after_the_end_a_reader_goes_on() {
     let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
     let (node, _recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)));
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
     settle().await;
     assert!(!reader.is_finished());
     client.end(&Disconnect::NoPong);
@@ -141,7 +141,7 @@ async fn the_reader_of_a_session_that_ended_waits_for_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_transport_is_aborted_and_its_neighbours_get_everything() {
+async fn a_broken_transport_is_aborted() {
     let (node, recorder) = Setup::default().recorded();
     let (broken, other) = (node.client_in(&["a"]).await, node.client_in(&["a"]).await);
     broken.pipe.abort();
@@ -155,7 +155,7 @@ async fn a_broken_transport_is_aborted_and_its_neighbours_get_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dialect_does_not_know_ends_its_session_in_its_words() {
+async fn an_unknown_message_ends_the_session() {
     let (node, _recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("shout a").await;

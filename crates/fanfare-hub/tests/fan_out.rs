@@ -7,7 +7,7 @@ fn of_channel(lines: &[String], channel: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_channels_of_one_session_both_arrive_each_in_order() {
+async fn two_channels_of_a_session_stay_ordered() {
     let node = Setup::default().memory();
     let client = node.client_in(&["a", "b"]).await;
     for number in 0..100 {
@@ -25,7 +25,7 @@ async fn two_channels_of_one_session_both_arrive_each_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tick_with_several_dirty_channels_makes_one_write_for_a_session() {
+async fn several_channels_make_one_write() {
     let (node, recorder) = Setup::default().recorded();
     let several = node.client_in(&["a", "b", "c"]).await;
     let one = node.client_in(&["a"]).await;
@@ -42,7 +42,7 @@ async fn a_tick_with_several_dirty_channels_makes_one_write_for_a_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_dirty_channels_than_one_write_gathers_all_arrive() {
+async fn more_channels_than_slices_all_arrive() {
     let (node, recorder) = Setup::default().recorded();
     let names: Vec<String> = (0..100).map(|number| format!("room-{number}")).collect();
     let client = node.client_in(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -53,7 +53,7 @@ async fn more_dirty_channels_than_one_write_gathers_all_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_tick_goes_out_in_one_write_per_session() {
+async fn a_tick_makes_one_write_per_session() {
     let (node, recorder) = Setup { shards: 2, ..Setup::default() }.recorded();
     let clients = crowd(&node, 10, Framing::Newline).await;
     (0..500).for_each(|number| recorder.deliver("a", number.to_string()));
@@ -65,7 +65,7 @@ async fn what_waits_for_a_tick_goes_out_in_one_write_per_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publication_is_encoded_once_for_all_subscribers_of_all_shards() {
+async fn a_publication_is_encoded_once_for_all() {
     let (node, recorder) = Setup { shards: 4, ..Setup::default() }.recorded();
     let clients = crowd(&node, 100, Framing::Newline).await;
     recorder.deliver("a", "0");
@@ -86,7 +86,7 @@ async fn two_framings_make_two_encodings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_larger_than_one_turn_of_sends_gets_everything_once() {
+async fn a_large_crowd_gets_everything_once() {
     let (node, recorder) = Setup::default().recorded();
     let clients = crowd(&node, 600, Framing::Newline).await;
     for number in 0..3 {

@@ -10,11 +10,11 @@ use crate::support::{Client, Lines, Setup, settle};
 /// What the reader of a transport does before it reads.
 fn wait_for_room(client: &Client) -> JoinHandle<()> {
     let (hub, session) = (client.hub.clone(), client.session.clone());
-    tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)))
+    tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)))
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_64_unanswered_publishes_the_reader_waits_until_half_are_answered() {
+async fn past_64_publishes_the_reader_waits() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     for _ in 0..63 {
@@ -36,7 +36,7 @@ async fn past_64_unanswered_publishes_the_reader_waits_until_half_are_answered()
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_256_kib_unanswered_the_reader_waits_until_enough_is_answered() {
+async fn past_256_kib_the_reader_waits() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     let half = format!("pub a {}", "x".repeat(128 << 10));
@@ -67,14 +67,14 @@ async fn a_flooder_fills_its_own_share_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_room_has_its_answer_already() {
+async fn a_waiting_reader_has_its_answer_first() {
     let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;
     let woken = std::sync::Arc::new(Woken { pipe: client.pipe.clone(), got: parking_lot::Mutex::default() });
     let waker = woken.clone().into();
-    let room = node.hub.poll_room(&client.session, &std::task::Context::from_waker(&waker));
+    let room = node.hub.inbound.poll_may_publish(&client.session, &std::task::Context::from_waker(&waker));
     assert_eq!(room, Poll::Pending);
     recorder.answer(0, Ok(()));
     assert_eq!(*woken.got.lock(), ["ok 1"]);
@@ -108,7 +108,7 @@ async fn replies_come_in_the_order_of_the_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialect_without_answers_says_a_failure_by_ending_the_session_once() {
+async fn a_dialect_without_answers_ends_the_session() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     for _ in 0..4 {
@@ -125,7 +125,7 @@ async fn a_dialect_without_answers_says_a_failure_by_ending_the_session_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_said_once_nothing_is_unanswered() {
+async fn a_failure_is_told_after_all_answers() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     for _ in 0..4 {
@@ -146,7 +146,7 @@ async fn a_failure_is_said_once_nothing_is_unanswered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_in_front_of_what_was_taken_is_said_as_unknown() {
+async fn a_refusal_before_a_success_is_unknown() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     for _ in 0..3 {
@@ -162,7 +162,7 @@ async fn a_refusal_in_front_of_what_was_taken_is_said_as_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_cannot_be_said_is_counted_once_for_each_message() {
+async fn an_untold_failure_counts_once_per_message() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     for _ in 0..3 {
@@ -176,7 +176,7 @@ async fn a_failure_that_cannot_be_said_is_counted_once_for_each_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_nodes_bound_readers_stand_in_line_for_an_answer() {
+async fn past_the_nodes_bound_readers_are_queued() {
     let (node, recorder) = Setup::default().recorded();
     let large = format!("pub a {}", "x".repeat(256 << 10));
     let flooders: Vec<_> = (0..128).map(|_| node.client()).collect();
@@ -199,14 +199,14 @@ async fn past_the_nodes_bound_readers_stand_in_line_for_an_answer() {
 
 /// The node gets more than it writes out at once.
 #[tokio::test(start_paused = true)]
-async fn one_message_waits_for_one_of_each_flooder_and_not_for_all() {
+async fn a_message_waits_for_one_per_flooder() {
     const FLOODERS: usize = 10;
     let node = Setup::default().memory();
     let listener = node.client_in(&["flood", "quiet"]).await;
     let large = format!("pub flood {}", "x".repeat(4 << 10));
     let mut sent = 0;
     for flooder in (0..FLOODERS).map(|_| node.client()) {
-        while node.hub.has_room(&flooder.session) {
+        while node.hub.inbound.may_publish(&flooder.session) {
             flooder.say(&large).await;
             sent += 1;
         }
@@ -229,7 +229,7 @@ fn refused() -> PublishError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_session_says_after_its_end_is_not_published() {
+async fn after_the_end_nothing_is_published() {
     let (node, recorder) = Setup { dialect: Lines::silent(), ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;

@@ -26,11 +26,11 @@ async fn deaf(node: &Node) -> Client {
 /// Reads a client's transport until it ends or the client has answered the goodbye, as a listener does.
 fn serve(node: &Node, client: &Client) {
     let (hub, session, pipe) = (node.hub.clone(), client.session.clone(), client.pipe.clone());
-    node.hub.spawn(async move {
+    node.hub.sessions.spawn(async move {
         while !(pipe.is_over() || session.has_ended() && session.queued() == 0) {
             sleep(Duration::from_millis(1)).await;
         }
-        hub.end(&session, &Disconnect::Lost);
+        hub.goodbyes.end(&session, &Disconnect::Lost);
         session.let_go();
     });
 }
@@ -43,7 +43,7 @@ async fn aborted_after_the_goodbye(client: &Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_never_reads_is_aborted_after_the_goodbye() {
+async fn a_peer_that_never_reads_is_aborted() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::Restart);
@@ -51,7 +51,7 @@ async fn a_peer_that_never_reads_is_aborted_after_the_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_goodbye_and_never_reads_is_aborted_too() {
+async fn a_peer_that_closed_unread_is_aborted() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::ByClient(Some(5)));
@@ -59,7 +59,7 @@ async fn a_peer_that_says_goodbye_and_never_reads_is_aborted_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_goodbye_and_reads_is_not_aborted() {
+async fn a_peer_that_closed_and_reads_stays() {
     let node = Setup::default().memory();
     let client = deaf(&node).await;
     client.end(&Disconnect::ByClient(Some(5)));
@@ -70,7 +70,7 @@ async fn a_peer_that_says_goodbye_and_reads_is_not_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_has_the_goodbye_and_does_not_go_is_aborted() {
+async fn a_peer_that_does_not_go_is_aborted() {
     let node = Setup::default().memory();
     let client = node.client();
     client.end(&Disconnect::Restart);
@@ -79,11 +79,11 @@ async fn a_peer_that_has_the_goodbye_and_does_not_go_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_sees_its_own_publication_before_its_goodbye() {
+async fn a_client_sees_its_publish_before_the_goodbye() {
     let node = Setup::default().memory();
     let client = node.client_in(&["a"]).await;
     client.say("pub a hello").await;
-    node.hub.end_after_answers(&client.session, Disconnect::ByClient(Some(5))).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(Some(5))).await;
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "a hello", "close 5 bye"]);
 }
@@ -94,7 +94,7 @@ async fn a_goodbye_waits_for_the_answers() {
     let client = node.client();
     client.say("pub a x").await;
     client.say("pub a y").await;
-    tokio::join!(node.hub.end_after_answers(&client.session, Disconnect::ByClient(None)), async {
+    tokio::join!(node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)), async {
         settle().await;
         recorder.answer(0, Ok(()));
         settle().await;
@@ -110,7 +110,7 @@ async fn a_goodbye_does_not_wait_for_ever() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
-    node.hub.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
     settle().await;
     assert_eq!(client.lines(), ["close 0 bye"]);
     recorder.answer(0, Ok(()));
@@ -118,25 +118,25 @@ async fn a_goodbye_does_not_wait_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_all_and_waits_for_those_who_read() {
+async fn a_shutdown_waits_for_readers() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let clients = [node.client(), node.client(), node.client()];
     clients.iter().for_each(|client| serve(&node, client));
     let began = Instant::now();
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
     assert!(began.elapsed() <= BEFORE, "nobody was waited for");
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
     assert_eq!(node.closed("restart"), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_waits_for_those_who_do_not_read_no_longer_than_a_goodbye() {
+async fn a_shutdown_waits_for_one_goodbye() {
     let node = Setup::default().memory();
     let (deaf, left, reads) = (deaf(&node).await, deaf(&node).await, node.client());
     [&deaf, &left, &reads].into_iter().for_each(|client| serve(&node, client));
     left.end(&Disconnect::ByClient(None));
     let began = Instant::now();
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
     assert!(began.elapsed() <= goodbye() + BEFORE);
     assert!(deaf.pipe.is_aborted() && left.pipe.is_aborted());
     assert_eq!(reads.lines(), ["close 76 restart"]);

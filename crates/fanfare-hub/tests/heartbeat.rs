@@ -45,7 +45,7 @@ async fn until_pinged(client: &Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_answers_is_pinged_each_interval_and_stays() {
+async fn a_client_that_answers_stays() {
     let node = beating(HEARTBEAT);
     let client = node.client();
     let mut answered = 0;
@@ -54,7 +54,7 @@ async fn a_client_that_answers_is_pinged_each_interval_and_stays() {
         let seen = pings(&client);
         if seen > 0 {
             answered += seen;
-            client.hub.heard(&client.session);
+            client.hub.inbound.heard(&client.session);
         }
     }
     assert_eq!(answered, 10);
@@ -62,7 +62,7 @@ async fn a_client_that_answers_is_pinged_each_interval_and_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_without_a_sign_of_life_is_dropped_after_the_timeout_and_not_before() {
+async fn a_silent_client_is_dropped_after_the_timeout() {
     let node = beating(HEARTBEAT);
     let client = node.client();
     until_pinged(&client).await;
@@ -85,11 +85,11 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
 
 /// What a reader asks before it reads.
 fn room(node: &Node, client: &Client) -> Poll<()> {
-    node.hub.poll_room(&client.session, &Context::from_waker(Waker::noop()))
+    node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_this_node_does_not_read_is_not_judged_and_from_then_on_it_is() {
+async fn an_unread_client_is_judged_once_read() {
     for idle_timeout in [Duration::ZERO, Duration::from_secs(20)] {
         let (node, recorder, client) = unread(Heartbeat { idle_timeout, ..HEARTBEAT }).await;
         pass(200).await;
@@ -106,7 +106,7 @@ async fn a_client_that_this_node_does_not_read_is_not_judged_and_from_then_on_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_whose_socket_takes_bytes_while_it_is_not_read_is_not_judged() {
+async fn an_unread_client_that_takes_bytes_stays() {
     let limits = Limits { unanswered_publishes: 1, ..Limits::default() };
     let (node, recorder) = Setup { heartbeat: HEARTBEAT, limits, ..Setup::default() }.recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
@@ -121,10 +121,10 @@ async fn a_client_whose_socket_takes_bytes_while_it_is_not_read_is_not_judged() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_drain_waits_for_its_answers_a_client_is_not_judged() {
+async fn waiting_for_answers_a_client_is_not_judged() {
     let (node, _recorder, client) = unread(HEARTBEAT).await;
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    tokio::spawn(async move { hub.end_after_answers(&session, Disconnect::Restart).await });
+    tokio::spawn(async move { hub.goodbyes.end_after_answers(&session, Disconnect::Restart).await });
     pass(200).await;
     assert!(!client.session.has_ended());
     assert_eq!(node.closed("no_pong"), 0);
@@ -141,14 +141,14 @@ async fn first_pings_are_spread_over_the_interval() {
         let now = clients.iter().map(pings).sum();
         most = most.max(now);
         all += now;
-        clients.iter().for_each(|client| client.hub.heard(&client.session));
+        clients.iter().for_each(|client| client.hub.inbound.heard(&client.session));
     }
     assert!(all >= 200, "{all} pings");
     assert!(most < 40, "{most} of 200 in one second");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_frozen_judges_nobody() {
+async fn a_frozen_node_does_not_judge() {
     let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
     let client = node.client();
     until_pinged(&client).await;
@@ -160,7 +160,7 @@ async fn a_node_that_was_frozen_judges_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_said_while_the_node_was_frozen_is_read_before_it_is_judged() {
+async fn after_a_freeze_answers_are_read_first() {
     let node = beating(HEARTBEAT);
     let client = node.client();
     until_pinged(&client).await;
@@ -169,19 +169,19 @@ async fn what_a_client_said_while_the_node_was_frozen_is_read_before_it_is_judge
     advance(Duration::from_secs(3600)).await;
     settle().await;
     assert!(!client.session.has_ended(), "the node had no chance to read its answer");
-    client.hub.heard(&client.session);
+    client.hub.inbound.heard(&client.session);
     pass(11).await;
     assert!(!client.session.has_ended());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_session_ends_and_says_so_though_it_answers_pings() {
+async fn pongs_do_not_keep_an_idle_session() {
     let node = beating(Heartbeat { idle_timeout: Duration::from_secs(60), ..HEARTBEAT });
     let client = node.client_in(&["a"]).await;
     let mut lines = Vec::new();
     for _ in 0..62 {
         pass(1).await;
-        client.hub.heard(&client.session);
+        client.hub.inbound.heard(&client.session);
         lines.extend(client.lines());
     }
     assert_eq!(lines.last().map(String::as_str), Some("close 77 idle"));
@@ -196,8 +196,8 @@ async fn a_message_in_either_direction_keeps_a_session() {
         sender.say("pub a hello").await;
         for _ in 0..50 {
             pass(1).await;
-            node.hub.heard(&sender.session);
-            node.hub.heard(&receiver.session);
+            node.hub.inbound.heard(&sender.session);
+            node.hub.inbound.heard(&receiver.session);
         }
     }
     assert!(!sender.session.has_ended() && !receiver.session.has_ended());
@@ -207,7 +207,7 @@ async fn a_message_in_either_direction_keeps_a_session() {
 async fn a_session_between_two_transports_is_not_judged() {
     let node = beating(HEARTBEAT);
     let mut client = node.client();
-    client.hub.detach(&client.session).await;
+    client.hub.sessions.detach(&client.session).await;
     pass(200).await;
     assert!(!client.session.has_ended());
     client.change_to(Pipe::open(Framing::Newline)).await;
@@ -217,7 +217,7 @@ async fn a_session_between_two_transports_is_not_judged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_a_full_socket_takes_are_a_sign_of_life() {
+async fn a_full_socket_that_drains_is_alive() {
     let node = beating(HEARTBEAT);
     let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
     client.join(&["a"]).await;
@@ -232,7 +232,7 @@ async fn bytes_that_a_full_socket_takes_are_a_sign_of_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_idle_sooner_than_its_first_ping_ends_then() {
+async fn idleness_before_the_first_ping_ends_sessions() {
     let node = beating(Heartbeat {
         ping_interval: Duration::from_secs(3600),
         idle_timeout: Duration::from_secs(5),

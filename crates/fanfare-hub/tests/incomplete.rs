@@ -10,7 +10,7 @@ use std::{
 };
 
 use fanfare_core::{Disconnect, Limits};
-use fanfare_hub::Held;
+use fanfare_hub::Buffered;
 use tokio::time::{advance, sleep};
 
 use crate::support::{Client, Node, Setup, settle};
@@ -21,7 +21,7 @@ fn limits() -> Limits {
 
 /// Something of so many bytes began.
 fn holds(node: &Node, client: &Client, bytes: usize) {
-    node.hub.holds(&client.session, Held { bytes, is_new: true }, Waker::noop());
+    node.hub.inbound.buffers(&client.session, Buffered { bytes, is_new: true }, Waker::noop());
 }
 
 async fn pass(node: &Node, client: &Client, seconds: u64) {
@@ -29,13 +29,13 @@ async fn pass(node: &Node, client: &Client, seconds: u64) {
         sleep(Duration::from_secs(1)).await;
         settle().await;
         // It answers pings, and gets messages.
-        client.hub.heard(&client.session);
+        client.hub.inbound.heard(&client.session);
         node.publish("a", "hello").await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
+async fn an_unfinished_message_ends_its_session() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
@@ -43,7 +43,7 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
         holds(&node, client, 100);
     }
     pass(&node, &never, 9).await;
-    node.hub.holds_nothing(&in_time.session);
+    node.hub.inbound.buffers_nothing(&in_time.session);
     // Its first is whole, and the next one began.
     holds(&node, &again, 100);
     assert!(!never.session.has_ended());
@@ -57,7 +57,7 @@ async fn a_message_that_is_not_whole_in_time_ends_its_session_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_node_did_not_read_is_not_held_against_the_client() {
+async fn time_without_reading_does_not_count() {
     let (node, recorder) = Setup { limits: limits(), ..Setup::default() }.recorded();
     let client = node.client();
     let seconds = async |seconds: u64| {
@@ -69,7 +69,7 @@ async fn what_the_node_did_not_read_is_not_held_against_the_client() {
     client.say("pub a x").await;
     holds(&node, &client, 100);
     let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.poll_room(&session, cx)));
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
     seconds(60).await;
     assert!(!client.session.has_ended(), "its socket is not read");
     recorder.answer(0, Ok(()));
@@ -93,13 +93,13 @@ impl Wake for Reader {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
+async fn past_the_bound_the_largest_holders_go() {
     let limits = Limits { incomplete_total_bytes: 8000, ..Limits::default() };
     let node = Setup { limits, ..Setup::default() }.memory();
     let [old, large, small, new] = [(); 4].map(|()| node.client());
     let reader = Arc::new(Reader::default());
-    let held = |bytes| Held { bytes, is_new: true };
-    node.hub.holds(&old.session, held(1500), &reader.clone().into());
+    let held = |bytes| Buffered { bytes, is_new: true };
+    node.hub.inbound.buffers(&old.session, held(1500), &reader.clone().into());
     sleep(Duration::from_secs(9)).await;
     holds(&node, &large, 4000);
     holds(&node, &small, 100);
@@ -107,14 +107,14 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
     settle().await;
     let gauge = || node.hub.metrics().incomplete.get();
     assert_eq!((gauge(), node.closed("message_gave_way")), (7600, 0));
-    node.hub.holds(&new.session, Held { bytes: 2500, is_new: false }, Waker::noop());
+    node.hub.inbound.buffers(&new.session, Buffered { bytes: 2500, is_new: false }, Waker::noop());
     settle().await;
     // An eighth below the bound is reached without the oldest.
     assert_eq!(node.closed("message_gave_way"), 1);
     assert!(old.session.has_ended(), "1500 bytes for 10 s");
     assert_eq!(node.count("fanfare_limits_hit_total", &[("limit", "incomplete_total_bytes")]), 1);
     assert_eq!((gauge(), reader.0.load(Ordering::Relaxed)), (8100, 1), "its reader is told to let go");
-    node.hub.holds_nothing(&old.session);
+    node.hub.inbound.buffers_nothing(&old.session);
     assert_eq!(gauge(), 6600);
     holds(&node, &small, 3000);
     settle().await;
@@ -123,7 +123,7 @@ async fn past_the_node_s_bound_those_go_that_hold_most_for_longest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_session_that_is_over_nothing_is_kept() {
+async fn an_ended_session_keeps_nothing() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let client = node.client();
     holds(&node, &client, 100);

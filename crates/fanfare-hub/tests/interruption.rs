@@ -14,12 +14,12 @@ fn node() -> Node {
     let news =
         Namespace { name: "news".into(), on_interruption: OnInterruption::Close, ..Namespace::default() };
     let node = Setup { shards: 2, named: vec![news], ..Setup::default() }.memory();
-    tokio::spawn(node.hub.clone().close_after_losses(|| PACE));
+    tokio::spawn(node.hub.interruptions.clone().close_sessions(|| PACE));
     node
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_interruption_those_who_ask_for_it_are_closed_and_the_others_stay() {
+async fn only_sessions_that_ask_are_closed() {
     let node = node();
     let stays = node.client_in(&["lobby", "newsroom"]).await;
     let closes = node.client_in(&["lobby", "news:1"]).await;
@@ -37,7 +37,7 @@ async fn after_an_interruption_those_who_ask_for_it_are_closed_and_the_others_st
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_closed_at_a_pace() {
+async fn sessions_are_closed_at_a_pace() {
     let node = node();
     let mut clients = Vec::new();
     for _ in 0..100 {
@@ -53,7 +53,7 @@ async fn they_are_closed_at_a_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loss_on_one_channel_concerns_its_sessions_only() {
+async fn a_loss_concerns_its_channel_only() {
     let node = node();
     let (lost, other) = (node.client_in(&["news:1"]).await, node.client_in(&["news:2"]).await);
     let stays = node.client_in(&["lobby"]).await;

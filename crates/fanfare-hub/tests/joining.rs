@@ -3,7 +3,7 @@
 use crate::support::{Setup, numbered, settle, until};
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_gets_nothing_that_was_queued_before_it_joined_and_all_after() {
+async fn a_newcomer_gets_only_later_publications() {
     let (node, recorder) = Setup::default().recorded();
     let early = node.client_in(&["a"]).await;
     (0..3).for_each(|number| recorder.deliver("a", number.to_string()));
@@ -18,7 +18,7 @@ async fn a_newcomer_gets_nothing_that_was_queued_before_it_joined_and_all_after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_in_the_middle_of_a_fan_out_gets_nothing_of_it_and_all_after() {
+async fn a_newcomer_during_a_fan_out_misses_it() {
     let (node, recorder) = Setup::default().recorded();
     let mut crowd = Vec::new();
     for _ in 0..300 {
@@ -36,7 +36,7 @@ async fn a_newcomer_in_the_middle_of_a_fan_out_gets_nothing_of_it_and_all_after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_left_gets_nothing_more_of_that_channel_and_all_of_the_others() {
+async fn leaving_one_channel_keeps_the_others() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a", "b"]).await;
     let stays = node.client_in(&["a"]).await;
@@ -49,7 +49,7 @@ async fn who_left_gets_nothing_more_of_that_channel_and_all_of_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_gets_all_from_then_on() {
+async fn rejoining_gets_all_from_then_on() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     recorder.deliver("a", "0");

@@ -27,7 +27,7 @@ fn arrives(node: &Node, name: &str, from: Incarnation, published: Option<Instant
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_publication_counts_once_per_shard_that_wrote_it_however_many_got_it() {
+async fn latency_counts_once_per_shard() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     let mut clients = Vec::new();
     for _ in 0..10 {
@@ -43,7 +43,7 @@ async fn each_publication_counts_once_per_shard_that_wrote_it_however_many_got_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_published_it_decides_where_it_counts() {
+async fn the_origin_decides_where_it_counts() {
     let (node, _recorder) = Setup::default().recorded();
     let _client = node.client_in(&["a"]).await;
     let now = Instant::now();
@@ -56,7 +56,7 @@ async fn who_published_it_decides_where_it_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_from_the_future_counts_as_nothing_and_is_noted() {
+async fn a_negative_latency_counts_as_zero() {
     let (node, _recorder) = Setup::default().recorded();
     let _client = node.client_in(&["a"]).await;
     arrives(&node, "a", Incarnation(99), Some(Instant::now() + HOUR));
@@ -65,7 +65,7 @@ async fn what_comes_from_the_future_counts_as_nothing_and_is_noted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_can_time_and_what_nobody_gets_is_not_counted() {
+async fn untimed_and_unheard_publications_are_not_counted() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     recorder.deliver("a", "a plain PUBLISH");
@@ -77,7 +77,7 @@ async fn what_nobody_can_time_and_what_nobody_gets_is_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_written_at_the_end_of_a_tick_for_all_channels_counts_too() {
+async fn deferred_publications_are_timed_too() {
     let (node, _recorder) = Setup::default().recorded();
     let several = node.client_in(&["a", "b"]).await;
     for name in ["a", "b", "a"] {

@@ -90,7 +90,7 @@ impl Run {
         match sent {
             Sent::Written | Sent::Done | Sent::NeedsFlush => self.expected.extend(frame),
             Sent::Overflow => assert!(!was_empty, "an empty queue takes whatever comes"),
-            Sent::Held | Sent::Broken => panic!("nothing broke, and there is a transport"),
+            Sent::Buffered | Sent::Broken => panic!("nothing broke, and there is a transport"),
         }
     }
 
@@ -116,7 +116,7 @@ impl Run {
 
 proptest! {
     #[test]
-    fn what_arrives_are_the_frames_that_were_taken(
+    fn taken_frames_arrive_in_order(
         steps in vec(step(), 0..60),
         capacity in 1..300_usize,
         bound in 1..500_usize,

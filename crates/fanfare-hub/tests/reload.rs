@@ -19,7 +19,7 @@ async fn a_channel_that_has_subscribers_follows_its_namespace() {
     alice.say("pub a first").await;
     settle().await;
     let quiet = Namespace { echo: false, ..Namespace::default() };
-    node.hub.reload(&Limits::default(), Namespaces::new(quiet, Vec::new()));
+    node.hub.settings.reload(&Limits::default(), Namespaces::new(quiet, Vec::new()));
     alice.say("pub a second").await;
     settle().await;
     assert_eq!(alice.lines(), ["ok 1", "a first", "ok 2"]);
@@ -27,12 +27,12 @@ async fn a_channel_that_has_subscribers_follows_its_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_in_stays_and_what_it_asks_for_is_judged_anew() {
+async fn a_reload_keeps_channels_and_judges_commands() {
     let node = Setup::default().memory();
     let alice = node.client_in(&["a"]).await;
     let closed = Namespace { subscribe: Access::Token, publish: Access::Server, ..Namespace::default() };
     let limits = Limits { channels_per_connection: 1, ..Limits::default() };
-    node.hub.reload(&limits, Namespaces::new(closed, Vec::new()));
+    node.hub.settings.reload(&limits, Namespaces::new(closed, Vec::new()));
     alice.say("pub a hello").await;
     alice.say("sub b").await;
     node.publish("a", "news").await.unwrap();
@@ -41,11 +41,11 @@ async fn who_is_in_stays_and_what_it_asks_for_is_judged_anew() {
     assert!(lines.iter().any(|line| line == "a news"), "{lines:?}");
     assert!(!lines.iter().any(|line| line.starts_with("ok")), "{lines:?}");
 
-    node.hub.reload(&limits, Namespaces::default());
+    node.hub.settings.reload(&limits, Namespaces::default());
     alice.say("sub b").await;
     settle().await;
     assert!(!alice.lines().iter().any(|line| line.starts_with("ok")), "one channel is all it may hold");
-    node.hub.reload(&Limits::default(), Namespaces::default());
+    node.hub.settings.reload(&Limits::default(), Namespaces::default());
     alice.say("sub b").await;
     settle().await;
     assert!(alice.lines().iter().any(|line| line.starts_with("ok")), "{:?}", alice.lines());
@@ -61,7 +61,7 @@ impl Wake for Woken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_waits_for_room_is_woken_by_a_larger_bound() {
+async fn a_larger_bound_wakes_the_broker() {
     let limits = Limits { inbound_bytes: 10_000, ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client_in(&["a"]).await;
@@ -70,7 +70,7 @@ async fn a_broker_that_waits_for_room_is_woken_by_a_larger_bound() {
     let waker = woken.clone().into();
     let mut cx = Context::from_waker(&waker);
     assert_eq!(node.dispatcher.poll_ready(&mut cx), Poll::Pending, "no shard had its turn yet");
-    node.hub.reload(&Limits::default(), Namespaces::default());
+    node.hub.settings.reload(&Limits::default(), Namespaces::default());
     assert!(woken.0.load(Ordering::Relaxed));
     assert_eq!(node.dispatcher.poll_ready(&mut cx), Poll::Ready(()));
     settle().await;
@@ -78,28 +78,28 @@ async fn a_broker_that_waits_for_room_is_woken_by_a_larger_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bounds_of_what_waits_are_those_of_the_moment() {
+async fn bounds_are_those_of_the_moment() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client();
     client.say("pub a x").await;
     let has_room = || {
         let waker = Arc::new(Woken::default()).into();
-        node.hub.poll_room(&client.session, &Context::from_waker(&waker)).is_ready()
+        node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(&waker)).is_ready()
     };
     assert!(has_room());
     let narrow = Limits { unanswered_publishes: 1, outbound_bytes: 5_000, ..Limits::default() };
-    node.hub.reload(&narrow, Namespaces::default());
+    node.hub.settings.reload(&narrow, Namespaces::default());
     assert!(!has_room());
-    assert_eq!((node.hub.budget().per_session(), node.hub.limits().outbound_bytes), (5_000, 5_000));
+    assert_eq!((node.hub.budget().per_session(), node.hub.settings.limits().outbound_bytes), (5_000, 5_000));
     recorder.answer(0, Ok(()));
     assert!(has_room());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_largest_message_stays_what_the_broker_was_told() {
+async fn the_largest_message_does_not_change() {
     let node = Setup::default().memory();
     let larger = Limits { message_bytes: 1 << 20, ..Limits::default() };
-    node.hub.reload(&larger, Namespaces::default());
+    node.hub.settings.reload(&larger, Namespaces::default());
     let bytes = Limits::default().message_bytes;
-    assert_eq!((node.hub.message_bytes(), node.hub.limits().message_bytes), (bytes, bytes));
+    assert_eq!((node.hub.settings.message_bytes(), node.hub.settings.limits().message_bytes), (bytes, bytes));
 }

@@ -18,15 +18,15 @@ const CHURNING: usize = 24;
 async fn publish(client: Client, publisher: usize) {
     for number in 0..MESSAGES {
         for name in CHANNELS {
-            poll_fn(|cx| client.hub.poll_room(&client.session, cx)).await;
+            poll_fn(|cx| client.hub.inbound.poll_may_publish(&client.session, cx)).await;
             let payload = Payload::text(format!("{publisher} {number}"));
-            client.hub.publish(&client.session, 1, channel(name), payload);
+            client.hub.publisher.publish(&client.session, 1, channel(name), payload);
         }
         if number % 8 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    client.hub.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
+    client.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
     client.pipe.ended().await;
 }
 
@@ -71,7 +71,7 @@ async fn stays(node: &Node, number: usize) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_stays_gets_every_message_once_in_each_publishers_order_whoever_comes_and_goes() {
+async fn every_message_arrives_once_in_publish_order() {
     let limits = Limits { outbound_bytes: 64 << 20, inbound_bytes: 64 << 10, ..Limits::default() };
     let node = Arc::new(Setup { shards: 4, limits, ..Setup::default() }.memory());
     let mut staying = Vec::new();
@@ -89,7 +89,7 @@ async fn who_stays_gets_every_message_once_in_each_publishers_order_whoever_come
     done.cancel();
     for (number, client) in staying.iter().enumerate() {
         // The goodbye goes out behind all that is queued.
-        client.hub.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
+        client.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
         ends(client.pipe.ended()).await;
         let mut lines = client.lines();
         assert_eq!(lines.pop().as_deref(), Some("close 0 bye"));

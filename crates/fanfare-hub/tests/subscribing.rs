@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::support::{Setup, channel, ends, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_is_answered_once_the_broker_confirmed_it() {
+async fn a_subscribe_is_answered_after_the_confirmation() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
@@ -26,17 +26,17 @@ async fn a_subscription_is_answered_once_the_broker_confirmed_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_confirmed_in_time_is_unavailable_and_released() {
+async fn an_unconfirmed_subscription_is_released() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
-    let result = node.hub.subscribe(&client.session, &channel("a")).await;
+    let result = node.hub.subscriptions.subscribe(&client.session, &channel("a")).await;
     assert_eq!(result, Err(SubscribeError::Unavailable.into()));
     assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_broker_refuses_is_told_and_released() {
+async fn a_refused_subscription_is_told_and_released() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
@@ -47,18 +47,20 @@ async fn what_the_broker_refuses_is_told_and_released() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_that_is_given_up_is_released() {
+async fn an_abandoned_subscription_is_released() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
     let patience = Duration::from_millis(10);
-    let given_up = tokio::time::timeout(patience, node.hub.subscribe(&client.session, &channel("a"))).await;
+    let given_up =
+        tokio::time::timeout(patience, node.hub.subscriptions.subscribe(&client.session, &channel("a")))
+            .await;
     assert!(given_up.is_err());
     assert_eq!(recorder.calls(), ["subscribe a", "unsubscribe a"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_while_it_subscribes_holds_nothing() {
+async fn a_session_that_ended_joins_nothing() {
     let (node, recorder) = Setup::default().recorded();
     recorder.hold_confirmations();
     let client = node.client();
@@ -74,7 +76,7 @@ async fn a_session_that_ends_while_it_subscribes_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_broker_is_asked_no_more_when_the_last_holder_went() {
+async fn the_last_session_unsubscribes() {
     let (node, recorder) = Setup { shards: 2, ..Setup::default() }.recorded();
     let (first, second) = (node.client_in(&["a"]).await, node.client_in(&["a", "b"]).await);
     first.leave("a");
@@ -89,7 +91,7 @@ async fn the_broker_is_asked_no_more_when_the_last_holder_went() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_waits_holds_the_channel_for_when_the_last_member_goes() {
+async fn a_waiting_session_keeps_the_channel() {
     let (node, recorder) = Setup::default().recorded();
     let member = node.client_in(&["a"]).await;
     recorder.hold_confirmations();
@@ -105,7 +107,7 @@ async fn one_who_waits_holds_the_channel_for_when_the_last_member_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_holds_a_channel_once_and_as_many_as_it_may() {
+async fn a_session_joins_within_its_bounds() {
     let limits = Limits { channels_per_connection: 2, ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client();
@@ -124,12 +126,12 @@ async fn a_session_holds_a_channel_once_and_as_many_as_it_may() {
         ]
     );
     assert_eq!(recorder.calls(), ["subscribe a", "subscribe b", "unsubscribe a", "subscribe c"]);
-    let hit = node.hub.metrics().limits_hit.with_label_values(&["channels_per_connection"]).get();
+    let hit = node.hub.metrics().limits_hit.count(fanfare_core::Limit::ChannelsPerConnection);
     assert_eq!(hit, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_at_the_same_time_pass_no_bound_together() {
+async fn concurrent_commands_keep_the_bounds() {
     let limits = Limits { channels_per_connection: 2, ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     recorder.hold_confirmations();
@@ -155,11 +157,11 @@ async fn commands_at_the_same_time_pass_no_bound_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_namespace_of_the_server_lets_no_client_subscribe_or_publish() {
+async fn a_server_namespace_permits_no_client() {
     let namespace = Namespace { subscribe: Access::Server, publish: Access::Server, ..Namespace::default() };
     let (node, recorder) = Setup { namespace, ..Setup::default() }.recorded();
     let client = node.client();
-    let subscribed = node.hub.subscribe(&client.session, &channel("a")).await;
+    let subscribed = node.hub.subscriptions.subscribe(&client.session, &channel("a")).await;
     assert_eq!(subscribed, Err(CommandError::NotPermitted(Action::Subscribe)));
     client.say("pub a hello").await;
     assert_eq!(client.lines(), ["error 1 this channel's namespace does not permit a client to publish"]);
@@ -177,13 +179,13 @@ fn leaves_nothing_behind(calls: &[String], name: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_of_one_session_at_the_same_time_leave_it_in_one_state() {
+async fn concurrent_commands_leave_one_state() {
     let (node, recorder) = Setup::default().recorded();
     let client = Arc::new(node.client());
     let (joins, leaves) = (client.clone(), client.clone());
     let joining = tokio::spawn(async move {
         for _ in 0..10_000 {
-            let joined = joins.hub.subscribe(&joins.session, &channel("a")).await;
+            let joined = joins.hub.subscriptions.subscribe(&joins.session, &channel("a")).await;
             assert!(matches!(joined, Ok(_) | Err(CommandError::AlreadySubscribed)));
         }
     });
@@ -191,16 +193,16 @@ async fn commands_of_one_session_at_the_same_time_leave_it_in_one_state() {
     joining.await.unwrap();
     leaving.await.unwrap();
     // Either it is in the channel or it is let in now.
-    drop(client.hub.subscribe(&client.session, &channel("a")).await);
+    drop(client.hub.subscriptions.subscribe(&client.session, &channel("a")).await);
     recorder.deliver("a", "hello");
-    node.hub.end_after_answers(&client.session, Disconnect::Restart).await;
+    node.hub.goodbyes.end_after_answers(&client.session, Disconnect::Restart).await;
     ends(client.pipe.ended()).await;
     assert_eq!(client.lines(), ["a hello", "close 76 restart"]);
     assert!(leaves_nothing_behind(&recorder.calls(), "a"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_sessions_that_join_and_leave_at_once_leave_no_holder_and_no_route() {
+async fn a_thousand_sessions_leave_nothing_behind() {
     const CHANNELS: [&str; 3] = ["a", "b", "c"];
     let (node, recorder) = Setup { shards: 4, ..Setup::default() }.recorded();
     let mut sessions = JoinSet::new();

@@ -56,7 +56,7 @@ fn traced(setup: Setup) -> (Arc<Notes>, Setup) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publish_and_its_fan_outs_are_told_with_what_became_of_them() {
+async fn a_publish_and_its_fan_outs_have_spans() {
     let (notes, setup) = traced(Setup { shards: 2, ..Setup::default() });
     let node = setup.memory();
     // Sessions take turns among the shards, from 1 on.
@@ -79,7 +79,7 @@ async fn a_publish_and_its_fan_outs_are_told_with_what_became_of_them() {
     settle().await;
     assert_eq!(notes.taken(), [""; 0], "what is not traced has no span");
     let parent = Some(context(7));
-    node.hub.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
+    node.hub.publisher.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();
@@ -87,7 +87,7 @@ async fn a_publish_and_its_fan_outs_are_told_with_what_became_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_traced_publication_of_a_batch_counts_who_got_it() {
+async fn each_traced_publication_counts_its_deliveries() {
     let quiet = Namespace { echo: false, ..Namespace::default() };
     let (notes, setup) = traced(Setup { namespace: quiet, ..Setup::default() });
     let (node, recorder) = setup.recorded();
@@ -110,7 +110,7 @@ async fn each_traced_publication_of_a_batch_counts_who_got_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publish_that_fails_is_told_so_and_only_what_is_traced_carries_a_context() {
+async fn only_a_traced_publish_has_a_context() {
     let (notes, setup) = traced(Setup::default());
     let (node, recorder) = setup.recorded();
     let client = node.client_in(&["a"]).await;
@@ -122,7 +122,7 @@ async fn a_publish_that_fails_is_told_so_and_only_what_is_traced_carries_a_conte
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_tracer_nothing_is_traced_but_what_comes_so_is_delivered() {
+async fn without_a_tracer_a_context_is_ignored() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["t"]).await;
     client.say("pub t hello").await;

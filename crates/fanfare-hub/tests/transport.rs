@@ -5,7 +5,7 @@ use fanfare_core::Disconnect;
 use crate::support::{AT_ONCE, Framing, Node, Pipe, Setup, ends, lines, numbered, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_changes_its_transport_misses_nothing_and_gets_nothing_twice() {
+async fn a_changed_transport_loses_and_repeats_nothing() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_on(Pipe::bounded(Framing::Newline, 10));
     client.join(&["a"]).await;
@@ -28,10 +28,10 @@ async fn a_session_that_changes_its_transport_misses_nothing_and_gets_nothing_tw
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_to_a_session_without_a_transport_waits_for_the_next() {
+async fn messages_wait_for_the_next_transport() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_in(&["a"]).await;
-    client.hub.detach(&client.session).await;
+    client.hub.sessions.detach(&client.session).await;
     recorder.deliver("a", "0");
     recorder.deliver("a", "1");
     settle().await;
@@ -46,7 +46,7 @@ async fn what_is_sent_to_a_session_without_a_transport_waits_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_old_transport_refused_goes_out_over_it() {
+async fn the_old_transport_gets_its_refused_bytes() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 3));
     client.join(&["a"]).await;
@@ -54,7 +54,7 @@ async fn what_the_old_transport_refused_goes_out_over_it() {
     settle().await;
     recorder.deliver("a", "1");
     settle().await;
-    let draining = tokio::spawn(client.hub.detach(&client.session));
+    let draining = tokio::spawn(client.hub.sessions.detach(&client.session));
     settle().await;
     assert!(!draining.is_finished());
     client.pipe.widen();
@@ -63,7 +63,7 @@ async fn what_the_old_transport_refused_goes_out_over_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_transport_that_a_session_left() {
+async fn a_left_transport_delays_nothing() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_on(Pipe::bounded(Framing::Newline, 3));
     client.join(&["a"]).await;
@@ -85,13 +85,13 @@ async fn nobody_waits_for_a_transport_that_a_session_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_does_not_wait_for_a_transport_that_a_session_left() {
+async fn a_shutdown_ignores_a_left_transport() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_on(Pipe::bounded(Framing::Newline, 3));
     client.join(&["a"]).await;
     recorder.deliver("a", "0");
     settle().await;
-    let draining = client.hub.detach(&client.session);
+    let draining = client.hub.sessions.detach(&client.session);
     nothing_is_left_behind(&node).await;
     client.pipe.widen();
     draining.await;
@@ -99,7 +99,7 @@ async fn a_shutdown_does_not_wait_for_a_transport_that_a_session_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_flushed_the_old_transport_does_not_keep_the_new_one_from_being_flushed() {
+async fn an_old_flusher_does_not_block_a_new() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_on(Pipe::bounded(Framing::Newline, 3));
     client.join(&["a"]).await;
@@ -107,8 +107,8 @@ async fn who_flushed_the_old_transport_does_not_keep_the_new_one_from_being_flus
     settle().await;
     // From here to the new transport nobody else runs: who flushes the old one comes upon the new one.
     client.pipe.widen();
-    client.hub.detach(&client.session).await;
-    node.hub.send(&client.session, lines::ping());
+    client.hub.sessions.detach(&client.session).await;
+    node.hub.writer.send(&client.session, lines::ping());
     client.change_to(Pipe::bounded(Framing::Newline, 2)).await;
     settle().await;
     client.pipe.widen();
@@ -119,14 +119,14 @@ async fn who_flushed_the_old_transport_does_not_keep_the_new_one_from_being_flus
 
 /// A shutdown waits for every flush.
 async fn nothing_is_left_behind(node: &Node) {
-    ends(node.hub.drain(AT_ONCE, &Disconnect::Restart)).await;
+    ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_without_a_transport_is_said_on_the_next_behind_what_waited() {
+async fn a_goodbye_waits_for_the_next_transport() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_in(&["a"]).await;
-    client.hub.detach(&client.session).await;
+    client.hub.sessions.detach(&client.session).await;
     recorder.deliver("a", "0");
     settle().await;
     client.end(&Disconnect::Restart);
@@ -138,7 +138,7 @@ async fn a_goodbye_without_a_transport_is_said_on_the_next_behind_what_waited() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ended_stays_on_its_transport_and_takes_no_other() {
+async fn a_session_that_ended_keeps_its_transport() {
     let (node, recorder) = Setup::default().recorded();
     let mut client = node.client_on(Pipe::bounded(Framing::Newline, 2));
     client.join(&["a"]).await;
@@ -158,21 +158,21 @@ async fn a_session_on_a_transport_takes_no_second() {
     let (node, _recorder) = Setup::default().recorded();
     let client = node.client();
     let second = Pipe::open(Framing::Prefixed);
-    node.hub.attach(&client.session, second.framing(), second.sink());
+    node.hub.sessions.attach(&client.session, second.framing(), second.sink());
     assert!(second.is_aborted());
     client.say("sub a").await;
     assert_eq!(client.lines(), ["ok 1"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_of_the_dialect_and_of_the_transport_keep_their_place_in_the_stream() {
+async fn pings_keep_their_place_in_the_stream() {
     let (node, recorder) = Setup::default().recorded();
     let client = node.client_in(&["a"]).await;
     recorder.deliver("a", "0");
     settle().await;
-    node.hub.send(&client.session, lines::ping());
+    node.hub.writer.send(&client.session, lines::ping());
     client.say("pong").await;
-    node.hub.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
+    node.hub.writer.pong(&client.session, &[bytes::Bytes::from_static(b"x")]);
     recorder.deliver("a", "1");
     settle().await;
     assert_eq!(client.lines(), ["a 0", "ping", "pong x", "a 1"]);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: two dialects with one [`EncodingId`] encode every publication to the same bytes.
 
-use fanfare_core::dialect::EncodingId;
+use fanfare_core::EncodingId;
 
 use crate::relay::Relay;
 

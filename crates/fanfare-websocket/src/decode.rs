@@ -16,56 +16,11 @@ use bytes::Bytes;
 
 use self::message::Message;
 use self::partial::{Frame, FrameKind, Partial};
-use crate::close::CloseFrame;
+use crate::close_frame::CloseFrame;
+use crate::config::Config;
 use crate::error::ProtocolError;
+use crate::event::Event;
 use crate::frame::{self, MessageKind, Opcode};
-
-/// What is common to many connections: pass the same one at every call for a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Config {
-    /// Which side the decoder is.
-    pub role: Role,
-    /// The largest message in bytes, after decompression. A larger one fails with
-    /// [`MessageTooBig`](ProtocolError::MessageTooBig) as soon as a frame declares it, before its bytes are kept.
-    pub max_message: usize,
-    /// Whether permessage-deflate was negotiated.
-    pub deflate: bool,
-}
-
-/// Which side of the connection the decoder is on; it reads the other side's frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Reads a client's frames, which are masked.
-    Server,
-    /// Reads a server's frames, which are not.
-    Client,
-}
-
-/// What the peer sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A text message; the bytes are valid UTF-8.
-    Text(Bytes),
-    /// A binary message.
-    Binary(Bytes),
-    /// A ping, to be answered with a pong of the same payload (RFC 6455 section 5.5.2).
-    Ping(Bytes),
-    /// A pong.
-    Pong(Bytes),
-    /// A frame of a message of which more is to come.
-    Fragment,
-    /// The peer's close frame, to be answered with one unless one was sent (section 5.5.1). The last event.
-    Close(Option<CloseFrame>),
-}
-
-impl Event {
-    fn message(kind: MessageKind, payload: Bytes) -> Self {
-        match kind {
-            MessageKind::Text => Self::Text(payload),
-            MessageKind::Binary => Self::Binary(payload),
-        }
-    }
-}
 
 /// How far [`Decoder::skip`] came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

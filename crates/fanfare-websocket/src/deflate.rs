@@ -5,16 +5,7 @@
 
 mod compressor;
 mod inflater;
+mod parameters;
 
 pub use self::compressor::{Compressor, MIN_COMPRESSED};
-pub(crate) use self::inflater::{Inflater, inflate};
-
-/// What a sync flush ends with, cut off by the sender and put back by the receiver (RFC 7692 section 7.2).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
-
-/// A message of which more bytes than this came in part is inflated as it comes: one that is costly to inflate then
-/// costs its time in pieces, between which others get their turn.
-pub(crate) const MAX_AT_ONCE: usize = 64 * 1024;
-
-/// A scratch buffer larger than this is given back after the message that needed it.
-const MAX_SCRATCH: usize = 64 * 1024;
+pub(crate) use self::inflater::{Inflater, MAX_AT_ONCE, inflate};

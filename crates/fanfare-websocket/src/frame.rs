@@ -1,6 +1,6 @@
 //! The header of a frame on the wire (RFC 6455 section 5.2): read and written here, nowhere else.
 
-use crate::decode::{Config, Role};
+use crate::config::{Config, Role};
 use crate::error::ProtocolError;
 
 /// The longest payload of a control frame, in bytes (section 5.5).

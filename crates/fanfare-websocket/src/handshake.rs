@@ -16,12 +16,10 @@ use sha1::{Digest as _, Sha1};
 
 use self::extensions::Agreement;
 pub use self::refusal::Refusal;
+use self::refusal::VERSION;
 
 /// Appended to the client's key before hashing (section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// The only version of the protocol (section 4.1).
-const VERSION: &str = "13";
 
 /// Forgives set bits in a key's last character that mean nothing: some clients make keys of 22 random characters.
 const KEY: GeneralPurpose =

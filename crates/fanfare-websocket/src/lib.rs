@@ -10,17 +10,23 @@
 //! [`close`] names close codes, [`deflate`] holds permessage-deflate, and [`mask`] the masking of clients' frames.
 
 pub mod close;
+mod close_frame;
+mod config;
 mod decode;
 pub mod deflate;
 pub mod encode;
 mod error;
+mod event;
 mod frame;
 pub mod handshake;
 pub mod mask;
 
-pub use close::{CloseCode, CloseFrame};
-pub use decode::{Config, Decoder, Event, Role, Skipped};
+pub use close::CloseCode;
+pub use close_frame::CloseFrame;
+pub use config::{Config, Role};
+pub use decode::{Decoder, Skipped};
 pub use error::ProtocolError;
+pub use event::Event;
 pub use frame::{FrameHead, MAX_CONTROL_PAYLOAD, MessageKind, Opcode};
 
 #[cfg(test)]

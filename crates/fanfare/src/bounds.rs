@@ -1,7 +1,8 @@
 //! The bounds of what metrics tell the height of, as metrics beside them: how much room is left is a division.
 
 use fanfare_core::Limits;
-use fanfare_gateway::DoorLimits;
+use fanfare_gateway::AdmissionLimits;
+use fanfare_metrics::Registrar;
 use prometheus::{IntGauge, Registry};
 
 /// What a node may have at most.
@@ -19,25 +20,21 @@ impl Bounds {
     /// # Errors
     /// A name is registered already.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name, help| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
+        let new = Registrar(registry);
         Ok(Self {
-            connections: gauge(
+            connections: new.gauge(
                 "fanfare_connections_limit",
                 "Connections that there may be: limits.connections, or fewer where descriptors do not allow them",
             )?,
-            inbound: gauge(
+            inbound: new.gauge(
                 "fanfare_inbound_queued_limit_bytes",
                 "Bytes past which the broker waits for the shards: limits.inbound_bytes",
             )?,
-            outbound: gauge(
+            outbound: new.gauge(
                 "fanfare_outbound_queued_limit_bytes",
                 "Bytes that may wait for slow clients: limits.outbound_total_bytes",
             )?,
-            incomplete: gauge(
+            incomplete: new.gauge(
                 "fanfare_incomplete_limit_bytes",
                 "Memory that unfinished messages may take: limits.incomplete_total_bytes",
             )?,
@@ -45,9 +42,9 @@ impl Bounds {
     }
 
     /// From now on they are these.
-    pub(crate) fn set(&self, doors: &DoorLimits, limits: &Limits) {
+    pub(crate) fn set(&self, admission: &AdmissionLimits, limits: &Limits) {
         let show = |gauge: &IntGauge, bound| gauge.set(i64::try_from(bound).unwrap_or(i64::MAX));
-        show(&self.connections, doors.connections);
+        show(&self.connections, admission.connections);
         show(&self.inbound, limits.inbound_bytes);
         show(&self.outbound, limits.outbound_total_bytes);
         show(&self.incomplete, limits.incomplete_total_bytes);

@@ -66,8 +66,8 @@ impl Node {
         );
         sleep(grace).await;
         self.gateway.refuse();
-        let within = time_to_close(timeout.saturating_sub(grace), self.hub.limits().goodbye);
-        self.hub.drain(Pace { per_second: rate, within }, &Disconnect::Restart).await;
+        let within = time_to_close(timeout.saturating_sub(grace), self.hub.settings.limits().goodbye);
+        self.hub.drain.send_all_away(Pace { per_second: rate, within }, &Disconnect::Restart).await;
         tracing::info!("drained: every client has gone");
         self.closing.cancel();
         self.leaving.cancel();

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use fanfare_gateway::health::{Check, Health};
+use fanfare_gateway::{Check, Health, Role};
 use hyper::StatusCode;
 
 use crate::{
     ask::{Asker, NoAnswer, Target, own},
     cli::HealthArgs,
-    config::{self, Config, Listen, Mistakes},
+    config::{self, Config, Mistakes},
 };
 
 /// How long the node may take to answer.
@@ -80,12 +80,7 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
 }
 
 fn own_targets(config: &Config, path: &str) -> Vec<Target> {
-    let lists: [(&[Listen], bool); 3] = [
-        (&config.listen, config.tls.is_some()),
-        (&config.metrics_listen, false),
-        (&config.api_listen, config.api_tls.is_some()),
-    ];
-    own(&lists, path)
+    own(&[Role::Clients, Role::Metrics, Role::Api].map(|role| config.addresses(role)), path)
 }
 
 fn judge(target: Target, status: StatusCode, body: &str, word: &str) -> Result<String, Unhealthy> {

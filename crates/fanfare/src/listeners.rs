@@ -12,13 +12,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
 };
 
-use fanfare_gateway::{Listener, Serves};
+use fanfare_gateway::{Listener, Role, Roles};
 use listenfd::ListenFd;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 
 use crate::{
-    config::{Config, Listen},
+    config::{Config, Listen, ListenerConfig},
     tls::Tls,
 };
 
@@ -82,16 +82,9 @@ impl Inherited {
 struct Wanted {
     address: SocketAddr,
     listen: Listen,
-    serves: Serves,
-    speaks: Speaks,
-}
-
-/// Whose TLS is spoken there, if that list has one: of an address in several lists, that of the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    Clients,
-    Api,
-    Metrics,
+    roles: Roles,
+    /// The role whose TLS is spoken there: that of the first list that names the address.
+    tls: Role,
 }
 
 /// All listeners of a configuration. Of `localhost`, an address that this machine has not is passed over.
@@ -104,12 +97,8 @@ pub(crate) fn open(
     let mut missing = Vec::new();
     let wanted = wanted(config);
     let addresses: Vec<SocketAddr> = wanted.iter().map(|one| one.address).collect();
-    for Wanted { address, listen, serves, speaks } in wanted {
-        let tls = match speaks {
-            Speaks::Clients => &tls.clients,
-            Speaks::Api => &tls.api,
-            Speaks::Metrics => &tls.metrics,
-        };
+    for Wanted { address, listen, roles, tls: role } in wanted {
+        let tls = tls.acceptor(role);
         let found = inherited.at(address);
         let is_inherited = found.is_some();
         let socket = match found {
@@ -117,9 +106,7 @@ pub(crate) fn open(
             None => fanfare_gateway::bind(address, is_dual_stack(address, &addresses)),
         };
         match socket {
-            Ok(socket) => {
-                listeners.push((listen, Listener { socket, serves, tls: tls.clone(), is_inherited }))
-            }
+            Ok(socket) => listeners.push((listen, Listener { socket, roles, tls, is_inherited })),
             Err(error) if is_missing(listen, &error) => missing.push(listen),
             Err(error) => return Err(ListenError::Bind { address, error }),
         }
@@ -134,20 +121,18 @@ pub(crate) fn open(
     Ok(listeners.into_iter().map(|(_, listener)| listener).collect())
 }
 
-/// Those of `listen` first. What has no listeners of its own is served on them.
+/// The addresses for clients first. A role without addresses of its own is served there.
 fn wanted(config: &Config) -> Vec<Wanted> {
-    let (api, metrics) = (config.api_listen.is_empty(), config.metrics_listen.is_empty());
+    let without = config.listeners.iter().filter(|listener| listener.addresses.is_empty());
+    let everywhere: Roles = without.map(|listener| listener.role).chain([Role::Clients]).collect();
     let mut all: Vec<Wanted> = Vec::new();
-    for (list, serves, speaks) in [
-        (&config.listen, Serves { clients: true, api, metrics }, Speaks::Clients),
-        (&config.api_listen, Serves { api: true, ..Serves::default() }, Speaks::Api),
-        (&config.metrics_listen, Serves { metrics: true, ..Serves::default() }, Speaks::Metrics),
-    ] {
-        for &listen in list {
+    for ListenerConfig { role, addresses, .. } in &config.listeners {
+        let roles = if *role == Role::Clients { everywhere } else { Roles::from_iter([*role]) };
+        for &listen in addresses {
             for address in listen.addresses() {
                 match all.iter_mut().find(|one| one.address == address && address.port() != 0) {
-                    Some(one) => one.serves = one.serves.and(serves),
-                    None => all.push(Wanted { address, listen, serves, speaks }),
+                    Some(one) => one.roles = one.roles.and(roles),
+                    None => all.push(Wanted { address, listen, roles, tls: *role }),
                 }
             }
         }
@@ -184,41 +169,40 @@ mod tests {
     use super::*;
     use crate::config::tests::load_file;
 
-    fn serves(file: &str) -> Vec<(String, Serves)> {
+    fn roles(file: &str) -> Vec<(String, Roles)> {
         let config = load_file(file).unwrap().config;
-        wanted(&config).iter().map(|one| (one.address.to_string(), one.serves)).collect()
+        wanted(&config).iter().map(|one| (one.address.to_string(), one.roles)).collect()
+    }
+
+    fn at<const N: usize>(address: &str, roles: [Role; N]) -> (String, Roles) {
+        (address.into(), roles.into_iter().collect())
     }
 
     const KEYS: &str = "api.keys = [\"0123456789abcdef\"]\n";
 
     #[test]
-    fn what_has_no_listeners_of_its_own_is_on_all_others() {
-        let all = Serves { clients: true, api: true, metrics: true };
-        assert_eq!(serves("listen = [\"127.0.0.1:1\"]"), [("127.0.0.1:1".into(), all)]);
+    fn a_role_without_addresses_is_served_to_clients() {
+        let all = at("127.0.0.1:1", [Role::Clients, Role::Api, Role::Metrics]);
+        assert_eq!(roles("listen = [\"127.0.0.1:1\"]"), [all]);
         let file = "listen = [\"127.0.0.1:1\"]\nmetrics.listen = [\"127.0.0.1:2\"]";
-        let [main, metrics] = [(true, false), (false, true)].map(|(of_clients, metrics)| Serves {
-            clients: of_clients,
-            api: of_clients,
-            metrics,
-        });
-        assert_eq!(serves(file), [("127.0.0.1:1".into(), main), ("127.0.0.1:2".into(), metrics)]);
+        let expected = [at("127.0.0.1:1", [Role::Clients, Role::Api]), at("127.0.0.1:2", [Role::Metrics])];
+        assert_eq!(roles(file), expected);
     }
 
     #[test]
-    fn an_address_serves_what_all_its_lists_are_for() {
+    fn an_address_has_the_roles_of_all_its_lists() {
         let file = format!(
             "listen = [\"localhost:1\"]\nmetrics.listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n{KEYS}\
              api.listen = [\"127.0.0.1:2\", \"127.0.0.1:0\", \"127.0.0.1:0\"]"
         );
-        let is = |clients, api, metrics| Serves { clients, api, metrics };
         let expected = [
-            ("127.0.0.1:1", is(true, false, true)),
-            ("[::1]:1", is(true, false, false)),
-            ("127.0.0.1:2", is(false, true, true)),
-            ("127.0.0.1:0", is(false, true, false)),
-            ("127.0.0.1:0", is(false, true, false)),
+            at("127.0.0.1:1", [Role::Clients, Role::Metrics]),
+            at("[::1]:1", [Role::Clients]),
+            at("127.0.0.1:2", [Role::Api, Role::Metrics]),
+            at("127.0.0.1:0", [Role::Api]),
+            at("127.0.0.1:0", [Role::Api]),
         ];
-        assert_eq!(serves(&file), expected.map(|(address, serves)| (address.to_owned(), serves)));
+        assert_eq!(roles(&file), expected);
     }
 
     #[tokio::test]

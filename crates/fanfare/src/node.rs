@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{Incarnation, NodeInfo, Vital};
+use fanfare_core::{CriticalTasks, Incarnation, NodeInfo};
 use fanfare_gateway::{
-    ClientAuth, DoorLimits, Gateway, GatewayMetrics, Listener, RelayEndpoint, Server, sockets,
+    AdmissionLimits, ClientAuth, Gateway, GatewayMetrics, Listener, RelayEndpoint, Role, Server,
+    connections_for,
 };
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
 use fanfare_protocol::{RelayDecoder, dialect};
@@ -18,7 +19,7 @@ use crate::{
     config::{Auth, Config, Drain},
     descriptors,
     listeners::{self, Inherited, ListenError},
-    reload::ReloadMetrics,
+    reload::metrics::ReloadMetrics,
     scrape,
     telemetry::{lines, rates},
     tls::Tls,
@@ -44,7 +45,7 @@ pub struct Node {
     /// `None` where nothing is traced.
     pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
-    vital: Vital,
+    critical_tasks: CriticalTasks,
     /// Ends the listeners.
     pub(crate) closing: CancellationToken,
     /// Takes this node out of the registry.
@@ -106,7 +107,7 @@ impl Node {
         let gateway = gateway_config(&config, descriptors);
         let reloads = ReloadMetrics::register(&metrics)?;
         let bounds = Bounds::register(&metrics)?;
-        bounds.set(&gateway.doors, &config.limits);
+        bounds.set(&gateway.admission, &config.limits);
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
         hub_metrics.connections.expect(&dialect::RELAY);
@@ -132,8 +133,8 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let (hub_broker, limits) = (broker.broker.clone(), config.limits);
         let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
-        let vital = Vital::default();
-        tokio::spawn(vital.watch(hub.clone().close_after_losses(pace(drain.subscribe()))));
+        let critical_tasks = CriticalTasks::default();
+        tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = NodeInfo {
             incarnation: incarnation.to_string(),
             name: config.node,
@@ -152,10 +153,10 @@ impl Node {
         for listener in listeners {
             server.listen(listener);
         }
-        tokio::spawn(vital.watch(gateway.clone().keep_history()));
+        tokio::spawn(critical_tasks.watch(gateway.clone().keep_history()));
         tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
         let left = leaving.clone();
-        let cluster = tokio::spawn(vital.watch(async move { cluster.run(controls, left).await }));
+        let cluster = tokio::spawn(critical_tasks.watch(async move { cluster.run(controls, left).await }));
         Ok(Self {
             addresses,
             drain,
@@ -169,7 +170,7 @@ impl Node {
             tls,
             cluster,
             traces,
-            vital,
+            critical_tasks,
             closing,
             leaving,
         })
@@ -178,9 +179,9 @@ impl Node {
     /// From now on with these values, as far as they may change while it runs; the others are those that it was
     /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
     pub fn reload(&self, config: &Config) {
-        self.hub.reload(&config.limits, config.namespaces.clone());
+        self.hub.settings.reload(&config.limits, config.namespaces.clone());
         let gateway = gateway_config(config, self.descriptors);
-        self.bounds.set(&gateway.doors, &config.limits);
+        self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
@@ -199,7 +200,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.vital.ended() => "the view of the cluster, of interruptions or of health",
+            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health",
         }
     }
 }
@@ -211,9 +212,9 @@ impl Addresses {
             meant.filter_map(|listener| listener.socket.local_addr().ok()).collect()
         };
         Self {
-            clients: of(|listener| listener.serves.clients),
-            api: of(|listener| listener.serves.api),
-            metrics: of(|listener| listener.serves.metrics),
+            clients: of(|listener| listener.roles.has(Role::Clients)),
+            api: of(|listener| listener.roles.has(Role::Api)),
+            metrics: of(|listener| listener.roles.has(Role::Metrics)),
             inherited: of(|listener| listener.is_inherited),
             tls: of(|listener| listener.tls.is_tls()),
         }
@@ -234,7 +235,7 @@ fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Confi
         origins: config.origins.clone(),
         api_keys: config.api_keys.clone(),
         auth: config.auth.clone().map(auth),
-        doors: within(config.doors, descriptors),
+        admission: within(config.admission, descriptors),
         descriptors,
         proxies: config.proxies.clone(),
         browser_errors: config.browser_errors,
@@ -255,8 +256,8 @@ async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
 }
 
 /// As many connections as were configured, and the descriptors allow.
-fn within(doors: DoorLimits, descriptors: usize) -> DoorLimits {
-    let (configured, room) = (doors.connections, sockets::room(descriptors));
+fn within(admission: AdmissionLimits, descriptors: usize) -> AdmissionLimits {
+    let (configured, room) = (admission.connections, connections_for(descriptors));
     if configured > room {
         tracing::warn!(
             configured,
@@ -265,7 +266,7 @@ fn within(doors: DoorLimits, descriptors: usize) -> DoorLimits {
             "fewer connections than limits.connections: the process has not enough descriptors (ulimit -n)"
         );
     }
-    DoorLimits { connections: configured.min(room), ..doors }
+    AdmissionLimits { connections: configured.min(room), ..admission }
 }
 
 fn name_of(broker: &BrokerConfig) -> &'static str {

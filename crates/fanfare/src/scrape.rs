@@ -2,16 +2,15 @@
 
 pub(crate) mod memory;
 mod process;
+mod scraped;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use fanfare_hub::Dispatcher;
-use prometheus::{
-    Counter, Gauge, IntGauge, Opts, Registry,
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use prometheus::{IntGauge, Opts, Registry};
 use tokio::runtime::RuntimeMetrics;
+
+use self::scraped::{Kind, Scraped};
 
 /// The commit that was built, where the build was told (`BUILD_REVISION`).
 pub const REVISION: Option<&str> = option_env!("BUILD_REVISION");
@@ -76,62 +75,4 @@ fn inbound(dispatcher: Arc<Dispatcher>) -> prometheus::Result<Scraped<1>> {
         Kind::Gauge,
     )];
     Scraped::new(table, move || [Some(dispatcher.inbound_queued() as f64)])
-}
-
-/// How a value moves.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    /// Up and down.
-    Gauge,
-    /// Up.
-    Counter,
-}
-
-/// Name, help and kind.
-type Row = (&'static str, &'static str, Kind);
-
-/// Metrics that are read together, at each scrape.
-struct Scraped<const N: usize> {
-    table: [Row; N],
-    descriptions: Vec<Desc>,
-    /// `None`: cannot be read, and is not shown.
-    read: Box<dyn Fn() -> [Option<f64>; N] + Send + Sync>,
-}
-
-impl<const N: usize> Scraped<N> {
-    fn new(
-        table: [Row; N],
-        read: impl Fn() -> [Option<f64>; N] + Send + Sync + 'static,
-    ) -> prometheus::Result<Self> {
-        let description =
-            |(name, help, _): &Row| Desc::new((*name).into(), (*help).into(), Vec::new(), HashMap::new());
-        let descriptions = table.iter().map(description).collect::<Result<_, _>>()?;
-        Ok(Self { table, descriptions, read: Box::new(read) })
-    }
-}
-
-impl<const N: usize> Collector for Scraped<N> {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let shown = self.table.iter().zip((self.read)());
-        shown.filter_map(|(row, value)| family(row, value?)).flatten().collect()
-    }
-}
-
-fn family((name, help, kind): &Row, value: f64) -> Option<Vec<MetricFamily>> {
-    match kind {
-        Kind::Gauge => {
-            let gauge = Gauge::new(*name, *help).ok()?;
-            gauge.set(value);
-            Some(gauge.collect())
-        }
-        Kind::Counter => {
-            let counter = Counter::new(*name, *help).ok()?;
-            counter.inc_by(value);
-            Some(counter.collect())
-        }
-    }
 }

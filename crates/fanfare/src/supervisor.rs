@@ -126,7 +126,7 @@ impl Supervisor {
 
     fn seen(&self) -> Seen {
         Seen {
-            shards_that_stand_still: self.hub.standstill().shards,
+            shards_that_stand_still: self.hub.stall().shards,
             broker: self.hub.broker().state(),
             connections: self.hub.metrics().connections.count(),
         }

@@ -9,7 +9,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use fanfare_gateway::tls::{Acceptor, Terms};
+use fanfare_gateway::{
+    Role,
+    tls::{Acceptor, Terms},
+};
+use fanfare_metrics::Registrar;
 use parking_lot::Mutex;
 use prometheus::{GaugeVec, IntGauge, Opts, Registry};
 
@@ -19,77 +23,75 @@ use crate::config::{Config, tls::Contents};
 /// writes its key a moment later.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What the lists of addresses are called in metrics.
-const LISTENERS: [&str; 2] = ["clients", "api"];
+/// The roles whose addresses may speak TLS.
+const WITH_TLS: [Role; 2] = [Role::Clients, Role::Api];
 
 /// What the listeners of a node speak.
 pub(crate) struct Tls {
-    /// Those of `listen`.
-    pub(crate) clients: Arc<Acceptor>,
-    /// Those of `api.listen`.
-    pub(crate) api: Arc<Acceptor>,
-    /// Those of `metrics.listen`: plain HTTP.
-    pub(crate) metrics: Arc<Acceptor>,
-    used: Mutex<[Option<Terms>; 2]>,
+    listeners: [Spoken; WITH_TLS.len()],
     expiry: GaugeVec,
     is_good: IntGauge,
 }
 
+/// What the addresses of one role speak.
+struct Spoken {
+    role: Role,
+    acceptor: Arc<Acceptor>,
+    /// The terms that the acceptor has.
+    used: Mutex<Option<Terms>>,
+}
+
 impl Tls {
-    /// For a node that begins with this configuration.
+    /// The TLS of a node that begins with this configuration.
     ///
     /// # Errors
     /// A metric's name is registered already.
     pub(crate) fn register(registry: &Registry, config: &Config) -> prometheus::Result<Self> {
-        let expiry = GaugeVec::new(
-            Opts::new(
-                "fanfare_tls_certificate_expiry_timestamp_seconds",
-                "When the certificate of these listeners, or one that leads to its root, expires, in Unix time; 0 \
-                 where they speak no TLS",
-            ),
-            &["listener"],
-        )?;
-        let is_good = IntGauge::new(
+        let new = Registrar(registry);
+        let expiry = Opts::new(
+            "fanfare_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate of these listeners, or one that leads to its root, expires, in Unix time; 0 \
+             where they speak no TLS",
+        );
+        let expiry = new.register(GaugeVec::new(expiry, &["listener"])?)?;
+        let is_good = new.gauge(
             "fanfare_tls_last_reload_successful",
             "Whether the files of certificates and keys could be used when they changed last",
         )?;
-        registry.register(Box::new(expiry.clone()))?;
-        registry.register(Box::new(is_good.clone()))?;
         is_good.set(1);
-        let tls = Self {
-            clients: Arc::default(),
-            api: Arc::default(),
-            metrics: Arc::default(),
-            used: Mutex::default(),
-            expiry,
-            is_good,
-        };
+        let spoken = |role| Spoken { role, acceptor: Arc::default(), used: Mutex::default() };
+        let tls = Self { listeners: WITH_TLS.map(spoken), expiry, is_good };
         tls.reload(config);
         Ok(tls)
     }
 
-    /// From now on with these certificates, for whoever connects. Whether that is another than before.
+    /// What the addresses of a role speak.
+    pub(crate) fn acceptor(&self, role: Role) -> Arc<Acceptor> {
+        let found = self.listeners.iter().find(|spoken| spoken.role == role);
+        found.map(|spoken| spoken.acceptor.clone()).unwrap_or_default()
+    }
+
+    /// Gives the certificates of this configuration to clients that connect from now on. Whether any is another than
+    /// before.
     pub(crate) fn reload(&self, config: &Config) -> bool {
-        let wanted = [&config.tls, &config.api_tls];
         let mut is_new = false;
-        let mut used = self.used.lock();
-        let acceptors = [&self.clients, &self.api];
-        for (((acceptor, terms), used), name) in
-            acceptors.into_iter().zip(wanted).zip(used.iter_mut()).zip(LISTENERS)
-        {
-            let ends = terms.as_ref().and_then(Terms::expiry).map(|expiry| seconds(expiry.ends));
-            self.expiry.with_label_values(&[name]).set(ends.unwrap_or_default());
-            if used == terms {
+        for Spoken { role, acceptor, used } in &self.listeners {
+            let configured = config.listeners.iter().find(|listener| listener.role == *role);
+            let terms = configured.and_then(|listener| listener.tls.as_ref());
+            let ends = terms.and_then(Terms::expiry).map(|expiry| seconds(expiry.ends));
+            self.expiry.with_label_values(&[role.name()]).set(ends.unwrap_or_default());
+            let mut used = used.lock();
+            if used.as_ref() == terms {
                 continue;
             }
-            match terms.as_ref().map(Terms::config).transpose() {
+            match terms.map(Terms::config).transpose() {
                 Ok(config) => {
                     acceptor.replace(config);
-                    used.clone_from(terms);
+                    *used = terms.cloned();
                     is_new = true;
                 }
                 // It was tried when the configuration was read.
-                Err(error) => tracing::error!(listener = name, %error, "certificate not used"),
+                Err(error) => tracing::error!(listener = role.name(), %error, "certificate not used"),
             }
         }
         is_new

@@ -126,7 +126,7 @@ impl Connection {
     /// # Errors
     /// As for [`Connection::open`], or the address is not the machine's.
     pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
-        let mut stream = Stream::open(target, source).await?;
+        let mut stream = stream::open(target, source).await?;
         let welcome = handshake::upgrade(&mut stream, target).await?;
         let cookie = welcome.cookie.map(String::into_boxed_str);
         Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
@@ -149,7 +149,7 @@ impl Connection {
     /// A connection without a handshake, or after it; `early` came right after it.
     #[must_use]
     pub fn upgraded(stream: TcpStream, early: Vec<u8>) -> Self {
-        Self::new(Stream::Plain(stream), early, false)
+        Self::new(Stream::Left(stream), early, false)
     }
 
     fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {

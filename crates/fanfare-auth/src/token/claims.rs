@@ -6,7 +6,7 @@ use fanfare_core::{Channel, Identity};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::TokenError;
+use super::error::TokenError;
 
 /// What a verified token grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ impl Claims {
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
 }
+
+const _: () = assert!(Claims::MAX_SUBJECT_BYTES == 255, "the text of TokenError::SUBJECT says 255");
 
 /// The channels of a token (`channels`): those that its bearer may use where a namespace wants a token.
 ///

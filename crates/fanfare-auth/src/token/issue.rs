@@ -10,7 +10,10 @@ use std::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
-use super::{HmacAlgorithm, HmacSecret, RsaAlgorithm};
+use super::{
+    algorithm::{HmacAlgorithm, RsaAlgorithm},
+    key::HmacSecret,
+};
 
 /// A key that signs tokens.
 #[derive(Clone)]

@@ -1,8 +1,7 @@
 //! What is counted of Redis. With another broker it stays 0.
 
+use fanfare_metrics::Registrar;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
-
-use crate::metrics::Register;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ const CODES: [&str; 8] = ["BUSY", "LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM
 const OTHER: &str = "other";
 
 impl RedisMetrics {
-    pub(crate) fn register(new: &Register<'_>) -> prometheus::Result<Self> {
+    pub(crate) fn register(new: Registrar<'_>) -> prometheus::Result<Self> {
         let commands = new.counters(
             "fanfare_redis_commands_total",
             "Commands sent to Redis, by what they are for",
@@ -170,7 +169,7 @@ mod tests {
     #[test]
     fn errors_have_few_labels_and_each_is_there_from_the_start() {
         let registry = prometheus::Registry::new();
-        let metrics = RedisMetrics::register(&Register(&registry)).unwrap();
+        let metrics = RedisMetrics::register(Registrar(&registry)).unwrap();
         let series = || {
             let families = registry.gather();
             let errors = families.into_iter().find(|family| family.name() == "fanfare_redis_errors_total");

@@ -192,12 +192,12 @@ pub(crate) fn start(
 
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
-        let Publish { channel, payload, session, lane, trace } = publish;
-        let ticket = Ticket::new(done, lane, self.metrics.clone());
+        let Publish { channel, payload, session, order, trace } = publish;
+        let ticket = Ticket::new(done, order, self.metrics.clone());
         if payload.len() > self.message_bytes {
             return ticket.refuse(format!("it is longer than {} bytes", self.message_bytes));
         }
-        let room = match ticket.lane() {
+        let room = match ticket.order() {
             Some(_) => None,
             None => match self.backlog.room(payload.len()) {
                 None => return ticket.refuse("too much waits for Redis"),

@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::{BufMut, Bytes, BytesMut};
 use fanfare_core::{
     Channel, Incarnation, Origin, Payload, SessionId, TraceContext,
-    broker::{Lane, Recipient},
+    broker::{PublishOrder, Recipient},
 };
 use tokio::time::Instant;
 
@@ -38,9 +38,9 @@ pub(crate) struct Outgoing {
 }
 
 impl Waiting for Outgoing {
-    fn lane(&self) -> Option<&Lane> {
+    fn order(&self) -> Option<&PublishOrder> {
         match &self.what {
-            What::Publication { ticket, .. } => ticket.lane(),
+            What::Publication { ticket, .. } => ticket.order(),
             What::Control { .. } => None,
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! - Items are answered in the order they were written. While all that waits may be written, that is the order they
-//!   came; past that it is their turn ([`Fair`]). Of a lane it is always the order they came.
+//!   came; past that it is their turn ([`Fair`]). The items of one publish order stay in the order they came.
 //! - An item of which no byte was written when a connection ended waits for the next one; an item of which one
 //!   was, is never written again.
-//! - Of a lane's items, after the first that failed, none is written.
+//! - Of the items of one publish order, after the first that failed, none is written.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, as long as
 //!   its caller asks for what expired in each of its turns.
 //! - An answer costs what is under way at most, however much waits.
@@ -18,7 +18,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::{Channel, broker::Lane};
+use fanfare_core::{Channel, broker::PublishOrder};
 use tokio::time::Instant;
 
 use super::{
@@ -269,7 +269,7 @@ impl Pipeline {
                     What::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
                     what => self.refuse(Outgoing { what, ..item }, &why),
                 }
-                // What of its lane is encoded and not written must not be: encode it anew, or not. What waits is
+                // What of its publish order is encoded and not written must not be: encode it anew, or not. What waits is
                 // looked at when its turn comes.
                 self.take_back();
                 if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
@@ -354,7 +354,7 @@ impl Pipeline {
     fn refuse_failed_lanes(&mut self) {
         let next = std::mem::take(&mut self.next);
         self.next = next.into_iter().filter_map(refuse_if_lane_failed).collect();
-        let has_failed = |item: &Outgoing| item.lane().is_some_and(Lane::has_failed);
+        let has_failed = |item: &Outgoing| item.order().is_some_and(PublishOrder::has_failed);
         for item in self.backlog.take_if(has_failed) {
             self.refuse(item, LANE_FAILED);
         }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_core::{
     Channel, Payload, PayloadKind, Publish, PublishError, SessionId, TraceContext,
-    broker::{Lane, Recipient},
+    broker::{PublishOrder, Recipient},
 };
 use tokio::task::JoinSet;
 
@@ -122,7 +122,7 @@ pub async fn a_publication_comes_back_once_with_its_origin(bus: &impl Bus) {
     for node in &nodes {
         taken(node, &channel, "session").await;
         let payload = Payload::text("api");
-        let publish = Publish { channel: channel.clone(), payload, session: None, lane: None, trace };
+        let publish = Publish { channel: channel.clone(), payload, session: None, order: None, trace };
         node.broker().publish(publish, Box::new(|result| assert_eq!(result, Ok(()))));
     }
     for node in &nodes {
@@ -290,7 +290,7 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
             let fails = number % 10 == 0;
             let payload = if fails { too_long.clone() } else { Payload::text("x") };
             let publish =
-                Publish { channel: channel("any"), payload, session: None, lane: None, trace: None };
+                Publish { channel: channel("any"), payload, session: None, order: None, trace: None };
             let done = move |result: Result<(), PublishError>| {
                 assert_eq!(result.is_err(), fails, "{number}: {result:?}");
                 if let Some(answers) = answers.get(number) {
@@ -304,24 +304,24 @@ pub async fn each_publish_is_answered_once(bus: &impl Bus) {
     }
 }
 
-/// What got through of a lane is what was sent before the failure.
+/// What got through of a publish order is what was sent before the failure.
 pub async fn after_a_failure_the_rest_of_a_lane_is_refused(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(subscriber)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };
-    let channel = channel("lane");
+    let channel = channel("order");
     subscribed(subscriber, &channel).await;
-    let (lane, other) = (Arc::new(Lane::default()), Arc::new(Lane::default()));
+    let (order, other) = (Arc::new(PublishOrder::default()), Arc::new(PublishOrder::default()));
     let text = |text: &str| Payload::text(text);
-    let first = answer(publisher.publish(&channel, text("1"), Some(&lane))).await;
-    let too_long = answer(publisher.publish(&channel, Payload::binary(vec![0; (1 << 20) + 1]), Some(&lane)));
+    let first = answer(publisher.publish(&channel, text("1"), Some(&order))).await;
+    let too_long = answer(publisher.publish(&channel, Payload::binary(vec![0; (1 << 20) + 1]), Some(&order)));
     let failed = too_long.await;
-    let third = answer(publisher.publish(&channel, text("3"), Some(&lane))).await;
+    let third = answer(publisher.publish(&channel, text("3"), Some(&order))).await;
     let others = answer(publisher.publish(&channel, text("other"), Some(&other))).await;
     assert_eq!((first, others), (Ok(()), Ok(())));
     for refused in [failed, third] {
         assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
     }
-    assert!(lane.has_failed() && !other.has_failed());
+    assert!(order.has_failed() && !other.has_failed());
     eventually("the others' arrives", || subscriber.recorder.count(&channel) == 2).await;
     assert_eq!(subscriber.recorder.texts(&channel), ["1", "other"]);
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use fanfare_core::{
     Broker, BrokerEvents, Channel, Incarnation, Limits, NodeInfo, Origin, Payload, Publication, Publish,
     PublishError, SessionId, SubscribeError, TraceContext,
-    broker::{BrokerState, ControlMessage, Interruption, Lane},
+    broker::{BrokerState, ControlMessage, Interruption, PublishOrder},
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -209,11 +209,11 @@ impl TestNode {
         &self,
         channel: &Channel,
         payload: Payload,
-        lane: Option<&Arc<Lane>>,
+        order: Option<&Arc<PublishOrder>>,
     ) -> oneshot::Receiver<Result<(), PublishError>> {
         let (answer, answered) = oneshot::channel();
-        let (session, lane) = (Some(SessionId(7)), lane.cloned());
-        let publish = Publish { channel: channel.clone(), payload, session, lane, trace: None };
+        let (session, order) = (Some(SessionId(7)), order.cloned());
+        let publish = Publish { channel: channel.clone(), payload, session, order, trace: None };
         // Who does not wait is not told.
         self.broker().publish(publish, Box::new(move |result| drop(answer.send(result))));
         answered

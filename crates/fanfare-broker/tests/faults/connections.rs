@@ -14,7 +14,7 @@ use fanfare_broker::{
 };
 use fanfare_core::{
     Channel, Limits, Payload, PublishError, SubscribeError,
-    broker::{BrokerState, Interruption, Lane},
+    broker::{BrokerState, Interruption, PublishOrder},
 };
 use tokio::time::sleep;
 
@@ -106,13 +106,13 @@ async fn what_got_through_of_a_lane_is_a_prefix_whatever_is_killed() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     for round in 0..20 {
-        let channel = channel(&format!("lane-{round}"));
+        let channel = channel(&format!("order-{round}"));
         subscriber.subscribe(&channel).await.unwrap();
-        let lane = Arc::new(Lane::default());
+        let order = Arc::new(PublishOrder::default());
         let mut answers = Vec::new();
         for number in 0..600 {
             let payload = Payload::text(number.to_string());
-            answers.push((number, publisher.publish(&channel, payload, Some(&lane))));
+            answers.push((number, publisher.publish(&channel, payload, Some(&order))));
             if number == 300 {
                 let mut kill = redis::cmd("CLIENT");
                 kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");

@@ -6,7 +6,7 @@ use fanfare_broker::{
     redis_server::RedisServer,
     suite::{TestNode, eventually},
 };
-use fanfare_core::{Limits, Payload, PublishError, broker::Lane};
+use fanfare_core::{Limits, Payload, PublishError, broker::PublishOrder};
 
 use crate::support::{Answered, channel, config};
 
@@ -24,9 +24,9 @@ async fn unpause(server: &RedisServer) {
 }
 
 /// Publishes so many of one session, without waiting for the answers.
-fn flood(node: &TestNode, lane: &Arc<Lane>) -> Vec<Answered> {
+fn flood(node: &TestNode, order: &Arc<PublishOrder>) -> Vec<Answered> {
     let payload = |number| Payload::text(format!("flood {number}"));
-    (0..FLOOD).map(|number| node.publish(&channel("turns"), payload(number), Some(lane))).collect()
+    (0..FLOOD).map(|number| node.publish(&channel("turns"), payload(number), Some(order))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,9 +38,9 @@ async fn behind_a_flood_another_session_and_the_api_are_next() {
     node.subscribe(&channel("turns")).await.unwrap();
     for round in 0..5 {
         pause(&server).await;
-        let lanes = [(); 2].map(|()| Arc::new(Lane::default()));
-        let mut answers = flood(&node, &lanes[0]);
-        answers.push(node.publish(&channel("turns"), Payload::text("other"), Some(&lanes[1])));
+        let orders = [(); 2].map(|()| Arc::new(PublishOrder::default()));
+        let mut answers = flood(&node, &orders[0]);
+        answers.push(node.publish(&channel("turns"), Payload::text("other"), Some(&orders[1])));
         answers.push(node.publish(&channel("turns"), Payload::text("api"), None));
         unpause(&server).await;
         for answered in answers {
@@ -65,8 +65,8 @@ async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
     node.is_up().await;
     node.subscribe(&channel("turns")).await.unwrap();
     pause(&server).await;
-    let lane = Arc::new(Lane::default());
-    let mut answers = flood(&node, &lane);
+    let order = Arc::new(PublishOrder::default());
+    let mut answers = flood(&node, &order);
     let waited = answers.split_off(UNDER_WAY);
     // While Redis has not answered what was written.
     for answered in waited {

@@ -2,18 +2,14 @@
 
 use std::{io, sync::Arc};
 
-use fanfare_core::labels;
 use rustls::{Error, ServerConfig};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     records::{Output, Progress, Records},
-    socket::TlsSocket,
+    socket::TlsStream,
 };
-use crate::{arrival::Arrival, sockets::Seat};
+use crate::{listener::accepted_socket::AcceptedSocket, metrics::TlsOutcome};
 
 /// What one read of a handshake takes: most fit.
 const READ_BYTES: usize = 4 << 10;
@@ -21,35 +17,11 @@ const READ_BYTES: usize = 4 << 10;
 /// How each record of a handshake begins (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 
-labels! {
-    /// What became of a TLS handshake.
-    pub enum Outcome {
-        /// The connection is secure.
-        Completed = "completed",
-        /// What came is no TLS.
-        NotTls = "not_tls",
-        /// The client has no certificate, and needs one.
-        NoCertificate = "no_certificate",
-        /// The client's certificate is not good.
-        BadCertificate = "bad_certificate",
-        /// The client did not take it: mostly, it does not trust the certificate of this listener.
-        Rejected = "rejected",
-        /// The two have no version, cipher or protocol in common.
-        Incompatible = "incompatible",
-        /// It took too long.
-        Timeout = "timeout",
-        /// The client went away in the middle.
-        Ended = "ended",
-        /// Anything else.
-        Other = "other",
-    }
-}
-
 /// Why there is no TLS connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    #[error("what came is no TLS")]
-    NotTls(Box<Arrival>),
+    #[error("the client does not speak TLS")]
+    NotTls(Box<AcceptedSocket>),
     #[error(transparent)]
     Tls(#[from] Error),
     #[error("the connection ended in the middle of the handshake")]
@@ -60,33 +32,32 @@ pub(crate) enum HandshakeError {
 
 impl HandshakeError {
     /// What it is counted as.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> TlsOutcome {
         match self {
-            Self::NotTls(..) => Outcome::NotTls,
+            Self::NotTls(..) => TlsOutcome::NotTls,
             Self::Tls(error) => match error {
-                Error::NoCertificatesPresented => Outcome::NoCertificate,
-                Error::InvalidCertificate(_) => Outcome::BadCertificate,
-                Error::AlertReceived(_) => Outcome::Rejected,
-                Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Outcome::Incompatible,
-                _ => Outcome::Other,
+                Error::NoCertificatesPresented => TlsOutcome::NoCertificate,
+                Error::InvalidCertificate(_) => TlsOutcome::BadCertificate,
+                Error::AlertReceived(_) => TlsOutcome::Rejected,
+                Error::PeerIncompatible(_) | Error::NoApplicationProtocol => TlsOutcome::Incompatible,
+                _ => TlsOutcome::Other,
             },
-            Self::Ended | Self::Io(_) => Outcome::Ended,
+            Self::Ended | Self::Io(_) => TlsOutcome::Ended,
         }
     }
 }
 
-/// Makes a TLS connection of an accepted socket, of which `early` was read already.
+/// Makes a TLS connection of an accepted socket.
 ///
 /// # Errors
-/// There is none; the client was told why, as far as TLS has a word for it.
+/// The handshake failed; the client was told why, as far as TLS has a word for it.
 pub(crate) async fn accept(
-    mut stream: TcpStream,
-    seat: Seat,
-    early: Vec<u8>,
+    socket: AcceptedSocket,
     config: Arc<ServerConfig>,
-) -> Result<TlsSocket, HandshakeError> {
+) -> Result<TlsStream, HandshakeError> {
+    let (mut stream, permit, early) = socket.into_parts();
     let mut records = Records::new(config)?;
-    let mut came = early;
+    let mut came = Vec::from(early);
     let mut is_first = true;
     let mut output = Output::default();
     loop {
@@ -97,7 +68,7 @@ pub(crate) async fn accept(
             }
         }
         if std::mem::take(&mut is_first) && came.first() != Some(&HANDSHAKE) {
-            return Err(HandshakeError::NotTls(Box::new(Arrival::new(stream, seat))));
+            return Err(HandshakeError::NotTls(Box::new(AcceptedSocket::new(stream, permit))));
         }
         let received = records.receive(&mut came, &mut output);
         came.clear();
@@ -110,7 +81,7 @@ pub(crate) async fn accept(
         match received? {
             Progress::Ended => return Err(HandshakeError::Ended),
             _ if records.is_handshaking() => {}
-            _ => return Ok(TlsSocket::new(stream, seat, records, output.plain)),
+            _ => return Ok(TlsStream::new(stream, permit, records, output.plain)),
         }
     }
 }

@@ -28,11 +28,7 @@ use tokio::{
 };
 
 use super::records::{FRAGMENT, Output, Progress, Records};
-use crate::{
-    admission::Permit,
-    connection::{Incoming, Part},
-    sockets::Seat,
-};
+use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
 
 /// What one read takes from the kernel: two records.
 const READ_BYTES: usize = 32 << 10;
@@ -50,11 +46,11 @@ thread_local! {
 }
 
 /// See the head of this file.
-pub(crate) struct TlsSocket {
+struct TlsSocket {
     io: TcpStream,
     state: Mutex<State>,
     /// Held for as long as the descriptor is.
-    _seat: Seat,
+    _permit: DescriptorPermit,
 }
 
 struct State {
@@ -76,8 +72,7 @@ struct State {
 }
 
 impl TlsSocket {
-    /// After the handshake; `plain` came right behind it.
-    pub(super) fn new(io: TcpStream, seat: Seat, records: Records, plain: Vec<u8>) -> Self {
+    fn new(io: TcpStream, permit: DescriptorPermit, records: Records, plain: Vec<u8>) -> Self {
         let outgoing = Vec::new();
         let state = State {
             records,
@@ -89,12 +84,7 @@ impl TlsSocket {
             ended: false,
             closed: false,
         };
-        Self { io, state: Mutex::new(state), _seat: seat }
-    }
-
-    /// What is below.
-    pub(crate) fn io(&self) -> &TcpStream {
-        &self.io
+        Self { io, state: Mutex::new(state), _permit: permit }
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -271,15 +261,41 @@ fn fragment<'a>(slices: &'a [IoSlice<'_>], mut from: usize, gathered: &'a mut Ve
     gathered
 }
 
-/// The socket as a stream: for HTTP, and then for a session's reader.
-pub(crate) struct TlsStream(pub(crate) Arc<TlsSocket>);
+/// A TLS record that is not whole, and the decrypted bytes that nobody has read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Nobody was told of this record yet, or it is not a record.
+    pub(crate) is_new: bool,
+    /// The memory that it takes.
+    pub(crate) bytes: usize,
+}
 
-impl Incoming for TlsStream {
-    fn came_in_part(&self) -> bool {
+/// The socket as a stream: for HTTP, and then for a session's reader.
+pub(crate) struct TlsStream(Arc<TlsSocket>);
+
+impl TlsStream {
+    /// The stream after the handshake; `plain` came right behind it.
+    pub(super) fn new(io: TcpStream, permit: DescriptorPermit, records: Records, plain: Vec<u8>) -> Self {
+        Self(Arc::new(TlsSocket::new(io, permit, records, plain)))
+    }
+
+    /// The TCP socket below.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.0.io
+    }
+
+    /// The socket as the place where a session's bytes go. `permit` is held for as long as the sink is.
+    pub(crate) fn sink(&self, permit: Permit) -> TlsSink {
+        TlsSink { socket: self.0.clone(), _permit: permit }
+    }
+
+    /// Whether bytes came since the last call that cannot be read yet.
+    pub(crate) fn came_in_part(&self) -> bool {
         std::mem::take(&mut self.0.state.lock().came)
     }
 
-    fn part(&self) -> Option<Part> {
+    /// The bytes that came and cannot be read yet, or were not read.
+    pub(crate) fn part(&self) -> Option<Part> {
         let mut state = self.0.state.lock();
         let incoming = state.records.incoming();
         let is_new = std::mem::take(&mut state.began) || incoming == 0;
@@ -335,13 +351,6 @@ pub(crate) struct TlsSink {
     socket: Arc<TlsSocket>,
     /// Held for as long as the sink is.
     _permit: Permit,
-}
-
-impl TlsSink {
-    /// Takes what its connection was let in by.
-    pub(crate) fn new(socket: Arc<TlsSocket>, permit: Permit) -> Self {
-        Self { socket, _permit: permit }
-    }
 }
 
 impl Sink for TlsSink {

@@ -12,10 +12,10 @@ use std::{
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    BrokerEvents as _, Channel, CloseFrame, Heartbeat, Incarnation, Limits, Message, Namespace, Namespaces,
-    Payload, Publication, Sink, Transport, transport::FramingId,
+    BrokerEvents as _, Channel, CloseFrame, FramingId, Heartbeat, Incarnation, Limits, Message, Namespace,
+    Namespaces, Payload, Publication, Sink, Transport,
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Session, Visitor};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer, Session};
 use fanfare_protocol::dialect::RELAY;
 use fanfare_websocket::{MessageKind, encode};
 use prometheus::Registry;
@@ -49,10 +49,10 @@ impl Crowd {
         let channel = Channel::new("bench").expect("a channel's name");
         let writes = Arc::new(AtomicUsize::new(0));
         let join = || {
-            let session = hub.open(&kind, Visitor::default());
-            assert!(hub.admit(&session));
-            hub.attach(&session, &WebSocket, Box::new(Open(writes.clone())));
-            runtime.block_on(hub.subscribe(&session, &channel)).expect("a subscription");
+            let session = hub.sessions.open(&kind, Peer::default());
+            assert!(hub.sessions.admit(&session));
+            hub.sessions.attach(&session, &WebSocket, Box::new(Open(writes.clone())));
+            runtime.block_on(hub.subscriptions.subscribe(&session, &channel)).expect("a subscription");
             session
         };
         let members = (0..members).map(|_| join()).collect();
@@ -63,7 +63,7 @@ impl Crowd {
     pub(crate) fn publish(&self) {
         let _runtime = self.runtime.enter();
         if let Some(member) = self.members.first() {
-            self.hub.publish(member, 0, self.channel.clone(), Payload::text(PAYLOAD));
+            self.hub.publisher.publish(member, 0, self.channel.clone(), Payload::text(PAYLOAD));
         }
     }
 

@@ -1,10 +1,9 @@
-//! What delivery counts: to how many, with how many writes, and how busy the shards are.
+//! The metrics of delivery: sizes of fan-outs, writes, and the busy time of shards.
 
 use std::time::Instant;
 
+use fanfare_metrics::Registrar;
 use prometheus::{Counter, CounterVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
-
-use super::registered;
 
 /// Bounds of the buckets of subscribers.
 const SUBSCRIBERS: [f64; 15] = [
@@ -14,11 +13,11 @@ const SUBSCRIBERS: [f64; 15] = [
 
 /// The metrics of delivery.
 pub struct FanOut {
-    /// Channels with a subscriber here.
+    /// Channels with a subscriber on this node.
     pub channels: IntGauge,
-    /// Sessions times their channels.
+    /// Subscriptions on this node.
     pub subscriptions: IntGauge,
-    /// Subscribers on this node of each publication that has one, when it came.
+    /// The number of subscribers on this node of each publication that has one.
     pub size: Histogram,
     /// Writes to sockets that carried publications, or what had waited for the socket.
     pub writes: IntCounter,
@@ -40,41 +39,33 @@ impl FanOut {
             "Seconds in which a shard had publications to write out, the time it gave to other tasks meanwhile \
              included",
         );
+        let new = Registrar(registry);
         Ok(Self {
-            channels: registered(
-                registry,
-                IntGauge::new("fanfare_channels", "Channels with a subscriber on this node")?,
+            channels: new.gauge("fanfare_channels", "Channels with a subscriber on this node")?,
+            subscriptions: new.gauge(
+                "fanfare_subscriptions",
+                "Subscriptions on this node: one for each connection and channel",
             )?,
-            subscriptions: registered(
-                registry,
-                IntGauge::new(
-                    "fanfare_subscriptions",
-                    "Subscriptions on this node: one for each connection and channel",
-                )?,
+            size: new.register(Histogram::with_opts(size.buckets(SUBSCRIBERS.to_vec()))?)?,
+            writes: new.counter(
+                "fanfare_delivery_writes_total",
+                "Writes to sockets that carried publications, or what had waited for the socket",
             )?,
-            size: registered(registry, Histogram::with_opts(size.buckets(SUBSCRIBERS.to_vec()))?)?,
-            writes: registered(
-                registry,
-                IntCounter::new(
-                    "fanfare_delivery_writes_total",
-                    "Writes to sockets that carried publications, or what had waited for the socket",
-                )?,
-            )?,
-            busy: registered(registry, CounterVec::new(busy, &["shard"])?)?,
+            busy: new.register(CounterVec::new(busy, &["shard"])?)?,
         })
     }
 
-    /// The clock of one shard: by its index, of which there are few.
+    /// The busy time of one shard, by its index.
     pub(crate) fn busy(&self, shard: usize) -> Busy {
         Busy(self.busy.with_label_values(&[shard.to_string()]))
     }
 }
 
-/// Counts the seconds that a shard is busy.
+/// The seconds in which one shard was busy.
 pub(crate) struct Busy(Counter);
 
 impl Busy {
-    /// It was busy from then until now, which is returned.
+    /// Adds the time from `then` until now. Returns now.
     pub(crate) fn since(&self, then: Instant) -> Instant {
         let now = Instant::now();
         self.0.inc_by((now - then).as_secs_f64());

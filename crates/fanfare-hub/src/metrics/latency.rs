@@ -1,46 +1,46 @@
-//! Relay latency: from a publication's publish, on whichever node that was, until a shard here has written it out.
+//! Relay latency: the time from a publication's publish, on any node, until a shard of this node has written it out.
 //!
-//! Once per publication and shard, whatever the number of subscribers. What a client's own socket refuses, and what
-//! is held for it, is not part of it: one slow client would stand for all. Where it is not known when a publication
-//! was published (somebody's plain PUBLISH), nothing is counted.
+//! It is observed once per publication and shard, whatever the number of subscribers. The wait for a client's own full
+//! socket is not part of it: one slow client would stand for all. A publication without a known time of publish (a
+//! plain Redis PUBLISH) is not observed.
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Incarnation, Publication, buckets::LATENCIES};
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, local::LocalHistogram};
+use fanfare_core::{Incarnation, Publication};
+use fanfare_metrics::Registrar;
+use prometheus::{Histogram, IntCounter, Registry, local::LocalHistogram};
 use tokio::time::Instant;
 
-use crate::batch::Batch;
-
-/// See the head of this file.
+/// The metrics of relay latency.
 pub struct RelayLatency {
-    /// Of publications of this node.
+    /// Of publications that were published on this node.
     pub local: Histogram,
-    /// Of those of others.
+    /// Of publications of other nodes.
     pub remote: Histogram,
-    /// Of those that came out negative.
+    /// Latencies that came out negative.
     pub skewed: IntCounter,
 }
 
 impl RelayLatency {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let options = HistogramOpts::new(
+        let new = Registrar(registry);
+        let origins = ["local", "remote"];
+        let latencies = new.histograms(
             "fanfare_relay_latency_seconds",
             "From a publication's publish until it was written to its subscribers here, once per shard; remote: it was \
              published on another node",
-        );
-        let latencies = HistogramVec::new(options.buckets(LATENCIES.to_vec()), &["origin"])?;
-        registry.register(Box::new(latencies.clone()))?;
-        let skewed = IntCounter::new(
+            "origin",
+            origins,
+        )?;
+        let skewed = new.counter(
             "fanfare_relay_latency_clock_skew_total",
             "Relay latencies that came out negative and count as 0: two nodes disagree about the time",
         )?;
-        registry.register(Box::new(skewed.clone()))?;
-        let [local, remote] = ["local", "remote"].map(|origin| latencies.with_label_values(&[origin]));
+        let [local, remote] = origins.map(|origin| latencies.with_label_values(&[origin]));
         Ok(Self { local, remote, skewed })
     }
 
-    /// To be gathered by one shard of this node.
+    /// A buffer for the latencies of one shard of this node.
     pub(crate) fn gather(&self, node: Incarnation) -> Latencies {
         Latencies {
             node,
@@ -52,29 +52,29 @@ impl RelayLatency {
     }
 }
 
-/// What one shard gathers in a tick, added once at its end.
+/// The latencies of one shard in a tick, added to the metrics once at its end.
 pub(crate) struct Latencies {
     node: Incarnation,
     local: LocalHistogram,
     remote: LocalHistogram,
     skewed: IntCounter,
-    /// Written out at the end of the tick.
+    /// Publications that are written out at the end of the tick.
     queued: Vec<Arc<Publication>>,
 }
 
 impl Latencies {
-    /// A batch is written out now.
-    pub(crate) fn written(&mut self, batch: &Batch) {
+    /// These are written out now.
+    pub(crate) fn written<'p>(&mut self, publications: impl Iterator<Item = &'p Arc<Publication>>) {
         let now = Instant::now().into_std();
-        batch.publications().for_each(|publication| self.observe(publication, now));
+        publications.for_each(|publication| self.observe(publication, now));
     }
 
-    /// A batch is queued for somebody, until the end of the tick.
-    pub(crate) fn queued(&mut self, batch: &Batch) {
-        self.queued.extend(batch.publications().cloned());
+    /// These are queued for a session, until the end of the tick.
+    pub(crate) fn queued<'p>(&mut self, publications: impl Iterator<Item = &'p Arc<Publication>>) {
+        self.queued.extend(publications.cloned());
     }
 
-    /// All is written out.
+    /// All publications of the tick are written out.
     pub(crate) fn tick_ended(&mut self) {
         if !self.queued.is_empty() {
             let now = Instant::now().into_std();

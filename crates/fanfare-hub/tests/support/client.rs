@@ -26,36 +26,36 @@ impl Client {
 
     /// Says one line, which is carried out as by the reader of a transport.
     pub(crate) async fn say(&self, line: &str) {
-        self.hub.heard(&self.session);
+        self.hub.inbound.heard(&self.session);
         let mut commands = Vec::new();
         let decoded = self.decoder.lock().decode(text(line), &mut commands);
         for command in commands {
-            self.hub.execute(&self.session, command).await;
+            self.hub.commands.execute(&self.session, command).await;
         }
         if let Err(disconnect) = decoded {
-            self.hub.end(&self.session, &disconnect);
+            self.hub.goodbyes.end(&self.session, &disconnect);
         }
     }
 
     /// Subscribes without asking for an answer.
     pub(crate) async fn join(&self, channels: &[&str]) {
         for name in channels {
-            self.hub.subscribe(&self.session, &channel(name)).await.unwrap();
+            self.hub.subscriptions.subscribe(&self.session, &channel(name)).await.unwrap();
         }
     }
 
     pub(crate) fn leave(&self, name: &str) {
-        self.hub.unsubscribe(&self.session, &channel(name));
+        self.hub.subscriptions.unsubscribe(&self.session, &channel(name));
     }
 
     pub(crate) fn end(&self, disconnect: &Disconnect) {
-        self.hub.end(&self.session, disconnect);
+        self.hub.goodbyes.end(&self.session, disconnect);
     }
 
     /// Goes on over another transport, as soon as the old one has all that was for it.
     pub(crate) async fn change_to(&mut self, pipe: Pipe) {
-        self.hub.detach(&self.session).await;
-        self.hub.attach(&self.session, pipe.framing(), pipe.sink());
+        self.hub.sessions.detach(&self.session).await;
+        self.hub.sessions.attach(&self.session, pipe.framing(), pipe.sink());
         self.pipe = pipe;
     }
 

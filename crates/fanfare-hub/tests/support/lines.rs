@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, Payload, Ping,
-    Publication, PublishError, Reply, command::RequestId, dialect::EncodingId,
+    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Message, Payload,
+    Ping, Publication, PublishError, Reply, command::RequestId,
 };
 
 use super::channel;

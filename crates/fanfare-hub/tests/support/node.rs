@@ -7,7 +7,7 @@ use fanfare_core::{
     Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
     Tracer, broker::ControlMessage,
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Visitor};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
@@ -97,9 +97,9 @@ impl Node {
     }
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
-        let session = self.hub.open(&self.kind, Visitor::default());
-        assert!(self.hub.admit(&session));
-        self.hub.attach(&session, pipe.framing(), pipe.sink());
+        let session = self.hub.sessions.open(&self.kind, Peer::default());
+        assert!(self.hub.sessions.admit(&session));
+        self.hub.sessions.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)
     }
 
@@ -111,7 +111,7 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publish_from_server(channel(name), Payload::text(text), None).await
+        self.hub.publisher.publish_from_server(channel(name), Payload::text(text), None).await
     }
 
     /// How often clients were slow, by what became of it.

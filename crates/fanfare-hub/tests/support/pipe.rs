@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use fanfare_core::{CloseFrame, Message, Sink, Transport, transport::FramingId};
+use fanfare_core::{CloseFrame, FramingId, Message, Sink, Transport};
 use fanfare_hub::Traffic;
 use parking_lot::Mutex;
 use tokio::sync::Notify;

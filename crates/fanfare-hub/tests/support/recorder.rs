@@ -57,8 +57,8 @@ impl Recorder {
     /// Answers the unanswered publish at `at`, 0 being the oldest.
     pub(crate) fn answer(&self, at: usize, result: Result<(), PublishError>) {
         let (publish, done) = self.asked.lock().publishes.remove(at);
-        if let (Err(_), Some(lane)) = (&result, &publish.lane) {
-            lane.fail();
+        if let (Err(_), Some(order)) = (&result, &publish.order) {
+            order.fail();
         }
         done(result);
     }

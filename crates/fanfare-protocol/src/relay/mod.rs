@@ -16,8 +16,8 @@
 //! | others | RFC 6455's own, from the transport |
 
 use fanfare_core::{
-    Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, Message, PayloadKind,
-    Ping, Publication, PublishError, Rate, Reply, dialect::EncodingId,
+    Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Message,
+    PayloadKind, Ping, Publication, PublishError, Rate, Reply,
 };
 
 use crate::dialect::VERBATIM;

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Config, Event};
+use crate::config::Config;
 use crate::deflate::{self, Inflater};
 use crate::error::ProtocolError;
+use crate::event::Event;
 use crate::frame::MessageKind;
 
 /// A message that came in one piece, the usual case: one copy, and nothing kept.

@@ -1,7 +1,7 @@
 //! What a decoder keeps while a frame or a message is incomplete.
 
-use super::Config;
 use super::message::Message;
+use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::frame::{self, Header, MAX_HEADER, MessageKind, Opcode};
 use crate::mask;

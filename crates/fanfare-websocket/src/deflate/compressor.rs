@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 
-use super::{MAX_SCRATCH, TAIL};
+use super::parameters::{MAX_SCRATCH, TAIL};
 
 /// Messages shorter than this many bytes are sent plain: they fit one TCP segment either way, so compressing them
 /// would cost CPU on both sides and save no packet.

@@ -10,8 +10,12 @@ use std::{cell::RefCell, mem::take};
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{MAX_SCRATCH, TAIL};
+use super::parameters::{MAX_SCRATCH, TAIL};
 use crate::error::ProtocolError;
+
+/// A message of which more bytes than this came in part is inflated as it comes: one that is costly to inflate then
+/// costs its time in pieces, between which others get their turn.
+pub(crate) const MAX_AT_ONCE: usize = 64 * 1024;
 
 /// How many final blocks a message may have. A sender writes one at most; RFC 7692 section 7.2.3.4 permits more.
 const MAX_FINAL_BLOCKS: u32 = 64;

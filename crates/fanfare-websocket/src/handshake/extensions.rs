@@ -2,7 +2,7 @@
 
 use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
 
-use super::Refusal;
+use super::refusal::Refusal;
 use super::tokens::Cursor;
 
 /// What zlib uses, and RFC 7692's largest: a window of 2^15 bytes.

@@ -3,7 +3,8 @@
 use http::StatusCode;
 use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
 
-use super::VERSION;
+/// The only version of the protocol (section 4.1).
+pub(super) const VERSION: &str = "13";
 
 /// What was wrong with an upgrade request; its `Display` text says so, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -299,6 +299,8 @@ pub fn own(lists: &[(&[Listen], bool)], path: &str) -> Vec<Target> {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_gateway::Role;
+
     use super::*;
     use crate::config::tests::load_file;
 
@@ -324,7 +326,8 @@ mod tests {
         let file = "open = true\nlisten = [\"0.0.0.0:1\", \"[::]:1\", \"localhost:2\", \"127.0.0.1:1\"]\n\
                     metrics.listen = [\"127.0.0.1:0\", \"10.0.0.1:3\"]";
         let config = load_file(file).unwrap().config;
-        let found = own(&[(&config.metrics_listen, false), (&config.listen, true)], "/");
+        let [metrics, clients] = [Role::Metrics, Role::Clients].map(|role| config.addresses(role).0);
+        let found = own(&[(metrics, false), (clients, true)], "/");
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         let expected = [
             "http://10.0.0.1:3/",

@@ -2,12 +2,9 @@
 //!
 //! Invariant: a node that has a token policy has a key, and a namespace that wants tokens has a policy.
 
-use std::{fs::File, io::Read as _};
+pub(super) mod words;
 
-use fanfare_auth::{
-    HmacAlgorithm, HmacSecret, PublicKey, RsaAlgorithm, SigningKey, TokenKey, TokenKeys, TokenPolicy,
-    TokenSource,
-};
+use fanfare_auth::{RsaAlgorithm, SigningKey, TokenKey, TokenKeys, TokenPolicy, TokenSource};
 use fanfare_core::Access;
 
 use super::{
@@ -15,7 +12,6 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
-    shape::{Choice, Text},
     words::MASK,
 };
 
@@ -26,86 +22,6 @@ pub struct Auth {
     pub tokens: TokenPolicy,
     /// Where a request carries its token.
     pub source: TokenSource,
-}
-
-/// A public key, and the file it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKeyFile {
-    /// As it was configured: the path, perhaps with `KID=` before it.
-    text: String,
-    id: Option<String>,
-    key: PublicKey,
-}
-
-pub(super) const HMAC_SECRET: Text<HmacSecret> = Text {
-    allowed: "a secret of 32 bytes or more (48 for HS384, 64 for HS512)",
-    parse: |text| HmacSecret::new(text).map_err(|error| error.to_string()),
-    show: |_| MASK.into(),
-    found: |_| MASK.into(),
-};
-
-pub(super) const HMAC_ALGORITHM: Choice<HmacAlgorithm> = Choice {
-    words: &[
-        ("HS256", HmacAlgorithm::Hs256),
-        ("HS384", HmacAlgorithm::Hs384),
-        ("HS512", HmacAlgorithm::Hs512),
-    ],
-};
-
-pub(super) const PUBLIC_KEY: Text<PublicKeyFile> = Text {
-    allowed: "the path of a PEM file with a public key, as \"/etc/fanfare/issuer.pem\" or \"KID=/etc/fanfare/issuer.pem\"",
-    parse: public_key,
-    show: |file| file.text.clone(),
-    found: |text| if text.contains(PEM) { MASK.into() } else { text.into() },
-};
-
-pub(super) const RSA_ALGORITHM: Choice<RsaAlgorithm> = Choice {
-    words: &[
-        ("RS256", RsaAlgorithm::Rs256),
-        ("RS384", RsaAlgorithm::Rs384),
-        ("RS512", RsaAlgorithm::Rs512),
-        ("PS256", RsaAlgorithm::Ps256),
-        ("PS384", RsaAlgorithm::Ps384),
-        ("PS512", RsaAlgorithm::Ps512),
-    ],
-};
-
-/// What a claim must be, if anything.
-pub(super) const EXPECTED: Text<Option<String>> = Text {
-    allowed: "the claim's text; \"\" for none",
-    parse: |text| Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
-    show: |expected| expected.clone().unwrap_or_default(),
-    found: str::to_owned,
-};
-
-pub(super) const COOKIE: Text<TokenSource> = Text {
-    allowed: "the name of a cookie",
-    parse: |text| TokenSource::new(text).map_err(|error| error.to_string()),
-    show: |source| source.cookie().into(),
-    found: str::to_owned,
-};
-
-/// What a key has and no path.
-const PEM: &str = "-----BEGIN";
-
-fn public_key(text: &str) -> Result<PublicKeyFile, String> {
-    if text.contains(PEM) {
-        return Err("write the key into a file, and its path here".into());
-    }
-    let named = text.split_once('=').filter(|(id, _)| !id.is_empty() && !id.contains('/'));
-    let (id, path) = named.map_or((None, text), |(id, path)| (Some(id.to_owned()), path));
-    let pem = read(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-    let key = PublicKey::from_pem(&pem).map_err(|error| format!("{path}: {error}"))?;
-    Ok(PublicKeyFile { text: text.into(), id, key })
-}
-
-/// What a file of keys or certificates holds, as far as it is not absurdly long.
-pub(super) fn read(path: &str) -> std::io::Result<Vec<u8>> {
-    /// All authorities that a system trusts are 250 KB.
-    const MOST: u64 = 1 << 20;
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// How clients show who they are; `None` if nothing could verify it.

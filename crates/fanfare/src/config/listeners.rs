@@ -9,11 +9,14 @@
 //! Under `--dev` none of them is. One address may stand in several lists: it serves what each of them is for.
 
 use fanfare_core::Access;
+use fanfare_gateway::Role;
 
 use super::{
+    ListenerConfig,
     mistake::Mistake,
     place::Sourced,
     raw::{Raw, RawNamespace},
+    tls,
     words::Listen,
 };
 
@@ -23,14 +26,25 @@ type Addresses = Sourced<Vec<Sourced<Listen>>>;
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mut mistakes = reach(raw, namespaces);
     mistakes.extend(without_keys(raw));
-    for (key, list) in lists(raw) {
-        mistakes.extend(repeated(key, list));
+    for (role, list) in lists(raw) {
+        mistakes.extend(repeated(role.key(), list));
     }
     mistakes
 }
 
-fn lists(raw: &Raw) -> [(&'static str, &Addresses); 3] {
-    [("listen", &raw.listen), ("api.listen", &raw.api_listen), ("metrics.listen", &raw.metrics_listen)]
+/// The listeners, from what has no mistakes.
+pub(super) fn listeners(raw: &Raw) -> Vec<ListenerConfig> {
+    let listener = |(role, list): (Role, &Addresses)| ListenerConfig {
+        role,
+        addresses: list.value.iter().map(|listen| listen.value).collect(),
+        tls: tls::terms(raw, role),
+    };
+    lists(raw).into_iter().map(listener).collect()
+}
+
+/// The addresses of each role.
+fn lists(raw: &Raw) -> [(Role, &Addresses); 3] {
+    [(Role::Clients, &raw.listen), (Role::Api, &raw.api_listen), (Role::Metrics, &raw.metrics_listen)]
 }
 
 /// Nobody comes in from outside unless the configuration says so, or every client needs a token.
@@ -48,14 +62,14 @@ fn reach(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         return Vec::new();
     } else {
         (
-            &[("listen", &raw.listen)][..],
+            &[(Role::Clients, &raw.listen)][..],
             "loopback addresses only, unless open = true, or no namespace is anonymous",
             "whoever reaches this address may come in: write open = true if that is meant, or let the default \
              namespace and all others ask for a token",
         )
     };
     let sound = lists.iter().filter(|(_, list)| list.sound);
-    let each = sound.flat_map(|(key, list)| list.value.iter().map(move |listen| (key, listen)));
+    let each = sound.flat_map(|(role, list)| list.value.iter().map(move |listen| (role.key(), listen)));
     let beyond = each.filter(|(_, listen)| !listen.value.is_loopback());
     beyond.map(|(key, listen)| of_listener(key, listen, allowed, hint)).collect()
 }
@@ -71,7 +85,7 @@ fn is_closed(namespaces: &[RawNamespace]) -> bool {
 fn without_keys(raw: &Raw) -> Option<Mistake> {
     let listen = raw.api_listen.value.first()?;
     let has_none = raw.api_keys.sound && raw.api_keys.value.is_empty() && raw.dev.sound && !raw.dev.value;
-    has_none.then(|| of_listener("api.listen", listen, "this key together with api.keys", NO_KEYS))
+    has_none.then(|| of_listener(Role::Api.key(), listen, "this key together with api.keys", NO_KEYS))
 }
 
 const NO_KEYS: &str = "without keys nobody may call the API";

@@ -41,7 +41,7 @@ use ::tracing::level_filters::LevelFilter;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
-use fanfare_gateway::{DoorLimits, Proxies, tls::Terms};
+use fanfare_gateway::{AdmissionLimits, Proxies, Role, tls::Terms};
 
 use crate::{ask::Target, descriptors, scrape::memory};
 
@@ -55,7 +55,7 @@ use self::{
 
 pub use self::{
     auth::Auth,
-    auth::PublicKeyFile,
+    auth::words::PublicKeyFile,
     mistake::{Mistake, Mistakes},
     show::Show,
     tracing::{Endpoint, Tracing, TracingHeader, TracingProtocol},
@@ -65,16 +65,9 @@ pub use self::{
 /// What a node runs with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen: at least one.
-    pub listen: Vec<Listen>,
-    /// Where the API listens; without any, on `listen`.
-    pub api_listen: Vec<Listen>,
-    /// Where the metrics are; without any, on `listen`.
-    pub metrics_listen: Vec<Listen>,
-    /// What is spoken at `listen` below HTTP, if anything.
-    pub tls: Option<Terms>,
-    /// The same at `api_listen`.
-    pub api_tls: Option<Terms>,
+    /// Where to listen, one entry a role: clients have an address at least. A role without addresses of its own is
+    /// served at those for clients.
+    pub listeners: Vec<ListenerConfig>,
     /// For development on this machine; all listeners are loopback then.
     pub dev: bool,
     /// What carries messages between nodes, its names in Redis among it.
@@ -90,7 +83,7 @@ pub struct Config {
     /// Which web pages may come in.
     pub origins: OriginPolicy,
     /// Who comes in, and how many.
-    pub doors: DoorLimits,
+    pub admission: AdmissionLimits,
     /// Which proxies say whose connection it is.
     pub proxies: Proxies,
     /// Whether a browser that is not let in is told why in a close frame.
@@ -111,6 +104,26 @@ pub struct Config {
     pub tracing: Option<Tracing>,
     /// Options of channels.
     pub namespaces: Namespaces,
+}
+
+impl Config {
+    /// The addresses for a role, and whether they speak TLS.
+    #[must_use]
+    pub fn addresses(&self, role: Role) -> (&[Listen], bool) {
+        let found = self.listeners.iter().find(|listener| listener.role == role);
+        found.map_or((&[], false), |listener| (&listener.addresses, listener.tls.is_some()))
+    }
+}
+
+/// Where a node listens for one role.
+#[derive(Debug, Clone)]
+pub struct ListenerConfig {
+    /// What the addresses are for.
+    pub role: Role,
+    /// The addresses.
+    pub addresses: Vec<Listen>,
+    /// The TLS that they speak, if any.
+    pub tls: Option<Terms>,
 }
 
 /// How the node ends.

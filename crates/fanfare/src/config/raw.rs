@@ -10,7 +10,7 @@ use fanfare_auth::{
 };
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, SlowClient};
-use fanfare_gateway::{ProxyProtocol, sockets};
+use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
@@ -19,12 +19,14 @@ use crate::ask::Target;
 
 use super::{
     Facts, LogFormat,
-    auth::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
+    auth::words::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
-    tls::{CA, CERT, CertFile, KEY, KeyFile},
-    tracing::{ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol},
+    tls::words::{CA, CERT, CertFile, KEY, KeyFile},
+    tracing::words::{
+        ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
+    },
     words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
@@ -182,7 +184,7 @@ keys! {
         /// How many clients may be connected. The default is what the descriptors of the process allow (`ulimit -Hn`)
         /// less 256, kept for the broker, health, metrics and refusals.
         connections: usize = "limits.connections", Count { min: 1, max: CONNECTIONS },
-            or sockets::room(facts.descriptors).clamp(1, CONNECTIONS), reloaded AtOnce;
+            or connections_for(facts.descriptors).clamp(1, CONNECTIONS), reloaded AtOnce;
         /// How many of one address, with IPv6 of one /64; 0 is no bound of its own. Behind a proxy see `[proxies]`.
         connections_per_address: usize = "limits.connections_per_address", Count { min: 0, max: CONNECTIONS },
             or 0, reloaded ToNew;

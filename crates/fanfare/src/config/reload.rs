@@ -143,7 +143,10 @@ mod tests {
         assert_eq!((used, waiting), (vec!["drain.rate".into()], vec!["listen", "limits.message_bytes"]));
         let Loaded { config, .. } = &node.running;
         assert_eq!((config.drain.rate, config.limits.message_bytes), (7, 64 << 10));
-        assert_eq!(config.listen, [crate::config::Listen::Localhost(8080)]);
+        assert_eq!(
+            config.addresses(fanfare_gateway::Role::Clients).0,
+            [crate::config::Listen::Localhost(8080)]
+        );
         // What waits is said again, until it is taken back.
         let (used, waiting) = node.reload("listen = [\"127.0.0.1:1\"]\n").unwrap();
         assert_eq!((used, waiting), (vec!["origins.allow".into(), "drain.rate".into()], vec!["listen"]));

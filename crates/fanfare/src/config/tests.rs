@@ -158,7 +158,8 @@ fn the_environment_says_what_the_file_can_say() {
         ("FANFARE_LOG__FORMAT", "json"),
     ];
     let config = Given { environment, ..Given::default() }.load().unwrap().config;
-    let listen: Vec<_> = config.listen.iter().map(Listen::to_string).collect();
+    let (listen, _) = config.addresses(Role::Clients);
+    let listen: Vec<_> = listen.iter().map(Listen::to_string).collect();
     assert_eq!(listen, ["127.0.0.1:1", "[::1]:2"]);
     assert!(config.dev);
     assert_eq!(config.limits.message_bytes, 1 << 20);
@@ -187,7 +188,7 @@ fn a_list_of_the_environment_may_hold_commas() {
 #[test]
 fn nothing_configured_is_valid_and_has_the_defaults_of_core() {
     let config = load_file("").unwrap().config;
-    assert_eq!(config.listen, [Listen::Localhost(8080)]);
+    assert_eq!(config.addresses(Role::Clients), (&[Listen::Localhost(8080)][..], false));
     assert_eq!((config.dev, config.deflate), (false, false));
     assert_eq!(config.broker, BrokerConfig::Memory);
     assert_eq!(config.node, "host-1");

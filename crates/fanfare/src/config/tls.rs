@@ -8,121 +8,26 @@
 //!
 //! Invariant: nothing of a key is shown, logged or compared with anything but another key.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+pub(super) mod words;
+
+use std::time::{Duration, SystemTime};
 
 use fanfare_broker::RedisTls;
-use fanfare_gateway::tls::{Expiry, Terms, TermsError};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
+use fanfare_gateway::{
+    Role,
+    tls::{Expiry, Terms, TermsError},
+};
 
+use self::words::{CA, CERT, CertFile, KEY, KeyFile};
 use super::{
     Config, Loaded,
-    auth::read,
+    auth::words::read,
     mistake::Mistake,
     place::{Given, Place, Sourced, Value},
     raw::Raw,
     shape::{Shape, Text},
-    words::{Listen, MASK},
+    words::Listen,
 };
-
-/// A file with certificates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertFile {
-    path: String,
-    certificates: Vec<CertificateDer<'static>>,
-}
-
-/// A file with a private key.
-pub struct KeyFile {
-    path: String,
-    key: PrivateKeyDer<'static>,
-}
-
-impl Clone for KeyFile {
-    fn clone(&self) -> Self {
-        Self { path: self.path.clone(), key: self.key.clone_key() }
-    }
-}
-
-impl PartialEq for KeyFile {
-    fn eq(&self, other: &Self) -> bool {
-        self.path == other.path && self.key.secret_der() == other.key.secret_der()
-    }
-}
-
-impl fmt::Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyFile").field(&self.path).finish()
-    }
-}
-
-pub(super) const CERT: Text<Option<CertFile>> = Text {
-    allowed: "the path of a PEM file with the certificate and those that lead to its root; \"\" for none",
-    parse: certificates,
-    show: |file| file.as_ref().map(|file| file.path.clone()).unwrap_or_default(),
-    found: path_only,
-};
-
-pub(super) const CA: Text<Option<CertFile>> =
-    Text { allowed: "the path of a PEM file with the certificates of authorities; \"\" for none", ..CERT };
-
-pub(super) const KEY: Text<Option<KeyFile>> = Text {
-    allowed: "the path of a PEM file with the private key of the certificate; \"\" for none",
-    parse: private_key,
-    show: |file| file.as_ref().map(|file| file.path.clone()).unwrap_or_default(),
-    found: path_only,
-};
-
-/// What PEM has and no path.
-const PEM: &str = "-----BEGIN";
-
-/// Somebody may write the key itself where its path belongs.
-fn path_only(text: &str) -> String {
-    if text.contains(PEM) { MASK.into() } else { text.into() }
-}
-
-fn certificates(text: &str) -> Result<Option<CertFile>, String> {
-    let Some(pem) = pem(text)? else { return Ok(None) };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|error| format!("{text} is no proper PEM: {error}"))?;
-    if certificates.is_empty() {
-        let has_key = PrivateKeyDer::from_pem_slice(&pem).is_ok();
-        let hint =
-            if has_key { ", but a private key: that belongs to the other of the two keys" } else { "" };
-        return Err(format!("{text} has no certificate (-----BEGIN CERTIFICATE-----){hint}"));
-    }
-    for certificate in &certificates {
-        Expiry::of(certificate).map_err(|error| format!("{text}: {error}"))?;
-    }
-    Ok(Some(CertFile { path: text.into(), certificates }))
-}
-
-fn private_key(text: &str) -> Result<Option<KeyFile>, String> {
-    let Some(pem) = pem(text)? else { return Ok(None) };
-    match PrivateKeyDer::from_pem_slice(&pem) {
-        Ok(key) => Ok(Some(KeyFile { path: text.into(), key })),
-        Err(pem::Error::NoItemsFound) if pem.windows(9).any(|part| part == b"ENCRYPTED") => Err(format!(
-            "the key in {text} is encrypted: decrypt it with `openssl pkey -in {text} -out KEY`, for its owner's \
-             eyes only"
-        )),
-        Err(pem::Error::NoItemsFound) => {
-            Err(format!("{text} has no private key (-----BEGIN PRIVATE KEY-----)"))
-        }
-        Err(error) => Err(format!("{text} is no proper PEM: {error}")),
-    }
-}
-
-fn pem(text: &str) -> Result<Option<Vec<u8>>, String> {
-    if text.contains(PEM) {
-        return Err("write it into a file, and its path here".into());
-    }
-    if text.is_empty() {
-        return Ok(None);
-    }
-    read(text).map(Some).map_err(|error| format!("cannot read {text}: {error}"))
-}
 
 /// A certificate, its key, and their names in the configuration.
 struct Pair<'a> {
@@ -252,17 +157,25 @@ fn redis_without_tls(raw: &Raw) -> Option<Mistake> {
     })
 }
 
-/// What is spoken at `listen`, if it is TLS.
-pub(super) fn of_clients(raw: &Raw) -> Option<Terms> {
-    let (cert, key) = Pair::of_clients(raw).both()?;
-    Some(Terms::new(cert.certificates.clone(), key.key.clone_key(), Vec::new()))
+/// The TLS that the addresses of a role speak, if any.
+pub(super) fn terms(raw: &Raw, role: Role) -> Option<Terms> {
+    let (pair, ca) = match role {
+        Role::Clients => (Pair::of_clients(raw), None),
+        Role::Api => (Pair::of_api(raw), raw.api_client_ca.value.as_ref()),
+        Role::Metrics => return None,
+    };
+    let (cert, key) = pair.both()?;
+    let ca = ca.map(|file| file.certificates.clone()).unwrap_or_default();
+    Some(Terms::new(cert.certificates.clone(), key.key.clone_key(), ca))
 }
 
-/// What is spoken at `api.listen`, if it is TLS.
-pub(super) fn of_api(raw: &Raw) -> Option<Terms> {
-    let (cert, key) = Pair::of_api(raw).both()?;
-    let ca = raw.api_client_ca.value.as_ref().map(|file| file.certificates.clone()).unwrap_or_default();
-    Some(Terms::new(cert.certificates.clone(), key.key.clone_key(), ca))
+/// The key of a role's certificate.
+fn cert_key(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Clients => Some("tls.cert"),
+        Role::Api => Some("api.tls_cert"),
+        Role::Metrics => None,
+    }
 }
 
 /// Whom to trust as Redis, and what to show it.
@@ -275,9 +188,11 @@ pub(super) fn of_redis(raw: &Raw) -> RedisTls {
 /// What is valid, and yet nobody can have meant: certificates that are not good now, in sentences.
 #[must_use]
 pub fn warnings(config: &Config, now: SystemTime) -> Vec<String> {
-    let lists = [("tls.cert", &config.tls), ("api.tls_cert", &config.api_tls)];
-    let of = |(name, terms): (&str, &Option<Terms>)| warning(name, terms.as_ref()?.expiry()?, now);
-    lists.into_iter().filter_map(of).collect()
+    let warnings = config.listeners.iter().filter_map(|listener| {
+        let expiry = listener.tls.as_ref()?.expiry()?;
+        warning(cert_key(listener.role)?, expiry, now)
+    });
+    warnings.collect()
 }
 
 fn warning(name: &str, expiry: Expiry, now: SystemTime) -> Option<String> {
@@ -323,7 +238,9 @@ impl Loaded {
         reread("api.client_ca", &CA, &mut raw.api_client_ca, &mut mistakes);
         mistakes.extend(check(raw));
         super::Mistakes::none_in(mistakes)?;
-        (loaded.config.tls, loaded.config.api_tls) = (of_clients(&loaded.raw), of_api(&loaded.raw));
+        for listener in &mut loaded.config.listeners {
+            listener.tls = terms(&loaded.raw, listener.role);
+        }
         Ok(loaded)
     }
 }

@@ -2,7 +2,7 @@
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
-use fanfare_gateway::{DoorLimits, Proxies, ProxyProtocol};
+use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
     Config, Drain, Log, Runtime, auth, listeners,
@@ -136,11 +136,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     let api_keys = ApiKeys::new(values(&raw.api_keys.value));
     let dev = raw.dev.value;
     Config {
-        listen: values(&raw.listen.value),
-        api_listen: values(&raw.api_listen.value),
-        metrics_listen: values(&raw.metrics_listen.value),
-        tls: tls::of_clients(raw),
-        api_tls: tls::of_api(raw),
+        listeners: listeners::listeners(raw),
         dev,
         broker: raw
             .broker
@@ -153,7 +149,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         api_keys: if dev { api_keys.allow_without() } else { api_keys },
         auth: auth::auth(raw),
         origins: if dev { OriginPolicy::dev(origins) } else { OriginPolicy::new(origins) },
-        doors: doors(raw),
+        admission: admission(raw),
         proxies: Proxies { trusted: values(&raw.trusted_proxies.value), protocol: raw.proxy_protocol.value },
         browser_errors: raw.browser_errors.value,
         deflate: raw.deflate.value,
@@ -179,8 +175,8 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     }
 }
 
-fn doors(raw: &Raw) -> DoorLimits {
-    DoorLimits {
+fn admission(raw: &Raw) -> AdmissionLimits {
+    AdmissionLimits {
         connections: raw.connections.value,
         connections_per_address: raw.connections_per_address.value,
         connections_per_second: raw.connections_per_second.value,

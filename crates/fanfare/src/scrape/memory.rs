@@ -11,7 +11,7 @@ use std::{
 
 use procfs::{Current, Meminfo, ProcessCGroup, process::Process};
 
-use super::{Kind, Scraped};
+use super::scraped::{Kind, Scraped};
 
 pub(super) fn scraped() -> prometheus::Result<Scraped<2>> {
     let table = [

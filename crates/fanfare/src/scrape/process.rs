@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Kind, Scraped};
+use super::scraped::{Kind, Scraped};
 use crate::descriptors;
 
 pub(super) fn scraped() -> prometheus::Result<Scraped<7>> {

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use fanfare_gateway::figures::{Rates, Sample};
+use fanfare_metrics::prometheus_text::{Rates, Sample};
 
 use super::discover::Listed;
 use crate::ask::Target;

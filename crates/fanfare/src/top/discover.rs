@@ -3,7 +3,7 @@
 //! A node that is asked lists all. Where it does not answer, another that was listed is asked the next time: who was
 //! named first may be the one that is away.
 
-use fanfare_gateway::cluster::NodeView;
+use fanfare_gateway::NodeView;
 use hyper::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
 

@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use fanfare_gateway::Role;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -101,7 +102,7 @@ pub async fn run(args: &TopArgs) -> Result<String, TopError> {
 
 /// Where this machine's node is asked: first where its metrics are.
 fn own_targets(config: &Config) -> Vec<Target> {
-    own(&[(&config.metrics_listen, false), (&config.listen, config.tls.is_some())], "/")
+    own(&[Role::Metrics, Role::Clients].map(|role| config.addresses(role)), "/")
 }
 
 async fn two_looks(mut rounds: Rounds) -> Board {

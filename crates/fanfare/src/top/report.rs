@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use fanfare_core::broker::BrokerState;
-use fanfare_gateway::figures::{Quantiles, Rates, Sample};
+use fanfare_metrics::prometheus_text::{Quantiles, Rates, Sample};
 use humantime::format_rfc3339_millis;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare_gateway::figures::Sample;
+use fanfare_metrics::prometheus_text::Sample;
 use hyper::StatusCode;
 use tokio::{
     sync::watch,

@@ -6,7 +6,7 @@
 use std::time::{Instant, SystemTime};
 
 use fanfare_core::broker::BrokerState;
-use fanfare_gateway::figures::{Quantiles, Rates, Sample};
+use fanfare_metrics::prometheus_text::{Quantiles, Rates, Sample};
 
 use super::{
     board::{Board, Reading, Row, State},

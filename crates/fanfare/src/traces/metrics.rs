@@ -1,6 +1,7 @@
 //! What became of spans, in numbers: there from the start, also where nothing is traced.
 
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use fanfare_metrics::Registrar;
+use prometheus::{IntCounter, Registry};
 
 /// What became of spans.
 #[derive(Debug, Clone)]
@@ -19,10 +20,9 @@ impl SpanMetrics {
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let help = "Spans by what became of them: sent to the collector, failed (it did not take them), dropped (too \
                     many waited for it)";
-        let spans = IntCounterVec::new(Opts::new("fanfare_trace_spans_total", help), &["result"])?;
-        registry.register(Box::new(spans.clone()))?;
-        let [sent, failed, dropped] =
-            ["sent", "failed", "dropped"].map(|result| spans.with_label_values(&[result]));
+        let results = ["sent", "failed", "dropped"];
+        let spans = Registrar(registry).counters("fanfare_trace_spans_total", help, "result", results)?;
+        let [sent, failed, dropped] = results.map(|result| spans.with_label_values(&[result]));
         Ok(Self { sent, failed, dropped })
     }
 }

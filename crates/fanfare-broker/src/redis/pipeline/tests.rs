@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::Lane};
+use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::PublishOrder};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -38,16 +38,16 @@ impl World {
     }
 
     /// Publishes the next number.
-    fn publish(&mut self, lane: Option<&Arc<Lane>>) {
-        self.publish_bytes(lane, 0);
+    fn publish(&mut self, order: Option<&Arc<PublishOrder>>) {
+        self.publish_bytes(order, 0);
     }
 
-    fn publish_bytes(&mut self, lane: Option<&Arc<Lane>>, padding: usize) {
-        let (number, answers, lane) = (self.count, self.answers.clone(), lane.cloned());
-        let marked = lane.clone();
+    fn publish_bytes(&mut self, order: Option<&Arc<PublishOrder>>, padding: usize) {
+        let (number, answers, order) = (self.count, self.answers.clone(), order.cloned());
+        let marked = order.clone();
         let done = Box::new(move |result: Result<(), PublishError>| {
-            if let (Err(_), Some(lane)) = (&result, marked) {
-                assert!(lane.has_failed(), "the lane is marked before the answer");
+            if let (Err(_), Some(order)) = (&result, marked) {
+                assert!(order.has_failed(), "the publish order is marked before the answer");
             }
             answers.lock().push((
                 number,
@@ -58,7 +58,7 @@ impl World {
                 }),
             ));
         });
-        let ticket = Ticket::new(done, lane, self.metrics.clone());
+        let ticket = Ticket::new(done, order, self.metrics.clone());
         let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
         let room = self.backlog.room(payload.len());
         let channel = Channel::new("c").unwrap();
@@ -137,17 +137,17 @@ fn what_was_written_is_in_doubt_and_what_was_not_is_written_on_the_next_connecti
 #[test]
 fn of_a_lane_nothing_is_written_after_a_failure() {
     let mut world = World::new();
-    let lane = Arc::new(Lane::default());
-    world.publish(Some(&lane));
+    let order = Arc::new(PublishOrder::default());
+    world.publish(Some(&order));
     world.publish(None);
     assert_eq!(world.write(0), [0, 1]);
-    world.publish(Some(&lane));
+    world.publish(Some(&order));
     world.publish(None);
     // Encoded, and not a byte of it written yet.
     world.pipeline.fill(1);
     world.answer(&error("MISCONF x")).unwrap();
     assert_eq!(world.answers(), [(0, Err("refused"))]);
-    world.publish(Some(&lane));
+    world.publish(Some(&order));
     assert_eq!(world.write(0), [3]);
     assert_eq!(world.answers(), [(2, Err("refused")), (4, Err("refused"))]);
 }
@@ -155,8 +155,8 @@ fn of_a_lane_nothing_is_written_after_a_failure() {
 #[test]
 fn an_error_is_about_one_item_and_looks_at_none_that_waits() {
     let mut world = World::new();
-    let lane = Arc::new(Lane::default());
-    (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&lane)));
+    let order = Arc::new(PublishOrder::default());
+    (0..MAX_UNANSWERED + 3).for_each(|_| world.publish(Some(&order)));
     assert_eq!(world.write(0).len(), MAX_UNANSWERED);
     world.answer(&error("BUSY x")).unwrap();
     assert_eq!(world.answers(), [(0, Err("refused"))]);
@@ -189,10 +189,10 @@ fn a_publication_names_the_last_that_redis_took_and_none_that_it_may_refuse_yet(
 #[test]
 fn a_lost_connection_fails_the_rest_of_a_lane_at_once() {
     let mut world = World::new();
-    let lane = Arc::new(Lane::default());
-    world.publish(Some(&lane));
+    let order = Arc::new(PublishOrder::default());
+    world.publish(Some(&order));
     world.write(0);
-    world.publish(Some(&lane));
+    world.publish(Some(&order));
     world.publish(None);
     world.pipeline.disconnected();
     assert_eq!(world.answers(), [(0, Err("unknown")), (1, Err("refused"))]);
@@ -240,7 +240,7 @@ fn what_is_encoded_and_not_written_is_refused_in_time_too() {
 #[test]
 fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
     let mut world = World::new();
-    let [flooder, other] = [(); 2].map(|()| Arc::new(Lane::default()));
+    let [flooder, other] = [(); 2].map(|()| Arc::new(PublishOrder::default()));
     (0..MAX_UNANSWERED + 4).for_each(|_| world.publish(Some(&flooder)));
     assert_eq!(world.write(0).len(), MAX_UNANSWERED);
     let next = world.count;
@@ -254,12 +254,12 @@ fn past_what_may_be_written_lanes_leave_by_turns_and_each_in_its_order() {
 #[test]
 fn what_is_taken_back_keeps_the_order_of_its_lane() {
     let mut world = World::new();
-    let lanes = [(); 2].map(|()| Arc::new(Lane::default()));
+    let orders = [(); 2].map(|()| Arc::new(PublishOrder::default()));
     (0..MAX_UNANSWERED).for_each(|_| world.publish(None));
     world.write(0);
     let first = world.count;
-    (0..6).for_each(|_| world.publish(Some(&lanes[0])));
-    (0..2).for_each(|_| world.publish(Some(&lanes[1])));
+    (0..6).for_each(|_| world.publish(Some(&orders[0])));
+    (0..2).for_each(|_| world.publish(Some(&orders[1])));
     (0..4).for_each(|_| drop(world.answer(&Value::Int(1)).unwrap()));
     // Four are encoded, by turns, and taken back by the error that comes before they are written.
     world.pipeline.fill(1);
@@ -312,10 +312,10 @@ fn a_round_of_the_canary_overtakes_what_waits_and_nothing_that_was_written() {
 #[test]
 fn a_round_is_forgotten_with_its_connection_and_survives_a_refusal() {
     let mut world = World::new();
-    let lane = Arc::new(Lane::default());
-    world.publish(Some(&lane));
+    let order = Arc::new(PublishOrder::default());
+    world.publish(Some(&order));
     world.write(0);
-    world.publish(Some(&lane));
+    world.publish(Some(&order));
     world.pipeline.beat(1);
     // Encoded, and taken back with what follows the refused one.
     world.pipeline.fill(1);

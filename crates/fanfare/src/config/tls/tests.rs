@@ -68,13 +68,17 @@ fn what_is_spoken_where_is_what_its_keys_say() {
                 [api]\nkeys = [\"0123456789abcdef\"]\nlisten = [\"127.0.0.1:2\"]\ntls_cert = \"@/b.crt\"\n\
                 tls_key = \"@/b.key\"\nclient_ca = \"@/a.crt\"";
     let loaded = load_file(&file.replace('@', &folder.path().display().to_string())).unwrap();
-    let Config { tls: Some(clients), api_tls: Some(api), .. } = &loaded.config else { panic!("no TLS") };
+    let tls = |loaded: &Loaded, role| {
+        let listener = loaded.config.listeners.iter().find(|listener| listener.role == role);
+        listener.and_then(|listener| listener.tls.clone())
+    };
+    let [clients, api] = [Role::Clients, Role::Api].map(|role| tls(&loaded, role).unwrap());
     assert!(clients != api && clients.config().is_ok() && api.config().is_ok());
     assert!(!format!("{loaded:?}").contains("PRIVATE"));
     // A new certificate in the same file is another value; with another's key it is a mistake.
     write(folder.path(), "a", |_| {});
     let reread = loaded.reread_tls().unwrap();
-    assert!(reread.config.tls.as_ref() != Some(clients));
+    assert!(tls(&reread, Role::Clients).unwrap() != clients);
     assert_eq!(
         loaded.raw.changed(&reread.raw).iter().map(|key| key.path).collect::<Vec<_>>(),
         ["api.client_ca", "tls.cert", "tls.key"]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fanfare_gateway::figures::Sample;
+use fanfare_metrics::prometheus_text::Sample;
 
 use super::*;
 use crate::{ask::Target, top::discover::Listed};

@@ -1,0 +1,72 @@
+//! `GET /api/cluster`: the nodes as this one sees them, for the page and for `fanfare top`.
+//!
+//! Invariant: what `/metrics` would tell is told only on listeners that serve `/metrics`: figures, and where the nodes'
+//! metrics are. On the others there are names, versions, connections and the broker's state.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State, response::IntoResponse};
+use fanfare_core::NodeInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    gateway::Gateway,
+    roles::{Role, Roles},
+    snapshot::NodeSnapshot,
+};
+
+#[derive(Serialize)]
+struct View {
+    node: String,
+    broker: &'static str,
+    /// What the broker can do: `up`, `away`, `deaf`, `split`.
+    state: &'static str,
+    /// Of this node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<NodeSnapshot>,
+    nodes: Vec<NodeView>,
+}
+
+/// One node of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its name, for people.
+    pub name: String,
+    /// Its release.
+    pub version: String,
+    /// Open connections, as it last said.
+    pub connections: u64,
+    /// Where its metrics are, where it says so, and only where metrics are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+    /// Whether it is the one that answers.
+    #[serde(rename = "self")]
+    pub is_self: bool,
+}
+
+/// See the head of this file. The answering node's connections are of this moment.
+pub(crate) async fn cluster(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(roles): Extension<Roles>,
+) -> impl IntoResponse {
+    let has_metrics = roles.has(Role::Metrics);
+    let me = gateway.cluster.me();
+    let view = |node: &NodeInfo| {
+        let is_self = node.incarnation == me.incarnation;
+        let node = if is_self { &me } else { node };
+        NodeView {
+            name: node.name.clone(),
+            version: node.version.clone(),
+            connections: node.connections,
+            metrics: node.metrics.clone().filter(|_| has_metrics),
+            is_self,
+        }
+    };
+    Json(View {
+        node: me.name.clone(),
+        broker: gateway.config().broker,
+        state: gateway.hub.broker().state().name(),
+        figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
+        nodes: gateway.cluster.nodes().iter().map(view).collect(),
+    })
+}

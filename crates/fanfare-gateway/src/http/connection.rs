@@ -1,0 +1,177 @@
+//! One connection from its first byte on: whose it is, TLS, and then its requests, until it ends or becomes a WebSocket.
+
+use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc};
+
+use axum::Router;
+use rustls::ServerConfig;
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream, time::timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    deadlines::{Deadlines, LAST_CHANCE, Times, after},
+    requests::Requests,
+    stream::Stream,
+    timed_socket::{TimedSocket, last_answer},
+};
+use crate::{
+    gateway::Gateway,
+    listener::{
+        accepted_socket::{AcceptedSocket, ProxyHeaderError},
+        client_address::Client,
+        descriptors::Evictable,
+    },
+    metrics::{HttpError, TlsOutcome},
+    tls::handshake::{self, HandshakeError},
+};
+
+const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
+
+/// Serves the requests of one connection of `peer` until it ends or becomes a WebSocket, or is given up because
+/// others need its place more.
+pub(crate) async fn serve(
+    gateway: Arc<Gateway>,
+    socket: AcceptedSocket,
+    tls: Option<Arc<ServerConfig>>,
+    peer: IpAddr,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    let evictable = Evictable::new(&gateway.descriptors);
+    tokio::select! {
+        // A request that came in the same moment is read first: who asks is not given up.
+        biased;
+        () = receive(&gateway, socket, tls, peer, &evictable, router, shutdown) => {}
+        () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
+    }
+}
+
+/// Learns whose connection it is, then serves it.
+async fn receive(
+    gateway: &Arc<Gateway>,
+    socket: AcceptedSocket,
+    tls: Option<Arc<ServerConfig>>,
+    peer: IpAddr,
+    evictable: &Evictable,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    let header = gateway.hub.settings.limits().handshake;
+    // One for all that comes before HTTP.
+    let deadline = tokio::time::Instant::now() + header;
+    if !speaks(gateway, socket.stream(), deadline, &shutdown).await {
+        return;
+    }
+    let keep_alive = gateway.config().admission.keep_alive;
+    let deadlines = || Arc::new(Deadlines::new(Times { header, keep_alive }, shutdown.clone()));
+    let opened = tokio::select! {
+        opened = open(gateway, socket, tls, peer.to_canonical(), deadline, deadlines) => opened,
+        () = after(&shutdown, LAST_CHANCE) => None,
+    };
+    let Some((client, stream)) = opened else { return };
+    let requests = Requests::new(gateway, client, evictable, deadlines(), keep_alive);
+    Box::pin(requests.serve(stream, router, shutdown)).await;
+}
+
+/// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.
+async fn open(
+    gateway: &Gateway,
+    mut socket: AcceptedSocket,
+    tls: Option<Arc<ServerConfig>>,
+    peer: IpAddr,
+    deadline: tokio::time::Instant,
+    deadlines: impl FnOnce() -> Arc<Deadlines>,
+) -> Option<(Client, Stream)> {
+    let mut client = Client(peer);
+    if gateway.config().proxies.sends_proxy_header(peer) {
+        match timeout_at(deadline, socket.read_proxy_header()).await {
+            Ok(Ok(address)) => client = Client(address.unwrap_or(peer)),
+            Ok(Err(error)) => {
+                without_proxy_header(gateway, peer, &error);
+                return None;
+            }
+            Err(_) => {
+                gateway.metrics.http_error(HttpError::Timeout);
+                return None;
+            }
+        }
+    }
+    let stream = match tls {
+        None => Stream::Left(socket),
+        Some(config) => Box::pin(secure(gateway, socket, config, client, deadline, deadlines)).await?,
+    };
+    Some((client, stream))
+}
+
+/// Does the TLS handshake, counts what became of it, and says it in the log. A client that speaks no TLS is told.
+async fn secure(
+    gateway: &Gateway,
+    socket: AcceptedSocket,
+    config: Arc<ServerConfig>,
+    client: Client,
+    deadline: tokio::time::Instant,
+    deadlines: impl FnOnce() -> Arc<Deadlines>,
+) -> Option<Stream> {
+    let client = client.0;
+    let Ok(done) = timeout_at(deadline, handshake::accept(socket, config)).await else {
+        gateway.metrics.tls_handshake(TlsOutcome::Timeout);
+        tracing::debug!(%client, "a TLS handshake took too long (limits.handshake)");
+        return None;
+    };
+    match done {
+        Ok(stream) => {
+            gateway.metrics.tls_handshake(TlsOutcome::Completed);
+            Some(Stream::Right(stream))
+        }
+        Err(error) => {
+            gateway.metrics.tls_handshake(error.outcome());
+            tracing::debug!(%client, %error, "no TLS connection");
+            if let HandshakeError::NotTls(socket) = error {
+                let stream = TimedSocket::new(Stream::Left(*socket), deadlines());
+                stream.farewell(&last_answer("400 Bad Request", NOT_TLS)).await;
+            }
+            None
+        }
+    }
+}
+
+/// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
+/// their client's turn, and ten kilobytes each would wait with them.
+async fn speaks(
+    gateway: &Gateway,
+    stream: &TcpStream,
+    deadline: tokio::time::Instant,
+    shutdown: &CancellationToken,
+) -> bool {
+    // Tokio takes what it accepted for readable until a look says otherwise.
+    let look = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    if !matches!(stream.try_io(Interest::READABLE, look), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    {
+        return true;
+    }
+    tokio::select! {
+        biased;
+        // Where the socket is broken, whoever reads it is told.
+        spoke = timeout_at(deadline, stream.readable()) => {
+            if spoke.is_err() {
+                gateway.metrics.http_error(HttpError::Timeout);
+            }
+            spoke.is_ok()
+        }
+        // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
+        () = after(shutdown, LAST_CHANCE) => false,
+    }
+}
+
+/// Says it aloud, since the peer is one of our own proxies; but not where it only looked whether somebody listens.
+fn without_proxy_header(gateway: &Gateway, peer: IpAddr, error: &ProxyHeaderError) {
+    gateway.metrics.http_error(HttpError::ProxyHeader);
+    match error {
+        ProxyHeaderError::Ended | ProxyHeaderError::Io(_) => {
+            tracing::debug!(%peer, %error, "no PROXY header");
+        }
+        ProxyHeaderError::Malformed(_) | ProxyHeaderError::TooLong => {
+            tracing::warn!(%peer, %error, "a trusted proxy's connection was closed");
+        }
+    }
+}

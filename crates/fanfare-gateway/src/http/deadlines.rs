@@ -1,0 +1,280 @@
+//! What an HTTP connection waits for, and until when.
+//!
+//! Invariants
+//! - Each wait for a client has a bound: for its next request, for the rest of a header, until it reads, and for what it
+//!   still sends behind its last answer. Handlers have bounds of their own for the body of a request.
+//! - A next request is waited for longer than the node announces.
+//! - Once the node ends, a client that does not read, or still sends, has [`LAST_WORDS`].
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// How much longer a next request is waited for than announced: it may have been on its way.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How long a client may take nothing of what is written to it.
+const STALL: Duration = Duration::from_secs(20);
+
+/// How long a client may go on sending behind its last answer, how long it may be silent meanwhile, and how many bytes
+/// are read. The answer itself may have to wait for that: many clients read only once all is sent.
+const REST_TIME: Duration = Duration::from_secs(30);
+const REST_SILENCE: Duration = Duration::from_secs(5);
+const REST_BYTES: u64 = 64 << 20;
+
+/// How long a client has to read, or to stop sending, once the node ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a client that was accepted may take for its next step towards a request, once the node ends.
+pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(100);
+
+/// Ends this long after the shutdown began.
+pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
+    shutdown.cancelled().await;
+    sleep(time).await;
+}
+
+/// What did not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// A next request.
+    Request,
+    /// The rest of a header.
+    Header,
+    /// A client that reads.
+    Reader,
+    /// The end of what is sent behind the last answer.
+    Rest,
+}
+
+/// How long clients may take, by the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// For a header, from its first byte on; for the first one from the connection on.
+    pub(crate) header: Duration,
+    /// For a next request, as announced.
+    pub(crate) keep_alive: Duration,
+}
+
+/// See the head of this file.
+pub(crate) struct Deadlines {
+    times: Times,
+    ending: CancellationToken,
+    step: Mutex<Step>,
+}
+
+struct Step {
+    awaits: Awaits,
+    since: Instant,
+    /// Since when the client takes nothing of what is written.
+    stalled: Option<Instant>,
+    /// When the end of the node was noticed.
+    ends: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Request,
+    Header,
+    /// The node's own answer.
+    Answer,
+    Rest {
+        heard: Instant,
+        bytes: u64,
+    },
+}
+
+impl Deadlines {
+    /// Of a connection whose first header is waited for; `ending` says that the node ends.
+    pub(crate) fn new(times: Times, ending: CancellationToken) -> Self {
+        let step = Step { awaits: Awaits::Header, since: Instant::now(), stalled: None, ends: None };
+        Self { times, ending, step: Mutex::new(step) }
+    }
+
+    /// A request is here, or a last word is about to be said.
+    pub(crate) fn answers(&self) {
+        self.step.lock().now_awaits(Awaits::Answer);
+    }
+
+    /// It is answered. Its client has its time for the next one from the last byte of the answer on.
+    pub(crate) fn answered(&self) {
+        self.step.lock().now_awaits(Awaits::Request);
+    }
+
+    /// Bytes came, for HTTP.
+    pub(crate) fn came(&self) {
+        let mut step = self.step.lock();
+        if step.awaits == Awaits::Request {
+            step.now_awaits(Awaits::Header);
+        }
+    }
+
+    /// Nothing more is written, and what still comes is discarded.
+    pub(crate) fn finished(&self) {
+        let now = Instant::now();
+        let mut step = self.step.lock();
+        step.now_awaits(Awaits::Rest { heard: now, bytes: 0 });
+        step.stalled = None;
+    }
+
+    /// So many bytes were discarded; whether more may be.
+    pub(crate) fn discarded(&self, came: usize) -> bool {
+        let mut step = self.step.lock();
+        let Awaits::Rest { bytes, .. } = step.awaits else { return false };
+        let bytes = bytes + came as u64;
+        step.awaits = Awaits::Rest { heard: Instant::now(), bytes };
+        bytes < REST_BYTES
+    }
+
+    /// The client took something of what is written.
+    pub(crate) fn wrote(&self) {
+        let mut step = self.step.lock();
+        step.stalled = None;
+        step.since = Instant::now();
+    }
+
+    /// All is written.
+    pub(crate) fn flushed(&self) {
+        if self.step.lock().stalled.is_some() {
+            self.wrote();
+        }
+    }
+
+    /// The client takes nothing more for now.
+    pub(crate) fn stalls(&self) {
+        self.step.lock().stalled.get_or_insert_with(Instant::now);
+    }
+
+    /// Ends once something did not come in time. It is for the task that moves the bytes, and polled behind that.
+    pub(crate) async fn overdue(&self) -> Late {
+        let mut timer = pin!(sleep_until(Instant::now()));
+        let mut ending = pin!(self.ending.cancelled());
+        poll_fn(|cx| {
+            let ends = ending.as_mut().poll(cx).is_ready();
+            let Some((deadline, late)) = self.deadline(ends) else { return std::task::Poll::Pending };
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            timer.as_mut().poll(cx).map(|()| late)
+        })
+        .await
+    }
+
+    fn deadline(&self, ends: bool) -> Option<(Instant, Late)> {
+        let mut step = self.step.lock();
+        if ends {
+            step.ends.get_or_insert_with(Instant::now);
+        }
+        let last_words = |begun: Instant| step.ends.map(|ends| ends.max(begun) + LAST_WORDS);
+        let (deadline, last, late) = match (step.awaits, step.stalled) {
+            (Awaits::Rest { heard, .. }, _) => {
+                let deadline = (step.since + REST_TIME).min(heard + REST_SILENCE);
+                (deadline, last_words(step.since), Late::Rest)
+            }
+            (_, Some(stalled)) => (stalled + STALL, last_words(stalled), Late::Reader),
+            (Awaits::Request, None) => (step.since + self.times.keep_alive + SLACK, None, Late::Request),
+            (Awaits::Header, None) => (step.since + self.times.header, None, Late::Header),
+            (Awaits::Answer, None) => return None,
+        };
+        Some((last.map_or(deadline, |last| last.min(deadline)), late))
+    }
+}
+
+impl Step {
+    /// What is waited for from now on; nothing else behind the end.
+    fn now_awaits(&mut self, awaits: Awaits) {
+        if !matches!(self.awaits, Awaits::Rest { .. }) {
+            self.awaits = awaits;
+            self.since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMES: Times = Times { header: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
+
+    fn deadlines() -> (Deadlines, CancellationToken) {
+        let ending = CancellationToken::new();
+        (Deadlines::new(TIMES, ending.clone()), ending)
+    }
+
+    /// What comes first if nothing happens, and after how many seconds.
+    async fn late(deadlines: &Deadlines) -> (Late, u64) {
+        let begun = Instant::now();
+        (deadlines.overdue().await, begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_has_its_own_time() {
+        let (deadlines, _ending) = deadlines();
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.answers();
+        deadlines.answered();
+        assert_eq!(late(&deadlines).await, (Late::Request, 77));
+        deadlines.came();
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.stalls();
+        assert_eq!(late(&deadlines).await, (Late::Reader, 20));
+        deadlines.finished();
+        assert_eq!(late(&deadlines).await, (Late::Rest, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_requests_time_begins_behind_the_last_byte() {
+        let (deadlines, _ending) = deadlines();
+        deadlines.answers();
+        deadlines.answered();
+        for _ in 0..10 {
+            deadlines.stalls();
+            tokio::time::sleep(STALL / 2).await;
+            deadlines.wrote();
+        }
+        assert_eq!(late(&deadlines).await, (Late::Request, 77));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_is_given_its_time() {
+        let (deadlines, _ending) = deadlines();
+        deadlines.answers();
+        assert!(tokio::time::timeout(REST_TIME * 100, deadlines.overdue()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_that_drips_or_never_ends_is_bounded() {
+        let (deadlines, _ending) = deadlines();
+        deadlines.finished();
+        let dripping = async {
+            loop {
+                tokio::time::sleep(REST_SILENCE / 2).await;
+                assert!(deadlines.discarded(1));
+            }
+        };
+        let begun = Instant::now();
+        tokio::select! {
+            late = deadlines.overdue() => assert_eq!(late, Late::Rest),
+            () = dripping => {}
+        }
+        assert_eq!(begun.elapsed(), REST_TIME);
+        assert!(!deadlines.discarded(REST_BYTES as usize));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_node_cuts_who_does_not_read_or_stop() {
+        let (deadlines, ending) = deadlines();
+        ending.cancel();
+        assert_eq!(late(&deadlines).await, (Late::Header, 5));
+        deadlines.stalls();
+        assert_eq!(late(&deadlines).await, (Late::Reader, 1));
+        deadlines.finished();
+        assert_eq!(late(&deadlines).await, (Late::Rest, 1));
+    }
+}

@@ -1,0 +1,19 @@
+//! An HTTP connection, from its first byte until it ends or becomes a WebSocket.
+//!
+//! - [`connection`]: whose connection it is, TLS, and then its requests
+//! - [`requests`]: its requests and their answers; [`request_check`]: what each must be; [`body`]: what it brings
+//! - [`deadlines`]: how long a client may take for each step
+//! - [`timed_socket`]: the bytes, measured against the deadlines, and how the connection ends; [`stream`]: bare or TLS
+//! - [`upgraded`]: the way back to the socket after an upgrade
+//! - [`refusal`]: the answer to a request that is refused; [`refused`]: what metrics and the log are told of it
+
+mod body;
+pub(crate) mod connection;
+mod deadlines;
+pub(crate) mod refusal;
+pub(crate) mod refused;
+mod request_check;
+mod requests;
+pub(crate) mod stream;
+mod timed_socket;
+pub(crate) mod upgraded;

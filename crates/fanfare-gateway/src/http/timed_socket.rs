@@ -1,0 +1,165 @@
+//! A connection's bytes while it speaks HTTP, measured against its deadlines, and its end.
+//!
+//! Invariant: a connection ends in good order. The node says that it writes no more, then discards what still comes
+//! until its client has ended its side too, as long as its [`Deadlines`] allows that (RFC 9112 §9.6). A socket that is closed
+//! with unread bytes resets its connection, and the client may lose the answer.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::{
+    deadlines::Deadlines,
+    stream::{Stream, tcp},
+};
+
+/// How much is discarded at once.
+const DISCARD_BYTES: usize = 16 << 10;
+
+/// See the head of this file.
+pub(crate) struct TimedSocket {
+    stream: Stream,
+    deadlines: Arc<Deadlines>,
+    /// The node said that it writes no more.
+    finished: bool,
+}
+
+impl TimedSocket {
+    pub(crate) fn new(stream: Stream, deadlines: Arc<Deadlines>) -> Self {
+        Self { stream, deadlines, finished: false }
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Says this, unless the end was said already, and ends the connection.
+    pub(crate) async fn farewell(mut self, words: &str) {
+        let deadlines = self.deadlines.clone();
+        let saying = async {
+            if !self.finished {
+                deadlines.answers();
+                self.write_all(words.as_bytes()).await?;
+                self.shutdown().await?;
+            }
+            poll_fn(|cx| self.poll_discard(cx)).await;
+            Ok::<_, io::Error>(())
+        };
+        tokio::select! {
+            biased;
+            // A client that went first has no use for it.
+            _ = saying => {}
+            late = deadlines.overdue() => tracing::debug!(?late, "an HTTP connection was cut off"),
+        }
+    }
+
+    /// Ends the connection at once, and with it what the kernel still holds for its client.
+    pub(crate) fn reset(self) {
+        // Fails only where the peer was faster.
+        let _ = SockRef::from(tcp(&self.stream)).set_linger(Some(Duration::ZERO));
+    }
+
+    fn stream(&mut self) -> Pin<&mut Stream> {
+        Pin::new(&mut self.stream)
+    }
+
+    /// Notes what became of a write.
+    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.deadlines.stalls(),
+            Poll::Ready(Ok(1..)) => self.deadlines.wrote(),
+            Poll::Ready(_) => {}
+        }
+        written
+    }
+
+    /// Notes what became of a flush.
+    fn flushed(&self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match &flushed {
+            Poll::Pending => self.deadlines.stalls(),
+            Poll::Ready(_) => self.deadlines.flushed(),
+        }
+        flushed
+    }
+
+    /// Ready once the client has ended its side too, or has had enough time for it.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [MaybeUninit::uninit(); DISCARD_BYTES];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            let read = ready!(self.stream().poll_read(cx, &mut buffer));
+            let came = buffer.filled().len();
+            if read.is_err() || came == 0 || !self.deadlines.discarded(came) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// A whole answer, the last one of its connection.
+pub(crate) fn last_answer(status: &str, sentence: &str) -> String {
+    let length = sentence.len() + 1;
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{sentence}\n"
+    )
+}
+
+impl AsyncRead for TimedSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = self.stream().poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.deadlines.came();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for TimedSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write(cx, bytes);
+        self.written(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.stream().poll_flush(cx);
+        self.flushed(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.finished {
+            let finished = self.stream().poll_shutdown(cx);
+            ready!(self.flushed(finished))?;
+            self.finished = true;
+            self.deadlines.finished();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write_vectored(cx, slices);
+        self.written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

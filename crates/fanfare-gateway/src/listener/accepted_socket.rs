@@ -1,0 +1,125 @@
+//! A socket that was accepted, with its descriptor permit, and the bytes that were read of it before HTTP.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    net::IpAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, BytesMut};
+use proxy_header::{ParseConfig, ProxyHeader};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use super::descriptors::DescriptorPermit;
+
+/// The largest PROXY header that is read: addresses take 52 bytes, what else a proxy may say the rest.
+const PROXY_HEADER_BYTES: usize = 4 << 10;
+
+/// Why a connection without a proper PROXY header was closed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyHeaderError {
+    #[error("it is no PROXY header (proxies.protocol = \"proxy\"): {0}")]
+    Malformed(proxy_header::Error),
+    #[error("the PROXY header is longer than {PROXY_HEADER_BYTES} bytes")]
+    TooLong,
+    #[error("the connection ended before its PROXY header")]
+    Ended,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// An accepted socket.
+pub(crate) struct AcceptedSocket {
+    stream: TcpStream,
+    permit: DescriptorPermit,
+    /// The bytes that were read, and are not the PROXY header's.
+    early: BytesMut,
+}
+
+impl fmt::Debug for AcceptedSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptedSocket").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl AcceptedSocket {
+    pub(crate) fn new(stream: TcpStream, permit: DescriptorPermit) -> Self {
+        Self { stream, permit, early: BytesMut::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The socket, its permit, and the bytes that were read and not taken yet.
+    pub(crate) fn into_parts(self) -> (TcpStream, DescriptorPermit, BytesMut) {
+        (self.stream, self.permit, self.early)
+    }
+
+    /// Reads the PROXY header: whose connection it is, unless it is the proxy's own (a health check).
+    pub(crate) async fn read_proxy_header(&mut self) -> Result<Option<IpAddr>, ProxyHeaderError> {
+        let config = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
+        loop {
+            if self.stream.read_buf(&mut self.early).await? == 0 {
+                return Err(ProxyHeaderError::Ended);
+            }
+            match ProxyHeader::parse(&self.early, config) {
+                Ok((header, length)) => {
+                    let address = header.proxied_address().map(|proxied| proxied.source.ip());
+                    self.early.advance(length);
+                    return Ok(address.map(|address| address.to_canonical()));
+                }
+                Err(proxy_header::Error::BufferTooShort) if self.early.len() < PROXY_HEADER_BYTES => {}
+                Err(proxy_header::Error::BufferTooShort) => return Err(ProxyHeaderError::TooLong),
+                Err(error) => return Err(ProxyHeaderError::Malformed(error)),
+            }
+        }
+    }
+}
+
+impl AsyncRead for AcceptedSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.early.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let length = self.early.len().min(buffer.remaining());
+        let taken = self.early.split_to(length);
+        buffer.put_slice(&taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for AcceptedSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,13 @@
+//! From the kernel to an accepted socket: whose connection it is, and whether there is room for it.
+//!
+//! - [`bind`]: sockets that listen, and how they are tuned
+//! - [`descriptors`]: how many sockets there are, and which connection goes when descriptors are short
+//! - [`accepted_socket`]: a socket before HTTP or TLS, and the PROXY header in front of both
+//! - [`client_address`]: the address of the client, behind trusted proxies too
+//! - [`admission`]: how many connections are let in
+
+pub(crate) mod accepted_socket;
+pub(crate) mod admission;
+pub(crate) mod bind;
+pub(crate) mod client_address;
+pub(crate) mod descriptors;

@@ -1,0 +1,119 @@
+//! Is it alive, does it take clients.
+//!
+//! | path | 200 | 503 |
+//! |---|---|---|
+//! | `/healthz` | every shard goes on | one has stood still for [`STALLED_AFTER`]: end the process |
+//! | `/readyz` | the broker is up and the node stays | send nobody new |
+//!
+//! Both answer with JSON that names each check, its state, and since when it is in it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use fanfare_core::broker::BrokerState;
+use fanfare_hub::{Stall, stall::STALLED_AFTER};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use humantime::format_rfc3339_millis;
+use prometheus::{Encoder, TextEncoder};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::Gateway;
+
+/// What `/healthz` and `/readyz` say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether every check is ok: 200, else 503.
+    pub ok: bool,
+    /// The node's name.
+    pub node: String,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+}
+
+/// One of the things that were looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What: `shards`; `broker`, `node`.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// A word for how it is.
+    pub state: String,
+    /// Since when, in UTC: RFC 3339.
+    pub since: String,
+    /// For how many seconds now.
+    pub seconds: u64,
+}
+
+impl Check {
+    fn new(name: &str, ok: bool, state: &str, since: SystemTime) -> Self {
+        let seconds = since.elapsed().unwrap_or_default().as_secs();
+        let since = format_rfc3339_millis(since).to_string();
+        Self { name: name.into(), ok, state: state.into(), since, seconds }
+    }
+}
+
+fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>) -> Response {
+    let checks = checks.into();
+    let ok = checks.iter().all(|check| check.ok);
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Json(Health { ok, node: gateway.cluster.name().to_owned(), checks });
+    (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
+}
+
+/// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
+pub(crate) async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
+    health(&gateway, [shards(gateway.hub.stall())])
+}
+
+fn shards(found: Stall) -> Check {
+    let state = match found.shards {
+        0 => "running".to_owned(),
+        still => format!("{still} stood still for {} s or longer", STALLED_AFTER.as_secs()),
+    };
+    Check::new("shards", found.shards == 0, &state, found.since)
+}
+
+/// `GET /readyz`: 200 where new clients are welcome.
+pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
+    let (broker, since) = gateway.history.broker_state(&gateway.hub);
+    let node = match gateway.left_at() {
+        Some(since) => Check::new("node", false, "draining", since),
+        None => Check::new("node", true, "serving", gateway.history.started()),
+    };
+    health(&gateway, [Check::new("broker", broker == BrokerState::Up, broker.name(), since), node])
+}
+
+/// `GET /metrics`, in Prometheus' text format.
+pub(crate) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
+    let encoder = TextEncoder::new();
+    let mut body = Vec::new();
+    match encoder.encode(&gateway.registry.gather(), &mut body) {
+        Ok(()) => ([(CONTENT_TYPE, encoder.format_type().to_owned())], body).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_that_stands_still_is_not_ok_and_says_for_how_long() {
+        let since = SystemTime::now() - Duration::from_secs(90);
+        let well = shards(Stall { shards: 0, longest: Duration::from_secs(29), since });
+        assert!(well.ok && well.state == "running", "{well:?}");
+        let still = shards(Stall { shards: 2, longest: Duration::from_secs(31), since });
+        assert!(!still.ok && still.state == "2 stood still for 30 s or longer", "{still:?}");
+        assert!(still.seconds >= 90 && still.since.ends_with('Z'), "{still:?}");
+    }
+}

@@ -1,0 +1,84 @@
+//! The built-in page: embedded in the binary, without a build step and without a request to anybody else.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+};
+
+use crate::path;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The page itself, the same for every channel: it reads its own address.
+pub(crate) fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("../../assets/index.html"))
+}
+
+/// One of the files that it needs.
+pub(crate) fn asset(name: &str) -> Option<Response> {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    Some(match name {
+        "page.css" => file("text/css; charset=utf-8", include_str!("../../assets/page.css")),
+        "page.js" => file(SCRIPT, include_str!("../../assets/page.js")),
+        "paths.js" => file(SCRIPT, paths()),
+        "cluster.js" => file(SCRIPT, include_str!("../../assets/cluster.js")),
+        "dom.js" => file(SCRIPT, include_str!("../../assets/dom.js")),
+        "link.js" => for_every_page(file(SCRIPT, include_str!("../../assets/link.js"))),
+        "state.js" => file(SCRIPT, include_str!("../../assets/state.js")),
+        "icon.svg" => file("image/svg+xml", include_str!("../../assets/icon.svg")),
+        _ => return None,
+    })
+}
+
+/// What the page has to know of [`path`], from there.
+fn paths() -> String {
+    format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {:?};\n", path::LOBBY, path::KEPT)
+}
+
+/// The package of clients/js: a page of another origin may import it.
+fn for_every_page(mut response: Response) -> Response {
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+fn file(kind: &'static str, body: impl Into<Body>) -> Response {
+    let headers: [(HeaderName, HeaderValue); 5] = [
+        (CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // The next release's page must not meet this one's script.
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (StatusCode::OK, headers, body.into()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_gets_the_kept_paths_as_a_script() {
+        let script = paths();
+        let (lobby, kept) = script.split_once('\n').unwrap();
+        assert_eq!(lobby, r#"export const LOBBY = "lobby";"#);
+        let list =
+            kept.trim().strip_prefix("export const KEPT_PATHS = ").and_then(|rest| rest.strip_suffix(';'));
+        assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), path::KEPT);
+    }
+
+    #[test]
+    fn a_page_of_any_origin_may_import_the_link_alone() {
+        let allowed = |name| asset(name).unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+        assert_eq!(allowed("link.js").unwrap(), "*");
+        assert_eq!(allowed("page.js"), None);
+    }
+}

@@ -1,0 +1,240 @@
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Wake,
+};
+
+use bytes::Bytes;
+use fanfare_core::{
+    Broker, Channel, Incarnation, Limits, Publish,
+    broker::{BrokerState, Done, Recipient, SubscribeFuture},
+};
+use fanfare_hub::{Dispatcher, HubMetrics, Kind};
+use fanfare_protocol::{RelayDecoder, dialect};
+use fanfare_websocket::{FrameHead, Opcode, encode};
+use parking_lot::Mutex;
+use tokio::io::AsyncRead;
+
+use super::*;
+use crate::tls::socket::{Part, TlsStream};
+
+#[test]
+fn an_idle_connection_is_small() {
+    assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection<TlsStream>>() <= 88, "{}", size_of::<Connection<TlsStream>>());
+}
+
+/// A client's bytes, as many as are asked for: what is not repeated is followed by silence.
+#[derive(Clone)]
+struct Script {
+    bytes: Bytes,
+    repeats: bool,
+    given: Arc<AtomicUsize>,
+}
+
+impl Script {
+    fn of(frame: FrameHead, payloads: impl IntoIterator<Item = Vec<u8>>, repeats: bool) -> Self {
+        let mut bytes = Vec::new();
+        for payload in payloads {
+            encode::frame(&mut bytes, frame, &payload, Some([1, 2, 3, 4]));
+        }
+        Self { bytes: bytes.into(), repeats, given: Arc::default() }
+    }
+
+    fn given(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
+    }
+}
+
+impl AsyncRead for Script {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.given() >= self.bytes.len() && !self.repeats {
+            return Poll::Pending;
+        }
+        let from = self.bytes.slice(self.given() % self.bytes.len()..);
+        let length = from.len().min(buffer.remaining());
+        buffer.put_slice(&from[..length]);
+        self.given.fetch_add(length, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Incoming for Script {
+    fn came_in_part(&self) -> bool {
+        false
+    }
+
+    fn part(&self) -> Option<Part> {
+        None
+    }
+}
+
+/// Answers when it is told to.
+#[derive(Default)]
+struct Patient(Mutex<Vec<(Bytes, Done)>>);
+
+impl Patient {
+    /// Takes so many; their payloads.
+    fn answer(&self, count: usize) -> Vec<Bytes> {
+        let answered: Vec<_> = self.0.lock().drain(..count).collect();
+        let answer = |(payload, done): (Bytes, Done)| {
+            done(Ok(()));
+            payload
+        };
+        answered.into_iter().map(answer).collect()
+    }
+
+    fn waiting(&self) -> usize {
+        self.0.lock().len()
+    }
+}
+
+impl Broker for Patient {
+    fn publish(&self, publish: Publish, done: Done) {
+        self.0.lock().push((publish.payload.bytes().clone(), done));
+    }
+
+    fn subscribe(&self, _: &Channel) -> SubscribeFuture {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn unsubscribe(&self, _: &Channel) {}
+
+    fn control(&self, _: Recipient, _: Bytes) {}
+
+    fn state(&self) -> BrokerState {
+        BrokerState::Up
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that is polled by hand.
+struct Scene {
+    hub: Arc<Hub>,
+    broker: Arc<Patient>,
+    session: Arc<Session>,
+    connection: Connection<Script>,
+    woken: Arc<Woken>,
+}
+
+impl Scene {
+    fn of(script: &Script, limits: Limits) -> Self {
+        let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
+        let (dispatcher, _) = Dispatcher::new(Incarnation(1), 1, Arc::default(), &limits, metrics.clone());
+        let broker = Arc::new(Patient::default());
+        let hub = Hub::start(Arc::new(dispatcher), broker.clone(), limits, metrics, None);
+        let kind = Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() };
+        let session = hub.sessions.open(&Arc::new(kind), fanfare_hub::Peer::default());
+        let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));
+        let connection = Connection::new(hub.clone(), session.clone(), script.clone(), decoder, false, &[]);
+        Self { hub, broker, session, connection, woken: Arc::default() }
+    }
+
+    fn poll(&mut self) -> Poll<()> {
+        Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.woken.clone().into()))
+    }
+
+    fn woken(&self) -> usize {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+
+    fn held(&self) -> i64 {
+        self.hub.metrics().incomplete.get()
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_read_a_turn_at_a_time() {
+    let unfinished = FrameHead { fin: false, ..FrameHead::whole(Opcode::Continuation) };
+    let ping = FrameHead::whole(Opcode::Ping);
+    for (head, payload) in [(ping, 0), (ping, 125), (unfinished, 0), (FrameHead::whole(Opcode::Pong), 60)] {
+        let script = Script::of(head, vec![vec![0; payload]; 20_000], true);
+        let mut scene = Scene::of(&script, Limits::default());
+        if !head.fin {
+            let first = FrameHead { opcode: Opcode::Binary, ..unfinished };
+            let mut bytes = Vec::new();
+            encode::frame(&mut bytes, first, &[], Some([0; 4]));
+            scene.connection.keep(&bytes);
+        }
+        for turn in 1..=20 {
+            assert!(scene.poll().is_pending());
+            tokio::task::yield_now().await;
+            assert_eq!(scene.woken(), turn, "it asks for the next turn, behind the others");
+            // 512 frames a turn.
+            let most = READ_BYTES.max(turn * 512 * (payload + 6) + READ_BYTES);
+            assert!(script.given() <= most.min(turn * READ_BYTES), "{} in {turn} turns", script.given());
+        }
+        assert!(scene.held() < 3 * READ_BYTES as i64, "{}", scene.held());
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_published_yet_is_kept_and_comes_in_order() {
+    let numbers = (0..1000u32).map(|n| n.to_be_bytes().to_vec());
+    let script = Script::of(FrameHead::whole(Opcode::Binary), numbers, false);
+    let mut scene = Scene::of(&script, Limits { unanswered_publishes: 64, ..Limits::default() });
+    let mut came = Vec::new();
+    for turn in 1..=4 {
+        assert!(scene.poll().is_pending());
+        tokio::task::yield_now().await;
+        assert_eq!((scene.broker.waiting(), scene.woken()), (16 * turn, turn), "16 messages a turn");
+    }
+    assert!(scene.poll().is_pending());
+    tokio::task::yield_now().await;
+    assert_eq!((scene.broker.waiting(), scene.woken()), (64, 4), "not one more than may be unanswered");
+    assert!(scene.held() > 0 && scene.held() <= READ_BYTES as i64, "{}", scene.held());
+    while scene.broker.waiting() > 0 {
+        came.extend(scene.broker.answer(scene.broker.waiting().min(10)));
+        assert!(scene.poll().is_pending());
+        assert!(scene.broker.waiting() <= 64);
+    }
+    assert!(came.iter().map(|n| u32::from_be_bytes(n[..].try_into().unwrap())).eq(0..1000));
+    assert_eq!(scene.held(), 0, "nothing is kept");
+    assert!(!scene.session.has_ended());
+}
+
+#[tokio::test]
+async fn what_a_closed_client_sends_is_passed_over_with_rests_and_none_of_it_is_kept() {
+    let script = Script::of(FrameHead::whole(Opcode::Binary), vec![vec![0; 1000]; 1000], true);
+    let mut scene = Scene::of(&script, Limits::default());
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::Slow);
+    assert!(scene.poll().is_pending());
+    assert!(script.given() <= 2 * READ_BYTES, "{}", script.given());
+    assert_eq!((scene.broker.waiting(), scene.woken()), (0, 0), "it is woken by a timer");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_goodbye_is_found_behind_what_is_passed_over() {
+    let mut script = Script::of(FrameHead::whole(Opcode::Binary), vec![vec![0; 1000]; 10], false);
+    let close = Script::of(FrameHead::whole(Opcode::Close), [vec![3, 232]], false);
+    script.bytes = [script.bytes, close.bytes].concat().into();
+    let mut scene = Scene::of(&script, Limits::default());
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::Slow);
+    assert!(scene.poll().is_ready());
+}
+
+#[tokio::test]
+async fn what_came_in_part_is_let_go_of_when_its_session_ends() {
+    let mut script = Script::of(FrameHead::whole(Opcode::Binary), [vec![0; 10_000]], false);
+    script.bytes = script.bytes.slice(..9000);
+    let mut scene = Scene::of(&script, Limits::default());
+    assert!(scene.poll().is_pending());
+    assert!(scene.held() >= 8900, "{}", scene.held());
+    scene.hub.goodbyes.end(&scene.session, &Disconnect::MessageGaveWay);
+    assert_eq!(scene.woken(), 1);
+    assert!(scene.poll().is_pending());
+    assert!(scene.held() < 300, "{}", scene.held());
+    drop(scene);
+}

@@ -1,0 +1,149 @@
+//! The upgrade of the plain WebSocket.
+//!
+//! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
+//! a client that has its 101 gets every message published anywhere from then on.
+
+use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use fanfare_auth::token_source;
+use fanfare_core::{Channel, Command, Decoder, Disconnect, Identity, Message};
+use fanfare_websocket::handshake::{self, Accepted, Terms};
+use http::{StatusCode, header::ORIGIN};
+
+use super::{
+    framing::{DEFLATE, PLAIN},
+    upgrade::Pending,
+};
+use crate::{
+    gateway::{ClientAuth, Config, Gateway},
+    http::{refusal::Refusal, refused::Refused},
+    listener::client_address::Client,
+    path::{self, PathError},
+    trace,
+};
+
+/// `GET /ws/{channel}`.
+pub(crate) async fn upgrade_ws(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.
+    let encoded = request.uri().path().strip_prefix("/ws/").unwrap_or_default();
+    let channel = path::channel(encoded);
+    upgrade(&gateway, channel, request).await
+}
+
+/// Subscribes the client to `channel`, then answers with the 101; in a span where that is traced.
+///
+/// # Errors
+/// It is refused, and why.
+pub(crate) async fn upgrade(
+    gateway: &Arc<Gateway>,
+    channel: Result<Channel, PathError>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let client = client(&request);
+    let span = trace::handshake(&gateway.hub, &request, client);
+    let answer = match channel {
+        Ok(channel) => accept(gateway, channel, client, &mut request).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Some(finish) = span {
+        finish(answer.as_ref().map_or_else(Refusal::status, Response::status).as_u16());
+    }
+    answer.or_else(|refusal| tell_browser(gateway, client, &mut request, refusal))
+}
+
+/// Accepts a browser's handshake in order to say in a close frame why it is refused, where that is configured: a browser
+/// tells its page nothing of any other answer. Its session joins no channel, and is closed before it begins.
+///
+/// # Errors
+/// The refusal, for the answer to say: it is not a browser's, or not for its origin, token or channel.
+fn tell_browser(
+    gateway: &Arc<Gateway>,
+    client: Client,
+    request: &mut Request,
+    refusal: Refusal,
+) -> Result<Response, Refusal> {
+    let config = gateway.config();
+    let is_meant = config.browser_errors && request.headers().contains_key(ORIGIN) && !gateway.is_refusing();
+    let (true, Some(frame)) = (is_meant, refusal.close_frame()) else { return Err(refusal) };
+    let Ok(accepted) = handshake(&config, request) else { return Err(refusal) };
+    let Ok(permit) = gateway.admission.admit(client.0, &config.admission) else { return Err(refusal) };
+    let peer = fanfare_hub::Peer { address: Some(client.0), identity: None };
+    let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, peer, permit);
+    let refused = Refused { close: Some(frame.code), ..refusal.refused() };
+    gateway.hub.goodbyes.end(&pending.session, &Disconnect::TurnedAway(frame));
+    tokio::spawn(pending.settle(hyper::upgrade::on(request), &PLAIN, Box::new(Unheard), accepted.deflate));
+    let mut response = switched(&accepted);
+    response.extensions_mut().insert(refused);
+    Ok(response)
+}
+
+/// Decodes nothing: a client that was not let in has no say.
+struct Unheard;
+
+impl Decoder for Unheard {
+    fn decode(&mut self, _message: Message, _commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+        Ok(())
+    }
+}
+
+fn handshake(config: &Config, request: &Request) -> Result<Accepted, handshake::Refusal> {
+    // What is secret is not echoed.
+    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
+    handshake::accept(request.method(), request.version(), request.headers(), terms)
+}
+
+fn switched(accepted: &Accepted) -> Response {
+    (StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response()
+}
+
+async fn accept(
+    gateway: &Arc<Gateway>,
+    channel: Channel,
+    client: Client,
+    request: &mut Request,
+) -> Result<Response, Refusal> {
+    let config = gateway.config();
+    let accepted = handshake(&config, request)?;
+    config.origins.check(request.headers())?;
+    // Before the token is looked at: that is what costs.
+    let permit = gateway.admission.admit(client.0, &config.admission)?;
+    let identity = identify(config.auth.as_ref(), request)?;
+    let hub = &gateway.hub;
+    let peer = fanfare_hub::Peer { address: Some(client.0), identity };
+    let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
+    if gateway.is_refusing() {
+        // Since the request was looked at; the drain may have found that nobody is left.
+        return Err(Refusal::Leaving);
+    }
+    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?;
+    if !hub.sessions.admit(&pending.session) {
+        // A drain overtook it.
+        return Err(Refusal::Leaving);
+    }
+    let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
+    let decoder = (config.relay.decoder)(channel);
+    tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
+    Ok(switched(&accepted))
+}
+
+/// Every request has one; without, it would be counted with all that have none.
+fn client(request: &Request) -> Client {
+    request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
+}
+
+/// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the
+/// channel needs none: its sender would wonder later.
+fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
+    let Some(ClientAuth { tokens, source }) = auth else { return Ok(None) };
+    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
+    let claims = tokens.verify(token.reveal(), SystemTime::now())?;
+    Ok(Some(Arc::new(claims)))
+}

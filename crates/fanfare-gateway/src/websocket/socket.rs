@@ -1,0 +1,55 @@
+//! A TCP socket as the place where a session's bytes go: written straight to, by whoever has some.
+
+use std::{
+    io::{self, IoSlice},
+    net::Shutdown,
+    task::{Context, Poll},
+};
+
+use fanfare_core::Sink;
+use socket2::SockRef;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
+
+/// The writing half of a connection.
+pub(crate) struct Socket {
+    half: OwnedWriteHalf,
+    /// Held for as long as the descriptor is.
+    _held: (DescriptorPermit, Permit),
+}
+
+impl Socket {
+    /// Takes the half, and what its connection was let in by.
+    pub(crate) fn new(half: OwnedWriteHalf, descriptor: DescriptorPermit, permit: Permit) -> Self {
+        Self { half, _held: (descriptor, permit) }
+    }
+}
+
+impl Sink for Socket {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [one] => self.half.try_write(one),
+            several => self.half.try_write_vectored(several),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half.as_ref().poll_write_ready(cx)
+    }
+
+    fn finish(&self) {
+        self.shutdown(Shutdown::Write);
+    }
+
+    fn abort(&self) {
+        self.shutdown(Shutdown::Both);
+    }
+}
+
+impl Socket {
+    /// Fails only where the peer was faster.
+    fn shutdown(&self, how: Shutdown) {
+        let _ = SockRef::from(self.half.as_ref()).shutdown(how);
+    }
+}

@@ -1,0 +1,69 @@
+//! Takes the socket back from HTTP once the 101 is out, bare or with TLS inside.
+
+use std::sync::Arc;
+
+use fanfare_core::{Decoder, Disconnect, Transport};
+use fanfare_hub::{Hub, Kind, Peer, Session};
+use hyper::upgrade::OnUpgrade;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::{connection::Connection, socket::Socket};
+use crate::{
+    http::{stream::Stream, upgraded::take_back},
+    listener::admission::Permit,
+};
+
+/// A session that waits for its transport. Dropped before it has one, it ends.
+pub(crate) struct Pending {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) session: Arc<Session>,
+    /// Given to its transport.
+    permit: Option<Permit>,
+    /// Held until its transport is read by a task of its own.
+    _handshake: TaskTrackerToken,
+}
+
+impl Pending {
+    pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
+        let handshake = hub.sessions.handshake();
+        let session = hub.sessions.open(kind, peer);
+        Self { hub, session, permit: Some(permit), _handshake: handshake }
+    }
+
+    /// Waits for the socket, puts the session on it and leaves a task behind that reads it.
+    pub(crate) async fn settle(
+        mut self,
+        upgrade: OnUpgrade,
+        transport: &'static dyn Transport,
+        decoder: Box<dyn Decoder>,
+        deflate: bool,
+    ) {
+        let (stream, early) = match take_back(upgrade).await {
+            Ok(taken) => taken,
+            Err(error) => return tracing::debug!(%error, "upgrade failed"),
+        };
+        let Some(permit) = self.permit.take() else { return };
+        let (hub, session) = (self.hub.clone(), self.session.clone());
+        match stream.into_stream() {
+            Stream::Left(socket) => {
+                let (stream, descriptor, _) = socket.into_parts();
+                let (read, write) = stream.into_split();
+                let sink = Box::new(Socket::new(write, descriptor, permit));
+                self.hub.sessions.attach(&self.session, transport, sink);
+                self.hub.sessions.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+            }
+            Stream::Right(stream) => {
+                self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
+                self.hub.sessions.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
+            }
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.permit.is_some() {
+            self.hub.goodbyes.end(&self.session, &Disconnect::Lost);
+        }
+    }
+}

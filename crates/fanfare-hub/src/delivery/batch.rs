@@ -1,0 +1,173 @@
+//! The publications of one channel in one tick.
+//!
+//! Invariant: the bytes are built once per encoding in use, for all members. A member that must not get all of them (it
+//! joined later, or it is the sender and its namespace has no echo) gets its own selection of the same encoded frames.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use fanfare_core::{
+    Channel, Dialect, EncodingKey, Message, Namespaces, Publication, SessionId, SlowClient, Transport,
+};
+use smallvec::SmallVec;
+
+use crate::session::outgoing::Outgoing;
+
+/// A publication and its place in a shard's queue.
+#[derive(Clone)]
+pub struct Queued {
+    /// Its place in the shard's queue, counted from 0.
+    pub(crate) sequence: u64,
+    pub(crate) publication: Arc<Publication>,
+    /// The session of this node that must not get it.
+    pub(crate) except: Option<SessionId>,
+}
+
+/// Publications of one channel, in order.
+#[derive(Default)]
+pub struct Batch {
+    queued: SmallVec<[Queued; 1]>,
+    /// The bytes of all of them, per encoding in use.
+    whole: SmallVec<[(EncodingKey, Bytes); 1]>,
+    has_exceptions: bool,
+}
+
+impl Batch {
+    /// Appends a publication of this batch's channel.
+    pub fn push(&mut self, queued: Queued) {
+        self.has_exceptions |= queued.except.is_some();
+        self.queued.push(queued);
+    }
+
+    /// The number of publications.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// Whether there is no publication.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.queued.iter()
+    }
+
+    /// The publications, in order.
+    pub(crate) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.queued.iter().map(|queued| &queued.publication)
+    }
+
+    /// The share of the member `session`, which joined at `since`; `None` where it gets nothing.
+    pub(crate) fn share<'a>(
+        &'a mut self,
+        session: SessionId,
+        since: u64,
+        dialect: &'static dyn Dialect,
+        namespaces: &'a Namespaces,
+    ) -> Option<Share<'a>> {
+        let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
+        let mut count = self.queued.len();
+        if begins_before || self.has_exceptions {
+            count = self.queued.iter().filter(|queued| queued.is_for(session, since)).count();
+            if count == 0 {
+                return None;
+            }
+        }
+        Some(Share { batch: self, count, session, since, dialect, namespaces })
+    }
+
+    fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
+        let key = EncodingKey { encoding: dialect.encoding(), framing: transport.framing() };
+        if let Some((_, bytes)) = self.whole.iter().find(|(found, _)| *found == key) {
+            return bytes.clone();
+        }
+        let bytes = join(self.queued.iter().map(|queued| queued.encoded(key, dialect, transport)));
+        self.whole.push((key, bytes.clone()));
+        bytes
+    }
+}
+
+/// The publications of a batch that one member gets.
+pub(crate) struct Share<'a> {
+    batch: &'a mut Batch,
+    count: usize,
+    session: SessionId,
+    since: u64,
+    dialect: &'static dyn Dialect,
+    namespaces: &'a Namespaces,
+}
+
+impl Share<'_> {
+    /// The number of publications.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    fn queued(&self) -> impl Iterator<Item = &Queued> {
+        self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.since))
+    }
+}
+
+impl Outgoing for Share<'_> {
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+        if self.count == self.batch.len() {
+            return self.batch.whole(self.dialect, transport);
+        }
+        let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
+        join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.count).unwrap_or(u32::MAX)
+    }
+
+    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
+        self.queued().for_each(|queued| hold(self.dialect.publication(&queued.publication)));
+    }
+
+    fn replaceable(&self) -> Option<Channel> {
+        let channel = &self.batch.queued.first()?.publication.channel;
+        match self.namespaces.of(channel).slow_client {
+            SlowClient::Disconnect => None,
+            SlowClient::Conflate => Some(channel.clone()),
+        }
+    }
+
+    fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
+        let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
+        self.queued().for_each(|queued| each(queued.encoded(key, self.dialect, transport)));
+    }
+}
+
+impl Queued {
+    /// Whether the member `session`, which joined at `since`, gets it.
+    pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
+        self.sequence >= since && self.except != Some(session)
+    }
+
+    fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {
+        self.publication.encoded(key, |publication| {
+            let mut framed = Vec::new();
+            transport.frame(&dialect.publication(publication), &mut framed);
+            framed.into()
+        })
+    }
+}
+
+/// The bytes that a publication counts for between the broker and a shard.
+pub(crate) fn cost(publication: &Publication) -> usize {
+    publication.payload.len() + size_of::<Publication>()
+}
+
+/// Joins parts, so that each member needs one write. One part is passed on without a copy.
+fn join(mut parts: impl Iterator<Item = Bytes>) -> Bytes {
+    let Some(first) = parts.next() else { return Bytes::new() };
+    let Some(second) = parts.next() else { return first };
+    let mut joined = BytesMut::from(&*first);
+    joined.extend_from_slice(&second);
+    parts.for_each(|part| joined.extend_from_slice(&part));
+    joined.freeze()
+}

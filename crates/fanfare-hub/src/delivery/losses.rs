@@ -1,0 +1,62 @@
+//! Publications that may have been missed, until the sessions concerned are looked for.
+//!
+//! Invariant: the broker's task only notes a loss here, and goes on.
+
+use std::collections::HashSet;
+
+use fanfare_core::{Channel, Namespaces, OnInterruption};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Losses that were not looked at yet.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    lost: Mutex<Lost>,
+    noted: Notify,
+}
+
+/// What may have been missed.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// A publication of any channel.
+    any: bool,
+    /// A publication of these channels. Only channels whose sessions are to be closed, so there are at most as many as
+    /// subscribed channels.
+    channels: HashSet<Channel>,
+}
+
+impl Losses {
+    /// A publication of any channel may have been missed.
+    pub(crate) fn on_any(&self) {
+        self.lost.lock().any = true;
+        self.noted.notify_one();
+    }
+
+    /// A publication of this channel was missed.
+    pub(crate) fn on(&self, channel: &Channel) {
+        self.lost.lock().channels.insert(channel.clone());
+        self.noted.notify_one();
+    }
+
+    /// What was noted since the last call, once there is something.
+    pub(crate) async fn next(&self) -> Lost {
+        self.noted.notified().await;
+        std::mem::take(&mut *self.lost.lock())
+    }
+}
+
+impl Lost {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any && self.channels.is_empty()
+    }
+
+    /// Whether the sessions in this channel are to be closed for it.
+    pub(crate) fn closes(&self, namespaces: &Namespaces, channel: &Channel) -> bool {
+        (self.any || self.channels.contains(channel)) && closes(namespaces, channel)
+    }
+}
+
+/// Whether the sessions in this channel are to be closed once they missed a publication.
+pub(crate) fn closes(namespaces: &Namespaces, channel: &Channel) -> bool {
+    namespaces.of(channel).on_interruption == OnInterruption::Close
+}

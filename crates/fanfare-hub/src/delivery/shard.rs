@@ -1,0 +1,187 @@
+//! A part of the sessions, and the queue of their publications.
+//!
+//! Invariants
+//! - The queue keeps the order in which the dispatcher handed publications over, and numbers them.
+//! - A member that joined at sequence `n` gets nothing below `n`, which was queued before it joined.
+//! - The table's lock is taken only by joining, leaving and the shard's own tick, and never across an await. A tick
+//!   works on a snapshot: a session that joins or leaves meanwhile changes the table, not the snapshot.
+
+use std::{
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use fanfare_core::{Channel, Disconnect, SessionId};
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{
+    delivery::{batch::Queued, progress::ShardProgress},
+    session::{incomplete::Incomplete, state::Session},
+    upkeep::{watched::Watched, wheel::Wheel},
+};
+
+/// A part of the sessions.
+#[derive(Default)]
+pub struct Shard {
+    inbox: Mutex<Inbox>,
+    arrived: Notify,
+    table: Mutex<Table>,
+    /// The clock of its sessions, and what is due of them.
+    pub(crate) wheel: Wheel,
+    /// The sessions for which bytes wait.
+    pub(crate) watched: Watched,
+    /// The sessions whose readers hold bytes.
+    pub(crate) incomplete: Incomplete,
+    /// The progress of its tasks.
+    pub(crate) progress: ShardProgress,
+}
+
+#[derive(Default)]
+struct Inbox {
+    next: u64,
+    arrivals: Arrivals,
+}
+
+/// What was queued for a shard.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    /// Publications, to be written out first.
+    pub(crate) queued: Vec<Queued>,
+    /// Sessions that end afterwards.
+    pub(crate) goodbyes: Vec<(Arc<Session>, Disconnect)>,
+}
+
+impl Arrivals {
+    fn is_empty(&self) -> bool {
+        self.queued.is_empty() && self.goodbyes.is_empty()
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    channels: HashMap<Channel, Arc<Members>>,
+    sessions: HashSet<SessionById>,
+}
+
+/// The subscribers of one channel in one shard, each with the sequence of the first publication that it gets. They lie
+/// side by side for the fan-out, and are removed in O(1).
+pub type Members = IndexMap<SessionById, u64>;
+
+/// A session in a table, found by its number. The number is not stored beside it, since there is one of these for each
+/// connection.
+#[derive(Clone)]
+pub struct SessionById(pub(crate) Arc<Session>);
+
+impl Borrow<SessionId> for SessionById {
+    fn borrow(&self) -> &SessionId {
+        &self.0.id
+    }
+}
+
+impl Hash for SessionById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for SessionById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for SessionById {}
+
+impl Shard {
+    /// Queues what `queued` makes of its sequence. Whether the shard is to be woken for it.
+    #[must_use]
+    pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
+        self.arrive(|inbox| {
+            inbox.arrivals.queued.push(queued(inbox.next));
+            inbox.next += 1;
+        })
+    }
+
+    /// Queues the end of a session behind its publications.
+    pub(crate) fn push_goodbye(&self, session: Arc<Session>, disconnect: Disconnect) {
+        if self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect))) {
+            self.wake();
+        }
+    }
+
+    fn arrive(&self, push: impl FnOnce(&mut Inbox)) -> bool {
+        let mut inbox = self.inbox.lock();
+        let was_empty = inbox.arrivals.is_empty();
+        push(&mut inbox);
+        was_empty
+    }
+
+    /// Ends when something may have been queued.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Wakes the tick. Where nothing is queued, the tick only makes a step of progress.
+    pub(crate) fn wake(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Moves all that is queued into `taken`, which must be empty. Whether there was anything.
+    pub(crate) fn take(&self, taken: &mut Arrivals) -> bool {
+        std::mem::swap(&mut self.inbox.lock().arrivals, taken);
+        !taken.is_empty()
+    }
+
+    /// The members of a channel at this moment.
+    pub(crate) fn members(&self, channel: &Channel) -> Option<Arc<Members>> {
+        self.table.lock().channels.get(channel).cloned()
+    }
+
+    /// The second that it is by the shard's clock.
+    pub(crate) fn now(&self) -> u32 {
+        self.wheel.now()
+    }
+
+    pub(crate) fn add(&self, session: Arc<Session>) {
+        self.wheel.add(&session);
+        self.table.lock().sessions.insert(SessionById(session));
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.table.lock().sessions.get(&id).map(|session| session.0.clone())
+    }
+
+    pub(crate) fn remove(&self, session: &Session) {
+        self.table.lock().sessions.remove(&session.id);
+    }
+
+    /// Adds a member to a channel. It gets what is queued from now on.
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+        let mut table = self.table.lock();
+        let since = self.inbox.lock().next;
+        let members = table.channels.entry(channel.clone()).or_default();
+        Arc::make_mut(members).insert(SessionById(session.clone()), since);
+    }
+
+    /// Removes a member from a channel. Whether the channel has no other in this shard.
+    pub(crate) fn leave(&self, channel: &Channel, session: &Session) -> bool {
+        let mut table = self.table.lock();
+        let Some(members) = table.channels.get_mut(channel) else { return true };
+        Arc::make_mut(members).swap_remove(&session.id);
+        let is_empty = members.is_empty();
+        if is_empty {
+            table.channels.remove(channel);
+        }
+        is_empty
+    }
+
+    /// All sessions at this moment.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.table.lock().sessions.iter().map(|session| session.0.clone()).collect()
+    }
+}

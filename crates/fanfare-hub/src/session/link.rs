@@ -1,0 +1,373 @@
+//! A transport in use: its framing, its sink, and what the sink refused so far.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use fanfare_core::{CloseFrame, Sink, Transport};
+use smallvec::{SmallVec, smallvec};
+
+use crate::{
+    session::{
+        outgoing::Outgoing,
+        queue::{Item, Items, Queue},
+        traffic::Traffic,
+    },
+    upkeep::budget::Budget,
+};
+
+/// How many slices one write gathers (the kernel takes at most 1,024).
+const SLICES: usize = 64;
+
+/// What became of bytes that were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// Written, all of it.
+    Written,
+    /// Queued behind others, or not wanted any more.
+    Done,
+    /// Queued, and nobody flushes yet: the caller does.
+    NeedsFlush,
+    /// Held for the next transport, and the first to be: from now on there is something that waits.
+    Buffered,
+    /// Not taken: more would wait than may.
+    Overflow,
+    /// The sink is broken; it was aborted.
+    Broken,
+}
+
+/// How a session's client stands when the clock turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backlog {
+    /// Nothing waits for it.
+    Nothing,
+    /// Something does, within bounds.
+    Waits,
+    /// Too much did for too long.
+    Slow,
+}
+
+pub(crate) struct Link {
+    pub(crate) transport: &'static dyn Transport,
+    sink: Box<dyn Sink>,
+    /// Boxed: most sessions never have one.
+    unsent: Option<Box<Unsent>>,
+    /// Nothing more is taken: the goodbye was said. The sink stays, so that it can still be aborted.
+    closed: bool,
+    /// It is finished once all is out.
+    finishes: bool,
+}
+
+/// When our side of a transport ends whose goodbye was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// As soon as the goodbye is out.
+    AtOnce,
+    /// When the client has answered, or its time is over: whoever reads it drops it then. A proxy that sees our end
+    /// closes the client's side too, and what the client had sent before it heard of the goodbye would be lost.
+    WhenAnswered,
+}
+
+#[derive(Default)]
+struct Unsent {
+    queue: Queue<Bytes>,
+    /// Somebody flushes, or promised to.
+    promised: bool,
+    /// The last item is the goodbye.
+    has_goodbye: bool,
+    /// Who waits to flush it. A sink wakes only who asked last; the others are woken when the queue is gone.
+    flushers: SmallVec<[Waker; 1]>,
+}
+
+/// One handling of a link.
+pub(crate) struct WriteContext<'a> {
+    /// What may wait.
+    pub(crate) budget: &'a Arc<Budget>,
+    /// What the sink took.
+    pub(crate) went: Traffic,
+}
+
+impl<'a> WriteContext<'a> {
+    pub(crate) fn new(budget: &'a Arc<Budget>) -> Self {
+        Self { budget, went: Traffic::default() }
+    }
+}
+
+/// Bytes of the transport's own: control frames.
+struct Control(Bytes);
+
+impl Outgoing for Control {
+    fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
+        self.0.clone()
+    }
+
+    fn count(&self) -> u32 {
+        0
+    }
+
+    fn messages(&mut self, _hold: &mut dyn FnMut(fanfare_core::Message)) {}
+}
+
+impl Link {
+    pub(crate) fn new(transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Self {
+        Self { transport, sink, unsent: None, closed: false, finishes: false }
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.queue.bytes())
+    }
+
+    pub(crate) fn charged(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.queue.charged())
+    }
+
+    /// Writes at once what the sink takes, and queues the rest.
+    pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
+        if self.unsent.is_some() || self.closed {
+            return self.defer(outgoing, write);
+        }
+        let whole = outgoing.framed(self.transport);
+        let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
+            Ok(written) if written == whole.len() => {
+                write.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
+                return Sent::Written;
+            }
+            Ok(written) => {
+                write.budget.metrics.fan_out.writes.inc();
+                written
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return Sent::Broken,
+        };
+        let unsent = self.unsent.get_or_insert_default();
+        unsent.queue.append(items(outgoing, self.transport, |_| whole));
+        write.went += unsent.queue.consume(written, write.budget);
+        unsent.queue.refused(write.budget);
+        unsent.promise()
+    }
+
+    /// Sends a frame of the transport's own.
+    pub(crate) fn control(
+        &mut self,
+        frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
+        write: &mut WriteContext<'_>,
+    ) -> Sent {
+        let mut framed = Vec::new();
+        frame(self.transport, &mut framed);
+        self.send(&mut Control(framed.into()), write)
+    }
+
+    /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
+    pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
+        if self.closed {
+            return Sent::Done;
+        }
+        let transport = self.transport;
+        let unsent = self.unsent.get_or_insert_default();
+        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), write.budget)
+        {
+            return Sent::Overflow;
+        }
+        unsent.promise()
+    }
+
+    /// Sends what waited for a transport, whatever the bound.
+    pub(crate) fn resume(
+        &mut self,
+        waited: impl Iterator<Item = Item<Bytes>>,
+        write: &mut WriteContext<'_>,
+    ) -> io::Result<()> {
+        let items: Items<Bytes> = waited.collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        self.unsent.get_or_insert_default().queue.append(items);
+        let flushed = self.try_flush(write);
+        self.unsent.iter_mut().for_each(|unsent| unsent.promised = true);
+        flushed
+    }
+
+    /// Sends the goodbye behind what is queued, then finishes the sink. Where there is no frame that a client could
+    /// answer, that is at once.
+    pub(crate) fn close(
+        &mut self,
+        frame: Option<&CloseFrame>,
+        finish: Finish,
+        write: &mut WriteContext<'_>,
+    ) -> Sent {
+        let mut sent = Sent::Done;
+        if let Some(frame) = frame.filter(|_| !self.closed) {
+            sent = self.goodbye(frame, write);
+        }
+        self.closed = true;
+        self.finishes |= finish == Finish::AtOnce || frame.is_none();
+        if self.unsent.is_none() && self.finishes {
+            self.sink.finish();
+        }
+        sent
+    }
+
+    /// The client answered the goodbye, or went.
+    pub(crate) fn answered(&mut self) {
+        if self.closed && !std::mem::replace(&mut self.finishes, true) && self.unsent.is_none() {
+            self.sink.finish();
+        }
+    }
+
+    fn goodbye(&mut self, frame: &CloseFrame, write: &mut WriteContext<'_>) -> Sent {
+        let mut framed = Vec::new();
+        self.transport.close(frame, &mut framed);
+        if framed.is_empty() {
+            return Sent::Done;
+        }
+        let sent = match &mut self.unsent {
+            Some(unsent) => {
+                unsent.queue.append(smallvec![Item { what: framed.into(), messages: 0, replaceable: None }]);
+                unsent.promise()
+            }
+            None => self.send(&mut Control(framed.into()), write),
+        };
+        self.unsent.iter_mut().for_each(|unsent| unsent.has_goodbye = true);
+        sent
+    }
+
+    /// Whether the goodbye was said.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the goodbye was said, and nothing is left to flush.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.closed && self.unsent.is_none()
+    }
+
+    /// Wakes those who wait to flush: the session goes to another transport.
+    pub(crate) fn wake_flushers(&mut self) {
+        self.unsent.iter_mut().for_each(|unsent| unsent.wake_flushers());
+    }
+
+    /// Ends the sink; what is left of it.
+    pub(crate) fn abort(self) -> Box<dyn Sink> {
+        self.sink.abort();
+        self.sink
+    }
+
+    /// Drops what newer publications replace.
+    pub(crate) fn conflate(&mut self, budget: &Budget) {
+        self.unsent.iter_mut().for_each(|unsent| unsent.queue.conflate(budget));
+    }
+
+    /// Drops what the client did not begin to get, the goodbye excepted.
+    pub(crate) fn shed(&mut self) {
+        self.unsent.iter_mut().for_each(|unsent| unsent.queue.shed(unsent.has_goodbye));
+    }
+
+    /// How the client stands at a turn of the clock. Before it is judged its socket is asked once more.
+    ///
+    /// # Errors
+    /// The sink is broken.
+    pub(crate) fn turn(&mut self, write: &mut WriteContext<'_>) -> io::Result<Backlog> {
+        if self.unsent.as_ref().is_some_and(|unsent| unsent.queue.is_due()) {
+            match self.try_flush(write) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+        let Some(unsent) = &mut self.unsent else { return Ok(Backlog::Nothing) };
+        let is_slow = !self.closed && unsent.queue.turn(write.budget);
+        Ok(if is_slow { Backlog::Slow } else { Backlog::Waits })
+    }
+
+    /// Writes what is queued, at once.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where the sink takes no more for now; any other means that it is broken.
+    pub(crate) fn try_flush(&mut self, write: &mut WriteContext<'_>) -> io::Result<()> {
+        let Some(unsent) = &mut self.unsent else { return Ok(()) };
+        while !unsent.queue.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(unsent.queue.iter()) {
+                *slice = IoSlice::new(part);
+                count += 1;
+            }
+            match self.sink.try_write(slices.get(..count).unwrap_or_default()) {
+                Ok(written) => {
+                    write.budget.metrics.fan_out.writes.inc();
+                    write.went += unsent.queue.consume(written, write.budget);
+                }
+                Err(error) => {
+                    unsent.queue.refused(write.budget);
+                    return Err(error);
+                }
+            }
+        }
+        self.unsent = None;
+        if self.finishes {
+            self.sink.finish();
+        }
+        Ok(())
+    }
+
+    /// As [`Link::try_flush`], waking the task when the sink takes more.
+    pub(crate) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: &mut WriteContext<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match self.try_flush(write) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.sink.poll_writable(cx)?.is_pending() {
+                        self.unsent.iter_mut().for_each(|unsent| unsent.wait(cx.waker()));
+                        return Poll::Pending;
+                    }
+                }
+                flushed => return Poll::Ready(flushed),
+            }
+        }
+    }
+}
+
+/// What waits, where it must: frame by frame where a newer publication may take the place of an older, else as a
+/// `whole`.
+fn items<O: Outgoing>(
+    outgoing: &mut O,
+    transport: &'static dyn Transport,
+    whole: impl FnOnce(&mut O) -> Bytes,
+) -> Items<Bytes> {
+    let Some(channel) = outgoing.replaceable() else {
+        return smallvec![Item { messages: outgoing.count(), what: whole(outgoing), replaceable: None }];
+    };
+    let mut items = Items::new();
+    outgoing.frames(transport, &mut |what| {
+        items.push(Item { what, messages: 1, replaceable: Some(channel.clone()) });
+    });
+    items
+}
+
+impl Unsent {
+    fn promise(&mut self) -> Sent {
+        if std::mem::replace(&mut self.promised, true) { Sent::Done } else { Sent::NeedsFlush }
+    }
+
+    fn wait(&mut self, flusher: &Waker) {
+        if !self.flushers.iter().any(|waits| waits.will_wake(flusher)) {
+            self.flushers.push(flusher.clone());
+        }
+    }
+
+    fn wake_flushers(&mut self) {
+        self.flushers.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.wake_flushers();
+    }
+}

@@ -1,0 +1,46 @@
+//! A client's session: its state, what its client asks for, and what is sent to it.
+//!
+//! A session:
+//!
+//! - [`state`]: the session itself; `end`, `last_activity`, [`traffic`], [`flow`]: parts of it
+//! - [`sessions`]: begins sessions, and puts them on transports
+//! - `detaching`: a transport that its session left
+//! - `access_log`: the log line of a session that has ended
+//!
+//! From the client:
+//!
+//! - [`inbound`]: what the reader of a transport tells the hub, and asks it
+//! - [`incomplete`]: bytes that cannot be processed yet
+//! - [`commands`], [`subscriptions`], [`publisher`]: carry out what the client asks for
+//! - `permission`: what a namespace permits
+//! - `interest`: the channels of this node's sessions, each asked of the broker once
+//! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
+//!
+//! To the client:
+//!
+//! - [`writer`]: sends messages, and does what is due afterwards
+//! - [`outbound`]: the bytes of one session, in order; [`link`], `outgoing`, [`queue`]: parts of it
+//! - `flusher`: flushes what sockets refused
+
+mod access_log;
+pub mod commands;
+pub(crate) mod detaching;
+pub(crate) mod end;
+pub mod flow;
+pub(crate) mod flusher;
+pub mod inbound;
+pub mod incomplete;
+pub(crate) mod interest;
+pub(crate) mod last_activity;
+pub mod link;
+pub mod outbound;
+pub(crate) mod outgoing;
+pub(crate) mod permission;
+pub(crate) mod publish_budget;
+pub mod publisher;
+pub mod queue;
+pub mod sessions;
+pub mod state;
+pub mod subscriptions;
+pub mod traffic;
+pub mod writer;

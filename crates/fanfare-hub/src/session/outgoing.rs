@@ -1,0 +1,42 @@
+//! What can be sent to a session.
+
+use bytes::Bytes;
+use fanfare_core::{Channel, Message, Transport};
+
+/// Something that can be sent, with a transport or without.
+pub trait Outgoing {
+    /// The bytes on a transport.
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes;
+
+    /// The number of messages. Frames of the transport's own do not count.
+    fn count(&self) -> u32;
+
+    /// The messages, to be framed once there is a transport.
+    fn messages(&mut self, hold: &mut dyn FnMut(Message));
+
+    /// The channel of which a newer publication may replace this while it waits. `None`: nothing may.
+    fn replaceable(&self) -> Option<Channel> {
+        None
+    }
+
+    /// The same bytes, message by message.
+    fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
+        each(self.framed(transport));
+    }
+}
+
+impl Outgoing for Message {
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+        let mut framed = Vec::new();
+        transport.frame(self, &mut framed);
+        framed.into()
+    }
+
+    fn count(&self) -> u32 {
+        1
+    }
+
+    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
+        hold(self.clone());
+    }
+}

@@ -1,0 +1,223 @@
+//! The state of one session.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
+use once_cell::race::OnceBox;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::session::{
+    end::End,
+    flow::Flow,
+    last_activity::LastActivity,
+    outbound::Outbound,
+    traffic::{SessionTraffic, Traffic},
+};
+
+/// What all sessions of one dialect share.
+pub struct Kind {
+    /// The dialect.
+    pub dialect: &'static dyn Dialect,
+    /// How the sessions are kept alive.
+    pub heartbeat: Heartbeat,
+}
+
+/// The client of a session.
+#[derive(Clone, Default)]
+pub struct Peer {
+    /// The client's address, for the log.
+    pub address: Option<IpAddr>,
+    /// The client's identity, where it showed a token.
+    pub identity: Option<Arc<dyn Identity>>,
+}
+
+/// One client's session. It outlives its transport and may change it.
+///
+/// It is small on purpose: most of the memory of an idle connection is here. Its end is logged when it is dropped
+/// (`access_log`).
+pub struct Session {
+    pub(crate) id: SessionId,
+    /// The index of the shard that writes to it.
+    pub(crate) shard: u32,
+    pub(crate) kind: Arc<Kind>,
+    /// Boxed, as the flow is: most clients have none, and a pointer is smaller.
+    pub(crate) identity: Option<Box<Arc<dyn Identity>>>,
+    pub(crate) last_activity: LastActivity,
+    pub(crate) traffic: SessionTraffic,
+    pub(crate) outbound: Outbound,
+    pub(crate) channels: Mutex<Channels>,
+    address: Option<IpAddr>,
+    flow: OnceBox<Arc<Flow>>,
+}
+
+/// The channels of one session. Nearly always one.
+#[derive(Default)]
+pub(crate) struct Channels {
+    pub(crate) joined: SmallVec<[Channel; 1]>,
+    /// How the session ended. From then on no channel is joined.
+    pub(crate) ended: Option<Box<End>>,
+}
+
+impl Channels {
+    /// Why the session ended, if it has.
+    pub(crate) fn reason(&self) -> Option<&Disconnect> {
+        self.ended.as_ref().map(|end| &end.disconnect)
+    }
+
+    /// Whether the session can join `channel`; `false` for a session that has ended.
+    ///
+    /// # Errors
+    /// The session has joined it already, or has `most` channels.
+    pub(crate) fn can_join(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
+        if self.ended.is_some() {
+            return Ok(false);
+        }
+        if self.joined.contains(channel) {
+            return Err(CommandError::AlreadySubscribed);
+        }
+        if self.joined.len() >= most {
+            return Err(CommandError::TooManyChannels(most));
+        }
+        Ok(true)
+    }
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, peer: Peer, now: u32) -> Self {
+        let Peer { address, identity } = peer;
+        Self {
+            id,
+            shard,
+            kind,
+            identity: identity.map(Box::new),
+            last_activity: LastActivity::new(now),
+            traffic: SessionTraffic::default(),
+            outbound: Outbound::default(),
+            channels: Mutex::default(),
+            address,
+            flow: OnceBox::new(),
+        }
+    }
+
+    /// The session's number on this node.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The client's address.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The subject of the client's token.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.identity.as_ref()?.subject()
+    }
+
+    /// The dialect.
+    #[must_use]
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        self.kind.dialect
+    }
+
+    /// The time until the client's token expires; `None`: it does not.
+    pub(crate) fn expires_in(&self) -> Option<Duration> {
+        let expires_at = self.identity.as_ref()?.expires_at()?;
+        Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    /// Whether the session has ended. Its transport may still have to send the goodbye.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.channels.lock().ended.is_some()
+    }
+
+    /// Whether the client's commands are carried out: until the session ends, and from a client that was sent away
+    /// its publishes until its transport is given up.
+    #[must_use]
+    pub fn is_listened_to(&self) -> bool {
+        let is_ended = match self.channels.lock().reason() {
+            None => return true,
+            Some(reason) => !reason.sends_away(),
+        };
+        !is_ended && !self.flow().is_some_and(|flow| flow.is_over())
+    }
+
+    /// Whether the session ended for a reason that does not tell the client of a failed publish.
+    pub(crate) fn cannot_be_told(&self) -> bool {
+        let tells = |reason| matches!(reason, &Disconnect::PublishRefused | &Disconnect::PublishUnknown);
+        self.channels.lock().reason().is_some_and(|reason| !tells(reason))
+    }
+
+    /// Whether the client was admitted.
+    pub(crate) fn is_connection(&self) -> bool {
+        self.traffic.lasted().is_some()
+    }
+
+    /// Ends the session's transport now, whatever is queued. The reader of the transport sees its end.
+    pub fn abort(&self) {
+        self.outbound.abort();
+        if let Some(flow) = self.flow() {
+            flow.over();
+        }
+    }
+
+    /// The reader of the transport has ended: an aborted transport is dropped.
+    pub fn let_go(&self) {
+        self.outbound.let_go();
+    }
+
+    /// The client's messages and bytes until now.
+    #[must_use]
+    pub fn received(&self) -> Traffic {
+        self.traffic.received.get()
+    }
+
+    /// The messages and bytes to the client until now.
+    #[must_use]
+    pub fn sent(&self) -> Traffic {
+        self.outbound.sent()
+    }
+
+    /// The number of bytes that wait for the transport.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbound.queued()
+    }
+
+    pub(crate) fn has_several_channels(&self) -> bool {
+        self.channels.lock().joined.len() > 1
+    }
+
+    /// Whether `matches` is true for a channel of the session.
+    pub(crate) fn has_any(&self, matches: impl FnMut(&Channel) -> bool) -> bool {
+        self.channels.lock().joined.iter().any(matches)
+    }
+
+    pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.get()
+    }
+
+    pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
+        self.flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        /// A size class of jemalloc.
+        const CLASS: usize = 224;
+        let counts_of_arc = 2 * size_of::<usize>();
+        assert!(size_of::<Session>() + counts_of_arc <= CLASS, "{}", size_of::<Session>());
+    }
+}

@@ -1,0 +1,71 @@
+//! Sends messages to sessions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fanfare_core::{Disconnect, Message, Ping, Reply, dialect::Answer};
+
+use crate::{
+    ending::goodbye::Goodbyes,
+    session::{flusher::Flusher, link::Sent, state::Session},
+    upkeep::budget::Budget,
+};
+
+/// Sends messages, replies, pings and pongs.
+pub struct Writer {
+    pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+impl Writer {
+    /// Sends one message to a session.
+    pub fn send(&self, session: &Arc<Session>, mut message: Message) {
+        let sent = session.outbound.send(&mut message, &self.budget, false);
+        self.after_send(session, sent);
+    }
+
+    /// Sends what the session's dialect makes of a reply.
+    pub(crate) fn reply(&self, session: &Arc<Session>, reply: &Reply) {
+        self.answer(session, session.dialect().reply(reply));
+    }
+
+    /// Carries out what a dialect made of a reply.
+    pub(crate) fn answer(&self, session: &Arc<Session>, answer: Answer) {
+        match answer {
+            Answer::Nothing => {}
+            Answer::Send(message) => self.send(session, message),
+            Answer::End(disconnect) => self.goodbyes.end(session, &disconnect),
+        }
+    }
+
+    /// Pings a session's client.
+    pub(crate) fn ping(&self, session: &Arc<Session>) {
+        match session.dialect().ping() {
+            Ping::Message(message) => self.send(session, message),
+            Ping::Transport => {
+                let sent = session.outbound.ping(&self.budget);
+                self.after_send(session, sent);
+            }
+        }
+    }
+
+    /// Answers pings of a session's client, all in one write.
+    pub fn pong(&self, session: &Arc<Session>, payloads: &[Bytes]) {
+        let sent = session.outbound.pong(payloads, &self.budget);
+        self.after_send(session, sent);
+    }
+
+    /// Does what is due after bytes were handed to a session's [`Outbound`](crate::session::outbound::Outbound).
+    #[inline]
+    pub(crate) fn after_send(&self, session: &Arc<Session>, sent: Sent) {
+        match sent {
+            Sent::Written | Sent::Done => {}
+            Sent::NeedsFlush => self.flusher.flush(session, None),
+            Sent::Buffered => self.flusher.watch(session),
+            Sent::Overflow => self.goodbyes.end(session, &Disconnect::Slow),
+            // The sink was aborted: the session's reader sees its end, and ends the session.
+            Sent::Broken => {}
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Builds the parts of a hub, and spawns its tasks. Only this file and [`Hub`] know all rooms.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use fanfare_core::{Broker, CriticalTasks, Limits, Tracer};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    delivery::{dispatcher::Dispatcher, tick::Delivery},
+    ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
+    hub::Hub,
+    metrics::HubMetrics,
+    session::{
+        commands::Commands, flusher::Flusher, inbound::Inbound, incomplete::BufferBound, interest::Interest,
+        publish_budget::PublishBudget, publisher::Publisher, sessions::Sessions,
+        subscriptions::Subscriptions, writer::Writer,
+    },
+    upkeep::{
+        budget::Budget,
+        heartbeat::Heartbeats,
+        message_bounds::MessageBounds,
+        settings::Settings,
+        slow::SlowClients,
+        stall::{self, StallReport},
+    },
+};
+
+/// What the parts of a hub share.
+struct Shared {
+    dispatcher: Arc<Dispatcher>,
+    metrics: Arc<HubMetrics>,
+    limits: Arc<ArcSwap<Limits>>,
+    budget: Arc<Budget>,
+    publish_budget: Arc<PublishBudget>,
+    buffer_bound: Arc<BufferBound>,
+    interest: Arc<Interest>,
+    /// The tasks of transports and flushes.
+    tasks: TaskTracker,
+}
+
+/// What sends to sessions, and what ends them.
+struct Outgoing {
+    writer: Arc<Writer>,
+    goodbyes: Arc<Goodbyes>,
+    drain: Arc<Drain>,
+}
+
+impl Hub {
+    /// A hub whose shards run on the current runtime.
+    #[must_use]
+    pub fn start(
+        dispatcher: Arc<Dispatcher>,
+        broker: Arc<dyn Broker>,
+        limits: Limits,
+        metrics: Arc<HubMetrics>,
+        tracer: Option<Arc<dyn Tracer>>,
+    ) -> Arc<Self> {
+        let message_bytes = limits.message_bytes;
+        let shared = Shared {
+            budget: Budget::new(&limits, metrics.clone()),
+            publish_budget: Arc::new(PublishBudget::new(&limits)),
+            buffer_bound: Arc::new(BufferBound::new(&limits)),
+            interest: Arc::new(Interest::new(broker.clone())),
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            tasks: TaskTracker::new(),
+            dispatcher,
+            metrics,
+        };
+        let outgoing = shared.outgoing();
+        let critical_tasks = shared.spawn_tasks(&outgoing, tracer.as_ref());
+        let stall_report = Arc::new(StallReport::default());
+        tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
+        let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
+        let subscriptions = shared.subscriptions();
+        Arc::new(Self {
+            sessions: shared.sessions(outgoing.writer.clone()),
+            inbound: shared.inbound(),
+            commands: Commands {
+                publisher: publisher.clone(),
+                subscriptions: subscriptions.clone(),
+                writer: outgoing.writer.clone(),
+                metrics: shared.metrics.clone(),
+            },
+            interruptions: Arc::new(Interruptions {
+                dispatcher: shared.dispatcher.clone(),
+                drain: outgoing.drain.clone(),
+            }),
+            settings: shared.settings(message_bytes),
+            publisher,
+            subscriptions,
+            writer: outgoing.writer,
+            goodbyes: outgoing.goodbyes,
+            drain: outgoing.drain,
+            broker,
+            tracer,
+            budget: shared.budget,
+            metrics: shared.metrics,
+            stall_report,
+            critical_tasks,
+        })
+    }
+}
+
+impl Shared {
+    fn outgoing(&self) -> Outgoing {
+        let flusher = Arc::new(Flusher {
+            dispatcher: self.dispatcher.clone(),
+            budget: self.budget.clone(),
+            tasks: self.tasks.clone(),
+        });
+        let goodbyes = Arc::new(Goodbyes {
+            dispatcher: self.dispatcher.clone(),
+            interest: self.interest.clone(),
+            flusher: flusher.clone(),
+            budget: self.budget.clone(),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let drain = Arc::new(Drain {
+            dispatcher: self.dispatcher.clone(),
+            goodbyes: goodbyes.clone(),
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+            goodbye: OnceLock::new(),
+        });
+        let writer = Writer { goodbyes: goodbyes.clone(), flusher, budget: self.budget.clone() };
+        Outgoing { writer: Arc::new(writer), goodbyes, drain }
+    }
+
+    /// Spawns the tasks of the shards, and those that keep the bounds of memory.
+    fn spawn_tasks(&self, outgoing: &Outgoing, tracer: Option<&Arc<dyn Tracer>>) -> CriticalTasks {
+        let delivery = Arc::new(Delivery {
+            dispatcher: self.dispatcher.clone(),
+            writer: outgoing.writer.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            budget: self.budget.clone(),
+            metrics: self.metrics.clone(),
+            tracer: tracer.cloned(),
+        });
+        let message_bounds = Arc::new(MessageBounds {
+            dispatcher: self.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            limits: self.limits.clone(),
+            bound: self.buffer_bound.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let slow_clients = Arc::new(SlowClients {
+            dispatcher: self.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            budget: self.budget.clone(),
+        });
+        let heartbeats = Arc::new(Heartbeats {
+            writer: outgoing.writer.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            drain: outgoing.drain.clone(),
+            message_bounds: message_bounds.clone(),
+            slow_clients: slow_clients.clone(),
+        });
+        let tasks = CriticalTasks::default();
+        for (index, shard) in self.dispatcher.shards().iter().enumerate() {
+            let busy = self.metrics.fan_out.busy(index);
+            tokio::spawn(tasks.watch(delivery.clone().run(shard.clone(), busy)));
+            tokio::spawn(tasks.watch(heartbeats.clone().run(shard.clone())));
+        }
+        tokio::spawn(tasks.watch(slow_clients.keep_budget()));
+        tokio::spawn(tasks.watch(message_bounds.keep_bound()));
+        tasks
+    }
+
+    fn publisher(
+        &self,
+        outgoing: &Outgoing,
+        broker: Arc<dyn Broker>,
+        tracer: Option<Arc<dyn Tracer>>,
+    ) -> Arc<Publisher> {
+        Arc::new(Publisher {
+            dispatcher: self.dispatcher.clone(),
+            broker,
+            tracer,
+            budget: self.publish_budget.clone(),
+            writer: outgoing.writer.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn subscriptions(&self) -> Arc<Subscriptions> {
+        Arc::new(Subscriptions {
+            dispatcher: self.dispatcher.clone(),
+            interest: self.interest.clone(),
+            limits: self.limits.clone(),
+        })
+    }
+
+    fn sessions(&self, writer: Arc<Writer>) -> Sessions {
+        Sessions::new(
+            self.dispatcher.clone(),
+            writer,
+            self.budget.clone(),
+            self.metrics.clone(),
+            self.tasks.clone(),
+        )
+    }
+
+    fn inbound(&self) -> Inbound {
+        Inbound {
+            dispatcher: self.dispatcher.clone(),
+            publish_budget: self.publish_budget.clone(),
+            buffer_bound: self.buffer_bound.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn settings(&self, message_bytes: usize) -> Settings {
+        Settings {
+            dispatcher: self.dispatcher.clone(),
+            budget: self.budget.clone(),
+            publish_budget: self.publish_budget.clone(),
+            buffer_bound: self.buffer_bound.clone(),
+            limits: self.limits.clone(),
+            message_bytes,
+        }
+    }
+}

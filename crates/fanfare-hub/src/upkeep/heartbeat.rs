@@ -1,0 +1,97 @@
+//! Pings clients, and ends the sessions of those that do not answer, are idle, or have an expired token.
+//!
+//! Invariants
+//! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that what clients sent
+//!   meanwhile is read before they are judged: no client is judged for what a frozen or starved node missed.
+//! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
+//! - A client that this node chooses not to read at the moment is not judged: it may have answered.
+//! - A session whose client's token expired, by the wall clock, ends within a second or two.
+//! - A session without a transport is not pinged, and not judged.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare_core::Disconnect;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{
+    delivery::shard::Shard,
+    ending::{drain::Drain, goodbye::Goodbyes},
+    session::writer::Writer,
+    upkeep::{
+        message_bounds::MessageBounds,
+        slow::SlowClients,
+        wheel::{Beat, Verdict},
+    },
+};
+
+/// A turn that comes later than this finds a node that was frozen or starved.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Looks between which other tasks get their turn.
+const LOOKS_PER_TURN: usize = 256;
+
+/// Turns the shards' wheels.
+pub(crate) struct Heartbeats {
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) drain: Arc<Drain>,
+    pub(crate) message_bounds: Arc<MessageBounds>,
+    pub(crate) slow_clients: Arc<SlowClients>,
+}
+
+impl Heartbeats {
+    /// Turns one shard's wheel for as long as the node lives.
+    pub(crate) async fn run(self: Arc<Self>, shard: Arc<Shard>) {
+        let mut second = interval(Duration::from_secs(1));
+        // A turn that comes late is one turn, not many.
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        second.tick().await;
+        loop {
+            let is_late = second.tick().await.elapsed() > LATE;
+            shard.progress.wheel();
+            shard.wake();
+            if is_late {
+                continue;
+            }
+            for (count, beat) in shard.wheel.turn().into_iter().enumerate() {
+                self.look(&shard, beat);
+                if count % LOOKS_PER_TURN == LOOKS_PER_TURN - 1 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            self.message_bounds.turn(&shard);
+            self.slow_clients.turn(&shard).await;
+        }
+    }
+
+    fn look(&self, shard: &Shard, mut beat: Beat) {
+        let Some(session) = shard.session(beat.session) else { return };
+        let now = shard.now();
+        if session.last_activity.is_unread() {
+            session.last_activity.message(now);
+        } else if !session.outbound.is_attached() {
+            // There is no transport to ping: as if the client had just been heard and pinged.
+            session.last_activity.heard(now);
+            beat.ping_at = beat.ping_at.max(now + 1);
+        }
+        if session.expires_in() == Some(Duration::ZERO) {
+            return self.goodbyes.end(&session, &Disconnect::Expired);
+        }
+        let due = match beat.judge(now, &session.last_activity, &session.kind.heartbeat) {
+            Verdict::Wait(due) => due,
+            Verdict::Ping(due) => {
+                self.writer.ping(&session);
+                due
+            }
+            // Behind its answers: the client may have published as long ago.
+            Verdict::End(Disconnect::Idle) => return self.goodbyes.end_later(session, Disconnect::Idle),
+            Verdict::End(disconnect) => {
+                return match self.drain.goodbye() {
+                    Some(goodbye) => self.goodbyes.end_later(session, goodbye.clone()),
+                    None => self.goodbyes.end(&session, &disconnect),
+                };
+            }
+        };
+        shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
+    }
+}

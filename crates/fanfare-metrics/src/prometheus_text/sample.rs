@@ -1,0 +1,151 @@
+//! What is of interest of a node's metrics, at one moment and between two.
+
+use std::time::Duration;
+
+use fanfare_core::broker::BrokerState;
+use serde::Serialize;
+
+use super::{
+    buckets::Buckets,
+    lines::{self, Line},
+};
+
+/// What a node counted up to one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sample {
+    /// Open sessions.
+    pub connections: f64,
+    /// Publications handed to subscribers so far.
+    pub deliveries: f64,
+    /// Publications that came from clients so far.
+    pub received: f64,
+    /// Bytes that wait for sockets, at most.
+    pub queued_bytes: f64,
+    /// From the publish on its node to the write here: seconds, so far.
+    pub relay_latency: Buckets,
+    /// What the broker can do; `None` where it says a word that this release does not know.
+    pub broker: Option<BrokerState>,
+    /// Whether the node was told to end.
+    pub is_draining: bool,
+    /// When its process started: seconds since 1970.
+    pub started: Option<f64>,
+}
+
+/// What a node did between two moments, each second.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rates {
+    /// Publications handed to subscribers.
+    pub deliveries: f64,
+    /// Publications that came from clients.
+    pub received: f64,
+    /// The relay latencies of all of them, not each second.
+    pub relay_latency: Buckets,
+}
+
+impl Sample {
+    /// From what `/metrics` answers. A series that is not there counts as 0; `None` where nothing of it is a
+    /// node's.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mut sample, mut latency, mut is_node) = (Self::default(), Vec::new(), false);
+        for line in lines::lines(text) {
+            match line.name {
+                "fanfare_connections" => {
+                    is_node = true;
+                    sample.connections += line.value;
+                }
+                "fanfare_deliveries_total" => sample.deliveries += line.value,
+                "fanfare_messages_received_total" => sample.received += line.value,
+                "fanfare_outbound_queued_bytes" => sample.queued_bytes += line.value,
+                "fanfare_relay_latency_seconds_bucket" => latency.extend(bucket(&line)),
+                "fanfare_broker_state" if line.value == 1.0 => sample.broker = state(&line),
+                "fanfare_draining" => sample.is_draining = line.value == 1.0,
+                "process_start_time_seconds" => sample.started = Some(line.value),
+                _ => {}
+            }
+        }
+        sample.relay_latency = Buckets::from_cumulative(latency);
+        is_node.then_some(sample)
+    }
+
+    /// What happened since `before`, which was so long ago.
+    #[must_use]
+    pub fn since(&self, before: &Self, ago: Duration) -> Rates {
+        let seconds = ago.as_secs_f64().max(0.001);
+        Rates {
+            deliveries: rise(before.deliveries, self.deliveries) / seconds,
+            received: rise(before.received, self.received) / seconds,
+            relay_latency: self.relay_latency.since(&before.relay_latency),
+        }
+    }
+}
+
+/// How long publications took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// Half of them at most.
+    pub p50: f64,
+    /// All but one in a hundred at most.
+    pub p99: f64,
+}
+
+impl Rates {
+    /// The relay latencies, if there were any.
+    #[must_use]
+    pub fn quantiles(&self) -> Option<Quantiles> {
+        let quantile = |share| self.relay_latency.quantile(share);
+        Some(Quantiles { p50: quantile(0.5)?, p99: quantile(0.99)? })
+    }
+}
+
+/// A counter that fell is another process': it began at 0.
+fn rise(before: f64, after: f64) -> f64 {
+    if after < before { after } else { after - before }
+}
+
+fn state(line: &Line<'_>) -> Option<BrokerState> {
+    let said = line.label("state")?;
+    BrokerState::ALL.into_iter().find(|state| state.name() == said)
+}
+
+fn bucket(line: &Line<'_>) -> Option<(f64, f64)> {
+    Some((line.label("le")?.parse().ok()?, line.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+fanfare_connections 3
+fanfare_deliveries_total 100
+fanfare_messages_received_total 10
+fanfare_outbound_queued_bytes 4096
+fanfare_broker_state{state="up"} 0
+fanfare_broker_state{state="away"} 1
+fanfare_draining 1
+fanfare_relay_latency_seconds_bucket{origin="other",le="0.001"} 1
+fanfare_relay_latency_seconds_bucket{origin="other",le="+Inf"} 1
+fanfare_relay_latency_seconds_bucket{origin="self",le="0.001"} 2
+fanfare_relay_latency_seconds_bucket{origin="self",le="+Inf"} 4
+process_start_time_seconds 1700000000
+"#;
+
+    #[test]
+    fn a_sample_is_read_from_what_a_node_exposes() {
+        let sample = Sample::parse(TEXT).unwrap();
+        assert_eq!((sample.connections, sample.deliveries, sample.received), (3.0, 100.0, 10.0));
+        assert_eq!((sample.queued_bytes, sample.broker), (4096.0, Some(BrokerState::Away)));
+        assert_eq!((sample.is_draining, sample.started), (true, Some(1.7e9)));
+        assert_eq!(sample.relay_latency.count(), 5.0);
+        assert_eq!(Sample::parse("up 1\n<html>"), None);
+    }
+
+    #[test]
+    fn rates_are_each_second_and_a_restart_is_no_negative_rate() {
+        let before = Sample::parse(TEXT).unwrap();
+        let after = Sample { deliveries: 300.0, received: 5.0, ..before.clone() };
+        let rates = after.since(&before, Duration::from_secs(2));
+        assert_eq!((rates.deliveries, rates.received, rates.relay_latency.count()), (100.0, 2.5, 0.0));
+    }
+}
