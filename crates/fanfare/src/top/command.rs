@@ -1,19 +1,4 @@
-//! `fanfare top`: the nodes of a cluster, each second.
-//!
-//! - [`discover`]: which nodes there are, from any one of them
-//! - [`board`]: a row for each, with what it did since the look before
-//! - [`rounds`]: looks at all of them, again and again
-//! - [`view`]: the rows as a table; [`numbers`]: as people read them
-//! - [`report`]: the rows as JSON
-//! - [`terminal`]: a screen, which is left as it was found
-
-pub mod board;
-pub mod discover;
-pub mod numbers;
-pub mod report;
-pub mod rounds;
-pub mod terminal;
-pub mod view;
+//! `fanfare top`, on a terminal or as one sample.
 
 use std::{
     io::{self, IsTerminal, stdout},
@@ -27,53 +12,55 @@ use tokio::{
     time::sleep,
 };
 
-use self::{
+use super::{
     board::Board,
     discover::{Discover, Undiscovered},
+    report,
     rounds::{EVERY, Rounds},
     terminal::Terminal,
+    view,
 };
 use crate::{
-    ask::{Asker, Target, own},
+    ask::{Asker, Target, local_targets},
     cli::TopArgs,
     config::{self, Config, Mistakes},
 };
 
-/// How long a node may take to answer: less than [`EVERY`].
-const PATIENCE: Duration = Duration::from_millis(900);
+/// The most time that a node may take to answer: less than [`EVERY`].
+const TIMEOUT: Duration = Duration::from_millis(900);
 
-/// How wide a table is where nobody says.
+/// The width of a table without a terminal.
 const WIDE: usize = 160;
 
-/// Why there is nothing to show.
+/// Why nothing can be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum TopError {
     /// The configuration, which says where to ask, has mistakes.
     #[error(transparent)]
     Configuration(#[from] Mistakes),
-    /// Not `http://host:port`.
+    /// The text is not `http://host:port`.
     #[error("--url {url:?} cannot be asked: {hint}")]
     Url {
-        /// What was given.
+        /// The text.
         url: String,
-        /// What to write.
+        /// The remedy.
         hint: String,
     },
-    /// Nobody but the node itself knows its ports.
+    /// Only the node itself knows which port it got.
     #[error("the configuration listens on port 0 only: name a node with --url http://HOST:PORT")]
     NoPort,
-    /// Nobody said which nodes there are.
+    /// No node gave the list.
     #[error("{0}; name a node of the cluster with --url http://HOST:PORT")]
     Undiscovered(Undiscovered),
-    /// The terminal, or standard output.
+    /// The terminal or standard output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Shows the cluster on a terminal until somebody quits, or returns one sample to print.
+/// Shows the cluster on a terminal until the user quits, or returns one sample to print.
 ///
 /// # Errors
-/// Nobody can be asked.
+/// No node can be asked.
 pub async fn run(args: &TopArgs) -> Result<String, TopError> {
     let config = config::load(args.node.sources()).map(|loaded| loaded.config);
     let (sources, config) = match &args.url {
@@ -89,7 +76,7 @@ pub async fn run(args: &TopArgs) -> Result<String, TopError> {
     if sources.is_empty() {
         return Err(TopError::NoPort);
     }
-    let asker = Asker::of(config.as_ref(), PATIENCE).trusting(args.trust.clone());
+    let asker = Asker::of(config.as_ref(), TIMEOUT).trusting(args.trust.clone());
     let discover = Discover::new(sources, asker.clone());
     let rounds = Rounds::begin(discover, asker).await.map_err(TopError::Undiscovered)?;
     if !args.json && stdout().is_terminal() {
@@ -100,9 +87,9 @@ pub async fn run(args: &TopArgs) -> Result<String, TopError> {
     Ok(if args.json { report::json(&board) } else { view::plain(&board, WIDE) })
 }
 
-/// Where this machine's node is asked: first where its metrics are.
+/// The URLs of this machine's node, that of its metrics first.
 fn own_targets(config: &Config) -> Vec<Target> {
-    own(&[Role::Metrics, Role::Clients].map(|role| config.addresses(role)), "/")
+    local_targets(&[Role::Metrics, Role::Clients].map(|role| config.addresses(role)), "/")
 }
 
 async fn two_looks(mut rounds: Rounds) -> Board {
@@ -136,7 +123,7 @@ async fn on_screen(rounds: Rounds) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends at a signal; never where it cannot be heard.
+/// Ends at a signal, or never if signals cannot be heard.
 async fn ended(signal: &mut io::Result<tokio::signal::unix::Signal>) {
     match signal {
         Ok(signal) => drop(signal.recv().await),
