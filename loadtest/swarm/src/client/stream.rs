@@ -12,7 +12,7 @@ use crate::sources;
 /// Left: the bare socket. Right: TLS.
 pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// Connects from this address of the machine, and shakes hands where the target has TLS.
+/// Connects from this address of the machine, with a handshake if the target has TLS.
 pub(super) async fn open(target: &Target, source: Option<IpAddr>) -> io::Result<Stream> {
     let stream = sources::connect(target.address(), source).await?;
     stream.set_nodelay(true)?;

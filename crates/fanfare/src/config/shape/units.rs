@@ -16,8 +16,8 @@ const UNITS: [(&str, usize); 10] = [
     ("B", 1),
 ];
 
-/// A number of bytes: `512`, `512B`, `64KiB`, `64 kib`, `1MB`. `None` if it is none, or more than fits.
-pub(super) fn parse_size(text: &str) -> Option<usize> {
+/// A number of bytes: `512`, `512B`, `64KiB`, `64 kib`, `1MB`. `None` for other texts, and for numbers that do not fit.
+pub(in crate::config) fn parse_size(text: &str) -> Option<usize> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at_checked(end)?;
@@ -29,18 +29,18 @@ pub(super) fn parse_size(text: &str) -> Option<usize> {
 }
 
 /// A size in the largest binary unit that holds it exactly; [`parse_size`] reads it back.
-pub(super) fn show_size(bytes: usize) -> String {
+pub(in crate::config) fn show_size(bytes: usize) -> String {
     let exact = UNITS.iter().take(3).find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
     exact.map_or_else(|| format!("{bytes}B"), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
-/// `5s`, `250ms`, `1m 30s`. `None` if it is none; a number without a unit is none, except `0`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// `5s`, `250ms`, `1m 30s`. `None` for other texts; a number needs a unit, except `0`.
+pub(in crate::config) fn parse_duration(text: &str) -> Option<Duration> {
     humantime::parse_duration(text.trim()).ok()
 }
 
 /// A duration that [`parse_duration`] reads back.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(in crate::config) fn show_duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_none() {
+    fn other_texts_are_not_sizes() {
         for text in [
             "",
             "KiB",
