@@ -94,7 +94,7 @@ impl Sessions {
 
     /// Replaces the identity of a session's client. The session ends when the new one expires.
     pub fn identify(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
-        session.identity.store(Some(Arc::new(identity)));
+        session.replace_identity(identity);
         if let Some(shard) = self.dispatcher.shard_of(session) {
             shard.wheel.expires(session);
         }

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use arc_swap::ArcSwapOption;
 use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
@@ -48,8 +47,8 @@ pub struct Session {
     /// The index of the shard that writes to it.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
-    /// May be replaced.
-    pub(crate) identity: ArcSwapOption<Arc<dyn Identity>>,
+    /// The identity of the handshake. Boxed: most clients have none, and a pointer is smaller.
+    identity: Option<Box<Arc<dyn Identity>>>,
     pub(crate) last_activity: LastActivity,
     pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
@@ -65,6 +64,8 @@ struct More {
     flow: OnceBox<Arc<Flow>>,
     pending: OnceBox<Pending>,
     held: OnceBox<Held>,
+    /// The identity that took the place of the first.
+    identity: OnceBox<Mutex<Arc<dyn Identity>>>,
 }
 
 /// The channels of one session. Nearly always one.
@@ -106,7 +107,7 @@ impl Session {
             id,
             shard,
             kind,
-            identity: ArcSwapOption::new(identity.map(Arc::new)),
+            identity: identity.map(Box::new),
             last_activity: LastActivity::new(now),
             traffic: SessionTraffic::default(),
             outbound: Outbound::default(),
@@ -130,7 +131,8 @@ impl Session {
     /// The client's identity, where it showed a token.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<dyn Identity>> {
-        self.identity.load().as_deref().cloned()
+        let replaced = self.more.get().and_then(|more| more.identity.get());
+        replaced.map(|identity| identity.lock().clone()).or_else(|| self.identity.as_deref().cloned())
     }
 
     /// The dialect.
@@ -141,7 +143,10 @@ impl Session {
 
     /// The time until the client's token expires; `None`: it does not.
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        let expires_at = self.identity.load().as_ref()?.expires_at()?;
+        if self.identity.is_none() && self.more.get().is_none() {
+            return None;
+        }
+        let expires_at = self.identity()?.expires_at()?;
         Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
@@ -235,6 +240,11 @@ impl Session {
 
     pub(crate) fn held_or_new(&self) -> &Held {
         self.more().held.get_or_init(Box::default)
+    }
+
+    pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {
+        let first = || Box::new(Mutex::new(identity.clone()));
+        *self.more().identity.get_or_init(first).lock() = identity.clone();
     }
 
     fn more(&self) -> &More {
