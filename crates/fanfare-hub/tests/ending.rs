@@ -1,4 +1,4 @@
-//! A session ends once, in its dialect's words, behind what is queued for it.
+//! A session ends once, in its dialect's words, behind its queue.
 
 use fanfare_core::{Disconnect, Limits};
 
@@ -131,8 +131,7 @@ async fn after_the_end_a_reader_goes_on() {
     let (node, _recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;
-    let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
+    let reader = tokio::spawn(client.ready());
     settle().await;
     assert!(!reader.is_finished());
     client.end(&Disconnect::NoPong);
@@ -149,7 +148,7 @@ async fn a_broken_transport_is_aborted() {
     recorder.deliver("a", "1");
     settle().await;
     assert_eq!(other.lines(), ["a 0", "a 1"]);
-    assert!(!broken.session.has_ended(), "whoever reads it ends it");
+    assert!(!broken.session.has_ended(), "its reader ends it");
     broken.end(&Disconnect::Lost);
     assert_eq!(node.closed("lost"), 1);
 }

@@ -1,4 +1,4 @@
-//! How much a session may publish before it is answered, and how it learns the answers.
+//! The bounds of unanswered publishes, and the answers.
 
 use std::task::Poll;
 
@@ -7,10 +7,9 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Client, Lines, Setup, settle};
 
-/// What the reader of a transport does before it reads.
+/// Waits as the reader of a transport does before it reads.
 fn wait_for_room(client: &Client) -> JoinHandle<()> {
-    let (hub, session) = (client.hub.clone(), client.session.clone());
-    tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)))
+    tokio::spawn(client.ready())
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,13 +73,13 @@ async fn a_waiting_reader_has_its_answer_first() {
     client.say("pub a x").await;
     let woken = std::sync::Arc::new(Woken { pipe: client.pipe.clone(), got: parking_lot::Mutex::default() });
     let waker = woken.clone().into();
-    let room = node.hub.inbound.poll_may_publish(&client.session, &std::task::Context::from_waker(&waker));
+    let room = client.inbound.lock().poll_ready(&mut std::task::Context::from_waker(&waker));
     assert_eq!(room, Poll::Pending);
     recorder.answer(0, Ok(()));
     assert_eq!(*woken.got.lock(), ["ok 1"]);
 }
 
-/// Notes what the client has got when it is woken.
+/// Notes the lines of the client when it is woken.
 struct Woken {
     pipe: crate::support::Pipe,
     got: parking_lot::Mutex<Vec<String>>,
@@ -131,7 +130,7 @@ async fn a_failure_is_told_after_all_answers() {
     for _ in 0..4 {
         client.say("pub a x").await;
     }
-    // The first is taken, the second written; what waits behind it waited too long.
+    // The first is taken, the second written; the others waited too long.
     recorder.answer(0, Ok(()));
     recorder.answer(1, Err(refused()));
     assert!(client.lines().is_empty() && !client.session.has_ended());
@@ -197,7 +196,7 @@ async fn past_the_nodes_bound_readers_are_queued() {
     wait_for_room(&flooders[0]).await.unwrap();
 }
 
-/// The node gets more than it writes out at once.
+/// The node gets more messages than it writes out at once.
 #[tokio::test(start_paused = true)]
 async fn a_message_waits_for_one_per_flooder() {
     const FLOODERS: usize = 10;
@@ -206,7 +205,7 @@ async fn a_message_waits_for_one_per_flooder() {
     let large = format!("pub flood {}", "x".repeat(4 << 10));
     let mut sent = 0;
     for flooder in (0..FLOODERS).map(|_| node.client()) {
-        while node.hub.inbound.may_publish(&flooder.session) {
+        while flooder.is_ready() {
             flooder.say(&large).await;
             sent += 1;
         }
@@ -219,7 +218,7 @@ async fn a_message_waits_for_one_per_flooder() {
     }
     assert_eq!(heard.len(), sent + 1, "nothing is lost");
     let at = heard.iter().position(|line| line.contains("hello")).unwrap();
-    // What was on its way to the shards, and as much once more.
+    // The bytes on their way to the shards, and the same once more.
     let calm = 2 * (256 << 10) / (4 << 10) + FLOODERS;
     assert!(sent > 4 * calm && at <= calm, "{at} of {sent} came before");
 }

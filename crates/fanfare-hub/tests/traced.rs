@@ -1,4 +1,4 @@
-//! What is traced has spans; what is not has none, and no context.
+//! Traced publishes have spans and a context; others have neither.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::support::{Setup, channel, settle};
 
-/// Takes what is in a channel that begins with `t`, or under a span.
+/// Traces publishes in channels that begin with `t`, or under a span.
 #[derive(Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -71,19 +71,25 @@ async fn a_publish_and_its_fan_outs_have_spans() {
         [
             "fan-out of 5 in t on shard 0 under 1: 1",
             "fan-out of 5 in t on shard 1 under 1: 2",
-            "publish of 5 in t by client: Ok(())"
+            "publish of 5 in t by client: Ok(Taken { position: None, duplicate: false })"
         ]
     );
     clients[0].say("pub a hello").await;
     node.publish("a", "hello").await.unwrap();
     settle().await;
-    assert_eq!(notes.taken(), [""; 0], "what is not traced has no span");
+    assert_eq!(notes.taken(), [""; 0], "an untraced publish has no span");
     let parent = Some(context(7));
     node.hub.publisher.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();
-    assert_eq!(notes_so_far, ["fan-out of 2 in a on shard 1 under 7: 1", "publish of 2 in a by api: Ok(())"]);
+    assert_eq!(
+        notes_so_far,
+        [
+            "fan-out of 2 in a on shard 1 under 7: 1",
+            "publish of 2 in a by api: Ok(Taken { position: None, duplicate: false })"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! A user of Redis' ACL.
 
-use fanfare_broker::redis_server::RedisServer;
+use fanfare_broker_suite::RedisServer;
 
 /// The URL of the user `gateway`, who may do everything. [`set_rules`] changes that.
 pub async fn with_user(redis: &RedisServer) -> String {

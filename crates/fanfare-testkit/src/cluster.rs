@@ -1,6 +1,6 @@
 //! A redis-server and nodes on it.
 
-use fanfare_broker::redis_server::RedisServer;
+use fanfare_broker_suite::RedisServer;
 
 use crate::{node::TestNode, setup::Setup, timeouts::within};
 

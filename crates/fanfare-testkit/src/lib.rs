@@ -46,7 +46,7 @@ pub use client::Client;
 pub use client_group::ClientGroup;
 pub use cluster::{TestCluster, redis_server};
 pub use endpoint::{Endpoint, KEY};
-pub use fanfare_broker::redis_server::RedisServer;
+pub use fanfare_broker_suite::RedisServer;
 pub use fleet::Fleet;
 pub use metrics::Metrics;
 pub use nginx::Nginx;

@@ -1,6 +1,6 @@
 //! A subscriber in Redis: it sees published messages even if Redis' answers are lost.
 
-use fanfare_broker::redis_server::RedisServer;
+use fanfare_broker_suite::RedisServer;
 use futures_util::StreamExt;
 use redis::{Client, RedisError, aio::PubSub};
 

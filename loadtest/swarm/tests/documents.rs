@@ -92,7 +92,7 @@ const QUOTES: &[Quote] = &[
     (OPERATIONS, "deliveries/s × {} to {} µs in large channels", Range, 1.0, LARGE),
     (OPERATIONS, "× {} to {} µs in small ones", Range, 1.0, SMALL),
     (OPERATIONS, "small ones, and {} % of a core for the heartbeats of 10,000", Is, 1.0, HEARTBEATS),
-    (OPERATIONS, "What comes back costs the others {} µs of CPU each", RoundedUp, 1.0, UPGRADE),
+    (OPERATIONS, "comes back costs the other nodes {} µs of CPU", RoundedUp, 1.0, UPGRADE),
     (KUBERNETES, "connect at once take {} KB each for some seconds", Is, 1e-3, STORM),
     (KUBERNETES, "for some seconds, {} KB later", Is, 1e-3, &["storm | user memory after 10 s | fanfare"]),
     (KUBERNETES, "(../docs/performance.md#storm)): {} GB", RoundedUp, 50_000.0 / 1e9, STORM),

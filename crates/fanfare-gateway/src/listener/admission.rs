@@ -13,10 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_core::Limit;
+use fanfare_core::{Limit, TokenBucket};
 use parking_lot::Mutex;
-
-use crate::token_bucket::TokenBucket;
 
 /// How many connections, and how large a request, a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

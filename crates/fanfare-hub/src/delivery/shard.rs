@@ -19,7 +19,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
-    delivery::{batch::Queued, progress::ShardProgress},
+    delivery::{
+        batch::Queued,
+        membership::{Membership, View},
+        progress::ShardProgress,
+    },
     session::{incomplete::Incomplete, state::Session},
     upkeep::{watched::Watched, wheel::Wheel},
 };
@@ -30,7 +34,7 @@ pub struct Shard {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     table: Mutex<Table>,
-    /// The clock of its sessions, and what is due of them.
+    /// The clock of its sessions, and their heartbeats.
     pub(crate) wheel: Wheel,
     /// The sessions for which bytes wait.
     pub(crate) watched: Watched,
@@ -46,7 +50,7 @@ struct Inbox {
     arrivals: Arrivals,
 }
 
-/// What was queued for a shard.
+/// The queue of a shard.
 #[derive(Default)]
 pub(crate) struct Arrivals {
     /// Publications, to be written out first.
@@ -67,9 +71,8 @@ struct Table {
     sessions: HashSet<SessionById>,
 }
 
-/// The subscribers of one channel in one shard, each with the sequence of the first publication that it gets. They lie
-/// side by side for the fan-out, and are removed in O(1).
-pub type Members = IndexMap<SessionById, u64>;
+/// The subscribers of one channel in one shard. They lie side by side for the fan-out, and are removed in O(1).
+pub type Members = IndexMap<SessionById, Membership>;
 
 /// A session in a table, found by its number. The number is not stored beside it, since there is one of these for each
 /// connection.
@@ -97,7 +100,7 @@ impl PartialEq for SessionById {
 impl Eq for SessionById {}
 
 impl Shard {
-    /// Queues what `queued` makes of its sequence. Whether the shard is to be woken for it.
+    /// Queues the publication that `queued` makes with its sequence. Whether the shard is to be woken for it.
     #[must_use]
     pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
         self.arrive(|inbox| {
@@ -160,11 +163,20 @@ impl Shard {
     }
 
     /// Adds a member to a channel. It gets what is queued from now on.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
         let mut table = self.table.lock();
-        let since = self.inbox.lock().next;
+        let membership = Membership::new(self.inbox.lock().next, view);
         let members = table.channels.entry(channel.clone()).or_default();
-        Arc::make_mut(members).insert(SessionById(session.clone()), since);
+        Arc::make_mut(members).insert(SessionById(session.clone()), membership);
+    }
+
+    /// Changes what a member gets of a channel.
+    pub(crate) fn change_view(&self, channel: &Channel, session: &Session, view: View) {
+        let mut table = self.table.lock();
+        let Some(members) = table.channels.get_mut(channel) else { return };
+        if let Some(membership) = Arc::make_mut(members).get_mut(&session.id) {
+            *membership = membership.with(view);
+        }
     }
 
     /// Removes a member from a channel. Whether the channel has no other in this shard.

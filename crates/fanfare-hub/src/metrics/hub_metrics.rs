@@ -29,7 +29,7 @@ pub struct HubMetrics {
     pub relay_latency: RelayLatency,
     /// Publications for channels without a subscriber on this node.
     pub unheard: IntCounter,
-    /// Times that a client was slow, by what was done: `disconnect`, or `conflate` once each time that the client fell
+    /// Times that a client was slow, by policy: `disconnect`, or `conflate` once each time that the client fell
     /// behind.
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
@@ -60,7 +60,7 @@ impl HubMetrics {
         self.limits_hit.hit(limit);
     }
 
-    /// Counts a slow client, by what was done.
+    /// Counts a slow client, by policy.
     pub(crate) fn slow(&self, policy: SlowClient) {
         self.slow.with_label_values(&[policy.name()]).inc();
     }
@@ -83,19 +83,10 @@ impl HubMetrics {
     /// A name is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let new = Registrar(registry);
+        let (interruptions, interruption_seconds) = register_interruptions(registry)?;
         Ok(Self {
-            interruptions: new.counters(
-                "fanfare_broker_interruptions_total",
-                "Times from which publications may have been missed, by cause",
-                "reason",
-                Interruption::ALL.iter().map(|cause| cause.name()),
-            )?,
-            interruption_seconds: new.register(
-                Counter::new(
-                    "fanfare_broker_interruption_seconds_total",
-                    "Seconds in which publications may have been missed, counted when they are over",
-                )?,
-            )?,
+            interruptions,
+            interruption_seconds,
             fan_out: FanOut::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
             missed: new.counter(
@@ -167,4 +158,19 @@ impl HubMetrics {
     pub(crate) fn interrupted(&self, cause: Interruption) {
         self.interruptions.with_label_values(&[cause.name()]).inc();
     }
+}
+
+fn register_interruptions(registry: &Registry) -> prometheus::Result<(IntCounterVec, Counter)> {
+    let new = Registrar(registry);
+    let interruptions = new.counters(
+        "fanfare_broker_interruptions_total",
+        "Times from which publications may have been missed, by cause",
+        "reason",
+        Interruption::ALL.iter().map(|cause| cause.name()),
+    )?;
+    let seconds = new.register(Counter::new(
+        "fanfare_broker_interruption_seconds_total",
+        "Seconds in which publications may have been missed, counted when they are over",
+    )?)?;
+    Ok((interruptions, seconds))
 }

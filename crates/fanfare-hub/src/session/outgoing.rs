@@ -1,4 +1,4 @@
-//! What can be sent to a session.
+//! The seam between messages and the bytes on a transport.
 
 use bytes::Bytes;
 use fanfare_core::{Channel, Message, Transport};
@@ -38,5 +38,22 @@ impl Outgoing for Message {
 
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
         hold(self.clone());
+    }
+}
+
+/// Messages that leave together.
+impl Outgoing for Vec<Message> {
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+        let mut framed = Vec::new();
+        transport.frame_all(self, &mut framed);
+        framed.into()
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.len()).unwrap_or(u32::MAX)
+    }
+
+    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
+        self.drain(..).for_each(hold);
     }
 }

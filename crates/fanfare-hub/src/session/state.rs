@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwapOption;
 use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
@@ -14,12 +15,14 @@ use smallvec::SmallVec;
 use crate::session::{
     end::End,
     flow::Flow,
+    held::Held,
     last_activity::LastActivity,
     outbound::Outbound,
+    pending::Pending,
     traffic::{SessionTraffic, Traffic},
 };
 
-/// What all sessions of one dialect share.
+/// The settings that all sessions of one dialect share.
 pub struct Kind {
     /// The dialect.
     pub dialect: &'static dyn Dialect,
@@ -45,14 +48,23 @@ pub struct Session {
     /// The index of the shard that writes to it.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
-    /// Boxed, as the flow is: most clients have none, and a pointer is smaller.
-    pub(crate) identity: Option<Box<Arc<dyn Identity>>>,
+    /// May be replaced.
+    pub(crate) identity: ArcSwapOption<Arc<dyn Identity>>,
     pub(crate) last_activity: LastActivity,
     pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
     pub(crate) channels: Mutex<Channels>,
     address: Option<IpAddr>,
+    /// What an idle session of the relay does not have.
+    more: OnceBox<More>,
+}
+
+/// The parts of a session that publishes, or has commands that wait.
+#[derive(Default)]
+struct More {
     flow: OnceBox<Arc<Flow>>,
+    pending: OnceBox<Pending>,
+    held: OnceBox<Held>,
 }
 
 /// The channels of one session. Nearly always one.
@@ -94,13 +106,13 @@ impl Session {
             id,
             shard,
             kind,
-            identity: identity.map(Box::new),
+            identity: ArcSwapOption::new(identity.map(Arc::new)),
             last_activity: LastActivity::new(now),
             traffic: SessionTraffic::default(),
             outbound: Outbound::default(),
             channels: Mutex::default(),
             address,
-            flow: OnceBox::new(),
+            more: OnceBox::new(),
         }
     }
 
@@ -115,9 +127,10 @@ impl Session {
         self.address
     }
 
-    /// The subject of the client's token.
-    pub(crate) fn subject(&self) -> Option<&str> {
-        self.identity.as_ref()?.subject()
+    /// The client's identity, where it showed a token.
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<dyn Identity>> {
+        self.identity.load().as_deref().cloned()
     }
 
     /// The dialect.
@@ -128,7 +141,7 @@ impl Session {
 
     /// The time until the client's token expires; `None`: it does not.
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        let expires_at = self.identity.as_ref()?.expires_at()?;
+        let expires_at = self.identity.load().as_ref()?.expires_at()?;
         Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
@@ -201,11 +214,31 @@ impl Session {
     }
 
     pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
-        self.flow.get()
+        self.more.get()?.flow.get()
     }
 
     pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
-        self.flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+        self.more().flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+    }
+
+    pub(crate) fn pending(&self) -> Option<&Pending> {
+        self.more.get()?.pending.get()
+    }
+
+    pub(crate) fn pending_or_new(&self) -> &Pending {
+        self.more().pending.get_or_init(Box::default)
+    }
+
+    pub(crate) fn held(&self) -> Option<&Held> {
+        self.more.get()?.held.get()
+    }
+
+    pub(crate) fn held_or_new(&self) -> &Held {
+        self.more().held.get_or_init(Box::default)
+    }
+
+    fn more(&self) -> &More {
+        self.more.get_or_init(Box::default)
     }
 }
 

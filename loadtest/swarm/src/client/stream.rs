@@ -1,4 +1,4 @@
-//! The byte stream of a connection, with TLS or without.
+//! A connection's bytes, with TLS or without.
 
 use std::{io, net::IpAddr};
 
