@@ -157,6 +157,20 @@ impl ClientGroup {
         verdict
     }
 
+    /// Repeats a fault while the clients publish, and judges: nobody may notice it.
+    pub async fn notices_nothing_of(mut self, mut fault: impl AsyncFnMut()) {
+        for _ in 0..3 {
+            self.fault_begins();
+            fault().await;
+            self.publishes_for(Duration::from_millis(500)).await;
+            self.fault_ended().await;
+        }
+        let verdict = self.finish().await;
+        verdict.is_right();
+        verdict.ended_only(|_, _| false);
+        assert!(verdict.rejected.is_empty(), "{:?}", verdict.rejected);
+    }
+
     /// The time since the group started.
     #[must_use]
     pub fn now(&self) -> Time {

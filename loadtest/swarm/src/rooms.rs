@@ -3,8 +3,9 @@
 //!
 //! - `plan`: the settings; `layout`: the members of each channel; `schedule`: when messages are due
 //! - `worker`: the members of one process; `payload`: the bytes of a message
-//! - `figures`: the result
+//! - `figures`: the result; `faults`: a part of it
 
+mod faults;
 mod figures;
 mod layout;
 mod payload;
@@ -14,7 +15,9 @@ pub(crate) mod worker;
 
 use std::time::Duration;
 
-pub use self::{figures::Figures, layout::Layout, payload::HEADER, plan::Plan, schedule::Schedule};
+pub use self::{
+    faults::Faults, figures::Figures, layout::Layout, payload::HEADER, plan::Plan, schedule::Schedule,
+};
 use crate::{
     clock::Moment,
     connection_pool::{ConnectionPool, message::Kind, progress_bar::ProgressBar},

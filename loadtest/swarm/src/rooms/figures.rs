@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{plan::Plan, worker::Part};
+use super::{faults::Faults, plan::Plan, worker::Part};
 use crate::{
     clock::Moment,
     latency::{Latencies, Latency},
@@ -60,18 +60,9 @@ pub struct Figures {
     pub memory_after: Memory,
     /// The highest resident memory in between, in bytes.
     pub peak_rss: f64,
-    /// Messages that a member never saw; this and the next three with the warm-up.
-    pub lost: u64,
-    /// Messages that a member saw again.
-    pub doubled: u64,
-    /// Messages that a member saw after a later one of the same sender.
-    pub out_of_order: u64,
-    /// Messages of another run or of another channel.
-    pub foreign: u64,
-    /// Connections that ended.
-    pub ended: u64,
-    /// The reasons of the first of them.
-    pub why: Vec<String>,
+    /// Faults.
+    #[serde(flatten)]
+    pub faults: Faults,
 }
 
 /// CPU and memory of the measured part.
@@ -88,14 +79,15 @@ pub(super) struct Used {
 impl Figures {
     pub(super) fn new(plan: &Plan, processes: usize, begin: Moment, used: &Used, parts: &[Part]) -> Self {
         let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
+        let mut faults = Faults::default();
         for part in parts {
             latencies.merge(&part.latencies);
             lateness.merge(&part.lateness);
+            faults.merge(&part.faults);
         }
-        let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum::<u64>();
         let (layout, schedule) = (plan.layout, plan.schedule);
         let messages = schedule.messages(layout);
-        let deliveries = sum(|part| part.received);
+        let deliveries = parts.iter().map(|part| part.received).sum();
         let span = parts.iter().map(|part| part.last.since(begin)).max().unwrap_or_default();
         let seconds = span.max(schedule.measured).as_secs_f64();
         Self {
@@ -121,19 +113,14 @@ impl Figures {
             memory_before: used.memory_before,
             memory_after: used.memory_after,
             peak_rss: used.peak_rss,
-            lost: sum(|part| part.lost),
-            doubled: sum(|part| part.doubled),
-            out_of_order: sum(|part| part.out_of_order),
-            foreign: sum(|part| part.foreign),
-            ended: sum(|part| part.ended),
-            why: parts.iter().flat_map(|part| part.why.clone()).collect(),
+            faults,
         }
     }
 
     /// Whether every member saw every message once and in order, and stayed connected.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.out_of_order == 0 && self.foreign == 0 && self.ended == 0
+        self.faults.count() == 0
     }
 }
 
@@ -173,17 +160,6 @@ impl fmt::Display for Figures {
             mib(self.peak_rss),
             mib(self.memory_after.rss)
         )?;
-        writeln!(
-            out,
-            "  {} of {} deliveries; lost {}, doubled {}, out of order {}, foreign {}, connections ended {}",
-            self.deliveries,
-            self.expected,
-            self.lost,
-            self.doubled,
-            self.out_of_order,
-            self.foreign,
-            self.ended
-        )?;
-        self.why.iter().try_for_each(|why| writeln!(out, "    {why}"))
+        write!(out, "  {} of {} deliveries; {}", self.deliveries, self.expected, self.faults)
     }
 }

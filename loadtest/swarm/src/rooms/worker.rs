@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::{payload::Head, plan::Share, schedule::Due};
+use super::{faults::Faults, payload::Head, plan::Share, schedule::Due};
 use crate::{
     client::{self, Ended, Sender},
     clock::{Alarm, Moment},
@@ -42,18 +42,8 @@ pub(crate) struct Part {
     pub lateness: Latencies,
     /// Messages of the measured part that came, without copies.
     pub received: u64,
-    /// Messages that a member never saw.
-    pub lost: u64,
-    /// Messages that a member saw again.
-    pub doubled: u64,
-    /// Messages that a member saw after a later one of the same sender.
-    pub out_of_order: u64,
-    /// Messages of another run or of another channel.
-    pub foreign: u64,
-    /// Connections that ended.
-    pub ended: u64,
-    /// The reasons of the first of them.
-    pub why: Vec<String>,
+    /// Faults.
+    pub faults: Faults,
     /// The moment of the last message.
     pub last: Moment,
 }
@@ -183,22 +173,22 @@ impl Observed {
         let publishers = self.share.layout.publishers;
         let head = Head::read(payload).filter(|head| head.run == self.share.run);
         let Some(head) = head.filter(|_| payload.len() == self.share.bytes) else {
-            self.part.foreign += 1;
+            self.part.faults.foreign += 1;
             return;
         };
         let sender = head.sender as usize;
         let of_room = sender.checked_sub(room * publishers).filter(|publisher| *publisher < publishers);
         let seen = of_room.and_then(|publisher| self.seen.get_mut(member * publishers + publisher));
         let (Some(seen), Some(warming)) = (seen, self.warming.get(sender)) else {
-            self.part.foreign += 1;
+            self.part.faults.foreign += 1;
             return;
         };
         self.received += 1;
         let receipt = seen.note(head.number);
         match receipt {
             Receipt::InOrder => {}
-            Receipt::OutOfOrder => self.part.out_of_order += 1,
-            Receipt::Doubled => self.part.doubled += 1,
+            Receipt::OutOfOrder => self.part.faults.out_of_order += 1,
+            Receipt::Doubled => self.part.faults.doubled += 1,
         }
         if head.number >= *warming && receipt != Receipt::Doubled {
             let now = client::read_at();
@@ -216,14 +206,14 @@ impl Observed {
     fn judge(&mut self, reading: &mut JoinSet<Ended>) -> Part {
         let mut part = std::mem::take(&mut self.part);
         while let Some(ended) = reading.try_join_next() {
-            part.ended += 1;
-            if part.why.len() < EXAMPLES {
-                part.why.push(ended.map_or_else(|error| error.to_string(), |ended| ended.to_string()));
+            part.faults.ended += 1;
+            if part.faults.why.len() < EXAMPLES {
+                part.faults.why.push(ended.map_or_else(|error| error.to_string(), |ended| ended.to_string()));
             }
         }
         let senders = self.share.members.connections.clone().flat_map(|member| self.share.senders_of(member));
         let totals = senders.map(|sender| self.share.schedule.total(self.share.layout, sender));
-        part.lost = self.seen.iter().zip(totals).map(|(seen, total)| seen.lost(total)).sum();
+        part.faults.lost = self.seen.iter().zip(totals).map(|(seen, total)| seen.lost(total)).sum();
         part
     }
 }

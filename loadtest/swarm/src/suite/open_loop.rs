@@ -41,7 +41,7 @@ pub(super) fn latencies(figures: &Figures) -> [f64; 3] {
 fn cells(figures: &Figures) -> [String; 12] {
     let ms = |micros: u64| format!("{} ms", short(micros as f64 / 1e3));
     let mib = |bytes: f64| figure(bytes / f64::from(1 << 20), 0, "").trim_end().to_owned();
-    let Figures { latency, lost, doubled, out_of_order, ended, .. } = figures;
+    let Figures { latency, faults, .. } = figures;
     [
         short(figures.offered),
         short(figures.rate),
@@ -54,6 +54,6 @@ fn cells(figures: &Figures) -> [String; 12] {
         ms(latency.p999),
         ms(latency.max),
         format!("{} / {} MiB", mib(figures.memory_before.rss), mib(figures.peak_rss)),
-        format!("{lost} / {doubled} / {out_of_order} / {ended}"),
+        format!("{} / {} / {} / {}", faults.lost, faults.doubled, faults.out_of_order, faults.ended),
     ]
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chart::Chart,
     number::short,
-    rooms::{Figures, Layout},
+    rooms::{Faults, Figures, Layout},
     servers::Redis,
 };
 
@@ -67,7 +67,8 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
 }
 
 fn judge(figures: &Figures, scale: f64) -> Vec<Judged> {
-    let wrong = figures.lost + figures.doubled + figures.out_of_order + figures.ended;
+    let Faults { lost, doubled, out_of_order, ended, .. } = figures.faults;
+    let wrong = lost + doubled + out_of_order + ended;
     vec![
         Judged::bound(
             "deliveries/s at 2,000 × 1,000",

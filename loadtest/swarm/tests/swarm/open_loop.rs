@@ -78,7 +78,12 @@ async fn a_planted_fault_is_counted_by_kind() {
         (Fault::Damages, [1, 0, 0, 1]),
     ] {
         let figures = rooms_over(fault).await;
-        let counts = [figures.lost, figures.doubled, figures.out_of_order, figures.foreign];
+        let counts = [
+            figures.faults.lost,
+            figures.faults.doubled,
+            figures.faults.out_of_order,
+            figures.faults.foreign,
+        ];
         assert_eq!(counts, expected, "{fault:?}: {figures}");
         assert!(!figures.is_right());
     }
@@ -87,8 +92,8 @@ async fn a_planted_fault_is_counted_by_kind() {
 #[tokio::test]
 async fn an_ended_connection_has_its_reason() {
     let figures = rooms_over(Fault::Closes).await;
-    assert_eq!(figures.ended, 1, "{figures}");
-    assert!(figures.why[0].contains("slow client"), "{figures}");
+    assert_eq!(figures.faults.ended, 1, "{figures}");
+    assert!(figures.faults.why[0].contains("slow client"), "{figures}");
 }
 
 fn storm_plan(connections: usize, pid: u32) -> storm::Plan {
