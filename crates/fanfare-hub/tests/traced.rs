@@ -39,7 +39,9 @@ impl Tracer for Notes {
         let is_traced = parent.is_some() || channel.as_str().starts_with('t');
         let by = if session.is_some() { "client" } else { "api" };
         is_traced.then(|| {
-            (parent.unwrap_or(context(1)), self.on_end(format!("publish of {bytes} in {channel} by {by}")))
+            let finish = self.on_end(format!("publish of {bytes} in {channel} by {by}"));
+            let finish = Box::new(move |result: Published| finish(result.map(drop)));
+            (parent.unwrap_or(context(1)), finish as Finish<Published>)
         })
     }
 
