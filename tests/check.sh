@@ -108,6 +108,7 @@ check_dashboards() {
 }
 
 run cargo fmt --all --check
+run tests/lib/import-cycles.py
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 run cargo clippy -p fanfare --no-default-features -- -D warnings # as `make run` builds it
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps

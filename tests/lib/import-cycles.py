@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Finds cycles between the modules of each crate, and prints the shortest one.
 
-A module is a file. It imports another by `use` or by a path in an expression (`crate::`, `super::`, `self::`, a child's
-name). `lib.rs`, `main.rs` and `mod.rs` are maps: they are no modules, and a name that they re-export stands for the
-module that it comes from. Tests do not count. Fails where a crate of JUDGED has a cycle.
+A module is a file. It imports another by `use`, or by a path that begins with `crate`, `super`, `self` or a child's name.
+`lib.rs`, `main.rs` and `mod.rs` are maps: a name that a map re-exports stands for its module. A `mod.rs` with code is a
+module too. Tests do not count. The script fails where a crate of JUDGED has a cycle.
 """
 
 import pathlib
@@ -11,17 +11,18 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-JUDGED = ["fanfare-auth", "fanfare-core", "fanfare-hub", "fanfare-protocol", "fanfare-websocket"]
+JUDGED = ["fanfare-auth", "fanfare-broker", "fanfare-broker-suite", "fanfare-core", "fanfare-hub", "fanfare-protocol", "fanfare-websocket"]
 MAPS = {"lib.rs", "main.rs", "mod.rs"}
-USE = re.compile(r"\buse\s+([^;]+);")
 LITERAL = re.compile(r"""b?r(#+)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\[^']+|[^'\\])'|//[^\n]*""", re.DOTALL)
+TEST = re.compile(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*")
+USE = re.compile(r"\b(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);")
 PATH = re.compile(r"(?<!\$)(?<!::)\b(?:crate|super|self)(?:::\w+)+")
 
 
 def code_of(file):
-    """The text of a file without comments, strings, and what is compiled for tests only."""
+    """The text of a file without literals, comments, and code for tests only."""
     text = LITERAL.sub(" ", file.read_text())
-    while found := re.search(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*", text):
+    while found := TEST.search(text):
         depth, end = 0, found.end()
         for end in range(found.end(), len(text)):
             depth += (text[end] == "{") - (text[end] == "}")
@@ -33,19 +34,15 @@ def code_of(file):
 
 def paths_of(tree, prefix=()):
     """Each path of a use tree, with the name that it gets."""
-    tree = tree.strip()
     head, brace, rest = tree.partition("{")
     if brace:
-        prefix = (*prefix, *[part for part in head.strip().split("::") if part])
-        depth, item = 0, ""
+        prefix, depth, item = (*prefix, *[part for part in head.strip().split("::") if part]), 0, ""
         for letter in rest.rpartition("}")[0] + ",":
-            if letter == "," and depth == 0:
-                if item.strip():
-                    yield from paths_of(item, prefix)
-                item = ""
-                continue
             depth += (letter == "{") - (letter == "}")
             item += letter
+            if letter == "," and depth == 0:
+                yield from paths_of(item[:-1], prefix) if item[:-1].strip() else ()
+                item = ""
         return
     path, _, name = tree.partition(" as ")
     path = (*prefix, *path.strip().split("::"))
@@ -55,51 +52,48 @@ def paths_of(tree, prefix=()):
 
 class Crate:
     def __init__(self, source):
-        self.modules = {}
+        self.files, self.uses, self.exports = {}, {}, {}
         for file in sorted(source.rglob("*.rs")):
             parts = file.relative_to(source).with_suffix("").parts
-            name = parts[:-1] if file.name in MAPS else parts
             if parts[-1] != "tests" and parts[0] != "bin":
-                self.modules[name] = (file, code_of(file))
-        self.exports = {name: self.uses(name) for name in self.modules}
+                self.files[parts[:-1] if file.name in MAPS else parts] = (file.name, code_of(file))
+        for name, (file, code) in self.files.items():
+            trees = [(public, re.sub(r"\s+", " ", tree)) for public, tree in USE.findall(code)]
+            self.exports[name] = [pair for _, tree in trees for pair in paths_of(tree)] if file in MAPS else []
+            own = (paths_of(tree) for public, tree in trees if not (public and file in MAPS))
+            self.uses[name] = [path for paths in own for path, _ in paths]
 
-    def uses(self, name):
-        return [pair for tree in USE.findall(self.modules[name][1]) for pair in paths_of(re.sub(r"\s+", " ", tree))]
+    def is_module(self, name):
+        file, code = self.files[name]
+        return file not in MAPS or (file == "mod.rs" and re.search(r"\b(fn|struct|enum|trait|impl)\b", code))
 
     def absolute(self, name, path):
         """A path as seen from a module, from the root of the crate; None for another crate's."""
-        base, path = name, list(path)
         if path[0] == "crate":
-            base, path = (), path[1:]
-        elif (*name, path[0]) not in self.modules and path[0] not in ("self", "super"):
+            return path[1:]
+        if path[0] not in ("self", "super") and (*name, path[0]) not in self.files:
             return None
         while path and path[0] in ("self", "super"):
-            base = base[:-1] if path[0] == "super" else base
-            path = path[1:]
-        return (*base, *path)
+            name, path = (name[:-1] if path[0] == "super" else name), path[1:]
+        return (*name, *path)
 
     def targets(self, path, depth=0):
         """The modules that a path leads to."""
-        name = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in self.modules), None)
-        if self.modules[name][0].name not in MAPS or depth > 8:
-            return {name}
+        name = next(path[:n] for n in range(len(path), -1, -1) if path[:n] in self.files)
         rest, found = path[len(name) :], set()
-        for source, given in self.exports[name]:
-            if rest and given in (rest[0], "*") and (source := self.absolute(name, source)):
-                source = source[:-1] if given == "*" else source
-                found |= self.targets((*source, *(rest if given == "*" else rest[1:])), depth + 1)
-        return found
+        for source, given in self.exports[name] if rest and depth < 8 else ():
+            if given in (rest[0], "*") and (source := self.absolute(name, source)) is not None:
+                found |= self.targets((*source[:-1], *rest) if given == "*" else (*source, *rest[1:]), depth + 1)
+        return found or ({name} if self.is_module(name) else set())
 
     def imports(self):
         graph = {}
-        for name, (file, code) in self.modules.items():
-            if file.name in MAPS:
-                continue
-            paths = [path for path, _ in self.uses(name)]
-            paths += [tuple(path.split("::")) for path in PATH.findall(USE.sub("", code))]
+        for name in filter(self.is_module, self.files):
+            code = USE.sub("", self.files[name][1])
+            paths = self.uses[name] + [tuple(path.split("::")) for path in PATH.findall(code)]
             paths += [(child,) for child in re.findall(r"\bmod (\w+);", code) if re.search(rf"\b{child}::", code)]
-            found = [self.targets(path) for path in (self.absolute(name, path) for path in paths) if path]
-            graph[name] = {to for each in found for to in each if to != name and self.modules[to][0].name not in MAPS}
+            absolute = [path for path in (self.absolute(name, path) for path in paths) if path is not None]
+            graph[name] = set().union(*map(self.targets, absolute)) - {name}
         return graph
 
 
@@ -107,22 +101,19 @@ def shortest_cycle(graph):
     best = None
     for start in sorted(graph):
         queue, seen = [(start,)], set()
-        while queue:
-            way = queue.pop(0)
-            for to in sorted(graph[way[-1]]):
-                if to == start and (best is None or len(way) < len(best)):
-                    best = way
-                if to not in seen:
-                    seen.add(to)
-                    queue.append((*way, to))
+        for way in queue:
+            new = sorted(graph[way[-1]] - seen)
+            if start in graph[way[-1]] and (best is None or len(way) < len(best)):
+                best = way
+            seen.update(new)
+            queue += [(*way, to) for to in new]
     return best and [*best, best[0]]
 
 
 failed = False
 for source in [*sorted(ROOT.glob("crates/*/src")), ROOT / "loadtest/swarm/src"]:
-    crate = source.parent.name
     if cycle := shortest_cycle(Crate(source).imports()):
-        failed |= crate in JUDGED
-        verdict = "import cycle" if crate in JUDGED else "import cycle (not judged yet)"
-        print(f"{crate}: {verdict}: {' -> '.join('::'.join(name) for name in cycle)}")
+        failed |= source.parent.name in JUDGED
+        verdict = "import cycle" if source.parent.name in JUDGED else "import cycle (not judged yet)"
+        print(f"{source.parent.name}: {verdict}: {' -> '.join('::'.join(name) for name in cycle)}")
 sys.exit(failed)

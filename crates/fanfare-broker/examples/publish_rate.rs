@@ -1,6 +1,6 @@
-//! How many publications a second the Redis publisher carries, and what each costs this process.
+//! The publications in a second that the Redis publisher carries, and the cost of each in this process.
 //!
-//! `cargo run --release -p fanfare-broker --features suite --example publish_rate`
+//! `cargo run --release -p fanfare-broker --example publish_rate`
 
 #![expect(
     clippy::print_stdout,
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_broker::{redis_server::RedisServer, suite::TestNode};
+use fanfare_broker_suite::{RedisServer, TestNode};
 use fanfare_core::{Channel, Payload};
 
 const SECONDS: f64 = 3.0;
@@ -34,7 +34,7 @@ async fn main() {
     }
 }
 
-/// Publishes for a few seconds; publishes a second, and CPU µs for each.
+/// Publishes for a few seconds. The publishes in a second, and the CPU time of each in µs.
 async fn measure(server: &RedisServer, publishers: usize, in_flight: usize, subscribe: bool) -> (f64, f64) {
     let node = Arc::new(TestNode::start(server.url().parse().expect("a URL")));
     node.is_up().await;

@@ -1,9 +1,9 @@
-//! How long to wait between two attempts to reach a broker.
+//! The time between two attempts to reach a broker.
 
 use std::time::Duration;
 
-/// Exponential back-off with full jitter: each wait is drawn evenly from zero to a cap that doubles from 50 ms
-/// to 1 s. Many nodes that lost one broker do not come back in step.
+/// Exponential back-off with full jitter: each wait is drawn evenly from zero to a cap that doubles from 50 ms to 1 s.
+/// So nodes that lost one broker do not come back all at once.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -12,7 +12,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_secs(1);
-    /// A mistake in the configuration is mended by a person: often enough to be back soon after, and no storm.
+    /// For a mistake in the configuration, which a person corrects: soon after that, and never a storm.
     const CONFIGURATION: Duration = Duration::from_secs(2);
 
     /// The next wait.
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cap_doubles_from_50_ms_to_a_second_and_begins_anew() {
+    fn the_cap_doubles_up_to_a_second() {
         let mut backoff = Backoff::default();
         let mut caps = Vec::new();
         for _ in 0..8 {

@@ -1,15 +1,26 @@
 //! Which brokers there are, how each is named in the configuration, and how each is started.
+//!
+//! Invariant: no error shows anything that may be a password. A text without a scheme may be a password as a whole.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use fanfare_core::{Broker, BrokerEvents, Incarnation, Limits, Registry};
+use fanfare_core::{Broker, BrokerEvents, Registry};
+use fanfare_metrics::Registrar;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     memory,
     metrics::Metrics,
-    redis,
-    redis::{names::Prefix, tls::RedisTls, watchdog::Watch},
+    node::Node,
+    redis::{
+        self,
+        connection::{
+            address::{RedisConfig, RedisUrlError},
+            tls::RedisTls,
+        },
+        metrics::RedisMetrics,
+        names::Prefix,
+    },
     tasks::Tasks,
 };
 
@@ -19,59 +30,59 @@ use crate::{
 /// password may be percent-encoded. Neither `Debug` nor `Display` shows the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
-    /// For one node: nothing else is needed.
+    /// For one node alone.
     Memory,
     /// Redis 6.2 or newer.
     Redis(RedisConfig),
 }
 
-/// How to reach Redis.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedisConfig {
-    /// Its host name or address.
-    pub host: String,
-    /// Its TCP port.
-    pub port: u16,
-    /// The database of the keys; Pub/Sub knows none.
-    pub database: i64,
-    /// The ACL user; `None` for the default one.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Option<Secret>,
-    /// TLS, where the URL asks for it.
-    pub tls: Option<RedisTls>,
-    /// What all names in Redis begin with.
-    pub prefix: Prefix,
-    /// How closely it is watched.
-    pub watch: Watch,
+/// Why a string does not name a broker. Shows nothing that may be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokerConfigError {
+    /// It is neither `memory` nor a URL.
+    #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: it has no scheme")]
+    NoScheme,
+    /// It is a URL of something else.
+    #[error("{0}:// is not a broker; use memory, redis:// or rediss:// (TLS)")]
+    Scheme(String),
+    /// It is a URL of a Redis, with a mistake in it.
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
 }
 
-/// Something that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+impl FromStr for BrokerConfig {
+    type Err = BrokerConfigError;
 
-/// Why a broker does not start. That it cannot be reached is no reason.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        let (scheme, _) = text.split_once("://").ok_or(BrokerConfigError::NoScheme)?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "redis" | "rediss" => Ok(Self::Redis(RedisConfig::parse(text)?)),
+            other if is_scheme(other) => Err(BrokerConfigError::Scheme(other.to_owned())),
+            // `password:with://in.it`
+            _ => Err(BrokerConfigError::NoScheme),
+        }
+    }
+}
+
+/// Whether a URL may begin with it: RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// Why a broker does not start. A broker that cannot be reached does start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its counters have the names of others.
+    /// A metric of its name is registered already.
     #[error("the broker's metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The pool for the node registry cannot be made.
     #[error(transparent)]
     Registry(#[from] fanfare_core::registry::RegistryError),
 }
-
-/// What a broker has to know of its node.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// This run of it.
-    pub incarnation: Incarnation,
-    /// Of these it keeps `message_bytes`, `publish_wait` and `goodbye`.
-    pub limits: Limits,
-}
-
-/// What a driver starts.
-pub(crate) type Parts = (Arc<dyn Broker>, Arc<dyn Registry>);
 
 /// A broker at work.
 pub struct Started {
@@ -84,14 +95,14 @@ pub struct Started {
 }
 
 impl Started {
-    /// Ends it: what waits is still published, within `Limits::goodbye`; every publish is answered, and those
-    /// that come later are refused.
+    /// Ends it. Waiting messages are still published, within `Limits::goodbye`. Every publish is answered, and later
+    /// ones are refused.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.all_ended().await;
     }
 
-    /// Ends if one of its tasks has, which only [`Started::stop`] makes them do: it carries nothing any more.
+    /// Returns once one of its tasks has ended, which only [`Started::stop`] makes them do. Then it carries nothing.
     pub async fn failed(&self) {
         self.tasks.one_ended().await;
     }
@@ -99,12 +110,12 @@ impl Started {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started").field("state", &self.broker.state()).finish_non_exhaustive()
+        f.debug_struct("Started").field("state", &self.broker.overall_state()).finish_non_exhaustive()
     }
 }
 
-/// Starts the broker `config` names, inside a tokio runtime. It need not be reachable: it is tried for ever, and
-/// its state is `Away` meanwhile.
+/// Starts the broker that `config` names, inside a tokio runtime. It need not be reachable: the node tries for ever,
+/// and the state is `Away` meanwhile.
 ///
 /// # Errors
 /// A [`StartError`], for mistakes in this process only.
@@ -114,23 +125,26 @@ pub fn start(
     events: Arc<dyn BrokerEvents>,
     metrics: &prometheus::Registry,
 ) -> Result<Started, StartError> {
-    let metrics = Metrics::register(metrics)?;
+    let register = Registrar(metrics);
+    let metrics = Arc::new(Metrics::register(register)?);
+    // With every broker: so that all series of docs/metrics.md are there.
+    let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
     let (stop, tasks) = (CancellationToken::new(), Tasks::default());
     let (broker, registry) = match config {
         BrokerConfig::Memory => memory::start(node, events, metrics, &tasks, &stop),
-        BrokerConfig::Redis(config) => redis::start(node, config, events, metrics, &tasks, &stop)?,
+        BrokerConfig::Redis(config) => redis::start(node, config, events, redis_metrics, &tasks, &stop)?,
     };
     Ok(Started { broker, registry, stop, tasks })
 }
 
 impl BrokerConfig {
-    /// Whether it is reached by TLS.
+    /// Whether TLS leads to it.
     #[must_use]
     pub fn speaks_tls(&self) -> bool {
         matches!(self, Self::Redis(RedisConfig { tls: Some(_), .. }))
     }
 
-    /// The same broker, where it is reached by TLS in this way.
+    /// The same broker with this TLS, if TLS leads to it.
     #[must_use]
     pub fn with_tls(self, tls: RedisTls) -> Self {
         match self {
@@ -160,31 +174,51 @@ impl fmt::Display for BrokerConfig {
     }
 }
 
-impl fmt::Display for RedisConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, database, .. } = self;
-        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}/{database}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}/{database}")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<BrokerConfig, BrokerConfigError> {
+        text.parse()
+    }
+
+    #[test]
+    fn brokers_are_named_by_a_word_or_a_url() {
+        assert_eq!(parse("memory"), Ok(BrokerConfig::Memory));
+        for url in ["redis://localhost", "rediss://h:7", "REDIS://h"] {
+            assert!(matches!(parse(url), Ok(BrokerConfig::Redis(_))), "{url}");
         }
     }
-}
 
-impl Secret {
-    pub(crate) fn new(secret: String) -> Self {
-        Self(secret)
+    #[test]
+    fn a_text_that_names_no_broker_is_refused() {
+        for (text, error) in [
+            ("nats://h", BrokerConfigError::Scheme("nats".into())),
+            ("redissh://h", BrokerConfigError::Scheme("redissh".into())),
+            ("redis://", BrokerConfigError::Redis(RedisUrlError::Host)),
+            ("localhost", BrokerConfigError::NoScheme),
+            ("localhost:6379", BrokerConfigError::NoScheme),
+            (":hunter2@h:6379", BrokerConfigError::NoScheme),
+            ("hunter2:x://h", BrokerConfigError::NoScheme),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text}");
+        }
     }
 
-    /// What it is: for the one who needs it, and never for a log.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
+    #[test]
+    fn no_error_shows_a_password() {
+        let mistakes = [
+            "redis://me:hunter2@h:1x",
+            "redis://me:hunter2@",
+            "redissh://me:hunter2@h",
+            "redis://me:hunter2#@h",
+            "hunter2",
+            "hunter2:6379",
+            "hunter2@h:1",
+            "hunter2:x://h",
+        ];
+        for error in mistakes.map(|text| parse(text).unwrap_err()) {
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
     }
 }

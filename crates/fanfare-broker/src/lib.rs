@@ -1,40 +1,37 @@
-//! The brokers that carry publications between nodes, and one suite that each passes.
+//! The brokers that carry publications between nodes. The suite that each passes is the crate `fanfare-broker-suite`.
 //!
-//! - [`driver`]: which brokers there are, and how each is started
-//! - `address`: how each is named in the configuration
+//! - [`driver`]: which brokers there are, how each is named, and how each is started
+//! - `node`: the node of a broker, and the parts that a driver starts
+//! - [`envelope`]: the bytes of a publication between nodes
 //! - `memory`: the broker of a node that is alone
 //! - `redis`: Redis Pub/Sub
-//! - [`envelope`]: what a publication looks like between nodes
-//! - `fair`: whose turn it is, where more waits than is taken
-//! - `ticket`, `metrics`, `backoff`, `tasks`: what brokers share
-//!
-//! With the feature `suite`, for tests:
-//!
-//! - `suite`: what every broker must do
-//! - `redis_server`: a redis-server of the test's own
+//! - `liveness`: whether a broker answers, delivers, and loses nothing; without I/O
+//! - `fair_queue`: the publications that wait, and the next one to leave
+//! - `ticket`: one publish that waits for its answer
+//! - `bounds`: how long a publish may be
+//! - `metrics`, `backoff`, `tasks`: parts that brokers share
 
 pub mod driver;
 pub mod envelope;
 
-mod address;
 mod backoff;
-mod fair;
+mod bounds;
+mod fair_queue;
+mod liveness;
 mod memory;
 mod metrics;
+mod node;
 mod redis;
 mod tasks;
 mod ticket;
 
-pub use address::BrokerConfigError;
-pub use driver::{BrokerConfig, Node, RedisConfig, Secret, StartError, Started, start};
+pub use driver::{BrokerConfig, BrokerConfigError, StartError, Started, start};
+pub use liveness::watchdog::Watch;
+pub use node::{Node, TIME_TO_LIVE};
 pub use redis::{
+    connection::{
+        address::{RedisConfig, RedisUrlError, Secret},
+        tls::{RedisTls, is_of_an_authority},
+    },
     names::{Prefix, PrefixError},
-    registry::TIME_TO_LIVE,
-    tls::{RedisTls, is_of_an_authority},
-    watchdog::Watch,
 };
-
-#[cfg(feature = "suite")]
-pub mod redis_server;
-#[cfg(feature = "suite")]
-pub mod suite;

@@ -1,13 +1,13 @@
-//! What the brokers count; what Redis alone has is in `redis/metrics.rs`. Every label has few values, all of them
-//! named here, and each is there from the start.
+//! The metrics of every broker. Those of Redis alone are in `redis/metrics.rs`. Each label has few values. All of them
+//! are named here, and are there from the start.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use fanfare_core::broker::BrokerState;
 use fanfare_metrics::Registrar;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::{envelope::EnvelopeError, redis::metrics::RedisMetrics};
+use crate::envelope::EnvelopeError;
 
 /// Counters of one node's broker.
 #[derive(Debug)]
@@ -17,7 +17,6 @@ pub(crate) struct Metrics {
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
     pub(crate) controls_refused: IntCounter,
-    pub(crate) redis: RedisMetrics,
     states: IntGaugeVec,
     taken: Histogram,
     refused: Histogram,
@@ -31,9 +30,9 @@ pub(crate) struct Metrics {
 pub(crate) enum Dropped {
     /// Its envelope is not understood.
     Envelope(EnvelopeError),
-    /// An envelope of this kind has no place on that channel.
+    /// Its kind of envelope does not belong on that channel.
     Misplaced,
-    /// Its payload is said to be text and is not.
+    /// Its payload is said to be text, and is not UTF-8.
     NotUtf8,
     /// It is longer than the message limit.
     TooLong,
@@ -56,14 +55,14 @@ impl Dropped {
     }
 }
 
-/// What a message claims and is not believed. Its payload is relayed all the same.
+/// A claim of a message that is not believed. Its payload is relayed all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Distrusted {
-    /// It names a node that the registry does not know.
+    /// It names a node that the registry does not list.
     Origin,
     /// Its node cannot have come to that sequence.
     Sequence,
-    /// It cannot have been published then.
+    /// It cannot have been published at that time.
     Time,
 }
 
@@ -83,9 +82,8 @@ impl Metrics {
     /// Makes the counters and registers them.
     ///
     /// # Errors
-    /// Where `registry` has counters of these names already.
-    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Arc<Self>> {
-        let new = Registrar(registry);
+    /// Where the registry has counters of these names already.
+    pub(crate) fn register(new: Registrar<'_>) -> prometheus::Result<Self> {
         let publishes = new.histograms(
             "fanfare_broker_publish_duration_seconds",
             "Publications that this node handed to the broker, by what became of them, and how long the answer took",
@@ -131,30 +129,29 @@ impl Metrics {
                 "claim",
                 Distrusted::LABELS,
             )?,
-            redis: RedisMetrics::register(new)?,
         };
         metrics.state(BrokerState::Away);
-        Ok(Arc::new(metrics))
+        Ok(metrics)
     }
 
-    /// What the broker can do now.
+    /// The state of the broker.
     pub(crate) fn state(&self, now: BrokerState) {
         for state in BrokerState::ALL {
             self.states.with_label_values(&[state.name()]).set(i64::from(state == now));
         }
     }
 
-    /// The broker took a publication, so long after it was handed over.
+    /// The broker took a publication, this long after it was handed over.
     pub(crate) fn taken(&self, after: Duration) {
         self.taken.observe(after.as_secs_f64());
     }
 
-    /// The broker did not take it.
+    /// The broker did not take a publication.
     pub(crate) fn refused(&self, after: Duration) {
         self.refused.observe(after.as_secs_f64());
     }
 
-    /// Whether the broker took it will not be known.
+    /// It will not be known whether the broker took a publication.
     pub(crate) fn unknown(&self, after: Duration) {
         self.unknown.observe(after.as_secs_f64());
     }

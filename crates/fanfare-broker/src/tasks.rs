@@ -3,7 +3,7 @@
 use fanfare_core::CriticalTasks;
 use tokio_util::task::TaskTracker;
 
-/// All of them are critical, and end with the broker.
+/// All of them are critical. They end with the broker.
 #[derive(Default)]
 pub(crate) struct Tasks {
     tracker: TaskTracker,
@@ -15,12 +15,12 @@ impl Tasks {
         self.tracker.spawn(self.critical_tasks.watch(task));
     }
 
-    /// Ends once one of them has ended.
+    /// Returns once one of them has ended.
     pub(crate) async fn one_ended(&self) {
         self.critical_tasks.ended().await;
     }
 
-    /// Ends once all of them have.
+    /// Returns once all of them have ended.
     pub(crate) async fn all_ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;

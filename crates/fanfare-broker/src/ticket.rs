@@ -1,24 +1,24 @@
 //! One publish that waits for its answer.
 //!
 //! Invariants:
-//! - A ticket is answered exactly once: where nobody did, by being dropped.
-//! - A failure is marked on the publish order before it is told.
+//! - A ticket is answered exactly once. One that was not answered is answered when it is dropped.
+//! - A failure is marked on the publish order before it is answered.
 
 use std::sync::Arc;
 
 use fanfare_core::{
-    PublishError,
+    PublishError, Taken,
     broker::{Done, PublishOrder},
 };
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
-/// Why a publish is refused once the node's broker ended.
+/// Why a publish is refused once the broker has ended.
 pub(crate) const STOPPING: &str = "this node is stopping";
 
-/// Why one is refused behind a failure.
-pub(crate) const LANE_FAILED: &str = "an earlier message of this publisher failed";
+/// Why a publish is refused behind a failure.
+pub(crate) const ORDER_FAILED: &str = "an earlier message of this publisher failed";
 
 /// Answers a publish; see the head of this file.
 pub(crate) struct Ticket {
@@ -27,7 +27,7 @@ pub(crate) struct Ticket {
     metrics: Arc<Metrics>,
     /// When it was handed over.
     since: Instant,
-    /// Whether a byte of it may have been written: what an unanswered end then means.
+    /// Whether a byte of it may have been written. Then its outcome is unknown if it is dropped without an answer.
     pub(crate) written: bool,
 }
 
@@ -42,21 +42,21 @@ impl Ticket {
         self.since
     }
 
-    /// The order it is of; `None` for the server's.
+    /// Its publish order; `None` for a publish of the server.
     pub(crate) fn order(&self) -> Option<&PublishOrder> {
         self.order.as_deref()
     }
 
-    /// Whether an earlier publish of its publish order failed.
-    pub(crate) fn lane_failed(&self) -> bool {
+    /// Whether an earlier publish of its order failed.
+    pub(crate) fn order_failed(&self) -> bool {
         self.order.as_ref().is_some_and(|order| order.has_failed())
     }
 
     /// The broker took it.
-    pub(crate) fn taken(mut self) {
+    pub(crate) fn taken(mut self, taken: Taken) {
         self.metrics.taken(self.since.elapsed());
         if let Some(done) = self.done.take() {
-            done(Ok(()));
+            done(Ok(taken));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The memory broker passes the suite.
 
-use fanfare_broker::{BrokerConfig, suite::Bus};
+use fanfare_broker::BrokerConfig;
+use fanfare_broker_suite::Bus;
 
 struct Memory;
 
@@ -16,4 +17,4 @@ impl Bus for Memory {
     }
 }
 
-fanfare_broker::broker_suite!(Memory);
+fanfare_broker_suite::broker_suite!(Memory);

@@ -15,11 +15,10 @@ use std::{
 use fanfare_broker::{
     BrokerConfig, Node,
     envelope::{Header, VERSION},
-    redis_server::RedisServer,
-    suite::{Bus, TestNode, eventually},
 };
+use fanfare_broker_suite::{Bus, RedisServer, TestNode, eventually};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Origin, Payload, PayloadKind, Publication,
+    BrokerEvents, Channel, Incarnation, Limits, Origin, Partition, Payload, PayloadKind, Publication,
     broker::{BrokerState, ControlMessage, Interruption},
 };
 
@@ -37,7 +36,7 @@ impl Bus for Redis {
     }
 }
 
-fanfare_broker::broker_suite!(Redis);
+fanfare_broker_suite::broker_suite!(Redis);
 
 /// A node that is subscribed to `chat`.
 async fn subscribed() -> (Redis, TestNode, Channel) {
@@ -75,12 +74,12 @@ async fn a_plain_publish_is_relayed_as_it_is() {
     assert_eq!(node.counter("fanfare_broker_foreign_messages_total", None), messages.len() as f64);
     assert!(
         node.recorder.published(&channel).iter().all(Option::is_none),
-        "nobody knows when it was published"
+        "the time of publish is not known"
     );
 }
 
 #[tokio::test]
-async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
+async fn an_unknown_envelope_is_dropped_and_counted() {
     let (bus, node, channel) = subscribed().await;
     let text_but_not_utf8 =
         [&[0xC1, 0xFA, VERSION, 1, 0, 26, 1, 0, 1, 0, 2, 0, 8][..], &[0; 8], &[3, 0, 8], &[0; 8], &[0xFF]]
@@ -116,12 +115,12 @@ async fn an_envelope_that_is_not_understood_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
+async fn stale_messages_are_dropped_and_gaps_told() {
     let (bus, node, channel) = subscribed().await;
     let envelope = |sequence: u64, previous: Option<u64>| {
         let origin = Origin { node: Incarnation(7), session: None, sequence };
         let header = Header::publication(VERSION, PayloadKind::Text, &origin, None, previous, None);
-        [header.as_bytes(), sequence.to_string().as_bytes()].concat()
+        header.with_payload(sequence.to_string().as_bytes())
     };
     for (sequence, previous) in
         [(5, Some(4)), (6, Some(5)), (6, Some(5)), (5, Some(4)), (9, Some(8)), (10, None), (11, Some(10))]
@@ -139,14 +138,14 @@ async fn what_comes_twice_or_late_is_dropped_and_a_gap_is_told() {
     eventually("it is restored", || node.recorder.outages().outages.len() == 1).await;
     publish(&bus, "fanfare:chat", &envelope(20, Some(19))).await;
     eventually("it comes", || node.recorder.texts(&channel).last().is_some_and(|t| t == "20")).await;
-    assert_eq!(node.recorder.outages().missed.len(), 1, "what an interruption cost is counted with it");
+    assert_eq!(node.recorder.outages().missed.len(), 1, "losses of an interruption are counted with it");
 }
 
-/// What somebody publishes who may publish on a channel, and takes a node's name in vain.
+/// The message of a client of Redis that forges the origin.
 fn forged(node: Incarnation, sequence: u64, previous: Option<u64>, time: Option<u64>) -> Vec<u8> {
     let origin = Origin { node, session: None, sequence };
     let header = Header::publication(VERSION, PayloadKind::Text, &origin, time, previous, None);
-    [header.as_bytes(), b"forged"].concat()
+    header.with_payload(b"forged")
 }
 
 const DISTRUSTED: &str = "fanfare_publications_distrusted_total";
@@ -169,7 +168,7 @@ async fn a_forged_sequence_mutes_no_node() {
     assert_eq!(node.counter(DISTRUSTED, Some("sequence")), 2.0);
     assert_eq!(node.counter("fanfare_publications_out_of_order_total", None), 0.0);
     assert_eq!(node.recorder.outages().missed, [], "a forged gap is not told");
-    // A jump that a node may make costs one message, which is told.
+    // A forged jump that a node could make costs one message, and the loss is told.
     publish(&bus, "fanfare:chat", &forged(node.incarnation, 1000, None, None)).await;
     for text in ["lost", "fourth", "fifth"] {
         node.publish_text(&channel, text).await.unwrap();
@@ -180,7 +179,7 @@ async fn a_forged_sequence_mutes_no_node() {
 }
 
 #[tokio::test]
-async fn an_origin_that_the_registry_does_not_know_has_no_say() {
+async fn an_unlisted_origin_is_not_believed() {
     let (bus, node, channel) = subscribed().await;
     node.started.registry.announce(&node.info("known")).await.unwrap();
     for sequence in [9, 9, 3] {
@@ -208,7 +207,7 @@ async fn a_forged_time_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_plain_publish_past_the_message_limit_is_dropped_and_counted() {
+async fn a_plain_publish_past_the_limit_is_dropped() {
     let (bus, node, channel) = subscribed().await;
     let limit = 1 << 20;
     for length in [limit, limit + 1, limit + 70_000, 20 * limit] {
@@ -241,7 +240,7 @@ async fn two_prefixes_on_one_redis_are_two_clusters() {
 }
 
 #[tokio::test]
-async fn malformed_and_dead_registry_entries_are_skipped_and_every_key_expires() {
+async fn malformed_and_dead_registry_entries_are_skipped() {
     let (bus, node, _) = subscribed().await;
     let info = node.info("alive");
     node.started.registry.announce(&info).await.unwrap();
@@ -251,7 +250,7 @@ async fn malformed_and_dead_registry_entries_are_skipped_and_every_key_expires()
     }
     assert_eq!(node.started.registry.nodes().await, Ok(vec![info.clone()]));
     assert_eq!(node.counter("fanfare_redis_registry_malformed_total", None), 1.0);
-    // Whoever announces itself next removes what is past from the index.
+    // The next announcement removes expired entries from the index.
     node.started.registry.announce(&info).await.unwrap();
     let members: Vec<String> =
         bus.0.run(redis::cmd("ZRANGE").arg("fanfare!nodes").arg(0).arg(-1)).await.unwrap();
@@ -270,7 +269,7 @@ async fn a_registry_that_cannot_be_reached_says_so() {
     assert!(node.started.registry.nodes().await.is_err());
 }
 
-/// A hub with a mistake.
+/// A node that panics.
 struct Panics;
 
 impl BrokerEvents for Panics {
@@ -280,13 +279,13 @@ impl BrokerEvents for Panics {
 
     fn control(&self, _: ControlMessage) {}
 
-    fn interrupted(&self, _: Interruption) {}
+    fn interrupted(&self, _: Partition, _: Interruption) {}
 
-    fn restored(&self, _: Duration) {}
+    fn restored(&self, _: Partition, _: Duration) {}
 
     fn missed(&self, _: &Channel) {}
 
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+    fn poll_ready(&self, _: Partition, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 }
@@ -297,7 +296,7 @@ async fn a_task_that_dies_is_told() {
     let node = Node { incarnation: Incarnation(1), limits: Limits::default() };
     let metrics = prometheus::Registry::new();
     let started = fanfare_broker::start(&node, bus.config(), Arc::new(Panics), &metrics).unwrap();
-    eventually("it is up", || started.broker.state() == BrokerState::Up).await;
+    eventually("it is up", || started.broker.overall_state() == BrokerState::Up).await;
     let channel = Channel::new("chat").unwrap();
     started.broker.subscribe(&channel).await.unwrap();
     publish(&bus, "fanfare:chat", b"hello").await;

@@ -1,4 +1,4 @@
-//! The seam to the broker, which carries publications between nodes.
+//! The seam to brokers, which carry publications between nodes.
 
 use std::{
     future::Future,
@@ -14,62 +14,84 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Channel, Incarnation, Payload, Publication, PublishError, SessionId, SubscribeError, TraceContext,
+    Attributes, Channel, Incarnation, Partition, Payload, Publication, PublishError, SessionId,
+    SubscribeError, Taken, TraceContext,
 };
 
 /// Carries publications between nodes.
 ///
 /// # Guarantees
-/// - **One path**: what this node publishes comes back through [`BrokerEvents::publication`] like everything else, or
-///   not at all. Nothing is delivered on the way in.
+/// - **One path**: a publication that is published here comes back through [`BrokerEvents::publication`] like every
+///   other, or not at all. Nothing is delivered on the way in.
 /// - **Order**: publications of one channel are delivered in the order in which the broker accepted them, the same on
-///   every node. Publishes of one [`PublishOrder`], and those without one, are accepted in the order of the calls.
-/// - **Fair**: while more waits than the broker takes, all publish orders get an equal share. Publishes without a
+///   every node. Those of one [`PublishOrder`], and those without one, are accepted in the order of the calls, as far
+///   as they belong to one partition.
+/// - **Fair**: while more waits than the broker takes, publish orders have equal shares, and publications without a
 ///   publish order do not wait behind them.
 /// - **At most once**: an implementation never repeats a publish.
 /// - **Answered**: each publish is answered exactly once, with what is known of it.
-/// - No method blocks; calls on one channel take effect in the order they were made.
+/// - **Partitions**: each channel belongs to one partition, always the same. A partition that fails leaves the others
+///   as they are.
+/// - No method blocks. Calls on one channel take effect in the order in which they were made.
 pub trait Broker: Send + Sync + 'static {
-    /// Hands over one publish. `done` is called exactly once, from any thread, never under a lock of the caller. It
-    /// must not block.
+    /// Hands over one publication. `done` is called exactly once, from any thread, never under a lock of the caller's.
+    /// It must not block.
     ///
-    /// Waiting publishes without a publish order are bounded: further ones are refused. The unanswered publishes of a
-    /// publish order are bounded by the caller.
+    /// The publications without a publish order that wait are bounded: the broker refuses more. The caller bounds the
+    /// unanswered ones of each publish order.
     fn publish(&self, publish: Publish, done: Done);
 
-    /// Subscribes to a channel. The future ends once the broker confirmed it: every publication that is accepted after
-    /// that moment will be delivered. Dropping the future does not unsubscribe. For a channel that is subscribed the
-    /// future ends at once.
+    /// Asks for a channel's publications. The future ends once the broker confirmed the subscription: every publication
+    /// that is accepted after that moment will be delivered. Dropping the future does not unsubscribe. A channel that
+    /// is subscribed is confirmed at once.
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture;
 
-    /// Unsubscribes from a channel. The broker may linger before it acts, and some publications may still come.
+    /// Asks for no more of a channel's publications. The broker may wait before it acts, and some may still come.
     fn unsubscribe(&self, channel: &Channel);
 
     /// Sends a control message to one node or to all (the sender included): at most once, in order per sender.
     fn control(&self, to: Recipient, message: Bytes);
 
-    /// The state of the broker at this moment.
-    fn state(&self) -> BrokerState;
+    /// The number of partitions: at least one. They are counted from 0.
+    fn partitions(&self) -> u16 {
+        1
+    }
+
+    /// The partition of a channel: below [`Broker::partitions`].
+    fn partition_of(&self, _channel: &Channel) -> Partition {
+        Partition(0)
+    }
+
+    /// The state of a partition at this moment.
+    fn state(&self, partition: Partition) -> BrokerState;
+
+    /// The worst state of all partitions. A node is ready while it is [`BrokerState::Up`].
+    fn overall_state(&self) -> BrokerState {
+        let states = (0..self.partitions()).map(|partition| self.state(Partition(partition)));
+        states.max_by_key(|state| state.severity()).unwrap_or(BrokerState::Away)
+    }
 }
 
 /// The broker's calls to a node. Implemented by the hub.
 ///
 /// # Guarantees
-/// - The calls come one after another, in the order of the broker's stream.
-/// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former. Publications
-///   that were accepted between the two may be missing, on any channel, and some of them may still come. Before
-///   `interrupted` nothing is missing up to a moment that may lie before the call: the outage that `restored` tells
-///   begins there. What is accepted after `restored` is delivered, except on channels that the broker's own rules
-///   forbid since then.
-/// - A loss outside of an interruption, where it can be seen, is told by [`BrokerEvents::missed`]. On a channel that
-///   was forbidden it is told once the channel is permitted again.
+/// For each partition by itself:
+/// - The calls come one after another, in the order of the partition's stream. The calls of different partitions may
+///   come at the same time.
+/// - [`BrokerEvents::interrupted`] and [`BrokerEvents::restored`] alternate, beginning with the former.
+///   Publications that were accepted between the two moments may be missing, on any channel of the partition, and some
+///   of them may still come. The deliveries before `interrupted` are complete up to a moment that may lie before the
+///   call: the outage that `restored` tells begins there. Publications that are accepted after `restored` are
+///   delivered, except on channels that the broker's own rules forbid since.
+/// - A loss outside of an interruption is told by [`BrokerEvents::missed`], where the broker can see it. On a channel
+///   that was forbidden it is told once the channel is permitted again.
 pub trait BrokerEvents: Send + Sync + 'static {
     /// One publication, in order. Must not block. The caller asks [`BrokerEvents::poll_ready`] before it reads more
     /// from the broker.
     fn publication(&self, publication: Publication);
 
-    /// Runs `deliver` now, which calls the other methods for all that one read brought. So the node can write it out
-    /// together.
+    /// Runs `deliver` now, which calls the other methods for everything that one read brought. So the node can write it
+    /// out together.
     fn gather(&self, deliver: &mut dyn FnMut()) {
         deliver();
     }
@@ -77,55 +99,117 @@ pub trait BrokerEvents: Send + Sync + 'static {
     /// One control message. Must not block.
     fn control(&self, message: ControlMessage);
 
-    /// From now on publications may be missing. Must not block.
-    fn interrupted(&self, cause: Interruption);
+    /// From now on publications of this partition's channels may be missing. Must not block.
+    fn interrupted(&self, partition: Partition, cause: Interruption);
 
-    /// The interruption is over. Publications may have been missed for at most the time of `outage`. Must not block.
-    fn restored(&self, outage: Duration);
-
-    /// Publications of this channel were lost until now: at least one, or all while the broker forbade it. Must not
+    /// The interruption of this partition is over. Publications may have been missed for at most `outage`. Must not
     /// block.
+    fn restored(&self, partition: Partition, outage: Duration);
+
+    /// Publications of this channel were lost until now: at least one, or those that there were while the broker
+    /// forbade the channel. Must not block.
     fn missed(&self, channel: &Channel);
 
-    /// Ready when the node takes more publications; else the task is woken once it does. One task asks.
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Ready while the node has room for more publications. Otherwise the task is woken once the node has. One task of
+    /// each partition asks.
+    fn poll_ready(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Ready when few enough bytes are on their way to the node's clients that what comes now is written out soon; else
-    /// the task is woken once that is the case. For a broker whose publications may wait where they take turns. One
-    /// task asks.
-    fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_ready(cx)
+    /// Ready while so little is on its way to the node's clients that a publication that comes now is written out soon.
+    /// Otherwise the task is woken once that is so. For a broker whose publications may as well wait where they take
+    /// turns. One task of each partition asks.
+    fn poll_calm(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_ready(partition, cx)
     }
 }
 
-/// One publish on its way to the broker.
+/// One publication on its way in.
 #[derive(Debug)]
 pub struct Publish {
     /// The channel.
     pub channel: Channel,
     /// The payload.
     pub payload: Payload,
-    /// The session that publishes; `None` for the HTTP API.
+    /// The session that publishes it; `None` for the HTTP API.
     pub session: Option<SessionId>,
     /// The publish order of the session; `None` for the HTTP API.
     pub order: Option<Arc<PublishOrder>>,
-    /// The parent span of its deliveries; `None` where it is not traced.
+    /// The span that its deliveries are under; `None` where it is not traced.
     pub trace: Option<TraceContext>,
+    /// Its attributes. The relay has none.
+    pub attributes: Option<Box<Attributes>>,
+}
+
+impl Publish {
+    /// A publish of the HTTP API, without attributes and not traced.
+    #[must_use]
+    pub fn new(channel: Channel, payload: Payload) -> Self {
+        Self { channel, payload, session: None, order: None, trace: None, attributes: None }
+    }
+
+    /// The same by a session, behind those of its publish order.
+    #[must_use]
+    pub fn by(self, session: SessionId, order: Option<Arc<PublishOrder>>) -> Self {
+        Self { session: Some(session), order, ..self }
+    }
+
+    /// The same in this trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The same for all but this session, on whichever node that is.
+    #[must_use]
+    pub fn excluding(mut self, node: Incarnation, session: SessionId) -> Self {
+        self.attributes_mut().exclude = Some((node, session));
+        self
+    }
+
+    /// The same as an event of this name.
+    #[must_use]
+    pub fn named(mut self, event: impl Into<String>) -> Self {
+        self.attributes_mut().event = Some(event.into());
+        self
+    }
+
+    /// The same with these names and values.
+    #[must_use]
+    pub fn tagged(mut self, tags: Vec<(String, String)>) -> Self {
+        self.attributes_mut().tags = tags;
+        self
+    }
+
+    /// The same with information about its publisher.
+    #[must_use]
+    pub fn with_info(mut self, info: Bytes) -> Self {
+        self.attributes_mut().info = Some(info);
+        self
+    }
+
+    /// The number of bytes that it takes on its way: those of its payload and of its attributes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + self.attributes.as_ref().map_or(0, |attributes| attributes.bytes())
+    }
+
+    fn attributes_mut(&mut self) -> &mut Attributes {
+        self.attributes.get_or_insert_default()
+    }
 }
 
 /// Called once with the result of a publish.
-pub type Done = Box<dyn FnOnce(Result<(), PublishError>) + Send>;
+pub type Done = Box<dyn FnOnce(Result<Taken, PublishError>) + Send>;
 
 /// The answer to [`Broker::subscribe`].
 pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError>> + Send>>;
 
-/// The order of one publisher's publishes: after the first that failed, every one that was not written to the broker
-/// yet is refused. One that was written before may still be taken. Then the publishes taken are not a prefix of those
-/// sent, so a publisher waits for all answers before it sends again.
+/// Ties a publisher's publications together: after the first of them failed, the broker refuses every one that was not
+/// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not
+/// a prefix of those that were sent, so a publisher that sends again waits for all its answers first.
 #[derive(Debug, Default)]
 pub struct PublishOrder {
     failed: AtomicBool,
-    /// The place of its next publish among those of all publish orders.
+    /// The place of its next publication among those of all publish orders.
     turn: AtomicU64,
 }
 
@@ -135,14 +219,14 @@ impl PublishOrder {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Whether a publish failed.
+    /// Whether a publication failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The turn of its next publish, of this cost: `now`, or later where more of this publish order waits. Called by
-    /// the broker, from one thread at a time.
+    /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits.
+    /// For the broker, which shares its capacity among publish orders; from one thread at a time.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
         let turn = self.turn.load(Ordering::Relaxed).max(now);
         self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
@@ -150,7 +234,7 @@ impl PublishOrder {
     }
 }
 
-/// The receiver of a control message.
+/// The recipients of a control message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipient {
     /// One node.
@@ -168,17 +252,17 @@ pub struct ControlMessage {
     pub body: Bytes,
 }
 
-/// The state of a broker.
+/// The state of a partition of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerState {
     /// It takes publishes and delivers: the node heard its own canary.
     Up,
     /// It takes no publishes for now. The node tries again for as long as it takes.
     Away,
-    /// It takes publishes, and this node hears none. Its subscriptions are being restored.
+    /// It takes publishes, and this node hears none. The node restores its subscriptions.
     Deaf,
-    /// It takes publishes and delivers, but new connections lead to another broker that takes publishes too. What this
-    /// node and others publish does not reach all.
+    /// It takes publishes and delivers, but new connections lead to another server that takes publishes too. The
+    /// publishes of this node and of others do not reach all.
     Split,
 }
 
@@ -196,6 +280,16 @@ impl BrokerState {
             Self::Split => "split",
         }
     }
+
+    /// 0 for the best state, and more for a worse one.
+    fn severity(self) -> u8 {
+        match self {
+            Self::Up => 0,
+            Self::Split => 1,
+            Self::Deaf => 2,
+            Self::Away => 3,
+        }
+    }
 }
 
 /// Why subscriptions were lost.
@@ -209,7 +303,7 @@ pub enum Interruption {
     Deaf,
     /// The broker became a replica of another one, where others publish now.
     Demoted,
-    /// The broker ended the connection because the node did not read fast enough: it limits what waits.
+    /// The broker ended the connection because the node did not read fast enough: it limits the bytes that wait.
     Overflow,
     /// The broker held other subscriptions than the node had asked for.
     Forgotten,

@@ -6,7 +6,8 @@
 //!
 //! - [`message`]: a message of a transport, before its dialect decoded it
 //! - [`command`]: commands of clients, and the replies
-//! - [`channel`], [`payload`], [`publication`]: a publication, and its parts
+//! - [`channel`], [`payload`], [`attributes`], [`publication`]: a publication, and its parts
+//! - [`position`]: its place in the history of its channel
 //! - `encoding`: how a publication becomes bytes
 //! - [`disconnect`]: why a session ended
 //!
@@ -20,11 +21,13 @@
 //!
 //! The seams, whose docs are the guarantees every implementation gives:
 //!
-//! - [`broker`], `broker_error`: carries publications between nodes; [`registry`]: the list of nodes
+//! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
+//!   the list of nodes
 //! - [`dialect`]: a protocol of clients, without I/O
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
 
+pub mod attributes;
 pub mod broker;
 mod broker_error;
 pub mod buckets;
@@ -40,12 +43,15 @@ mod limit;
 pub mod limits;
 pub mod message;
 pub mod namespace;
+pub mod partition;
 pub mod payload;
+pub mod position;
 pub mod publication;
 pub mod registry;
 pub mod trace;
 pub mod transport;
 
+pub use attributes::Attributes;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
@@ -59,7 +65,9 @@ pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
+pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
+pub use position::{Epoch, Position, Taken};
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
 pub use trace::{TraceContext, Tracer};

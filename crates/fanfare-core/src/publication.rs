@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Channel, EncodingKey, Origin, Payload, TraceContext};
+use crate::{Attributes, Channel, EncodingKey, Incarnation, Origin, Payload, SessionId, TraceContext};
 
 /// A publication, as the broker delivers it.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Publication {
     /// When its origin took it, by this node's monotonic clock; `None` where that is not known. It may lie in the
     /// future where the clocks of two nodes disagree.
     pub published: Option<Instant>,
+    /// Its attributes.
+    pub attributes: Option<Box<Attributes>>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
@@ -31,7 +33,15 @@ impl Publication {
     /// A publication that is not encoded yet, without a time of publish.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
-        Self { channel, payload, origin, trace: None, published: None, encoded: Mutex::default() }
+        Self {
+            channel,
+            payload,
+            origin,
+            trace: None,
+            published: None,
+            attributes: None,
+            encoded: Mutex::default(),
+        }
     }
 
     /// The same publication in this trace.
@@ -44,6 +54,19 @@ impl Publication {
     #[must_use]
     pub fn published_at(self, published: Option<Instant>) -> Self {
         Self { published, ..self }
+    }
+
+    /// The same publication with these attributes.
+    #[must_use]
+    pub fn with_attributes(self, attributes: Option<Box<Attributes>>) -> Self {
+        Self { attributes, ..self }
+    }
+
+    /// The session of this node that its publisher leaves out.
+    #[must_use]
+    pub fn excluded_on(&self, node: Incarnation) -> Option<SessionId> {
+        let (on, session) = self.attributes.as_ref()?.exclude?;
+        (on == node).then_some(session)
     }
 
     /// Its bytes on the wire for `key`, made by `encode` on the first call.

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Channel, PublishError, SessionId};
+use crate::{Channel, PublishError, SessionId, Taken};
 
 /// Identifies one span, so that others may be its children: W3C Trace Context's `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub trait Tracer: Send + Sync + 'static {
 pub type Finish<T> = Box<dyn FnOnce(T) + Send>;
 
 /// The result of a publish.
-pub type Published = Result<(), PublishError>;
+pub type Published = Result<Taken, PublishError>;
 
 /// A handshake that begins.
 #[derive(Debug, Clone, Copy)]

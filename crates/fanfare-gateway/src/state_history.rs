@@ -19,7 +19,7 @@ pub(crate) struct StateHistory {
 impl StateHistory {
     pub(crate) fn new(hub: &Hub) -> Self {
         let now = SystemTime::now();
-        Self { started: now, broker: Mutex::new((hub.broker().state(), now)) }
+        Self { started: now, broker: Mutex::new((hub.broker().overall_state(), now)) }
     }
 
     /// When the node started.
@@ -30,7 +30,7 @@ impl StateHistory {
     /// The broker's state, and since when it is in it, to the second.
     pub(crate) fn broker_state(&self, hub: &Hub) -> (BrokerState, SystemTime) {
         let mut last = self.broker.lock();
-        let now = hub.broker().state();
+        let now = hub.broker().overall_state();
         if last.0 != now {
             *last = (now, SystemTime::now());
         }

@@ -1,11 +1,11 @@
-//! Instructions of a fan-out, a publish and a turn of the heartbeats' wheel, counted by callgrind:
-//! `tests/instructions.sh` holds them to their budgets.
+//! Instructions of a fan-out, a publish and a turn of the heartbeats' wheel, counted by callgrind and compared with
+//! their budgets by `tests/instructions/run.sh`.
 //!
-//! With the relay's dialect, WebSocket frames and the memory broker, on one thread with paused time; sinks that take
-//! everything stand for the sockets, so that what is counted is the node's own.
+//! With the relay's dialect, WebSocket frames and the memory broker, on one thread with paused time. Sinks that take
+//! everything stand for the sockets, so that only the node's own instructions count.
 
-#![expect(missing_docs, reason = "what gungraun generates has none")]
-#![expect(clippy::expect_used, reason = "a bench says by a panic what is wrong")]
+#![expect(missing_docs, reason = "the code of gungraun has none")]
+#![expect(clippy::expect_used, reason = "a bench fails by a panic")]
 
 mod crowd;
 
@@ -13,7 +13,7 @@ use gungraun::prelude::*;
 
 use self::crowd::{Crowd, PING_INTERVAL};
 
-/// A crowd whose first fan-out is over: what a shard keeps from tick to tick is there.
+/// A crowd whose first fan-out is over: the buffers that a shard keeps exist.
 fn warm(members: usize) -> Crowd {
     let crowd = Crowd::new(members);
     crowd.publish();
@@ -30,7 +30,7 @@ fn fan_out_tick(crowd: Crowd) -> Crowd {
     crowd
 }
 
-// Sixteen that came in one tick: one write for each member.
+// Sixteen publications in one tick: one write for each member.
 #[library_benchmark]
 #[bench::of_16_to_1000(args = (1_000), setup = warm)]
 fn fan_out_gathered(crowd: Crowd) -> Crowd {

@@ -1,4 +1,4 @@
-//! The hub as others see it: one handle for each thing that it does.
+//! The hub as other crates see it: one handle for each task.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::{
     },
 };
 
-/// The sessions of this node. See each handle for what it does.
+/// The handles of a hub.
 pub struct Hub {
     /// Opens sessions, and puts them on transports.
     pub sessions: Sessions,
-    /// What the readers of transports tell the hub, and ask it.
+    /// Takes calls of the readers of transports.
     pub inbound: Inbound,
     /// Carries out clients' commands.
     pub commands: Commands,

@@ -1,4 +1,4 @@
-//! Sessions, channels, shards and fan-out: what happens between a decoded command and the bytes on a socket.
+//! Sessions, channels, shards and fan-out: from a decoded command to the bytes on a socket.
 //!
 //! The hub knows no dialect and no transport by name. It depends on `fanfare-core` alone and is driven through
 //! its traits.
@@ -9,7 +9,7 @@
 //! - [`delivery`]: publications on their way from the broker to the sessions
 //! - [`upkeep`]: heartbeats, slow clients, bounds of memory, the cluster
 //! - [`ending`]: the end of one session and of many
-//! - [`metrics`]: what is counted
+//! - [`metrics`]: the metrics of all of them
 //!
 //! [`hub`] is the way in for others, and `start` puts the rooms together.
 

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// What the parts of a hub share.
+/// The parts that others share.
 struct Shared {
     dispatcher: Arc<Dispatcher>,
     metrics: Arc<HubMetrics>,
@@ -39,7 +39,7 @@ struct Shared {
     tasks: TaskTracker,
 }
 
-/// What sends to sessions, and what ends them.
+/// The parts that send to sessions, and end them.
 struct Outgoing {
     writer: Arc<Writer>,
     goodbyes: Arc<Goodbyes>,
@@ -84,6 +84,7 @@ impl Hub {
             },
             interruptions: Arc::new(Interruptions {
                 dispatcher: shared.dispatcher.clone(),
+                broker: broker.clone(),
                 drain: outgoing.drain.clone(),
             }),
             settings: shared.settings(message_bytes),

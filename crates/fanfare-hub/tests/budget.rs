@@ -1,4 +1,4 @@
-//! What may wait for the sockets of a node together.
+//! The budget of bytes that wait for all sockets of a node.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn narrow(outbound_total_bytes: usize) -> Setup {
     Setup { limits, named: vec![feed], shards: 2, ..Setup::default() }
 }
 
-/// A client whose socket takes nothing, and for which so many publications of 1,000 bytes wait.
+/// A client whose socket takes nothing, and for which this number of publications of 1,000 bytes wait.
 async fn behind(node: &Node, recorder: &Recorder, name: &str, publications: usize) -> Client {
     let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
     client.join(&[name]).await;
@@ -40,14 +40,14 @@ async fn past_the_budget_the_slowest_goes_first() {
     assert!(most.session.has_ended());
     assert!(!some.session.has_ended() && !least.session.has_ended());
     assert_eq!((node.closed("slow"), node.slow("disconnect")), (1, 1));
-    assert_eq!(reader.lines().len(), 15, "who reads gets everything");
+    assert_eq!(reader.lines().len(), 15, "a client that reads gets everything");
     assert_eq!(lines_but_padding(&most), Vec::<String>::new());
     settle().await;
-    assert_eq!(lines_but_padding(&most), ["close 75 slow"], "what waited is gone, and it is told");
+    assert_eq!(lines_but_padding(&most), ["close 75 slow"], "the queue is dropped, and the client is told");
     drop((lines_but_padding(&some), lines_but_padding(&least)));
     settle().await;
     assert_eq!(lines_but_padding(&some).len(), 20);
-    assert_eq!(node.hub.budget().used(), 0, "what was charged is given back");
+    assert_eq!(node.hub.budget().used(), 0, "the charges are given back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +80,7 @@ async fn detached_and_ending_sessions_are_charged() {
     assert!(used > 50_000, "its goodbye waits behind the rest");
     let _late = behind(&node, &recorder, "late", 10).await;
     assert!(session.has_ended(), "most waited for it");
-    assert!(node.hub.budget().used() < used - 20_000, "what was held for it is gone");
+    assert!(node.hub.budget().used() < used - 20_000, "its messages are dropped");
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(node.hub.budget().used() < 12_000, "the goodbyes are over");
 }

@@ -1,4 +1,4 @@
-//! A node that comes or goes is seen by the others at once: control messages tell them, not their next turn.
+//! A node that comes or goes is seen by the others at once: control messages tell them before their next turn.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Lines, Recorder, settle};
 
-/// What all nodes share; `None` while it cannot be reached.
+/// The list that all nodes share; `None` while it cannot be reached.
 type Entries = Arc<Mutex<Option<BTreeMap<String, NodeInfo>>>>;
 
 /// One node's way to the shared list.
@@ -46,7 +46,7 @@ impl Registry for SharedRegistry {
     }
 }
 
-/// Two nodes that hear each other, of which none runs yet.
+/// Two nodes that hear each other and do not run yet.
 struct Pair {
     entries: Entries,
     clusters: [Arc<Cluster>; 2],
@@ -88,7 +88,7 @@ impl Pair {
         (stop, tokio::spawn(ended))
     }
 
-    /// Whom a node sees.
+    /// The names of the nodes that a node sees.
     fn seen_by(&self, at: usize) -> Vec<String> {
         self.clusters[at].nodes().iter().map(|node| node.name.clone()).collect()
     }
@@ -166,7 +166,7 @@ async fn a_live_duplicate_counts_until_it_goes() {
     let (_east, (stop_west, west)) = (pair.run(0), pair.run(1));
     let conflicts = |pair: &Pair| pair.connections.each_ref().map(|metrics| metrics.duplicate_names.get());
     settle().await;
-    assert_eq!(conflicts(&pair), [0, 0], "it may be what an earlier run left");
+    assert_eq!(conflicts(&pair), [0, 0], "it may be an entry of an earlier run");
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(conflicts(&pair), [1, 1]);
     assert_eq!(pair.seen_by(0), ["same", "same"], "both are listed all the same");

@@ -1,8 +1,8 @@
 //! In a conflating channel a slow client keeps its session, and gets the newest publications.
 //!
-//! The property: whatever the sink takes of each write, the client reads whole frames; of each channel an ordered
-//! selection that ends with the newest; of what is not replaceable everything; and nothing is missing that no bound
-//! demanded.
+//! The property, for any part that the sink takes of each write: the client reads whole frames. Of each channel it gets
+//! an ordered selection that ends with the newest, and all messages that are not replaceable. Nothing is dropped within
+//! the bound.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ fn bounded(outbound_bytes: usize) -> Setup {
     Setup { limits, named: vec![feed], ..Setup::default() }
 }
 
-/// The numbers behind `"{channel} "`.
+/// The numbers after `"{channel} "`.
 fn numbers(lines: &[String], channel: &str) -> Vec<usize> {
     let of = |line: &String| line.strip_prefix(channel)?.trim().parse().ok();
     lines.iter().filter_map(of).collect()
@@ -118,7 +118,7 @@ async fn a_session_without_a_transport_is_conflated_too() {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// So many publications at once in one of the channels; only those of `KEPT` are not replaceable.
+    /// Publications of these sizes at once in one of the channels. Only those of `KEPT` are not replaceable.
     Publish {
         channel: usize,
         sizes: Vec<usize>,
@@ -187,7 +187,7 @@ struct Run {
     pipe: Pipe,
     budget: Arc<Budget>,
     metrics: Arc<HubMetrics>,
-    /// What was taken, in order.
+    /// The messages that were taken, in order.
     taken: Vec<String>,
 }
 
@@ -202,7 +202,7 @@ impl Run {
         Self { outbound, pipe, budget, metrics, taken: Vec::new() }
     }
 
-    /// Whether the session goes on, and whether what waits may be conflated by this step.
+    /// Whether the session goes on, and whether this step may conflate its queue.
     fn step(&mut self, number: usize, step: &Step) -> (bool, bool) {
         let queued = self.outbound.queued();
         match step {
@@ -251,7 +251,7 @@ impl Run {
         let _ = self.outbound.poll_flush(&mut Context::from_waker(Waker::noop()), &self.budget);
     }
 
-    /// Says goodbye and reads until the end: the whole frames that came.
+    /// Closes and reads until the end. The whole frames that came.
     fn finish(&mut self) -> Vec<String> {
         let _ = self.outbound.close(Some(&CloseFrame::new(9, "bye")), Finish::AtOnce, &self.budget);
         for _ in 0..=self.outbound.queued() {
@@ -262,7 +262,7 @@ impl Run {
     }
 }
 
-/// Whether `some` are of `all`, in their order.
+/// Whether `some` is a part of `all`, in the same order.
 fn is_selection(some: &[String], all: &[String]) -> bool {
     let mut all = all.iter();
     some.iter().all(|one| all.any(|other| one == other))

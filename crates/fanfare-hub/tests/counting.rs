@@ -1,4 +1,4 @@
-//! What the hub counts of its deliveries is what was delivered.
+//! The counts of deliveries are exact.
 
 use fanfare_core::Disconnect;
 
@@ -25,14 +25,14 @@ async fn deliveries_and_writes_are_counted_exactly() {
     settle().await;
     assert_eq!((fan_out.size.get_sample_count(), fan_out.size.get_sample_sum()), (40, 20.0 * (10.0 + 4.0)));
     assert_eq!((node.hub.metrics().deliveries.get(), node.hub.metrics().unheard.get()), (280, 20));
-    // The one that is behind takes what it is owed in several writes.
+    // The client that is behind takes its publications in several writes.
     let writes = |clients: &[Client]| clients.iter().map(|client| client.pipe.writes() as u64).sum::<u64>();
     assert_eq!((writes(&clients), fan_out.writes.get()), (11, 11), "one write each, however much it carries");
     clients[10].pipe.take_per_write(30);
     clients[10].pipe.widen();
     settle().await;
     assert_eq!(clients[10].lines().len(), 20);
-    assert_eq!(writes(&clients), fan_out.writes.get(), "and those of what had to wait");
+    assert_eq!(writes(&clients), fan_out.writes.get(), "and the writes of waiting bytes");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A shard that nobody serves any more is noticed: the node must not live on and only look alive.
+//! A shard whose task has died is noticed: the node must not only look alive.
 
 use fanfare_core::Payload;
 
@@ -14,7 +14,7 @@ async fn a_dead_tick_is_reported() {
     let failed = node.hub.failed();
     tokio::pin!(failed);
     assert!(is_pending(failed.as_mut()).await, "nothing has failed yet");
-    // The tests' dialect panics at what is no text, in the tick that encodes it.
+    // The tests' dialect panics at bytes that are not text, in the tick that encodes them.
     let no_text = Payload::binary(&b"\xff"[..]);
     node.hub.publisher.publish_from_server(channel("a"), no_text, None).await.unwrap();
     ends(failed).await;

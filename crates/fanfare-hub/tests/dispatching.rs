@@ -1,4 +1,4 @@
-//! Between the broker and the shards: how much may wait there, and what is for nobody.
+//! The bound between the broker and the shards, and publications without subscribers.
 
 use std::{
     future::poll_fn,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Broker, BrokerEvents, Limits, Sink, broker::Recipient};
+use fanfare_core::{Broker, BrokerEvents, Limits, Partition, Sink, broker::Recipient};
 
 use crate::support::{Framing, Node, Pipe, Setup, channel, ends, numbered, settle, until};
 
@@ -18,13 +18,13 @@ fn narrow(shards: usize) -> Setup {
 }
 
 fn has_room(node: &Node) -> bool {
-    node.dispatcher.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+    node.dispatcher.poll_ready(Partition(0), &mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// What a broker does before it reads on.
+/// Waits as a broker does before it reads on.
 fn wait_for_room(node: &Node) -> tokio::task::JoinHandle<()> {
     let dispatcher = node.dispatcher.clone();
-    tokio::spawn(async move { poll_fn(|cx| dispatcher.poll_ready(cx)).await })
+    tokio::spawn(async move { poll_fn(|cx| dispatcher.poll_ready(Partition(0), cx)).await })
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn a_publication_counts_once_per_shard() {
     assert!(broker.is_finished());
 }
 
-/// A transport that stops whoever writes to it, until it is let go.
+/// A transport that blocks its writer until it is released.
 struct Stuck(Arc<parking_lot::Mutex<()>>);
 
 impl Sink for Stuck {

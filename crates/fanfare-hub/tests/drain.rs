@@ -1,4 +1,4 @@
-//! Sessions that are ended at a pace: spread over time and over the sessions, each behind what is for it.
+//! Sessions that are ended at a pace: spread over time and over the sessions, each behind its queue.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn end_at(node: &Node, per_second: u32, within: Duration) {
     settle().await;
 }
 
-/// How many sessions ended in each second of `work`.
+/// The number of sessions that ended in each second of `work`.
 async fn by_second(node: &Node, work: impl Future<Output = ()>) -> Vec<u64> {
     tokio::pin!(work);
     let mut ended = Vec::new();
@@ -52,7 +52,7 @@ async fn a_missed_ping_counts_as_the_drain() {
     let heartbeat =
         Heartbeat { ping_interval: 5 * SECOND, pong_timeout: 2 * SECOND, idle_timeout: Duration::ZERO };
     let node = Setup { heartbeat, ..Setup::default() }.memory();
-    // None of them answers pings, and the last is sent away long after the first would be given up.
+    // No client answers pings, and the last is sent away long after the first would be given up.
     let clients = crowd(&node, 600);
     let pace = Pace { per_second: 1, within: 120 * SECOND };
     let goes = async {
@@ -163,7 +163,7 @@ async fn each_ends_behind_what_came_in_for_it() {
     slow.join(&["a"]).await;
     let sender = node.client_in(&["a"]).await;
     sender.say("pub a last").await;
-    // Not a tick was run since: all of it is still in the shard's queue.
+    // No tick has run since: all messages are still in the shard's queue.
     assert!(reader.pipe.writes() == 0 && slow.pipe.writes() == 0);
     end_at(&node, 1, Duration::ZERO).await;
     assert_eq!(reader.lines(), ["a last", "close 76 restart"]);
@@ -184,7 +184,7 @@ async fn read_publishes_are_answered_before_the_goodbye() {
     });
     settle().await;
     ending.await.unwrap();
-    // The same read had brought y.
+    // The same read had brought the publish of y.
     client.say("pub a y").await;
     assert_eq!(recorder.unanswered(), 2);
     let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
@@ -295,7 +295,7 @@ async fn a_drain_ends_the_client_of_a_handshake() {
     let draining = tokio::spawn(async move { hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart).await });
     sleep(SECOND).await;
     let late = node.client();
-    // Read by a task of its own, until the node has said goodbye.
+    // A task of its own reads it until the goodbye.
     let pipe = late.pipe.clone();
     node.hub.sessions.spawn(async move { pipe.ended().await });
     drop(handshake);

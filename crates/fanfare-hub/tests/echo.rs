@@ -1,8 +1,8 @@
-//! Who publishes and is subscribed gets its own publication, or not: as its namespace says.
+//! A publisher that is subscribed gets its own publication, or not: as its namespace says.
 
-use fanfare_core::{BrokerEvents, Incarnation, Namespace, Origin, Payload, Publication};
+use fanfare_core::{BrokerEvents, Incarnation, Namespace, Origin, Payload, Publication, Publish};
 
-use crate::support::{Setup, channel, settle};
+use crate::support::{INCARNATION, Setup, channel, settle};
 
 fn quiet() -> Setup {
     Setup { namespace: Namespace { echo: false, ..Namespace::default() }, ..Setup::default() }
@@ -46,7 +46,7 @@ async fn in_a_batch_each_misses_its_own() {
     let writes = [&alice, &bob, &late].map(|client| client.pipe.writes());
     assert_eq!(writes, [1, 1, 1]);
     assert_eq!(node.hub.metrics().deliveries.get(), 7);
-    assert_eq!(node.dialect.encoded(), 4, "the parts are cut from what was encoded once");
+    assert_eq!(node.dialect.encoded(), 4, "the parts are cut from one encoding each");
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,4 +57,30 @@ async fn session_numbers_of_nodes_are_not_mixed_up() {
     node.dispatcher.publication(Publication::new(channel("a"), Payload::text("hello"), Some(origin)));
     settle().await;
     assert_eq!(client.lines(), ["a hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_excluded_gets_nothing() {
+    let node = Setup::default().memory();
+    let (alice, bob) = (node.client_in(&["a"]).await, node.client_in(&["a"]).await);
+    for (on, text) in [(INCARNATION, "not for alice"), (Incarnation(8), "for both")] {
+        let publish = Publish::new(channel("a"), Payload::text(text)).excluding(on, alice.session.id());
+        node.hub.broker().publish(publish, Box::new(|result| assert!(result.is_ok())));
+    }
+    settle().await;
+    assert_eq!(alice.lines(), ["a for both"]);
+    assert_eq!(bob.lines(), ["a not for alice", "a for both"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sender_and_excluded_session_are_both_left_out() {
+    let node = quiet().memory();
+    let [alice, bob, carol] =
+        [node.client_in(&["a"]).await, node.client_in(&["a"]).await, node.client_in(&["a"]).await];
+    let publish = Publish::new(channel("a"), Payload::text("hello")).by(alice.session.id(), None);
+    let publish = publish.excluding(INCARNATION, bob.session.id());
+    node.hub.broker().publish(publish, Box::new(|result| assert!(result.is_ok())));
+    settle().await;
+    assert!(alice.lines().is_empty() && bob.lines().is_empty());
+    assert_eq!(carol.lines(), ["a hello"]);
 }

@@ -1,4 +1,4 @@
-//! A session ends once, in its dialect's words, behind what is queued for it.
+//! A session ends once, in its dialect's words, behind its queue.
 
 use fanfare_core::{Disconnect, Limits};
 
@@ -149,7 +149,7 @@ async fn a_broken_transport_is_aborted() {
     recorder.deliver("a", "1");
     settle().await;
     assert_eq!(other.lines(), ["a 0", "a 1"]);
-    assert!(!broken.session.has_ended(), "whoever reads it ends it");
+    assert!(!broken.session.has_ended(), "its reader ends it");
     broken.end(&Disconnect::Lost);
     assert_eq!(node.closed("lost"), 1);
 }

@@ -1,4 +1,4 @@
-//! How much a session may publish before it is answered, and how it learns the answers.
+//! The bounds of unanswered publishes, and the answers.
 
 use std::task::Poll;
 
@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Client, Lines, Setup, settle};
 
-/// What the reader of a transport does before it reads.
+/// Waits as the reader of a transport does before it reads.
 fn wait_for_room(client: &Client) -> JoinHandle<()> {
     let (hub, session) = (client.hub.clone(), client.session.clone());
     tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)))
@@ -80,7 +80,7 @@ async fn a_waiting_reader_has_its_answer_first() {
     assert_eq!(*woken.got.lock(), ["ok 1"]);
 }
 
-/// Notes what the client has got when it is woken.
+/// Notes the lines of the client when it is woken.
 struct Woken {
     pipe: crate::support::Pipe,
     got: parking_lot::Mutex<Vec<String>>,
@@ -131,7 +131,7 @@ async fn a_failure_is_told_after_all_answers() {
     for _ in 0..4 {
         client.say("pub a x").await;
     }
-    // The first is taken, the second written; what waits behind it waited too long.
+    // The first is taken, the second written; the others waited too long.
     recorder.answer(0, Ok(()));
     recorder.answer(1, Err(refused()));
     assert!(client.lines().is_empty() && !client.session.has_ended());
@@ -197,7 +197,7 @@ async fn past_the_nodes_bound_readers_are_queued() {
     wait_for_room(&flooders[0]).await.unwrap();
 }
 
-/// The node gets more than it writes out at once.
+/// The node gets more messages than it writes out at once.
 #[tokio::test(start_paused = true)]
 async fn a_message_waits_for_one_per_flooder() {
     const FLOODERS: usize = 10;
@@ -219,7 +219,7 @@ async fn a_message_waits_for_one_per_flooder() {
     }
     assert_eq!(heard.len(), sent + 1, "nothing is lost");
     let at = heard.iter().position(|line| line.contains("hello")).unwrap();
-    // What was on its way to the shards, and as much once more.
+    // The bytes on their way to the shards, and the same once more.
     let calm = 2 * (256 << 10) / (4 << 10) + FLOODERS;
     assert!(sent > 4 * calm && at <= calm, "{at} of {sent} came before");
 }

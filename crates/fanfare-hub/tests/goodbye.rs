@@ -1,4 +1,4 @@
-//! How long a goodbye may take, and what a client still sees before it.
+//! The time of a goodbye, and the messages that a client still gets before it.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::support::{AT_ONCE, Client, Framing, Node, Pipe, Setup, ends, settle};
 
-/// Less than anybody is waited for.
+/// Less than the time of any wait.
 const BEFORE: Duration = Duration::from_millis(100);
 
 fn goodbye() -> Duration {
     Limits::default().goodbye
 }
 
-/// A client that reads nothing, in a channel where something was said.
+/// A client that reads nothing, in a channel with a publication.
 async fn deaf(node: &Node) -> Client {
     let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
     client.join(&["a"]).await;
@@ -124,7 +124,7 @@ async fn a_shutdown_waits_for_readers() {
     clients.iter().for_each(|client| serve(&node, client));
     let began = Instant::now();
     ends(node.hub.drain.send_all_away(AT_ONCE, &Disconnect::Restart)).await;
-    assert!(began.elapsed() <= BEFORE, "nobody was waited for");
+    assert!(began.elapsed() <= BEFORE, "no client was waited for");
     assert!(clients.iter().all(|client| client.lines() == ["close 76 restart"]));
     assert_eq!(node.closed("restart"), 3);
 }

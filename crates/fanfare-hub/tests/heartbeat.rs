@@ -1,4 +1,4 @@
-//! Which clients are asked for a sign of life, and which are given up.
+//! Pings, and the clients that are given up.
 
 use std::{
     sync::Arc,
@@ -73,7 +73,7 @@ async fn a_silent_client_is_dropped_after_the_timeout() {
     assert_eq!(node.closed("no_pong"), 1);
 }
 
-/// A client that has as many publishes unanswered as it may, so that its socket is not read.
+/// A client with too many unanswered publishes, so that its socket is not read.
 async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
     let limits = Limits { unanswered_publishes: 1, goodbye: Duration::from_secs(600), ..Limits::default() };
     let (node, recorder) = Setup { heartbeat, limits, ..Setup::default() }.recorded();
@@ -83,7 +83,7 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
     (node, recorder, client)
 }
 
-/// What a reader asks before it reads.
+/// Asks as a reader does before it reads.
 fn room(node: &Node, client: &Client) -> Poll<()> {
     node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
 }
@@ -154,9 +154,9 @@ async fn a_frozen_node_does_not_judge() {
     until_pinged(&client).await;
     advance(Duration::from_secs(3600)).await;
     settle().await;
-    assert!(!client.session.has_ended(), "what the node missed is not held against the client");
+    assert!(!client.session.has_ended(), "the client is not judged for a freeze");
     pass(11).await;
-    assert_eq!(node.closed("no_pong"), 1, "what it misses afterwards is");
+    assert_eq!(node.closed("no_pong"), 1, "the client is judged for the time afterwards");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +223,7 @@ async fn a_full_socket_that_drains_is_alive() {
     client.join(&["a"]).await;
     node.publish("a", "x".repeat(200)).await.unwrap();
     settle().await;
-    // One byte a second, and never a word from the client.
+    // One byte a second, and no message from the client.
     for _ in 0..100 {
         pass(1).await;
         client.pipe.read(1);

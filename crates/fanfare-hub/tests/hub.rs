@@ -1,6 +1,6 @@
-//! The hub's guarantees, held by a dialect and a transport of the tests' own: neither needed a word in the hub.
+//! The hub's guarantees, with a dialect and a transport of the tests' own. The hub's code names neither.
 //!
-//! Most run on one thread with paused time: a tick runs only where a test awaits, and [`support::settle`] ends
+//! Most tests run on one thread with paused time: a tick runs only where a test awaits, and [`support::settle`] ends
 //! once every task is idle.
 
 #![expect(
@@ -8,7 +8,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
+    reason = "a test fails by a panic"
 )]
 
 mod support;

@@ -1,4 +1,4 @@
-//! Who does not finish a message.
+//! Clients that do not finish a message.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ fn limits() -> Limits {
     Limits { message_time: Duration::from_secs(10), unanswered_publishes: 1, ..Limits::default() }
 }
 
-/// Something of so many bytes began.
+/// A message of which this number of bytes is held begins.
 fn holds(node: &Node, client: &Client, bytes: usize) {
     node.hub.inbound.buffers(&client.session, Buffered { bytes, is_new: true }, Waker::noop());
 }
@@ -28,7 +28,7 @@ async fn pass(node: &Node, client: &Client, seconds: u64) {
     for _ in 0..seconds {
         sleep(Duration::from_secs(1)).await;
         settle().await;
-        // It answers pings, and gets messages.
+        // The client answers pings, and gets messages.
         client.hub.inbound.heard(&client.session);
         node.publish("a", "hello").await.unwrap();
     }
@@ -44,7 +44,7 @@ async fn an_unfinished_message_ends_its_session() {
     }
     pass(&node, &never, 9).await;
     node.hub.inbound.buffers_nothing(&in_time.session);
-    // Its first is whole, and the next one began.
+    // Its first message is whole, and the next one began.
     holds(&node, &again, 100);
     assert!(!never.session.has_ended());
     pass(&node, &never, 3).await;
@@ -82,7 +82,7 @@ async fn time_without_reading_does_not_count() {
     assert!(client.session.has_ended());
 }
 
-/// Counts how often it is woken.
+/// Counts its wake-ups.
 #[derive(Default)]
 struct Reader(AtomicUsize);
 
@@ -113,7 +113,11 @@ async fn past_the_bound_the_largest_holders_go() {
     assert_eq!(node.closed("message_gave_way"), 1);
     assert!(old.session.has_ended(), "1500 bytes for 10 s");
     assert_eq!(node.count("fanfare_limits_hit_total", &[("limit", "incomplete_total_bytes")]), 1);
-    assert_eq!((gauge(), reader.0.load(Ordering::Relaxed)), (8100, 1), "its reader is told to let go");
+    assert_eq!(
+        (gauge(), reader.0.load(Ordering::Relaxed)),
+        (8100, 1),
+        "its reader is told to drop its bytes"
+    );
     node.hub.inbound.buffers_nothing(&old.session);
     assert_eq!(gauge(), 6600);
     holds(&node, &small, 3000);

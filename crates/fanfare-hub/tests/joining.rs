@@ -1,4 +1,4 @@
-//! From which publication on a newcomer gets a channel, and until which one who leaves.
+//! The first publication of a newcomer, and the last of a session that leaves.
 
 use crate::support::{Setup, numbered, settle, until};
 

@@ -1,4 +1,4 @@
-//! Relay latency: once per publication and shard, by whose publication it was.
+//! Relay latency: once per publication and shard, by the origin of the publication.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{INCARNATION, Node, Setup, channel, settle};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How many publications of this node and of others were counted, with their seconds.
+/// The number of publications of this node and of others that were observed, with their seconds.
 fn latencies(node: &Node) -> [(u64, f64); 2] {
     let latency = &node.hub.metrics().relay_latency;
     [&latency.local, &latency.remote].map(|origin| (origin.get_sample_count(), origin.get_sample_sum()))
@@ -19,7 +19,7 @@ fn skewed(node: &Node) -> u64 {
     node.hub.metrics().relay_latency.skewed.get()
 }
 
-/// A publication of that node arrives, which says that it was published then.
+/// A publication of the node `from` arrives, with this time of publish.
 fn arrives(node: &Node, name: &str, from: Incarnation, published: Option<Instant>) {
     let origin = Origin { node: from, session: None, sequence: 1 };
     let publication = Publication::new(channel(name), Payload::text("x"), Some(origin));

@@ -1,4 +1,4 @@
-//! Whatever a sink takes of each write: what arrives are exactly the frames that were taken, in order.
+//! The frames that were taken arrive in order, for any part that the sink takes of each write.
 
 use std::{
     sync::Arc,
@@ -17,7 +17,7 @@ use crate::support::{Framing, Pipe};
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// This is sent, and flushed at once or later.
+    /// A message is sent, and flushed at once or later.
     Send {
         size: usize,
         defer: bool,
@@ -25,7 +25,7 @@ enum Step {
     Pong(usize),
     Flush,
     PollFlush,
-    /// The client reads so much, and one write takes so much from now on.
+    /// The client reads these bytes, and from now on one write takes `per_write`.
     Read {
         bytes: usize,
         per_write: usize,
@@ -42,7 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A message that no other equals.
+/// A message that differs from all others.
 fn message(number: usize, size: usize) -> Message {
     Message::Text(Bytes::from(format!("{number} {}", "x".repeat(size))))
 }
@@ -101,12 +101,12 @@ impl Run {
         }
     }
 
-    /// Says goodbye, and reads until the end.
+    /// Closes, and reads until the end.
     fn finish(&mut self) {
         let frame = CloseFrame::new(9, "bye");
         let _ = self.outbound.close(Some(&frame), Finish::AtOnce, &self.budget);
         Framing::Prefixed.close(&frame, &mut self.expected);
-        // Each turn takes a byte at least.
+        // Each turn takes at least one byte.
         for _ in 0..=self.expected.len() {
             self.pipe.read(usize::MAX);
             let _ = self.poll_flush();

@@ -1,4 +1,4 @@
-//! Limits and namespaces that change while the hub is at work.
+//! Limits and namespaces that change while the hub runs.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Wake},
 };
 
-use fanfare_core::{Access, BrokerEvents, Limits, Namespace, Namespaces};
+use fanfare_core::{Access, BrokerEvents, Limits, Namespace, Namespaces, Partition};
 
 use crate::support::{Setup, settle};
 
@@ -69,10 +69,10 @@ async fn a_larger_bound_wakes_the_broker() {
     let woken = Arc::new(Woken::default());
     let waker = woken.clone().into();
     let mut cx = Context::from_waker(&waker);
-    assert_eq!(node.dispatcher.poll_ready(&mut cx), Poll::Pending, "no shard had its turn yet");
+    assert_eq!(node.dispatcher.poll_ready(Partition(0), &mut cx), Poll::Pending, "no shard had its turn yet");
     node.hub.settings.reload(&Limits::default(), Namespaces::default());
     assert!(woken.0.load(Ordering::Relaxed));
-    assert_eq!(node.dispatcher.poll_ready(&mut cx), Poll::Ready(()));
+    assert_eq!(node.dispatcher.poll_ready(Partition(0), &mut cx), Poll::Ready(()));
     settle().await;
     assert_eq!(client.lines().len(), 1);
 }

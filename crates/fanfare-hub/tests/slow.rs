@@ -1,4 +1,4 @@
-//! A client that does not read costs itself only.
+//! A client that does not read harms only itself.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_client_that_takes_nothing_is_ended() {
     slow.pipe.widen();
     settle().await;
     let lines = slow.lines();
-    assert_eq!(lines[..9], all[..9], "what fits into 1,000 bytes");
+    assert_eq!(lines[..9], all[..9], "the lines that fit into 1,000 bytes");
     assert_eq!(lines[9..], ["close 75 slow"]);
     assert_eq!(slow.pipe.finished(), 1);
 }
@@ -113,7 +113,7 @@ async fn unread_pongs_make_a_client_slow() {
     assert_eq!((node.closed("slow"), node.closed("lost")), (1, 0));
 }
 
-/// A client whose socket takes nothing, and for which so many bytes wait.
+/// A client whose socket takes nothing, and for which this number of bytes wait.
 async fn behind(node: &Node, recorder: &Recorder, bytes: usize) -> Client {
     let name = format!("behind-{bytes}");
     let client = node.client_on(Pipe::bounded(Framing::Newline, 0));
@@ -131,7 +131,7 @@ async fn past_half_the_bound_time_counts() {
     let (node, recorder) = bounded(1000).recorded();
     let (half, more) = (behind(&node, &recorder, 500).await, behind(&node, &recorder, 501).await);
     sleep(SECOND).await;
-    assert!(!more.session.has_ended(), "nobody knows yet for how long");
+    assert!(!more.session.has_ended(), "it is the first turn");
     sleep(SECOND).await;
     assert!(more.session.has_ended());
     sleep(60 * SECOND).await;
@@ -145,7 +145,7 @@ async fn a_client_that_catches_up_stays() {
     let client = behind(&node, &recorder, 600).await;
     for _ in 0..5 {
         sleep(SECOND).await;
-        // It takes a part, and falls behind again.
+        // The client takes a part, and falls behind again.
         client.pipe.widen_by(200);
         settle().await;
         assert!(client.session.queued() < 500);

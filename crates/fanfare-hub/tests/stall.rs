@@ -1,4 +1,4 @@
-//! Shards at work and at rest are told from shards that stand still.
+//! The stall check tells busy and idle shards from stalled ones.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -28,14 +28,14 @@ async fn a_frozen_node_is_not_stalled() {
     let node = Setup { shards: 2, ..Setup::default() }.memory();
     settle().await;
     for _ in 0..3 {
-        // As SIGSTOP does it: the clock goes on, and no task runs.
+        // As with SIGSTOP: the clock goes on, and no task runs.
         tokio::time::advance(Duration::from_secs(HOUR)).await;
         let found = node.hub.stall();
         assert!(found.shards == 0 && found.longest <= Duration::from_secs(2), "{found:?}");
     }
 }
 
-/// Waits until the watch found this.
+/// Waits until the check found this.
 async fn finds(node: &Node, what: impl Fn(&Stall) -> bool) {
     ends(async {
         while !what(&node.hub.stall()) {

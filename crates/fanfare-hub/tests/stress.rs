@@ -14,7 +14,7 @@ const MESSAGES: usize = 500;
 const STAYING: usize = 24;
 const CHURNING: usize = 24;
 
-/// Publishes `MESSAGES` numbers to each channel, as fast as it is let.
+/// Publishes `MESSAGES` numbers to each channel, as fast as it may.
 async fn publish(client: Client, publisher: usize) {
     for number in 0..MESSAGES {
         for name in CHANNELS {
@@ -30,7 +30,7 @@ async fn publish(client: Client, publisher: usize) {
     client.pipe.ended().await;
 }
 
-/// Comes and goes, now with one transport and now with another, until the publishers are done.
+/// Joins and leaves, and changes its transport, until the publishers are done.
 async fn churn(mut client: Client, seed: u64, done: tokio_util::sync::CancellationToken) -> Vec<String> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut got = Vec::new();
@@ -52,7 +52,7 @@ async fn churn(mut client: Client, seed: u64, done: tokio_util::sync::Cancellati
     got
 }
 
-/// The numbers each publisher said in each channel, in the order they came.
+/// The numbers of each publisher in each channel, in the order in which they came.
 fn by_publisher(lines: &[String]) -> HashMap<(String, usize), Vec<usize>> {
     let mut numbers: HashMap<_, Vec<usize>> = HashMap::new();
     for line in lines {
@@ -88,7 +88,7 @@ async fn every_message_arrives_once_in_publish_order() {
     ends(publishers.join_all()).await;
     done.cancel();
     for (number, client) in staying.iter().enumerate() {
-        // The goodbye goes out behind all that is queued.
+        // The goodbye goes out behind the queue.
         client.hub.goodbyes.end_after_answers(&client.session, Disconnect::ByClient(None)).await;
         ends(client.pipe.ended()).await;
         let mut lines = client.lines();

@@ -1,4 +1,4 @@
-//! When a subscription stands, and when the broker is asked for a channel and asked no more.
+//! Subscriptions of sessions, and of the node at the broker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -168,7 +168,7 @@ async fn a_server_namespace_permits_no_client() {
     assert!(recorder.calls().is_empty());
 }
 
-/// Whether the broker was asked for a channel before it was asked no more, each time, the last time too.
+/// Whether each unsubscribe of a channel follows a subscribe, and the last call is an unsubscribe.
 fn leaves_nothing_behind(calls: &[String], name: &str) -> bool {
     let mut is_asked = false;
     calls.iter().filter(|call| call.ends_with(name)).all(|call| {
@@ -192,7 +192,7 @@ async fn concurrent_commands_leave_one_state() {
     let leaving = tokio::spawn(async move { (0..10_000).for_each(|_| leaves.leave("a")) });
     joining.await.unwrap();
     leaving.await.unwrap();
-    // Either it is in the channel or it is let in now.
+    // The session is in the channel, or joins now.
     drop(client.hub.subscriptions.subscribe(&client.session, &channel("a")).await);
     recorder.deliver("a", "hello");
     node.hub.goodbyes.end_after_answers(&client.session, Disconnect::Restart).await;

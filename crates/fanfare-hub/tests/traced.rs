@@ -1,4 +1,4 @@
-//! What is traced has spans; what is not has none, and no context.
+//! Traced publishes have spans and a context; others have neither.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::support::{Setup, channel, settle};
 
-/// Takes what is in a channel that begins with `t`, or under a span.
+/// Traces publishes in channels that begin with `t`, or under a span.
 #[derive(Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -77,7 +77,7 @@ async fn a_publish_and_its_fan_outs_have_spans() {
     clients[0].say("pub a hello").await;
     node.publish("a", "hello").await.unwrap();
     settle().await;
-    assert_eq!(notes.taken(), [""; 0], "what is not traced has no span");
+    assert_eq!(notes.taken(), [""; 0], "an untraced publish has no span");
     let parent = Some(context(7));
     node.hub.publisher.publish_from_server(channel("a"), Payload::text("hi"), parent).await.unwrap();
     settle().await;

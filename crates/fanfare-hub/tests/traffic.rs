@@ -1,4 +1,4 @@
-//! What went through sessions is counted to the unit, and who was let in is counted once, in and out.
+//! Traffic and connections are counted exactly.
 
 use fanfare_core::Disconnect;
 use fanfare_hub::Traffic;

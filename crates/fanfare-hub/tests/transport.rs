@@ -42,7 +42,7 @@ async fn messages_wait_for_the_next_transport() {
     recorder.deliver("a", "3");
     settle().await;
     assert_eq!(client.lines(), ["a 0", "a 1", "ok 1", "b 2", "a 3"]);
-    assert_eq!(client.pipe.writes(), 2, "what waited went out in one write");
+    assert_eq!(client.pipe.writes(), 2, "the waiting messages went out in one write");
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn an_old_flusher_does_not_block_a_new() {
     client.join(&["a"]).await;
     recorder.deliver("a", "0");
     settle().await;
-    // From here to the new transport nobody else runs: who flushes the old one comes upon the new one.
+    // No other task runs until the new transport is there: the flusher of the old one finds the new one.
     client.pipe.widen();
     client.hub.sessions.detach(&client.session).await;
     node.hub.writer.send(&client.session, lines::ping());

@@ -1,9 +1,10 @@
-//! The dialects clients speak, one folder each: they decode and encode, and nothing else.
+//! The dialects of clients, one folder each: they decode and encode, and nothing else.
 //!
-//! - [`dialect`]: registers the dialects, in one place
+//! - [`dialect`], [`encoding`]: register the dialects and their encodings, in one place each
 //! - [`relay`]: the plain WebSocket that needs no library
 
 pub mod dialect;
+pub mod encoding;
 pub mod relay;
 
 pub use relay::{Relay, RelayDecoder};

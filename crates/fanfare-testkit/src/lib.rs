@@ -42,7 +42,7 @@ pub use chorus::Chorus;
 pub use client::Client;
 pub use cluster::{TestCluster, redis_server};
 pub use endpoint::Endpoint;
-pub use fanfare_broker::redis_server::RedisServer;
+pub use fanfare_broker_suite::RedisServer;
 pub use fleet::Fleet;
 pub use metrics::Metrics;
 pub use nginx::Nginx;

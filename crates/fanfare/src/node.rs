@@ -129,7 +129,7 @@ impl Node {
         let guess = Guess::new(config.advertise, &addresses.metrics, &addresses.tls, &config.broker);
         scrape::register(&metrics, &dispatcher)?;
         let drain = watch::Sender::new(config.drain);
-        let node = driver::Node { incarnation, limits: config.limits.clone() };
+        let node = fanfare_broker::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let (hub_broker, limits) = (broker.broker.clone(), config.limits);
         let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);

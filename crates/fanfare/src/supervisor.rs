@@ -127,7 +127,7 @@ impl Supervisor {
     fn seen(&self) -> Seen {
         Seen {
             shards_that_stand_still: self.hub.stall().shards,
-            broker: self.hub.broker().state(),
+            broker: self.hub.broker().overall_state(),
             connections: self.hub.metrics().connections.count(),
         }
     }

@@ -1,6 +1,12 @@
+use bytes::Bytes;
+use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    format::{FIXED, MAGIC},
+    header::short,
+    *,
+};
 
 const ORIGIN: Origin =
     Origin { node: Incarnation(0x0102_0304_0506_0708), session: Some(SessionId(9)), sequence: 10 };
@@ -17,6 +23,23 @@ const GOLDEN: &[u8] = &[
 /// Version, trace, span, flags.
 const TRACE: &[u8] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4, 5, 6, 7, 8, 1];
 
+/// The fields of [`attributes_of_all_kinds`].
+const ATTRIBUTES: &[u8] = &[
+    8, 0, 2, b'h', b'i', // event
+    9, 0, 10, 0, 1, b'a', 0, 1, b'b', 0, 0, 0, 0, // tags
+    10, 0, 1, 0xFF, // info
+    12, 0, 16, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6, // exclude
+];
+
+fn attributes_of_all_kinds() -> Attributes {
+    Attributes {
+        exclude: Some((Incarnation(5), SessionId(6))),
+        event: Some("hi".into()),
+        tags: vec![("a".into(), "b".into()), (String::new(), String::new())],
+        info: Some(Bytes::from_static(b"\xff")),
+    }
+}
+
 fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0xC1, 0xFA, 1, kind];
     bytes.extend_from_slice(&short(fields.len()));
@@ -26,39 +49,48 @@ fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
 
 #[test]
 fn version_1_is_fixed_to_the_byte() {
-    assert_eq!(Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None).as_bytes(), GOLDEN);
-    let traced =
-        Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, TraceContext::from_bytes(TRACE));
-    assert_eq!(traced.as_bytes()[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
+    let written =
+        |trace| Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, trace).with_payload(b"");
+    assert_eq!(written(None), GOLDEN);
+    let traced = written(TraceContext::from_bytes(TRACE));
+    assert_eq!(traced[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
     assert_eq!(
-        Header::control(1, ORIGIN.node).as_bytes(),
+        Header::control(1, ORIGIN.node).with_payload(b""),
         [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
     );
+    let attributes = Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None);
+    let attributes = attributes.with_attributes(&attributes_of_all_kinds()).with_payload(b"");
+    let [high, low] = short(GOLDEN.len() - FIXED + ATTRIBUTES.len());
+    assert_eq!(attributes[..FIXED], [0xC1, 0xFA, 1, 1, high, low]);
+    assert_eq!(attributes[FIXED..], [&GOLDEN[FIXED..], ATTRIBUTES].concat());
 }
 
 #[test]
-fn what_was_encoded_decodes_to_the_same() {
+fn an_encoded_header_decodes_to_the_same() {
     for payload in [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json] {
         for session in [None, Some(SessionId(u64::MAX))] {
             let origin = Origin { session, ..ORIGIN };
             let previous = session.map(|session| session.0 - 1);
             let time = session.map(|_| u64::MAX);
             let trace = session.and_then(|_| TraceContext::from_bytes(TRACE));
-            let header = Header::publication(1, payload, &origin, time, previous, trace);
-            let content = Content::Publication { payload, origin, time, previous, trace };
-            let body_at = header.as_bytes().len();
-            let mut bytes = header.as_bytes().to_vec();
-            bytes.extend_from_slice(b"payload");
+            let attributes = session.map(|_| Box::new(attributes_of_all_kinds()));
+            let mut header = Header::publication(1, payload, &origin, time, previous, trace);
+            if let Some(attributes) = &attributes {
+                header = header.with_attributes(attributes);
+            }
+            let bytes = header.with_payload(b"payload");
+            let content = Content::Publication { payload, origin, time, previous, trace, attributes };
+            let body_at = bytes.len() - b"payload".len();
             assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
         }
     }
-    let header = Header::control(1, ORIGIN.node);
+    let header = Header::control(1, ORIGIN.node).with_payload(b"");
     let content = Content::Control { from: ORIGIN.node };
-    assert_eq!(decode(header.as_bytes()), Ok(Decoded::Envelope { content, body_at: 17 }));
+    assert_eq!(decode(&header), Ok(Decoded::Envelope { content, body_at: 17 }));
 }
 
 #[test]
-fn what_has_no_magic_is_foreign() {
+fn bytes_without_the_magic_are_foreign() {
     for bytes in [&b""[..], b"hello", b"\xC1", b"\xFA\xC1", b"{}"] {
         assert_eq!(decode(bytes), Ok(Decoded::Foreign));
     }
@@ -85,7 +117,7 @@ fn unknown_versions_and_kinds_are_errors() {
 
 #[test]
 fn unknown_tags_are_skipped() {
-    decodes_with(&[6, 0, 2, 7, 7, 200, 0, 0], None);
+    decodes_with(&[7, 0, 2, 7, 7, 200, 0, 0], None);
 }
 
 /// [`GOLDEN`] with further fields.
@@ -94,12 +126,13 @@ fn decodes_with(more: &[u8], trace: Option<TraceContext>) {
     let fields = [more, &GOLDEN[FIXED..]].concat();
     let body_at = FIXED + fields.len();
     let (payload, origin) = (PayloadKind::Text, ORIGIN);
-    let content = Content::Publication { payload, origin, time: Some(11), previous: None, trace };
+    let (time, previous, attributes) = (Some(11), None, None);
+    let content = Content::Publication { payload, origin, time, previous, trace, attributes };
     assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
 }
 
 #[test]
-fn a_trace_context_that_is_not_understood_is_none_and_its_message_is_whole() {
+fn an_unknown_trace_context_is_skipped() {
     let field = |value: &[u8]| [&[5, 0, value.len() as u8], value].concat();
     decodes_with(&field(TRACE), TraceContext::from_bytes(TRACE));
     let of_the_future = [&[1], &TRACE[1..]].concat();
@@ -129,6 +162,11 @@ fn missing_doubled_and_malformed_fields_are_errors() {
         ([&kind[..], &field(2, &[0; 9]), &sequence].concat(), 2),
         ([&kind[..], &origin, &field(3, &[0; 7])].concat(), 3),
         ([&kind[..], &origin, &sequence, &field(4, &[])].concat(), 4),
+        ([&kind[..], &origin, &sequence, &field(8, b"\xff")].concat(), 8),
+        ([&kind[..], &origin, &sequence, &field(8, b"a"), &field(8, b"a")].concat(), 8),
+        ([&kind[..], &origin, &sequence, &field(9, &[0, 1, b'a'])].concat(), 9),
+        ([&kind[..], &origin, &sequence, &field(9, &[0, 0, 0, 2, b'a'])].concat(), 9),
+        ([&kind[..], &origin, &sequence, &field(12, &[0; 15])].concat(), 12),
     ] {
         assert_eq!(decode(&with_fields(1, &fields)), Err(EnvelopeError::Field(tag)));
     }

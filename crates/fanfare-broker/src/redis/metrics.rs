@@ -1,11 +1,17 @@
-//! What is counted of Redis. With another broker it stays 0.
+//! The metrics of Redis. With another broker they stay 0.
+
+use std::sync::Arc;
 
 use fanfare_metrics::Registrar;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
+use crate::metrics::Metrics;
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct RedisMetrics {
+    /// The metrics of every broker.
+    pub(crate) broker: Arc<Metrics>,
     pub(crate) unfenced_reconnects: IntCounter,
     pub(crate) mismatches: IntCounter,
     pub(crate) subscriptions_forbidden: IntCounter,
@@ -21,16 +27,21 @@ pub(crate) struct RedisMetrics {
     reconnects: IntCounterVec,
 }
 
-/// What a command is for.
+/// The two connections, in logs and metrics.
+pub(crate) const CONNECTIONS: [&str; 2] = [PUBLISHER, SUBSCRIBER];
+pub(crate) const PUBLISHER: &str = "publisher";
+pub(crate) const SUBSCRIBER: &str = "subscriber";
+
+/// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A publication.
     Publish,
     /// A message to other nodes.
     Control,
-    /// Says that this node lives, and finds out a replica.
+    /// Says that this node lives. A replica refuses it.
     Heartbeat,
-    /// Asks what time it is.
+    /// Asks for the time.
     Time,
     /// A message to this node itself.
     Canary,
@@ -40,9 +51,9 @@ pub(crate) enum Kind {
     Unsubscribe,
     /// Asks how many subscriptions there are.
     Check,
-    /// Whatever comes before anything else on a connection.
+    /// The commands that open a connection.
     Connect,
-    /// Of the list of nodes.
+    /// The list of nodes.
     Registry,
 }
 
@@ -76,12 +87,12 @@ impl Kind {
     }
 }
 
-/// The code words of errors that have a label of their own; the others are [`OTHER`].
+/// The code words that have a label of their own. The others count as [`OTHER`].
 const CODES: [&str; 8] = ["BUSY", "LOADING", "MISCONF", "NOAUTH", "NOPERM", "OOM", "READONLY", "WRONGPASS"];
 const OTHER: &str = "other";
 
 impl RedisMetrics {
-    pub(crate) fn register(new: Registrar<'_>) -> prometheus::Result<Self> {
+    pub(crate) fn register(new: Registrar<'_>, broker: Arc<Metrics>) -> prometheus::Result<Self> {
         let commands = new.counters(
             "fanfare_redis_commands_total",
             "Commands sent to Redis, by what they are for",
@@ -89,6 +100,7 @@ impl RedisMetrics {
             Kind::ALL.map(Kind::label),
         )?;
         Ok(Self {
+            broker,
             publishes: commands.with_label_values(&[Kind::Publish.label()]),
             commands,
             errors: new.counters(
@@ -121,7 +133,7 @@ impl RedisMetrics {
                 "fanfare_redis_reconnects_total",
                 "Connections to Redis after the first, by what they are for",
                 "connection",
-                super::link::CONNECTIONS,
+                CONNECTIONS,
             )?,
             unfenced_reconnects: new.counter(
                 "fanfare_redis_unfenced_reconnects_total",
@@ -156,7 +168,7 @@ impl RedisMetrics {
         self.errors.with_label_values(&[label]).inc();
     }
 
-    /// `connection`: which of the connections, by its name in logs.
+    /// A connection was opened that is not the first. `connection` is its name in logs.
     pub(crate) fn reconnected(&self, connection: &'static str) {
         self.reconnects.with_label_values(&[connection]).inc();
     }
@@ -167,9 +179,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_few_labels_and_each_is_there_from_the_start() {
+    fn error_labels_are_few_and_there_from_the_start() {
         let registry = prometheus::Registry::new();
-        let metrics = RedisMetrics::register(Registrar(&registry)).unwrap();
+        let register = Registrar(&registry);
+        let broker = Arc::new(Metrics::register(register).unwrap());
+        let metrics = RedisMetrics::register(register, broker).unwrap();
         let series = || {
             let families = registry.gather();
             let errors = families.into_iter().find(|family| family.name() == "fanfare_redis_errors_total");

@@ -1,24 +1,24 @@
-//! What Fanfare calls its channels and keys in Redis.
+//! The names of Fanfare's channels and keys in Redis.
 //!
-//! Invariant: `<prefix>:` begins channels that carry data and nothing else; everything else begins with
-//! `<prefix>!`. A prefix holds neither character, so no channel of one prefix is a name of another's.
+//! Invariant: channels that carry data begin with `<prefix>:`, and all other names with `<prefix>!`. A prefix has
+//! neither character, so no name of one prefix is a name of another.
 
 use std::{fmt, sync::Arc};
 
 use fanfare_core::{Channel, Incarnation};
 
-/// What all names of one Fanfare cluster in Redis begin with. Pub/Sub ignores database numbers, so two
-/// clusters on one Redis need two prefixes.
+/// The beginning of all names of one Fanfare cluster in Redis. Pub/Sub ignores database numbers, so two clusters on one
+/// Redis need two prefixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(Arc<str>);
 
-/// Why a string is no prefix.
+/// Why a string is not a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
-    /// Nothing, or more than [`Prefix::MAX_BYTES`].
+    /// It is empty, or longer than [`Prefix::MAX_BYTES`].
     #[error("a prefix has 1 to {max} bytes, this one has {0}", max = Prefix::MAX_BYTES)]
     Length(usize),
-    /// A character it must not hold.
+    /// It has a character that a prefix must not have.
     #[error("a prefix is visible ASCII without ':' and '!', this one has {0:?}")]
     Character(char),
 }
@@ -27,10 +27,10 @@ impl Prefix {
     /// The longest prefix, in bytes.
     pub const MAX_BYTES: usize = 64;
 
-    /// Checks and takes a prefix.
+    /// Takes a prefix, if it is one.
     ///
     /// # Errors
-    /// A [`PrefixError`] that says what is wrong with it.
+    /// A [`PrefixError`] names the mistake.
     pub fn new(prefix: &str) -> Result<Self, PrefixError> {
         if prefix.is_empty() || prefix.len() > Self::MAX_BYTES {
             return Err(PrefixError::Length(prefix.len()));
@@ -54,7 +54,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// The names one node uses.
+/// The names that one node uses.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     prefix: Prefix,
@@ -65,16 +65,16 @@ pub(crate) struct Names {
     heartbeat: String,
 }
 
-/// What a channel in Redis is to this node.
+/// The purpose of a channel in Redis.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meaning<'a> {
-    /// Data on the channel of this name.
+    /// The data of the channel of this name.
     Data(&'a str),
     /// Control messages, for this node or for all.
     Control,
     /// This node's canary.
     Canary,
-    /// Nothing this node asked for.
+    /// A channel that this node did not ask for.
     Unknown,
 }
 
@@ -90,7 +90,7 @@ impl Names {
         }
     }
 
-    /// The two halves of the Redis channel that carries `channel`'s data.
+    /// The two halves of the name of the Redis channel that carries the data of `channel`.
     pub(crate) fn data<'a>(&'a self, channel: &'a Channel) -> [&'a str; 2] {
         [&self.data, channel.as_str()]
     }
@@ -120,7 +120,7 @@ impl Names {
         &self.heartbeat
     }
 
-    /// The key that says since when nodes have been on which server.
+    /// The key of the note that says since when nodes have been on this server.
     pub(crate) fn server(&self) -> String {
         format!("{}!server", self.prefix)
     }
@@ -135,7 +135,7 @@ impl Names {
         format!("{}!node:{incarnation}", self.prefix)
     }
 
-    /// What a Redis channel is to this node.
+    /// The purpose of a Redis channel.
     pub(crate) fn meaning<'a>(&self, channel: &'a [u8]) -> Meaning<'a> {
         if let Some(name) = channel.strip_prefix(self.data.as_bytes()) {
             return std::str::from_utf8(name).map_or(Meaning::Unknown, Meaning::Data);
@@ -180,7 +180,7 @@ mod tests {
         let names = Names::new(Prefix::default(), Incarnation(7));
         assert_eq!(names.data(&Channel::new("chat:1").unwrap()).concat(), "fanfare:chat:1");
         assert_eq!(names.meaning(b"fanfare:chat:1"), Meaning::Data("chat:1"));
-        // A channel may be called as anything else is: it stays data.
+        // Whatever the name of a channel, it carries data.
         assert_eq!(names.meaning(b"fanfare:!control"), Meaning::Data("!control"));
         assert_eq!(names.meaning(b"fanfare!control"), Meaning::Control);
         assert_eq!(names.meaning(b"fanfare!control:0000000000000007"), Meaning::Control);

@@ -1,62 +1,20 @@
-//! Which Redis this node speaks with, so that two servers that both take writes are told apart. No clock.
-//!
-//! A server is known by its run id (`INFO server`), which no other has and which it gets anew when it starts. A key,
-//! `<prefix>!server`, says since when nodes of this prefix have been on it: its value names the run id too, for a
-//! replica has the key of its master.
-//!
-//! | who sees it | how |
-//! |---|---|
-//! | a node that stayed on one server while the name in `broker` leads to another | a new connection of the registry is on another server than the publisher, and that one takes writes too |
-//! | a node that comes to a server where others were before it left its own | the key is older than what it heard last |
-//! | a node that is where the name leads | another node's entry says that it was apart ([`Others`]) |
+//! Asks which server a connection leads to, and since when nodes of this prefix have been on it, for
+//! [`split`](crate::liveness::split). The run of a server is the run id in `INFO server`, and the note is a key.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 use super::{
-    code::{Cause, advice},
-    connection::{Connection, ConnectionError},
+    clock::offset,
+    connection::{error::ConnectionError, open::Connection, resp::Value},
     names::Names,
-    registry::TIME_TO_LIVE,
-    resp::Value,
+};
+use crate::{
+    liveness::split::{Found, Run},
+    node::TIME_TO_LIVE,
 };
 
-/// How often a node goes where the name leads, at most: where it leads here and there, nodes do not hop.
-const MOVE_EVERY: Duration = Duration::from_secs(60);
-
-/// How many nodes are remembered, before those that are not listed any more are forgotten.
-const NODES: usize = 1024;
-
-/// One run of a Redis.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run(Arc<str>);
-
-impl Run {
-    /// From the answer to `INFO server`.
-    pub(crate) fn from_info(info: &str) -> Option<Self> {
-        let run = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
-        (!run.is_empty()).then(|| Self(run.into()))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// What a publisher finds out about the server that it connected to.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) run: Run,
-    /// For how long nodes of this prefix have been on it.
-    pub(crate) used_for: Duration,
-}
-
-/// Asks which server this is, and notes on it that nodes are there. `None` where it does not say.
+/// Asks which server this is, and leaves a note where there is none. The inner error says why the server does not say
+/// it.
 pub(crate) async fn find(
     connection: &mut Connection,
     names: &Names,
@@ -66,210 +24,61 @@ pub(crate) async fn find(
         Value::Error(error) => return Ok(Err(connection.error(&error))),
         _ => return Ok(Err("no text".to_owned())),
     };
-    let Some(run) = std::str::from_utf8(&info).ok().and_then(Run::from_info) else {
+    let Some(run) = std::str::from_utf8(&info).ok().and_then(run_in) else {
         return Ok(Err("no run_id".to_owned()));
     };
     let used_for = used_for(connection, names, &run).await?.unwrap_or_default();
     Ok(Ok(Found { run, used_for }))
 }
 
-/// For how long nodes have been on this run of the server; `None` where it is not to be found out.
+/// The run that the answer to `INFO server` names.
+pub(crate) fn run_in(info: &str) -> Option<Run> {
+    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
+    (!id.is_empty()).then(|| Run::new(id))
+}
+
+/// How long nodes have been on this run of the server; `None` where Redis does not say the time.
 async fn used_for(
     connection: &mut Connection,
     names: &Names,
     run: &Run,
 ) -> Result<Option<Duration>, ConnectionError> {
     let time = connection.command(&redis::cmd("TIME")).await?;
-    let Some(now) = super::clock::time(&time) else { return Ok(None) };
+    let Some(now) = offset::time(&time) else { return Ok(None) };
     let noted = connection.command(redis::cmd("MGET").arg(names.server())).await?;
     if let Some(since) = since(&noted, run) {
         return Ok(Some(Duration::from_micros(now.saturating_sub(since))));
     }
     let mut note = redis::cmd("SET");
-    note.arg(names.server()).arg(format!("{} {now}", run.0)).arg("EX").arg(TIME_TO_LIVE.as_secs());
+    note.arg(names.server()).arg(format!("{} {now}", run.as_str())).arg("EX").arg(TIME_TO_LIVE.as_secs());
     connection.command(&note).await?;
     Ok(Some(Duration::ZERO))
 }
 
-/// What the key says, in microseconds since 1970, where it is of this run.
+/// The time of the note, in microseconds since 1970, if the note is of this run.
 fn since(noted: &Value, run: &Run) -> Option<u64> {
     let Value::List(values) = noted else { return None };
     let [Value::Text(text)] = values.as_slice() else { return None };
     let (of, since) = std::str::from_utf8(text).ok()?.split_once(' ')?;
-    if of == &*run.0 { since.parse().ok() } else { None }
-}
-
-/// What a node knows of where it is.
-#[derive(Debug, Default)]
-pub(crate) struct Server {
-    /// Where the publisher is, or was last; `None` where that server does not say.
-    run: Option<Run>,
-    /// Counts the publisher's connections.
-    generation: u64,
-    /// Since when there is the last of them.
-    connected: Option<Instant>,
-    /// Where the name leads instead, on this connection: since when that is known.
-    elsewhere: Option<Instant>,
-    /// Whether the publisher is to go there.
-    moves: bool,
-    moved: Option<Instant>,
-    /// How often this node was apart from others, and for how long and until when it was the last time.
-    apart: Apart,
-    came_back: Option<Instant>,
-    /// What `INFO` is answered, as far as it was said already.
-    refused: Option<String>,
-}
-
-/// What a look through a new connection shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// It is the same server, or that cannot be told.
-    Same,
-    /// It is another, which was not known.
-    Elsewhere,
-    /// It is another still: the publisher is to go there.
-    Move,
-}
-
-impl Server {
-    /// The publisher is on a new connection. The time since which others have been there, where it is another server
-    /// than the one before and they were there earlier than `whole_until`.
-    pub(crate) fn arrived(
-        &mut self,
-        found: Result<Found, String>,
-        whole_until: Option<Instant>,
-        now: Instant,
-    ) -> Option<Duration> {
-        self.generation += 1;
-        self.connected = Some(now);
-        (self.elsewhere, self.moves) = (None, false);
-        let Found { run, used_for } = match found {
-            Ok(found) => found,
-            Err(code) => {
-                self.say(code);
-                self.run = None;
-                return None;
-            }
-        };
-        self.refused = None;
-        let before = self.run.replace(run)?;
-        if self.run.as_ref() == Some(&before) {
-            return None;
-        }
-        let others_came = now.checked_sub(used_for)?;
-        let apart = whole_until?.checked_duration_since(others_came).filter(|apart| !apart.is_zero())?;
-        self.apart =
-            Apart { times: self.apart.times + 1, millis: apart.as_millis().try_into().unwrap_or(u64::MAX) };
-        self.came_back = Some(now);
-        Some(apart)
-    }
-
-    /// What this node tells others of it.
-    pub(crate) fn was_apart(&self) -> Apart {
-        self.apart
-    }
-
-    /// Whether this node is, or was a moment ago, one that is apart: what others say of it is no news.
-    pub(crate) fn knows(&self, now: Instant) -> bool {
-        self.is_apart() || self.came_back.is_some_and(|at| now.saturating_duration_since(at) < MOVE_EVERY)
-    }
-
-    fn say(&mut self, code: String) {
-        if self.refused.as_ref() != Some(&code) {
-            let advice = match Cause::of(&code) {
-                Cause::Permission => advice(&code, "the command info"),
-                _ => "its run_id is needed".to_owned(),
-            };
-            tracing::warn!(
-                "Redis answers {code} to INFO server: two servers that both take writes will not be noticed; {advice}"
-            );
-        }
-        self.refused = Some(code);
-    }
-
-    /// Where the publisher is, and on which of its connections.
-    pub(crate) fn here(&self) -> Option<(Run, u64)> {
-        Some((self.run.clone()?, self.generation))
-    }
-
-    /// Whether a connection that was opened then shows where the name leads: it is newer than the publisher's.
-    pub(crate) fn is_news(&self, opened: Instant) -> bool {
-        self.connected.is_none_or(|connected| connected <= opened)
-    }
-
-    /// A new connection, on which a write was taken, is on the server `run`. `here` is what [`Server::here`] said
-    /// before it was asked for; `whole_until`: when the publisher's server was last seen to take writes and deliver.
-    pub(crate) fn looked(
-        &mut self,
-        here: &(Run, u64),
-        run: &Run,
-        whole_until: Option<Instant>,
-        now: Instant,
-    ) -> Look {
-        if here.1 != self.generation {
-            return Look::Same;
-        }
-        if here.0 == *run {
-            self.elsewhere = None;
-            return Look::Same;
-        }
-        let Some(since) = self.elsewhere else {
-            self.elsewhere = Some(now);
-            return Look::Elsewhere;
-        };
-        // Both take writes only if this one did since.
-        let is_alive = whole_until.is_some_and(|until| since < until);
-        let may_move = self.moved.is_none_or(|moved| moved + MOVE_EVERY <= now);
-        if !is_alive || !may_move {
-            return Look::Elsewhere;
-        }
-        (self.moves, self.moved) = (true, Some(now));
-        Look::Move
-    }
-
-    /// Whether the name leads elsewhere.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.elsewhere.is_some()
-    }
-
-    /// Whether the publisher is to leave its connection; told once.
-    pub(crate) fn takes_leave(&mut self) -> bool {
-        std::mem::take(&mut self.moves)
-    }
-}
-
-/// How often a node was apart from others, as it tells them, and for how long it was the last time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Apart {
-    pub(crate) times: u64,
-    pub(crate) millis: u64,
-}
-
-/// What other nodes told of it, by incarnation.
-///
-/// Invariant: what a node tells counts only where it told less before. Who comes later missed nothing by it.
-#[derive(Debug, Default)]
-pub(crate) struct Others(HashMap<String, u64>);
-
-impl Others {
-    /// Takes what the nodes that there are tell now: for how long one of them was apart that was not known to be.
-    pub(crate) fn look<'a>(&mut self, others: impl Iterator<Item = (&'a str, Apart)>) -> Option<Duration> {
-        let mut told = HashMap::new();
-        let mut longest = None;
-        for (incarnation, Apart { times, millis }) in others {
-            if self.0.get(incarnation).is_some_and(|before| *before < times) {
-                longest = longest.max(Some(Duration::from_millis(millis)));
-            }
-            told.insert(incarnation.to_owned(), times);
-        }
-        // An entry may be gone for a while, as a node moves.
-        if self.0.len() > NODES {
-            self.0.clear();
-        }
-        self.0.extend(told);
-        longest
-    }
+    if of == run.as_str() { since.parse().ok() } else { None }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_read_from_info() {
+        let info = "# Server\r\nredis_version:7.0.15\r\nrun_id:0123abcd\r\ntcp_port:6379\r\n";
+        assert_eq!(run_in(info), Some(Run::new("0123abcd")));
+        assert_eq!(run_in("# Server\r\n"), None);
+    }
+
+    #[test]
+    fn the_key_counts_only_for_its_run() {
+        let noted = |text: &str| Value::List(vec![Value::Text(text.as_bytes().to_vec().into())]);
+        assert_eq!(since(&noted("a 5"), &Run::new("a")), Some(5));
+        assert_eq!(since(&noted("a 5"), &Run::new("b")), None);
+        assert_eq!(since(&noted("a"), &Run::new("a")), None);
+    }
+}

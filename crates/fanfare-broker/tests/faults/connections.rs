@@ -7,11 +7,8 @@ use std::{
 };
 
 use crate::support::{FakeRedis, Outcomes, Proxy, assert_restored, channel, config, delivered, publish};
-use fanfare_broker::{
-    BrokerConfig, Prefix,
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker::{BrokerConfig, Prefix};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Channel, Limits, Payload, PublishError, SubscribeError,
     broker::{BrokerState, Interruption, PublishOrder},
@@ -31,7 +28,7 @@ fn patient(publish_wait: Duration) -> Limits {
     Limits { publish_wait, ..Limits::default() }
 }
 
-/// Publishes while connections of a kind are killed again and again.
+/// Publishes while connections of one type are killed again and again.
 async fn publish_while_killing(
     server: &RedisServer,
     node: &TestNode,
@@ -53,7 +50,7 @@ async fn publish_while_killing(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
+async fn a_killed_publisher_repeats_nothing() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     let channel = channel("kill");
@@ -61,7 +58,7 @@ async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
     let outcomes = publish_while_killing(&server, &publisher, &channel, "normal").await;
     assert_restored(&publisher, &subscriber, &channel).await;
     let delivered: HashSet<_> = delivered(&subscriber, &channel).into_iter().collect();
-    // The subscriber was left alone, so it saw exactly what Redis took.
+    // The connection of the subscriber was not killed, so it got exactly what Redis took.
     assert!(outcomes.taken.is_subset(&delivered), "a taken publication was lost");
     assert!(outcomes.refused.is_disjoint(&delivered), "a refused publication was delivered");
     assert!(!outcomes.taken.is_empty());
@@ -71,11 +68,11 @@ async fn a_killed_publisher_repeats_nothing_and_knows_what_was_taken() {
     assert_eq!(publishes("taken"), outcomes.taken.len() as f64 + 1.0);
     assert_eq!(publishes("unknown"), outcomes.unknown.len() as f64);
     let commands = publisher.counter("fanfare_redis_commands_total", Some("publish"));
-    assert_eq!(commands, publishes("taken") + publishes("unknown"), "what was refused was not sent");
+    assert_eq!(commands, publishes("taken") + publishes("unknown"), "refused messages were not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
+async fn a_killed_subscriber_gets_its_subscriptions_back() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     let channel = channel("kill");
@@ -86,7 +83,7 @@ async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
         confirmed.await.unwrap();
     }
     let outcomes = publish_while_killing(&server, &publisher, &channel, "pubsub").await;
-    assert_eq!(outcomes.taken.len(), 9000, "the publisher was left alone");
+    assert_eq!(outcomes.taken.len(), 9000, "the publisher was not killed");
     assert_restored(&publisher, &subscriber, &channel).await;
     for other in &others {
         publisher.publish_text(other, "restored").await.unwrap();
@@ -102,7 +99,7 @@ async fn a_killed_subscriber_gets_nothing_twice_and_its_subscriptions_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_got_through_of_a_lane_is_a_prefix_whatever_is_killed() {
+async fn the_taken_of_an_order_are_a_prefix() {
     let server = RedisServer::start().await.unwrap();
     let (publisher, subscriber) = (up(config(server.port())).await, up(config(server.port())).await);
     for round in 0..20 {
@@ -137,11 +134,11 @@ async fn a_redis_that_was_away_is_found_again() {
     let channel = channel("away");
     subscriber.subscribe(&channel).await.unwrap();
     publisher.publish_text(&channel, "0").await.unwrap();
-    // Redis answers the publisher first: killed in between, it takes the message with it.
+    // Redis answers the publisher first. A Redis that is killed in between delivers nothing.
     eventually("it is delivered", || subscriber.recorder.count(&channel) == 1).await;
     server.kill().await.unwrap();
-    eventually("it is noticed", || publisher.broker().state() != BrokerState::Up).await;
-    // The first may be written still, where only the other connection noticed; then its outcome is unknown.
+    eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
+    // The first may still be written, where only the other connection noticed. Then its outcome is unknown.
     assert!(publisher.publish_text(&channel, "first").await.is_err());
     let away = Outcomes::of(publish(&publisher, &channel, 1..100)).await;
     assert_eq!(away.refused.len(), 99, "nothing was written, and nothing waits for ever");
@@ -152,7 +149,7 @@ async fn a_redis_that_was_away_is_found_again() {
     assert_eq!(delivered(&subscriber, &channel), [0]);
 }
 
-/// A subscription that is asked for now, and waits.
+/// A subscription that is asked for now and waits.
 async fn subscribe_while_away(node: &TestNode) -> tokio::task::JoinHandle<Result<(), SubscribeError>> {
     let subscribed = node.broker().subscribe(&channel("late"));
     let waiting = tokio::spawn(subscribed);
@@ -162,14 +159,14 @@ async fn subscribe_while_away(node: &TestNode) -> tokio::task::JoinHandle<Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_absence_costs_nothing_that_was_not_written() {
+async fn a_short_absence_costs_no_unwritten_message() {
     let mut server = RedisServer::start().await.unwrap();
     let publisher = TestNode::with_limits(config(server.port()), patient(Duration::from_secs(30)));
     publisher.is_up().await;
     server.kill().await.unwrap();
-    eventually("it is noticed", || publisher.broker().state() != BrokerState::Up).await;
+    eventually("it is noticed", || publisher.broker().overall_state() != BrokerState::Up).await;
     let channel = channel("short");
-    // Where only the other connection noticed, the first is written still; its outcome is unknown, and soon said.
+    // Where only the other connection noticed, the first is still written. Its outcome is unknown, and soon told.
     let first = publisher.publish_text(&channel, "first");
     assert_ne!(tokio::time::timeout(Duration::from_millis(300), first).await, Ok(Ok(())));
     let answers = publish(&publisher, &channel, 0..1000);
@@ -178,20 +175,20 @@ async fn a_short_absence_costs_nothing_that_was_not_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_away_at_start_is_waited_for() {
+async fn a_redis_away_at_start_is_waited_for() {
     let mut server = RedisServer::prepare(&[]).unwrap();
     let node = TestNode::start(config(server.port()));
     let late = subscribe_while_away(&node).await;
-    assert_eq!(node.broker().state(), BrokerState::Away);
+    assert_eq!(node.broker().overall_state(), BrokerState::Away);
     server.restart().await.unwrap();
     late.await.unwrap().unwrap();
     assert_restored(&node, &node, &channel("late")).await;
-    assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is no reconnect");
+    assert_eq!(node.counter(RECONNECTS, None), 0.0, "the first connection is not a reconnect");
 }
 
-/// On one thread: what is asked for before the first wait is, before there is a connection.
+/// On one thread: so the subscription is asked for before there is a connection.
 #[tokio::test]
-async fn who_waited_for_redis_at_start_is_told_of_a_connection_that_is_lost_before_all_is_settled() {
+async fn an_interruption_before_all_is_settled_is_told() {
     let fake = FakeRedis::start(true).await;
     fake.informs.send_replace(false);
     let node = TestNode::start(config(fake.port));
@@ -216,7 +213,7 @@ async fn a_frozen_redis_loses_nothing_it_was_given() {
     server.stop_process().unwrap();
     let answers = publish(&publisher, &channel, 0..5000);
     let last = publisher.publish(&channel, Payload::text("late"), None);
-    assert!(matches!(last.await, Ok(Err(PublishError::Refused(_)))), "what is not written does not wait");
+    assert!(matches!(last.await, Ok(Err(PublishError::Refused(_)))), "an unwritten message does not wait");
     server.continue_process().unwrap();
     let outcomes = Outcomes::of(answers).await;
     assert!(outcomes.unknown.is_empty(), "the connection never ended");
@@ -227,7 +224,7 @@ async fn a_frozen_redis_loses_nothing_it_was_given() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_left_in_a_frozen_redis_never_overtake_newer_ones() {
+async fn commands_in_a_frozen_redis_never_overtake() {
     const OLD: usize = 250;
     let server = RedisServer::start().await.unwrap();
     let observer = up(config(server.port())).await;
@@ -268,7 +265,7 @@ async fn commands_left_in_a_frozen_redis_never_overtake_newer_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_written_before_the_old_connection_is_killed() {
+async fn nothing_is_written_before_the_fence() {
     let fake = FakeRedis::start(true).await;
     let publisher = TestNode::with_limits(config(fake.port), patient(Duration::from_secs(30)));
     publisher.is_up().await;
@@ -279,7 +276,7 @@ async fn nothing_is_written_before_the_old_connection_is_killed() {
     fake.kills.send_replace(false);
     let kills = fake.with(&["CLIENT", "KILL"]).len();
     fake.cut();
-    // The first connection asked whether it may kill itself; Redis spares the caller.
+    // The first connection asks whether it may kill itself. Redis spares the caller.
     eventually("the next connection raises its fence", || fake.with(&["CLIENT", "KILL"]).len() > kills).await;
     let address = format!("127.0.0.1:{}", 10_000 + first);
     let old = ["CLIENT", "KILL", "ID", &first.to_string(), "ADDR", &address, "SKIPME", "yes"];
@@ -293,7 +290,7 @@ async fn nothing_is_written_before_the_old_connection_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_permission_to_kill_reconnects_are_counted_as_unfenced() {
+async fn reconnects_without_a_fence_are_counted() {
     let server = RedisServer::start().await.unwrap();
     let node = up(with_user(&server, "+@all -client|kill", "allchannels").await).await;
     node.publish_text(&channel("a"), "1").await.unwrap();
@@ -324,7 +321,7 @@ async fn a_wrong_password_is_named_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_resp3_is_refused_with_a_sentence() {
+async fn a_server_without_resp3_is_named() {
     let fake = FakeRedis::start(false).await;
     let node = TestNode::with_limits(config(fake.port), patient(Duration::from_millis(300)));
     let refused = node.publish_text(&channel("a"), "x").await.unwrap_err().to_string();
@@ -352,7 +349,7 @@ async fn a_forbidden_channel_is_refused_alone() {
     assert_eq!(node.counter("fanfare_redis_subscriptions_forbidden_total", None), 2.0);
 }
 
-/// How to reach `server` as a user `limited` with these rules.
+/// The configuration of a node that logs in as a user `limited` with these rules.
 async fn with_user(server: &RedisServer, commands: &str, channels: &str) -> BrokerConfig {
     let mut acl = redis::cmd("ACL");
     acl.arg("SETUSER").arg("limited").arg("on").arg(">pw").arg("~*");

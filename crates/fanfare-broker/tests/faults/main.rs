@@ -1,4 +1,4 @@
-//! What becomes of publications and subscriptions when Redis, or the way to it, fails.
+//! Publications and subscriptions while Redis, or the way to it, fails.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,11 +1,8 @@
-//! What a node needs of an ACL: the user in docs/redis.md can do everything, and nothing less can.
+//! The rights that a node needs: the user in docs/redis.md has all of them, and each one that is missing is named.
 
 use std::{io, sync::Arc};
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::broker::{BrokerState, Interruption, Recipient};
 use parking_lot::Mutex;
 
@@ -19,7 +16,7 @@ fn documented() -> Vec<&'static str> {
     after.split("```").next().unwrap().split_whitespace().collect()
 }
 
-/// A node as the documented user, without some of its rights.
+/// A node that logs in as the documented user, without some of its rights.
 async fn node_without(server: &RedisServer, rights: &[&str]) -> TestNode {
     let mut acl = redis::cmd("ACL");
     acl.arg("SETUSER").arg("fanfare");
@@ -32,7 +29,7 @@ async fn node_without(server: &RedisServer, rights: &[&str]) -> TestNode {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_documented_user_can_do_everything_and_nothing_is_refused() {
+async fn the_documented_user_has_every_right() {
     let server = RedisServer::start().await.unwrap();
     let node = node_without(&server, &[]).await;
     node.is_up().await;
@@ -52,7 +49,7 @@ async fn the_documented_user_can_do_everything_and_nothing_is_refused() {
         let _killed: usize = server.run(&kill).await.unwrap();
         assert_restored(&node, &node, &channel).await;
     }
-    // A channel that was given up lingers before it is.
+    // A channel lingers before it is given up.
     let mut subscribed = redis::cmd("PUBSUB");
     subscribed.arg("NUMSUB").arg("fanfare:given-up");
     while server.run::<(String, usize)>(&subscribed).await.unwrap().1 > 0 {
@@ -65,7 +62,7 @@ async fn the_documented_user_can_do_everything_and_nothing_is_refused() {
     assert_eq!(node.counter("fanfare_redis_unfenced_reconnects_total", None), 0.0);
 }
 
-/// What was logged on this thread.
+/// The log of this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -87,7 +84,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn without_the_time_messages_go_on_and_are_not_timed() {
+async fn without_the_time_messages_are_not_timed() {
     let server = RedisServer::start().await.unwrap();
     let node = node_without(&server, &["+time"]).await;
     node.is_up().await;
@@ -98,8 +95,8 @@ async fn without_the_time_messages_go_on_and_are_not_timed() {
     node.publish_text(&channel, "hello").await.unwrap();
     eventually("it comes", || node.recorder.count(&channel) == 1).await;
     assert_eq!(node.recorder.published(&channel), [None]);
-    assert_eq!(node.broker().state(), BrokerState::Up);
-    // Whoever mends it has times at once.
+    assert_eq!(node.broker().overall_state(), BrokerState::Up);
+    // Once it is permitted, messages are timed at once.
     let () = server.run(redis::cmd("ACL").arg("SETUSER").arg("fanfare").arg("+time")).await.unwrap();
     let asked = node.counter("fanfare_redis_commands_total", Some("time"));
     let is_timed = || node.recorder.published(&channel).last().is_some_and(Option::is_some);
@@ -112,7 +109,7 @@ async fn without_the_time_messages_go_on_and_are_not_timed() {
 }
 
 #[tokio::test]
-async fn a_channel_that_is_forbidden_for_a_while_is_told_to_have_lost_something_and_no_other_is() {
+async fn only_a_forbidden_channel_is_told_a_loss() {
     let server = RedisServer::start().await.unwrap();
     let node = node_without(&server, &[]).await;
     let other = TestNode::start(server.url().parse().unwrap());
@@ -171,8 +168,8 @@ async fn each_right_that_is_missing_is_named() {
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
         let _guard = tracing::subscriber::set_default(subscriber.finish());
         let node = node_without(&server, rights).await;
-        eventually(&format!("{rights:?}: {state:?}"), || node.broker().state() == state).await;
-        // Their failure is what is looked for.
+        eventually(&format!("{rights:?}: {state:?}"), || node.broker().overall_state() == state).await;
+        // Their failure is expected.
         let _ = node.started.registry.announce(&node.info("a")).await;
         let _ = node.started.registry.withdraw().await;
         drop(node.broker().subscribe(&channel("a")));

@@ -1,9 +1,6 @@
 //! Commands that Redis refuses, and databases.
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::broker::{BrokerState, Interruption};
 
 use crate::support::{Proxy, assert_restored, channel, config};
@@ -29,7 +26,7 @@ async fn busy(server: &RedisServer) -> impl Future<Output = ()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_redis_costs_no_subscription_and_no_connection() {
+async fn a_busy_redis_costs_no_subscription() {
     let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await.unwrap();
     let node = TestNode::start(config(server.port()));
     node.is_up().await;
@@ -59,7 +56,7 @@ async fn a_busy_redis_costs_no_subscription_and_no_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_stood_is_restored_where_redis_is_busy_at_first() {
+async fn a_busy_redis_restores_subscriptions_later() {
     let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await.unwrap();
     let proxy = Proxy::start(server.port()).await;
     let node = TestNode::start(config(proxy.port));
@@ -80,7 +77,7 @@ async fn what_stood_is_restored_where_redis_is_busy_at_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_key_is_in_the_database_that_the_url_names() {
+async fn all_keys_are_in_the_named_database() {
     let server = RedisServer::start().await.unwrap();
     let node = TestNode::start(format!("{}/5", server.url()).parse().unwrap());
     node.is_up().await;
@@ -101,5 +98,5 @@ async fn a_database_that_is_not_there_is_named() {
     assert!(refused.contains("no database 99") && refused.contains("databases"), "{refused}");
     let registry = node.started.registry.nodes().await.unwrap_err().to_string();
     assert!(registry.contains("ERR to SELECT"), "{registry}");
-    assert_eq!(node.broker().state(), BrokerState::Away);
+    assert_eq!(node.broker().overall_state(), BrokerState::Away);
 }

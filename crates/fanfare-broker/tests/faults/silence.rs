@@ -1,13 +1,10 @@
-//! Redis says nothing, or this node does not hear it: each is told apart, named, and mended.
+//! A Redis that is silent, and a node that does not hear it: each is found, named, and repaired.
 
 use std::time::Duration;
 
 use crate::support::{Outcomes, Proxy, assert_restored, channel, config, delivered, publish};
-use fanfare_broker::{
-    BrokerConfig, RedisConfig, Watch,
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker::{BrokerConfig, RedisConfig, Watch};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Limits, Payload,
     broker::{BrokerState, Interruption},
@@ -20,7 +17,7 @@ const QUICK: Watch = Watch {
     patience: Duration::from_millis(500),
     give_up: Duration::from_secs(2),
 };
-/// What it finds, it finds not by waiting.
+/// So long that it finds nothing by waiting.
 const PATIENT: Watch = Watch {
     every: Duration::from_millis(50),
     patience: Duration::from_secs(60),
@@ -37,21 +34,21 @@ async fn up(port: u16, watch: Watch) -> TestNode {
 }
 
 async fn is(node: &TestNode, state: BrokerState) {
-    eventually(state.name(), || node.broker().state() == state).await;
+    eventually(state.name(), || node.broker().overall_state() == state).await;
 }
 
 fn causes(node: &TestNode) -> Vec<Interruption> {
     node.recorder.outages().causes
 }
 
-/// That each interruption was told to be over.
+/// Each interruption is over.
 fn assert_all_over(node: &TestNode) {
     let outages = node.recorder.outages();
     assert_eq!(outages.causes.len(), outages.outages.len(), "{outages:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_hears_nothing_is_deaf_and_still_publishes() {
+async fn a_deaf_node_still_publishes() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;
     let (deaf, other) = (up(proxy.port, QUICK).await, up(server.port(), QUICK).await);
@@ -68,16 +65,13 @@ async fn a_node_that_hears_nothing_is_deaf_and_still_publishes() {
     assert_restored(&other, &deaf, &channel).await;
     assert_all_over(&deaf);
     let outage = deaf.recorder.outages().outages[0];
-    assert!(
-        outage >= QUICK.patience,
-        "it began when it was last heard, not when that was noticed: {outage:?}"
-    );
+    assert!(outage >= QUICK.patience, "it began with the last canary, not when that was noticed: {outage:?}");
     assert_eq!(deaf.counter("fanfare_redis_reconnects_total", Some("publisher")), 0.0);
     assert!(causes(&other).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_lost_without_an_interruption_is_seen_with_the_next_message() {
+async fn the_next_message_shows_a_loss() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;
     let (node, publisher) = (up(proxy.port, PATIENT).await, up(server.port(), PATIENT).await);
@@ -100,7 +94,7 @@ async fn what_is_lost_without_an_interruption_is_seen_with_the_next_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_gets_no_answers_is_away_and_then_given_up() {
+async fn a_connection_without_answers_is_given_up() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;
     let (node, other) = (up(proxy.port, QUICK).await, up(server.port(), QUICK).await);
@@ -110,7 +104,7 @@ async fn a_connection_that_gets_no_answers_is_away_and_then_given_up() {
     let written = Outcomes::of(publish(&node, &channel, 0..10));
     is(&node, BrokerState::Away).await;
     let held = Outcomes::of(publish(&node, &channel, 10..20)).await;
-    assert_eq!(held.refused.len(), 10, "what would only become unknown is not written");
+    assert_eq!(held.refused.len(), 10, "nothing is written to a silent Redis");
     assert_eq!(written.await.unknown.len(), 10);
     eventually("it is told", || causes(&node) == [Interruption::Silent]).await;
     proxy.mute(None);
@@ -120,7 +114,7 @@ async fn a_connection_that_gets_no_answers_is_away_and_then_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_freezes_for_a_moment_interrupts_nothing() {
+async fn a_short_freeze_interrupts_nothing() {
     let server = RedisServer::start().await.unwrap();
     let watch = Watch { patience: 1000 * MILLISECOND, give_up: Duration::from_secs(60), ..QUICK };
     let node = up(server.port(), watch).await;
@@ -140,7 +134,7 @@ async fn a_redis_that_freezes_for_a_moment_interrupts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_freezes_for_long_is_left_and_found_again_and_nothing_comes_twice() {
+async fn after_a_long_freeze_nothing_comes_twice() {
     let server = RedisServer::start().await.unwrap();
     let (node, other) = (up(server.port(), QUICK).await, up(server.port(), QUICK).await);
     let channel = channel("frozen");
@@ -163,10 +157,10 @@ async fn a_redis_that_freezes_for_long_is_left_and_found_again_and_nothing_comes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_publish_that_reaches_nobody_where_this_node_listens_means_deafness_at_once() {
+async fn a_publish_that_reaches_nobody_means_deafness() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;
-    // No canary flies in time to find it.
+    // No round of the canary comes in time to find it.
     let rare = Watch { every: Duration::from_secs(600), ..PATIENT };
     let node = up(proxy.port, rare).await;
     let (held, nobodys) = (channel("held"), channel("nobody's"));
@@ -174,10 +168,10 @@ async fn a_publish_that_reaches_nobody_where_this_node_listens_means_deafness_at
     node.publish_text(&nobodys, "x").await.unwrap();
     node.publish_text(&held, "x").await.unwrap();
     eventually("it is heard", || node.recorder.count(&held) == 1).await;
-    assert_eq!(causes(&node), [], "on a channel of nobody's it means nothing");
+    assert_eq!(causes(&node), [], "on a channel without subscribers it means nothing");
     proxy.vanish("subscriber");
-    eventually("Redis has nobody there any more", || {
-        // Each asks, and the first that reaches nobody is enough.
+    eventually("Redis has no subscriber there any more", || {
+        // The first that reaches no subscriber is enough.
         drop(node.publish(&held, Payload::text("?"), None));
         causes(&node) == [Interruption::Deaf]
     })
@@ -187,7 +181,7 @@ async fn a_publish_that_reaches_nobody_where_this_node_listens_means_deafness_at
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_canary_that_reaches_nobody_means_deafness_at_once() {
+async fn a_canary_that_reaches_nobody_means_deafness() {
     let server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;
     let node = up(proxy.port, PATIENT).await;
@@ -198,7 +192,7 @@ async fn a_canary_that_reaches_nobody_means_deafness_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_node_does_not_read_is_not_called_deafness() {
+async fn a_node_without_room_is_not_deaf() {
     let server = RedisServer::start().await.unwrap();
     let watch = Watch { patience: 1000 * MILLISECOND, give_up: Duration::from_secs(60), ..QUICK };
     let node = up(server.port(), watch).await;
@@ -214,7 +208,7 @@ async fn what_a_node_does_not_read_is_not_called_deafness() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_redis_kills_for_not_reading_is_told_so() {
+async fn an_overflow_is_named() {
     let server = RedisServer::start().await.unwrap();
     let mut limit = redis::cmd("CONFIG");
     limit.arg("SET").arg("client-output-buffer-limit").arg("pubsub 1mb 512kb 1");
@@ -223,7 +217,7 @@ async fn a_node_that_redis_kills_for_not_reading_is_told_so() {
     let channel = channel("flood");
     node.subscribe(&channel).await.unwrap();
     node.recorder.close();
-    // More than the sockets' buffers and the limit hold together.
+    // More than the buffers of the sockets and the limit hold together.
     let big = Payload::text("x".repeat(500_000));
     for _ in 0..60 {
         let answers: Vec<_> = (0..2).map(|_| publisher.publish(&channel, big.clone(), None)).collect();
@@ -239,7 +233,7 @@ async fn a_node_that_redis_kills_for_not_reading_is_told_so() {
     while list().await > 1 {
         sleep(10 * MILLISECOND).await;
     }
-    assert_eq!(causes(&node), [], "it has not read that far");
+    assert_eq!(causes(&node), [], "the node has not read that far");
     node.recorder.open();
     eventually("it is told", || causes(&node) == [Interruption::Overflow]).await;
     assert_restored(&publisher, &node, &channel).await;
@@ -248,7 +242,7 @@ async fn a_node_that_redis_kills_for_not_reading_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_demoted_master_is_left_by_both_connections_and_takes_nothing_more() {
+async fn both_connections_leave_a_demoted_master() {
     let server = RedisServer::start().await.unwrap();
     let new_master = RedisServer::start().await.unwrap();
     let (node, other) = (up(server.port(), QUICK).await, up(server.port(), QUICK).await);
@@ -288,7 +282,7 @@ async fn a_demoted_master_is_left_by_both_connections_and_takes_nothing_more() {
     let delivered: std::collections::HashSet<_> = delivered(&other, &channel).into_iter().collect();
     assert!(delivered.is_disjoint(&outcomes.refused));
     let lost = outcomes.taken.difference(&delivered).count();
-    // Only what was taken while the subscribers were on their way away.
+    // Only those that were taken while the subscribers left.
     assert!(lost == 0 || !causes(&other).is_empty());
     eventually("the interruptions are over", || {
         [&node, &other].iter().all(|node| node.recorder.outages().outages.len() == 1)

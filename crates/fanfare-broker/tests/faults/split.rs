@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Channel, NodeInfo,
     broker::{BrokerState, Interruption},
@@ -14,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::support::{Switch, assert_restored, channel, config};
 
-/// Two nodes on a server, which are subscribed, and a second server.
+/// Two subscribed nodes on one server, and a second server.
 struct Cluster {
     servers: [RedisServer; 2],
     switch: Switch,
@@ -47,7 +44,7 @@ impl Cluster {
         }
     }
 
-    /// From now on the name leads to the second server, and one node goes there.
+    /// The name leads to the second server from now on, and one node goes there.
     async fn split(&self) {
         self.switch.leads_to(self.servers[1].port());
         self.cut(1).await;
@@ -56,7 +53,7 @@ impl Cluster {
         self.nodes[1].publish_text(&self.channel, "nobody else hears it").await.unwrap();
     }
 
-    /// Announces a node, as it does itself in a cluster.
+    /// Announces a node, as a whole node does itself.
     async fn announce(&self, node: usize, announcements: u64) {
         let info = NodeInfo { announcements, ..self.nodes[node].info("node") };
         self.nodes[node].started.registry.announce(&info).await.unwrap();
@@ -68,11 +65,11 @@ impl Cluster {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_stayed_on_another_master_counts_it_when_it_comes_where_the_others_are() {
+async fn a_split_counts_when_its_node_comes_back() {
     let cluster = Cluster::start().await;
     cluster.split().await;
     assert_eq!(cluster.causes(0), [], "nothing tells it yet");
-    // It hears itself there for longer.
+    // The node still hears itself there.
     let heard = cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary"));
     let is_heard = || cluster.nodes[0].counter("fanfare_redis_commands_total", Some("canary")) > heard + 2.0;
     eventually("it hears itself", is_heard).await;
@@ -87,7 +84,7 @@ async fn who_stayed_on_another_master_counts_it_when_it_comes_where_the_others_a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
+async fn a_node_that_stayed_follows_the_name() {
     let cluster = Cluster::start().await;
     for node in [0, 1] {
         cluster.announce(node, 0).await;
@@ -98,7 +95,7 @@ async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
         for node in [0, 1] {
             cluster.announce(node, announcements).await;
         }
-        was_split |= cluster.nodes[0].broker().state() == BrokerState::Split;
+        was_split |= cluster.nodes[0].broker().overall_state() == BrokerState::Split;
         if cluster.causes(0) == [Interruption::Split] && cluster.causes(1).len() == 2 {
             break;
         }
@@ -109,18 +106,18 @@ async fn a_node_that_nothing_moves_finds_out_and_goes_where_the_name_leads() {
     assert_eq!(
         cluster.causes(1),
         [Interruption::Lost, Interruption::Split],
-        "it missed what the other published"
+        "it missed the publications of the other node"
     );
     for (from, to) in [(0, 1), (1, 0)] {
         assert_restored(&cluster.nodes[from], &cluster.nodes[to], &cluster.channel).await;
     }
     cluster.announce(0, 1000).await;
-    assert_eq!(cluster.nodes[0].broker().state(), BrokerState::Up);
+    assert_eq!(cluster.nodes[0].broker().overall_state(), BrokerState::Up);
     assert_eq!(cluster.causes(0), [Interruption::Split], "once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_restarted_or_reached_again_is_not_a_second_one() {
+async fn a_restarted_server_is_not_a_second_one() {
     let mut cluster = Cluster::start().await;
     cluster.cut(0).await;
     eventually("it is back", || cluster.nodes[0].recorder.outages().outages.len() == 1).await;

@@ -1,20 +1,17 @@
-//! More waits for Redis than it takes: who is next, and what waited too long.
+//! More messages wait than Redis takes: which is next, and which waited too long.
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_broker::{
-    redis_server::RedisServer,
-    suite::{TestNode, eventually},
-};
+use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{Limits, Payload, PublishError, broker::PublishOrder};
 
 use crate::support::{Answered, channel, config};
 
-/// As many as are written and unanswered at most.
+/// The most messages that are written and unanswered.
 const UNDER_WAY: usize = 1024;
 const FLOOD: usize = 5 * UNDER_WAY;
 
-/// `CLIENT PAUSE`: what publishes waits in Redis, and what asks is answered.
+/// `CLIENT PAUSE`: PUBLISH waits in Redis, and other commands are answered.
 async fn pause(server: &RedisServer) {
     let () = server.run(redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE")).await.unwrap();
 }
@@ -23,14 +20,14 @@ async fn unpause(server: &RedisServer) {
     let () = server.run(redis::cmd("CLIENT").arg("UNPAUSE")).await.unwrap();
 }
 
-/// Publishes so many of one session, without waiting for the answers.
+/// Publishes [`FLOOD`] messages of one session, without waiting for the answers.
 fn flood(node: &TestNode, order: &Arc<PublishOrder>) -> Vec<Answered> {
     let payload = |number| Payload::text(format!("flood {number}"));
     (0..FLOOD).map(|number| node.publish(&channel("turns"), payload(number), Some(order))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_flood_another_session_and_the_api_are_next() {
+async fn other_publishers_are_next_behind_a_flood() {
     let server = RedisServer::start().await.unwrap();
     let limits = Limits { publish_wait: Duration::from_secs(60), ..Limits::default() };
     let node = TestNode::with_limits(config(server.port()), limits);
@@ -58,7 +55,7 @@ async fn behind_a_flood_another_session_and_the_api_are_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
+async fn a_slow_redis_refuses_the_excess_only() {
     let server = RedisServer::start().await.unwrap();
     let limits = Limits { publish_wait: Duration::from_millis(100), ..Limits::default() };
     let node = TestNode::with_limits(config(server.port()), limits);
@@ -68,7 +65,7 @@ async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
     let order = Arc::new(PublishOrder::default());
     let mut answers = flood(&node, &order);
     let waited = answers.split_off(UNDER_WAY);
-    // While Redis has not answered what was written.
+    // Redis has not answered the written ones yet.
     for answered in waited {
         let refused = answered.await.unwrap();
         assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
@@ -78,12 +75,16 @@ async fn what_redis_does_not_keep_up_with_is_refused_and_the_rest_taken() {
     for (number, answered) in answers.into_iter().enumerate() {
         match answered.await.unwrap() {
             Ok(()) => {
-                assert_eq!(std::mem::replace(&mut taken, number + 1), number, "what is taken is a prefix")
+                assert_eq!(
+                    std::mem::replace(&mut taken, number + 1),
+                    number,
+                    "the taken messages are a prefix"
+                )
             }
             // The canary is under way too.
             Err(error) => assert!(matches!(error, PublishError::Refused(_)), "{error:?}"),
         }
     }
     assert!(taken > UNDER_WAY / 2, "{taken}");
-    eventually("what was taken is delivered", || node.recorder.count(&channel("turns")) == taken).await;
+    eventually("all taken messages are delivered", || node.recorder.count(&channel("turns")) == taken).await;
 }

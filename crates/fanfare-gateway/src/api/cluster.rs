@@ -81,7 +81,7 @@ async fn cluster(State(gateway): State<Arc<Gateway>>, Extension(roles): Extensio
     Json(View {
         node: me.name.clone(),
         broker: gateway.config().broker,
-        state: gateway.hub.broker().state().name(),
+        state: gateway.hub.broker().overall_state().name(),
         figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
     })

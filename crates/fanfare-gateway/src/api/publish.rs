@@ -10,10 +10,10 @@ use axum::{
     routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use fanfare_core::{Channel, Limits, Payload, TraceContext};
+use fanfare_core::{Channel, Limits, Payload, Position, Taken, TraceContext};
 use http::{HeaderMap, StatusCode, header::CONTENT_ENCODING};
 use serde::{Deserialize, Deserializer};
-use serde_json::{json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::timeout;
 
 use super::{access::with_key, error::ApiError};
@@ -93,7 +93,7 @@ async fn publish(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
         Err(error) => return error.into_response(),
     };
     match hand_over(&gateway, channel.clone(), payload, parent).await {
-        Ok(()) => Json(json!({"result": {}})).into_response(),
+        Ok(taken) => Json(json!({"result": result(taken)})).into_response(),
         Err(error) => {
             let mut response = error.into_response();
             if let Some(refused) = response.extensions_mut().get_mut::<Refused>() {
@@ -118,12 +118,25 @@ async fn hand_over(
     channel: Channel,
     payload: Payload,
     parent: Option<TraceContext>,
-) -> Result<(), ApiError> {
+) -> Result<Taken, ApiError> {
     let allowed = gateway.hub.settings.message_bytes();
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
     Ok(gateway.hub.publisher.publish_from_server(channel, payload, parent).await?)
+}
+
+/// What is said of a publish that the broker took: nothing, on a channel without history.
+fn result(taken: Taken) -> Map<String, Value> {
+    let mut result = Map::new();
+    if let Some(Position { epoch, offset }) = taken.position {
+        result.insert("offset".to_owned(), offset.into());
+        result.insert("epoch".to_owned(), epoch.to_string().into());
+    }
+    if taken.duplicate {
+        result.insert("duplicate".to_owned(), true.into());
+    }
+    result
 }
 
 fn parse(body: &[u8]) -> Result<PublishRequest<'_>, ApiError> {
@@ -191,6 +204,15 @@ mod tests {
         says("hello", "line 1");
         says(r#"{"channel":1,"data":1}"#, "expected a string");
         says(r#" ["a","hello",null]"#, "must be an object");
+    }
+
+    #[test]
+    fn a_result_says_position_and_duplicate() {
+        let says = |taken| serde_json::to_string(&result(taken)).unwrap();
+        assert_eq!(says(Taken::default()), "{}");
+        let position = Some(Position { epoch: fanfare_core::Epoch(0xab), offset: 7 });
+        let taken = Taken { position, duplicate: true };
+        assert_eq!(says(taken), r#"{"duplicate":true,"epoch":"00000000000000ab","offset":7}"#);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use fanfare_websocket::{MessageKind, encode};
 use prometheus::Registry;
 use tokio::runtime::{Builder, Runtime};
 
-/// The shortest there is: all are pinged in the first turn of the wheel.
+/// The shortest interval: all clients are pinged in the first turn of the wheel.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(1);
 
 const PAYLOAD: &str = "128 bytes: The quick brown fox jumps over the lazy dog, which is lazier than foxes are \
@@ -34,13 +34,13 @@ pub(crate) struct Crowd {
     hub: Arc<Hub>,
     channel: Channel,
     members: Vec<Arc<Session>>,
-    /// What the sinks were given and [`Crowd::until_written`] did not see yet.
+    /// The writes that [`Crowd::until_written`] did not count yet.
     writes: Arc<AtomicUsize>,
 }
 
 impl Crowd {
     pub(crate) fn new(members: usize) -> Self {
-        // Paused: nothing becomes due that a bench does not wait for.
+        // Paused: nothing becomes due unless a bench waits for it.
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime");
         let (hub, dispatcher) = runtime.block_on(async { node() });
@@ -67,7 +67,7 @@ impl Crowd {
         }
     }
 
-    /// So many come from the broker.
+    /// Publications come from the broker.
     pub(crate) fn deliver(&self, publications: usize) {
         let _runtime = self.runtime.enter();
         for _ in 0..publications {
@@ -76,7 +76,7 @@ impl Crowd {
         }
     }
 
-    /// Lets the node work until its sinks were given so many writes.
+    /// Lets the node work until its sinks were given `writes` writes.
     pub(crate) fn until_written(&self, writes: usize) {
         self.runtime.block_on(async {
             while self.writes.load(Ordering::Relaxed) < writes {
@@ -86,7 +86,7 @@ impl Crowd {
         self.writes.fetch_sub(writes, Ordering::Relaxed);
     }
 
-    /// Lets so much time pass.
+    /// Lets time pass.
     pub(crate) fn pass(&self, time: Duration) {
         self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
@@ -99,7 +99,7 @@ fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
     metrics.connections.expect(&RELAY);
     let namespaces = Arc::new(Namespaces::new(Namespace::default(), Vec::new()));
     let incarnation = Incarnation(1);
-    // Nobody says anything on the control channel, and nobody listens there.
+    // The control channel is not used.
     let (dispatcher, _) = Dispatcher::new(incarnation, 1, namespaces, &limits, metrics.clone());
     let dispatcher = Arc::new(dispatcher);
     let node = fanfare_broker::Node { incarnation, limits: limits.clone() };

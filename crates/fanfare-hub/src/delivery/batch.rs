@@ -19,8 +19,9 @@ pub struct Queued {
     /// Its place in the shard's queue, counted from 0.
     pub(crate) sequence: u64,
     pub(crate) publication: Arc<Publication>,
-    /// The session of this node that must not get it.
-    pub(crate) except: Option<SessionId>,
+    /// The sessions of this node that do not get it: its sender, where the namespace has no echo, and the one that its
+    /// publisher leaves out.
+    pub(crate) except: [Option<SessionId>; 2],
 }
 
 /// Publications of one channel, in order.
@@ -35,7 +36,7 @@ pub struct Batch {
 impl Batch {
     /// Appends a publication of this batch's channel.
     pub fn push(&mut self, queued: Queued) {
-        self.has_exceptions |= queued.except.is_some();
+        self.has_exceptions |= queued.except != [None; 2];
         self.queued.push(queued);
     }
 
@@ -45,7 +46,7 @@ impl Batch {
         self.queued.len()
     }
 
-    /// Whether there is no publication.
+    /// Whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()
@@ -145,7 +146,7 @@ impl Outgoing for Share<'_> {
 impl Queued {
     /// Whether the member `session`, which joined at `since`, gets it.
     pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
-        self.sequence >= since && self.except != Some(session)
+        self.sequence >= since && !self.except.contains(&Some(session))
     }
 
     fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {
@@ -159,7 +160,8 @@ impl Queued {
 
 /// The bytes that a publication counts for between the broker and a shard.
 pub(crate) fn cost(publication: &Publication) -> usize {
-    publication.payload.len() + size_of::<Publication>()
+    let attributes = publication.attributes.as_ref().map_or(0, |attributes| attributes.bytes());
+    publication.payload.len() + attributes + size_of::<Publication>()
 }
 
 /// Joins parts, so that each member needs one write. One part is passed on without a copy.

@@ -18,10 +18,11 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Publication, SessionId,
+    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Partition, Publication, SessionId,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -71,19 +72,19 @@ struct Pending {
     bytes: AtomicUsize,
     /// Past its bound the node takes no more.
     full: Gate,
-    /// Past its bound what comes is written out only after a while.
+    /// Past its bound new publications are written out only after a while.
     calm: Gate,
 }
 
-/// A bound, and the broker's task that waits until the bytes are below it.
+/// A bound, and the broker's tasks that wait until the bytes are below it: at most one for each partition.
 struct Gate {
     bound: AtomicUsize,
-    waiter: Mutex<Option<Waker>>,
+    waiters: Mutex<SmallVec<[(Partition, Waker); 1]>>,
 }
 
 impl Gate {
     fn new(bound: usize) -> Self {
-        Self { bound: AtomicUsize::new(bound), waiter: Mutex::default() }
+        Self { bound: AtomicUsize::new(bound), waiters: Mutex::default() }
     }
 
     fn set(&self, bound: usize) {
@@ -93,8 +94,8 @@ impl Gate {
     }
 
     fn open(&self) {
-        let waiter = self.waiter.lock().take();
-        waiter.into_iter().for_each(Waker::wake);
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        waiters.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// The bytes fell from `before` to `now`.
@@ -106,21 +107,38 @@ impl Gate {
     }
 
     /// Ready below the bound. `waits` is called when the task begins to wait.
-    fn poll(&self, bytes: &AtomicUsize, cx: &Context<'_>, waits: impl FnOnce()) -> Poll<()> {
+    fn poll(
+        &self,
+        partition: Partition,
+        bytes: &AtomicUsize,
+        cx: &Context<'_>,
+        waits: impl FnOnce(),
+    ) -> Poll<()> {
         let is_below = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
         if is_below() {
             return Poll::Ready(());
         }
-        let waited = self.waiter.lock().replace(cx.waker().clone()).is_some();
+        let waited = self.leave_waker(partition, cx.waker());
         // The shards may have caught up before the waker was there to be woken.
         if is_below() {
-            self.waiter.lock().take();
+            self.waiters.lock().retain(|(of, _)| *of != partition);
             return Poll::Ready(());
         }
         if !waited {
             waits();
         }
         Poll::Pending
+    }
+
+    /// Replaces the waker of a partition. Whether there was one.
+    fn leave_waker(&self, partition: Partition, waker: &Waker) -> bool {
+        let mut waiters = self.waiters.lock();
+        if let Some((_, left)) = waiters.iter_mut().find(|(of, _)| *of == partition) {
+            left.clone_from(waker);
+            return true;
+        }
+        waiters.push((partition, waker.clone()));
+        false
     }
 }
 
@@ -248,14 +266,14 @@ impl Dispatcher {
         self.pending.calm.fell(before, before - cost);
     }
 
-    /// The session of this node that must not get this publication.
-    fn except(&self, publication: &Publication, echo: bool) -> Option<SessionId> {
-        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation)?;
-        origin.session
+    /// The sessions of this node that must not get this publication.
+    fn except(&self, publication: &Publication, echo: bool) -> [Option<SessionId>; 2] {
+        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
+        [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
     }
 }
 
-/// The bytes on their way to the shards below which what comes is written out within a millisecond or two.
+/// The bytes on their way to the shards below which a publication is written out within a millisecond or two.
 fn calm(limits: &Limits) -> usize {
     limits.inbound_bytes.min(CALM_BYTES)
 }
@@ -297,13 +315,13 @@ impl BrokerEvents for Dispatcher {
         }
     }
 
-    fn interrupted(&self, cause: Interruption) {
+    fn interrupted(&self, _: Partition, cause: Interruption) {
         self.metrics.interrupted(cause);
     }
 
-    fn restored(&self, outage: Duration) {
+    fn restored(&self, partition: Partition, outage: Duration) {
         self.metrics.interruption_seconds.inc_by(outage.as_secs_f64());
-        self.losses.on_any();
+        self.losses.on_partition(partition);
     }
 
     fn missed(&self, channel: &Channel) {
@@ -313,11 +331,11 @@ impl BrokerEvents for Dispatcher {
         }
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.pending.full.poll(&self.pending.bytes, cx, || self.metrics.broker_waits.inc())
+    fn poll_ready(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.full.poll(partition, &self.pending.bytes, cx, || self.metrics.broker_waits.inc())
     }
 
-    fn poll_calm(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.pending.calm.poll(&self.pending.bytes, cx, || {})
+    fn poll_calm(&self, partition: Partition, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.calm.poll(partition, &self.pending.bytes, cx, || {})
     }
 }

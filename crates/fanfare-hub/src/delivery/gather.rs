@@ -3,14 +3,14 @@
 //! Else a shard on another worker begins with the first publication that it is woken for. The others of the same read
 //! wait until that one is written to all subscribers: two writes for each subscriber where one does.
 //!
-//! Invariant: what was pushed while gathering is followed by a wake-up when the gathering ends, however it ends.
+//! Invariant: a shard to which something was pushed while gathering is woken when the gathering ends, also by a panic.
 
 use std::{cell::Cell, ptr, sync::Arc};
 
 use crate::delivery::shard::Shard;
 
 thread_local! {
-    /// What this thread gathers now.
+    /// The gathering of this thread.
     static GATHERING: Cell<Option<Gathered>> = const { Cell::new(None) };
 }
 

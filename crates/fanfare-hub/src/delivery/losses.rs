@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use fanfare_core::{Channel, Namespaces, OnInterruption};
+use fanfare_core::{Broker, Channel, Namespaces, OnInterruption, Partition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -15,20 +15,20 @@ pub(crate) struct Losses {
     noted: Notify,
 }
 
-/// What may have been missed.
+/// The publications that may have been missed.
 #[derive(Debug, Default)]
 pub(crate) struct Lost {
-    /// A publication of any channel.
-    any: bool,
+    /// A publication of any channel of these partitions.
+    partitions: HashSet<Partition>,
     /// A publication of these channels. Only channels whose sessions are to be closed, so there are at most as many as
     /// subscribed channels.
     channels: HashSet<Channel>,
 }
 
 impl Losses {
-    /// A publication of any channel may have been missed.
-    pub(crate) fn on_any(&self) {
-        self.lost.lock().any = true;
+    /// A publication of any channel of this partition may have been missed.
+    pub(crate) fn on_partition(&self, partition: Partition) {
+        self.lost.lock().partitions.insert(partition);
         self.noted.notify_one();
     }
 
@@ -38,7 +38,7 @@ impl Losses {
         self.noted.notify_one();
     }
 
-    /// What was noted since the last call, once there is something.
+    /// The losses since the last call, once there are some.
     pub(crate) async fn next(&self) -> Lost {
         self.noted.notified().await;
         std::mem::take(&mut *self.lost.lock())
@@ -47,12 +47,14 @@ impl Losses {
 
 impl Lost {
     pub(crate) fn is_empty(&self) -> bool {
-        !self.any && self.channels.is_empty()
+        self.partitions.is_empty() && self.channels.is_empty()
     }
 
     /// Whether the sessions in this channel are to be closed for it.
-    pub(crate) fn closes(&self, namespaces: &Namespaces, channel: &Channel) -> bool {
-        (self.any || self.channels.contains(channel)) && closes(namespaces, channel)
+    pub(crate) fn closes(&self, namespaces: &Namespaces, broker: &dyn Broker, channel: &Channel) -> bool {
+        let is_lost =
+            || self.channels.contains(channel) || self.partitions.contains(&broker.partition_of(channel));
+        closes(namespaces, channel) && is_lost()
     }
 }
 

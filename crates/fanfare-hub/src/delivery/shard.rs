@@ -30,7 +30,7 @@ pub struct Shard {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     table: Mutex<Table>,
-    /// The clock of its sessions, and what is due of them.
+    /// The clock of its sessions, and their heartbeats.
     pub(crate) wheel: Wheel,
     /// The sessions for which bytes wait.
     pub(crate) watched: Watched,
@@ -46,7 +46,7 @@ struct Inbox {
     arrivals: Arrivals,
 }
 
-/// What was queued for a shard.
+/// The queue of a shard.
 #[derive(Default)]
 pub(crate) struct Arrivals {
     /// Publications, to be written out first.
@@ -97,7 +97,7 @@ impl PartialEq for SessionById {
 impl Eq for SessionById {}
 
 impl Shard {
-    /// Queues what `queued` makes of its sequence. Whether the shard is to be woken for it.
+    /// Queues the publication that `queued` makes with its sequence. Whether the shard is to be woken for it.
     #[must_use]
     pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
         self.arrive(|inbox| {
@@ -159,7 +159,7 @@ impl Shard {
         self.table.lock().sessions.remove(&session.id);
     }
 
-    /// Adds a member to a channel. It gets what is queued from now on.
+    /// Adds a member to a channel. It gets the publications that are queued from now on.
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
         let mut table = self.table.lock();
         let since = self.inbox.lock().next;

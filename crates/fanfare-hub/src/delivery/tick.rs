@@ -1,8 +1,8 @@
-//! Fan-out: takes what was queued for a shard since the last tick, and writes it out once per session.
+//! Fan-out: takes the publications that were queued for a shard, and writes them out once per session.
 //!
 //! Invariants
-//! - A tick does not wait for more to come. What arrives while it writes is for the next tick. So under load one write
-//!   carries many publications, and the cost per delivery falls.
+//! - A tick does not wait for more publications. Those that arrive while it writes are for the next tick. So under load
+//!   one write carries many publications, and the cost per delivery falls.
 //! - A session with one channel is written straight to its sink. In a tick with several channels, a session with
 //!   several is queued for and flushed once at the end.
 //! - After every `SENDS_PER_TURN` sends other tasks get their turn.
@@ -29,7 +29,7 @@ use crate::{
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;
 
-/// Delivers what the dispatcher queued for the shards.
+/// Delivers the publications that the dispatcher queued for the shards.
 pub(crate) struct Delivery {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) writer: Arc<Writer>,

@@ -1,9 +1,9 @@
 //! Ends many sessions at a pace, so that their clients do not reconnect in one storm.
 //!
 //! Invariants
-//! - At any moment the pace is the larger of what was asked for and what is needed to be done in time.
+//! - At any moment the pace is the larger of two: the pace asked for, and the pace that ends all sessions in time.
 //! - The next session is chosen at random, so that no channel, address or shard loses its clients first.
-//! - Each session ends behind what it published and what is queued for it ([`Goodbyes::end_after_answers`]).
+//! - Each session ends after its publishes are answered, behind its queue ([`Goodbyes::end_after_answers`]).
 //! - While a node sends all clients away none is given up for a missing pong: the machine is busy with the others, and
 //!   the client would see its connection end without a close frame. It gets the goodbye of the drain.
 
@@ -71,7 +71,7 @@ impl Drain {
         }
     }
 
-    /// Ends once there is no session, none can come by a handshake that was under way, and every goodbye was sent.
+    /// Ends once every session is gone, every handshake is over, and every goodbye was sent.
     async fn all_gone(&self) {
         loop {
             self.transports_ended().await;

@@ -2,10 +2,11 @@
 //!
 //! Invariants
 //! - [`Goodbyes::end`] ends a session, once, and is the only function that does.
-//! - What is queued for a session goes out before its goodbye. A transport that does not take it is given up after
+//! - The queue of a session goes out before its goodbye. A transport that does not take it is given up after
 //!   [`Limits::goodbye`].
-//! - What a client that is sent away ([`Disconnect::sends_away`]) had sent before it heard of it is published, as far
-//!   as it is read before its transport is given up. From any other client nothing is taken after its session ended.
+//! - A client that is sent away ([`Disconnect::sends_away`]) may have sent publishes before it saw the goodbye. They
+//!   are published, if they are read before its transport is given up. From any other client nothing is taken after its
+//!   session ended.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -38,8 +39,8 @@ pub struct Goodbyes {
 
 impl Goodbyes {
     /// Ends a session and tells its client so in the dialect's words. Nothing is delivered to it any more, and only
-    /// from a client that is sent away publishes are taken, until its transport ends. What is queued for it still
-    /// goes out, within [`Limits::goodbye`].
+    /// from a client that is sent away publishes are taken, until its transport ends. Its queue still goes out,
+    /// within [`Limits::goodbye`].
     pub fn end(&self, session: &Arc<Session>, disconnect: &Disconnect) {
         let (joined, frame) = {
             let mut channels = session.channels.lock();
@@ -81,10 +82,10 @@ impl Goodbyes {
         self.see_off(session, sent);
     }
 
-    /// Ends a session once its publishes are answered (within [`Limits::goodbye`]), and behind what is queued for it.
-    /// Until then nothing more is read from it. So its client is told of a failure, and still sees what it sent, as
-    /// far as the broker delivers before it answers: the memory broker does; Redis answers on one connection and
-    /// delivers on another.
+    /// Ends a session once its publishes are answered (within [`Limits::goodbye`]), behind its queue. Until then
+    /// nothing more is read from it. So its client is told of a failure. It also sees its own publications, where the
+    /// broker delivers before it answers: the memory broker does; Redis answers on one connection and delivers on
+    /// another.
     pub async fn end_after_answers(&self, session: &Arc<Session>, disconnect: Disconnect) {
         let flow = session.flow_or_new();
         if !flow.close() {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::Disconnect;
+use fanfare_core::{Broker, Disconnect};
 
 use crate::{
     delivery::{dispatcher::Dispatcher, losses::Lost},
@@ -15,12 +15,13 @@ use crate::{
 /// Closes sessions after losses.
 pub struct Interruptions {
     pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) broker: Arc<dyn Broker>,
     pub(crate) drain: Arc<Drain>,
 }
 
 impl Interruptions {
     /// Closes the sessions that may have missed publications, where their namespaces ask for it, at the pace that
-    /// `pace` returns each time. For as long as it is polled.
+    /// `pace` returns each time. Runs as long as it is polled.
     pub async fn close_sessions(self: Arc<Self>, pace: impl Fn() -> Pace) {
         loop {
             let lost = self.dispatcher.losses().next().await;
@@ -36,7 +37,9 @@ impl Interruptions {
             return Vec::new();
         }
         let namespaces = self.dispatcher.namespaces();
-        let has_lost = |session: &Arc<Session>| session.has_any(|channel| lost.closes(&namespaces, channel));
+        let has_lost = |session: &Arc<Session>| {
+            session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel))
+        };
         self.dispatcher.sessions().into_iter().filter(has_lost).collect()
     }
 }

@@ -19,7 +19,7 @@ pub struct FanOut {
     pub subscriptions: IntGauge,
     /// The number of subscribers on this node of each publication that has one.
     pub size: Histogram,
-    /// Writes to sockets that carried publications, or what had waited for the socket.
+    /// Writes to sockets that carried publications, or bytes that had waited.
     pub writes: IntCounter,
     busy: CounterVec,
 }

@@ -29,7 +29,7 @@ pub struct HubMetrics {
     pub relay_latency: RelayLatency,
     /// Publications for channels without a subscriber on this node.
     pub unheard: IntCounter,
-    /// Times that a client was slow, by what was done: `disconnect`, or `conflate` once each time that the client fell
+    /// Times that a client was slow, by policy: `disconnect`, or `conflate` once each time that the client fell
     /// behind.
     pub slow: IntCounterVec,
     /// Publications that a newer one of their channel replaced before a slow client could get them.
@@ -60,7 +60,7 @@ impl HubMetrics {
         self.limits_hit.hit(limit);
     }
 
-    /// Counts a slow client, by what was done.
+    /// Counts a slow client, by policy.
     pub(crate) fn slow(&self, policy: SlowClient) {
         self.slow.with_label_values(&[policy.name()]).inc();
     }
@@ -90,12 +90,10 @@ impl HubMetrics {
                 "reason",
                 Interruption::ALL.iter().map(|cause| cause.name()),
             )?,
-            interruption_seconds: new.register(
-                Counter::new(
-                    "fanfare_broker_interruption_seconds_total",
-                    "Seconds in which publications may have been missed, counted when they are over",
-                )?,
-            )?,
+            interruption_seconds: new.register(Counter::new(
+                "fanfare_broker_interruption_seconds_total",
+                "Seconds in which publications may have been missed, counted when they are over",
+            )?)?,
             fan_out: FanOut::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
             missed: new.counter(

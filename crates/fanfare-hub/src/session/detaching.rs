@@ -1,4 +1,4 @@
-//! A transport that its session left, with what it still had to send.
+//! A transport that its session left, with its queue.
 
 use std::{
     pin::Pin,

@@ -4,10 +4,10 @@
 //! - Past the bound of the session, or of the node (`PublishBudget`), the session's reader takes no further message. So
 //!   one flooder fills its own share of the broker's queue and no more.
 //! - A failure is told once nothing is unanswered: later publishes may have been written already, and the broker may
-//!   take them. The client is told "refused" where no publish after the first refused one reached anybody, and none is
-//!   unknown; else "unknown".
+//!   take them. The client is told "refused" where no publish after the first refused one was taken, and the result of
+//!   each is known; else "unknown".
 //!
-//! While a flow is closing the reader waits until the session has ended, so that what was read is answered before the
+//! While a flow is closing the reader waits until the session has ended, so that read publishes are answered before the
 //! goodbye. Afterwards a client that was sent away may have sent more before it saw the goodbye: those publishes begin
 //! too, until the flow is over.
 
@@ -193,7 +193,7 @@ impl Flow {
         self.change(|state| state.is_closing = false);
     }
 
-    /// No publish begins any more: the reader discards what still comes, and waits for nothing.
+    /// No publish begins any more: the reader discards later messages, and waits for nothing.
     pub(crate) fn over(&self) {
         self.change(|state| state.is_over = true);
     }

@@ -1,4 +1,4 @@
-//! Flushes what sockets refused, and knows which sessions have something to flush.
+//! Flushes bytes that sockets refused.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the reader of a session's transport tells the hub, and asks it.
+//! The calls of the reader of a session's transport.
 
 use std::{
     sync::Arc,
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The hub's side of every reader.
+/// Takes the calls of all readers.
 pub struct Inbound {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) publish_budget: Arc<PublishBudget>,
@@ -36,14 +36,14 @@ impl Inbound {
         session.last_activity.heard(self.now(session));
     }
 
-    /// Counts what came from the client. Called by one reader at a time.
+    /// Counts traffic from the client. Called by one reader at a time.
     pub fn received(&self, session: &Session, traffic: Traffic) {
         session.traffic.received.add(traffic);
         self.metrics.received.add(traffic);
     }
 
-    /// Whether a session may publish one more now. The reader asks before each message of what it read. Where the
-    /// session may not, the reader keeps the rest until [`Inbound::poll_may_publish`] is ready.
+    /// Whether a session may publish one more now. The reader asks before each message. Where the session
+    /// may not, the reader keeps the rest until [`Inbound::poll_may_publish`] is ready.
     #[must_use]
     pub fn may_publish(&self, session: &Session) -> bool {
         let budget = &self.publish_budget;

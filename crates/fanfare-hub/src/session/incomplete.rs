@@ -34,12 +34,12 @@ struct Entry {
     reader: Waker,
 }
 
-/// What a session's reader holds until more comes, or until the session may go on.
+/// The bytes that a session's reader holds until more come, or until the session may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffered {
-    /// The memory that it takes, in bytes.
+    /// The memory that they take, in bytes.
     pub bytes: usize,
-    /// Whether its oldest byte came since the last call; else it is as old as it was then.
+    /// Whether the oldest of them came since the last call.
     pub is_new: bool,
 }
 
@@ -73,7 +73,7 @@ impl Incomplete {
         self.0.lock().remove(&session.id).map_or(0, |entry| signed(entry.bytes))
     }
 
-    /// The session ends: its reader is woken to drop what it holds.
+    /// The session ends: its reader is woken to drop its bytes.
     pub(crate) fn ends(&self, session: &Session) {
         let reader = self.0.lock().get(&session.id).map(|entry| entry.reader.clone());
         reader.into_iter().for_each(Waker::wake);
@@ -123,7 +123,7 @@ impl BufferBound {
         Self { bytes: AtomicUsize::new(limits.incomplete_total_bytes), pressed: Notify::new() }
     }
 
-    /// Changes the bound. What is held is compared with it now.
+    /// Changes the bound. The bytes that are held are compared with it now.
     pub(crate) fn set(&self, limits: &Limits) {
         self.bytes.store(limits.incomplete_total_bytes, Ordering::Relaxed);
         self.pressed.notify_one();

@@ -1,4 +1,4 @@
-//! A client's session: its state, what its client asks for, and what is sent to it.
+//! A client's session: its state, the commands of its client, and the bytes to it.
 //!
 //! A session:
 //!
@@ -9,18 +9,18 @@
 //!
 //! From the client:
 //!
-//! - [`inbound`]: what the reader of a transport tells the hub, and asks it
+//! - [`inbound`]: takes calls of the reader of a transport
 //! - [`incomplete`]: bytes that cannot be processed yet
-//! - [`commands`], [`subscriptions`], [`publisher`]: carry out what the client asks for
-//! - `permission`: what a namespace permits
+//! - [`commands`], [`subscriptions`], [`publisher`]: carry out commands
+//! - `permission`: the permissions of a namespace
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
 //! To the client:
 //!
-//! - [`writer`]: sends messages, and does what is due afterwards
+//! - [`writer`]: sends messages, and flushes or ends the session afterwards
 //! - [`outbound`]: the bytes of one session, in order; [`link`], `outgoing`, [`queue`]: parts of it
-//! - `flusher`: flushes what sockets refused
+//! - `flusher`: flushes bytes that sockets refused
 
 mod access_log;
 pub mod commands;

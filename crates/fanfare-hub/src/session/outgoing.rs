@@ -1,4 +1,4 @@
-//! What can be sent to a session.
+//! The seam between messages and the bytes on a transport.
 
 use bytes::Bytes;
 use fanfare_core::{Channel, Message, Transport};

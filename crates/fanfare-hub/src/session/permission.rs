@@ -1,4 +1,4 @@
-//! What a namespace permits a client to do.
+//! The permissions of a namespace.
 
 use fanfare_core::{Access, Channel, CommandError, command::Action};
 

@@ -28,7 +28,7 @@ const MANY_BYTES: usize = 4 << 20;
 /// The size of an unanswered publish beside its payload, in bytes.
 const OVERHEAD: usize = 256;
 
-/// The bounds, what is used of them, and the readers that wait for the node's.
+/// The bounds, their use, and the readers that wait for the node's.
 #[derive(Debug)]
 pub(crate) struct PublishBudget {
     publishes: AtomicUsize,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Broker, Channel, Payload, Publish, PublishError, Reply, TraceContext, Tracer,
+    Broker, Channel, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer,
     command::{Action, RequestId},
     dialect::Answer,
 };
@@ -57,8 +57,7 @@ impl Publisher {
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let order = Some(flow.order.clone());
-        let publish = Publish { channel, payload, session: Some(session.id), order, trace: None };
+        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone()));
         let (publisher, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = publisher.answer(&session, id, result);
@@ -75,10 +74,10 @@ impl Publisher {
     }
 
     /// Tells a client the result of its publish, where the dialect has words for it.
-    fn answer(&self, session: &Arc<Session>, id: RequestId, result: Result<(), PublishError>) -> Outcome {
+    fn answer(&self, session: &Arc<Session>, id: RequestId, result: Result<Taken, PublishError>) -> Outcome {
         let failed = result.is_err();
         let reply = match result {
-            Ok(()) => Reply::Published { id },
+            Ok(_) => Reply::Published { id },
             Err(error) => Reply::Failed { id, error: error.into() },
         };
         match session.dialect().reply(&reply) {
@@ -102,9 +101,9 @@ impl Publisher {
         channel: Channel,
         payload: Payload,
         parent: Option<TraceContext>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Taken, PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish { channel, payload, session: None, order: None, trace: None };
+        let publish = Publish::new(channel, payload);
         let done = move |result| drop(answer.send(result));
         hand_over(&*self.broker, self.tracer.as_deref(), publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))

@@ -4,7 +4,7 @@
 //! - An item leaves at the front. Only `Queue::conflate` and `Queue::shed` drop items, and neither drops what was
 //!   begun: the client reads whole frames.
 //! - Only a publication of a conflating channel is replaceable, and only by a newer one of the same channel. So per
-//!   channel the client gets an ordered selection of what was published, and always the newest.
+//!   channel the client gets an ordered selection of the publications, and always the newest.
 //! - Nothing is dropped before a bound is passed: [`Budget::per_session`], half of it for longer than a second, or the
 //!   node's budget.
 //! - Only bytes that the sink refused are bounded, and charged to the budget. Bytes beyond the bound that one write
@@ -59,7 +59,7 @@ pub(crate) struct Queue<T> {
     bytes: usize,
     /// The client has the first part of the front item.
     is_begun: bool,
-    /// Set where the sink refused bytes. Deferred bytes are charged to nobody.
+    /// Set where the sink refused bytes. Deferred bytes are not charged.
     charge: Option<Charge>,
     /// The bytes at the front that one write brought, where they were beyond the bound.
     gathered: usize,
@@ -130,7 +130,7 @@ impl<T: Weigh> Queue<T> {
         !is_bounded || self.bytes - self.gathered + weigh(items) <= budget.per_session()
     }
 
-    /// The sink refused bytes: from now on what waits is charged.
+    /// The sink refused bytes: from now on waiting bytes are charged.
     pub(crate) fn refused(&mut self, budget: &Arc<Budget>) {
         if self.charge.is_none() {
             self.charge = Some(Charge::new(budget));
@@ -229,7 +229,7 @@ impl<T: Weigh> Queue<T> {
         self.bytes + self.items.len() * size_of::<Item<T>>()
     }
 
-    /// Sets the charge to what waits.
+    /// Sets the charge to the waiting bytes.
     fn settle(&mut self) {
         let weight = self.weight();
         if let Some(charge) = &mut self.charge {

@@ -52,7 +52,7 @@ impl Sessions {
         self.tasks.token()
     }
 
-    /// Begins a session without a transport: what is sent to it waits. It is not a connection before
+    /// Begins a session without a transport: messages to it wait. It is not a connection before
     /// [`Sessions::admit`].
     #[must_use]
     pub fn open(&self, kind: &Arc<Kind>, peer: Peer) -> Arc<Session> {
@@ -67,7 +67,7 @@ impl Sessions {
     /// the session has ended meanwhile.
     #[must_use]
     pub fn admit(&self, session: &Session) -> bool {
-        // Under the lock, as the ending is: what was opened is closed once.
+        // Under the lock, as the ending is: each connection is opened and closed once.
         let channels = session.channels.lock();
         if channels.ended.is_some() {
             return false;
@@ -77,14 +77,14 @@ impl Sessions {
         true
     }
 
-    /// Puts a session on a transport and sends what waited for it. Where the session has a transport, or its last one
-    /// was aborted, the sink is aborted.
+    /// Puts a session on a transport and sends the messages that waited. Where the session has a transport, or its last
+    /// one was aborted, the sink is aborted.
     pub fn attach(&self, session: &Arc<Session>, transport: &'static dyn Transport, sink: Box<dyn Sink>) {
         let sent = session.outbound.attach(transport, sink, &self.budget);
         self.writer.after_send(session, sent);
     }
 
-    /// Takes a session off its transport: what is sent from now on waits for the next [`Sessions::attach`]. That must
+    /// Takes a session off its transport: later messages wait for the next [`Sessions::attach`]. That must
     /// not come before the future returned has ended, else the order is lost.
     ///
     /// A session that has ended stays on its transport: the goodbye goes out there.

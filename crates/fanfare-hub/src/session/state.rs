@@ -19,7 +19,7 @@ use crate::session::{
     traffic::{SessionTraffic, Traffic},
 };
 
-/// What all sessions of one dialect share.
+/// The settings that all sessions of one dialect share.
 pub struct Kind {
     /// The dialect.
     pub dialect: &'static dyn Dialect,

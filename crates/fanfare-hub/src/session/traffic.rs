@@ -59,7 +59,7 @@ impl Counts {
     }
 }
 
-/// What a session counts, except its sent traffic, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
+/// The counts of a session, except its sent traffic, which its [`Outbound`](crate::session::outbound::Outbound) keeps.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTraffic {
     pub(crate) received: Counts,

@@ -25,12 +25,12 @@ impl Writer {
         self.after_send(session, sent);
     }
 
-    /// Sends what the session's dialect makes of a reply.
+    /// Sends a reply in the session's dialect.
     pub(crate) fn reply(&self, session: &Arc<Session>, reply: &Reply) {
         self.answer(session, session.dialect().reply(reply));
     }
 
-    /// Carries out what a dialect made of a reply.
+    /// Carries out a dialect's answer.
     pub(crate) fn answer(&self, session: &Arc<Session>, answer: Answer) {
         match answer {
             Answer::Nothing => {}
@@ -56,7 +56,7 @@ impl Writer {
         self.after_send(session, sent);
     }
 
-    /// Does what is due after bytes were handed to a session's [`Outbound`](crate::session::outbound::Outbound).
+    /// Flushes, watches or ends a session, by the result of its [`Outbound`](crate::session::outbound::Outbound).
     #[inline]
     pub(crate) fn after_send(&self, session: &Arc<Session>, sent: Sent) {
         match sent {

@@ -1,7 +1,7 @@
 //! The budget of bytes that wait for the sockets of this node.
 //!
 //! Invariants
-//! - Bytes are charged as long as they wait: a `Charge` gives back what it took, at the latest when dropped.
+//! - Bytes are charged as long as they wait: a `Charge` gives its bytes back, at the latest when dropped.
 //! - The charge is an upper bound. A publication that waits for several sessions is charged to each, though they share
 //!   its bytes; and each item is charged its place in the queue too.
 //! - Bytes that a socket took at once are never charged.
@@ -32,7 +32,7 @@ impl Budget {
         Arc::new(Self { per_session, total, metrics, pressed: Notify::new() })
     }
 
-    /// Changes the bounds. What waits already is judged when more comes, or at the next second.
+    /// Changes the bounds. Bytes that wait already are judged when more come, or at the next second.
     pub(crate) fn set(&self, limits: &Limits) {
         self.per_session.store(limits.outbound_bytes, Ordering::Relaxed);
         self.total.store(limits.outbound_total_bytes, Ordering::Relaxed);

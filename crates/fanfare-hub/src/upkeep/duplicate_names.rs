@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn an_entry_of_an_earlier_run_is_ignored() {
         let mut duplicate_names = DuplicateNames::default();
-        // Redis, frozen at first, then carries out what was on the way.
+        // Redis, frozen at first, then carries out the waiting commands.
         for (turn, left) in [(1, 40), (2, 43), (3, 43), (4, 43)] {
             let me = node("a", "2", turn);
             assert!(duplicate_names.look(&me, &[node("a", "1", left), me.clone()]).is_empty());

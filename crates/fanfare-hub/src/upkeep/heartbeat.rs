@@ -1,8 +1,8 @@
 //! Pings clients, and ends the sessions of those that do not answer, are idle, or have an expired token.
 //!
 //! Invariants
-//! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that what clients sent
-//!   meanwhile is read before they are judged: no client is judged for what a frozen or starved node missed.
+//! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that messages of
+//!   the meantime are read before clients are judged: no client is judged for what a frozen or starved node missed.
 //! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
 //! - A client that this node chooses not to read at the moment is not judged: it may have answered.
 //! - A session whose client's token expired, by the wall clock, ends within a second or two.
@@ -70,7 +70,7 @@ impl Heartbeats {
         if session.last_activity.is_unread() {
             session.last_activity.message(now);
         } else if !session.outbound.is_attached() {
-            // There is no transport to ping: as if the client had just been heard and pinged.
+            // Without a transport the client counts as just heard and pinged.
             session.last_activity.heard(now);
             beat.ping_at = beat.ping_at.max(now + 1);
         }

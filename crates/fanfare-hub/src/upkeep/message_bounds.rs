@@ -1,11 +1,11 @@
 //! Ends sessions whose unfinished messages take too long, or too much memory.
 //!
 //! Invariants
-//! - A message that is not whole after [`Limits::message_time`] ends its session. So a client keeps no memory for ever
-//!   with what it sent once and leaves unfinished.
+//! - A message that is not whole after [`Limits::message_time`] ends its session. So a client cannot hold
+//!   memory for ever with an unfinished message.
 //! - The bytes that readers hold are bounded for the node ([`Limits::incomplete_total_bytes`]). Past the bound those
 //!   sessions end first whose bytes times seconds are most, until the sum is an eighth below. Their readers are woken,
-//!   and drop what they hold.
+//!   and drop their bytes.
 
 use std::{cmp::Reverse, sync::Arc};
 

@@ -1,9 +1,9 @@
 //! Limits and namespaces, which change while the hub runs.
 //!
 //! Invariants
-//! - A reload ends no session, and takes no channel from one. Only what a client asks for afterwards, and what waits
-//!   for it, is judged by the new rules.
-//! - What is read for every message costs a load without a lock.
+//! - A reload ends no session, and takes no channel from one. The new rules judge later commands, and the bytes that
+//!   wait.
+//! - A setting that is read for every message costs a load without a lock.
 
 use std::sync::Arc;
 

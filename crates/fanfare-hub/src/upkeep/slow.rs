@@ -5,8 +5,8 @@
 //!   looked at: once a second for the time that they have been behind, and all of the node when its budget is passed.
 //! - By its own bytes a client is judged within its shard's clock: past half the bound at two turns without a break, at
 //!   least a second apart. A turn that comes late does not count, see [`heartbeat`](crate::upkeep::heartbeat).
-//! - Past the budget the sessions for which most waits go first. What is replaceable is conflated. Where that is not
-//!   enough, sessions end: what waited for them is dropped, and their clients are told.
+//! - Past the budget the sessions with most waiting bytes go first. Replaceable messages are conflated. Where that is
+//!   not enough, sessions end: their queues are dropped, and their clients are told.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -22,7 +22,7 @@ use crate::{
 /// Looks between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 256;
 
-/// Judges the clients of a node by what waits for them.
+/// Judges the clients of a node by the bytes that wait for them.
 pub(crate) struct SlowClients {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) goodbyes: Arc<Goodbyes>,

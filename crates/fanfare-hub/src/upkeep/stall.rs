@@ -1,7 +1,7 @@
 //! The stall check: whether each shard's two tasks go on.
 //!
 //! Invariant: the check counts its own looks, not time. While the node is frozen or starved the check stands still as
-//! the shards do, and a node that wakes is not judged for what it missed.
+//! the shards do, and a node that wakes is not judged for the time before.
 
 use std::{
     sync::Arc,

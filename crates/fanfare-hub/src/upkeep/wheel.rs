@@ -31,11 +31,11 @@ pub(crate) struct Beat {
     pub(crate) session: SessionId,
     /// The second of the next ping.
     pub(crate) ping_at: u32,
-    /// The second of a ping without an answer; 0: there is none.
+    /// The second of a ping without an answer; 0: every ping was answered.
     pinged: u32,
 }
 
-/// What is due of a session.
+/// The next action for a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Nothing until this second.
@@ -87,8 +87,8 @@ impl Wheel {
         }
     }
 
-    /// Begins the next second, and returns what is due in it. Under the lock, as [`Wheel::put`] is: else a beat for
-    /// this second could come into its slot too late, and be due a whole round of the wheel later.
+    /// Begins the next second, and returns the beats that are due in it. Under the lock, as [`Wheel::put`] is: else a
+    /// beat for this second could come into its slot too late, and be due a whole round of the wheel later.
     pub(crate) fn turn(&self) -> Vec<Beat> {
         let mut slots = self.slots.lock();
         let now = self.now.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
@@ -97,7 +97,7 @@ impl Wheel {
 }
 
 impl Beat {
-    /// What is due of the session with this `last_activity`.
+    /// The next action for the session with this `last_activity`.
     pub(crate) fn judge(&mut self, now: u32, last_activity: &LastActivity, heartbeat: &Heartbeat) -> Verdict {
         let idle_timeout = seconds(heartbeat.idle_timeout);
         let idle_at = match idle_timeout {

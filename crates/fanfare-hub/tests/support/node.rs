@@ -111,7 +111,7 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publisher.publish_from_server(channel(name), Payload::text(text), None).await
+        self.hub.publisher.publish_from_server(channel(name), Payload::text(text), None).await.map(drop)
     }
 
     /// How often clients were slow, by what became of it.

@@ -11,14 +11,17 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, BrokerEvents, Channel, Origin, Payload, Publication, Publish, PublishError, SessionId,
-    SubscribeError, TraceContext,
+    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, SessionId,
+    SubscribeError, Taken, TraceContext,
     broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{INCARNATION, channel};
+
+/// A channel belongs to one of two: by the digit at the end of its name, if there is one.
+const PARTITIONS: u16 = 2;
 
 type Confirmation = oneshot::Sender<Result<(), SubscribeError>>;
 
@@ -60,7 +63,7 @@ impl Recorder {
         if let (Err(_), Some(order)) = (&result, &publish.order) {
             order.fail();
         }
-        done(result);
+        done(result.map(|()| Taken::default()));
     }
 
     /// How many publishes are unanswered.
@@ -127,7 +130,16 @@ impl Broker for Recorder {
         }
     }
 
-    fn state(&self) -> BrokerState {
+    fn partitions(&self) -> u16 {
+        PARTITIONS
+    }
+
+    fn partition_of(&self, channel: &Channel) -> Partition {
+        let number = channel.as_str().bytes().last().filter(u8::is_ascii_digit);
+        Partition(number.map_or(0, |digit| u16::from(digit - b'0') % PARTITIONS))
+    }
+
+    fn state(&self, _: Partition) -> BrokerState {
         BrokerState::Up
     }
 }

@@ -20,7 +20,7 @@ use fanfare_core::{
     PayloadKind, Ping, Publication, PublishError, Rate, Reply,
 };
 
-use crate::dialect::VERBATIM;
+use crate::encoding::VERBATIM;
 
 /// RFC 6455 §7.4.1: a violation of policy.
 const POLICY: u16 = 1008;

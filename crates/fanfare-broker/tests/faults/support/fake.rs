@@ -9,16 +9,16 @@ use tokio::{
     sync::{broadcast, watch},
 };
 
-/// Which connection sent what, in order.
+/// The commands in order, each with the connection that sent it.
 pub(crate) type Commands = Mutex<Vec<(usize, Vec<String>)>>;
 
-/// Something that speaks as much of Redis as a test needs, and remembers each connection's commands.
+/// A server that knows as much of Redis as a test needs, and records the commands of each connection.
 pub(crate) struct FakeRedis {
     pub(crate) port: u16,
     pub(crate) commands: Arc<Commands>,
     /// Whether CLIENT KILL is answered.
     pub(crate) kills: watch::Sender<bool>,
-    /// Whether CLIENT INFO is.
+    /// Whether CLIENT INFO is answered.
     pub(crate) informs: watch::Sender<bool>,
     /// Changes when all connections are to be closed.
     pub(crate) cut: watch::Sender<usize>,
@@ -58,7 +58,7 @@ impl FakeRedis {
         self.cut.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Which connections were sent commands that begin so, in order.
+    /// The connections that sent commands with these first words, in order.
     pub(crate) fn with(&self, words: &[&str]) -> Vec<usize> {
         let commands = self.commands.lock();
         commands.iter().filter(|(_, command)| command.starts_with_words(words)).map(|(id, _)| *id).collect()
@@ -81,7 +81,7 @@ struct Client {
     seen: Arc<Commands>,
     may_kill: watch::Receiver<bool>,
     may_inform: watch::Receiver<bool>,
-    /// What any client publishes: channel and message.
+    /// The publications of all clients: channel and message.
     bus: broadcast::Sender<[String; 2]>,
 }
 
@@ -93,7 +93,7 @@ impl Client {
         let mut subscribed = Vec::new();
         loop {
             let mut command = std::pin::pin!(read_command(&mut from));
-            // A command that began is read to its end.
+            // A command is read to its end.
             let command = loop {
                 tokio::select! {
                     command = &mut command => break command?,

@@ -1,4 +1,9 @@
-//! A server that answers as a test wants, a proxy that loses bytes, a name that leads elsewhere, and what became of publications.
+//! Helpers of these tests.
+//!
+//! - `fake`: a server that answers as a test wants
+//! - `proxy`: loses bytes on the way
+//! - `switch`: a name that leads to another server
+//! - `outcomes`: the outcomes of numbered publications
 
 mod fake;
 mod outcomes;
@@ -12,7 +17,7 @@ pub(crate) use switch::Switch;
 
 use fanfare_broker::BrokerConfig;
 
-/// How a node reaches a port of this machine.
+/// The configuration of a node for a port of this machine.
 pub(crate) fn config(port: u16) -> BrokerConfig {
     format!("redis://127.0.0.1:{port}").parse().unwrap()
 }

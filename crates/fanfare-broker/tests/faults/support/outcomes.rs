@@ -1,8 +1,8 @@
-//! What became of numbered publications.
+//! The outcomes of numbered publications.
 
 use std::collections::HashSet;
 
-use fanfare_broker::suite::{TestNode, eventually};
+use fanfare_broker_suite::{TestNode, eventually};
 use fanfare_core::{Channel, Payload, PublishError};
 use tokio::sync::oneshot;
 
@@ -44,7 +44,7 @@ impl Outcomes {
     }
 }
 
-/// The numbers a node got on a channel, which must rise: nothing twice, nothing reordered.
+/// The numbers that a node got on a channel. They rise: none comes twice, none out of order.
 pub(crate) fn delivered(node: &TestNode, channel: &Channel) -> Vec<usize> {
     let numbers: Vec<usize> =
         node.recorder.texts(channel).iter().filter_map(|text| text.parse().ok()).collect();
@@ -52,12 +52,12 @@ pub(crate) fn delivered(node: &TestNode, channel: &Channel) -> Vec<usize> {
     numbers
 }
 
-/// That the way through the broker is whole: what is published now arrives.
+/// A message that is published now arrives.
 pub(crate) async fn assert_restored(publisher: &TestNode, subscriber: &TestNode, channel: &Channel) {
     publisher.is_up().await;
     subscriber.is_up().await;
     publisher.publish_text(channel, "restored").await.unwrap();
-    eventually("what is published now arrives", || {
+    eventually("the message arrives", || {
         subscriber.recorder.texts(channel).last().is_some_and(|last| last == "restored")
     })
     .await;

@@ -1,4 +1,4 @@
-//! A proxy between a node and its Redis that loses what a test wants lost.
+//! A proxy between a node and its Redis that loses bytes on demand.
 
 use std::sync::{
     Arc,
@@ -15,26 +15,26 @@ use tokio::{
     sync::watch,
 };
 
-/// What becomes of connections, besides being relayed. `publisher` and `subscriber` stand in their names.
+/// The faults of connections. Their names contain `publisher` or `subscriber`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Conduct {
-    /// What Redis sends to connections of this name is lost, while they stay open.
+    /// Bytes from Redis to connections of this name are lost, while they stay open.
     pub(crate) mute: Option<&'static str>,
-    /// How often the connections of a name to Redis were ended and those of the node left open, and the last name.
+    /// The number of times that connections to Redis were ended and those of the node left open, and the last name.
     pub(crate) vanished: (usize, &'static str),
-    /// Ends the connections of the node that there are, and leaves those to Redis open, with what was sent.
+    /// The number of times that the connections of the node were ended and those to Redis left open.
     pub(crate) cuts: usize,
 }
 
 /// See the head of this file.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    /// How many bytes went to the server.
+    /// The number of bytes that went to the server.
     pub(crate) forwarded: Arc<AtomicUsize>,
-    /// How many connections there were.
+    /// The number of connections so far.
     pub(crate) accepted: Arc<AtomicUsize>,
     pub(crate) conduct: watch::Sender<Conduct>,
-    /// What was lost by being muted.
+    /// The bytes that were lost.
     lost: Lost,
 }
 
@@ -60,7 +60,7 @@ impl Proxy {
         Self { port, forwarded, accepted, conduct, lost }
     }
 
-    /// Whether this was lost by being muted.
+    /// Whether this text was lost.
     pub(crate) fn has_lost(&self, what: &str) -> bool {
         self.lost.lock().windows(what.len()).any(|bytes| bytes == what.as_bytes())
     }
@@ -93,7 +93,7 @@ async fn relay(
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         let is = |wanted: &str| named.borrow().contains(wanted);
-        // Whether its end is to vanish, and not to be cut.
+        // Whether the connection vanishes; otherwise it is cut.
         let ended = async {
             while changes.changed().await.is_ok() {
                 let now = *changes.borrow_and_update();

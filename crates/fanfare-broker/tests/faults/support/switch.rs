@@ -1,4 +1,4 @@
-//! A name of Redis that leads to another server from some moment on: connections that stand go on where they are.
+//! A name of Redis that leads to another server from some moment on. Open connections stay where they are.
 
 use std::sync::{
     Arc,

@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Incarnation, Limits, Publish,
+    Broker, Channel, Incarnation, Limits, Partition, Publish, Taken,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
 };
 use fanfare_hub::{Dispatcher, HubMetrics, Kind};
@@ -82,7 +82,7 @@ impl Patient {
     fn answer(&self, count: usize) -> Vec<Bytes> {
         let answered: Vec<_> = self.0.lock().drain(..count).collect();
         let answer = |(payload, done): (Bytes, Done)| {
-            done(Ok(()));
+            done(Ok(Taken::default()));
             payload
         };
         answered.into_iter().map(answer).collect()
@@ -106,7 +106,7 @@ impl Broker for Patient {
 
     fn control(&self, _: Recipient, _: Bytes) {}
 
-    fn state(&self) -> BrokerState {
+    fn state(&self, _: Partition) -> BrokerState {
         BrokerState::Up
     }
 }

@@ -118,7 +118,7 @@ fn a_verdict_waits_for_all_answers() {
     // The one behind it was written already.
     is(&[(0, refused()), (1, Outcome::Taken), (2, refused())], Disconnect::PublishUnknown, 2);
     is(&[(0, refused()), (1, unknown())], Disconnect::PublishUnknown, 2);
-    // It waited too long behind what was written.
+    // It waited too long behind a written one.
     is(&[(1, refused()), (0, Outcome::Taken)], Disconnect::PublishRefused, 1);
     is(&[(1, refused()), (0, unknown())], Disconnect::PublishUnknown, 2);
 }

@@ -1,0 +1,23 @@
+//! The cases. Each gets a broker of its own.
+//!
+//! - `order`: the order of publications
+//! - `content`: what a publication carries; `times`: when it was published
+//! - `subscriptions`: subscriptions that come and go
+//! - `answers`: answers to publishes
+//! - `nodes`: control messages, and the registry
+//! - `helpers`: steps that cases share
+
+mod answers;
+mod content;
+mod helpers;
+mod nodes;
+mod order;
+mod subscriptions;
+mod times;
+
+pub use answers::*;
+pub use content::*;
+pub use nodes::*;
+pub use order::*;
+pub use subscriptions::*;
+pub use times::*;

@@ -1,0 +1,101 @@
+//! The meaning of an error of Redis, by the code word that it begins with.
+//!
+//! Invariant: only the code word is shown. The sentence behind it may quote the command that is refused.
+
+/// How a replica answers a write.
+pub(crate) const DEMOTED: &str = "READONLY";
+
+/// The subject of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A permission is missing. Another command, or the same for another channel, may be permitted.
+    Permission,
+    /// The connection, or its user as a whole: Redis takes no command on it.
+    Connection,
+    /// The state of Redis at this moment: it may take the same command later.
+    Temporary,
+}
+
+impl Cause {
+    /// The cause of an error with this code word.
+    pub(crate) fn of(code: &str) -> Self {
+        match code {
+            "NOPERM" => Self::Permission,
+            _ if is_configuration(code) => Self::Connection,
+            _ => Self::Temporary,
+        }
+    }
+}
+
+/// Whether an error with this code word comes from a mistake in a configuration.
+pub(crate) fn is_configuration(code: &str) -> bool {
+    matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "DENIED")
+}
+
+/// The code word that an error begins with.
+pub(crate) fn code(error: &[u8]) -> String {
+    let word = error.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let is_code = !word.is_empty() && word.len() <= 32 && word.iter().all(u8::is_ascii_uppercase);
+    if is_code { String::from_utf8_lossy(word).into_owned() } else { "ERR".to_owned() }
+}
+
+/// Whether the sentence of an error holds these words, in any case.
+pub(crate) fn says(error: &[u8], words: &str) -> bool {
+    error.windows(words.len()).any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+/// Whether PUBLISH was refused for its channel. Redis 6.2 says "access one of the channels used as arguments" then,
+/// Redis 7 "access a channel". Where the command itself is refused, both say "run the 'publish' command".
+pub(crate) fn forbids_channel(error: &[u8]) -> bool {
+    code(error) == "NOPERM" && (says(error, "access a channel") || says(error, "one of the channels"))
+}
+
+/// The remedy for an error with this code word. `right` is what the command needs.
+pub(crate) fn advice(code: &str, right: &str) -> String {
+    let known = match code {
+        "NOPERM" => return format!("permit {right} to this user"),
+        "NOAUTH" => "write a user and a password into `broker`",
+        "WRONGPASS" => "correct the user or the password in `broker`",
+        "BUSY" => "a script or a function runs in it (SCRIPT KILL or FUNCTION KILL ends it)",
+        "LOADING" => "it still reads its data from disk",
+        "MISCONF" => "it cannot write to disk, and its log says why",
+        "OOM" => "it has no memory left (its setting maxmemory)",
+        DEMOTED => "it is a replica",
+        _ => "its log may say why",
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_code_word_is_kept() {
+        assert_eq!(code(b"NOPERM this user has no permissions"), "NOPERM");
+        assert_eq!(code(b"ERR unknown command 'HELLO', with args beginning with: 'secret'"), "ERR");
+        assert_eq!(code(b"secret"), "ERR");
+        assert_eq!(code(b""), "ERR");
+    }
+
+    #[test]
+    fn a_forbidden_channel_is_no_forbidden_command() {
+        let six = b"NOPERM this user has no permissions to access one of the channels used as arguments";
+        assert!(forbids_channel(six) && forbids_channel(b"NOPERM No permissions to access a channel"));
+        assert!(!forbids_channel(b"NOPERM User channel has no permissions to run the 'publish' command"));
+        assert!(!forbids_channel(b"NOPERM No permissions to access a key"));
+        assert!(!forbids_channel(b"ERR access a channel"));
+    }
+
+    #[test]
+    fn an_advice_fits_its_error() {
+        assert_eq!(advice("NOPERM", "the command time"), "permit the command time to this user");
+        for code in ["BUSY", "LOADING", "MISCONF", "WRONGPASS", "SOMETHING"] {
+            assert!(!advice(code, "the command time").contains("permit"), "{code}");
+        }
+        assert_eq!(
+            ["NOPERM", "NOAUTH", "BUSY", "ERR"].map(Cause::of),
+            [Cause::Permission, Cause::Connection, Cause::Temporary, Cause::Temporary]
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! One connection to Redis.
+//!
+//! - [`address`]: the URL
+//! - `stream`, [`tls`]: the socket, and TLS on it
+//! - `resp`: the frames that Redis sends; `info`: the answer to CLIENT INFO
+//! - `open`: a connection that is authenticated and speaks RESP3
+//! - `error`: why there is no connection; `code`: what an error of Redis means, and the remedy
+//! - `links`: what is known of the node's two connections
+
+pub(crate) mod address;
+pub(super) mod code;
+pub(super) mod error;
+pub(super) mod info;
+pub(super) mod links;
+pub(super) mod open;
+pub(super) mod resp;
+pub(super) mod stream;
+pub(crate) mod tls;

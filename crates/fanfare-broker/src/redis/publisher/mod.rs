@@ -1,0 +1,13 @@
+//! The way out: the connection that publishes.
+//!
+//! - `task`: owns the connection
+//! - `fence`: keeps commands of an old connection from running after those of a new one
+//! - `outgoing`: a message that is to be published; `writer`: how it is written
+//! - `pipeline`: the messages that wait or were written, and their answers; `under_way`: one that was written
+
+mod fence;
+pub(super) mod outgoing;
+pub(super) mod pipeline;
+pub(super) mod task;
+mod under_way;
+pub(super) mod writer;

@@ -1,0 +1,390 @@
+//! The task that owns the publishing connection.
+//!
+//! Invariants:
+//! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
+//! - Nothing is published on a new connection before Redis took a heartbeat on it. A replica takes publications, which
+//!   do not reach all nodes; it takes no heartbeat.
+//! - There is no timeout for answers: a publish that Redis may still execute has not failed. The connection ends when
+//!   Redis has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
+//! - Each turn takes the queued items, and refuses those that waited too long. Neither waits until the connection is
+//!   quiet.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare_core::Channel;
+use tokio::{
+    io::AsyncWriteExt,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{fence::Fence, outgoing::Outgoing, pipeline::Pipeline, under_way::Answered, writer::heartbeat};
+use crate::{
+    backoff::Backoff,
+    liveness::{
+        split::Found,
+        watchdog::{Verdict, Watchdog},
+    },
+    redis::{
+        clock::clock_sync::ClockSync,
+        connection::{
+            address::RedisConfig,
+            code::{DEMOTED, advice},
+            error::ConnectionError,
+            links::Links,
+            open::Connection,
+            resp::{Frame, Reader, Value},
+        },
+        metrics::RedisMetrics,
+        names::Names,
+        registry::agreed_version::AgreedVersion,
+        server,
+        subscriber::request::{Replace, Request},
+    },
+    ticket::STOPPING,
+};
+
+/// The longest answer: those to PUBLISH are a number or a line.
+const MAX_ANSWER: usize = 64 << 10;
+/// The least time between two reports to the subscriber of publications that reached no subscriber.
+const UNHEARD_EVERY: Duration = Duration::from_millis(20);
+
+/// See the head of this file.
+pub(crate) struct Publisher {
+    pub(crate) config: Arc<RedisConfig>,
+    pub(crate) client_name: String,
+    pub(crate) names: Arc<Names>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) metrics: Arc<RedisMetrics>,
+    /// The envelope version to write.
+    pub(crate) agreed: Arc<AgreedVersion>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) queue: UnboundedReceiver<Outgoing>,
+    /// To the subscriber, whose connection has to be replaced at times.
+    pub(crate) requests: UnboundedSender<Request>,
+    pub(crate) next_unheard: Instant,
+    pub(crate) clock_sync: ClockSync,
+    /// The code word with which Redis refuses the heartbeat.
+    pub(crate) heartbeat_refused: Option<String>,
+    pub(crate) stop: CancellationToken,
+    /// How long the items that wait may take once the node stops.
+    pub(crate) goodbye: Duration,
+    pub(crate) closing: Option<Instant>,
+}
+
+/// The node stops, and all is done.
+struct Finished;
+
+/// Why a connection is not used any more.
+enum End {
+    Finished,
+    Lost(ConnectionError),
+}
+
+impl From<ConnectionError> for End {
+    fn from(error: ConnectionError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<std::io::Error> for End {
+    fn from(error: std::io::Error) -> Self {
+        Self::Lost(error.into())
+    }
+}
+
+impl Publisher {
+    /// Publishes until the node stops and everything is answered, or its time to say goodbye is over.
+    pub(crate) async fn run(mut self) {
+        let mut fence = Fence::default();
+        let mut backoff = Backoff::default();
+        let mut connected_before = false;
+        loop {
+            let open = open(&self.config, &self.client_name, &self.names, &self.metrics, fence);
+            let Ok((opened, same_fence)) = self.meanwhile(open).await else { return };
+            fence = same_fence;
+            let error = match opened {
+                Ok((mut connection, heartbeat, found)) => {
+                    self.heartbeat_answered(heartbeat);
+                    if let Some(apart) = self.links.arrived(found) {
+                        // Where its task has ended, there is nothing to interrupt.
+                        let _ = self.requests.send(Request::Split(apart));
+                    }
+                    self.clock_sync.connected();
+                    if std::mem::replace(&mut connected_before, true) {
+                        self.metrics.reconnected(self.links.publisher.name);
+                    }
+                    self.links.up(&self.links.publisher);
+                    match self.serve(&mut connection, &mut backoff).await {
+                        End::Finished => return,
+                        End::Lost(error) => {
+                            self.replace_other(&error);
+                            error
+                        }
+                    }
+                }
+                Err(error) => error,
+            };
+            self.links.down(&self.links.publisher, &error);
+            self.links.silent(false);
+            self.pipeline.disconnected();
+            self.pipeline.hold(false);
+            let wait = if error.is_configuration() { Backoff::configuration() } else { backoff.next() };
+            if self.meanwhile(tokio::time::sleep(wait)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Publishes on one connection for as long as it lasts.
+    async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
+        let Connection { stream, reader, .. } = connection;
+        let (mut from, mut to) = stream.split();
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        let links = self.links.clone();
+        let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
+        loop {
+            if let Err(error) = self.watch(&mut watchdog) {
+                return error.into();
+            }
+            self.fill();
+            let deadline = self.next_deadline();
+            let watch = Instant::from_std(watchdog.deadline());
+            let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
+            let result: Result<(), End> = tokio::select! {
+                biased;
+                () = &mut stopped, if self.closing.is_none() => {
+                    self.close();
+                    Ok(())
+                }
+                read = reader.fill(&mut from) => read.map_err(End::from).and_then(|read| {
+                    self.metrics.bytes_received.inc_by(read as u64);
+                    if watchdog.sign(Instant::now().into_std()) {
+                        self.hold(false);
+                    }
+                    self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
+                }),
+                written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
+                    written.map(|written| self.metrics.bytes_sent.inc_by(written as u64)).map_err(End::from)
+                }
+                item = self.queue.recv(), if self.closing.is_none() => {
+                    self.take_items(item).await;
+                    Ok(())
+                }
+                () = links.hurry.notified() => {
+                    watchdog.hurry(Instant::now().into_std());
+                    Ok(())
+                }
+                () = sleep_until(deadline) => Ok(()),
+            };
+            if let Err(end) = result {
+                return end;
+            }
+            if self.is_finished() {
+                return End::Finished;
+            }
+        }
+    }
+
+    /// Encodes the items that may be written now, then refuses those that have waited too long. In this order: an item
+    /// that may be written now is not refused.
+    fn fill(&mut self) {
+        self.take_queued();
+        self.pipeline.fill(self.agreed.version());
+        let why = if self.pipeline.is_held() { "Redis does not answer" } else { "Redis does not keep up" };
+        self.pipeline.expire(Instant::now(), why);
+        self.count_queue();
+    }
+
+    /// An error that concerns Redis, and not this connection alone, ends the subscriber's connection too.
+    fn replace_other(&self, error: &ConnectionError) {
+        let replace = match error {
+            ConnectionError::Silent(silence) => Replace::Silent(*silence),
+            ConnectionError::Demoted => Replace::Demoted,
+            ConnectionError::Split => Replace::Split,
+            _ => return,
+        };
+        // Where its task has ended, so has its connection.
+        let _ = self.requests.send(Request::Replace(replace));
+    }
+
+    /// Does what the watchdog says.
+    fn watch(&mut self, watchdog: &mut Watchdog) -> Result<(), ConnectionError> {
+        if self.links.take_move() {
+            return Err(ConnectionError::Split);
+        }
+        match watchdog.ask(Instant::now().into_std()) {
+            Verdict::Wait => {}
+            // Once the node stops, the state of Redis does not matter.
+            Verdict::BeginRound if self.closing.is_some() => watchdog.answered(),
+            Verdict::BeginRound => self.pipeline.begin_round(self.links.begin_round()),
+            Verdict::Away => self.hold(true),
+            Verdict::GiveUp => return Err(ConnectionError::Silent(self.config.watch.give_up)),
+        }
+        Ok(())
+    }
+
+    /// Notes whether Redis answers nothing.
+    fn hold(&mut self, silent: bool) {
+        self.links.silent(silent);
+        self.pipeline.hold(silent);
+        if !silent {
+            tracing::info!("Redis answers again");
+        }
+    }
+
+    /// Does `work`, while items come in and expire.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Finished> {
+        let mut work = std::pin::pin!(work);
+        let stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        loop {
+            self.take_queued();
+            self.pipeline.expire(Instant::now(), &self.links.publisher.trouble());
+            self.count_queue();
+            let deadline = self.next_deadline();
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                item = self.queue.recv(), if self.closing.is_none() => self.take_items(item).await,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
+                () = &mut stopped, if self.closing.is_none() => self.close(),
+            }
+            if self.is_finished() {
+                return Err(Finished);
+            }
+        }
+    }
+
+    /// Takes the first item, and lets the others that come with it arrive: the next turn takes them.
+    async fn take_items(&mut self, first: Option<Outgoing>) {
+        let Some(first) = first else { return self.close() };
+        self.pipeline.push(first);
+        // The task that published is often still publishing. tokio runs this task before that one goes on (its LIFO
+        // slot), and each message would be a write of its own.
+        tokio::task::yield_now().await;
+    }
+
+    /// Takes all queued items. An item has its turn, and can expire, only once it is taken.
+    fn take_queued(&mut self) {
+        for _ in 0..self.queue.len() {
+            match self.queue.try_recv() {
+                Ok(item) => self.pipeline.push(item),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn take_answers(
+        &mut self,
+        reader: &mut Reader,
+        watchdog: &mut Watchdog,
+        backoff: &mut Backoff,
+    ) -> Result<(), ConnectionError> {
+        let mut unheard = None;
+        while let Some(frame) = reader.next()? {
+            let Frame::Reply(answer) = frame else { continue };
+            match self.pipeline.answered(&answer)? {
+                Answered::Item => {}
+                Answered::Unheard(channel, since) => unheard = Some((channel, since)),
+                Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
+                Answered::Time(asked, answer) => self.clock_sync.answered(asked.into_std(), answer),
+                Answered::Canary(round, answer) => {
+                    watchdog.answered();
+                    backoff.reset();
+                    if let Some(deaf) = self.links.round_answered(round, answer) {
+                        let _ = self.requests.send(Request::Replace(Replace::Deaf(deaf)));
+                    }
+                }
+            }
+        }
+        if let Some((channel, since)) = unheard {
+            self.report_unheard(channel, since);
+        }
+        Ok(())
+    }
+
+    /// A publication reached no subscriber. That is deafness where this node is subscribed to the channel. Reported now
+    /// and then only: without a subscriber it means nothing, and to wake the other task costs as much as a publish.
+    fn report_unheard(&mut self, channel: Channel, since: Instant) {
+        let now = Instant::now();
+        if self.next_unheard <= now {
+            self.next_unheard = now + UNHEARD_EVERY;
+            // Where its task has ended, it has no connection to be replaced.
+            let _ = self.requests.send(Request::Unheard(channel, since.into_std()));
+        }
+    }
+
+    /// Says how Redis answers the heartbeat, where that was not said last.
+    fn heartbeat_answered(&mut self, refused: Option<String>) {
+        if let Some(code) = refused.as_ref().filter(|_| self.heartbeat_refused != refused) {
+            tracing::warn!(
+                "Redis answers {code} to SET of {}: a demoted master will not be noticed; {}",
+                self.names.heartbeat(),
+                advice(code, "the command set and the keys ~<prefix>!*")
+            );
+        }
+        self.heartbeat_refused = refused;
+    }
+
+    fn count_queue(&self) {
+        let length = self.pipeline.depth() + self.queue.len();
+        self.metrics.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
+    }
+
+    /// The node stops. No new items are taken, and those that wait have until the goodbye ends.
+    fn close(&mut self) {
+        self.closing = Some(Instant::now() + self.goodbye);
+        self.queue.close();
+        self.take_queued();
+    }
+
+    fn is_finished(&mut self) -> bool {
+        let Some(deadline) = self.closing else { return false };
+        if deadline <= Instant::now() {
+            self.pipeline.expire(Instant::now() + self.goodbye, STOPPING);
+            return true;
+        }
+        self.pipeline.is_empty()
+    }
+
+    /// When the next item will have waited too long, or the goodbye ends.
+    fn next_deadline(&mut self) -> Option<Instant> {
+        [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
+    }
+}
+
+/// A connection, the code word with which Redis refused its heartbeat, and the server that it leads to.
+type Opened = (Connection, Option<String>, Result<Found, String>);
+
+/// Connects, raises the fence, looks whether Redis takes writes, and asks which server it is. The fence is given back
+/// in any case.
+fn open(
+    config: &Arc<RedisConfig>,
+    name: &str,
+    names: &Arc<Names>,
+    metrics: &Arc<RedisMetrics>,
+    mut fence: Fence,
+) -> impl Future<Output = (Result<Opened, ConnectionError>, Fence)> + use<> {
+    let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
+    async move {
+        let opened = async {
+            let mut connection = Connection::open(&config, &name, MAX_ANSWER, &metrics).await?;
+            fence.raise(&mut connection).await?;
+            let heartbeat = match connection.command(&heartbeat(&names)).await? {
+                Value::Error(error) => Some(connection.error(&error)),
+                _ => None,
+            };
+            match heartbeat {
+                Some(code) if code == DEMOTED => Err(ConnectionError::Demoted),
+                heartbeat => {
+                    let found = server::find(&mut connection, &names).await?;
+                    Ok((connection, heartbeat, found))
+                }
+            }
+        };
+        let opened = opened.await;
+        (opened, fence)
+    }
+}

@@ -1,0 +1,170 @@
+//! Makes the parts of the broker, and starts both tasks.
+
+use std::sync::Arc;
+
+use fanfare_core::{broker::BrokerEvents, registry::RegistryError};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    broker::{MAX_WAITING, RedisBroker},
+    clock::{clock_sync::ClockSync, offset::Clock},
+    connection::{address::RedisConfig, links::Links},
+    metrics::RedisMetrics,
+    names::Names,
+    publisher::{
+        outgoing::{Outgoing, ServerBudget},
+        pipeline::Pipeline,
+        task::Publisher,
+        writer::Writer,
+    },
+    registry::{agreed_version::AgreedVersion, nodes::RedisRegistry, pool},
+    subscriber::{
+        incoming::Incoming,
+        origin_check::{ListedNodes, OriginCheck},
+        request::Request,
+        table::subscriptions::Table,
+        task::Subscriber,
+    },
+};
+use crate::{
+    envelope,
+    liveness::{progress::Progress, sequence::LastTaken},
+    node::{Node, Parts},
+    tasks::Tasks,
+};
+
+/// The things that both tasks and the registry share.
+struct Shared {
+    node: Node,
+    config: Arc<RedisConfig>,
+    names: Arc<Names>,
+    links: Arc<Links>,
+    metrics: Arc<RedisMetrics>,
+    clock: Arc<Clock>,
+    listed: Arc<ListedNodes>,
+    agreed: Arc<AgreedVersion>,
+    /// To the subscriber.
+    requests: UnboundedSender<Request>,
+    stop: CancellationToken,
+}
+
+/// Starts both tasks.
+///
+/// # Errors
+/// Where the pool of the registry cannot be made. Redis need not be there.
+pub(crate) fn start(
+    node: &Node,
+    config: RedisConfig,
+    events: Arc<dyn BrokerEvents>,
+    metrics: Arc<RedisMetrics>,
+    tasks: &Tasks,
+    stop: &CancellationToken,
+) -> Result<Parts, RegistryError> {
+    let (queue, queued) = unbounded_channel();
+    let (requests, requested) = unbounded_channel();
+    let shared = Shared {
+        node: node.clone(),
+        names: Arc::new(Names::new(config.prefix.clone(), node.incarnation)),
+        config: Arc::new(config),
+        links: Arc::new(Links::new(metrics.clone())),
+        metrics,
+        clock: Arc::new(Clock::new(node.incarnation)),
+        listed: Arc::default(),
+        agreed: Arc::new(AgreedVersion::new(envelope::VERSION)),
+        requests,
+        stop: stop.clone(),
+    };
+    let registry = shared.registry()?;
+    tasks.spawn(shared.publisher(queued).run());
+    tasks.spawn(shared.subscriber(events, requested).run());
+    let Shared { links, metrics, requests, .. } = shared;
+    let broker = RedisBroker {
+        queue,
+        budget: ServerBudget::default(),
+        requests,
+        subscribing: Arc::new(Semaphore::new(MAX_WAITING)),
+        links,
+        metrics,
+        message_bytes: node.limits.message_bytes,
+    };
+    Ok((Arc::new(broker), Arc::new(registry)))
+}
+
+impl Shared {
+    /// The name of a connection in Redis.
+    fn client_name(&self, link: &str) -> String {
+        format!("{}:{}:{link}", self.config.prefix, self.node.incarnation)
+    }
+
+    fn registry(&self) -> Result<RedisRegistry, RegistryError> {
+        Ok(RedisRegistry {
+            pool: pool::pool(&self.config, self.links.clone())?,
+            names: self.names.clone(),
+            node: self.node.incarnation,
+            metrics: self.metrics.clone(),
+            agreed: self.agreed.clone(),
+            links: self.links.clone(),
+            requests: self.requests.clone(),
+            listed: self.listed.clone(),
+            others: Mutex::default(),
+            said: Mutex::default(),
+        })
+    }
+
+    fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {
+        let writer = Writer {
+            names: self.names.clone(),
+            node: self.node.incarnation,
+            sequence: 0,
+            last_taken: LastTaken::default(),
+            clock: self.clock.clone(),
+        };
+        Publisher {
+            client_name: self.client_name(self.links.publisher.name),
+            config: self.config.clone(),
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            agreed: self.agreed.clone(),
+            pipeline: Pipeline::new(writer, self.metrics.clone(), self.node.limits.publish_wait),
+            queue,
+            requests: self.requests.clone(),
+            next_unheard: Instant::now(),
+            clock_sync: ClockSync::new(self.clock.clone(), self.metrics.clone()),
+            heartbeat_refused: None,
+            stop: self.stop.clone(),
+            goodbye: self.node.limits.goodbye,
+            closing: None,
+        }
+    }
+
+    fn subscriber(&self, events: Arc<dyn BrokerEvents>, requests: UnboundedReceiver<Request>) -> Subscriber {
+        Subscriber {
+            client_name: self.client_name(self.links.subscriber.name),
+            config: self.config.clone(),
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            incoming: Incoming {
+                events,
+                metrics: self.metrics.clone(),
+                message_bytes: self.node.limits.message_bytes,
+                clock: self.clock.clone(),
+                listed: self.listed.clone(),
+                origin_check: OriginCheck::new(self.node.incarnation),
+            },
+            table: Table::new(),
+            requests,
+            stop: self.stop.clone(),
+            progress: Progress::new(self.config.watch),
+        }
+    }
+}
