@@ -16,10 +16,12 @@ mod key;
 
 use std::{
     str::FromStr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use fanfare_core::{AuthError, Authenticator, Identity};
 use jsonwebtoken::{Algorithm, errors::ErrorKind};
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -127,6 +129,12 @@ impl TokenPolicy {
             return Err(TokenError::Issuer);
         }
         Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels })
+    }
+}
+
+impl Authenticator for TokenPolicy {
+    fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError> {
+        Ok(Arc::new(self.verify(token, now)?))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The identities of nodes, sessions and clients.
 
-use std::{fmt, time::SystemTime};
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use crate::Channel;
 
@@ -38,6 +38,20 @@ pub trait Identity: Send + Sync + 'static {
     /// When the token expires and the session ends; `None`: never.
     fn expires_at(&self) -> Option<SystemTime>;
 }
+
+/// Verifies the tokens of clients.
+pub trait Authenticator: Send + Sync + 'static {
+    /// The identity of a client that shows this token at this time.
+    ///
+    /// # Errors
+    /// The token is not good.
+    fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError>;
+}
+
+/// Why a token is not good: a sentence for the client, without a word of the token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AuthError(pub Cow<'static, str>);
 
 /// The origin of a publication. A publication without an origin was published around us (a plain Redis `PUBLISH`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,7 +61,7 @@ pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
-pub use identity::{Identity, Incarnation, Origin, SessionId};
+pub use identity::{AuthError, Authenticator, Identity, Incarnation, Origin, SessionId};
 pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;

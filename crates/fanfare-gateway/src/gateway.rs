@@ -9,8 +9,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use fanfare_auth::{ApiKeys, OriginPolicy, TokenPolicy, TokenSource};
-use fanfare_core::{Channel, Decoder};
+use fanfare_auth::{ApiKeys, OriginPolicy, TokenSource};
+use fanfare_core::{Authenticator, Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
 
 use crate::{
@@ -50,8 +50,8 @@ pub struct Config {
 
 /// How clients show who they are.
 pub struct ClientAuth {
-    /// Which tokens are good.
-    pub tokens: TokenPolicy,
+    /// Verifies their tokens.
+    pub authenticator: Arc<dyn Authenticator>,
     /// Where a request carries its token.
     pub source: TokenSource,
 }

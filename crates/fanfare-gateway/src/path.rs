@@ -12,41 +12,6 @@ use percent_encoding::percent_decode_str;
 /// The channel of the path `/`.
 pub(crate) const LOBBY: &str = "lobby";
 
-/// Where a node says whether it is alive, under its own name and those that probes use elsewhere.
-pub(crate) const ALIVE: &[&str] = &["/healthz", "/health", "/livez", "/live"];
-
-/// Where a node says whether it takes clients, the same.
-pub(crate) const READY: &[&str] = &["/readyz", "/ready"];
-
-/// First path segments that are kept from bare channels, in lower case.
-pub(crate) const KEPT: &[&str] = &[
-    "api",
-    "ws",
-    "app",
-    "apps",
-    "connection",
-    "emulation",
-    "socket.io",
-    "sockjs",
-    "signalr",
-    "sse",
-    "admin",
-    "healthz",
-    "readyz",
-    "metrics",
-    "assets",
-    // What probes and browsers ask for on their own, and take any page for a yes.
-    "health",
-    "livez",
-    "live",
-    "ready",
-    "status",
-    "ping",
-    "favicon.ico",
-    "robots.txt",
-    ".well-known",
-];
-
 /// Why a path means no channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PathError {
@@ -74,22 +39,22 @@ pub(crate) fn channel(encoded: &str) -> Result<Channel, PathError> {
 ///
 /// # Errors
 /// Its first segment is kept or empty, or it is no channel name.
-pub(crate) fn bare_channel(path: &str) -> Result<Channel, PathError> {
+pub(crate) fn bare_channel(path: &str, is_kept: impl Fn(&str) -> bool) -> Result<Channel, PathError> {
     let encoded = path.strip_prefix('/').unwrap_or(path);
     let channel = channel(if encoded.is_empty() { LOBBY } else { encoded })?;
     let first = channel.as_str().split('/').next().unwrap_or_default();
     if first.is_empty() {
         return Err(PathError::TwoSlashes);
     }
-    if KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(first)) {
+    if is_kept(first) {
         return Err(PathError::Kept(first.to_owned()));
     }
     Ok(channel)
 }
 
-/// Which channel a client asks for, by either kind of path: for the log.
-pub(crate) fn asked_for(path: &str) -> Option<Channel> {
-    path.strip_prefix("/ws/").map_or_else(|| bare_channel(path), channel).ok()
+/// Whether a path is one of the API.
+pub(crate) fn is_of_api(path: &str) -> bool {
+    path.starts_with("/api/")
 }
 
 /// What of the API a path that is not of the API was probably meant for.
@@ -110,7 +75,9 @@ mod tests {
 
     #[test]
     fn a_bare_path_is_a_channel_unless_its_first_segment_is_kept() {
-        let name = |path| bare_channel(path).map(|channel| channel.to_string());
+        let is_kept =
+            |first: &str| ["api", "ws", "socket.io", "live"].contains(&&*first.to_ascii_lowercase());
+        let name = |path| bare_channel(path, is_kept).map(|channel| channel.to_string());
         assert_eq!(name("/").as_deref(), Ok(LOBBY));
         assert_eq!(name("/chat").as_deref(), Ok("chat"));
         assert_eq!(name("/rooms/1").as_deref(), Ok("rooms/1"));
@@ -131,13 +98,6 @@ mod tests {
     fn behind_ws_every_name_is_a_channel() {
         assert_eq!(channel("api").map(|channel| channel.to_string()).as_deref(), Ok("api"));
         assert_eq!(channel(""), Err(ChannelError::Empty.into()));
-    }
-
-    #[test]
-    fn paths_of_health_are_kept() {
-        for path in ALIVE.iter().chain(READY) {
-            assert!(matches!(bare_channel(path), Err(PathError::Kept(_))), "{path}");
-        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
         bind::{tune, waiting},
     },
     roles::Roles,
-    routes::router::router,
+    routes::router,
     tls::Acceptor,
 };
 
@@ -67,7 +67,7 @@ impl Server {
     /// Accepts on `listener` until the shutdown, or until it is left to others.
     pub fn listen(&self, listener: Listener) {
         let Listener { socket, roles, tls, is_inherited } = listener;
-        let router = router(self.gateway.clone(), roles);
+        let routes = router::routes(&self.gateway, roles);
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let until = if is_inherited { self.yielding.clone() } else { shutdown.clone() };
         let gateway = self.gateway.clone();
@@ -77,9 +77,9 @@ impl Server {
                 if is_inherited && let Err(error) = tune(&stream) {
                     return tracing::debug!(%error, "a socket could not be tuned");
                 }
-                let (gateway, router, shutdown) = (gateway.clone(), router.clone(), shutdown.clone());
+                let (gateway, routes, shutdown) = (gateway.clone(), routes.clone(), shutdown.clone());
                 let accepted = AcceptedSocket::new(stream, gateway.descriptors.take());
-                tasks.spawn(connection::serve(gateway, accepted, tls.config(), peer.ip(), router, shutdown));
+                tasks.spawn(connection::serve(gateway, accepted, tls.config(), peer.ip(), routes, shutdown));
             };
             loop {
                 while gateway.descriptors.is_full() && !until.is_cancelled() {

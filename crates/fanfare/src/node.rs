@@ -230,7 +230,7 @@ fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
 }
 
 fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Config {
-    let auth = |Auth { tokens, source }| ClientAuth { tokens, source };
+    let auth = |Auth { tokens, source }| ClientAuth { authenticator: Arc::new(tokens), source };
     fanfare_gateway::Config {
         origins: config.origins.clone(),
         api_keys: config.api_keys.clone(),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing of the token stands in these texts, not even the name of its algorithm.
 
+use fanfare_core::AuthError;
+
 /// The longest token, in bytes.
 pub(super) const MAX_BYTES: usize = 8 << 10;
 
@@ -72,6 +74,12 @@ pub enum TokenError {
         /// What it must be.
         wanted: &'static str,
     },
+}
+
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        Self(error.to_string().into())
+    }
 }
 
 impl TokenError {

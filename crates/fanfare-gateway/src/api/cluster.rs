@@ -5,14 +5,33 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State, response::IntoResponse};
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use fanfare_core::NodeInfo;
 use serde::{Deserialize, Serialize};
 
+use super::error::ApiError;
 use crate::{
     gateway::Gateway,
+    http::endpoint::{Endpoint, Kind},
     roles::{Role, Roles},
     snapshot::NodeSnapshot,
+};
+
+/// The endpoint. No key is asked for.
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    paths: &["/api/cluster"],
+    roles: &[Role::Clients, Role::Metrics],
+    kind: Kind::Api,
+    handler: |listener| {
+        let cluster = get(cluster).fallback(async || ApiError::WrongMethod);
+        cluster.layer(Extension(listener.roles))
+    },
+    elsewhere: None,
 };
 
 #[derive(Serialize)]
@@ -45,10 +64,7 @@ pub struct NodeView {
 }
 
 /// See the head of this file. The answering node's connections are of this moment.
-pub(crate) async fn cluster(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(roles): Extension<Roles>,
-) -> impl IntoResponse {
+async fn cluster(State(gateway): State<Arc<Gateway>>, Extension(roles): Extension<Roles>) -> Response {
     let has_metrics = roles.has(Role::Metrics);
     let me = gateway.cluster.me();
     let view = |node: &NodeInfo| {
@@ -69,4 +85,5 @@ pub(crate) async fn cluster(
         figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
     })
+    .into_response()
 }

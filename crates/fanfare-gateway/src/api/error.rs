@@ -3,12 +3,11 @@
 //!
 //! Answers are `{"result": …}` or `{"error": {"code", "message"}}`, with the fitting HTTP status.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Request, State, rejection::BytesRejection},
-    middleware::Next,
+    extract::rejection::BytesRejection,
     response::{IntoResponse, Response},
 };
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
@@ -20,7 +19,6 @@ use http::{
 use serde_json::json;
 
 use crate::{
-    gateway::Gateway,
     http::refused::Refused,
     metrics::{ApiCode, Why},
 };
@@ -150,30 +148,4 @@ impl IntoResponse for ApiError {
         }
         response
     }
-}
-
-/// Lets a call in that has a key.
-pub(crate) async fn authorize(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let config = gateway.config();
-    config.api_keys.check(request.headers())?;
-    Ok(next.run(request).await)
-}
-
-/// Any path under `/api/` where it is not served.
-pub(crate) async fn elsewhere() -> ApiError {
-    ApiError::Elsewhere
-}
-
-/// Any other path under `/api/`.
-pub(crate) async fn no_such_method() -> ApiError {
-    ApiError::NoSuchMethod
-}
-
-/// Another HTTP method on a path of the API.
-pub(crate) async fn wrong_method() -> ApiError {
-    ApiError::WrongMethod
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::{Bytes, HttpBody},
-    extract::{FromRequest, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Request, State},
     response::{IntoResponse, Response},
+    routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_core::{Channel, Limits, Payload, Position, Taken, TraceContext};
@@ -15,8 +16,29 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::timeout;
 
-use super::error::ApiError;
-use crate::{gateway::Gateway, http::refused::Refused, trace};
+use super::{access::with_key, error::ApiError};
+use crate::{
+    gateway::Gateway,
+    http::{
+        endpoint::{Endpoint, Kind},
+        refused::Refused,
+    },
+    roles::Role,
+    trace,
+};
+
+/// The endpoint.
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    paths: &["/api/publish"],
+    roles: &[Role::Api],
+    kind: Kind::Api,
+    handler: |listener| {
+        let limit = DefaultBodyLimit::max(body_limit(&listener.gateway.hub.settings.limits()));
+        let publish = post(publish).fallback(async || ApiError::WrongMethod);
+        with_key(listener.gateway, publish.layer(limit))
+    },
+    elsewhere: None,
+};
 
 /// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
 const BODY_PER_MESSAGE_BYTE: usize = 6;
@@ -38,7 +60,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 /// The largest body that a message can make.
-pub(crate) fn body_limit(limits: &Limits) -> usize {
+fn body_limit(limits: &Limits) -> usize {
     limits.message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD
 }
 
@@ -64,7 +86,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// `POST /api/publish`: answered after the broker took it.
-pub(crate) async fn publish(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+async fn publish(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let parent = trace::parent(&gateway.hub, request.headers());
     let (channel, payload) = match read(&gateway, request).await {
         Ok(read) => read,

@@ -2,7 +2,6 @@
 
 use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc};
 
-use axum::Router;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::{io::Interest, net::TcpStream, time::timeout_at};
@@ -10,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     deadlines::{Deadlines, LAST_CHANCE, Times, after},
-    requests::Requests,
+    requests::{Requests, Routes},
     stream::Stream,
     timed_socket::{TimedSocket, last_answer},
 };
@@ -34,14 +33,14 @@ pub(crate) async fn serve(
     socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
-    router: Router,
+    routes: Routes,
     shutdown: CancellationToken,
 ) {
     let evictable = Evictable::new(&gateway.descriptors);
     tokio::select! {
         // A request that came in the same moment is read first: who asks is not given up.
         biased;
-        () = receive(&gateway, socket, tls, peer, &evictable, router, shutdown) => {}
+        () = receive(&gateway, socket, tls, peer, &evictable, routes, shutdown) => {}
         () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
     }
 }
@@ -53,7 +52,7 @@ async fn receive(
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     evictable: &Evictable,
-    router: Router,
+    routes: Routes,
     shutdown: CancellationToken,
 ) {
     let header = gateway.hub.settings.limits().handshake;
@@ -70,7 +69,7 @@ async fn receive(
     };
     let Some((client, stream)) = opened else { return };
     let requests = Requests::new(gateway, client, evictable, deadlines(), keep_alive);
-    Box::pin(requests.serve(stream, router, shutdown)).await;
+    Box::pin(requests.serve(stream, routes, shutdown)).await;
 }
 
 /// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.

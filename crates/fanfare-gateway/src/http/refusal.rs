@@ -2,8 +2,8 @@
 //! do about it.
 
 use axum::response::{IntoResponse, Response};
-use fanfare_auth::{OriginRefusal, TokenError, TokenSourceError};
-use fanfare_core::{ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
+use fanfare_auth::{OriginRefusal, TokenSourceError};
+use fanfare_core::{AuthError, ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
 use fanfare_websocket::{close::MAX_REASON, handshake};
 use http::{
     HeaderValue, StatusCode,
@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
     TokenSource(#[from] TokenSourceError),
     /// Its token is not good.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(#[from] AuthError),
     /// The path is no channel.
     #[error(transparent)]
     Path(#[from] PathError),

@@ -13,7 +13,7 @@ use http::{
 };
 use tracing::field::display;
 
-use crate::{listener::client_address::Client, metrics::Why, path};
+use crate::{listener::client_address::Client, metrics::Why};
 
 /// How many characters of anything are logged.
 const SHOWN: usize = 300;
@@ -61,11 +61,11 @@ impl Asked {
 
     /// Says that the request was refused. Handshakes and others are logged at two places, so that a flood of one kind
     /// keeps none of the other out of the log.
-    pub(crate) fn log(&self, refused: &Refused) {
+    pub(crate) fn log(&self, refused: &Refused, channel_of: fn(&str) -> Option<Channel>) {
         let status = refused.status.as_u16();
         let reason = refused.why.name();
         let detail = refused.detail.as_deref().map(cut).map(display);
-        let channel = refused.channel.clone().or_else(|| path::asked_for(self.uri.path())).map(display);
+        let channel = refused.channel.clone().or_else(|| channel_of(self.uri.path())).map(display);
         let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok()).map(cut).map(display);
         let client = display(self.client.0);
         if self.is_handshake {

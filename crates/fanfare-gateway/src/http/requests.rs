@@ -21,6 +21,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use fanfare_core::Channel;
 use fanfare_websocket::handshake;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header::CONNECTION};
 use hyper::{
@@ -68,6 +69,15 @@ pub(crate) struct Requests<'a> {
     keep_alive: Option<HeaderValue>,
 }
 
+/// What the paths of a listener mean.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    /// Answers requests.
+    pub(crate) router: Router,
+    /// The channel that a client asks for by a path: for the log.
+    pub(crate) channel_of: fn(&str) -> Option<Channel>,
+}
+
 /// How the requests came to an end.
 enum End {
     Http(hyper::Result<()>),
@@ -94,8 +104,8 @@ impl<'a> Requests<'a> {
     }
 
     /// Serves them until the connection ends or becomes a WebSocket.
-    pub(crate) async fn serve(&self, stream: Stream, router: Router, shutdown: CancellationToken) {
-        let service = service_fn(|request: Request<Incoming>| self.answer(router.clone(), request));
+    pub(crate) async fn serve(&self, stream: Stream, routes: Routes, shutdown: CancellationToken) {
+        let service = service_fn(|request: Request<Incoming>| self.answer(routes.clone(), request));
         let mut connection = http1::Builder::new()
             // The deadlines have it.
             .header_read_timeout(None::<Duration>)
@@ -182,7 +192,7 @@ impl<'a> Requests<'a> {
     }
 
     /// Answers one request, and counts whom the answer does not let in.
-    async fn answer(&self, router: Router, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(&self, routes: Routes, mut request: Request<Incoming>) -> Result<Response, Infallible> {
         self.evictable.serve();
         self.deadlines.answers();
         let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
@@ -192,7 +202,7 @@ impl<'a> Requests<'a> {
         request.extensions_mut().insert(client);
         let asked = Asked::of(&request, client);
         let (request, rest) = body::share(request);
-        let mut response = self.route(router, request).await?;
+        let mut response = self.route(routes.router, request).await?;
         let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let refused = response.extensions().get::<Refused>();
         if is_upgrade {
@@ -202,7 +212,7 @@ impl<'a> Requests<'a> {
         }
         if let Some(refused) = refused {
             self.gateway.metrics.refused(refused.why, refused.limit);
-            asked.log(refused);
+            asked.log(refused, routes.channel_of);
         }
         self.has_answered.store(true, Ordering::Relaxed);
         if is_switched {

@@ -2,9 +2,9 @@
 //!
 //! Invariants
 //! - Health and metrics answer to the last.
-//! - While it leaves, all is served as before, but each answer ends its HTTP connection: who asks again comes to a
-//!   node that stays.
-//! - While it refuses, nothing else begins: 503 with `Retry-After`, and nothing of the request was done.
+//! - While the node leaves, all is served as before, but each answer ends its HTTP connection: a client that asks again
+//!   comes to a node that stays.
+//! - While the node refuses, nothing else begins: 503 with `Retry-After`, and nothing of the request was done.
 
 use std::sync::Arc;
 
@@ -15,31 +15,24 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::CONNECTION};
 
-use crate::{
-    api::error::ApiError,
-    gateway::Gateway,
-    http::refusal::Refusal,
-    path::{ALIVE, READY},
-};
+use crate::{api::error::ApiError, gateway::Gateway, http::refusal::Refusal, path};
 
-/// Around all paths.
-pub(crate) async fn answer(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
-    let refusal = if gateway.is_refusing() { refusal(request.uri().path()) } else { None };
-    let mut response = match refusal {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
-    };
+/// Around everything: ends the connection of an answer while the node leaves.
+pub(crate) async fn close(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     if gateway.is_leaving() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-fn refusal(path: &str) -> Option<Response> {
-    match path {
-        "/metrics" => None,
-        path if ALIVE.contains(&path) || READY.contains(&path) => None,
-        path if path.starts_with("/api/") => Some(ApiError::Leaving.into_response()),
-        _ => Some(Refusal::Leaving.into_response()),
+/// Around everything but health and metrics: refuses while the node refuses.
+pub(crate) async fn refuse(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    if !gateway.is_refusing() {
+        next.run(request).await
+    } else if path::is_of_api(request.uri().path()) {
+        ApiError::Leaving.into_response()
+    } else {
+        Refusal::Leaving.into_response()
     }
 }

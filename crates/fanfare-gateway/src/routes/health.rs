@@ -13,18 +13,52 @@ use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
+    routing::any,
 };
 use fanfare_core::broker::BrokerState;
 use fanfare_hub::{Stall, stall::STALLED_AFTER};
 use http::{
-    HeaderValue, StatusCode,
+    HeaderValue, StatusCode, Uri,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use humantime::format_rfc3339_millis;
 use prometheus::{Encoder, TextEncoder};
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::Gateway;
+use crate::{
+    gateway::Gateway,
+    http::{
+        endpoint::{Endpoint, Kind, only_get},
+        refusal::Refusal,
+    },
+    roles::Role,
+};
+
+/// Whether the node is alive, under its own name and those that probes use elsewhere.
+pub(crate) const ALIVE: Endpoint = Endpoint {
+    paths: &["/healthz", "/health", "/livez", "/live"],
+    roles: Role::ALL,
+    kind: Kind::Probe,
+    handler: |_| only_get(healthz),
+    elsewhere: None,
+};
+
+/// Whether the node takes clients, the same.
+pub(crate) const READY: Endpoint =
+    Endpoint { paths: &["/readyz", "/ready"], handler: |_| only_get(readyz), ..ALIVE };
+
+/// `/metrics`.
+pub(crate) const METRICS: Endpoint = Endpoint {
+    paths: &["/metrics"],
+    roles: &[Role::Metrics],
+    kind: Kind::Probe,
+    handler: |_| only_get(metrics),
+    elsewhere: Some(|| any(no_metrics)),
+};
+
+async fn no_metrics(uri: Uri) -> Refusal {
+    Refusal::Elsewhere { path: uri.path().into(), key: Role::Metrics.key() }
+}
 
 /// What `/healthz` and `/readyz` say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +103,7 @@ fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>) -> Response {
 }
 
 /// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
-pub(crate) async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
+async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
     health(&gateway, [shards(gateway.hub.stall())])
 }
 
@@ -82,7 +116,7 @@ fn shards(found: Stall) -> Check {
 }
 
 /// `GET /readyz`: 200 where new clients are welcome.
-pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
+async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
     let (broker, since) = gateway.history.broker_state(&gateway.hub);
     let node = match gateway.left_at() {
         Some(since) => Check::new("node", false, "draining", since),
@@ -92,7 +126,7 @@ pub(crate) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 /// `GET /metrics`, in Prometheus' text format.
-pub(crate) async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
+async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
     let encoder = TextEncoder::new();
     let mut body = Vec::new();
     match encoder.encode(&gateway.registry.gather(), &mut body) {

@@ -1,18 +1,42 @@
 //! The built-in page: embedded in the binary, without a build step and without a request to anybody else.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
+    extract::Path,
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderName, HeaderValue, StatusCode, Uri,
     header::{
         ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
 
-use crate::path;
+use crate::{
+    http::{
+        endpoint::{Endpoint, Kind, only_get},
+        refusal::Refusal,
+    },
+    path,
+    roles::Role,
+};
+
+/// The files that the page needs.
+pub(crate) const ASSETS: Endpoint = Endpoint {
+    paths: &["/assets/{name}"],
+    roles: &[Role::Clients],
+    kind: Kind::Page,
+    handler: |listener| {
+        let paths: Arc<str> = paths(listener.kept).into();
+        only_get(async move |Path(name): Path<String>, uri: Uri| {
+            asset(&name, &paths).unwrap_or_else(|| Refusal::NotFound(uri.path().to_owned()).into_response())
+        })
+    },
+    elsewhere: None,
+};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -23,12 +47,12 @@ pub(crate) fn page() -> Response {
 }
 
 /// One of the files that it needs.
-pub(crate) fn asset(name: &str) -> Option<Response> {
+fn asset(name: &str, paths: &str) -> Option<Response> {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     Some(match name {
         "page.css" => file("text/css; charset=utf-8", include_str!("../../assets/page.css")),
         "page.js" => file(SCRIPT, include_str!("../../assets/page.js")),
-        "paths.js" => file(SCRIPT, paths()),
+        "paths.js" => file(SCRIPT, paths.to_owned()),
         "cluster.js" => file(SCRIPT, include_str!("../../assets/cluster.js")),
         "dom.js" => file(SCRIPT, include_str!("../../assets/dom.js")),
         "link.js" => for_every_page(file(SCRIPT, include_str!("../../assets/link.js"))),
@@ -38,9 +62,9 @@ pub(crate) fn asset(name: &str) -> Option<Response> {
     })
 }
 
-/// What the page has to know of [`path`], from there.
-fn paths() -> String {
-    format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {:?};\n", path::LOBBY, path::KEPT)
+/// What the page has to know of paths.
+fn paths(kept: &[&str]) -> String {
+    format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {kept:?};\n", path::LOBBY)
 }
 
 /// The package of clients/js: a page of another origin may import it.
@@ -67,17 +91,18 @@ mod tests {
 
     #[test]
     fn the_page_gets_the_kept_paths_as_a_script() {
-        let script = paths();
+        let names = ["api", ".well-known"];
+        let script = paths(&names);
         let (lobby, kept) = script.split_once('\n').unwrap();
         assert_eq!(lobby, r#"export const LOBBY = "lobby";"#);
         let list =
             kept.trim().strip_prefix("export const KEPT_PATHS = ").and_then(|rest| rest.strip_suffix(';'));
-        assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), path::KEPT);
+        assert_eq!(serde_json::from_str::<Vec<String>>(list.unwrap()).unwrap(), names);
     }
 
     #[test]
     fn a_page_of_any_origin_may_import_the_link_alone() {
-        let allowed = |name| asset(name).unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+        let allowed = |name| asset(name, "").unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
         assert_eq!(allowed("link.js").unwrap(), "*");
         assert_eq!(allowed("page.js"), None);
     }

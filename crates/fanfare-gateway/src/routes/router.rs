@@ -7,94 +7,76 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Router,
-    extract::{DefaultBodyLimit, Path, Request, State},
+    Router,
+    extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get, post},
 };
-use http::{HeaderMap, Method, header::ACCEPT};
+use fanfare_core::Channel;
+use http::{HeaderMap, Method, Uri, header::ACCEPT};
 
-use super::{ending, health, page};
+use super::{
+    ending,
+    endpoints::{self, ENDPOINTS, is_kept},
+    page,
+};
 use crate::{
-    api::{
-        cluster, cors,
-        error::{self, ApiError},
-        publish,
-    },
+    api::{cors, error::ApiError},
     gateway::Gateway,
-    http::{refusal::Refusal, refused::wants_socket},
+    http::{
+        endpoint::{Kind, Listening},
+        refusal::Refusal,
+        refused::wants_socket,
+        requests::Routes,
+    },
     path::{self, PathError},
     roles::{Role, Roles},
     websocket::relay,
 };
 
 /// All paths of a listener.
-pub(crate) fn router(gateway: Arc<Gateway>, roles: Roles) -> Router {
-    let ending = middleware::from_fn_with_state(gateway.clone(), ending::answer);
+pub(crate) fn routes(gateway: &Arc<Gateway>, roles: Roles) -> Routes {
+    let listener = Listening { gateway, roles, kept: &endpoints::kept() };
+    Routes { router: router(&listener), channel_of }
+}
+
+fn router(listener: &Listening<'_>) -> Router {
+    let gateway = listener.gateway;
+    let has_clients = listener.roles.has(Role::Clients);
+    let no_socket = middleware::from_fn_with_state(gateway.clone(), no_socket);
+    let [probes, pages, api] = [Kind::Probe, Kind::Page, Kind::Api].map(|kind| {
+        let router = of_kind(kind, listener);
+        if has_clients { router.layer(no_socket.clone()) } else { router }
+    });
+    let others = pages.merge(of_kind(Kind::Socket, listener));
+    let others = if has_clients { others.fallback(bare) } else { others.fallback(no_clients) };
+    let refuse = middleware::from_fn_with_state(gateway.clone(), ending::refuse);
+    let close = middleware::from_fn_with_state(gateway.clone(), ending::close);
     let admit_page = middleware::from_fn_with_state(gateway.clone(), cors::admit_page);
     let own_host = middleware::from_fn_with_state(gateway.clone(), own_host);
-    let mut api = api(&gateway, roles);
-    let mut others = health(roles);
-    if roles.has(Role::Clients) {
-        let no_socket = middleware::from_fn_with_state(gateway.clone(), no_socket);
-        api = api.layer(no_socket.clone());
-        others = others
-            .route("/assets/{name}", only_get(get(asset)))
-            .layer(no_socket)
-            .route("/ws/{*channel}", any(relay::upgrade_ws))
-            .fallback(bare);
-    } else {
-        others = others.fallback(no_clients);
-    }
     // The innermost first: an answer of a node that ends is one to a page too.
-    let api = api.layer(ending.clone()).layer(cors::layer()).layer(admit_page);
-    api.merge(others.layer(ending)).layer(own_host).with_state(gateway)
+    let api = api.layer(refuse.clone()).layer(close.clone()).layer(cors::layer()).layer(admit_page);
+    let others = others.layer(refuse).merge(probes).layer(close);
+    api.merge(others).layer(own_host).with_state(gateway.clone())
 }
 
-fn health(roles: Roles) -> Router<Arc<Gateway>> {
-    let alive = path::ALIVE.iter().map(|path| (*path, get(health::healthz)));
-    let ready = path::READY.iter().map(|path| (*path, get(health::readyz)));
-    let metrics = if roles.has(Role::Metrics) { only_get(get(health::metrics)) } else { any(no_metrics) };
-    let router = Router::new().route("/metrics", metrics);
-    alive.chain(ready).fold(router, |router, (path, health)| router.route(path, only_get(health)))
+/// The endpoints of one kind that a listener has.
+fn of_kind(kind: Kind, listener: &Listening<'_>) -> Router<Arc<Gateway>> {
+    let of_kind = ENDPOINTS.iter().filter(|endpoint| endpoint.kind == kind);
+    of_kind.fold(Router::new(), |router, endpoint| {
+        let Some(handler) = endpoint.on(listener) else { return router };
+        endpoint.paths.iter().fold(router, |router, path| router.route(path, handler.clone()))
+    })
 }
 
-fn api(gateway: &Arc<Gateway>, roles: Roles) -> Router<Arc<Gateway>> {
-    let all = |answer: MethodRouter<Arc<Gateway>>| {
-        let paths = ["/api", "/api/", "/api/{*rest}"];
-        paths.into_iter().fold(Router::new(), |router, path| router.route(path, answer.clone()))
-    };
-    let calls = if roles.has(Role::Api) {
-        all(any(error::no_such_method))
-            .route("/api/publish", post(publish::publish).fallback(error::wrong_method))
-            .layer(DefaultBodyLimit::max(publish::body_limit(&gateway.hub.settings.limits())))
-            .layer(middleware::from_fn_with_state(gateway.clone(), error::authorize))
-    } else {
-        all(any(error::elsewhere))
-    };
-    if !(roles.has(Role::Clients) || roles.has(Role::Metrics)) {
-        return calls;
-    }
-    let cluster = get(cluster::cluster).fallback(error::wrong_method);
-    calls.route("/api/cluster", cluster.layer(Extension(roles)))
+/// The channel that a client asks for by a path.
+fn channel_of(path: &str) -> Option<Channel> {
+    let behind_ws = path.strip_prefix("/ws/").map(path::channel);
+    behind_ws.unwrap_or_else(|| path::bare_channel(path, is_kept)).ok()
 }
 
-/// A path that takes GET and HEAD, and says so to others.
-fn only_get(get: MethodRouter<Arc<Gateway>>) -> MethodRouter<Arc<Gateway>> {
-    get.fallback(wrong_method)
-}
-
-async fn wrong_method() -> Refusal {
-    Refusal::Method
-}
-
-async fn no_metrics() -> Refusal {
-    Refusal::Elsewhere { path: "/metrics".into(), key: "metrics.listen" }
-}
-
-async fn no_clients(request: Request) -> Refusal {
-    Refusal::Elsewhere { path: request.uri().path().to_owned(), key: "listen" }
+async fn no_clients(uri: Uri) -> Refusal {
+    Refusal::Elsewhere { path: uri.path().to_owned(), key: Role::Clients.key() }
 }
 
 /// Around all paths: under `--dev` a foreign name that was made to resolve to this machine is refused.
@@ -103,7 +85,7 @@ async fn own_host(State(gateway): State<Arc<Gateway>>, request: Request, next: N
     let target = uri.authority().map(http::uri::Authority::as_str);
     match gateway.config().origins.check_host(request.headers(), target) {
         Ok(()) => next.run(request).await,
-        Err(refusal) if uri.path().starts_with("/api/") => ApiError::from(refusal).into_response(),
+        Err(refusal) if path::is_of_api(uri.path()) => ApiError::from(refusal).into_response(),
         Err(refusal) => Refusal::from(refusal).into_response(),
     }
 }
@@ -115,7 +97,7 @@ async fn no_socket(
     next: Next,
 ) -> Result<Response, Refusal> {
     if wants_socket(request.headers())
-        && let Err(error) = path::bare_channel(request.uri().path())
+        && let Err(error) = path::bare_channel(request.uri().path(), is_kept)
     {
         return relay::upgrade(&gateway, Err(error), request).await;
     }
@@ -125,7 +107,7 @@ async fn no_socket(
 /// A bare path: an upgrade means its channel, a visit the page on it.
 async fn bare(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
     let path = request.uri().path();
-    let channel = path::bare_channel(path);
+    let channel = path::bare_channel(path, is_kept);
     if wants_socket(request.headers()) {
         return relay::upgrade(&gateway, channel, request).await;
     }
@@ -161,10 +143,6 @@ fn is_page(range: &str) -> bool {
         weight.is_some_and(|weight| weight.trim_end_matches(['0', '.']).is_empty())
     };
     ["text/html", "application/xhtml+xml", "text/*", "*/*"].contains(&kind.as_str()) && !parts.any(is_refused)
-}
-
-async fn asset(Path(name): Path<String>, request: Request) -> Response {
-    page::asset(&name).unwrap_or_else(|| Refusal::NotFound(request.uri().path().to_owned()).into_response())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
+    routing::any,
 };
 use fanfare_auth::token_source;
 use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
@@ -21,17 +22,27 @@ use super::{
 };
 use crate::{
     gateway::{ClientAuth, Config, Gateway},
-    http::{refusal::Refusal, refused::Refused},
+    http::{
+        endpoint::{Endpoint, Kind},
+        refusal::Refusal,
+        refused::Refused,
+    },
     listener::client_address::Client,
     path::{self, PathError},
+    roles::Role,
     trace,
 };
 
-/// `GET /ws/{channel}`.
-pub(crate) async fn upgrade_ws(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-) -> Result<Response, Refusal> {
+/// `/ws/{channel}`.
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    paths: &["/ws/{*channel}"],
+    roles: &[Role::Clients],
+    kind: Kind::Socket,
+    handler: |_| any(upgrade_ws),
+    elsewhere: None,
+};
+
+async fn upgrade_ws(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
     // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.
     let encoded = request.uri().path().strip_prefix("/ws/").unwrap_or_default();
     let channel = path::channel(encoded);
@@ -146,8 +157,7 @@ fn client(request: &Request) -> Client {
 /// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the
 /// channel needs none: its sender would wonder later.
 fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
-    let Some(ClientAuth { tokens, source }) = auth else { return Ok(None) };
+    let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
     let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
-    let claims = tokens.verify(token.reveal(), SystemTime::now())?;
-    Ok(Some(Arc::new(claims)))
+    Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
 }

@@ -243,8 +243,12 @@ impl Session {
     }
 
     pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {
-        let first = || Box::new(Mutex::new(identity.clone()));
-        *self.more().identity.get_or_init(first).lock() = identity.clone();
+        let replaced = &self.more().identity;
+        if let Err(later) = replaced.set(Box::new(Mutex::new(identity)))
+            && let Some(replaced) = replaced.get()
+        {
+            *replaced.lock() = later.into_inner();
+        }
     }
 
     fn more(&self) -> &More {

@@ -1,7 +1,5 @@
 //! 200 clients publish behind HAProxy while it is reloaded, killed and started again.
 
-use std::time::Duration;
-
 use fanfare_testkit::{Balancer, ClientGroup, Fleet, RedisServer, client_group::record::End, redis_server};
 
 async fn behind_haproxy(name: &'static str) -> (RedisServer, Fleet, Balancer, ClientGroup) {

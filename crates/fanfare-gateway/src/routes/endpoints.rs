@@ -1,0 +1,72 @@
+//! Every endpoint, once. A new one is one line here.
+
+use crate::{
+    api::{access, cluster, publish},
+    http::endpoint::Endpoint,
+    websocket::relay,
+};
+
+use super::{health, page};
+
+/// All endpoints.
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    access::OTHERS,
+    publish::ENDPOINT,
+    cluster::ENDPOINT,
+    relay::ENDPOINT,
+    health::ALIVE,
+    health::READY,
+    health::METRICS,
+    page::ASSETS,
+];
+
+/// First path segments that are kept though no endpoint has them: for endpoints to come, and those that probes and
+/// browsers ask for on their own, and take any page for a yes.
+const RESERVED: &[&str] = &[
+    "app",
+    "apps",
+    "connection",
+    "emulation",
+    "socket.io",
+    "sockjs",
+    "signalr",
+    "sse",
+    "admin",
+    "status",
+    "ping",
+    "favicon.ico",
+    "robots.txt",
+    ".well-known",
+];
+
+/// The first path segments that are not channels on a bare path, in lower case.
+pub(crate) fn kept() -> Vec<&'static str> {
+    let mut kept: Vec<_> = ENDPOINTS.iter().flat_map(Endpoint::kept).collect();
+    kept.dedup();
+    kept.extend(RESERVED);
+    kept
+}
+
+/// Whether a first path segment is not a channel on a bare path.
+pub(crate) fn is_kept(segment: &str) -> bool {
+    let kept = ENDPOINTS.iter().flat_map(Endpoint::kept).chain(RESERVED.iter().copied());
+    kept.into_iter().any(|kept| kept.eq_ignore_ascii_case(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_segment_is_kept_once_in_any_case() {
+        let mut kept = kept();
+        for segment in ["api", "ws", "healthz", "ready", "metrics", "assets", "socket.io"] {
+            assert!(kept.contains(&segment) && is_kept(&segment.to_uppercase()), "{segment}");
+        }
+        assert!(!is_kept("chat") && !is_kept(""));
+        let all = kept.len();
+        kept.sort_unstable();
+        kept.dedup();
+        assert_eq!(kept.len(), all);
+    }
+}
