@@ -142,10 +142,13 @@ impl Session {
     }
 
     /// The time until the client's token expires; `None`: it does not.
+    #[inline]
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        if self.identity.is_none() && self.more.get().is_none() {
-            return None;
-        }
+        if self.identity.is_none() && self.more.get().is_none() { None } else { self.identity_expires_in() }
+    }
+
+    #[cold]
+    fn identity_expires_in(&self) -> Option<Duration> {
         let expires_at = self.identity()?.expires_at()?;
         Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
