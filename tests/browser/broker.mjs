@@ -1,4 +1,4 @@
-// What the built-in page says while its node's broker is away: a real node, and a real Redis that is killed, stopped and
+// Checks what the built-in page says while its node's broker is away: a real node, and a real Redis that is killed, stopped and
 // started again.
 //
 //   BIN=target/debug/fanfare node broker.mjs

@@ -1,4 +1,4 @@
-// What the built-in page does when its connection goes wrong. The page comes from a real gateway; the far end of its
+// Checks what the built-in page does when its connection goes wrong. The page comes from a real gateway; the far end of its
 // WebSocket is played here, so that each case happens when it should.
 //
 //   BASE_URL=http://localhost:8080 node states.mjs
