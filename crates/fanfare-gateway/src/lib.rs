@@ -11,7 +11,7 @@
 //! - `api/`: publish, the nodes of the cluster, and the pages that may call
 //!
 //! Shared by them: `gateway` (the node), `roles` (what listeners are for), `path` (which channel a path means),
-//! `metrics`, `token_bucket`, `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
+//! `metrics`, `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
 
 mod api;
 mod gateway;
