@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fanfare_core::broker::BrokerState;
 use fanfare_metrics::Registrar;
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::envelope::EnvelopeError;
 
