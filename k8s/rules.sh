@@ -8,7 +8,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TO=${1:-$HERE}
 
-# What stands below `groups:` in each file of rules, as it is.
+# The lines below `groups:` in each file of rules, unchanged.
 groups() {
     local file
     printf 'groups:\n'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a publish costs a Redis that is busy, by the number of subscribers of its channel: a subscriber is what a node is.
+# The cost of a publish on a busy Redis, by the number of subscribers of its channel: each node is one subscriber.
 # A Redis of its own; publishes come in pipelines of 64, 190 B each (an envelope with 128 B); subscribers only read.
 # CPU of the Redis process, so other work on this machine matters little. A minute.
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Whether each alert has a unit test in which it fires, one in which it stays silent, and a section in
-# docs/operations.md that its runbook_url leads to; and whether each configuration of Prometheus names both files of
-# rules, for an alert that asks for what is not recorded is silent.
+# Checks that each alert has a unit test in which it fires, one in which it stays silent, and a section in
+# docs/operations.md that its runbook_url leads to; and that each configuration of Prometheus names both files
+# of rules, because an alert that asks for what is not recorded is silent.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
@@ -44,7 +44,7 @@ main() {
             complain "$name: its runbook_url is not $repository/blob/main/$GUIDE#${name,,}"
     done
     while read -r name; do
-        [[ " ${alerts[*]} " == *" $name "* ]] || complain "$GUIDE has a section for $name, which is no alert"
+        [[ " ${alerts[*]} " == *" $name "* ]] || complain "$GUIDE has a section for $name, which is not an alert"
     done < <(sed -n 's/^### \(Fanfare[A-Z][A-Za-z]*\)$/\1/p' "$GUIDE")
     check_configurations
     ((!wrong)) || exit 1

@@ -20,7 +20,7 @@ printf '\n=== What each alert took\n'
 } | awk -F ' [|] ' '{ printf "%-30s %-64s %12s %12s\n", $1, $2, $3, $4 }'
 if ((status)); then fail "make alerts: FAILED (the log: $log)"; fi
 
-# Without an argument all of them were there.
+# Without arguments every alert was provoked.
 if (($# == 0)); then
     while read -r alert; do
         grep -q "ALERT $alert " "$log" || fail "make alerts: nothing provokes $alert"

@@ -11,7 +11,7 @@ export SKIPS=$WORK/skipped
 SUMMARY=()
 RUNNING=
 
-# What `cargo test` builds, the binary among it, so that nothing is built twice.
+# Builds all that `cargo test` needs, the binary too, so that nothing is built twice.
 build() {
     cargo build --workspace --all-features --bins --tests
 }

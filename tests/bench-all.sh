@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# All that docs/performance.md tells: each figure beside its floor and its budget, about 20 minutes on a quiet machine.
+# The figures of docs/performance.md: each figure beside its floor and its budget, about 20 minutes on a quiet machine.
 # CASES="fanout storm" chooses some; DOCS=1 writes them into docs/performance.md. Arguments go to `swarm suite`.
-# A figure over its budget fails nothing: what machine this is nobody knows beforehand.
+# A figure over its budget fails nothing, since the machine is not known beforehand.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What one slow reader costs a thousand others: latency and CPU per delivery, with it and without.
+# The cost of one slow reader to a thousand others: latency and CPU per delivery, with it and without.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 main() {
     if ! have_browser; then
-        skip "browser: there is no Chromium (Debian: apt-get install chromium)"
+        skip "browser: Chromium is missing (Debian: apt-get install chromium)"
         return
     fi
     [[ -d $ROOT/tests/browser/node_modules ]] || "$ROOT/tests/lib/install.sh" npm

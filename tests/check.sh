@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What needs no running server: format, lints, documentation, licences, scripts. `make check`.
+# Checks that need no running server: format, lints, documentation, licences, scripts. `make check`.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
@@ -11,10 +11,10 @@ run() {
 
 check_dependencies() {
     if ! have cargo-deny; then
-        skip "licences and bans: there is no cargo-deny (tests/lib/install.sh cargo)"
+        skip "licences and bans: cargo-deny is missing (tests/lib/install.sh cargo)"
         return
     fi
-    run cargo fetch --quiet # everything of the lock file, for it reads manifests of all systems
+    run cargo fetch --quiet # all of the lock file: it reads manifests of all systems
     # Advisories need a database from the network: that check is not a part of this one.
     run cargo deny --offline check licenses bans sources
 }
@@ -22,7 +22,7 @@ check_dependencies() {
 check_dockerfile() {
     local hadolint version
     hadolint=$(command -v hadolint || command -v "$WORK/venv/bin/hadolint") || {
-        skip "Dockerfile: there is no hadolint (tests/lib/install.sh python)"
+        skip "Dockerfile: hadolint is missing (tests/lib/install.sh python)"
         return
     }
     run "$hadolint" deploy/Dockerfile
@@ -33,7 +33,7 @@ check_dockerfile() {
 check_scripts() {
     local shellcheck scripts
     shellcheck=$(command -v shellcheck || command -v "$WORK/venv/bin/shellcheck") || {
-        skip "shell scripts: there is no shellcheck (tests/lib/install.sh python)"
+        skip "shell scripts: shellcheck is missing (tests/lib/install.sh python)"
         return
     }
     mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run deploy/debian)
@@ -44,7 +44,7 @@ check_workflows() {
     if have actionlint; then
         run actionlint # and the shell in them, by shellcheck
     else
-        skip "workflows: there is no actionlint (tests/lib/install.sh go)"
+        skip "workflows: actionlint is missing (tests/lib/install.sh go)"
     fi
 }
 
@@ -52,25 +52,25 @@ check_haproxy() {
     if have haproxy; then
         run haproxy -c -f deploy/haproxy/haproxy.cfg
     else
-        skip "HAProxy's configuration: there is no haproxy"
+        skip "HAProxy's configuration: haproxy is missing"
     fi
 }
 
 check_nginx() {
     if ! have nginx; then
-        skip "nginx's configuration: there is no nginx (Debian: apt-get install nginx-light)"
+        skip "nginx's configuration: nginx is missing (Debian: apt-get install nginx-light)"
         return
     fi
     run nginx -t -q -e stderr -c "$ROOT/deploy/nginx/nginx.conf" -g "pid $WORK/nginx.pid;"
 }
 
-# What `systemd-analyze security` may find exposed, in tenths: what is left is that the node has a network.
+# The exposure that `systemd-analyze security` may find, in tenths: the rest is that the node has a network.
 EXPOSURE=15
 
 check_systemd() {
     local units=$WORK/units binary
     if ! have systemd-analyze; then
-        skip "systemd's units: there is no systemd-analyze (Debian: apt-get install systemd)"
+        skip "systemd's units: systemd-analyze is missing (Debian: apt-get install systemd)"
         return
     fi
     rm -rf "$units"
@@ -94,7 +94,7 @@ check_prometheus() {
         run promtool check rules --lint=all --lint-fatal deploy/prometheus/recording.yml deploy/prometheus/alerts.yml
         run promtool test rules deploy/prometheus/tests/*.yml
     else
-        skip "Prometheus' configuration: there is no promtool (Debian: apt-get install prometheus)"
+        skip "Prometheus' configuration: promtool is missing (Debian: apt-get install prometheus)"
     fi
     run tests/alerts-covered.sh
 }
@@ -112,6 +112,8 @@ run tests/lib/import-cycles.py
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 run cargo clippy -p fanfare --no-default-features -- -D warnings # as `make run` builds it
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+run python3 tests/lib/language.py
+run tests/lib/named-tests.py
 check_dependencies
 check_dockerfile
 check_scripts

@@ -1,4 +1,4 @@
-"""Holds what Compose makes of docker-compose.yml against the files that it names: tests/containers.py DIR FANFARE."""
+"""Compares what Compose makes of docker-compose.yml with the files that it names: tests/containers.py DIR FANFARE."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def check_service(name, service):
         check(port.get("host_ip") == "127.0.0.1", f"{name}: port {port['target']} is not on loopback")
     for volume in service.get("volumes", []):
         missing = volume["type"] == "bind" and not os.path.exists(volume["source"])
-        check(not missing, f"{name}: there is no {volume['source']}, and Docker would make a directory of it")
+        check(not missing, f"{name}: {volume['source']} is missing, and Docker would make a directory of it")
 
 
 def rules(configuration):

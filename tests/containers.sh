@@ -7,14 +7,14 @@ cd "$ROOT"
 
 compose=$WORK/venv/bin/docker-compose
 [[ -x $compose ]] || {
-    skip "containers: there is no Compose (PyPI has it for Linux on x86-64)"
+    skip "containers: Compose is missing (PyPI has it for Linux on x86-64)"
     exit 0
 }
 fanfare_bin
 dir=$WORK/containers
 mkdir -p "$dir"
 
-# What each start of docs/containers.md makes of the file.
+# The configuration of one start of docs/containers.md.
 config() { # NAME ARGUMENT...
     local name=$1
     shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every fault, the long ones too, one at a time, with real processes and 200 clients that keep publishing; then a
-# table of what came of each. docs/guarantees.md says what the columns mean. Arguments choose tests by name.
+# table of the outcomes, whose columns docs/guarantees.md explains. Arguments choose tests by name.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
@@ -9,8 +9,8 @@ fanfare_bin
 export BIN
 log=$WORK/faults.log
 status=0
-cargo test -p fanfare-testkit --test faults_redis --test faults_nodes --test faults_haproxy --test faults_flood \
-    --no-fail-fast -- --include-ignored --test-threads=1 --nocapture "$@" 2>&1 | tee "$log" || status=$?
+cargo test -p fanfare-testkit --test faults --no-fail-fast -- \
+    --include-ignored --test-threads=1 --nocapture "$@" 2>&1 | tee "$log" || status=$?
 
 # A field is a word and a number, but for the first, which is the fault.
 table() {

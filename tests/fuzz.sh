@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
 
-have cargo-fuzz || fail "there is no cargo-fuzz (cargo install cargo-fuzz --locked)"
+have cargo-fuzz || fail "cargo-fuzz is missing (cargo install cargo-fuzz --locked)"
 # Lets a stable compiler instrument the code; cargo-fuzz needs it at every call.
 export RUSTC_BOOTSTRAP=1
 for target in $(cargo fuzz list); do

@@ -3,7 +3,7 @@
 #
 #   tests/k6.sh           a short run of each, and a run against each lie of tests/k6/liar.py, which it must notice:
 #                         a part of `make test`. Thresholds about time are left out
-#   tests/k6.sh NAME...   each as it is, with the settings of the environment: `make k6`. The nodes are restarted under
+#   tests/k6.sh NAME...   each in full, with the settings of the environment: `make k6`. The nodes are restarted under
 #                         `restart`, at FANFARE_DRAIN__RATE clients a second
 #
 # Each run's summary is in .work/k6, as NAME.txt and NAME.json.

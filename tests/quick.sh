@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What finds most mistakes in a few minutes, for use while you work: `make quick`. Everything that `make test` runs with
-# browsers, foreign clients, containers and real services is left out. It installs nothing.
+# Finds most mistakes in a few minutes, for use while you work: `make quick`. It leaves out what `make test` runs with
+# browsers, foreign clients, containers and real services. It installs nothing.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"

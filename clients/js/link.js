@@ -1,17 +1,17 @@
-// A WebSocket that comes back. It has no dependencies, and runs in browsers, in Node and in the gateway's own page.
+// A WebSocket that comes back, without dependencies, for browsers, Node and the gateway's own page.
 //
-// Invariants: at most one attempt is current, and only the current one is heard; a wait and an attempt exclude each
-// other; queued messages go out in their order, ahead of every later one, and only to the URL they were meant for.
+// Invariants: at most one attempt is current, and other attempts are ignored; a wait and an attempt exclude each other;
+// queued messages go out in their order, ahead of every later message, and only to their own URL.
 
 const BACKOFF = { base: 500, cap: 10_000, stable: 5_000, handshake: 15_000 }; // milliseconds
 const EXPIRED = 4001;
 
-/** Whether this close is a decision of the server's: the same connection would meet it again. */
+/** Whether the server decided this close: the same connection would be closed again. */
 const isDecision = (code) => code === 1008 || (code >= 4400 && code <= 4499);
 
 /**
- * A WebSocket that is opened again when it closes: exponential back-off with full jitter, which starts over only after
- * a connection stayed up for a while, so that a server that accepts and drops is not hammered. See link.d.ts.
+ * A WebSocket that reconnects when it closes, after an exponential back-off with full jitter. The back-off starts over
+ * only after a connection stayed up for a while, so a server that accepts and drops is not flooded. See link.d.ts.
  */
 export class Link {
   #events;
@@ -71,7 +71,7 @@ export class Link {
   async #connect() {
     this.#stopWaiting();
     this.#leave(1000);
-    const attempt = { socket: null, openedAt: 0, patience: 0 };
+    const attempt = { socket: null, openedAt: 0, timeout: 0 };
     this.#current = attempt;
     this.#events.connecting?.();
     let url = this.#url;
@@ -96,10 +96,10 @@ export class Link {
       return;
     }
     attempt.socket = socket;
-    attempt.patience = setTimeout(() => socket.close(), BACKOFF.handshake);
+    attempt.timeout = setTimeout(() => socket.close(), BACKOFF.handshake);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      clearTimeout(attempt.patience);
+      clearTimeout(attempt.timeout);
       if (attempt !== this.#current) return;
       attempt.openedAt = performance.now();
       for (const data of this.#queue.splice(0)) socket.send(data);
@@ -108,9 +108,9 @@ export class Link {
     socket.onmessage = ({ data }) => {
       if (attempt === this.#current) this.#events.message?.(data);
     };
-    socket.onerror = () => {}; // a close follows; npm's ws throws where nobody listens
+    socket.onerror = () => {}; // a close follows; npm's ws throws without a listener
     socket.onclose = ({ code, reason }) => {
-      clearTimeout(attempt.patience);
+      clearTimeout(attempt.timeout);
       this.#closed(attempt, code, reason);
     };
   }
@@ -127,14 +127,14 @@ export class Link {
       return;
     }
     const ceiling = Math.min(BACKOFF.cap, BACKOFF.base * 2 ** this.#failures);
-    // A node that restarts sends its clients to the others: come back soon, not all at the same moment.
+    // A node that restarts sends its clients to the others: they reconnect soon, not all at the same moment.
     const delay = Math.random() * (code === 1012 && stable ? 2 * BACKOFF.base : ceiling);
     this.#failures += 1;
     this.#wait = setTimeout(() => this.#connect(), delay);
     this.#events.closed?.({ code, reason, opened, delay });
   }
 
-  /** A token that expired is as good as a decision, unless each attempt asks for a new one. */
+  /** An expired token is final, unless each attempt asks for a new token. */
   #comesBack(code) {
     const renews = typeof this.#url === "function" || typeof this.#protocols === "function";
     return code === EXPIRED ? renews : !isDecision(code);
@@ -148,7 +148,7 @@ export class Link {
   #leave(code, reason) {
     const left = this.#current;
     this.#current = null;
-    clearTimeout(left?.patience);
+    clearTimeout(left?.timeout);
     left?.socket?.close(code, reason);
   }
 
@@ -165,13 +165,13 @@ const CODES = new Map([
   [1008, "The server does not permit this connection."],
   [1009, "The last message was larger than the server takes."],
   [1011, "The server met an error."],
-  [1012, "The node restarts; another one takes over."],
-  [1013, "The last message was refused, or nobody knows whether it was taken."],
+  [1012, "The node restarts; another node takes over."],
+  [1013, "The last message was refused, or its outcome is unknown."],
   [4000, "No message came or went for too long."],
   [EXPIRED, "The token expired."],
 ]);
 
-/** A closed connection in a sentence. */
+/** A sentence for a closed connection. */
 export function why({ code, reason }) {
   const what = code >= 4400 && code <= 4499 ? "refused" : "closed";
   if (reason) return `The server ${what} the connection: ${reason} (${code})`;

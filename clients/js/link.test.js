@@ -1,4 +1,4 @@
-// What link.d.ts promises, against a far end that is played here, with a clock that stands until it is told to go.
+// The promises of link.d.ts, against a far end that is played here, with a clock that stands until it is told to go.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

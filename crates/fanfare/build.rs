@@ -1,4 +1,4 @@
-//! Which compiler this is, for `fanfare_build_info`.
+//! Sets the compiler's version, for `fanfare_build_info`.
 
 use std::{env, process::Command};
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything that a release hands out, into target/dist-VERSION: `make dist`.
+# All files of a release, into target/dist-VERSION: `make dist`.
 #
 #   fanfare-VERSION-ARCH-linux.tar.gz   a static binary, units for systemd, completions, manual pages
 #   fanfare_VERSION-1_DEBARCH.deb       the same as a Debian package
 #   fanfare-VERSION-image.tar           an OCI image of all architectures; image/ is the same, laid out
-#   fanfare-VERSION.cdx.json            what it is made of (CycloneDX)
+#   fanfare-VERSION.cdx.json            the list of its parts (CycloneDX)
 #   SHA256SUMS
 #
 #   TARGETS   what is built (x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
@@ -31,11 +31,11 @@ check_standard_libraries() {
     local target
     for target in "${TARGETS[@]}"; do
         compgen -G "$("${RUSTC:-rustc}" --print target-libdir --target "$target")/libstd-*.rlib" >/dev/null ||
-            fail "make dist: there is no standard library for $target: rustup target add $target"
+            fail "make dist: the standard library for $target is missing: rustup target add $target"
     done
 }
 
-# The kernels of some arm64 machines have pages of 64 KiB; jemalloc would otherwise take those of the machine that builds.
+# The kernels of some arm64 machines have pages of 64 KiB; jemalloc otherwise takes those of the machine that builds.
 build() { # TARGET
     say "== $1"
     AARCH64_UNKNOWN_LINUX_MUSL_JEMALLOC_SYS_WITH_LG_PAGE=16 \
@@ -45,7 +45,7 @@ build() { # TARGET
     fi
 }
 
-# runner TARGET: sets RUN to what runs a binary of it here; fails where nothing does.
+# runner TARGET: sets RUN to the command that runs its binary here; fails where nothing runs it.
 runner() {
     local arch
     arch=$(arch_of "$1")
@@ -53,7 +53,7 @@ runner() {
     [[ $(uname -m) == "$arch" ]] || RUN=("$(type -P "qemu-$arch-static" || type -P "qemu-$arch")")
 }
 
-# What each binary says of itself, and that it can serve: or that nobody saw it do so.
+# Runs a binary: its version, and a check of a configuration. Says so where nothing runs it.
 try() { # TARGET
     local binary
     binary=$(binary_of "$1")
@@ -126,7 +126,7 @@ main() {
     bill_of_materials
     (cd "$OUT" && sha256sum -- *.* >SHA256SUMS)
     deploy/dist/verify.sh "$OUT"
-    say "== What runs"
+    say "== The binaries, run"
     for target in "${TARGETS[@]}"; do try "$target"; done
     say "== $OUT"
     (cd "$OUT" && ls -l -- *.*)

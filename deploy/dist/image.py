@@ -1,7 +1,7 @@
 """An OCI image of static binaries, laid out without Docker: image.py DIRECTORY VERSION REVISION ARCH=BINARY...
 
 The layout (OCI image layout specification 1.0) has one image for each architecture behind an index. An image is two
-layers: the certificate authorities, and the binary. There is nothing else in it, so there is nothing else to keep safe.
+layers: the certificate authorities, and the binary. It has nothing else, so nothing else needs updates.
 
 The same input makes the same bytes: times are SOURCE_DATE_EPOCH.
 """
@@ -20,13 +20,13 @@ import certifi
 
 EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 CREATED = datetime.fromtimestamp(EPOCH, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-# Go's names of what the kernel calls these machines.
+# The kernel's names of machines, and those of Go.
 PLATFORMS = {
     "x86_64": {"architecture": "amd64", "os": "linux"},
     "aarch64": {"architecture": "arm64", "os": "linux", "variant": "v8"},
 }
 SECOND = 1_000_000_000
-# As in deploy/Dockerfile, but for the base, which this image does without.
+# As in deploy/Dockerfile, but without a base image.
 CONFIG = {
     "User": "65532:65532",
     "ExposedPorts": {"8080/tcp": {}},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds what `make dist` made against itself: deploy/dist/verify.sh DIRECTORY. Checksums; each package unpacked, with all
-# that it should have; each blob of the image against its name, and what the images are made of.
+# Checks the files of `make dist`: deploy/dist/verify.sh DIRECTORY. Checksums; the files in each package; each blob of
+# the image against its name, and the content of the images.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../tests/lib/common.sh"
 
@@ -11,14 +11,14 @@ trap 'rm -rf "$UNPACKED"' EXIT
 has() { # ROOT FILE...
     local root=$1 file
     shift
-    for file in "$@"; do [[ -s $root/$file ]] || fail "$root: there is no $file"; done
+    for file in "$@"; do [[ -s $root/$file ]] || fail "$root: $file is missing"; done
 }
 
 verify_archive() { # FILE
     local name
     name=$(basename "$1" .tar.gz)
     tar -xzf "$1" -C "$UNPACKED"
-    [[ -x $UNPACKED/$name/fanfare ]] || fail "$1: fanfare is no program"
+    [[ -x $UNPACKED/$name/fanfare ]] || fail "$1: fanfare is not executable"
     has "$UNPACKED/$name" LICENSE fanfare.toml man/fanfare.1 man/fanfare-serve.1 completions/fanfare.{bash,zsh,fish} \
         systemd/fanfare.service
 }
@@ -32,7 +32,7 @@ verify_package() { # FILE
         usr/lib/systemd/system/{fanfare.service,fanfare.socket,fanfare@.service} \
         usr/lib/systemd/system/fanfare@.service.d/hand-over.conf \
         usr/share/man/man1/fanfare.1.gz usr/share/bash-completion/completions/fanfare
-    dpkg-deb --info "$1" conffiles | grep -qx /etc/fanfare/fanfare.toml || fail "$1: its configuration is no conffile"
+    dpkg-deb --info "$1" conffiles | grep -qx /etc/fanfare/fanfare.toml || fail "$1: its configuration is not a conffile"
 }
 
 verify_image() { # DIRECTORY

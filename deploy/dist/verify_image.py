@@ -1,5 +1,5 @@
-"""Walks an OCI image layout as a runtime does: verify_image.py DIRECTORY. Every descriptor's size and every layer's
-digest, also unpacked; each image is for a machine of its own and has one program, which is what it starts."""
+"""Walks an OCI image layout as a runtime does: verify_image.py DIRECTORY. Checks every descriptor's size and every
+layer's digest, also unpacked. Each image is for another machine, and starts its one program."""
 
 import gzip
 import hashlib
@@ -30,7 +30,7 @@ def read_json(descriptor):
 
 
 def files(manifest, config):
-    """What the layers have, by path."""
+    """The files of the layers, by path."""
     found = {}
     for descriptor, digest in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True):
         layer = gzip.decompress(read(descriptor))

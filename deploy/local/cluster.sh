@@ -10,7 +10,8 @@
 #
 # Ctrl-C or SIGTERM stops all of it. With --state-dir, for tests, DIR gets `urls` (one a line: the balancer,
 # then node1, node2, ...), `redis.url`, NAME.pid and NAME.log of each process, and, once all is up, `ready`.
-# The nodes believe the balancer whose connection it is, and inherit the environment: FANFARE_CONFIG gives them a configuration file.
+# The nodes take a client's address from the balancer. They inherit the environment: FANFARE_CONFIG gives them a
+# configuration file.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -127,7 +128,7 @@ stop_all() {
     if [[ -z $KEEP_STATE && -n $STATE ]]; then rm -rf "$STATE"; else rm -f "$STATE/ready"; fi
 }
 
-# ready PORT: whether what listens there answers GET /readyz with 200.
+# ready PORT: whether GET /readyz is answered there with 200.
 ready() (
     exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
     printf 'GET /readyz HTTP/1.1\r\nHost: localhost:%s\r\nConnection: close\r\n\r\n' "$1" >&3
@@ -207,7 +208,7 @@ announce() {
     printf '  logs       %s\n\nCtrl-C stops all of it.\n' "$STATE"
 }
 
-# A node that dies (kill one, and see) is said and the rest goes on; without Redis or HAProxy it is over.
+# If a node dies (kill one, and see), a line says so and the rest goes on. Without Redis or HAProxy all of it ends.
 watch() {
     local name running
     while :; do

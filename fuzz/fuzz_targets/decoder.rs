@@ -28,7 +28,7 @@ fn decode<'a>(
     (events, None)
 }
 
-/// Pieces of the lengths given, which are gone through again and again; all the rest where there are none.
+/// Pieces of these lengths, which repeat; without lengths, one piece.
 fn pieces<'a>(mut bytes: &'a [u8], lengths: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut lengths = lengths.iter().cycle();
     std::iter::from_fn(move || {

@@ -8,8 +8,8 @@
 //   RAMP        over which the clients connect (10s)
 //   DURATION    from then on (1h)
 //
-// What it does not see is what the nodes need meanwhile: look at their memory in `fanfare top` or Prometheus. k6 itself
-// keeps 8 bytes for each delivery.
+// It does not see what the nodes need meanwhile: look at their memory in `fanfare top` or Prometheus. k6 itself keeps 8
+// bytes for each delivery.
 //
 // Common to all scripts: URL, CHANNEL, TOKEN, SETTLE, BACKOFF, BACKOFF_MAX, SUMMARY, THRESHOLDS (loadtest/README.md).
 //

@@ -5,7 +5,7 @@
 #
 # core: groups 1-7 and 10, seconds. all: 9 (large messages), 12 and 13 (compression) too, about 12 minutes.
 # The report, a page per case, is .work/autobahn-{core,all}/index.html. Needs a Python 2.7 (pyenv's will do):
-# skipped, and said, where there is none. tests/lib/install.sh makes .work/venv with the right virtualenv.
+# skipped without one. tests/lib/install.sh makes .work/venv with the right virtualenv.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 
@@ -45,7 +45,7 @@ main() {
         *) fail "usage: tests/autobahn/run.sh [core|all]" ;;
     esac
     python=$(python2) || {
-        skip "Autobahn: there is no Python 2.7 (with pyenv: pyenv install 2.7)"
+        skip "Autobahn: Python 2.7 is missing (with pyenv: pyenv install 2.7)"
         return
     }
     [[ -x $WORK/venv/bin/virtualenv ]] || "$ROOT/tests/lib/install.sh" python

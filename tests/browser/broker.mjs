@@ -1,4 +1,4 @@
-// What the built-in page says while its node's broker is away: a real node, and a real Redis that is killed, stopped and
+// Checks what the built-in page says while its node's broker is away: a real node, and a real Redis that is killed, stopped and
 // started again.
 //
 //   BIN=target/debug/fanfare node broker.mjs
@@ -109,7 +109,7 @@ const CASES = {
     await brokerIs(node.url, "away");
     await say(page, "Ada", "again, please");
     await page.fill("#text", "typed meanwhile");
-    await tells(page, /^Your message was refused and reached nobody\. It is back in the box\.$/);
+    await tells(page, /^Your message was refused and reached nobody\. It is back in the box: send it again\.$/);
     const box = await page.inputValue("#text");
     check(box === "again, please\ntyped meanwhile", `The box holds “${box}”.`);
     await page.unroute("**/api/cluster");
@@ -130,7 +130,7 @@ const CASES = {
     node.redis.kill("SIGSTOP");
     await say(page, "Ada", "in doubt");
     await waitForState(page, "away");
-    await tells(page, /^Nobody knows whether your last message got through: it may still be delivered\. “Ada: in doubt”$/);
+    await tells(page, /^The outcome of your last message is unknown: it may still be delivered\. “Ada: in doubt”$/);
     check((await page.inputValue("#text")) === "", "A message in doubt comes back into the box.");
     await reads(page, "#state", /^Broker away$/);
     await shootAll(page, "broker-frozen");

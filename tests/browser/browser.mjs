@@ -1,5 +1,4 @@
-// What the browser tests share: the browser, pages that report what went wrong in them, and checks that end the run
-// with a sentence.
+// Shared by the browser tests: the browser, pages that report their errors, and checks that end the run with a sentence.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,7 +9,7 @@ import { chromium } from "playwright-core";
 export const BASE_URL = new URL(process.argv[2] ?? process.env.BASE_URL ?? "http://localhost:8080");
 
 const SHOTS = process.env.SHOTS ?? new URL("../../.work/screenshots", import.meta.url).pathname;
-const PATIENCE = 30_000; // milliseconds until something awaited counts as missing
+const TIMEOUT = 30_000; // milliseconds until something awaited counts as missing
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** Ends the run with this sentence unless `condition` holds. */
@@ -44,7 +43,7 @@ export async function run(body) {
 export async function openPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultTimeout(TIMEOUT);
   const faults = [];
   page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
   page.on("pageerror", (error) => faults.push(String(error)));

@@ -88,7 +88,7 @@ async function checkGlance({ page, node }) {
       throw new Error(`At ${node} the panel shows as ${id}: “${await page.textContent(`#${id}`)}”.`);
     });
   }
-  console.log(`  the panel shows ${node} at a glance`);
+  console.log(`  the panel shows ${node}`);
 }
 
 async function checkSmall(page) {

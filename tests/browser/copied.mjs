@@ -16,7 +16,7 @@ const MODULES = fileURLToPath(new URL("node_modules", import.meta.url));
 const folder = resolve(process.env.BLOCKS ?? fileURLToPath(new URL("../../.work/browser-blocks", import.meta.url)));
 const PLACE = { host: BASE_URL.host, channel: "copied" };
 
-// What stands around the blocks.
+// The page around the blocks.
 const CHAT = '<output id="state"></output><ul id="log"></ul><form id="say"><input></form>';
 const MOUNT = `import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

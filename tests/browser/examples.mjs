@@ -12,7 +12,7 @@ import { BASE_URL, check, checkAccessible, checkQuiet, openPage, reads, run, sho
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "fanfare-examples-"));
 
-/** Opens an example as it is, but for its address, and waits until it is connected. */
+/** Opens an example, changed in its address only, and waits until it is connected. */
 async function open(browser, name) {
   const file = join(folder, name);
   writeFileSync(file, readFileSync(new URL(name, EXAMPLES), "utf8").replaceAll("localhost:8080", BASE_URL.host));

@@ -52,7 +52,7 @@ async function visit(browser, { origin }) {
   return page;
 }
 
-/** What a script of the page gets of a call: the status, the body and a header, or that it failed. */
+/** The result of a call by a script of the page: the status, the body and a header, or the failure. */
 function call(page, url, init) {
   return page.evaluate(async ([url, init]) => {
     try {

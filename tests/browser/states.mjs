@@ -1,4 +1,4 @@
-// What the built-in page does when its connection goes wrong. The page comes from a real gateway; the far end of its
+// Checks what the built-in page does when its connection goes wrong. The page comes from a real gateway; the far end of its
 // WebSocket is played here, so that each case happens when it should.
 //
 //   BASE_URL=http://localhost:8080 node states.mjs
@@ -36,7 +36,7 @@ const CASES = {
       socket.onMessage(() => socket.close({ code: 1013, reason }));
     });
     await say(page, "Ada", "is this lost?");
-    await tells(page, /^Your message was refused and reached nobody. It is back in the box.$/);
+    await tells(page, /^Your message was refused and reached nobody. It is back in the box: send it again\.$/);
     await tells(page, /Connected again/);
     check((await page.inputValue("#text")) === "is this lost?", "The refused text is not in the box.");
     await waitForState(page, "open");
@@ -185,7 +185,7 @@ const CASES = {
     await page.route("**/api/cluster", (route) => route.fulfill({ json: view }));
     await page.clock.runFor(10_000);
     await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, away");
-    check((await page.locator("#glance > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
+    check((await page.locator("#snapshot > div:visible").count()) === 2, "Figures are shown that the node did not tell.");
     await reads(page, "#state", /^Broker away$/);
     view.state = "deaf";
     await page.clock.runFor(10_000);
@@ -198,7 +198,7 @@ const CASES = {
     view = { ...view, state: "up", figures };
     await page.clock.runFor(10_000);
     await page.waitForFunction(() => document.getElementById("broker").textContent === "Redis, up");
-    const texts = await page.locator("#glance .figure dd").allTextContents();
+    const texts = await page.locator("#snapshot .figure dd").allTextContents();
     check(texts.join("; ") === "12,345; 1,235 / s; 0.4 ms · 12 ms; 3.0 MiB", `The figures read: ${texts.join("; ")}.`);
     await shoot(page, "state-figures");
     checkQuiet(faults, "The page");

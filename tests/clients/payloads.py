@@ -1,4 +1,4 @@
-"""What the Python clients exchange: text as str, binary as bytes."""
+"""Payloads of the Python clients: text as str, binary as bytes."""
 
 MIB = 1024 * 1024
 TEXTS = ["hello", "🎺 fanfare 𝄞", "", "🎺" * (MIB // 4)]

@@ -2,7 +2,7 @@
 # The client matrix: an everyday WebSocket client of each ecosystem joins one channel on two nodes, sends text
 # and binary from 0 bytes to 1 MiB both ways, and finds every message at both ends as it was sent. Then the tests of
 # clients/js, and the blocks of docs/clients.md as they stand there.
-# A client whose toolchain is not here is skipped, and said. Needs what tests/lib/install.sh installs.
+# A client whose toolchain is missing is skipped. Needs what tests/lib/install.sh installs.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 
@@ -26,7 +26,7 @@ client() {
 
 node_clients() {
     if ! have node; then
-        skip "Node client: there is no node"
+        skip "Node client: node is missing"
         return
     fi
     [[ -d $HERE/node_modules ]] || "$ROOT/tests/lib/install.sh" npm
@@ -46,14 +46,14 @@ java_clients() {
         client java java "$HERE/JavaClient.java"
         LANGUAGES+=(java)
     else
-        skip "Java client: there is no JDK of 17 or newer"
+        skip "Java client: a JDK of 17 or newer is missing"
     fi
 }
 
 go_clients() {
     local name
     if ! (cd "$HERE/go" && GOTOOLCHAIN=local go list -m) >/dev/null 2>&1; then
-        skip "Go clients: there is no Go of the version in tests/clients/go/go.mod"
+        skip "Go clients: Go of the version in tests/clients/go/go.mod is missing"
         return
     fi
     (cd "$HERE/go" && GOTOOLCHAIN=local go build -o "$WORK/go-clients/" ./coder ./gorilla)
@@ -66,7 +66,7 @@ ruby_clients() {
         client ruby-faye ruby "$HERE/ruby_faye.rb"
         LANGUAGES+=(ruby)
     else
-        skip "Ruby client: there is no Ruby with faye-websocket (Debian: apt-get install ruby ruby-faye-websocket)"
+        skip "Ruby client: Ruby with faye-websocket is missing (Debian: apt-get install ruby ruby-faye-websocket)"
     fi
 }
 
@@ -81,7 +81,7 @@ count() { # NAME COMMAND...
 # PHP's library is in none of the registries that the tests install from.
 php_blocks() {
     if ! have php; then
-        skip "PHP's blocks of docs/clients.md: there is no PHP (Debian: apt-get install php-cli)"
+        skip "PHP's blocks of docs/clients.md: PHP is missing (Debian: apt-get install php-cli)"
         return
     fi
     LANGUAGES+=(php)
@@ -95,7 +95,7 @@ php_blocks() {
 # The last of all: it drains a node.
 documented() {
     if ! have node; then
-        skip "docs/clients.md and clients/js: there is no node"
+        skip "docs/clients.md and clients/js: node is missing"
         return
     fi
     php_blocks

@@ -1,5 +1,5 @@
-// What a dashboard of ours may be, by Grafana's own schema: the kinds of panels that are used, each with its options, and
-// queries for Prometheus. Nothing that the schema does not know gets through, nor a word that is none of an enum's.
+// The type of our dashboards, by Grafana's own schema: the kinds of panels that are used, each with its options, and
+// queries for Prometheus. It refuses a key that the schema does not know, and a word that its enum does not have.
 
 import type { AnnotationQuery, Dashboard, FieldConfig, Panel, RowPanel, VariableModel } from "@grafana/schema";
 import type * as heatmap from "@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen";
@@ -54,12 +54,12 @@ type Shown =
     | Typed<"timeseries", timeseries.Options, timeseries.FieldConfig>
     | (Json<Omit<RowPanel, "panels">> & { panels: [] });
 
-/** What Grafana keeps of a variable beyond the schema. */
+/** Fields of a variable that Grafana keeps beyond the schema. */
 interface Variable extends Json<VariableModel> {
     definition?: string;
 }
 
-/** What the Prometheus data source asks of an annotation beyond the schema. */
+/** Fields of an annotation that the Prometheus data source wants beyond the schema. */
 interface Annotation extends Json<Omit<AnnotationQuery, "target">> {
     expr: string;
     titleFormat: string;

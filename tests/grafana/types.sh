@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether the dashboards of deploy/grafana are what their source writes, and what Grafana's schema allows.
+# Checks that the dashboards of deploy/grafana are what their source writes, and what Grafana's schema allows.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 

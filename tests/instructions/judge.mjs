@@ -40,7 +40,7 @@ function judge(budgets, counted) {
         }
     }
     for (const name of budgets.keys()) {
-        if (!counted.has(name)) wrong.push(`${name} has a budget, and there is no such bench`);
+        if (!counted.has(name)) wrong.push(`${name} has a budget, but a bench of this name is missing`);
     }
     return wrong;
 }

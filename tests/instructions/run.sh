@@ -11,11 +11,11 @@ HERE=tests/instructions
 COUNTED=$WORK/instructions.json
 
 if ! have valgrind; then
-    skip "instruction budgets: there is no valgrind (Debian: apt-get install valgrind)"
+    skip "instruction budgets: valgrind is missing (Debian: apt-get install valgrind)"
     exit 0
 fi
 if ! have gungraun-runner; then
-    skip "instruction budgets: there is no gungraun-runner (tests/lib/install.sh cargo)"
+    skip "instruction budgets: gungraun-runner is missing (tests/lib/install.sh cargo)"
     exit 0
 fi
 if [[ $(uname -m) != x86_64 ]]; then

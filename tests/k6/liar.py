@@ -1,4 +1,4 @@
-"""A relay that lies: what the thresholds of loadtest/k6 are held against.
+"""A relay that lies, for the thresholds of loadtest/k6.
 
     liar.py PORT
 
@@ -17,7 +17,7 @@ LATE = 0.6  # seconds
 
 
 class Ended(Exception):
-    """What the client wrote behind that reaches nobody."""
+    """The connection is over: later messages of its client reach nobody."""
 
 
 class Channel:
@@ -27,7 +27,7 @@ class Channel:
         self.held = None
 
     async def relay(self, sender, message, is_due):
-        """What becomes of a message: a lie where one is due, else the truth."""
+        """Delivers a message: with a lie where one is due, else truly."""
         if not is_due:
             await self.say(message)
             await self.release()

@@ -15,12 +15,12 @@ from pods import Cluster, Given
 
 
 def variables(secret):
-    """What `envFrom` makes of a Secret."""
+    """The variables that `envFrom` makes of a Secret."""
     return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
 def token(algorithm, sign, **header):
-    """A client's, good for every channel."""
+    """A client's token for every channel."""
     def encoded(value):
         return base64.urlsafe_b64encode(value).rstrip(b"=")
 

@@ -1,4 +1,4 @@
-"""What kustomize and Helm render: valid, the same, and whole."""
+"""Tests of what kustomize and Helm render: valid, the same, and whole."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from objects import OUT, OVERLAYS, RENDERED, ROOT, configuration, load, node, of
 # The oldest that is promised (sysctls tcp_rmem and tcp_wmem are safe from there on), one between, the newest.
 VERSIONS = ("1.32", "1.34", "1.37")
 HELM = os.environ["HELM"]
-# Of whom custom.py knows the definitions.
+# Kinds whose definitions custom.py has.
 CUSTOM = ("ServiceMonitor", "PrometheusRule", "HTTPRoute", "ScaledObject")
 # Kubernetes 1.32, Pod Security Standards: what `restricted` lets a pod set, of what is used here.
 SAFE_SYSCTLS = {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
@@ -275,7 +275,7 @@ def behavior(autoscaler):
 
 
 def check_query(query, samples, expected):
-    """What Prometheus makes of a query, where each node has these connections."""
+    """The answer of Prometheus to a query, where each node has these connections."""
     written = OUT / "query.test"
     series = []
     for labels, value in samples:

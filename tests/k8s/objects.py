@@ -1,4 +1,4 @@
-"""What tests/k8s/run.sh rendered, read."""
+"""Reads what tests/k8s/run.sh rendered."""
 
 import os
 import pathlib

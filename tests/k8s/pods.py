@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from objects import BIN, OUT, configuration, node
 
-PATIENCE = 30  # seconds, for what must come; how long it takes is not asserted
+TIMEOUT = 30  # seconds, for what must come; how long it takes is not asserted
 
 
 def free_port():
@@ -50,14 +50,14 @@ def get(url, headers=None, body=None):
 
 def until(check):
     """Until it is true."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not check():
         assert time.monotonic() < deadline, "it never was"
         time.sleep(0.05)
 
 
 class Pod:
-    """What the kubelet would start, on ports of this machine."""
+    """A container as the kubelet would start it, on ports of this machine."""
 
     def __init__(self, objects, name, given, directory, redis):
         self.deployment, self.container = node(objects)
@@ -101,7 +101,7 @@ class Pod:
         return mounts
 
     def field(self, variable, name):
-        """What a variable takes from the pod itself."""
+        """The value that a variable takes from the pod itself."""
         path = variable["valueFrom"]["fieldRef"]["fieldPath"]
         label = re.fullmatch(r"metadata\.labels\['(.+)'\]", path)
         if label:
@@ -141,7 +141,7 @@ class Pod:
         self.leaves = True
 
     def end(self):
-        """What it exits with, within its grace period."""
+        """Its exit code, within its grace period."""
         grace = self.deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         return self.process.wait(grace)
 
@@ -154,7 +154,7 @@ class Pod:
 
 @dataclasses.dataclass
 class Given:
-    """What the cluster has and the chart does not make: variables of the environment, and files by Secret."""
+    """Things of the cluster that the chart does not make: variables of the environment, and files by Secret."""
 
     variables: dict
     files: dict = dataclasses.field(default_factory=dict)
@@ -205,7 +205,7 @@ class Cluster(unittest.TestCase):
                 f"{first.url('api')}/api/publish", {"X-API-Key": key}, b'{"channel":"chat","data":"hello"}'
             )
             self.assertEqual((status, json.loads(body)), (200, {"result": {}}))
-            self.assertEqual(client.recv(timeout=PATIENCE), "hello")
+            self.assertEqual(client.recv(timeout=TIMEOUT), "hello")
             metrics = f"{second.url('metrics')}/metrics"
             until(lambda: 'fanfare_connections{dialect="relay"} 1' in get(metrics)[1])
         for path in ("/api/publish", "/metrics"):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kubernetes: what kustomize and Helm render is valid and the same, and the nodes start with it: tests/k8s/run.sh.
-# There is no cluster in this. What was rendered stays in .work/k8s.
+# It needs no cluster. What was rendered stays in .work/k8s.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 cd "$ROOT"
@@ -27,7 +27,7 @@ needs() {
 }
 
 lacks() {
-    skip "Kubernetes: there is no $1 for this machine"
+    skip "Kubernetes: $1 is not made for this machine"
     exit 0
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Sourced by the test scripts. ROOT is the checkout, WORK (git-ignored) holds what tests install and write.
-# SKIPS, set by tests/all.sh, is a file that collects what was skipped and why.
+# Sourced by the test scripts. ROOT is the checkout, WORK (git-ignored) the folder for tools and results.
+# SKIPS, set by tests/all.sh, is a file that collects the skipped checks with their reasons.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/.work
-PATH=$WORK/cargo/bin:$WORK/go/bin:$PATH:/usr/sbin # what tests/lib/install.sh builds; Debian's haproxy
+PATH=$WORK/cargo/bin:$WORK/go/bin:$PATH:/usr/sbin # tools of tests/lib/install.sh; Debian's haproxy
 mkdir -p "$WORK"
 
 say() { printf '%s\n' "$*"; }
@@ -37,8 +37,8 @@ free_ports() {
     done
 }
 
-# fanfare_bin: sets BIN to a fanfare binary, built here unless the caller gave one; with the features that `cargo test` of
-# the whole workspace has, so that nothing is built twice.
+# fanfare_bin: sets BIN to a fanfare binary, built here unless the caller gave one. It has the features of `cargo test` for
+# the whole workspace, so that nothing is built twice.
 fanfare_bin() {
     [[ -z ${BIN:-} ]] || return 0
     (cd "$ROOT" && cargo build --workspace --all-features --bin fanfare)
@@ -52,8 +52,8 @@ swarm_bin() {
     SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 }
 
-# Background processes of a script: each in a group of its own, all ended when the script ends; where Linux can,
-# even when it is killed.
+# Background processes of a script, each in a group of its own. All end with the script; on Linux, even if the script
+# is killed.
 BACKGROUND=()
 GUARD=()
 ! have setpriv || GUARD=(setpriv --pdeathsig TERM)
@@ -80,7 +80,7 @@ end_background() {
     BACKGROUND=()
 }
 
-# await LOG CHECK...: until CHECK succeeds; fails with the log when the last background process ends or in 60 s.
+# await LOG CHECK...: waits until CHECK succeeds. Fails with the log when the last background process ends, or after 60 s.
 await() {
     local log=$1 deadline=$((SECONDS + 60))
     shift
@@ -93,8 +93,8 @@ await() {
     done
 }
 
-# start_cluster DIR NODES: deploy/local/cluster.sh on free ports, up when this returns. The balancer and the
-# nodes are the lines of DIR/urls.
+# start_cluster DIR NODES: runs deploy/local/cluster.sh on free ports, and waits until it is ready. DIR/urls lists the
+# balancer and the nodes, one per line.
 start_cluster() {
     local dir=$1 nodes=$2
     rm -rf "$dir"
@@ -104,7 +104,7 @@ start_cluster() {
     await "$dir/cluster.log" test -e "$dir/ready"
 }
 
-# have_browser: the one that tests/browser/browser.mjs will find.
+# have_browser: whether tests/browser/browser.mjs will find a browser.
 have_browser() {
     local candidate
     for candidate in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do

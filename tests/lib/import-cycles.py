@@ -11,7 +11,10 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-JUDGED = ["fanfare-auth", "fanfare-broker", "fanfare-broker-suite", "fanfare-core", "fanfare-hub", "fanfare-protocol", "fanfare-websocket"]
+JUDGED = [
+    "fanfare", "fanfare-auth", "fanfare-broker", "fanfare-broker-suite", "fanfare-core", "fanfare-dial", "fanfare-gateway",
+    "fanfare-hub", "fanfare-metrics", "fanfare-protocol", "fanfare-testkit", "fanfare-websocket", "swarm",
+]
 MAPS = {"lib.rs", "main.rs", "mod.rs"}
 LITERAL = re.compile(r"""b?r(#+)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\[^']+|[^'\\])'|//[^\n]*""", re.DOTALL)
 TEST = re.compile(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*")

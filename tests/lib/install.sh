@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: tests/lib/install.sh [system|python|npm|cargo|go|dist]... (all but dist).
+# Installs the tools of the tests: tests/lib/install.sh [system|python|npm|cargo|go|dist]... (all but dist).
 #
-# system  Debian packages, when root on Debian; elsewhere what is missing is named, with the way to get it
+# system  Debian packages, when root on Debian; elsewhere it names the missing packages and the command for them
 # python  tests/requirements.txt into .work/venv
-# npm     what each tests/*/package-lock.json says into the node_modules beside it
-# cargo   cargo-deny and, where there is a valgrind for it, gungraun-runner, into .work/cargo
-# go      actionlint into .work/go, where there is a Go
-# dist    what `make dist` needs, and nothing else does: Zig into .work/dist, cargo-deb and cargo-cyclonedx
+# npm     the packages of each tests/*/package-lock.json into the node_modules beside it
+# cargo   cargo-deny and, with valgrind, gungraun-runner, into .work/cargo
+# go      actionlint into .work/go, with a Go
+# dist    the tools that only `make dist` needs: Zig into .work/dist, cargo-deb and cargo-cyclonedx
 #
-# Rust and Node must be there. What only some tests need (a browser, Ruby, PHP) is named and those tests are skipped.
+# Rust and Node must be installed. A tool that only some tests need (a browser, Ruby, PHP) is named, and those tests are
+# skipped.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -21,7 +22,7 @@ has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_ruby() { ruby -e 'require "faye/websocket"; require "eventmachine"' 2>/dev/null; }
 has_node() { have npm && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null; }
 
-# want LIST CHECK... -- PACKAGE...: adds the packages to LIST unless CHECK succeeds.
+# want LIST CHECK... -- PACKAGE...: adds the packages to LIST if CHECK fails.
 want() {
     local -n list=$1
     shift
@@ -34,10 +35,10 @@ want() {
     "${check[@]}" || list+=("$@")
 }
 
-# Debian starts what it installs; the tests start their own.
+# Debian starts an installed service; the tests start their own.
 stop_services() { # PACKAGE...
     local package
-    [[ -d /run/systemd/system ]] || return 0 # and where there is no systemd, it does not
+    [[ -d /run/systemd/system ]] || return 0 # without systemd Debian does not start it
     for package in "$@"; do
         case $package in
             redis-server | haproxy | prometheus) systemctl disable --quiet --now "$package" ;;
@@ -76,8 +77,8 @@ install_system() {
     if ((${#needed[@]})); then fail "the tests cannot run without: ${needed[*]}"; fi
 }
 
-# What FILE lists into the virtual environment DIRECTORY.
-python_into() { # DIRECTORY FILE
+# python_into DIRECTORY FILE: the packages that FILE lists, into a virtual environment.
+python_into() {
     if cmp -s "$2" "$1/installed"; then return; fi
     python3 -m venv --clear "$1"
     "$1/bin/pip" --quiet --disable-pip-version-check install -r "$2"
@@ -97,8 +98,8 @@ install_npm() {
     done
 }
 
-# cargo_tool NAME VERSION: that version of a cargo package with a program of its name. None of them works for long, so
-# it need not be optimized: that halves the build.
+# cargo_tool NAME VERSION: a cargo package with a program of its name. The tools run for a short time, so they are not
+# optimized: that halves the build.
 cargo_tool() {
     if grep -qs "^\"$1 $2 " "$WORK/cargo/.crates.toml"; then return; fi
     say "installing $1 $2"
@@ -109,7 +110,7 @@ cargo_tool() {
     )
 }
 
-# The same version as the library, which the lock file has.
+# The version of the library in the lock file.
 install_gungraun() {
     local version
     have valgrind || return 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the units promise, asked of the systemd that runs them: tests/systemd/run.sh starts it in there.
+# Checks the promises of the units, inside the systemd that runs them: tests/systemd/run.sh starts it there.
 set -Eeuo pipefail
 
 fail() {

@@ -51,7 +51,7 @@ skip_all() { # WHY
 }
 
 [[ $(id -u) == 0 ]] || skip_all "it takes root"
-have systemd-nspawn || skip_all "there is no systemd-nspawn (Debian: apt-get install systemd-container)"
+have systemd-nspawn || skip_all "systemd-nspawn is missing (Debian: apt-get install systemd-container)"
 fanfare_bin
 lay_out
 # Two at once would share their control groups.

@@ -1,4 +1,4 @@
-"""What an idle connection costs a node in memory: idle.py BINARY CERT KEY [CONNECTIONS].
+"""The memory of an idle connection in a node: idle.py BINARY CERT KEY [CONNECTIONS].
 
 Starts a fresh node with the memory broker for plain connections and one for TLS, opens the connections, and prints what
 only the node's process has written (Private_Dirty) 5 s after the last handshake, less what it had before, divided by
@@ -57,7 +57,7 @@ def measure(binary, tls, connections):
         try:
             while subprocess.run([binary, "health", "--config", config.name], capture_output=True).returncode:
                 time.sleep(0.1)
-            # What only the first connections make is not theirs.
+            # Memory that only the first connections allocate does not count.
             held = [connect(port, context) for _ in range(200)]
             time.sleep(5)
             before = private_dirty(node.pid)

@@ -50,7 +50,7 @@ clients() {
         [[ -d $ROOT/tests/clients/node_modules ]] || "$ROOT/tests/lib/install.sh" npm
         client node-ws node "$ROOT/tests/clients/node-ws.mjs"
     else
-        skip "TLS, Node client: there is no node"
+        skip "TLS, Node client: node is missing"
     fi
     [[ -x $WORK/venv/bin/python ]] || "$ROOT/tests/lib/install.sh" python
     client python-websockets "$WORK/venv/bin/python" -B "$ROOT/tests/clients/python_websockets.py"
@@ -90,7 +90,7 @@ bad() {
 
 main() {
     if ! have openssl || ! have curl; then
-        skip "TLS with other people's clients: there is no openssl or no curl"
+        skip "TLS with other people's clients: openssl or curl is missing"
         return
     fi
     fanfare_bin

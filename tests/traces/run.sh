@@ -6,13 +6,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 
 STATE=$WORK/traces
 export FANFARE_API__KEYS=key-of-the-trace-tests
-# Of these only the last is read (docs/tracing.md).
+# Only the last of these is read (docs/tracing.md).
 export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:1
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_EXPORTER_OTLP_COMPRESSION=gzip OTEL_SERVICE_NAME=another
 export OTEL_TRACES_SAMPLER=always_off OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test
 
-# node NAME PORT PROTOCOL COLLECTOR-PORT DELAY: traced, and ready when this returns. DELAY is after how many
-# milliseconds spans are sent.
+# node NAME PORT PROTOCOL COLLECTOR-PORT DELAY: traced, and ready when this returns. Spans are sent after
+# DELAY milliseconds.
 node() {
     local log=$STATE/$1.log
     background "$log" env OTEL_BSP_SCHEDULE_DELAY="$5" FANFARE_DRAIN__GRACE=0s \

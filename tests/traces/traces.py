@@ -1,4 +1,4 @@
-"""What a collector gets of two nodes: traces.py NODE-A NODE-B PID-OF-B COLLECTOR-LOG
+"""The spans that a collector gets from two nodes: traces.py NODE-A NODE-B PID-OF-B COLLECTOR-LOG
 
 The collector writes each span it is sent into its log; node B sends its spans when it ends.
 """
@@ -19,8 +19,8 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 UNSAMPLED = "5bf92f3577b34da6a3ce929d0e0e4736"
 HANDSHAKE = "6bf92f3577b34da6a3ce929d0e0e4736"
 REFUSED = "7bf92f3577b34da6a3ce929d0e0e4736"
-# What it waits for comes, or the test fails; nothing is said of how soon.
-PATIENCE = 60
+# The test waits this many seconds for each thing, then fails; how soon it comes is not asserted.
+TIMEOUT = 60
 
 
 def traceparent(trace, flags="01"):
@@ -59,7 +59,7 @@ def of(log, trace, name):
 
 
 async def eventually(what, get, wanted):
-    for _ in range(PATIENCE * 20):
+    for _ in range(TIMEOUT * 20):
         if len(get()) >= wanted:
             break
         await asyncio.sleep(0.05)

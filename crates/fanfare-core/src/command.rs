@@ -33,6 +33,18 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The channel that it is about.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        match self {
+            Self::Subscribe { channel, .. }
+            | Self::Unsubscribe { channel, .. }
+            | Self::Publish { channel, .. } => channel,
+        }
+    }
+}
+
 /// The answer to one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {

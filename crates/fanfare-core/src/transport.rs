@@ -15,6 +15,12 @@ pub trait Transport: Send + Sync + 'static {
     /// Appends one message.
     fn frame(&self, message: &Message, out: &mut Vec<u8>);
 
+    /// Appends several messages, which the client gets in this order. A transport that joins messages (into a list, or
+    /// behind a separator) does it here; the others frame one after the other.
+    fn frame_all(&self, messages: &[Message], out: &mut Vec<u8>) {
+        messages.iter().for_each(|message| self.frame(message, out));
+    }
+
     /// Appends a ping, where the transport has pings of its own.
     fn ping(&self, out: &mut Vec<u8>);
 
@@ -40,6 +46,12 @@ pub trait Sink: Send + Sync + 'static {
     /// # Errors
     /// The sink is broken.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether the sink takes one write, whole, and is finished by it: the answer to a poll. The session then waits for
+    /// its next transport.
+    fn is_one_shot(&self) -> bool {
+        false
+    }
 
     /// No more bytes will come; the peer may still send.
     fn finish(&self);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_real_address_that_drops_everything_is_passed_by() {
+    async fn a_real_silent_address_is_passed_by() {
         let (full, _kept) = full().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

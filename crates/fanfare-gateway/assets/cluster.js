@@ -1,23 +1,23 @@
-// The panels beside the messages: the node that answers, at a glance, and the cluster.
+// The panels beside the messages: the node that answers, and the cluster.
 //
-// Invariant: what the server says enters the page as text. A figure that it does not tell is not shown: where metrics
-// have listeners of their own, the page has none of them.
+// Invariant: the server's answer enters the page as text. The page hides figures that the server does not give: metrics
+// with a listener of their own are not on the page's listener.
 
 import { $, bytes, element, millis, plural } from "./dom.js";
 
-// Milliseconds. What is of the time between two looks is known at the second: that comes sooner.
+// Milliseconds. Rates need two reads, so the second read comes sooner.
 const POLL = { every: 3_000, second: 1_100, timeout: 5_000 };
 
 let poll = { timer: 0, abort: null, readAt: null };
 let tellBroker = () => {};
 
-/** Tells at each look what the node says of its broker: a name, and `up`, `away` or `deaf`; `unready`: no node takes
-    clients; "": nobody says. */
+/** Calls `tell` at each read with the node's broker: a name, and `up`, `away` or `deaf`; `unready`: no node takes
+    clients; "": unknown. */
 export function watchBroker(tell) {
   tellBroker = tell;
 }
 
-/** A balancer's answer, or a node's that goes away. */
+/** The 503 of a balancer, or of a node that ends. */
 class Unready extends Error {}
 
 /** One GET /api/cluster, timed. Throws with a sentence. */
@@ -27,11 +27,11 @@ async function readCluster(signal) {
   if (response.status === 503) throw new Unready("no node takes clients now");
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   const cluster = await response.json();
-  if (!Array.isArray(cluster?.nodes)) throw new Error("the answer is not understood");
+  if (!Array.isArray(cluster?.nodes)) throw new Error("the page does not understand the answer");
   return { cluster, took: performance.now() - started };
 }
 
-/** Reads and shows the cluster, and again in a while. Returns why it could not, "" if it could, null if overtaken. */
+/** Reads and shows the cluster, again and again. Returns the cause of a failure, "" for success, null if overtaken. */
 export async function pollCluster() {
   stopPolling();
   const abort = new AbortController();
@@ -59,7 +59,7 @@ export async function pollCluster() {
   return cause;
 }
 
-/** Asks no more, until pollCluster() is called again. */
+/** Stops reading, until pollCluster() is called again. */
 export function stopPolling() {
   clearTimeout(poll.timer);
   poll.abort?.abort();
@@ -71,7 +71,7 @@ function showNode({ node, broker, state, figures }) {
   $("node").textContent = String(node);
   $("broker").textContent = state ? `${name}, ${state}` : name;
   $("broker").dataset.state = String(state ?? "");
-  for (const row of document.querySelectorAll("#glance .figure")) row.hidden = !figures;
+  for (const row of document.querySelectorAll("#snapshot .figure")) row.hidden = !figures;
   if (!figures) return;
   const { connections, deliveries_per_second: rate, relay_latency_seconds: latency, queued_bytes: queued } = figures;
   const digits = rate !== null && rate < 9.95 ? 1 : 0;
@@ -87,7 +87,7 @@ function showCluster({ nodes }) {
   const connections = nodes.reduce((sum, { connections }) => sum + (Number(connections) || 0), 0);
   $("total").textContent = `${plural(connections, "connection")} on ${plural(nodes.length, "node")}`;
   $("cluster-note").textContent = "";
-  for (const id of ["table", "glance"]) $(id).classList.remove("stale");
+  for (const id of ["table", "snapshot"]) $(id).classList.remove("stale");
   $("nodes").replaceChildren(...nodes.map((entry) => {
     const row = element("tr", entry.self ? "self" : "");
     const name = element("th");
@@ -101,8 +101,8 @@ function showCluster({ nodes }) {
 }
 
 function showFailure(cause) {
-  const since = poll.readAt ? ` This was true at ${poll.readAt.toLocaleTimeString()}.` : "";
+  const since = poll.readAt ? ` These figures are of ${poll.readAt.toLocaleTimeString()}.` : "";
   const note = `The cluster cannot be read: ${cause}.${since}`;
   if ($("cluster-note").textContent !== note) $("cluster-note").textContent = note;
-  for (const id of ["table", "glance"]) $(id).classList.add("stale");
+  for (const id of ["table", "snapshot"]) $(id).classList.add("stale");
 }

@@ -1,4 +1,4 @@
-// What all parts of the page make and write texts with.
+// Functions by which all parts of the page make elements and texts.
 
 export const $ = (id) => document.getElementById(id);
 export const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;

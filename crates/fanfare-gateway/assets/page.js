@@ -1,6 +1,6 @@
-// The built-in page: the messages of a channel. What is beside them is in cluster.js, what is above them in state.js.
+// The built-in page: the messages of a channel. The panels beside them are in cluster.js, the head is in state.js.
 //
-// Invariants: what came from the network enters the page as text, never as markup; at most KEPT messages are in it; a
+// Invariants: data from the network enters the page as text, never as markup; the page has at most KEPT messages; a
 // message of ours is in `pending` from send() until it comes back or its connection ends.
 
 import { pollCluster, stopPolling, watchBroker } from "./cluster.js";
@@ -11,9 +11,9 @@ import { brokerIsAway, brokerRefuses, reason, showBroker, showNote, showState } 
 
 const KEPT = 300; // messages in the page
 const SHOWN = 4000; // characters of one message in the page
-const PENDING = 100; // own messages waited for: a namespace may not echo at all
-const DOUBT = 30_000; // milliseconds: the server has an answer long before that
-// First path segments that as a channel would not lead back to this page: the server's, and what a browser resolves.
+const PENDING = 100; // own messages awaited: a namespace may not echo at all
+const DOUBT = 30_000; // milliseconds: the server answers long before that
+// First path segments of channels without this page at their path: the server's, and those that a browser resolves.
 const NO_PAGES = new Set([...KEPT_PATHS, ".", ".."]);
 
 // ---- Messages ------------------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ let drawing = false;
 let following = true; // the newest message is kept in view, until the reader scrolls up
 let lastTop = 0;
 
-/** Takes one row for the page; rows are drawn once per frame, and never more than the page keeps. */
+/** Takes one row for the page. Rows are drawn once per frame, and never more than the page keeps. */
 function add(row) {
   incoming.push({ at: new Date(), ...row });
   if (incoming.length > KEPT) incoming.shift();
@@ -53,7 +53,7 @@ function follow() {
   lastTop = list.scrollTop;
 }
 
-/** Only a way up is the reader's wish: the place also moves when rows leave the page or the list changes its height. */
+/** Only a move up is the reader's: the position also moves when rows leave the page or the list changes its height. */
 function scrolled() {
   const { scrollTop, scrollHeight, clientHeight } = $("messages");
   if (scrollHeight - scrollTop - clientHeight < 48) following = true;
@@ -79,7 +79,7 @@ function rowElement({ event, text, bytes, own, at }) {
   return row;
 }
 
-/** The text as it came; `name: ` at its head is set apart by looks only. */
+/** The unchanged text; a `name: ` at its head only looks different. */
 function fillBody(body, text) {
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${plural(text.length, "character")})` : text;
   const name = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._'-]{0,31}(?=: )/u.exec(shown)?.[0];
@@ -104,13 +104,13 @@ function messageArrived(data) {
   add({ text: data, own: index >= 0 });
 }
 
-/** The beginning of the last one. */
+/** The beginning of the last pending message. */
 function lastOfPending() {
   const last = pending.at(-1)?.message ?? "";
   return last.length > 80 ? `${last.slice(0, 80)}…` : last;
 }
 
-/** What was sent on a connection that ended, and did not come back, may be lost: say so. */
+/** Messages of an ended connection that did not come back may be lost: the page says so. */
 function givePendingUp() {
   if (pending.length === 0) return;
   const count = plural(pending.length, "message");
@@ -118,34 +118,34 @@ function givePendingUp() {
   pending = [];
 }
 
-/** The server does not know what became of what was sent last. */
+/** The server does not know the outcome of the last messages. */
 function doubtPending() {
-  const sentence = `Nobody knows whether your last message got through: it may still be delivered. “${lastOfPending()}”`;
+  const sentence = `The outcome of your last message is unknown: it may still be delivered. “${lastOfPending()}”`;
   pending = [];
   return sentence;
 }
 
-/** The server refused what was sent last: those texts go back to the box, ahead of what was typed meanwhile. */
+/** The server refused the last messages: their texts go back to the box, ahead of newer text. */
 function takePendingBack() {
   const texts = pending.filter(({ at }) => performance.now() - at < DOUBT).map(({ typed }) => typed);
   pending = [];
   if (texts.length === 0) return "Your message was refused and reached nobody.";
   $("text").value = [...texts, $("text").value].filter((text) => text !== "").join("\n");
-  if (texts.length === 1) return "Your message was refused and reached nobody. It is back in the box.";
-  return `Your last ${texts.length} messages were refused, or did not come back. They are in the box again.`;
+  if (texts.length === 1) return "Your message was refused and reached nobody. It is back in the box: send it again.";
+  return `Your last ${texts.length} messages were refused, or did not come back. They are back in the box.`;
 }
 
 // ---- The channel ---------------------------------------------------------------------------------------------------
 
 let channel = "";
-let lostAt = 0; // when the connection ended that was to come back
+let lostAt = 0; // the end of a connection that comes back
 let failed = false; // the last attempt did not get through
 
-/** What is wrong with a channel name, or "". The server has the last word. */
+/** The mistake in a channel name, or "". The server has the last word. */
 function problemWith(name) {
-  if (/[\s\p{Cc}\p{Cs}]/u.test(name)) return "A channel name has no spaces.";
-  if (new TextEncoder().encode(name).length > 255) return "A channel name has at most 255 bytes.";
-  if (NO_PAGES.has(name.split("/")[0])) return `“${name}” is kept for the server itself.`;
+  if (/[\s\p{Cc}\p{Cs}]/u.test(name)) return "A channel name cannot have spaces.";
+  if (new TextEncoder().encode(name).length > 255) return "A channel name can have 255 bytes at most.";
+  if (NO_PAGES.has(name.split("/")[0])) return `“${name}” is kept for the server itself: choose another name.`;
   return "";
 }
 
@@ -196,7 +196,7 @@ const link = new Link({
     if (!brokerIsAway()) showNote("");
     if (lostAt) {
       const away = plural(Math.ceil((performance.now() - lostAt) / 1000), "second");
-      add({ event: `Connected again after ${away}. What was said meanwhile is not shown.` });
+      add({ event: `Connected again after ${away}. Messages from that time are not shown.` });
     }
     lostAt = 0;
     pollCluster();
@@ -210,18 +210,18 @@ const link = new Link({
     givePendingUp();
     if (end.delay === undefined) return showState("refused", "Refused", sentence);
     showState("reconnecting", "Reconnecting", sentence, end.delay);
-    pollCluster(); // is it the broker?
+    pollCluster(); // the broker may be the cause
   },
 });
 
-/** 1013 is also said to a client that reads too slowly. */
+/** A client that reads too slowly gets 1013 too. */
 function sentenceOf(end) {
   if (end.code === 1013 && /refused/.test(end.reason)) return takePendingBack();
   if (end.code === 1013 && /unknown/.test(end.reason) && pending.length > 0) return doubtPending();
   return why(end);
 }
 
-/** A browser does not tell why a handshake failed; what the server says of itself tells a part of it. */
+/** A browser hides why a handshake failed; the state of the server explains some failures. */
 async function handshakeFailed(end) {
   failed = true;
   if (end.delay === undefined) return showState("refused", "Refused", why(end));
@@ -230,7 +230,7 @@ async function handshakeFailed(end) {
   if (silence === null || !failed) return;
   if (brokerRefuses()) showState("reconnecting", "Reconnecting", brokerRefuses());
   else if (silence) showState("reconnecting", "Reconnecting", `No connection: ${silence}.`);
-  else showState("refused", "Refused, trying again", "The server answers, but refused this connection; its log says why.");
+  else showState("refused", "Refused, trying again", "The server answers, but refused this connection. Its log says why.");
 }
 
 watchBroker((broker) => {
@@ -256,10 +256,10 @@ $("compose").addEventListener("submit", (event) => {
   const text = $("text").value;
   $("text").focus();
   if (text.trim() === "") return;
-  if (brokerIsAway()) return pollCluster(); // the line under the box says it, and that the text stays
+  if (brokerIsAway()) return pollCluster(); // the line under the box says so, and the text stays
   const name = $("name").value.trim();
   const message = name ? `${name}: ${text}` : text;
-  if (!link.send(message)) return showNote("Not sent: there is no connection. Your text stays here.");
+  if (!link.send(message)) return showNote("Not sent: this page is not connected. Your text stays here.");
   pending.push({ message, typed: text, at: performance.now() });
   if (pending.length > PENDING) pending.shift();
   $("text").value = "";
@@ -272,7 +272,7 @@ $("text").addEventListener("keydown", (event) => {
   $("compose").requestSubmit();
 });
 
-/** Storage may be forbidden; the name is then forgotten with the page. */
+/** Storage may be forbidden; then the page forgets the name. */
 function stored(action) {
   try {
     return action(localStorage);
@@ -304,7 +304,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       await navigator.clipboard.writeText(source.textContent);
       $("copied").textContent = "Copied.";
     } catch {
-      // Without TLS or permission there is no clipboard: the reader copies what is selected.
+      // Without TLS or permission the page has no clipboard: the reader copies the selection.
       getSelection().selectAllChildren(source);
       $("copied").textContent = "Selected: copy it with Ctrl + C.";
     }
@@ -314,7 +314,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 $("messages").addEventListener("scroll", scrolled);
 new ResizeObserver(follow).observe($("messages"));
-// The chat fills what the head and the banner leave of the window.
+// The chat fills the window below the head and the banner.
 new ResizeObserver(() => {
   const { offsetTop } = document.querySelector("main");
   document.documentElement.style.setProperty("--above", `${offsetTop}px`);

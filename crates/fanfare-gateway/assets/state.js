@@ -1,11 +1,11 @@
-// How the connection is, and the broker behind it: the head of the page, the banner, and the line under the box.
+// The state of the connection, and of the broker behind it: the head of the page, the banner, the line under the box.
 //
-// Invariants: what is said is true of this moment, in one sentence; a connection whose node has lost its broker is never
-// shown as well; the line under the box is the broker's while that is away, and else of whoever wrote it last.
+// Invariants: the page describes this moment, in one sentence; a connection whose node has lost its broker never looks
+// connected; the line under the box is the broker's while the broker is away, otherwise its last writer's.
 
 import { $ } from "./dom.js";
 
-// What may be wrong behind a node that answers: the head of the page, what it does to messages, and why.
+// Troubles behind a node that answers: the head of the page, the effect on messages, the cause.
 const TROUBLES = {
   away: { head: "Broker away", effect: "No messages come or go", cause: (name) => `the node has lost ${name}` },
   deaf: { head: "Broker silent", effect: "No messages come", cause: (name) => `the node does not hear ${name}` },
@@ -18,14 +18,14 @@ let countdown = 0;
 
 const trouble = () => TROUBLES[broker.state];
 
-/** Whether nothing can be sent, as far as is known. */
+/** Whether the broker is known to be away, so that nothing can be sent. */
 export const brokerIsAway = () => broker.state === "away";
 
 /** Why a channel cannot be joined now, or "". */
 export const brokerRefuses = () =>
   trouble() ? `The channel cannot be joined: ${trouble().cause(broker.name)}.` : "";
 
-/** The sentence of the banner, but for the broker's. */
+/** The sentence of the banner, without the broker's. */
 export const reason = () => connection.reason;
 
 /** `delay`: milliseconds until the next attempt, where there is one. */
@@ -35,7 +35,7 @@ export function showState(state, text, reason = "", delay = undefined) {
   if (state === "open" || state === "connecting" || delay !== undefined) countDown(delay);
 }
 
-/** What is known of the broker: a name, and `up`, one of TROUBLES, or "" for nothing. Returns whether it came back. */
+/** The broker as far as known: a name, and `up`, one of TROUBLES, or "". Returns whether the broker came back. */
 export function showBroker(seen) {
   const before = { trouble: trouble(), away: brokerIsAway() };
   broker = seen;
@@ -65,7 +65,7 @@ function show() {
   $("retry").hidden = reason === "" || connection.state === "open";
 }
 
-/** The seconds stand outside the live region: a screen reader hears the state once, not each second. */
+/** The seconds are outside the live region: a screen reader reads the state once, not each second. */
 function countDown(delay) {
   clearInterval(countdown);
   $("countdown").textContent = "";

@@ -25,7 +25,6 @@ mod server;
 mod snapshot;
 mod state_history;
 pub mod tls;
-mod token_bucket;
 mod trace;
 mod websocket;
 

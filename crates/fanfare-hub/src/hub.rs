@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Broker, CriticalTasks, Tracer};
+use fanfare_core::{Broker, CriticalTasks, Decoder, Tracer};
 
 use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        commands::Commands, inbound::Inbound, publisher::Publisher, sessions::Sessions,
+        inbound::Inbound, intake::Intake, publisher::Publisher, sessions::Sessions, state::Session,
         subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
@@ -22,10 +22,6 @@ use crate::{
 pub struct Hub {
     /// Opens sessions, and puts them on transports.
     pub sessions: Sessions,
-    /// Takes calls of the readers of transports.
-    pub inbound: Inbound,
-    /// Carries out clients' commands.
-    pub commands: Commands,
     /// Hands publishes to the broker.
     pub publisher: Arc<Publisher>,
     /// Subscribes sessions to channels.
@@ -40,6 +36,7 @@ pub struct Hub {
     pub interruptions: Arc<Interruptions>,
     /// Limits and namespaces.
     pub settings: Settings,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
     pub(crate) budget: Arc<Budget>,
@@ -54,6 +51,12 @@ impl Hub {
     /// more, or too much memory is held for them.
     pub async fn failed(&self) {
         self.critical_tasks.ended().await;
+    }
+
+    /// The way in of a session, for the reader of its transport, or for its requests.
+    #[must_use]
+    pub fn inbound(&self, session: Arc<Session>, decoder: Box<dyn Decoder>) -> Inbound {
+        Inbound::new(self.intake.clone(), session, decoder)
     }
 
     /// The metrics.

@@ -30,8 +30,7 @@ pub use ending::{
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
-    commands::Commands,
-    inbound::Inbound,
+    inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,
     outbound,
     publisher::Publisher,

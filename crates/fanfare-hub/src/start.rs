@@ -12,7 +12,7 @@ use crate::{
     hub::Hub,
     metrics::HubMetrics,
     session::{
-        commands::Commands, flusher::Flusher, inbound::Inbound, incomplete::BufferBound, interest::Interest,
+        commands::Commands, flusher::Flusher, incomplete::BufferBound, intake::Intake, interest::Interest,
         publish_budget::PublishBudget, publisher::Publisher, sessions::Sessions,
         subscriptions::Subscriptions, writer::Writer,
     },
@@ -72,16 +72,17 @@ impl Hub {
         let stall_report = Arc::new(StallReport::default());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
-        let subscriptions = shared.subscriptions();
+        let subscriptions = shared.subscriptions(&outgoing);
+        let commands = Arc::new(Commands {
+            publisher: publisher.clone(),
+            subscriptions: subscriptions.clone(),
+            writer: outgoing.writer.clone(),
+            metrics: shared.metrics.clone(),
+            tasks: shared.tasks.clone(),
+        });
         Arc::new(Self {
             sessions: shared.sessions(outgoing.writer.clone()),
-            inbound: shared.inbound(),
-            commands: Commands {
-                publisher: publisher.clone(),
-                subscriptions: subscriptions.clone(),
-                writer: outgoing.writer.clone(),
-                metrics: shared.metrics.clone(),
-            },
+            intake: Arc::new(shared.intake(&outgoing, commands, message_bytes)),
             interruptions: Arc::new(Interruptions {
                 dispatcher: shared.dispatcher.clone(),
                 broker: broker.clone(),
@@ -186,11 +187,12 @@ impl Shared {
         })
     }
 
-    fn subscriptions(&self) -> Arc<Subscriptions> {
+    fn subscriptions(&self, outgoing: &Outgoing) -> Arc<Subscriptions> {
         Arc::new(Subscriptions {
             dispatcher: self.dispatcher.clone(),
             interest: self.interest.clone(),
             limits: self.limits.clone(),
+            writer: outgoing.writer.clone(),
         })
     }
 
@@ -204,12 +206,17 @@ impl Shared {
         )
     }
 
-    fn inbound(&self) -> Inbound {
-        Inbound {
+    fn intake(&self, outgoing: &Outgoing, commands: Arc<Commands>, message_bytes: usize) -> Intake {
+        Intake {
             dispatcher: self.dispatcher.clone(),
             publish_budget: self.publish_budget.clone(),
             buffer_bound: self.buffer_bound.clone(),
             metrics: self.metrics.clone(),
+            limits: self.limits.clone(),
+            message_bytes,
+            commands,
+            writer: outgoing.writer.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
         }
     }
 

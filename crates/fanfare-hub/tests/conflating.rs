@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use fanfare_core::{Channel, CloseFrame, Limits, Message, Namespace, SlowClient, Transport};
 use fanfare_hub::{
     Budget, HubMetrics,
-    outbound::{Finish, Outbound, Outgoing, Sent},
+    session::outbound::{Finish, Outbound, Outgoing, Sent},
 };
 use proptest::{collection::vec, prelude::*};
 use tokio::time::sleep;
@@ -253,7 +253,7 @@ impl Run {
 
     /// Closes and reads until the end. The whole frames that came.
     fn finish(&mut self) -> Vec<String> {
-        let _ = self.outbound.close(Some(&CloseFrame::new(9, "bye")), Finish::AtOnce, &self.budget);
+        let _ = self.outbound.close(&CloseFrame::new(9, "bye").into(), Finish::AtOnce, &self.budget);
         for _ in 0..=self.outbound.queued() {
             self.pipe.read(usize::MAX);
             self.poll_flush();

@@ -187,7 +187,7 @@ async fn read_publishes_are_answered_before_the_goodbye() {
     // The same read had brought the publish of y.
     client.say("pub a y").await;
     assert_eq!(recorder.unanswered(), 2);
-    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
+    let room = client.ready();
     assert!(timeout(SECOND, room).await.is_err(), "its socket is not read");
     recorder.answer(0, Ok(()));
     settle().await;
@@ -195,7 +195,7 @@ async fn read_publishes_are_answered_before_the_goodbye() {
     recorder.answer(0, Ok(()));
     settle().await;
     assert_eq!(client.lines(), ["ok 1", "ok 2", "close 76 restart"]);
-    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
+    let room = client.ready();
     assert!(timeout(SECOND, room).await.is_ok(), "its socket is read again, until the client is gone");
 }
 
@@ -210,7 +210,7 @@ async fn late_publishes_of_a_client_sent_away_count() {
         assert_eq!(client.lines().len(), 1, "the goodbye");
         client.say("pub a x").await;
         assert_eq!(recorder.unanswered(), 1);
-        let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
+        let room = client.ready();
         assert!(timeout(SECOND, room).await.is_err(), "a flooder fills its share, and no more");
         recorder.answer(0, Err(PublishError::Unknown));
         assert_eq!(node.count("fanfare_publishes_untold_total", &[]), 1, "it heard something else already");
@@ -310,7 +310,7 @@ async fn a_session_that_ended_is_still_read() {
     client.end(&Disconnect::Idle);
     node.hub.goodbyes.end_after_answers(&client.session, Disconnect::Restart).await;
     settle().await;
-    let room = std::future::poll_fn(|cx| node.hub.inbound.poll_may_publish(&client.session, cx));
+    let room = client.ready();
     assert!(timeout(SECOND, room).await.is_ok());
     assert_eq!(client.lines(), ["close 77 idle"]);
 }

@@ -131,8 +131,7 @@ async fn after_the_end_a_reader_goes_on() {
     let (node, _recorder) = Setup { limits, ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;
-    let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
+    let reader = tokio::spawn(client.ready());
     settle().await;
     assert!(!reader.is_finished());
     client.end(&Disconnect::NoPong);

@@ -9,8 +9,7 @@ use crate::support::{Client, Lines, Setup, settle};
 
 /// Waits as the reader of a transport does before it reads.
 fn wait_for_room(client: &Client) -> JoinHandle<()> {
-    let (hub, session) = (client.hub.clone(), client.session.clone());
-    tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)))
+    tokio::spawn(client.ready())
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +73,7 @@ async fn a_waiting_reader_has_its_answer_first() {
     client.say("pub a x").await;
     let woken = std::sync::Arc::new(Woken { pipe: client.pipe.clone(), got: parking_lot::Mutex::default() });
     let waker = woken.clone().into();
-    let room = node.hub.inbound.poll_may_publish(&client.session, &std::task::Context::from_waker(&waker));
+    let room = client.inbound.lock().poll_ready(&mut std::task::Context::from_waker(&waker));
     assert_eq!(room, Poll::Pending);
     recorder.answer(0, Ok(()));
     assert_eq!(*woken.got.lock(), ["ok 1"]);
@@ -206,7 +205,7 @@ async fn a_message_waits_for_one_per_flooder() {
     let large = format!("pub flood {}", "x".repeat(4 << 10));
     let mut sent = 0;
     for flooder in (0..FLOODERS).map(|_| node.client()) {
-        while node.hub.inbound.may_publish(&flooder.session) {
+        while flooder.is_ready() {
             flooder.say(&large).await;
             sent += 1;
         }

@@ -54,7 +54,7 @@ async fn a_client_that_answers_stays() {
         let seen = pings(&client);
         if seen > 0 {
             answered += seen;
-            client.hub.inbound.heard(&client.session);
+            client.inbound.lock().heard();
         }
     }
     assert_eq!(answered, 10);
@@ -79,25 +79,26 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
     let (node, recorder) = Setup { heartbeat, limits, ..Setup::default() }.recorded();
     let client = node.client();
     client.say("pub a x").await;
-    assert!(room(&node, &client).is_pending());
+    assert!(room(&client).is_pending());
     (node, recorder, client)
 }
 
-/// Asks as a reader does before it reads.
-fn room(node: &Node, client: &Client) -> Poll<()> {
-    node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(Waker::noop()))
+/// What a reader asks before it reads.
+fn room(client: &Client) -> Poll<()> {
+    let poll = client.inbound.lock().poll_ready(&mut Context::from_waker(Waker::noop()));
+    poll.map(|flow| assert!(flow.is_continue()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unread_client_is_judged_once_read() {
     for idle_timeout in [Duration::ZERO, Duration::from_secs(20)] {
-        let (node, recorder, client) = unread(Heartbeat { idle_timeout, ..HEARTBEAT }).await;
+        let (_node, recorder, client) = unread(Heartbeat { idle_timeout, ..HEARTBEAT }).await;
         pass(200).await;
         assert!(!client.session.has_ended() && pings(&client) > 0);
         recorder.answer(0, Ok(()));
         pass(200).await;
         assert!(!client.session.has_ended(), "its reader did not come to it yet");
-        assert!(room(&node, &client).is_ready());
+        assert!(room(&client).is_ready());
         pass(9).await;
         assert!(!client.session.has_ended());
         pass(30).await;
@@ -112,7 +113,7 @@ async fn an_unread_client_that_takes_bytes_stays() {
     let client = node.client_on(Pipe::bounded(Framing::Newline, 1));
     client.join(&["a"]).await;
     client.say("pub a x").await;
-    assert!(room(&node, &client).is_pending());
+    assert!(room(&client).is_pending());
     recorder.deliver("a", "hello");
     settle().await;
     client.pipe.read(1);
@@ -141,7 +142,7 @@ async fn first_pings_are_spread_over_the_interval() {
         let now = clients.iter().map(pings).sum();
         most = most.max(now);
         all += now;
-        clients.iter().for_each(|client| client.hub.inbound.heard(&client.session));
+        clients.iter().for_each(|client| client.inbound.lock().heard());
     }
     assert!(all >= 200, "{all} pings");
     assert!(most < 40, "{most} of 200 in one second");
@@ -169,7 +170,7 @@ async fn after_a_freeze_answers_are_read_first() {
     advance(Duration::from_secs(3600)).await;
     settle().await;
     assert!(!client.session.has_ended(), "the node had no chance to read its answer");
-    client.hub.inbound.heard(&client.session);
+    client.inbound.lock().heard();
     pass(11).await;
     assert!(!client.session.has_ended());
 }
@@ -181,7 +182,7 @@ async fn pongs_do_not_keep_an_idle_session() {
     let mut lines = Vec::new();
     for _ in 0..62 {
         pass(1).await;
-        client.hub.inbound.heard(&client.session);
+        client.inbound.lock().heard();
         lines.extend(client.lines());
     }
     assert_eq!(lines.last().map(String::as_str), Some("close 77 idle"));
@@ -196,8 +197,8 @@ async fn a_message_in_either_direction_keeps_a_session() {
         sender.say("pub a hello").await;
         for _ in 0..50 {
             pass(1).await;
-            node.hub.inbound.heard(&sender.session);
-            node.hub.inbound.heard(&receiver.session);
+            sender.inbound.lock().heard();
+            receiver.inbound.lock().heard();
         }
     }
     assert!(!sender.session.has_ended() && !receiver.session.has_ended());

@@ -19,17 +19,17 @@ fn limits() -> Limits {
     Limits { message_time: Duration::from_secs(10), unanswered_publishes: 1, ..Limits::default() }
 }
 
-/// A message of which this number of bytes is held begins.
-fn holds(node: &Node, client: &Client, bytes: usize) {
-    node.hub.inbound.buffers(&client.session, Buffered { bytes, is_new: true }, Waker::noop());
+/// Something of so many bytes began.
+fn holds(client: &Client, bytes: usize) {
+    client.inbound.lock().buffers(Buffered { bytes, is_new: true }, Waker::noop());
 }
 
 async fn pass(node: &Node, client: &Client, seconds: u64) {
     for _ in 0..seconds {
         sleep(Duration::from_secs(1)).await;
         settle().await;
-        // The client answers pings, and gets messages.
-        client.hub.inbound.heard(&client.session);
+        // It answers pings, and gets messages.
+        client.inbound.lock().heard();
         node.publish("a", "hello").await.unwrap();
     }
 }
@@ -40,12 +40,12 @@ async fn an_unfinished_message_ends_its_session() {
     let [never, again, in_time] = [(); 3].map(|()| node.client());
     never.join(&["a"]).await;
     for client in [&never, &again, &in_time] {
-        holds(&node, client, 100);
+        holds(client, 100);
     }
     pass(&node, &never, 9).await;
-    node.hub.inbound.buffers_nothing(&in_time.session);
-    // Its first message is whole, and the next one began.
-    holds(&node, &again, 100);
+    in_time.inbound.lock().buffers_nothing();
+    // Its first is whole, and the next one began.
+    holds(&again, 100);
     assert!(!never.session.has_ended());
     pass(&node, &never, 3).await;
     assert_eq!(never.lines().last().map(String::as_str), Some("close 81 too slow"));
@@ -67,9 +67,8 @@ async fn time_without_reading_does_not_count() {
         }
     };
     client.say("pub a x").await;
-    holds(&node, &client, 100);
-    let (hub, session) = (node.hub.clone(), client.session.clone());
-    let reader = tokio::spawn(std::future::poll_fn(move |cx| hub.inbound.poll_may_publish(&session, cx)));
+    holds(&client, 100);
+    let reader = tokio::spawn(client.ready());
     seconds(60).await;
     assert!(!client.session.has_ended(), "its socket is not read");
     recorder.answer(0, Ok(()));
@@ -99,28 +98,24 @@ async fn past_the_bound_the_largest_holders_go() {
     let [old, large, small, new] = [(); 4].map(|()| node.client());
     let reader = Arc::new(Reader::default());
     let held = |bytes| Buffered { bytes, is_new: true };
-    node.hub.inbound.buffers(&old.session, held(1500), &reader.clone().into());
+    old.inbound.lock().buffers(held(1500), &reader.clone().into());
     sleep(Duration::from_secs(9)).await;
-    holds(&node, &large, 4000);
-    holds(&node, &small, 100);
-    holds(&node, &new, 2000);
+    holds(&large, 4000);
+    holds(&small, 100);
+    holds(&new, 2000);
     settle().await;
     let gauge = || node.hub.metrics().incomplete.get();
     assert_eq!((gauge(), node.closed("message_gave_way")), (7600, 0));
-    node.hub.inbound.buffers(&new.session, Buffered { bytes: 2500, is_new: false }, Waker::noop());
+    new.inbound.lock().buffers(Buffered { bytes: 2500, is_new: false }, Waker::noop());
     settle().await;
     // An eighth below the bound is reached without the oldest.
     assert_eq!(node.closed("message_gave_way"), 1);
     assert!(old.session.has_ended(), "1500 bytes for 10 s");
     assert_eq!(node.count("fanfare_limits_hit_total", &[("limit", "incomplete_total_bytes")]), 1);
-    assert_eq!(
-        (gauge(), reader.0.load(Ordering::Relaxed)),
-        (8100, 1),
-        "its reader is told to drop its bytes"
-    );
-    node.hub.inbound.buffers_nothing(&old.session);
+    assert_eq!((gauge(), reader.0.load(Ordering::Relaxed)), (8100, 1), "its reader is told to let go");
+    old.inbound.lock().buffers_nothing();
     assert_eq!(gauge(), 6600);
-    holds(&node, &small, 3000);
+    holds(&small, 3000);
     settle().await;
     assert_eq!(node.closed("message_gave_way"), 2);
     assert!(large.session.has_ended() && !small.session.has_ended() && !new.session.has_ended());
@@ -130,7 +125,7 @@ async fn past_the_bound_the_largest_holders_go() {
 async fn an_ended_session_keeps_nothing() {
     let node = Setup { limits: limits(), ..Setup::default() }.memory();
     let client = node.client();
-    holds(&node, &client, 100);
+    holds(&client, 100);
     client.end(&Disconnect::Restart);
     sleep(Duration::from_secs(20)).await;
     assert_eq!((node.closed("restart"), node.closed("message_too_slow")), (1, 0));

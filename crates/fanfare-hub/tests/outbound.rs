@@ -9,7 +9,7 @@ use bytes::Bytes;
 use fanfare_core::{CloseFrame, Limits, Message, Transport};
 use fanfare_hub::{
     Budget, HubMetrics,
-    outbound::{Finish, Outbound, Sent},
+    session::outbound::{Finish, Outbound, Sent},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -104,7 +104,7 @@ impl Run {
     /// Closes, and reads until the end.
     fn finish(&mut self) {
         let frame = CloseFrame::new(9, "bye");
-        let _ = self.outbound.close(Some(&frame), Finish::AtOnce, &self.budget);
+        let _ = self.outbound.close(&frame.clone().into(), Finish::AtOnce, &self.budget);
         Framing::Prefixed.close(&frame, &mut self.expected);
         // Each turn takes at least one byte.
         for _ in 0..=self.expected.len() {

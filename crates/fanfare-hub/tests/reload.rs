@@ -84,7 +84,7 @@ async fn bounds_are_those_of_the_moment() {
     client.say("pub a x").await;
     let has_room = || {
         let waker = Arc::new(Woken::default()).into();
-        node.hub.inbound.poll_may_publish(&client.session, &Context::from_waker(&waker)).is_ready()
+        client.inbound.lock().poll_ready(&mut Context::from_waker(&waker)).is_ready()
     };
     assert!(has_room());
     let narrow = Limits { unanswered_publishes: 1, outbound_bytes: 5_000, ..Limits::default() };

@@ -1,6 +1,6 @@
 //! Everything at once, on several threads.
 
-use std::{collections::HashMap, future::poll_fn, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use fanfare_core::{Disconnect, Limits, Payload};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -18,7 +18,7 @@ const CHURNING: usize = 24;
 async fn publish(client: Client, publisher: usize) {
     for number in 0..MESSAGES {
         for name in CHANNELS {
-            poll_fn(|cx| client.hub.inbound.poll_may_publish(&client.session, cx)).await;
+            client.ready().await;
             let payload = Payload::text(format!("{publisher} {number}"));
             client.hub.publisher.publish(&client.session, 1, channel(name), payload);
         }

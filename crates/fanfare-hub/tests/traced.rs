@@ -39,7 +39,9 @@ impl Tracer for Notes {
         let is_traced = parent.is_some() || channel.as_str().starts_with('t');
         let by = if session.is_some() { "client" } else { "api" };
         is_traced.then(|| {
-            (parent.unwrap_or(context(1)), self.on_end(format!("publish of {bytes} in {channel} by {by}")))
+            let finish = self.on_end(format!("publish of {bytes} in {channel} by {by}"));
+            let finish = Box::new(move |result: Published| finish(result.map(drop)));
+            (parent.unwrap_or(context(1)), finish as Finish<Published>)
         })
     }
 
@@ -71,7 +73,7 @@ async fn a_publish_and_its_fan_outs_have_spans() {
         [
             "fan-out of 5 in t on shard 0 under 1: 1",
             "fan-out of 5 in t on shard 1 under 1: 2",
-            "publish of 5 in t by client: Ok(())"
+            "publish of 5 in t by client: Ok(Taken { position: None, duplicate: false })"
         ]
     );
     clients[0].say("pub a hello").await;
@@ -83,7 +85,13 @@ async fn a_publish_and_its_fan_outs_have_spans() {
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();
-    assert_eq!(notes_so_far, ["fan-out of 2 in a on shard 1 under 7: 1", "publish of 2 in a by api: Ok(())"]);
+    assert_eq!(
+        notes_so_far,
+        [
+            "fan-out of 2 in a on shard 1 under 7: 1",
+            "publish of 2 in a by api: Ok(Taken { position: None, duplicate: false })"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,9 +59,10 @@ async fn sent_traffic_is_counted_exactly() {
 async fn received_traffic_is_counted_exactly() {
     let node = Setup::default().memory();
     let clients = [node.client(), node.client()];
-    node.hub.inbound.received(&clients[0].session, Traffic { messages: 2, bytes: 9 });
-    node.hub.inbound.received(&clients[0].session, Traffic { messages: 0, bytes: 1 });
-    node.hub.inbound.received(&clients[1].session, Traffic { messages: 1, bytes: 7 });
+    clients[0].tell(&["pong", "pong"]);
+    clients[0].inbound.lock().came(10);
+    clients[1].tell(&["hello"]);
+    clients[1].inbound.lock().came(7);
     assert_eq!(clients[0].session.received(), Traffic { messages: 2, bytes: 10 });
     assert_eq!(clients[1].session.received(), Traffic { messages: 1, bytes: 7 });
     assert_eq!(node.hub.metrics().received.get(), Traffic { messages: 3, bytes: 17 });

@@ -1,4 +1,4 @@
-//! Certificates of a test's own: an authority, what it signs, and clients that trust it.
+//! Certificates of a test: an authority, certificates that it signs, and clients that trust it.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use tokio_rustls::{
     },
 };
 
-/// Signs certificates; its files are there until it is dropped.
+/// An authority that signs certificates. Its files are removed when this is dropped.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
@@ -32,20 +32,20 @@ pub struct Issued {
     pub key: PathBuf,
 }
 
-/// What a certificate is to be.
+/// The validity of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Good {
-    /// For years to come.
-    Now,
-    /// Until some day of 2001.
+pub enum Validity {
+    /// For years from now.
+    Current,
+    /// Until some day in 2001.
     Expired,
 }
 
 impl Authority {
-    /// A new one, that nobody trusts yet.
+    /// A new authority.
     ///
     /// # Panics
-    /// Where its files cannot be written.
+    /// If its files cannot be written.
     #[must_use]
     pub fn new() -> Self {
         Self::of(&[])
@@ -54,7 +54,7 @@ impl Authority {
     /// An authority whose own certificate is for these hosts too, as `openssl req -x509` makes it, with its files.
     ///
     /// # Panics
-    /// Where its files cannot be written.
+    /// If its files cannot be written.
     #[must_use]
     pub fn self_signed(hosts: &[&str]) -> (Self, Issued) {
         let authority = Self::of(hosts);
@@ -79,19 +79,18 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    /// The file of its own certificate.
+    /// The file of the authority's own certificate.
     #[must_use]
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
     }
 
-    /// Signs a certificate for these host names and addresses, into files of this name; an earlier one of that name is
-    /// replaced.
+    /// Signs a certificate for these host names and addresses, into files of this name. Older files are replaced.
     ///
     /// # Panics
-    /// Where its files cannot be written.
+    /// If its files cannot be written.
     #[must_use]
-    pub fn issue(&self, name: &str, hosts: &[&str], is: Good) -> Issued {
+    pub fn issue(&self, name: &str, hosts: &[&str], validity: Validity) -> Issued {
         let issued = Issued {
             cert: self.folder.path().join(format!("{name}.crt")),
             key: self.folder.path().join(format!("{name}.key")),
@@ -102,7 +101,7 @@ impl Authority {
                 CertificateParams::new(hosts.iter().map(|&host| host.to_owned()).collect::<Vec<_>>())?;
             params.extended_key_usages =
                 vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-            if is == Good::Expired {
+            if validity == Validity::Expired {
                 params.not_after = date_time_ymd(2001, 2, 3);
             }
             params.signed_by(&key, &self.issuer).map(|certificate| (certificate.pem(), key.serialize_pem()))
@@ -113,13 +112,13 @@ impl Authority {
         issued
     }
 
-    /// How a client speaks TLS that trusts this authority, and shows a certificate if it has one.
+    /// The TLS configuration of a client that trusts this authority, and shows a certificate if it has one.
     #[must_use]
     pub fn client(&self, shows: Option<&Issued>) -> Arc<ClientConfig> {
         self.client_of(shows, &[&TLS12, &TLS13])
     }
 
-    /// The same with TLS 1.2 only.
+    /// The TLS configuration of a client with TLS 1.2 only.
     #[must_use]
     pub fn old_client(&self) -> Arc<ClientConfig> {
         self.client_of(None, &[&TLS12])
@@ -143,7 +142,7 @@ impl Authority {
         })
     }
 
-    /// The same as a maker of connections.
+    /// A connector for clients that trust this authority.
     #[must_use]
     pub fn connector(&self) -> TlsConnector {
         TlsConnector::from(self.client(None))
@@ -157,7 +156,7 @@ impl Default for Authority {
 }
 
 impl Issued {
-    /// As `[tls]` of a configuration, or in TLS of another section.
+    /// The certificate and its key in a configuration, under these names.
     #[must_use]
     pub fn toml(&self, cert: &str, key: &str) -> String {
         format!("{cert} = \"{}\"\n{key} = \"{}\"\n", self.cert.display(), self.key.display())

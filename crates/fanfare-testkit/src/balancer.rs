@@ -1,22 +1,25 @@
-//! HAProxy before nodes, with the configuration that is shipped.
+//! HAProxy in front of nodes, with the shipped configuration.
 
 use std::{fs::File, io, net::SocketAddr, path::Path, process::Stdio};
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{Endpoint, within};
+use crate::{
+    endpoint::{Endpoint, free_address},
+    timeouts::within,
+};
 
-/// What is shipped, and what the local cluster runs.
+/// The shipped configuration, which the local cluster runs.
 const SHIPPED: &str = include_str!("../../../deploy/haproxy/haproxy.cfg");
 
-/// Debian's haproxy is there, which is not in every PATH.
+/// The path of Debian's haproxy, which may be missing in PATH.
 const DEBIAN: &str = "/usr/sbin/haproxy";
 
-/// Where its standard output goes, in its folder.
+/// The file of its standard output, in its folder.
 const LOG: &str = "haproxy.log";
 
-/// A HAProxy; all its processes are killed when dropped.
+/// A HAProxy. All its processes are killed when dropped.
 #[derive(Debug)]
 pub struct Balancer {
     endpoint: Endpoint,
@@ -24,23 +27,23 @@ pub struct Balancer {
     folder: TempDir,
     /// The process that accepts.
     process: Child,
-    /// Those before it, that carry what they had.
+    /// Older processes, which carry their connections.
     leaving: Vec<Child>,
 }
 
 impl Balancer {
-    /// Starts one before these nodes; returns once it takes clients.
+    /// Starts HAProxy in front of these nodes. Returns once it accepts clients.
     ///
     /// # Panics
-    /// Where it does not start; the sentence says what is missing.
+    /// If it does not start, with what is missing.
     pub async fn start(nodes: &[Endpoint]) -> Self {
         Self::start_with(nodes, &[]).await
     }
 
-    /// The same with each of these words of the shipped configuration replaced.
+    /// As [`start`](Self::start), with each of these words of the shipped configuration replaced.
     ///
     /// # Panics
-    /// Where it does not start, or has no such words.
+    /// If it does not start, or the words are not in the configuration.
     pub async fn start_with(nodes: &[Endpoint], words: &[(&str, &str)]) -> Self {
         let started = || {
             let (clients, metrics) = (free_address()?, free_address()?);
@@ -57,41 +60,41 @@ impl Balancer {
         balancer
     }
 
-    /// Where it listens.
+    /// The address for clients.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
-    /// Where it tells its own metrics.
+    /// The address of its own metrics.
     #[must_use]
     pub fn metrics(&self) -> Endpoint {
         self.metrics
     }
 
-    /// What it logged so far, on standard output.
+    /// Its log so far, on standard output.
     ///
     /// # Panics
-    /// Where that cannot be read.
+    /// If the log cannot be read.
     #[must_use]
     pub fn log(&self) -> String {
         or_panic(std::fs::read_to_string(self.folder.path().join(LOG)))
     }
 
-    /// Reloads as its service does: a new process takes over the listening (`-sf`), the old one carries on what it has.
+    /// Reloads as its service does: a new process takes over the listening (`-sf`), the old one keeps its connections.
     ///
     /// # Panics
-    /// Where there is no new process.
+    /// If the new process does not start.
     pub async fn reload(&mut self) {
         let new = or_panic(haproxy(self.folder.path(), self.process.id()));
         self.leaving.push(std::mem::replace(&mut self.process, new));
         self.takes_clients().await;
     }
 
-    /// SIGKILL for all of it.
+    /// Kills all its processes.
     ///
     /// # Panics
-    /// Where a process cannot be waited for.
+    /// If a process cannot be waited for.
     pub async fn kill(&mut self) {
         for process in self.leaving.iter_mut().chain([&mut self.process]) {
             or_panic(within("haproxy ends", process.kill()).await);
@@ -99,10 +102,10 @@ impl Balancer {
         self.leaving.clear();
     }
 
-    /// Starts it again after it was killed.
+    /// Starts it again after a kill.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// If it does not start.
     pub async fn start_again(&mut self) {
         self.process = or_panic(haproxy(self.folder.path(), None));
         self.takes_clients().await;
@@ -119,20 +122,15 @@ impl Balancer {
     }
 }
 
-/// An address that nobody listens on.
-pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()
-}
-
-/// The text with all of these words replaced, which stand there.
+/// The text with all of these words replaced. All must be in the text.
 pub(crate) fn reworded(text: &str, words: &[(&str, &str)]) -> String {
     words.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "the configuration that is shipped does not say {from:?}");
+        assert!(text.contains(from), "the shipped configuration does not say {from:?}");
         text.replace(from, to)
     })
 }
 
-/// The configuration with these addresses, each of a frontend, and these nodes.
+/// The configuration with these addresses of frontends, and these nodes.
 fn configuration(shipped: &str, binds: [(&str, SocketAddr); 2], nodes: &[Endpoint]) -> String {
     let is_ours = |line: &&str| !matches!(line.split_whitespace().next(), Some("bind" | "server"));
     let kept = shipped.lines().filter(is_ours).flat_map(|line| {

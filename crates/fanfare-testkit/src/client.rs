@@ -1,4 +1,4 @@
-//! A WebSocket client of another library, that knows nothing of Fanfare.
+//! A WebSocket client of another library, which knows nothing of Fanfare.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::within;
+use crate::timeouts::within;
 
 /// An open connection.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects; returns with the 101.
+    /// Connects. Returns with the 101.
     pub async fn connect(url: &str) -> Self {
         Self::connect_with(url, &[]).await
     }
@@ -33,7 +33,7 @@ impl Client {
     /// Connects with further headers.
     ///
     /// # Panics
-    /// Where there is no 101.
+    /// If the answer is not a 101.
     pub async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let connecting = async {
             let mut request = url.into_client_request()?;
@@ -45,14 +45,14 @@ impl Client {
         };
         match within("a WebSocket handshake", connecting).await {
             Ok((socket, response)) => Self { socket, headers: response.headers().clone() },
-            Err(error) => panic!("no WebSocket at {url}: {error}"),
+            Err(error) => panic!("the handshake with {url} failed: {error}"),
         }
     }
 
-    /// Connects by TLS, to a `wss://` URL; says why there is no connection.
+    /// Connects through TLS, to a `wss://` URL.
     ///
     /// # Errors
-    /// Mostly those of TLS.
+    /// The connection's, mostly those of TLS.
     pub async fn try_connect_tls(url: &str, tls: Arc<ClientConfig>) -> Result<Self, Error> {
         let connector = Connector::Rustls(tls);
         let connecting = connect_async_tls_with_config(url, None, false, Some(connector));
@@ -60,18 +60,18 @@ impl Client {
         Ok(Self { socket, headers: response.headers().clone() })
     }
 
-    /// The same; returns with the 101.
+    /// As [`try_connect_tls`](Self::try_connect_tls).
     ///
     /// # Panics
-    /// Where there is none.
+    /// If the answer is not a 101.
     pub async fn connect_tls(url: &str, tls: Arc<ClientConfig>) -> Self {
         match Self::try_connect_tls(url, tls).await {
             Ok(client) => client,
-            Err(error) => panic!("no WebSocket at {url}: {error}"),
+            Err(error) => panic!("the handshake with {url} failed: {error}"),
         }
     }
 
-    /// The certificate that the server showed, where it speaks TLS.
+    /// The certificate of a server with TLS.
     #[must_use]
     pub fn certificate(&self) -> Option<CertificateDer<'static>> {
         match self.socket.get_ref() {
@@ -94,7 +94,7 @@ impl Client {
     /// Sends a message.
     ///
     /// # Panics
-    /// Where the connection has ended.
+    /// If the connection has ended.
     pub async fn send(&mut self, message: Message) {
         if let Err(error) = within("a message is sent", self.socket.send(message)).await {
             panic!("a message could not be sent: {error}");
@@ -104,7 +104,7 @@ impl Client {
     /// The next message.
     ///
     /// # Panics
-    /// Where the connection ends first.
+    /// If the connection ends first.
     pub async fn next(&mut self) -> Message {
         match self.read().await {
             Some(Ok(Message::Close(frame))) => panic!("a message was expected, and the close {frame:?} came"),
@@ -113,19 +113,19 @@ impl Client {
         }
     }
 
-    /// The next message, which is this text.
+    /// Checks that the next message is this text.
     ///
     /// # Panics
-    /// Where it is another.
+    /// If it is another.
     pub async fn expect(&mut self, text: &str) {
         assert_eq!(self.next().await, Message::text(text));
     }
 
-    /// The close code and reason of the server, which says nothing else before. It is answered, and the
+    /// The code and the reason of the server's close, which must be the next message. The close is answered, and the
     /// connection ends.
     ///
     /// # Panics
-    /// Where there is a message first, or no code.
+    /// If a message comes first, or the close has no code.
     pub async fn closed(mut self) -> (u16, String) {
         match self.read().await {
             Some(Ok(Message::Close(Some(frame)))) => {
@@ -137,10 +137,10 @@ impl Client {
         }
     }
 
-    /// Says goodbye; gives the server's answer to it, past the messages that came before.
+    /// Closes, and returns the server's answer, after the messages before it.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If the server does not answer.
     pub async fn close(&mut self, code: u16, reason: &str) -> Option<(u16, String)> {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
         self.send(Message::Close(Some(frame))).await;
@@ -155,7 +155,7 @@ impl Client {
         }
     }
 
-    /// Pings are answered on the way, and are no message.
+    /// The next message. Pings are answered and skipped.
     async fn read(&mut self) -> Option<Result<Message, Error>> {
         loop {
             match within("a message of the server", self.socket.next()).await {

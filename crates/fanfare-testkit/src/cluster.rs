@@ -1,6 +1,8 @@
-//! A redis-server of the test's own and nodes on it.
+//! A redis-server and nodes on it.
 
-use crate::{RedisServer, Setup, TestNode, within};
+use fanfare_broker_suite::RedisServer;
+
+use crate::{node::TestNode, setup::Setup, timeouts::within};
 
 /// A redis-server and its nodes, called `node-1`, `node-2` and so on.
 pub struct TestCluster {
@@ -11,12 +13,12 @@ pub struct TestCluster {
 }
 
 impl TestCluster {
-    /// Starts so many nodes.
+    /// Starts a redis-server and this number of nodes.
     pub async fn start(nodes: usize) -> Self {
         Self::start_with(nodes, "").await
     }
 
-    /// The same, each with this in its configuration file.
+    /// As [`start`](Self::start), with this text in each configuration file.
     pub async fn start_with(nodes: usize, toml: &str) -> Self {
         let mut cluster = Self { redis: redis_server().await, nodes: Vec::new() };
         for number in 1..=nodes {
@@ -26,10 +28,10 @@ impl TestCluster {
         cluster
     }
 
-    /// What any Redis client does: `PUBLISH fanfare:CHANNEL PAYLOAD`.
+    /// Publishes as any Redis client can: `PUBLISH fanfare:CHANNEL PAYLOAD`.
     ///
     /// # Panics
-    /// Where Redis does not take it.
+    /// If Redis does not take it.
     pub async fn plain_publish(&self, channel: &str, payload: &[u8]) {
         let mut command = redis::cmd("PUBLISH");
         command.arg(format!("fanfare:{channel}")).arg(payload);
@@ -42,7 +44,7 @@ impl TestCluster {
 /// A redis-server.
 ///
 /// # Panics
-/// Where it does not start; the sentence says what is missing.
+/// If it does not start, with what is missing.
 pub async fn redis_server() -> RedisServer {
     match RedisServer::start().await {
         Ok(redis) => redis,

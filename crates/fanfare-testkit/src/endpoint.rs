@@ -1,12 +1,24 @@
-//! What can be asked of a node over its sockets.
+//! The sockets of a node: requests, upgrades, metrics.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::{Answer, Client, KEY, Metrics, RawClient, assert_eventually};
+use crate::{
+    assert_eventually,
+    client::Client,
+    metrics::Metrics,
+    raw::{Answer, RawClient},
+};
 
-/// Where a node listens.
+/// The API key of nodes in tests, unless [`Setup::without_key`](crate::Setup::without_key).
+pub const KEY: &str = "key-of-the-tests-0123456789";
+
+/// The address of a node.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -42,17 +54,17 @@ impl Endpoint {
         Client::connect(&self.ws(path)).await
     }
 
-    /// A TCP connection to it.
+    /// A TCP connection to the node.
     pub async fn raw(&self) -> RawClient {
         RawClient::connect(self.address).await
     }
 
-    /// What it answers to an upgrade on `path` with further headers.
+    /// The answer to an upgrade on `path` with further headers.
     pub async fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.raw().await.upgrade(path, headers).await
     }
 
-    /// One request on a connection of its own.
+    /// The answer to a request on a connection of its own.
     pub async fn request(
         &self,
         method: &str,
@@ -63,12 +75,12 @@ impl Endpoint {
         self.raw().await.request(method, path, headers, body.as_ref()).await
     }
 
-    /// `GET` without further headers.
+    /// The answer to `GET` without further headers.
     pub async fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[], "").await
     }
 
-    /// `POST /api/publish` with [`KEY`] and this body.
+    /// The answer to `POST /api/publish` with [`KEY`] and this body.
     pub async fn post(&self, body: &Value) -> Answer {
         self.request("POST", "/api/publish", &[("X-API-Key", KEY)], body.to_string()).await
     }
@@ -76,18 +88,18 @@ impl Endpoint {
     /// Publishes through the API.
     ///
     /// # Panics
-    /// Where it is not taken.
+    /// If the node does not take it.
     pub async fn publish(&self, channel: &str, data: impl Into<Value>) {
         let answer = self.post(&json!({"channel": channel, "data": data.into()})).await;
         assert_eq!(answer.status, 200, "publish through the API: {}", answer.text());
     }
 
-    /// Returns once it is ready.
+    /// Waits until the node is ready.
     pub async fn is_ready(&self) {
         assert_eventually!(self.get("/readyz").await.status == 200, "the node at {} is ready", self.address);
     }
 
-    /// Returns once it is not ready.
+    /// Waits until the node is not ready.
     pub async fn is_unready(&self) {
         assert_eventually!(
             self.get("/readyz").await.status == 503,
@@ -96,8 +108,8 @@ impl Endpoint {
         );
     }
 
-    /// Waits until it knows that its broker takes nothing. Not being ready is less: the other connection, on which it
-    /// hears, may have ended first.
+    /// Waits until the node knows that its broker takes nothing. A node can be unready before that, if its other
+    /// connection, for subscriptions, ended first.
     pub async fn is_away_from_its_broker(&self) {
         let is_away = |checks: &serde_json::Value| {
             let mut checks = checks.as_array().into_iter().flatten();
@@ -110,17 +122,30 @@ impl Endpoint {
         );
     }
 
-    /// What it counts of these series, see [`Metrics::sum`].
+    /// The sum of these series, see [`Metrics::sum`].
     pub async fn metric(&self, series: &str) -> f64 {
         self.metrics().await.sum(series)
     }
 
-    /// All that it counts now.
+    /// The metrics of the node now.
     pub async fn metrics(&self) -> Metrics {
         Metrics::new(self.get("/metrics").await.text())
     }
 
-    /// Returns once it sees these nodes, by name, with so many connections.
+    /// The metrics of the node now.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn try_metrics(&self) -> io::Result<Metrics> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(Metrics::new(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()))
+    }
+
+    /// Waits until the node lists these nodes, by name, with these numbers of connections.
     pub async fn sees(&self, nodes: &[(&str, u64)]) {
         let mut seen;
         assert_eventually!(
@@ -133,7 +158,7 @@ impl Endpoint {
         );
     }
 
-    /// The cluster as it sees it: names and connections, by name.
+    /// The node's list of nodes: names and connections, by name.
     pub async fn nodes(&self) -> Vec<(String, u64)> {
         let view = self.get("/api/cluster").await.json();
         let name = |node: &Value| node.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -141,4 +166,9 @@ impl Endpoint {
         let nodes = view.get("nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         nodes.iter().map(|node| (name(node), connections(node))).collect()
     }
+}
+
+/// An address of loopback whose port was free a moment ago.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()
 }

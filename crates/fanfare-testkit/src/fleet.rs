@@ -1,8 +1,8 @@
-//! Nodes as processes: the real binary, as often as a test of faults needs it.
+//! Several nodes as processes: the real binary.
 
-use crate::{Endpoint, Process};
+use crate::{endpoint::Endpoint, process::Process};
 
-/// Node processes, called `node-1`, `node-2` and so on, each by its own way to Redis.
+/// Node processes, called `node-1`, `node-2` and so on, each with its own way to Redis.
 #[derive(Debug)]
 pub struct Fleet {
     /// The nodes, ready.
@@ -10,7 +10,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts one node for each of these URLs of Redis.
+    /// Starts a node for each of these URLs of Redis.
     pub async fn start<S: AsRef<str>>(urls: impl IntoIterator<Item = S>) -> Self {
         let mut nodes = Vec::new();
         for (url, number) in urls.into_iter().zip(1..) {
@@ -19,7 +19,7 @@ impl Fleet {
         Self { nodes }
     }
 
-    /// Where they listen.
+    /// The nodes' addresses.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.nodes.iter().map(Process::endpoint).collect()

@@ -1,55 +1,31 @@
-//! What a node counts, read by a look that does not mind where there is no node.
+//! The metrics of a node in Prometheus' text format.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-
-use crate::Endpoint;
-
-/// A node's metrics, at one moment.
+/// The metrics of a node at one moment.
 #[derive(Debug, Clone)]
 pub struct Metrics(String);
 
-/// What a node says of all series of one name.
+/// The description of all series of one name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Family {
     /// `counter`, `gauge` or `histogram`.
     pub kind: String,
-    /// What it is, in a sentence.
+    /// The help sentence.
     pub help: String,
-    /// The names of its labels, but for a histogram's `le`.
+    /// The names of its labels, without a histogram's `le`.
     pub labels: BTreeSet<String>,
 }
 
 impl Metrics {
-    /// From Prometheus' text format.
+    /// Metrics in Prometheus' text format.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// Asks a node.
-    ///
-    /// # Errors
-    /// Where nobody answers.
-    pub async fn of(node: Endpoint) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(node.address()).await?;
-        let host = node.address();
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(Self(answer))
-    }
-
-    /// Those series together that have this name, or `name{label="value",other="value"}`: this name and these labels,
-    /// whatever else they have. 0 where there are none.
+    /// The sum of the series with this name, or with `name{label="value",other="value"}`: this name and these labels. 0
+    /// without such series.
     #[must_use]
     pub fn sum(&self, series: &str) -> f64 {
         let (name, wanted) = series.split_once('{').unwrap_or((series, "}"));
@@ -63,13 +39,13 @@ impl Metrics {
         self.0.lines().filter_map(value).sum()
     }
 
-    /// What the node said, in Prometheus' text format.
+    /// The text, in Prometheus' format.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.0.split_once("\r\n\r\n").map_or(&*self.0, |(_, body)| body)
+        &self.0
     }
 
-    /// All series: names with their labels, as they stand there.
+    /// All series: names with their labels.
     #[must_use]
     pub fn series(&self) -> BTreeSet<String> {
         let samples = self.text().lines().filter(|line| !line.starts_with('#'));
@@ -88,11 +64,11 @@ impl Metrics {
                 line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
             {
                 families.entry(of.to_owned()).or_default().kind = kind.to_owned();
-                // Its series follow.
+                // The family's series follow.
                 name = of.to_owned();
             } else if let (Some(family), Some((_, labels))) = (families.get_mut(&name), line.split_once('{'))
             {
-                // No value of a label of ours has a quote in it.
+                // The values of our labels have no quotes.
                 let names = labels.split('"').step_by(2).filter_map(|part| part.strip_suffix('='));
                 family.labels.extend(names.map(|name| name.trim_start_matches(',').to_owned()));
             }
@@ -102,12 +78,42 @@ impl Metrics {
     }
 }
 
+/// `fanfare_connections_closed_total` for a reason.
+#[must_use]
+pub fn closed(reason: &str) -> String {
+    format!("fanfare_connections_closed_total{{reason=\"{reason}\"}}")
+}
+
+/// `fanfare_limits_hit_total` for a limit.
+#[must_use]
+pub fn hit(limit: &str) -> String {
+    format!("fanfare_limits_hit_total{{limit=\"{limit}\"}}")
+}
+
+/// `fanfare_http_errors_total` for a kind.
+#[must_use]
+pub fn http_error(kind: &str) -> String {
+    format!("fanfare_http_errors_total{{kind=\"{kind}\"}}")
+}
+
+/// `fanfare_handshakes_refused_total` for a reason.
+#[must_use]
+pub fn refused(reason: &str) -> String {
+    format!("fanfare_handshakes_refused_total{{reason=\"{reason}\"}}")
+}
+
+/// `fanfare_api_errors_total` for a code.
+#[must_use]
+pub fn api_error(code: &str) -> String {
+    format!("fanfare_api_errors_total{{code=\"{code}\"}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn series_are_told_apart_by_their_names_and_labels() {
+    fn series_match_by_name_and_labels() {
         let text =
             "# HELP a_total 7\na_total{x=\"1\",y=\"2\"} 3\na_total{x=\"1\",y=\"3\"} 4\na 10\na_total_b 100\n";
         let metrics = Metrics::new(text.into());

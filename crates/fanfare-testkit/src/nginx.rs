@@ -1,4 +1,4 @@
-//! nginx before nodes, with the configuration that is shipped.
+//! nginx in front of nodes, with the shipped configuration.
 
 use std::{io, net::SocketAddr, path::Path, process::Stdio};
 
@@ -7,20 +7,21 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::{
-    Endpoint, assert_eventually,
-    balancer::{free_address, reworded},
+    assert_eventually,
+    balancer::reworded,
+    endpoint::{Endpoint, free_address},
 };
 
-/// What is shipped.
+/// The shipped configuration.
 const SHIPPED: &str = include_str!("../../../deploy/nginx/nginx.conf");
 
-/// Debian's nginx is there, which is not in every PATH.
+/// The path of Debian's nginx, which may be missing in PATH.
 const DEBIAN: &str = "/usr/sbin/nginx";
 
-/// Where it keeps what is too large for its memory.
+/// The folders for temporary files.
 const FOLDERS: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
-/// An nginx, with its workers; all are told to end when it is dropped.
+/// An nginx with its workers. All are told to end when this is dropped.
 #[derive(Debug)]
 pub struct Nginx {
     endpoint: Endpoint,
@@ -29,15 +30,15 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one before these nodes; returns once it takes clients.
+    /// Starts nginx in front of these nodes. Returns once it accepts clients.
     pub async fn start(nodes: &[Endpoint]) -> Self {
         Self::start_with(nodes, &[]).await
     }
 
-    /// The same with each of these words of the shipped configuration replaced.
+    /// As [`start`](Self::start), with each of these words of the shipped configuration replaced.
     ///
     /// # Panics
-    /// Where it does not start, or has no such words.
+    /// If it does not start, or the words are not in the configuration.
     pub async fn start_with(nodes: &[Endpoint], words: &[(&str, &str)]) -> Self {
         let started = || {
             let (address, folder) = (free_address()?, TempDir::new()?);
@@ -56,32 +57,32 @@ impl Nginx {
         nginx
     }
 
-    /// Where it listens.
+    /// The address for clients.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
-    /// Reloads as its service does: new workers take over the listening, the old ones carry on what they have.
+    /// Reloads as its service does: new workers take over the listening, the old ones keep their connections.
     pub fn reload(&self) {
         self.signal(Signal::HUP);
     }
 
     fn signal(&self, signal: Signal) {
         let master = self.master.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        // One that has ended already is seen by who connects.
+        // A client that connects finds out that the process has ended.
         let _ = master.map(|master| kill_process(master, signal));
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its workers would outlive a master that is killed.
+        // Its workers would outlive a killed master.
         self.signal(Signal::TERM);
     }
 }
 
-/// The configuration with this address, these nodes, and nothing outside of the folder.
+/// The configuration with this address, these nodes, and all files in the folder.
 fn configuration(shipped: &str, address: SocketAddr, nodes: &[Endpoint], folder: &Path) -> String {
     let is_ours = |line: &&str| {
         let first = line.split_whitespace().next();
@@ -103,7 +104,7 @@ fn configuration(shipped: &str, address: SocketAddr, nodes: &[Endpoint], folder:
 
 fn nginx(folder: &Path) -> io::Result<Child> {
     let program = if Path::new(DEBIAN).exists() { DEBIAN } else { "nginx" };
-    // The folder is of who runs the test: root's workers must be root's, to get into it.
+    // The user of the test owns the folder: root's workers must be root to read it.
     let user = if geteuid().is_root() { "user root;" } else { "" };
     let mut command = Command::new(program);
     command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).args(["-e", "stderr"]);

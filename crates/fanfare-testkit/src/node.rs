@@ -1,33 +1,35 @@
-//! A node in the test's own process: all of it, from its listener to its broker.
+//! A node in the test's own process, from its listener to its broker.
 
 use std::ops::Deref;
 
 use fanfare::{Node, config::Config, node::Addresses};
 
-use crate::{Endpoint, within};
+use crate::{endpoint::Endpoint, timeouts::within};
 
-/// A node at work; see [`Setup`](crate::Setup).
+/// A running node; see [`Setup`](crate::Setup).
 pub struct TestNode {
     node: Node,
     endpoint: Endpoint,
 }
 
 impl TestNode {
-    /// Starts it on the current runtime. Its broker may still be on the way.
+    /// Starts a node on the current runtime. Its broker may not be connected yet.
     ///
     /// # Panics
-    /// Where it cannot start.
+    /// If it cannot start.
     #[must_use]
     pub fn start(config: Config) -> Self {
         let node = match Node::start(config) {
             Ok(node) => node,
             Err(error) => panic!("the node does not start: {error}"),
         };
-        let Some(&address) = node.addresses().clients.first() else { panic!("the node listens nowhere") };
+        let Some(&address) = node.addresses().clients.first() else {
+            panic!("the node has no listener for clients")
+        };
         Self { node, endpoint: Endpoint::new(address) }
     }
 
-    /// Where it listens, and for what.
+    /// The addresses of its listeners.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         self.node.addresses()

@@ -1,18 +1,19 @@
-//! Sees what Redis was told to publish, whatever its answers have come to.
+//! A subscriber in Redis: it sees published messages even if Redis' answers are lost.
 
+use fanfare_broker_suite::RedisServer;
 use futures_util::StreamExt;
 use redis::{Client, RedisError, aio::PubSub};
 
-use crate::{RedisServer, within};
+use crate::timeouts::within;
 
-/// A subscriber of one channel in Redis itself, beside all nodes.
+/// A subscriber of one channel in Redis itself.
 pub struct Observer(PubSub);
 
 impl Observer {
-    /// Subscribes to a channel of Fanfare's.
+    /// Subscribes to a channel of Fanfare.
     ///
     /// # Panics
-    /// Where Redis does not let it.
+    /// If Redis refuses.
     pub async fn of(redis: &RedisServer, channel: &str) -> Self {
         let subscribed = async {
             let mut subscriber = Client::open(redis.url())?.get_async_pubsub().await?;
@@ -21,14 +22,14 @@ impl Observer {
         };
         match within("a subscription in Redis", subscribed).await {
             Ok(subscriber) => Self(subscriber),
-            Err(error) => panic!("no subscription in Redis: {error}"),
+            Err(error) => panic!("Redis refuses the subscription: {error}"),
         }
     }
 
-    /// Returns the first message from now on that ends so, once Redis published it.
+    /// The next message that ends with this text.
     ///
     /// # Panics
-    /// Where the connection ends first.
+    /// If the connection ends first.
     pub async fn sees(&mut self, end: &str) -> Vec<u8> {
         let mut messages = self.0.on_message();
         loop {

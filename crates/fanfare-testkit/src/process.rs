@@ -22,18 +22,23 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{Endpoint, KEY, Metrics, assert_eventually, setup::NO_GRACE, setup::file, within};
+use crate::{
+    assert_eventually,
+    endpoint::{Endpoint, KEY},
+    setup::{NO_GRACE, file},
+    timeouts::within,
+};
 
-/// The variable that names the binary; without it, it is looked for where cargo puts it.
+/// The variable that names the binary; by default, the binary is in cargo's folder.
 const BIN: &str = "BIN";
 
-/// What a node counts once it has read its configuration again.
+/// The node's count of reloads.
 const RELOADS: &str = "fanfare_config_reloads_total";
 
-/// The socket comes as standard input and becomes the first inherited descriptor; `exec` keeps the process's number.
+/// The socket comes as standard input and becomes the first inherited descriptor; `exec` keeps the process id.
 const INHERIT: &str = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
-/// A node in a process of its own; killed when dropped.
+/// A node in a process of its own. Killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -45,14 +50,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it is ready.
+    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`. Returns once the node is ready.
     pub async fn start(name: &str, broker: &str) -> Self {
         let process = Self::start_unready(name, broker).await;
         process.is_ready().await;
         process
     }
 
-    /// The same with further variables in its environment.
+    /// As [`start`](Self::start), with further variables in the environment.
     pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = node(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker]);
@@ -62,10 +67,10 @@ impl Process {
         process
     }
 
-    /// The same on a socket that is there already: inherited, as systemd passes sockets on.
+    /// As [`start_with`](Self::start_with), on an open socket: inherited, as systemd passes sockets on.
     ///
     /// # Panics
-    /// Where the socket cannot be passed on, the binary is not there, or it ends at once.
+    /// If the socket cannot be passed on, or the binary is missing or ends at once.
     pub async fn start_on(
         socket: &TcpListener,
         name: &str,
@@ -74,7 +79,7 @@ impl Process {
     ) -> Self {
         let (address, socket) = match socket.local_addr().and_then(|at| Ok((at, socket.try_clone()?))) {
             Ok(inherited) => inherited,
-            Err(error) => panic!("no socket to pass on: {error}"),
+            Err(error) => panic!("the socket cannot be passed on: {error}"),
         };
         let mut command = node("sh".into());
         command.args(["-c", INHERIT, "sh"]).arg(binary());
@@ -85,26 +90,26 @@ impl Process {
         process
     }
 
-    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`; returns once it listens.
+    /// `fanfare serve --listen 127.0.0.1:0 --node NAME --broker URL`. Returns once the node listens.
     ///
     /// # Panics
-    /// Where the binary is not there, or ends at once.
+    /// If the binary is missing, or ends at once.
     pub async fn start_unready(name: &str, broker: &str) -> Self {
         Self::serve(&["--listen", "127.0.0.1:0", "--node", name, "--broker", broker], "").await
     }
 
-    /// `fanfare serve` with these flags and this configuration file; returns once it listens.
+    /// `fanfare serve` with these flags and this configuration file. Returns once the node listens.
     ///
     /// # Panics
-    /// Where the binary is not there, or ends at once.
+    /// If the binary is missing, or ends at once.
     pub async fn serve(flags: &[&str], toml: &str) -> Self {
         Self::serve_with(flags, toml, &[]).await
     }
 
-    /// The same with further variables in its environment.
+    /// As [`serve`](Self::serve), with further variables in the environment.
     ///
     /// # Panics
-    /// Where the binary is not there, or ends at once.
+    /// If the binary is missing, or ends at once.
     pub async fn serve_with(flags: &[&str], toml: &str, environment: &[(&str, &str)]) -> Self {
         let (mut command, config) = (node(binary()), file(toml));
         command.arg("serve").args(flags).arg("--config").arg(config.path());
@@ -112,14 +117,25 @@ impl Process {
         Self::run(command, config).await
     }
 
-    /// The same, with nothing else in its environment: no key of the API, and the usual grace.
+    /// As [`serve`](Self::serve), with an empty environment: without a key for the API, and with the default grace.
     ///
     /// # Panics
-    /// Where the binary is not there, or ends at once.
+    /// If the binary is missing, or ends at once.
     pub async fn serve_alone(flags: &[&str], toml: &str) -> Self {
         let (mut command, config) = (command(binary()), file(toml));
         command.arg("serve").args(flags).arg("--config").arg(config.path());
         Self::run(command, config).await
+    }
+
+    /// As [`start_with`](Self::start_with), with a limit of open descriptors.
+    pub async fn start_limited(descriptors: usize, environment: &[(&str, &str)]) -> Self {
+        let mut command = node("sh".into());
+        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$@\"")).arg("sh").arg(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--node", "test"]);
+        command.envs(environment.iter().copied());
+        let process = Self::run(command, file("")).await;
+        process.is_ready().await;
+        process
     }
 
     async fn run(mut command: Command, config: NamedTempFile) -> Self {
@@ -142,15 +158,15 @@ impl Process {
         Self { child, endpoint, log, reads, config }
     }
 
-    /// Whether its output is read from now on. A pipe that is not read takes some 64 KiB, then no more.
+    /// Whether its output is read from now on. An unread pipe takes some 64 KiB.
     pub fn read_log(&self, is_read: bool) {
         self.reads.send_replace(is_read);
     }
 
-    /// `fanfare WORDS` with this configuration file and these variables, to its end.
+    /// Runs `fanfare WORDS` with this configuration file and these variables, to its end.
     ///
     /// # Panics
-    /// Where the binary is not there, or does not end.
+    /// If the binary is missing, or does not end.
     pub async fn once(words: &[&str], toml: &str, variables: &[(&str, &str)]) -> Output {
         let (mut command, config) = (command(binary()), file(toml));
         command.args(words).arg("--config").arg(config.path()).envs(variables.iter().copied());
@@ -163,7 +179,7 @@ impl Process {
     /// SIGTERM.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If the process has ended.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
@@ -171,25 +187,25 @@ impl Process {
     /// SIGHUP.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If the process has ended.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
     }
 
-    /// Gives it another configuration file, and returns once it has read that, whatever became of it.
+    /// Replaces the configuration file, and returns once the node has read it, with success or not.
     ///
     /// # Panics
-    /// Where the file cannot be written, or nothing reads it.
+    /// If the file cannot be written, or the node does not read it.
     pub async fn reload(&self, toml: &str) {
         self.reload_at(self.endpoint, toml).await;
     }
 
-    /// The same, where its metrics are elsewhere.
+    /// As [`reload`](Self::reload), for a node with its metrics at this address.
     ///
     /// # Panics
-    /// Where the file cannot be written, or nothing reads it.
+    /// If the file cannot be written, or the node does not read it.
     pub async fn reload_at(&self, metrics: Endpoint, toml: &str) {
-        let reloads = async || Metrics::of(metrics).await.map(|all| all.sum(RELOADS)).unwrap_or_default();
+        let reloads = async || metrics.try_metrics().await.map(|all| all.sum(RELOADS)).unwrap_or_default();
         let before = reloads().await;
         if let Err(error) = std::fs::write(&self.config, toml) {
             panic!("the configuration file cannot be written: {error}");
@@ -202,10 +218,10 @@ impl Process {
         );
     }
 
-    /// SIGSTOP: its sockets stay open, and nothing is read or answered.
+    /// Sends SIGSTOP: its sockets stay open, and it reads and answers nothing.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If the process has ended.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
@@ -213,39 +229,39 @@ impl Process {
     /// SIGCONT.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If the process has ended.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Where it listens, for who outlives it.
+    /// The address for clients, which stays valid after the process.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
-    /// Where its metrics are, as it said when it began to listen.
+    /// The address of its metrics, from its first log line.
     ///
     /// # Panics
-    /// Where they are nowhere.
+    /// If the line has no such address.
     #[must_use]
     pub fn metrics_endpoint(&self) -> Endpoint {
         match self.log.lock().lines().find_map(|line| listens_at(line, "metrics")) {
             Some(endpoint) => endpoint,
-            None => panic!("no metrics: {}", self.log.lock()),
+            None => panic!("the log names no address for metrics: {}", self.log.lock()),
         }
     }
 
-    /// What it logged and printed so far.
+    /// The log and the output so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().clone()
     }
 
-    /// The process's number.
+    /// The process id.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If the process has ended.
     #[must_use]
     pub fn id(&self) -> u32 {
         match self.child.id() {
@@ -260,29 +276,29 @@ impl Process {
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
             .and_then(|id| Ok(kill_process(id, signal)?));
         if let Err(error) = sent {
-            panic!("no {signal:?} to fanfare: {error}; {}", self.log.lock());
+            panic!("{signal:?} cannot be sent: {error}; {}", self.log.lock());
         }
     }
 
     /// SIGKILL.
     ///
     /// # Panics
-    /// Where it cannot be waited for.
+    /// If the process cannot be waited for.
     pub async fn kill(&mut self) {
         if let Err(error) = self.child.kill().await {
             panic!("fanfare was not killed: {error}");
         }
     }
 
-    /// Returns once it has logged this, or written it otherwise to its standard error.
+    /// Waits until the node has logged this text, or written it to its standard error.
     pub async fn logs(&self, text: &str) {
         assert_eventually!(self.log.lock().contains(text), "fanfare logs {text:?}: {}", self.log.lock());
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     ///
     /// # Panics
-    /// Where it does not end.
+    /// If it does not end.
     pub async fn wait(&mut self) -> ExitStatus {
         match within("fanfare ends", self.child.wait()).await {
             Ok(status) => status,
@@ -306,7 +322,7 @@ fn node(program: PathBuf) -> Command {
     command
 }
 
-/// A program, with nothing of this process's configuration in its environment.
+/// A program without this process's configuration in its environment.
 fn command(program: PathBuf) -> Command {
     let mut command = Command::new(program);
     let ours = |name: &OsString| name.to_string_lossy().starts_with("FANFARE_");
@@ -317,7 +333,7 @@ fn command(program: PathBuf) -> Command {
     command
 }
 
-/// Tests are at `PROFILE/deps/NAME-HASH`, binaries at `PROFILE/NAME`.
+/// The binary. Tests are at `PROFILE/deps/NAME-HASH`, binaries at `PROFILE/NAME`.
 fn binary() -> PathBuf {
     let beside = || {
         let test = env::current_exe().ok()?;
@@ -343,7 +359,7 @@ async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>, mut is_re
     }
 }
 
-/// What the log line says that the node writes when it listens.
+/// An address in the log line that the node writes when it listens.
 fn listens_at(line: &str, list: &str) -> Option<Endpoint> {
     let line: Value = serde_json::from_str(line).ok()?;
     let addresses = line.get(list)?.as_str()?.trim_matches(['[', ']']);

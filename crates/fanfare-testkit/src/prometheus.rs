@@ -1,4 +1,4 @@
-//! A Prometheus that scrapes nodes, with the configuration that is shipped.
+//! Prometheus that scrapes nodes, with the shipped configuration.
 
 use std::{io, net::SocketAddr, path::Path, process::Stdio};
 
@@ -7,19 +7,22 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{Endpoint, assert_eventually};
+use crate::{
+    assert_eventually,
+    endpoint::{Endpoint, free_address},
+};
 
-/// What is shipped.
+/// The shipped configuration.
 const SHIPPED: &str = include_str!("../../../deploy/prometheus/prometheus.yml");
 const RULES: [(&str, &str); 2] = [
     ("recording.yml", include_str!("../../../deploy/prometheus/recording.yml")),
     ("alerts.yml", include_str!("../../../deploy/prometheus/alerts.yml")),
 ];
 
-/// As in a fault of a few seconds: the ranges of an impatient Prometheus.
+/// The range of short rules, for faults of a few seconds.
 const SHORT: &str = "[10s]";
 
-/// A Prometheus; killed when dropped.
+/// A Prometheus. Killed when dropped.
 #[derive(Debug)]
 pub struct Prometheus {
     endpoint: Endpoint,
@@ -28,26 +31,26 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that scrapes these nodes each second; returns once it answers.
+    /// Starts a Prometheus that scrapes these nodes each second. Returns once it answers.
     pub async fn start(nodes: &[Endpoint]) -> Self {
         Self::start_beside(nodes, None).await
     }
 
-    /// The same, which scrapes a balancer too, where its metrics are.
+    /// As [`start`](Self::start), and it scrapes a balancer too, at its metrics.
     pub async fn start_beside(nodes: &[Endpoint], balancer: Option<Endpoint>) -> Self {
         Self::start_with(nodes, balancer, RULES.map(|(name, rules)| (name, rules.to_owned()))).await
     }
 
-    /// The same, whose alerts fire at once (`for`) and look back ten seconds.
-    pub async fn start_impatient(nodes: &[Endpoint]) -> Self {
-        Self::start_with(nodes, None, RULES.map(|(name, rules)| (name, impatient(rules)))).await
+    /// As [`start`](Self::start), with alerts that fire at once (without `for`) and look back ten seconds.
+    pub async fn start_quick(nodes: &[Endpoint]) -> Self {
+        Self::start_with(nodes, None, RULES.map(|(name, rules)| (name, quick(rules)))).await
     }
 
     /// # Panics
-    /// Where it does not start; the sentence says what is missing.
+    /// If it does not start, with what is missing.
     async fn start_with(nodes: &[Endpoint], balancer: Option<Endpoint>, rules: [(&str, String); 2]) -> Self {
         let started = || {
-            let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let address = free_address()?;
             let folder = TempDir::new()?;
             std::fs::write(folder.path().join("prometheus.yml"), configuration(nodes, balancer.as_slice()))?;
             for (name, rules) in &rules {
@@ -66,10 +69,10 @@ impl Prometheus {
         prometheus
     }
 
-    /// The shipped rules, as it understood them.
+    /// The shipped rules, as Prometheus parsed them.
     ///
     /// # Panics
-    /// Where it does not tell them.
+    /// If Prometheus does not list them.
     pub async fn rules(&self) -> Vec<Rule> {
         let answer = self.endpoint.get("/api/v1/rules").await.json();
         let groups = answer.pointer("/data/groups").and_then(Value::as_array);
@@ -85,10 +88,10 @@ impl Prometheus {
         firing.into_iter().map(|(labels, _)| labels).collect()
     }
 
-    /// Asks a question in PromQL. The samples of the answer: labels, and value.
+    /// The samples of a query in PromQL: labels, and value.
     ///
     /// # Panics
-    /// Where it is no question, or the answer none.
+    /// If the query is wrong, or its answer is not a vector.
     pub async fn query(&self, promql: &str) -> Vec<(Value, f64)> {
         let path = format!("/api/v1/query?query={}", utf8_percent_encode(promql, NON_ALPHANUMERIC));
         let answer = self.endpoint.get(&path).await;
@@ -101,11 +104,11 @@ impl Prometheus {
         };
         match samples.and_then(|samples| samples.iter().map(sample).collect()) {
             Some(samples) => samples,
-            None => panic!("{promql} has no vector for an answer: {answer}"),
+            None => panic!("the answer to {promql} is not a vector: {answer}"),
         }
     }
 
-    /// Returns once a question has one sample for an answer, whose value is right.
+    /// Waits until a query has one sample with a right value.
     pub async fn comes_to(&self, promql: &str, is_right: impl Fn(f64) -> bool) {
         let mut answer;
         assert_eventually!(
@@ -113,7 +116,7 @@ impl Prometheus {
                 answer = self.query(promql).await;
                 matches!(answer[..], [(_, value)] if is_right(value))
             },
-            "{promql} comes to what it should, not {answer:?}"
+            "{promql} has a right value, not {answer:?}"
         );
     }
 
@@ -125,7 +128,7 @@ impl Prometheus {
         );
         assert!(
             !self.has_ended(),
-            "prometheus ended at once: is its configuration right? (promtool check config)"
+            "prometheus ended at once: check its configuration (promtool check config)"
         );
         assert_eventually!(self.endpoint.get("/-/ready").await.status == 200, "prometheus is ready");
     }
@@ -135,14 +138,14 @@ impl Prometheus {
     }
 }
 
-/// A rule that Prometheus goes by.
+/// A rule of Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// The alert, or the series that it records.
+    /// The alert, or the recorded series.
     pub name: String,
-    /// What it asks; of an alert, something is wrong where the answer is not empty.
+    /// The query. A result of an alert's query is a fault.
     pub query: String,
-    /// Whether it is an alert.
+    /// Whether the rule is an alert.
     pub is_alert: bool,
 }
 
@@ -154,8 +157,8 @@ impl Rule {
     }
 }
 
-/// The rules without patience: a fault is seen as soon as it is scraped, and forgotten soon after.
-fn impatient(rules: &str) -> String {
+/// The rules without waiting: a fault is seen as soon as it is scraped, and forgotten soon after.
+fn quick(rules: &str) -> String {
     let ranges = |line: &str| {
         ["[1m]", "[2m]", "[5m]"].iter().fold(line.to_owned(), |line, range| line.replace(range, SHORT))
     };
@@ -163,7 +166,7 @@ fn impatient(rules: &str) -> String {
     lines.map(|line| ranges(line) + "\n").collect()
 }
 
-/// The shipped configuration with these targets, and without patience.
+/// The shipped configuration with these targets, and short intervals.
 fn configuration(nodes: &[Endpoint], balancers: &[Endpoint]) -> String {
     let mut targets = nodes;
     let mut replaced = |line: &str| {

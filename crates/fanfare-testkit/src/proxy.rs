@@ -1,5 +1,5 @@
-//! A TCP proxy that cuts, stalls, delays and chops, each direction by itself. It stands between a node and its Redis,
-//! and can be made to lead to another.
+//! A TCP proxy that cuts, stalls, delays and chops, each direction on its own. It stands between a node and its Redis,
+//! and can lead new connections to another Redis.
 
 use std::{
     io,
@@ -23,24 +23,24 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How much may be under way in the proxy, in reads.
-const UNDER_WAY: usize = 1024;
+/// The reads that may wait in the proxy.
+const QUEUE: usize = 1024;
 
-/// How the command begins that makes a subscriber of a connection.
+/// The command that turns a connection into a subscriber.
 const SUBSCRIBE: &[u8] = b"\r\nSUBSCRIBE\r\n";
 
-/// Which way.
+/// A direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Commands.
     ToServer,
-    /// Answers, and what is published.
+    /// Answers and published messages.
     ToClient,
 }
 
-/// What is done to one direction.
+/// The faults of a direction.
 #[derive(Debug, Clone, Copy, Default)]
-struct Conduct {
+struct Faults {
     stalled: bool,
     /// Only connections that subscribe are stalled.
     subscribers_only: bool,
@@ -49,13 +49,13 @@ struct Conduct {
     chopped: bool,
 }
 
-impl Conduct {
+impl Faults {
     fn holds(&self, subscribes: &AtomicBool) -> bool {
         self.stalled && (!self.subscribers_only || subscribes.load(Ordering::Relaxed))
     }
 }
 
-/// The proxy; its connections end with it.
+/// The proxy. Its connections end with it.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -67,17 +67,17 @@ pub struct Proxy {
 struct Shared {
     /// The port of 127.0.0.1 that new connections lead to.
     port: AtomicU16,
-    to_server: watch::Sender<Conduct>,
-    to_client: watch::Sender<Conduct>,
-    /// Ends the connections that there are.
+    to_server: watch::Sender<Faults>,
+    to_client: watch::Sender<Faults>,
+    /// Ends the existing connections.
     cut: Mutex<CancellationToken>,
 }
 
 impl Proxy {
-    /// Starts one before the server at this port of 127.0.0.1.
+    /// Starts a proxy for the server at this port of 127.0.0.1.
     ///
     /// # Panics
-    /// Where there is no free port.
+    /// If no port is free.
     pub async fn start(port: u16) -> Self {
         let bound = async {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -98,52 +98,52 @@ impl Proxy {
         Self { address, shared, _stop: stop.drop_guard() }
     }
 
-    /// `redis://` and its address.
+    /// `redis://` and the proxy's address.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Holds back what comes that way, until [`Proxy::resume`]. Connections stay, and new ones come.
+    /// Holds back bytes in this direction, until [`Proxy::resume`]. Connections stay, and new ones are accepted.
     pub fn stall(&self, direction: Direction) {
-        self.conduct(direction).send_modify(|conduct| conduct.stalled = true);
+        self.faults(direction).send_modify(|faults| faults.stalled = true);
     }
 
-    /// The same for connections that subscribed in Redis (`SUBSCRIBE` as a command of RESP); the others go on.
+    /// As [`stall`](Self::stall), for connections with a subscription in Redis (`SUBSCRIBE` as a command of RESP) only.
     pub fn stall_subscribers(&self, direction: Direction) {
-        self.conduct(direction).send_modify(|conduct| {
-            (conduct.stalled, conduct.subscribers_only) = (true, true);
+        self.faults(direction).send_modify(|faults| {
+            (faults.stalled, faults.subscribers_only) = (true, true);
         });
     }
 
-    /// Lets go on what was stalled.
+    /// Lets stalled bytes go on.
     pub fn resume(&self, direction: Direction) {
-        self.conduct(direction).send_modify(|conduct| {
-            (conduct.stalled, conduct.subscribers_only) = (false, false);
+        self.faults(direction).send_modify(|faults| {
+            (faults.stalled, faults.subscribers_only) = (false, false);
         });
     }
 
-    /// Delays what comes that way from now on.
+    /// Delays bytes in this direction from now on.
     pub fn delay(&self, direction: Direction, delay: Duration) {
-        self.conduct(direction).send_modify(|conduct| conduct.delay = delay);
+        self.faults(direction).send_modify(|faults| faults.delay = delay);
     }
 
-    /// Whether what comes that way goes on a byte at a time, each in a packet of its own.
+    /// Passes bytes in this direction on one at a time, each in a packet of its own, or stops that.
     pub fn chop(&self, direction: Direction, chopped: bool) {
-        self.conduct(direction).send_modify(|conduct| conduct.chopped = chopped);
+        self.faults(direction).send_modify(|faults| faults.chopped = chopped);
     }
 
-    /// From now on leads new connections to this port of 127.0.0.1; those that there are stay where they are.
+    /// Leads new connections to this port of 127.0.0.1. Existing connections stay.
     pub fn lead_to(&self, port: u16) {
         self.shared.port.store(port, Ordering::Relaxed);
     }
 
-    /// Ends all connections; what was under way in the proxy is lost. New ones are let in.
+    /// Ends all connections, and drops the bytes in the proxy. New connections are accepted.
     pub fn cut(&self) {
         std::mem::take(&mut *self.shared.cut.lock()).cancel();
     }
 
-    fn conduct(&self, direction: Direction) -> &watch::Sender<Conduct> {
+    fn faults(&self, direction: Direction) -> &watch::Sender<Faults> {
         match direction {
             Direction::ToServer => &self.shared.to_server,
             Direction::ToClient => &self.shared.to_client,
@@ -152,7 +152,7 @@ impl Proxy {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    // A listener that cannot accept is seen by who connects.
+    // A client that connects finds out that the listener cannot accept.
     while let Ok((client, _)) = listener.accept().await {
         let cut = shared.cut.lock().clone();
         let (to_server, to_client) = (shared.to_server.subscribe(), shared.to_client.subscribe());
@@ -179,17 +179,17 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
     }
 }
 
-/// One direction of one connection; ends when either side does.
+/// One direction of a connection. Ends when either side ends.
 async fn relay(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut conduct: watch::Receiver<Conduct>,
+    mut faults: watch::Receiver<Faults>,
     cut: &CancellationToken,
     subscribes: &AtomicBool,
     sees: impl Fn(&[u8]),
 ) {
-    let (queue, mut queued) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
-    let delays = conduct.clone();
+    let (queue, mut queued) = mpsc::channel::<(Instant, Vec<u8>)>(QUEUE);
+    let delays = faults.clone();
     let read = async move {
         loop {
             let mut bytes = Vec::with_capacity(16 << 10);
@@ -206,8 +206,8 @@ async fn relay(
     let write = async move {
         while let Some((due, bytes)) = queued.recv().await {
             sleep_until(due).await;
-            let resumed = conduct.wait_for(|conduct| !conduct.holds(subscribes)).await.map(|now| now.chopped);
-            // What is let go on after a cut must not get through.
+            let resumed = faults.wait_for(|faults| !faults.holds(subscribes)).await.map(|now| now.chopped);
+            // Bytes that were stalled before a cut must not get through.
             let Ok(chopped) = resumed else { return };
             let piece = if chopped { 1 } else { bytes.len() };
             for piece in bytes.chunks(piece) {

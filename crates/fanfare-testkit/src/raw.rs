@@ -1,4 +1,4 @@
-//! HTTP and frames byte by byte: what a proper client would never send, and what it would hide.
+//! HTTP and frames byte by byte: bytes that a proper client would never send, or would hide.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use crate::within;
+use crate::timeouts::within;
 
 const MAX_HEADERS: usize = 64;
 
@@ -22,7 +22,7 @@ const MAX_HEADERS: usize = 64;
 pub struct RawClient {
     stream: Box<dyn Duplex>,
     peer: String,
-    /// What came and was not looked at yet.
+    /// Bytes that came and are not read yet.
     buffer: Vec<u8>,
 }
 
@@ -33,15 +33,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 /// An HTTP answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The body.
     pub body: Vec<u8>,
 }
 
-/// A frame of a server, as it is on the wire.
+/// A frame of a server, as on the wire.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// Header and payload.
@@ -54,18 +54,18 @@ impl RawClient {
     /// Connects.
     ///
     /// # Panics
-    /// Where nobody listens.
+    /// If the connection is refused.
     pub async fn connect(address: SocketAddr) -> Self {
         match within("a TCP connection", TcpStream::connect(address)).await {
             Ok(stream) => Self::on(stream, address),
-            Err(error) => panic!("nobody listens at {address}: {error}"),
+            Err(error) => panic!("cannot connect to {address}: {error}"),
         }
     }
 
-    /// Connects from this address of this machine; on Linux, all of 127.0.0.0/8 are.
+    /// Connects from this address of this machine; on Linux, these include all of 127.0.0.0/8.
     ///
     /// # Panics
-    /// Where the address is another's, or nobody listens.
+    /// If the address is not this machine's, or the connection is refused.
     pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
         let connecting = async {
             let socket = TcpSocket::new_v4()?;
@@ -74,25 +74,23 @@ impl RawClient {
         };
         match within("a TCP connection", connecting).await {
             Ok(stream) => Self::on(stream, address),
-            Err(error) => panic!("no connection from {source} to {address}: {error}"),
+            Err(error) => panic!("cannot connect from {source} to {address}: {error}"),
         }
     }
 
-    /// Speaks TLS from now on, with a server of this name.
+    /// Begins TLS, with a server of this name.
     ///
     /// # Panics
-    /// Where the two do not come together.
+    /// If the handshake fails.
     pub async fn secure(self, connector: &TlsConnector, name: &str) -> Self {
-        let Ok(server) = ServerName::try_from(name.to_owned()) else {
-            panic!("{name:?} is no name of a host")
-        };
+        let Ok(server) = ServerName::try_from(name.to_owned()) else { panic!("{name:?} is not a host name") };
         match within("a TLS handshake", connector.connect(server, self.stream)).await {
             Ok(stream) => Self { stream: Box::new(stream), ..self },
-            Err(error) => panic!("no TLS with {name}: {error}"),
+            Err(error) => panic!("the handshake with {name} failed: {error}"),
         }
     }
 
-    /// On a stream that somebody carries to a node.
+    /// A client on this stream, whose bytes the caller carries to a node.
     #[must_use]
     pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         Self { stream: Box::new(stream), peer: "localhost".to_owned(), buffer: Vec::new() }
@@ -102,7 +100,7 @@ impl RawClient {
         Self { stream: Box::new(stream), peer: peer.to_string(), buffer: Vec::new() }
     }
 
-    /// Sends bytes; that the peer has gone already is seen by who reads.
+    /// Sends bytes. If the peer has gone, the next read reports it.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = within("bytes are sent", async {
             self.stream.write_all(bytes).await?;
@@ -111,15 +109,15 @@ impl RawClient {
         .await;
     }
 
-    /// Sends bytes, as long as the peer takes them.
+    /// Sends bytes.
     ///
     /// # Errors
-    /// It has gone.
+    /// The peer has gone.
     pub async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         within("bytes are sent", self.stream.write_all(bytes)).await
     }
 
-    /// Says that nothing more is sent (a FIN), and goes on reading.
+    /// Ends the sending side (a FIN). Reading goes on.
     pub async fn finish(&mut self) {
         let _ = within("the sending side is closed", self.stream.shutdown()).await;
     }
@@ -127,7 +125,7 @@ impl RawClient {
     /// Sends a request and reads its answer.
     ///
     /// # Panics
-    /// Where the connection ends first.
+    /// If the connection ends first.
     pub async fn request(
         &mut self,
         method: &str,
@@ -150,7 +148,7 @@ impl RawClient {
         self.answer().await
     }
 
-    /// Asks for a WebSocket on `path`. A header given replaces the proper one, an empty one removes it.
+    /// Asks for a WebSocket on `path`. A given header replaces the proper one; an empty one removes it.
     pub async fn upgrade(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let proper = [
             ("Upgrade", "websocket"),
@@ -168,7 +166,7 @@ impl RawClient {
     /// The next answer.
     ///
     /// # Panics
-    /// Where the connection ends first, or what comes is no HTTP.
+    /// If the connection ends first, or the answer is not HTTP.
     pub async fn answer(&mut self) -> Answer {
         let (mut answer, length) = loop {
             if let Some(head) = self.take_head() {
@@ -184,7 +182,7 @@ impl RawClient {
         answer
     }
 
-    /// A body that comes in chunks (RFC 9112 §7.1), without trailers.
+    /// A body in chunks (RFC 9112 §7.1), without trailers.
     async fn chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         loop {
@@ -194,7 +192,7 @@ impl RawClient {
                     self.more("a chunk").await;
                     continue;
                 }
-                Err(error) => panic!("no chunk, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
+                Err(error) => panic!("not a chunk, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
             };
             self.buffer.drain(..head);
             body.extend(self.bytes(size).await);
@@ -212,7 +210,7 @@ impl RawClient {
         self.buffer.drain(..count).collect()
     }
 
-    /// Reads all that comes and forgets it, until the connection ends: a reader that costs little.
+    /// Reads and drops all bytes until the connection ends: a cheap reader.
     pub async fn forget(mut self) {
         while self.read().await.is_ok_and(|read| read > 0) {
             self.buffer.clear();
@@ -226,10 +224,23 @@ impl RawClient {
         self.send(&bytes).await;
     }
 
+    /// The next frame of the server that is not a ping.
+    ///
+    /// # Panics
+    /// If the connection ends first.
+    pub async fn next_frame_past_pings(&mut self) -> Frame {
+        loop {
+            let frame = self.next_frame().await;
+            if !frame.is_ping() {
+                return frame;
+            }
+        }
+    }
+
     /// The next frame of the server, undecoded.
     ///
     /// # Panics
-    /// Where the connection ends first.
+    /// If the connection ends first.
     pub async fn next_frame(&mut self) -> Frame {
         loop {
             if let Some((header, payload)) = frame_lengths(&self.buffer)
@@ -242,17 +253,16 @@ impl RawClient {
         }
     }
 
-    /// Reads until the server ends the connection in good order: everything that came, and was not looked at yet.
-    /// Inside TLS that is with a word (close_notify).
+    /// Reads until the server ends the connection properly: inside TLS, with close_notify. Returns all unread bytes.
     ///
     /// # Errors
-    /// It ended otherwise.
+    /// The connection ended otherwise.
     pub async fn good_end(&mut self) -> io::Result<Vec<u8>> {
         while within("the server ends the connection", self.read()).await? > 0 {}
         Ok(std::mem::take(&mut self.buffer))
     }
 
-    /// Reads until the server ends the connection: everything that came, and was not looked at yet.
+    /// Reads until the server ends the connection. Returns all unread bytes.
     pub async fn end(&mut self) -> Vec<u8> {
         // A reset is an end too.
         while within("the server ends the connection", self.read()).await.is_ok_and(|read| read > 0) {}
@@ -265,7 +275,7 @@ impl RawClient {
         let head = match response.parse(&self.buffer) {
             Ok(httparse::Status::Complete(head)) => head,
             Ok(httparse::Status::Partial) => return None,
-            Err(error) => panic!("no HTTP answer, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
+            Err(error) => panic!("not an HTTP answer, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
         };
         let headers: HeaderMap = response
             .headers
@@ -299,13 +309,13 @@ impl RawClient {
 }
 
 impl Answer {
-    /// Its body as text.
+    /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Its body as JSON; `null` where it is none.
+    /// The body as JSON; `null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -317,10 +327,10 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Checks the status, and that the body says so in words.
+    /// Checks the status, and that the body has these words.
     ///
     /// # Panics
-    /// Where they are others.
+    /// If they are others.
     #[track_caller]
     pub fn is(&self, status: u16, words: &str) {
         let text = self.text();
@@ -333,14 +343,20 @@ impl Answer {
 }
 
 impl Frame {
-    /// Whether it is compressed (RSV1, RFC 7692 §6).
+    /// Whether the frame is a ping (RFC 6455 §5.5.2).
+    #[must_use]
+    pub fn is_ping(&self) -> bool {
+        self.bytes.first() == Some(&0x89)
+    }
+
+    /// Whether the frame is compressed (RSV1, RFC 7692 §6).
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.bytes.first().is_some_and(|first| first & 0x40 != 0)
     }
 }
 
-/// How long the header and the payload of an unmasked frame are (RFC 6455 §5.2).
+/// The lengths of the header and the payload of an unmasked frame (RFC 6455 §5.2).
 fn frame_lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     match (*bytes.get(1)?, bytes.get(2..)?) {
         (126, [high, low, ..]) => Some((4, usize::from(u16::from_be_bytes([*high, *low])))),

@@ -1,4 +1,4 @@
-//! A node's configuration, made of flags, variables and TOML text, and read as `fanfare serve` reads it.
+//! The configuration of a node from flags, variables and TOML text, read as `fanfare serve` reads it.
 
 use std::{ffi::OsString, io::Write};
 
@@ -8,17 +8,14 @@ use fanfare::{
 };
 use tempfile::NamedTempFile;
 
-use crate::node::TestNode;
+use crate::{endpoint::KEY, node::TestNode};
 
-/// The key of the HTTP API that nodes of tests have, unless [`Setup::without_key`].
-pub const KEY: &str = "key-of-the-tests-0123456789";
-
-/// How long nodes of tests go on after they were told to end (`drain.grace`): no balancer has to notice.
+/// The grace of nodes in tests (`drain.grace`): usually no balancer has to notice their end.
 pub(crate) const NO_GRACE: &str = "0s";
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// A configuration to be.
+/// A configuration in the making.
 #[derive(Debug, Clone)]
 pub struct Setup {
     args: NodeArgs,
@@ -27,7 +24,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A node that is alone, on a free port of 127.0.0.1.
+    /// A single node, on a free port of 127.0.0.1.
     #[must_use]
     pub fn memory() -> Self {
         let args =
@@ -35,7 +32,7 @@ impl Setup {
         Self { args, key: Some(KEY), toml: String::new() }
     }
 
-    /// The same with a Redis, given by its URL.
+    /// A node on the Redis of this URL.
     #[must_use]
     pub fn redis(url: &str) -> Self {
         let mut setup = Self::memory();
@@ -43,7 +40,7 @@ impl Setup {
         setup
     }
 
-    /// With `--dev`, and no key.
+    /// With `--dev`, and without a key.
     #[must_use]
     pub fn dev(mut self) -> Self {
         self.args.dev = true;
@@ -64,14 +61,14 @@ impl Setup {
         self
     }
 
-    /// Listening there instead.
+    /// With this address.
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         self.args.listen = vec![address.into()];
         self
     }
 
-    /// With this at the end of the configuration file.
+    /// With this text at the end of the configuration file.
     #[must_use]
     pub fn toml(mut self, text: &str) -> Self {
         self.toml.push_str(text);
@@ -79,13 +76,13 @@ impl Setup {
         self
     }
 
-    /// Reads it.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// Every mistake in it.
+    /// All mistakes in it.
     ///
     /// # Panics
-    /// Where no temporary file can be written.
+    /// If a temporary file cannot be written.
     pub fn load(&self) -> Result<Config, Mistakes> {
         let file = file(&self.toml);
         let args = NodeArgs { config: Some(file.path().to_owned()), ..self.args.clone() };
@@ -101,17 +98,17 @@ impl Setup {
         config::load(sources).map(|loaded| loaded.config)
     }
 
-    /// Starts a node in this process, and returns once it is ready.
+    /// Starts a node in this process. Returns once it is ready.
     pub async fn start(&self) -> TestNode {
         let node = self.start_unready();
         node.is_ready().await;
         node
     }
 
-    /// Starts a node in this process, whose broker may be away.
+    /// Starts a node in this process. Its broker may be away.
     ///
     /// # Panics
-    /// Where it cannot start.
+    /// If it cannot start.
     #[must_use]
     pub fn start_unready(&self) -> TestNode {
         match self.load() {
@@ -121,7 +118,7 @@ impl Setup {
     }
 }
 
-/// A configuration file, there until this is dropped.
+/// A configuration file, which is removed when this is dropped.
 pub(crate) fn file(toml: &str) -> NamedTempFile {
     let written = NamedTempFile::new().and_then(|mut file| file.write_all(toml.as_bytes()).map(|()| file));
     match written {

@@ -1,4 +1,4 @@
-//! Where the others are told that this node's metrics are reached: `node.advertise`, or a guess.
+//! Where other nodes reach the metrics of this one: `node.advertise`, or a guess.
 //!
 //! | the listener of the metrics | the guess |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | a wildcard (`0.0.0.0`, `[::]`) | the address by which this machine reaches Redis: nodes that share a Redis mostly share its network too, as pods and the services of a Compose file do |
 //! | a wildcard, without Redis | none: the node is alone |
 //!
-//! Of several listeners, one that others can reach.
+//! If there are several listeners, the guess is one that others can reach.
 
 use std::{
     io,
@@ -17,20 +17,17 @@ use std::{
 use fanfare_broker::BrokerConfig;
 use tokio::net::{UdpSocket, lookup_host};
 
-use crate::ask::Target;
+use crate::ask::{METRICS_PATH, Target};
 
-/// The path of the metrics.
-pub const METRICS: &str = "/metrics";
-
-/// How often it is tried again where the name of Redis cannot be resolved.
+/// The pause before the name of Redis is resolved again.
 const AGAIN: Duration = Duration::from_secs(3);
 
-/// What is known of where the metrics are.
+/// The place of the metrics, perhaps not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Guess {
-    /// Where.
+    /// This URL.
     Known(Target),
-    /// At this port of the address by which Redis is reached.
+    /// This port, at the address by which Redis is reached.
     Towards {
         listener: SocketAddr,
         is_tls: bool,
@@ -40,7 +37,7 @@ pub(crate) enum Guess {
 }
 
 impl Guess {
-    /// Of `listeners`, those in `tls` speak TLS.
+    /// The guess for these listeners; those in `tls` speak TLS.
     pub(crate) fn new(
         configured: Option<Target>,
         listeners: &[SocketAddr],
@@ -50,12 +47,12 @@ impl Guess {
         if let Some(target) = configured {
             return Self::Known(target);
         }
-        // Others reach no loopback address, and a certain one is better than a guess.
+        // Other nodes do not reach a loopback address, and a certain address is better than a guess.
         let rank = |address: &&SocketAddr| (address.ip().is_loopback(), address.ip().is_unspecified());
         let Some(&listener) = listeners.iter().min_by_key(rank) else { return Self::Nowhere };
         let is_tls = tls.contains(&listener);
         match broker {
-            _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, is_tls, METRICS)),
+            _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, is_tls, METRICS_PATH)),
             BrokerConfig::Redis(redis) => {
                 Self::Towards { listener, is_tls, redis: (redis.host.clone(), redis.port) }
             }
@@ -63,7 +60,7 @@ impl Guess {
         }
     }
 
-    /// Waits until it is known.
+    /// Waits until the URL is known.
     pub(crate) async fn resolve(self) -> Option<Target> {
         match self {
             Self::Known(target) => Some(target),
@@ -72,7 +69,7 @@ impl Guess {
                 match towards(&redis, listener).await {
                     Ok(ip) => {
                         let address = SocketAddr::new(ip, listener.port());
-                        return Some(Target::of(address, is_tls, METRICS));
+                        return Some(Target::of(address, is_tls, METRICS_PATH));
                     }
                     Err(error) => {
                         tracing::debug!(%error, "where the metrics are reached is not known yet");
@@ -84,7 +81,7 @@ impl Guess {
     }
 }
 
-/// The address that this machine has towards Redis, of the listener's family. Nothing is sent.
+/// The address that this machine has towards Redis, in the listener's family. No packet is sent.
 async fn towards((host, port): &(String, u16), listener: SocketAddr) -> io::Result<IpAddr> {
     let any: IpAddr =
         if listener.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -111,7 +108,7 @@ mod tests {
     }
 
     fn known(url: &str) -> Guess {
-        Guess::Known(Target::parse(url, METRICS).unwrap())
+        Guess::Known(Target::parse(url, METRICS_PATH).unwrap())
     }
 
     #[tokio::test]
@@ -122,12 +119,12 @@ mod tests {
         assert_eq!(guess(&["0.0.0.0:3"], "memory"), Guess::Nowhere);
         assert_eq!(guess(&[], "memory"), Guess::Nowhere);
         let towards = guess(&["127.0.0.1:1", "0.0.0.0:3"], "redis://127.0.0.1:7");
-        assert_eq!(towards.resolve().await, Some(Target::parse("127.0.0.1:3", METRICS).unwrap()));
+        assert_eq!(towards.resolve().await, Some(Target::parse("127.0.0.1:3", METRICS_PATH).unwrap()));
     }
 
     #[test]
-    fn what_is_configured_is_no_guess() {
-        let configured = Target::parse("metrics.example:9000", METRICS).unwrap();
+    fn a_configured_address_is_not_guessed() {
+        let configured = Target::parse("metrics.example:9000", METRICS_PATH).unwrap();
         let guess = Guess::new(Some(configured.clone()), &[], &[], &BrokerConfig::Memory);
         assert_eq!(guess, Guess::Known(configured));
     }

@@ -1,16 +1,16 @@
-//! Where memory comes from: jemalloc, unless the feature is left out.
+//! The allocator: jemalloc, unless the feature is left out.
 //!
-//! It is told at run time how long it keeps what was freed. Settings in the environment of a build reach only a build
-//! in this checkout: `cargo install` has another.
+//! The program sets at run time how long jemalloc keeps freed memory. Settings in the environment of a build reach only
+//! a build in this checkout, not one by `cargo install`.
 
 #[cfg(feature = "jemalloc")]
-pub(crate) use self::jemalloc::{describe, settle};
+pub(crate) use self::jemalloc::{configure, describe};
 
-/// In a build without jemalloc there is nothing to tell.
+/// The system's allocator has no settings.
 #[cfg(not(feature = "jemalloc"))]
-pub(crate) fn settle() {}
+pub(crate) fn configure() {}
 
-/// Which allocator this is, for `fanfare version --verbose`.
+/// The allocator, for `fanfare version --verbose`.
 #[cfg(not(feature = "jemalloc"))]
 pub(crate) fn describe() -> String {
     "the system's".into()
@@ -22,22 +22,22 @@ mod jemalloc {
 
     use tikv_jemalloc_ctl::{Access, AsName, Name, Result, background_thread};
 
-    /// Freed memory goes back to the system: after a storm of connections an idle node is small again.
+    /// It returns freed memory to the system: after a storm of connections an idle node is small again.
     #[global_allocator]
     static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-    /// For how long freed pages are kept for the next allocation, in milliseconds. With jemalloc's own ten seconds a
-    /// storm of connections leaves 5 to 7 KB behind for each.
+    /// How long freed pages are kept for the next allocation, in milliseconds. With jemalloc's own ten seconds a storm
+    /// of connections leaves 5 to 7 KB behind for each.
     const KEPT: isize = 500;
 
-    /// What jemalloc does unless somebody says otherwise (`_RJEM_MALLOC_CONF`, `/etc/malloc.conf`).
+    /// The default of jemalloc, unless `_RJEM_MALLOC_CONF` or `/etc/malloc.conf` says otherwise.
     const KEPT_BY_DEFAULT: isize = 10_000;
 
     fn chosen() -> &'static Name {
         "opt.dirty_decay_ms\0".name()
     }
 
-    /// Of the arena that serves the main thread: the only one there is when `main` begins.
+    /// The setting of the arena of the main thread, which is the only one when `main` begins.
     fn first() -> &'static Name {
         "arena.0.dirty_decay_ms\0".name()
     }
@@ -46,15 +46,15 @@ mod jemalloc {
         "arenas.dirty_decay_ms\0".name()
     }
 
-    /// Sets what this program wants, before it has a second thread. What the environment says wins.
-    pub(crate) fn settle() {
-        if let Err(error) = try_settle() {
+    /// Sets the time before the process has a second thread. A setting in the environment wins.
+    pub(crate) fn configure() {
+        if let Err(error) = try_configure() {
             let said = format!("fanfare: jemalloc keeps freed memory longer than it should: {error}\n");
             drop(stderr().write_all(said.as_bytes()));
         }
     }
 
-    fn try_settle() -> Result<()> {
+    fn try_configure() -> Result<()> {
         let chosen: isize = chosen().read()?;
         if chosen == KEPT_BY_DEFAULT {
             first().write(KEPT)?;
@@ -63,7 +63,7 @@ mod jemalloc {
         Ok(())
     }
 
-    /// Which allocator this is and what it does, as itself says, for `fanfare version --verbose`.
+    /// The allocator and its settings, as it reports them, for `fanfare version --verbose`.
     pub(crate) fn describe() -> String {
         let kept = |name: &'static Name| -> Result<isize> { name.read() };
         match (kept(first()), kept(later()), background_thread::read()) {

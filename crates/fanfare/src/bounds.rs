@@ -1,11 +1,11 @@
-//! The bounds of what metrics tell the height of, as metrics beside them: how much room is left is a division.
+//! Limits as metrics, beside the metrics that they bound.
 
 use fanfare_core::Limits;
 use fanfare_gateway::AdmissionLimits;
 use fanfare_metrics::Registrar;
 use prometheus::{IntGauge, Registry};
 
-/// What a node may have at most.
+/// The limits of a node.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     connections: IntGauge,
@@ -15,7 +15,7 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Registers them.
+    /// Makes and registers the metrics.
     ///
     /// # Errors
     /// A name is registered already.
@@ -41,7 +41,7 @@ impl Bounds {
         })
     }
 
-    /// From now on they are these.
+    /// Shows these limits from now on.
     pub(crate) fn set(&self, admission: &AdmissionLimits, limits: &Limits) {
         let show = |gauge: &IntGauge, bound| gauge.set(i64::try_from(bound).unwrap_or(i64::MAX));
         show(&self.connections, admission.connections);

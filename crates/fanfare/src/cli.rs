@@ -34,52 +34,52 @@ A configuration file to begin with, and every key explained:
   fanfare config --markdown"
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run a node
     #[command(after_help = "\
-Without any of these: on localhost:8080, alone, and the HTTP API closed for want of a key.
+Without flags the node listens on localhost:8080 and is alone. Its HTTP API is closed, because it has no key.
 
 Signals:
-  SIGTERM, SIGINT  send the clients away at a pace, then end; a second one ends at once
+  SIGTERM, SIGINT  send the clients away at a pace, then end; a second signal ends at once
   SIGHUP           read the configuration again, without closing a connection
 
-Exit code: 0 after a signal, 1 if it could not start or go on, or cut clients off.
+Exit code: 0 after a signal; 1 if it could not start or go on, or cut clients off.
 
 Examples:
   fanfare serve --dev
   fanfare serve --config fanfare.toml
   FANFARE_API__KEYS=a-long-random-key fanfare serve --broker redis://127.0.0.1:6379")]
     Serve(NodeArgs),
-    /// Say whether a configuration is valid, or every mistake in it
+    /// Check a configuration, and report every mistake in it
     #[command(after_help = "\
-The flags and the environment are looked at too, as `fanfare serve` would. Nothing is started.
+It reads flags and environment as `fanfare serve` does, and starts nothing.
 
 Exit code: 0 if it is valid, 1 if not.
 
 Example:
   fanfare check --config fanfare.toml")]
     Check(NodeArgs),
-    /// Print the values a node would run with, and where each comes from
+    /// Print the values that a node would run with, and their sources
     #[command(after_help = "\
-What it prints is a configuration file, with secrets masked by ***.
+The output is a configuration file, with secrets masked by ***.
 
 Examples:
-  fanfare config --config fanfare.toml          what a node with this file would run with
+  fanfare config --config fanfare.toml          the values of a node with this file
   fanfare config --explain > fanfare.toml       a file to begin with: every key, commented out
   fanfare config --markdown | less              every key explained
   fanfare config --schema > fanfare.json        for editors, see docs/configuration.md")]
     Config(ConfigArgs),
     /// Ask a running node whether it is ready
     #[command(after_help = "\
-It asks the node of this machine, at the addresses that the configuration listens on: with the
-same --config or environment as the node no URL is needed.
+It asks the node of this machine, at the addresses of the configuration. With the same --config or
+environment as the node it needs no URL.
 
 Exit code: 0 if it is ready, 1 if not, or if it cannot be reached.
 
@@ -91,19 +91,19 @@ Examples:
     Health(HealthArgs),
     /// Show all nodes of a cluster, each second
     #[command(after_help = "\
-Any node lists the others. Each is asked for its metrics, at the address that it advertises
-(node.advertise); one that does not answer says so in its row.
+Any node lists all nodes. Each is asked for its metrics, at the address that it advertises
+(node.advertise). The row of a node that does not answer says so.
 
 In a terminal q or Ctrl-C quits. Elsewhere one sample is printed, as a table.
 
-Exit code: 0, or 1 if no node lists the others.
+Exit code: 0, or 1 if no node gives the list.
 
 Examples:
   fanfare top
   fanfare top --url http://localhost:8081
   fanfare top --json | jq '.nodes[] | select(.away)'")]
     Top(TopArgs),
-    /// Issue a token for a client, or say what a token grants
+    /// Issue a token for a client, or show the rights of a token
     #[command(subcommand)]
     Token(TokenCommand),
     /// Print the version
@@ -125,12 +125,12 @@ Examples:
 /// The flags of `fanfare version`.
 #[derive(Debug, Clone, Args)]
 pub struct VersionArgs {
-    /// Say too how it was built, and what its allocator does: for a report of a bug
+    /// Print also how it was built, and its allocator: for a bug report
     #[arg(long)]
     pub verbose: bool,
 }
 
-/// What to do with a token.
+/// A command about tokens.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TokenCommand {
     /// Print a token that a node with this configuration accepts
@@ -143,7 +143,7 @@ Examples:
   fanfare token issue --config fanfare.toml --channel chat --channel 'news:*' --expires-in 10m
   fanfare token issue --config fanfare.toml --key issuer.pem --key-id 2026")]
     Issue(IssueArgs),
-    /// Say what a token grants, or why a node with this configuration refuses it
+    /// Show the rights of a token, or why a node with this configuration refuses it
     #[command(after_help = "\
 Exit code: 0 if a node would accept it, 1 if not.
 
@@ -156,7 +156,7 @@ Examples:
 /// The flags of `fanfare token issue`.
 #[derive(Debug, Clone, Args)]
 pub struct IssueArgs {
-    /// Whom it is for (`sub`)
+    /// Its subject (`sub`)
     #[arg(long, value_name = "NAME")]
     pub subject: Option<String>,
     /// A channel that it grants
@@ -166,10 +166,10 @@ pub struct IssueArgs {
         help = "A channel that it grants, or a beginning and *; can be repeated [default: every channel]"
     )]
     pub channels: Vec<String>,
-    /// How long it is good
+    /// How long it is valid
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub expires_in: Duration,
-    /// It never expires
+    /// Issue a token that never expires
     #[arg(long, conflicts_with = "expires_in")]
     pub no_expiry: bool,
     /// The private key to sign with, in PEM
@@ -187,7 +187,9 @@ pub struct IssueArgs {
 #[derive(Debug, Clone, Args)]
 pub struct TokenCheckArgs {
     /// The token
-    #[arg(help = "The token, or - to read it from standard input, which no list of processes shows")]
+    #[arg(
+        help = "The token, or - to read it from standard input, so that lists of processes do not show it"
+    )]
     pub token: String,
     /// The flags of the node.
     #[command(flatten)]
@@ -204,24 +206,24 @@ pub struct NodeArgs {
     /// For development on this machine
     #[arg(
         long,
-        help = "For development on this machine: listens on loopback only, lets in pages from disk and from any \
+        help = "For development on this machine: listens on loopback only, accepts pages from disk and from any \
                 local port, needs no API key\n[env: FANFARE_DEV=true]"
     )]
     pub dev: bool,
-    /// Where to listen
+    /// The addresses to listen on
     #[arg(
         long,
         value_name = "ADDR",
         value_delimiter = ',',
-        help = "Where to listen: IP:PORT or localhost:PORT; can be repeated\n\
+        help = "The addresses to listen on: IP:PORT or localhost:PORT; can be repeated\n\
                 [default: localhost:8080] [env: FANFARE_LISTEN=ADDR,ADDR]"
     )]
     pub listen: Vec<String>,
-    /// What carries messages between nodes
+    /// The broker between nodes
     #[arg(
         long,
         value_name = "URL",
-        help = "What carries messages between nodes: redis://HOST:PORT, or memory for one node alone\n\
+        help = "The broker between nodes: redis://HOST:PORT, or memory for a single node\n\
                 [default: memory] [env: FANFARE_BROKER]"
     )]
     pub broker: Option<String>,
@@ -276,7 +278,7 @@ impl NodeArgs {
 /// The flags of `fanfare config`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// Explain each key, and comment out what is only the default: a file to begin with
+    /// Explain each key, and comment out defaults: a file to begin with
     #[arg(long)]
     pub explain: bool,
     /// Print the reference of all keys instead (docs/configuration.md), whatever is configured
@@ -293,17 +295,17 @@ pub struct ConfigArgs {
 /// The flags of `fanfare health`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthArgs {
-    /// What to ask
-    #[arg(value_name = "URL", help = "What to ask [default: where the configuration listens]")]
+    /// The URL to ask
+    #[arg(value_name = "URL", help = "The URL to ask [default: the addresses of the configuration]")]
     pub url: Option<String>,
     /// Ask whether it is alive
     #[arg(
         long,
-        help = "Ask whether it is alive (/healthz), not whether it is ready (/readyz): for who ends what is unhealthy. \
-                A node without its broker is alive"
+        help = "Ask whether it is alive (/healthz), not whether it is ready (/readyz): for a supervisor that restarts \
+                it. A node without its broker is alive"
     )]
     pub live: bool,
-    /// Whose certificate is believed.
+    /// The certificates that are accepted.
     #[command(flatten)]
     pub trust: Trust,
     /// The flags of the node.
@@ -318,14 +320,14 @@ pub struct TopArgs {
     #[arg(
         long,
         value_name = "URL",
-        help = "Any node of the cluster, where its metrics are\n\
-                [default: where the configuration has them: without one, http://localhost:8080]"
+        help = "Any node of the cluster, at the address of its metrics\n\
+                [default: as in the configuration; without one, http://localhost:8080]"
     )]
     pub url: Option<String>,
     /// Print one sample as JSON: two looks, a second apart, for the rates
     #[arg(long)]
     pub json: bool,
-    /// Whose certificates are believed.
+    /// The certificates that are accepted.
     #[command(flatten)]
     pub trust: Trust,
     /// The flags of the node.
@@ -340,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_flag_of_a_key_is_one_of_the_command_line() {
+    fn the_command_line_has_every_keys_flag() {
         let all =
             ["fanfare", "serve", "--dev", "--listen", "a,b", "--listen", "c", "--broker", "x", "--node", "n"];
         let Command::Serve(args) = Cli::try_parse_from(all).unwrap().command else { panic!("not serve") };
@@ -353,7 +355,7 @@ mod tests {
         assert_eq!(format!("{nothing:?}"), format!("{:?}", Layer::default()));
     }
 
-    /// What the binary prints, on a terminal of 100 columns.
+    /// The output of the binary, on a terminal of 100 columns.
     fn help(of: Option<&str>) -> String {
         let words = ["fanfare"].into_iter().chain(of).chain(["--help"]);
         let cli = Cli::command().term_width(100).mut_subcommands(|command| command.term_width(100));

@@ -1,20 +1,20 @@
-//! How many descriptors this process has: each connection takes one.
+//! The limit of descriptors of this process: each connection takes one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many it has now.
+/// The present limit.
 #[must_use]
 pub fn now() -> usize {
     count(getrlimit(Resource::Nofile).current)
 }
 
-/// How many it may ask for.
+/// The highest limit that it may ask for.
 #[must_use]
 pub fn most() -> usize {
     count(getrlimit(Resource::Nofile).maximum)
 }
 
-/// Asks for as many as there may be, as Go's runtime does: the lower default is for programs that use `select(2)`.
+/// Asks for the highest limit, as Go's runtime does: the lower default is for programs that use `select(2)`.
 pub fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -26,7 +26,7 @@ pub fn raise() {
     }
 }
 
-/// Without a limit there are still only so many: `fs.nr_open` is 2^20 unless somebody raised it.
+/// Without a limit the kernel's bound applies: `fs.nr_open`, which is 2^20 by default.
 fn count(limit: Option<u64>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20)
 }

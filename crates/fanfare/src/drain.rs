@@ -7,9 +7,9 @@
 //! | the last has gone | listeners close; the node leaves the registry, then the broker; the last spans go | | |
 //!
 //! Invariants
-//! - The broker is kept to the last, so that whoever is still here sends and gets messages.
-//! - An inherited socket is another process' too: nothing is accepted from it after the signal, so that no new client
-//!   comes to a node that would turn it away.
+//! - The broker is kept to the last, so that clients that are still connected send and get messages.
+//! - Another process shares an inherited socket. Nothing is accepted from it after the signal, so that no new client
+//!   comes to a node that would refuse it.
 
 use std::{future::pending, time::Duration};
 
@@ -19,28 +19,28 @@ use tokio::time::{sleep, timeout};
 
 use crate::{config::Drain, node::Node, traces::LAST_SPANS};
 
-/// For what is left when the clients have gone: the registry, requests that were under way, the broker; then the spans.
+/// The time for the steps after the last client: the registry, requests that are under way, the broker, the spans.
 const LAST_STEPS: Duration = Duration::from_secs(1).saturating_add(LAST_SPANS);
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// Every client was sent away, and had the time to go.
+    /// Every client was told to go, and had the time to.
     Drained,
-    /// Not within `drain.timeout`: who had not gone is cut off. So many had not even been told.
+    /// `drain.timeout` is over: the clients that had not gone are cut off. This many had not even been told.
     TimedOut(u64),
-    /// At once, because somebody asked for it: so many clients were cut off.
+    /// A second signal came: this many clients were cut off.
     AtOnce(u64),
 }
 
 impl Node {
-    /// Ends it as SIGTERM does.
+    /// Ends the node as SIGTERM does.
     pub async fn stop(self) -> Ended {
         self.stop_unless(pending()).await
     }
 
-    /// The same, and at once when `impatience` ends.
-    pub async fn stop_unless(self, impatience: impl Future<Output = ()>) -> Ended {
+    /// The same, or at once when `hurry` ends.
+    pub async fn stop_unless(self, hurry: impl Future<Output = ()>) -> Ended {
         let (hub, limit) = (self.hub.clone(), self.drain.borrow().timeout);
         let left = || hub.metrics().connections.count();
         tokio::select! {
@@ -48,7 +48,7 @@ impl Node {
                 Ok(()) => Ended::Drained,
                 Err(_) => Ended::TimedOut(left()),
             },
-            () = impatience => Ended::AtOnce(left()),
+            () = hurry => Ended::AtOnce(left()),
         }
     }
 
@@ -82,8 +82,8 @@ impl Node {
     }
 }
 
-/// Of the time that is left, what is for telling clients to go: the last of them needs some to do so. No less than
-/// half of it, or a short timeout would make a storm.
+/// The time in which clients are told to go. The last of them needs some time after it. At least half of what is left,
+/// or a short timeout would make a storm.
 fn time_to_close(left: Duration, goodbye: Duration) -> Duration {
     left.saturating_sub(goodbye + LAST_STEPS).max(left / 2)
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_client_has_time_to_go_and_the_first_are_no_storm() {
+    fn the_last_client_has_time_to_go() {
         let [second, goodbye] = [1, 5].map(Duration::from_secs);
         assert_eq!(time_to_close(25 * second, goodbye), 18 * second);
         assert_eq!(time_to_close(4 * second, goodbye), 2 * second);

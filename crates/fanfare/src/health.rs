@@ -1,4 +1,4 @@
-//! `fanfare health`: asks a running node whether it is ready, or alive. For containers without curl.
+//! `fanfare health`: asks a node that runs whether it is ready, or alive. For containers without curl.
 
 use std::time::Duration;
 
@@ -6,32 +6,32 @@ use fanfare_gateway::{Check, Health, Role};
 use hyper::StatusCode;
 
 use crate::{
-    ask::{Asker, NoAnswer, Target, own},
+    ask::{Asker, NoAnswer, Target, local_targets},
     cli::HealthArgs,
     config::{self, Config, Mistakes},
 };
 
-/// How long the node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The most time that the node may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What of an answer that is no node's is shown, in characters.
+/// The most characters of another server's answer that are shown.
 const SHOWN: usize = 200;
 
-/// Why a node is taken for unhealthy.
+/// Why a node counts as unhealthy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
     /// The configuration, which says where to ask, has mistakes.
     #[error(transparent)]
     Configuration(#[from] Mistakes),
-    /// Not `http://host:port/path`.
+    /// The text is not `http://host:port/path`.
     #[error("{url:?} cannot be asked: {hint}")]
     Url {
-        /// What was given.
+        /// The text.
         url: String,
-        /// What to write.
+        /// The remedy.
         hint: String,
     },
-    /// Nobody but the node itself knows its ports.
+    /// Only the node itself knows which port it got.
     #[error(
         "the configuration listens on port 0 only: name the URL, as in `fanfare health http://127.0.0.1:8080`"
     )]
@@ -39,20 +39,20 @@ pub enum Unhealthy {
     /// It cannot be reached, or does not answer in time.
     #[error("{}", .0.iter().map(|(target, error)| format!("{target}: {error}")).collect::<Vec<_>>().join("; "))]
     Unreachable(Vec<(Target, NoAnswer)>),
-    /// It answered, and not with 200.
+    /// It answered with another status than 200.
     #[error("{target}: {reason}")]
     Not {
-        /// What was asked.
+        /// The URL that was asked.
         target: Target,
-        /// The checks that failed; of another server the status and some of its answer.
+        /// The checks that failed; for another server, the status and the beginning of its answer.
         reason: String,
     },
 }
 
-/// Asks as the command line says: what the node answers, in lines.
+/// Asks as the command line says. Returns the node's answer, in lines.
 ///
 /// # Errors
-/// The node is not ready (not alive), or cannot be asked.
+/// The node is not ready (or not alive), or cannot be asked.
 pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
     let (path, word) = if args.live { ("/healthz", "alive") } else { ("/readyz", "ready") };
     let config = config::load(args.node.sources()).map(|loaded| loaded.config);
@@ -60,7 +60,7 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
         Some(url) => {
             let target =
                 Target::parse(url, path).map_err(|hint| Unhealthy::Url { url: url.clone(), hint })?;
-            // What is wrong with a configuration that need not be this node's is no matter here.
+            // The configuration may be another node's, so its mistakes do not matter here.
             (vec![target], config.ok())
         }
         None => {
@@ -68,7 +68,7 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
             (own_targets(&config, path), Some(config))
         }
     };
-    let asker = Asker::of(config.as_ref(), PATIENCE).trusting(args.trust.clone());
+    let asker = Asker::of(config.as_ref(), TIMEOUT).trusting(args.trust.clone());
     let mut silent = Vec::new();
     for target in targets {
         match asker.get(&target).await {
@@ -80,7 +80,7 @@ pub async fn ask(args: &HealthArgs) -> Result<String, Unhealthy> {
 }
 
 fn own_targets(config: &Config, path: &str) -> Vec<Target> {
-    own(&[Role::Clients, Role::Metrics, Role::Api].map(|role| config.addresses(role)), path)
+    local_targets(&[Role::Clients, Role::Metrics, Role::Api].map(|role| config.addresses(role)), path)
 }
 
 fn judge(target: Target, status: StatusCode, body: &str, word: &str) -> Result<String, Unhealthy> {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_said_and_what_is_well_in_lines() {
+    fn failed_checks_are_named() {
         let body = r#"{"ok":false,"node":"a","checks":[
             {"name":"broker","ok":false,"state":"away","since":"2026-01-01T00:00:00.000Z","seconds":75},
             {"name":"node","ok":true,"state":"serving","since":"2026-01-01T00:00:00.000Z","seconds":75}]}"#;

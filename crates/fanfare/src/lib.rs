@@ -1,16 +1,15 @@
 //! The binary: command line, configuration, telemetry, composition root.
 //!
-//! - [`cli`]: what can be asked of the binary
-//! - [`config`]: what a node runs with, and every mistake in it
-//! - [`serve`]: a node from its configuration to its last goodbye
-//! - [`node`]: the composition root; [`listeners`]: the sockets it listens on; [`drain`]: how it ends
-//! - [`reload`]: what SIGHUP changes, and new certificates; `tls`: what listeners speak
-//! - `supervisor`: what systemd is told
-//! - [`descriptors`]: how many descriptors the process has
-//! - [`telemetry`]: where log lines go, and how many; [`traces`]: spans, and where they go; [`scrape`]: metrics that are
-//!   read when somebody asks for them; `bounds`: how high some of them may get
+//! - [`cli`]: the command line; [`config`]: the configuration, and every mistake in it
+//! - [`serve`]: a node, from its configuration to its end
+//! - [`node`]: the composition root; [`listeners`]: its sockets; [`drain`]: its end
+//! - [`reload`]: changes on SIGHUP, and new certificates; `tls`: TLS of the listeners
+//! - `supervisor`: notifications to systemd
+//! - [`descriptors`]: the limit of descriptors
+//! - [`telemetry`]: the log, and its rate; [`traces`]: spans; [`scrape`]: metrics that are read at each scrape;
+//!   `bounds`: limits as metrics
 //! - [`token`]: issues and checks tokens; [`manual`]: completions for shells and manual pages
-//! - [`health`], [`top`]: ask running nodes; [`ask`]: how; [`advertise`]: where they say that they are asked
+//! - [`health`], [`top`]: ask nodes that run; [`ask`]: how; [`advertise`]: where a node's metrics are
 
 pub mod advertise;
 pub mod ask;

@@ -18,7 +18,7 @@ use fanfare::{
 };
 
 fn main() -> ExitCode {
-    allocator::settle();
+    allocator::configure();
     let (out, code) = match Cli::parse().command {
         Command::Check(args) => answer(check(&args)),
         Command::Config(args) => answer(show(&args)),
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     if written.is_ok() { code } else { ExitCode::FAILURE }
 }
 
-/// The version; with `--verbose` also what a report of a bug should say.
+/// The version; with `--verbose` also all that a bug report should say.
 fn version(args: &VersionArgs) -> String {
     let version = format!("fanfare {}\n", env!("CARGO_PKG_VERSION"));
     if !args.verbose {
@@ -92,12 +92,12 @@ fn health(args: &HealthArgs) -> anyhow::Result<String> {
 fn top(args: &TopArgs) -> anyhow::Result<String> {
     let runtime = runtime()?;
     let shown = runtime.block_on(top::run(args));
-    // The name of a host that is still being resolved is waited for by nobody.
+    // A host name may still be resolved, and nobody waits for it.
     runtime.shutdown_background();
     Ok(shown?)
 }
 
-/// For who asks nodes, and is none.
+/// The runtime of a command that asks nodes.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -110,9 +110,9 @@ fn answer(result: anyhow::Result<String>) -> (String, ExitCode) {
 }
 
 fn failure(error: &anyhow::Error) -> (String, ExitCode) {
-    // The list of mistakes begins with a file and a line, which terminals make a link of.
+    // The list of mistakes begins with a file and a line, of which terminals make a link.
     let prefix = if error.chain().any(|cause| cause.is::<config::Mistakes>()) { "" } else { "fanfare: " };
-    // The exit code tells it too, where standard error takes nothing.
+    // The exit code says it too if standard error cannot be written.
     drop(stderr().write_all(format!("{prefix}{error:#}\n").as_bytes()));
     (String::new(), ExitCode::FAILURE)
 }

@@ -1,4 +1,4 @@
-//! What packages are made of besides the binary: completions for shells, and manual pages.
+//! Files of packages besides the binary: completions for shells, and manual pages.
 
 use std::{io, path::Path};
 
@@ -15,7 +15,7 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes `fanfare.1` and a page for each command into `directory`, and makes it where it is missing.
+/// Writes `fanfare.1` and a page for each command into `directory`, and makes the directory if it is missing.
 ///
 /// # Errors
 /// A page cannot be written.

@@ -1,9 +1,9 @@
-//! SIGHUP: the configuration is read again, and what may change while a node runs is changed. Files of certificates and
-//! keys are read again when they change, too.
+//! SIGHUP: reads the configuration again, and changes what may change while a node runs. Files of certificates and keys
+//! are also read again when they change.
 //!
 //! Invariants
 //! - All of a new configuration is used, as far as it may change, or nothing of it.
-//! - A value never stands in the log, only its key.
+//! - The log has the keys of changed values, and never the values.
 
 pub mod metrics;
 
@@ -23,7 +23,7 @@ use crate::{
 /// Reads the configuration of a node again.
 #[derive(Debug)]
 pub struct Reloader {
-    /// As at the start: the environment and the flags of a process do not change.
+    /// The sources of the start: the environment and the flags of a process do not change.
     sources: Sources,
     running: Loaded,
     telemetry: Telemetry,
@@ -32,7 +32,7 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// For a node that was started with what these sources said.
+    /// The reloader of a node that was started with these sources.
     #[must_use]
     pub fn new(sources: Sources, running: Loaded, telemetry: Telemetry) -> Self {
         warn_of(&running);
@@ -40,8 +40,8 @@ impl Reloader {
         Self { sources, running, telemetry, files }
     }
 
-    /// Reads it, changes what may be changed, and says in the log what that was, or what is wrong. Reads files, and
-    /// waits for them: not to be called by a worker of the runtime. Whether it is used: `false` where it has mistakes.
+    /// Reads the configuration, changes what may change, and logs the changes or the mistakes. Returns whether it is
+    /// used. It waits for files, so a worker of the runtime must not call it.
     pub fn reload(&mut self, node: &Node) -> bool {
         let change = self.running.reload(self.sources.clone());
         let is_used = change.is_ok();
@@ -55,8 +55,7 @@ impl Reloader {
         is_used
     }
 
-    /// Looks whether the files of certificates and keys have changed, and uses what is in them from now on. Reads files
-    /// too.
+    /// Uses the files of certificates and keys if they have changed. It waits for files too.
     pub fn look_at_files(&mut self, node: &Node) {
         if !self.files.look(self.running.tls_contents()) {
             return;
@@ -64,7 +63,7 @@ impl Reloader {
         match self.running.reread_tls() {
             Ok(loaded) => {
                 if node.tls.reload(&loaded.config) {
-                    tracing::info!("certificates reloaded: who connects from now on gets the new ones");
+                    tracing::info!("certificates reloaded: connections from now on get the new ones");
                     warn_of(&loaded);
                 }
                 self.running = loaded;
@@ -84,7 +83,7 @@ impl Reloader {
     fn change(&mut self, node: &Node, change: Change) {
         let Change { loaded, used, waiting } = change;
         let [before, level] = [&self.running, &loaded].map(|loaded| loaded.config.log.level);
-        // What is said of it is said at the chattier of both levels.
+        // The change is logged at the more verbose of both levels.
         self.telemetry.level.set(before.max(level));
         self.telemetry.rates.set(loaded.config.log.lines_per_second);
         node.reload(&loaded.config);
@@ -107,7 +106,7 @@ impl Reloader {
     }
 }
 
-/// Says what is valid and yet nobody can have meant.
+/// Logs the warnings about a valid configuration.
 fn warn_of(loaded: &Loaded) {
     for warning in tls::warnings(&loaded.config, SystemTime::now()) {
         tracing::warn!("{warning}");

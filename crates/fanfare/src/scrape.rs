@@ -1,4 +1,4 @@
-//! Metrics that nobody counts: they are read when somebody asks for them.
+//! Metrics that are read at each scrape, and not counted.
 
 pub(crate) mod memory;
 mod process;
@@ -12,10 +12,10 @@ use tokio::runtime::RuntimeMetrics;
 
 use self::scraped::{Kind, Scraped};
 
-/// The commit that was built, where the build was told (`BUILD_REVISION`).
+/// The commit of the build, if it was given (`BUILD_REVISION`).
 pub const REVISION: Option<&str> = option_env!("BUILD_REVISION");
 
-/// Registers them all. Inside a tokio runtime, which is one of the things that are looked at.
+/// Registers the metrics. The caller is in a tokio runtime, whose metrics are among them.
 ///
 /// # Errors
 /// A name is registered already.
@@ -27,7 +27,7 @@ pub fn register(registry: &Registry, dispatcher: &Arc<Dispatcher>) -> prometheus
     registry.register(Box::new(inbound(dispatcher.clone())?))
 }
 
-/// By convention a gauge that is 1 and whose labels say what was built.
+/// By convention a gauge that is 1, whose labels describe the build.
 fn build_info() -> prometheus::Result<IntGauge> {
     let labels = Opts::new("fanfare_build_info", "1; the labels say which build this is")
         .const_label("version", env!("CARGO_PKG_VERSION"))

@@ -1,4 +1,4 @@
-//! What the service manager is told, where there is one: systemd's notifications (sd_notify(3)).
+//! Notifications to the service manager: systemd's (sd_notify(3)).
 //!
 //! | when | what |
 //! |---|---|
@@ -6,14 +6,14 @@
 //! | each half of `WATCHDOG_USEC`, while every shard goes on | `WATCHDOG=1` |
 //! | SIGHUP; its configuration was read | `RELOADING=1`; `READY=1` |
 //! | the first SIGTERM or SIGINT | `STOPPING=1`, and how long that may take |
-//! | it has changed | `STATUS=` and how the node is, in words |
+//! | a change of the node's state | `STATUS=` and the state in words |
 //!
 //! Invariants
-//! - `READY=1` means what `/readyz` means, so that a node which others make way for can take their clients. One whose
-//!   broker is away waits for it, and tells its watchdog that it is alive.
-//! - The watchdog hears what `/healthz` says, from the runtime that carries the clients: a node that stands still is
-//!   silent.
-//! - Before the first `READY=1` no reload is told: the one behind it would be taken for the start's.
+//! - `READY=1` means the same as `/readyz`, so that a node which others make way for can take their clients. A node
+//!   whose broker is away waits for it, and tells the watchdog that it is alive.
+//! - `WATCHDOG=1` means the same as `/healthz`, and comes from the runtime that carries the clients: a stalled node
+//!   sends none.
+//! - No reload is told before the first `READY=1`: its own `READY=1` would be taken for that of the start.
 
 use std::{env, future::pending, sync::Arc, time::Duration};
 
@@ -28,24 +28,24 @@ use tokio::{
 
 use crate::node::Node;
 
-/// How often it is looked how the node is.
+/// The time between two looks at the node.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// After `drain.timeout`, until the process has ended.
+/// The time from `drain.timeout` until the process has ended.
 const LAST_STEPS: Duration = Duration::from_secs(10);
 
-/// Tells the service manager how a node is; nobody, where there is none.
+/// Tells the service manager how a node is. Without a service manager it does nothing.
 #[derive(Clone)]
 pub(crate) struct Supervisor {
     hub: Arc<Hub>,
     told: Arc<Mutex<Told>>,
 }
 
-/// What the service manager knows.
+/// The last words to the service manager.
 #[derive(Debug, Default)]
 struct Told {
     stage: Stage,
-    /// The last reload changed nothing, for there are mistakes in the configuration.
+    /// The last reload was refused, because the configuration has mistakes.
     has_mistakes: bool,
     status: String,
 }
@@ -58,7 +58,7 @@ enum Stage {
     Stopping,
 }
 
-/// How a node is at a moment.
+/// The state of a node at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     shards_that_stand_still: usize,
@@ -67,7 +67,7 @@ struct Seen {
 }
 
 impl Supervisor {
-    /// From now on the service manager hears of this node, where the environment names one.
+    /// Notifies the service manager about this node from now on, if the environment names one.
     pub(crate) fn start(node: &Node) -> Self {
         let supervisor = Self { hub: node.hub.clone(), told: Arc::default() };
         if env::var_os("NOTIFY_SOCKET").is_some() {
@@ -76,16 +76,16 @@ impl Supervisor {
         supervisor
     }
 
-    /// The configuration is read again; [`Supervisor::reloaded`] follows.
+    /// The configuration is being read; [`Supervisor::reloaded`] follows.
     pub(crate) fn reloading(&self) {
         if self.told.lock().stage == Stage::Started {
-            // systemd 253 and newer wants to know when, to tell this reload from an earlier one.
+            // systemd 253 and newer needs the time, to tell this reload from an earlier one.
             let now = NotifyState::monotonic_usec_now();
             tell(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
         }
     }
 
-    /// It was read, and is used if `is_used`.
+    /// The configuration was read, and `is_used` says whether it is used.
     pub(crate) fn reloaded(&self, is_used: bool) {
         let seen = self.seen();
         let mut told = self.told.lock();
@@ -95,18 +95,18 @@ impl Supervisor {
         tell(&ready.into_iter().chain(told.look(seen, false)).collect::<Vec<_>>());
     }
 
-    /// The node ends, within so much time.
+    /// The node ends, within this time.
     pub(crate) fn stopping(&self, within: Duration) {
         let seen = self.seen();
         let mut told = self.told.lock();
         told.stage = Stage::Stopping;
-        // Else a `drain.timeout` that is longer than the unit's `TimeoutStopSec` would be cut short.
+        // Without this, the unit's `TimeoutStopSec` would cut a longer `drain.timeout` short.
         let micros = (within + LAST_STEPS).as_micros().try_into().unwrap_or(u32::MAX);
         let words = [NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)];
         tell(&words.into_iter().chain(told.look(seen, false)).collect::<Vec<_>>());
     }
 
-    /// For as long as the process lives.
+    /// Runs as long as the process.
     async fn watch(self) {
         let mut looks = every(LOOK_EVERY);
         let mut beats = sd_notify::watchdog_enabled().map(|limit| every(limit / 2));
@@ -116,7 +116,7 @@ impl Supervisor {
                 () = due(&mut beats) => true,
             };
             let this = self.clone();
-            // A datagram waits where the service manager does not read: no worker of the runtime waits with it.
+            // A datagram waits if the service manager does not read. A worker of the runtime must not wait with it.
             let looked = spawn_blocking(move || tell(&this.told.lock().look(this.seen(), is_beat)));
             if looked.await.is_err() {
                 return;
@@ -134,7 +134,7 @@ impl Supervisor {
 }
 
 impl Told {
-    /// What is new.
+    /// The news for the service manager.
     fn look(&mut self, seen: Seen, is_beat: bool) -> Vec<NotifyState<'_>> {
         let is_ready = seen.broker == BrokerState::Up;
         let is_first = is_ready && self.stage == Stage::Starting;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watchdog_hears_nothing_of_a_node_whose_shards_stand_still_until_they_go_on() {
+    fn the_watchdog_hears_nothing_of_a_stall() {
         let mut told = Told::default();
         assert_eq!(said(&mut told, WELL, true), "READY=1 STATUS=ready WATCHDOG=1");
         assert_eq!(said(&mut told, STILL, true), "STATUS=ready; 2 shards stand still");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_ready_once_and_alive_without_its_broker() {
+    fn a_node_is_alive_without_its_broker() {
         let mut told = Told::default();
         let waiting = "STATUS=waiting for the broker, which is away WATCHDOG=1";
         assert_eq!(said(&mut told, AWAY, true), waiting);

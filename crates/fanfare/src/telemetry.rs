@@ -1,8 +1,11 @@
-//! Where log lines go: to standard error, so that standard output stays for answers.
+//! The log goes to standard error, so that standard output has answers only.
 //!
-//! A line of JSON is one object, with its time as RFC 3339 has it (UTC), its level, the node's name and its target:
-//! `fanfare::access` is what is said of each connection once it is over.
+//! A line of JSON is one object: its time as in RFC 3339 (UTC), its level, the node's name and its target.
+//! `fanfare::access` is the target of the line about a connection that has ended.
+//!
+//! - [`lines`]: the queue of lines; [`rates`]: the most lines in a second; `counter`: counters of both
 
+mod counter;
 pub mod lines;
 pub mod rates;
 
@@ -31,19 +34,19 @@ use self::{
 };
 use crate::config::{Log, LogFormat};
 
-/// What can be done about the log of this process.
+/// The log of this process.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
-    /// How many lines there may be.
+    /// The most lines in a second.
     pub rates: Arc<Rates>,
-    /// Which.
+    /// The lowest level.
     pub level: LogLevel,
-    /// Where they go.
+    /// The queue of lines.
     pub lines: Lines,
 }
 
 impl Telemetry {
-    /// Logs each second what was not logged. For as long as it is polled.
+    /// Logs each second how many lines were not logged. Runs as long as it is polled.
     pub async fn report(self) {
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -63,12 +66,12 @@ impl Telemetry {
     }
 }
 
-/// Changes what is logged.
+/// Changes the level.
 #[derive(Debug, Clone)]
 pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
-    /// From now on the lines of this importance, and more important ones.
+    /// Logs lines of this level from now on, and more important ones.
     pub fn set(&self, level: LevelFilter) {
         if let Err(error) = self.0.reload(levels(level)) {
             tracing::error!(%error, "log.level could not be changed");
@@ -76,10 +79,10 @@ impl LogLevel {
     }
 }
 
-/// Logs from now on, within rates. Text on a terminal, JSON elsewhere, unless the configuration says which.
+/// Starts the log. Lines are text on a terminal and JSON elsewhere, unless the configuration says otherwise.
 ///
 /// # Errors
-/// There is no thread that could write the log.
+/// The thread that writes the log cannot be started.
 pub fn start(node: &str, log: Log) -> io::Result<Telemetry> {
     let queue = Lines::to_stderr()?;
     say_panics(queue.clone());
@@ -91,7 +94,8 @@ pub fn start(node: &str, log: Log) -> io::Result<Telemetry> {
         LogFormat::Text => false,
         LogFormat::Auto => !stderr().is_terminal(),
     };
-    // Neither layer says so where it cannot write (`log_internal_errors`): with nobody to read it, that would be a panic.
+    // Neither layer reports its own errors (`log_internal_errors`): without a reader of standard error that would be a
+    // panic.
     let lines = if is_json {
         json(node, queue.clone()).with_filter(filter).boxed()
     } else {
@@ -106,7 +110,7 @@ pub fn start(node: &str, log: Log) -> io::Result<Telemetry> {
     Ok(Telemetry { rates, level: LogLevel(handle), lines: queue })
 }
 
-/// A panic ends the node, so its message must not wait for a reader of the log, as the standard library's hook does.
+/// A panic ends the node, so its message must not wait for a reader of the log, as in the standard library's hook.
 fn say_panics(lines: Lines) {
     panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();
@@ -119,7 +123,7 @@ fn say_panics(lines: Lines) {
     }));
 }
 
-/// Our own crates as configured; libraries only when something is wrong.
+/// Our own crates log as configured; libraries only when something is wrong.
 fn levels(level: LevelFilter) -> Targets {
     let libraries = ["hyper", "h2", "redis", "tonic", "tower"].map(|name| (name, LevelFilter::WARN));
     Targets::new().with_default(level).with_targets(libraries)

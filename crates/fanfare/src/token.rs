@@ -1,6 +1,6 @@
-//! `fanfare token`: issues tokens that a node accepts, and says of a token what the node would say.
+//! `fanfare token`: issues tokens that a node accepts, and says what a node would say about a token.
 //!
-//! Invariant: a token that is issued was verified by the policy of the configuration first.
+//! Invariant: a token is verified by the policy of the configuration before it is issued.
 
 use std::{fmt::Write as _, io, path::PathBuf, time::SystemTime};
 
@@ -11,37 +11,37 @@ use crate::{
     config::{self, Auth, Loaded, Mistakes},
 };
 
-/// Why there is no token, or what is wrong with one.
+/// Why a token is not issued, or not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenCommandError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] Mistakes),
-    /// No key verifies tokens.
+    /// Tokens cannot be verified.
     #[error(
-        "no token is accepted by a node with this configuration: it has no key; add hmac_secrets or public_keys under \
+        "a node with this configuration accepts no token, because it has no key: add hmac_secrets or public_keys under \
          [auth], and name the file by --config"
     )]
     NoKeys,
-    /// No key signs them.
+    /// Tokens cannot be signed.
     #[error(
-        "there is no key to sign with: the configuration has public keys only; name the private key of one of them by \
+        "the configuration has no key that signs, only public keys: name the private key of one of them by \
          --key FILE"
     )]
     NothingToSign,
     /// The key file cannot be read.
     #[error("cannot read {}: {_1}", _0.display())]
     Unreadable(PathBuf, io::Error),
-    /// The key file has another content.
+    /// The key file does not have such a key.
     #[error("{}: {_1}", _0.display())]
     Key(PathBuf, SigningKeyError),
     /// The secret does not sign.
     #[error(transparent)]
     Sign(#[from] SigningKeyError),
-    /// A node would refuse the token that was to be issued.
+    /// A node would refuse the new token.
     #[error("a node with this configuration would refuse this token: {0}")]
     WouldBeRefused(TokenError),
-    /// A node would refuse the token that was given.
+    /// A node would refuse the given token.
     #[error("refused: {0}")]
     Refused(TokenError),
     /// Standard input cannot be read.
@@ -89,7 +89,7 @@ fn signing_key(args: &IssueArgs, loaded: &Loaded) -> Result<SigningKey, TokenCom
     })
 }
 
-/// What a token grants, for people.
+/// The rights of a token, for people.
 ///
 /// # Errors
 /// A node would refuse it.
@@ -125,7 +125,7 @@ fn describe(claims: &Claims, now: SystemTime) -> String {
         format!("{}, in {left} (auth.leeway included)", humantime::format_rfc3339_seconds(at))
     });
     for (name, value) in [("subject", subject), ("channels", &channels), ("expires", &expires)] {
-        // A String takes everything.
+        // Writing to a String does not fail.
         let _ = writeln!(text, "{name:<10}{value}");
     }
     text

@@ -1,4 +1,4 @@
-//! The binary as it is installed: what it says of itself, and what packages are made of.
+//! The installed binary: its version, its completions and its manual pages.
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
@@ -13,7 +13,7 @@ fn fanfare(words: &[&str], variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn freed_memory_goes_back_soon_without_any_environment() {
+fn freed_memory_goes_back_soon() {
     let said = fanfare(&["version", "--verbose"], &[]);
     let wanted = if cfg!(feature = "jemalloc") {
         "allocator: jemalloc; freed memory is kept for 500 ms (later arenas: 500 ms), then returned by a thread of its own"
@@ -25,7 +25,7 @@ fn freed_memory_goes_back_soon_without_any_environment() {
 
 #[test]
 #[cfg(feature = "jemalloc")]
-fn what_the_environment_tells_jemalloc_wins() {
+fn jemalloc_settings_of_the_environment_win() {
     let said = fanfare(&["version", "--verbose"], &[("_RJEM_MALLOC_CONF", "dirty_decay_ms:2000")]);
     assert!(said.contains("kept for 2000 ms (later arenas: 2000 ms)"), "{said}");
 }

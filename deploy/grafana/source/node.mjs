@@ -13,7 +13,7 @@ const quantile = (q, metric, labels) => `histogram_quantile(${q}, sum by (le) ($
 const now = [
     number({
         title: "Broker",
-        description: "Away: Redis takes nothing of this node. Deaf: it takes messages and does not deliver them to this node. Split: a second Redis takes messages too.",
+        description: "Away: Redis takes nothing from this node. Deaf: it takes messages and does not deliver them to this node. Split: a second Redis takes messages too.",
         queries: [[`sum(${of("fanfare_broker_state", 'state="up"')}) + 2 * sum(${of("fanfare_broker_state", 'state="away"')}) + 3 * sum(${of("fanfare_broker_state", 'state="deaf"')}) + 4 * sum(${of("fanfare_broker_state", 'state="split"')})`, ""]],
         unit: "none",
         mappings: mappings(BROKER_STATES),
@@ -22,7 +22,7 @@ const now = [
     }),
     number({
         title: "State",
-        description: "Draining: it was told to end.",
+        description: "Draining: the node was told to end.",
         queries: [[of("fanfare_draining"), ""]],
         unit: "none",
         mappings: mappings(DRAINING),
@@ -39,7 +39,7 @@ const now = [
     }),
     number({
         title: "Version",
-        description: "What was built.",
+        description: "The release.",
         queries: [[of("fanfare_build_info"), "{{version}}"]],
         unit: "none",
         text: "name",
@@ -62,7 +62,7 @@ const now = [
     }),
     number({
         title: "Relay latency, p99",
-        description: "All but one in a hundred messages take no longer from their publish, on whichever node, until they are written to the sockets here.",
+        description: "From a message's publish, on any node, until it is written to the sockets of this one: 99 in 100 messages take no longer.",
         queries: [[quantile(0.99, "fanfare_relay_latency_seconds"), ""]],
         unit: "s",
         marks: [0.1, 0.5],
@@ -70,7 +70,7 @@ const now = [
     }),
     number({
         title: "Memory left",
-        description: "Of its control group or machine, whichever has less.",
+        description: "Memory that is left: of the control group or of the machine, whichever has less.",
         queries: [[of("job_instance:fanfare_memory_available:ratio"), ""]],
         unit: "percentunit",
         marks: [0.2, 0.1],
@@ -99,14 +99,14 @@ const clients = [
     }),
     lines({
         title: "Closed, by code and reason",
-        description: "no_pong: a heartbeat was missed. slow: it did not read. restart: a drain. lost: no close frame came.",
+        description: "no_pong: a heartbeat was missed. slow: the client did not read. restart: a drain. lost: no close frame came.",
         queries: [[parts("code, reason", rate("fanfare_connections_closed_total")), "{{code}} {{reason}}"]],
         unit: "cps",
         stacked: true,
     }),
     lines({
         title: "Refused handshakes, by reason",
-        description: "Upgrades, and visits, that were refused.",
+        description: "Upgrades, and HTTP connections, that were refused.",
         queries: [[parts("reason", rate("fanfare_handshakes_refused_total")), "{{reason}}"]],
         unit: "cps",
         stacked: true,
@@ -145,7 +145,7 @@ const clients = [
 const messages = [
     lines({
         title: "Messages of clients",
-        description: "Messages that clients sent, and that were sent to them.",
+        description: "Messages from clients, and to clients.",
         queries: [[rate("fanfare_messages_received_total"), "received"], [rate("fanfare_messages_sent_total"), "sent"]],
         unit: "cps",
     }),
@@ -157,7 +157,7 @@ const messages = [
     }),
     lines({
         title: "Subscribers of a message",
-        description: "How many of this node each message from the broker goes to.",
+        description: "To how many subscribers of this node each message from the broker goes.",
         queries: [0.5, 0.99].map((q) => [quantile(q, "fanfare_fan_out_subscribers"), `p${q * 100}`]),
         unit: "short",
     }),
@@ -194,7 +194,7 @@ const messages = [
 const latency = [
     heatmap({
         title: "Relay latency",
-        description: "From a message's publish, on whichever node, until it is written to its subscribers here: how many took how long, in a second.",
+        description: "From a message's publish, on any node, until it is written to its subscribers here: how many took how long, in a second.",
         expr: `sum by (le) (${rate("fanfare_relay_latency_seconds_bucket")})`,
     }),
     lines({
@@ -237,7 +237,7 @@ const redis = [
     }),
     lines({
         title: "Messages from Redis",
-        description: "Publications, and of them those without an envelope of ours: a plain PUBLISH of somebody.",
+        description: "Publications, and those among them without our envelope: somebody's plain PUBLISH.",
         queries: [[rate("fanfare_broker_messages_received_total"), "all"], [rate("fanfare_broker_foreign_messages_total"), "plain"]],
         unit: "cps",
     }),
@@ -256,7 +256,7 @@ const redis = [
     }),
     lines({
         title: "Bytes to and from Redis",
-        description: "Of the connections that publish and subscribe.",
+        description: "Bytes on the connections that publish and subscribe.",
         queries: [[rate("fanfare_redis_sent_bytes_total"), "sent"], [rate("fanfare_redis_received_bytes_total"), "received"]],
         unit: "binBps",
     }),
@@ -275,7 +275,7 @@ const redis = [
 const inside = [
     lines({
         title: "Shards",
-        description: "Share of the time in which a shard had something to write out. Near 1 there is no room left, and latency grows.",
+        description: "Share of the time in which a shard had something to write out. Near 1 the shard is full, and latency grows.",
         queries: [[rate("fanfare_shard_busy_seconds_total"), "shard {{shard}}"]],
         unit: "percentunit",
         max: 1,
@@ -290,7 +290,7 @@ const inside = [
     }),
     lines({
         title: "Tasks",
-        description: "At least one for each connection; and those that could run, and wait.",
+        description: "Tasks, at least one for each connection; and those that are ready to run, and wait.",
         queries: [[of("fanfare_runtime_tasks"), "all"], [of("fanfare_runtime_queued_tasks"), "waiting"]],
         unit: "short",
     }),
@@ -302,7 +302,7 @@ const inside = [
     }),
     lines({
         title: "Waits for slow clients",
-        description: "Bytes that sockets refused. Past limits.outbound_total_bytes those clients are ended for which most waits.",
+        description: "Bytes that sockets refused. Past limits.outbound_total_bytes the clients with the most waiting bytes are disconnected.",
         queries: [[of("fanfare_outbound_queued_bytes"), "bytes"]],
         unit: "bytes",
     }),
@@ -328,7 +328,7 @@ const inside = [
     }),
     lines({
         title: "Memory per connection",
-        description: "Resident memory by connections, what a node without any needs included.",
+        description: "Resident memory divided by connections; the memory of an idle node is part of it.",
         queries: [[`${of("process_resident_memory_bytes")} / on () (sum(${of("fanfare_connections")}) > 0)`, "bytes"]],
         unit: "bytes",
         width: 6,
@@ -342,7 +342,7 @@ const inside = [
     }),
     lines({
         title: "How full it is",
-        description: "Of what there may be: connections, descriptors, bytes that wait for slow clients and for the shards, and memory of its control group or machine, sockets in the kernel included.",
+        description: "The used part of each bound: connections, descriptors, bytes that wait for slow clients and for the shards, and memory of its control group or machine, sockets in the kernel included.",
         queries: [
             [`sum(${of("fanfare_connections")}) / sum(${of("fanfare_connections_limit")})`, "connections"],
             [of("job_instance:process_open_fds:ratio"), "descriptors"],
@@ -364,7 +364,7 @@ const inside = [
     }),
     lines({
         title: "Log lines and spans",
-        description: "Lines that were not logged for there were too many, and spans by what became of them.",
+        description: "Log lines that were suppressed because there were too many, and spans by their outcome.",
         queries: [
             [rate("fanfare_log_lines_suppressed_total"), "lines suppressed"],
             [`sum by (result) (${rate("fanfare_trace_spans_total")})`, "spans {{result}}"],
@@ -377,7 +377,7 @@ const inside = [
 export const node = dashboard({
     uid: "fanfare-node",
     title: "Fanfare: one node",
-    description: "All that one Fanfare node tells of itself. What each metric means is in docs/metrics.md.",
+    description: "All that one Fanfare node tells of itself. docs/metrics.md explains each metric.",
     allNodes: false,
     links: [
         {

@@ -20,7 +20,7 @@ const NODES = 'job="$job", instance=~"$node"';
 const of = (metric, labels = "") => `${metric}{${NODES}${labels && `, ${labels}`}}`;
 const rate = (metric, labels) => `rate(${of(metric, labels)}[$__rate_interval])`;
 const perNode = (what) => `sum by (instance) (${what})`;
-/** Those of this cluster; FanfareClusterDown may not know which it was. */
+/** Alerts of this cluster; FanfareClusterDown may lack the cluster's name. */
 const FIRING = 'ALERTS{alertstate="firing", alertname=~"Fanfare.*", job=~"$job|"}';
 const quantile = (q, metric) => `histogram_quantile(${q}, sum by (le) (${rate(`${metric}_bucket`)}))`;
 
@@ -52,7 +52,7 @@ const now = [
     }),
     number({
         title: "Relay latency, p99",
-        description: "All but one in a hundred messages take no longer from their publish, on whichever node, until they are written to the sockets.",
+        description: "From a message's publish, on any node, until it is written to the sockets: 99 in 100 messages take no longer.",
         queries: [[quantile(0.99, "fanfare_relay_latency_seconds"), "p99"]],
         unit: "s",
         marks: [0.1, 0.5],
@@ -66,7 +66,7 @@ const now = [
     }),
     number({
         title: "Alerts",
-        description: "Alerts of deploy/prometheus/alerts.yml that fire. docs/operations.md says what each means and what to do.",
+        description: "Alerts of deploy/prometheus/alerts.yml that fire. docs/operations.md explains each, and what to do.",
         queries: [[`count(${FIRING}) or vector(0)`, "alerts"]],
         unit: "none",
         marks: [1, 1],
@@ -113,7 +113,7 @@ const connections = [
     }),
     lines({
         title: "Room for connections",
-        description: "Connections, and descriptors, of those that there may be. FanfareConnectionsShort and FanfareDescriptorsShort fire past 90 %.",
+        description: "The used part of the connections, and of the descriptors, that there may be. FanfareConnectionsShort and FanfareDescriptorsShort fire past 90 %.",
         queries: [
             [`${perNode(of("fanfare_connections"))} / ${perNode(of("fanfare_connections_limit"))}`, "{{instance}} connections"],
             [of("job_instance:process_open_fds:ratio"), "{{instance}} descriptors"],
@@ -152,7 +152,7 @@ const messages = [
 const latency = [
     heatmap({
         title: "Relay latency",
-        description: "From a message's publish, on whichever node, until it is written to its subscribers' sockets: how many took how long, in a second.",
+        description: "From a message's publish, on any node, until it is written to its subscribers' sockets: how many took how long, in a second.",
         expr: `sum by (le) (${rate("fanfare_relay_latency_seconds_bucket")})`,
     }),
     lines({
@@ -165,7 +165,7 @@ const latency = [
     }),
     lines({
         title: "Relay latency per node, p99",
-        description: "One node above the others is busy, or far from Redis; all of them: Redis is. FanfareRelayLatencyHigh fires past 0.5 s.",
+        description: "One node above the others: that node is busy, or far from Redis. All nodes: Redis is busy. FanfareRelayLatencyHigh fires past 0.5 s.",
         queries: [[`histogram_quantile(0.99, sum by (instance, le) (${rate("fanfare_relay_latency_seconds_bucket")}))`, "{{instance}}"]],
         unit: "s",
     }),
@@ -177,7 +177,7 @@ const latency = [
     }),
     lines({
         title: "Busiest shard",
-        description: "Share of the time in which a node's busiest shard had something to write out. Near 1 there is no room left, and latency grows.",
+        description: "Share of the time in which a node's busiest shard had something to write out. Near 1 the shard is full, and latency grows.",
         queries: [[`max by (instance) (${rate("fanfare_shard_busy_seconds_total")})`, "{{instance}}"]],
         unit: "percentunit",
         max: 1,
@@ -188,7 +188,7 @@ const latency = [
 const queues = [
     lines({
         title: "Waits for slow clients",
-        description: "Bytes that sockets refused, and that wait. limits.outbound_total_bytes bounds them: see how full.",
+        description: "Bytes that sockets refused, and that wait. Their bound is limits.outbound_total_bytes.",
         queries: [[of("fanfare_outbound_queued_bytes"), "{{instance}}"]],
         unit: "bytes",
         width: 6,
@@ -202,7 +202,7 @@ const queues = [
     }),
     lines({
         title: "How full the queues are",
-        description: "What waits, of as much as may wait. FanfareOutboundShort fires past 80 % for slow clients.",
+        description: "The used part of each bound. FanfareOutboundShort fires past 80 % for slow clients.",
         queries: [
             [`${of("fanfare_outbound_queued_bytes")} / ${of("fanfare_outbound_queued_limit_bytes")}`, "{{instance}} for slow clients"],
             [`${of("fanfare_inbound_queued_bytes")} / ${of("fanfare_inbound_queued_limit_bytes")}`, "{{instance}} for the shards"],
@@ -224,7 +224,7 @@ const queues = [
 const broker = [
     states({
         title: "Broker",
-        description: "Away: Redis takes nothing of this node. Deaf: it takes messages and does not deliver them to this node.",
+        description: "Away: Redis takes nothing from this node. Deaf: it takes messages and does not deliver them to this node.",
         queries: [[brokerState, "{{instance}}"]],
         words: BROKER_STATES,
     }),
@@ -284,14 +284,14 @@ const resources = [
     }),
     lines({
         title: "Memory per connection",
-        description: "Resident memory by connections, what a node without any needs included: it says something from a thousand connections on.",
+        description: "Resident memory divided by connections; the memory of an idle node is part of it, so look from a thousand connections on.",
         queries: [[`sum by (instance) (${of("process_resident_memory_bytes")}) / (${perNode(of("fanfare_connections"))} > 0)`, "{{instance}}"]],
         unit: "bytes",
         width: 6,
     }),
     lines({
         title: "Memory left",
-        description: "Of the node's control group or machine, whichever has less; sockets in the kernel count. FanfareMemoryShort fires below 10 %.",
+        description: "Memory that is left: of the control group or of the machine, whichever has less. Sockets in the kernel count. FanfareMemoryShort fires below 10 %.",
         queries: [[of("job_instance:fanfare_memory_available:ratio"), "{{instance}}"]],
         unit: "percentunit",
         max: 1,
@@ -310,7 +310,7 @@ const resources = [
 
 const firing = list({
     title: "Firing alerts",
-    description: "What is wrong, and at which node. docs/operations.md has a section for each: what it means, and what to do.",
+    description: "docs/operations.md has a section for each: its meaning, and what to do.",
     expr: `${FIRING} or on () label_replace(vector(0), "alertname", "none", "", "")`,
     labels: ["alertname", "severity", "instance", "reason", "limit", "policy", "listener", "shard"],
 });
@@ -335,7 +335,7 @@ const nodes = table({
 export const overview = dashboard({
     uid: "fanfare-overview",
     title: "Fanfare: overview",
-    description: "A cluster of Fanfare nodes. What each metric means is in docs/metrics.md, what to do about an alert in docs/operations.md.",
+    description: "A cluster of Fanfare nodes. docs/metrics.md explains each metric, docs/operations.md each alert.",
     allNodes: true,
     links: [],
     annotations: [

@@ -1,4 +1,4 @@
-// Panels of the dashboards, each from what is particular to it. Queries are pairs: PromQL, and how its series are called.
+// Panels of the dashboards, each made from its own particulars. A query is a pair: PromQL, and the name of its series.
 // A panel is as wide and high as it says, in Grafana's grid of 24 columns; dashboard.mjs places it.
 
 export const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
@@ -35,7 +35,7 @@ const steps = ([yellow, red]) => {
     ];
 };
 
-/** A quantile of nothing is no number. */
+/** A quantile without values is NaN. */
 const NOTHING = { type: "special", options: { match: "nan", result: { text: "–", index: 0 } } };
 
 const common = ({ title, description, width, height = 8 }) => ({
@@ -102,7 +102,7 @@ export const heatmap = ({ expr, width = 12, ...rest }) => ({
     },
 });
 
-/** One number of now, with its course behind it. */
+/** The newest value as a number, with its course behind it. */
 export const number = ({ queries, unit, width = 4, height = 4, marks = [], mappings = [], text = "auto", graph = "area", decimals, ...rest }) => ({
     type: "stat",
     ...common({ width, height, ...rest }),
@@ -130,7 +130,7 @@ export const number = ({ queries, unit, width = 4, height = 4, marks = [], mappi
     },
 });
 
-/** What state each series is in, over time: `words` are [value, text, colour]. */
+/** The state of each series over time: `words` are [value, text, colour]. */
 export const states = ({ queries, words, width = 12, ...rest }) => ({
     type: "state-timeline",
     ...common({ width, ...rest }),

@@ -5,7 +5,7 @@ import { sleep } from 'k6';
 import ws from 'k6/ws';
 import { Ledger } from './ledger.js';
 import * as count from './metrics.js';
-import { PATIENCE } from './settings.js';
+import { MOST_SETTLES } from './settings.js';
 
 const { now } = count;
 
@@ -49,7 +49,7 @@ export class Client {
       ...wanted,
       channel: `${CHANNEL}-${wanted.channel}`,
       quietFrom: wanted.until - SETTLE,
-      latest: wanted.until + PATIENCE * SETTLE,
+      latest: wanted.until + MOST_SETTLES * SETTLE,
       ledger: new Ledger(),
     };
     let tries = 0;
@@ -192,7 +192,7 @@ class Connection {
   }
 }
 
-// Anything may be said in a channel: undefined for what is no JSON object.
+// A channel may carry anything: undefined for a message that is not a JSON object.
 function parse(data) {
   try {
     return JSON.parse(data) || undefined;

@@ -1,10 +1,10 @@
-// What one client heard in one channel, held against what it was to hear.
+// The messages that one client heard in one channel, against those that it was to hear.
 //
-// A sender numbers the messages of each of its connections from 1. A message says from which connection it is
-// (`from`), its number (`n`), and since when that connection stands (`since`). So a receiver that stood before it must
-// hear it from 1 on, and every receiver, from the first it hears, every number until its own connection ends. What is
-// behind a gap is remembered until then, for it may come late. What was sent between two connections of the receiver
-// is not lost but missed.
+// A sender numbers the messages of each of its connections from 1. A message names its connection
+// (`from`), its number (`n`), and since when that connection stands (`since`). A receiver that stood before it must hear
+// it from 1 on. Every receiver must hear, from the first number on, every number until its own connection ends. Missing
+// numbers are remembered until then, because they may come late. A message that was sent between two connections of the
+// receiver is not lost but missed.
 import { cutOff, disordered, doubled, lost, missedAway } from './metrics.js';
 
 export class Ledger {
@@ -36,7 +36,7 @@ export class Ledger {
     this.#expect(connection, lost);
   }
 
-  // That connection of a sender, which it did not close itself, ended after it had written up to `n`.
+  // A sender's connection, which it did not close itself, ended after it had written up to `n`.
   sentBefore(connection) {
     this.#expect(connection, cutOff);
   }
@@ -71,7 +71,7 @@ export class Ledger {
   }
 }
 
-// Each as what it counts, should it never come.
+// Each missing number counts as this, should it never come.
 function markMissing(sender, upTo, counter) {
   for (let n = sender.last + 1; n <= upTo; n += 1) sender.missing.set(n, counter);
   sender.last = Math.max(sender.last, upTo);

@@ -1,8 +1,8 @@
-// What the clients count. All clients of a process share its monotonic clock: a latency is the time between two
-// readings of it, whoever took them.
+// The figures of the clients. All clients of a process share its monotonic clock: a latency is the time between two
+// readings of it, by whichever clients.
 import exec from 'k6/execution';
 import { Counter, Rate, Trend } from 'k6/metrics';
-import { PATIENCE } from './settings.js';
+import { MOST_SETTLES } from './settings.js';
 
 // Milliseconds since the run began.
 export const now = () => exec.instance.currentTestRunDuration;
@@ -15,18 +15,18 @@ export const deliveryMs = new Trend('delivery_ms', true);
 // From the close of a connection that the client had not left, to its next 101.
 export const awayMs = new Trend('away_ms', true);
 
-// Of tries to connect, those without a 101, tagged with the HTTP status (0: none came).
+// The share of tries to connect that got no 101, tagged with the HTTP status (0: without an answer).
 export const upgradeFailed = new Rate('upgrade_failed');
-// Of clients that came to their end, those who were connected there.
+// The share of clients that were connected at their end.
 export const thereAtEnd = new Rate('there_at_end');
 
 export const published = new Counter('published');
-// Could not be written, for the connection was ending: nobody heard it, and the client knows.
+// Not written, because the connection was ending: nobody heard it, and the client knows.
 export const unsent = new Counter('unsent');
 export const delivered = new Counter('delivered');
 // Sent and to be heard while the receiver was connected, and not heard.
 export const lost = new Counter('lost');
-// The last ones of a connection that its client did not close, where others heard the ones before: they were on their
+// The last messages of a connection that its client did not close, if others heard the ones before: they were on their
 // way when the close came.
 export const cutOff = new Counter('cut_off');
 // Heard twice, also by way of a reconnect.
@@ -43,8 +43,8 @@ export const closes = new Counter('closes');
 // Each gets a line of its own in the summary.
 const CODES = [1001, 1006, 1008, 1009, 1011, 1012, 1013, 4000, 4001];
 
-// What holds for every journey: all that was to be heard was heard, once and in order; all clients came to the end
-// (one that hangs ends no iteration) and were connected there; and the run was no empty one.
+// Thresholds of every journey: all that was to be heard was heard, once and in order; all clients came to the end (a
+// client that hangs ends no iteration) and were connected there; and the run was not empty.
 const ALWAYS = (clients) => ({
   delivered: ['count>0'],
   lost: ['count==0'],
@@ -59,7 +59,7 @@ const ALWAYS = (clients) => ({
 // k6's options for clients that live from the beginning to the end of the run, `lasts` milliseconds. THRESHOLDS beats
 // the script's thresholds, and those beat the ones that always hold; an empty list takes one away.
 export function options(given, lasts, thresholds) {
-  // What has no list here and is never counted would not be in the summary.
+  // A metric that has no list here and is never counted would be missing in the summary.
   const codes = CODES.map((code) => `closes{code:${code}}`);
   const shown = ['upgrade_failed', 'unsent', 'cut_off', 'missed_away', 'closes', ...codes].map((name) => [name, []]);
   return {
@@ -68,7 +68,7 @@ export function options(given, lasts, thresholds) {
         executor: 'per-vu-iterations',
         vus: given.VUS,
         iterations: 1,
-        maxDuration: `${Math.ceil((lasts + PATIENCE * given.SETTLE) / 1000) + 30}s`,
+        maxDuration: `${Math.ceil((lasts + MOST_SETTLES * given.SETTLE) / 1000) + 30}s`,
         gracefulStop: '5s',
       },
     },

@@ -28,7 +28,7 @@ function milliseconds(text) {
 }
 
 // A client whose last message has not come back to it stays this many times SETTLE longer, at most.
-export const PATIENCE = 5;
+export const MOST_SETTLES = 5;
 
 const text = (fallback, pattern, want) => ({
   fallback,
@@ -50,7 +50,7 @@ const thresholds = {
   },
 };
 
-// What every script knows; each adds its own.
+// Settings of every script; each adds its own.
 const COMMON = {
   URL: text('ws://localhost:8080', /^wss?:\/\/[^/?#\s]+\/?$/, 'ws://HOST:PORT or wss://HOST:PORT, without a path'),
   CHANNEL: text('k6', /^[\w:.-]{1,64}$/, 'the first part of the names of channels: up to 64 letters, digits and _ : . -'),

@@ -1,7 +1,7 @@
-// k6's own summary knows nothing of what is asked here: one line for each figure, one for each threshold. The same as
-// JSON goes to the file that SUMMARY names.
+// The summary of a run, in place of k6's own: one line for each figure, one for each threshold. The same as JSON goes to
+// the file that SUMMARY names.
 
-// What k6 counts by itself.
+// Metrics of k6 itself.
 const BUILT_IN = /^(data_|iteration|vus|ws_)/;
 
 // A `handleSummary` for that script.

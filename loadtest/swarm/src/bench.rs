@@ -1,24 +1,22 @@
-//! First figures of a Fanfare server that is started for it, each beside its floor.
+//! First figures of a Fanfare server, each beside its floor.
 
-pub(crate) mod node;
-pub(crate) mod rounds;
-
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use self::{
-    node::Node,
-    rounds::{Rounds, Shape},
+use crate::{
+    connection_pool::origin::Origin,
+    idle,
+    rounds::{self, Rounds, Shape},
+    servers::Node,
 };
-use crate::{cli::BenchArgs, idle};
 
-/// What is to be measured.
+/// The plan of the first figures.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `fanfare` program.
     pub server: PathBuf,
-    /// This crate's program, which is the floor's server too.
+    /// This crate's program; also the floor's server.
     pub swarm: PathBuf,
     /// Idle connections.
     pub connections: usize,
@@ -28,32 +26,11 @@ pub struct Plan {
     pub bytes: usize,
     /// Rounds of floor and server.
     pub rounds: usize,
-    /// Messages of a round, to each of the two.
+    /// Messages of a round, to the floor and to the server each.
     pub messages: u64,
 }
 
-impl Plan {
-    /// The plan that the flags say, with these programs.
-    #[must_use]
-    pub const fn new(args: &BenchArgs, server: PathBuf, swarm: PathBuf) -> Self {
-        let &BenchArgs { connections, subscribers, bytes, rounds, messages, .. } = args;
-        Self { server, swarm, connections, subscribers, bytes, rounds, messages }
-    }
-
-    fn idle(&self, pid: u32) -> idle::Plan {
-        idle::Plan {
-            swarm: self.swarm.clone(),
-            pids: vec![pid],
-            connections: self.connections,
-            rest: idle::REST,
-            watch: Duration::ZERO,
-            processes: None,
-            sources: Vec::new(),
-        }
-    }
-}
-
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Memory per idle connection.
@@ -69,7 +46,8 @@ pub struct Figures {
 pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     eprintln!("memory at {} idle connections …", plan.connections);
     let node = Node::start(&plan.server).await?;
-    let idle = idle::run(&[node.target("/ws/idle")?], &plan.idle(node.pid()?)).await?;
+    let memory = idle::Plan::of_memory(Origin::new(plan.swarm.clone()), node.pid()?, plan.connections);
+    let idle = idle::run(&[node.target("/ws/idle")?], &memory).await?;
     node.stop().await?;
 
     eprintln!("CPU per delivery at {} subscribers …", plan.subscribers);

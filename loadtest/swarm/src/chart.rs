@@ -1,5 +1,5 @@
-//! Bars in groups, drawn as SVG. On white, in colours that stand apart on it and for the colour-blind: the page around
-//! it may be light or dark.
+//! Bars in groups, drawn as SVG: on white, because the page around it may be light or dark, and in colours that the
+//! colour-blind can tell apart.
 
 mod runs;
 
@@ -17,18 +17,18 @@ use plotters::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::suite::short;
+use crate::number::short;
 
 const SIZE: (u32, u32) = (840, 360);
 const MARGIN: i32 = 16;
 
-/// A line of the legend.
+/// The height of the legend.
 const LEGEND: u32 = 26;
 
-/// About what a letter takes in the legend and below a group.
+/// The approximate width of a letter in the legend and below a group.
 const LETTER: i32 = 7;
 
-/// Values are not wider than this beside each other, or they are left out.
+/// The width that a value needs above its bar. Values of narrower bars are left out.
 const VALUE_WIDTH: f64 = 26.0;
 
 const INK: RGBColor = RGBColor(36, 41, 47);
@@ -37,24 +37,24 @@ const GREY: RGBColor = RGBColor(140, 149, 159);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(9, 105, 218), RGBColor(219, 109, 40), RGBColor(26, 127, 55), RGBColor(130, 80, 223)];
 
-/// What can be drawn.
+/// Figures with a chart.
 pub trait Drawn {
-    /// Its chart.
+    /// The chart of these figures.
     fn chart(&self) -> Chart;
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Bars in groups, each of the series once in a group.
+/// Bars in groups: one bar for each series in each group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chart {
-    /// What it shows.
+    /// The title.
     pub title: String,
-    /// The unit of its values.
+    /// The unit of the values.
     pub unit: String,
-    /// What the bars of a group are, in order.
+    /// The names of a group's bars, in order.
     pub series: Vec<String>,
-    /// The groups: a name, and a value for each of the series. What is no number was not measured.
+    /// The groups: a name, and a value for each series. NaN: not measured.
     pub groups: Vec<(String, Vec<f64>)>,
 }
 
@@ -78,7 +78,7 @@ impl Chart {
     /// The chart as SVG: groups from left to right, values from zero.
     ///
     /// # Errors
-    /// It cannot be drawn.
+    /// The chart cannot be drawn.
     pub fn svg(&self) -> anyhow::Result<String> {
         let mut text = String::new();
         self.draw(&SVGBackend::with_string(&mut text, SIZE).into_drawing_area())
@@ -150,7 +150,7 @@ impl Chart {
         self.groups.iter().flat_map(|(_, values)| values.iter().copied()).filter(|value| value.is_finite())
     }
 
-    /// Where each bar is; a group is one wide.
+    /// The place of each bar. A group is 1 wide.
     fn places(&self) -> impl Iterator<Item = Bar> {
         self.groups.iter().enumerate().flat_map(move |(group, (_, values))| {
             let width = (0.8 / values.len().max(1) as f64).min(0.3);
@@ -162,7 +162,7 @@ impl Chart {
         })
     }
 
-    /// Grey is for floors; what is measured beside one has the same colour as without it.
+    /// Grey for a floor. The other series have the same colours with a floor as without.
     fn colour(&self, series: usize) -> RGBColor {
         let is_floor = |name: &String| name.starts_with("floor") || name.starts_with("bare");
         if self.series.get(series).is_some_and(is_floor) {
@@ -173,7 +173,7 @@ impl Chart {
     }
 }
 
-/// From zero on, with lines and labels where they are wanted.
+/// An axis from zero, with lines and labels at the given marks.
 struct Axis {
     whole: RangedCoordf64,
     marks: Vec<f64>,
@@ -217,7 +217,7 @@ fn anchored(size: i32, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
     text(size).pos(Pos::new(horizontal, vertical))
 }
 
-/// The least of 1, 2, 4, 6, 8 times a power of ten that is not below: its quarters are round. 1 where there is nothing.
+/// The least of 1, 2, 4, 6, 8 times a power of ten that is at least `highest`: its quarters are round. 1 for nothing.
 fn nice_top(highest: f64) -> f64 {
     if highest <= 0.0 {
         return 1.0;
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_is_drawn_as_it_was() {
+    fn a_chart_is_drawn_as_before() {
         let mut chart = Chart::new("CPU per delivery, <1 & 16>", "µs", ["floor", "fanfare"]);
         chart.group("100", [3.7, 4.1]);
         chart.group("1,000", [3.6, f64::NAN]);
@@ -243,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn only_floors_are_grey_and_no_two_bars_alike() {
+    fn floors_are_grey_and_colours_differ() {
         let chart = Chart::new("", "", ["bare relay", "fanfare", "Redis", "load generator"]);
         assert_eq!(chart.colour(0), GREY);
         assert_eq!((1..4).map(|series| chart.colour(series)).collect::<Vec<_>>(), COLOURS[..3]);
     }
 
     #[test]
-    fn the_highest_bar_fits_and_uses_most_of_the_height() {
+    fn the_highest_bar_fills_most_of_the_height() {
         for (highest, top) in [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (4.1, 6.0), (2_000_001.0, 4e6)] {
             assert!(
                 (nice_top(highest) - top).abs() < 1e-9 * top.max(1.0),

@@ -1,8 +1,8 @@
-//! A lean WebSocket client: one task a connection, one read buffer a thread, nothing on the heap while idle but the
-//! connection itself.
+//! A lean WebSocket client: a task for each connection, a read buffer for each thread, and an idle connection has nothing
+//! else on the heap.
 //!
-//! Invariant: only the connection's own task writes to its socket, so frames never interleave, and a connection that
-//! waits to write goes on reading.
+//! Invariant: only the connection's own task writes to its socket. So frames never interleave, and a connection that
+//! waits to write still reads.
 
 mod frames;
 mod handshake;
@@ -35,10 +35,10 @@ pub use self::{
 };
 use crate::clock::Moment;
 
-/// What is read at once, in bytes.
+/// The size of the read buffer, in bytes.
 const READ_BYTES: usize = 64 << 10;
 
-/// The largest message that is taken, in bytes.
+/// The largest accepted message, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
 
 thread_local! {
@@ -46,26 +46,26 @@ thread_local! {
     static READ_AT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// When this thread last read from a socket: for `on_message`, when its message came. One look at the clock a read,
-/// however many messages that brought.
+/// The moment of this thread's last read from a socket: in `on_message`, the moment that the message came. The clock is
+/// read once for each read, not for each message.
 #[must_use]
 pub fn read_at() -> Moment {
     Moment(READ_AT.get())
 }
 
-/// Why a connection ended.
+/// The reason that a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
     /// The server sent a close frame.
     #[error("the server closed the connection{}", describe(.0.as_ref()))]
     Closed(Option<CloseFrame>),
-    /// The connection ended without one.
+    /// The connection ended without a close frame.
     #[error("the connection ended without a close frame")]
     Eof,
-    /// The kernel says so.
+    /// An error of the kernel.
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
-    /// The server sent what is no WebSocket.
+    /// The server broke the WebSocket protocol.
     #[error("the server broke the protocol: {0}")]
     Protocol(#[from] fanfare_websocket::ProtocolError),
 }
@@ -87,19 +87,19 @@ fn describe(frame: Option<&CloseFrame>) -> String {
 pub struct Connection {
     stream: Stream,
     decoder: Decoder,
-    /// permessage-deflate was agreed on.
+    /// permessage-deflate was negotiated.
     deflate: bool,
-    /// TLS keeps what the socket did not take.
+    /// TLS still has bytes that the socket did not accept.
     is_flushing: bool,
-    /// Compressed messages are inflated; else their payload is given as it came.
+    /// Compressed messages are inflated. Otherwise `on_message` gets the compressed payload.
     inflates: bool,
-    /// What the server sent right behind its 101.
+    /// The bytes that the server sent right after its 101.
     early: Vec<u8>,
     cookie: Option<Box<str>>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
-/// Sends on a connection, whose task it wakes. Clones send on the same one.
+/// Sends on a connection, and wakes its task. Clones send on the same connection.
 #[derive(Debug, Clone)]
 pub struct Sender {
     outbox: Arc<Mutex<Outbox>>,
@@ -116,12 +116,12 @@ impl Connection {
     /// Connects and upgrades.
     ///
     /// # Errors
-    /// No connection, or anything but a proper 101.
+    /// The connection failed, or the answer is not a valid 101.
     pub async fn open(target: &Target) -> Result<Self, HandshakeError> {
         Self::open_from(target, None).await
     }
 
-    /// The same, from this address of the machine.
+    /// As [`open`](Self::open), from this address of the machine.
     ///
     /// # Errors
     /// As for [`Connection::open`], or the address is not the machine's.
@@ -132,8 +132,8 @@ impl Connection {
         Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
     }
 
-    /// Connects without TLS and upgrades, with a receive buffer of so many bytes: a socket that nobody reads is full
-    /// soon. What it receives is left to the caller, undecoded.
+    /// Connects without TLS and upgrades, with a receive buffer of this size: without reads, the socket is full soon. The
+    /// caller reads the frames undecoded.
     ///
     /// # Errors
     /// As for [`Connection::open`].
@@ -146,7 +146,7 @@ impl Connection {
         Ok(stream)
     }
 
-    /// A connection that needs no handshake, or has had it; `early` came right behind it.
+    /// A connection without a handshake, or after it; `early` came right after it.
     #[must_use]
     pub fn upgraded(stream: TcpStream, early: Vec<u8>) -> Self {
         Self::new(Stream::Left(stream), early, false)
@@ -163,20 +163,20 @@ impl Connection {
         self.cookie.as_deref()
     }
 
-    /// Sends on this connection.
+    /// The sender of this connection.
     #[must_use]
     pub fn sender(&self) -> Sender {
         Sender { outbox: self.outbox.clone() }
     }
 
-    /// As [`run`](Connection::run), for who counts messages and looks into none: the compressed ones are not inflated.
+    /// As [`run`](Connection::run), for a caller that only counts messages: compressed ones are not inflated.
     pub async fn count(mut self, mut on_message: impl FnMut()) -> Ended {
         self.inflates = false;
         self.run(|_, _| on_message()).await
     }
 
-    /// Reads, answers pings and writes what is sent, until the connection ends. Each message goes to `on_message`; a
-    /// text may be no UTF-8.
+    /// Reads, answers pings and writes sent messages, until the connection ends. Each message goes to `on_message`; a text
+    /// is not checked for UTF-8.
     pub async fn run(mut self, mut on_message: impl FnMut(MessageKind, &[u8])) -> Ended {
         let mut early = std::mem::take(&mut self.early);
         if let Err(ended) = self.take(&mut early, &mut on_message) {
@@ -207,7 +207,7 @@ impl Connection {
         })
     }
 
-    /// Writes what the socket takes, and leaves word for whoever sends next.
+    /// Writes as much as the socket accepts, and leaves its waker for the next sender.
     fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut outbox = self.outbox.lock();
         while !outbox.bytes.is_empty() {
@@ -246,7 +246,7 @@ impl Connection {
         }
     }
 
-    /// Gives what lies whole in the input; how much of that it was.
+    /// Gives the whole messages at the beginning of the input to `on_message`. Returns their length.
     fn whole_messages(&self, input: &[u8], on_message: &mut impl FnMut(MessageKind, &[u8])) -> usize {
         let is_ready = |compressed: bool| !compressed || (self.deflate && !self.inflates);
         let mut rest = input;
@@ -257,7 +257,7 @@ impl Connection {
         input.len() - rest.len()
     }
 
-    /// Decodes up to the next event, whatever it is; what is left of the input.
+    /// Decodes up to the next event. Returns the rest of the input.
     fn decode<'a>(
         &mut self,
         input: &'a mut [u8],
@@ -281,7 +281,7 @@ impl Connection {
 }
 
 impl Sender {
-    /// Hands a message to the connection's task. The frames of one round of the runtime go out in one write.
+    /// Passes a message to the connection's task. The frames of one round of the runtime go out in one write.
     pub fn message(&self, kind: MessageKind, payload: &[u8]) {
         self.outbox.lock().frame(kind.into(), payload);
     }

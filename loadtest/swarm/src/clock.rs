@@ -1,4 +1,4 @@
-//! One clock for all processes of a run: the kernel's monotonic one, which they share.
+//! One clock for all processes of a run: the kernel's monotonic clock.
 
 use std::{io, os::fd::AsFd as _, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio::net::unix::pipe;
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Now; 0 on a machine without the clock, which Linux always has.
+    /// The current moment; 0 on a machine without the clock, which Linux always has.
     #[must_use]
     pub fn now() -> Self {
         let now =
@@ -25,36 +25,42 @@ impl Moment {
         Self(u64::try_from(now.num_nanoseconds()).unwrap_or_default())
     }
 
-    /// What passed from `earlier` until this moment: nothing where that is later.
+    /// The time from `earlier` until this moment; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// So long after this moment.
+    /// The moment that is `span` after this one.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(nanos(span)))
     }
 }
 
-/// In nanoseconds, as far as they go.
+/// The nanoseconds of a span, at most `u64::MAX`.
 #[must_use]
 pub fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Wakes at a moment, within some microseconds: the runtime's own timers know milliseconds only, and would send in
-/// bursts what is due evenly.
+/// A random part of a span.
+#[must_use]
+pub fn random_below(span: Duration) -> Duration {
+    span.mul_f64(rand::random_range(0.0..1.0))
+}
+
+/// A timer with an error of some microseconds. The runtime's own timers have milliseconds only, and would turn evenly
+/// spaced messages into bursts.
 #[derive(Debug)]
 pub struct Alarm {
     timer: TimerFd,
-    /// The timer's own descriptor again: tokio's readers take any that is read like a pipe, as a timer's is.
+    /// The timer's own descriptor again, because a timer's descriptor is read like a pipe.
     expired: pipe::Receiver,
 }
 
 impl Alarm {
-    /// An alarm of this runtime's.
+    /// An alarm on this runtime.
     ///
     /// # Errors
     /// The kernel's.
@@ -65,7 +71,7 @@ impl Alarm {
         Ok(Self { timer, expired })
     }
 
-    /// Ends at the moment, at once where that is past.
+    /// Waits until the moment. Returns at once for a past moment.
     ///
     /// # Errors
     /// The kernel's.
@@ -92,7 +98,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_alarm_never_wakes_early_and_what_is_past_does_not_wait() {
+    async fn an_alarm_never_wakes_early() {
         let alarm = Alarm::new().unwrap();
         for span in [0, 50, 3_000].map(Duration::from_micros) {
             let due = Moment::now().after(span);

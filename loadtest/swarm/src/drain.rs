@@ -1,4 +1,4 @@
-//! Many idle connections on several nodes, held and then sent away at a pace.
+//! Many idle connections on several nodes: held, then closed by a drain at a pace.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, process::ExitStatus, time::Duration};
 
@@ -7,28 +7,28 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    bench::node::{Node, Setup},
     client::Target,
     clock::Moment,
-    idle::{self, Crowd, Ends},
-    output::mib,
+    connection_pool::origin::Origin,
+    idle::{self, Ends, IdlePool},
+    number::mib,
     process::{Cpu, Memory, MemoryPer},
-    suite::stage::Redis,
+    servers::{Node, Redis, Setup},
 };
 
-/// From the signal until the first is sent away: every process has heard by then that they may go.
+/// From the signal until the first close: by then every process has let its connections end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// For the last clients, and what a node does behind them; and again as much for a machine that is busy.
+/// The time for the last clients and for the node's own end; and again as much for a busy machine.
 const SLACK: Duration = Duration::from_secs(20);
 
-/// What every client is told (IANA's registry of close codes: service restart).
+/// The close code that every client gets (IANA's registry: service restart).
 const RESTART: &str = " 1012 ";
 
-/// What is to be done.
+/// The plan of a drain.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// `fanfare`.
+    /// The `fanfare` program.
     pub server: PathBuf,
     /// This crate's program.
     pub swarm: PathBuf,
@@ -36,53 +36,53 @@ pub struct Plan {
     pub connections: usize,
     /// Nodes.
     pub nodes: usize,
-    /// How long the connections are held.
+    /// The time to hold the connections.
     pub hold: Duration,
-    /// How many each node sends away in a second.
+    /// Connections that each node closes in a second.
     pub pace: u32,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Connections that were opened.
     pub connections: usize,
     /// Nodes.
     pub nodes: usize,
-    /// How long opening took, in seconds.
+    /// The time to open them, in seconds.
     pub opened_within: f64,
     /// The nodes' memory for each connection, in bytes.
     pub per_connection: MemoryPer,
-    /// The nodes' memory, with all of them.
+    /// The nodes' memory, with all connections.
     pub memory: Memory,
-    /// How long they were held, in seconds.
+    /// The time for which they were held, in seconds.
     pub held: f64,
-    /// What the nodes counted as connected behind that.
+    /// Connections that the nodes counted after that time.
     pub counted: u64,
-    /// The nodes' CPU meanwhile, in cores.
+    /// The nodes' CPU in that time, in cores.
     pub cores: f64,
-    /// The pace that was set, of all nodes together, in connections a second.
+    /// The configured pace of all nodes together, in connections a second.
     pub pace: f64,
-    /// The most that were closed in any second.
+    /// The most closes in any second.
     pub most_in_a_second: u64,
     /// From the signal until the first close, in seconds.
     pub first_close: f64,
     /// From the signal until the last close, in seconds.
     pub last_close: f64,
-    /// Closes, by what was said.
+    /// Closes, by reason.
     pub ends: BTreeMap<String, u64>,
     /// From the signal until the last node had ended, in seconds.
     pub ended_within: f64,
-    /// How long that may have taken (drain.timeout), in seconds.
+    /// The longest time for that (drain.timeout), in seconds.
     pub timeout: f64,
-    /// What is wrong, a sentence each.
+    /// The faults, a sentence each.
     pub wrong: Vec<String>,
 }
 
 /// Opens, holds, and drains.
 ///
 /// # Errors
-/// Something does not start, a connection fails or ends before its time, or a node does not end.
+/// A server does not start, a connection fails or ends before its time, or a node does not end.
 pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let redis = Redis::start(None).await?;
     let mut nodes = Vec::new();
@@ -95,11 +95,11 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let pids: Vec<u32> = nodes.iter().map(Node::pid).collect::<anyhow::Result<_>>()?;
 
     let (empty, began) = (Memory::of_all(&pids)?, Instant::now());
-    let mut crowd = Crowd::open(&targets, &plan.crowd(&pids)).await?;
+    let mut pool = IdlePool::open(&targets, &plan.idle(&pids)).await?;
     let opened_within = began.elapsed().as_secs_f64();
-    crowd.stays(idle::REST).await?;
+    pool.hold(idle::REST).await?;
     let cpu = Cpu::of_all(&pids)?;
-    crowd.stays(plan.hold).await?;
+    pool.hold(plan.hold).await?;
     let cores = (Cpu::of_all(&pids)? - cpu).share_of(plan.hold);
     let memory = Memory::of_all(&pids)?;
     let mut counted = 0;
@@ -108,10 +108,10 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     }
 
     let told = Instant::now();
-    crowd.may_go(Moment::now()).await?;
+    pool.release(Moment::now()).await?;
     nodes.iter().try_for_each(Node::terminate)?;
     let exits = try_join_all(nodes.iter_mut().map(|node| node.exit(plan.timeout() + SLACK)));
-    let (ends, exits) = tokio::try_join!(crowd.gone(), exits)?;
+    let (ends, exits) = tokio::try_join!(pool.ended(), exits)?;
     let mut figures = Figures {
         connections: plan.connections,
         nodes: plan.nodes,
@@ -134,11 +134,11 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// What a node counts.
+/// The node's count of connections.
 const CONNECTIONS: &str = "fanfare_connections{dialect=\"relay\"}";
 
 impl Plan {
-    /// More time than the pace needs, so that it is the pace that counts.
+    /// More time than the pace needs, so that the pace decides.
     fn timeout(&self) -> Duration {
         let closing = self.connections as f64 / self.nodes as f64 / f64::from(self.pace);
         GRACE + SLACK + Duration::from_secs((1.25 * closing).ceil() as u64)
@@ -149,20 +149,18 @@ impl Plan {
         format!("[drain]\nrate = {rate}\ntimeout = \"{timeout}s\"\ngrace = \"{grace}s\"\n")
     }
 
-    fn crowd(&self, pids: &[u32]) -> idle::Plan {
+    fn idle(&self, pids: &[u32]) -> idle::Plan {
         idle::Plan {
-            swarm: self.swarm.clone(),
+            origin: Origin::new(self.swarm.clone()),
             pids: pids.to_vec(),
             connections: self.connections,
             rest: idle::REST,
             watch: self.hold,
-            processes: None,
-            sources: Vec::new(),
         }
     }
 }
 
-/// The most in any ten tenths in a row.
+/// The highest count in ten consecutive tenths.
 fn most_in_a_second(tenths: &BTreeMap<u64, u64>) -> u64 {
     tenths
         .keys()
@@ -172,7 +170,7 @@ fn most_in_a_second(tenths: &BTreeMap<u64, u64>) -> u64 {
 }
 
 impl Figures {
-    /// Whether nothing is wrong.
+    /// Whether the run has no fault.
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.wrong.is_empty()
@@ -213,7 +211,7 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             out,
-            "  held for {held:.0} s: {counted} there behind it; CPU of all nodes {cores:.3} cores"
+            "  held for {held:.0} s: {counted} connected after it; CPU of all nodes {cores:.3} cores"
         )?;
         writeln!(
             out,
@@ -228,7 +226,7 @@ impl fmt::Display for Figures {
         )?;
         self.ends.iter().try_for_each(|(kind, count)| writeln!(out, "  {count} × {kind}"))?;
         if self.is_right() {
-            return writeln!(out, "RIGHT: everybody stayed, and was sent away");
+            return writeln!(out, "RIGHT: every client stayed until the drain closed it");
         }
         self.wrong.iter().try_for_each(|what| writeln!(out, "WRONG: {what}"))
     }
@@ -239,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drain_has_more_time_than_its_pace_needs() {
+    fn the_timeout_exceeds_the_pace() {
         let plan = |connections| Plan {
             server: PathBuf::new(),
             swarm: PathBuf::new(),

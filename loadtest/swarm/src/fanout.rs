@@ -16,16 +16,17 @@ use tokio::task::JoinSet;
 use self::progress::Progress;
 use crate::{
     client::{Connection, Ended, Sender, Target},
-    crowd, floor,
+    connect, floor,
     latency::Latency,
-    output::{Table, figure},
+    number::figure,
     process::{Cpu, CpuPer},
+    table::Table,
 };
 
-/// A message that is not complete after this time was lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time for a message to reach all subscribers. After it the message is lost.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is to be measured.
+/// The plan of a fan-out.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The server's process. `None`: its CPU is not measured.
@@ -40,44 +41,44 @@ pub struct Plan {
     pub load: Load,
 }
 
-/// How much is sent.
+/// The messages of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// Messages under way at once.
+    /// Messages in flight.
     pub in_flight: usize,
-    /// When it ends.
+    /// The end.
     pub until: Until,
-    /// Messages a second. `None`: as many as `in_flight` lets.
+    /// Messages a second. `None`: as many as `in_flight` allows.
     pub pace: Option<u32>,
 }
 
-/// When a load ends.
+/// The end of a load.
 #[derive(Debug, Clone, Copy)]
 pub enum Until {
-    /// After so many messages.
+    /// After this number of messages.
     Messages(u64),
     /// After this time.
     Time(Duration),
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figures {
     /// Subscribers, the publisher among them.
     pub subscribers: usize,
     /// Payload of a message in bytes.
     pub bytes: usize,
-    /// Messages under way at once.
+    /// Messages in flight.
     pub in_flight: usize,
     /// Messages that were measured.
     pub messages: u64,
     /// Messages times subscribers.
     pub deliveries: u64,
-    /// How long it took.
+    /// The time of the measurement.
     pub seconds: f64,
     /// The server's CPU per delivery, in microseconds.
     pub cpu: CpuPer,
-    /// The load generator's own, in microseconds.
+    /// The load generator's own CPU per delivery, in microseconds.
     pub swarm_cpu: CpuPer,
     /// From publish to each receipt, in microseconds.
     pub latency: Latency,
@@ -86,15 +87,15 @@ pub struct Figures {
 /// Connects, warms up and measures.
 ///
 /// # Errors
-/// A connection fails or ends, a message is lost, or somebody else publishes on the channel.
+/// A connection fails or ends, a message is lost, or another client publishes on the channel.
 pub async fn run(target: &Target, plan: &Plan) -> anyhow::Result<Figures> {
-    let connections = crowd::open(std::iter::repeat_n(target, plan.subscribers)).await?;
+    let connections = connect::all(std::iter::repeat_n(target, plan.subscribers)).await?;
     let mut loop_ = ClosedLoop::start(connections, plan.bytes)?;
     loop_.run(plan.pid, Load { until: Until::Messages(plan.warm_up), ..plan.load }).await?;
     loop_.run(plan.pid, plan.load).await
 }
 
-/// Subscribers that read, and the first of them publishing.
+/// Subscribers. The first of them publishes.
 #[derive(Debug)]
 pub struct ClosedLoop {
     publisher: Sender,
@@ -105,18 +106,18 @@ pub struct ClosedLoop {
 }
 
 impl ClosedLoop {
-    /// Starts to read on all connections; nothing is sent yet.
+    /// Starts to read on all connections, and sends nothing yet.
     ///
     /// # Errors
-    /// There is no connection.
+    /// `connections` is empty.
     pub fn start(connections: Vec<Connection>, bytes: usize) -> anyhow::Result<Self> {
         Self::with_payload(connections, floor::payload(bytes))
     }
 
-    /// The same, with this text as each message.
+    /// As [`start`](Self::start), with this payload for each message.
     ///
     /// # Errors
-    /// There is no connection.
+    /// `connections` is empty.
     pub fn with_payload(connections: Vec<Connection>, payload: Vec<u8>) -> anyhow::Result<Self> {
         let Some(first) = connections.first() else { bail!("a fan-out needs a subscriber") };
         let (publisher, subscribers) = (first.sender(), connections.len());
@@ -132,7 +133,7 @@ impl ClosedLoop {
         Ok(Self { publisher, payload, subscribers, progress, tasks })
     }
 
-    /// Sends a load and waits until all of it is delivered, with the CPU of `pid` meanwhile, where there is one.
+    /// Sends a load, waits until all of it is delivered, and measures the CPU of `pid`.
     ///
     /// # Errors
     /// As for [`run`].
@@ -144,7 +145,7 @@ impl ClosedLoop {
         while load.until.goes_on(messages, start) {
             self.in_flight_below(load.in_flight).await?;
             if let Some(pace) = load.pace {
-                // By the clock, not by the last one: what was late does not slow the rest down.
+                // By the clock, not by the last message: a late message does not delay the next.
                 let due = start + Duration::from_secs_f64(messages as f64 / f64::from(pace.max(1)));
                 tokio::time::sleep_until(due.into()).await;
             }
@@ -172,12 +173,12 @@ impl ClosedLoop {
             tokio::select! {
                 () = self.progress.completed() => {}
                 Some(ended) = self.tasks.join_next() => bail!("a subscriber ended: {}", ended?),
-                () = tokio::time::sleep(PATIENCE) => bail!("{}", self.progress.lack()),
+                () = tokio::time::sleep(DELIVERY_TIMEOUT) => bail!("{}", self.progress.missing()),
             }
         }
         if self.progress.has_strays() {
             bail!(
-                "a message came that was not sent here: somebody else publishes on the channel, or it came twice"
+                "a message came that this program did not send: another client publishes on the channel, or a message came twice"
             );
         }
         Ok(())

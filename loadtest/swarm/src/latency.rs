@@ -1,14 +1,14 @@
-//! Latencies, gathered in a histogram: of all, not of samples.
+//! Latencies in a histogram of all values, not of samples.
 
 use std::{fmt, time::Duration};
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Up to 60 s, to three digits; what took longer counts as 60 s.
+/// The highest latency, with three significant digits. Longer ones count as 60 s.
 const HIGHEST_MICROS: u64 = 60_000_000;
 
-/// Every latency of a run, in microseconds. Written as the pairs of value and count that occurred.
+/// Every latency of a run, in microseconds. Serialized as pairs of value and count.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latencies(Histogram<u64>);
 
@@ -20,30 +20,30 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Counts one.
+    /// Counts a latency.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(HIGHEST_MICROS));
     }
 
-    /// Counts all of the other's too.
+    /// Adds all latencies of the other.
     pub fn merge(&mut self, other: &Self) {
         for step in other.0.iter_recorded() {
             self.add(step.value_iterated_to(), step.count_since_last_iteration());
         }
     }
 
-    /// Forgets all.
+    /// Removes all latencies.
     pub fn clear(&mut self) {
         self.0.reset();
     }
 
-    /// How many there are.
+    /// The number of latencies.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The sum of it.
+    /// The quantiles.
     #[must_use]
     pub fn summary(&self) -> Latency {
         let at = |quantile| self.0.value_at_quantile(quantile);
@@ -76,13 +76,13 @@ impl<'de> Deserialize<'de> for Latencies {
 /// Latency in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half of all took no longer.
+    /// The median.
     pub p50: u64,
-    /// 99 % took no longer.
+    /// The 99th percentile.
     pub p99: u64,
-    /// 99.9 % took no longer.
+    /// The 99.9th percentile.
     pub p999: u64,
-    /// The longest.
+    /// The maximum.
     pub max: u64,
 }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_were_written_and_read_make_the_same_whole_as_one_histogram() {
+    fn serialized_parts_merge_into_the_whole() {
         let whole = of((0..50_000).chain([70_000_000]));
         let mut merged = Latencies::default();
         for part in [of(0..20_000), of(20_000..50_000), of([70_000_000]), of([])] {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_of_all() {
+    fn quantiles_cover_all_values() {
         let Latency { p50, p99, p999, max } = of(1..=1_000).summary();
         assert_eq!([p50, p99, p999, max], [500, 990, 999, 1_000]);
         assert_eq!(of([]).summary(), Latency::default());

@@ -1,4 +1,4 @@
-//! The machine that figures were made on, and what it allows.
+//! The machine of a measurement, and its limits.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use procfs::{CpuInfo, Current as _, LoadAverage};
 use serde::{Deserialize, Serialize};
 
-/// Descriptors of a process beside its connections: listeners, pipes, the runtime's own.
+/// Descriptors of a process apart from its connections: listeners, pipes, the runtime's own.
 const SPARE_DESCRIPTORS: u64 = 64;
 
-/// Without it, an absolute figure means little.
+/// The machine. Absolute figures mean little without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// What the kernel calls the processor.
+    /// The kernel's name of the processor.
     pub cpu: String,
     /// Processors that this process may use.
     pub cores: usize,
     /// The kernel's release.
     pub kernel: String,
-    /// Processes that ran or waited in the last minute, on average, before the measurement began.
+    /// The average number of processes that ran or waited in the minute before the measurement.
     pub load: f32,
 }
 
 impl Machine {
-    /// This machine, now; what cannot be read is said to be unknown.
+    /// This machine, now. An unreadable value is "unknown".
     #[must_use]
     pub fn this() -> Self {
         let unknown = || String::from("unknown");
@@ -48,10 +48,10 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Raises the limit of open descriptors as far as it goes, for this process and its children.
+/// Raises the limit of open descriptors to the hard limit, for this process and its children.
 ///
 /// # Errors
-/// It does not reach to so many connections.
+/// The hard limit does not allow that many connections.
 pub fn allow_connections(count: usize) -> anyhow::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < hard {
@@ -64,7 +64,7 @@ pub fn allow_connections(count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many connections one process may have here, once its limit is raised.
+/// The number of connections that a process may have, with its limit raised.
 ///
 /// # Errors
 /// The kernel's.
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_connections_than_the_machine_allows_are_refused() {
+    fn connections_above_the_hard_limit_are_refused() {
         assert!(allow_connections(1).is_ok());
         let error = allow_connections(1 << 40).unwrap_err().to_string();
         assert!(error.contains("hard limit"), "{error}");

@@ -1,6 +1,7 @@
 //! The `swarm` command.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -9,20 +10,15 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use fanfare_swarm::{
     bench,
-    cli::{
-        self, BenchArgs, Cli, Command, DrainArgs, FanoutArgs, IdleArgs, RollingArgs, RoomsArgs, SlowArgs,
-        StormArgs, VerifyArgs,
-    },
+    chart::Drawn,
+    cli::{self, Cli, Command, FanoutArgs, RoomsArgs},
     client::Target,
-    drain, fanout,
-    flock::worker,
-    floor, idle,
+    drain, fanout, floor, idle,
     machine::Machine,
-    output::Report,
-    report, rolling, rooms, slow, storm,
-    suite::{self, SuiteArgs},
-    verify,
+    output::{OutputArgs, Report},
+    report, rolling, rooms, slow, storm, suite, verify, worker,
 };
+use serde::Serialize;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -35,121 +31,89 @@ fn main() -> ExitCode {
     }
 }
 
-/// Carries out a command; `false` says that what it checked is wrong.
+/// Runs a command. `false`: its check found a fault.
 fn run(command: Command) -> anyhow::Result<bool> {
-    if let Command::FloorServer(args) = command {
-        return floor::serve(&args).map(|()| true);
+    let swarm = std::env::current_exe().context("the path of this program")?;
+    match command {
+        Command::FloorServer(args) => floor::serve(&args).map(|()| true),
+        Command::Report(args) => report::run(&args).map(|()| true),
+        // One thread: the load generator uses at most one core, and its tasks share one read buffer.
+        command => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(Box::pin(measure(command, swarm))),
     }
-    if let Command::Report(args) = command {
-        return report::run(&args).map(|()| true);
-    }
-    // One thread: the load generator takes one core at most, and its tasks share one read buffer.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Bench(args) => bench(args).await,
-            Command::Suite(args) => suite(args).await,
-            Command::Fanout(args) => match args.rate {
-                Some(rate) => rooms(args.open(rate)).await,
-                None => fanout(args).await,
-            },
-            Command::Rooms(args) => rooms(args).await,
-            Command::Storm(args) => storm(args).await,
-            Command::Idle(args) => idle(args).await,
-            Command::Slow(args) => slow(args).await,
-            Command::Verify(args) => verify(args).await,
-            Command::Drain(args) => drain(args).await,
-            Command::Rolling(args) => rolling(args).await,
-            Command::Worker => worker::serve().await.map(|()| true),
-            Command::Report(_) | Command::FloorServer(_) => Ok(true),
+}
+
+async fn measure(command: Command, swarm: PathBuf) -> anyhow::Result<bool> {
+    match command {
+        Command::Bench(args) => {
+            let plan = args.plan(server(args.server.clone(), &swarm), swarm);
+            delivered("bench", &args.output, bench::run(&plan), |_| true).await
         }
-    })
+        Command::Suite(args) => {
+            let server = server(args.server.clone(), &swarm);
+            suite::run(&args, server, swarm).await.map(|()| true)
+        }
+        Command::Fanout(args) => match args.rate {
+            Some(rate) => open_loop(args.open(rate), swarm).await,
+            None => closed_loop(args).await,
+        },
+        Command::Rooms(args) => open_loop(args, swarm).await,
+        Command::Storm(args) => {
+            let (targets, plan) = (args.servers.nodes.targets()?, args.plan(swarm));
+            let is_right = |figures: &storm::Figures| figures.failures.is_empty();
+            delivered("storm", &args.output, storm::run(&targets, &plan), is_right).await
+        }
+        Command::Idle(args) => {
+            let (targets, plan) = (args.servers.nodes.targets()?, args.plan(swarm));
+            delivered("idle", &args.output, idle::run(&targets, &plan), |_| true).await
+        }
+        Command::Slow(args) => {
+            let plan = args.plan(server(args.server.clone(), &swarm));
+            delivered("slow", &args.output, slow::run(&plan), |_| true).await
+        }
+        Command::Verify(args) => {
+            let plan = args.plan(args.nodes.targets()?);
+            delivered("verify", &args.output, verify::run(&plan), verify::Summary::is_right).await
+        }
+        Command::Drain(args) => {
+            let plan = args.plan(server(args.server.clone(), &swarm), swarm);
+            delivered("drain", &args.output, drain::run(&plan), drain::Figures::is_right).await
+        }
+        Command::Rolling(args) => {
+            let plan = args.plan(Target::parse(&args.url, &cli::own_path())?);
+            delivered("rolling", &args.output, rolling::run(&plan), rolling::Figures::is_right).await
+        }
+        Command::Worker => worker::serve().await.map(|()| true),
+        Command::Report(_) | Command::FloorServer(_) => Ok(true),
+    }
 }
 
-async fn bench(args: BenchArgs) -> anyhow::Result<bool> {
+async fn closed_loop(args: FanoutArgs) -> anyhow::Result<bool> {
+    let (target, plan) = (args.target()?, args.plan());
+    delivered("fanout", &args.output, fanout::run(&target, &plan), |_| true).await
+}
+
+async fn open_loop(args: RoomsArgs, swarm: PathBuf) -> anyhow::Result<bool> {
+    let plan = args.plan(args.servers.nodes.targets()?, swarm)?;
+    delivered("rooms", &args.output, rooms::run(&plan), rooms::Figures::is_right).await
+}
+
+/// Measures, and delivers the figures. Returns whether they are right.
+async fn delivered<F: Serialize + fmt::Display + Drawn>(
+    command: &'static str,
+    output: &OutputArgs,
+    figures: impl Future<Output = anyhow::Result<F>>,
+    is_right: impl FnOnce(&F) -> bool,
+) -> anyhow::Result<bool> {
     let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let server = beside(args.server.clone(), &swarm);
-    let figures = bench::run(&bench::Plan::new(&args, server, swarm)).await?;
-    Report { command: "bench", machine, figures }.deliver(&args.output)?;
-    Ok(true)
+    let report = Report { command, machine, figures: figures.await? };
+    report.deliver(output)?;
+    Ok(is_right(&report.figures))
 }
 
-async fn slow(args: SlowArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = slow::run(&args.plan(beside(args.server.clone(), &swarm))).await?;
-    Report { command: "slow", machine, figures }.deliver(&args.output)?;
-    Ok(true)
-}
-
-/// The server that was named, else the one beside this program.
-fn beside(server: Option<PathBuf>, swarm: &Path) -> PathBuf {
-    server.unwrap_or_else(|| swarm.with_file_name("fanfare"))
-}
-
-async fn fanout(args: FanoutArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let figures = fanout::run(&args.target()?, &args.plan()).await?;
-    Report { command: "fanout", machine, figures }.deliver(&args.output)?;
-    Ok(true)
-}
-
-async fn suite(args: SuiteArgs) -> anyhow::Result<bool> {
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let server = beside(args.server.clone(), &swarm);
-    suite::run(&args, server, swarm).await.map(|()| true)
-}
-
-async fn rooms(args: RoomsArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = rooms::run(&args.plan(args.nodes.targets()?, swarm)?).await?;
-    let right = figures.is_right();
-    Report { command: "rooms", machine, figures }.deliver(&args.output)?;
-    Ok(right)
-}
-
-async fn storm(args: StormArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = storm::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
-    let right = figures.failures.is_empty();
-    Report { command: "storm", machine, figures }.deliver(&args.output)?;
-    Ok(right)
-}
-
-async fn idle(args: IdleArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let figures = idle::run(&args.nodes.targets()?, &args.plan(swarm)).await?;
-    Report { command: "idle", machine, figures }.deliver(&args.output)?;
-    Ok(true)
-}
-
-async fn verify(args: VerifyArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let figures = verify::run(&args.plan(args.nodes.targets()?)).await?;
-    let right = figures.is_right();
-    Report { command: "verify", machine, figures }.deliver(&args.output)?;
-    Ok(right)
-}
-
-async fn drain(args: DrainArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let swarm = std::env::current_exe().context("the path of this program")?;
-    let server = beside(args.server.clone(), &swarm);
-    let figures = drain::run(&args.plan(server, swarm)).await?;
-    let right = figures.is_right();
-    Report { command: "drain", machine, figures }.deliver(&args.output)?;
-    Ok(right)
-}
-
-async fn rolling(args: RollingArgs) -> anyhow::Result<bool> {
-    let machine = Machine::this();
-    let target = Target::parse(&args.url, &cli::own_path())?;
-    let figures = rolling::run(&args.plan(target)).await?;
-    let right = figures.is_right();
-    Report { command: "rolling", machine, figures }.deliver(&args.output)?;
-    Ok(right)
+/// The named server, else the program `fanfare` beside this one.
+fn server(named: Option<PathBuf>, swarm: &Path) -> PathBuf {
+    named.unwrap_or_else(|| swarm.with_file_name("fanfare"))
 }

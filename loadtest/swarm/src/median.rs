@@ -1,6 +1,6 @@
-//! The median of some figures.
+//! The median.
 
-/// The middle value; of an even number, the mean of the two in the middle. Not a number where there is none.
+/// The middle value; for an even number of values, the mean of the two in the middle. NaN without values.
 #[must_use]
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_value_whatever_the_order() {
+    fn the_median_is_the_middle_value() {
         assert!((median([9.0, 1.0, 2.0].into_iter()) - 2.0).abs() < 1e-9);
         assert!((median([4.0, 1.0, 2.0, 9.0].into_iter()) - 3.0).abs() < 1e-9);
         assert!(median(std::iter::empty()).is_nan());

@@ -1,29 +1,45 @@
-//! Figures for people and for programs.
+//! Figures for people and for programs: a table, JSON, a chart.
 
-use std::{fmt, io::Write as _, path::Path};
+use std::{
+    fmt,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 
-use crate::{chart::Drawn, cli::OutputArgs, machine::Machine};
+use crate::{chart::Drawn, machine::Machine};
 
-/// What a command found, and where.
+/// The flags for figures.
+#[derive(Debug, Clone, Args)]
+pub struct OutputArgs {
+    /// Write JSON to this file, beside the table; without a file, to the standard output instead of the table
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+    /// Draw the figures to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// The figures of a command, and the machine that they were measured on.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report<F> {
     /// The subcommand.
     pub command: &'static str,
-    /// The machine it ran on.
+    /// The machine.
     pub machine: Machine,
-    /// What it found.
+    /// The figures.
     #[serde(flatten)]
     pub figures: F,
 }
 
 impl<F: Serialize + fmt::Display + Drawn> Report<F> {
-    /// Prints the figures, and draws them where that is asked for.
+    /// Prints the figures, and draws them if the flags say so.
     ///
     /// # Errors
-    /// They cannot be written.
+    /// The figures cannot be written.
     pub fn deliver(&self, to: &OutputArgs) -> anyhow::Result<()> {
         if let Some(file) = &to.svg {
             let svg = self.figures.chart().svg()?;
@@ -32,7 +48,7 @@ impl<F: Serialize + fmt::Display + Drawn> Report<F> {
         self.print(to.json.as_deref())
     }
 
-    /// As a table without `json`, as JSON where that is `-`, else as a table and into that file.
+    /// Prints a table without `json`; JSON for `-`; else the table, and JSON into that file.
     fn print(&self, json: Option<&Path>) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout();
         let table = || format!("{}\n\n{}", self.machine, self.figures);
@@ -44,75 +60,5 @@ impl<F: Serialize + fmt::Display + Drawn> Report<F> {
         }
         std::fs::write(file, text).with_context(|| format!("{}", file.display()))?;
         Ok(stdout.write_all(table().as_bytes())?)
-    }
-}
-
-/// A figure with so many decimals, and its unit; a dash where it was not measured.
-#[must_use]
-pub fn figure(value: f64, decimals: usize, unit: &str) -> String {
-    if value.is_nan() { "–".to_owned() } else { format!("{value:.decimals$} {unit}") }
-}
-
-/// Bytes in MiB; a dash where they were not measured.
-#[must_use]
-pub fn mib(bytes: f64) -> String {
-    figure(bytes / f64::from(1 << 20), 1, "MiB")
-}
-
-/// Columns as wide as they must be: the first to the left, figures to the right.
-#[derive(Debug, Clone)]
-pub struct Table<const COLUMNS: usize> {
-    rows: Vec<[String; COLUMNS]>,
-}
-
-impl<const COLUMNS: usize> Table<COLUMNS> {
-    /// A table with a head.
-    #[must_use]
-    pub fn new(head: [&str; COLUMNS]) -> Self {
-        Self { rows: vec![head.map(str::to_owned)] }
-    }
-
-    /// Adds a row.
-    pub fn row(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells);
-    }
-}
-
-impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        aligned(&self.rows, out)
-    }
-}
-
-/// Writes rows under each other: the first column to the left, figures to the right.
-pub(crate) fn aligned(rows: &[impl AsRef<[String]>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
-    let mut widths = vec![0; columns];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in rows {
-        let mut line = String::from("  ");
-        for (column, (width, cell)) in widths.iter().zip(row.as_ref()).enumerate() {
-            let cell = if column == 0 { format!("{cell:<width$}") } else { format!("   {cell:>width$}") };
-            line.push_str(&cell);
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_stand_under_each_other() {
-        let mut table = Table::new(["", "µs"]);
-        table.row(["floor".into(), "3.70".into()]);
-        table.row(["fanfare".into(), "14.00".into()]);
-        assert_eq!(table.to_string(), "               µs\n  floor      3.70\n  fanfare   14.00\n");
     }
 }

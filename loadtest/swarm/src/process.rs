@@ -1,4 +1,4 @@
-//! What a process used: CPU and memory, as the kernel counts them.
+//! The CPU and the memory of a process, as the kernel counts them.
 
 use std::{
     ops::{Add, Sub},
@@ -10,21 +10,21 @@ use nix::{time::clock_getcpuclockid, unistd::Pid};
 use procfs::process::Process;
 use serde::{Deserialize, Serialize};
 
-/// CPU time of all threads of a process, those that ended among them.
+/// CPU time of all threads of a process, including ended ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cpu {
-    /// In seconds, from the process's CPU clock, exact to the nanosecond; no number where nothing was measured.
+    /// Seconds of the process's CPU clock, exact to the nanosecond. NaN: not measured.
     total: f64,
-    /// In clock ticks (a hundredth of a second): good for proportions only.
+    /// Clock ticks (a hundredth of a second): exact enough for proportions only.
     user_ticks: u64,
     system_ticks: u64,
 }
 
 impl Cpu {
-    /// What `pid` used since it began.
+    /// The CPU time of `pid` since it began.
     ///
     /// # Errors
-    /// There is no such process.
+    /// The process does not exist.
     pub fn of(pid: u32) -> anyhow::Result<Self> {
         let process = process(pid)?;
         let clock =
@@ -34,22 +34,22 @@ impl Cpu {
         Ok(Self { total, user_ticks: stat.utime, system_ticks: stat.stime })
     }
 
-    /// What these used together; of none of them, nothing is known.
+    /// The CPU time of these processes together; NaN without any.
     ///
     /// # Errors
-    /// One of them is not there.
+    /// A process does not exist.
     pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
         let none = Self { total: if pids.is_empty() { f64::NAN } else { 0.0 }, ..Self::default() };
         pids.iter().try_fold(none, |sum, pid| Ok(sum + Self::of(*pid)?))
     }
 
-    /// Which part of one core it is over this time.
+    /// The part of one core over this time.
     #[must_use]
     pub fn share_of(self, span: Duration) -> f64 {
         self.total / span.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
-    /// Microseconds per each of `count` pieces of work.
+    /// Microseconds for each of `count` pieces of work.
     #[must_use]
     pub fn per(self, count: u64) -> CpuPer {
         let total = self.total * 1e6 / count.max(1) as f64;
@@ -83,34 +83,34 @@ impl Sub for Cpu {
     }
 }
 
-/// CPU time per piece of work, in microseconds. `total` is exact; its parts are the kernel's sample of it.
+/// CPU time per piece of work, in microseconds. `total` is exact; its parts are the kernel's samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuPer {
-    /// Both parts.
+    /// The sum of both parts.
     pub total: f64,
-    /// Outside the kernel.
+    /// The part outside the kernel.
     pub user: f64,
-    /// Inside it.
+    /// The part inside the kernel.
     pub system: f64,
 }
 
-/// Memory of a process, in bytes (`/proc/PID/smaps_rollup`). What the kernel holds for its sockets is not in it. No
-/// numbers where nothing was measured.
+/// Memory of a process, in bytes (`/proc/PID/smaps_rollup`), without the kernel's memory for its sockets. NaN: not
+/// measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Written pages that no other process shares: the heap and the stacks, the process's own.
+    /// Written pages that no other process shares: the heap and the stacks.
     pub private_dirty: f64,
-    /// Resident pages, those shared with others by their part.
+    /// Resident pages; a page that N processes share counts as 1/N.
     pub pss: f64,
-    /// Resident pages, the program's file among them.
+    /// Resident pages, with those of the program's file.
     pub rss: f64,
 }
 
 impl Memory {
-    /// What `pid` holds now.
+    /// The memory of `pid` now.
     ///
     /// # Errors
-    /// There is no such process, or it belongs to somebody else.
+    /// The process does not exist, or belongs to another user.
     pub fn of(pid: u32) -> anyhow::Result<Self> {
         let rollup = process(pid)?.smaps_rollup().context("/proc/PID/smaps_rollup")?;
         let map =
@@ -122,10 +122,10 @@ impl Memory {
         Ok(Self { private_dirty: bytes("Private_Dirty")?, pss: bytes("Pss")?, rss: bytes("Rss")? })
     }
 
-    /// What these hold together; of none of them, nothing is known.
+    /// The memory of these processes together; NaN without any.
     ///
     /// # Errors
-    /// One of them is not there.
+    /// A process does not exist.
     pub fn of_all(pids: &[u32]) -> anyhow::Result<Self> {
         let none = if pids.is_empty() { f64::NAN } else { 0.0 };
         let none = Self { private_dirty: none, pss: none, rss: none };
@@ -139,7 +139,7 @@ impl Memory {
         })
     }
 
-    /// What was added since `before` for each of `count`, in bytes.
+    /// The growth since `before` for each of `count`, in bytes.
     #[must_use]
     pub fn grown_per(self, before: Self, count: usize) -> MemoryPer {
         let per = |now: f64, before: f64| (now - before) / count.max(1) as f64;
@@ -154,16 +154,16 @@ impl Memory {
 /// Memory per connection, in bytes; the fields are those of [`Memory`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct MemoryPer {
-    /// Written pages of the process's own.
+    /// Written pages that no other process shares.
     pub private_dirty: f64,
-    /// Resident pages, shared ones by their part.
+    /// Resident pages; a page that N processes share counts as 1/N.
     pub pss: f64,
     /// Resident pages.
     pub rss: f64,
 }
 
 fn process(pid: u32) -> anyhow::Result<Process> {
-    let pid = i32::try_from(pid).context("no process has that id")?;
+    let pid = i32::try_from(pid).context("not the id of a process")?;
     Process::new(pid).with_context(|| format!("process {pid}"))
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_that_was_used_is_counted_and_its_parts_make_the_whole() {
+    fn used_cpu_is_the_sum_of_its_parts() {
         let before = Cpu::of(std::process::id()).unwrap();
         let mut hash = 1_u64;
         let used = loop {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_written_is_counted_per_piece() {
+    fn written_memory_is_counted() {
         let before = Memory::of(std::process::id()).unwrap();
         let block = std::hint::black_box(vec![1_u8; 64 << 20]);
         let per = Memory::of(std::process::id()).unwrap().grown_per(before, 1 << 20);
@@ -199,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn of_no_process_nothing_is_known() {
+    fn without_processes_all_is_nan() {
         let (cpu, memory) = (Cpu::of_all(&[]).unwrap(), Memory::of_all(&[]).unwrap());
         assert!((cpu - cpu).per(1).system.is_nan() && memory.grown_per(memory, 1).rss.is_nan());
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_an_error() {
+    fn an_unknown_process_is_an_error() {
         assert!(Cpu::of(u32::MAX).is_err() && Memory::of(u32::MAX).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! `docs/performance.md` from what `suite` wrote: a table and figures for each case, between its markers. What the page
-//! says stands beside it as JSON, to which `tests/documents.rs` holds other documents.
+//! Writes `docs/performance.md` from the files of `suite`: a table and charts for each case, between its markers. The
+//! figures are beside the page as JSON, and `tests/documents.rs` compares other documents with them.
 
 mod page;
 
@@ -13,19 +13,19 @@ use crate::suite::{Case, Which};
 /// The flags of `swarm report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Files that `suite` wrote
+    /// Files of `suite`
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The page; its figures, and their JSON, go into a directory beside it that is called like it
+    /// The page; its charts and its JSON go into a directory of the same name beside it
     #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
     pub page: PathBuf,
 }
 
-/// Draws the figures and writes the tables into the page. A case that has no markers there is added at its end; the
-/// figures that have budgets are told of all cases that the page has.
+/// Draws the charts and writes the tables into the page. A case without markers is added at the end. The table of budgets
+/// has the figures of all cases on the page.
 ///
 /// # Errors
-/// A file cannot be read or written, or is none of `suite`'s.
+/// A file cannot be read or written, or is not a file of `suite`.
 pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let mut page = match std::fs::read_to_string(&args.page) {
         Ok(page) => page,
@@ -34,7 +34,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     };
     let figures = args.page.with_extension("");
     std::fs::create_dir_all(&figures).with_context(|| format!("{}", figures.display()))?;
-    let folder = figures.file_name().context("the page has no name")?.to_string_lossy().into_owned();
+    let folder = figures.file_name().context("the page is not a file")?.to_string_lossy().into_owned();
     for file in &args.files {
         let case = Case { raw: serde_json::Value::Null, ..read(file)? };
         for (number, chart) in case.charts.iter().enumerate() {
@@ -48,7 +48,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     write(&args.page, &page)
 }
 
-/// All cases whose figures are in this folder.
+/// The cases whose figures are in this folder.
 fn all(figures: &Path) -> anyhow::Result<Vec<Case>> {
     let files = Which::value_variants().iter().map(|which| figures.join(format!("{}.json", which.name())));
     files.filter(|file| file.exists()).map(|file| read(&file)).collect()
@@ -60,5 +60,5 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
 
 fn read(file: &Path) -> anyhow::Result<Case> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not of swarm suite", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not a file of swarm suite", file.display()))
 }

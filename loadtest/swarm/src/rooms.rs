@@ -1,109 +1,66 @@
-//! Many channels at a steady rate, open loop: every message is due at a moment that nothing delays, and its latency
-//! counts from then, so what the server (or this program) makes wait is not left out.
+//! Many channels at a steady rate, open loop: every message is due at a fixed moment, and its latency counts from that
+//! moment. So a wait in the server, or in this program, is a part of the latency.
+//!
+//! - `plan`: the settings; `layout`: the members of each channel; `schedule`: when messages are due
+//! - `worker`: the members of one process; `payload`: the bytes of a message
+//! - `figures`: the result; `faults`: a part of it
 
+mod faults;
 mod figures;
 mod layout;
 mod payload;
+mod plan;
 mod schedule;
-mod seen;
-pub mod worker;
+pub(crate) mod worker;
 
-use std::{net::IpAddr, ops::Range, path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-pub use self::{figures::Figures, layout::Layout, payload::HEADER, schedule::Schedule};
+pub use self::{
+    faults::Faults, figures::Figures, layout::Layout, payload::HEADER, plan::Plan, schedule::Schedule,
+};
 use crate::{
-    client::Target,
     clock::Moment,
-    flock::{Flock, Job, progress::Live, split},
+    connection_pool::{ConnectionPool, message::Kind, progress_bar::ProgressBar},
     process::{Cpu, Memory},
-    sources::Sources,
 };
 
-/// From the word to begin until the first message is due: time for every child to hear it.
+/// The time from the start until the first message is due, in which every child reads the start.
 const LEAD: Duration = Duration::from_millis(200);
 
-/// How often the servers' memory is looked at.
-const GLANCE: Duration = Duration::from_millis(250);
-
-/// What is to be measured.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// This crate's program.
-    pub swarm: PathBuf,
-    /// The nodes; members and publishers are spread over them.
-    pub targets: Vec<Target>,
-    /// The servers' processes. None: their CPU and memory are not measured.
-    pub pids: Vec<u32>,
-    /// Processes beside them whose CPU is told apart: a Redis.
-    pub beside: Vec<u32>,
-    /// Who is where.
-    pub layout: Layout,
-    /// What is due when.
-    pub schedule: Schedule,
-    /// Payload of a message in bytes.
-    pub bytes: usize,
-    /// Processes of the load generator. `None`: as many as it takes.
-    pub processes: Option<usize>,
-    /// Addresses to connect from. None: see [`Sources`].
-    pub sources: Vec<IpAddr>,
-    /// The time without any message after which one that is missing counts as lost.
-    pub patience: Duration,
-}
-
-/// One process's part of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Share {
-    /// The nodes.
-    pub targets: Vec<Target>,
-    /// Who is where.
-    pub layout: Layout,
-    /// What is due when.
-    pub schedule: Schedule,
-    /// Payload of a message in bytes.
-    pub bytes: usize,
-    /// Where connections come from.
-    pub sources: Sources,
-    /// The members that this process is.
-    pub members: Range<usize>,
-    /// What no other run's messages begin with.
-    pub run: u32,
-    /// The time without any message after which one that is missing counts as lost.
-    pub patience: Duration,
-}
+/// The time between two readings of the servers' memory.
+const READ_EVERY: Duration = Duration::from_millis(250);
 
 /// Connects, warms up and measures.
 ///
 /// # Errors
-/// A connection cannot be opened, or a process is not there. What goes wrong later is in the figures.
+/// A connection cannot be opened, or a process does not exist. Later faults are in the figures.
 pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let shares = plan.shares()?;
     let processes = shares.len();
-    let mut flock = Flock::start(&plan.swarm, shares.into_iter().map(Job::Rooms)).await?;
-    flock.ready(|_| {}).await?;
-    let children = flock.pids()?;
+    let mut pool = ConnectionPool::start(&plan.origin.swarm, Kind::Rooms, shares).await?;
+    pool.ready(|_| {}).await?;
+    let children = pool.pids()?;
 
     let begin = Moment::now().after(LEAD);
-    flock.go(begin).await?;
+    pool.begin(begin).await?;
     let measured = begin.after(plan.schedule.measured_from());
-    // Between the two parts nothing is due.
+    // Between the warm-up and the measured part nothing is due.
     tokio::time::sleep(measured.since(Moment::now()).saturating_sub(LEAD)).await;
     let cpu = [&plan.pids, &plan.beside, &children].map(|pids| Cpu::of_all(pids));
     let memory = Memory::of_all(&plan.pids)?;
     let mut peak = memory.rss;
-    let mut live = Live::new(plan.schedule.messages_in_all(plan.layout) * plan.layout.members as u64);
+    let mut bar = ProgressBar::new(plan.schedule.messages_in_all(plan.layout) * plan.layout.members as u64);
     let parts = {
-        let done = flock.done(|step| live.add(step));
+        let done = pool.done(|step| bar.add(step));
         tokio::pin!(done);
         loop {
             tokio::select! {
                 parts = &mut done => break parts?,
-                () = tokio::time::sleep(GLANCE) => peak = peak.max(Memory::of_all(&plan.pids)?.rss),
+                () = tokio::time::sleep(READ_EVERY) => peak = peak.max(Memory::of_all(&plan.pids)?.rss),
             }
         }
     };
-    drop(live);
+    drop(bar);
     let [servers, beside, swarm] = cpu;
     let used = figures::Used {
         cpu: Cpu::of_all(&plan.pids)? - servers?,
@@ -114,24 +71,4 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
         peak_rss: peak,
     };
     Ok(Figures::new(plan, processes, measured, &used, &parts))
-}
-
-impl Plan {
-    fn shares(&self) -> anyhow::Result<Vec<Share>> {
-        let connections = self.layout.connections();
-        let nodes = self.targets.iter().map(Target::address);
-        let sources = Sources::new(&self.sources, nodes, connections);
-        let run = rand::random();
-        let share = |members| Share {
-            targets: self.targets.clone(),
-            layout: self.layout,
-            schedule: self.schedule,
-            bytes: self.bytes,
-            sources: sources.clone(),
-            members,
-            run,
-            patience: self.patience,
-        };
-        Ok(split(connections, self.processes)?.into_iter().map(share).collect())
-    }
 }

@@ -1,4 +1,4 @@
-//! What one slow reader costs the others: CPU per delivery and latency, with it and without, in pairs.
+//! The cost of a slow reader for the others: CPU per delivery and latency, with it and without, in pairs.
 
 mod reader;
 
@@ -10,20 +10,21 @@ use serde::Serialize;
 pub use self::reader::Pace;
 use self::reader::{EVICTED, SlowReader};
 use crate::{
-    bench::node::Node,
-    crowd,
+    connect,
     fanout::{self, ClosedLoop, Load, Until},
     median::median,
-    output::{Table, mib},
+    number::mib,
     process::Memory,
+    servers::Node,
+    table::Table,
 };
 
 const CONFLATED: &str = "fanfare_publications_conflated_total";
 
-/// So many messages may be under way: the rate is kept, whatever the latency, until the server is far behind.
+/// Messages that may be in flight: the rate is kept at any latency, until the server is far behind.
 const IN_FLIGHT: usize = 1_000;
 
-/// What is to be measured.
+/// The plan of the pairs.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The `fanfare` program.
@@ -36,13 +37,13 @@ pub struct Plan {
     pub rate: u32,
     /// Pairs of each kind of slow reader.
     pub pairs: usize,
-    /// How long each half of a pair is.
+    /// The time of each half of a pair.
     pub half: Duration,
-    /// The server's bound of what may wait for one client.
+    /// The bytes that may wait in the server for a client.
     pub outbound_bytes: usize,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Subscribers that read, the publisher among them.
@@ -51,26 +52,26 @@ pub struct Figures {
     pub bytes: usize,
     /// Messages a second.
     pub rate: u32,
-    /// The server's bound of what may wait for one client.
+    /// The bytes that may wait in the server for a client.
     pub outbound_bytes: usize,
-    /// One for each kind of slow reader.
+    /// A case for each kind of slow reader.
     pub cases: Vec<Case>,
 }
 
-/// One kind of slow reader.
+/// A kind of slow reader.
 #[derive(Debug, Clone, Serialize)]
 pub struct Case {
-    /// How slow it is.
+    /// The reader's pace.
     pub reader: Pace,
-    /// The median of the pairs' ratios of latency at p50, with the reader to without.
+    /// The ratio of the latency at p50, with the reader to without: the median of the pairs.
     pub p50_ratio: f64,
     /// The same at p99.
     pub p99_ratio: f64,
-    /// The same of CPU per delivery.
+    /// The same for CPU per delivery.
     pub cpu_ratio: f64,
-    /// How often the server closed the reader.
+    /// The number of times that the server closed the reader.
     pub evicted: u64,
-    /// Publications that it conflated.
+    /// Publications that the server conflated.
     pub conflated: u64,
     /// Every pair in order.
     pub pairs: Vec<Pair>,
@@ -79,18 +80,18 @@ pub struct Case {
 /// Two halves.
 #[derive(Debug, Clone, Serialize)]
 pub struct Pair {
-    /// Without the slow reader.
+    /// The half without the slow reader.
     pub without: Half,
-    /// With it.
+    /// The half with the slow reader.
     pub with: Half,
 }
 
-/// One half of a pair.
+/// A half of a pair.
 #[derive(Debug, Clone, Serialize)]
 pub struct Half {
-    /// Of the subscribers that read.
+    /// The figures of the subscribers that read.
     pub load: fanout::Figures,
-    /// The server's memory at its end.
+    /// The server's memory at the end of the half.
     pub memory: Memory,
 }
 
@@ -101,7 +102,7 @@ pub struct Half {
 pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let mut cases = Vec::new();
     for reader in [Pace::Never, Pace::Slowly] {
-        eprintln!("one that reads {} …", reader.word());
+        eprintln!("a client that reads {} …", reader.word());
         cases.push(case(plan, reader).await?);
     }
     let &Plan { subscribers, bytes, rate, outbound_bytes, .. } = plan;
@@ -111,18 +112,18 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
 async fn case(plan: &Plan, reader: Pace) -> anyhow::Result<Case> {
     let node = Node::configured(&plan.server, &plan.toml(reader)).await?;
     let target = node.target("/ws/slow")?;
-    let members = crowd::open(std::iter::repeat_n(&target, plan.subscribers)).await?;
-    let mut crowd = ClosedLoop::start(members, plan.bytes)?;
+    let members = connect::all(std::iter::repeat_n(&target, plan.subscribers)).await?;
+    let mut subscribers = ClosedLoop::start(members, plan.bytes)?;
     let load = |half| Load { in_flight: IN_FLIGHT, until: Until::Time(half), pace: Some(plan.rate) };
-    crowd.run(node.pid()?, load(plan.half / 4)).await?;
+    subscribers.run(node.pid()?, load(plan.half / 4)).await?;
     let mut pairs = Vec::new();
     for number in 1..=plan.pairs {
         let mut halves = [None, None];
-        // In turns, so that a drift of the machine favours neither.
+        // In turns, so that a drift of the machine favours neither half.
         for is_with in if number % 2 == 1 { [false, true] } else { [true, false] } {
             let slow = is_with.then(|| SlowReader::start(reader, target.clone(), node.metrics()));
-            let load = crowd.run(node.pid()?, load(plan.half)).await?;
-            ensure!(slow.is_none_or(|slow| slow.is_at_work()), "the slow reader could not connect");
+            let load = subscribers.run(node.pid()?, load(plan.half)).await?;
+            ensure!(slow.is_none_or(|slow| slow.is_running()), "the slow reader could not connect");
             let half = Half { load, memory: Memory::of(node.pid()?)? };
             if let Some(place) = halves.get_mut(usize::from(is_with)) {
                 *place = Some(half);
@@ -149,7 +150,7 @@ async fn case(plan: &Plan, reader: Pace) -> anyhow::Result<Case> {
 }
 
 impl Plan {
-    /// No pings: one who does not read answers none, and would be closed for that.
+    /// The configuration, without pings: a client that does not read does not answer them, and would be closed for that.
     fn toml(&self, reader: Pace) -> String {
         let message_bytes = self.bytes.max(1 << 10);
         let outbound_bytes = self.outbound_bytes;
@@ -196,8 +197,8 @@ impl fmt::Display for Figures {
         let Self { subscribers, bytes, rate, outbound_bytes, cases } = self;
         writeln!(
             out,
-            "{bytes} B to {subscribers} subscribers {rate} times a second, memory broker, and one slow reader for \
-             which {outbound_bytes} B may wait; what the others see:"
+            "{bytes} B to {subscribers} subscribers {rate} times a second, memory broker, and a slow reader for \
+             which {outbound_bytes} B may wait; the figures of the others:"
         )?;
         cases.iter().try_for_each(|case| write!(out, "\n{case}"))
     }
@@ -206,7 +207,7 @@ impl fmt::Display for Figures {
 impl fmt::Display for Case {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reader, p50_ratio, p99_ratio, cpu_ratio, evicted, conflated, pairs } = self;
-        writeln!(out, "one that reads {}, medians of {} pairs:", reader.word(), pairs.len())?;
+        writeln!(out, "a client that reads {}, medians of {} pairs:", reader.word(), pairs.len())?;
         let mut table = Table::new(["", "p50", "p99", "CPU per delivery", "resident memory"]);
         let mut row = |name: &str, half: fn(&Pair) -> &Half| {
             let of = |value: fn(&Half) -> f64| median(pairs.iter().map(|pair| value(half(pair))));

@@ -1,5 +1,5 @@
-//! The machine's own addresses that connections come from: to one address and port of a server, one source address
-//! reaches as far as the ephemeral ports do.
+//! The source addresses of connections: to one address and port of a server, a source address allows as many connections
+//! as there are ephemeral ports.
 
 use std::{
     io,
@@ -10,16 +10,16 @@ use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Connections from one address: less than Linux' 28,232 ephemeral ports, so that those of a run before do no harm.
+/// Connections from one address: fewer than Linux' 28,232 ephemeral ports, because an earlier run may still hold some.
 const PER_ADDRESS: usize = 20_000;
 
-/// Where the connections of a run come from.
+/// The source addresses of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources(Vec<IpAddr>);
 
 impl Sources {
-    /// The addresses that were named; without any, and for more connections than one address has ports for,
-    /// 127.0.0.2 and on, where all nodes are on loopback.
+    /// The named addresses. Without any, 127.0.0.2 and on, if all nodes are on loopback and one address has too few
+    /// ports.
     #[must_use]
     pub fn new(named: &[IpAddr], nodes: impl IntoIterator<Item = SocketAddr>, connections: usize) -> Self {
         let is_loopback = |node: SocketAddr| matches!(node.ip(), IpAddr::V4(ip) if ip.is_loopback());
@@ -31,21 +31,21 @@ impl Sources {
         Self(addresses.collect())
     }
 
-    /// Where the connection of this number comes from. `None`: as the kernel likes.
+    /// The source address of a connection. `None`: the kernel chooses.
     #[must_use]
     pub fn of(&self, number: usize) -> Option<IpAddr> {
         self.0.get((number / PER_ADDRESS) % self.0.len().max(1)).copied()
     }
 }
 
-/// Connects, from this address.
+/// Connects from this address.
 ///
 /// # Errors
 /// The kernel's.
 pub(crate) async fn connect(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let Some(source) = source else { return TcpStream::connect(to).await };
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // The port is chosen when it is known whom it is for: one may serve several servers.
+    // The kernel chooses the port at the connect: then one port can serve several servers.
     setsockopt(&socket, IpBindAddressNoPort, &true)?;
     socket.bind(SocketAddr::new(source, 0))?;
     socket.connect(to).await
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_ports_of_one_address_there_are_more_on_loopback() {
+    fn loopback_has_more_addresses_for_more_connections() {
         let sources = Sources::new(&[], node("127.0.0.1:80"), 50_000);
         let of = |number| sources.of(number).unwrap().to_string();
         assert_eq!(
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_and_for_few_the_kernel_chooses_unless_addresses_are_named() {
+    fn the_kernel_chooses_unless_addresses_are_named() {
         for (address, connections) in
             [("127.0.0.1:80", 20_000), ("10.0.0.1:80", 50_000), ("[::1]:80", 50_000)]
         {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_comes_from_the_address_it_was_given() {
+    async fn a_connection_comes_from_its_source_address() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let source = "127.0.0.7".parse().unwrap();
         let _stream = connect(listener.local_addr().unwrap(), Some(source)).await.unwrap();

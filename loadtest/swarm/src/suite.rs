@@ -1,4 +1,4 @@
-//! Everything that docs/performance.md tells: each case on servers of its own, beside its floor and its budget.
+//! All figures of docs/performance.md: each case on servers of its own, beside its floor and its budget.
 
 mod budget;
 mod case;
@@ -8,44 +8,45 @@ mod connections;
 mod cores;
 mod costs;
 mod fanout;
+mod open_loop;
 mod overload;
 mod publish;
 mod rooms;
-pub(crate) mod stage;
+mod stage;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 
-use self::stage::Stage;
 pub use self::{
-    budget::{Budget, Judged, REFERENCE_SEND, short},
-    case::{Case, Grid},
+    budget::{Budget, Judged, REFERENCE_SEND},
+    case::Case,
 };
-use crate::{chart::Chart, machine::Machine};
+use self::{case::Found, stage::Stage};
+use crate::{cli::values::at_least_one, machine::Machine};
 
 /// The flags of `swarm suite`.
 #[derive(Debug, Clone, Args)]
 pub struct SuiteArgs {
-    /// What to measure [default: all]
+    /// Cases [default: all]
     #[arg(value_enum)]
     pub cases: Vec<Which>,
     /// The server [default: `fanfare` beside this program]
     #[arg(long, value_name = "PATH")]
     pub server: Option<PathBuf>,
-    /// Where the figures go, a file of JSON for each case
+    /// The directory for the figures, a file of JSON for each case
     #[arg(long, value_name = "DIR", default_value = ".work/bench")]
     pub out: PathBuf,
     /// Seconds of each open loop
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
     /// Rounds of each closed loop
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = crate::cli::at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub rounds: usize,
 }
 
-/// A case; the page has them in this order.
+/// A case, in the order of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Which {
     /// CPU per delivery beside a bare send, 100 to 9,900 subscribers, one message in flight and sixteen
@@ -58,20 +59,20 @@ pub enum Which {
     Idle,
     /// 10,000 upgrades at once
     Storm,
-    /// What a publish costs, and how many are carried
+    /// The cost of a publish, and the most publishes a second
     Publish,
     /// The same load with one and with two cores
     Cores,
-    /// What TLS, permessage-deflate and sampled traces add
+    /// The cost of TLS, permessage-deflate and sampled traces
     Costs,
 }
 
 /// Measures, prints, and writes a file for each case.
 ///
 /// # Errors
-/// A server does not start, a connection ends or a file cannot be written; the other cases are measured first. Not: a
-/// figure over its budget.
-#[expect(clippy::print_stdout, reason = "the figures are what the command is for")]
+/// A server does not start, a connection ends or a file cannot be written; the other cases are measured first. A figure
+/// over its budget is not an error.
+#[expect(clippy::print_stdout, reason = "the figures are the command's result")]
 pub async fn run(args: &SuiteArgs, server: PathBuf, swarm: PathBuf) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let stage = Stage { server, swarm, seconds: args.seconds, rounds: args.rounds, cores };
@@ -89,7 +90,7 @@ pub async fn run(args: &SuiteArgs, server: PathBuf, swarm: PathBuf) -> anyhow::R
             Err(error) => failed.push(format!("{}: {error:#}", which.name())),
         }
     }
-    println!("Figures and budgets\n\n{}", Judged::grid(&judged));
+    println!("Figures and budgets\n\n{}", Judged::table(&judged));
     ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
@@ -102,19 +103,8 @@ async fn measured(which: Which, stage: &Stage) -> anyhow::Result<Case> {
     Ok(Case { name, title: title.to_owned(), about, command, machine, judged, grid, charts, raw })
 }
 
-/// What a case gives; the rest is the same for all.
-#[derive(Debug, Default)]
-struct Found {
-    title: &'static str,
-    about: String,
-    judged: Vec<Judged>,
-    grid: Grid,
-    charts: Vec<Chart>,
-    raw: serde_json::Value,
-}
-
 impl Which {
-    /// As on the command line.
+    /// The name on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }

@@ -1,6 +1,7 @@
-//! Whether every client sees every message once, in each publisher's order, byte for byte.
+//! Checks that every client sees every message once, in each publisher's order, byte for byte.
 
 pub mod checker;
+mod plan;
 mod publisher;
 mod script;
 mod summary;
@@ -11,45 +12,28 @@ use parking_lot::Mutex;
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use tokio::{task::JoinSet, time::Instant};
 
-pub use self::summary::Summary;
 use self::{checker::Checker, publisher::Publisher, script::Script};
+pub use self::{plan::Plan, summary::Summary};
 use crate::{
     client::{Connection, Ended, Target},
-    crowd,
+    connect,
 };
 
-/// After all is complete: the time that a second copy of a message is given to show up.
+/// The time for second copies to come, after all messages have come.
 const FOR_DOUBLES: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether all is complete.
-const GLANCE: Duration = Duration::from_millis(50);
+/// The time between two looks whether all is complete.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What is to be checked.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The nodes; clients are spread over them evenly.
-    pub targets: Vec<Target>,
-    /// Clients that only listen.
-    pub subscribers: usize,
-    /// Clients that publish, and listen too.
-    pub publishers: usize,
-    /// Messages of each publisher.
-    pub messages: usize,
-    /// Decides who is on which node, and what the messages hold.
-    pub seed: u64,
-    /// The time without any message after which one that is missing counts as lost.
-    pub patience: Duration,
-}
-
-/// Connects everyone, publishes everything, and holds what each client saw against what was sent.
+/// Connects all clients, publishes all messages, and compares what each client saw with what was sent.
 ///
 /// # Errors
-/// A connection cannot be opened. What goes wrong later is in the summary.
+/// A connection cannot be opened. Later faults are in the summary.
 pub async fn run(plan: &Plan) -> anyhow::Result<Summary> {
     let clients = plan.publishers + plan.subscribers;
     let script = Arc::new(Script::new(plan.seed, plan.publishers, plan.messages));
     let checker = Arc::new(Mutex::new(Checker::new(clients, plan.publishers, plan.messages)));
-    let connections = crowd::open(spread(plan, clients).into_iter()).await?;
+    let connections = connect::all(spread(plan, clients).into_iter()).await?;
 
     let mut publishing = JoinSet::new();
     let mut reading = JoinSet::new();
@@ -78,8 +62,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Summary> {
     Ok(Summary::new(plan, &sent, verdict, ended))
 }
 
-/// A node for each client, publishers first; publishers and listeners are each spread evenly, in an order that the
-/// seed decides.
+/// A node for each client, publishers first. Publishers and listeners are each spread evenly, in an order by the seed.
 fn spread(plan: &Plan, clients: usize) -> Vec<&Target> {
     let mut random = StdRng::seed_from_u64(plan.seed);
     let mut nodes: Vec<&Target> = plan.targets.iter().cycle().take(clients).collect();
@@ -89,7 +72,7 @@ fn spread(plan: &Plan, clients: usize) -> Vec<&Target> {
     nodes
 }
 
-/// Reads on a client's connection and notes what it sees.
+/// Reads on a client's connection and notes the messages.
 async fn listen(
     client: usize,
     connection: Connection,
@@ -115,7 +98,7 @@ async fn until_complete_or_quiet(checker: &Mutex<Checker>, sent: &[usize], patie
         if since.elapsed() > patience {
             return;
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(LOOK_EVERY).await;
         let now = checker.lock().received();
         if now != received {
             (received, since) = (now, Instant::now());

@@ -1,5 +1,5 @@
-//! What documents say of performance is what the bench measured: the page is what its JSON makes, and the figures that
-//! other documents quote are those.
+//! The performance figures in the documents are the measured ones: the page follows from its JSON, and other documents
+//! quote those figures.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
@@ -10,19 +10,19 @@ use fanfare_swarm::{
     suite::Case,
 };
 
-/// How a quoted figure follows the measured ones.
+/// The relation of a quoted figure to the measured ones.
 enum Follows {
-    /// It is the measured one, as exactly as its digits say, and not further off than 3 %.
+    /// The measured figure, as exact as the digits, and at most 3 % off.
     Is,
-    /// It is the measured one, rounded up.
+    /// The measured figure, rounded up.
     RoundedUp,
-    /// Two figures, between which all measured ones are.
+    /// Two figures, with all measured ones between them.
     Range,
 }
 use Follows::{Is, Range, RoundedUp};
 
-/// A place in a document, with `{}` for each figure there; what was measured, as `case | row | column`; a factor between
-/// the units.
+/// A place in a document, with `{}` for each figure; the measured figures, as `case | row | column`; a factor between the
+/// units.
 type Quote = (&'static str, &'static str, Follows, f64, &'static [&'static str]);
 
 const PAGE: &str = "docs/performance.md";
@@ -92,14 +92,14 @@ const QUOTES: &[Quote] = &[
     (OPERATIONS, "deliveries/s × {} to {} µs in large channels", Range, 1.0, LARGE),
     (OPERATIONS, "× {} to {} µs in small ones", Range, 1.0, SMALL),
     (OPERATIONS, "small ones, and {} % of a core for the heartbeats of 10,000", Is, 1.0, HEARTBEATS),
-    (OPERATIONS, "What comes back costs the others {} µs of CPU each", RoundedUp, 1.0, UPGRADE),
+    (OPERATIONS, "comes back costs the other nodes {} µs of CPU", RoundedUp, 1.0, UPGRADE),
     (KUBERNETES, "connect at once take {} KB each for some seconds", Is, 1e-3, STORM),
     (KUBERNETES, "for some seconds, {} KB later", Is, 1e-3, &["storm | user memory after 10 s | fanfare"]),
     (KUBERNETES, "(../docs/performance.md#storm)): {} GB", RoundedUp, 50_000.0 / 1e9, STORM),
 ];
 
 #[test]
-fn quoted_figures_are_those_that_were_measured() {
+fn quoted_figures_are_the_measured_ones() {
     let mut wrong = Vec::new();
     for (file, place, follows, factor, measured) in QUOTES {
         let text = fs::read_to_string(root().join(file)).unwrap();
@@ -117,7 +117,7 @@ fn quoted_figures_are_those_that_were_measured() {
 }
 
 #[test]
-fn the_page_and_its_figures_are_what_their_json_makes() {
+fn the_page_follows_from_its_json() {
     let (shipped, made) = (root().join("docs"), tempfile::tempdir().unwrap());
     let page = made.path().join("performance.md");
     fs::copy(shipped.join("performance.md"), &page).unwrap();
@@ -132,7 +132,7 @@ fn the_page_and_its_figures_are_what_their_json_makes() {
 }
 
 #[test]
-fn what_is_stale_would_be_found() {
+fn a_stale_figure_is_found() {
     assert_eq!(quoted("a | 3 to 5 µs, b 1,000", "a | {} to {} µs"), Some(vec!["3".into(), "5".into()]));
     assert_eq!(quoted("b 7 and b 8", "b {}"), None, "which of the two?");
     let is = |follows, quoted: &[&str], measured: &[f64]| {
@@ -164,7 +164,7 @@ fn files_in_docs() -> Vec<PathBuf> {
     names.map(|file| PathBuf::from("performance").join(file.file_name().unwrap())).collect()
 }
 
-/// The figures that stand at a place, where it is found once.
+/// The figures at a place, if the document has the place once.
 fn quoted(text: &str, place: &str) -> Option<Vec<String>> {
     let (before, rest) = place.split_once("{}")?;
     let mut found = text.match_indices(before).filter_map(|(at, _)| {
@@ -183,7 +183,7 @@ fn quoted(text: &str, place: &str) -> Option<Vec<String>> {
     found.next().is_none().then_some(first)
 }
 
-/// The figure that a text begins with, and what is behind it.
+/// The figure at the beginning of a text, and the rest.
 fn leading(text: &str) -> Option<(String, &str)> {
     let end = text.find(|digit: char| !digit.is_ascii_digit() && digit != '.' && digit != ',');
     let figure = text.get(..end.unwrap_or(text.len()))?.trim_end_matches(['.', ',']);
@@ -195,14 +195,15 @@ fn number(text: &str) -> f64 {
     first.parse().unwrap_or_else(|_| panic!("{text:?} is not a figure"))
 }
 
-/// What was measured: `case | row | column`, a row by its first cells; or `case | words with {}` of what is said of it.
+/// A measured figure: `case | row | column`, a row by its first cells; or `case | words with {}` from the case's text.
 fn figure(path: &str) -> f64 {
     let mut parts = path.split(" | ");
     let (case, row) = (parts.next().unwrap(), parts.next().unwrap());
     let file = root().join(format!("docs/performance/{case}.json"));
     let case: Case = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let Some(column) = parts.next() else {
-        let found = quoted(&case.about, row).unwrap_or_else(|| panic!("{path}: is not said of the case"));
+        let found =
+            quoted(&case.about, row).unwrap_or_else(|| panic!("{path}: the case's text does not have this"));
         return number(&found.concat());
     };
     if let Some(judged) = case.judged.iter().find(|judged| judged.what == row) {
@@ -223,7 +224,7 @@ fn is_right(follows: &Follows, quoted: &[String], measured: &[f64]) -> bool {
     match (follows, figures.as_slice(), quoted) {
         (Is, [figure], [text]) => (figure - most).abs() <= (0.501 * place_value(text)).min(0.03 * most),
         (RoundedUp, [figure], _) => (most..=1.35 * most).contains(figure),
-        // A little outside, as digits are few.
+        // A little outside is right, because digits are few.
         (Range, [low, high], _) => {
             (least / 1.5..=1.05 * least).contains(low) && (0.95 * most..=1.5 * most).contains(high)
         }
@@ -231,7 +232,7 @@ fn is_right(follows: &Follows, quoted: &[String], measured: &[f64]) -> bool {
     }
 }
 
-/// What the last digit that counts is worth: 10,000 in 190,000, and 0.01 in 0.62.
+/// The value of the last significant digit: 10,000 in 190,000, and 0.01 in 0.62.
 fn place_value(text: &str) -> f64 {
     let digits = text.replace(',', "");
     match digits.split_once('.') {

@@ -12,7 +12,7 @@ import { LANGUAGES, prepare } from "./languages.mjs";
 
 const [place, balancer, node, ...languages] = process.argv.slice(2);
 const folder = resolve(place);
-const PATIENCE = 120_000; // milliseconds until something awaited counts as missing
+const TIMEOUT = 120_000; // milliseconds until something awaited counts as missing
 const KEY = "a key";
 const running = new Set();
 const channelOf = (language) => `docs-${language}`;
@@ -46,7 +46,7 @@ function start({ language, cwd, ...commands }, kind) {
 
 /** Until `condition` holds of what the program said. */
 async function until(program, condition, what) {
-  const deadline = Date.now() + PATIENCE;
+  const deadline = Date.now() + TIMEOUT;
   while (!condition(program.said)) {
     const lives = program.child.exitCode === null && Date.now() < deadline;
     check(lives, `${program.name} ${what}; it said:\n${program.said}`);
@@ -57,7 +57,7 @@ async function until(program, condition, what) {
 /** Runs a block to its end: what it said, and whether it ended with 0. */
 async function runBlock(commands, kind) {
   const program = start(commands, kind);
-  const code = await Promise.race([program.ended, pause(PATIENCE, "late", { ref: false })]);
+  const code = await Promise.race([program.ended, pause(TIMEOUT, "late", { ref: false })]);
   check(code !== "late", `${program.name} does not end; it said:\n${program.said}`);
   return { ...program, succeeded: code === 0 };
 }

@@ -13,19 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_core::Limit;
+use fanfare_core::{Limit, TokenBucket};
 use parking_lot::Mutex;
-
-use crate::token_bucket::TokenBucket;
 
 /// The limits of connections and of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {
     /// The maximum of connections.
     pub connections: usize,
-    /// The maximum of one client address, with IPv6 of one /64; 0 is no maximum of its own.
+    /// The maximum of one client address, with IPv6 of one /64; 0: no maximum of its own.
     pub connections_per_address: usize,
-    /// The maximum of new connections per second, all of which may come at once; 0 is no maximum.
+    /// The maximum of new connections per second, all of which may come at once; 0: no maximum.
     pub connections_per_second: usize,
     /// The maximum number of headers of a request.
     pub header_count: usize,

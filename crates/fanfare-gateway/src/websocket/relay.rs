@@ -12,7 +12,7 @@ use axum::{
     routing::any,
 };
 use fanfare_auth::token_source;
-use fanfare_core::{Channel, Command, Decoder, Disconnect, Identity, Message};
+use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
 use fanfare_websocket::handshake::{self, Accepted, Terms};
 use http::{StatusCode, header::ORIGIN};
 
@@ -100,7 +100,11 @@ fn tell_browser(
 struct Unheard;
 
 impl Decoder for Unheard {
-    fn decode(&mut self, _message: Message, _commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+    fn decode(
+        &mut self,
+        _message: Message,
+        _requests: &mut Vec<fanfare_core::Request>,
+    ) -> Result<(), Disconnect> {
         Ok(())
     }
 }

@@ -43,18 +43,18 @@ impl Pending {
             Err(error) => return tracing::debug!(%error, "upgrade failed"),
         };
         let Some(permit) = self.permit.take() else { return };
-        let (hub, session) = (self.hub.clone(), self.session.clone());
+        let inbound = self.hub.inbound(self.session.clone(), decoder);
         match stream.into_stream() {
             Stream::Left(socket) => {
                 let (stream, descriptor, _) = socket.into_parts();
                 let (read, write) = stream.into_split();
                 let sink = Box::new(Socket::new(write, descriptor, permit));
                 self.hub.sessions.attach(&self.session, transport, sink);
-                self.hub.sessions.spawn(Connection::new(hub, session, read, decoder, deflate, &early));
+                self.hub.sessions.spawn(Connection::new(inbound, read, deflate, &early));
             }
             Stream::Right(stream) => {
                 self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
-                self.hub.sessions.spawn(Connection::new(hub, session, stream, decoder, deflate, &early));
+                self.hub.sessions.spawn(Connection::new(inbound, stream, deflate, &early));
             }
         }
     }

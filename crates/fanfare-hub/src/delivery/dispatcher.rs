@@ -30,6 +30,7 @@ use crate::{
         batch::{Queued, cost},
         gather::Shards,
         losses::{Losses, closes},
+        membership::View,
         shard::Shard,
     },
     metrics::HubMetrics,
@@ -221,7 +222,7 @@ impl Dispatcher {
     }
 
     /// Adds a session to a channel that it has not joined.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
         let route = routes.entry(channel.clone()).or_insert_with(|| Route {
@@ -231,9 +232,16 @@ impl Dispatcher {
         });
         route.shards |= 1 << session.shard;
         route.members += 1;
-        shard.join(channel, session);
+        shard.join(channel, session, view);
         self.metrics.fan_out.subscriptions.inc();
         self.metrics.fan_out.channels.set(count(routes.len()));
+    }
+
+    /// Changes what a member gets of a channel.
+    pub(crate) fn change_view(&self, channel: &Channel, session: &Session, view: View) {
+        if let Some(shard) = self.shard_of(session) {
+            shard.change_view(channel, session, view);
+        }
     }
 
     /// Removes a session from a channel that it has joined.

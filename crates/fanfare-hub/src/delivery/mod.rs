@@ -3,6 +3,7 @@
 //! - [`dispatcher`]: takes publications from the broker, and hands each to the shards that have subscribers
 //! - `gather`: the shards, each woken once for all publications of one read
 //! - [`shard`]: a part of the sessions, and the queue of their publications; `progress`: the steps of its tasks
+//! - [`membership`]: a session's place in a channel
 //! - [`tick`]: takes the queue of a shard, and writes it out once per session
 //! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
 //! - `traced`: spans of publishes and fan-outs
@@ -12,6 +13,7 @@ pub mod batch;
 pub mod dispatcher;
 pub(crate) mod gather;
 pub(crate) mod losses;
+pub mod membership;
 pub(crate) mod progress;
 pub mod shard;
 pub mod tick;

@@ -19,7 +19,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
-    delivery::{batch::Queued, progress::ShardProgress},
+    delivery::{
+        batch::Queued,
+        membership::{Membership, View},
+        progress::ShardProgress,
+    },
     session::{incomplete::Incomplete, state::Session},
     upkeep::{watched::Watched, wheel::Wheel},
 };
@@ -67,9 +71,8 @@ struct Table {
     sessions: HashSet<SessionById>,
 }
 
-/// The subscribers of one channel in one shard, each with the sequence of the first publication that it gets. They lie
-/// side by side for the fan-out, and are removed in O(1).
-pub type Members = IndexMap<SessionById, u64>;
+/// The subscribers of one channel in one shard. They lie side by side for the fan-out, and are removed in O(1).
+pub type Members = IndexMap<SessionById, Membership>;
 
 /// A session in a table, found by its number. The number is not stored beside it, since there is one of these for each
 /// connection.
@@ -159,12 +162,21 @@ impl Shard {
         self.table.lock().sessions.remove(&session.id);
     }
 
-    /// Adds a member to a channel. It gets the publications that are queued from now on.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>) {
+    /// Adds a member to a channel. It gets what is queued from now on.
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
         let mut table = self.table.lock();
-        let since = self.inbox.lock().next;
+        let membership = Membership::new(self.inbox.lock().next, view);
         let members = table.channels.entry(channel.clone()).or_default();
-        Arc::make_mut(members).insert(SessionById(session.clone()), since);
+        Arc::make_mut(members).insert(SessionById(session.clone()), membership);
+    }
+
+    /// Changes what a member gets of a channel.
+    pub(crate) fn change_view(&self, channel: &Channel, session: &Session, view: View) {
+        let mut table = self.table.lock();
+        let Some(members) = table.channels.get_mut(channel) else { return };
+        if let Some(membership) = Arc::make_mut(members).get_mut(&session.id) {
+            *membership = membership.with(view);
+        }
     }
 
     /// Removes a member from a channel. Whether the channel has no other in this shard.

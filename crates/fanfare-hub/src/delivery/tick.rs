@@ -17,12 +17,13 @@ use crate::{
     delivery::{
         batch::{Batch, cost},
         dispatcher::Dispatcher,
+        membership::{Membership, View},
         shard::{Arrivals, SessionById, Shard},
         traced::FanOutSpans,
     },
     ending::goodbye::Goodbyes,
     metrics::{Busy, HubMetrics, Latencies},
-    session::{link::Sent, state::Session, traffic::Traffic, writer::Writer},
+    session::{held::Holding, link::Sent, state::Session, traffic::Traffic, writer::Writer},
     upkeep::budget::Budget,
 };
 
@@ -118,9 +119,9 @@ impl Tick<'_> {
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.delivery.dispatcher.namespaces();
         for at in 0..members.len() {
-            let Some((SessionById(session), since)) = members.get_index(at) else { break };
+            let Some((SessionById(session), membership)) = members.get_index(at) else { break };
             let defer = !is_alone && session.has_several_channels();
-            let (sent, count) = self.deliver(session, *since, batch, &namespaces, defer);
+            let (sent, count) = self.deliver(session, *membership, batch, &namespaces, defer);
             deliveries += count;
             deferred += if defer { count } else { 0 };
             writes += usize::from(sent == Sent::Written);
@@ -146,11 +147,17 @@ impl Tick<'_> {
     fn deliver(
         &mut self,
         session: &Arc<Session>,
-        since: u64,
+        membership: Membership,
         batch: &mut Batch,
         namespaces: &Namespaces,
         defer: bool,
     ) -> (Sent, usize) {
+        let since = membership.since();
+        if membership.view() == View::Held
+            && let Some(held) = self.hold(session, since, batch)
+        {
+            return held;
+        }
         match batch.share(session.id, since, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.last_activity.message(self.shard.now());
@@ -163,6 +170,18 @@ impl Tick<'_> {
                 }
             }
             None => (Sent::Done, 0),
+        }
+    }
+
+    /// Holds a member's share until its history was sent; `None` where it was.
+    fn hold(&self, session: &Session, since: u64, batch: &Batch) -> Option<(Sent, usize)> {
+        let channel = &batch.publications().next()?.channel;
+        let mine = || batch.iter().filter(|queued| queued.is_for(session.id, since));
+        let publications = mine().map(|queued| &queued.publication);
+        match session.held()?.hold(channel, publications, self.delivery.budget.per_session()) {
+            Holding::Held => Some((Sent::Done, mine().count())),
+            Holding::Overflow => Some((Sent::Overflow, 0)),
+            Holding::Released => None,
         }
     }
 

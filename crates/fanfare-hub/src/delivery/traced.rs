@@ -10,6 +10,7 @@ use fanfare_core::{
 
 use crate::delivery::{
     batch::{Batch, Queued},
+    membership::Membership,
     shard::{Members, SessionById},
 };
 
@@ -67,8 +68,9 @@ impl FanOutSpans {
             let publication = &queued.publication;
             let (channel, bytes) = (&publication.channel, publication.payload.len());
             let finish = tracer.fan_out(&Delivery { channel, bytes, shard, parent: publication.trace? })?;
-            let gets_it =
-                |(SessionById(session), since): &(&SessionById, &u64)| queued.is_for(session.id, **since);
+            let gets_it = |(SessionById(session), membership): &(&SessionById, &Membership)| {
+                queued.is_for(session.id, membership.since())
+            };
             Some((finish, members.iter().filter(gets_it).count()))
         };
         Self(batch.iter().filter_map(span).collect())

@@ -42,7 +42,7 @@ impl Goodbyes {
     /// from a client that is sent away publishes are taken, until its transport ends. Its queue still goes out,
     /// within [`Limits::goodbye`].
     pub fn end(&self, session: &Arc<Session>, disconnect: &Disconnect) {
-        let (joined, frame) = {
+        let (joined, goodbye) = {
             let mut channels = session.channels.lock();
             // Also where the flow of a session that had ended was closed: its reader must not wait for ever.
             if channels.reason().unwrap_or(disconnect).sends_away() {
@@ -53,15 +53,15 @@ impl Goodbyes {
             if channels.ended.is_some() {
                 return;
             }
-            let frame = session.dialect().close(disconnect);
-            let mut end = End::new(disconnect.clone(), frame.as_ref());
+            let goodbye = session.dialect().goodbye(disconnect);
+            let mut end = End::new(disconnect.clone(), goodbye.frame.as_ref());
             if session.is_connection() {
                 self.metrics.connection_ended(session.dialect(), &end);
             }
             let joined = std::mem::take(&mut channels.joined);
             end.channels.clone_from(&joined);
             channels.ended = Some(Box::new(end));
-            (joined, frame)
+            (joined, goodbye)
         };
         for channel in &joined {
             self.dispatcher.leave(channel, session);
@@ -75,21 +75,24 @@ impl Goodbyes {
             return session.abort();
         }
         let finish = if disconnect.sends_away() { Finish::WhenAnswered } else { Finish::AtOnce };
-        let sent = session.outbound.close(frame.as_ref(), finish, &self.budget);
+        let sent = session.outbound.close(&goodbye, finish, &self.budget);
         if matches!(disconnect, Disconnect::ByClient(_)) && session.outbound.is_finished() {
             return;
         }
         self.see_off(session, sent);
     }
 
-    /// Ends a session once its publishes are answered (within [`Limits::goodbye`]), behind its queue. Until then
-    /// nothing more is read from it. So its client is told of a failure. It also sees its own publications, where the
-    /// broker delivers before it answers: the memory broker does; Redis answers on one connection and delivers on
-    /// another.
+    /// Ends a session once its commands are carried out and its publishes are answered (within [`Limits::goodbye`]), and behind what is queued for it.
+    /// Until then nothing more is read from it. So its client is told of a failure, and still sees what it sent, as
+    /// far as the broker delivers before it answers: the memory broker does; Redis answers on one connection and
+    /// delivers on another.
     pub async fn end_after_answers(&self, session: &Arc<Session>, disconnect: Disconnect) {
         let flow = session.flow_or_new();
+        let goodbye = self.limits.load().goodbye;
+        if let Some(pending) = session.pending() {
+            drop(timeout(goodbye, poll_fn(|cx| pending.poll_below(1, cx))).await);
+        }
         if !flow.close() {
-            let goodbye = self.limits.load().goodbye;
             drop(timeout(goodbye, poll_fn(|cx| flow.poll_answered(cx))).await);
         }
         match self.dispatcher.shard_of(session) {

@@ -83,17 +83,10 @@ impl HubMetrics {
     /// A name is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let new = Registrar(registry);
+        let (interruptions, interruption_seconds) = register_interruptions(registry)?;
         Ok(Self {
-            interruptions: new.counters(
-                "fanfare_broker_interruptions_total",
-                "Times from which publications may have been missed, by cause",
-                "reason",
-                Interruption::ALL.iter().map(|cause| cause.name()),
-            )?,
-            interruption_seconds: new.register(Counter::new(
-                "fanfare_broker_interruption_seconds_total",
-                "Seconds in which publications may have been missed, counted when they are over",
-            )?)?,
+            interruptions,
+            interruption_seconds,
             fan_out: FanOut::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
             missed: new.counter(
@@ -165,4 +158,19 @@ impl HubMetrics {
     pub(crate) fn interrupted(&self, cause: Interruption) {
         self.interruptions.with_label_values(&[cause.name()]).inc();
     }
+}
+
+fn register_interruptions(registry: &Registry) -> prometheus::Result<(IntCounterVec, Counter)> {
+    let new = Registrar(registry);
+    let interruptions = new.counters(
+        "fanfare_broker_interruptions_total",
+        "Times from which publications may have been missed, by cause",
+        "reason",
+        Interruption::ALL.iter().map(|cause| cause.name()),
+    )?;
+    let seconds = new.register(Counter::new(
+        "fanfare_broker_interruption_seconds_total",
+        "Seconds in which publications may have been missed, counted when they are over",
+    )?)?;
+    Ok((interruptions, seconds))
 }

@@ -39,12 +39,13 @@ impl Drop for Session {
         let Some(end) = self.channels.get_mut().ended.take() else { return };
         let Some(lasted) = self.traffic.lasted() else { return };
         let (received, sent) = (self.received(), self.sent());
+        let identity = self.identity();
         tracing::info!(
             target: "fanfare::access",
             session = self.id.0,
             dialect = self.dialect().name(),
             client = self.address().map(tracing::field::display),
-            subject = self.subject(),
+            subject = identity.as_ref().and_then(|identity| identity.subject()),
             channel = (!end.channels.is_empty()).then(|| tracing::field::display(Names(&end.channels))),
             seconds = lasted.as_secs_f64(),
             messages_received = received.messages,

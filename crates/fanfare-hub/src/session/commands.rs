@@ -1,14 +1,25 @@
 //! Carries out the commands of clients.
 //!
-//! Invariant: a subscribe is answered after the session joined the channel.
+//! Invariants
+//! - A subscribe is answered after the session joined the channel.
+//! - No command waits for one of another channel, see `session::pending`. The subscribes of
+//!   one message reach the broker together, and the replies that are ready together leave together.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use fanfare_core::{Command, CommandError, Limit, Reply};
+use fanfare_core::{Channel, Command, CommandError, Limit, Reply, command::RequestId};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     metrics::HubMetrics,
-    session::{publisher::Publisher, state::Session, subscriptions::Subscriptions, writer::Writer},
+    session::{
+        pending::{Attempt, Attempted},
+        publisher::Publisher,
+        state::Session,
+        subscriptions::Subscriptions,
+        writer::Writer,
+    },
 };
 
 /// Carries out commands.
@@ -17,31 +28,102 @@ pub struct Commands {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) writer: Arc<Writer>,
     pub(crate) metrics: Arc<HubMetrics>,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Commands {
-    /// Carries out one command and sends its answer. A publish does not wait for the broker; the others do.
-    pub async fn execute(&self, session: &Arc<Session>, command: Command) {
-        let reply = match command {
-            Command::Publish { id, channel, payload } => {
-                return self.publisher.publish(session, id, channel, payload);
+    /// Carries out a command, or begins to. A reply that is ready at once is appended to `replies`; the others are sent
+    /// when they are.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        mut command: Command,
+        replies: &mut Vec<Reply>,
+    ) {
+        if let Some(pending) = session.pending()
+            && pending.has(command.channel())
+        {
+            let channel = command.channel().clone();
+            match pending.queue(&channel, command) {
+                None => return,
+                Some(returned) => command = returned,
             }
-            Command::Subscribe { id, channel } => {
-                match self.subscriptions.subscribe(session, &channel).await {
-                    Ok(channel) => Reply::Subscribed { id, channel },
-                    Err(error) => {
-                        if matches!(error, CommandError::TooManyChannels(_)) {
-                            self.metrics.limit_hit(Limit::ChannelsPerConnection);
-                        }
-                        Reply::Failed { id, error }
-                    }
-                }
+        }
+        if let Some((channel, attempt)) = self.carry_out(session, command, replies)
+            && session.pending_or_new().begin(channel, attempt)
+        {
+            self.tasks.spawn(self.clone().drive(session.clone()));
+        }
+    }
+
+    /// Carries out a command; a subscribe is the caller's to wait for.
+    fn carry_out(
+        &self,
+        session: &Arc<Session>,
+        command: Command,
+        replies: &mut Vec<Reply>,
+    ) -> Option<(Channel, Attempt)> {
+        match command {
+            Command::Publish { id, channel, payload } => {
+                self.publisher.publish(session, id, channel, payload);
             }
             Command::Unsubscribe { id, channel } => {
                 self.subscriptions.unsubscribe(session, &channel);
-                Reply::Unsubscribed { id, channel }
+                replies.push(Reply::Unsubscribed { id, channel });
             }
-        };
-        self.writer.reply(session, &reply);
+            Command::Subscribe { id, channel } => {
+                let attempt = self.attempt(session, id, channel.clone());
+                return Some((channel, attempt));
+            }
+        }
+        None
+    }
+
+    /// Asks the broker for a channel now; the future waits for its answer.
+    fn attempt(&self, session: &Arc<Session>, id: RequestId, channel: Channel) -> Attempt {
+        let subscribed = self.subscriptions.subscribe(session, &channel);
+        Box::pin(async move { Attempted { id, channel, result: subscribed.await } })
+    }
+
+    /// Waits for a session's subscribes, and carries out what came behind them, until nothing waits.
+    async fn drive(self: Arc<Self>, session: Arc<Session>) {
+        let Some(pending) = session.pending() else { return };
+        let mut attempts = FuturesUnordered::new();
+        poll_fn(|cx| {
+            attempts.extend(pending.take_starting());
+            let mut replies = Vec::new();
+            while let Poll::Ready(Some(attempted)) = attempts.poll_next_unpin(cx) {
+                let channel = attempted.channel.clone();
+                replies.push(self.reply(attempted));
+                attempts.extend(self.follow(&session, &channel, &mut replies));
+            }
+            self.writer.replies(&session, &replies);
+            pending.poll_rest(attempts.is_empty(), cx)
+        })
+        .await;
+    }
+
+    /// Carries out what came behind the first command of a channel, up to the next subscribe.
+    fn follow(&self, session: &Arc<Session>, channel: &Channel, replies: &mut Vec<Reply>) -> Option<Attempt> {
+        let pending = session.pending()?;
+        while let Some(command) = pending.next(channel) {
+            if let Some((_, attempt)) = self.carry_out(session, command, replies) {
+                return Some(attempt);
+            }
+        }
+        None
+    }
+
+    fn reply(&self, attempted: Attempted) -> Reply {
+        let Attempted { id, result, .. } = attempted;
+        match result {
+            Ok(channel) => Reply::Subscribed { id, channel },
+            Err(error) => {
+                if matches!(error, CommandError::TooManyChannels(_)) {
+                    self.metrics.limit_hit(Limit::ChannelsPerConnection);
+                }
+                Reply::Failed { id, error }
+            }
+        }
     }
 }

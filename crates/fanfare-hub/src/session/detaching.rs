@@ -26,7 +26,7 @@ struct Left {
 impl Detaching {
     pub(crate) fn new(session: &Arc<Session>, budget: &Arc<Budget>) -> Self {
         let left = |link| Left { link, budget: budget.clone(), session: session.clone() };
-        Self(session.outbound.detach().map(left))
+        Self(session.outbound.detach(budget).map(left))
     }
 }
 

@@ -1,94 +1,315 @@
-//! The calls of the reader of a session's transport.
+//! What one session receives, whoever reads it: the reader of a socket, or one request after the other.
+//!
+//! Invariants
+//! - Bytes are counted against the session's rates before they are decoded, messages are decoded in the order in which
+//!   they came, and their requests begin in that order.
+//! - Past [`Next::Wait`] nothing more is handed over before [`Inbound::poll_ready`]. Nothing is taken behind the client's
+//!   goodbye.
+//! - What one [`Inbound::receive`] brings is counted once, answered in one frame as far as the answers are ready, and
+//!   fanned out together. Its pongs are one write: a flood of pings costs a write a turn, not one per ping.
 
 use std::{
+    ops::ControlFlow,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
+    time::Instant,
 };
 
-use crate::{
-    delivery::dispatcher::Dispatcher,
-    metrics::HubMetrics,
-    session::{
-        incomplete::{BufferBound, Buffered},
-        publish_budget::PublishBudget,
-        state::Session,
-        traffic::Traffic,
-    },
+use bytes::Bytes;
+use fanfare_core::{Answer, Decoder, Disconnect, Liveness, Message, Reply, Request};
+
+use crate::session::{
+    incomplete::Buffered, intake::Intake, pending::MOST, rates::RateLimits, state::Session, traffic::Traffic,
 };
 
-/// Takes the calls of all readers.
+/// What a reader does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// It may hand over more.
+    Accepted,
+    /// It waits for [`Inbound::poll_ready`] first.
+    Wait,
+    /// The session ends: it hands over nothing more.
+    Ended,
+}
+
+/// The way in of one session. It has one user at a time; when it is dropped, the session's transport is let go of.
 pub struct Inbound {
-    pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) publish_budget: Arc<PublishBudget>,
-    pub(crate) buffer_bound: Arc<BufferBound>,
-    pub(crate) metrics: Arc<HubMetrics>,
+    intake: Arc<Intake>,
+    session: Arc<Session>,
+    decoder: Box<dyn Decoder>,
+    /// Boxed: most connections have none.
+    extras: Option<Box<Extras>>,
+    /// The hub knows of bytes that wait.
+    is_buffering: bool,
+}
+
+#[derive(Default)]
+struct Extras {
+    rates: Option<RateLimits>,
+    /// The client's goodbye is answered once this has ended.
+    leaving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Inbound {
-    /// The second that it is by the clock of a session's shard. It stands still while the node does.
+    pub(crate) fn new(intake: Arc<Intake>, session: Arc<Session>, decoder: Box<dyn Decoder>) -> Self {
+        let rates = RateLimits::new(&intake.limits.load(), intake.now(&session));
+        let extras = rates.map(|rates| Box::new(Extras { rates: Some(rates), leaving: None }));
+        Self { intake, session, decoder, extras, is_buffering: false }
+    }
+
+    /// The session.
     #[must_use]
-    pub fn now(&self, session: &Session) -> u32 {
-        self.dispatcher.now(session)
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
     }
 
-    /// Bytes came from the client. Costs one store.
-    pub fn heard(&self, session: &Session) {
-        session.last_activity.heard(self.now(session));
-    }
-
-    /// Counts traffic from the client. Called by one reader at a time.
-    pub fn received(&self, session: &Session, traffic: Traffic) {
-        session.traffic.received.add(traffic);
-        self.metrics.received.add(traffic);
-    }
-
-    /// Whether a session may publish one more now. The reader asks before each message. Where the session
-    /// may not, the reader keeps the rest until [`Inbound::poll_may_publish`] is ready.
+    /// The largest message that the session may send, in bytes.
     #[must_use]
-    pub fn may_publish(&self, session: &Session) -> bool {
-        let budget = &self.publish_budget;
-        session.flow().map_or_else(|| budget.allows(0, 0), |flow| flow.may_publish(budget))
+    pub fn message_bytes(&self) -> usize {
+        self.intake.message_bytes
     }
 
-    /// Ready while a session may publish more. The reader waits for it before it reads, and meanwhile the client is
-    /// not judged.
-    pub fn poll_may_publish(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
-        let budget = &self.publish_budget;
-        let poll = match session.flow() {
-            None if budget.allows(0, 0) => Poll::Ready(()),
-            _ => session.flow_or_new().poll_may_publish(budget, &self.metrics, cx),
-        };
-        match poll {
-            Poll::Ready(()) if session.last_activity.is_unread() => {
-                session.last_activity.read(self.now(session));
+    /// Whether messages are still taken.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.is_listened_to()
+    }
+
+    /// Bytes came that cannot be read yet.
+    pub fn heard(&self) {
+        self.intake.heard(&self.session, Liveness::AnyRead);
+    }
+
+    /// Bytes came. Where they are more than the session may send, it ends.
+    pub fn came(&mut self, bytes: usize) {
+        self.heard();
+        self.intake.received(&self.session, Traffic { messages: 0, bytes: bytes as u64 });
+        let now = self.intake.now(&self.session);
+        if let Some(rates) = self.rates()
+            && let Err(rate) = rates.read(bytes, Instant::now(), now)
+        {
+            self.end(&Disconnect::RateLimited(rate));
+        }
+    }
+
+    /// Takes what one read brought.
+    pub fn receive<T>(&mut self, take: impl FnOnce(&mut Receiving<'_>) -> T) -> T {
+        let intake = self.intake.clone();
+        let mut receiving = Receiving::new(self);
+        let taken = intake.dispatcher.gather(|| take(&mut receiving));
+        receiving.finish();
+        taken
+    }
+
+    /// Takes whole messages, and waits where that is due. For a request, whose messages are all there.
+    pub async fn receive_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Next {
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            if std::future::poll_fn(|cx| self.poll_ready(cx)).await.is_break() {
+                return Next::Ended;
             }
-            Poll::Ready(()) => {}
-            Poll::Pending => session.last_activity.unread(),
+            let next = self.receive(|receiving| {
+                messages
+                    .by_ref()
+                    .map(|message| receiving.message(message))
+                    .find(|next| *next != Next::Accepted)
+            });
+            if next == Some(Next::Ended) {
+                return Next::Ended;
+            }
         }
-        poll
+        Next::Accepted
     }
 
-    /// The reader waits for something else before it asks again whether the session may publish. Meanwhile the client
-    /// is not judged.
-    pub fn unread(&self, session: &Session) {
-        session.last_activity.unread();
+    /// Ready while more may be handed over. Breaks once the client's goodbye is answered. While it waits, the client is
+    /// not judged.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+        if let Some(leaving) = self.extras.as_mut().and_then(|extras| extras.leaving.as_mut()) {
+            ready!(leaving.as_mut().poll(cx));
+            self.extras = None;
+            return Poll::Ready(ControlFlow::Break(()));
+        }
+        let has_too_many =
+            self.session.pending().is_some_and(|pending| pending.poll_below(MOST, cx).is_pending());
+        if has_too_many {
+            self.pause();
+            self.intake.unread(&self.session);
+            return Poll::Pending;
+        }
+        if self.intake.poll_may_publish(&self.session, cx).is_pending() {
+            self.pause();
+            return Poll::Pending;
+        }
+        Poll::Ready(ControlFlow::Continue(()))
     }
 
-    /// From now on the reader holds this for a session. When the session ends, `reader` is woken to drop it.
-    pub fn buffers(&self, session: &Arc<Session>, buffered: Buffered, reader: &Waker) {
-        let Some(shard) = self.dispatcher.shard_of(session) else { return };
-        let grown = shard.incomplete.set(session, buffered, reader, shard.now());
-        let gauge = &self.metrics.incomplete;
-        gauge.add(grown);
-        if grown > 0 {
-            self.buffer_bound.grown_to(gauge.get());
+    /// Ready once none of the session's commands waits.
+    pub fn poll_settled(&self, cx: &Context<'_>) -> Poll<()> {
+        self.session.pending().map_or(Poll::Ready(()), |pending| pending.poll_below(1, cx))
+    }
+
+    /// The reader holds this until more comes. When the session ends, `reader` is woken to drop it.
+    pub fn buffers(&mut self, buffered: Buffered, reader: &Waker) {
+        if buffered.bytes == 0 {
+            return self.buffers_nothing();
+        }
+        self.is_buffering = true;
+        self.intake.buffers(&self.session, buffered, reader);
+    }
+
+    /// The reader holds nothing.
+    pub fn buffers_nothing(&mut self) {
+        if std::mem::take(&mut self.is_buffering) {
+            self.intake.buffers_nothing(&self.session);
         }
     }
 
-    /// The reader holds nothing for a session any more.
-    pub fn buffers_nothing(&self, session: &Session) {
-        if let Some(shard) = self.dispatcher.shard_of(session) {
-            self.metrics.incomplete.sub(shard.incomplete.remove(session));
+    /// Whether the hub knows of bytes that the reader holds.
+    #[must_use]
+    pub fn is_buffering(&self) -> bool {
+        self.is_buffering
+    }
+
+    /// Ends the session.
+    pub fn end(&self, disconnect: &Disconnect) {
+        self.intake.goodbyes.end(&self.session, disconnect);
+    }
+
+    fn rates(&mut self) -> Option<&mut RateLimits> {
+        self.extras.as_mut()?.rates.as_mut()
+    }
+
+    /// Until the next read this node waits, not the client.
+    fn pause(&mut self) {
+        if let Some(rates) = self.rates() {
+            rates.pause();
+        }
+    }
+
+    /// Ends the session behind the answers to its publishes.
+    fn leave(&mut self, disconnect: Disconnect) {
+        self.pause();
+        self.intake.unread(&self.session);
+        let (goodbyes, session) = (self.intake.goodbyes.clone(), self.session.clone());
+        let leaving = async move { goodbyes.end_after_answers(&session, disconnect).await };
+        self.extras.get_or_insert_default().leaving = Some(Box::pin(leaving));
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        self.buffers_nothing();
+        self.session.let_go();
+    }
+}
+
+/// What one read brings, on its way in.
+pub struct Receiving<'a> {
+    inbound: &'a mut Inbound,
+    messages: u64,
+    requests: Vec<Request>,
+    replies: Vec<Reply>,
+    answers: Vec<Message>,
+    pongs: Vec<Bytes>,
+    end: Option<Disconnect>,
+}
+
+impl<'a> Receiving<'a> {
+    fn new(inbound: &'a mut Inbound) -> Self {
+        Self {
+            inbound,
+            messages: 0,
+            requests: Vec::new(),
+            replies: Vec::new(),
+            answers: Vec::new(),
+            pongs: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// A frame of the transport came. Each is counted before its content is handed over.
+    pub fn frame(&mut self) -> Next {
+        if let Some(Err(rate)) = self.inbound.rates().map(RateLimits::frame) {
+            self.end = Some(Disconnect::RateLimited(rate));
+            return Next::Ended;
+        }
+        Next::Accepted
+    }
+
+    /// A whole message came.
+    pub fn message(&mut self, message: Message) -> Next {
+        self.messages += 1;
+        let mut requests = std::mem::take(&mut self.requests);
+        if let Err(disconnect) = self.inbound.decoder.decode(message, &mut requests) {
+            self.end = Some(disconnect);
+        }
+        requests.drain(..).for_each(|request| self.begin(request));
+        self.requests = requests;
+        self.next()
+    }
+
+    /// The transport's own ping came.
+    pub fn ping(&mut self, payload: Bytes) {
+        self.pongs.push(payload);
+    }
+
+    /// The transport's own pong came.
+    pub fn pong(&mut self) {
+        self.inbound.intake.heard(&self.inbound.session, Liveness::Pong);
+    }
+
+    /// The session ends: the client said goodbye, or broke a rule.
+    pub fn end(&mut self, disconnect: Disconnect) -> Next {
+        self.end = Some(disconnect);
+        Next::Ended
+    }
+
+    fn begin(&mut self, request: Request) {
+        let Inbound { intake, session, .. } = &*self.inbound;
+        match request {
+            Request::Command(command) => intake.commands.begin(session, command, &mut self.replies),
+            Request::Answer(message) => self.answers.push(message),
+            Request::Pong if session.last_activity.is_pinged() => intake.heard(session, Liveness::Pong),
+            Request::Pong => self.end = Some(Disconnect::BadRequest("a pong came without a ping".into())),
+        }
+        for reply in self.replies.drain(..) {
+            match session.dialect().reply(&reply) {
+                Answer::Nothing => {}
+                Answer::Send(message) => self.answers.push(message),
+                Answer::End(disconnect) => self.end = Some(disconnect),
+            }
+        }
+    }
+
+    fn next(&self) -> Next {
+        let Inbound { intake, session, .. } = &*self.inbound;
+        let has_room = session.pending().is_none_or(|pending| pending.has_room());
+        match self.end {
+            Some(_) => Next::Ended,
+            None if has_room && intake.may_publish(session) => Next::Accepted,
+            None => Next::Wait,
+        }
+    }
+
+    fn finish(self) {
+        let Self { inbound, messages, answers, pongs, end, .. } = self;
+        let Inbound { intake, session, .. } = &*inbound;
+        if messages > 0 {
+            intake.received(session, Traffic { messages, bytes: 0 });
+        }
+        if !pongs.is_empty() {
+            intake.writer.pong(session, &pongs);
+        }
+        if !answers.is_empty() {
+            intake.writer.send_all(session, answers);
+        }
+        match end {
+            None => {}
+            Some(disconnect @ Disconnect::ByClient(_)) => inbound.leave(disconnect),
+            Some(disconnect) => inbound.end(&disconnect),
         }
     }
 }

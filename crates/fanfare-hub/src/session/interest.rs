@@ -15,8 +15,8 @@ pub(crate) struct Interest {
 }
 
 /// One session's interest in a channel, released when dropped unless it is kept.
-pub(crate) struct InterestGuard<'a> {
-    interest: &'a Interest,
+pub(crate) struct InterestGuard {
+    interest: Arc<Interest>,
     channel: Channel,
     is_kept: bool,
 }
@@ -27,13 +27,13 @@ impl Interest {
     }
 
     /// Adds a session. The future ends once the broker confirmed the channel.
-    pub(crate) fn acquire(&self, channel: &Channel) -> (InterestGuard<'_>, SubscribeFuture) {
+    pub(crate) fn acquire(self: &Arc<Self>, channel: &Channel) -> (InterestGuard, SubscribeFuture) {
         let mut sessions = self.sessions.lock();
         // All sessions of a channel share one string.
         let channel = sessions.get_key_value(channel).map_or(channel, |(shared, _)| shared).clone();
         *sessions.entry(channel.clone()).or_insert(0) += 1;
         let confirmed = self.broker.subscribe(&channel);
-        (InterestGuard { interest: self, channel, is_kept: false }, confirmed)
+        (InterestGuard { interest: self.clone(), channel, is_kept: false }, confirmed)
     }
 
     /// Removes a session whose guard was kept.
@@ -48,7 +48,7 @@ impl Interest {
     }
 }
 
-impl InterestGuard<'_> {
+impl InterestGuard {
     /// Passes the interest to the session that joined, which releases it.
     pub(crate) fn keep(mut self) -> Channel {
         self.is_kept = true;
@@ -56,7 +56,7 @@ impl InterestGuard<'_> {
     }
 }
 
-impl Drop for InterestGuard<'_> {
+impl Drop for InterestGuard {
     fn drop(&mut self) {
         if !self.is_kept {
             self.interest.release(&self.channel);

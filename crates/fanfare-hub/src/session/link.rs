@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{CloseFrame, Sink, Transport};
+use fanfare_core::{Goodbye, Sink, Transport};
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
@@ -97,16 +97,19 @@ impl<'a> WriteContext<'a> {
     }
 }
 
-/// Bytes of the transport's own: control frames.
-struct Control(Bytes);
+/// Bytes that are framed already: control frames of the transport, and the goodbye.
+struct Framed {
+    bytes: Bytes,
+    messages: u32,
+}
 
-impl Outgoing for Control {
+impl Outgoing for Framed {
     fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
-        self.0.clone()
+        self.bytes.clone()
     }
 
     fn count(&self) -> u32 {
-        0
+        self.messages
     }
 
     fn messages(&mut self, _hold: &mut dyn FnMut(fanfare_core::Message)) {}
@@ -158,7 +161,7 @@ impl Link {
     ) -> Sent {
         let mut framed = Vec::new();
         frame(self.transport, &mut framed);
-        self.send(&mut Control(framed.into()), write)
+        self.send(&mut Framed { bytes: framed.into(), messages: 0 }, write)
     }
 
     /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
@@ -191,20 +194,12 @@ impl Link {
         flushed
     }
 
-    /// Sends the goodbye behind what is queued, then finishes the sink. Where there is no frame that a client could
-    /// answer, that is at once.
-    pub(crate) fn close(
-        &mut self,
-        frame: Option<&CloseFrame>,
-        finish: Finish,
-        write: &mut WriteContext<'_>,
-    ) -> Sent {
-        let mut sent = Sent::Done;
-        if let Some(frame) = frame.filter(|_| !self.closed) {
-            sent = self.goodbye(frame, write);
-        }
+    /// Sends the goodbye behind what is queued, then finishes the sink. Without a close frame, which a client could
+    /// answer, the sink is finished at once.
+    pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
+        let sent = if self.closed { Sent::Done } else { self.say(goodbye, write) };
         self.closed = true;
-        self.finishes |= finish == Finish::AtOnce || frame.is_none();
+        self.finishes |= finish == Finish::AtOnce || goodbye.frame.is_none();
         if self.unsent.is_none() && self.finishes {
             self.sink.finish();
         }
@@ -218,18 +213,21 @@ impl Link {
         }
     }
 
-    fn goodbye(&mut self, frame: &CloseFrame, write: &mut WriteContext<'_>) -> Sent {
+    fn say(&mut self, goodbye: &Goodbye, write: &mut WriteContext<'_>) -> Sent {
+        let Goodbye { message, frame } = goodbye;
         let mut framed = Vec::new();
-        self.transport.close(frame, &mut framed);
+        message.iter().for_each(|message| self.transport.frame(message, &mut framed));
+        frame.iter().for_each(|frame| self.transport.close(frame, &mut framed));
         if framed.is_empty() {
             return Sent::Done;
         }
+        let messages = u32::from(message.is_some());
         let sent = match &mut self.unsent {
             Some(unsent) => {
-                unsent.queue.append(smallvec![Item { what: framed.into(), messages: 0, replaceable: None }]);
+                unsent.queue.append(smallvec![Item { what: framed.into(), messages, replaceable: None }]);
                 unsent.promise()
             }
-            None => self.send(&mut Control(framed.into()), write),
+            None => self.send(&mut Framed { bytes: framed.into(), messages }, write),
         };
         self.unsent.iter_mut().for_each(|unsent| unsent.has_goodbye = true);
         sent

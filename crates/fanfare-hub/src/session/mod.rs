@@ -9,18 +9,20 @@
 //!
 //! From the client:
 //!
-//! - [`inbound`]: takes calls of the reader of a transport
+//! - [`inbound`]: what one session receives, whoever reads it; `intake`: what all of them share
+//! - `held`: publications of channels whose history was not sent yet
+//! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
-//! - [`commands`], [`subscriptions`], [`publisher`]: carry out commands
-//! - `permission`: the permissions of a namespace
+//! - [`commands`], [`subscriptions`], [`publisher`]: carry out what the client asks for; `pending`: commands that wait
+//! - `permission`: what a namespace permits
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
 //! To the client:
 //!
-//! - [`writer`]: sends messages, and flushes or ends the session afterwards
-//! - [`outbound`]: the bytes of one session, in order; [`link`], `outgoing`, [`queue`]: parts of it
-//! - `flusher`: flushes bytes that sockets refused
+//! - [`writer`]: sends messages, and does what is due afterwards
+//! - [`outbound`]: the bytes of one session, in order; `outbound_state`, [`link`], `outgoing`, [`queue`]: parts of it
+//! - `flusher`: flushes what sockets refused
 
 mod access_log;
 pub mod commands;
@@ -28,17 +30,22 @@ pub(crate) mod detaching;
 pub(crate) mod end;
 pub mod flow;
 pub(crate) mod flusher;
+pub(crate) mod held;
 pub mod inbound;
 pub mod incomplete;
+pub(crate) mod intake;
 pub(crate) mod interest;
 pub(crate) mod last_activity;
 pub mod link;
 pub mod outbound;
+pub(crate) mod outbound_state;
 pub(crate) mod outgoing;
+pub(crate) mod pending;
 pub(crate) mod permission;
 pub(crate) mod publish_budget;
 pub mod publisher;
 pub mod queue;
+pub(crate) mod rates;
 pub mod sessions;
 pub mod state;
 pub mod subscriptions;

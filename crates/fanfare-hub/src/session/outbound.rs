@@ -10,13 +10,12 @@
 //! - What a sink took is counted under that lock: for the session at once, for all by whoever sent it.
 
 use std::{
-    io,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use fanfare_core::{CloseFrame, Message, Sink, Transport};
+use fanfare_core::{Goodbye, Sink, Transport};
 use parking_lot::Mutex;
 
 pub use crate::session::{
@@ -26,7 +25,7 @@ pub use crate::session::{
 use crate::{
     session::{
         link::{Link, WriteContext},
-        queue::{Item, Items, Queue},
+        outbound_state::State,
         traffic::{Counts, Traffic},
     },
     upkeep::budget::Budget,
@@ -36,21 +35,6 @@ use crate::{
 pub struct Outbound {
     state: Mutex<State>,
     sent: Counts,
-}
-
-enum State {
-    /// No transport yet, or none for the moment; nobody knows how to frame these.
-    Detached(Box<Waiting>),
-    Attached(Link),
-    /// Broken, or ended at once. The sink is kept as long as its other half may be read: what is held for it is held
-    /// for both.
-    Aborted(Option<Box<dyn Sink>>),
-}
-
-#[derive(Default)]
-struct Waiting {
-    queue: Queue<Message>,
-    goodbye: Option<(Option<CloseFrame>, Finish)>,
 }
 
 impl Default for Outbound {
@@ -78,18 +62,10 @@ impl Outbound {
         self.counted(budget, |state, write| state.attach(transport, sink, write))
     }
 
-    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. One that
-    /// has ended stays on it: the goodbye goes out there.
-    pub(crate) fn detach(&self) -> Option<Link> {
-        let mut state = self.state.lock();
-        match &mut *state {
-            State::Attached(link) if !link.is_closed() => link.wake_flushers(),
-            _ => return None,
-        }
-        match std::mem::replace(&mut *state, State::Detached(Box::default())) {
-            State::Attached(link) => Some(link),
-            State::Detached(_) | State::Aborted(_) => None,
-        }
+    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. A session
+    /// that has ended stays on it: the goodbye goes out there. A poll is answered with what there is.
+    pub(crate) fn detach(&self, budget: &Arc<Budget>) -> Option<Link> {
+        self.counted(budget, State::detach)
     }
 
     /// This went over a transport that it left. Until that is done it has no other.
@@ -144,12 +120,16 @@ impl Outbound {
     /// Whether there is a transport at the moment.
     #[must_use]
     pub fn is_attached(&self) -> bool {
-        matches!(&*self.state.lock(), State::Attached(_))
+        match &*self.state.lock() {
+            State::Detached(waiting) => waiting.is_polled(),
+            State::Attached(_) => true,
+            State::Aborted(_) => false,
+        }
     }
 
-    /// Says goodbye, and takes nothing more. Without a frame the transport just ends once all is flushed.
-    pub fn close(&self, frame: Option<&CloseFrame>, finish: Finish, budget: &Arc<Budget>) -> Sent {
-        self.counted(budget, |state, write| state.close(frame, finish, write))
+    /// Says goodbye, and takes nothing more. A goodbye without words ends the transport once all is flushed.
+    pub fn close(&self, goodbye: &Goodbye, finish: Finish, budget: &Arc<Budget>) -> Sent {
+        self.counted(budget, |state, write| state.close(goodbye, finish, write))
     }
 
     /// Ends the transport at once; whoever reads it sees its end.
@@ -270,114 +250,6 @@ impl Outbound {
             State::Detached(waiting) => waiting.queue.shed(false),
             State::Attached(link) => link.shed(),
             State::Aborted(_) => {}
-        }
-    }
-}
-
-impl State {
-    fn attach(
-        &mut self,
-        transport: &'static dyn Transport,
-        sink: Box<dyn Sink>,
-        write: &mut WriteContext<'_>,
-    ) -> Sent {
-        let Self::Detached(waiting) = self else {
-            sink.abort();
-            if let Self::Aborted(kept @ None) = self {
-                *kept = Some(sink);
-            }
-            return Sent::Broken;
-        };
-        let Waiting { queue, goodbye } = std::mem::take(&mut **waiting);
-        let framed = queue.into_items().map(|item| {
-            let mut framed = Vec::new();
-            transport.frame(&item.what, &mut framed);
-            Item { what: framed.into(), messages: item.messages, replaceable: item.replaceable }
-        });
-        let mut link = Link::new(transport, sink);
-        let resumed = link.resume(framed, write);
-        *self = Self::Attached(link);
-        let sent = self.flushed(resumed);
-        match goodbye {
-            Some((frame, finish)) if sent != Sent::Broken => {
-                match self.close(frame.as_ref(), finish, write) {
-                    // Queued behind what waited, which nobody flushes yet.
-                    Sent::Written | Sent::Done => sent,
-                    closed => closed,
-                }
-            }
-            _ => sent,
-        }
-    }
-
-    fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>, defer: bool) -> Sent {
-        let sent = match self {
-            Self::Attached(link) if defer => link.defer(outgoing, write),
-            Self::Attached(link) => link.send(outgoing, write),
-            Self::Detached(waiting) if waiting.goodbye.is_none() => waiting.hold(outgoing, write.budget),
-            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
-        };
-        self.unless_broken(sent)
-    }
-
-    fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
-        let Self::Attached(link) = self else { return Sent::Done };
-        let flushed = link.try_flush(write);
-        self.flushed(flushed)
-    }
-
-    fn unless_broken(&mut self, sent: Sent) -> Sent {
-        if sent == Sent::Broken {
-            self.abort();
-        }
-        sent
-    }
-
-    fn close(&mut self, frame: Option<&CloseFrame>, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
-        let sent = match self {
-            Self::Detached(waiting) => {
-                waiting.goodbye.get_or_insert_with(|| (frame.cloned(), finish));
-                return Sent::Done;
-            }
-            Self::Attached(link) => link.close(frame, finish, write),
-            Self::Aborted(_) => return Sent::Done,
-        };
-        self.unless_broken(sent)
-    }
-
-    fn flushed(&mut self, flushed: io::Result<()>) -> Sent {
-        match flushed {
-            Ok(()) => Sent::Done,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::NeedsFlush,
-            Err(_) => {
-                self.abort();
-                Sent::Broken
-            }
-        }
-    }
-
-    fn abort(&mut self) {
-        let sink = match std::mem::replace(self, Self::Aborted(None)) {
-            Self::Attached(link) => Some(link.abort()),
-            Self::Aborted(sink) => sink,
-            Self::Detached(_) => None,
-        };
-        *self = Self::Aborted(sink);
-    }
-}
-
-impl Waiting {
-    fn hold(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
-        let replaceable = outgoing.replaceable();
-        let mut items = Items::new();
-        outgoing
-            .messages(&mut |what| items.push(Item { what, messages: 1, replaceable: replaceable.clone() }));
-        let is_first = self.queue.is_empty();
-        self.queue.refused(budget);
-        match self.queue.push(items, budget) {
-            false => Sent::Overflow,
-            true if is_first => Sent::Buffered,
-            true => Sent::Done,
         }
     }
 }

@@ -40,3 +40,20 @@ impl Outgoing for Message {
         hold(self.clone());
     }
 }
+
+/// Messages that leave together.
+impl Outgoing for Vec<Message> {
+    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+        let mut framed = Vec::new();
+        transport.frame_all(self, &mut framed);
+        framed.into()
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.len()).unwrap_or(u32::MAX)
+    }
+
+    fn messages(&mut self, hold: &mut dyn FnMut(Message)) {
+        self.drain(..).for_each(hold);
+    }
+}

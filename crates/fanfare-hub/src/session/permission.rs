@@ -14,11 +14,13 @@ pub(crate) fn permit(
     channel: &Channel,
     action: Action,
 ) -> Result<(), CommandError> {
-    match (access, &session.identity) {
-        (Access::Anonymous, _) => Ok(()),
-        (Access::Token, Some(identity)) if identity.may_use(channel) => Ok(()),
-        (Access::Token, Some(_)) => Err(CommandError::NotGranted(action)),
-        (Access::Token, None) => Err(CommandError::NeedsToken(action)),
-        (Access::Server, _) => Err(CommandError::NotPermitted(action)),
+    match access {
+        Access::Anonymous => Ok(()),
+        Access::Token => match session.identity() {
+            Some(identity) if identity.may_use(channel) => Ok(()),
+            Some(_) => Err(CommandError::NotGranted(action)),
+            None => Err(CommandError::NeedsToken(action)),
+        },
+        Access::Server => Err(CommandError::NotPermitted(action)),
     }
 }

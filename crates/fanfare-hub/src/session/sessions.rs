@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fanfare_core::{SessionId, Sink, Transport};
+use fanfare_core::{Identity, SessionId, Sink, Transport};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
@@ -90,6 +90,14 @@ impl Sessions {
     /// A session that has ended stays on its transport: the goodbye goes out there.
     pub fn detach(&self, session: &Arc<Session>) -> Detaching {
         Detaching::new(session, &self.budget)
+    }
+
+    /// Replaces the identity of a session's client. The session ends when the new one expires.
+    pub fn identify(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
+        session.replace_identity(identity);
+        if let Some(shard) = self.dispatcher.shard_of(session) {
+            shard.wheel.expires(session);
+        }
     }
 
     /// Runs the task that reads a session's transport. A shutdown waits for it.

@@ -14,8 +14,10 @@ use smallvec::SmallVec;
 use crate::session::{
     end::End,
     flow::Flow,
+    held::Held,
     last_activity::LastActivity,
     outbound::Outbound,
+    pending::Pending,
     traffic::{SessionTraffic, Traffic},
 };
 
@@ -45,14 +47,25 @@ pub struct Session {
     /// The index of the shard that writes to it.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
-    /// Boxed, as the flow is: most clients have none, and a pointer is smaller.
-    pub(crate) identity: Option<Box<Arc<dyn Identity>>>,
+    /// The identity of the handshake. Boxed: most clients have none, and a pointer is smaller.
+    identity: Option<Box<Arc<dyn Identity>>>,
     pub(crate) last_activity: LastActivity,
     pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
     pub(crate) channels: Mutex<Channels>,
     address: Option<IpAddr>,
+    /// What an idle session of the relay does not have.
+    more: OnceBox<More>,
+}
+
+/// The parts of a session that publishes, or has commands that wait.
+#[derive(Default)]
+struct More {
     flow: OnceBox<Arc<Flow>>,
+    pending: OnceBox<Pending>,
+    held: OnceBox<Held>,
+    /// The identity that took the place of the first.
+    identity: OnceBox<Mutex<Arc<dyn Identity>>>,
 }
 
 /// The channels of one session. Nearly always one.
@@ -100,7 +113,7 @@ impl Session {
             outbound: Outbound::default(),
             channels: Mutex::default(),
             address,
-            flow: OnceBox::new(),
+            more: OnceBox::new(),
         }
     }
 
@@ -115,9 +128,11 @@ impl Session {
         self.address
     }
 
-    /// The subject of the client's token.
-    pub(crate) fn subject(&self) -> Option<&str> {
-        self.identity.as_ref()?.subject()
+    /// The client's identity, where it showed a token.
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<dyn Identity>> {
+        let replaced = self.more.get().and_then(|more| more.identity.get());
+        replaced.map(|identity| identity.lock().clone()).or_else(|| self.identity.as_deref().cloned())
     }
 
     /// The dialect.
@@ -127,8 +142,14 @@ impl Session {
     }
 
     /// The time until the client's token expires; `None`: it does not.
+    #[inline]
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        let expires_at = self.identity.as_ref()?.expires_at()?;
+        if self.identity.is_none() && self.more.get().is_none() { None } else { self.identity_expires_in() }
+    }
+
+    #[cold]
+    fn identity_expires_in(&self) -> Option<Duration> {
+        let expires_at = self.identity()?.expires_at()?;
         Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
@@ -201,11 +222,40 @@ impl Session {
     }
 
     pub(crate) fn flow(&self) -> Option<&Arc<Flow>> {
-        self.flow.get()
+        self.more.get()?.flow.get()
     }
 
     pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
-        self.flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+        self.more().flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+    }
+
+    pub(crate) fn pending(&self) -> Option<&Pending> {
+        self.more.get()?.pending.get()
+    }
+
+    pub(crate) fn pending_or_new(&self) -> &Pending {
+        self.more().pending.get_or_init(Box::default)
+    }
+
+    pub(crate) fn held(&self) -> Option<&Held> {
+        self.more.get()?.held.get()
+    }
+
+    pub(crate) fn held_or_new(&self) -> &Held {
+        self.more().held.get_or_init(Box::default)
+    }
+
+    pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {
+        let replaced = &self.more().identity;
+        if let Err(later) = replaced.set(Box::new(Mutex::new(identity)))
+            && let Some(replaced) = replaced.get()
+        {
+            *replaced.lock() = later.into_inner();
+        }
+    }
+
+    fn more(&self) -> &More {
+        self.more.get_or_init(Box::default)
     }
 }
 

@@ -5,12 +5,19 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Channel, CommandError, Limits, SubscribeError, command::Action};
+use fanfare_core::{
+    Channel, CommandError, Limits, Message, SubscribeError, broker::SubscribeFuture, command::Action,
+};
 use tokio::time::timeout;
 
 use crate::{
-    delivery::dispatcher::Dispatcher,
-    session::{interest::Interest, permission::permit, state::Session},
+    delivery::{dispatcher::Dispatcher, membership::View},
+    session::{
+        interest::{Interest, InterestGuard},
+        permission::permit,
+        state::Session,
+        writer::Writer,
+    },
 };
 
 /// Subscribes and unsubscribes sessions.
@@ -18,40 +25,85 @@ pub struct Subscriptions {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) interest: Arc<Interest>,
     pub(crate) limits: Arc<ArcSwap<Limits>>,
+    pub(crate) writer: Arc<Writer>,
 }
 
 impl Subscriptions {
-    /// Subscribes a session: every publication that the broker accepts after the return reaches it. A session that
-    /// has ended stays as it is. Keep the channel returned, not a copy for each connection: all its subscribers
-    /// share one string.
+    /// Subscribes a session: every publication that the broker accepts after the future has ended reaches it. The broker
+    /// is asked at once. A session that has ended stays as it is. Keep the channel returned, not a copy for each
+    /// connection: all its subscribers share one string.
     ///
     /// # Errors
     /// The session is not subscribed, and why.
-    pub async fn subscribe(
+    pub fn subscribe(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+        self.subscribe_as(session, channel, View::Verbatim)
+    }
+
+    /// Subscribes a session as [`Subscriptions::subscribe`] does; what comes is held until [`Subscriptions::release`].
+    pub fn subscribe_held(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+        self.subscribe_as(session, channel, View::Held)
+    }
+
+    fn subscribe_as(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        view: View,
+    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        let limits = self.limits.load_full();
+        let asked = this.ask(&session, &channel, limits.channels_per_connection);
+        async move {
+            let Some((guard, confirmed)) = asked? else { return Ok(channel) };
+            match timeout(limits.handshake, confirmed).await {
+                Ok(confirmed) => confirmed?,
+                Err(_) => return Err(SubscribeError::Unavailable.into()),
+            }
+            let mut channels = session.channels.lock();
+            // Meanwhile the session may have ended, or joined the channel by another command.
+            if !channels.can_join(&channel, limits.channels_per_connection)? {
+                return Ok(channel);
+            }
+            let channel = guard.keep();
+            channels.joined.push(channel.clone());
+            if view == View::Held {
+                session.held_or_new().begin(channel.clone());
+            }
+            this.dispatcher.join(&channel, &session, view);
+            Ok(channel)
+        }
+    }
+
+    /// Asks the broker for a channel, where the session may join it and has not ended.
+    fn ask(
         &self,
         session: &Arc<Session>,
         channel: &Channel,
-    ) -> Result<Channel, CommandError> {
+        most: usize,
+    ) -> Result<Option<(InterestGuard, SubscribeFuture)>, CommandError> {
         permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
-        let limits = self.limits.load_full();
-        let most = limits.channels_per_connection;
-        if !session.channels.lock().can_join(channel, most)? {
-            return Ok(channel.clone());
-        }
-        let (guard, confirmed) = self.interest.acquire(channel);
-        match timeout(limits.handshake, confirmed).await {
-            Ok(confirmed) => confirmed?,
-            Err(_) => return Err(SubscribeError::Unavailable.into()),
-        }
-        let mut channels = session.channels.lock();
-        // Meanwhile the session may have ended, or joined the channel by another command.
-        if !channels.can_join(channel, most)? {
-            return Ok(channel.clone());
-        }
-        let channel = guard.keep();
-        channels.joined.push(channel.clone());
-        self.dispatcher.join(&channel, session);
-        Ok(channel)
+        let can_join = session.channels.lock().can_join(channel, most)?;
+        Ok(can_join.then(|| self.interest.acquire(channel)))
+    }
+
+    /// Sends the history of a channel that was joined by [`Subscriptions::subscribe_held`], then what was held since;
+    /// what comes from now on is live. Nothing overtakes.
+    pub fn release(&self, session: &Arc<Session>, channel: &Channel, history: Vec<Message>) {
+        let Some(held) = session.held() else { return };
+        held.release(channel, |publications| {
+            let dialect = session.dialect();
+            let since = publications.iter().map(|publication| dialect.publication(publication));
+            self.writer.send_all(session, history.into_iter().chain(since).collect());
+        });
+        self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
     /// Ends a subscription, if there is one.
@@ -62,6 +114,9 @@ impl Subscriptions {
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
         drop(channels);
+        if let Some(held) = session.held() {
+            held.release(&channel, drop);
+        }
         self.interest.release(&channel);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fanfare_core::{Disconnect, Message, Ping, Reply, dialect::Answer};
+use fanfare_core::{Answer, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
     ending::goodbye::Goodbyes,
@@ -25,7 +25,39 @@ impl Writer {
         self.after_send(session, sent);
     }
 
-    /// Sends a reply in the session's dialect.
+    /// Sends several messages to a session, in one frame where its transport joins them.
+    pub fn send_all(&self, session: &Arc<Session>, mut messages: Vec<Message>) {
+        if !messages.is_empty() {
+            let sent = session.outbound.send(&mut messages, &self.budget, false);
+            self.after_send(session, sent);
+        }
+    }
+
+    /// Tells a session what its client did not ask for, where its dialect has a word for it.
+    pub fn push(&self, session: &Arc<Session>, push: &Push) {
+        if let Some(message) = session.dialect().push(push) {
+            self.send(session, message);
+        }
+    }
+
+    /// Sends what the session's dialect makes of replies, together.
+    pub(crate) fn replies(&self, session: &Arc<Session>, replies: &[Reply]) {
+        let mut messages = Vec::new();
+        let mut end = None;
+        for reply in replies {
+            match session.dialect().reply(reply) {
+                Answer::Nothing => {}
+                Answer::Send(message) => messages.push(message),
+                Answer::End(disconnect) => end = Some(disconnect),
+            }
+        }
+        self.send_all(session, messages);
+        if let Some(disconnect) = end {
+            self.goodbyes.end(session, &disconnect);
+        }
+    }
+
+    /// Sends what the session's dialect makes of a reply.
     pub(crate) fn reply(&self, session: &Arc<Session>, reply: &Reply) {
         self.answer(session, session.dialect().reply(reply));
     }
@@ -41,6 +73,7 @@ impl Writer {
 
     /// Pings a session's client.
     pub(crate) fn ping(&self, session: &Arc<Session>) {
+        session.last_activity.pinged();
         match session.dialect().ping() {
             Ping::Message(message) => self.send(session, message),
             Ping::Transport => {

@@ -1,9 +1,10 @@
 //! Pings clients, and ends the sessions of those that do not answer, are idle, or have an expired token.
 //!
 //! Invariants
-//! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that messages of
-//!   the meantime are read before clients are judged: no client is judged for what a frozen or starved node missed.
-//! - Anything read from a client is a sign of life, and so is a full socket that takes bytes again.
+//! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that what clients sent
+//!   meanwhile is read before they are judged: no client is judged for what a frozen or starved node missed.
+//! - A sign of life is anything that is read from a client, or the answer to a ping alone, as its dialect wants
+//!   ([`Liveness`](fanfare_core::Liveness)), and so is a full socket that takes bytes again.
 //! - A client that this node chooses not to read at the moment is not judged: it may have answered.
 //! - A session whose client's token expired, by the wall clock, ends within a second or two.
 //! - A session without a transport is not pinged, and not judged.
@@ -76,6 +77,9 @@ impl Heartbeats {
         }
         if session.expires_in() == Some(Duration::ZERO) {
             return self.goodbyes.end(&session, &Disconnect::Expired);
+        }
+        if beat.is_for_expiry() {
+            return;
         }
         let due = match beat.judge(now, &session.last_activity, &session.kind.heartbeat) {
             Verdict::Wait(due) => due,

@@ -19,6 +19,9 @@ use crate::session::{last_activity::LastActivity, state::Session};
 /// How far ahead the wheel reaches, in seconds. A session that is due later is looked at then, and put in again.
 const SLOTS: usize = 64;
 
+/// Stands for the next ping in a beat that looks only whether a token has expired.
+const NEVER: u32 = u32::MAX;
+
 /// A shard's sessions by the second in which something of them is due.
 pub(crate) struct Wheel {
     now: AtomicU32,
@@ -78,6 +81,13 @@ impl Wheel {
         due.min(expiry)
     }
 
+    /// Looks at a session when its client's new token expires. A later end than the wheel reaches is seen by the
+    /// session's own beat.
+    pub(crate) fn expires(&self, session: &Session) {
+        let beat = Beat { session: session.id, ping_at: NEVER, pinged: 0 };
+        self.put(beat, self.no_later_than_expiry(session, u32::MAX));
+    }
+
     pub(crate) fn put(&self, beat: Beat, due: u32) {
         let mut slots = self.slots.lock();
         let now = self.now();
@@ -97,7 +107,12 @@ impl Wheel {
 }
 
 impl Beat {
-    /// The next action for the session with this `last_activity`.
+    /// Whether this beat looks only whether the session's token has expired.
+    pub(crate) fn is_for_expiry(&self) -> bool {
+        self.ping_at == NEVER
+    }
+
+    /// What is due of the session with this `last_activity`.
     pub(crate) fn judge(&mut self, now: u32, last_activity: &LastActivity, heartbeat: &Heartbeat) -> Verdict {
         let idle_timeout = seconds(heartbeat.idle_timeout);
         let idle_at = match idle_timeout {

@@ -1,9 +1,12 @@
 //! One who speaks the dialect over the transport.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Waker},
+};
 
-use fanfare_core::{Decoder, Disconnect};
-use fanfare_hub::{Hub, Session};
+use fanfare_core::Disconnect;
+use fanfare_hub::{Hub, Inbound, Session};
 use parking_lot::Mutex;
 
 use super::{
@@ -16,25 +19,41 @@ pub(crate) struct Client {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
     pub(crate) pipe: Pipe,
-    decoder: Mutex<LinesDecoder>,
+    pub(crate) inbound: Arc<Mutex<Inbound>>,
 }
 
 impl Client {
     pub(crate) fn new(hub: Arc<Hub>, session: Arc<Session>, pipe: Pipe) -> Self {
-        Self { hub, session, pipe, decoder: Mutex::default() }
+        let inbound = hub.inbound(session.clone(), Box::<LinesDecoder>::default());
+        Self { hub, session, pipe, inbound: Arc::new(Mutex::new(inbound)) }
     }
 
     /// Says one line, which is carried out as by the reader of a transport.
     pub(crate) async fn say(&self, line: &str) {
-        self.hub.inbound.heard(&self.session);
-        let mut commands = Vec::new();
-        let decoded = self.decoder.lock().decode(text(line), &mut commands);
-        for command in commands {
-            self.hub.commands.execute(&self.session, command).await;
-        }
-        if let Err(disconnect) = decoded {
-            self.hub.goodbyes.end(&self.session, &disconnect);
-        }
+        self.tell(&[line]);
+        std::future::poll_fn(|cx| self.inbound.lock().poll_settled(cx)).await;
+    }
+
+    /// Says lines, as one read brings them. What they ask for may still be under way.
+    pub(crate) fn tell(&self, lines: &[impl AsRef<str>]) {
+        let mut inbound = self.inbound.lock();
+        inbound.heard();
+        inbound.receive(|receiving| {
+            for line in lines {
+                let _ = receiving.message(text(line.as_ref()));
+            }
+        });
+    }
+
+    /// Ends once the client may say more.
+    pub(crate) fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let inbound = self.inbound.clone();
+        std::future::poll_fn(move |cx| inbound.lock().poll_ready(cx).map(|flow| assert!(flow.is_continue())))
+    }
+
+    /// Whether the client may say more now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.inbound.lock().poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Subscribes without asking for an answer.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Message, Payload,
-    Ping, Publication, PublishError, Reply, command::RequestId,
+    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
+    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, command::RequestId,
 };
 
 use super::channel;
@@ -16,22 +16,29 @@ const LINES: EncodingId = EncodingId(200);
 /// The dialect. Each test has its own, which counts for it.
 pub(crate) struct Lines {
     answers: bool,
+    liveness: Liveness,
+    says_goodbye: bool,
     encoded: AtomicUsize,
 }
 
 impl Lines {
     /// Every command is answered.
     pub(crate) fn answering() -> &'static Self {
-        Self::leak(true)
+        Self::leak(true, Liveness::AnyRead, false)
+    }
+
+    /// As [`Lines::answering`]; only the answer to a ping is a sign of life, and a goodbye is a message too.
+    pub(crate) fn strict() -> &'static Self {
+        Self::leak(true, Liveness::Pong, true)
     }
 
     /// None is: like the relay's, a failure can only be said by ending the session.
     pub(crate) fn silent() -> &'static Self {
-        Self::leak(false)
+        Self::leak(false, Liveness::AnyRead, false)
     }
 
-    fn leak(answers: bool) -> &'static Self {
-        Box::leak(Box::new(Self { answers, encoded: AtomicUsize::new(0) }))
+    fn leak(answers: bool, liveness: Liveness, says_goodbye: bool) -> &'static Self {
+        Box::leak(Box::new(Self { answers, liveness, says_goodbye, encoded: AtomicUsize::new(0) }))
     }
 
     /// How many publications it encoded.
@@ -79,27 +86,44 @@ impl Dialect for Lines {
         Ping::Message(ping())
     }
 
-    fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
-        Some(match disconnect {
-            Disconnect::Lost | Disconnect::NoPong => return None,
-            Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(0), "bye"),
-            Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
-            Disconnect::TurnedAway(frame) => frame.clone(),
-            Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
-            Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
-            Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
-            Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
-            Disconnect::Slow => CloseFrame::new(75, "slow"),
-            Disconnect::Restart => CloseFrame::new(76, "restart"),
-            Disconnect::Interrupted => CloseFrame::new(79, "interrupted"),
-            Disconnect::Expired => CloseFrame::new(78, "expired"),
-            Disconnect::Idle => CloseFrame::new(77, "idle"),
-            Disconnect::MessageTooBig { .. } => CloseFrame::new(79, "too big"),
-            Disconnect::MessageGaveWay => CloseFrame::new(82, "gave way"),
-            Disconnect::MessageTooSlow { .. } => CloseFrame::new(81, "too slow"),
-            Disconnect::RateLimited(_) => CloseFrame::new(80, "too fast"),
-        })
+    fn push(&self, push: &Push) -> Option<Message> {
+        Some(text(match push {
+            Push::Subscribed(channel) => format!("subscribed {channel}"),
+            Push::Unsubscribed(channel) => format!("unsubscribed {channel}"),
+            Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
+        }))
     }
+
+    fn liveness(&self) -> Liveness {
+        self.liveness
+    }
+
+    fn goodbye(&self, disconnect: &Disconnect) -> Goodbye {
+        let message = self.says_goodbye.then(|| text(format!("goodbye {}", disconnect.name())));
+        Goodbye { message, frame: frame(disconnect) }
+    }
+}
+
+fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
+    Some(match disconnect {
+        Disconnect::Lost | Disconnect::NoPong => return None,
+        Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(0), "bye"),
+        Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
+        Disconnect::TurnedAway(frame) => frame.clone(),
+        Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
+        Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
+        Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
+        Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
+        Disconnect::Slow => CloseFrame::new(75, "slow"),
+        Disconnect::Restart => CloseFrame::new(76, "restart"),
+        Disconnect::Interrupted => CloseFrame::new(79, "interrupted"),
+        Disconnect::Expired => CloseFrame::new(78, "expired"),
+        Disconnect::Idle => CloseFrame::new(77, "idle"),
+        Disconnect::MessageTooBig { .. } => CloseFrame::new(79, "too big"),
+        Disconnect::MessageGaveWay => CloseFrame::new(82, "gave way"),
+        Disconnect::MessageTooSlow { .. } => CloseFrame::new(81, "too slow"),
+        Disconnect::RateLimited(_) => CloseFrame::new(80, "too fast"),
+    })
 }
 
 fn answer(reply: &Reply) -> String {
@@ -118,23 +142,31 @@ pub(crate) struct LinesDecoder {
 }
 
 impl Decoder for LinesDecoder {
-    fn decode(&mut self, message: Message, commands: &mut Vec<Command>) -> Result<(), Disconnect> {
+    fn decode(&mut self, message: Message, requests: &mut Vec<Request>) -> Result<(), Disconnect> {
         let line = std::str::from_utf8(message.bytes()).unwrap();
-        if line == "pong" {
-            return Ok(());
+        match line {
+            "pong" => requests.push(Request::Pong),
+            "hello" => requests.push(Request::Answer(text("hello yourself"))),
+            _ => requests.push(Request::Command(self.command(line)?)),
         }
+        Ok(())
+    }
+}
+
+impl LinesDecoder {
+    fn command(&mut self, line: &str) -> Result<Command, Disconnect> {
         let id = self.commands + 1;
         let mut words = line.splitn(3, ' ');
         let (verb, name, rest) = (words.next(), words.next(), words.next());
-        commands.push(match (verb, name, rest) {
+        let command = match (verb, name, rest) {
             (Some("sub"), Some(name), None) => Command::Subscribe { id, channel: channel(name) },
             (Some("unsub"), Some(name), None) => Command::Unsubscribe { id, channel: channel(name) },
             (Some("pub"), Some(name), Some(payload)) => {
                 Command::Publish { id, channel: channel(name), payload: Payload::text(payload) }
             }
             _ => return Err(Disconnect::BadRequest("say sub, unsub or pub".into())),
-        });
+        };
         self.commands = id;
-        Ok(())
+        Ok(command)
     }
 }

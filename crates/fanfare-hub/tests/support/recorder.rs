@@ -57,6 +57,12 @@ impl Recorder {
         let _ = waiting.expect("nobody waits for a confirmation").send(result);
     }
 
+    /// Answers the subscription that came last.
+    pub(crate) fn confirm_last(&self, result: Result<(), SubscribeError>) {
+        let waiting = self.asked.lock().confirmations.pop_back();
+        let _ = waiting.expect("nobody waits for a confirmation").send(result);
+    }
+
     /// Answers the unanswered publish at `at`, 0 being the oldest.
     pub(crate) fn answer(&self, at: usize, result: Result<(), PublishError>) {
         let (publish, done) = self.asked.lock().publishes.remove(at);

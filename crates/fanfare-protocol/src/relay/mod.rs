@@ -16,8 +16,8 @@
 //! | others | RFC 6455's own, from the transport |
 
 use fanfare_core::{
-    Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Message,
-    PayloadKind, Ping, Publication, PublishError, Rate, Reply,
+    Answer, Channel, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye,
+    Message, PayloadKind, Ping, Publication, PublishError, Rate, Reply, Request,
 };
 
 use crate::encoding::VERBATIM;
@@ -72,64 +72,68 @@ impl Dialect for Relay {
         Ping::Transport
     }
 
-    fn close(&self, disconnect: &Disconnect) -> Option<CloseFrame> {
-        Some(match disconnect {
-            Disconnect::Lost | Disconnect::NoPong => return None,
-            Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
-            Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
-            Disconnect::TurnedAway(frame) => frame.clone(),
-            Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
-                CloseFrame::new(POLICY, reason.clone())
-            }
-            Disconnect::MessageTooBig { limit } => CloseFrame::new(
-                TOO_BIG,
-                format!("the message is larger than the limit of {limit} bytes: send smaller ones"),
-            ),
-            Disconnect::MessageTooSlow { limit } => CloseFrame::new(
-                POLICY,
-                format!(
-                    "your message was not whole after {limit:?}: reconnect, and send smaller ones (limits.message_time)"
-                ),
-            ),
-            Disconnect::MessageGaveWay => CloseFrame::new(
-                TRY_AGAIN_LATER,
-                "the node has no memory for what you sent last, it reached nobody: reconnect and send it again, in one go",
-            ),
-            Disconnect::RateLimited(Rate::Frames(limit)) => CloseFrame::new(
-                POLICY,
-                format!(
-                    "you sent more than {limit} frames in a second: reconnect, and send fewer (limits.frames_per_second)"
-                ),
-            ),
-            Disconnect::RateLimited(Rate::Bytes(limit)) => CloseFrame::new(
-                POLICY,
-                format!(
-                    "you sent more than {limit} bytes in a second: reconnect, and send fewer (limits.bytes_per_second)"
-                ),
-            ),
-            Disconnect::PublishRefused => CloseFrame::new(
-                TRY_AGAIN_LATER,
-                "your message was refused, it reached nobody: reconnect and send it again",
-            ),
-            Disconnect::PublishUnknown => CloseFrame::new(
-                TRY_AGAIN_LATER,
-                "the outcome of your message is unknown, it may still be delivered: reconnect",
-            ),
-            Disconnect::Slow => CloseFrame::new(
-                TRY_AGAIN_LATER,
-                "you did not read what was sent to you fast enough: reconnect",
-            ),
-            Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
-            Disconnect::Idle => {
-                CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
-            }
-            Disconnect::Interrupted => CloseFrame::new(
-                SERVICE_RESTART,
-                "messages may have been missed: reconnect, and load what you need",
-            ),
-            Disconnect::Restart => CloseFrame::new(SERVICE_RESTART, "this node restarts: reconnect"),
-        })
+    fn goodbye(&self, disconnect: &Disconnect) -> Goodbye {
+        Goodbye { message: None, frame: close_frame(disconnect) }
     }
+}
+
+/// How the relay says the end of a session; `None`: the transport ends without a word.
+fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
+    Some(match disconnect {
+        Disconnect::Lost | Disconnect::NoPong => return None,
+        Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
+        Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
+        Disconnect::TurnedAway(frame) => frame.clone(),
+        Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
+            CloseFrame::new(POLICY, reason.clone())
+        }
+        Disconnect::MessageTooBig { limit } => CloseFrame::new(
+            TOO_BIG,
+            format!("the message is larger than the limit of {limit} bytes: send smaller ones"),
+        ),
+        Disconnect::MessageTooSlow { limit } => CloseFrame::new(
+            POLICY,
+            format!(
+                "your message was not whole after {limit:?}: reconnect, and send smaller ones (limits.message_time)"
+            ),
+        ),
+        Disconnect::MessageGaveWay => CloseFrame::new(
+            TRY_AGAIN_LATER,
+            "the node has no memory for what you sent last, it reached nobody: reconnect and send it again, in one go",
+        ),
+        Disconnect::RateLimited(Rate::Frames(limit)) => CloseFrame::new(
+            POLICY,
+            format!(
+                "you sent more than {limit} frames in a second: reconnect, and send fewer (limits.frames_per_second)"
+            ),
+        ),
+        Disconnect::RateLimited(Rate::Bytes(limit)) => CloseFrame::new(
+            POLICY,
+            format!(
+                "you sent more than {limit} bytes in a second: reconnect, and send fewer (limits.bytes_per_second)"
+            ),
+        ),
+        Disconnect::PublishRefused => CloseFrame::new(
+            TRY_AGAIN_LATER,
+            "your message was refused, it reached nobody: reconnect and send it again",
+        ),
+        Disconnect::PublishUnknown => CloseFrame::new(
+            TRY_AGAIN_LATER,
+            "the outcome of your message is unknown, it may still be delivered: reconnect",
+        ),
+        Disconnect::Slow => {
+            CloseFrame::new(TRY_AGAIN_LATER, "you did not read what was sent to you fast enough: reconnect")
+        }
+        Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
+        Disconnect::Idle => {
+            CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
+        }
+        Disconnect::Interrupted => CloseFrame::new(
+            SERVICE_RESTART,
+            "messages may have been missed: reconnect, and load what you need",
+        ),
+        Disconnect::Restart => CloseFrame::new(SERVICE_RESTART, "this node restarts: reconnect"),
+    })
 }
 
 /// What one session's messages mean: each is a publication in its channel.
@@ -147,8 +151,9 @@ impl RelayDecoder {
 }
 
 impl Decoder for RelayDecoder {
-    fn decode(&mut self, message: Message, commands: &mut Vec<Command>) -> Result<(), Disconnect> {
-        commands.push(Command::Publish { id: 0, channel: self.channel.clone(), payload: message.into() });
+    fn decode(&mut self, message: Message, requests: &mut Vec<Request>) -> Result<(), Disconnect> {
+        let publish = Command::Publish { id: 0, channel: self.channel.clone(), payload: message.into() };
+        requests.push(Request::Command(publish));
         Ok(())
     }
 }
@@ -175,9 +180,11 @@ mod tests {
             Message::Binary(Bytes::new()),
         ];
         for message in messages {
-            let mut commands = Vec::new();
-            decoder.decode(message.clone(), &mut commands).unwrap();
-            let [Command::Publish { channel, payload, .. }] = &commands[..] else { panic!("{commands:?}") };
+            let mut requests = Vec::new();
+            decoder.decode(message.clone(), &mut requests).unwrap();
+            let [Request::Command(Command::Publish { channel, payload, .. })] = &requests[..] else {
+                panic!("{requests:?}")
+            };
             let publication = Publication::new(channel.clone(), payload.clone(), None);
             assert_eq!(Relay.publication(&publication), message);
         }
@@ -194,7 +201,7 @@ mod tests {
         let close = |error: PublishError| {
             let answer = Relay.reply(&Reply::Failed { id: 0, error: error.into() });
             let Answer::End(disconnect) = answer else { panic!("{answer:?}") };
-            Relay.close(&disconnect).unwrap()
+            Relay.goodbye(&disconnect).frame.unwrap()
         };
         let refused = close(PublishError::Refused("away".into()));
         let unknown = close(PublishError::Unknown);
@@ -221,7 +228,7 @@ mod tests {
             Disconnect::ByClient(Some(1000)),
         ];
         for disconnect in disconnects {
-            assert!(Relay.close(&disconnect).unwrap().reason.len() <= 123, "{disconnect:?}");
+            assert!(Relay.goodbye(&disconnect).frame.unwrap().reason.len() <= 123, "{disconnect:?}");
         }
     }
 }

@@ -1,30 +1,36 @@
-//! Each alert, provoked: real nodes, a real Redis and a real Prometheus, whose alerts fire as soon as they see something.
-//! Something is stopped, slowed, filled or taken away; the alert fires, and where it is put right, it ends.
+//! Provokes each alert with real nodes, a real Redis and a real Prometheus whose alerts fire at once. A test stops, slows
+//! or fills a part, waits for the alert, repairs the part, and waits for the end of the alert.
 //!
-//! `make alerts` runs them one at a time, and makes a table of the lines that begin with `ALERT`.
+//! `make alerts` runs the tests one at a time, and makes a table of the lines that begin with `ALERT`.
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
+mod memory_group;
 mod provoked;
 mod reach;
 
 use std::time::Duration;
 
 use fanfare_testkit::{
-    Direction, Endpoint, Process, Proxy, RawClient, RedisServer, assert_eventually, redis_server,
+    Direction, Endpoint, Process, Proxy, RawClient, RedisServer,
+    acl::{set_rules, with_user},
+    assert_eventually, redis_server,
 };
 use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::provoked::{Provoked, group::Group, tell};
+use crate::{
+    memory_group::Group,
+    provoked::{Provoked, tell},
+};
 
-/// A node with this in its environment. Its clients are not asked for signs of life: here many give none.
+/// A node with these variables. It does not ping its clients, because many of them answer no pings here.
 async fn node(name: &str, redis: &RedisServer, environment: &[(&str, &str)]) -> Process {
     let environment = [environment, &[("FANFARE_RELAY__PING_INTERVAL", "1h")]].concat();
     Process::start_with(name, &redis.url(), &environment).await
 }
 
-/// Publishes to a channel of a node again and again, whatever becomes of it; ends when dropped.
+/// Publishes to a channel of a node again and again, and ignores the answers. Ends when dropped.
 fn publishing(node: Endpoint, channel: &'static str, bytes: usize) -> JoinSet<()> {
     let mut talkers = JoinSet::new();
     for _ in 0..4 {
@@ -38,7 +44,7 @@ fn publishing(node: Endpoint, channel: &'static str, bytes: usize) -> JoinSet<()
     talkers
 }
 
-/// Clients in a channel of a node that read nothing.
+/// Clients in a channel of a node that never read.
 async fn sleepers(node: Endpoint, count: usize) -> Vec<RawClient> {
     let mut clients = Vec::new();
     for _ in 0..count {
@@ -70,7 +76,7 @@ async fn redis_is_frozen_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn what_redis_delivers_to_one_of_two_nodes_is_held_back() {
+async fn redis_holds_back_deliveries_to_one_node() {
     let redis = redis_server().await;
     let proxy = Proxy::start(redis.port()).await;
     let (deaf, other) =
@@ -109,28 +115,19 @@ async fn redis_is_slow_for_one_of_two_nodes() {
 #[ignore = "long: make alerts"]
 async fn redis_forbids_a_channel_for_a_while() {
     let redis = redis_server().await;
-    acl(&redis, &["on", ">right", "~*", "&*", "+@all"]).await;
-    let url = format!("redis://gateway:right@127.0.0.1:{}", redis.port());
-    let one = Process::start("node-1", &url).await;
+    let one = Process::start("node-1", &with_user(&redis).await).await;
     let _listener = one.connect("/ws/chat").await;
     let mut provoked = Provoked::watch(&[*one], &["FanfarePublicationsMissed"]).await;
     provoked.begins();
-    acl(&redis, &["resetchannels", "&fanfare!*"]).await;
+    set_rules(&redis, &["resetchannels", "&fanfare!*"]).await;
     assert_eventually!(
         one.metric("fanfare_redis_subscriptions_forbidden_total").await > 0.0,
         "the node knows that it may not subscribe"
     );
-    acl(&redis, &["allchannels"]).await;
+    set_rules(&redis, &["allchannels"]).await;
     provoked.fires("FanfarePublicationsMissed", &[*one]).await;
     let fired = provoked.lasts();
     provoked.is_over("FanfarePublicationsMissed", "ACL of Redis, without a channel for a while", fired).await;
-}
-
-/// Sets rules of the user that the node is.
-async fn acl(redis: &RedisServer, rules: &[&str]) {
-    let mut acl = redis::cmd("ACL");
-    acl.arg("SETUSER").arg("gateway").arg(rules);
-    let () = redis.run(&acl).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,9 +148,9 @@ async fn clients_do_not_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn much_waits_for_clients_that_are_not_slow_yet() {
+async fn much_waits_for_clients_that_read_nothing() {
     let redis = redis_server().await;
-    // What is half of the bound of one of them is too much for all of them together.
+    // Half of the bound of one client is too much for all of them together.
     let limits =
         [("FANFARE_LIMITS__OUTBOUND_BYTES", "16MiB"), ("FANFARE_LIMITS__OUTBOUND_TOTAL_BYTES", "16MiB")];
     let one = node("node-1", &redis, &limits).await;
@@ -174,7 +171,7 @@ async fn much_waits_for_clients_that_are_not_slow_yet() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn clients_begin_messages_that_take_all_the_memory_for_them() {
+async fn unfinished_messages_take_all_their_memory() {
     let redis = redis_server().await;
     let limits = [("FANFARE_LIMITS__INCOMPLETE_TOTAL_BYTES", "1MiB")];
     let one = node("node-1", &redis, &limits).await;
@@ -198,7 +195,7 @@ async fn clients_begin_messages_that_take_all_the_memory_for_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn a_client_does_not_answer_the_goodbye_of_a_drain() {
+async fn a_client_does_not_answer_its_close() {
     let redis = redis_server().await;
     let patient = [("FANFARE_DRAIN__TIMEOUT", "30m"), ("FANFARE_LIMITS__GOODBYE", "1m")];
     let (leaving, stays) = (node("node-1", &redis, &patient).await, node("node-2", &redis, &[]).await);
@@ -213,7 +210,7 @@ async fn a_client_does_not_answer_the_goodbye_of_a_drain() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn all_clients_come_to_one_of_two_nodes() {
+async fn all_clients_are_on_one_node() {
     let redis = redis_server().await;
     let nodes = [node("node-1", &redis, &[]).await, node("node-2", &redis, &[]).await];
     let mut provoked = Provoked::watch(&[*nodes[0], *nodes[1]], &["FanfareImbalance"]).await;
@@ -227,7 +224,7 @@ async fn all_clients_come_to_one_of_two_nodes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn a_node_is_full_and_others_keep_coming() {
+async fn a_full_node_gets_more_clients() {
     let redis = redis_server().await;
     let limits = [("FANFARE_LIMITS__CONNECTIONS", "10")];
     let (full, other) = (node("node-1", &redis, &limits).await, node("node-2", &redis, &[]).await);
@@ -255,7 +252,7 @@ async fn a_node_is_full_and_others_keep_coming() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn descriptors_are_taken_away_from_a_node() {
+async fn a_node_runs_out_of_descriptors() {
     let redis = redis_server().await;
     let nodes = [node("node-1", &redis, &[]).await, node("node-2", &redis, &[]).await];
     let mut provoked = Provoked::watch(&[*nodes[0], *nodes[1]], &["FanfareDescriptorsShort"]).await;
@@ -270,17 +267,17 @@ async fn descriptors_are_taken_away_from_a_node() {
     provoked.is_over("FanfareDescriptorsShort", "prlimit: one descriptor is left", fired).await;
 }
 
-/// Sets how many descriptors a process may have (util-linux' prlimit).
+/// Sets the descriptors that a process may have (util-linux' prlimit).
 async fn descriptors(process: &Process, count: f64) {
     let mut prlimit = tokio::process::Command::new("prlimit");
-    // The lower bound alone, so that it can be raised again by anybody.
+    // Only the soft limit, so that it can be raised again without privileges.
     prlimit.args(["--pid", &process.id().to_string(), &format!("--nofile={count}:")]);
     assert!(prlimit.status().await.unwrap().success(), "prlimit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn the_control_group_of_a_node_runs_out_of_memory() {
+async fn a_control_group_runs_out_of_memory() {
     let redis = redis_server().await;
     let nodes = [node("node-1", &redis, &[]).await, node("node-2", &redis, &[]).await];
     let Some(group) = Group::of(&nodes[0]) else {
@@ -304,7 +301,7 @@ async fn the_control_group_of_a_node_runs_out_of_memory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn a_node_has_more_to_deliver_than_it_can() {
+async fn a_node_cannot_deliver_a_flood() {
     let redis = redis_server().await;
     let one_shard = [
         ("FANFARE_RUNTIME__SHARDS", "1"),
@@ -325,7 +322,7 @@ async fn a_node_has_more_to_deliver_than_it_can() {
     provoked.is_over("FanfareShardSaturated", "a flood for 600 clients of one shard", fired).await;
 }
 
-/// Publishes as fast as it can; ends when dropped.
+/// Publishes as fast as it can. Ends when dropped.
 fn flood(node: Endpoint) -> JoinSet<()> {
     let mut flood = JoinSet::new();
     flood.spawn(async move {
@@ -353,7 +350,7 @@ async fn two_nodes_have_one_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn a_configuration_with_a_mistake_is_read_again() {
+async fn a_reload_finds_a_mistake() {
     let redis = redis_server().await;
     let one =
         Process::serve(&["--listen", "127.0.0.1:0", "--node", "node-1", "--broker", &redis.url()], "").await;

@@ -1,8 +1,8 @@
-//! Nodes that are gone, that do not stay, and that clients soon refuse.
+//! Nodes that clients cannot reach, that do not stay, or whose certificate ends.
 
 use std::net::TcpListener;
 
-use fanfare_testkit::{Authority, Good, Process, redis_server};
+use fanfare_testkit::{Authority, Process, Validity, redis_server};
 
 use crate::{
     node,
@@ -38,7 +38,7 @@ async fn all_nodes_are_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
-async fn a_node_is_killed_again_and_again() {
+async fn a_node_is_killed_three_times() {
     let redis = redis_server().await;
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut falls = Process::start_on(&socket, "node-1", &redis.url(), &[]).await;
@@ -63,14 +63,14 @@ async fn a_certificate_has_expired() {
         let issued = authority.issue("server", &["localhost"], is);
         format!("[metrics]\nlisten = [\"127.0.0.1:0\"]\n[tls]\n{}", issued.toml("cert", "key"))
     };
-    let one = Process::serve(&["--listen", "127.0.0.1:0"], &toml(Good::Now)).await;
+    let one = Process::serve(&["--listen", "127.0.0.1:0"], &toml(Validity::Current)).await;
     let metrics = one.metrics_endpoint();
     metrics.is_ready().await;
     let mut provoked = Provoked::watch(&[metrics], &["FanfareCertificateExpires"]).await;
     provoked.begins();
-    one.reload_at(metrics, &toml(Good::Expired)).await;
+    one.reload_at(metrics, &toml(Validity::Expired)).await;
     provoked.fires("FanfareCertificateExpires", &[metrics]).await;
     let fired = provoked.lasts();
-    one.reload_at(metrics, &toml(Good::Now)).await;
+    one.reload_at(metrics, &toml(Validity::Current)).await;
     provoked.is_over("FanfareCertificateExpires", "a certificate that has expired", fired).await;
 }

@@ -1,15 +1,18 @@
-//! Bodies that the API does not take. What is wrong with the JSON of a body stands in `tests/api.rs`.
+//! Bodies that the API refuses. Errors in the JSON of a body: `http/api.rs`.
 
-use fanfare_testkit::{Answer, KEY};
+use fanfare_testkit::{
+    Answer, KEY,
+    metrics::{api_error, hit},
+};
 
-use crate::support::{Scene, api_error, hit};
+use crate::support::Scene;
 
 async fn publish(scene: &Scene, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
     let key = ("X-API-Key", KEY);
     scene.request("POST", "/api/publish", &[&[key], headers].concat(), body).await
 }
 
-/// The code of the error, and its sentence.
+/// The code and the sentence of the error.
 fn error(answer: &Answer) -> (String, String) {
     let answered = answer.json();
     let member = |name: &str| answered["error"][name].as_str().unwrap_or_default().to_owned();
@@ -17,7 +20,7 @@ fn error(answer: &Answer) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_the_method_takes_is_told_what_it_is_not() {
+async fn a_wrong_body_gets_its_error() {
     let scene = Scene::with("").await;
     let bodies: Vec<(Vec<u8>, &str)> = vec![
         (b"".to_vec(), "EOF"),
@@ -47,7 +50,7 @@ async fn a_body_that_is_not_what_the_method_takes_is_told_what_it_is_not() {
 }
 
 #[tokio::test]
-async fn data_however_deep_is_relayed_as_it_came_and_never_walked() {
+async fn deep_data_is_relayed_unchanged() {
     let scene = Scene::with("").await;
     let mut reader = scene.connect("/ws/other").await;
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
@@ -57,10 +60,10 @@ async fn data_however_deep_is_relayed_as_it_came_and_never_walked() {
 }
 
 #[tokio::test]
-async fn the_content_type_is_not_asked_the_body_is() {
+async fn the_content_type_does_not_matter() {
     let scene = Scene::with("").await;
     let mut reader = scene.connect("/ws/other").await;
-    // What `curl -d` says of any body.
+    // The content type of `curl -d` for any body.
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     publish(&scene, &form, r#"{"channel":"other","data":"taken"}"#).await.is(200, "");
     reader.expect("taken").await;
@@ -72,7 +75,7 @@ async fn the_content_type_is_not_asked_the_body_is() {
 }
 
 #[tokio::test]
-async fn a_body_too_large_is_refused_by_its_declared_length_or_as_it_comes() {
+async fn too_large_a_body_is_refused() {
     let scene = Scene::with("limits.message_bytes = \"1KiB\"").await;
     let declared = [("Content-Length", "1000000000000")];
     let answer = publish(&scene, &declared, "").await;

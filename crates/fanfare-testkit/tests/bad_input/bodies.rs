@@ -1,22 +1,22 @@
-//! An answer that comes before its request's body was read reaches the client, however much that sends.
+//! An answer before the end of its request's body reaches the client, also if the body is large.
 
-use fanfare_testkit::{Answer, Endpoint, KEY, Process, RawClient, Setup, TestNode, assert_eventually};
+use fanfare_testkit::{
+    Answer, Endpoint, KEY, Process, RawClient, Setup, TestNode, assert_eventually, metrics::http_error,
+};
 
-use crate::support::http_error;
-
-/// More than sockets hold: a client that sends it all first hears nothing unless it is read.
+/// More than sockets hold: a client that sends it all first gets an answer only if the server reads it.
 const LARGE: usize = 5_000_000;
 
 const KEYED: (&str, &str) = ("X-API-Key", KEY);
 
-/// Sends all of it before it reads: the answer, which is the connection's last. Then it ends, and is not reset.
+/// Sends all of it before it reads. Returns the answer, the connection's last: the connection then ends without a reset.
 async fn answered(to: &Endpoint, request: &[u8]) -> Answer {
     let mut client = to.raw().await;
     client.send(request).await;
     let answer = client.answer().await;
     assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
     let behind = client.good_end().await.expect("an end, and no reset");
-    assert!(behind.is_empty(), "nothing comes behind the last answer");
+    assert!(behind.is_empty(), "bytes came after the last answer");
     answer
 }
 
@@ -30,7 +30,7 @@ fn request(line: &str, headers: &[(&str, &str)], body: usize) -> Vec<u8> {
 type Case<'a> = (&'a Endpoint, &'a str, &'a [(&'a str, &'a str)], u16);
 
 #[tokio::test]
-async fn a_refusal_reaches_a_client_that_sends_on() {
+async fn a_refusal_reaches_a_client_that_still_sends() {
     let own = "api.listen = [\"127.0.0.1:0\"]\nmetrics.listen = [\"127.0.0.1:0\"]";
     let node: TestNode = Setup::memory().toml(own).start().await;
     let [api, metrics] =
@@ -53,12 +53,12 @@ async fn a_refusal_reaches_a_client_that_sends_on() {
         let answer = answered(listener, &request(line, headers, LARGE)).await;
         assert_eq!(answer.status, status, "{line} {headers:?}: {}", answer.text());
     }
-    // What is not refused, and takes no body.
+    // A request without a body is answered too.
     assert_eq!(answered(&metrics, &request("GET /metrics", &[], LARGE)).await.status, 200);
 }
 
 #[tokio::test]
-async fn an_answer_of_http_itself_arrives_too() {
+async fn errors_of_http_reach_a_sending_client() {
     let node = Setup::memory().toml("limits.header_bytes = \"128KiB\"").start().await;
     let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(70 << 10));
     let large = format!("GET / HTTP/1.1\r\nX-Large: {}", "x".repeat(200 << 10));
@@ -69,7 +69,7 @@ async fn an_answer_of_http_itself_arrives_too() {
 }
 
 #[tokio::test]
-async fn a_body_that_came_with_its_request_costs_no_connection() {
+async fn a_small_body_keeps_its_connection() {
     let node = Setup::memory().start().await;
     let mut client = node.raw().await;
     for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn a_body_that_came_with_its_request_costs_no_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_refused_without_its_body() {
+async fn expect_continue_is_refused_without_the_body() {
     let node = Setup::memory().start().await;
     let head = |key: &str| {
         format!(
@@ -103,7 +103,7 @@ async fn a_client_that_asks_first_is_refused_without_its_body() {
     assert_eq!(welcome.answer().await.status, 200);
 }
 
-/// The node takes no more than it says: the client's own socket tells it.
+/// The node reads a bounded part of the body: then the client's own socket reports the end.
 #[tokio::test]
 async fn an_endless_body_ends_its_connection() {
     let node = Setup::memory().start().await;
@@ -118,7 +118,7 @@ async fn an_endless_body_ends_its_connection() {
     assert_eq!(node.get("/healthz").await.status, 200);
 }
 
-/// A node that is told to end, and stays for as long as these clients do.
+/// A node that drains, and stays as long as these clients do.
 async fn leaving(grace: &str) -> (Process, Vec<RawClient>) {
     let flags = ["--listen", "127.0.0.1:0", "--node", "leaving"];
     let slow = "[drain]\nrate = 1\ntimeout = \"60m\"";
@@ -134,14 +134,14 @@ async fn leaving(grace: &str) -> (Process, Vec<RawClient>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_while_the_node_ends_arrives_too() {
+async fn a_draining_node_still_answers() {
     let (node, _clients) = leaving("50m").await;
     let mut kept = node.raw().await;
     kept.request("GET", "/healthz", &[], b"").await.is(200, "ok");
     node.terminate();
     node.is_unready().await;
     assert_eq!(answered(&node, &request("POST /api/publish", &[], LARGE)).await.status, 401);
-    // A connection that was kept is told its end by an answer.
+    // The last answer on a kept connection announces its end.
     let last = kept.request("GET", "/healthz", &[], b"").await;
     assert_eq!(
         (last.status, last.header("connection"), last.header("keep-alive")),
@@ -156,7 +156,7 @@ async fn a_refusal_while_the_node_ends_arrives_too() {
     answer.is(503, "going away");
 }
 
-/// Asks for far more than sockets hold, and reads nothing of it.
+/// Asks for far more than sockets hold, and never reads.
 async fn deaf(node: &Endpoint) -> RawClient {
     let mut client = node.raw().await;
     client.send("GET /assets/page.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000).as_bytes()).await;
@@ -164,14 +164,14 @@ async fn deaf(node: &Endpoint) -> RawClient {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_reads_no_answer_is_ended() {
+async fn a_client_that_reads_no_answers_is_closed() {
     let node = Setup::memory().start().await;
     let _deaf = deaf(&node).await;
-    assert_eventually!(node.metric(&http_error("stalled")).await == 1.0, "it is counted");
+    assert_eventually!(node.metric(&http_error("stalled")).await == 1.0, "the stalled answer is counted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_reads_nothing_holds_nobody_up() {
+async fn a_deaf_client_does_not_delay_the_end() {
     let toml = "[drain]\ntimeout = \"60m\"\n[limits]\nkeep_alive = \"60m\"";
     let mut node = Process::serve(&["--listen", "127.0.0.1:0", "--node", "leaving"], toml).await;
     node.is_ready().await;

@@ -1,16 +1,20 @@
-//! Much of what is allowed, and clients that do not do their part: each costs itself.
+//! Floods of valid input, and clients that break off: each costs only the client itself.
 
-use fanfare_testkit::{Setup, assert_eventually, redis_server};
+use fanfare_testkit::{
+    Setup, assert_eventually,
+    metrics::{closed, hit},
+    redis_server,
+};
 use fanfare_websocket::{FrameHead, Opcode};
 use futures_util::FutureExt;
 
-use crate::support::{Scene, closed, closing, frames, goodbye, hit};
+use crate::support::{Scene, closing, frames, goodbye};
 
-/// Nothing is queued for long: a client that does not read is soon slow.
+/// A small queue: a client that does not read is soon slow.
 const SMALL: &str = "limits.message_bytes = \"1KiB\"\nlimits.outbound_bytes = \"64KiB\"";
 
 #[tokio::test]
-async fn ten_thousand_empty_fragments_are_one_message() {
+async fn many_empty_fragments_are_one_message() {
     let scene = Scene::with("").await;
     let fragment = |opcode| FrameHead { fin: false, compressed: false, opcode };
     let mut sender = scene.offender("other").await;
@@ -23,7 +27,7 @@ async fn ten_thousand_empty_fragments_are_one_message() {
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_is_answered_whole_and_in_order_to_who_reads() {
+async fn a_flood_of_pings_is_answered_in_order() {
     let scene = Scene::with("").await;
     let mut client = scene.offender("other").await;
     let pings: Vec<u8> =
@@ -37,7 +41,7 @@ async fn a_flood_of_pings_is_answered_whole_and_in_order_to_who_reads() {
 }
 
 #[tokio::test]
-async fn who_sends_pings_and_does_not_read_the_pongs_is_slow_and_closed() {
+async fn unread_pongs_make_a_client_slow() {
     let scene = Scene::with(SMALL).await;
     let mut offender = scene.offender("other").await;
     let pings = frames(500, FrameHead::whole(Opcode::Ping), &[b'p'; 125]);
@@ -48,7 +52,7 @@ async fn who_sends_pings_and_does_not_read_the_pongs_is_slow_and_closed() {
 }
 
 #[tokio::test]
-async fn who_never_reads_is_closed_and_the_others_in_its_channel_get_all() {
+async fn a_client_that_never_reads_is_closed() {
     let scene = Scene::with("limits.outbound_bytes = \"256KiB\"").await;
     let mut reader = scene.connect("/ws/other").await;
     let mut offender = scene.offender("other").await;
@@ -60,13 +64,13 @@ async fn who_never_reads_is_closed_and_the_others_in_its_channel_get_all() {
     scene.publish("other", "the end").await;
     reader.expect("the end").await;
     scene.costs_the_offender_only(&[(&closed("slow"), 1), (&hit("outbound_bytes"), 1)]).await;
-    // What it had not read is there still, and behind it why it was closed; if it took too long, not even that.
+    // The client still finds what it had not read, and after that the reason of its close, if it came in time.
     let rest = offender.end().await;
     assert!(!rest.windows(7).any(|found| found == b"the end"), "nothing after the end");
 }
 
 #[tokio::test]
-async fn who_publishes_faster_than_the_broker_answers_is_not_read_for_a_while_and_loses_nothing() {
+async fn a_fast_publisher_is_paused_and_loses_nothing() {
     let redis = redis_server().await;
     let scene = Scene::on(
         &Setup::redis(&redis.url()).toml("limits.unanswered_publishes = 1\nrelay.ping_interval = \"1h\""),
@@ -82,12 +86,12 @@ async fn who_publishes_faster_than_the_broker_answers_is_not_read_for_a_while_an
     for n in 0..2000u32 {
         assert_eq!(sender.next_frame().await.payload[..4], n.to_be_bytes());
     }
-    assert!(scene.metric(&hit("unanswered_publishes")).await >= 1.0, "it was held up");
+    assert!(scene.metric(&hit("unanswered_publishes")).await >= 1.0, "the publisher was paused");
     scene.costs_the_offender_only(&[]).await;
 }
 
 #[tokio::test]
-async fn ten_thousand_goodbyes_are_answered_by_one() {
+async fn many_closes_get_one_answer() {
     let scene = Scene::with("").await;
     let mut offender = scene.offender("other").await;
     offender.send(&frames(10_000, FrameHead::whole(Opcode::Close), b"\x03\xe8")).await;
@@ -96,7 +100,7 @@ async fn ten_thousand_goodbyes_are_answered_by_one() {
 }
 
 #[tokio::test]
-async fn a_storm_of_goodbyes_and_of_vanishing_clients_leaves_nothing_behind() {
+async fn vanishing_clients_leave_nothing_behind() {
     let scene = Scene::with("").await;
     for _ in 0..10 {
         let offenders = (0..60).map(|n| {
@@ -105,7 +109,7 @@ async fn a_storm_of_goodbyes_and_of_vanishing_clients_leaves_nothing_behind() {
                 let mut client = endpoint.raw().await;
                 client.upgrade("/ws/other", &[]).await.is(101, "");
                 match n % 3 {
-                    // Gone without a word; in the middle of a frame; with a word, and without waiting.
+                    // Gone without a close; in the middle of a frame; with a close, and without waiting.
                     0 => {}
                     1 => client.send(b"\x81\x85\0\0").await,
                     _ => client.send(&frames(1, FrameHead::whole(Opcode::Close), b"")).await,
@@ -121,19 +125,19 @@ async fn a_storm_of_goodbyes_and_of_vanishing_clients_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn who_half_closes_is_gone_wherever_it_was() {
+async fn a_half_closed_client_is_gone() {
     let scene = Scene::with("").await;
     for bytes in [&b""[..], b"\x81", b"\x81\x85\0\0\0\0he", b"\x01\x82\0\0\0\0he"] {
         let mut offender = scene.offender("other").await;
         offender.send(bytes).await;
         offender.finish().await;
-        assert!(offender.end().await.is_empty(), "no goodbye to who left without one");
+        assert!(offender.end().await.is_empty(), "a client that left without a close gets none");
     }
     scene.costs_the_offender_only(&[(&closed("lost"), 4)]).await;
 }
 
 #[tokio::test]
-async fn a_message_that_comes_byte_by_byte_is_whole_for_the_others() {
+async fn a_message_may_come_byte_by_byte() {
     let scene = Scene::with("").await;
     let mut reader = scene.connect("/ws/other").await;
     let mut slow = scene.offender("other").await;
@@ -146,11 +150,11 @@ async fn a_message_that_comes_byte_by_byte_is_whole_for_the_others() {
 }
 
 #[tokio::test]
-async fn who_does_not_finish_a_message_is_closed_though_it_shows_that_it_lives() {
+async fn an_unfinished_message_ends_its_client() {
     let scene = Scene::with("limits.message_time = \"1s\"\nrelay.ping_interval = \"1s\"").await;
     let fragment = FrameHead { fin: false, compressed: false, opcode: Opcode::Text };
     let nearly = frames(1, FrameHead::whole(Opcode::Text), &[b'x'; 60_000]);
-    // Pings between the fragments; a byte now and then; nothing, but it reads.
+    // Pings between the fragments; a byte now and then; nothing, but the client reads.
     let openings =
         [frames(1, fragment, &[b'x'; 60_000]), nearly[..50_000].to_vec(), nearly[..50_000].to_vec()];
     let signs = [frames(1, FrameHead::whole(Opcode::Ping), b""), nearly[50_000..50_001].to_vec(), Vec::new()];
@@ -171,7 +175,7 @@ async fn who_does_not_finish_a_message_is_closed_though_it_shows_that_it_lives()
 }
 
 #[tokio::test]
-async fn unfinished_messages_past_the_node_s_bound_give_way_with_1013() {
+async fn unfinished_messages_are_bounded_per_node() {
     let limits = "limits.message_bytes = \"64KiB\"\nlimits.incomplete_total_bytes = \"1MiB\"";
     let scene = Scene::with(limits).await;
     let unfinished = &frames(1, FrameHead::whole(Opcode::Binary), &[b'x'; 65_000])[..60_000];
@@ -190,12 +194,12 @@ async fn unfinished_messages_past_the_node_s_bound_give_way_with_1013() {
     assert!(code == 1013 && reason.contains("no memory"), "{code} {reason}");
     assert!(scene.metric(&hit("incomplete_total_bytes")).await >= 1.0);
     drop(offenders);
-    assert_eventually!(scene.metric("fanfare_incomplete_bytes").await == 0.0, "all of it is given back");
+    assert_eventually!(scene.metric("fanfare_incomplete_bytes").await == 0.0, "their memory is given back");
     scene.costs_the_offender_only(&[]).await;
 }
 
 #[tokio::test]
-async fn messages_that_come_in_pieces_without_end_are_each_whole_in_time() {
+async fn messages_in_pieces_are_whole_in_time() {
     let scene = Scene::with("limits.message_time = \"1s\"").await;
     let mut reader = scene.connect("/ws/other").await;
     let mut sender = scene.offender("other").await;
@@ -204,7 +208,7 @@ async fn messages_that_come_in_pieces_without_end_are_each_whole_in_time() {
     sender.send(start).await;
     for _ in 0..30 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        // At no moment is nothing incomplete.
+        // A message is incomplete all the time.
         sender.send(&[rest, start].concat()).await;
         reader.expect("in pieces").await;
     }

@@ -1,19 +1,20 @@
-//! What no WebSocket client may send, and what is too large.
+//! Frames that a WebSocket client must not send, and frames that are too large.
 
+use fanfare_testkit::metrics::{closed, hit};
 use fanfare_websocket::{FrameHead, MessageKind, Opcode, deflate::Compressor, encode};
 
-use crate::support::{Bystanders, Scene, closed, closing, frames, hit, is_closed};
+use crate::support::{Bystanders, Scene, closing, frames, is_closed};
 
 const MASK: &str = "\0\0\0\0";
 
-/// A frame header for a client, with a mask that changes nothing, and its payload.
+/// A frame of a client, with a mask that changes nothing.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 126);
     [&[first, 0x80 | payload.len() as u8], MASK.as_bytes(), payload].concat()
 }
 
 #[tokio::test]
-async fn each_frame_that_breaks_the_rules_is_answered_with_the_rule() {
+async fn a_broken_frame_is_answered_with_its_rule() {
     let scene = Scene::with("").await;
     let fragment = frame(0x01, b"one ");
     let then = |second: &[u8]| [&fragment[..], second].concat();
@@ -40,7 +41,7 @@ async fn each_frame_that_breaks_the_rules_is_answered_with_the_rule() {
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), 1002, "a reserved bit is set"),
     ];
     for (bytes, code, words) in &broken {
-        // Among the bystanders: not a byte of it comes to them.
+        // In the bystanders' channel: no byte of it reaches them.
         let mut offender = scene.offender("other").await;
         offender.send(bytes).await;
         is_closed(&mut offender, *code, words).await;
@@ -49,18 +50,18 @@ async fn each_frame_that_breaks_the_rules_is_answered_with_the_rule() {
 }
 
 #[tokio::test]
-async fn a_broken_frame_in_a_channel_does_not_come_to_the_others_in_it() {
+async fn a_broken_frame_does_not_reach_the_channel() {
     let scene = Scene::with("").await;
     let mut offender = scene.offender(Bystanders::CHANNEL).await;
-    // Unfinished, then broken: the first half is nobody's message.
+    // Unfinished, then broken: the first half is not a message.
     offender.send(&[frame(0x01, b"half a message"), frame(0x83, b"x")].concat()).await;
-    // Behind what the bystanders said.
+    // After the messages of the bystanders.
     assert_eq!(closing(&mut offender).await.0, 1002);
     scene.costs_the_offender_only(&[(&closed("protocol"), 1)]).await;
 }
 
 #[tokio::test]
-async fn a_message_too_large_is_refused_by_its_declared_length_in_one_frame_or_in_many() {
+async fn too_large_a_message_is_refused_early() {
     let scene = Scene::with("limits.message_bytes = \"1KiB\"").await;
     let start = |fin| FrameHead { fin, compressed: false, opcode: Opcode::Binary };
     let more = |fin| FrameHead { fin, compressed: false, opcode: Opcode::Continuation };
@@ -68,7 +69,7 @@ async fn a_message_too_large_is_refused_by_its_declared_length_in_one_frame_or_i
     let fragments =
         [frames(1, start(false), &[0; 100]), frames(10, more(false), &[0; 100]), frames(1, more(true), &[0])];
     let huge = b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
-    // Of the first only the header comes: nobody waits for the rest.
+    // The first is its header only: the server does not wait for the rest.
     for bytes in [&one[..8], &one[..], &fragments.concat(), &huge[..]] {
         let mut offender = scene.offender("other").await;
         offender.send(bytes).await;
@@ -78,7 +79,7 @@ async fn a_message_too_large_is_refused_by_its_declared_length_in_one_frame_or_i
 }
 
 #[tokio::test]
-async fn a_decompression_bomb_is_refused_at_the_limit_and_the_next_message_inflates() {
+async fn a_decompression_bomb_is_refused_at_the_limit() {
     let scene = Scene::with("websocket.deflate = true").await;
     let offer = [("Sec-WebSocket-Extensions", "permessage-deflate")];
     let head = FrameHead { fin: true, compressed: true, opcode: Opcode::Binary };

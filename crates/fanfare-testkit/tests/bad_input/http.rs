@@ -1,14 +1,17 @@
-//! What is no HTTP, or not all of it, or too much of it.
+//! Requests that are not HTTP, incomplete, or too large.
 
 use std::time::Duration;
 
-use fanfare_testkit::{Answer, RawClient};
+use fanfare_testkit::{
+    Answer, RawClient,
+    metrics::{api_error, closed, hit, http_error},
+};
 
-use crate::support::{Scene, api_error, closed, hit, http_error};
+use crate::support::Scene;
 
 const SHORT: &str = "limits.handshake = \"300ms\"";
 
-/// Sends it, reads the answer, and then the end: nothing else comes.
+/// Sends bytes, and reads the answer and then the end of the connection.
 async fn last_answer(scene: &Scene, bytes: &[u8]) -> Answer {
     let mut client = scene.raw().await;
     client.send(bytes).await;
@@ -18,7 +21,7 @@ async fn last_answer(scene: &Scene, bytes: &[u8]) -> Answer {
 }
 
 #[tokio::test]
-async fn garbage_is_answered_with_400_and_counted() {
+async fn garbage_gets_400_and_is_counted() {
     let scene = Scene::with(SHORT).await;
     let garbage: [&[u8]; 6] = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -35,7 +38,7 @@ async fn garbage_is_answered_with_400_and_counted() {
 }
 
 #[tokio::test]
-async fn a_request_that_could_be_two_is_none() {
+async fn an_ambiguous_request_is_refused() {
     let scene = Scene::with("").await;
     let two: [&[u8]; 3] = [
         b"POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
@@ -49,7 +52,7 @@ async fn a_request_that_could_be_two_is_none() {
 }
 
 #[tokio::test]
-async fn http_2_without_tls_is_told_what_is_spoken_here() {
+async fn http_2_without_tls_gets_505() {
     let scene = Scene::with("").await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     last_answer(&scene, preface).await.is(505, "connect with HTTP/1.1");
@@ -57,14 +60,14 @@ async fn http_2_without_tls_is_told_what_is_spoken_here() {
 }
 
 #[tokio::test]
-async fn http_1_0_gets_a_page_and_no_websocket() {
+async fn http_1_0_gets_a_page() {
     let scene = Scene::with("").await;
     last_answer(&scene, b"GET /healthz HTTP/1.0\r\n\r\n").await.is(200, "ok");
     scene.costs_the_offender_only(&[]).await;
 }
 
 #[tokio::test]
-async fn half_a_header_is_waited_for_and_then_told_so() {
+async fn half_a_header_gets_408() {
     let scene = Scene::with(SHORT).await;
     for half in ["G", "GET /chat HTTP/1.1\r\n", "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websock"] {
         last_answer(&scene, half.as_bytes()).await.is(408, "did not come in time");
@@ -73,13 +76,13 @@ async fn half_a_header_is_waited_for_and_then_told_so() {
     second.request("GET", "/healthz", &[], b"").await.is(200, "ok");
     second.send(b"GET").await;
     second.answer().await.is(408, "did not come in time");
-    // Who said nothing is told nothing: it could take the answer for that to its next request.
+    // A client that sent nothing gets nothing: it could take a 408 for the answer to its next request.
     assert!(scene.raw().await.end().await.is_empty());
     scene.costs_the_offender_only(&[(&http_error("timeout"), 5), (&hit("handshake"), 5)]).await;
 }
 
 #[tokio::test]
-async fn a_byte_now_and_then_is_no_header_in_time() {
+async fn a_dripping_header_gets_408() {
     let scene = Scene::with(SHORT).await;
     let mut client = scene.raw().await;
     let header = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: {}", "x".repeat(10_000));
@@ -93,7 +96,7 @@ async fn a_byte_now_and_then_is_no_header_in_time() {
 }
 
 #[tokio::test]
-async fn a_header_too_large_or_of_too_many_lines_is_answered_with_431() {
+async fn too_large_a_header_gets_431() {
     let scene = Scene::with("").await;
     let mut large = b"GET /chat HTTP/1.1\r\nHost: x\r\nX-Large: ".to_vec();
     large.extend([b'x'; 300 << 10]);
@@ -105,7 +108,7 @@ async fn a_header_too_large_or_of_too_many_lines_is_answered_with_431() {
 }
 
 #[tokio::test]
-async fn who_half_closes_in_a_request_is_gone_and_after_it_is_answered() {
+async fn a_half_close_ends_after_the_answer() {
     let scene = Scene::with("").await;
     let mut mid_header = scene.raw().await;
     mid_header.send(b"GET /chat HTTP/1.1\r\nHost:").await;
@@ -129,7 +132,7 @@ async fn who_half_closes_in_a_request_is_gone_and_after_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_too_early_publishes_nothing() {
+async fn a_cut_body_publishes_nothing() {
     let scene = Scene::with("").await;
     let mut reader = scene.connect("/ws/other").await;
     let mut client = scene.raw().await;

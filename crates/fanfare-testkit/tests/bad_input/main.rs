@@ -1,4 +1,4 @@
-//! Whatever a client sends: it is told what was wrong, it is counted, and nobody else notices.
+//! Bad input of any kind: the client gets the reason, the server counts it, and other clients notice nothing.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says by a panic what is wrong")]
 

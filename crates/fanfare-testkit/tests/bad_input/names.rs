@@ -1,12 +1,15 @@
-//! Channels whose names look like something else's: each is its own, and no name of the server's.
+//! Channel names that look like other names: each is a channel of its own, and none reaches the server's own names.
 
-use fanfare_testkit::{Client, TestCluster};
+use fanfare_testkit::{
+    Client, TestCluster,
+    metrics::{hit, refused},
+};
 
-use crate::support::{Bystanders, Scene, hit, refused};
+use crate::support::{Bystanders, Scene};
 
-/// As a path, and as the name that it means. No two are the same channel.
+/// The path and the name of each channel. All names differ.
 const NAMES: &[(&str, &str)] = &[
-    // What stands in Redis beside channels.
+    // Names of the server's own in Redis.
     ("fanfare!nodes", "fanfare!nodes"),
     ("!nodes", "!nodes"),
     ("!control", "!control"),
@@ -31,7 +34,7 @@ const NAMES: &[(&str, &str)] = &[
     ("chat+1", "chat+1"),
     ("chat,1", "chat,1"),
     ("%7B%22channel%22:1%7D", "{\"channel\":1}"),
-    // Look-alikes: Cyrillic, full width, composed and not, joined and not, in another case.
+    // Look-alikes: Cyrillic, full width, composed and decomposed, joined and separate, upper case.
     ("Chat", "Chat"),
     ("%D1%81hat", "\u{441}hat"),
     ("%EF%BD%83hat", "\u{ff43}hat"),
@@ -42,7 +45,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_name_is_a_channel_of_its_own_and_none_is_the_servers() {
+async fn every_name_is_its_own_channel() {
     let cluster = TestCluster::start(2).await;
     let bystanders = Bystanders::meet(*cluster.nodes[0]).await;
     let mut clients: Vec<(&str, Client)> = Vec::new();
@@ -57,7 +60,7 @@ async fn every_name_is_a_channel_of_its_own_and_none_is_the_servers() {
         client.expect(name).await;
         client.expect("own").await;
     }
-    // To Redis' own ears what the server says to itself has other names than all of these.
+    // Redis' own messages: the server's channels have other names than all of these.
     for (_, name) in NAMES {
         cluster.plain_publish(name, b"from Redis").await;
     }
@@ -73,7 +76,7 @@ async fn every_name_is_a_channel_of_its_own_and_none_is_the_servers() {
 }
 
 #[tokio::test]
-async fn one_name_is_one_channel_however_it_is_escaped() {
+async fn escapes_do_not_change_a_name() {
     let scene = Scene::with("").await;
     let mut clients = Vec::new();
     for path in ["/chat:1", "/ws/chat:1", "/ws/chat%3A1", "/ws/chat%3a1", "/ws/%63%68%61%74:1?x=1"] {
@@ -87,7 +90,7 @@ async fn one_name_is_one_channel_however_it_is_escaped() {
 }
 
 #[tokio::test]
-async fn a_name_that_cannot_be_seen_or_is_too_long_is_refused_and_counted() {
+async fn invisible_and_long_names_are_refused() {
     let scene = Scene::with("").await;
     let long = "x".repeat(256);
     let refusals = [
@@ -109,7 +112,7 @@ async fn a_name_that_cannot_be_seen_or_is_too_long_is_refused_and_counted() {
     for (name, words) in refusals {
         let answer = scene.upgrade(&format!("/ws/{name}"), &[]).await;
         answer.is(400, words);
-        assert!(!answer.text().contains(['\r', '\u{202e}']), "no name is repeated as it is");
+        assert!(!answer.text().contains(['\r', '\u{202e}']), "the answer repeats a name unescaped");
     }
     let counters = [(&*refused("channel_name"), refusals.len() as u64), (&*hit("channel_name"), 1)];
     scene.costs_the_offender_only(&counters).await;

@@ -1,8 +1,9 @@
-//! Rates per connection: past them the sender alone is closed, and told which limit it was.
+//! Rates per connection: a client above a limit is closed with the limit's name, and other clients notice nothing.
 
+use fanfare_testkit::metrics::{closed, hit};
 use fanfare_websocket::{FrameHead, Opcode};
 
-use crate::support::{Scene, closed, closing, frames, hit, is_closed};
+use crate::support::{Scene, closing, frames, is_closed};
 
 const FRAMES: &str = "limits.frames_per_second = 200";
 
@@ -27,11 +28,11 @@ async fn frames_of_every_kind_count() {
 }
 
 #[tokio::test]
-async fn of_a_flood_of_messages_only_as_many_get_through_as_may() {
+async fn a_flood_is_cut_at_the_rate() {
     let scene = Scene::with(FRAMES).await;
     let mut reader = scene.connect("/ws/other").await;
     let mut offender = scene.offender("other").await;
-    // All in one read, more or less: what is past the limit is dropped in the middle of it.
+    // About one read: the messages above the limit are dropped in the middle of it.
     offender.send(&frames(5000, FrameHead::whole(Opcode::Text), b"x")).await;
     assert_eq!(closing(&mut offender).await.0, 1008);
     scene.publish("other", "the end").await;
@@ -39,13 +40,13 @@ async fn of_a_flood_of_messages_only_as_many_get_through_as_may() {
     while reader.next().await.to_text().is_ok_and(|text| text == "x") {
         through += 1;
     }
-    // The bucket, and what it is filled with while they are read.
+    // The bucket, and its refill during the reads.
     assert!((200..5000).contains(&through), "{through}");
     scene.costs_the_offender_only(&[(&closed("rate_limited"), 1), (&hit("frames_per_second"), 1)]).await;
 }
 
 #[tokio::test]
-async fn bytes_count_as_they_are_read_and_one_message_always_fits() {
+async fn bytes_count_as_they_are_read() {
     let scene = Scene::with("limits.bytes_per_second = \"1KiB\"\nlimits.message_bytes = \"2KiB\"").await;
     let message = frames(1, FrameHead::whole(Opcode::Binary), &[7; 2048]);
     let mut offender = scene.offender("other").await;

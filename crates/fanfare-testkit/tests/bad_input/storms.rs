@@ -1,13 +1,14 @@
-//! Very many at once. The node is a process of its own: both ends of so many connections are too many for one.
+//! Thousands of connections at once. The node is a process of its own, because one process has too few descriptors for
+//! both ends.
 
-use fanfare_testkit::{Endpoint, Process, RawClient, assert_eventually};
+use fanfare_testkit::{Endpoint, Process, RawClient, assert_eventually, metrics::closed};
 use tokio::task::JoinSet;
 
-use crate::support::{Bystanders, closed};
+use crate::support::Bystanders;
 
 const CLIENTS: usize = 10_000;
 
-/// A client with its 101, unless it was refused, in words.
+/// A client with its 101. `None`: a refusal, with a sentence.
 async fn come(node: Endpoint, number: usize) -> Option<RawClient> {
     let mut client = node.raw().await;
     let answer = client.upgrade(&format!("/ws/storm-{}", number % 100), &[]).await;
@@ -20,7 +21,7 @@ async fn come(node: Endpoint, number: usize) -> Option<RawClient> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_who_connect_at_once_are_served_or_told_to_come_again() {
+async fn a_storm_is_served_or_told_to_retry() {
     let node = Process::start("storm", "memory").await;
     let bystanders = Bystanders::meet(*node).await;
     let mut coming: JoinSet<_> = (0..CLIENTS).map(|number| come(*node, number)).collect();

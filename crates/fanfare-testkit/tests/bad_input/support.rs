@@ -1,4 +1,4 @@
-//! A node with two who chat all the time, and what an offence may change for them: nothing.
+//! A node with two clients that talk all the time, and that an offence of another client must not disturb.
 
 use std::{
     ops::Deref,
@@ -13,14 +13,14 @@ use fanfare_testkit::{Client, Endpoint, Frame, RawClient, Setup, TestNode, asser
 use fanfare_websocket::{FrameHead, encode};
 use tokio::task::JoinHandle;
 
-/// Two clients of a channel who get each other's messages, those alone, and in order: before, during and after.
+/// Two clients of a channel that get each other's messages in order, and no others, during an offence too.
 pub(crate) struct Bystanders {
     rounds: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
 impl Bystanders {
-    /// The channel they are in.
+    /// Their channel.
     pub(crate) const CHANNEL: &str = "bystanders";
 
     pub(crate) async fn meet(node: Endpoint) -> Self {
@@ -32,7 +32,7 @@ impl Bystanders {
             loop {
                 chat(&mut both, count.load(Ordering::Relaxed)).await;
                 count.fetch_add(1, Ordering::Relaxed);
-                // Within the rates that some of the tests allow.
+                // Slower than the rates that some tests allow.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
@@ -41,7 +41,7 @@ impl Bystanders {
         bystanders
     }
 
-    /// Nothing was wrong up to now, and a whole round that began now goes well.
+    /// Checks that nothing was wrong up to now, and that a whole round from now on goes well.
     pub(crate) async fn notice_nothing(&self) {
         let before = self.rounds.load(Ordering::Relaxed);
         assert_eventually!(
@@ -68,7 +68,7 @@ async fn chat(both: &mut [Client; 2], round: u64) {
     }
 }
 
-/// A node of its own, and the bystanders on it.
+/// A node with the bystanders.
 pub(crate) struct Scene {
     node: TestNode,
     bystanders: Bystanders,
@@ -92,7 +92,7 @@ impl Scene {
         client
     }
 
-    /// The offence is counted here so many times, and the bystanders notice nothing.
+    /// Checks that the offence has these counts, and that the bystanders notice nothing.
     #[track_caller]
     pub(crate) fn costs_the_offender_only<'a>(
         &'a self,
@@ -124,14 +124,14 @@ impl Deref for Scene {
     }
 }
 
-/// The server's close frame: its code, and its sentence.
+/// The code and the sentence of the server's close frame.
 pub(crate) fn goodbye(frame: &Frame) -> (u16, String) {
     assert_eq!(frame.bytes[0], 0x88, "a close frame, not {frame:?}");
     let (code, reason) = frame.payload.split_first_chunk().expect("a code");
     (u16::from_be_bytes(*code), String::from_utf8(reason.to_vec()).expect("UTF-8"))
 }
 
-/// The client is told why, and then the connection ends: nothing comes behind the close frame.
+/// Checks the close frame, and that the connection ends right after it.
 #[track_caller]
 pub(crate) fn is_closed<'a>(
     client: &'a mut RawClient,
@@ -150,7 +150,7 @@ pub(crate) fn is_closed<'a>(
     }
 }
 
-/// The close frame, past the messages that came before it; behind it there is nothing.
+/// The close frame, after the messages before it. The connection ends right after it.
 pub(crate) async fn closing(client: &mut RawClient) -> (u16, String) {
     loop {
         let frame = client.next_frame().await;
@@ -161,36 +161,11 @@ pub(crate) async fn closing(client: &mut RawClient) -> (u16, String) {
     }
 }
 
-/// So many frames of a client, one behind the other.
+/// A number of equal frames of a client.
 pub(crate) fn frames(count: usize, head: FrameHead, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..count {
         encode::frame(&mut bytes, head, payload, Some([1, 2, 3, 4]));
     }
     bytes
-}
-
-/// `fanfare_connections_closed_total` by reason.
-pub(crate) fn closed(reason: &str) -> String {
-    format!("fanfare_connections_closed_total{{reason=\"{reason}\"}}")
-}
-
-/// `fanfare_limits_hit_total` by limit.
-pub(crate) fn hit(limit: &str) -> String {
-    format!("fanfare_limits_hit_total{{limit=\"{limit}\"}}")
-}
-
-/// `fanfare_http_errors_total` by kind.
-pub(crate) fn http_error(kind: &str) -> String {
-    format!("fanfare_http_errors_total{{kind=\"{kind}\"}}")
-}
-
-/// `fanfare_handshakes_refused_total` by reason.
-pub(crate) fn refused(reason: &str) -> String {
-    format!("fanfare_handshakes_refused_total{{reason=\"{reason}\"}}")
-}
-
-/// `fanfare_api_errors_total` by code.
-pub(crate) fn api_error(code: &str) -> String {
-    format!("fanfare_api_errors_total{{code=\"{code}\"}}")
 }

@@ -1,4 +1,4 @@
-//! What clients do over TLS is what they do without.
+//! Clients over TLS behave like clients without.
 
 use fanfare_testkit::{Client, KEY, Message, Setup, assert_eventually};
 use fanfare_websocket::{FrameHead, Opcode};
@@ -9,11 +9,11 @@ use crate::Secure;
 const LARGE: &str = "[limits]\nmessage_bytes = \"8MiB\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_of_every_size_go_both_ways_in_both_versions_of_tls() {
+async fn messages_of_every_size_pass_tls() {
     let secure = Secure::start(Setup::memory().toml(LARGE)).await;
     let mut new = secure.connect("/chat").await;
     let mut old = Client::connect_tls(&secure.url("/chat"), secure.authority.old_client()).await;
-    // Around a record's end, and as many records as no socket takes at once.
+    // Around a record's end, and more records than a socket takes at once.
     let record = 16 << 10;
     for size in [0, 1, record - 5, record - 4, record - 3, record, record + 1, 3 * record, 5 << 20] {
         let message = Message::binary((0..size).map(|at| (at % 251) as u8).collect::<Vec<_>>());
@@ -28,7 +28,7 @@ async fn messages_of_every_size_go_both_ways_in_both_versions_of_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_comes_right_behind_the_request_and_in_crumbs_is_read() {
+async fn early_bytes_in_small_records_are_read() {
     let secure = Secure::start(Setup::memory()).await;
     let mut raw = secure.raw().await;
     assert_eq!(raw.upgrade("/crumbs", &[]).await.status, 101);
@@ -37,7 +37,7 @@ async fn what_comes_right_behind_the_request_and_in_crumbs_is_read() {
     let head = FrameHead { fin: true, compressed: false, opcode: Opcode::Text };
     fanfare_websocket::encode::frame(&mut frame, head, b"in crumbs", Some([1, 2, 3, 4]));
     for byte in frame {
-        // A record each.
+        // A record for each byte.
         raw.send(&[byte]).await;
     }
     listener.expect("in crumbs").await;
@@ -45,7 +45,7 @@ async fn what_comes_right_behind_the_request_and_in_crumbs_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_the_api_and_pings_work_inside_tls() {
+async fn page_api_and_pings_work_inside_tls() {
     let fast = "[relay]\nping_interval = \"1s\"\npong_timeout = \"1s\"\n";
     let secure = Secure::start(Setup::memory().toml(fast)).await;
     let mut raw = secure.raw().await;
@@ -56,19 +56,19 @@ async fn the_page_the_api_and_pings_work_inside_tls() {
     let answer = raw.request("POST", "/api/publish", &[("X-API-Key", KEY)], body.as_bytes()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     client.expect("hello").await;
-    // Who answers no ping is dropped.
+    // A client without pongs is dropped.
     let mut silent = secure.raw().await;
     assert_eq!(silent.upgrade("/chat", &[]).await.status, 101);
     assert_eq!(silent.next_frame().await.bytes[0], 0x89);
     silent.end().await;
     assert_eventually!(
         secure.metric("fanfare_connections_closed_total{reason=\"no_pong\"}").await > 0.0,
-        "it is counted"
+        "the dropped client is counted"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_the_end_of_a_node_everything_is_written_then_the_goodbye_then_the_end_of_tls() {
+async fn a_stopped_node_ends_tls_properly() {
     let secure = Secure::start(Setup::memory().toml(LARGE)).await;
     let mut raw = secure.raw().await;
     assert_eq!(raw.upgrade("/chat", &[]).await.status, 101);
@@ -84,6 +84,6 @@ async fn at_the_end_of_a_node_everything_is_written_then_the_goodbye_then_the_en
     assert_eq!((goodbye.bytes[0], &goodbye.payload[..2]), (0x88, &1012_u16.to_be_bytes()[..]));
     let head = FrameHead { fin: true, compressed: false, opcode: Opcode::Close };
     raw.frame(head, &1012_u16.to_be_bytes()).await;
-    assert!(raw.good_end().await.unwrap().is_empty(), "and nothing behind it");
+    assert!(raw.good_end().await.unwrap().is_empty(), "bytes came after the close");
     stopping.await.unwrap();
 }

@@ -1,6 +1,6 @@
-//! Handshakes that come to nothing cost their clients only, and are counted.
+//! Handshakes that fail cost only their clients, and are counted.
 
-use fanfare_testkit::{Authority, Client, Good, KEY, Setup, TestNode, assert_eventually};
+use fanfare_testkit::{Authority, Client, KEY, Setup, TestNode, Validity, assert_eventually};
 use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -18,7 +18,7 @@ async fn counts(secure: &Secure, result: &str, times: f64) {
     );
 }
 
-/// What the client says of the server's certificate.
+/// The client's complaint about the server's certificate.
 fn complaint(error: &Error) -> &CertificateError {
     let Error::Io(io) = error else { panic!("{error}") };
     match io.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
@@ -30,25 +30,25 @@ fn complaint(error: &Error) -> &CertificateError {
 async fn refused(node: &TestNode, authority: &Authority) -> Error {
     let url = format!("wss://{HOST}:{}/chat", node.address().port());
     match Client::try_connect_tls(&url, authority.client(None)).await {
-        Ok(_) => panic!("a client took a certificate that is not good"),
+        Ok(_) => panic!("a client took an invalid certificate"),
         Err(error) => error,
     }
 }
 
 #[tokio::test]
-async fn clients_see_an_expired_a_wrong_and_a_strange_certificate_and_it_is_counted() {
+async fn invalid_certificates_are_refused_and_counted() {
     let secure = Secure::start(Setup::memory()).await;
     let stranger = refused(&secure.node, &Authority::new()).await;
     assert!(matches!(complaint(&stranger), CertificateError::UnknownIssuer), "{stranger}");
     counts(&secure, "rejected", 1.0).await;
-    for (hosts, is) in [(&[HOST][..], Good::Expired), (&["other.example"][..], Good::Now)] {
+    for (hosts, is) in [(&[HOST][..], Validity::Expired), (&["other.example"][..], Validity::Current)] {
         let authority = &secure.authority;
         let issued = authority.issue("bad", hosts, is);
         let node = Setup::memory().toml("[tls]").toml(&issued.toml("cert", "key")).start_unready();
         let error = refused(&node, authority).await;
         let is_named = match (is, complaint(&error)) {
-            (Good::Expired, CertificateError::ExpiredContext { .. }) => true,
-            (Good::Now, CertificateError::NotValidForNameContext { presented, .. }) => {
+            (Validity::Expired, CertificateError::ExpiredContext { .. }) => true,
+            (Validity::Current, CertificateError::NotValidForNameContext { presented, .. }) => {
                 presented.iter().any(|name| name.contains("other.example"))
             }
             _ => false,
@@ -58,7 +58,7 @@ async fn clients_see_an_expired_a_wrong_and_a_strange_certificate_and_it_is_coun
 }
 
 #[tokio::test]
-async fn who_speaks_no_tls_is_told_and_who_says_nothing_or_garbage_is_ended() {
+async fn failed_handshakes_are_counted_by_kind() {
     let secure = Secure::start(Setup::memory().toml("[limits]\nhandshake = \"500ms\"\n")).await;
     let mut plain = secure.node.raw().await;
     let answer = plain.request("GET", "/", &[], &[]).await;
@@ -97,11 +97,11 @@ async fn unfinished_handshakes_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_its_header_comes_before_tls() {
+async fn a_proxy_header_comes_before_tls() {
     let proxies = "[proxies]\ntrusted = [\"127.0.0.1\"]\nprotocol = \"proxy\"\n\
                    [limits]\nconnections_per_address = 1\n";
     let authority = Authority::new();
-    let issued = authority.issue("server", &[HOST], Good::Now);
+    let issued = authority.issue("server", &[HOST], Validity::Current);
     let node = Setup::memory().toml(proxies).toml("[tls]").toml(&issued.toml("cert", "key")).start_unready();
     let mut held = Vec::new();
     for (address, status) in [("192.0.2.1", 101), ("192.0.2.2", 101), ("192.0.2.1", 429)] {
@@ -114,7 +114,7 @@ async fn behind_a_proxy_its_header_comes_before_tls() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_a_client_inside_tls() {
+async fn a_refusal_inside_tls_arrives() {
     let secure = Secure::start(Setup::memory()).await;
     let body = vec![b'x'; 5_000_000];
     for (key, status) in [("wrong-key-0123456789", 401), (KEY, 413)] {

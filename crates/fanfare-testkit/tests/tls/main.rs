@@ -1,11 +1,6 @@
-//! TLS on the node's own listeners, with real clients and certificates that are made here.
+//! TLS on the node's own listeners, with real clients and generated certificates.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says by a panic what is wrong"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod clients;
 mod drips;
@@ -16,13 +11,13 @@ mod slow;
 
 use std::sync::Arc;
 
-use fanfare_testkit::{Authority, Client, Good, RawClient, Setup, TestNode};
+use fanfare_testkit::{Authority, Client, RawClient, Setup, TestNode, Validity};
 use tokio_rustls::{TlsConnector, rustls::ClientConfig};
 
-/// The name that certificates of these tests are for.
+/// The host name in the certificates of these tests.
 const HOST: &str = "localhost";
 
-/// A node that speaks TLS, and who trusts it.
+/// A node with TLS, and the authority that its clients trust.
 struct Secure {
     node: TestNode,
     authority: Authority,
@@ -37,10 +32,10 @@ impl Secure {
     /// With this at the end of its configuration.
     async fn start_with(setup: Setup, toml: &str) -> Self {
         let authority = Authority::new();
-        let issued = authority.issue("server", &[HOST], Good::Now);
+        let issued = authority.issue("server", &[HOST], Validity::Current);
         let node = setup.toml("[tls]").toml(&issued.toml("cert", "key")).toml(toml).start_unready();
         let secure = Self { node, tls: authority.client(None), authority };
-        // The memory broker is there at once.
+        // The memory broker is ready at once.
         assert_eq!(secure.raw().await.request("GET", "/readyz", &[], &[]).await.status, 200);
         secure
     }
@@ -57,7 +52,7 @@ impl Secure {
         self.node.raw().await.secure(&TlsConnector::from(self.tls.clone()), HOST).await
     }
 
-    /// What it counts of these series.
+    /// The sum of these series.
     async fn metric(&self, series: &str) -> f64 {
         let answer = self.raw().await.request("GET", "/metrics", &[], &[]).await;
         fanfare_testkit::Metrics::new(answer.text()).sum(series)

@@ -1,8 +1,7 @@
-//! Whose certificate is believed when a node is asked by https.
+//! The certificates that are accepted when a node is asked by https.
 //!
-//! Nothing secret is sent, and figures and a word for its health are all that is believed. So a node of this machine,
-//! at an address of its own configuration, may show any certificate: that is mostly for a name, and the node is asked
-//! by its address.
+//! A question has no secret, and its answer is only figures and a health. So a node of this machine, at an address of
+//! its own configuration, may show any certificate: that is mostly for a name, and the node is asked by its address.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,35 +14,35 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::NoAnswer;
+use super::error::NoAnswer;
 
-/// Who signs the certificates of nodes that are asked by https.
+/// The authority of the certificates of nodes that are asked by https.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Trust {
     /// A PEM file with the authority that signs the certificates of nodes
     #[arg(
         long,
         value_name = "FILE",
-        help = "For https: a PEM file with the authority of the certificate [default: those this machine trusts]"
+        help = "For https: a PEM file with the authority of the certificate [default: those of this machine]"
     )]
     pub ca: Option<PathBuf>,
-    /// Do not look at certificates
-    #[arg(long, conflicts_with = "ca", help = "For https: believe every certificate")]
+    /// Do not check certificates
+    #[arg(long, conflicts_with = "ca", help = "For https: accept every certificate")]
     pub insecure: bool,
 }
 
 impl Trust {
-    /// Makes connections; with `anyone`, to whoever answers.
+    /// Makes TLS connections; with `any`, whatever the certificate.
     ///
     /// # Errors
-    /// There is nobody to trust.
-    pub(super) fn connector(&self, anyone: bool) -> Result<TlsConnector, NoAnswer> {
+    /// No authority is trusted.
+    pub(super) fn connector(&self, any: bool) -> Result<TlsConnector, NoAnswer> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| NoAnswer::Trust(error.to_string()))?;
-        let config = if anyone || self.insecure {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        let config = if any || self.insecure {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         } else {
             builder.with_root_certificates(self.roots()?)
         };
@@ -67,17 +66,17 @@ impl Trust {
             }
         }
         if roots.is_empty() {
-            return Err(NoAnswer::Trust("there is no authority to trust: name one with --ca FILE".into()));
+            return Err(NoAnswer::Trust("no authority is trusted here: name one with --ca FILE".into()));
         }
         Ok(roots)
     }
 }
 
-/// Believes every certificate, though not that somebody else has its key.
+/// Accepts every certificate whose key the server has.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _certificate: &CertificateDer<'_>,

@@ -1,14 +1,13 @@
-//! `[auth]`: the keys that verify clients' tokens, what tokens must say, and where they may be.
+//! `[auth]`: the keys that verify clients' tokens, the claims that tokens need, and where they may be.
 //!
-//! Invariant: a node that has a token policy has a key, and a namespace that wants tokens has a policy.
+//! Invariant: a node with a token policy has a key, and a namespace that asks for tokens has a policy.
 
 pub(super) mod words;
 
-use fanfare_auth::{RsaAlgorithm, SigningKey, TokenKey, TokenKeys, TokenPolicy, TokenSource};
+use fanfare_auth::{SigningKey, TokenKey, TokenKeys, TokenPolicy, TokenSource};
 use fanfare_core::Access;
 
 use super::{
-    Loaded,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -18,13 +17,13 @@ use super::{
 /// How clients show who they are.
 #[derive(Debug, Clone)]
 pub struct Auth {
-    /// Which tokens are good; it has a key.
+    /// The policy for tokens; it has a key.
     pub tokens: TokenPolicy,
     /// Where a request carries its token.
     pub source: TokenSource,
 }
 
-/// How clients show who they are; `None` if nothing could verify it.
+/// The policy for clients; `None` without a key that could verify a token.
 pub(super) fn auth(raw: &Raw) -> Option<Auth> {
     let (keys, _) = keys(raw);
     let policy = |keys| TokenPolicy {
@@ -37,20 +36,13 @@ pub(super) fn auth(raw: &Raw) -> Option<Auth> {
     (!keys.is_empty()).then(|| Auth { tokens: policy(keys), source })
 }
 
-impl Loaded {
-    /// The first of the secrets, which can sign too.
-    pub(crate) fn hmac_key(&self) -> Option<SigningKey> {
-        let secret = self.raw.hmac_secrets.value.first()?;
-        Some(SigningKey::hmac(self.raw.hmac_algorithm.value, &secret.value))
-    }
-
-    /// The algorithm of RSA keys.
-    pub(crate) fn rsa_algorithm(&self) -> RsaAlgorithm {
-        self.raw.rsa_algorithm.value
-    }
+/// The key that signs tokens: the first of the secrets.
+pub(super) fn hmac_key(raw: &Raw) -> Option<SigningKey> {
+    let secret = raw.hmac_secrets.value.first()?;
+    Some(SigningKey::hmac(raw.hmac_algorithm.value, &secret.value))
 }
 
-/// Everything that is wrong between keys of `[auth]`, and between them and the namespaces.
+/// The mistakes between keys of `[auth]`, and between them and the namespaces.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let (keys, mut mistakes) = keys(raw);
     let are_keys_known = raw.hmac_secrets.sound && raw.public_keys.sound && mistakes.is_empty();
@@ -65,7 +57,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes
 }
 
-/// The keys, and the secrets that are too short for their algorithm.
+/// The keys, and the mistakes of secrets that are too short for their algorithm.
 fn keys(raw: &Raw) -> (Vec<TokenKey>, Vec<Mistake>) {
     let (mut keys, mut mistakes) = (Vec::new(), Vec::new());
     for secret in &raw.hmac_secrets.value {
@@ -95,7 +87,7 @@ fn keys(raw: &Raw) -> (Vec<TokenKey>, Vec<Mistake>) {
     (keys, mistakes)
 }
 
-/// Who demands something of tokens means to have them looked at.
+/// A demand on tokens is a mistake if no key can verify them.
 fn expected_of_none(key: &str, expected: &Sourced<Option<String>>) -> Option<Mistake> {
     let found = expected.value.as_ref()?;
     Some(without_keys(key, &expected.place, format!("{found:?}")))

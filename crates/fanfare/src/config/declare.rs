@@ -1,4 +1,4 @@
-//! How keys are declared: once, with everything that is to be known of them.
+//! The declaration of keys: each is declared once, with all that is known about it.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use super::{
     shape::Shape,
 };
 
-/// When a changed value is used by a node that reads its configuration again.
+/// When a node that runs uses a changed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applies {
-    /// Not before it starts anew.
+    /// After a restart.
     AtRestart,
-    /// For connections that come from then on.
+    /// For connections that come after the reload.
     ToNew,
-    /// From then on, for everybody.
+    /// At once, for all connections.
     AtOnce,
 }
 
 impl Applies {
-    /// As the end of "a changed value is used".
+    /// The end of the sentence "a changed value is used".
     #[must_use]
     pub fn when(self) -> &'static str {
         match self {
@@ -38,15 +38,15 @@ pub struct Key {
     pub path: &'static str,
     /// Its flag, for the few that have one.
     pub flag: Option<&'static str>,
-    /// What it is for.
+    /// The meaning.
     pub about: &'static str,
-    /// What may stand there, as the end of a sentence.
+    /// The values that are allowed, as the end of a sentence.
     pub allowed: fn() -> String,
-    /// What may stand there, as JSON Schema.
+    /// The values that are allowed, as JSON Schema.
     pub(super) schema: fn() -> serde_json::Value,
-    /// What a mistake may show of a text that was meant to be its value, with secrets masked.
+    /// The part of a wrong value which a mistake may show, with secrets masked.
     pub(super) found: fn(&str) -> String,
-    /// How to mend such a text, which lacks its quotes or worse.
+    /// How to mend a value that is not TOML.
     pub(super) advice: fn(&str) -> Option<String>,
     /// When a changed value is used.
     pub applies: Applies,
@@ -54,7 +54,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// As the macro makes it.
+    /// A key without flag, which is used after a restart.
     pub(super) const fn new(
         path: &'static str,
         about: &'static str,
@@ -76,12 +76,12 @@ impl Key {
         }
     }
 
-    /// With a flag, and a short name in the environment.
+    /// The same, with a flag and a short name in the environment.
     pub(super) const fn with_flag(self, flag: &'static str, variable: &'static str) -> Self {
         Self { flag: Some(flag), short_variable: Some(variable), ..self }
     }
 
-    /// With another time for changed values.
+    /// The same, used at another time.
     pub(super) const fn reloaded(self, applies: Applies) -> Self {
         Self { applies, ..self }
     }
@@ -92,35 +92,35 @@ impl Key {
         self.short_variable.map_or_else(|| self.long_variable(), str::to_owned)
     }
 
-    /// What [`Key::variable`] would be without a short name.
+    /// The name without a short name.
     pub(super) fn long_variable(&self) -> String {
         format!("FANFARE_{}", self.path.replace('.', "__").to_uppercase())
     }
 
-    /// Whether it is one of `[[namespace]]`, which has no name in the environment.
+    /// Whether it is a key of `[[namespace]]`, which has no name in the environment.
     #[must_use]
     pub fn is_of_namespace(&self) -> bool {
         self.path.starts_with("namespace.")
     }
 
-    /// Its section, empty for the keys at the top, and its name in it.
+    /// Its section, empty for the keys at the top, and its name there.
     #[must_use]
     pub fn section_and_name(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
 }
 
-/// What one source says: values by the path of their key.
+/// The values of one source, by the path of their key.
 #[derive(Debug, Clone, Default)]
 pub struct Layer(BTreeMap<&'static str, Given>);
 
 impl Layer {
-    /// Says something about a key.
+    /// Sets the value of a key.
     pub fn set(&mut self, key: &Key, given: Given) {
         self.0.insert(key.path, given);
     }
 
-    /// Says all that another does too.
+    /// Adds the values of another layer.
     pub(super) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -130,12 +130,12 @@ impl Layer {
 pub(super) struct Reader<'a> {
     /// The strongest first.
     pub(super) layers: &'a [Layer],
-    /// What was wrong so far.
+    /// The mistakes so far.
     pub(super) mistakes: &'a mut Vec<Mistake>,
 }
 
 impl Reader<'_> {
-    /// The strongest value of a key. Weaker ones are read too: a mistake is one even where nobody sees it yet.
+    /// The strongest value of a key. Weaker values are read too, so that their mistakes show before they are used.
     pub(super) fn take<S: Shape>(
         &mut self,
         key: &Key,
@@ -145,13 +145,7 @@ impl Reader<'_> {
         let mut strongest = None;
         for given in self.layers.iter().filter_map(|layer| layer.0.get(key.path)) {
             let read = shape.parse(given).map_err(|faults| {
-                self.mistakes.extend(faults.into_iter().map(|fault| Mistake {
-                    place: fault.place,
-                    key: key.path.into(),
-                    found: fault.found,
-                    allowed: fault.allowed,
-                    hint: fault.hint,
-                }));
+                self.mistakes.extend(faults.into_iter().map(|fault| fault.at(key.path)));
             });
             strongest.get_or_insert((read, given));
         }
@@ -168,16 +162,15 @@ impl Reader<'_> {
 pub struct Line {
     /// The key.
     pub key: Key,
-    /// The value as the file would have it, with secrets masked.
+    /// The value as in the file, with secrets masked.
     pub value: String,
     /// Where the value comes from.
     pub place: Place,
 }
 
-/// Declares a struct of keys. Each line gives the key's path (`as` its flag and its short variable), type,
-/// shape and default, and says when a changed value is used (`reloaded`, one of [`Applies`]; without it: after a
-/// restart). Names, documentation, reading, comparing and showing all come from it. A default may use `facts` and
-/// the keys above it.
+/// Declares a struct of keys. Each line gives the key's path (`as` its flag and its short variable), type, shape and
+/// default, and when a changed value is used (`reloaded`, one of [`Applies`]; by default after a restart). Names,
+/// documentation, reading, comparing and showing are made of it. A default may use `facts` and the keys above it.
 macro_rules! keys {
     (
         $(#[$about:meta])*
@@ -200,7 +193,7 @@ macro_rules! keys {
             pub const KEYS: &'static [Key] =
                 &[ $( keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?]), )+ ];
 
-            /// Reads every key; those that a running node keeps are as it has them.
+            /// Reads every key. A node that runs keeps the values that need a restart.
             pub(super) fn read(reader: &mut Reader<'_>, $facts: $facts_type, running: Option<&Self>) -> Self {
                 $(
                     let key = keys!(@key $path, [$($doc),+], $shape, [$($flag, $variable)?], [$($applies)?]);
@@ -222,7 +215,7 @@ macro_rules! keys {
                 }, )+ ]
             }
 
-            /// The keys that have another value there, wherever it comes from.
+            /// The keys whose values differ, whatever their sources.
             pub(super) fn changed(&self, other: &Self) -> Vec<Key> {
                 let mut changed = Vec::new();
                 $( if !$shape.same(&self.$field.value, &other.$field.value) {

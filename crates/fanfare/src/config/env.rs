@@ -9,13 +9,12 @@ use super::{
     raw::Raw,
 };
 
-/// Where the file is; not a key, since no file can say it.
+/// The variable that names the file. It is not a key, since a file cannot name itself.
 pub(super) const FILE: &str = "FANFARE_CONFIG";
 
 const PREFIX: &str = "FANFARE_";
 
-/// What the environment says. An empty variable says nothing: Compose files and shell scripts set variables
-/// to nothing where they mean to leave them out.
+/// The values of the environment. An empty variable counts as unset, as Compose files and shell scripts use it.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     pub(super) file: Option<PathBuf>,
@@ -23,7 +22,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Reads every variable of ours; one that is not known is a mistake.
+    /// Reads every variable whose name begins with the prefix; an unknown one is a mistake.
     pub(super) fn read(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         mistakes: &mut Vec<Mistake>,
@@ -62,7 +61,7 @@ impl Environment {
 
 fn unknown(name: String, known: &[(String, &Key)]) -> Mistake {
     let names = known.iter().map(|(variable, _)| variable.as_str()).chain([FILE]);
-    // A short name's long form: FANFARE_NODE__NAME.
+    // The long form of a short name: FANFARE_NODE__NAME.
     let same =
         known.iter().find(|(_, key)| key.long_variable() == name).map(|(variable, _)| variable.as_str());
     let hint = if name.starts_with("FANFARE_NAMESPACE") {
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_is_a_mistake_with_the_nearest_name() {
+    fn an_unknown_variable_gets_the_nearest_name() {
         let table = [
             ("FANFARE_LIMITS_MESSAGE_BYTES", "did you mean FANFARE_LIMITS__MESSAGE_BYTES?"),
             ("FANFARE_NODE__NAME", "did you mean FANFARE_NODE?"),
@@ -118,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_or_empty_is_left_alone() {
+    fn empty_and_foreign_variables_are_ignored() {
         let (environment, mistakes) =
             read(&[("PATH", "/bin"), ("FANFARE_LISTEM", ""), ("FANFARE_CONFIG", "")]);
         assert_eq!((environment.file, mistakes), (None, vec![]));
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_named_fanfare_is_left_alone() {
+    fn variables_of_kubernetes_are_ignored() {
         let (_, mistakes) = read(&[
             ("FANFARE_SERVICE_HOST", "10.0.0.1"),
             ("FANFARE_SERVICE_PORT", "8080"),
@@ -141,7 +140,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_variable_that_is_not_utf8_is_a_mistake() {
+    fn a_variable_must_be_utf8() {
         use std::os::unix::ffi::OsStringExt;
         let mut mistakes = Vec::new();
         let variables = [("FANFARE_NODE".into(), OsString::from_vec(vec![0xff]))];

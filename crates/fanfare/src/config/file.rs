@@ -1,6 +1,6 @@
 //! The TOML file as a source.
 //!
-//! Invariant: an error of syntax hides nothing but its own line: everything else is read and judged.
+//! Invariant: a syntax error hides only its own line. All others are read and judged.
 
 use std::{ops::Range, sync::Arc};
 
@@ -16,20 +16,20 @@ use super::{
     raw::{Raw, RawNamespace},
 };
 
-/// The list of tables that is no section.
+/// The list of tables, which is not a section.
 const NAMESPACE: &str = "namespace";
 
-/// What a file says.
+/// The values of a file.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) layer: Layer,
-    /// What stands in sections whose name is misspelt: never effective, but its mistakes show.
+    /// The values in sections with a misspelt name: they are never used, but their mistakes show.
     pub(super) misspelt: Layer,
-    /// Each `[[namespace]]`, and where it begins.
+    /// Each `[[namespace]]`, and the place where it begins.
     pub(super) namespaces: Vec<(Place, Layer)>,
-    /// Lines that are no TOML.
+    /// Lines that are not TOML.
     pub(super) syntax: Vec<Mistake>,
-    /// Keys that are not known, and sections that are none.
+    /// Unknown keys and sections.
     pub(super) unknown: Vec<Mistake>,
 }
 
@@ -198,7 +198,7 @@ impl FileReader<'_> {
     fn syntax(&mut self, error: &Error) {
         let at = error.span().unwrap_or_default();
         let place = self.place(&at);
-        // Several errors of one line are mostly one mistake.
+        // Several errors in one line are mostly one mistake.
         if self.file.syntax.iter().any(|earlier| earlier.place == place) {
             return;
         }
@@ -208,10 +208,10 @@ impl FileReader<'_> {
         let (above, line) = self.text.split_at_checked(start).unwrap_or_default();
         let line = line.lines().next().unwrap_or_default();
         let key = key_of(above, line);
-        let no_toml = format!("no TOML at column {column}");
+        let not_toml = format!("not TOML at column {column}");
         self.file.syntax.push(Mistake {
             place,
-            key: key.map_or(no_toml.clone(), |key| format!("{}: {no_toml}", key.path)),
+            key: key.map_or(not_toml.clone(), |key| format!("{}: {not_toml}", key.path)),
             found: key.and_then(|key| value_of(key, line)).unwrap_or_else(|| begin_of(line)),
             allowed: key.map_or_else(
                 || "key = value, [section], [[namespace]] or # a comment; texts in quotes".into(),
@@ -222,7 +222,7 @@ impl FileReader<'_> {
     }
 }
 
-/// The key that a broken line is about, if that can be seen: by the section that stands above it.
+/// The key that a broken line sets, if its section and its first word are known.
 fn key_of(above: &str, line: &str) -> Option<&'static Key> {
     let section = above.lines().rev().find_map(|line| line.trim().strip_prefix('['));
     let section =
@@ -232,13 +232,13 @@ fn key_of(above: &str, line: &str) -> Option<&'static Key> {
     Raw::KEYS.iter().chain(RawNamespace::KEYS).find(|key| key.path == path)
 }
 
-/// What a broken line gives to a key, as far as it may be shown.
+/// The part of a broken line's value which may be shown.
 fn value_of(key: &Key, line: &str) -> Option<String> {
     let (name, value) = halves(key, line)?;
     Some(format!("{name} = {}", (key.found)(value)))
 }
 
-/// The parser's own words, unless it is the value that is broken.
+/// The parser's own words, or the key's if the value is broken.
 fn advice_on(key: Option<&Key>, line: &str, error: &Error) -> Option<String> {
     let said = || Some(error.message().to_owned());
     let Some((key, value)) = key.and_then(|key| Some((key, halves(key, line)?.1))) else { return said() };
@@ -249,13 +249,13 @@ fn advice_on(key: Option<&Key>, line: &str, error: &Error) -> Option<String> {
 /// A broken line's key and value.
 fn halves<'l>(key: &Key, line: &'l str) -> Option<(&'l str, &'l str)> {
     let (name, value) = line.split_once('=')?;
-    // Else a part of the value stands before the sign.
+    // Else the sign is part of the value.
     let is_name = [key.path, key.section_and_name().1].contains(&name.trim());
     is_name.then(|| (name.trim(), value.trim()))
 }
 
-/// The parser drops all that follows a key without `=`. Without such lines, blank and as long as they were, it
-/// reads the rest. `None` if there are none.
+/// The text without lines that are a key without `=`; `None` without such lines. The parser drops all that follows
+/// them. Blanks stand in their place, so that positions stay the same.
 fn without_stray_lines(text: &str, errors: &[Error]) -> Option<String> {
     let spans: Vec<usize> = errors.iter().filter_map(|error| error.span().map(|span| span.start)).collect();
     let mut mended = String::with_capacity(text.len());
@@ -273,8 +273,7 @@ fn without_stray_lines(text: &str, errors: &[Error]) -> Option<String> {
     (mended != text).then_some(mended)
 }
 
-/// The key a broken line begins with. The rest is not shown: it may be a secret, and so may a first word
-/// that is no key.
+/// The first word of a broken line, if it is a key. Any other word may be a secret, and so may the rest.
 fn begin_of(line: &str) -> String {
     let line = line.trim();
     let word = first_word(line.trim_start_matches('['));
@@ -308,7 +307,7 @@ fn sections() -> impl Iterator<Item = &'static str> {
     Raw::KEYS.iter().map(|key| key.section_and_name().0).filter(|section| !section.is_empty())
 }
 
-/// What may stand at the top of the file.
+/// The names that may stand at the top of the file.
 fn top_names() -> String {
     let mut all: Vec<String> = names(Raw::KEYS, "").map(str::to_owned).collect();
     all.extend(sections().map(|section| format!("[{section}]")));

@@ -1,7 +1,6 @@
 //! The reference of all keys, as `fanfare config --markdown` prints it: `docs/configuration.md` is this text.
 //!
-//! Invariant: it is the same on every machine. A default that depends on the machine is given in the words of its
-//! key.
+//! Invariant: it is the same on every machine. If a default depends on the machine, the key's text gives it in words.
 
 use std::fmt;
 
@@ -11,17 +10,17 @@ use super::{
     raw::{Raw, RawNamespace},
 };
 
-/// Prints the reference.
+/// The reference.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reference;
 
 const HEAD: &str = "\
 # Configuration
 
-Every key, what it means and what may stand there. `fanfare config --markdown` prints this page, so it is that of the
-version you run. `fanfare config` prints the values that your node would run with, and where each comes from;
-`fanfare config --explain` prints a file to begin with, `fanfare config --schema` a JSON Schema: an editor that knows TOML
-(Taplo, Even Better TOML) completes and checks a file whose first line is `#:schema ./fanfare.json`.
+Every key, its meaning and its values. `fanfare config --markdown` prints this page for the version that you run.
+`fanfare config` prints the values that your node would run with, and their sources. `fanfare config --explain` prints a
+file to begin with. `fanfare config --schema` prints a JSON Schema: an editor that knows TOML (Taplo, Even Better TOML)
+completes and checks a file whose first line is `#:schema ./fanfare.json`.
 
 ## Where values come from
 
@@ -29,27 +28,26 @@ The strongest first:
 
 1. a flag: `--listen`, `--dev`, `--broker`, `--node`;
 2. the environment: `FANFARE_` and the key in capitals, with two underscores after its section, as in
-   `FANFARE_LIMITS__MESSAGE_BYTES=1MiB`. A key that has a flag has a short name: `FANFARE_NODE`. An empty variable says
-   nothing;
+   `FANFARE_LIMITS__MESSAGE_BYTES=1MiB`. A key that has a flag has a short name: `FANFARE_NODE`. An empty variable
+   counts as unset;
 3. one file in TOML, named by `--config FILE` or `FANFARE_CONFIG`. Namespaces are in the file only;
 4. the default.
 
-A key that is not known is a mistake, and so is a value that may not stand there, also where a stronger one covers it.
-`fanfare check --config fanfare.toml` says every mistake at once, each with its line. A node starts without mistakes, or
-not at all.
+An unknown key is a mistake, and so is a wrong value, even if a stronger one covers it. `fanfare check --config
+fanfare.toml` reports every mistake at once, each with its line. A node starts without mistakes, or not at all.
 
 ## How values are written
 
 | what | in the file | in the environment |
 |---|---|---|
-| a text | `\"in quotes\"` | `as it is` |
+| a text | `\"in quotes\"` | `without quotes` |
 | a number, true or false | `64`, `true` | `64`, `true` |
 | a size | `\"64KiB\"` (1024), `\"64KB\"` (1000), `\"1MiB\"`, or a number of bytes | `64KiB` |
 | a duration | `\"5s\"`, `\"250ms\"`, `\"1m 30s\"` | `5s` |
 | a list | `[\"one\", \"two\"]` | `one,two`, or as in the file where an item has a comma |
 
 ```toml
-listen = [\"127.0.0.1:8080\"]      # keys of no section come first
+listen = [\"127.0.0.1:8080\"]      # keys without a section come first
 
 [limits]
 message_bytes = \"128KiB\"         # the key limits.message_bytes
@@ -62,13 +60,13 @@ publish = \"server\"
 ## Changing values while a node runs
 
 On SIGHUP (`kill -HUP`) a node reads the file again, and the key files that it names. Flags and the environment still
-beat it. Where there is a mistake nothing changes, and each mistake is logged with its line. Else the values that may
-change while a node runs are used from then on, the log says which (never a secret), and one warning names the keys that
-were changed and need a restart. `fanfare_config_reloads_total` counts both outcomes;
-`fanfare_config_last_reload_successful` is 0 while the file has a mistake that kept it from being used.
+beat the file. If there is a mistake, nothing changes, and each mistake is logged with its line. Otherwise the values that
+may change while a node runs are used from then on, and the log names their keys, never a secret. One warning names the
+changed keys that need a restart. `fanfare_config_reloads_total` counts both outcomes.
+`fanfare_config_last_reload_successful` is 0 while a mistake keeps the file from being used.
 
-A reload itself closes no connection: who is connected stays, also past a limit that was lowered, with a token or from a
-page that would not be let in any more, and keeps its channels. What it does from then on goes by the new values:
+A reload itself closes no connection. A client that is connected stays and keeps its channels, even past a lowered limit,
+or with a token or from a page that would be refused now. Its later actions go by the new values:
 
 ";
 
@@ -96,7 +94,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A key and its default; `None` if that depends on the machine.
+/// A key and its default; `None` if it depends on the machine.
 struct Entry {
     key: Key,
     default: Option<String>,
@@ -132,18 +130,18 @@ fn all() -> impl Iterator<Item = &'static Key> {
 
 fn heading(section: &str) -> String {
     match section {
-        "" => "Keys of no section".into(),
+        "" => "Keys without a section".into(),
         "namespace" => "`[[namespace]]`".into(),
         section => format!("`[{section}]`"),
     }
 }
 
-/// The anchors of GitHub, and of most others: a heading without its punctuation, but for `_` and `-`.
+/// A link to the key's heading. Anchors are as on GitHub: headings without punctuation, except `_` and `-`.
 fn link(key: &Key) -> String {
     format!("[`{}`](#{})", key.path, key.path.replace('.', ""))
 }
 
-/// A text that Markdown shows as it is, but for what stands between backticks.
+/// The text with Markdown's signs escaped, except between backticks.
 fn plain(text: &str) -> String {
     let escaped = |(at, part): (usize, &str)| match at % 2 {
         0 => part.replace('*', "\\*").replace('<', "\\<"),
@@ -179,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_default_of_the_machine_is_given_in_words() {
+    fn defaults_of_the_machine_are_given_in_words() {
         let in_words: Vec<_> = entries().into_iter().filter(|entry| entry.default.is_none()).collect();
         let about = |entry: &Entry| entry.key.about.contains("The default is");
         assert!(
@@ -191,19 +189,19 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_page_is_a_valid_file() {
+    fn the_example_is_a_valid_file() {
         let example = HEAD.split("```").find_map(|part| part.strip_prefix("toml\n")).unwrap();
         crate::config::tests::load_file(example).unwrap();
     }
 
     #[test]
-    fn the_page_in_docs_is_what_the_code_says() {
+    fn the_page_in_docs_is_up_to_date() {
         const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
         let page = std::fs::read_to_string(PAGE).unwrap_or_default();
         let differs = page.lines().zip(Reference.to_string().lines()).position(|(page, code)| page != code);
         assert!(
             page == Reference.to_string(),
-            "docs/configuration.md is not what the keys say (line {:?}): renew it with\n  \
+            "docs/configuration.md is out of date (line {:?}): renew it with\n  \
              cargo run -q -p fanfare -- config --markdown > docs/configuration.md",
             differs.map(|line| line + 1)
         );

@@ -1,7 +1,7 @@
-//! What is wrong with a configuration, for whoever has to mend it.
+//! Mistakes in a configuration, with what is needed to mend them.
 //!
-//! Invariant: no secret stands in a mistake. Values of keys that hold one are masked before they come here,
-//! values of keys that are not known are left out.
+//! Invariant: a mistake has no secret. Values of secret keys are masked before they come here; values of unknown keys
+//! are left out.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use super::place::Place;
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where.
+    /// Its place.
     pub place: Place,
     /// The key, with its section.
     pub key: String,
-    /// What was found there.
+    /// The value that was found.
     pub found: String,
-    /// What may stand there.
+    /// The values that are allowed.
     pub allowed: String,
-    /// How to mend it, where that can be guessed.
+    /// How to mend it, if that can be guessed.
     pub hint: Option<String>,
 }
 
@@ -36,13 +36,13 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Every mistake of a configuration: at least one, in the order of the file, then of the environment, then
-/// of the flags.
+/// Every mistake of a configuration, at least one: in the order of the file, then those of the environment, then of the
+/// flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    /// `Err` if there are any.
+    /// `Err` if there is a mistake.
     pub(super) fn none_in(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
         if mistakes.is_empty() {
             return Ok(());
@@ -51,7 +51,7 @@ impl Mistakes {
         Err(Self(mistakes))
     }
 
-    /// Each of them.
+    /// The mistakes.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.0.iter()
     }
@@ -74,7 +74,7 @@ impl std::error::Error for Mistakes {}
 
 /// The name that was probably meant.
 pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    /// Below it, strangers come up: `port` for `prefix` (0.78).
+    /// Below it, unrelated names match: `port` and `prefix` have 0.78.
     const ALIKE: f64 = 0.85;
     names
         .into_iter()
@@ -84,7 +84,7 @@ pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// Long texts go on in further lines, below where they began.
+/// Breaks long texts, and indents the further lines as the first.
 fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     const WIDTH: usize = 100;
     const BEGIN: usize = "  allowed".len();

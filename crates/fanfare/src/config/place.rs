@@ -1,4 +1,4 @@
-//! Values as they were given, and where.
+//! Values as they were given, and their places.
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +16,7 @@ pub enum Place {
     Environment(String),
     /// A flag of the command line.
     Flag(&'static str),
-    /// Nobody said otherwise.
+    /// The default.
     Default,
 }
 
@@ -31,48 +31,48 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value, and where it comes from.
+/// A value, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// Where it comes from.
+    /// Its place.
     pub place: Place,
-    /// False where a mistake stands in for the value: rules about several keys leave it out, so that one
-    /// mistake is reported once.
+    /// Whether it is the given value, and not a default in place of a mistake. Rules about several keys skip values
+    /// that are not, so that one mistake is reported once.
     pub sound: bool,
 }
 
 impl<T> Sourced<T> {
-    /// A value that nobody gave.
+    /// A default.
     pub(super) fn by_default(value: T) -> Self {
         Self { value, place: Place::Default, sound: true }
     }
 }
 
-/// A value before anybody looked at what it should be.
+/// A value before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    /// What was written.
+    /// The value.
     pub value: Value,
-    /// Where.
+    /// Its place.
     pub place: Place,
 }
 
-/// What was written.
+/// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// A string of the file.
+    /// A string in the file.
     Text(String),
-    /// A word of the environment or the command line, whose type is not known.
+    /// A word in the environment or on the command line, of unknown type.
     Word(String),
-    /// An integer of the file.
+    /// An integer in the file.
     Integer(i64),
-    /// A boolean of the file, or a flag that was set.
+    /// A boolean in the file, or a flag that was set.
     Boolean(bool),
-    /// A list of the file, or a flag that was repeated.
+    /// A list in the file, or a flag that was repeated.
     List(Vec<Given>),
-    /// Anything else, as it stands in the file.
+    /// Anything else, as written in the file.
     Other(String),
 }
 

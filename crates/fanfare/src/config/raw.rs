@@ -1,7 +1,7 @@
-//! Every key, once: path, flag, variable, meaning, type, what is allowed, default.
+//! Every key, once: path, flag, variable, meaning, type, shape, default.
 //!
-//! Invariant: no key is named anywhere else. The file, the environment, the command line, `fanfare config`
-//! and the documentation know it from here.
+//! Invariant: no other place declares a key. The file, the environment, the command line, `fanfare config` and the
+//! documentation take the keys from here.
 
 use std::time::Duration;
 
@@ -40,119 +40,122 @@ const GIB: usize = 1 << 30;
 const CONNECTIONS: usize = 16 << 20;
 
 keys! {
-    /// What was configured, before the rules that span several keys.
+    /// The configured values, before the rules between keys.
     pub struct Raw(facts: &Facts) {
-        /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, where the machine has IPv6, `[::1]`.
+        /// The addresses to listen on. `localhost:8080` is 127.0.0.1 and, if the machine has IPv6, `[::1]`.
         listen: Vec<Sourced<Listen>> = "listen" as "--listen" "FANFARE_LISTEN",
             List { item: LISTEN, min: 1 }, or vec![Sourced::by_default(Listen::Localhost(8080))];
-        /// For development on this machine: listens on loopback addresses only, lets in pages opened from disk
-        /// and from any port of localhost, and needs no API key.
+        /// For development on this machine: listens on loopback addresses only, accepts pages opened from disk and
+        /// from any port of localhost, and needs no API key.
         dev: bool = "dev" as "--dev" "FANFARE_DEV", Switch, or false;
-        /// Says that everybody who reaches the listeners may come in. Needed to listen beyond loopback.
+        /// Lets everybody connect who reaches the listeners. It is needed to listen beyond loopback, unless no
+        /// namespace is anonymous.
         open: bool = "open", Switch, or false, reloaded AtOnce;
-        /// Whether a page whose WebSocket is refused for its origin, its token or its channel is told why: a browser
-        /// shows its page only code 1006, so the handshake is accepted, and closed at once with 4000 and the HTTP status
-        /// (4401, 4403) and the sentence. The default is true under --dev.
+        /// Whether a page is told why its WebSocket is refused (origin, token or channel). A browser shows its page
+        /// only code 1006. So the handshake is accepted, and the connection closed at once with 4000 plus the HTTP
+        /// status (4401, 4403) and the reason. The default is true under --dev.
         browser_errors: bool = "browser_errors", Switch, or dev.value, reloaded ToNew;
-        /// What carries messages between nodes: "memory" for one node alone, or the URL of a Redis.
+        /// The broker that carries messages between nodes: "memory" for a single node, or the URL of a Redis.
         broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
-        /// Where `fanfare top` and others reach the metrics of this node, as the other nodes are told. The default is
-        /// where they are; of a wildcard as 0.0.0.0 the address by which this machine reaches Redis.
+        /// The URL of this node's metrics that other nodes and `fanfare top` are told. The default is the address of
+        /// the listener; for a wildcard such as 0.0.0.0 it is the address by which this machine reaches Redis.
         advertise: Option<Target> = "node.advertise", ADVERTISE, or None;
-        /// What stands before the name of each channel and key in Redis. Nodes of one cluster share it.
+        /// The prefix of each channel and key in Redis. Nodes of one cluster share it.
         redis_prefix: Prefix = "redis.prefix", PREFIX, or Prefix::default();
-        /// Who signs the certificate of Redis, where the broker is rediss://. Without it, the authorities that this
-        /// machine trusts.
+        /// The authorities that may sign the certificate of Redis, for a broker with rediss://. Without it, those
+        /// that this machine trusts.
         redis_ca: Option<CertFile> = "redis.ca", CA, or None;
-        /// The certificate that this node shows Redis, where it asks for one.
+        /// The certificate that this node shows Redis, if it asks for one.
         redis_client_cert: Option<CertFile> = "redis.client_cert", CERT, or None;
-        /// Its private key.
+        /// The private key of `redis.client_cert`.
         redis_client_key: Option<KeyFile> = "redis.client_key", KEY, or None;
-        /// The keys of the HTTP API: several, so that one can be replaced while the other still works.
+        /// The keys of the HTTP API. With several, one can be replaced while the others still work.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 },
             or Vec::new(), reloaded AtOnce;
-        /// Listeners of their own for the HTTP API: it answers only there then. They may be beyond loopback without
-        /// open = true, as each call shows a key. Without them it answers on all of `listen`.
+        /// Addresses for the HTTP API, which then answers only there. They may be beyond loopback without open =
+        /// true, because each call shows a key. Without them the API answers on all of `listen`.
         api_listen: Vec<Sourced<Listen>> = "api.listen", List { item: LISTEN, min: 0 }, or Vec::new();
-        /// The certificate for `api.listen`, which then speaks TLS only, as `tls.cert` is for `listen`.
+        /// The certificate for `api.listen`, which then speaks only TLS. `tls.cert` says the rest.
         api_tls_cert: Option<CertFile> = "api.tls_cert", CERT, or None, reloaded ToNew;
-        /// Its private key.
+        /// The private key of `api.tls_cert`.
         api_tls_key: Option<KeyFile> = "api.tls_key", KEY, or None, reloaded ToNew;
-        /// Who signs the certificates of those who may call the API: without one of these nobody may connect to
-        /// `api.listen` (mutual TLS). Each call shows a key too.
+        /// The authorities that may sign the certificates of callers. Nobody without such a certificate may connect
+        /// to `api.listen` (mutual TLS). Each call shows a key too.
         api_client_ca: Option<CertFile> = "api.client_ca", CA, or None, reloaded ToNew;
-        /// Listeners of their own for the metrics: they are only there then, for whoever reaches the address. Without
-        /// them they are on all of `listen`.
+        /// Addresses for the metrics, which are then only there, for everybody who reaches them. Without them the
+        /// metrics are on all of `listen`.
         metrics_listen: Vec<Sourced<Listen>> = "metrics.listen", List { item: LISTEN, min: 0 }, or Vec::new();
-        /// The certificate for `listen`, with those that lead to its root: with it, clients connect with wss:// and
+        /// The certificate for `listen`, with those that lead to its root. With it, clients connect by wss:// and
         /// https:// only. The file is read again when it changes.
         tls_cert: Option<CertFile> = "tls.cert", CERT, or None, reloaded ToNew;
-        /// Its private key.
+        /// The private key of `tls.cert`.
         tls_key: Option<KeyFile> = "tls.key", KEY, or None, reloaded ToNew;
-        /// Secrets that sign the tokens of clients (JWT), as they are, not decoded: several, so that one can be
-        /// replaced while the other still works.
+        /// Secrets that sign the tokens of clients (JWT), used as text and not decoded. With several, one can be
+        /// replaced while the others still work.
         hmac_secrets: Vec<Sourced<HmacSecret>> = "auth.hmac_secrets",
             List { item: HMAC_SECRET, min: 0 }, or Vec::new(), reloaded ToNew;
-        /// The algorithm of these secrets.
+        /// The algorithm of `auth.hmac_secrets`.
         hmac_algorithm: HmacAlgorithm = "auth.hmac_algorithm", HMAC_ALGORITHM,
             or HmacAlgorithm::default(), reloaded ToNew;
-        /// Public keys of who signs the tokens of clients, each in a file: RSA, P-256 (ES256), P-384 (ES384) or
-        /// Ed25519 (EdDSA). With `KID=` before the path, a key is not tried for tokens that name another.
+        /// Public keys that verify the tokens of clients, each in a file: RSA, P-256 (ES256), P-384 (ES384) or
+        /// Ed25519 (EdDSA). With `KID=` before the path, a key is not tried for tokens that name another key.
         public_keys: Vec<Sourced<PublicKeyFile>> = "auth.public_keys",
             List { item: PUBLIC_KEY, min: 0 }, or Vec::new(), reloaded ToNew;
-        /// The algorithm of the RSA keys among them.
+        /// The algorithm of the RSA keys among `auth.public_keys`.
         rsa_algorithm: RsaAlgorithm = "auth.rsa_algorithm", RSA_ALGORITHM,
             or RsaAlgorithm::default(), reloaded ToNew;
-        /// What tokens must be for (`aud`). Without it, tokens that have an `aud` are refused.
+        /// The audience that tokens must have (`aud`). Without it, tokens that have an `aud` are refused.
         audience: Option<String> = "auth.audience", EXPECTED, or None, reloaded ToNew;
-        /// Who must have issued tokens (`iss`). Without it, that is not looked at.
+        /// The issuer that tokens must have (`iss`). Without it, the issuer is not checked.
         issuer: Option<String> = "auth.issuer", EXPECTED, or None, reloaded ToNew;
         /// How far the clocks of issuer and server may be apart.
         leeway: Duration = "auth.leeway", Span { min: Duration::ZERO, max: 5 * MINUTE },
             or TokenPolicy::LEEWAY, reloaded ToNew;
-        /// The cookie that a token may come in.
+        /// The cookie that may carry a token.
         cookie: TokenSource = "auth.cookie", COOKIE, or TokenSource::default(), reloaded ToNew;
-        /// Web pages that may connect, beside those that this server's own host sent.
+        /// Origins whose pages may connect, besides the pages of this server's own host.
         origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
             List { item: ORIGIN, min: 0 }, or Vec::new(), reloaded ToNew;
-        /// Addresses and networks of the proxies that say whose connection it is. Others are not believed.
+        /// Addresses and networks of the proxies that tell a client's address. Others are not believed.
         trusted_proxies: Vec<Sourced<IpNet>> = "proxies.trusted", List { item: NETWORK, min: 0 },
             or Vec::new(), reloaded ToNew;
-        /// How they say it: "proxy" is the PROXY protocol, version 1 or 2, which then every connection of theirs
-        /// begins with; "x-forwarded-for" is the header, of which the right-most address counts that is no trusted
-        /// proxy's.
+        /// How the trusted proxies tell a client's address. "proxy" is the PROXY protocol, version 1 or 2: each of
+        /// their connections must begin with it. "x-forwarded-for" is the header: its right-most address counts that
+        /// is not a trusted proxy's.
         proxy_protocol: ProxyProtocol = "proxies.protocol", PROXY_PROTOCOL,
             or ProxyProtocol::None, reloaded ToNew;
-        /// Whether messages are compressed for clients that can (permessage-deflate). Costs CPU.
+        /// Whether messages are compressed for clients that support it (permessage-deflate). It costs CPU.
         deflate: bool = "websocket.deflate", Switch, or false, reloaded ToNew;
         /// How often a client of the relay is pinged.
         relay_ping_interval: Duration = "relay.ping_interval",
             Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().ping_interval, reloaded ToNew;
-        /// How long after a ping it may show no sign of life before its connection is dropped.
+        /// How long a client of the relay may be silent after a ping before its connection is dropped.
         relay_pong_timeout: Duration = "relay.pong_timeout",
             Span { min: SECOND, max: 60 * MINUTE }, or Heartbeat::default().pong_timeout, reloaded ToNew;
-        /// How long it may neither send nor get a message before it is closed; "0s" is for ever. Pings are none.
+        /// How long a client of the relay may neither send nor get a message before it is closed; "0s" is for ever.
+        /// Pings do not count.
         relay_idle_timeout: Duration = "relay.idle_timeout",
             Span { min: Duration::ZERO, max: 24 * 60 * MINUTE },
             or Heartbeat::default().idle_timeout, reloaded ToNew;
-        /// The largest message. One as large as what Redis lets wait for a subscriber (client-output-buffer-limit
-        /// pubsub, 32 MiB as it comes) would cut off every node that listens to its channel.
+        /// The largest message. A message as large as the output buffer of a subscriber in Redis
+        /// (client-output-buffer-limit pubsub, 32 MiB by default) would cut off every node that listens to its
+        /// channel.
         message_bytes: usize = "limits.message_bytes",
             Size { min: KIB, max: 24 * MIB }, or Limits::default().message_bytes;
         /// How long a message may take from its first byte to its last. The default is a second for each KiB of the
         /// largest message, at least a minute and at most five.
         message_time: Duration = "limits.message_time", Span { min: SECOND, max: 24 * 60 * MINUTE },
             or Duration::from_secs((message_bytes.value / KIB) as u64).clamp(MINUTE, 5 * MINUTE), reloaded AtOnce;
-        /// How much memory of this node messages may take that came in part, and what has to wait for the broker: at
-        /// least two messages. Past it those clients that hold most for longest are closed (relay: 1013), until it is an
-        /// eighth below. The default is an eighth of the memory that this process may use, at least four messages.
+        /// How much memory of this node unfinished messages may take, and messages that wait for the broker: at least
+        /// two messages. Past it the clients that hold the most for the longest are closed (relay: 1013), until it is
+        /// an eighth below. The default is an eighth of the memory that this process may use, at least four messages.
         incomplete_total_bytes: usize = "limits.incomplete_total_bytes", Size { min: 2 * KIB, max: 1024 * GIB },
             or (facts.memory / 8).clamp(4 * message_bytes.value, 1024 * GIB), reloaded AtOnce;
-        /// How many frames one connection may send in a second, pings and fragments among them; 0 is any number.
-        /// As many may come at once.
+        /// How many frames one connection may send in a second, with pings and fragments; 0 is any number. As many
+        /// may come at once.
         frames_per_second: usize = "limits.frames_per_second",
             Count { min: 0, max: 1_000_000 }, or Limits::default().frames_per_second, reloaded ToNew;
         /// How many bytes one connection may send in a second; 0 is any number. As many may come at once, and at
@@ -165,42 +168,43 @@ keys! {
         /// How many messages of one connection may wait for the broker's answer before its socket is not read.
         unanswered_publishes: usize = "limits.unanswered_publishes",
             Count { min: 1, max: 65_536 }, or Limits::default().unanswered_publishes, reloaded AtOnce;
-        /// How many bytes of them: at least one message. The default grows with the largest message.
+        /// How many bytes these messages may have: at least one message. The default grows with the largest message.
         unanswered_bytes: usize = "limits.unanswered_bytes", Size { min: KIB, max: GIB },
             or Limits::default().unanswered_bytes.max(message_bytes.value), reloaded AtOnce;
         /// How many bytes may wait for one slow connection: at least four messages; half of it for no longer than a
         /// second. Past it `namespace.slow_client` decides. The default grows with the largest message.
         outbound_bytes: usize = "limits.outbound_bytes", Size { min: 4 * KIB, max: GIB },
             or Limits::default().outbound_bytes.max(4 * message_bytes.value), reloaded AtOnce;
-        /// How many bytes may wait for all slow connections of this node together: at least as many as for one.
-        /// Past it those for which most waits go first, until it is an eighth below. A message counts for each
-        /// connection that it waits for, though they share its memory.
+        /// How many bytes may wait for all slow connections of this node together: at least as many as for one. Past
+        /// it the connections with the most waiting bytes go first, until it is an eighth below. A message counts for
+        /// each connection that it waits for, though they share its memory.
         outbound_total_bytes: usize = "limits.outbound_total_bytes", Size { min: 4 * KIB, max: 1024 * GIB },
             or Limits::default().outbound_total_bytes.max(outbound_bytes.value), reloaded AtOnce;
-        /// How many bytes may wait between the broker and the connections of this node: at least four messages.
-        /// The default grows with the largest message.
+        /// How many bytes may wait between the broker and the connections of this node: at least four messages. The
+        /// default grows with the largest message.
         inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
             or Limits::default().inbound_bytes.max(4 * message_bytes.value), reloaded AtOnce;
         /// How many clients may be connected. The default is what the descriptors of the process allow (`ulimit -Hn`)
-        /// less 256, kept for the broker, health, metrics and refusals.
+        /// less 256, which are kept for the broker, health, metrics and refusals.
         connections: usize = "limits.connections", Count { min: 1, max: CONNECTIONS },
             or connections_for(facts.descriptors).clamp(1, CONNECTIONS), reloaded AtOnce;
-        /// How many of one address, with IPv6 of one /64; 0 is no bound of its own. Behind a proxy see `[proxies]`.
+        /// How many clients of one address may be connected, or of one /64 with IPv6; 0 is any number. Behind a proxy
+        /// see `[proxies]`.
         connections_per_address: usize = "limits.connections_per_address", Count { min: 0, max: CONNECTIONS },
             or 0, reloaded ToNew;
-        /// How many may connect each second; 0 is no bound.
+        /// How many clients may connect in a second; 0 is any number.
         connections_per_second: usize = "limits.connections_per_second", Count { min: 0, max: CONNECTIONS },
             or 0, reloaded AtOnce;
         /// How many headers a request may have.
         header_count: usize = "limits.header_count", Count { min: 16, max: 100 }, or 64, reloaded AtOnce;
-        /// How many bytes they may have, the first line included.
+        /// How many bytes the headers of a request may have, the first line included.
         header_bytes: usize = "limits.header_bytes", Size { min: 8 * KIB, max: MIB },
             or 16 * KIB, reloaded ToNew;
         /// How long a connection may take to be established, the broker's confirmation included.
         handshake: Duration = "limits.handshake",
             Span { min: SECOND / 10, max: 5 * MINUTE }, or Limits::default().handshake, reloaded ToNew;
-        /// How long an HTTP connection that was answered may wait for its next request, as each answer announces
-        /// (`Keep-Alive: timeout=`). A balancer should keep its connections for less: many keep them for 60 s.
+        /// How long an answered HTTP connection may wait for its next request. Each answer announces it (`Keep-Alive:
+        /// timeout=`). A balancer should keep its connections for less; many keep them for 60 s.
         keep_alive: Duration = "limits.keep_alive",
             Span { min: SECOND, max: 60 * MINUTE }, or 75 * SECOND, reloaded ToNew;
         /// How long a connection that is being closed may take to read what is queued for it.
@@ -209,66 +213,70 @@ keys! {
         /// How long a message may wait until it is written to the broker; then it is refused.
         publish_wait: Duration = "limits.publish_wait",
             Span { min: Duration::ZERO, max: MINUTE }, or Limits::default().publish_wait;
-        /// How many clients a second are sent away at least when the node is told to end (SIGTERM); more where the time
-        /// would not do. The default under --dev is so many that all go at once.
+        /// How many clients are sent away in a second at least, when the node is told to end (SIGTERM). There are
+        /// more if the time would not suffice. The default under --dev sends all clients away at once.
         drain_rate: usize = "drain.rate", Count { min: 1, max: 1_000_000 },
             or if dev.value { 1_000_000 } else { 200 }, reloaded AtOnce;
-        /// How long the end may take from the signal on. Who has not gone by then is cut off.
+        /// How long the end may take from the signal on. Clients that have not gone by then are cut off.
         drain_timeout: Duration = "drain.timeout", Span { min: SECOND, max: 60 * MINUTE },
             or 30 * SECOND, reloaded AtOnce;
-        /// How long, of that, the node goes on as before but says that it is not ready, so that a balancer sends
-        /// nobody new: longer than a balancer's check takes to notice. The default is a sixth of the timeout, at most
-        /// 5s; under --dev none.
+        /// How long, of that time, the node goes on as before but says that it is not ready, so that a balancer sends
+        /// no new clients: longer than the balancer's check takes to notice. The default is a sixth of the timeout,
+        /// at most 5s, and 0s under --dev.
         drain_grace: Duration = "drain.grace", Span { min: Duration::ZERO, max: 60 * MINUTE },
             or if dev.value { Duration::ZERO } else { (drain_timeout.value / 6).min(5 * SECOND) }, reloaded AtOnce;
-        /// How many threads work. The default is the number of cores.
+        /// The number of worker threads. The default is the number of cores.
         workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
-        /// In how many parts the connections are split for delivery. The default is the number of workers.
+        /// The number of parts into which the connections are split for delivery. The default is the number of
+        /// workers.
         shards: usize = "runtime.shards", Count { min: 1, max: MAX_SHARDS }, or workers.value.min(MAX_SHARDS);
-        /// The least important lines that are logged.
+        /// The lowest level of the lines that are logged.
         log_level: LevelFilter = "log.level", LEVEL, or LevelFilter::INFO, reloaded AtOnce;
-        /// How lines are logged: "auto" is "text" on a terminal and "json" elsewhere. The default under --dev is "text".
+        /// The format of log lines: "auto" is "text" on a terminal and "json" elsewhere. The default under --dev is
+        /// "text".
         log_format: LogFormat = "log.format", FORMAT,
             or if dev.value { LogFormat::Text } else { LogFormat::Auto };
-        /// How many lines a second each place of the program may log, so that clients cannot fill a disk; 0 is any
-        /// number. What is more is summed up in a line, and counted. One such place says at each connection's end
-        /// what went over it (`fanfare::access`).
+        /// How many lines each place in the program may log in a second, so that clients cannot fill a disk; 0 is any
+        /// number. Further lines are counted, and one line reports them. One such place is the access log
+        /// (`fanfare::access`), with a line for each connection that has ended.
         log_lines: usize = "log.lines_per_second", Count { min: 0, max: 1_000_000 },
             or 100, reloaded AtOnce;
         /// Where traces are sent: the OTLP endpoint of an OpenTelemetry collector. Without it nothing is traced.
         tracing_endpoint: Option<Endpoint> = "tracing.endpoint", ENDPOINT, or None;
-        /// How it is spoken to: "grpc" (collectors listen on port 4317), or "http" for protobuf over HTTP (4318), to
-        /// whose endpoint /v1/traces is added.
+        /// The protocol to the collector: "grpc" (collectors listen on port 4317), or "http" for protobuf over HTTP
+        /// (4318), which adds /v1/traces to the endpoint.
         tracing_protocol: TracingProtocol = "tracing.protocol", PROTOCOL, or TracingProtocol::Grpc;
-        /// Of how many publishes and handshakes a trace is begun: 0.01 is one in a hundred. A publish through the API
-        /// with a `traceparent` follows that.
+        /// The share of publishes and handshakes for which a trace is begun: 0.01 is one in a hundred. A publish
+        /// through the API with a `traceparent` follows that header.
         tracing_sample_ratio: f64 = "tracing.sample_ratio", Ratio, or 1.0;
-        /// What the collector knows this cluster by (`service.name`); the node's name is `service.instance.id`.
+        /// The name of this cluster at the collector (`service.name`). The node's name is `service.instance.id`.
         tracing_service_name: String = "tracing.service_name", SERVICE_NAME, or "fanfare".into();
-        /// Headers of each request to the collector, as what it asks for to let one in.
+        /// Headers of each request to the collector, for example its credentials.
         tracing_headers: Vec<Sourced<TracingHeader>> = "tracing.headers", List { item: HEADER, min: 0 }, or Vec::new();
     }
 }
 
 keys! {
-    /// One `[[namespace]]`, as configured.
+    /// A configured `[[namespace]]`.
     pub struct RawNamespace(_facts: &Facts) {
-        /// What stands before the first `:` of its channels. Without a name: of all channels that are in no
-        /// other namespace.
+        /// The text before the first `:` of its channels. A namespace without a name has all channels of no other
+        /// namespace.
         name: String = "namespace.name", NAMESPACE, or String::new(), reloaded AtOnce;
-        /// Who may subscribe: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`).
+        /// The clients that may subscribe: "anonymous" is everybody, "token" is clients with a token for the channel
+        /// (see `[auth]`).
         subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous, reloaded ToNew;
-        /// Who may publish: "anonymous" is everybody, "token" whoever has a token for the channel (see `[auth]`),
-        /// "server" only the HTTP API.
+        /// The clients that may publish: "anonymous" is everybody, "token" is clients with a token for the channel
+        /// (see `[auth]`), "server" is only the HTTP API.
         publish: Access = "namespace.publish", ACCESS, or Access::Anonymous, reloaded AtOnce;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
-        /// What becomes of a subscriber that does not read fast enough (see limits.outbound_bytes): "disconnect"
-        /// ends its connection; "conflate" keeps it, and of what waits for it only the newest message of each channel.
+        /// How a subscriber is treated that does not read fast enough (see limits.outbound_bytes): "disconnect" ends its
+        /// connection; "conflate" keeps it, and of the waiting messages only the newest one of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,
             or SlowClient::Disconnect, reloaded AtOnce;
-        /// What becomes of its clients once a broker that was away is back, and they may have missed messages: they
-        /// "stay", or are closed at the pace of a drain (relay: 1012), so that they reconnect and load what they need.
+        /// How its clients are treated once a broker that was away is back, and they may have missed messages: they "stay",
+        /// or "close" ends their connections at the pace of a drain (relay: 1012), so that they reconnect and load
+        /// what they need.
         on_interruption: OnInterruption = "namespace.on_interruption", ON_INTERRUPTION,
             or OnInterruption::default(), reloaded AtOnce;
     }
@@ -309,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_a_section_stand_together_so_that_the_file_has_each_section_once() {
+    fn keys_of_a_section_stand_together() {
         for keys in [Raw::KEYS, RawNamespace::KEYS] {
             let mut sections: Vec<_> = keys.iter().map(|key| key.section_and_name().0).collect();
             sections.dedup();

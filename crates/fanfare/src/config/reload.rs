@@ -1,43 +1,44 @@
-//! What another reading of the sources changes for a node that is running.
+//! The changes of another reading of the sources, for a node that runs.
 //!
 //! Invariants
-//! - A node never runs with a mixture that would be refused at its start: the values that it keeps and the new ones
-//!   are judged together.
+//! - A node never runs with a mixture that it would refuse at its start: the values that it keeps and the new ones are
+//!   judged together.
 //! - A default that depends on other keys depends on the values that the node runs with, not on those that wait for a
 //!   restart.
 
 use std::collections::BTreeMap;
 
 use super::{
-    Given, Loaded, Mistakes, Sources,
+    Loaded, Mistakes, Sources,
     declare::{Applies, Key},
+    load::Layers,
     raw::RawNamespace,
 };
 
-/// What a reload changes.
+/// The changes of a reload.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// What the node runs with from now on.
+    /// The configuration from now on.
     pub loaded: Loaded,
-    /// What of it has another value than before: keys, and namespaces with theirs.
+    /// The values that changed: keys, and namespaces with their keys.
     pub used: Vec<String>,
-    /// Keys that have another value in the sources, which is used after a restart only.
+    /// Keys whose values in the sources are used after a restart only.
     pub waiting: Vec<&'static str>,
 }
 
-/// Why nothing is changed.
+/// Why nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoChange {
-    /// There are mistakes.
+    /// The configuration has mistakes.
     #[error("{0}")]
     Mistakes(Mistakes),
-    /// There are none, but what may change does not go with what the node keeps until a restart.
+    /// The configuration is valid, but not together with the values that the node keeps until a restart.
     #[error("{0}")]
     NeedsRestart(Mistakes),
 }
 
 impl NoChange {
-    /// What is wrong.
+    /// The mistakes.
     #[must_use]
     pub fn mistakes(&self) -> &Mistakes {
         match self {
@@ -47,14 +48,14 @@ impl NoChange {
 }
 
 impl Loaded {
-    /// Reads the sources again, for a node that runs with this.
+    /// Reads the sources again, for a node that runs with this configuration.
     ///
     /// # Errors
-    /// Nothing is to be changed, and why.
+    /// Nothing may change, and why.
     pub fn reload(&self, sources: Sources) -> Result<Change, NoChange> {
-        let given = Given::gather(sources);
-        let next = given.judge(None).map_err(NoChange::Mistakes)?;
-        let loaded = given.judge(Some(&self.raw)).map_err(NoChange::NeedsRestart)?;
+        let layers = Layers::read(sources);
+        let next = layers.resolve(None).map_err(NoChange::Mistakes)?;
+        let loaded = layers.resolve(Some(&self.raw)).map_err(NoChange::NeedsRestart)?;
         let mut used: Vec<_> = self.raw.changed(&loaded.raw).iter().map(|key| key.path.to_owned()).collect();
         used.extend(changed_namespaces(&self.namespaces, &loaded.namespaces));
         let waits = |key: &Key| key.applies == Applies::AtRestart;
@@ -63,7 +64,7 @@ impl Loaded {
     }
 }
 
-/// `namespace "news": publish`, and those that are new or gone.
+/// `namespace "news": publish`, and namespaces that are new or gone.
 fn changed_namespaces(running: &[RawNamespace], next: &[RawNamespace]) -> Vec<String> {
     let by_name = |namespaces: &[RawNamespace]| -> BTreeMap<String, RawNamespace> {
         namespaces.iter().map(|namespace| (namespace.name.value.clone(), namespace.clone())).collect()
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_other_values_are_changes_and_only_some_are_used() {
+    fn a_reload_uses_some_changed_values() {
         let mut node = Node::start("[origins]\nallow = [\"https://a.example\"]\n", NodeArgs::default());
         let (used, waiting) = node
             .reload(
@@ -147,14 +148,14 @@ mod tests {
             config.addresses(fanfare_gateway::Role::Clients).0,
             [crate::config::Listen::Localhost(8080)]
         );
-        // What waits is said again, until it is taken back.
+        // A change that waits is named again, until it is undone.
         let (used, waiting) = node.reload("listen = [\"127.0.0.1:1\"]\n").unwrap();
         assert_eq!((used, waiting), (vec!["origins.allow".into(), "drain.rate".into()], vec!["listen"]));
         assert_eq!(node.reload("").unwrap(), (vec![], vec![]));
     }
 
     #[test]
-    fn flags_and_the_environment_still_beat_the_file() {
+    fn flags_and_the_environment_beat_the_file() {
         let flags = NodeArgs { node: Some("flag".into()), ..NodeArgs::default() };
         let mut node = Node::start("", flags);
         let (used, waiting) = node.reload("[node]\nname = \"file\"\n[log]\nlevel = \"trace\"\n").unwrap();
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_follows_the_values_that_the_node_runs_with() {
+    fn a_default_follows_the_running_values() {
         let mut node = Node::start("", NodeArgs::default());
         let before = node.running.config.limits.clone();
         let (used, waiting) =
@@ -183,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_valid_only_after_a_restart_is_not_used_before() {
+    fn a_change_that_needs_a_restart_waits() {
         let secret = "[auth]\nhmac_secrets = [\"0123456789abcdef0123456789abcdef\"]\n";
         let closed = format!(
             "listen = [\"0.0.0.0:1\"]\n{secret}[[namespace]]\nsubscribe = \"token\"\npublish = \"token\"\n"
         );
         let mut node = Node::start(&closed, NodeArgs::default());
-        // Where it would listen, everybody may come in; where it does listen, not.
+        // At the new address everybody may come in, but the node keeps the old one.
         let error = node.reload("listen = [\"127.0.0.1:1\"]\n").unwrap_err();
         assert!(matches!(&error, NoChange::NeedsRestart(_)), "{error}");
         assert_eq!(
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_that_changed_is_a_change() {
+    fn a_changed_key_file_is_a_change() {
         let public_key = |name| fs::read(crate::config::auth::tests::key_file(name)).unwrap();
         let key = NamedTempFile::new().unwrap();
         fs::write(&key, public_key("test-ed25519")).unwrap();

@@ -1,7 +1,7 @@
-//! A JSON Schema of the configuration file, as `fanfare config --schema` prints it, from the same table as all else.
+//! A JSON Schema of the configuration file, as `fanfare config --schema` prints it.
 //!
-//! Invariant: a file that `fanfare check` accepts is valid by it. The reverse does not hold: rules between keys, and texts
-//! that something else reads (addresses, URLs, key files), are judged by `fanfare check`.
+//! Invariant: a file that `fanfare check` accepts is valid by the schema. The reverse does not hold: only `fanfare
+//! check` judges rules between keys, addresses, URLs and key files.
 
 use serde_json::{Map, Value, json};
 
@@ -59,7 +59,7 @@ pub fn of_the_file() -> Value {
     })
 }
 
-/// What may stand at a key, with its meaning.
+/// The schema of a key, with its meaning.
 fn of(key: &Key) -> Value {
     let about: Vec<&str> = key.about.lines().map(str::trim).collect();
     let description = format!("{}\n\nAllowed: {}.", about.join(" "), (key.allowed)());
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_in_the_schema_with_its_meaning() {
+    fn the_schema_describes_every_key() {
         let schema = of_the_file();
         let file = |key: &Key| format!("/properties/{}", key.path.replace('.', "/properties/"));
         let item = |key: &Key| format!("/properties/namespace/items/properties/{}", key.section_and_name().1);

@@ -1,22 +1,29 @@
-//! The effective configuration, as `fanfare config` prints it: a TOML file that says of each value where it
-//! comes from.
+//! The effective configuration, as `fanfare config` prints it: a TOML file with the source of each value.
 //!
-//! Invariant: read back, it gives the same configuration, but for the secrets, which are masked.
+//! Invariant: the file, read back, gives the same configuration, except for the masked secrets.
 
 use std::fmt;
 
 use super::{Loaded, declare::Line, place::Place};
 
-/// Prints what a node would run with.
+/// Shows the values that a node would run with.
 #[derive(Debug, Clone, Copy)]
 pub struct Show<'a> {
-    pub(super) loaded: &'a Loaded,
-    /// Whether each key is explained, and what is by default only shown: a file to begin with.
-    pub(super) explain: bool,
+    loaded: &'a Loaded,
+    /// Whether each key is explained, and defaults are comments: a file to begin with.
+    explain: bool,
 }
 
-/// Where the comments begin, if the values leave room.
+/// The column of the comments, if the values leave room.
 const COMMENTS: usize = 40;
+
+impl Loaded {
+    /// Shows each value with its source; with `explain`, each key's meaning too.
+    #[must_use]
+    pub fn show(&self, explain: bool) -> Show<'_> {
+        Show { loaded: self, explain }
+    }
+}
 
 impl fmt::Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +51,7 @@ impl Show<'_> {
         if self.explain {
             explanation(f, line)?;
         }
-        // Whoever begins a file with this means to have the defaults, of each machine and of each version.
+        // A file to begin with should leave the defaults to each machine and each version.
         let comment = if self.explain && line.place == Place::Default { "#" } else { "" };
         let text = format!("{comment}{} = {}", line.key.section_and_name().1, line.value);
         writeln!(f, "{text:COMMENTS$}  # {}", line.place)

@@ -1,13 +1,16 @@
-//! TLS: `[tls]`, the keys of TLS in `[api]` and `[redis]`, and the files that they name.
+//! TLS: the rules of `[tls]`, and of the keys of TLS in `[api]` and `[redis]`.
+//!
+//! - `words`: the files that the keys name; `files`: the same files, read again
 //!
 //! | list | speaks TLS |
 //! |---|---|
 //! | `listen` | with `tls.cert` and `tls.key` |
 //! | `api.listen` | with `api.tls_cert` and `api.tls_key`; with `api.client_ca`, only to clients that have a certificate |
-//! | `metrics.listen` | never; an address that is in another list too speaks what that speaks |
+//! | `metrics.listen` | never, except at an address of another list |
 //!
-//! Invariant: nothing of a key is shown, logged or compared with anything but another key.
+//! Invariant: a key is never shown or logged, and compared only with another key.
 
+mod files;
 pub(super) mod words;
 
 use std::time::{Duration, SystemTime};
@@ -18,14 +21,12 @@ use fanfare_gateway::{
     tls::{Expiry, Terms, TermsError},
 };
 
-use self::words::{CA, CERT, CertFile, KEY, KeyFile};
+use self::words::{CertFile, KeyFile};
 use super::{
-    Config, Loaded,
-    auth::words::read,
+    Config,
     mistake::Mistake,
-    place::{Given, Place, Sourced, Value},
+    place::{Place, Sourced},
     raw::Raw,
-    shape::{Shape, Text},
     words::Listen,
 };
 
@@ -58,7 +59,7 @@ impl<'a> Pair<'a> {
         self.cert.sound && self.key.sound
     }
 
-    /// One of the two alone is nothing, and both must belong together.
+    /// A certificate needs its key, and a key its certificate.
     fn check(&self) -> Option<Mistake> {
         let [cert, key] = self.names;
         match (&self.cert.value, &self.key.value) {
@@ -97,7 +98,7 @@ fn alone(name: &str, place: &Place, path: &str, other: &str) -> Mistake {
     }
 }
 
-/// Everything that is wrong between the keys of TLS.
+/// The mistakes between the keys of TLS.
 pub(super) fn check(raw: &Raw) -> Vec<Mistake> {
     let pairs = [Pair::of_clients(raw), Pair::of_api(raw), Pair::of_redis(raw)];
     let mut mistakes: Vec<_> = pairs.iter().filter_map(Pair::check).collect();
@@ -106,7 +107,7 @@ pub(super) fn check(raw: &Raw) -> Vec<Mistake> {
     mistakes
 }
 
-/// What is asked of callers of the API is asked at addresses of its own.
+/// The API's certificate needs addresses of its own, and its authority needs the certificate.
 fn api(raw: &Raw) -> Option<Mistake> {
     let Pair { names: [cert, _], cert: file, .. } = Pair::of_api(raw);
     let ca = &raw.api_client_ca;
@@ -137,7 +138,7 @@ fn api(raw: &Raw) -> Option<Mistake> {
     mistake("api.listen", &shared.place, found, allowed, "one address has one certificate")
 }
 
-/// What is said of TLS to Redis means something only where the URL asks for it.
+/// Keys of TLS to Redis need a URL that asks for TLS.
 fn redis_without_tls(raw: &Raw) -> Option<Mistake> {
     if !raw.broker.sound || raw.broker.value.speaks_tls() {
         return None;
@@ -178,14 +179,14 @@ fn cert_key(role: Role) -> Option<&'static str> {
     }
 }
 
-/// Whom to trust as Redis, and what to show it.
+/// The authority of Redis, and the certificate of this node for it.
 pub(super) fn of_redis(raw: &Raw) -> RedisTls {
     let ca = raw.redis_ca.value.as_ref().map(|file| file.certificates.clone()).unwrap_or_default();
     let client = Pair::of_redis(raw).both();
     RedisTls::new(ca, client.map(|(cert, key)| (cert.certificates.clone(), key.key.clone_key())))
 }
 
-/// What is valid, and yet nobody can have meant: certificates that are not good now, in sentences.
+/// Warnings about a valid configuration: certificates that are not valid at this time.
 #[must_use]
 pub fn warnings(config: &Config, now: SystemTime) -> Vec<String> {
     let warnings = config.listeners.iter().filter_map(|listener| {
@@ -204,7 +205,7 @@ fn warning(name: &str, expiry: Expiry, now: SystemTime) -> Option<String> {
         ))
     } else if now + Duration::from_secs(60) < expiry.begins {
         Some(format!(
-            "{name}: the certificate is good from {} on only: look at this machine's clock, or wait",
+            "{name}: the certificate is not valid before {}: check this machine's clock, or wait",
             at(expiry.begins)
         ))
     } else {
@@ -212,69 +213,8 @@ fn warning(name: &str, expiry: Expiry, now: SystemTime) -> Option<String> {
     }
 }
 
-/// What the files of the listeners' TLS hold at this moment; `None` where one cannot be read.
+/// The contents of the files of the listeners' TLS at one moment; `None` where a file cannot be read.
 pub type Contents = Vec<Option<Vec<u8>>>;
-
-impl Loaded {
-    /// Reads the files that TLS on listeners is made of, as they are now.
-    #[must_use]
-    pub fn tls_contents(&self) -> Contents {
-        let paths = self.raw.tls_files();
-        paths.into_iter().map(|path| read(path).ok()).collect()
-    }
-
-    /// The same configuration with what these files hold now.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub fn reread_tls(&self) -> Result<Self, super::Mistakes> {
-        let mut loaded = self.clone();
-        let raw = &mut loaded.raw;
-        let mut mistakes = Vec::new();
-        reread("tls.cert", &CERT, &mut raw.tls_cert, &mut mistakes);
-        reread("tls.key", &KEY, &mut raw.tls_key, &mut mistakes);
-        reread("api.tls_cert", &CERT, &mut raw.api_tls_cert, &mut mistakes);
-        reread("api.tls_key", &KEY, &mut raw.api_tls_key, &mut mistakes);
-        reread("api.client_ca", &CA, &mut raw.api_client_ca, &mut mistakes);
-        mistakes.extend(check(raw));
-        super::Mistakes::none_in(mistakes)?;
-        for listener in &mut loaded.config.listeners {
-            listener.tls = terms(&loaded.raw, listener.role);
-        }
-        Ok(loaded)
-    }
-}
-
-fn reread<T>(name: &str, shape: &Text<Option<T>>, file: &mut Sourced<Option<T>>, mistakes: &mut Vec<Mistake>)
-where
-    T: PartialEq,
-{
-    let path = (shape.show)(&file.value);
-    let given = Given { value: Value::Text(path), place: file.place.clone() };
-    match shape.parse(&given) {
-        Ok(value) => file.value = value,
-        Err(faults) => {
-            file.sound = false;
-            mistakes.extend(faults.into_iter().map(|fault| Mistake {
-                place: fault.place,
-                key: name.into(),
-                found: fault.found,
-                allowed: fault.allowed,
-                hint: fault.hint,
-            }));
-        }
-    }
-}
-
-impl Raw {
-    fn tls_files(&self) -> Vec<&str> {
-        let certs = [&self.tls_cert, &self.api_tls_cert, &self.api_client_ca];
-        let keys = [&self.tls_key, &self.api_tls_key];
-        let certs = certs.into_iter().filter_map(|file| file.value.as_ref()).map(|file| file.path.as_str());
-        let keys = keys.into_iter().filter_map(|file| file.value.as_ref()).map(|file| file.path.as_str());
-        certs.chain(keys).collect()
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,26 @@
-//! `[tracing]`: where spans go, how, and how many.
+//! `[tracing]`: where spans are sent, and how many.
 
 pub(super) mod words;
 
 pub use self::words::{Endpoint, TracingHeader, TracingProtocol};
 use super::{mistake::Mistake, raw::Raw};
 
-/// What is traced, and who is told.
+/// The traces of a node.
 #[derive(Debug, Clone)]
 pub struct Tracing {
     /// The collector.
     pub endpoint: Endpoint,
-    /// How it is spoken to.
+    /// The protocol to the collector.
     pub protocol: TracingProtocol,
-    /// Of how many traces that begin here spans are made: from 0 to 1.
+    /// The share of new traces that are sampled: from 0 to 1.
     pub sample_ratio: f64,
-    /// What the spans are of: `service.name`.
+    /// The name of the service: `service.name`.
     pub service_name: String,
-    /// What each request to the collector carries.
+    /// The headers of each request to the collector.
     pub headers: Vec<TracingHeader>,
 }
 
-/// A build may have no traces; gRPC has paths of its own.
+/// The endpoint needs a build with traces, and a URL that its protocol can have.
 pub(super) fn check(raw: &Raw) -> Option<Mistake> {
     let (endpoint, protocol) = (&raw.tracing_endpoint, &raw.tracing_protocol);
     let url = endpoint.value.as_ref().filter(|_| endpoint.sound && protocol.sound)?;
@@ -43,7 +43,7 @@ pub(super) fn check(raw: &Raw) -> Option<Mistake> {
     })
 }
 
-/// What is traced; `None` where nothing is.
+/// The traces of a node; `None` without an endpoint.
 pub(super) fn tracing(raw: &Raw) -> Option<Tracing> {
     Some(Tracing {
         endpoint: raw.tracing_endpoint.value.clone()?,

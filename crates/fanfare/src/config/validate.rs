@@ -1,4 +1,4 @@
-//! Rules that span several keys, and the way from what was configured to what the node runs with.
+//! Rules between keys, and the configuration that the keys give.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
@@ -9,11 +9,11 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
+    shape::{show_duration, show_size},
     tls, tracing,
-    units::{show_duration, show_size},
 };
 
-/// Everything that is wrong between keys.
+/// The mistakes between keys.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mut mistakes = listeners::check(raw, namespaces);
     mistakes.extend(
@@ -36,7 +36,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes
 }
 
-/// A queue must have room for a message, or none of that size ever gets through.
+/// A queue that is too small for a message would never pass it.
 fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option<Mistake> {
     let least = messages * raw.message_bytes.value;
     let wrong =
@@ -55,7 +55,7 @@ fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option
     })
 }
 
-/// After the grace there must be time to send the clients away.
+/// The clients are sent away in the time between the grace and the timeout.
 fn grace(raw: &Raw) -> Option<Mistake> {
     let (grace, timeout) = (&raw.drain_grace, &raw.drain_timeout);
     let wrong = grace.sound && timeout.sound && grace.value >= timeout.value;
@@ -78,7 +78,7 @@ fn proxies(raw: &Raw) -> Option<Mistake> {
             found: found.into(),
             allowed: allowed.into(),
             hint: Some(
-                "trusted says which proxies are believed, protocol how they say whose connection it is"
+                "trusted names the proxies that are believed, protocol how they tell a client's address"
                     .into(),
             ),
         })
@@ -101,7 +101,7 @@ fn proxies(raw: &Raw) -> Option<Mistake> {
     }
 }
 
-/// What may wait for all connections is no less than what may wait for one.
+/// The bound for all connections is at least as large as the bound for one.
 fn room_for_one(raw: &Raw) -> Option<Mistake> {
     let (total, one) = (&raw.outbound_total_bytes, &raw.outbound_bytes);
     let wrong = total.place != Place::Default && total.sound && one.sound && total.value < one.value;
@@ -130,7 +130,7 @@ fn repeated_namespaces(namespaces: &[RawNamespace]) -> Vec<Mistake> {
     namespaces.iter().enumerate().filter_map(mistake).collect()
 }
 
-/// What the node runs with, from what has no mistakes.
+/// The configuration of keys without mistakes.
 pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     let origins = values(&raw.origins.value);
     let api_keys = ApiKeys::new(values(&raw.api_keys.value));

@@ -1,4 +1,4 @@
-//! The texts of a configuration that are more than text: addresses, the broker, names, origins, keys.
+//! Texts with a meaning of their own: addresses, the broker, names, origins, keys.
 
 use std::{
     fmt,
@@ -11,20 +11,20 @@ use fanfare_core::Channel;
 use ipnet::IpNet;
 
 use super::shape::Text;
-use crate::{advertise::METRICS, ask::Target};
+use crate::ask::{METRICS_PATH, Target};
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
-    /// `localhost:PORT`: 127.0.0.1 always, and `[::1]` where the machine has IPv6 (many containers have not).
-    /// Browsers and Node resolve `localhost` to either.
+    /// `localhost:PORT`: 127.0.0.1, and `[::1]` if the machine has IPv6 (many containers have not). Browsers and Node
+    /// resolve `localhost` to either.
     Localhost(u16),
-    /// This address, or the node does not start.
+    /// This address. If it cannot be used, the node does not start.
     At(SocketAddr),
 }
 
 impl Listen {
-    /// All addresses meant.
+    /// The addresses that it stands for.
     #[must_use]
     pub fn addresses(self) -> Vec<SocketAddr> {
         match self {
@@ -35,7 +35,7 @@ impl Listen {
         }
     }
 
-    /// Whether only this machine reaches it.
+    /// Whether it can be reached only from this machine.
     #[must_use]
     pub fn is_loopback(self) -> bool {
         self.addresses().iter().all(|address| address.ip().to_canonical().is_loopback())
@@ -86,7 +86,7 @@ fn listen(text: &str) -> Result<Listen, String> {
     }
 }
 
-/// A node's name stands in Redis keys, log lines and metrics.
+/// The name of a node, which Redis keys, log lines and metrics have.
 pub(super) const NODE: Text<String> = Text {
     allowed: "1 to 64 letters, digits, `.`, `-` or `_`",
     parse: |text| {
@@ -101,16 +101,16 @@ pub(super) const NODE: Text<String> = Text {
     found: str::to_owned,
 };
 
-/// Where a node's metrics are reached.
+/// The URL of a node's metrics.
 pub(super) const ADVERTISE: Text<Option<Target>> = Text {
     allowed: "HOST:PORT or a URL, as \"10.0.0.5:9090\" or \"http://10.0.0.5:9090/metrics\"; \"\" for the default",
-    parse: |text| if text.is_empty() { Ok(None) } else { Target::parse(text, METRICS).map(Some) },
+    parse: |text| if text.is_empty() { Ok(None) } else { Target::parse(text, METRICS_PATH).map(Some) },
     show: |target| target.as_ref().map(Target::to_string).unwrap_or_default(),
-    // A URL with a password is refused: it must not be shown.
+    // A URL with a password is refused, and must not be shown.
     found: without_password,
 };
 
-/// `<prefix>:` begins channels, `<prefix>!` everything else: neither sign may be in the prefix itself.
+/// `<prefix>:` begins channels, and `<prefix>!` all other names, so a prefix has neither sign.
 pub(super) const PREFIX: Text<Prefix> = Text {
     allowed: "1 to 64 visible ASCII characters without `:` and `!`",
     parse: |text| Prefix::new(text).map_err(|error| error.to_string()),
@@ -122,7 +122,7 @@ pub(super) const BROKER: Text<BrokerConfig> = Text {
     allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"; rediss:// with TLS",
     parse: |text| {
         if text.contains(&format!(":{MASK}@")) {
-            // From a file that `fanfare config` printed: Redis would refuse it much later.
+            // The text comes from `fanfare config`. Redis would refuse it much later.
             return Err(format!("{MASK} stands for a password that was not shown: write the password"));
         }
         text.parse().map_err(|error: BrokerConfigError| error.to_string())
@@ -131,8 +131,8 @@ pub(super) const BROKER: Text<BrokerConfig> = Text {
     found: broker_found,
 };
 
-/// What was given as a broker and is not one. Without a scheme all of it may be a password; without a host that looks
-/// like one, what follows the scheme.
+/// The part of a wrong broker which may be shown. A text without a scheme may be a password. So may the text after the
+/// scheme, unless it looks like a host.
 fn broker_found(text: &str) -> String {
     match text.split_once("://") {
         None => MASK.into(),
@@ -147,7 +147,7 @@ fn broker_found(text: &str) -> String {
     }
 }
 
-/// Says that there is a password, and not which.
+/// The URL with its password masked.
 fn broker(config: &BrokerConfig) -> String {
     let url = config.to_string();
     match config {
@@ -159,7 +159,7 @@ fn broker(config: &BrokerConfig) -> String {
     }
 }
 
-/// Everything that might be a password is masked, in a text that may be no URL at all.
+/// The text with all that might be a password masked, whether it is a URL or not.
 pub(super) fn without_password(text: &str) -> String {
     let Some((before, place)) = text.rsplit_once('@') else { return text.into() };
     match before.split_once("://") {
@@ -210,7 +210,7 @@ pub(super) const NETWORK: Text<IpNet> = Text {
     found: str::to_owned,
 };
 
-/// What stands for a secret.
+/// The text in place of a secret.
 pub(super) const MASK: &str = "***";
 
 pub(super) const API_KEY: Text<ApiKey> = Text {

@@ -1,11 +1,11 @@
-//! What is counted of reloads.
+//! Metrics of reloads.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fanfare_metrics::Registrar;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Registry};
 
-/// What is counted of reloads.
+/// Metrics of reloads.
 #[derive(Debug)]
 pub struct ReloadMetrics {
     reloads: IntCounterVec,
@@ -14,7 +14,7 @@ pub struct ReloadMetrics {
 }
 
 impl ReloadMetrics {
-    /// Makes and registers them, for a configuration that was read without a mistake just now.
+    /// Makes and registers the metrics, for a configuration that was read without a mistake.
     ///
     /// # Errors
     /// A name is registered already.

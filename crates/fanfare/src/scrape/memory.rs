@@ -1,7 +1,7 @@
-//! How much memory there is for this process, and how much of it is left, sockets in the kernel included: by its control
-//! groups, of version 2 or 1, and by the machine. Whichever has least left ends the process first.
+//! The memory that this process may use, and the part that is left, with sockets in the kernel: by its control groups,
+//! of version 2 or 1, and by the machine. The one with the least left ends the process first.
 //!
-//! What a group uses is counted as Kubernetes does it: files that the kernel can drop at once (`inactive_file`) are free
+//! The use of a group is counted as Kubernetes does: files that the kernel can drop at once (`inactive_file`) are free
 //! (<https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files>).
 
 use std::{
@@ -32,20 +32,20 @@ pub(super) fn scraped() -> prometheus::Result<Scraped<2>> {
     })
 }
 
-/// What there is, and what is left of it, in bytes.
+/// The limit, and the part that is left, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Room {
     limit: u64,
     available: u64,
 }
 
-/// Where the kernel tells of a control group, in one of its versions.
+/// The files of a control group, in one of its versions.
 #[derive(Debug, Clone, Copy)]
 struct Version {
     root: &'static str,
     limit: &'static str,
     usage: &'static str,
-    /// The line of `memory.stat`, that of the groups in it included.
+    /// The line of `memory.stat` that includes the groups in the group.
     inactive_file: &'static str,
 }
 
@@ -71,10 +71,10 @@ struct Group {
 }
 
 impl Group {
-    /// `None`: it has no limit, or there is no such group to be seen from here.
+    /// `None` without a limit, or if the group cannot be seen from here.
     fn room(&self) -> Option<Room> {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).ok();
-        // "max", or a number past all memory, where there is none.
+        // Without a limit it is "max", or a number past all memory.
         let limit = read(self.version.limit)?.trim().parse::<u64>().ok()?;
         let usage = read(self.version.usage)?.trim().parse::<u64>().ok()?;
         let inactive = read("memory.stat").and_then(|stat| field(&stat, self.version.inactive_file));
@@ -87,8 +87,8 @@ fn field(stat: &str, name: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// The process' own groups, and those that they are in. In a container they are seen from the root of the hierarchy,
-/// whatever the process is told that its own is called.
+/// The process' own groups, and the groups around them. In a container the files are at the root of the hierarchy,
+/// whatever name the process' own group has.
 fn groups() -> Vec<Group> {
     let own = Process::myself().and_then(|process| process.cgroups());
     let own = own.map(|groups| groups.0).unwrap_or_default();
@@ -108,12 +108,12 @@ fn groups_of(version: Version, own: &str) -> Vec<Group> {
 fn shortest(groups: &[Group]) -> Option<Room> {
     let machine = machine();
     let total = machine.map_or(u64::MAX, |room| room.limit);
-    // A limit past the machine's memory bounds nothing.
+    // A limit past the machine's memory does not bound anything.
     let bounds = groups.iter().filter_map(Group::room).filter(|room| room.limit <= total);
     bounds.chain(machine).min_by_key(|room| room.available)
 }
 
-/// How much memory this process may use, in bytes: what its smallest control group allows, or all of the machine.
+/// The memory that this process may use, in bytes: the smallest limit of its control groups, or all of the machine.
 pub(crate) fn limit() -> usize {
     let limits = groups().iter().filter_map(Group::room).chain(machine()).map(|room| room.limit).min();
     limits.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_group_that_has_least_left_counts_and_files_that_can_be_dropped_are_free() {
+    fn the_group_with_the_least_left_counts() {
         let root = tempfile::tempdir().unwrap();
         let of = |path, files| group(root.path(), path, VERSION_2, files);
         let stat = "anon 9\ninactive_file 400\nactive_file 7\n";
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn version_1_names_them_otherwise_and_its_no_limit_is_none() {
+    fn version_1_has_other_names() {
         let root = tempfile::tempdir().unwrap();
         let of = |path, files| group(root.path(), path, VERSION_1, files);
         let stat = "inactive_file 1\ntotal_inactive_file 100\n";
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_looked_for_up_to_the_root() {
+    fn groups_are_listed_up_to_the_root() {
         let folders: Vec<_> =
             groups_of(VERSION_2, "/pod/container").into_iter().map(|group| group.folder).collect();
         let below = |path: &str| Path::new("/sys/fs/cgroup").join(path);

@@ -1,4 +1,4 @@
-//! The metrics of this process that Prometheus' client libraries have in common, under the names that dashboards know:
+//! Metrics of this process that all client libraries of Prometheus have, under the names that dashboards know:
 //! <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>.
 //!
 //! The collector of the crate `prometheus` counts CPU in whole seconds: too coarse for a rate.

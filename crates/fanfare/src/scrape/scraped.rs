@@ -8,7 +8,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-/// How a value moves.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// Up and down.
@@ -24,7 +24,7 @@ pub(super) type Row = (&'static str, &'static str, Kind);
 pub(super) struct Scraped<const N: usize> {
     table: [Row; N],
     descriptions: Vec<Desc>,
-    /// `None`: cannot be read, and is not shown.
+    /// `None`: the value cannot be read, and the metric is left out.
     read: Box<dyn Fn() -> [Option<f64>; N] + Send + Sync>,
 }
 

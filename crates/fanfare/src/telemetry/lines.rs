@@ -1,10 +1,10 @@
 //! Log lines go to standard error from a thread of their own, behind a bounded queue.
 //!
 //! Invariants
-//! - A task that logs never waits for a reader of the log. A line for which the queue has no room is dropped.
+//! - A task that logs never waits for a reader of the log. If the queue is full, the line is dropped.
 //! - A dropped line is counted in `fanfare_log_lines_dropped_total`, and so is one that could not be written.
-//! - The thread takes no lock that others take: while it waits for a reader, nothing else does.
-//! - The end of the process waits for the log for at most a second.
+//! - The thread takes no lock that other threads take: while it waits for a reader, only it waits.
+//! - The end of the process waits for the log for a second at most.
 
 use std::{
     fs::File,
@@ -22,25 +22,25 @@ use std::{
 use prometheus::{IntCounter, Registry};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::counter::counter;
+
 /// The bytes that may wait: a few thousand lines.
 const QUEUE_BYTES: usize = 1 << 20;
 
-/// How long the end of the process waits until the last lines are written.
+/// The most time that the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The pause before a descriptor that does not block is tried again.
 const RETRY: Duration = Duration::from_millis(20);
 
-#[expect(clippy::expect_used, reason = "the name is valid, as every start shows")]
 static DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
-    IntCounter::new(
+    counter(
         "fanfare_log_lines_dropped_total",
         "Log lines that were not written, since standard error was not read or took no more",
     )
-    .expect("a name for a metric")
 });
 
-/// Shows how many lines were dropped.
+/// Registers the counter of dropped lines.
 ///
 /// # Errors
 /// The name is registered already.
@@ -65,7 +65,7 @@ impl Lines {
     /// Lines that go to standard error.
     ///
     /// # Errors
-    /// Standard error cannot be duplicated, or there is no thread for it.
+    /// Standard error cannot be duplicated, or its thread cannot be started.
     pub fn to_stderr() -> io::Result<Self> {
         Self::to(File::from(io::stderr().as_fd().try_clone_to_owned()?))
     }
@@ -91,7 +91,7 @@ impl Lines {
     pub fn flush(&self) {
         let (flushed, told) = sync_channel(1);
         if self.queue.send(Entry::Flushed(flushed)).is_ok() {
-            // An error means that nobody reads the log: then there is nothing to wait for.
+            // Without a thread that reads, there is nothing to wait for.
             let _ = told.recv_timeout(LAST_LINES);
         }
     }
@@ -123,7 +123,7 @@ fn rest() {
     thread::sleep(RETRY);
 }
 
-/// Writes a line. Standard error may be a descriptor that does not block: other programs that share it can make it one.
+/// Writes a line. Other programs that share standard error can make it a descriptor that does not block.
 fn write_line(target: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
     while !line.is_empty() {
         match target.write(line) {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_reader_drops_lines_and_counts_them() {
+    fn without_a_reader_lines_are_dropped_and_counted() {
         let (lines, mut read) = lines();
         let line = [b'x'; 1 << 10];
         let before = Lines::dropped();
@@ -190,7 +190,7 @@ mod tests {
         let dropped = Lines::dropped() - before;
         assert!(dropped >= 2 << 10, "{dropped} of 4096 were dropped: 1 MiB waits, and a pipe holds less");
         assert!(lines.queued.load(Ordering::Relaxed) <= QUEUE_BYTES);
-        // What was queued comes out once the pipe is read.
+        // The queued lines come out once the pipe is read.
         let mut written = vec![0; line.len() * ((4 << 10) - usize::try_from(dropped).unwrap())];
         read.read_exact(&mut written).unwrap();
         assert!(written.iter().all(|byte| *byte == b'x'));

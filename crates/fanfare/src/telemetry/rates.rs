@@ -1,13 +1,12 @@
-//! How many lines a second each place of the program may log.
+//! The most lines that each place in the program logs in a second.
 //!
-//! What clients do, clients can do at will: a place that logs it would fill disks for them. So every place is bounded,
-//! whoever makes it log; none can be forgotten.
+//! Clients cause log lines at will, and could fill a disk. So every place is bounded, whatever causes its lines.
 //!
 //! Invariants
-//! - Each place (a callsite) logs so many lines in a second at most; what is more is counted, and within about a
-//!   second said in one line of its own.
+//! - Each place (a callsite) logs at most this many lines in a second. Further lines are counted, and reported within
+//!   about a second in one line.
 //! - A line is either logged, or counted in `fanfare_log_lines_suppressed_total`.
-//! - There are as many places as the program has lines that log: nothing here grows.
+//! - The number of places is that of the program's lines that log: nothing here grows.
 
 use std::{
     collections::HashMap,
@@ -30,22 +29,21 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Filter};
 
+use super::counter::counter;
+
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What [`Rates::report`] says goes by no rate.
+/// The target of the reports, which are not bounded.
 const TARGET: &str = "fanfare::log";
 
-/// Of this process, as its log is.
-#[expect(clippy::expect_used, reason = "its name is a good one, as every start shows")]
 static SUPPRESSED: LazyLock<IntCounter> = LazyLock::new(|| {
-    IntCounter::new(
+    counter(
         "fanfare_log_lines_suppressed_total",
         "Lines that were not logged, since their place in the program had logged log.lines_per_second already",
     )
-    .expect("a name for a metric")
 });
 
-/// Shows how many lines were not logged.
+/// Registers the counter of suppressed lines.
 ///
 /// # Errors
 /// The name is registered already.
@@ -53,7 +51,7 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
     registry.register(Box::new(SUPPRESSED.clone()))
 }
 
-/// Every place that logged, and how much.
+/// The places that logged, and how much.
 #[derive(Debug)]
 pub struct Rates {
     per_second: AtomicUsize,
@@ -63,7 +61,7 @@ pub struct Rates {
 /// One place in the program.
 #[derive(Debug)]
 struct Place {
-    /// The second that is counted.
+    /// The start of the second that is counted.
     began: Instant,
     lines: usize,
     missing: Missing,
@@ -73,23 +71,23 @@ struct Place {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Missing {
     lines: u64,
-    /// What the first of them said.
+    /// The message of the first.
     message: String,
 }
 
 impl Rates {
-    /// So many lines a second for each place; 0 is any number.
+    /// At most this many lines in a second from each place; 0 is any number.
     #[must_use]
     pub fn new(per_second: usize) -> Arc<Self> {
         Arc::new(Self { per_second: AtomicUsize::new(per_second), places: Mutex::default() })
     }
 
-    /// So many from now on.
+    /// Changes the number.
     pub fn set(&self, per_second: usize) {
         self.per_second.store(per_second, Ordering::Relaxed);
     }
 
-    /// Whether a place may log at this moment.
+    /// Whether a place may log now.
     fn admits(&self, place: Identifier, now: Instant, message: impl FnOnce() -> String) -> bool {
         let per_second = self.per_second.load(Ordering::Relaxed);
         if per_second == 0 {
@@ -116,7 +114,7 @@ impl Rates {
         false
     }
 
-    /// What was not logged since the last time.
+    /// The lines that were not logged since the last call.
     fn missing(&self) -> Vec<Missing> {
         let mut places = self.places.lock();
         places
@@ -126,7 +124,7 @@ impl Rates {
             .collect()
     }
 
-    /// Says what was not logged since the last time.
+    /// Logs how many lines were not logged since the last call.
     pub fn say(&self) {
         for Missing { lines, message } in self.missing() {
             tracing::warn!(
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn each_place_has_its_lines_each_second_and_what_is_more_is_counted() {
+    fn each_place_has_its_own_rate() {
         let (rates, now) = (Rates::new(5), Instant::now());
         assert_eq!(admitted(&rates, &HERE, now, 5), 5);
         assert_eq!(rates.missing(), []);
@@ -212,7 +210,7 @@ mod tests {
         assert_eq!(admitted(&Rates::new(0), &HERE, now, 1000), 1000, "no bound");
     }
 
-    /// Keeps what is logged.
+    /// Keeps the logged lines.
     struct Kept(Arc<Mutex<Vec<String>>>);
 
     impl<S: Subscriber> Layer<S> for Kept {
@@ -222,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_logged_or_said_to_be_missing() {
+    fn a_line_is_logged_or_counted_as_missing() {
         let (rates, kept) = (Rates::new(3), Arc::new(Mutex::default()));
         let log =
             tracing_subscriber::registry().with(Kept(Arc::clone(&kept)).with_filter(Bounded(rates.clone())));
@@ -232,7 +230,7 @@ mod tests {
             }
             let missing: u64 = rates.missing().iter().map(|missing| missing.lines).sum();
             assert_eq!(kept.lock().len() as u64 + missing, 100);
-            // Of some of these nothing is missing: then that is not said.
+            // Some of these places have no missing line, and are not reported.
             for number in 0..100 {
                 tracing::info!(number, "it happened again");
             }

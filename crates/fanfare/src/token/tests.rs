@@ -54,7 +54,7 @@ fn every_kind_of_private_key_signs() {
 }
 
 #[test]
-fn a_token_that_a_node_would_refuse_is_not_issued() {
+fn a_token_is_issued_only_if_accepted() {
     let table = [
         (String::new(), vec!["issue"], "add hmac_secrets or public_keys"),
         (public("p256"), vec!["issue"], "--key FILE"),
@@ -74,7 +74,7 @@ fn a_token_that_a_node_would_refuse_is_not_issued() {
 }
 
 #[test]
-fn a_refused_token_is_told_why() {
+fn a_refused_token_says_why() {
     let error = run(SECRET, &["check", "not.a.token"]).unwrap_err().to_string();
     assert!(error.starts_with("refused: the token"), "{error}");
 }

@@ -1,9 +1,10 @@
-//! A row for each node, with what it did since the look before.
+//! A row for each node, with its work since the look before.
 //!
 //! Invariants
-//! - A node that does not answer keeps its row, says why, and has no figures: those of a while ago would look like now.
-//! - A row is of a place where there are metrics: a node that is restarted there goes on in its row.
-//! - A row goes half a minute after its node was last listed.
+//! - A node that does not answer keeps its row, which says why and has no figures: old figures would look like present
+//!   ones.
+//! - A row is for an address of metrics: a node that restarts there keeps the row.
+//! - A row is removed half a minute after its node was last listed.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,18 +16,18 @@ use crate::ask::Target;
 /// How long a node that left is still shown.
 const GONE: Duration = Duration::from_secs(30);
 
-/// How much sooner than in the list a node that leaves it may be seen to be away: two looks.
+/// A node that leaves may stop to answer this long before it leaves the list: two looks.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Looks that are further apart than this have no rates: they would be those of a while ago.
+/// Looks that are further apart have no rates: they would be old.
 const TOGETHER: Duration = Duration::from_secs(5);
 
-/// The rows, by name.
+/// The rows, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
-    /// One a node.
+    /// A row for each node.
     pub rows: Vec<Row>,
-    /// Who lists the nodes.
+    /// The node that gave the list.
     pub source: String,
     /// Why the list may be old.
     pub trouble: Option<String>,
@@ -35,50 +36,50 @@ pub struct Board {
 /// One node.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// What it says of itself.
+    /// The node's own words about itself.
     pub node: Listed,
-    /// What it said last.
+    /// Its answer at the last look.
     pub state: State,
-    /// Since when it is not listed any more.
+    /// When it left the list.
     pub unlisted: Option<Instant>,
 }
 
-/// What a node said at the last look.
+/// The answer of a node at the last look.
 #[derive(Debug, Clone)]
 pub enum State {
-    /// It was not looked at yet.
+    /// It was not asked yet.
     New,
-    /// What it counts, and what it did since the look before, if there was one.
+    /// Its figures, and its work since the look before, if there was one.
     Here(Box<Reading>),
     /// Why it does not answer, and since when.
     Away(String, Instant),
 }
 
-/// What a node counted at one moment.
+/// The figures of a node at one moment.
 #[derive(Debug, Clone)]
 pub struct Reading {
     at: Instant,
-    /// What it counted.
+    /// The figures.
     pub sample: Sample,
-    /// What it did since the look before.
+    /// Its work since the look before.
     pub rates: Option<Rates>,
 }
 
 /// All nodes that answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Total {
-    /// How many.
+    /// The number of nodes that answer.
     pub here: usize,
-    /// How many do not.
+    /// The number of nodes that do not.
     pub away: usize,
-    /// Sums.
+    /// Sums of the figures.
     pub sample: Sample,
-    /// Sums of those for which there are any; `None` where there are none.
+    /// Sums of the rates; `None` without any rate.
     pub rates: Option<Rates>,
 }
 
 impl Board {
-    /// These nodes there are.
+    /// Sets the list of nodes.
     pub fn list(&mut self, nodes: Vec<Listed>, now: Instant) {
         for row in &mut self.rows {
             row.unlisted = row.unlisted.or(Some(now));
@@ -93,20 +94,20 @@ impl Board {
         self.rows.sort_by(|a, b| natural(&a.node.name).cmp(&natural(&b.node.name)));
     }
 
-    /// Takes those away that left a while ago.
+    /// Removes nodes that left a while ago.
     pub fn forget(&mut self, now: Instant) {
         let is_gone = |since: Instant| now.saturating_duration_since(since) >= GONE;
         self.rows.retain(|row| !row.unlisted.is_some_and(is_gone));
     }
 
-    /// What a node said, or why it did not.
+    /// Sets the answer of a node, or why it does not answer.
     pub fn note(&mut self, target: Option<&Target>, said: &Result<Sample, String>, now: Instant) {
         for row in self.rows.iter_mut().filter(|row| row.node.metrics.as_ref() == target) {
             row.note(said.clone(), now);
         }
     }
 
-    /// All together.
+    /// The total of all rows.
     #[must_use]
     pub fn total(&self) -> Total {
         let mut total = Total::default();
@@ -129,7 +130,8 @@ impl Row {
         }
     }
 
-    /// Whether it is away because it was told to end: it left the list first. One that died is listed for a while.
+    /// Whether it was told to end: it left the list before it stopped to answer. A node that died stays listed for a
+    /// while.
     #[must_use]
     pub fn has_left(&self) -> bool {
         match (&self.state, self.unlisted) {
@@ -155,7 +157,7 @@ impl Reading {
         Self { at: now, sample, rates }
     }
 
-    /// How long its process runs, by the two machines' clocks.
+    /// How long its process runs, by the clocks of the two machines.
     #[must_use]
     pub fn uptime(&self, now: SystemTime) -> Option<Duration> {
         let started = Duration::try_from_secs_f64(self.sample.started?).ok()?;
@@ -177,7 +179,7 @@ impl Total {
     }
 }
 
-/// Orders `node-10` behind `node-9`.
+/// Orders `node-10` after `node-9`.
 fn natural(name: &str) -> (&str, u64, &str) {
     let head = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = name.strip_prefix(head).and_then(|digits| digits.parse().ok()).unwrap_or(0);
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_away_has_no_figures_and_the_others_are_right() {
+    fn a_node_that_is_away_has_no_figures() {
         let (mut board, start) = (Board::default(), Instant::now());
         let [a, b] = ["a", "b"].map(node);
         board.list(vec![b.clone(), a.clone()], start);
@@ -231,11 +233,11 @@ mod tests {
         assert_eq!(total.rates.unwrap().deliveries, 5.0);
         note(&mut board, &a, Ok(sample(1000.0)), 5);
         let State::Here(back) = state(&board, "a") else { panic!("a is back") };
-        assert_eq!(back.rates, None, "what it did meanwhile is not what it does now");
+        assert_eq!(back.rates, None, "its work meanwhile is not its present work");
     }
 
     #[test]
-    fn a_node_that_left_is_told_from_one_that_died() {
+    fn leaving_and_dying_nodes_are_told_apart() {
         let (mut board, start) = (Board::default(), Instant::now());
         let [left, died] = ["left", "died"].map(node);
         board.list(vec![left.clone(), died.clone()], start);
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_node_appears_and_one_that_left_goes_after_a_while_unless_it_comes_back() {
+    fn a_node_that_left_goes_later() {
         let (mut board, start) = (Board::default(), Instant::now());
         board.list(vec![node("n-10"), node("n-9")], start);
         assert_eq!(names(&board), ["n-9", "n-10"]);

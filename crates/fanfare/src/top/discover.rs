@@ -1,32 +1,28 @@
-//! Which nodes there are, from any one of them.
+//! The list of nodes, from any one of them.
 //!
-//! A node that is asked lists all. Where it does not answer, another that was listed is asked the next time: who was
-//! named first may be the one that is away.
+//! Each node lists all nodes. If a node does not answer, another listed node is asked the next time.
 
 use fanfare_gateway::NodeView;
 use hyper::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{
-    advertise::METRICS,
-    ask::{Asker, NoAnswer, Target},
-};
+use crate::ask::{Asker, METRICS_PATH, NoAnswer, Target};
 
 const CLUSTER: &str = "/api/cluster";
 
-/// Why nobody said which nodes there are.
+/// Why no list was found.
 #[derive(Debug, thiserror::Error)]
 pub enum Undiscovered {
-    /// It cannot be reached.
+    /// The node cannot be reached.
     #[error("{0}: {1}")]
     NoAnswer(Target, NoAnswer),
-    /// It is no node, or its listener does not serve the list.
-    #[error("{0}: {1}: no list of nodes is there")]
+    /// It is another server, or its listener does not serve the list.
+    #[error("{0}: {1}: it does not serve the list of nodes")]
     Status(Target, StatusCode),
-    /// It is no node.
-    #[error("{0}: the answer is no list of nodes: {1}")]
+    /// It is another server.
+    #[error("{0}: the answer is not a list of nodes: {1}")]
     NoList(Target, serde_json::Error),
-    /// It does not say where metrics are.
+    /// The listener does not tell where metrics are.
     #[error("{0}: this listener does not tell where metrics are: ask one of `metrics.listen`")]
     NoMetrics(Target),
 }
@@ -38,29 +34,29 @@ pub struct Listed {
     pub name: String,
     /// Its release.
     pub version: String,
-    /// Where its metrics are, if it says.
+    /// The URL of its metrics, if it says.
     pub metrics: Option<Target>,
 }
 
 #[derive(Deserialize)]
 struct View {
     nodes: Vec<NodeView>,
-    /// There where metrics are served.
+    /// Present at a listener that serves metrics.
     figures: Option<IgnoredAny>,
 }
 
 /// Asks for the list.
 pub struct Discover {
     asker: Asker,
-    /// Those that were named, then those that were listed.
+    /// The named nodes, then the listed ones.
     sources: Vec<Target>,
     named: usize,
-    /// The one that is asked next.
+    /// The index of the node that is asked next.
     next: usize,
 }
 
 impl Discover {
-    /// Asks these, of which there is at least one.
+    /// A search that asks these nodes first; there is at least one.
     #[must_use]
     pub fn new(sources: Vec<Target>, asker: Asker) -> Self {
         let named = sources.len();
@@ -68,10 +64,10 @@ impl Discover {
         Self { asker, sources, named, next: 0 }
     }
 
-    /// The list from the first of the named ones that gives it.
+    /// The list from the first named node that gives it.
     ///
     /// # Errors
-    /// None of them does: what the first one said.
+    /// All of them fail: the error of the first one.
     pub async fn begin(&mut self) -> Result<Vec<Listed>, Undiscovered> {
         let first = self.look().await;
         let mut found = first;
@@ -84,10 +80,10 @@ impl Discover {
         found
     }
 
-    /// The list from the one whose turn it is. Where it fails it is another's turn.
+    /// The list from the node whose turn it is. If it fails, it is another node's turn.
     ///
     /// # Errors
-    /// It does not give it.
+    /// The node does not give the list.
     pub async fn look(&mut self) -> Result<Vec<Listed>, Undiscovered> {
         let Some(source) = self.sources.get(self.next).cloned() else { return Ok(Vec::new()) };
         let found = self.ask(&source).await;
@@ -98,7 +94,7 @@ impl Discover {
         found
     }
 
-    /// Who was asked last with success, or is asked next.
+    /// The node that answered last, or is asked next.
     #[must_use]
     pub fn source(&self) -> Option<&Target> {
         self.sources.get(self.next)
@@ -118,7 +114,7 @@ impl Discover {
         Ok(listed(view.nodes, source))
     }
 
-    /// Who is asked stays the one whose turn it is.
+    /// Adds the listed nodes. The turn stays with the same node.
     fn learn(&mut self, nodes: &[Listed]) {
         let Some(current) = self.sources.get(self.next).cloned() else { return };
         self.sources.truncate(self.named);
@@ -134,13 +130,13 @@ impl Discover {
     }
 }
 
-/// One for each place where there are metrics: a node that was killed is listed beside its successor for a while.
+/// One entry for each address of metrics: a killed node is listed beside its successor for a while.
 fn listed(nodes: Vec<NodeView>, source: &Target) -> Vec<Listed> {
     let mut all: Vec<Listed> = Vec::with_capacity(nodes.len());
     for node in nodes {
-        let told = node.metrics.and_then(|text| Target::parse(&text, METRICS).ok());
-        // Of one that does not say, this is where it is.
-        let metrics = told.or_else(|| node.is_self.then(|| source.at(METRICS)));
+        let told = node.metrics.and_then(|text| Target::parse(&text, METRICS_PATH).ok());
+        // A node that does not say is asked where it answered.
+        let metrics = told.or_else(|| node.is_self.then(|| source.at(METRICS_PATH)));
         if metrics.is_none() || !all.iter().any(|other| other.metrics == metrics) {
             all.push(Listed { name: printable(&node.name), version: printable(&node.version), metrics });
         }
@@ -148,7 +144,7 @@ fn listed(nodes: Vec<NodeView>, source: &Target) -> Vec<Listed> {
     all
 }
 
-/// What other processes say of themselves reaches a terminal: nothing in it may steer that.
+/// The text without characters that steer a terminal: it comes from another process.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
 }
@@ -165,11 +161,11 @@ mod tests {
     }
 
     fn target(text: &str) -> Target {
-        Target::parse(text, METRICS).unwrap()
+        Target::parse(text, METRICS_PATH).unwrap()
     }
 
     #[test]
-    fn each_place_is_one_node_and_a_node_that_does_not_say_is_where_it_answered() {
+    fn each_address_is_listed_as_one_node() {
         let all = vec![
             view("a", Some("http://h:1/metrics"), false),
             view("a-restarted", Some("http://h:1/metrics"), false),
@@ -184,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_listed_is_asked_when_the_one_before_does_not_answer() {
+    fn listed_nodes_are_asked_in_turn() {
         let mut discover = Discover::new(vec![target("h:9")], Asker::new(Duration::ZERO));
         let nodes: Vec<_> = [1, 2]
             .map(|port| Listed {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// `1,234,567`; below ten with one decimal, if there is any.
+/// `1,234,567`; a number below ten has one decimal, unless it is whole.
 #[must_use]
 pub fn number(value: f64) -> String {
     if value < 9.95 && (value - value.round()).abs() >= 0.05 {
@@ -31,7 +31,7 @@ pub fn latency(seconds: f64) -> String {
     scaled(seconds * 1e6, &[(1.0, "µs"), (1000.0, "ms"), (1000.0, "s")])
 }
 
-/// In the largest unit of which there is one; whole where it is the smallest or there are ten of it.
+/// The value in the largest unit in which it is at least 1. It has a decimal below ten, except in the smallest unit.
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
     let (mut scaled, mut unit, mut is_whole) = (value, "", true);
     for (number, (factor, name)) in units.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The rows as JSON: what a script reads.
+//! The rows as JSON, for scripts.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::board::{Board, Row, State};
 struct Report<'a> {
     /// RFC 3339.
     at: String,
-    /// Who listed the nodes.
+    /// The node that gave the list.
     source: &'a str,
     nodes: Vec<Node<'a>>,
     total: Total,
@@ -24,7 +24,7 @@ struct Node<'a> {
     name: &'a str,
     version: &'a str,
     metrics: Option<String>,
-    /// Why it does not answer; `null` where it does. What follows is `null` then.
+    /// Why it does not answer; `null` if it does. The fields below are `null` otherwise.
     away: Option<&'a str>,
     #[serde(flatten)]
     figures: Figures,
@@ -41,7 +41,7 @@ struct Total {
     figures: Figures,
 }
 
-/// `null`: not known.
+/// A field is `null` if it is not known.
 #[derive(Default, Serialize)]
 struct Figures {
     connections: Option<u64>,
@@ -51,7 +51,7 @@ struct Figures {
     queued_bytes: Option<u64>,
 }
 
-/// One line.
+/// The report, as one line.
 #[must_use]
 pub fn json(board: &Board) -> String {
     let total = board.total();
@@ -65,7 +65,7 @@ pub fn json(board: &Board) -> String {
             figures: Figures::of(&total.sample, total.rates.as_ref()),
         },
     };
-    // Nothing in it can fail: names are text, and numbers that JSON has not are null.
+    // It cannot fail: names are text, and numbers that JSON does not have are null.
     serde_json::to_string(&report).map(|line| line + "\n").unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! Looks at all nodes at once, again and again.
 //!
-//! Invariant: a look takes no longer than its [`Asker`]'s patience, whichever nodes are away.
+//! Invariant: a look takes no longer than the timeout of its [`Asker`], whichever nodes are away.
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::ask::{Asker, Target};
 
-/// How often.
+/// The time between two looks.
 pub const EVERY: Duration = Duration::from_secs(1);
 
-/// What a node says that nobody can ask.
+/// The error of a node that cannot be asked.
 const NOWHERE: &str = "it does not say where its metrics are (node.advertise)";
 
-/// One look after the other.
+/// Looks at all nodes, one look after another.
 pub struct Rounds {
     discover: Discover,
     asker: Asker,
@@ -32,10 +32,10 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// Learns which nodes there are.
+    /// Gets the list of nodes.
     ///
     /// # Errors
-    /// Nobody says it.
+    /// No node gives it.
     pub async fn begin(mut discover: Discover, asker: Asker) -> Result<Self, Undiscovered> {
         let nodes = discover.begin().await?;
         let mut board = Board::default();
@@ -45,19 +45,19 @@ impl Rounds {
         Ok(rounds)
     }
 
-    /// What is known.
+    /// The rows.
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
     }
 
-    /// What is known in the end.
+    /// The rows at the end.
     #[must_use]
     pub fn into_board(self) -> Board {
         self.board
     }
 
-    /// Looks once a second, and tells, until nobody listens.
+    /// Looks once a second, and sends the rows until the receiver is gone.
     pub async fn run(mut self, told: watch::Sender<Board>) {
         let mut second = interval(EVERY);
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,7 +70,7 @@ impl Rounds {
         }
     }
 
-    /// Asks each node that is known, and one of them for the list.
+    /// Asks each node for its metrics, and one of them for the list.
     pub async fn look(&mut self) {
         let mut asking = JoinSet::new();
         for target in self.targets() {
@@ -113,7 +113,7 @@ async fn scrape(asker: &Asker, target: &Target) -> Result<Sample, String> {
     let answer = asker.get(target).await.map_err(|error| error.to_string())?;
     match answer.status {
         StatusCode::OK => {
-            Sample::parse(&answer.body).ok_or_else(|| "no metrics of a node are there".to_owned())
+            Sample::parse(&answer.body).ok_or_else(|| "it does not serve a node's metrics".to_owned())
         }
         status => Err(format!("{target}: {status}")),
     }

@@ -1,9 +1,9 @@
-//! A screen of its own on a terminal, by ANSI's escape sequences and the terminal's own settings.
+//! A screen on a terminal, by ANSI escape sequences and the terminal's settings.
 //!
-//! A library for it (ratatui and what it needs) is thirty crates in a server's binary, for one table.
+//! A library (ratatui and its dependencies) would be thirty crates in a server's binary, for one table.
 //!
-//! Invariant: the terminal is left as it was found, on every way out: by [`Terminal`]'s end, and by a hook at a panic,
-//! which in a release build ends the process before anything is dropped.
+//! Invariant: the terminal is left as it was found, on every way out: when [`Terminal`] is dropped, and by a panic
+//! hook, because a panic in a release build ends the process before anything is dropped.
 
 use std::{
     env,
@@ -22,31 +22,31 @@ use tokio::sync::Notify;
 
 use super::view::{Line, Look, Size};
 
-/// The other screen, without a cursor, and lines that are not broken.
+/// Enters the other screen, without a cursor, and without breaking lines.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/// What a terminal has that does not say.
+/// The size of a terminal that does not tell it.
 const USUAL: Size = Size { width: 80, height: 24 };
 
-/// Ctrl-C, which is a key like any other here.
+/// Ctrl-C, which is a key here, and not a signal.
 const CTRL_C: u8 = 3;
 
-/// A terminal with a screen of ours.
+/// A terminal that shows our screen.
 pub struct Terminal {
     found: Arc<Found>,
     has_colours: bool,
     quit: Arc<Notify>,
 }
 
-/// How the terminal was found. It is left so once: a second time would bring the cursor back over what was said since.
+/// How the terminal was found. It is restored once: the second time would move the cursor over later output.
 struct Found {
     settings: Option<Termios>,
     has_left: AtomicBool,
 }
 
 impl Found {
-    /// There is nobody left to tell that it fails.
+    /// Restores the terminal. Errors have no place to go.
     fn leave(&self) {
         if self.has_left.swap(true, Ordering::Relaxed) {
             return;
@@ -59,10 +59,10 @@ impl Found {
 }
 
 impl Terminal {
-    /// Begins.
+    /// Takes the terminal.
     ///
     /// # Errors
-    /// Its settings cannot be read or changed, or nothing can be written to it.
+    /// Its settings cannot be read or changed, or it cannot be written.
     pub fn enter() -> io::Result<Self> {
         let settings = if stdin().is_terminal() { Some(tcgetattr(stdin())?) } else { None };
         let found = Arc::new(Found { settings, has_left: AtomicBool::new(false) });
@@ -76,14 +76,14 @@ impl Terminal {
         let terminal = Self { found, has_colours: has_colours(), quit: quit.clone() };
         if let Some(settings) = &terminal.found.settings {
             tcsetattr(stdin(), OptionalActions::Now, &by_key(settings))?;
-            // Reading blocks, for ever where no key comes: nobody waits for this thread.
+            // Reading blocks until a key comes, so nobody waits for this thread.
             std::thread::spawn(move || read_keys(&quit));
         }
         write(ENTER)?;
         Ok(terminal)
     }
 
-    /// How large it is now.
+    /// Its present size.
     #[must_use]
     pub fn size(&self) -> Size {
         match tcgetwinsize(stdout()) {
@@ -94,7 +94,7 @@ impl Terminal {
         }
     }
 
-    /// Ends once somebody wants to quit.
+    /// Ends once the user wants to quit.
     pub async fn quit(&self) {
         self.quit.notified().await;
     }
@@ -102,7 +102,7 @@ impl Terminal {
     /// Shows these lines and nothing else.
     ///
     /// # Errors
-    /// Nothing can be written to it.
+    /// The terminal cannot be written.
     pub fn draw(&mut self, lines: &[Line]) -> io::Result<()> {
         write(&drawing(lines, self.has_colours))
     }
@@ -114,7 +114,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Every key at once, none of them shown, none of them a signal.
+/// Settings in which each key is read at once, is not shown, and is not a signal.
 fn by_key(before: &Termios) -> Termios {
     let mut settings = before.clone();
     settings.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
@@ -144,7 +144,7 @@ fn has_colours() -> bool {
     !is_plain && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Over what is there, so that nothing flickers; then what is left of it goes.
+/// Draws over the old lines, so that nothing flickers, and then clears the rest.
 fn drawing(lines: &[Line], has_colours: bool) -> String {
     let mut text = String::from("\x1b[H");
     for (number, line) in lines.iter().enumerate() {
@@ -163,7 +163,7 @@ fn drawing(lines: &[Line], has_colours: bool) -> String {
     text
 }
 
-/// Of the sixteen colours that every terminal has, and every theme makes readable.
+/// Colours of the sixteen that every terminal has, and that every theme makes readable.
 fn code(look: Look) -> Option<&'static str> {
     match look {
         Look::Plain => None,
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drawing_has_colours_only_where_they_are_wanted_and_clears_what_it_does_not_cover() {
+    fn a_drawing_covers_the_old_lines() {
         let lines = [vec![(Look::Plain, "a ".to_owned()), (Look::Alarm, "away".to_owned())], Vec::new()];
         assert_eq!(drawing(&lines, true), "\x1b[Ha \x1b[31maway\x1b[0m\x1b[K\r\n\x1b[K\x1b[J");
         assert_eq!(drawing(&lines, false), "\x1b[Ha away\x1b[K\r\n\x1b[K\x1b[J");

@@ -1,7 +1,7 @@
 //! The rows as a table, for a screen of any size.
 //!
-//! Invariant: no line is longer than the screen is wide, and there are no more lines than it is high. What there is no
-//! room for goes in an order: first columns that can be done without, then rows; the total stays.
+//! Invariant: the lines fit the screen, in width and in number. Without enough room, columns of less interest are left
+//! out first, then rows; the total stays.
 
 use std::time::{Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use super::{
     numbers,
 };
 
-/// How large a screen is.
+/// The size of a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     /// Columns.
@@ -22,16 +22,16 @@ pub struct Size {
     pub height: usize,
 }
 
-/// How a piece of text looks.
+/// The look of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// As it is.
+    /// Plain.
     Plain,
-    /// Of less interest.
+    /// Less interesting.
     Dim,
-    /// Of more.
+    /// More interesting.
     Bold,
-    /// Something passes.
+    /// Something will pass.
     Notice,
     /// Something is wrong.
     Alarm,
@@ -40,20 +40,20 @@ pub enum Look {
 /// A line: pieces of text, each with its look.
 pub type Line = Vec<(Look, String)>;
 
-/// What stands where there is nothing to say.
+/// The text of an unknown value.
 const NOTHING: &str = "–";
 
 const GAP: usize = 2;
 
-/// The narrowest column of names.
+/// The least width of the names.
 const NAME: usize = 8;
 
 /// A column beside the names.
 struct Column {
     head: &'static str,
-    /// In which turn it goes where there is no room: the largest first, 0 never.
+    /// Columns with higher numbers are left out first; 0 is never left out.
     spare: u8,
-    /// Words stand at the left, numbers at the right.
+    /// Whether it is aligned left, as words are; numbers are aligned right.
     left: bool,
 }
 
@@ -73,13 +73,13 @@ const COLUMNS: [Column; 9] = [
     Column { head: "VERSION", spare: 7, left: true },
 ];
 
-/// A row, before it is known how wide it may be.
+/// A row, before its width is known.
 enum Cells {
     Figures {
         name: String,
         cells: Vec<(Look, String)>,
     },
-    /// Instead of figures.
+    /// Words in place of figures.
     Words {
         name: String,
         look: Look,
@@ -87,7 +87,7 @@ enum Cells {
     },
 }
 
-/// All of a screen.
+/// The lines of a screen.
 #[must_use]
 pub fn screen(board: &Board, size: Size) -> Vec<Line> {
     let mut lines = vec![head(board), Vec::new()];
@@ -100,7 +100,7 @@ pub fn screen(board: &Board, size: Size) -> Vec<Line> {
     lines.into_iter().map(|line| cut(line, size.width)).collect()
 }
 
-/// The table alone, without looks, for who is no screen.
+/// The table alone, without looks, for output that is not a screen.
 #[must_use]
 pub fn plain(board: &Board, width: usize) -> String {
     let mut text = String::new();
@@ -130,7 +130,7 @@ fn table(board: &Board, width: usize, room: usize) -> Vec<Line> {
     let now = (Instant::now(), SystemTime::now());
     let mut rows: Vec<Cells> = board.rows.iter().map(|row| cells(row, now)).collect();
     let total = total(board);
-    // Head, total, and what says that there are more.
+    // The head, the total, and the line about hidden rows.
     let shown = if rows.len() + 2 > room { room.saturating_sub(3) } else { rows.len() };
     let hidden = rows.len() - shown;
     rows.truncate(shown);
@@ -138,7 +138,7 @@ fn table(board: &Board, width: usize, room: usize) -> Vec<Line> {
     let mut lines = vec![layout.head()];
     lines.extend(rows.iter().map(|row| layout.row(row)));
     if hidden > 0 {
-        lines.push(vec![(Look::Dim, format!("… {hidden} more, for which there is no room"))]);
+        lines.push(vec![(Look::Dim, format!("… {hidden} more, which do not fit"))]);
     }
     let total = layout.row(&total).into_iter().map(|(look, text)| match look {
         Look::Plain => (Look::Bold, text),
@@ -216,7 +216,7 @@ fn broker(sample: &Sample, left: &str) -> (Look, String) {
     }
 }
 
-/// How wide each column is; `None`: there is no room for it.
+/// The width of each column; `None` if it is left out.
 struct Layout {
     name: usize,
     widths: [Option<usize>; COLUMNS.len()],
@@ -283,7 +283,7 @@ impl Layout {
         line
     }
 
-    /// A name in its column, cut where it is too long.
+    /// A name in its column, cut if it is too long.
     fn named(&self, name: &str) -> String {
         let width = self.name;
         let kept: String = match name.len() > width {
@@ -294,7 +294,7 @@ impl Layout {
     }
 }
 
-/// The line, no longer than this.
+/// The line, cut to this width.
 fn cut(line: Line, width: usize) -> Line {
     let mut room = width;
     let mut kept = Line::new();
@@ -306,7 +306,7 @@ fn cut(line: Line, width: usize) -> Line {
     kept
 }
 
-/// Everything that is shown is one column wide: names are ASCII, the rest is ours or an error in English.
+/// The width of a text: each character has one column, because names are ASCII, and other texts are English.
 fn chars(text: &str) -> usize {
     text.chars().count()
 }

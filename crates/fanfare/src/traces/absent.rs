@@ -7,7 +7,7 @@ use fanfare_core::Tracer;
 use super::SpanMetrics;
 use crate::config::Tracing;
 
-/// The traces of a node: there are none.
+/// The traces of a node, which a build without traces cannot have.
 #[derive(Debug)]
 pub(crate) enum Traces {}
 
@@ -25,12 +25,12 @@ impl Traces {
         Err(TracingError)
     }
 
-    /// What makes the spans.
+    /// The tracer of the node.
     pub(crate) fn tracer(&self) -> Arc<dyn Tracer> {
         match *self {}
     }
 
-    /// Sends what waits.
+    /// Sends the spans that wait.
     pub(crate) async fn finish(self) {
         match self {}
     }

@@ -1,6 +1,6 @@
-//! Spans on their way to the collector: how many wait, how many got there, and what is said when they do not.
+//! Spans on their way to the collector: how many wait, how many are sent, and what is logged if they are lost.
 //!
-//! Invariant: whatever happens to the collector, it is said at most once in [`SAY_EVERY`].
+//! Invariant: lost spans are logged at most once in [`SAY_EVERY`].
 
 use std::{
     sync::{
@@ -22,8 +22,8 @@ use super::{LAST_SPANS, QUEUE, SpanMetrics};
 
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
-/// How many spans wait. The SDK has a queue of its own, which this one keeps from being full, since that one counts
-/// for nobody.
+/// The number of spans that wait. The SDK has a queue of its own, whose losses are not counted. This one never lets it
+/// become full.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: AtomicUsize,
@@ -35,7 +35,7 @@ impl Queue {
         Self { waiting: AtomicUsize::new(0), metrics }
     }
 
-    /// One more, if there is room.
+    /// Adds a span, if the queue is not full.
     fn enter(&self) -> bool {
         let is_room = self.waiting.fetch_add(1, Ordering::Relaxed) < QUEUE;
         if !is_room {
@@ -78,7 +78,7 @@ impl SpanProcessor for Queued {
         self.processor.force_flush()
     }
 
-    /// Also called where the last of its provider is dropped, with a timeout of the SDK's.
+    /// The SDK calls it too when the last provider is dropped, with its own timeout.
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         self.processor.shutdown_with_timeout(timeout.min(LAST_SPANS))
     }
@@ -88,7 +88,7 @@ impl SpanProcessor for Queued {
     }
 }
 
-/// Counts what is sent, and says what is not.
+/// Counts the spans that are sent, and logs those that are lost.
 #[derive(Debug)]
 pub(super) struct Counted<E> {
     exporter: E,
@@ -96,12 +96,12 @@ pub(super) struct Counted<E> {
     trouble: Mutex<Trouble>,
 }
 
-/// What went wrong and was not said yet.
+/// Losses that were not logged yet.
 #[derive(Debug, Default)]
 struct Trouble {
     said: Option<Instant>,
     failed: usize,
-    /// How many had been dropped when it was said.
+    /// The count of dropped spans when losses were last logged.
     dropped: u64,
 }
 

@@ -1,9 +1,9 @@
-//! What became of spans, in numbers: there from the start, also where nothing is traced.
+//! Metrics of spans, by their outcome. They exist from the start, also if nothing is traced.
 
 use fanfare_metrics::Registrar;
 use prometheus::{IntCounter, Registry};
 
-/// What became of spans.
+/// Metrics of spans, by their outcome.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "a build without traces counts none"))]
 pub(crate) struct SpanMetrics {
@@ -13,10 +13,10 @@ pub(crate) struct SpanMetrics {
 }
 
 impl SpanMetrics {
-    /// Makes the counters and registers them.
+    /// Makes and registers the counters.
     ///
     /// # Errors
-    /// Where `registry` has counters of their name already.
+    /// A name is registered already.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let help = "Spans by what became of them: sent to the collector, failed (it did not take them), dropped (too \
                     many waited for it)";

@@ -1,17 +1,17 @@
 //! Traces, by OpenTelemetry: spans are made here, and sent to a collector by OTLP. A build without the feature `traces`
-//! has none of it but the metric, and refuses a configuration that asks for traces.
+//! has only the metric, and refuses a configuration that asks for traces.
 //!
-//! - `sending`: a node's traces, from the configuration to the last span; `absent`: a build without them
-//! - `tracer`: the spans, and what they say
-//! - `sampling`: which traces are begun
-//! - `export`: what waits for the collector, and what became of it; `metrics`: the same in numbers
+//! - `sending`: the traces of a node, from the configuration to the last span; `absent`: a build without them
+//! - `tracer`: the spans and their attributes; `sampling`: the traces that are begun
+//! - `export`: the spans that wait for the collector, and their outcome; `metrics`: the outcome in numbers; `bounds`
 //!
 //! Invariants
-//! - A collector that is slow or away costs spans, which are counted, and nothing else: at most [`QUEUE`] spans wait,
-//!   and who makes one never does.
-//! - Log lines and spans do not meet: spans are made by a subscriber of their own, so that no log level hides a span,
-//!   and no log line carries one.
+//! - A collector that is slow or away costs spans, which are counted, and nothing else. At most [`QUEUE`] spans wait,
+//!   and a task that makes a span never does.
+//! - Log lines and spans are apart: a subscriber of their own makes the spans, so that no log level hides a span, and
+//!   no log line carries one.
 
+mod bounds;
 mod metrics;
 
 #[cfg(feature = "traces")]
@@ -26,20 +26,13 @@ mod tracer;
 #[cfg(not(feature = "traces"))]
 mod absent;
 
-use std::time::Duration;
-
 #[cfg(not(feature = "traces"))]
 pub(crate) use self::absent::Traces;
 #[cfg(not(feature = "traces"))]
 pub use self::absent::TracingError;
-pub(crate) use self::metrics::SpanMetrics;
+pub use self::bounds::QUEUE;
 #[cfg(feature = "traces")]
 pub(crate) use self::sending::Traces;
 #[cfg(feature = "traces")]
 pub use self::sending::TracingError;
-
-/// How many spans wait for the collector at most.
-pub const QUEUE: usize = 2048;
-
-/// How long what waits may take once the node ends.
-pub(crate) const LAST_SPANS: Duration = Duration::from_secs(1);
+pub(crate) use self::{bounds::LAST_SPANS, metrics::SpanMetrics};

@@ -1,20 +1,20 @@
-//! Which traces are begun: decided before anything is made for one.
+//! The traces that are begun, decided before anything is made for one.
 //!
-//! Invariant: a trace that is begun has an id that OpenTelemetry's own sampler by ratio takes too, here and at whoever
-//! asks again: of the ids it takes, all are as likely. So the decision costs a random number, and what is not sampled
-//! costs nothing else.
+//! Invariant: OpenTelemetry's own sampler by ratio takes the id of every trace that is begun, here and elsewhere. All
+//! ids that it takes are equally likely. So the decision costs a random number, and a trace that is not begun costs
+//! nothing else.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use rand::Rng;
 
-/// How many of 2^63 ids are sampled, those that are smaller: the SDK's `TraceIdRatioBased` compares an id's last 63
-/// bits but one so.
+/// The number of ids, of 2^63, that are sampled: the smaller ones. The SDK's `TraceIdRatioBased` compares the last 63
+/// bits but one of an id with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ratio(u64);
 
 impl Ratio {
-    /// From 0 to 1.
+    /// From a ratio from 0 to 1.
     pub(super) fn new(ratio: f64) -> Self {
         Self((ratio * (1_u64 << 63) as f64) as u64)
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_begun_is_sampled_by_the_sdk_too() {
+    fn the_sdk_samples_every_begun_trace() {
         for ratio in [1e-9, 0.01, 0.5, 1.0] {
             let ids = Ratio::new(ratio);
             for _ in 0..1000 {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_begun_as_the_ratio_says() {
+    fn the_ratio_of_traces_is_begun() {
         for (ratio, from, to) in [(0.0, 0, 0), (0.5, 45_000, 55_000), (1.0, 100_000, 100_000)] {
             let begun = (0..100_000).filter(|_| Ratio::new(ratio).says_yes()).count();
             assert!((from..=to).contains(&begun), "{begun} at {ratio}");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_spread_over_all_that_are_sampled() {
+    fn ids_cover_the_whole_sampled_range() {
         let half = Ratio::new(0.5);
         let upper = (0..10_000).filter(|_| half.new_trace_id().to_bytes()[8] >= 0x40).count();
         assert!((4000..6000).contains(&upper), "{upper}");

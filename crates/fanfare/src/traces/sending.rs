@@ -1,4 +1,4 @@
-//! A node's traces: the exporter that was configured, and what it is fed by.
+//! The traces of a node: the configured exporter, and the tracer that feeds it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::config::{Tracing, TracingProtocol};
 
-/// How long the collector may take for one request, tries included.
+/// The most time that the collector may take for a request, with retries.
 const EXPORT: Duration = Duration::from_secs(10);
 
 /// Makes a node's spans and sends them.
@@ -34,7 +34,7 @@ pub(crate) struct Traces {
     tracer: Arc<dyn Tracer>,
 }
 
-/// Why nothing can be traced: what the environment says to the exporter is no use to it.
+/// The exporter cannot be made from the configuration and the environment.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "traces cannot be sent ([tracing] in the configuration, OTEL_EXPORTER_OTLP_* in the environment): {0}"
@@ -42,8 +42,8 @@ pub(crate) struct Traces {
 pub struct TracingError(#[from] ExporterBuildError);
 
 impl Traces {
-    /// Starts, on the current runtime, the traces of the node `node`, whose broker is called `broker`. The collector
-    /// need not be there.
+    /// Starts the traces of the node `node`, whose broker is called `broker`, on the current runtime. The collector
+    /// need not be up.
     ///
     /// # Errors
     /// The exporter cannot be made.
@@ -68,12 +68,12 @@ impl Traces {
         Ok(Self { provider, tracer })
     }
 
-    /// What makes the spans.
+    /// The tracer of the node.
     pub(crate) fn tracer(&self) -> Arc<dyn Tracer> {
         self.tracer.clone()
     }
 
-    /// Sends what waits, for at most [`LAST_SPANS`]. Later spans are lost.
+    /// Sends the spans that wait, for at most [`LAST_SPANS`]. Later spans are lost.
     pub(crate) async fn finish(self) {
         let sent = spawn_blocking(move || self.provider.shutdown_with_timeout(LAST_SPANS)).await;
         match sent {
@@ -104,7 +104,7 @@ fn exporter(config: &Tracing) -> Result<SpanExporter, ExporterBuildError> {
     }
 }
 
-/// What all spans of this node share (OpenTelemetry semantic conventions, "Service"). The SDK adds
+/// The attributes of all spans of this node (OpenTelemetry semantic conventions, "Service"). The SDK adds
 /// `OTEL_RESOURCE_ATTRIBUTES`.
 fn resource(config: &Tracing, node: &str) -> Resource {
     Resource::builder()

@@ -1,8 +1,8 @@
-//! The spans of a node and what they say, by OpenTelemetry's semantic conventions for HTTP and for messaging.
+//! The spans of a node and their attributes, by OpenTelemetry's semantic conventions for HTTP and for messaging.
 //!
 //! Invariants
-//! - Nothing secret is said: no payload, no query, no header. A channel's name is said: here it may be.
-//! - A span's name has few values; what has many is an attribute.
+//! - A span has no secret: no payload, no query, no header. It may have a channel's name.
+//! - A span's name has few values; a value with many variants is an attribute.
 
 use fanfare_core::{
     PublishError, TraceContext, Tracer,
@@ -19,15 +19,15 @@ use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt};
 
 use super::sampling::Ratio;
 
-/// What its spans are found by in its subscriber, which takes nothing else.
+/// The target of its spans. Its subscriber takes nothing else.
 const SPANS: &str = "fanfare::spans";
 
-/// Methods of RFC 9110 and PATCH; of all others the conventions say `_OTHER`.
+/// Methods of RFC 9110, and PATCH. The conventions call all others `_OTHER`.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// Makes spans.
 pub(super) struct SpanMaker {
-    /// A subscriber of its own: the log's knows nothing of spans.
+    /// A subscriber of its own, apart from the log's.
     subscriber: Dispatch,
     ratio: Ratio,
     /// The broker, as `messaging.system`.
@@ -42,10 +42,10 @@ impl SpanMaker {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_context_activation(false);
-        // Or every disabled log line of the process would have to ask this subscriber.
+        // Without this filter, every disabled log line of the process would ask this subscriber.
         let only_spans = Targets::new().with_target(SPANS, Level::INFO);
         let subscriber = Registry::default().with(layer).with(only_spans).into();
-        // A node that is alone is its own broker.
+        // A node without Redis is its own broker.
         let system = if broker == "memory" { "fanfare" } else { broker };
         Self { subscriber, ratio, system }
     }
@@ -53,7 +53,7 @@ impl SpanMaker {
     fn span(&self, parent: Option<TraceContext>, make: impl FnOnce() -> Span) -> Span {
         let span = dispatcher::with_default(&self.subscriber, make);
         if let Some(parent) = parent {
-            // It fails for a span that has begun, which this one has not.
+            // It fails for a span that has begun, and this span has not.
             let _ = span.set_parent(remote(parent));
         }
         span
@@ -63,7 +63,7 @@ impl SpanMaker {
 impl Tracer for SpanMaker {
     fn handshake(&self, handshake: &Handshake<'_>) -> Option<Finish<u16>> {
         let Handshake { method, path, client, parent } = *handshake;
-        // The client's word alone makes no trace, or any of them could fill the collector.
+        // A client's `traceparent` alone does not begin a trace, or any client could fill the collector.
         if !may_be(parent) || !self.ratio.says_yes() {
             return None;
         }
@@ -86,7 +86,7 @@ impl Tracer for SpanMaker {
         });
         Some(Box::new(move |status| {
             span.record("http.response.status_code", i64::from(status));
-            // A client's mistake is no error of the server's span.
+            // A client's mistake is not an error of the server's span.
             if status >= 500 {
                 span.record("otel.status_code", "ERROR");
                 span.record("error.type", status.to_string());
@@ -157,7 +157,7 @@ impl Tracer for SpanMaker {
     }
 }
 
-/// Whether who asks wants a trace, or does not care.
+/// Whether the parent is sampled, or missing.
 fn may_be(parent: Option<TraceContext>) -> bool {
     parent.is_none_or(|parent| parent.is_sampled())
 }
@@ -167,14 +167,14 @@ fn size(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A span of somebody else's.
+/// The context of another process' span.
 fn remote(context: TraceContext) -> Context {
     let (trace, span) = (TraceId::from_bytes(context.trace_id()), SpanId::from_bytes(context.span_id()));
     let flags = TraceFlags::new(context.flags());
     Context::new().with_remote_span_context(SpanContext::new(trace, span, flags, true, TraceState::NONE))
 }
 
-/// A span of ours, for others.
+/// The context of our span, for other processes.
 fn local(span: &Span) -> Option<TraceContext> {
     let context = span.context();
     let context = context.span().span_context().clone();

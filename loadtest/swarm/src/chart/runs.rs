@@ -1,11 +1,11 @@
-//! What the chart of each command's run shows.
+//! The chart of each command's figures.
 
 use super::{Chart, Drawn};
 use crate::{
     bench, drain, fanout, idle, latency::Latency, process::MemoryPer, rolling, rooms, slow, storm, verify,
 };
 
-/// Latencies in milliseconds, one group for each of these.
+/// Latencies in milliseconds, a group for each.
 fn latencies<const GROUPS: usize>(title: &str, groups: [(&str, Latency); GROUPS]) -> Chart {
     let mut chart = Chart::new(title, "ms", ["p50", "p99", "p99.9", "max"]);
     for (name, latency) in groups {

@@ -1,32 +1,32 @@
-//! The flags of what may take several processes.
+//! The flags of commands that may need several processes.
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use clap::Args;
 
-use super::{NodeArgs, OriginArgs, OutputArgs, at_least_one};
-use crate::{client::Target, idle, rooms, storm};
+use super::{
+    shared::{OriginArgs, ServerArgs},
+    values::{at_least_one, rate},
+};
+use crate::{client::Target, idle, output::OutputArgs, rooms, storm};
 
 /// The flags of `swarm rooms`.
 #[derive(Debug, Clone, Args)]
 pub struct RoomsArgs {
-    /// The nodes.
+    /// The servers.
     #[command(flatten)]
-    pub nodes: NodeArgs,
-    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
-    #[arg(long)]
-    pub pid: Vec<u32>,
-    /// A process beside them whose CPU is told apart, as of a Redis; repeat it for each
+    pub servers: ServerArgs,
+    /// A process whose CPU is measured apart from the servers', such as a Redis; repeat it for each
     #[arg(long, value_name = "PID")]
     pub beside: Vec<u32>,
     /// Channels
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
     pub rooms: usize,
-    /// Members of each, its publishers among them
+    /// Members of each channel, with its publishers
     #[arg(long, value_name = "M", default_value_t = 10, value_parser = at_least_one)]
     pub members: usize,
-    /// How many of them publish, in turns
+    /// Publishers of each channel, which publish in turns
     #[arg(long, value_name = "P", default_value_t = 1, value_parser = at_least_one)]
     pub publishers: usize,
     /// Messages a second to each channel
@@ -35,41 +35,41 @@ pub struct RoomsArgs {
     /// Payload of a message in bytes, 20 at least
     #[arg(long, value_name = "B", default_value_t = 128)]
     pub bytes: usize,
-    /// Seconds that are measured
+    /// Seconds of the measurement
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
-    /// Seconds before that
+    /// Seconds of the warm-up
     #[arg(long, value_name = "S", default_value_t = 2)]
     pub warm_up: u64,
-    /// Seconds without any message after which one that is missing counts as lost
+    /// Seconds without any message after which a missing message counts as lost
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
     /// Where connections come from.
     #[command(flatten)]
     pub origin: OriginArgs,
-    /// Where the figures go.
+    /// The output.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl RoomsArgs {
-    /// What is to be done, on these nodes.
+    /// The plan for these nodes.
     ///
     /// # Errors
-    /// More publish than there are, or a message is too short for what it must say.
+    /// There are more publishers than members, or a message is too short for its head.
     pub fn plan(&self, targets: Vec<Target>, swarm: PathBuf) -> anyhow::Result<rooms::Plan> {
         let &Self { rooms, members, publishers, rate, bytes, .. } = self;
         ensure!(publishers <= members, "--publishers {publishers} of --members {members}");
         ensure!(
             bytes >= rooms::HEADER,
-            "--bytes {bytes}: a message says who sent it in {} bytes",
+            "--bytes {bytes}: the head of a message takes {} bytes",
             rooms::HEADER
         );
         let seconds = Duration::from_secs;
         Ok(rooms::Plan {
-            swarm,
+            origin: self.origin.origin(swarm),
             targets,
-            pids: self.pid.clone(),
+            pids: self.servers.pid.clone(),
             beside: self.beside.clone(),
             layout: rooms::Layout { rooms, members, publishers },
             schedule: rooms::Schedule {
@@ -78,8 +78,6 @@ impl RoomsArgs {
                 measured: seconds(self.seconds),
             },
             bytes,
-            processes: self.origin.processes,
-            sources: self.origin.source.clone(),
             patience: seconds(self.patience),
         })
     }
@@ -88,41 +86,36 @@ impl RoomsArgs {
 /// The flags of `swarm storm`.
 #[derive(Debug, Clone, Args)]
 pub struct StormArgs {
-    /// The nodes.
+    /// The servers.
     #[command(flatten)]
-    pub nodes: NodeArgs,
-    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
-    #[arg(long)]
-    pub pid: Vec<u32>,
+    pub servers: ServerArgs,
     /// Clients that connect
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
     pub connections: usize,
-    /// How many may be on their way at once [default: all]
+    /// Connections that may be opening at the same time [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub at_once: Option<usize>,
-    /// Seconds after the last one until memory is read again
+    /// Seconds after the last connection until memory is read again
     #[arg(long, value_name = "S", default_value_t = 10)]
     pub rest: u64,
     /// Where connections come from.
     #[command(flatten)]
     pub origin: OriginArgs,
-    /// Where the figures go.
+    /// The output.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl StormArgs {
-    /// What is to be done.
+    /// The plan.
     #[must_use]
     pub fn plan(&self, swarm: PathBuf) -> storm::Plan {
         storm::Plan {
-            swarm,
-            pids: self.pid.clone(),
+            origin: self.origin.origin(swarm),
+            pids: self.servers.pid.clone(),
             connections: self.connections,
             at_once: self.at_once.unwrap_or(self.connections),
             rest: Duration::from_secs(self.rest),
-            processes: self.origin.processes,
-            sources: self.origin.source.clone(),
         }
     }
 }
@@ -130,50 +123,36 @@ impl StormArgs {
 /// The flags of `swarm idle`.
 #[derive(Debug, Clone, Args)]
 pub struct IdleArgs {
-    /// The nodes.
+    /// The servers.
     #[command(flatten)]
-    pub nodes: NodeArgs,
-    /// A server's process, on this machine; repeat it for each. Without it CPU and memory are not measured
-    #[arg(long)]
-    pub pid: Vec<u32>,
+    pub servers: ServerArgs,
     /// Connections to open
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
     pub connections: usize,
     /// Seconds of rest before memory is read
     #[arg(long, value_name = "SECONDS", default_value_t = idle::REST.as_secs())]
     pub rest: u64,
-    /// Seconds after that in which CPU is watched: some times the interval of pings
+    /// Seconds after that in which CPU is measured: a few intervals of pings
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub watch: u64,
     /// Where connections come from.
     #[command(flatten)]
     pub origin: OriginArgs,
-    /// Where the figures go.
+    /// The output.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl IdleArgs {
-    /// What is to be done.
+    /// The plan.
     #[must_use]
     pub fn plan(&self, swarm: PathBuf) -> idle::Plan {
         idle::Plan {
-            swarm,
-            pids: self.pid.clone(),
+            origin: self.origin.origin(swarm),
+            pids: self.servers.pid.clone(),
             connections: self.connections,
             rest: Duration::from_secs(self.rest),
             watch: Duration::from_secs(self.watch),
-            processes: self.origin.processes,
-            sources: self.origin.source.clone(),
         }
-    }
-}
-
-/// More than nothing, and not more than any server takes.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.001..=1e7).contains(&rate) => Ok(rate),
-        Ok(_) => Err("must be between 0.001 and 10,000,000".to_owned()),
-        Err(error) => Err(error.to_string()),
     }
 }

@@ -1,11 +1,14 @@
-//! Flags that several commands have.
+//! Flags of several commands.
 
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::at_least_one;
-use crate::client::{Manner, Target, Tls};
+use super::values::at_least_one;
+use crate::{
+    client::{Manner, Target, Tls},
+    connection_pool::origin::Origin,
+};
 
 /// The nodes that clients connect to.
 #[derive(Debug, Clone, Args)]
@@ -14,39 +17,39 @@ pub struct NodeArgs {
     /// run's own
     #[arg(long, required = true)]
     pub url: Vec<String>,
-    /// How they connect.
+    /// The manner of connecting.
     #[command(flatten)]
     pub manner: MannerArgs,
 }
 
 impl NodeArgs {
-    /// The nodes; those without a path have one channel together.
+    /// The nodes. Those without a path share one channel.
     ///
     /// # Errors
-    /// A URL is none, or the authorities cannot be read.
+    /// A URL is wrong, or the authorities cannot be read.
     pub fn targets(&self) -> anyhow::Result<Vec<Target>> {
         let (own_path, manner) = (own_path(), self.manner.manner()?);
         self.url.iter().map(|url| Target::in_manner(url, &own_path, manner.clone())).collect()
     }
 }
 
-/// How clients connect.
+/// The manner in which clients connect.
 #[derive(Debug, Clone, Args)]
 pub struct MannerArgs {
-    /// Ask for permessage-deflate; a server without it is an error
+    /// Ask for permessage-deflate; a refusal is an error
     #[arg(long)]
     pub deflate: bool,
-    /// For wss://: the certificates that are trusted, in PEM; all that the system trusts are in
-    /// /etc/ssl/certs/ca-certificates.crt on Debian
+    /// For wss://: the trusted certificates, in PEM; on Debian, those of the system are in
+    /// /etc/ssl/certs/ca-certificates.crt
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 }
 
 impl MannerArgs {
-    /// The same, with the authorities read.
+    /// The manner, with the authorities read.
     ///
     /// # Errors
-    /// They cannot be.
+    /// The authorities cannot be read.
     pub fn manner(&self) -> anyhow::Result<Manner> {
         Ok(Manner { deflate: self.deflate, tls: self.ca.as_deref().map(Tls::trusting).transpose()? })
     }
@@ -55,27 +58,35 @@ impl MannerArgs {
 /// Where connections come from.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OriginArgs {
-    /// Processes to connect from [default: as many as descriptors demand]
+    /// Processes that connect [default: as many as descriptors demand]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub processes: Option<usize>,
-    /// An address to connect from; repeat it, one for each 20,000 connections [default: as many of 127.0.0.x as ports
-    /// demand, where all nodes are there]
+    /// A source address; repeat it, one for each 20,000 connections [default: as many of 127.0.0.x as ports demand, if
+    /// all nodes are on loopback]
     #[arg(long, value_name = "IP")]
     pub source: Vec<IpAddr>,
 }
 
-/// Where figures go.
-#[derive(Debug, Clone, Args)]
-pub struct OutputArgs {
-    /// JSON to this file, beside the table; without a file to the standard output, instead of it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub json: Option<PathBuf>,
-    /// A chart of the figures to this file, as SVG
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
+impl OriginArgs {
+    /// Where connections come from; `swarm` is this crate's program.
+    #[must_use]
+    pub fn origin(&self, swarm: PathBuf) -> Origin {
+        Origin { swarm, processes: self.processes, sources: self.source.clone() }
+    }
 }
 
-/// A channel of this run's own, for a URL without one.
+/// The nodes, and their processes to measure.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
+    /// The process of a server on this machine; repeat it for each. Without it, CPU and memory are not measured
+    #[arg(long)]
+    pub pid: Vec<u32>,
+}
+
+/// The channel of this run, for a URL without a path.
 #[must_use]
 pub fn own_path() -> String {
     format!("/ws/swarm-{:08x}", rand::random::<u32>())

@@ -1,5 +1,5 @@
-//! Messages that lie whole in what was read, found without a copy: nearly all of them. Everything else is the decoder's:
-//! fragments, what is cut, control frames, and what is wrong.
+//! Finds whole messages in the read buffer without a copy: nearly all messages. The decoder gets the rest: fragments,
+//! incomplete frames, control frames and errors.
 
 use fanfare_websocket::MessageKind;
 
@@ -7,23 +7,23 @@ const FIN: u8 = 0x80;
 const COMPRESSED: u8 = 0x40;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
-/// The lengths that announce a longer one (RFC 6455 section 5.2); above them is the bit of a mask.
+/// The lengths that announce a longer length field (RFC 6455 section 5.2). Larger values have the mask's bit.
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
-/// A message as its frame has it.
+/// The message of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Whole<'a> {
     pub(super) kind: MessageKind,
-    /// permessage-deflate: the payload is to be inflated.
+    /// Whether the payload is compressed (permessage-deflate).
     pub(super) compressed: bool,
-    /// That of a text was not looked at: whoever needs it to be UTF-8 looks.
+    /// The payload. The UTF-8 of a text is not checked.
     pub(super) payload: &'a [u8],
-    /// What the frame takes.
+    /// The length of the frame.
     pub(super) length: usize,
 }
 
-/// The message that `input` begins with, in one frame and all of it there; else `None`.
+/// The message at the beginning of `input`, if it is one complete frame.
 pub(super) fn whole(input: &[u8]) -> Option<Whole<'_>> {
     let (&[first, second], rest) = input.split_first_chunk()?;
     let kind = match first & !COMPRESSED {
@@ -34,7 +34,7 @@ pub(super) fn whole(input: &[u8]) -> Option<Whole<'_>> {
     let (payload, rest) = match second {
         LENGTH_16 => {
             let (length, rest) = rest.split_first_chunk()?;
-            // A length that should have been said shorter is for the decoder to find wrong.
+            // A length that fits a shorter field is an error, which the decoder finds.
             let length = u16::from_be_bytes(*length);
             rest.split_at_checked(usize::from(length)).filter(|_| length >= u16::from(LENGTH_16))?
         }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_whole_from_its_last_byte_on_and_ends_where_the_next_begins() {
+    fn a_message_is_whole_from_its_last_byte() {
         for bytes in [0, 1, 125, 126, 128, 65_535] {
             for (opcode, kind) in [(Opcode::Text, MessageKind::Text), (Opcode::Binary, MessageKind::Binary)] {
                 let one = frame(FrameHead::whole(opcode), bytes, None);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_message_is_left_to_the_decoder() {
+    fn the_decoder_gets_all_other_frames() {
         let text = FrameHead::whole(Opcode::Text);
         for other in [
             frame(FrameHead { fin: false, ..text }, 5, None),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compressed_message_says_so() {
+    fn a_compressed_message_is_marked() {
         let head = FrameHead { compressed: true, ..FrameHead::whole(Opcode::Text) };
         assert!(whole(&frame(head, 5, None)).unwrap().compressed);
     }

@@ -6,21 +6,21 @@ use fanfare_websocket::handshake::accept_value;
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::Target;
+use super::target::Target;
 
-/// A response head larger than this, in bytes, is refused.
+/// The largest accepted response head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
-/// What is offered where messages are to be compressed, and must be agreed to: our decoder keeps no context.
+/// The offer for compressed messages, which the server must accept unchanged: our decoder keeps no context.
 const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why there is no connection.
+/// The reason that a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// The kernel says so.
+    /// An error of the kernel.
     #[error("no connection: {0}")]
     Io(#[from] io::Error),
     /// An answer other than 101.
@@ -28,19 +28,19 @@ pub enum HandshakeError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What came with it, in one line.
+        /// The first line of the body.
         body: String,
     },
-    /// No HTTP, or a 101 without what it must have.
+    /// The answer is not HTTP, or not a valid 101.
     #[error("no WebSocket handshake: {0}")]
     Malformed(String),
     /// No answer in time.
-    #[error("no answer to the upgrade within {} s", PATIENCE.as_secs())]
+    #[error("no answer to the upgrade within {} s", ANSWER_TIMEOUT.as_secs())]
     TimedOut,
 }
 
 impl HandshakeError {
-    /// What it is called: few words, so that many alike are one.
+    /// The kind of the failure in few words, for counts.
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
@@ -52,11 +52,11 @@ impl HandshakeError {
     }
 }
 
-/// What came with the 101.
+/// The results of an upgrade.
 pub(super) struct Welcome {
-    /// What came behind it.
+    /// The bytes that came after the 101.
     pub(super) early: Vec<u8>,
-    /// The cookie that it set, without its attributes.
+    /// The cookie of the 101, without its attributes.
     pub(super) cookie: Option<String>,
 }
 
@@ -77,10 +77,10 @@ pub(super) async fn upgrade(
             }
         }
     };
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or(Err(HandshakeError::TimedOut))
+    tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or(Err(HandshakeError::TimedOut))
 }
 
-/// 16 random bytes in base64, as section 4.1 item 7 has it: 22 characters of which the last holds two bits.
+/// 16 random bytes in base64, as in section 4.1, item 7: 22 characters, the last of which holds two bits.
 fn key() -> String {
     use rand::Rng as _;
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -107,15 +107,15 @@ fn request(target: &Target, key: &str) -> String {
     )
 }
 
-/// A good 101.
+/// A valid 101.
 #[derive(Debug, PartialEq, Eq)]
 struct Good {
-    /// Of its head, in bytes.
+    /// The length of its head, in bytes.
     length: usize,
     cookie: Option<String>,
 }
 
-/// The good 101; `None` while more of it is to come.
+/// The valid 101; `None` while it is incomplete.
 fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<Good>, HandshakeError> {
     let malformed = |what: &dyn ToString| HandshakeError::Malformed(what.to_string());
     let mut headers = [httparse::EMPTY_HEADER; 64];
@@ -149,7 +149,7 @@ fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<G
         (true, Some(agreed)) if agreed.contains("permessage-deflate; server_no_context_takeover") => {}
         (false, None) => {}
         (true, _) => {
-            return Err(malformed(&"the server does not take permessage-deflate without context takeover"));
+            return Err(malformed(&"the server does not accept permessage-deflate without context takeover"));
         }
         (false, Some(_)) => {
             return Err(malformed(&"the server answered with extensions that were not offered"));
@@ -174,7 +174,7 @@ mod tests {
                           sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     #[test]
-    fn a_101_is_good_however_it_is_cut_and_ends_where_the_frames_begin() {
+    fn a_101_is_valid_in_any_pieces() {
         for cut in 0..GOOD.len() {
             assert_eq!(judge(&GOOD[..cut], KEY, false, false).unwrap(), None);
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_comes_with_the_101_is_kept_and_sent_the_next_time() {
+    fn a_cookie_is_kept_and_sent() {
         let head = String::from_utf8_lossy(GOOD);
         let set = head.replacen("\r\n", "\r\nSet-Cookie: NODE=node1; path=/; HttpOnly\r\n", 1);
         let cookie = judge(set.as_bytes(), KEY, false, false).unwrap().unwrap().cookie.unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_its_status_and_sentence() {
+    fn a_refusal_has_status_and_sentence() {
         let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nThe broker is away.\nMore.";
         let error = judge(answer, KEY, false, false).unwrap_err().to_string();
         assert_eq!(error, "the upgrade was refused with 503: The broker is away.");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn compression_is_agreed_to_where_it_was_offered_and_only_there() {
+    fn compression_must_match_the_offer() {
         let compressing =
             [&GOOD[..GOOD.len() - 2], b"Sec-WebSocket-Extensions: ", DEFLATE.as_bytes(), b"\r\n\r\n"];
         let compressing = compressing.concat();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_that_our_own_server_takes() {
+    fn our_server_accepts_the_key() {
         let mut headers = http::HeaderMap::new();
         for (name, value) in
             [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]

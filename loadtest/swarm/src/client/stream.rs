@@ -6,13 +6,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::Target;
+use super::target::Target;
 use crate::sources;
 
 /// Left: the bare socket. Right: TLS.
 pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// Connects from this address of the machine, and shakes hands where the target has TLS.
+/// Connects from this address of the machine, with a handshake if the target has TLS.
 pub(super) async fn open(target: &Target, source: Option<IpAddr>) -> io::Result<Stream> {
     let stream = sources::connect(target.address(), source).await?;
     stream.set_nodelay(true)?;

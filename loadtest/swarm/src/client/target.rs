@@ -1,5 +1,4 @@
-//! Where to connect, and how: a `ws://` or `wss://` URL whose host was looked up once, so that a thousand connections ask
-//! no resolver.
+//! A `ws://` or `wss://` URL whose host was looked up once, so that a thousand connections do not ask a resolver.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -9,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::tls::Tls;
 
-/// How clients connect.
+/// The manner in which clients connect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Manner {
-    /// They ask for permessage-deflate, without context takeover, and go no further without it.
+    /// Ask for permessage-deflate without context takeover, and fail if the server refuses.
     pub deflate: bool,
-    /// Whom they trust; needed for `wss://`.
+    /// The trusted certificates, which `wss://` needs.
     pub tls: Option<Tls>,
 }
 
@@ -33,22 +32,22 @@ impl Target {
     /// Parses a URL and looks up its host. A URL without a path gets `own_path`, a channel of the caller's own.
     ///
     /// # Errors
-    /// It is no `ws://` URL, or its host has no address.
+    /// The URL is not a `ws://` URL, or its host has no address.
     pub fn parse(url: &str, own_path: &str) -> anyhow::Result<Self> {
         Self::in_manner(url, own_path, Manner::default())
     }
 
-    /// The same for clients that connect so.
+    /// As [`parse`](Self::parse), for clients that connect in this manner.
     ///
     /// # Errors
-    /// As for [`Target::parse`], or it is a `wss://` URL, and nobody is trusted.
+    /// As for [`Target::parse`], or a `wss://` URL without trusted certificates.
     pub fn in_manner(url: &str, own_path: &str, manner: Manner) -> anyhow::Result<Self> {
-        let uri: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
+        let uri: Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
         let (tls, port) = match (uri.scheme_str(), manner.tls) {
             (Some("ws"), _) => (None, 80),
             (Some("wss"), Some(tls)) => (Some(tls), 443),
-            (Some("wss"), None) => bail!("{url}: say whose certificates are trusted, with --ca FILE"),
-            _ => bail!("{url} does not begin with ws:// or wss://, the schemes that swarm speaks"),
+            (Some("wss"), None) => bail!("{url}: wss:// needs trusted certificates: add --ca FILE"),
+            _ => bail!("{url} does not begin with ws:// or wss://"),
         };
         let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
         let name = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -65,20 +64,20 @@ impl Target {
         Ok(Self { address, host, name, path, manner: Manner { tls, ..manner }, cookie: None })
     }
 
-    /// The channel of this number beside it: its path with `-NUMBER`, in front of a query.
+    /// The target with `-NUMBER` at the end of its path, before a query.
     #[must_use]
     pub fn numbered(&self, number: usize) -> Self {
         let (path, query) = self.path.find('?').map_or((self.path.as_str(), ""), |at| self.path.split_at(at));
         Self { path: format!("{path}-{number}{query}"), ..self.clone() }
     }
 
-    /// The same with a cookie, `NAME=VALUE`.
+    /// The target with a cookie, `NAME=VALUE`.
     #[must_use]
     pub fn with_cookie(&self, cookie: &str) -> Self {
         Self { cookie: Some(cookie.to_owned()), ..self.clone() }
     }
 
-    /// What goes into `Cookie`.
+    /// The value of `Cookie`.
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
@@ -90,12 +89,12 @@ impl Target {
         self.address
     }
 
-    /// What goes into `Host`.
+    /// The value of `Host`.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The host alone: what a certificate must be for.
+    /// The host without its port, which the certificate must name.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -108,13 +107,13 @@ impl Target {
         self.manner.deflate
     }
 
-    /// Path and query: the channel.
+    /// The path and the query.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What the HTTP API calls the channel of a path `/ws/CHANNEL`.
+    /// The channel's name in the HTTP API, for a path `/ws/CHANNEL`.
     #[must_use]
     pub fn channel(&self) -> Option<&str> {
         let path = self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path);
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_without_a_path_gets_a_channel_of_its_own() {
+    fn a_url_without_a_path_gets_the_default() {
         for url in ["ws://127.0.0.1:8080", "ws://127.0.0.1:8080/"] {
             assert_eq!(Target::parse(url, "/mine").unwrap().path(), "/mine");
         }
@@ -139,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ws_url_is_refused_with_a_sentence() {
+    fn other_urls_are_refused_with_a_sentence() {
         for (url, sentence) in [
-            ("wss://127.0.0.1/chat", "say whose certificates are trusted"),
+            ("wss://127.0.0.1/chat", "wss:// needs trusted certificates"),
             ("http://127.0.0.1/chat", "does not begin with ws://"),
             ("127.0.0.1:8080", "does not begin with ws://"),
-            ("ws://", "is no URL"),
+            ("ws://", "is not a URL"),
         ] {
             let error = Target::parse(url, "/").unwrap_err().to_string();
             assert!(error.contains(sentence), "{url}: {error}");

@@ -1,4 +1,4 @@
-//! TLS as a client: whom to trust, read once for all connections.
+//! TLS as a client: the trusted certificates, read once for all connections.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -15,8 +15,7 @@ use tokio_rustls::{
     },
 };
 
-/// The authorities that are trusted. Connections of its clones share what was made of them; written, and so handed to
-/// another process, it is their certificates.
+/// The trusted certificates. Clones share one connector. In its serialized form, for another process, it is the PEM.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tls {
@@ -28,7 +27,7 @@ impl Tls {
     /// Trusts the certificates of this file, in PEM.
     ///
     /// # Errors
-    /// It cannot be read, or has no certificate.
+    /// The file cannot be read, or has no certificate.
     pub fn trusting(file: &Path) -> anyhow::Result<Self> {
         let pem = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
         Self::try_from(pem).with_context(|| format!("{}", file.display()))
@@ -52,9 +51,9 @@ impl TryFrom<String> for Tls {
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             roots.add(certificate?)?;
         }
-        ensure!(!roots.is_empty(), "there is no certificate in it (PEM)");
+        ensure!(!roots.is_empty(), "the file has no certificate (PEM)");
         let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        // Each handshake is a whole one, as that of a client that comes for the first time.
+        // Each handshake is a full one, like that of a new client.
         config.resumption = Resumption::disabled();
         Ok(Self { pem: pem.into(), connector: TlsConnector::from(Arc::new(config)) })
     }

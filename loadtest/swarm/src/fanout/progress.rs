@@ -1,4 +1,4 @@
-//! Which messages are under way, and whom they have not reached.
+//! The messages in flight, and the number of subscribers that each has not reached.
 //!
 //! Invariant: `window` holds the messages that some subscriber lacks, in the order they were sent; the first of them
 //! is number `completed`. Every subscriber gets them in that order, so they are completed in it too.
@@ -41,12 +41,12 @@ impl Progress {
         Self { state: Mutex::new(state), completed: Notify::new() }
     }
 
-    /// The next message is about to be sent to so many.
+    /// Notes that the next message is about to be sent.
     pub(super) fn sent(&self, subscribers: usize) {
         self.state.lock().window.push_back(Flight { sent: Moment::now(), missing: subscribers });
     }
 
-    /// A subscriber has read its message of this number.
+    /// Notes that a subscriber has read its message of this number.
     pub(super) fn arrived(&self, number: u64) {
         let mut state = self.state.lock();
         let place = number.checked_sub(state.completed).and_then(|place| usize::try_from(place).ok());
@@ -68,18 +68,18 @@ impl Progress {
         self.state.lock().window.len()
     }
 
-    /// Ends once a message has been completed since the last call.
+    /// Waits until a message has been completed since the last call.
     pub(super) async fn completed(&self) {
         self.completed.notified().await;
     }
 
-    /// Whether more came than was sent.
+    /// Whether more messages came than were sent.
     pub(super) fn has_strays(&self) -> bool {
         self.state.lock().has_strays
     }
 
-    /// What the oldest message under way lacks, in words.
-    pub(super) fn lack(&self) -> String {
+    /// The subscribers that the oldest message in flight has not reached, in words.
+    pub(super) fn missing(&self) -> String {
         let state = self.state.lock();
         let missing = state.window.front().map_or(0, |flight| flight.missing);
         format!("message {} has not reached {missing} subscribers", state.completed)
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_under_way_until_the_last_subscriber_has_it() {
+    fn in_flight_until_all_subscribers_have_it() {
         let progress = Progress::new();
         progress.sent(2);
         progress.sent(2);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_is_noticed() {
+    fn a_message_that_was_not_sent_is_found() {
         let progress = Progress::new();
         progress.sent(1);
         progress.arrived(0);
@@ -121,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_is_said() {
+    fn missing_receipts_are_named() {
         let progress = Progress::new();
         progress.sent(3);
         progress.arrived(0);
-        assert_eq!(progress.lack(), "message 0 has not reached 2 subscribers");
+        assert_eq!(progress.missing(), "message 0 has not reached 2 subscribers");
     }
 }

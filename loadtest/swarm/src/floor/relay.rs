@@ -1,4 +1,4 @@
-//! A relay of one thread and one epoll, with nothing in it that a relay could do without.
+//! A relay with one thread and one epoll: only what every relay must do.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 const CONFIG: Config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
 
-/// What epoll says of the listener.
+/// The listener's number in epoll.
 const LISTENER: u64 = u64::MAX;
 
 struct Relay {
@@ -22,7 +22,7 @@ struct Relay {
     listener: TcpListener,
     /// By their number in epoll.
     clients: Vec<Client>,
-    /// Who asked for one path.
+    /// The clients of each path.
     channels: HashMap<String, Vec<usize>>,
     buffer: Vec<u8>,
     frames: Vec<u8>,
@@ -35,11 +35,11 @@ struct Client {
     channel: Option<String>,
 }
 
-/// Accepts, answers each request with a 101, and passes what comes on to all that asked for the same path, in one
-/// `send` a read, until the process is ended.
+/// Accepts, answers each request with a 101, and passes messages on to all clients of the same path, in one `send` for
+/// each read. Runs until the process ends.
 ///
 /// # Errors
-/// The kernel's, or a client that goes away.
+/// The kernel's, or a client that broke its connection.
 pub(super) fn serve(listener: TcpListener) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -75,7 +75,7 @@ impl Relay {
     }
 
     fn read(&mut self, number: usize) -> anyhow::Result<()> {
-        let client = self.clients.get_mut(number).context("epoll names a client that is not there")?;
+        let client = self.clients.get_mut(number).context("epoll names an unknown client")?;
         let read = client.socket.read(&mut self.buffer)?;
         if read == 0 {
             self.epoll.delete(&client.socket)?;
@@ -108,7 +108,7 @@ impl Relay {
     }
 }
 
-/// A client whose socket is full or gone misses it: a floor is for loads that every client reads.
+/// Sends to a client. A client with a full or closed socket misses the frames: every client of a floor reads.
 fn send(mut socket: &TcpStream, frames: &[u8]) -> io::Result<()> {
     match socket.write(frames) {
         Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
@@ -118,11 +118,14 @@ fn send(mut socket: &TcpStream, frames: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Answers a request that came whole, whatever else it says; the path it asks for.
+/// Answers a whole request, without looking at the rest of it. Returns the path.
 fn upgrade(client: &mut Client, request: &[u8]) -> anyhow::Result<String> {
     let request = std::str::from_utf8(request)?;
-    let path = request.split(' ').nth(1).context("no path")?.to_owned();
-    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).context("no key")?;
+    let path = request.split(' ').nth(1).context("a request without a path")?.to_owned();
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+        .context("a request without a key")?;
     let accept = accept_value(&HeaderValue::from_str(key)?);
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,4 +1,4 @@
-//! The floors themselves.
+//! The servers.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -12,23 +12,26 @@ use nix::sys::{
     socket::{Backlog, listen},
 };
 
-use super::{FloorArgs, Kind, payload, relay};
+use super::{
+    args::{FloorArgs, Kind, payload},
+    relay,
+};
 use crate::machine;
 
-/// What a client's frame has more than a server's, in bytes: the masking key.
+/// The masking key, which only a client's frame has, in bytes.
 const MASKING_KEY: usize = 4;
 
-/// How often one that pings looks who is due, as Fanfare does.
-const TURN: Duration = Duration::from_secs(1);
+/// The time between two rounds of pings, as in Fanfare.
+const ROUND: Duration = Duration::from_secs(1);
 
-/// Serves until a socket ends that is not the relay's, or the process is ended; prints the port first.
+/// Prints the port, and serves until a socket ends that is not the relay's, or the process ends.
 ///
 /// # Errors
 /// The kernel's.
 pub fn serve(args: &FloorArgs) -> anyhow::Result<()> {
     machine::allow_connections(args.subscribers)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    // As many as the machine allows, as a server has it that expects storms.
+    // The longest queue that the machine allows, as on a server that expects storms.
     listen(&listener, Backlog::MAXALLOWABLE)?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
     match args.kind {
@@ -78,7 +81,7 @@ fn ping(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {
     let mut frame = Vec::new();
     encode::frame(&mut frame, FrameHead::whole(Opcode::Ping), &[], None);
     let turns = usize::try_from(args.interval.max(1))?;
-    let mut next = Instant::now() + TURN;
+    let mut next = Instant::now() + ROUND;
     for turn in 0.. {
         for mut socket in sockets.iter().skip(turn % turns).step_by(turns) {
             socket.write_all(&frame)?;
@@ -86,12 +89,12 @@ fn ping(sockets: &[TcpStream], args: &FloorArgs) -> anyhow::Result<()> {
         if !read_until(&epoll, sockets, next)? {
             return Ok(());
         }
-        next += TURN;
+        next += ROUND;
     }
     Ok(())
 }
 
-/// Reads what comes until this moment; `false` where a socket has ended.
+/// Reads until this moment. `false`: a socket has ended.
 fn read_until(epoll: &Epoll, sockets: &[TcpStream], end: Instant) -> anyhow::Result<bool> {
     let (mut events, mut buffer) = ([EpollEvent::empty(); 256], [0; 1024]);
     loop {

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use crate::{
     machine::Machine,
-    suite::{Case, Grid, Judged},
+    suite::{Case, Judged},
+    table::Table,
 };
 
-/// The name of a figure's file.
+/// The name of a chart's file.
 pub(super) fn figure(case: &Case, number: usize) -> String {
     format!("{}-{}.svg", case.name, number + 1)
 }
 
-/// One case.
+/// The section of a case.
 pub(super) fn section(case: &Case, folder: &str) -> String {
     let mut text = format!("## {}\n\n{}\n\n", case.title, case.about);
     // Writing to a string cannot fail.
@@ -22,7 +23,7 @@ pub(super) fn section(case: &Case, folder: &str) -> String {
     }
     let _ = writeln!(text, "{}", markdown(&case.grid));
     if !case.judged.is_empty() {
-        let _ = writeln!(text, "{}", markdown(&Judged::grid(&case.judged)));
+        let _ = writeln!(text, "{}", markdown(&Judged::table(&case.judged)));
     }
     for (number, chart) in case.charts.iter().enumerate() {
         let _ = writeln!(text, "![{}]({folder}/{})", chart.title, figure(case, number));
@@ -30,25 +31,25 @@ pub(super) fn section(case: &Case, folder: &str) -> String {
     text
 }
 
-/// What is said of figures that were made while others used the machine.
+/// The warning beside figures of a busy machine.
 const BUSY: &str = "**Others used the machine meanwhile**: ratios of CPU are a hint, latencies and rates say nothing of \
                     the server.";
 
-/// The suite alone keeps each processor busy with one process, more or less.
+/// Whether other processes used the machine: the suite alone has about one running process for each processor.
 fn is_busy(machine: &Machine) -> bool {
     machine.load > machine.cores as f32 + 0.5
 }
 
-/// All figures that have a budget.
+/// The table of figures with a budget.
 pub(super) fn budgets(cases: &[Case]) -> String {
     let all: Vec<_> = cases.iter().flat_map(|case| case.judged.clone()).collect();
     let within = all.iter().filter(|judged| judged.is_within()).count();
     let busy = cases.iter().any(|case| is_busy(&case.machine));
     let busy = if busy { format!("{BUSY}\n\n") } else { String::new() };
-    format!("{busy}{within} of {} within budget.\n\n{}", all.len(), markdown(&Judged::grid(&all)))
+    format!("{busy}{within} of {} within budget.\n\n{}", all.len(), markdown(&Judged::table(&all)))
 }
 
-fn markdown(grid: &Grid) -> String {
+fn markdown(grid: &Table) -> String {
     let mut text = String::new();
     for (number, row) in grid.rows.iter().enumerate() {
         let _ = writeln!(text, "| {} |", row.join(" | "));
@@ -60,7 +61,7 @@ fn markdown(grid: &Grid) -> String {
     text
 }
 
-/// The page with this between the markers of that name; at its end, with markers, where it has none.
+/// The page with this text between the markers of that name. Without the markers, they are added at the end.
 pub(super) fn with_section(page: &str, name: &str, text: &str) -> String {
     let (begin, end) = (format!("<!-- figures: {name} -->"), format!("<!-- end: {name} -->"));
     let section = format!("{begin}\n{}\n{end}", text.trim_end());
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_changes() {
+    fn only_text_between_the_markers_changes() {
         let page = "# P\n\nWords.\n\n<!-- figures: a -->\nold\n<!-- end: a -->\n\nMore words.\n";
         let new = with_section(page, "a", "new\n");
         assert_eq!(new, "# P\n\nWords.\n\n<!-- figures: a -->\nnew\n<!-- end: a -->\n\nMore words.\n");
@@ -84,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_markers_is_added_at_the_end_with_them() {
+    fn a_case_without_markers_is_added() {
         let page = with_section("# P\n", "a", "text");
         assert_eq!(page, "# P\n\n<!-- figures: a -->\ntext\n<!-- end: a -->\n");
     }
 
     #[test]
-    fn figures_of_a_busy_machine_say_so() {
+    fn figures_of_a_busy_machine_have_a_warning() {
         let case = |load| Case {
             name: "a".to_owned(),
             title: "A".to_owned(),
@@ -98,7 +99,7 @@ mod tests {
             command: String::new(),
             machine: Machine { cpu: String::new(), cores: 2, kernel: String::new(), load },
             judged: Vec::new(),
-            grid: Grid::default(),
+            grid: Table::default(),
             charts: Vec::new(),
             raw: serde_json::Value::Null,
         };
@@ -109,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_its_head_and_a_column_for_each_cell() {
-        let mut grid = Grid::new(["what", "µs"]);
+    fn a_table_has_a_head_and_all_columns() {
+        let mut grid = Table::new(["what", "µs"]);
         grid.row(["floor".to_owned(), "3.7".to_owned()]);
         assert_eq!(markdown(&grid), "| what | µs |\n|---|---:|\n| floor | 3.7 |\n");
     }

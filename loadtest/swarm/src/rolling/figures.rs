@@ -1,40 +1,44 @@
-//! What a rolling restart did.
+//! The result.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{Bounds, Plan, Run, Verdict, judge::judge};
-use crate::{clock::Moment, latency::Latency, output::Table};
+use super::{
+    judge::{Verdict, judge},
+    plan::{Bounds, Plan},
+    run::Run,
+};
+use crate::{clock::Moment, latency::Latency, table::Table};
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
-    /// Clients that were there.
+    /// Clients.
     pub clients: usize,
-    /// Channels that they were in.
+    /// Channels of these clients.
     pub channels: usize,
-    /// How long publishers published, in seconds.
+    /// The time of publishing, in seconds.
     pub seconds: f64,
     /// Publishes that were taken.
     pub taken: u64,
-    /// Publishes that were not, by what came instead.
+    /// Publishes that were not taken, by answer.
     pub not_taken: BTreeMap<String, u64>,
-    /// From handing over a publish until it was taken, in microseconds.
+    /// From the request of a publish until it was taken, in microseconds.
     pub answers: Latency,
     /// Whether the right messages came.
     pub verdict: Verdict,
-    /// Connections that ended other than by the close code of a restart, by what was said.
+    /// Connections that ended other than by the close code of a restart, by reason.
     pub other_ends: BTreeMap<String, u64>,
-    /// Tries to come back.
+    /// Reconnects.
     pub reconnects: usize,
-    /// The most of them in any second.
+    /// The most reconnects in any second.
     pub reconnects_in_a_second: usize,
-    /// How late this program's own timers were at most, in seconds: no time here is more exact.
+    /// The longest delay of a timer in this program, in seconds. The times here are not more exact than this.
     pub late: f64,
-    /// Tries that failed, by kind.
+    /// Reconnects that failed, by kind.
     pub turned_away: BTreeMap<String, u64>,
-    /// What is wrong, a sentence each.
+    /// The faults, a sentence each.
     pub wrong: Vec<String>,
 }
 
@@ -59,7 +63,7 @@ impl Figures {
         figures
     }
 
-    /// Whether nothing is wrong.
+    /// Whether the run has no fault.
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.wrong.is_empty()
@@ -73,10 +77,10 @@ impl Figures {
             (verdict.doubled, "messages came twice to a client"),
             (verdict.out_of_order, "messages came behind a later one"),
             (verdict.foreign, "messages came to a channel that they were not published to"),
-            (verdict.lost, "messages did not come to a client that was there"),
-            (verdict.early, "messages came to a client that was not there yet"),
+            (verdict.lost, "messages did not come to a connected client"),
+            (verdict.early, "messages came to a client that was not connected yet"),
             (sum(&self.other_ends), "connections did not end by the close code of a restart"),
-            (sum(&self.turned_away), "tries to come back failed"),
+            (sum(&self.turned_away), "reconnects failed"),
             (verdict.nodes.values().map(|node| node.gone).sum(), "clients are not back"),
         ]
         .into_iter()
@@ -84,24 +88,21 @@ impl Figures {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
         if self.taken == 0 {
-            wrong.push("nothing was published".to_owned());
+            wrong.push("no message was published".to_owned());
         }
         let most = self.reconnects_in_a_second;
         if let Some(pace) = bounds.pace.filter(|pace| most > 2 * *pace as usize) {
-            wrong.push(format!("{most} tries to come back in one second, at a pace of {pace}"));
+            wrong.push(format!("{most} reconnects in one second, at a pace of {pace}"));
         }
         let longest = verdict.nodes.values().map(|node| node.longest).fold(0.0, f64::max);
         if let Some(away) = bounds.away.filter(|away| longest > away.as_secs_f64()) {
-            wrong.push(format!(
-                "a client was away for {longest:.2} s, not for {} s at most",
-                away.as_secs_f64()
-            ));
+            wrong.push(format!("a client was away for {longest:.2} s, longer than {} s", away.as_secs_f64()));
         }
         wrong
     }
 }
 
-/// The most of these moments, which are in order, within a span.
+/// The highest number of moments within a span. The moments are in order.
 fn most_in(span: Duration, moments: &[Moment]) -> usize {
     let until = |first: &Moment| first.after(span);
     let within = |(place, first)| moments.partition_point(|moment| *moment < until(first)) - place;
@@ -137,13 +138,13 @@ impl fmt::Display for Figures {
         let Verdict { missed, missed_in_absence, missed_before_close, heard_before_connect, .. } = verdict;
         writeln!(
             out,
-            "  missed by clients that were away: {missed}, of which {missed_in_absence} sent behind the close and taken \
-             ahead of the connect; the earliest was taken {:.1} ms before the close was read",
+            "  missed by clients that were away: {missed}; {missed_in_absence} of these were sent after the close and taken \
+             before the connect; the earliest was taken {:.1} ms before the close was read",
             missed_before_close * 1e3
         )?;
         writeln!(
             out,
-            "  heard by clients that came back: nothing that was taken more than {:.1} ms before they began to connect",
+            "  received by clients that came back: no message that was taken more than {:.1} ms before they began to connect",
             heard_before_connect * 1e3
         )?;
         kinds(out, "ends other than by a restart", &self.other_ends)?;
@@ -156,7 +157,10 @@ impl fmt::Display for Figures {
         )?;
         kinds(out, "failed", &self.turned_away)?;
         if self.is_right() {
-            return writeln!(out, "RIGHT: what a client missed is what was published while it was away");
+            return writeln!(
+                out,
+                "RIGHT: clients missed only messages that were published while they were away"
+            );
         }
         self.wrong.iter().try_for_each(|what| writeln!(out, "WRONG: {what}"))
     }
@@ -171,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_in_a_second_is_found_wherever_that_second_begins() {
+    fn a_second_may_begin_at_any_moment() {
         let at = |millis: &[u64]| -> Vec<Moment> {
             millis.iter().map(|millis| Moment(millis * 1_000_000)).collect()
         };

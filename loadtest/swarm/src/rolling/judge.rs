@@ -1,13 +1,13 @@
-//! Whether each client missed exactly what was published while it was away. The ledger in, figures out: no clock, no
-//! socket.
+//! Judges whether each client missed exactly the messages that were published while it was away. Uses the ledger only: no
+//! clock, no socket.
 //!
-//! - A client hears a message that was sent after its 101, and taken well before it learned of its close.
-//! - Of what one connection hears, nothing is left out.
-//! - It hears nothing that was taken well before it began to connect.
+//! - A client gets a message that was sent after its 101 and taken well before it learned of its close.
+//! - A connection gets every message between its first and its last.
+//! - A client gets no message that was taken well before it began to connect.
 //!
-//! What is published nearer to a close or a return may be heard or missed: nodes hear the broker at the same time, and
-//! clients hear of a close, only as far as the machine has time for them. "Well before" is [`APART`], and the longest that
-//! any message was under way in this run. How near it came is told.
+//! A client may get or miss a message that was published nearer to a close or a return: a busy machine delays the broker's
+//! messages to its nodes, and closes to its clients. "Well before" is [`APART`] plus the longest delivery of the run. The
+//! verdict says how near such messages were.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,41 +16,41 @@ use serde::Serialize;
 use super::ledger::{Client, Ledger, Published, Session};
 use crate::{clock::Moment, latency::Latency};
 
-/// How far apart two nodes may hear the same message.
+/// The longest time between the receipts of one message on two nodes.
 pub const APART: Duration = Duration::from_secs(1);
 
-/// What became of the messages.
+/// The fates of the messages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Verdict {
-    /// Messages that clients heard, copies included.
+    /// Messages that clients got, with copies.
     pub deliveries: u64,
-    /// From handing over a message until a client had it, in microseconds.
+    /// From the sending of a message until a client had it, in microseconds.
     pub latency: Latency,
-    /// How long before a close, or a connect, a message may be missed, or heard, in seconds.
+    /// The time before a close, or a connect, in which a message may be missed, or got, in seconds.
     pub leeway: f64,
-    /// Came to a client again, on whichever of its connections.
+    /// Messages that came to a client again, on any of its connections.
     pub doubled: u64,
-    /// Came to a client after a later one.
+    /// Messages that came to a client after a later one.
     pub out_of_order: u64,
-    /// Came to a client, and was not published to its channel.
+    /// Messages that were not published to the client's channel.
     pub foreign: u64,
-    /// Never came to a client that was there.
+    /// Messages that never came to a connected client.
     pub lost: u64,
-    /// Came to a client that was not there yet.
+    /// Messages that came to a client that was not connected yet.
     pub early: u64,
-    /// Never came to a client that was away.
+    /// Messages that never came to a client that was away.
     pub missed: u64,
-    /// Of those: sent after the close was read, and taken before the client began to connect.
+    /// The part of `missed` that was sent after the close was read, and taken before the client began to connect.
     pub missed_in_absence: u64,
-    /// The longest time from a missed message that was taken until the client learned of its close, in seconds.
+    /// The longest time from the taking of a missed message until the client learned of its close, in seconds.
     pub missed_before_close: f64,
-    /// The longest time from a heard message that was taken until the client began to connect, in seconds.
+    /// The longest time from the taking of a received message until the client began to connect, in seconds.
     pub heard_before_connect: f64,
-    /// What each node's clients went through, by what the balancer calls it.
+    /// The absences of each node's clients, by the balancer's name of the node.
     pub nodes: BTreeMap<String, Absences>,
 }
 
-/// What those went through whose connections to one node ended.
+/// The absences of clients whose connection to one node ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Absences {
     /// Connections that ended.
@@ -59,9 +59,9 @@ pub struct Absences {
     pub over: f64,
     /// From the first of these ends until the last client was back, in seconds.
     pub back: f64,
-    /// The longest that one client was away, in seconds.
+    /// The longest absence of a client, in seconds.
     pub longest: f64,
-    /// Messages that they missed.
+    /// Messages that these clients missed.
     pub missed: u64,
     /// Clients that are not back.
     pub gone: u64,
@@ -97,7 +97,7 @@ pub(super) fn judge(ledger: &Ledger) -> Verdict {
     verdict
 }
 
-/// From a close until the next 101.
+/// The time from a close until the next 101.
 struct Absence<'a> {
     node: &'a str,
     from: Moment,
@@ -112,7 +112,7 @@ fn absences(client: &Client) -> impl Iterator<Item = Absence<'_>> {
 }
 
 impl Absences {
-    /// In the order of their beginnings.
+    /// Adds an absence. They come in the order of their beginnings.
     fn add(&mut self, absence: &Absence<'_>) {
         let first = *self.first.get_or_insert(absence.from);
         self.ended += 1;
@@ -128,7 +128,7 @@ impl Absences {
 }
 
 impl Verdict {
-    /// Judges what one client heard of a message that was taken.
+    /// Judges one client and one message that was taken.
     fn add(&mut self, client: &Client, leeway: Duration, number: usize, message: &Published, taken: Moment) {
         let heard_by = client.heard.get(number).copied().flatten();
         if let Some(session) = heard_by.and_then(|place| client.sessions.get(place)) {
@@ -141,7 +141,7 @@ impl Verdict {
             self.lost += 1;
             return;
         }
-        // The connection behind which it fell.
+        // The connection before the message.
         let behind = client.sessions.partition_point(|session| session.opened <= message.sent);
         let Some(session) = behind.checked_sub(1).and_then(|place| client.sessions.get(place)) else {
             return;
@@ -159,7 +159,7 @@ impl Verdict {
 }
 
 impl Session {
-    /// Whether this connection had to hear the message, if it was still open when that was due.
+    /// Whether this connection had to get the message, if it was still open at `due`.
     fn owes(&self, number: usize, message: &Published, due: Moment) -> bool {
         let there = message.sent >= self.opened;
         let in_time = self.ended.is_none_or(|ended| due <= ended);

@@ -1,60 +1,60 @@
-//! What was published, and what each client heard of it, connection after connection.
+//! The published messages, and those that each client got on each of its connections.
 //!
 //! Invariant: a channel has one publisher, which waits for each answer. So the numbers of its messages are the order
 //! in which the server took them.
 
-use crate::{clock::Moment, latency::Latencies};
+use crate::{clock::Moment, latency::Latencies, sequence::Receipt};
 
-/// A message that was handed to the server.
+/// A message that was sent to the server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Published {
     pub(super) sent: Moment,
-    /// When the server said that it is taken; never, where it said something else.
+    /// The moment of the server's answer that the message is taken. `None`: another answer.
     pub(super) taken: Option<Moment>,
 }
 
-/// One connection of a client.
+/// A connection of a client.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    /// What the balancer calls its node; empty where it says nothing.
+    /// The balancer's name of the node; empty if the balancer sets no cookie.
     pub(super) node: String,
-    /// When it began to connect.
+    /// The beginning of the connection.
     pub(super) began: Moment,
-    /// When it had its 101.
+    /// The moment of its 101.
     pub(super) opened: Moment,
-    /// When it learned of its end.
+    /// The moment that the client learned of its end.
     pub(super) ended: Option<Moment>,
-    /// The lowest and the highest number that it heard.
+    /// The lowest and the highest number that came on it.
     pub(super) span: Option<(usize, usize)>,
 }
 
-/// What one client went through.
+/// The connections of a client and the messages on them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Client {
     pub(super) channel: usize,
     pub(super) sessions: Vec<Session>,
-    /// For each number of its channel: the session that heard it first.
+    /// For each number of its channel: the session that it came to first.
     pub(super) heard: Vec<Option<usize>>,
 }
 
-/// All of it.
+/// The messages and the clients.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Of each channel: what was published, in order.
+    /// The messages of each channel, in order.
     pub(super) channels: Vec<Vec<Published>>,
     pub(super) clients: Vec<Client>,
-    /// From when a message was handed over until a client had it: of each that came, copies included.
+    /// From the sending of a message until a client had it, for each message that came, with copies.
     pub(super) deliveries: Latencies,
-    /// Came again to a client, on whichever of its connections.
+    /// Messages that came to a client again, on any of its connections.
     pub(super) doubled: u64,
-    /// Came to a client after a later one.
+    /// Messages that came to a client after a later one.
     pub(super) out_of_order: u64,
-    /// Came, and were not published to the client's channel.
+    /// Messages that were not published to the client's channel.
     pub(super) foreign: u64,
 }
 
 impl Ledger {
-    /// Clients go round the channels.
+    /// A ledger in which the clients go round the channels.
     pub(super) fn new(clients: usize, channels: usize) -> Self {
         let client = |number| Client { channel: number % channels, ..Client::default() };
         Self {
@@ -64,14 +64,14 @@ impl Ledger {
         }
     }
 
-    /// Notes that a message is handed over now; gives its number.
+    /// Notes that a message is sent. Returns its number.
     pub(super) fn publishes(&mut self, channel: usize, sent: Moment) -> usize {
         let Some(published) = self.channels.get_mut(channel) else { return 0 };
         published.push(Published { sent, taken: None });
         published.len() - 1
     }
 
-    /// Notes that it was taken.
+    /// Notes that a message was taken.
     pub(super) fn taken(&mut self, channel: usize, number: usize, at: Moment) {
         if let Some(message) = self.channels.get_mut(channel).and_then(|all| all.get_mut(number)) {
             message.taken = Some(at);
@@ -86,7 +86,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that its connection has ended.
+    /// Notes that a client's connection has ended.
     pub(super) fn ended(&mut self, client: usize, at: Moment) {
         let session = self.clients.get_mut(client).and_then(|client| client.sessions.last_mut());
         if let Some(session) = session {
@@ -94,7 +94,7 @@ impl Ledger {
         }
     }
 
-    /// Notes what came on a client's connection: a number of its channel, if it was that.
+    /// Notes a message on a client's connection; `number` is `None` for a message that is not a number.
     pub(super) fn heard(&mut self, client: usize, number: Option<usize>, at: Moment) {
         let Some(client) = self.clients.get_mut(client) else { return };
         let published = self.channels.get(client.channel).map(Vec::as_slice).unwrap_or_default();
@@ -105,18 +105,18 @@ impl Ledger {
         };
         self.deliveries.record(at.since(message.sent));
         match client.hear(number) {
-            Order::Next => {}
-            Order::Again => self.doubled += 1,
-            Order::Late => self.out_of_order += 1,
+            Receipt::InOrder => {}
+            Receipt::Doubled => self.doubled += 1,
+            Receipt::OutOfOrder => self.out_of_order += 1,
         }
     }
 
-    /// How many are connected.
+    /// The number of connected clients.
     pub(super) fn connected(&self) -> usize {
         self.clients.iter().filter(|client| client.is_connected()).count()
     }
 
-    /// Whether everybody is connected, and heard the last of its channel.
+    /// Whether every client is connected, and has the last message of its channel.
     pub(super) fn is_complete(&self) -> bool {
         self.clients.iter().all(|client| {
             let last = self.channels.get(client.channel).and_then(|all| all.len().checked_sub(1));
@@ -126,18 +126,12 @@ impl Ledger {
     }
 }
 
-enum Order {
-    Next,
-    Again,
-    Late,
-}
-
 impl Client {
     pub(super) fn is_connected(&self) -> bool {
         self.sessions.last().is_some_and(|session| session.ended.is_none())
     }
 
-    fn hear(&mut self, number: usize) -> Order {
+    fn hear(&mut self, number: usize) -> Receipt {
         let is_late = number < self.heard.len();
         if !is_late {
             self.heard.resize(number + 1, None);
@@ -149,8 +143,8 @@ impl Client {
         }
         match self.heard.get_mut(number) {
             Some(first @ None) => *first = Some(now),
-            _ => return Order::Again,
+            _ => return Receipt::Doubled,
         }
-        if is_late { Order::Late } else { Order::Next }
+        if is_late { Receipt::OutOfOrder } else { Receipt::InOrder }
     }
 }

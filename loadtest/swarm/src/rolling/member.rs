@@ -1,21 +1,20 @@
-//! One client: as a browser keeps the balancer's cookie, and comes back whenever it is closed.
+//! A client: it keeps the balancer's cookie, as a browser does, and reconnects when its connection ends.
 
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rand::Rng as _;
 use tokio::time::sleep;
 
-use super::Run;
+use super::run::Run;
 use crate::{
     client::{Connection, Target, read_at},
-    clock::Moment,
+    clock::{Moment, random_below},
 };
 
-/// Before its first try a client waits a random part of this, before each further one of twice as much as before.
+/// A client waits a random part of this before its first reconnect. Each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// The most it waits a part of.
+/// The upper bound of the doubling.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 pub(super) struct Member {
@@ -25,7 +24,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Comes back for ever.
+    /// Stays connected for ever.
     pub(super) async fn stay(mut self, mut connection: Connection) {
         loop {
             if let Some(cookie) = connection.cookie() {
@@ -58,8 +57,4 @@ impl Member {
             }
         }
     }
-}
-
-fn random_below(most: Duration) -> Duration {
-    most.mul_f64(rand::rng().random_range(0.0..1.0))
 }

@@ -1,5 +1,4 @@
-//! Publishes through the HTTP API, one message after another, each over the same connection as long as the server
-//! keeps that.
+//! Publishes through the HTTP API, one message after another, on one connection as long as the server keeps it open.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,31 +11,31 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Run;
+use super::run::Run;
 use crate::{client::Target, clock::Moment};
 
-/// How long an answer may take: longer than a server lets a publish wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time for an answer: longer than a server lets a publish wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
 
-/// A channel's publisher.
+/// The publisher of a channel.
 pub(super) struct Publisher {
     pub(super) run: Arc<Mutex<Run>>,
     pub(super) target: Target,
     pub(super) name: String,
     pub(super) key: Option<String>,
     pub(super) channel: usize,
-    /// From one message to the next.
+    /// The time from one message to the next.
     pub(super) every: Duration,
-    /// Until the first.
+    /// The time until the first message.
     pub(super) after: Duration,
     pub(super) stop: CancellationToken,
 }
 
 impl Publisher {
-    /// Until it is told to stop; what is late is made up for.
+    /// Publishes until it is told to stop. It catches up after a delay.
     pub(super) async fn publish(self) {
         let mut due = interval_at(Instant::now() + self.after, self.every);
         due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -44,7 +43,7 @@ impl Publisher {
         while self.stop.run_until_cancelled(due.tick()).await.is_some() {
             let sent = Moment::now();
             let number = self.run.lock().ledger.publishes(self.channel, sent);
-            let asked = timeout(PATIENCE, self.ask(&mut connection, number)).await;
+            let asked = timeout(ANSWER_TIMEOUT, self.ask(&mut connection, number)).await;
             let answer = asked.context("no answer in time").flatten();
             let now = Moment::now();
             let mut run = self.run.lock();
@@ -62,11 +61,11 @@ impl Publisher {
         }
     }
 
-    /// The status that the server answers.
+    /// Publishes a message. Returns the status of the answer.
     async fn ask(&self, connection: &mut Option<TcpStream>, number: usize) -> anyhow::Result<u16> {
         let mut stream = match connection.take() {
             Some(stream) => stream,
-            None => TcpStream::connect(self.target.address()).await.context("no connection")?,
+            None => TcpStream::connect(self.target.address()).await.context("cannot connect")?,
         };
         stream.set_nodelay(true)?;
         let body = serde_json::json!({ "channel": self.name, "data": number.to_string() }).to_string();
@@ -91,7 +90,7 @@ struct Answer {
     status: u16,
     /// Whether the connection may be used again.
     stays: bool,
-    /// Head and body, in bytes.
+    /// The length of head and body, in bytes.
     length: usize,
 }
 
@@ -108,17 +107,19 @@ async fn read_answer(stream: &mut TcpStream) -> anyhow::Result<Answer> {
     }
 }
 
-/// What the head says; `None` while more of it is to come.
+/// The answer, by its head; `None` while the head is incomplete.
 fn parse(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(bytes).context("no HTTP")? else { return Ok(None) };
+    let httparse::Status::Complete(head) = response.parse(bytes).context("the answer is not HTTP")? else {
+        return Ok(None);
+    };
     let header = |name: &str| {
         let named = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         named.and_then(|header| std::str::from_utf8(header.value).ok()).map(str::trim)
     };
     let body: Option<usize> = header("content-length").and_then(|length| length.parse().ok());
-    // Without a length it ends with the connection, or in chunks: either way that is not used again.
+    // Without a length the body ends with the connection, or in chunks: that connection is not used again.
     let stays =
         body.is_some() && !header("connection").is_some_and(|word| word.eq_ignore_ascii_case("close"));
     Ok(Some(Answer { status: response.code.unwrap_or_default(), stays, length: head + body.unwrap_or(0) }))
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_to_its_end_and_its_connection_kept_where_it_may_be() {
+    fn a_connection_is_kept_after_a_whole_answer() {
         let good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
         assert_eq!(parsed(good), Answer { status: 200, stays: true, length: good.len() + 2 });
         assert!(parse(&good.as_bytes()[..30]).unwrap().is_none());
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_said() {
+    fn bytes_that_are_not_http_are_refused() {
         assert!(parse(b"\x16\x03\x01 no HTTP at all").is_err());
     }
 }

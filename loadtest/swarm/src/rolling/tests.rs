@@ -1,12 +1,18 @@
-use super::{judge::judge, *};
+use std::time::Duration;
 
-/// A moment, by a clock in milliseconds.
+use super::{
+    judge::{Verdict, judge},
+    ledger::Ledger,
+};
+use crate::clock::Moment;
+
+/// A moment, in milliseconds.
 fn at(millis: u64) -> Moment {
     Moment(millis * 1_000_000)
 }
 
-/// One client in one channel, in which a message is sent each second from 0.5 s on, and taken 10 ms later. It was at
-/// `a` from 0 to 4 s, and is at `b` since 7 s: numbers 4 and 5 are published while it is away, 6 while it connects.
+/// A client in a channel in which a message is sent each second from 0.5 s on, and taken 10 ms later. The client is on
+/// `a` from 0 to 4 s, and on `b` from 7 s on: numbers 4 and 5 are published while it is away, 6 while it connects.
 fn ledger() -> Ledger {
     let mut ledger = Ledger::new(1, 1);
     ledger.opened(0, "a", at(0), at(0));
@@ -18,7 +24,7 @@ fn ledger() -> Ledger {
     ledger
 }
 
-/// Each 20 ms after it was sent.
+/// The client gets these, each 20 ms after it was sent.
 fn hears(ledger: &mut Ledger, numbers: impl IntoIterator<Item = usize>) {
     for number in numbers {
         let sent = ledger.channels[0][number].sent;
@@ -26,7 +32,7 @@ fn hears(ledger: &mut Ledger, numbers: impl IntoIterator<Item = usize>) {
     }
 }
 
-/// It hears these before it is away, and those after.
+/// The verdict when the client gets these before it is away, and those after.
 fn judged(before: &[usize], after: &[usize]) -> Verdict {
     let mut ledger = ledger();
     hears(&mut ledger, before.iter().copied());
@@ -36,13 +42,13 @@ fn judged(before: &[usize], after: &[usize]) -> Verdict {
     judge(&ledger)
 }
 
-/// Lost, doubled, out of order, early.
+/// The counts of lost, doubled, disordered and early messages.
 fn wrongs(verdict: &Verdict) -> [u64; 4] {
     [verdict.lost, verdict.doubled, verdict.out_of_order, verdict.early]
 }
 
 #[test]
-fn what_was_published_while_a_client_was_away_is_missed_and_nothing_else() {
+fn only_messages_of_the_absence_are_missed() {
     let verdict = judged(&[0, 1, 2, 3], &[6, 7, 8, 9]);
     assert_eq!((wrongs(&verdict), verdict.missed, verdict.missed_in_absence), ([0; 4], 2, 2));
     assert_eq!((verdict.missed_before_close, verdict.heard_before_connect), (0.0, 0.0));
@@ -51,7 +57,7 @@ fn what_was_published_while_a_client_was_away_is_missed_and_nothing_else() {
 }
 
 #[test]
-fn near_a_close_and_a_return_either_is_right_and_how_near_is_told() {
+fn near_a_close_both_fates_are_right() {
     // Number 3 was taken 490 ms before the close was read, 5 as long before the client began to connect.
     let verdict = judged(&[0, 1, 2], &[7, 8, 9]);
     assert_eq!((wrongs(&verdict), verdict.missed, verdict.missed_in_absence), ([0; 4], 4, 2));
@@ -61,7 +67,7 @@ fn near_a_close_and_a_return_either_is_right_and_how_near_is_told() {
 }
 
 #[test]
-fn where_messages_are_long_under_way_so_may_be_what_is_near_a_close() {
+fn slow_deliveries_widen_the_leeway() {
     let mut ledger = ledger();
     hears(&mut ledger, [0, 1]);
     ledger.ended(0, at(4_000));
@@ -73,24 +79,24 @@ fn where_messages_are_long_under_way_so_may_be_what_is_near_a_close() {
 }
 
 #[test]
-fn a_message_to_a_client_that_was_there_is_lost() {
+fn messages_to_connected_clients_can_be_lost() {
     for (before, after) in [
         // Long before the close.
         (&[0, 1][..], &[6, 7, 8, 9][..]),
         // Sent after the 101.
         (&[0, 1, 2, 3], &[6, 8, 9]),
         (&[0, 1, 2, 3], &[6, 7, 8]),
-        // Between others that it heard, however near to the end.
+        // Between others that the client got, however near to the end.
         (&[0, 1, 3], &[6, 7, 8, 9]),
     ] {
         assert_eq!(wrongs(&judged(before, after)), [1, 0, 0, 0], "{before:?} {after:?}");
     }
-    // Between others that the same connection heard from before its 101.
+    // Between others of the same connection, from before its 101.
     assert_eq!(wrongs(&judged(&[0, 1, 2, 3], &[4, 6, 7, 8, 9])), [1, 0, 0, 1]);
 }
 
 #[test]
-fn a_message_that_was_not_taken_is_nobodys_loss() {
+fn a_refused_message_is_not_lost() {
     let mut ledger = ledger();
     ledger.publishes(0, at(11_000));
     ledger.publishes(0, at(12_000));
@@ -101,18 +107,18 @@ fn a_message_that_was_not_taken_is_nobodys_loss() {
 }
 
 #[test]
-fn a_message_is_doubled_on_whichever_connection_it_comes_again() {
+fn copies_count_on_any_connection() {
     assert_eq!(wrongs(&judged(&[0, 1, 2, 3, 3], &[6, 7, 8, 9])), [0, 1, 0, 0]);
     assert_eq!(wrongs(&judged(&[0, 1, 2, 3], &[3, 6, 7, 8, 9]))[1], 1);
 }
 
 #[test]
-fn a_message_behind_a_later_one_is_out_of_order() {
+fn a_message_after_a_later_one_is_disordered() {
     assert_eq!(wrongs(&judged(&[0, 2, 1, 3], &[6, 7, 8, 9])), [0, 0, 1, 0]);
 }
 
 #[test]
-fn what_nobody_published_is_foreign_and_who_is_not_back_is_told() {
+fn foreign_messages_and_absent_clients_are_counted() {
     let mut ledger = ledger();
     hears(&mut ledger, 0..4);
     ledger.heard(0, Some(10), at(4_000));

@@ -1,25 +1,26 @@
-//! What a run found.
+//! The result.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, worker::Part};
+use super::{faults::Faults, plan::Plan, worker::Part};
 use crate::{
     clock::Moment,
     latency::{Latencies, Latency},
-    output::{Table, figure, mib},
+    number::{figure, mib},
     process::{Cpu, CpuPer, Memory},
+    table::Table,
 };
 
-/// What came of it. Every figure is of the measured part, the warm-up left out, but for the faults.
+/// The figures of the measured part. Only faults count in the warm-up too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figures {
     /// Channels.
     pub rooms: usize,
-    /// Members of each.
+    /// Members of each channel.
     pub members: usize,
-    /// How many of them publish.
+    /// Publishers of each channel.
     pub publishers: usize,
     /// Nodes.
     pub nodes: usize,
@@ -33,9 +34,9 @@ pub struct Figures {
     pub messages: u64,
     /// Messages times members.
     pub expected: u64,
-    /// Those that came.
+    /// Messages that members received.
     pub deliveries: u64,
-    /// From the beginning until the last came.
+    /// From the beginning until the last message came.
     pub seconds: f64,
     /// Deliveries a second over this time.
     pub rate: f64,
@@ -43,37 +44,28 @@ pub struct Figures {
     pub cpu: CpuPer,
     /// The servers' CPU per message published, in microseconds.
     pub cpu_per_publish: CpuPer,
-    /// The CPU of what is beside them per delivery, in microseconds.
+    /// The CPU of the processes beside them per delivery, in microseconds.
     pub beside_cpu: CpuPer,
-    /// The load generator's own per delivery, in microseconds.
+    /// The load generator's own CPU per delivery, in microseconds.
     pub swarm_cpu: CpuPer,
     /// The servers' CPU over this time, in cores.
     pub cores: f64,
-    /// From when a message was due to each receipt, in microseconds.
+    /// From the moment that a message was due until each receipt, in microseconds.
     pub latency: Latency,
-    /// From when it was due until the load generator handed it to its connection; a part of `latency`.
+    /// From the moment that a message was due until the load generator sent it; a part of `latency`.
     pub lateness: Latency,
     /// The servers' memory before.
     pub memory_before: Memory,
-    /// After.
+    /// The servers' memory after.
     pub memory_after: Memory,
-    /// The most resident memory in between, in bytes.
+    /// The highest resident memory in between, in bytes.
     pub peak_rss: f64,
-    /// Sent, and never seen by a member; this and the next three with the warm-up.
-    pub lost: u64,
-    /// Seen again by a member.
-    pub doubled: u64,
-    /// Seen by a member after a later one of the same sender.
-    pub out_of_order: u64,
-    /// Seen, and not of this run or of another channel.
-    pub foreign: u64,
-    /// Connections that ended.
-    pub ended: u64,
-    /// Why, the first of them.
-    pub why: Vec<String>,
+    /// Faults.
+    #[serde(flatten)]
+    pub faults: Faults,
 }
 
-/// What was used meanwhile.
+/// CPU and memory of the measured part.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Used {
     pub(super) cpu: Cpu,
@@ -87,14 +79,15 @@ pub(super) struct Used {
 impl Figures {
     pub(super) fn new(plan: &Plan, processes: usize, begin: Moment, used: &Used, parts: &[Part]) -> Self {
         let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
+        let mut faults = Faults::default();
         for part in parts {
             latencies.merge(&part.latencies);
             lateness.merge(&part.lateness);
+            faults.merge(&part.faults);
         }
-        let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum::<u64>();
         let (layout, schedule) = (plan.layout, plan.schedule);
         let messages = schedule.messages(layout);
-        let deliveries = sum(|part| part.received);
+        let deliveries = parts.iter().map(|part| part.received).sum();
         let span = parts.iter().map(|part| part.last.since(begin)).max().unwrap_or_default();
         let seconds = span.max(schedule.measured).as_secs_f64();
         Self {
@@ -120,19 +113,14 @@ impl Figures {
             memory_before: used.memory_before,
             memory_after: used.memory_after,
             peak_rss: used.peak_rss,
-            lost: sum(|part| part.lost),
-            doubled: sum(|part| part.doubled),
-            out_of_order: sum(|part| part.out_of_order),
-            foreign: sum(|part| part.foreign),
-            ended: sum(|part| part.ended),
-            why: parts.iter().flat_map(|part| part.why.clone()).collect(),
+            faults,
         }
     }
 
-    /// Whether every member saw every message once and in order, and stayed.
+    /// Whether every member saw every message once and in order, and stayed connected.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.out_of_order == 0 && self.foreign == 0 && self.ended == 0
+        self.faults.count() == 0
     }
 }
 
@@ -172,17 +160,6 @@ impl fmt::Display for Figures {
             mib(self.peak_rss),
             mib(self.memory_after.rss)
         )?;
-        writeln!(
-            out,
-            "  {} of {} deliveries; lost {}, doubled {}, out of order {}, foreign {}, connections ended {}",
-            self.deliveries,
-            self.expected,
-            self.lost,
-            self.doubled,
-            self.out_of_order,
-            self.foreign,
-            self.ended
-        )?;
-        self.why.iter().try_for_each(|why| writeln!(out, "    {why}"))
+        write!(out, "  {} of {} deliveries; {}", self.deliveries, self.expected, self.faults)
     }
 }

@@ -1,4 +1,4 @@
-//! Who is where: everything follows from a connection's number, so that several processes need not ask each other.
+//! The members of each channel. All follows from a connection's number, so that processes need not ask each other.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 pub struct Layout {
     /// Channels.
     pub rooms: usize,
-    /// Members of each.
+    /// Members of each channel.
     pub members: usize,
-    /// How many of them publish, in turns.
+    /// Publishers of each channel, which publish in turns.
     pub publishers: usize,
 }
 
-/// One connection's place.
+/// The place of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) room: usize,
-    /// The node, of so many.
+    /// The number of its node.
     pub(super) node: usize,
-    /// Which of all publishers it is: room by room.
+    /// Its number among all publishers, room by room.
     pub(super) sender: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ impl Layout {
         self.rooms * self.publishers
     }
 
-    /// The place of a connection: the members of a room go round the nodes, and each room begins at the next one.
+    /// The place of a connection: the members of a room go round the nodes, and each room begins at the next node.
     /// Publishers are spread over the members.
     pub(super) fn place(self, connection: usize, nodes: usize) -> Place {
         let members = self.members.max(1);
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_room_has_its_members_and_publishers_on_all_nodes() {
+    fn rooms_are_spread_over_all_nodes() {
         for (rooms, members, publishers) in [(1, 1_000, 16), (200, 10, 1), (7, 5, 5), (3, 7, 2), (4, 1, 1)] {
             let layout = Layout { rooms, members, publishers };
             let places: Vec<_> = (0..layout.connections()).map(|number| layout.place(number, 2)).collect();

@@ -1,9 +1,9 @@
-//! What a message says: the run, its sender, its number, and when it was due. Binary, as that is read for nearly
-//! nothing.
+//! The head of a message: the run, the sender, the number, and the moment that it was due. Binary, because that costs
+//! almost nothing to read.
 
 use crate::clock::Moment;
 
-/// Bytes of it: the least that a payload can have.
+/// The bytes of the head: the least that a payload can have.
 pub const HEADER: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Writes it over the beginning of a payload.
+    /// Writes the head over the beginning of a payload.
     pub(super) fn write(self, payload: &mut [u8]) {
         let fields = [&self.run.to_le_bytes()[..], &self.sender.to_le_bytes(), &self.number.to_le_bytes()];
         let bytes = fields.into_iter().flatten().copied().chain(self.due.0.to_le_bytes());
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_too_little_is_nothing() {
+    fn a_written_head_is_read_back() {
         let head = Head { run: 1, sender: 2 << 20, number: u32::MAX, due: Moment(u64::MAX - 5) };
         let mut payload = [9; HEADER + 3];
         head.write(&mut payload);

@@ -1,19 +1,19 @@
-//! What is due when. No clock: the moments are fixed before the run, and lateness changes none of them.
+//! The moments at which messages are due. They are fixed before the run, and a late message changes none of them.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Layout;
+use super::layout::Layout;
 use crate::clock::nanos;
 
-/// Between the warm-up and the measured part, so that what is left of the one is not counted in the other.
+/// The time between the warm-up and the measured part: messages of the warm-up do not count in the measured part.
 const PAUSE: Duration = Duration::from_millis(600);
 
 /// A rate, for a warm-up and for a measured part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Messages a second to each channel, of all its publishers together.
+    /// Messages a second to each channel, from all its publishers together.
     pub rate: f64,
     /// The time before the measured part.
     pub warm_up: Duration,
@@ -24,44 +24,44 @@ pub struct Schedule {
 /// One message that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
-    /// Since the beginning.
+    /// The time since the beginning.
     pub(super) after: Duration,
-    /// Of all publishers.
+    /// The sender's number among all publishers.
     pub(super) sender: usize,
-    /// Of this sender's messages, the warm-up's among them.
+    /// The message's number among those of the sender, with the warm-up.
     pub(super) number: u32,
 }
 
 impl Schedule {
-    /// From the beginning until the measured part.
+    /// The time from the beginning until the measured part.
     #[must_use]
     pub fn measured_from(&self) -> Duration {
         if self.warm_up.is_zero() { Duration::ZERO } else { self.warm_up + PAUSE }
     }
 
-    /// From the beginning until after the last message.
+    /// The time from the beginning until after the last message.
     pub(super) fn ends_after(&self) -> Duration {
         self.measured_from() + self.measured
     }
 
-    /// Messages of the measured part, of all senders.
+    /// The messages of the measured part, from all senders.
     #[must_use]
     pub fn messages(&self, layout: Layout) -> u64 {
         (0..layout.senders()).map(|sender| u64::from(self.count(layout, sender, self.measured))).sum()
     }
 
-    /// The same with those of the warm-up.
+    /// The messages of the measured part and the warm-up, from all senders.
     #[must_use]
     pub fn messages_in_all(&self, layout: Layout) -> u64 {
         (0..layout.senders()).map(|sender| u64::from(self.total(layout, sender))).sum()
     }
 
-    /// How many messages of a sender are the warm-up's.
+    /// The number of a sender's messages in the warm-up.
     pub(super) fn warming(&self, layout: Layout, sender: usize) -> u32 {
         self.count(layout, sender, self.warm_up)
     }
 
-    /// How many messages a sender sends in all.
+    /// The number of a sender's messages in all.
     pub(super) fn total(&self, layout: Layout, sender: usize) -> u32 {
         self.warming(layout, sender) + self.count(layout, sender, self.measured)
     }
@@ -90,19 +90,19 @@ impl Schedule {
         })
     }
 
-    /// Between two messages of one sender.
+    /// The time between two messages of a sender.
     fn interval(&self, layout: Layout) -> Duration {
         Duration::from_secs_f64(layout.publishers as f64 / self.rate.max(f64::MIN_POSITIVE))
     }
 
-    /// Senders are spread evenly over an interval, those of one channel too: numbers of one room are far apart.
+    /// The time of a sender's first message. Senders are spread evenly over an interval, those of one channel too.
     fn phase(&self, layout: Layout, sender: usize) -> Duration {
         let (room, publisher) = (sender / layout.publishers.max(1), sender % layout.publishers.max(1));
         let place = publisher * layout.rooms + room;
         self.interval(layout).mul_f64(place as f64 / layout.senders().max(1) as f64)
     }
 
-    /// Messages of a sender that are due in a part of this length.
+    /// The number of a sender's messages in a part of this length.
     fn count(&self, layout: Layout, sender: usize, length: Duration) -> u32 {
         let (length, phase) = (nanos(length), nanos(self.phase(layout, sender)));
         let interval = nanos(self.interval(layout)).max(1);
@@ -120,12 +120,12 @@ mod tests {
 
     fn all(schedule: &Schedule, layout: Layout) -> Vec<Due> {
         let due: Vec<_> = schedule.of(layout, (0..layout.senders()).collect()).collect();
-        assert!(due.is_sorted_by_key(|due| due.after), "messages are given in the order they are due");
+        assert!(due.is_sorted_by_key(|due| due.after), "messages come in the order they are due");
         due
     }
 
     #[test]
-    fn the_rate_is_kept_and_messages_are_evenly_apart() {
+    fn messages_are_evenly_apart_at_the_rate() {
         let (schedule, layout) = (schedule(100.0), Layout { rooms: 5, members: 4, publishers: 2 });
         let due = all(&schedule, layout);
         assert_eq!((due.len(), schedule.messages(layout)), (2_000, 1_500));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn each_senders_numbers_follow_each_other_and_end_with_its_total() {
+    fn a_senders_numbers_are_consecutive() {
         for (rate, layout) in [
             (7.3, Layout { rooms: 3, members: 4, publishers: 3 }),
             (0.5, Layout { rooms: 3, members: 1, publishers: 1 }),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn several_processes_send_what_one_would() {
+    fn several_processes_send_as_one_would() {
         let (schedule, layout) = (schedule(9.0), Layout { rooms: 6, members: 2, publishers: 2 });
         let mut parts: Vec<_> = [(0..5), (5..12)]
             .into_iter()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_in_the_pause_or_after_the_end() {
+    fn nothing_is_due_in_the_pause() {
         let (schedule, layout) = (schedule(50.0), Layout { rooms: 2, members: 2, publishers: 1 });
         for due in all(&schedule, layout) {
             assert!(due.after < schedule.warm_up || due.after >= schedule.measured_from());

@@ -6,27 +6,27 @@ use serde::Serialize;
 use tokio::{io::AsyncReadExt as _, task::JoinHandle, time::sleep};
 
 use crate::{
-    bench::node::Metrics,
     client::{Connection, Target},
+    servers::Metrics,
 };
 
-/// The kernel doubles it, and gives no less than a few KiB.
+/// The receive buffer. The kernel doubles it, and gives at least a few KiB.
 const RECEIVE_BUFFER: u32 = 4 << 10;
 
-/// Counts the sessions that ended as slow.
+/// The count of sessions that ended as slow.
 pub(super) const EVICTED: &str = "fanfare_slow_clients_total{policy=\"disconnect\"}";
 
-/// How slow it is.
+/// The pace of a slow reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
-    /// It never reads; once it is closed it comes back at once.
+    /// It never reads. It reconnects as soon as it is closed.
     Never,
     /// It reads 4 KiB a second.
     Slowly,
 }
 
-/// A slow reader at work; ends when dropped.
+/// A slow reader. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct SlowReader(JoinHandle<anyhow::Result<()>>);
 
@@ -42,8 +42,8 @@ impl SlowReader {
         }))
     }
 
-    /// Whether it is still at work: it ends early only by a mistake.
-    pub(super) fn is_at_work(&self) -> bool {
+    /// Whether it still runs. It ends early only by an error.
+    pub(super) fn is_running(&self) -> bool {
         !self.0.is_finished()
     }
 }
@@ -54,7 +54,7 @@ impl Drop for SlowReader {
     }
 }
 
-/// One who does not read cannot see that it was closed: the server's count tells.
+/// A client that does not read cannot see that it was closed: the server's count tells.
 async fn never(target: &Target, metrics: Metrics) -> anyhow::Result<()> {
     let before = metrics.value(EVICTED).await?;
     let _stream = Connection::open_narrow(target, RECEIVE_BUFFER).await?;

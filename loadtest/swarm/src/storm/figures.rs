@@ -1,43 +1,44 @@
-//! What a storm did.
+//! The result.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, worker::Part};
+use super::{plan::Plan, worker::Part};
 use crate::{
     clock::Moment,
     latency::{Latencies, Latency},
-    output::{Table, figure},
+    number::figure,
     process::{Cpu, CpuPer, Memory, MemoryPer},
+    table::Table,
 };
 
-/// What came of it.
+/// The cost of a storm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figures {
     /// Clients that tried.
     pub connections: usize,
-    /// How many were on their way at once.
+    /// Connections that were opening at the same time.
     pub at_once: usize,
-    /// Those that came through.
+    /// Clients that connected.
     pub connected: u64,
-    /// The others, by kind of failure.
+    /// Clients that did not, by kind of failure.
     pub failures: BTreeMap<String, u64>,
-    /// From the beginning until the last was connected.
+    /// From the beginning until the last client was connected.
     pub seconds: f64,
-    /// From when a client began to connect until it had its 101, in microseconds.
+    /// From the beginning of a connection until its 101, in microseconds.
     pub latency: Latency,
     /// The servers' CPU per connection, in microseconds: accept, upgrade, subscribe.
     pub cpu: CpuPer,
-    /// The load generator's own.
+    /// The load generator's own CPU per connection.
     pub swarm_cpu: CpuPer,
     /// The servers' memory before.
     pub before: Memory,
-    /// What each connection added right after the last one, in bytes.
+    /// The memory that each connection added, right after the last connection, in bytes.
     pub right_after: MemoryPer,
-    /// What it added once they had rested.
+    /// The same after the rest.
     pub rested: MemoryPer,
-    /// How long they rested, in seconds.
+    /// The rest, in seconds.
     pub rest: f64,
 }
 

@@ -1,4 +1,4 @@
-//! One process's connections.
+//! The connections of one process.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,39 +6,38 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::Share;
+use super::plan::Share;
 use crate::{
     client::Connection,
     clock::{Alarm, Moment},
-    flock::worker::Parent,
+    connection_pool::parent::Parent,
     latency::Latencies,
     machine,
 };
 
-/// How often the parent is told how far this is.
-const GLANCE: Duration = Duration::from_millis(100);
+/// The time between two reports of progress.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// What one process found.
+/// The result of one process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Part {
-    /// From when a client began to connect until it had its 101.
+pub(crate) struct Part {
+    /// From the beginning of a connection until its 101.
     pub latencies: Latencies,
-    /// When the last one had it.
+    /// The moment of the last 101.
     pub last: Moment,
     /// Failures by kind.
     pub failures: BTreeMap<String, u64>,
 }
 
 pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<()> {
-    machine::allow_connections(share.connections.len())?;
+    let numbers = share.connections.connections.clone();
+    machine::allow_connections(numbers.len())?;
     let Some(begin) = parent.ready().await? else { return Ok(()) };
     Alarm::new()?.until(begin).await?;
-    let nodes = share.targets.len().max(1);
-    let targets =
-        share.connections.clone().filter_map(|number| Some((number, share.targets.get(number % nodes)?)));
+    let targets = numbers.filter_map(|number| Some((number, share.connections.target(number)?)));
     let opening = targets.map(|(number, target)| async move {
         let began = Moment::now();
-        (began, Connection::open_from(target, share.sources.of(number)).await)
+        (began, Connection::open_from(target, share.connections.source(number)).await)
     });
     let mut opened = stream::iter(opening).buffer_unordered(share.at_once.max(1));
     let (mut part, mut staying) = (Part::default(), JoinSet::new());
@@ -52,7 +51,7 @@ pub(crate) async fn work(share: &Share, parent: &mut Parent) -> anyhow::Result<(
             }
             Err(error) => *part.failures.entry(error.kind()).or_default() += 1,
         }
-        if told_at.since(Moment(0)) + GLANCE < Moment::now().since(Moment(0)) {
+        if told_at.since(Moment(0)) + REPORT_EVERY < Moment::now().since(Moment(0)) {
             parent.progress(0, part.latencies.count() - told)?;
             (told, told_at) = (part.latencies.count(), Moment::now());
         }

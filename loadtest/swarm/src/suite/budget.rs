@@ -1,17 +1,17 @@
-//! A figure beside what it may be.
+//! A figure beside its budget.
 
 use serde::{Deserialize, Serialize};
 
-use super::Grid;
+use crate::{number::short, table::Table};
 
-/// What a bare `send` took where the absolute budgets were made, in microseconds.
+/// The time of a bare `send` on the machine of the absolute budgets, in microseconds.
 pub const REFERENCE_SEND: f64 = 3.7;
 
-/// What a figure may be.
+/// The bound of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// At most so many times its floor.
+    /// At most its floor times this.
     TimesFloor(f64),
     /// At most this.
     AtMost(f64),
@@ -19,25 +19,25 @@ pub enum Budget {
     AtLeast(f64),
 }
 
-/// A figure, its floor where it has one, and its budget.
+/// A figure with its budget, and with its floor if there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// What it is.
+    /// The figure's name.
     pub what: String,
-    /// Its unit.
+    /// The unit.
     pub unit: String,
-    /// The figure.
+    /// The value.
     pub figure: f64,
     /// The floor of the same run, in the same unit.
     pub floor: Option<f64>,
-    /// The figure to its floor.
+    /// The ratio of the figure to its floor.
     pub ratio: Option<f64>,
-    /// What it may be.
+    /// The bound.
     pub budget: Budget,
 }
 
 impl Judged {
-    /// A figure that is held to its floor.
+    /// A figure with a bound relative to its floor.
     #[must_use]
     pub fn times(what: impl Into<String>, unit: &str, figure: f64, floor: f64, budget: f64) -> Self {
         let (what, unit) = (what.into(), unit.to_owned());
@@ -51,7 +51,7 @@ impl Judged {
         Self { what: what.into(), unit: unit.to_owned(), figure, floor: None, ratio: None, budget }
     }
 
-    /// Whether it is within its budget; what is no number is not.
+    /// Whether the figure is within its budget. NaN never is.
     #[must_use]
     pub fn is_within(&self) -> bool {
         match self.budget {
@@ -61,10 +61,10 @@ impl Judged {
         }
     }
 
-    /// All of them in a table.
+    /// A table of the figures.
     #[must_use]
-    pub fn grid(all: &[Self]) -> Grid {
-        let mut grid = Grid::new(["figure", "measured", "floor", "ratio", "budget", ""]);
+    pub fn table(all: &[Self]) -> Table {
+        let mut grid = Table::new(["figure", "measured", "floor", "ratio", "budget", ""]);
         for judged in all {
             let unit = &judged.unit;
             let with_unit = |value: f64| format!("{} {unit}", short(value)).trim_end().to_owned();
@@ -86,38 +86,12 @@ impl Judged {
     }
 }
 
-/// Three digits that count, and thousands apart; a dash where nothing was measured.
-#[must_use]
-pub fn short(value: f64) -> String {
-    if value.is_nan() {
-        return "–".to_owned();
-    }
-    let decimals = match value.abs() {
-        0.0 => 0,
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.decimals$}");
-    let (whole, fraction) = text.find('.').map_or((text.as_str(), ""), |at| text.split_at(at));
-    let digits = whole.len();
-    let mut apart = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (digits - place).is_multiple_of(3) && digit.is_ascii_digit() && apart != "-" {
-            apart.push(',');
-        }
-        apart.push(digit);
-    }
-    apart + fraction
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_is_within_up_to_its_budget_and_what_is_no_number_never() {
+    fn a_figure_is_within_up_to_its_budget() {
         for (figure, budget, within) in [
             (4.6, Budget::TimesFloor(1.15), true),
             (4.7, Budget::TimesFloor(1.15), false),
@@ -132,22 +106,5 @@ mod tests {
             assert_eq!(judged.is_within(), within, "{judged:?}");
         }
         assert!(!Judged::bound("", "", 1.0, Budget::TimesFloor(2.0)).is_within(), "without a floor");
-    }
-
-    #[test]
-    fn figures_have_three_digits_that_count() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.123_4, "0.123"),
-            (3.456, "3.46"),
-            (45.67, "45.7"),
-            (678.9, "679"),
-            (2_000_000.0, "2,000,000"),
-            (-1_234.0, "-1,234"),
-            (-123.0, "-123"),
-            (f64::NAN, "–"),
-        ] {
-            assert_eq!(short(value), text);
-        }
     }
 }

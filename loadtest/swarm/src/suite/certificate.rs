@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use crate::client::{Manner, Tls};
 
-/// Its files are gone once it is dropped.
+/// A certificate and its key. Their files are removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Certificate {
     certificate: NamedTempFile,
@@ -28,12 +28,12 @@ impl Certificate {
         Ok(Self { certificate: file(&pem)?, key, tls: Tls::try_from(pem)? })
     }
 
-    /// A node's configuration that uses it.
+    /// The configuration of a node with this certificate.
     pub(super) fn toml(&self) -> String {
         format!("[tls]\ncert = {:?}\nkey = {:?}\n", self.certificate.path(), self.key.path())
     }
 
-    /// Clients that trust it.
+    /// The manner of clients that trust this certificate.
     pub(super) fn manner(&self) -> Manner {
         Manner { tls: Some(self.tls.clone()), ..Manner::default() }
     }

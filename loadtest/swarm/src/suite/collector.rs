@@ -1,4 +1,4 @@
-//! A collector of traces that takes all and keeps nothing: OTLP over HTTP, as far as an exporter looks.
+//! A collector of traces that accepts all and keeps nothing: as much of OTLP over HTTP as an exporter needs.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
-/// Ends when it is dropped.
+/// The collector. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Collector {
     address: SocketAddr,
@@ -29,7 +29,7 @@ impl Collector {
         Ok(Self { address, task })
     }
 
-    /// A node's configuration that sends it this part of its traces.
+    /// The configuration of a node that sends this part of its traces to the collector.
     pub(super) fn toml(&self, ratio: f64) -> String {
         let address = self.address;
         format!("[tracing]\nendpoint = \"http://{address}\"\nprotocol = \"http\"\nsample_ratio = {ratio}\n")
@@ -42,7 +42,7 @@ impl Drop for Collector {
     }
 }
 
-/// Answers each request once its body is there, until the exporter goes.
+/// Answers each request once its body has come, until the exporter disconnects.
 async fn take_all(mut stream: TcpStream) {
     let mut input = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut input).await {
@@ -55,7 +55,7 @@ async fn take_all(mut stream: TcpStream) {
     }
 }
 
-/// How long the first request is with its body, once its head is there.
+/// The length of the first request with its body, once its head has come.
 fn request(input: &[u8]) -> Option<usize> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);

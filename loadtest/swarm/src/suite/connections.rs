@@ -1,47 +1,50 @@
-//! What connections cost, beside their messages: memory, heartbeats, a storm of upgrades.
+//! The cost of connections without messages: memory, heartbeats, a storm of upgrades.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{Budget, Chart, Found, Grid, Judged, short, stage::Stage};
+use super::{
+    budget::{Budget, Judged},
+    case::Found,
+    stage::Stage,
+};
 use crate::{
-    bench::node::Setup,
+    chart::Chart,
+    connection_pool::origin::Origin,
     floor::{Floor, FloorArgs},
     idle,
+    number::short,
     process::Cpu,
+    servers::Setup,
     storm,
+    table::Table,
 };
 
 const CONNECTIONS: usize = 10_000;
 
-/// Fanfare's `relay.ping_interval` where nothing is configured.
+/// The default of Fanfare's `relay.ping_interval`.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 
 /// Two intervals: each connection is pinged twice.
 const WATCH: Duration = Duration::from_secs(50);
 
-/// Heartbeats: 0.6 % of a core, where the bare ones took 0.36 %.
+/// The budget of heartbeats: 0.6 % of a core, on a machine on which bare heartbeats took 0.36 %.
 const HEARTBEATS: f64 = 0.6 / 0.36;
 
 pub(super) async fn idle(stage: &Stage) -> anyhow::Result<Found> {
     let node = stage.node(Setup::default()).await?;
     let plan = idle::Plan {
-        swarm: stage.swarm.clone(),
-        pids: vec![node.pid()?],
-        connections: CONNECTIONS,
-        rest: idle::REST,
         watch: WATCH,
-        processes: None,
-        sources: Vec::new(),
+        ..idle::Plan::of_memory(Origin::new(stage.swarm.clone()), node.pid()?, CONNECTIONS)
     };
     let figures = idle::run(&[node.target("/ws/idle")?], &plan).await?;
     node.stop().await?;
     eprintln!("{figures}\nbare ping and pong");
     let floor = bare_heartbeats(stage).await?;
 
-    let mut grid = Grid::new(["10,000 idle connections", "fanfare", "floor"]);
+    let mut grid = Table::new(["10,000 idle connections", "fanfare", "floor"]);
     let per = figures.per_connection;
     for (name, bytes) in [("user memory", per.private_dirty), ("resident memory", per.rss)] {
         grid.row([format!("{name} per connection"), format!("{} B", short(bytes)), String::new()]);
@@ -65,8 +68,8 @@ pub(super) async fn idle(stage: &Stage) -> anyhow::Result<Found> {
         title: "Idle connections",
         about: format!(
             "A fresh server with the memory broker. Memory is what only this process has written (`Private_Dirty`), \
-             {} s after the last handshake, less what it had before. CPU over {} s, a ping each 25 s; the floor pings \
-             as often from one thread, and reads what is answered.",
+             {} s after the last handshake, less the memory before. CPU over {} s, a ping each 25 s; the floor pings \
+             as often from one thread, and reads the pongs.",
             idle::REST.as_secs(),
             WATCH.as_secs()
         ),
@@ -77,7 +80,7 @@ pub(super) async fn idle(stage: &Stage) -> anyhow::Result<Found> {
     })
 }
 
-/// The CPU of a bare ping and pong to as many, in cores.
+/// The CPU of bare pings and pongs for as many connections, in cores.
 async fn bare_heartbeats(stage: &Stage) -> anyhow::Result<f64> {
     let floor = Floor::start(&stage.swarm, &FloorArgs::ping(CONNECTIONS, PING_INTERVAL)).await?;
     let mut tasks = JoinSet::new();
@@ -92,13 +95,11 @@ async fn bare_heartbeats(stage: &Stage) -> anyhow::Result<f64> {
 
 pub(super) async fn storm(stage: &Stage) -> anyhow::Result<Found> {
     let mut plan = storm::Plan {
-        swarm: stage.swarm.clone(),
+        origin: Origin::new(stage.swarm.clone()),
         pids: Vec::new(),
         connections: CONNECTIONS,
         at_once: CONNECTIONS,
         rest: Duration::from_secs(1),
-        processes: None,
-        sources: Vec::new(),
     };
     eprintln!("bare accept, read and write");
     let server = Floor::start(&stage.swarm, &FloorArgs::relay(CONNECTIONS)).await?;
@@ -111,7 +112,7 @@ pub(super) async fn storm(stage: &Stage) -> anyhow::Result<Found> {
     let found = storm::run(&[node.target("/ws/storm")?], &plan).await?;
     node.stop().await?;
 
-    let mut grid = Grid::new(["10,000 upgrades at once", "fanfare", "floor"]);
+    let mut grid = Table::new(["10,000 upgrades at once", "fanfare", "floor"]);
     let mut both =
         |name: &str, of: fn(&storm::Figures) -> String| grid.row([name.to_owned(), of(&found), of(&floor)]);
     both("connected", |figures| short(figures.connected as f64));

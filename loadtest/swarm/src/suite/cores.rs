@@ -1,21 +1,19 @@
-//! The same load with one core and with two.
+//! One load with one core and with two.
 
 use serde_json::json;
 
 use super::{
-    Chart, Found, Grid,
-    overload::{HEAD, row},
+    case::Found,
+    open_loop::{row, table},
     stage::Stage,
 };
-use crate::{bench::node::Setup, rooms::Layout};
+use crate::{chart::Chart, rooms::Layout, servers::Setup};
 
 const LAYOUT: Layout = Layout { rooms: 1, members: 1_000, publishers: 16 };
 const RATES: [f64; 2] = [100.0, 4_000.0];
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
-    let mut head = vec!["server's cores".to_owned()];
-    head.extend(HEAD.map(str::to_owned));
-    let mut grid = Grid { rows: vec![head] };
+    let mut grid = table(&["server's cores"]);
     let mut rate_chart = Chart::new("Deliveries a second at 4,000 × 1,000 offered", "/s", ["fanfare"]);
     let mut raw = Vec::new();
     for cpus in ["0", "0,1"] {
@@ -27,9 +25,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
             let figures = stage.rooms(&[&node], None, LAYOUT, rate).await?;
             drop(pinned);
             node.stop().await?;
-            let mut cells = vec![cpus.to_owned()];
-            cells.extend(row(&figures));
-            grid.row(cells);
+            grid.row(row(&[cpus.to_owned()], &figures));
             if rate > 1_000.0 {
                 rate_chart.group(format!("cores {cpus}"), [figures.rate]);
             }

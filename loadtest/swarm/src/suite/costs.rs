@@ -1,31 +1,38 @@
-//! What TLS, permessage-deflate and sampled traces cost, each beside the same without.
+//! The cost of TLS, permessage-deflate and sampled traces, each beside the same load without.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{
-    Chart, Found, Grid, certificate::Certificate, collector::Collector, short, stage::BYTES, stage::Stage,
+    case::Found,
+    certificate::Certificate,
+    collector::Collector,
+    stage::{BYTES, Stage},
 };
 use crate::{
-    bench::node::{Node, Setup},
+    chart::Chart,
     client::Manner,
-    crowd,
+    connect,
+    connection_pool::origin::Origin,
     fanout::{ClosedLoop, Figures, Load, Until},
     floor, idle,
     median::median,
+    number::short,
+    servers::{Node, Setup},
+    table::Table,
 };
 
-/// So many messages may be under way: the rate is kept, whatever the latency.
+/// Messages that may be in flight: the rate is kept at any latency.
 const IN_FLIGHT: usize = 1_000;
 
-/// Enough that what a process has besides is little of it.
+/// Idle connections: enough that the rest of the process is a small part of its memory.
 const IDLE: usize = 2_000;
 
-/// Long enough to be compressed.
+/// The bytes of a message that is long enough to be compressed.
 const LONG: usize = 1 << 10;
 
-/// A load, and the ways it is carried: the first is what the others are held to.
+/// A load, and the ways to carry it. The first way is the reference of the others.
 struct Group {
     about: &'static str,
     subscribers: usize,
@@ -41,16 +48,16 @@ struct Way {
     manner: Manner,
 }
 
-/// A way at work.
+/// A running server with its clients.
 struct Running {
     node: Node,
-    crowd: ClosedLoop,
+    clients: ClosedLoop,
     rounds: Vec<Figures>,
 }
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let (certificate, collector) = (Certificate::new()?, Collector::start().await?);
-    let mut grid = Grid::new([
+    let mut grid = Table::new([
         "1 channel",
         "",
         "µs/delivery",
@@ -85,7 +92,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         about: format!(
             "One channel, memory broker, open loop; each way on a server of its own, in turns with plain, {} rounds of \
              {} s: medians, the ratio that of the rounds' own ratios. Messages of {LONG} B are JSON; shorter ones are \
-             not compressed. The load generator does not inflate what it only counts. Traces went to a collector that \
+             not compressed. The load generator does not inflate messages that it only counts. Traces went to a collector that \
              keeps nothing: it took {} spans, {} were dropped. User memory per idle connection, of {}: {} B plain, {} B \
              with TLS.",
             stage.rounds,
@@ -139,9 +146,9 @@ fn groups(certificate: &Certificate, collector: &Collector) -> anyhow::Result<[G
     ])
 }
 
-/// A server with TLS; whether it is ready is asked elsewhere.
+/// A server with TLS, and with a plain listener for its health.
 fn secured(certificate: &Certificate) -> anyhow::Result<Setup> {
-    Setup { toml: certificate.toml(), ..Setup::default() }.with_a_plain_listener()
+    Setup { toml: certificate.toml(), ..Setup::default() }.with_plain_listener()
 }
 
 async fn run(stage: &Stage, group: &Group) -> anyhow::Result<Vec<Running>> {
@@ -149,27 +156,27 @@ async fn run(stage: &Stage, group: &Group) -> anyhow::Result<Vec<Running>> {
     for way in &group.ways {
         let node = stage.node(way.setup.clone()).await?;
         let target = node.target_in("/ws/costs", way.manner.clone())?;
-        let members = crowd::open(std::iter::repeat_n(&target, group.subscribers)).await?;
-        let crowd = ClosedLoop::with_payload(members, group.payload.clone())?;
-        running.push(Running { node, crowd, rounds: Vec::new() });
+        let members = connect::all(std::iter::repeat_n(&target, group.subscribers)).await?;
+        let clients = ClosedLoop::with_payload(members, group.payload.clone())?;
+        running.push(Running { node, clients, rounds: Vec::new() });
     }
     let load = |seconds| {
         let until = Until::Time(Duration::from_secs(seconds));
         Load { in_flight: IN_FLIGHT, until, pace: Some(group.rate) }
     };
     for way in &mut running {
-        way.crowd.run(way.node.pid()?, load(1)).await?;
+        way.clients.run(way.node.pid()?, load(1)).await?;
     }
     for round in 1..=stage.rounds {
         eprintln!("{}, round {round}/{}", group.about, stage.rounds);
         for way in &mut running {
-            way.rounds.push(way.crowd.run(way.node.pid()?, load(seconds(stage))).await?);
+            way.rounds.push(way.clients.run(way.node.pid()?, load(seconds(stage))).await?);
         }
     }
     Ok(running)
 }
 
-/// Of one round of one way: there are many.
+/// The seconds of a round of a way: half of a case's, because there are many rounds.
 const fn seconds(stage: &Stage) -> u64 {
     stage.seconds.div_ceil(2)
 }
@@ -195,21 +202,13 @@ fn row(group: &Group, name: &str, rounds: &[Figures], ratio: f64) -> [String; 10
 
 async fn idle_memory(stage: &Stage, setup: Setup, manner: Manner) -> anyhow::Result<f64> {
     let node = stage.node(setup).await?;
-    let plan = idle::Plan {
-        swarm: stage.swarm.clone(),
-        pids: vec![node.pid()?],
-        connections: IDLE,
-        rest: idle::REST,
-        watch: Duration::ZERO,
-        processes: None,
-        sources: Vec::new(),
-    };
+    let plan = idle::Plan::of_memory(Origin::new(stage.swarm.clone()), node.pid()?, IDLE);
     let figures = idle::run(&[node.target_in("/ws/idle", manner)?], &plan).await?;
     node.stop().await?;
     Ok(figures.per_connection.private_dirty)
 }
 
-/// What became of all spans.
+/// The fates of all spans.
 #[derive(Default)]
 struct Spans {
     sent: u64,
@@ -227,7 +226,7 @@ impl Spans {
     }
 }
 
-/// Text of so many bytes, as that of a feed is.
+/// JSON text of this length, like that of a feed.
 fn prices(bytes: usize) -> Vec<u8> {
     let items = (0_u32..).flat_map(|number| {
         format!("{{\"symbol\":\"S{number}\",\"price\":{}.{}}},", number * 7 % 911, number % 100).into_bytes()

@@ -2,27 +2,32 @@
 
 use serde_json::json;
 
-use super::{Chart, Found, Grid, Judged, short, stage::BYTES, stage::Redis, stage::Stage};
+use super::{
+    budget::Judged,
+    case::Found,
+    stage::{BYTES, Stage},
+};
 use crate::{
-    bench::{
-        node::Setup,
-        rounds::{self, Rounds, Shape},
-    },
+    chart::Chart,
+    number::short,
     rooms::Layout,
+    rounds::{self, Rounds, Shape},
+    servers::{Redis, Setup},
+    table::Table,
 };
 
-/// The largest is what one process may have of connections, twice: to the floor and to the server.
+/// Subscribers. A process may have twice the largest number of connections: to the floor and to the server.
 const SIZES: [usize; 3] = [100, 1_000, 9_900];
 
-/// Messages under way at once, and how many times the floor a delivery may cost then.
+/// Messages in flight, and the budget of a delivery in floors.
 const IN_FLIGHT: [(usize, f64); 2] = [(1, 1.15), (16, 1.5)];
 
-/// Deliveries of a round.
+/// Deliveries in a round.
 const DELIVERIES: u64 = 300_000;
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let mut judged = Vec::new();
-    let mut grid = Grid::new([
+    let mut grid = Table::new([
         "subscribers",
         "in flight",
         "floor",
@@ -50,7 +55,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
             let what =
                 format!("delivery to {} subscribers, {in_flight} in flight", short(subscribers as f64));
             let times = Judged::times(what, "µs", found.server.total, found.floor.total, budget);
-            // The median of the rounds' own ratios: what disturbed a round disturbed both of its parts.
+            // The median of the rounds' own ratios: a disturbance of a round disturbed both of its parts.
             judged.push(Judged { ratio: Some(found.ratio), ..times });
             chart.group(short(subscribers as f64), [found.floor.total, found.server.total]);
             grid.row(row(&found));

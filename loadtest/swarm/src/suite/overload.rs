@@ -1,14 +1,18 @@
-//! One channel, more and more messages, the server and Redis on one core.
+//! One channel and a growing rate, with the server and Redis on one core.
 
 use serde_json::json;
 
 use super::{
-    Budget, Chart, Found, Grid, Judged, REFERENCE_SEND, short,
-    stage::{Redis, Stage},
+    budget::{Budget, Judged, REFERENCE_SEND},
+    case::Found,
+    open_loop::{latencies, row, table},
+    stage::Stage,
 };
 use crate::{
-    output::figure,
-    rooms::{Figures, Layout},
+    chart::Chart,
+    number::short,
+    rooms::{Faults, Figures, Layout},
+    servers::Redis,
 };
 
 const LAYOUT: Layout = Layout { rooms: 1, members: 1_000, publishers: 16 };
@@ -16,11 +20,10 @@ const LAYOUT: Layout = Layout { rooms: 1, members: 1_000, publishers: 16 };
 /// Messages a second.
 const OFFERED: [f64; 4] = [200.0, 1_000.0, 2_000.0, 4_000.0];
 
-/// What the budgets are for, in messages a second.
+/// The rate that the budgets are for, in messages a second.
 const JUDGED_AT: f64 = 2_000.0;
 
-/// The part of what is offered that must come within the time in which it is offered: the last messages come after it,
-/// so all of it never can.
+/// The part of the offered messages that must come while they are offered. The last messages always come later.
 const CARRIED: f64 = 0.995;
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
@@ -28,7 +31,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let scale = stage.bare_send().await? / REFERENCE_SEND;
     let core = stage.one_core();
     let redis = Redis::start(core.as_deref()).await?;
-    let (mut judged, mut grid) = (Vec::new(), Grid::new(HEAD));
+    let (mut judged, mut grid) = (Vec::new(), table(&[]));
     let mut cpu =
         Chart::new("CPU per delivery, by messages a second to 1,000", "µs", ["fanfare", "load generator"]);
     let mut latency = Chart::new("Latency, by messages a second to 1,000", "ms", ["p50", "p99", "p99.9"]);
@@ -38,11 +41,9 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         let node = stage.node(redis.setup(core.clone())).await?;
         let figures = stage.rooms(&[&node], Some(&redis), LAYOUT, offered).await?;
         node.stop().await?;
-        grid.row(row(&figures));
+        grid.row(row(&[], &figures));
         cpu.group(short(offered), [figures.cpu.total, figures.swarm_cpu.total]);
-        let ms = |micros: u64| micros as f64 / 1e3;
-        latency
-            .group(short(offered), [figures.latency.p50, figures.latency.p99, figures.latency.p999].map(ms));
+        latency.group(short(offered), latencies(&figures));
         if (offered - JUDGED_AT).abs() < 1.0 {
             judged = judge(&figures, scale);
         }
@@ -65,44 +66,9 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     })
 }
 
-/// What a table of open loops has.
-pub(super) const HEAD: [&str; 12] = [
-    "offered /s",
-    "deliveries/s",
-    "cores",
-    "µs/delivery",
-    "Redis µs",
-    "load gen. µs",
-    "p50",
-    "p99",
-    "p99.9",
-    "max",
-    "memory before / peak",
-    "lost / doubled / out of order / ended",
-];
-
-pub(super) fn row(figures: &Figures) -> [String; 12] {
-    let ms = |micros: u64| format!("{} ms", short(micros as f64 / 1e3));
-    let mib = |bytes: f64| figure(bytes / f64::from(1 << 20), 0, "").trim_end().to_owned();
-    let Figures { latency, lost, doubled, out_of_order, ended, .. } = figures;
-    [
-        short(figures.offered),
-        short(figures.rate),
-        format!("{:.2}", figures.cores),
-        short(figures.cpu.total),
-        short(figures.beside_cpu.total),
-        short(figures.swarm_cpu.total),
-        ms(latency.p50),
-        ms(latency.p99),
-        ms(latency.p999),
-        ms(latency.max),
-        format!("{} / {} MiB", mib(figures.memory_before.rss), mib(figures.peak_rss)),
-        format!("{lost} / {doubled} / {out_of_order} / {ended}"),
-    ]
-}
-
 fn judge(figures: &Figures, scale: f64) -> Vec<Judged> {
-    let wrong = figures.lost + figures.doubled + figures.out_of_order + figures.ended;
+    let Faults { lost, doubled, out_of_order, ended, .. } = figures.faults;
+    let wrong = lost + doubled + out_of_order + ended;
     vec![
         Judged::bound(
             "deliveries/s at 2,000 × 1,000",

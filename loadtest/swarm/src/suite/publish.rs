@@ -1,24 +1,21 @@
-//! What a publish costs, from its socket to Redis and back.
+//! The cost of a publish, from its socket to Redis and back.
 
 use serde_json::json;
 
 use super::{
-    Chart, Found, Grid,
-    overload::{HEAD, row},
-    short,
-    stage::{Redis, Stage},
+    case::Found,
+    open_loop::{row, table},
+    stage::Stage,
 };
-use crate::rooms::Layout;
+use crate::{chart::Chart, number::short, rooms::Layout, servers::Redis};
 
-/// Channels of one member, and messages a second to each: 1,000, 50,000 and more in all.
+/// The number of channels with one member, and messages a second to each: 1,000, 50,000 and more in all.
 const LOADS: [(usize, f64); 4] = [(100, 10.0), (1_000, 50.0), (1_000, 100.0), (1_000, 200.0)];
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let pinned = stage.on_the_others()?;
     let core = stage.one_core();
-    let mut head = vec!["µs/publish".to_owned()];
-    head.extend(HEAD.map(str::to_owned));
-    let mut grid = Grid { rows: vec![head] };
+    let mut grid = table(&["µs/publish"]);
     let mut cpu = Chart::new(
         "CPU per publish and its delivery, by publishes a second",
         "µs",
@@ -31,9 +28,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         let figures =
             stage.rooms(&[&node], Some(&redis), Layout { rooms, members: 1, publishers: 1 }, rate).await?;
         node.stop().await?;
-        let mut cells = vec![short(figures.cpu_per_publish.total)];
-        cells.extend(row(&figures));
-        grid.row(cells);
+        grid.row(row(&[short(figures.cpu_per_publish.total)], &figures));
         cpu.group(
             short(figures.offered),
             [figures.cpu_per_publish.total, figures.beside_cpu.total, figures.swarm_cpu.total],

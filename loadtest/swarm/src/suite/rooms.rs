@@ -3,17 +3,22 @@
 use serde_json::json;
 
 use super::{
-    Budget, Chart, Found, Grid, Judged, REFERENCE_SEND,
-    overload::{HEAD, row},
-    short,
-    stage::{Redis, Stage},
+    budget::{Budget, Judged, REFERENCE_SEND},
+    case::Found,
+    open_loop::{latencies, row, table},
+    stage::Stage,
 };
-use crate::rooms::{Figures, Layout};
+use crate::{
+    chart::Chart,
+    number::short,
+    rooms::{Figures, Layout},
+    servers::Redis,
+};
 
 const SMALL: Layout = Layout { rooms: 200, members: 10, publishers: 1 };
 const PAIRS: Layout = Layout { rooms: 2_000, members: 2, publishers: 1 };
 
-/// A load, on so many nodes, and what a delivery may cost where a bare send takes [`REFERENCE_SEND`].
+/// A load, the number of nodes, and the budget of a delivery on a machine whose bare send takes [`REFERENCE_SEND`].
 struct Load {
     layout: Layout,
     rate: f64,
@@ -31,11 +36,8 @@ const LOADS: [Load; 5] = [
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let scale = stage.bare_send().await? / REFERENCE_SEND;
-    let mut head = ["channels × members × rate", "nodes", "µs/publish", "bare relay µs/delivery"]
-        .map(str::to_owned)
-        .to_vec();
-    head.extend(HEAD.map(str::to_owned));
-    let (mut judged, mut grid) = (Vec::new(), Grid { rows: vec![head] });
+    let mut grid = table(&["channels × members × rate", "nodes", "µs/publish", "bare relay µs/delivery"]);
+    let mut judged = Vec::new();
     let mut cpu = Chart::new(
         "CPU per delivery in small channels",
         "µs",
@@ -48,21 +50,15 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         let name = format!("{} × {} × {rate}/s", layout.rooms, layout.members);
         eprintln!("{name}, {nodes} nodes");
         let (bare, figures) = of(stage, layout, rate, nodes).await?;
-        let mut cells = vec![
-            name.clone(),
-            nodes.to_string(),
-            short(figures.cpu_per_publish.total),
-            short(bare.cpu.total),
-        ];
-        cells.extend(row(&figures));
-        grid.row(cells);
+        let before =
+            [name.clone(), nodes.to_string(), short(figures.cpu_per_publish.total), short(bare.cpu.total)];
+        grid.row(row(&before, &figures));
         let group = format!("{name}, {nodes}n");
         cpu.group(
             &group,
             [bare.cpu.total, figures.cpu.total, figures.beside_cpu.total, figures.swarm_cpu.total],
         );
-        let ms = |micros: u64| micros as f64 / 1e3;
-        latency.group(group, [figures.latency.p50, figures.latency.p99, figures.latency.p999].map(ms));
+        latency.group(group, latencies(&figures));
         if let Some(budget) = budget {
             let what = format!("delivery, {name}");
             let bound = Judged::bound(what, "µs", figures.cpu.total, Budget::AtMost(budget * scale));

@@ -1,39 +1,30 @@
-//! What the cases need: servers, a Redis, floors, and processors apart from each other.
+//! The parts of the cases: servers, floors, open loops, and separate processors.
 
-use std::{
-    net::TcpStream,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, ensure};
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
-use tokio::process::Child;
 
 use crate::{
-    bench::node::{Node, Setup, free_address, on_cpus},
     client::Target,
+    connection_pool::origin::Origin,
     fanout::{ClosedLoop, Load, Until},
     floor::{Floor, FloorArgs},
     median::median,
     rooms::{self, Layout, Schedule},
+    servers::{Node, Redis, Setup},
 };
 
-/// How long a Redis may take to start.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What all cases have in common.
+/// The programs and the settings of all cases.
 #[derive(Debug, Clone)]
 pub(super) struct Stage {
     pub(super) server: PathBuf,
     pub(super) swarm: PathBuf,
-    /// Of the measured part of an open loop.
+    /// The seconds of the measured part of an open loop.
     pub(super) seconds: u64,
-    /// Of closed loops.
+    /// The rounds of a closed loop.
     pub(super) rounds: usize,
     pub(super) cores: usize,
 }
@@ -43,17 +34,17 @@ impl Stage {
         Node::set_up(&self.server, setup).await
     }
 
-    /// The processor that a server with a Redis has to itself, where the machine has more than one.
+    /// The processor for a server and its Redis alone, if the machine has more than one.
     pub(super) fn one_core(&self) -> Option<String> {
         (self.cores > 1).then(|| "0".to_owned())
     }
 
-    /// What is left of them to this program; as it was, once the guard is dropped.
+    /// Leaves the other processors to this program, until the guard is dropped.
     pub(super) fn on_the_others(&self) -> anyhow::Result<Pinned> {
         Pinned::to(1..self.cores)
     }
 
-    /// An open loop to these nodes, and to their Redis where they have one.
+    /// Runs an open loop to these nodes, with their Redis if they have one.
     pub(super) async fn rooms(
         &self,
         nodes: &[&Node],
@@ -67,7 +58,7 @@ impl Stage {
         self.open_loop(targets, pids, beside, layout, rate).await
     }
 
-    /// The same to a bare relay: no Redis, one thread.
+    /// Runs an open loop to a bare relay: one thread, without Redis.
     pub(super) async fn bare_rooms(
         &self,
         cpus: Option<&str>,
@@ -87,7 +78,7 @@ impl Stage {
         rate: f64,
     ) -> anyhow::Result<rooms::Figures> {
         let plan = rooms::Plan {
-            swarm: self.swarm.clone(),
+            origin: Origin::new(self.swarm.clone()),
             targets,
             pids,
             beside,
@@ -98,8 +89,6 @@ impl Stage {
                 measured: Duration::from_secs(self.seconds),
             },
             bytes: BYTES,
-            processes: None,
-            sources: Vec::new(),
             patience: Duration::from_secs(3),
         };
         let figures = rooms::run(&plan).await?;
@@ -120,18 +109,18 @@ impl Stage {
     }
 }
 
-/// What the channels' names begin with.
+/// The beginning of the channels' paths.
 const CHANNEL: &str = "/ws/suite";
 
-/// Payload of every message of the suite, in bytes.
+/// The payload of every message of the suite, in bytes.
 pub(super) const BYTES: usize = 128;
 
-/// This process, and those that it starts, on some processors.
+/// A guard that keeps this process, and those that it starts, on some processors.
 #[derive(Debug)]
 pub(super) struct Pinned(CpuSet);
 
 impl Pinned {
-    /// To none is to all.
+    /// Without processors, nothing changes.
     fn to(cpus: impl IntoIterator<Item = usize>) -> anyhow::Result<Self> {
         let this = Pid::from_raw(0);
         let before = sched_getaffinity(this)?;
@@ -149,44 +138,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // It was so before: the kernel takes it.
+        // The kernel accepts the set from before.
         sched_setaffinity(Pid::from_raw(0), &self.0).ok();
-    }
-}
-
-/// A redis-server without persistence; ends when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Redis {
-    child: Child,
-    url: String,
-}
-
-impl Redis {
-    pub(crate) async fn start(cpus: Option<&str>) -> anyhow::Result<Self> {
-        let address = free_address()?;
-        let mut child = on_cpus(cpus, Path::new("redis-server"))
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--save", "", "--appendonly", "no"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("redis-server (Debian: apt-get install redis-server)")?;
-        let start = std::time::Instant::now();
-        while TcpStream::connect(address).is_err() {
-            ensure!(child.try_wait()?.is_none(), "redis-server has ended");
-            ensure!(start.elapsed() < PATIENCE, "redis-server does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(Self { child, url: format!("redis://{address}") })
-    }
-
-    fn pid(&self) -> anyhow::Result<u32> {
-        self.child.id().context("redis-server has ended")
-    }
-
-    /// A server's setup that uses it.
-    pub(crate) fn setup(&self, cpus: Option<String>) -> Setup {
-        Setup { redis: Some(self.url.clone()), cpus, ..Setup::default() }
     }
 }

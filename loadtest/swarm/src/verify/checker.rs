@@ -1,120 +1,112 @@
-//! What was sent against what each client saw. No clock, no socket: sightings in, a verdict out.
+//! Compares what each client saw with what was sent. No clock, no socket: sightings in, a verdict out.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Faults that are told one by one; all are counted.
+use crate::sequence::{Receipt, Seen};
+
+/// Faults that are named. All are counted.
 const EXAMPLES: usize = 20;
 
-/// What a client saw.
+/// A message that a client saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sighting {
-    /// A message by its publisher and number, both counted from 0.
+    /// A message of this run. Publishers and numbers count from 0.
     Message {
-        /// Who sent it.
+        /// The publisher.
         publisher: usize,
-        /// Which of the sender's messages it is.
+        /// The message's number among those of the publisher.
         number: usize,
-        /// Whether it is byte for byte what was sent, and of the same kind.
+        /// Whether bytes and kind are those that were sent.
         intact: bool,
     },
-    /// Anything else.
+    /// Another message.
     Foreign,
 }
 
-/// What can be wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// It was sent, and never came.
+    /// The message never came.
     Lost,
-    /// It came again.
+    /// The message came again.
     Doubled,
-    /// It came after a later one of the same publisher.
+    /// The message came after a later one of the same publisher.
     OutOfOrder,
-    /// It came, with other bytes or as the other kind.
+    /// The message came with other bytes or as the other kind.
     Damaged,
 }
 
-/// One thing that is wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// What it is.
+    /// The kind.
     pub kind: FaultKind,
-    /// Which client's view it is in.
+    /// The client that saw the fault.
     pub client: usize,
-    /// Who sent the message.
+    /// The publisher of the message.
     pub publisher: usize,
-    /// Which of the sender's messages it is.
+    /// The message's number among those of the publisher.
     pub number: usize,
 }
 
-/// The sum of it.
+/// The counts of all clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Messages sent, times clients.
     pub expected: u64,
-    /// Messages of this run that came, those that came twice counted twice.
+    /// Messages of this run that came, with copies.
     pub received: u64,
-    /// Sent, and never seen by a client.
+    /// Messages that a client never saw.
     pub lost: u64,
-    /// Seen again by a client.
+    /// Messages that a client saw again.
     pub doubled: u64,
-    /// Seen by a client after a later one of the same publisher.
+    /// Messages that a client saw after a later one of the same publisher.
     pub out_of_order: u64,
-    /// Seen with other bytes or as the other kind.
+    /// Messages that came with other bytes or as the other kind.
     pub damaged: u64,
-    /// Seen, and not of this run.
+    /// Messages of another run.
     pub foreign: u64,
     /// The first faults.
     pub examples: Vec<Fault>,
 }
 
-/// Holds what each client saw.
+/// The messages that each client saw.
 #[derive(Debug)]
 pub struct Checker {
     publishers: usize,
     messages: usize,
-    /// One view for each client and publisher: client by client.
-    views: Vec<View>,
+    /// The numbers that each client saw of each publisher: client by client.
+    seen: Vec<Seen>,
     verdict: Verdict,
 }
 
-/// What one client saw of one publisher.
-#[derive(Debug, Clone)]
-struct View {
-    seen: Vec<bool>,
-    /// How many are seen.
-    count: usize,
-    /// One more than the highest number seen.
-    next: usize,
-}
-
 impl Checker {
-    /// Nothing is seen yet.
+    /// A checker for clients that saw nothing yet.
     #[must_use]
     pub fn new(clients: usize, publishers: usize, messages: usize) -> Self {
-        let view = View { seen: vec![false; messages], count: 0, next: 0 };
-        Self { publishers, messages, views: vec![view; clients * publishers], verdict: Verdict::default() }
+        let seen = vec![Seen::default(); clients * publishers];
+        Self { publishers, messages, seen, verdict: Verdict::default() }
     }
 
-    /// Notes what a client saw next.
+    /// Notes the next message of a client.
     pub fn saw(&mut self, client: usize, sighting: &Sighting) {
         let Sighting::Message { publisher, number, intact } = *sighting else {
             self.verdict.foreign += 1;
             return;
         };
         let is_known = publisher < self.publishers && number < self.messages;
-        let view = self.views.get_mut(client * self.publishers + publisher).filter(|_| is_known);
-        let Some((seen, view)) = view.and_then(|view| view.note(number)) else {
+        let seen = self.seen.get_mut(client * self.publishers + publisher).filter(|_| is_known);
+        let (Some(seen), Ok(place)) = (seen, u32::try_from(number)) else {
             self.verdict.foreign += 1;
             return;
         };
-        let fault = match (seen, view) {
-            (true, _) => Some(FaultKind::Doubled),
-            (false, true) => Some(FaultKind::OutOfOrder),
-            (false, false) => None,
+        let fault = match seen.note(place) {
+            Receipt::Doubled => Some(FaultKind::Doubled),
+            Receipt::OutOfOrder => Some(FaultKind::OutOfOrder),
+            Receipt::InOrder => None,
         };
         self.verdict.received += 1;
         let damage = (!intact).then_some(FaultKind::Damaged);
@@ -123,7 +115,7 @@ impl Checker {
         }
     }
 
-    /// Messages of this run that came, copies included.
+    /// The number of messages of this run that came, with copies.
     #[must_use]
     pub const fn received(&self) -> u64 {
         self.verdict.received
@@ -132,17 +124,18 @@ impl Checker {
     /// Whether every client saw the first `sent[p]` messages of every publisher `p`.
     #[must_use]
     pub fn is_complete(&self, sent: &[usize]) -> bool {
-        self.views.iter().zip(sent.iter().cycle()).all(|(view, sent)| view.count >= *sent)
+        self.seen.iter().zip(sent.iter().cycle()).all(|(seen, sent)| seen.count() >= *sent as u64)
     }
 
-    /// Judges, when nothing more is to come.
+    /// The verdict, when nothing more is to come.
     #[must_use]
     pub fn verdict(&self, sent: &[usize]) -> Verdict {
         let mut verdict = self.verdict.clone();
-        for (place, (view, sent)) in self.views.iter().zip(sent.iter().cycle()).enumerate() {
+        for (place, (seen, sent)) in self.seen.iter().zip(sent.iter().cycle()).enumerate() {
             verdict.expected += *sent as u64;
             let (client, publisher) = (place / self.publishers, place % self.publishers);
-            for (number, _) in view.seen.iter().take(*sent).enumerate().filter(|(_, seen)| !**seen) {
+            for number in seen.missing(u32::try_from(*sent).unwrap_or(u32::MAX)) {
+                let number = number as usize;
                 verdict.add(Fault { kind: FaultKind::Lost, client, publisher, number });
             }
         }
@@ -150,20 +143,8 @@ impl Checker {
     }
 }
 
-impl View {
-    /// Marks a message: whether it was seen before, and whether a later one was.
-    fn note(&mut self, number: usize) -> Option<(bool, bool)> {
-        let seen = self.seen.get_mut(number)?;
-        let (was_seen, is_late) = (*seen, number < self.next);
-        *seen = true;
-        self.count += usize::from(!was_seen);
-        self.next = self.next.max(number + 1);
-        Some((was_seen, is_late))
-    }
-}
-
 impl Verdict {
-    /// Whether nothing is wrong.
+    /// Whether the run has no fault.
     #[must_use]
     pub const fn is_right(&self) -> bool {
         self.lost == 0

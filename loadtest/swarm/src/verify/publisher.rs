@@ -1,4 +1,4 @@
-//! A client that publishes its part of the script, no faster than its own messages come back.
+//! A client that publishes its part of the script, as fast as its own messages come back.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::timeout};
 use super::{checker::Sighting, script::Script};
 use crate::client::Sender;
 
-/// Own messages under way at once: the run goes as fast as the slowest node, and floods none.
+/// Own messages in flight: the run is as fast as the slowest node, and does not flood it.
 const IN_FLIGHT: usize = 8;
 
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes; gives its name and how many it sent. Fewer than all were sent when nothing of its own came back for
+    /// Publishes. Returns its name and the number of messages sent. It stops early if no message of its own came back for
     /// as long as `patience`.
     pub(super) async fn publish_all(self, script: Arc<Script>, patience: Duration) -> (usize, usize) {
         for number in 0..script.messages() {

@@ -1,4 +1,4 @@
-//! What is sent: known beforehand, so that what comes can be held against it byte for byte.
+//! The messages of a run: known beforehand, so that received messages can be compared byte for byte.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const MAX_PADDING: usize = 200;
 #[derive(Debug)]
 pub(super) struct Script {
     seed: u64,
-    /// Publisher by publisher.
+    /// The payloads, publisher by publisher.
     payloads: Vec<String>,
     messages: usize,
 }
@@ -49,7 +49,7 @@ impl Script {
         self.payloads.get(publisher * self.messages + number).map(|payload| (kind, payload.as_bytes()))
     }
 
-    /// Whose message this is, as far as it says so.
+    /// The publisher and number of a message, by its head.
     pub(super) fn identify(&self, kind: MessageKind, payload: &[u8]) -> Sighting {
         let Some((publisher, number)) = self.head(payload) else { return Sighting::Foreign };
         self.message(publisher, number).map_or(Sighting::Foreign, |sent| {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_is_recognised_and_one_seed_gives_one_script() {
+    fn a_seed_gives_one_script() {
         let (script, same) = (Script::new(7, 3, 10), Script::new(7, 3, 10));
         for (publisher, number) in (0..3).flat_map(|publisher| (0..10).map(move |number| (publisher, number)))
         {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_or_the_other_kind_are_damage_and_other_runs_are_foreign() {
+    fn damaged_and_foreign_messages_are_told_apart() {
         let script = Script::new(7, 3, 10);
         let damaged = Sighting::Message { publisher: 1, number: 2, intact: false };
         let (_, payload) = script.message(1, 2).unwrap();

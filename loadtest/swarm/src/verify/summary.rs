@@ -1,12 +1,12 @@
-//! What a run found.
+//! The result.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::{Plan, checker::Verdict};
+use super::{checker::Verdict, plan::Plan};
 
-/// The verdict, and what it was made of.
+/// The verdict, and the run that it is about.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// Nodes that the clients were spread over.
@@ -21,12 +21,12 @@ pub struct Summary {
     pub seed: u64,
     /// Messages sent by all publishers.
     pub sent: u64,
-    /// Messages of the plan that were not sent, because their publishers' earlier ones did not come back.
+    /// Messages of the plan that were not sent, because earlier ones of their publishers did not come back.
     pub unsent: u64,
-    /// What the clients saw.
+    /// The counts of all clients.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Connections that ended before the end of the run, and why.
+    /// Connections that ended before the end of the run, with the reason.
     pub ended: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Summary {
         }
     }
 
-    /// Whether all was sent, every client saw it once, in order and unharmed, and stayed to the end.
+    /// Whether all messages were sent, and every client saw each once, in order and unchanged, and stayed to the end.
     #[must_use]
     pub const fn is_right(&self) -> bool {
         self.verdict.is_right() && self.unsent == 0 && self.ended.is_empty()

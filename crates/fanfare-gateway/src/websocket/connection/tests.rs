@@ -1,6 +1,9 @@
 use std::{
     io,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Wake,
 };
 
@@ -9,7 +12,7 @@ use fanfare_core::{
     Broker, Channel, Incarnation, Limits, Partition, Publish, Taken,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
 };
-use fanfare_hub::{Dispatcher, HubMetrics, Kind};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Session};
 use fanfare_protocol::{RelayDecoder, dialect};
 use fanfare_websocket::{FrameHead, Opcode, encode};
 use parking_lot::Mutex;
@@ -138,7 +141,8 @@ impl Scene {
         let kind = Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() };
         let session = hub.sessions.open(&Arc::new(kind), fanfare_hub::Peer::default());
         let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));
-        let connection = Connection::new(hub.clone(), session.clone(), script.clone(), decoder, false, &[]);
+        let inbound = hub.inbound(session.clone(), decoder);
+        let connection = Connection::new(inbound, script.clone(), false, &[]);
         Self { hub, broker, session, connection, woken: Arc::default() }
     }
 

@@ -79,7 +79,7 @@ fn configured_keys_verify_tokens() {
 }
 
 #[test]
-fn what_tokens_must_say_and_where_they_may_be_is_configured() {
+fn claims_and_the_cookie_are_configured() {
     let keys = format!("hmac_secrets = [\"{SECRET}\"]\n");
     let token = hmac(Algorithm::HS256, SECRET);
     let verify =
@@ -99,7 +99,7 @@ fn what_tokens_must_say_and_where_they_may_be_is_configured() {
 }
 
 #[test]
-fn a_namespace_wants_tokens_only_where_a_key_can_verify_them() {
+fn a_namespace_with_tokens_needs_a_key() {
     let namespace = "[[namespace]]\nname = \"chat\"\nsubscribe = \"token\"\npublish = \"token\"\n";
     assert_eq!(places(load_file(namespace)), ["3 namespace.subscribe", "4 namespace.publish"]);
     let file = format!("[auth]\nhmac_secrets = [\"{SECRET}\"]\n{namespace}");
@@ -111,7 +111,7 @@ fn a_namespace_wants_tokens_only_where_a_key_can_verify_them() {
 }
 
 #[test]
-fn a_key_that_verifies_nothing_is_a_mistake_at_its_line() {
+fn a_key_that_verifies_nothing_is_a_mistake() {
     let mut not_a_key = NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut not_a_key, b"pl4nted").unwrap();
     let not_a_key = not_a_key.path().to_str().unwrap();

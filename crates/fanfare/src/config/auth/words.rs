@@ -1,4 +1,4 @@
-//! What may stand at the keys of `[auth]`.
+//! Values of the keys of `[auth]`.
 
 use std::{fs::File, io::Read as _};
 
@@ -12,7 +12,7 @@ use crate::config::{
 /// A public key, and the file it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKeyFile {
-    /// As it was configured: the path, perhaps with `KID=` before it.
+    /// The configured text: the path, perhaps with `KID=` before it.
     text: String,
     pub(super) id: Option<String>,
     pub(super) key: PublicKey,
@@ -51,7 +51,7 @@ pub(crate) const RSA_ALGORITHM: Choice<RsaAlgorithm> = Choice {
     ],
 };
 
-/// What a claim must be, if anything.
+/// The value that a claim must have, if any.
 pub(crate) const EXPECTED: Text<Option<String>> = Text {
     allowed: "the claim's text; \"\" for none",
     parse: |text| Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
@@ -66,7 +66,7 @@ pub(crate) const COOKIE: Text<TokenSource> = Text {
     found: str::to_owned,
 };
 
-/// What a key has and no path.
+/// Every PEM text has it, and no path does.
 const PEM: &str = "-----BEGIN";
 
 fn public_key(text: &str) -> Result<PublicKeyFile, String> {
@@ -80,9 +80,9 @@ fn public_key(text: &str) -> Result<PublicKeyFile, String> {
     Ok(PublicKeyFile { text: text.into(), id, key })
 }
 
-/// What a file of keys or certificates holds, as far as it is not absurdly long.
+/// The content of a file of keys or certificates, up to a length that none of them has.
 pub(crate) fn read(path: &str) -> std::io::Result<Vec<u8>> {
-    /// All authorities that a system trusts are 250 KB.
+    /// The authorities that a system trusts have 250 KB.
     const MOST: u64 = 1 << 20;
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST).read_to_end(&mut bytes)?;

@@ -4,7 +4,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::tests::load_file;
+use crate::config::{Loaded, tests::load_file};
 
 /// A certificate and its key in a folder.
 fn write(folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) {
@@ -23,7 +23,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// What is said of a file in which `@` stands for the folder.
+/// The mistakes in a file in which `@` stands for the folder.
 fn mistakes(folder: &TempDir, file: &str) -> Vec<String> {
     let path = folder.path().display().to_string();
     let error = load_file(&file.replace('@', &path)).unwrap_err();
@@ -35,7 +35,7 @@ fn mistakes(folder: &TempDir, file: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_cannot_be_used_is_named_with_what_to_do() {
+fn every_mistake_with_files_has_a_remedy() {
     let folder = folder();
     fs::write(folder.path().join("empty"), "nothing\n").unwrap();
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -62,7 +62,7 @@ fn what_cannot_be_used_is_named_with_what_to_do() {
 }
 
 #[test]
-fn what_is_spoken_where_is_what_its_keys_say() {
+fn each_role_speaks_its_own_tls() {
     let folder = folder();
     let file = "listen = [\"127.0.0.1:1\"]\n[tls]\ncert = \"@/a.crt\"\nkey = \"@/a.key\"\n\
                 [api]\nkeys = [\"0123456789abcdef\"]\nlisten = [\"127.0.0.1:2\"]\ntls_cert = \"@/b.crt\"\n\
@@ -75,7 +75,7 @@ fn what_is_spoken_where_is_what_its_keys_say() {
     let [clients, api] = [Role::Clients, Role::Api].map(|role| tls(&loaded, role).unwrap());
     assert!(clients != api && clients.config().is_ok() && api.config().is_ok());
     assert!(!format!("{loaded:?}").contains("PRIVATE"));
-    // A new certificate in the same file is another value; with another's key it is a mistake.
+    // A new certificate in the same file is another value; with the key of another certificate it is a mistake.
     write(folder.path(), "a", |_| {});
     let reread = loaded.reread_tls().unwrap();
     assert!(tls(&reread, Role::Clients).unwrap() != clients);
@@ -89,7 +89,7 @@ fn what_is_spoken_where_is_what_its_keys_say() {
 }
 
 #[test]
-fn a_certificate_that_is_not_good_now_is_warned_of() {
+fn a_certificate_outside_its_dates_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "old", |params| params.not_after = date_time_ymd(2001, 2, 3));
     write(folder.path(), "new", |params| params.not_before = date_time_ymd(4000, 1, 1));
@@ -103,5 +103,5 @@ fn a_certificate_that_is_not_good_now_is_warned_of() {
         warnings[0].contains("tls.cert: the certificate expired at 2001-02-03T00:00:00Z"),
         "{warnings:?}"
     );
-    assert!(warnings[1].contains("is good from 4000-01-01T00:00:00Z on only"), "{warnings:?}");
+    assert!(warnings[1].contains("is not valid before 4000-01-01T00:00:00Z"), "{warnings:?}");
 }

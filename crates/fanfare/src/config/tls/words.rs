@@ -1,4 +1,4 @@
-//! What may stand at the keys of TLS: the paths of files, which are read.
+//! Values of the keys of TLS: paths of files, which are read.
 
 use std::fmt;
 
@@ -55,10 +55,10 @@ pub(crate) const KEY: Text<Option<KeyFile>> = Text {
     found: path_only,
 };
 
-/// What PEM has and no path.
+/// Every PEM text has it, and no path does.
 const PEM: &str = "-----BEGIN";
 
-/// Somebody may write the key itself where its path belongs.
+/// Masks a key that was written where its path belongs.
 fn path_only(text: &str) -> String {
     if text.contains(PEM) { MASK.into() } else { text.into() }
 }
@@ -66,7 +66,7 @@ fn path_only(text: &str) -> String {
 fn certificates(text: &str) -> Result<Option<CertFile>, String> {
     let Some(pem) = pem(text)? else { return Ok(None) };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|error| format!("{text} is no proper PEM: {error}"))?;
+    let certificates = certificates.map_err(|error| format!("{text} is not valid PEM: {error}"))?;
     if certificates.is_empty() {
         let has_key = PrivateKeyDer::from_pem_slice(&pem).is_ok();
         let hint =
@@ -90,7 +90,7 @@ fn private_key(text: &str) -> Result<Option<KeyFile>, String> {
         Err(pem::Error::NoItemsFound) => {
             Err(format!("{text} has no private key (-----BEGIN PRIVATE KEY-----)"))
         }
-        Err(error) => Err(format!("{text} is no proper PEM: {error}")),
+        Err(error) => Err(format!("{text} is not valid PEM: {error}")),
     }
 }
 

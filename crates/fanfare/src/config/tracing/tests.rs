@@ -12,7 +12,7 @@ fn without_an_endpoint_nothing_is_traced() {
 }
 
 #[test]
-fn an_endpoint_is_where_http_has_a_path_for_traces_below() {
+fn http_adds_a_path_to_the_endpoint() {
     let sent_to = |endpoint: &str, protocol: &str| {
         let tracing = tracing(&format!("endpoint = \"{endpoint}\"\nprotocol = \"{protocol}\"")).unwrap();
         tracing.endpoint.for_traces(tracing.protocol)
@@ -27,7 +27,7 @@ fn an_endpoint_is_where_http_has_a_path_for_traces_below() {
 }
 
 #[test]
-fn everything_else_is_read() {
+fn all_other_keys_are_read() {
     let file = "endpoint = \"http://h:1\"\nsample_ratio = 0.01\nservice_name = \"chat\"\n\
                 headers = [\"x-key = a=b, c \", \"X-Tenant=2\"]";
     let Tracing { sample_ratio, service_name, headers, protocol, .. } = tracing(file).unwrap();
@@ -42,7 +42,7 @@ fn everything_else_is_read() {
 }
 
 #[test]
-fn what_is_shown_is_read_back_but_for_secrets() {
+fn shown_values_are_read_back() {
     let shown = load_file("[tracing]\nendpoint = \"http://h:1\"\nsample_ratio = 1e-7").unwrap();
     let again = load_file(&shown.show(false).to_string()).unwrap();
     let tracing = again.config.tracing.unwrap();
@@ -55,7 +55,7 @@ fn what_is_shown_is_read_back_but_for_secrets() {
 }
 
 #[test]
-fn every_mistake_is_named_with_its_line() {
+fn every_mistake_is_reported_at_its_line() {
     let file = "[tracing]\nendpoint = \"localhost:4317\"\nprotocol = \"htp\"\nsample_ratio = 5\n\
                 service_name = \"\"\nheaders = [\"x-key pl4nted\", \"x key=pl4nted\"]\nratio = 0.5\n";
     let mistakes = load_file(file).unwrap_err();

@@ -1,4 +1,4 @@
-//! What may stand at the keys of `[tracing]`.
+//! Values of the keys of `[tracing]`.
 
 use std::fmt;
 
@@ -40,8 +40,8 @@ impl fmt::Debug for TracingHeader {
 }
 
 impl Endpoint {
-    /// Where spans are sent. OTLP/HTTP has a path for each kind of signal below the endpoint
-    /// (OTLP specification, "OTLP/HTTP Request").
+    /// The URL to which spans are sent. OTLP/HTTP has a path for each kind of signal below the endpoint (OTLP
+    /// specification, "OTLP/HTTP Request").
     #[must_use]
     pub fn for_traces(&self, protocol: TracingProtocol) -> String {
         let base = self.0.as_str().trim_end_matches('/');
@@ -61,7 +61,7 @@ pub(crate) const ENDPOINT: Text<Option<Endpoint>> = Text {
     found: without_secrets,
 };
 
-/// A key may stand in the query, where it is refused.
+/// Masks the query, which is refused and may have a key.
 fn without_secrets(text: &str) -> String {
     match text.split_once(['?', '#']) {
         Some((url, _)) => format!("{}?{MASK}", without_password(url)),
@@ -88,7 +88,7 @@ fn endpoint(text: &str) -> Result<Option<Endpoint>, String> {
         _ => return Err("http:// also for gRPC: the protocol is tracing.protocol".into()),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("what the collector asks for goes into tracing.headers".into());
+        return Err("write the credentials into tracing.headers".into());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("nothing after `?` or `#`".into());
@@ -113,13 +113,13 @@ pub(crate) const HEADER: Text<TracingHeader> = Text {
     allowed: "a header as \"NAME=VALUE\"",
     parse: |text| {
         let (name, value) = text.split_once('=').ok_or("for example \"authorization=Bearer KEY\"")?;
-        let name = name.trim().parse().map_err(|_| "what stands before the `=` is no name of a header")?;
+        let name = name.trim().parse().map_err(|_| "the text before the `=` is not a header's name")?;
         let value = value.trim();
         if value == MASK {
             return Err(format!("{MASK} stands for a value that was not shown: write the value"));
         }
         let mut value: HeaderValue =
-            value.parse().map_err(|_| "what stands behind the `=` has characters that no header has")?;
+            value.parse().map_err(|_| "the text after the `=` has characters that a header cannot have")?;
         value.set_sensitive(true);
         Ok(TracingHeader { name, value })
     },
@@ -130,7 +130,7 @@ pub(crate) const HEADER: Text<TracingHeader> = Text {
     },
 };
 
-/// A part of a whole.
+/// A share of a whole.
 pub(crate) struct Ratio;
 
 impl Shape for Ratio {
@@ -166,7 +166,7 @@ impl Shape for Ratio {
         value.to_string()
     }
 
-    /// `.5` is a number to people, and none in TOML.
+    /// People write `.5`, which is not TOML.
     fn advice(&self, text: &str) -> Option<String> {
         let number = text.parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
         number.map(|number| format!("write {number}"))

@@ -5,7 +5,7 @@ use fanfare_metrics::prometheus_text::Sample;
 use super::*;
 use crate::{ask::Target, top::discover::Listed};
 
-/// `/metrics` of a node, as far as it is of interest.
+/// The `/metrics` of a node, as far as the table needs them.
 fn metrics(connections: u32, deliveries: u32, broker: &str, draining: u8) -> Sample {
     Sample::parse(&format!(
         "fanfare_connections {connections}\nfanfare_deliveries_total {deliveries}\n\
@@ -62,7 +62,7 @@ fn the_table_reads_well_on_a_wide_screen() {
 }
 
 #[test]
-fn on_eighty_columns_what_can_be_done_without_is_left_out() {
+fn a_narrow_screen_has_fewer_columns() {
     insta::assert_snapshot!(shown(&cluster(), 80, 24));
 }
 
@@ -80,7 +80,7 @@ fn on_a_small_screen_the_total_stays() {
 }
 
 #[test]
-fn what_is_wrong_is_seen_by_its_look_too() {
+fn trouble_has_its_own_look() {
     let lines = screen(&cluster(), Size { width: 120, height: 24 });
     let looks = |name: &str| {
         let line = lines.iter().find(|line| line.iter().any(|(_, text)| text.trim() == name)).unwrap();
@@ -93,6 +93,6 @@ fn what_is_wrong_is_seen_by_its_look_too() {
 }
 
 #[test]
-fn elsewhere_it_is_the_table_alone() {
+fn without_a_screen_only_the_table_remains() {
     insta::assert_snapshot!(plain(&cluster(), 160));
 }

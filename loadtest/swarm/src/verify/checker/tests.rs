@@ -9,14 +9,14 @@ fn message(publisher: usize, number: usize) -> Sighting {
     Sighting::Message { publisher, number, intact: true }
 }
 
-/// What a client sees when nothing goes wrong: the publishers interleaved.
+/// The sightings of a client without faults: the publishers interleaved.
 fn all() -> Vec<Sighting> {
     (0..MESSAGES)
         .flat_map(|number| (0..PUBLISHERS).map(move |publisher| message(publisher, number)))
         .collect()
 }
 
-/// The verdict when client 1 sees this, and the others see all.
+/// The verdict when client 1 sees these, and the others see all.
 fn judge(seen_by_one: &[Sighting]) -> Verdict {
     let mut checker = Checker::new(CLIENTS, PUBLISHERS, MESSAGES);
     for client in 0..CLIENTS {
@@ -35,7 +35,7 @@ fn fault(kind: FaultKind, number: usize) -> Vec<Fault> {
 }
 
 #[test]
-fn all_once_and_in_order_is_right_however_publishers_interleave() {
+fn publishers_may_interleave() {
     let mut one_after_the_other = all();
     one_after_the_other.sort_by_key(|sighting| match sighting {
         Sighting::Message { publisher, .. } => *publisher,
@@ -61,7 +61,7 @@ fn each_lost_message_is_found() {
 }
 
 #[test]
-fn each_doubled_message_is_found_at_once_or_late() {
+fn each_doubled_message_is_found() {
     for number in 0..MESSAGES {
         let place = all().iter().position(|sighting| *sighting == message(0, number)).unwrap();
         for again in [place, all().len()] {
@@ -88,7 +88,7 @@ fn each_swap_within_a_publisher_is_found() {
 }
 
 #[test]
-fn a_loss_a_double_and_a_swap_are_told_apart() {
+fn loss_copies_and_disorder_are_told_apart() {
     let mut seen = all();
     seen.swap(0, PUBLISHERS);
     seen.retain(|sighting| *sighting != message(1, 3));
@@ -115,7 +115,7 @@ fn damaged_and_foreign_messages_are_found() {
 }
 
 #[test]
-fn what_was_never_sent_is_not_lost() {
+fn messages_that_were_not_sent_are_not_lost() {
     let mut checker = Checker::new(1, PUBLISHERS, MESSAGES);
     checker.saw(0, &message(1, 0));
     assert!(checker.is_complete(&[0, 1]) && !checker.is_complete(&[1, 1]));

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::PublishOrder};
+use fanfare_metrics::Registrar;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl World {
     fn new() -> Self {
         let registry = prometheus::Registry::new();
-        let register = fanfare_metrics::Registrar(&registry);
+        let register = Registrar(&registry);
         let broker = Arc::new(Metrics::register(register).unwrap());
         let metrics = Arc::new(RedisMetrics::register(register, broker).unwrap());
         let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));

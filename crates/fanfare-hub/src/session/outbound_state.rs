@@ -1,0 +1,241 @@
+//! What a session's way out is at a moment: without a transport, on one, or ended at once.
+//!
+//! A one-shot sink (the answer to a poll) is parked beside what waits, and takes all of it as one write once there is
+//! something. What such a sink does not take stays for the next: a client that gave up its poll loses nothing.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
+
+use fanfare_core::{Goodbye, Message, Sink, Transport};
+
+use crate::{
+    session::{
+        link::{Finish, Link, Sent, WriteContext},
+        outgoing::Outgoing,
+        queue::{Item, Items, Queue},
+        traffic::Traffic,
+    },
+    upkeep::budget::Budget,
+};
+
+pub(crate) enum State {
+    /// On no transport that takes more than one write.
+    Detached(Box<Waiting>),
+    Attached(Link),
+    /// Broken, or ended at once. The sink is kept as long as its other half may be read: what is held for it is held
+    /// for both.
+    Aborted(Option<Box<dyn Sink>>),
+}
+
+/// What waits for a transport, which has to frame it.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    pub(crate) queue: Queue<Message>,
+    goodbye: Option<(Goodbye, Finish)>,
+    /// A sink that waits for something to write.
+    poll: Option<OneShot>,
+}
+
+struct OneShot {
+    transport: &'static dyn Transport,
+    sink: Box<dyn Sink>,
+}
+
+impl State {
+    pub(crate) fn attach(
+        &mut self,
+        transport: &'static dyn Transport,
+        sink: Box<dyn Sink>,
+        write: &mut WriteContext<'_>,
+    ) -> Sent {
+        let waiting = match self {
+            Self::Detached(waiting) if waiting.poll.is_none() => waiting,
+            Self::Aborted(kept @ None) => {
+                sink.abort();
+                *kept = Some(sink);
+                return Sent::Broken;
+            }
+            _ => {
+                sink.abort();
+                return Sent::Broken;
+            }
+        };
+        if sink.is_one_shot() {
+            waiting.poll = Some(OneShot { transport, sink });
+            let has_something = !waiting.queue.is_empty() || waiting.goodbye.is_some();
+            return if has_something { self.answer_poll(write) } else { Sent::Done };
+        }
+        let Waiting { queue, goodbye, .. } = std::mem::take(&mut **waiting);
+        let framed = queue.into_items().map(|item| {
+            let mut framed = Vec::new();
+            transport.frame(&item.what, &mut framed);
+            Item { what: framed.into(), messages: item.messages, replaceable: item.replaceable }
+        });
+        let mut link = Link::new(transport, sink);
+        let resumed = link.resume(framed, write);
+        *self = Self::Attached(link);
+        let sent = self.flushed(resumed);
+        match goodbye {
+            Some((goodbye, finish)) if sent != Sent::Broken => {
+                match self.close(&goodbye, finish, write) {
+                    // Queued behind what waited, which nobody flushes yet.
+                    Sent::Written | Sent::Done => sent,
+                    closed => closed,
+                }
+            }
+            _ => sent,
+        }
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        outgoing: &mut impl Outgoing,
+        write: &mut WriteContext<'_>,
+        defer: bool,
+    ) -> Sent {
+        let sent = match self {
+            Self::Attached(link) if defer => link.defer(outgoing, write),
+            Self::Attached(link) => link.send(outgoing, write),
+            Self::Detached(waiting) if waiting.goodbye.is_none() => {
+                let held = waiting.hold(outgoing, write.budget);
+                match waiting.poll {
+                    None => held,
+                    Some(_) if held == Sent::Overflow => held,
+                    Some(_) if defer => Sent::NeedsFlush,
+                    Some(_) => self.answer_poll(write),
+                }
+            }
+            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
+        };
+        self.unless_broken(sent)
+    }
+
+    pub(crate) fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
+        match self {
+            Self::Attached(link) => {
+                let flushed = link.try_flush(write);
+                self.flushed(flushed)
+            }
+            Self::Detached(waiting) if !waiting.queue.is_empty() => self.answer_poll(write),
+            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
+        }
+    }
+
+    /// Takes the session off its transport. What a link still has to write is the caller's to flush; a poll is answered
+    /// with nothing. `None` where nothing is left behind, or the goodbye was said: it goes out there.
+    pub(crate) fn detach(&mut self, write: &mut WriteContext<'_>) -> Option<Link> {
+        match self {
+            Self::Attached(link) if !link.is_closed() => link.wake_flushers(),
+            Self::Detached(_) => {
+                // A poll that was given up is as good as none.
+                let _ = self.answer_poll(write);
+                return None;
+            }
+            Self::Attached(_) | Self::Aborted(_) => return None,
+        }
+        match std::mem::replace(self, Self::Detached(Box::default())) {
+            Self::Attached(link) => Some(link),
+            Self::Detached(_) | Self::Aborted(_) => None,
+        }
+    }
+
+    /// Writes what waits, and the goodbye behind it, as the answer to a poll, if there is one.
+    fn answer_poll(&mut self, write: &mut WriteContext<'_>) -> Sent {
+        let Self::Detached(waiting) = self else { return Sent::Done };
+        let Some(poll) = waiting.poll.take() else { return Sent::Done };
+        let goodbye = waiting.goodbye.as_ref().map(|(goodbye, _)| goodbye);
+        let farewell = goodbye.and_then(|goodbye| goodbye.message.clone());
+        let messages: Vec<_> = waiting.queue.iter().cloned().chain(farewell).collect();
+        let Some(bytes) = poll.answer(&messages, goodbye) else { return Sent::Buffered };
+        write.went += Traffic { messages: messages.len() as u64, bytes };
+        match goodbye {
+            Some(_) => *self = Self::Aborted(None),
+            None => waiting.queue = Queue::default(),
+        }
+        Sent::Written
+    }
+
+    pub(crate) fn unless_broken(&mut self, sent: Sent) -> Sent {
+        if sent == Sent::Broken {
+            self.abort();
+        }
+        sent
+    }
+
+    pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
+        let sent = match self {
+            Self::Detached(waiting) => {
+                waiting.goodbye.get_or_insert_with(|| (goodbye.clone(), finish));
+                // A poll that was given up is as good as none.
+                let _ = self.answer_poll(write);
+                return Sent::Done;
+            }
+            Self::Attached(link) => link.close(goodbye, finish, write),
+            Self::Aborted(_) => return Sent::Done,
+        };
+        self.unless_broken(sent)
+    }
+
+    pub(crate) fn flushed(&mut self, flushed: io::Result<()>) -> Sent {
+        match flushed {
+            Ok(()) => Sent::Done,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::NeedsFlush,
+            Err(_) => {
+                self.abort();
+                Sent::Broken
+            }
+        }
+    }
+
+    pub(crate) fn abort(&mut self) {
+        let sink = match std::mem::replace(self, Self::Aborted(None)) {
+            Self::Attached(link) => Some(link.abort()),
+            Self::Aborted(sink) => sink,
+            Self::Detached(waiting) => waiting.poll.map(|poll| {
+                poll.sink.abort();
+                poll.sink
+            }),
+        };
+        *self = Self::Aborted(sink);
+    }
+}
+
+impl OneShot {
+    /// Writes messages and a goodbye at once: the number of bytes. `None` where the sink did not take them.
+    fn answer(&self, messages: &[Message], goodbye: Option<&Goodbye>) -> Option<u64> {
+        let mut body = Vec::new();
+        self.transport.frame_all(messages, &mut body);
+        if let Some(frame) = goodbye.and_then(|goodbye| goodbye.frame.as_ref()) {
+            self.transport.close(frame, &mut body);
+        }
+        if !matches!(self.sink.try_write(&[IoSlice::new(&body)]), Ok(written) if written == body.len()) {
+            self.sink.abort();
+            return None;
+        }
+        self.sink.finish();
+        Some(body.len() as u64)
+    }
+}
+
+impl Waiting {
+    /// Whether a poll waits to be answered.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.poll.is_some()
+    }
+
+    fn hold(&mut self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>) -> Sent {
+        let replaceable = outgoing.replaceable();
+        let mut items = Items::new();
+        outgoing
+            .messages(&mut |what| items.push(Item { what, messages: 1, replaceable: replaceable.clone() }));
+        let is_first = self.queue.is_empty();
+        self.queue.refused(budget);
+        match self.queue.push(items, budget) {
+            false => Sent::Overflow,
+            true if is_first => Sent::Buffered,
+            true => Sent::Done,
+        }
+    }
+}
