@@ -35,6 +35,7 @@ use crate::{
             links::Links,
             open::Connection,
             resp::{Frame, Reader, Value},
+            stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -140,7 +141,7 @@ impl Publisher {
     /// Publishes on one connection for as long as it lasts.
     async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
         let Connection { stream, reader, .. } = connection;
-        let (mut from, mut to) = stream.split();
+        let (mut from, mut to) = split(stream);
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let links = self.links.clone();
