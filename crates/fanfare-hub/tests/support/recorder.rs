@@ -53,7 +53,7 @@ impl Recorder {
     /// Answers the subscription that waits longest.
     pub(crate) fn confirm(&self, result: Result<(), SubscribeError>) {
         let waiting = self.asked.lock().confirmations.pop_front();
-        // Who waited may be gone.
+        // The task that waited may be gone.
         let _ = waiting.expect("nobody waits for a confirmation").send(result);
     }
 
@@ -82,12 +82,12 @@ impl Recorder {
         self.asked.lock().publishes.iter().map(|(publish, _)| publish.trace).collect()
     }
 
-    /// What it was asked since the last time.
+    /// The calls since the last time.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().calls)
     }
 
-    /// Delivers what somebody outside published.
+    /// Delivers a publication of another node or program.
     pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), None);
     }
