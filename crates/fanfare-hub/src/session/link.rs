@@ -32,7 +32,7 @@ pub enum Sent {
     Done,
     /// The bytes are queued, and nobody flushes yet: the caller must.
     NeedsFlush,
-    /// The messages wait for the next transport, as the first.
+    /// The messages are the first that wait for the next transport.
     Buffered,
     /// The bytes were not taken: the queue would exceed its bound.
     Overflow,

@@ -51,7 +51,7 @@ impl Outbound {
         self.sent.get()
     }
 
-    /// Puts the session on a transport and sends the messages that waited. If the session has a transport, or has ended,
+    /// Puts the session on a transport and sends the messages that waited. If the session has a transport, or was aborted,
     /// the new sink is aborted.
     pub fn attach(
         &self,

@@ -87,12 +87,12 @@ impl Recorder {
         std::mem::take(&mut self.asked.lock().calls)
     }
 
-    /// Delivers a publication of another node or program.
+    /// Delivers a publication of a program outside the nodes.
     pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), None);
     }
 
-    /// Delivers what a session of this node published.
+    /// Delivers a publication of a session of this node.
     pub(crate) fn deliver_from(&self, session: SessionId, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), Some(session));
     }
