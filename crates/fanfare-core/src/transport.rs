@@ -15,8 +15,8 @@ pub trait Transport: Send + Sync + 'static {
     /// Appends one message.
     fn frame(&self, message: &Message, out: &mut Vec<u8>);
 
-    /// Appends several messages, which the client gets in this order. A transport may join them here (as a list, or with
-    /// separators). By default they are framed one after the other.
+    /// Appends several messages, which the client gets in this order. A transport may join them here (as a list, or
+    /// with separators). By default they are framed one after the other.
     fn frame_all(&self, messages: &[Message], out: &mut Vec<u8>) {
         messages.iter().for_each(|message| self.frame(message, out));
     }

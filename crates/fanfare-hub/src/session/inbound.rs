@@ -3,10 +3,10 @@
 //! Invariants
 //! - Bytes are counted against the session's rates before they are decoded. Messages are decoded, and their requests
 //!   begin, in the order of arrival.
-//! - After [`Next::Wait`] the reader hands over nothing before [`Inbound::poll_ready`] is ready. Nothing is taken behind
-//!   the client's goodbye.
-//! - The messages of one [`Inbound::receive`] are counted once and fanned out together; the answers that are ready leave
-//!   in one write. Its pongs are one write too: a flood of pings costs one write a turn, not one a ping.
+//! - After [`Next::Wait`] the reader hands over nothing before [`Inbound::poll_ready`] is ready. Nothing is taken
+//!   behind the client's goodbye.
+//! - The messages of one [`Inbound::receive`] are counted once and fanned out together. Its ready answers leave in one
+//!   write, and so do its pongs: a flood of pings costs one write a turn, not one a ping.
 
 use std::{
     ops::ControlFlow,

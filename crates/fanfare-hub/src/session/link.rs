@@ -195,7 +195,7 @@ impl Link {
         flushed
     }
 
-    /// Sends the goodbye behind the queue, then finishes the sink. A goodbye without a close frame cannot be answered, so
+    /// Sends the goodbye behind the queue, then finishes the sink. A goodbye without a close frame cannot be answered:
     /// the sink is finished without a wait for the answer.
     pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
         let sent = if self.closed { Sent::Done } else { self.say(goodbye, write) };

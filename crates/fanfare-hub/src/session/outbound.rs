@@ -4,8 +4,8 @@
 //! - All bytes pass one short lock, so no two writers interleave.
 //! - Bytes go straight to the sink while it takes them. A session has a queue only if its sink refused bytes, or if a
 //!   tick has more for it. A caller that gets [`Sent::NeedsFlush`] must see that the queue is flushed.
-//! - A client is slow only by bytes that its own sink refused, see [`queue`](crate::session::queue). An empty queue takes
-//!   any write whole.
+//! - A client is slow only by bytes that its own sink refused, see [`queue`](crate::session::queue). An empty queue
+//!   takes any write whole.
 //! - After the goodbye nothing is taken.
 //! - The bytes that a sink took are counted under that lock: for the session at once, in the metrics by the sender.
 
@@ -51,8 +51,8 @@ impl Outbound {
         self.sent.get()
     }
 
-    /// Puts the session on a transport and sends the messages that waited. If the session has a transport, or was aborted,
-    /// the new sink is aborted.
+    /// Puts the session on a transport and sends the messages that waited. If the session has a transport, or was
+    /// aborted, the new sink is aborted.
     pub fn attach(
         &self,
         transport: &'static dyn Transport,

@@ -81,8 +81,8 @@ impl Bucket {
         (per_second > 0).then(|| Self { per_second, size, tokens: TokenBucket::new(size) })
     }
 
-    /// Adds the tokens of the time that passed, up to the bucket's size and the tokens of the time in which the node did
-    /// not read.
+    /// Adds the tokens of the time that passed, up to the bucket's size and the tokens of the time in which the node
+    /// did not read.
     fn fill(&mut self, passed: Duration, missed: Duration) {
         let rate = self.per_second as f64;
         let size = self.size as f64 + rate * missed.as_secs_f64();
@@ -149,7 +149,7 @@ mod tests {
             let start = rates.filled;
             rates.read(10_000, start, 10).unwrap();
             let later = start + Duration::from_secs(21);
-            // The connection's unanswered publications paused it while the shard's clock went on, or the node stood still.
+            // Unanswered publications paused the connection while the shard's clock went on, or the node stood still.
             let second = if frozen {
                 11
             } else {

@@ -47,8 +47,8 @@ impl Buckets {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The upper limit of this share (0 to 1) of the observations, which count as evenly spread within each bucket. `None`
-    /// without observations. Beyond the last finite bound, that bound: a lower limit.
+    /// The upper limit of this share (0 to 1) of the observations, which count as evenly spread within each bucket.
+    /// `None` without observations. Beyond the last finite bound, that bound: a lower limit.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let count = self.count();

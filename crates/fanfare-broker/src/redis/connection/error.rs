@@ -1,7 +1,7 @@
 //! The reasons why a connection to Redis fails or ends.
 //!
-//! Invariant: no error holds a password, or the sentence of a Redis error, which may quote the refused command. An error
-//! holds only the code word.
+//! Invariant: no error holds a password, or the sentence of a Redis error, which may quote the refused command. An
+//! error holds only the code word.
 
 use std::{io, time::Duration};
 
