@@ -135,7 +135,7 @@ impl Subscriber {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 request = self.requests.recv() => {
-                    // There is no connection to replace.
+                    // Nothing to do: the connection that would be replaced does not exist.
                     let _ = self.take_requests(request.ok_or(Stopped)?);
                     self.answer();
                 }
