@@ -10,8 +10,9 @@
 //! - `routes/`: the endpoints of each listener; the page, health
 //! - `server`: accepts connections
 //!
-//! Shared by them: `gateway` (the state of the node), `roles` (of listeners), `path` (the channel of a path), `metrics`,
-//! `token_bucket`, `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
+//! Shared by them: `gateway` (the state of the node), `roles` (of listeners), `path` (the channel of a path),
+//! `metrics`, `token_bucket`, `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and
+//! states).
 
 mod api;
 mod gateway;
