@@ -106,8 +106,8 @@ impl Gateway {
         }
     }
 
-    /// Uses this configuration for connections and calls from now on. [`Config::descriptors`] and [`Config::broker`] do not
-    /// change.
+    /// Uses this configuration for connections and calls from now on. [`Config::descriptors`] and [`Config::broker`] do
+    /// not change.
     pub fn reload(&self, config: Config) {
         self.config.store(Arc::new(config));
     }

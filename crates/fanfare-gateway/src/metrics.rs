@@ -140,7 +140,7 @@ labels! {
     }
 }
 
-/// What was refused, and why.
+/// The request that was refused, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// An upgrade, or another request of a client.

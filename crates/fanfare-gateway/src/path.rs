@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_path_without_kept_segment_is_a_channel() {
+    fn a_bare_path_is_a_channel_unless_kept() {
         let is_kept =
             |first: &str| ["api", "ws", "socket.io", "live"].contains(&&*first.to_ascii_lowercase());
         let name = |path| bare_channel(path, is_kept).map(|channel| channel.to_string());

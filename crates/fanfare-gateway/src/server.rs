@@ -36,7 +36,7 @@ pub struct Server {
 pub struct Listener {
     /// The socket.
     pub socket: TcpListener,
-    /// What the listener is for.
+    /// Its roles.
     pub roles: Roles,
     /// The TLS below HTTP, if any.
     pub tls: Arc<Acceptor>,
@@ -58,8 +58,8 @@ impl Server {
         }
     }
 
-    /// Accepts nothing more from inherited sockets: another process that has them takes new connections. A connection that
-    /// was accepted is served.
+    /// Accepts nothing more from inherited sockets: another process that has them takes new connections. A connection
+    /// that was accepted is served.
     pub fn leave_inherited(&self) {
         self.yielding.cancel();
     }
@@ -98,7 +98,8 @@ impl Server {
                 }
             }
             if !is_inherited {
-                // Connections that wait to be accepted are answered too: the kernel resets them when the listener closes.
+                // Connections that wait to be accepted are answered too: the kernel resets them when the listener
+                // closes.
                 waiting(socket).for_each(|(stream, peer)| welcome(stream, peer));
             }
         };

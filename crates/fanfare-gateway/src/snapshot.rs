@@ -12,7 +12,7 @@ use serde::Serialize;
 /// How long a snapshot is given out again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A snapshot that is older than this is no base for a rate: the page was closed meanwhile.
+/// A snapshot that is older than this cannot be the base of a rate: the page was closed meanwhile.
 const OLD: Duration = Duration::from_secs(15);
 
 /// A node at one moment. A figure that needs two moments is `null` at the first.
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_request_at_once_gets_the_same_snapshot() {
+    fn a_request_soon_after_gets_the_same_snapshot() {
         let (registry, snapshots) = (Registry::new(), Snapshots::default());
         let connections = IntGauge::new("fanfare_connections", "Open sessions").unwrap();
         registry.register(Box::new(connections.clone())).unwrap();

@@ -1,7 +1,7 @@
 //! The body of a request: its handler reads it, or leaves a rest of it.
 //!
-//! Invariant: an answer keeps its connection open only if the whole body of the request has come. Else the rest would be
-//! taken for the next request.
+//! Invariant: an answer keeps its connection open only if the whole body of the request has come. Else the rest would
+//! be taken for the next request.
 
 use std::{
     future::poll_fn,

@@ -91,7 +91,7 @@ enum Awaits {
 }
 
 impl Deadlines {
-    /// Of a connection whose first header is waited for; `ending` says that the node ends.
+    /// The deadlines of a connection that waits for its first header; `ending` says that the node ends.
     pub(crate) fn new(times: Times, ending: CancellationToken) -> Self {
         let step = Step { awaits: Awaits::Header, since: Instant::now(), stalled: None, ends: None };
         Self { times, ending, step: Mutex::new(step) }

@@ -1,7 +1,7 @@
 //! Refusals: counted in the metrics, and each logged in one line.
 //!
-//! Invariant: a line holds no payload, no key and no query. The only texts of a client in it are the path, the origin and
-//! the channel, each cut to a length. A sentence that quotes more than these is left out.
+//! Invariant: a line holds no payload, no key and no query. The only texts of a client in it are the path, the origin
+//! and the channel, each cut to a length. A sentence that quotes more than these is left out.
 
 use std::borrow::Cow;
 
@@ -59,8 +59,8 @@ impl Asked {
         }
     }
 
-    /// Logs that the request was refused. Handshakes and other requests are logged at two places of the program, so that a
-    /// flood of one kind does not suppress the other. `channel_of` names the channel of a path.
+    /// Logs that the request was refused. Handshakes and other requests are logged at two places of the program, so
+    /// that a flood of one kind does not suppress the other. `channel_of` names the channel of a path.
     pub(crate) fn log(&self, refused: &Refused, channel_of: fn(&str) -> Option<Channel>) {
         let status = refused.status.as_u16();
         let reason = refused.why.name();

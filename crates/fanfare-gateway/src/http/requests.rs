@@ -1,10 +1,10 @@
 //! The HTTP requests of one connection.
 //!
 //! Invariants
-//! - Each answer says whether its connection goes on: with `Keep-Alive: timeout=` the connection takes a next request for
-//!   at least that time, with `Connection: close` it takes none.
-//! - Unless the connection becomes a WebSocket, it ends by [`TimedSocket::farewell`] or the same way: the bytes that its
-//!   client still sends are read, within bounds, so that the answer reaches the client.
+//! - Each answer says whether its connection goes on: with `Keep-Alive: timeout=` the connection takes a next request
+//!   for at least that time, with `Connection: close` it takes none.
+//! - Unless the connection becomes a WebSocket, it ends by [`TimedSocket::farewell`] or the same way: the bytes that
+//!   its client still sends are read, within bounds, so that the answer reaches the client.
 
 use std::{
     convert::Infallible,

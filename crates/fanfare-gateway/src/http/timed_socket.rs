@@ -1,8 +1,8 @@
 //! The bytes of a connection while it speaks HTTP, measured against its deadlines, and its end.
 //!
 //! Invariant: a connection ends in good order (RFC 9112 §9.6). The node says that it writes no more, then discards all
-//! further bytes until its client has ended its side too, or a deadline of [`Deadlines`] has passed. A socket that is closed
-//! with unread bytes resets its connection, and the client may lose the answer.
+//! further bytes until its client has ended its side too, or a deadline of [`Deadlines`] has passed. A socket that is
+//! closed with unread bytes resets its connection, and the client may lose the answer.
 
 use std::{
     future::poll_fn,

@@ -1,7 +1,7 @@
 //! The limits of connections: in all, per client address, and per second.
 //!
-//! Invariant: a [`Permit`] counts from the moment it is given until it is dropped, however the connection ends. An address
-//! without a permit takes no memory.
+//! Invariant: a [`Permit`] counts from the moment it is given until it is dropped, however the connection ends. An
+//! address without a permit takes no memory.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -149,8 +149,8 @@ impl Drop for Permit {
     }
 }
 
-/// The address that counts. A client with an IPv6 address mostly has all 2^64 of its /64; an IPv4 address may come as an
-/// IPv6 one (RFC 4291 §2.5.5.2).
+/// The address that counts. A client with an IPv6 address mostly has all 2^64 of its /64; an IPv4 address may come as
+/// an IPv6 one (RFC 4291 §2.5.5.2).
 fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

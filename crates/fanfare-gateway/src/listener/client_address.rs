@@ -44,8 +44,8 @@ impl Proxies {
         self.protocol == ProxyProtocol::Proxy && self.trusts(peer)
     }
 
-    /// The client of a request: the right-most address that is not a trusted proxy's. A client that is not trusted wrote
-    /// the part to the left of it, or to the left of an entry that is not an address.
+    /// The client of a request: the right-most address that is not a trusted proxy's. A client that is not trusted
+    /// wrote the part to the left of it, or to the left of an entry that is not an address.
     pub(crate) fn client(&self, connection: Client, headers: &HeaderMap) -> Client {
         if self.protocol != ProxyProtocol::ForwardedFor || !self.trusts(connection.0) {
             return connection;

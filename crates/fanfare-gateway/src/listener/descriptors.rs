@@ -25,7 +25,8 @@ use tokio::sync::Notify;
 /// Descriptors that are kept back, where the process has that many to spare.
 const RESERVE: usize = 256;
 
-/// The number of connections that a process with this many descriptors can hold: all but 256, or half where that is more.
+/// The number of connections that a process with this many descriptors can hold: all but 256, or half where that is
+/// more.
 #[must_use]
 pub fn connections_for(descriptors: usize) -> usize {
     descriptors.saturating_sub(reserve(descriptors))
