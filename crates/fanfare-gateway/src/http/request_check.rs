@@ -45,8 +45,8 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Improper> {
     }
 }
 
-/// Whether the name, the address or the port of a host may have this character (RFC 3986 §3.2). A name may have a comma
-/// too, but a comma in this header means that a proxy joined two headers.
+/// Whether the name, the address or the port of a host may have this character (RFC 3986 §3.2). A comma is refused,
+/// though a name may have one: it means that a proxy joined two headers.
 fn is_of_a_host(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte)
 }

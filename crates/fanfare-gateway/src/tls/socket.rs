@@ -222,7 +222,7 @@ impl State {
     /// Writes the encrypted bytes, without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] where the kernel takes no more for now. Any other error means that the socket is broken.
+    /// [`io::ErrorKind::WouldBlock`] where the kernel takes no more for now; any other error: the socket is broken.
     fn flush(&mut self, io: &TcpStream) -> io::Result<()> {
         while !self.outgoing.is_empty() {
             let written = io.try_write(&self.outgoing)?;
