@@ -84,7 +84,7 @@ impl<R: Incoming> Connection<R> {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.inbound.is_buffering() && !self.inbound.is_open() {
             // The decoder drops what it holds.
-            let _ = self.pass_over(&mut [], &mut Turn::new());
+            let _ = self.skip(&mut [], &mut Turn::new());
         }
         let mut turn = Turn::new();
         loop {
@@ -147,7 +147,7 @@ impl<R: Incoming> Connection<R> {
     /// of other connections, or for a command.
     fn take(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
         if !self.inbound.is_open() {
-            return self.pass_over(input, turn);
+            return self.skip(input, turn);
         }
         let config = self.config();
         let Self { inbound, frames, .. } = self;
@@ -168,7 +168,7 @@ impl<R: Incoming> Connection<R> {
     }
 
     /// Skips frames up to the client's answer to our goodbye. Then both have said goodbye, and the socket may close.
-    fn pass_over(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
+    fn skip(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
         let config = self.config();
         let Ok(skipped) = self.frames.skip(input, &config, turn.frames()) else {
             // Behind an error no answer can be found: all bytes are skipped.

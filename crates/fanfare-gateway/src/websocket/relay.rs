@@ -13,7 +13,7 @@ use axum::{
 };
 use fanfare_auth::token_source;
 use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
-use fanfare_websocket::handshake::{self, Accepted, Terms};
+use fanfare_websocket::handshake::{self, Accepted, Options};
 use http::{StatusCode, header::ORIGIN};
 
 use super::{
@@ -112,8 +112,8 @@ impl Decoder for Unheard {
 
 fn handshake(config: &Config, request: &Request) -> Result<Accepted, handshake::Refusal> {
     // A token among the subprotocols is not echoed.
-    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
-    handshake::accept(request.method(), request.version(), request.headers(), terms)
+    let options = Options { deflate: config.deflate, is_secret: token_source::is_token };
+    handshake::accept(request.method(), request.version(), request.headers(), options)
 }
 
 fn switched(accepted: &Accepted) -> Response {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn several_series_and_several_nodes_add_up() {
+    fn series_and_nodes_add_up() {
         let mut sum = buckets(&[(MORE, 2.0), (1.0, 1.0), (1.0, 3.0), (MORE, 4.0)]);
         assert_eq!(sum, Buckets(vec![(1.0, 4.0), (MORE, 2.0)]));
         sum += &buckets(&[(0.5, 1.0), (MORE, 2.0)]);

@@ -1,4 +1,4 @@
-//! Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>), as far as values go.
+//! The samples of Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>).
 //!
 //! A comment, an empty line and a line of another form are passed over.
 
@@ -7,7 +7,7 @@
 pub struct Line<'a> {
     /// The name of its metric.
     pub name: &'a str,
-    /// Its labels as they are written, without the braces.
+    /// The text of its labels, without the braces.
     labels: &'a str,
     /// Its value.
     pub value: f64,
@@ -42,7 +42,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Every sample of a text.
+/// All samples of a text.
 pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().filter_map(|line| Line::parse(line.trim()))
 }

@@ -15,7 +15,7 @@ use super::{
 pub struct Sample {
     /// Open sessions.
     pub connections: f64,
-    /// Publications handed to subscribers so far.
+    /// Publications that were handed to subscribers so far.
     pub deliveries: f64,
     /// Publications that came from clients so far.
     pub received: f64,
@@ -34,7 +34,7 @@ pub struct Sample {
 /// A node's work between two moments, per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rates {
-    /// Publications handed to subscribers.
+    /// Publications that were handed to subscribers.
     pub deliveries: f64,
     /// Publications that came from clients.
     pub received: f64,
@@ -89,7 +89,7 @@ pub struct Quantiles {
 }
 
 impl Rates {
-    /// The relay latencies, if there were any.
+    /// The quantiles of the relay latencies, if there were any.
     #[must_use]
     pub fn quantiles(&self) -> Option<Quantiles> {
         let quantile = |share| self.relay_latency.quantile(share);
