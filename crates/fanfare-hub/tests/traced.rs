@@ -85,13 +85,7 @@ async fn a_publish_and_its_fan_outs_have_spans() {
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();
-    assert_eq!(
-        notes_so_far,
-        [
-            "fan-out of 2 in a on shard 1 under 7: 1",
-            "publish of 2 in a by api: Ok(())"
-        ]
-    );
+    assert_eq!(notes_so_far, ["fan-out of 2 in a on shard 1 under 7: 1", "publish of 2 in a by api: Ok(())"]);
 }
 
 #[tokio::test(start_paused = true)]
