@@ -7,7 +7,8 @@
 #   fanfare-VERSION.cdx.json            the list of its parts (CycloneDX)
 #   SHA256SUMS
 #
-#   TARGETS   what is built (x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+#   TARGETS     what is built (x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+#   BUILD_STD=1 builds the standard library from its sources, where the toolchain has none for a target
 #
 # From one commit and one toolchain come the same bytes: times are the commit's.
 # shellcheck source=tests/lib/common.sh
@@ -28,22 +29,34 @@ arch_of() { say "${1%%-*}"; }        # TARGET
 binary_of() { say "$BUILT/$1/dist/fanfare"; } # TARGET
 
 check_standard_libraries() {
-    local target
+    local rustc=${RUSTC:-rustc} target
+    if [[ -n ${BUILD_STD:-} ]]; then
+        [[ -e $("$rustc" --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock ]] ||
+            fail "make dist: BUILD_STD needs its sources: rustup component add rust-src (Debian: rust-web-src)"
+        return
+    fi
     for target in "${TARGETS[@]}"; do
-        compgen -G "$("${RUSTC:-rustc}" --print target-libdir --target "$target")/libstd-*.rlib" >/dev/null ||
-            fail "make dist: the standard library for $target is missing: rustup target add $target"
+        compgen -G "$("$rustc" --print target-libdir --target "$target")/libstd-*.rlib" >/dev/null ||
+            fail "make dist: the toolchain has no standard library for $target: rustup target add $target, or BUILD_STD=1"
     done
 }
 
+# The standard library from its sources: cargo calls that unstable, and does it where RUSTC_BOOTSTRAP is set. A toolchain
+# without this target has no musl either: the linker, which is Zig, adds its own.
+use_sources() { # TARGET
+    local flags=${1//-/_}
+    flags=CARGO_TARGET_${flags^^}_RUSTFLAGS
+    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort "$flags=${!flags:-} -C link-self-contained=no"
+}
+
 # The kernels of some arm64 machines have pages of 64 KiB; jemalloc otherwise takes those of the machine that builds.
-build() { # TARGET
+build() ( # TARGET
     say "== $1"
+    [[ -z ${BUILD_STD:-} ]] || use_sources "$1"
     AARCH64_UNKNOWN_LINUX_MUSL_JEMALLOC_SYS_WITH_LG_PAGE=16 \
         cargo zigbuild --locked --profile dist -p fanfare --target "$1"
-    if readelf --program-headers "$(binary_of "$1")" | grep -q INTERP; then
-        fail "$(binary_of "$1") is not static"
-    fi
-}
+    [[ $(readelf --program-headers "$(binary_of "$1")") != *INTERP* ]] || fail "$(binary_of "$1") is not static"
+)
 
 # runner TARGET: sets RUN to the command that runs its binary here; fails where nothing runs it.
 runner() {
