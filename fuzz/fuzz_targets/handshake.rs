@@ -1,7 +1,7 @@
 //! Any header bytes are judged without a panic, and what is answered is well-formed.
 #![no_main]
 
-use fanfare_websocket::handshake::{Terms, accept, is_upgrade};
+use fanfare_websocket::handshake::{Options, accept, is_upgrade};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use libfuzzer_sys::fuzz_target;
 
@@ -31,7 +31,7 @@ fuzz_target!(|input: (bool, Vec<Change<'_>>)| {
             headers.append(name, value);
         }
     }
-    match accept(&Method::GET, Version::HTTP_11, &headers, Terms { deflate, ..Terms::default() }) {
+    match accept(&Method::GET, Version::HTTP_11, &headers, Options { deflate, ..Options::default() }) {
         Ok(accepted) => {
             assert!(is_upgrade(&headers));
             let answer = accepted.headers();

@@ -1,7 +1,7 @@
-//! Which backends may use the HTTP API.
+//! The keys of backends that may use the HTTP API.
 //!
-//! Invariants: a key is never printed, logged or part of an error. Only its SHA-256 is kept, so every
-//! comparison is of 32 bytes, takes the same time wherever they differ, and is made with every key.
+//! Invariants: a key is never printed, logged or part of an error. Only its SHA-256 is kept. So each comparison is one
+//! of 32 bytes, takes the same time wherever they differ, and is made with every key.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use subtle::{Choice, ConstantTimeEq};
 pub struct ApiKey([u8; 32]);
 
 impl ApiKey {
-    /// The shortest key, in characters: 64 bits, if it is hexadecimal.
+    /// The length of the shortest key, in characters: 64 bits in hexadecimal.
     pub const MIN_LENGTH: usize = 16;
-    /// The longest key, in characters.
+    /// The length of the longest key, in characters.
     pub const MAX_LENGTH: usize = 256;
 
-    /// Takes a key.
+    /// Makes a key of its text.
     ///
     /// # Errors
-    /// It is too short, too long, or could not be sent in a header.
+    /// The text is too short, too long, or cannot be sent in a header.
     pub fn new(key: &str) -> Result<Self, ApiKeyError> {
         if !key.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ApiKeyError::Invisible);
@@ -45,19 +45,19 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Why a configured key is none.
+/// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiKeyError {
-    /// Fewer characters than [`ApiKey::MIN_LENGTH`].
+    /// It has fewer characters than [`ApiKey::MIN_LENGTH`].
     #[error(
         "an API key has at least {min} characters, this one has {0}; `openssl rand -hex 32` makes a good one",
         min = ApiKey::MIN_LENGTH
     )]
     TooShort(usize),
-    /// More characters than [`ApiKey::MAX_LENGTH`].
+    /// It has more characters than [`ApiKey::MAX_LENGTH`].
     #[error("an API key has at most {max} characters, this one has {0}", max = ApiKey::MAX_LENGTH)]
     TooLong(usize),
-    /// It could not be sent in a header as it is.
+    /// It cannot be sent in a header.
     #[error("an API key has visible ASCII characters only, and no spaces")]
     Invisible,
 }
@@ -70,23 +70,23 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// Whoever has one of these keys may come in; without keys, nobody.
+    /// These keys. Without keys every request is refused.
     #[must_use]
     pub fn new(keys: Vec<ApiKey>) -> Self {
         Self { keys, allow_without: false }
     }
 
-    /// For development: a request without a key passes too. One with a wrong key is still refused where keys
-    /// are configured, so that a mistake shows before production.
+    /// For development: a request without a key passes too. A request with a wrong key is still refused where keys are
+    /// configured, so that a mistake shows before production.
     #[must_use]
     pub fn allow_without(self) -> Self {
         Self { allow_without: true, ..self }
     }
 
-    /// Judges a request by its `X-API-Key`, or its `Authorization: apikey KEY`.
+    /// Checks the key of a request: its `X-API-Key`, or its `Authorization: apikey KEY`.
     ///
     /// # Errors
-    /// A refusal that says what to send, and never what was sent.
+    /// The key is missing or wrong. The text never quotes the request.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiKeyRefusal> {
         let given = given(headers)?;
         match given {
@@ -101,7 +101,7 @@ impl ApiKeys {
 
     fn knows(&self, key: &[u8]) -> bool {
         let given = ApiKey::digest(key);
-        // No `any`: it would stop at the first that matches.
+        // `any` would stop at the first key that matches.
         self.keys.iter().fold(Choice::from(0), |known, key| known | key.0.ct_eq(&given.0)).into()
     }
 }
@@ -109,16 +109,16 @@ impl ApiKeys {
 /// Why a request to the API was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ApiKeyRefusal {
-    /// No key was sent.
+    /// The request has no key.
     #[error("an API key is needed: send it as `X-API-Key: KEY` or as `Authorization: apikey KEY`")]
     Missing,
-    /// A key was sent more than once.
+    /// The request has more than one key.
     #[error("the API key was sent more than once")]
     Several,
-    /// A key that is not among those configured.
+    /// The key is not configured.
     #[error("this API key is not one of this server's")]
     Wrong,
-    /// There are no keys, so none can be right.
+    /// The server has no keys.
     #[error(
         "this server has no API keys, so its HTTP API is closed; configure `keys` under [api], or \
          FANFARE_API__KEYS"
@@ -134,7 +134,7 @@ fn given(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiKeyRefusal> {
     if keys.next().is_some() { Err(ApiKeyRefusal::Several) } else { Ok(key) }
 }
 
-/// The key of `apikey KEY`; `None` for other schemes, which are not about API keys.
+/// The key of `apikey KEY`; `None` for other schemes.
 fn apikey(value: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = value.split_at_checked("apikey ".len())?;
     scheme.eq_ignore_ascii_case(b"apikey ").then(|| key.trim_ascii())
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_several_keys_opens_in_both_headers() {
+    fn each_key_opens_in_both_headers() {
         for key in [OLD, NEW] {
             assert_eq!(keys().check(&sent(&[("x-api-key", key)])), Ok(()));
             assert_eq!(keys().check(&sent(&[("authorization", &format!("apikey {key}"))])), Ok(()));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_configured_key_does_not_open() {
+    fn an_unknown_key_does_not_open() {
         let table = [
             (vec![], ApiKeyRefusal::Missing),
             (vec![("authorization", "Bearer old-key-0123456789abcdef")], ApiKeyRefusal::Missing),
@@ -192,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn without_configured_keys_nobody_gets_in() {
+    fn without_keys_every_call_is_refused() {
         for lines in [vec![], vec![("x-api-key", OLD)], vec![("x-api-key", "")]] {
             assert_eq!(ApiKeys::default().check(&sent(&lines)), Err(ApiKeyRefusal::NoneConfigured));
         }
     }
 
     #[test]
-    fn dev_needs_no_key_but_refuses_a_wrong_one() {
+    fn dev_refuses_only_a_wrong_key() {
         let dev = keys().allow_without();
         assert_eq!(dev.check(&sent(&[])), Ok(()));
         assert_eq!(dev.check(&sent(&[("x-api-key", OLD)])), Ok(()));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_could_not_be_sent_or_guessed_too_easily_is_no_key() {
+    fn a_key_is_long_and_fits_a_header() {
         assert_eq!(ApiKey::new("fifteen-letters"), Err(ApiKeyError::TooShort(15)));
         assert_eq!(ApiKey::new(&"x".repeat(257)), Err(ApiKeyError::TooLong(257)));
         assert_eq!(ApiKey::new("with a space 0123456789"), Err(ApiKeyError::Invisible));

@@ -1,7 +1,7 @@
-//! Hosts and ports as `Origin` and `Host` write them (RFC 3986 §3.2).
+//! Hosts and ports in `Origin` and `Host` (RFC 3986 §3.2).
 //!
-//! Invariant: two authorities that name the same host and port are equal, however they were written: names
-//! are lower case, IPv6 literals are addresses.
+//! Invariant: two authorities with the same host and port are equal, however they are written: names are in lower case,
+//! IPv6 literals are addresses.
 
 use std::{fmt, net::Ipv6Addr};
 
@@ -15,7 +15,7 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    /// Whether it is one of the three names under which a browser reaches its own machine.
+    /// Whether it is one of the three names by which a browser reaches its own machine.
     pub(crate) fn is_loopback(&self) -> bool {
         match self {
             Self::Name(name) => matches!(name.as_str(), "localhost" | "127.0.0.1"),
@@ -38,12 +38,12 @@ impl fmt::Display for Host {
 pub(crate) struct Authority {
     /// The host.
     pub(crate) host: Host,
-    /// The port, if it was written.
+    /// The port, if there is one.
     pub(crate) port: Option<u16>,
 }
 
 impl Authority {
-    /// Takes an authority apart; `None` if it is none. User names are not accepted: neither header has them.
+    /// Parses an authority; `None` if the text is malformed. Neither header may have a user name.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, rest) = match text.strip_prefix('[') {
             Some(literal) => {
@@ -74,7 +74,7 @@ impl fmt::Display for Authority {
     }
 }
 
-/// A name in lower case; `None` if it has characters that no host name in a header has.
+/// A name in lower case; `None` if it has characters that a host name in a header cannot have.
 fn host_name(name: &str) -> Option<String> {
     let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     valid.then(|| name.to_ascii_lowercase())
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_authority_is_none() {
+    fn a_malformed_authority_is_refused() {
         for text in [
             "",
             ":80",

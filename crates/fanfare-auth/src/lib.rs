@@ -1,10 +1,10 @@
-//! Who may come in: origins, API keys and client tokens.
+//! Authentication: origins, API keys and client tokens.
 //!
-//! - [`origin`]: which web pages may use this server
-//! - [`api_key`]: which backends may use the HTTP API
-//! - [`token`]: which clients are who they say
-//! - [`token_source`]: where a request carries its token
-//! - `authority`: hosts and ports as headers write them
+//! - [`origin`]: the web pages that may use this server
+//! - [`api_key`]: the backends that may use the HTTP API
+//! - [`token`]: the identity of clients
+//! - [`token_source`]: the places of a request where its token may be
+//! - `authority`: hosts and ports in headers
 
 pub mod api_key;
 mod authority;

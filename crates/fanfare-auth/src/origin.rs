@@ -1,10 +1,10 @@
-//! Which web pages may use this server.
+//! The web pages that may use this server.
 //!
-//! A browser says with `Origin` (RFC 6454 §7) which page opens a WebSocket or calls the API, and lets any
-//! page open a WebSocket anywhere: the server must check (RFC 6455 §10.2). Without an `Origin` it is no
-//! browser, and there is nothing to check.
+//! A browser names in `Origin` (RFC 6454 §7) the page that opens a WebSocket or calls the API. It lets any page open a
+//! WebSocket anywhere, so the server must check (RFC 6455 §10.2). A request without an `Origin` is not a browser's, and
+//! there is nothing to check.
 //!
-//! Invariant: what is refused here can be let in by configuration only, never by another header.
+//! Invariant: only the configuration can allow an origin that is refused here, never another header.
 
 mod allowed;
 mod page;
@@ -20,11 +20,10 @@ pub use self::{
 };
 use crate::authority::Authority;
 
-/// Which origins may come in.
+/// The origins that are allowed.
 ///
-/// The same origin always may: host and port of `Origin` are those of the `Host` header, with the default
-/// port of the origin's scheme where one is not written. The schemes are not compared, since TLS may end
-/// before this server.
+/// The same origin always is: the host and port of `Origin` are those of the `Host` header, with the default port of
+/// the origin's scheme where a port is not written. The schemes are not compared, since TLS may end before this server.
 #[derive(Debug, Clone, Default)]
 pub struct OriginPolicy {
     allow: Vec<AllowedOrigin>,
@@ -32,26 +31,26 @@ pub struct OriginPolicy {
 }
 
 impl OriginPolicy {
-    /// The same origin, and those listed.
+    /// Allows the same origin, and these origins.
     #[must_use]
     pub fn new(allow: Vec<AllowedOrigin>) -> Self {
         Self { allow, dev: false }
     }
 
-    /// For development on one machine: as [`OriginPolicy::new`], and pages opened from disk (`Origin: null`
-    /// or `file://`) and from any port of `localhost`, `127.0.0.1` and `[::1]` pass too. `Host` must be one of
-    /// these names, also without an `Origin`: else a page whose name was made to resolve to this machine (DNS
-    /// rebinding) would be of the same origin.
+    /// For development on one machine: as [`OriginPolicy::new`], and allows pages from disk (`Origin: null` or
+    /// `file://`) and from any port of `localhost`, `127.0.0.1` and `[::1]`. `Host` must be one of these names, also
+    /// without an `Origin`: else a page whose name was made to resolve to this machine (DNS rebinding) would be of the
+    /// same origin.
     #[must_use]
     pub fn dev(allow: Vec<AllowedOrigin>) -> Self {
         Self { allow, dev: true }
     }
 
-    /// Judges by its name whether a request of any kind may be for this server, under `--dev` only; `target` is the
-    /// authority in the request's first line, where it has one. A request without a name passes: a browser sends one.
+    /// Checks the host that a request is for, under `--dev` only. `target` is the authority in the request's first
+    /// line, if any. A request without a host passes, since it is not a browser's.
     ///
     /// # Errors
-    /// It is for a foreign name: DNS rebinding, or a request for a proxy.
+    /// The host is foreign: DNS rebinding, or a request for a proxy.
     pub fn check_host(&self, headers: &HeaderMap, target: Option<&str>) -> Result<(), OriginRefusal> {
         if !self.dev {
             return Ok(());
@@ -60,19 +59,19 @@ impl OriginPolicy {
         named.into_iter().chain(target).try_for_each(|text| is_local(&authority(text)?))
     }
 
-    /// Judges a request by its `Origin` and `Host`.
+    /// Checks the `Origin` and `Host` of a request.
     ///
     /// # Errors
-    /// A refusal whose text names the origin found and what to configure.
+    /// The origin is not allowed. The text names the origin, and the remedy in the configuration.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
         self.judge(headers, self.dev)
     }
 
-    /// As [`OriginPolicy::check`], for what acts by itself and under `--dev` asks for no key: there a page without an
-    /// origin of its own may be anybody's, in a sandboxed frame, so it passes only where `origins.allow` names it.
+    /// As [`OriginPolicy::check`], for calls of the API, which under `--dev` need no key. A page without an origin of
+    /// its own may be a sandboxed frame of any site, so it passes only where `origins.allow` names it.
     ///
     /// # Errors
-    /// The same.
+    /// As [`OriginPolicy::check`].
     pub fn check_call(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
         self.judge(headers, false)
     }
@@ -93,8 +92,8 @@ impl OriginPolicy {
             Page::Null | Page::File if lets_disk_in => Ok(()),
             Page::Null => Err(OriginRefusal::OfNoServer { origin: "null" }),
             Page::File => Err(OriginRefusal::OfNoServer { origin: "file://" }),
-            Page::Of(origin) if self.dev && origin.is_local() => Ok(()),
-            Page::Of(origin) => {
+            Page::Web(origin) if self.dev && origin.is_local() => Ok(()),
+            Page::Web(origin) => {
                 let host = host(headers)?;
                 if origin.is_at(&host) {
                     return Ok(());
@@ -105,11 +104,10 @@ impl OriginPolicy {
     }
 }
 
-/// Why a request was refused. The texts are for whoever sees the answer: they name no other origin that is
-/// allowed.
+/// Why a request was refused. The text goes to the client, and names no other allowed origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginRefusal {
-    /// A page of another origin.
+    /// The page has another origin.
     #[error(
         "origin {origin} may not use this server ({host}); to let it in, add it to the configuration: \
          origins.allow = [\"{origin}\"]"
@@ -120,17 +118,17 @@ pub enum OriginRefusal {
         /// This server's name in the request.
         host: String,
     },
-    /// A page opened from disk, or sandboxed.
+    /// The page was opened from disk, or is sandboxed.
     #[error(
         "a page that no web server sent (Origin: {origin}: opened from disk, or sandboxed) may not use this server; \
-         serve the page from a web server, or let every such page in by the configuration: \
+         serve the page from a web server, or allow every such page in the configuration: \
          origins.allow = [\"{origin}\"] (under --dev it may open a WebSocket without that, and call nothing)"
     )]
     OfNoServer {
-        /// What it says: `null` or `file://`.
+        /// Its origin: `null` or `file://`.
         origin: &'static str,
     },
-    /// `dev`, and a `Host` that is not this machine.
+    /// Under `--dev`, the `Host` is not this machine.
     #[error(
         "under --dev the host must be localhost, 127.0.0.1 or [::1], not {host}: use one of these names, or run \
          without --dev to serve other names"
@@ -139,29 +137,29 @@ pub enum OriginRefusal {
         /// The host of the request.
         host: String,
     },
-    /// No `Host` to compare with.
+    /// The `Host` is missing.
     #[error(
         "the Host header is missing, so the origin cannot be checked: send the name of this server in it"
     )]
     HostMissing,
-    /// More than one header of a kind that comes once.
+    /// A header that comes once was sent more than once.
     #[error("the {name} header was sent more than once: send it once")]
     Several {
         /// Its name.
         name: &'static str,
     },
-    /// A header that is not of its form.
+    /// A header is malformed.
     #[error("the {name} header {found:?} is malformed: send it as {}", form(.name))]
     Malformed {
         /// Its name.
         name: &'static str,
-        /// What it says, cut to a length that fits a log line.
+        /// Its value, cut to a length that fits a log line.
         found: String,
     },
 }
 
 impl OriginRefusal {
-    /// The same in fewer words, for a close frame: the remedy comes first.
+    /// A shorter text, for a close frame: the remedy comes first.
     #[must_use]
     pub fn in_short(&self) -> Cow<'static, str> {
         let allow = |origin| format!("origin not allowed; this lets it in: origins.allow = [\"{origin}\"]");
@@ -197,7 +195,7 @@ fn authority(text: &str) -> Result<Authority, OriginRefusal> {
     Authority::parse(text).ok_or_else(|| malformed(&header::HOST, text))
 }
 
-/// The value of a header that may come once.
+/// The value of a header that comes once.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, OriginRefusal> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };

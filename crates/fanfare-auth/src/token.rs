@@ -1,12 +1,12 @@
-//! Which clients are who they say: signed tokens (JWT, RFC 7519), verified without asking anybody.
+//! The identity of clients: signed tokens (JWT, RFC 7519), verified without a request to another server.
 //!
 //! - `algorithm`, `key`: keys, each with its one algorithm
-//! - `claims`: what a token grants
-//! - `error`: why one is refused
-//! - `issue`: the keys that sign them, for `fanfare token`
+//! - `claims`: the grants of a token
+//! - `error`: why a token is refused
+//! - `issue`: the keys that sign tokens, for `fanfare token`
 //!
-//! Invariants: no claim is looked at before the signature was found good. Nothing of a token is kept, printed
-//! or part of an error, but for the claims of a good one.
+//! Invariants: no claim is read before the signature is verified. Only the claims of a good token are kept. No part of
+//! a token is printed or part of an error.
 
 mod algorithm;
 mod claims;
@@ -34,27 +34,27 @@ pub use self::{
     key::{HmacSecret, PublicKey, TokenKey, TokenKeyError},
 };
 
-/// The keys of a server: several, so that one can be replaced while tokens of the other are still about.
+/// The keys of a server: several, so that one can be replaced while tokens of the other are still valid.
 ///
-/// A token is tried against each key of its algorithm; if both it and the key have a name (`kid`), only where
-/// the names are the same.
+/// A token is tried against each key of its algorithm. If both the token and the key have a name (`kid`), the names
+/// must be the same.
 #[derive(Debug, Clone, Default)]
 pub struct TokenKeys(Vec<TokenKey>);
 
 impl TokenKeys {
-    /// These keys; without any, no token is good.
+    /// These keys. Without keys every token is refused.
     #[must_use]
     pub fn new(keys: Vec<TokenKey>) -> Self {
         Self(keys)
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The claims of a token that one of the keys has signed.
+    /// The claims of a token that a key has signed.
     fn open(&self, token: &str) -> Result<RawClaims, TokenError> {
         let header = Header::of(token)?;
         let algorithm = Algorithm::from_str(&header.alg).map_err(|_| TokenError::AlgorithmNotAllowed)?;
@@ -69,7 +69,7 @@ impl TokenKeys {
                 Err(error) if *error.kind() == ErrorKind::InvalidSignature => {
                     refusal = TokenError::BadSignature;
                 }
-                // The texts of other errors may quote the token.
+                // The text of another error may quote the token.
                 Err(_) => return Err(TokenError::Malformed),
             }
         }
@@ -77,34 +77,34 @@ impl TokenKeys {
     }
 }
 
-/// Which tokens are good.
+/// The requirements of a token.
 #[derive(Debug, Clone)]
 pub struct TokenPolicy {
-    /// Whose signatures.
+    /// The keys that may have signed it.
     pub keys: TokenKeys,
-    /// What `aud` must name. Without it, tokens that have an `aud` are refused: they are for somebody else
+    /// The audience that `aud` must name. Without it, tokens with an `aud` are refused: they are for another server
     /// (RFC 7519 §4.1.3).
     pub audience: Option<String>,
-    /// What `iss` must be; without it, it may be anything.
+    /// The issuer that `iss` must name. Without it, `iss` is ignored.
     pub issuer: Option<String>,
-    /// How far the clocks of issuer and server may be apart: a token begins so much earlier and ends so much
-    /// later than it says.
+    /// The greatest difference between the clocks of issuer and server: a token begins by this time earlier, and ends
+    /// by this time later, than it says.
     pub leeway: Duration,
 }
 
 impl TokenPolicy {
     /// The longest token, in bytes.
     pub const MAX_BYTES: usize = error::MAX_BYTES;
-    /// The usual leeway: what machines that keep their time from the network stay within.
+    /// The usual leeway: machines that keep their time from the network stay within it.
     pub const LEEWAY: Duration = Duration::from_secs(5);
 
-    /// What a token grants at a time.
+    /// Verifies a token at this time.
     ///
-    /// It must be signed by one of the keys, and have begun (`nbf`) and not ended (`exp`) at `now`; without
-    /// these claims it is good for ever.
+    /// It must be signed by one of the keys, have begun (`nbf`), and not have ended (`exp`). Without these claims it is
+    /// valid for ever.
     ///
     /// # Errors
-    /// It is not good; the text says why, and nothing of the token.
+    /// The token is not good. The text says why, and quotes no part of the token.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
         if token.len() > Self::MAX_BYTES {
             return Err(TokenError::TooLong(token.len()));
@@ -138,7 +138,7 @@ impl Authenticator for TokenPolicy {
     }
 }
 
-/// What is needed of a token's header to choose keys. Until a signature is found good it is the client's word.
+/// The parts of a token's header that choose its keys. They are not trusted before the signature is verified.
 #[derive(Deserialize)]
 struct Header {
     alg: String,

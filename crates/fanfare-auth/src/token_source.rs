@@ -1,11 +1,11 @@
-//! Where a request carries its token.
+//! The places of a request where its token may be.
 //!
 //! - `Authorization: Bearer TOKEN` (RFC 6750 §2.1)
 //! - a cookie
 //! - `?token=TOKEN`
-//! - a subprotocol, the one header that a page's script can set: `new WebSocket(url, ["fanfare", "token." + jwt])`.
-//!   A JWT has no character that a subprotocol may not have. It is never echoed; the other one is, since a browser
-//!   that offered subprotocols and got none fails the connection.
+//! - a subprotocol, the only header that a page's script can set: `new WebSocket(url, ["fanfare", "token." + jwt])`.
+//!   Every character of a JWT may be in a subprotocol. The token is never echoed; the other subprotocol is, since a
+//!   browser that offered subprotocols and got none fails the connection.
 //!
 //! Invariant: a token is never printed, logged or part of an error.
 
@@ -14,12 +14,12 @@ use std::fmt;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
-/// A client's token, not looked at yet.
+/// A client's token, not verified yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// The token itself, to be verified.
+    /// The text of the token, to be verified.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -51,10 +51,10 @@ impl Default for TokenSource {
 }
 
 impl TokenSource {
-    /// With a cookie of this name.
+    /// A source with a cookie of this name.
     ///
     /// # Errors
-    /// No cookie can have that name.
+    /// A cookie cannot have that name.
     pub fn new(cookie: &str) -> Result<Self, CookieNameError> {
         let valid = !cookie.is_empty() && cookie.bytes().all(is_token_character);
         if valid { Ok(Self { cookie: cookie.into() }) } else { Err(CookieNameError) }
@@ -66,11 +66,11 @@ impl TokenSource {
         &self.cookie
     }
 
-    /// The token of a request with these headers and this query (what is behind the `?`). An empty one is none:
-    /// a deleted cookie, or a script's unset variable.
+    /// The token of a request with these headers and this query (the part behind the `?`). An empty token is ignored:
+    /// it is a deleted cookie, or an unset variable of a script.
     ///
     /// # Errors
-    /// There are two that differ, or what is there cannot be one.
+    /// The request has two tokens that differ, or a text that cannot be a token.
     pub fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Token>, TokenSourceError> {
         let bearer =
             headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
@@ -105,19 +105,19 @@ impl TokenSource {
     }
 }
 
-/// Why a request's token was not found.
+/// Why the token of a request cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenSourceError {
-    /// Two tokens that differ: either may be the one that was meant.
+    /// The request has two tokens that differ.
     #[error("the request carries two different tokens; send one, in one place")]
     Several,
-    /// Characters that no token has.
-    #[error("the token in the {place} has characters that no token has; send it as it was issued")]
+    /// The token has characters that a token cannot have.
+    #[error("the token in the {place} has characters that a token cannot have; send it as it was issued")]
     Unreadable {
-        /// Where it was.
+        /// Its place.
         place: &'static str,
     },
-    /// Nothing is left to echo.
+    /// Every subprotocol is a token, so none can be echoed.
     #[error(
         "a token in a subprotocol needs another one beside it, which the server can answer with: offer \
          [\"fanfare\", \"token.…\"]"
@@ -125,16 +125,15 @@ pub enum TokenSourceError {
     SubprotocolAlone,
 }
 
-/// A cookie's name that is none.
+/// A text is not the name of a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the name of a cookie has letters, digits and any of !#$%&'*+-.^_`|~ only")]
 pub struct CookieNameError;
 
-/// What a subprotocol that is a token begins with.
+/// The prefix of a subprotocol that is a token.
 const SUBPROTOCOL: &str = "token.";
 
-/// Whether an offered subprotocol is a token: an answer passes it over, where tokens are not asked for too, so that
-/// it is echoed to nobody.
+/// Whether an offered subprotocol is a token. An answer never echoes it, also where tokens are not configured.
 #[must_use]
 pub fn is_token(offer: &[u8]) -> bool {
     offer.starts_with(SUBPROTOCOL.as_bytes())
@@ -164,7 +163,7 @@ fn read(bytes: &[u8], place: &'static str) -> Result<Token, TokenSourceError> {
     }
 }
 
-/// RFC 9110 §5.6.2: also what a cookie's name is made of (RFC 6265 §4.1.1).
+/// Whether a token (RFC 9110 §5.6.2), and the name of a cookie (RFC 6265 §4.1.1), may have this character.
 fn is_token_character(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }

@@ -92,12 +92,12 @@ impl Recorder {
         self.outages.lock().clone()
     }
 
-    /// From now on there is no room.
+    /// From now on the recorder is full.
     pub fn close(&self) {
         self.full.lock().get_or_insert_default();
     }
 
-    /// There is room again.
+    /// The recorder has room again.
     pub fn open(&self) {
         self.full.lock().take().into_iter().flatten().for_each(Waker::wake);
     }

@@ -27,7 +27,7 @@ pub struct RedisServer {
     process: Option<Child>,
 }
 
-/// Why there is no redis-server.
+/// The reason why redis-server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisServerError {
     /// redis-server is not installed.
@@ -69,10 +69,10 @@ impl RedisServer {
         server.restart().await.map(|()| server)
     }
 
-    /// One that does not run yet. [`RedisServer::restart`] starts it.
+    /// A server that does not run yet. [`RedisServer::restart`] starts it.
     ///
     /// # Errors
-    /// Where there is no port or no folder for it.
+    /// The server gets no port or no folder.
     pub fn prepare(arguments: &[&str]) -> Result<Self, RedisServerError> {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         Ok(Self { port: free_port()?, arguments, folder: TempDir::new()?, process: None })

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_are_named_by_a_word_or_a_url() {
+    fn a_word_or_a_url_names_a_broker() {
         assert_eq!(parse("memory"), Ok(BrokerConfig::Memory));
         for url in ["redis://localhost", "rediss://h:7", "REDIS://h"] {
             assert!(matches!(parse(url), Ok(BrokerConfig::Redis(_))), "{url}");

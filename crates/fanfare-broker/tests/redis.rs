@@ -53,6 +53,22 @@ async fn publish(bus: &Redis, channel: &str, message: &[u8]) {
     assert_eq!(heard, 1);
 }
 
+#[tokio::test]
+async fn a_hundred_subscribes_are_one_command() {
+    let bus = Redis::start().await;
+    let node = TestNode::start(bus.config());
+    node.is_up().await;
+    let commands = || node.counter("fanfare_redis_commands_total", Some("subscribe"));
+    let before = commands();
+    let names = (0..100).map(|number| Channel::new(&format!("c{number}")).unwrap());
+    // All are asked for before the first is confirmed.
+    let asked: Vec<_> = names.map(|channel| node.broker().subscribe(&channel)).collect();
+    for confirmed in asked {
+        confirmed.await.unwrap();
+    }
+    assert_eq!(commands() - before, 1.0);
+}
+
 const DROPPED: &str = "fanfare_broker_messages_dropped_total";
 
 #[tokio::test]

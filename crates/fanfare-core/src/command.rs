@@ -1,40 +1,40 @@
-//! What a client asks for, and what it is answered. Past a dialect's decoder there are no strings to compare.
+//! The commands of clients, and the replies. Behind a dialect's decoder a command is a type, not a string.
 
 use crate::{Channel, Payload, PublishError, SubscribeError};
 
-/// The number by which a client knows the answer to its command; 0 where its dialect has none.
+/// The number by which a client knows the answer to its command; 0 in a dialect without such numbers.
 pub type RequestId = u32;
 
-/// One thing a client asks for.
+/// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Deliver what is published in a channel, from the moment of the answer on.
+    /// Deliver a channel's publications, from the answer on.
     Subscribe {
         /// Echoed in the reply.
         id: RequestId,
-        /// Which channel.
+        /// The channel.
         channel: Channel,
     },
-    /// Deliver no more of it.
+    /// End the delivery of a channel's publications.
     Unsubscribe {
         /// Echoed in the reply.
         id: RequestId,
-        /// Which channel.
+        /// The channel.
         channel: Channel,
     },
     /// Publish to all subscribers on all nodes.
     Publish {
         /// Echoed in the reply.
         id: RequestId,
-        /// Which channel.
+        /// The channel.
         channel: Channel,
-        /// What.
+        /// The content of the publication.
         payload: Payload,
     },
 }
 
 impl Command {
-    /// The channel that it is about.
+    /// The channel of the command.
     #[must_use]
     pub fn channel(&self) -> &Channel {
         match self {
@@ -48,66 +48,66 @@ impl Command {
 /// The answer to one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The subscription stands: every publication the broker accepts from now on will come.
+    /// The session is subscribed: it gets every publication that the broker accepts from now on.
     Subscribed {
-        /// Of the command.
+        /// The command's number.
         id: RequestId,
-        /// Of the command.
+        /// The command's channel.
         channel: Channel,
     },
-    /// The subscription is gone, or never was.
+    /// The session is not subscribed, or not any longer.
     Unsubscribed {
-        /// Of the command.
+        /// The command's number.
         id: RequestId,
-        /// Of the command.
+        /// The command's channel.
         channel: Channel,
     },
-    /// The broker took the publication.
+    /// The broker accepted the publication.
     Published {
-        /// Of the command.
+        /// The command's number.
         id: RequestId,
     },
     /// The command was not carried out.
     Failed {
-        /// Of the command.
+        /// The command's number.
         id: RequestId,
-        /// Why.
+        /// The reason.
         error: CommandError,
     },
 }
 
-/// Why a command was not carried out.
+/// The reason why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// The broker did not take it, or nobody knows whether it did.
+    /// The broker refused the publication, or its answer is unknown.
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The broker did not confirm the subscription.
     #[error(transparent)]
     Subscribe(#[from] SubscribeError),
-    /// The namespace does not let this client do it.
+    /// The namespace does not permit the action to this client.
     #[error("this channel's namespace does not permit a client to {0}")]
     NotPermitted(Action),
-    /// The namespace wants a token, and the client showed none.
+    /// The namespace demands a token, and the client did not show one.
     #[error("to {0} in this channel a client needs a token: connect with one")]
     NeedsToken(Action),
     /// The client's token does not grant the channel.
     #[error("the token does not grant this channel (its `channels` claim), so it cannot {0} there")]
     NotGranted(Action),
-    /// The session is subscribed to that channel already.
+    /// The session is subscribed to the channel already.
     #[error("already subscribed to this channel")]
     AlreadySubscribed,
-    /// The session holds as many channels as it may.
+    /// The session has as many channels as it may.
     #[error("a connection may hold at most {0} channels")]
     TooManyChannels(usize),
 }
 
-/// What a namespace permits or does not.
+/// An action in a channel, which its namespace permits or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// To receive.
+    /// To receive its publications.
     Subscribe,
-    /// To send.
+    /// To publish in it.
     Publish,
 }
 

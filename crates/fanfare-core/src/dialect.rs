@@ -1,62 +1,62 @@
-//! The seam to what clients say.
+//! The seam to the protocols that clients speak.
 
 use crate::{Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Publication, Reply};
 
 /// A protocol that clients speak, without I/O and without state of its own: one value serves every session.
 ///
-/// What arrives is a session's own business, see [`Decoder`].
+/// A session's own [`Decoder`] reads the client's messages.
 pub trait Dialect: Send + Sync + 'static {
-    /// Its name in logs and metrics.
+    /// The dialect's name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Names what [`Dialect::publication`] makes. Two dialects of one encoding make the same bytes.
+    /// The encoding of [`Dialect::publication`]. Two dialects of one encoding make the same bytes.
     fn encoding(&self) -> EncodingId;
 
-    /// One publication, the same for every subscriber.
+    /// The message of a publication, the same for every subscriber.
     fn publication(&self, publication: &Publication) -> Message;
 
-    /// What a client is told of its command.
+    /// The answer to a client's command.
     fn reply(&self, reply: &Reply) -> Answer;
 
-    /// What counts as a client's sign of life.
+    /// The reads that count as a client's sign of life.
     fn liveness(&self) -> Liveness {
         Liveness::AnyRead
     }
 
-    /// How a client is asked for a sign of life.
+    /// The ping that asks a client for a sign of life.
     fn ping(&self) -> Ping;
 
-    /// What the client is told without having asked. `None`: the dialect has no word for it.
+    /// The message of a push. `None`: the dialect cannot express it.
     fn push(&self, push: &Push) -> Option<Message> {
         let _ = push;
         None
     }
 
-    /// How the end of a session is said.
+    /// The last words to a client whose session ends.
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye;
 }
 
-/// What one session's messages mean. One session has one decoder, which may keep state.
+/// Reads the messages of one session. A session has a decoder of its own, which may keep state.
 pub trait Decoder: Send {
     /// Appends the requests of a message, in their order.
     ///
     /// # Errors
-    /// The disconnect that the session deserves for the message. Requests appended before stand.
+    /// The message ends the session, with this disconnect. The requests appended before it stay valid.
     fn decode(&mut self, message: Message, requests: &mut Vec<Request>) -> Result<(), Disconnect>;
 }
 
-/// One thing that a message asks for.
+/// One request of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A command, which the hub carries out and answers.
     Command(Command),
-    /// The decoder's own answer: to a ping of the dialect, or to a message with a mistake that costs nothing more.
+    /// The decoder's own answer: to a ping of the dialect, or to a mistake that does not end the session.
     Answer(Message),
-    /// The client's answer to a [`Ping::Message`]. Without a ping that waits for it, the session ends.
+    /// The client's answer to a [`Ping::Message`]. A pong without a ping ends the session.
     Pong,
 }
 
-/// What a client is told without having asked.
+/// News for a client that did not ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Push {
     /// The server subscribed the session to a channel.
@@ -67,7 +67,7 @@ pub enum Push {
     Message(Payload),
 }
 
-/// How the end of a session is said: by a message, a close frame, both, or (the default) the end of the transport alone.
+/// The last words to a client: a message, a close frame, both, or (the default) only the end of the transport.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Goodbye {
     /// Sent first.
@@ -82,31 +82,31 @@ impl From<CloseFrame> for Goodbye {
     }
 }
 
-/// What counts as a sign of life.
+/// The reads that count as a sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
     /// Anything that is read from the client.
     AnyRead,
-    /// The answer to a ping alone.
+    /// Only the answer to a ping.
     Pong,
 }
 
-/// How a dialect asks for a sign of life.
+/// A dialect's request for a sign of life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ping {
-    /// With the transport's own ping.
+    /// The transport's own ping.
     Transport,
-    /// With a message.
+    /// A message of the dialect.
     Message(Message),
 }
 
-/// What a dialect makes of a reply.
+/// A dialect's answer for a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The dialect has no word for it.
+    /// The dialect has no answer for this reply.
     Nothing,
-    /// Send this.
+    /// The message to send.
     Send(Message),
-    /// It can only be said by ending the session.
+    /// The dialect can answer only by ending the session.
     End(Disconnect),
 }

@@ -151,3 +151,43 @@ impl CloseFrame {
         Self { code, reason: reason.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a node gives this reason itself. A new variant does not compile before it is here and counted below.
+    fn is_a_nodes_own(disconnect: &Disconnect) -> bool {
+        match disconnect {
+            Disconnect::ByClient(_) | Disconnect::TurnedAway(_) => false,
+            Disconnect::Lost
+            | Disconnect::Protocol { .. }
+            | Disconnect::MessageTooBig { .. }
+            | Disconnect::MessageTooSlow { .. }
+            | Disconnect::MessageGaveWay
+            | Disconnect::RateLimited(_)
+            | Disconnect::BadRequest(_)
+            | Disconnect::NotPermitted(_)
+            | Disconnect::PublishRefused
+            | Disconnect::PublishUnknown
+            | Disconnect::Slow
+            | Disconnect::Expired
+            | Disconnect::NoPong
+            | Disconnect::Idle
+            | Disconnect::Interrupted
+            | Disconnect::Restart => true,
+        }
+    }
+
+    /// The number of the variants for which [`is_a_nodes_own`] is true.
+    const OWN: usize = 16;
+
+    #[test]
+    fn each_reason_of_a_node_is_listed() {
+        let names: std::collections::HashSet<_> = Disconnect::one_of_each()
+            .inspect(|disconnect| assert!(is_a_nodes_own(disconnect)))
+            .map(|disconnect| disconnect.name())
+            .collect();
+        assert_eq!(names.len(), OWN);
+    }
+}

@@ -15,18 +15,18 @@ pub enum Access {
 }
 
 labels! {
-    /// What is done about a client that does not read fast enough.
+    /// The treatment of a client that does not read fast enough.
     #[derive(Default)]
     pub enum SlowClient {
         /// Its session ends.
         #[default]
         Disconnect = "disconnect",
-        /// It keeps its session, and only the newest publication that waits of each channel.
+        /// It keeps its session, and only the newest waiting publication of each channel.
         Conflate = "conflate",
     }
 }
 
-/// What is done about the sessions of a namespace after an interruption of the broker, in which they may have missed
+/// The treatment of a namespace's sessions after an interruption of the broker, in which they may have missed
 /// publications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnInterruption {
@@ -48,9 +48,9 @@ pub struct Namespace {
     pub publish: Access,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
-    /// What is done about a subscriber that does not read fast enough.
+    /// The treatment of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
-    /// What is done about its sessions when they may have missed publications.
+    /// The treatment of its sessions when they may have missed publications.
     pub on_interruption: OnInterruption,
 }
 

@@ -81,7 +81,7 @@ impl Payload {
         self.bytes.len()
     }
 
-    /// Whether there is no byte. An empty payload is a payload.
+    /// Whether the payload has zero bytes. An empty payload is valid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

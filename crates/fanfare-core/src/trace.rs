@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - A [`TraceContext`] is valid by W3C Trace Context, section 3.2: neither of its ids is all zeros.
-//! - Without sampling there is no span and no context: nothing is written, and nothing allocated.
+//! - Without sampling a message has neither span nor context: nothing is written, and nothing is allocated.
 
 use std::net::IpAddr;
 

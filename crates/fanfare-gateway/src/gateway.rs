@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! The state that all handlers share.
 
 use std::{
     sync::{
@@ -24,39 +24,39 @@ use crate::{
     state_history::StateHistory,
 };
 
-/// What the gateway is told, at start and whenever the configuration was read again.
+/// The configuration of the gateway: given at the start, and whenever the files were read again.
 pub struct Config {
-    /// Which pages may use it.
+    /// The pages that may use it.
     pub origins: OriginPolicy,
-    /// Which backends may publish.
+    /// The backends that may publish.
     pub api_keys: ApiKeys,
-    /// Which tokens clients may show, where it is configured.
+    /// How clients authenticate; `None` where nothing could verify a token.
     pub auth: Option<ClientAuth>,
-    /// Whether a browser that is refused for its page's origin, its token or its channel is told in a close frame.
+    /// Whether a close frame tells a browser that it is refused for its page's origin, its token or its channel.
     pub browser_errors: bool,
     /// Whether permessage-deflate is negotiated.
     pub deflate: bool,
-    /// How many connections, and how large a request, the node takes.
+    /// The number of connections and the size of requests that the node takes.
     pub admission: AdmissionLimits,
-    /// The descriptors of the process, see [`connections_for`](crate::connections_for).
+    /// The number of descriptors of the process, see [`connections_for`](crate::connections_for).
     pub descriptors: usize,
-    /// Which proxies say whose connection it is.
+    /// The proxies that name the client of a connection.
     pub proxies: Proxies,
-    /// What is spoken at `/ws/{channel}`.
+    /// The dialect at `/ws/{channel}`.
     pub relay: RelayEndpoint,
-    /// How the broker is called on the page: `memory`, `redis`.
+    /// The name of the broker on the page: `memory`, `redis`.
     pub broker: &'static str,
 }
 
-/// How clients show who they are.
+/// How clients authenticate.
 pub struct ClientAuth {
     /// Verifies their tokens.
     pub authenticator: Arc<dyn Authenticator>,
-    /// Where a request carries its token.
+    /// The places of a request where its token may be.
     pub source: TokenSource,
 }
 
-/// What is spoken at `/ws/{channel}`: given by the composition root, so that the gateway knows no dialect.
+/// The dialect at `/ws/{channel}`: given by the composition root, so that the gateway knows no dialect.
 pub struct RelayEndpoint {
     /// The dialect, and how its sessions are kept alive.
     pub kind: Arc<Kind>,
@@ -80,7 +80,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway to `hub`; `registry` is what `/metrics` shows, `metrics` what the gateway itself counts.
+    /// A gateway to `hub`. `/metrics` shows `registry`; the gateway counts in `metrics`.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
@@ -106,29 +106,29 @@ impl Gateway {
         }
     }
 
-    /// From now on with these, for whoever connects or calls. [`Config::descriptors`] and [`Config::broker`] stay what
-    /// they were.
+    /// Uses this configuration for connections and calls from now on. [`Config::descriptors`] and [`Config::broker`] do
+    /// not change.
     pub fn reload(&self, config: Config) {
         self.config.store(Arc::new(config));
     }
 
-    /// What it is told at this moment. Each request asks once for what it needs of it together.
+    /// The configuration of this moment. A request that needs several values of it asks once.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.config.load_full()
     }
 
-    /// Notes when the broker's state changes, for as long as the node lives: nobody may be asking at that moment.
+    /// Notes when the broker's state changes, also while no probe asks. Never ends.
     pub async fn keep_history(self: Arc<Self>) {
         self.history.watch(&self.hub).await;
     }
 
-    /// From now on the node says that it is not ready, and to the others that it leaves.
+    /// Makes the node not ready from now on, and tells the other nodes that it leaves.
     pub fn leave(&self) {
         self.cluster.leave();
         self.leaving.get_or_init(SystemTime::now);
     }
 
-    /// From now on nobody new is let in; health and metrics still answer.
+    /// Refuses every new client and call from now on; health and metrics still answer.
     pub fn refuse(&self) {
         self.refusing.store(true, Ordering::SeqCst);
     }
@@ -137,7 +137,7 @@ impl Gateway {
         self.left_at().is_some()
     }
 
-    /// When the node was told to end, if it was.
+    /// When the node was told to end, if ever.
     pub(crate) fn left_at(&self) -> Option<SystemTime> {
         self.leaving.get().copied()
     }

@@ -1,17 +1,17 @@
-//! The node's face: listeners, the WebSocket upgrade, the HTTP API, health, the built-in page.
+//! The HTTP side of a node: listeners, the WebSocket upgrade, the HTTP API, health, the built-in page.
 //!
-//! The way of a connection, and the room for each step:
+//! Each room needs only those above it:
 //!
-//! - `server`: accepts one connection after another
 //! - `listener/`: sockets that listen, the descriptor budget, the client's address, admission
-//! - [`tls`]: what a listener speaks below HTTP
+//! - [`tls`]: TLS below HTTP
 //! - `http/`: a connection from its first byte on, its requests, its deadlines and its end
-//! - `routes/`: which path is whose on which listener; the page, health
 //! - `websocket/`: the upgrade, and the task that reads a session's socket
 //! - `api/`: publish, the nodes of the cluster, and the pages that may call
+//! - `routes/`: the endpoints of each listener; the page, health
+//! - `server`: accepts connections
 //!
-//! Shared by them: `gateway` (the node), `roles` (what listeners are for), `path` (which channel a path means),
-//! `metrics`, `token_bucket`, `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
+//! Shared by them: `gateway` (the state of the node), `roles` (of listeners), `path` (the channel of a path), `metrics`,
+//! `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
 
 mod api;
 mod gateway;

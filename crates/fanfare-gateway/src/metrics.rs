@@ -1,6 +1,6 @@
-//! What the gateway counts: whom it did not let in, which limits were reached, how HTTP connections ended badly.
+//! The metrics of the gateway: refusals, limits, and HTTP connections that ended badly.
 //!
-//! Every label has few values, and none that a client chooses.
+//! Each label has few values, and a client chooses none of them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use fanfare_core::{Limit, labels};
 use fanfare_metrics::{LimitHits, Registrar};
 use prometheus::{HistogramVec, IntCounterVec, Registry};
 
-/// The gateway's metrics; registered once, at the composition root.
+/// The gateway's metrics, registered once by the composition root.
 pub struct GatewayMetrics {
     handshakes: HistogramVec,
     handshakes_refused: IntCounterVec,
@@ -19,31 +19,31 @@ pub struct GatewayMetrics {
 }
 
 labels! {
-    /// Why an upgrade or a visit was refused.
+    /// Why an upgrade or another request of a client was refused.
     pub(crate) enum Reason {
-        /// It is no WebSocket handshake.
+        /// It is not a WebSocket handshake.
         Handshake = "handshake",
         /// Its page's origin is not allowed.
         Origin = "origin",
         /// Its token is not good, or it has more than one.
         Token = "token",
-        /// Its path is kept for other things.
+        /// Its path is kept by the server.
         KeptPath = "kept_path",
-        /// Its path is no channel's name.
+        /// Its path is not a channel name.
         ChannelName = "channel_name",
-        /// Its channel is for those who have a token.
+        /// Its channel needs a token.
         NeedsToken = "needs_token",
-        /// Its channel is not for this client.
+        /// The client may not use its channel.
         NotPermitted = "not_permitted",
         /// The broker did not confirm its subscription.
         Broker = "broker",
-        /// There are as many connections as there may be.
+        /// The node has its maximum of connections.
         Connections = "connections",
-        /// The same for its client's address.
+        /// The client's address has its maximum of connections.
         ConnectionsPerAddress = "connections_per_address",
-        /// The same for this second.
+        /// This second has its maximum of new connections.
         ConnectionsPerSecond = "connections_per_second",
-        /// It is not a proper HTTP request: its host, or a body on an upgrade.
+        /// It is not a proper HTTP request: its host is wrong, or an upgrade has a body.
         Improper = "improper",
         /// It has too many headers.
         HeaderCount = "header_count",
@@ -51,7 +51,7 @@ labels! {
         Leaving = "leaving",
         /// Another listener serves its path.
         Elsewhere = "elsewhere",
-        /// There is nothing at its path.
+        /// Its path does not exist.
         NotFound = "not_found",
         /// Its path takes another HTTP method.
         Method = "method",
@@ -63,7 +63,7 @@ labels! {
 labels! {
     /// Why a call of the API was not carried out: the code of its answer.
     pub(crate) enum ApiCode {
-        /// It has no key, or none that is known.
+        /// Its key is missing or unknown.
         Unauthorized = "unauthorized",
         /// Its page's origin is not allowed.
         OriginNotAllowed = "origin_not_allowed",
@@ -71,21 +71,21 @@ labels! {
         TooSlow = "too_slow",
         /// Its body is not what the method takes.
         BadRequest = "bad_request",
-        /// Its body is encoded in a way that is not known.
+        /// Its body has an unknown encoding.
         UnsupportedEncoding = "unsupported_encoding",
-        /// It is larger than a message may be.
+        /// Its message is too large.
         TooLarge = "too_large",
         /// The broker did not take it.
         Refused = "refused",
         /// The broker's own rules forbid to publish on its channel.
         Forbidden = "forbidden",
-        /// Nobody knows whether the broker took it.
+        /// Whether the broker took it is not known.
         OutcomeUnknown = "outcome_unknown",
         /// The node goes away.
         Leaving = "leaving",
         /// Another listener serves the API.
         Elsewhere = "elsewhere",
-        /// There is no such method.
+        /// The method does not exist.
         NoSuchMethod = "no_such_method",
         /// The path takes another HTTP method.
         WrongMethod = "wrong_method",
@@ -95,17 +95,17 @@ labels! {
 labels! {
     /// How an HTTP connection ended badly.
     pub(crate) enum HttpError {
-        /// What came is no HTTP.
+        /// The client does not speak HTTP.
         Parse = "parse",
-        /// It is HTTP/2 without a word before (prior knowledge).
+        /// The client speaks HTTP/2 (prior knowledge).
         Http2 = "http2",
-        /// The header is larger, or has more lines, than the server reads.
+        /// The header is larger, or has more lines, than the limits allow.
         TooLarge = "too_large",
         /// The header did not come in time.
         Timeout = "timeout",
-        /// The client went away in the middle of a request or an answer.
+        /// The client ended the connection within a request or an answer.
         Incomplete = "incomplete",
-        /// A trusted proxy sent no proper PROXY header.
+        /// The PROXY header of a trusted proxy is missing or malformed.
         ProxyHeader = "proxy_header",
         /// The client did not read its answer.
         Stalled = "stalled",
@@ -117,40 +117,40 @@ labels! {
 }
 
 labels! {
-    /// What became of a TLS handshake.
+    /// The outcome of a TLS handshake.
     pub(crate) enum TlsOutcome {
         /// The connection is secure.
         Completed = "completed",
-        /// What came is not TLS.
+        /// The client does not speak TLS.
         NotTls = "not_tls",
-        /// The client has no certificate, and needs one.
+        /// The client needs a certificate and has none.
         NoCertificate = "no_certificate",
         /// The client's certificate is not good.
         BadCertificate = "bad_certificate",
-        /// The client did not take it: mostly, it does not trust the certificate of this listener.
+        /// The client refused the handshake: mostly because it does not trust the certificate of this listener.
         Rejected = "rejected",
-        /// The two have no version, cipher or protocol in common.
+        /// Client and node have no version, cipher or protocol in common.
         Incompatible = "incompatible",
-        /// It took too long.
+        /// The handshake took too long.
         Timeout = "timeout",
-        /// The client went away in the middle.
+        /// The client ended the connection within the handshake.
         Ended = "ended",
         /// Anything else.
         Other = "other",
     }
 }
 
-/// What was refused.
+/// The request that was refused, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// An upgrade or another request of a client, and why.
+    /// An upgrade, or another request of a client.
     Handshake(Reason),
-    /// A call of the API, the same.
+    /// A call of the API.
     Api(ApiCode),
 }
 
 impl Why {
-    /// The word for it: a label.
+    /// The label.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Handshake(reason) => reason.name(),
@@ -160,17 +160,17 @@ impl Why {
 }
 
 labels! {
-    /// What became of an upgrade.
+    /// The outcome of an upgrade.
     pub(crate) enum HandshakeResult {
-        /// It was answered with 101.
+        /// The answer was 101.
         Accepted = "accepted",
-        /// It was answered with anything else.
+        /// The answer was another status.
         Refused = "refused",
     }
 }
 
 impl HttpError {
-    /// What hyper's error means.
+    /// The kind of an error of hyper.
     pub(crate) fn of(error: &hyper::Error) -> Self {
         if error.is_parse_version_h2() {
             Self::Http2
@@ -189,7 +189,7 @@ impl HttpError {
         }
     }
 
-    /// The limit that it came to, if it is one.
+    /// The limit that was reached, if any.
     fn limit(self) -> Option<Limit> {
         match self {
             Self::Timeout => Some(Limit::Handshake),
@@ -206,7 +206,7 @@ impl HttpError {
 }
 
 impl GatewayMetrics {
-    /// Makes and registers them. `limits_hit` is the hub's: sessions reach limits too.
+    /// Makes and registers the metrics. The hub counts in `limits_hit` too.
     ///
     /// # Errors
     /// A name is registered already.
@@ -221,7 +221,7 @@ impl GatewayMetrics {
             )?,
             handshakes_refused: new.counters(
                 "fanfare_handshakes_refused_total",
-                "Upgrades and visits that were refused, by reason",
+                "Upgrades and other requests of clients that were refused, by reason",
                 "reason",
                 Reason::ALL.iter().map(|reason| reason.name()),
             )?,
@@ -252,7 +252,7 @@ impl GatewayMetrics {
         &self.limits_hit
     }
 
-    /// An HTTP connection ended badly. Where that is a limit's work, the limit is counted too.
+    /// Counts an HTTP connection that ended badly, and the limit that ended it, if any.
     pub(crate) fn http_error(&self, error: HttpError) {
         self.http_errors.with_label_values(&[error.name()]).inc();
         if let Some(limit) = error.limit() {
@@ -260,7 +260,7 @@ impl GatewayMetrics {
         }
     }
 
-    /// A TLS handshake is over. Where that is a limit's work, the limit is counted too.
+    /// Counts a TLS handshake, and the limit that ended it, if any.
     pub(crate) fn tls_handshake(&self, outcome: TlsOutcome) {
         self.tls_handshakes.with_label_values(&[outcome.name()]).inc();
         if outcome == TlsOutcome::Timeout {
@@ -268,12 +268,12 @@ impl GatewayMetrics {
         }
     }
 
-    /// An upgrade was answered, so long after its request came.
+    /// Counts an upgrade that was answered, with the time since its request came.
     pub(crate) fn handshake(&self, result: HandshakeResult, took: Duration) {
         self.handshakes.with_label_values(&[result.name()]).observe(took.as_secs_f64());
     }
 
-    /// A request was refused, and the limit that it came to, if any.
+    /// Counts a request that was refused, and the limit that it reached, if any.
     pub(crate) fn refused(&self, why: Why, limit: Option<Limit>) {
         let counters = match why {
             Why::Handshake(_) => &self.handshakes_refused,

@@ -1,10 +1,10 @@
-//! What a path means: a channel, or something of the server's.
+//! The meaning of a path: a channel, or a path of the server.
 //!
-//! `/ws/{channel}` and the bare `/{channel}` mean the same; `/` is the channel [`LOBBY`]. First path segments that
-//! the server keeps, for now and for later, are no channels on a bare path (they are behind `/ws/`).
+//! `/ws/{channel}` and the bare `/{channel}` mean the same; `/` is the channel [`LOBBY`]. A first path segment that the
+//! server keeps is not a channel on a bare path. A channel of that name is behind `/ws/`.
 //!
-//! Invariant: a bare path that differs from one of the server's in case or in doubled slashes only is no channel: whoever
-//! asks for it means the server's, and must not be let into a channel instead.
+//! Invariant: a bare path that differs from a path of the server only in case or in doubled slashes is not a channel. A
+//! client that asks for it means the server's, and must not join a channel instead.
 
 use fanfare_core::{Channel, ChannelError};
 use percent_encoding::percent_decode_str;
@@ -12,24 +12,24 @@ use percent_encoding::percent_decode_str;
 /// The channel of the path `/`.
 pub(crate) const LOBBY: &str = "lobby";
 
-/// Why a path means no channel.
+/// Why a path is not a channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PathError {
-    /// The first segment is the server's.
+    /// The server keeps the first segment.
     #[error("/{0} is kept by the server and is not a channel; a channel of that name is at /ws/{0}")]
     Kept(String),
-    /// It begins with two slashes.
+    /// The path begins with two slashes.
     #[error("the path begins with two slashes, which is not a channel: send one slash")]
     TwoSlashes,
-    /// The name is no channel name.
+    /// The name is not a channel name.
     #[error(transparent)]
     Name(#[from] ChannelError),
 }
 
-/// The channel of `/ws/{channel}`, given what stands behind `/ws/`, percent-encoded.
+/// The channel of `/ws/{channel}`, from the percent-encoded rest of the path behind `/ws/`.
 ///
 /// # Errors
-/// It is no channel name.
+/// It is not a channel name.
 pub(crate) fn channel(encoded: &str) -> Result<Channel, PathError> {
     let name: Vec<u8> = percent_decode_str(encoded).collect();
     Ok(Channel::from_utf8(&name)?)
@@ -38,7 +38,7 @@ pub(crate) fn channel(encoded: &str) -> Result<Channel, PathError> {
 /// The channel of a bare path, percent-encoded, with its first slash.
 ///
 /// # Errors
-/// Its first segment is kept or empty, or it is no channel name.
+/// Its first segment is kept or empty, or it is not a channel name.
 pub(crate) fn bare_channel(path: &str, is_kept: impl Fn(&str) -> bool) -> Result<Channel, PathError> {
     let encoded = path.strip_prefix('/').unwrap_or(path);
     let channel = channel(if encoded.is_empty() { LOBBY } else { encoded })?;
@@ -52,12 +52,12 @@ pub(crate) fn bare_channel(path: &str, is_kept: impl Fn(&str) -> bool) -> Result
     Ok(channel)
 }
 
-/// Whether a path is one of the API.
+/// Whether the path is one of the API.
 pub(crate) fn is_of_api(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
-/// What of the API a path that is not of the API was probably meant for.
+/// The call of the API that a path outside of the API was probably meant for.
 pub(crate) fn near_api(path: &str) -> Option<&'static str> {
     let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     let segments: Vec<_> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_path_is_a_channel_unless_its_first_segment_is_kept() {
+    fn a_bare_path_is_a_channel_unless_kept() {
         let is_kept =
             |first: &str| ["api", "ws", "socket.io", "live"].contains(&&*first.to_ascii_lowercase());
         let name = |path| bare_channel(path, is_kept).map(|channel| channel.to_string());

@@ -1,13 +1,13 @@
-//! What listeners are for.
+//! The roles of listeners.
 
 use std::fmt;
 
 use fanfare_core::labels;
 
 labels! {
-    /// What a listener serves beside `/healthz` and `/readyz`, which are on all listeners.
+    /// A part of what listeners serve. `/healthz` and `/readyz` are on all of them.
     pub enum Role {
-        /// WebSockets, the page, and what the page asks for.
+        /// WebSockets, and the page with its files.
         Clients = "clients",
         /// The HTTP API.
         Api = "api",
@@ -49,7 +49,7 @@ impl Roles {
         Self(self.0 | other.0)
     }
 
-    /// The roles that the set has.
+    /// The roles in the set.
     pub fn iter(self) -> impl Iterator<Item = Role> {
         Role::ALL.iter().copied().filter(move |role| self.has(*role))
     }

@@ -1,4 +1,4 @@
-//! Listeners, and the HTTP connections that they bring.
+//! The listeners of a node, and the connections that they accept.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,34 +18,34 @@ use crate::{
     tls::Acceptor,
 };
 
-/// How long the listener rests where no descriptor is left, and after it could not accept.
+/// How long a listener rests when descriptors are used up, and after an accept that failed.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves a gateway on its listeners.
+/// Serves a gateway on listeners.
 pub struct Server {
     gateway: Arc<Gateway>,
     tasks: TaskTracker,
-    /// Nothing more is accepted from inherited sockets.
+    /// Cancelled once nothing more is accepted from inherited sockets.
     yielding: CancellationToken,
     shutdown: CancellationToken,
-    /// Its listeners.
+    /// The listeners.
     critical_tasks: CriticalTasks,
 }
 
-/// A socket that listens, and what is served there.
+/// A socket that listens, and its roles.
 pub struct Listener {
     /// The socket.
     pub socket: TcpListener,
-    /// What is served.
+    /// Its roles.
     pub roles: Roles,
-    /// What is spoken there below HTTP: TLS, or nothing.
+    /// The TLS below HTTP, if any.
     pub tls: Arc<Acceptor>,
-    /// Whether another process may accept from it too: then it is left to that one as soon as the node leaves.
+    /// Whether another process may accept from it too: it is left to that process as soon as the node leaves.
     pub is_inherited: bool,
 }
 
 impl Server {
-    /// A server that has no listener yet and stops at `shutdown`.
+    /// A server without listeners, which stops at `shutdown`.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Self {
         let yielding = shutdown.child_token();
@@ -58,13 +58,13 @@ impl Server {
         }
     }
 
-    /// Accepts nothing more from inherited sockets: whoever else has them takes what comes. A connection that was
-    /// accepted is served.
+    /// Accepts nothing more from inherited sockets: another process that has them takes new connections. A connection
+    /// that was accepted is served.
     pub fn leave_inherited(&self) {
         self.yielding.cancel();
     }
 
-    /// Accepts on `listener` until the shutdown, or until it is left to others.
+    /// Accepts on `listener` until the shutdown, or until it is left to another process.
     pub fn listen(&self, listener: Listener) {
         let Listener { socket, roles, tls, is_inherited } = listener;
         let routes = router::routes(&self.gateway, roles);
@@ -73,7 +73,7 @@ impl Server {
         let gateway = self.gateway.clone();
         let accepting = async move {
             let welcome = |stream: TcpStream, peer: SocketAddr| {
-                // Others are inherited from a listener that is.
+                // A connection of another listener inherits the options.
                 if is_inherited && let Err(error) = tune(&stream) {
                     return tracing::debug!(%error, "a socket could not be tuned");
                 }
@@ -98,19 +98,20 @@ impl Server {
                 }
             }
             if !is_inherited {
-                // Who waits to be accepted is answered too: with the listener the kernel would reset them.
+                // Connections that wait to be accepted are answered too: the kernel resets them when the listener
+                // closes.
                 waiting(socket).for_each(|(stream, peer)| welcome(stream, peer));
             }
         };
         self.tasks.spawn(self.critical_tasks.watch(accepting));
     }
 
-    /// Ends if a listener has, which only the end of the node makes them do.
+    /// Ends when a listener has ended. Before the end of the node only a panic ends one.
     pub async fn failed(&self) {
         self.critical_tasks.ended().await;
     }
 
-    /// Ends once all listeners and all HTTP connections have, after the shutdown.
+    /// Ends after the shutdown, once all listeners and all HTTP connections have ended.
     pub async fn stopped(&self) {
         self.tasks.close();
         self.tasks.wait().await;

@@ -1,6 +1,6 @@
-//! The figures of this node at one moment: what the page shows.
+//! The figures of this node at one moment, for the page.
 //!
-//! Invariant: many requests cost no more than one, since a snapshot is good for [`FRESH`].
+//! Invariant: many requests cost no more than one, since each snapshot is given out for [`FRESH`].
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 /// How long a snapshot is given out again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A snapshot that is older than this says nothing of now: nobody was looking.
+/// A snapshot that is older than this cannot be the base of a rate: the page was closed meanwhile.
 const OLD: Duration = Duration::from_secs(15);
 
 /// A node at one moment. A figure that needs two moments is `null` at the first.
@@ -29,7 +29,7 @@ pub(crate) struct NodeSnapshot {
 pub(crate) struct Snapshots(Mutex<Option<(Instant, Sample, NodeSnapshot)>>);
 
 impl Snapshots {
-    /// The snapshot of now, or of less than a second ago.
+    /// The snapshot of now, or one of less than a second ago.
     pub(crate) fn take(&self, registry: &Registry) -> NodeSnapshot {
         let mut last = self.0.lock();
         let now = Instant::now();
@@ -47,7 +47,7 @@ impl Snapshots {
     }
 }
 
-/// By way of the text, so that the page and `fanfare top` read the same.
+/// The sample of now: read from the text, so that the page and `fanfare top` show the same.
 fn look(registry: &Registry) -> Sample {
     let text = TextEncoder::new().encode_to_string(&registry.gather());
     text.ok().and_then(|text| Sample::parse(&text)).unwrap_or_default()
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_request_at_once_gets_the_same_snapshot() {
+    fn a_request_soon_after_gets_the_same_snapshot() {
         let (registry, snapshots) = (Registry::new(), Snapshots::default());
         let connections = IntGauge::new("fanfare_connections", "Open sessions").unwrap();
         registry.register(Box::new(connections.clone())).unwrap();

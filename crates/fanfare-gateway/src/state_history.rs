@@ -7,7 +7,7 @@ use fanfare_hub::Hub;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often the broker's state is looked at, beside each time that somebody asks.
+/// How often the broker's state is looked at while no probe asks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// See the head of this file.
@@ -37,7 +37,7 @@ impl StateHistory {
         *last
     }
 
-    /// Notes when the broker's state changes, also while nobody asks. Never ends.
+    /// Notes when the broker's state changes, also while no probe asks. Never ends.
     pub(crate) async fn watch(&self, hub: &Hub) {
         let mut second = interval(LOOK_EVERY);
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Spans of requests, and the traces that they name.
+//! Spans of requests.
 
 use fanfare_core::{
     TraceContext,
@@ -14,16 +14,16 @@ use crate::listener::client_address::Client;
 /// W3C Trace Context, section 3.2.
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
-/// The span that a request says it is under. Where nothing is traced it is not looked for.
+/// The parent span that a request names. A node that traces nothing does not look for it.
 pub(crate) fn parent(hub: &Hub, headers: &HeaderMap) -> Option<TraceContext> {
     hub.tracer()?;
     let mut values = headers.get_all(TRACEPARENT).iter();
-    // Of two, either may be somebody else's.
+    // With two of them, neither can be trusted.
     let (value, None) = (values.next()?, values.next()) else { return None };
     TraceContext::from_header(value.as_bytes())
 }
 
-/// Begins the span of a handshake, where it is traced.
+/// Begins the span of a handshake, where handshakes are traced.
 pub(crate) fn handshake(hub: &Hub, request: &Request, client: Client) -> Option<Finish<u16>> {
     let tracer = hub.tracer()?;
     let parent = parent(hub, request.headers());

@@ -25,7 +25,7 @@ async fn a_hundred_subscribes_ask_the_broker_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_is_away_costs_one_time_out() {
+async fn a_broker_that_is_away_costs_one_timeout() {
     let limits = Limits { handshake: Duration::from_secs(5), ..Limits::default() };
     let (node, recorder) = Setup { limits, ..Setup::default() }.recorded();
     recorder.hold_confirmations();

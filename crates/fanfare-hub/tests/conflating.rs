@@ -1,8 +1,8 @@
 //! In a conflating channel a slow client keeps its session, and gets the newest publications.
 //!
-//! The property, for any part that the sink takes of each write: the client reads whole frames. Of each channel it gets
-//! an ordered selection that ends with the newest, and all messages that are not replaceable. Nothing is dropped within
-//! the bound.
+//! The property, for any part that the sink takes of each write: the client reads whole frames. It gets an ordered
+//! selection of each channel that ends with the newest, and all messages that are not replaceable. Nothing is dropped
+//! within the bound.
 
 use std::{
     collections::HashMap,

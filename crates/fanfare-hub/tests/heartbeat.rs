@@ -83,7 +83,7 @@ async fn unread(heartbeat: Heartbeat) -> (Node, Arc<Recorder>, Client) {
     (node, recorder, client)
 }
 
-/// What a reader asks before it reads.
+/// The poll of a reader before it reads.
 fn room(client: &Client) -> Poll<()> {
     let poll = client.inbound.lock().poll_ready(&mut Context::from_waker(Waker::noop()));
     poll.map(|flow| assert!(flow.is_continue()))

@@ -46,7 +46,7 @@ async fn a_replaced_identity_permits_other_channels() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replaced_identity_ends_the_session_when_it_expires() {
+async fn a_new_identity_ends_the_session_on_expiry() {
     let node = Setup::default().memory();
     let client = node.client();
     // The wall clock does not stand still: a token that has expired is the only one whose end is certain.

@@ -19,7 +19,7 @@ fn limits() -> Limits {
     Limits { message_time: Duration::from_secs(10), unanswered_publishes: 1, ..Limits::default() }
 }
 
-/// Something of so many bytes began.
+/// The reader holds the first `bytes` bytes of a message.
 fn holds(client: &Client, bytes: usize) {
     client.inbound.lock().buffers(Buffered { bytes, is_new: true }, Waker::noop());
 }

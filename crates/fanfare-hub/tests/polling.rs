@@ -139,7 +139,7 @@ async fn a_poll_is_answered_by_the_next_publication() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_brings_all_that_waited_as_one_list() {
+async fn a_poll_brings_all_messages_as_one_list() {
     let node = Setup { dialect: Lines::strict(), ..Setup::default() }.memory();
     let mut poller = Poller::new(&node);
     let _ = poller.post(&["sub a", "sub b"]).await;

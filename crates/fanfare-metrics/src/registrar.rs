@@ -23,8 +23,8 @@ impl Registrar<'_> {
         self.register(IntGauge::new(name, help)?)
     }
 
-    /// A counter for each of these values of one label. All of them are there from the start: a rate would miss the first
-    /// event of a series that begins with it.
+    /// A counter for each of these values of one label. All of them are there from the start: a rate would miss the
+    /// first event of a series that begins with it.
     pub fn counters<'v>(
         self,
         name: &str,

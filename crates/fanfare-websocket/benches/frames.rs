@@ -1,7 +1,8 @@
-//! Instructions of decode, unmask and encode, counted by callgrind: `tests/instructions.sh` holds them to their budgets.
+//! Instructions of decode, unmask and encode, counted by callgrind: `tests/instructions.sh` holds them to their
+//! budgets.
 
-#![expect(missing_docs, reason = "what gungraun generates has none")]
-#![expect(clippy::expect_used, reason = "a bench says by a panic what is wrong")]
+#![expect(missing_docs, reason = "the code that gungraun generates has none")]
+#![expect(clippy::expect_used, reason = "a bench reports a mistake by a panic")]
 
 use std::{hint::black_box, ops::ControlFlow};
 
@@ -12,10 +13,10 @@ use gungraun::prelude::*;
 
 const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
-/// As a server reads its clients.
+/// The configuration of a server.
 const SERVER: Config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
 
-/// Text of so many bytes, as JSON of a feed is.
+/// Text of this length, like the JSON of a feed.
 fn text(bytes: usize) -> Vec<u8> {
     let items = (0..).flat_map(|number: u32| {
         format!("{{\"symbol\":\"S{number}\",\"price\":{}.{}}},", number * 7 % 911, number % 100).into_bytes()
@@ -23,14 +24,14 @@ fn text(bytes: usize) -> Vec<u8> {
     items.take(bytes).collect()
 }
 
-/// So many messages of a client's in one read.
+/// This many messages of a client in one read.
 fn read(messages: usize, bytes: usize) -> Vec<u8> {
     let mut frame = Vec::new();
     frames::frame(&mut frame, FrameHead::whole(Opcode::Text), &text(bytes), Some(KEY));
     frame.repeat(messages)
 }
 
-/// What is written into has its room already, as a tick's buffers have.
+/// A payload, and a buffer that has its capacity already, as the buffers of a tick have.
 fn encoding(bytes: usize) -> (Vec<u8>, Vec<u8>) {
     (text(bytes), Vec::with_capacity(2 * bytes + 64))
 }

@@ -3,7 +3,7 @@
 /// The longest reason that a close frame can carry, in bytes: a control frame's 125 less two for the code.
 pub const MAX_REASON: usize = 123;
 
-/// Why a connection was closed, as a number in a close frame.
+/// The reason of a close, as a number in a close frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
@@ -14,13 +14,13 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: the peer sent a kind of data that the endpoint does not take.
+    /// 1003: the peer sent data of a kind that the endpoint does not take.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1005: the peer's close frame had no code. Never sent; for reports only.
     pub const NO_STATUS: Self = Self(1005);
     /// 1006: the connection ended without a close frame. Never sent; for reports only.
     pub const ABNORMAL: Self = Self(1006);
-    /// 1007: a message's data did not match its type, as text that is no UTF-8.
+    /// 1007: a message's data did not match its type, as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a message broke the endpoint's policy, and no other code fits.
     pub const POLICY_VIOLATION: Self = Self(1008);
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_codes_that_may_be_received_are_those_of_section_7_4_and_iana() {
+    fn the_valid_codes_are_those_of_the_standards() {
         let valid: Vec<u16> = (0..=u16::MAX).filter(|c| CloseCode::new(*c).is_some()).collect();
         let expected: Vec<u16> = (1000..=1003).chain(1007..=1014).chain(3000..=4999).collect();
         assert_eq!(valid, expected);

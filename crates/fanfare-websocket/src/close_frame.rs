@@ -5,10 +5,10 @@ use bytes::Bytes;
 use crate::close::CloseCode;
 use crate::error::ProtocolError;
 
-/// The contents of a received close frame that had any.
+/// The contents of a received close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// The code; one that may be sent back as it is.
+    /// The code. It may be sent back.
     pub code: CloseCode,
     /// The reason, at most [`MAX_REASON`](crate::close::MAX_REASON) bytes, often empty.
     pub reason: String,
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_of_one_byte_a_bad_code_and_a_bad_reason_are_refused() {
+    fn malformed_close_frames_are_refused() {
         let parse = |bytes: &'static [u8]| CloseFrame::parse(&Bytes::from_static(bytes));
         assert_eq!(parse(b""), Ok(None));
         assert_eq!(parse(b"\x03"), Err(ProtocolError::CloseTooShort));

@@ -3,9 +3,9 @@
 //! Invariants:
 //! - `partial` is `Some` only while a frame or a fragmented message is incomplete; between messages a decoder holds
 //!   nothing on the heap.
-//! - Memory grows with bytes that came, never with a length that was declared.
+//! - Memory grows with the bytes that came, never with a declared length.
 //! - Any split of the same bytes gives the same events and the same error.
-//! - A frame gives one event, when it is whole: whoever counts events counts frames.
+//! - A frame gives one event, when it is whole. So the number of events is the number of frames.
 
 mod message;
 mod partial;
@@ -22,14 +22,14 @@ use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::frame::{self, MessageKind, Opcode};
 
-/// How far [`Decoder::skip`] came.
+/// The progress of [`Decoder::skip`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skipped {
     /// The bytes that were consumed.
     pub bytes: usize,
     /// The frames that ended in them.
     pub frames: usize,
-    /// Whether the last of these is the peer's close frame.
+    /// Whether the last of them is the peer's close frame.
     pub is_closed: bool,
 }
 
@@ -49,15 +49,15 @@ impl Decoder {
 
     /// Decodes `input`, the next bytes of the connection, and calls `on_event` for each event in order.
     ///
-    /// Payloads are unmasked in place, so what is left in `input` is of no further use. Returns how many bytes were
-    /// consumed: all of them, unless `on_event` broke off. Then the rest is untouched, and is to be fed again later.
-    /// After a [`Close`](Event::Close) or an error the connection's bytes have no meaning any more: they are
+    /// Payloads are unmasked in place, so consumed bytes of `input` are useless afterwards. Returns the number of
+    /// consumed bytes: all of them, unless `on_event` broke off. Then the rest is untouched, and is to be fed again
+    /// later. After a [`Close`](Event::Close) or an error the bytes of the connection have no meaning: they are
     /// consumed and ignored.
     ///
     /// # Errors
     ///
-    /// The peer broke the protocol: the connection is to be failed with the error's
-    /// [`close_code`](ProtocolError::close_code). Events before the mistake were given.
+    /// The peer broke the protocol: fail the connection with the error's [`close_code`](ProtocolError::close_code).
+    /// Events before the mistake were given.
     pub fn feed(
         &mut self,
         input: &mut [u8],
@@ -79,13 +79,13 @@ impl Decoder {
         Ok(total)
     }
 
-    /// Passes over `input`, the next bytes of the connection, up to the peer's close frame and over `most` frames at
-    /// most: for a connection that was closed, of which nothing else is of use. Payloads are not looked at, and what
-    /// was kept of a message is dropped, also where `input` is empty. From then on the decoder only skips.
+    /// Skips `input`, the next bytes of the connection, up to the peer's close frame and over `most` frames at most:
+    /// for a connection that was closed, where only the close frame matters. Payloads are not read. A message that came
+    /// in part is dropped, also where `input` is empty. From then on the decoder can only skip.
     ///
     /// # Errors
     ///
-    /// A header breaks the protocol: no close frame can be found any more. All of `input` is consumed.
+    /// A header breaks the protocol, so no close frame can be found behind it. All of `input` is consumed.
     pub fn skip(&mut self, input: &mut [u8], config: &Config, most: usize) -> Result<Skipped, ProtocolError> {
         self.forget();
         let total = input.len();
@@ -96,7 +96,9 @@ impl Decoder {
                 skipped.bytes = total - rest.len();
                 break;
             }
-            let Some(kind) = self.pass_over(&mut rest, config).inspect_err(|_| self.end())? else { continue };
+            let Some(kind) = self.skip_frame(&mut rest, config).inspect_err(|_| self.end())? else {
+                continue;
+            };
             skipped.frames += 1;
             if matches!(kind, FrameKind::Control(Opcode::Close)) {
                 skipped.is_closed = true;
@@ -118,13 +120,13 @@ impl Decoder {
         self.partial.is_some()
     }
 
-    /// Whether a frame or a message is incomplete that was not when this was asked before: once for each that the bytes
-    /// so far leave incomplete. For who bounds the time that one may take.
+    /// Whether a frame or a message has become incomplete since the last call: `true` once for each of them. A caller
+    /// that bounds the time of a message needs it.
     pub fn has_begun(&mut self) -> bool {
         self.partial.as_mut().is_some_and(|partial| !std::mem::replace(&mut partial.told, true))
     }
 
-    /// The bytes of memory that are held for what is incomplete, at most.
+    /// The memory that incomplete frames and messages take, in bytes, at most.
     #[must_use]
     pub fn held(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| partial.held())
@@ -135,7 +137,7 @@ impl Decoder {
         self.partial = None;
     }
 
-    /// Takes one frame, or what there is of it, off `rest`.
+    /// Takes one frame, or the part of it that came, off `rest`.
     fn step(&mut self, rest: &mut &mut [u8], config: &Config) -> Result<Option<Event>, ProtocolError> {
         let Some(mut frame) = self.frame(rest, config)? else { return Ok(None) };
         let payload = frame.take_payload(rest);
@@ -146,7 +148,7 @@ impl Decoder {
         }
     }
 
-    /// Drops the payloads so far.
+    /// Drops the payloads that came so far.
     fn forget(&mut self) {
         if let Some(partial) = &mut self.partial {
             (partial.message, partial.control) = (None, Vec::new());
@@ -154,8 +156,8 @@ impl Decoder {
         self.release();
     }
 
-    /// Passes over one frame, or what there is of it: its kind, where it ends there.
-    fn pass_over(
+    /// Skips one frame, or the part of it that came. Its kind, if it ends there.
+    fn skip_frame(
         &mut self,
         rest: &mut &mut [u8],
         config: &Config,
@@ -214,7 +216,7 @@ impl Decoder {
         }))
     }
 
-    /// The first bytes of a message: all of it, as a rule, and then nothing is kept.
+    /// Takes the first bytes of a message. Mostly they are all of it, and none is kept.
     fn start(
         &mut self,
         mut frame: Frame,
@@ -235,7 +237,7 @@ impl Decoder {
         self.extend(frame, payload, config)
     }
 
-    /// More bytes of the message in progress.
+    /// Takes more bytes of the message in progress.
     fn extend(
         &mut self,
         frame: Frame,
@@ -261,7 +263,7 @@ impl Decoder {
         self.partial.get_or_insert_default()
     }
 
-    /// Gives the memory back where nothing is in progress.
+    /// Frees the memory if nothing is in progress.
     fn release(&mut self) {
         if self.partial.as_ref().is_some_and(|partial| partial.is_idle()) {
             self.partial = None;

@@ -18,7 +18,7 @@ pub fn binary(out: &mut Vec<u8>, payload: &[u8]) {
     message(out, MessageKind::Binary, payload);
 }
 
-/// Appends a message in one frame. The bytes of a text message must be UTF-8; they are not looked at again.
+/// Appends a message in one frame. The bytes of a text message must be UTF-8, which is not checked.
 pub fn message(out: &mut Vec<u8>, kind: MessageKind, payload: &[u8]) {
     frame(out, FrameHead::whole(kind.into()), payload, None);
 }
@@ -30,7 +30,7 @@ pub const fn message_len(payload: usize) -> usize {
 }
 
 /// Appends a message for receivers that negotiated permessage-deflate: compressed with no earlier context, so that
-/// all of them share it, or plain where compression would not make it smaller (see [`crate::deflate`]).
+/// all of them share it; or plain, where compression would not make it smaller (see [`crate::deflate`]).
 pub fn compressed(out: &mut Vec<u8>, kind: MessageKind, payload: &[u8], compressor: &mut Compressor) {
     match compressor.compress(payload) {
         Some(deflated) => {
@@ -41,12 +41,12 @@ pub fn compressed(out: &mut Vec<u8>, kind: MessageKind, payload: &[u8], compress
     }
 }
 
-/// Appends a ping. Of a payload longer than 125 bytes, the first 125 are sent.
+/// Appends a ping. A payload is cut to its first 125 bytes.
 pub fn ping(out: &mut Vec<u8>, payload: &[u8]) {
     control(out, Opcode::Ping, payload);
 }
 
-/// Appends a pong. Of a payload longer than 125 bytes, the first 125 are sent; a ping's always fits.
+/// Appends a pong. A payload is cut to its first 125 bytes; that of a ping always fits.
 pub fn pong(out: &mut Vec<u8>, payload: &[u8]) {
     control(out, Opcode::Pong, payload);
 }
@@ -59,13 +59,13 @@ pub fn close(out: &mut Vec<u8>, code: CloseCode, reason: &str) {
     control(out, Opcode::Close, &payload);
 }
 
-/// Appends a close frame without a code: the answer to one that had none.
+/// Appends a close frame without a code: the answer to a close frame without a code.
 pub fn close_empty(out: &mut Vec<u8>) {
     control(out, Opcode::Close, &[]);
 }
 
-/// Appends any frame: what `head` says, masked where there is a `key` (a client must mask, with a fresh random key a
-/// frame; section 5.3). Nothing is checked: a head that no peer may send is written as it is.
+/// Appends any frame, masked if there is a `key` (a client must mask, with a fresh random key per frame; section 5.3).
+/// The head is not checked.
 pub fn frame(out: &mut Vec<u8>, head: FrameHead, payload: &[u8], key: Option<[u8; 4]>) {
     out.reserve(frame::encoded_len(payload.len(), key.is_some()));
     frame::write(out, head, payload.len(), key);

@@ -1,10 +1,10 @@
-//! What a peer can do wrong after the handshake.
+//! The mistakes of a peer after the handshake.
 
 use crate::close::CloseCode;
 
 /// Why a connection must be failed (RFC 6455 section 7.1.7).
 ///
-/// The `Display` text is one sentence of at most 123 bytes, so that it fits a close frame's reason as it is.
+/// The `Display` text is one sentence of at most 123 bytes, so that it fits the reason of a close frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -14,10 +14,10 @@ pub enum ProtocolError {
     /// A server sent a frame with a mask (section 5.1).
     #[error("a server must not mask the frames it sends (RFC 6455 section 5.1)")]
     Masked,
-    /// A reserved bit is set which no negotiated extension gives a meaning to (section 5.2).
+    /// A reserved bit is set that no negotiated extension uses (section 5.2).
     #[error("a reserved bit is set that no negotiated extension uses (RFC 6455 section 5.2)")]
     ReservedBit,
-    /// The opcode is none that RFC 6455 defines (section 5.2).
+    /// RFC 6455 does not define the opcode (section 5.2).
     #[error("opcode {0:#x} is reserved (RFC 6455 section 5.2)")]
     ReservedOpcode(u8),
     /// A length was written in more bytes than it needs (section 5.2).
@@ -47,10 +47,10 @@ pub enum ProtocolError {
     /// A text message is not UTF-8 (section 8.1).
     #[error("a text message must be valid UTF-8; send other data in binary messages")]
     TextNotUtf8,
-    /// A compressed message is no valid DEFLATE data (RFC 7692 section 7.2.2).
+    /// A compressed message is not valid DEFLATE data (RFC 7692 section 7.2.2).
     #[error("a compressed message could not be inflated (RFC 7692 section 7.2.2)")]
     Inflate,
-    /// A compressed message has final blocks (RFC 1951 section 3.2.3) without end: each costs much, and brings nothing.
+    /// A compressed message has too many final blocks (RFC 1951 section 3.2.3): each costs CPU, and carries no data.
     #[error(
         "a compressed message has too many final blocks: end each message with one at most (RFC 7692 section 7.2.1)"
     )]

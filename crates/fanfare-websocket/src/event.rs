@@ -1,11 +1,11 @@
-//! What a decoder makes of the bytes of its peer.
+//! The events of a decoder.
 
 use bytes::Bytes;
 
 use crate::close_frame::CloseFrame;
 use crate::frame::MessageKind;
 
-/// What the peer sent.
+/// A frame or a message of the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A text message; the bytes are valid UTF-8.
@@ -16,7 +16,7 @@ pub enum Event {
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
-    /// A frame of a message of which more is to come.
+    /// A frame of a message that is not complete.
     Fragment,
     /// The peer's close frame, to be answered with one unless one was sent (section 5.5.1). The last event.
     Close(Option<CloseFrame>),

@@ -16,7 +16,7 @@ const MASK: u8 = 0x80;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
-/// What a frame is (section 5.2).
+/// The kind of a frame (section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opcode {
     /// The next fragment of the message in progress.
@@ -29,7 +29,7 @@ pub enum Opcode {
     Close = 0x8,
     /// A question whether the peer is alive.
     Ping = 0x9,
-    /// The answer to a ping, or a sign of life unasked.
+    /// The answer to a ping, or an unasked sign of life.
     Pong = 0xA,
 }
 
@@ -76,7 +76,7 @@ pub struct FrameHead {
     pub fin: bool,
     /// Whether the message is compressed (RSV1, RFC 7692 section 6); set on its first frame only.
     pub compressed: bool,
-    /// What the frame is.
+    /// The kind of the frame.
     pub opcode: Opcode,
 }
 
@@ -94,7 +94,7 @@ impl FrameHead {
     }
 }
 
-/// A frame's header as read.
+/// The header of a received frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) head: FrameHead,
@@ -103,7 +103,7 @@ pub(crate) struct Header {
     pub(crate) length: u64,
 }
 
-/// Reads the header at the start of `bytes`, and says how many bytes it takes; `None` while it is incomplete.
+/// The header at the start of `bytes`, and its length in bytes; `None` while it is incomplete.
 pub(crate) fn parse(bytes: &[u8], config: &Config) -> Result<Option<(Header, usize)>, ProtocolError> {
     let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
     let head = parse_head(first, config.deflate)?;
@@ -138,7 +138,7 @@ fn parse_head(first: u8, deflate: bool) -> Result<FrameHead, ProtocolError> {
         return Err(ProtocolError::ReservedBit);
     }
     let opcode = Opcode::from_wire(first & 0x0F)?;
-    // RFC 7692 section 6.1: RSV1 stands on the first fragment of a message and on no control frame.
+    // RFC 7692 section 6.1: RSV1 may be set on the first fragment of a message, and never on a control frame.
     if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
         return Err(ProtocolError::ReservedBit);
     }
@@ -166,7 +166,7 @@ fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, Protocol
     Ok(Some((length, rest)))
 }
 
-/// The bytes that a frame takes on the wire, header and payload.
+/// The bytes of a frame on the wire, header and payload.
 pub(crate) const fn encoded_len(payload: usize, masked: bool) -> usize {
     let length = if payload < LENGTH_16 as usize {
         0

@@ -21,22 +21,22 @@ use self::refusal::VERSION;
 /// Appended to the client's key before hashing (section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Forgives set bits in a key's last character that mean nothing: some clients make keys of 22 random characters.
+/// Ignores the unused bits of a key's last character: some clients make keys of 22 random characters.
 const KEY: GeneralPurpose =
     GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
-/// An upgrade request that was found good, and what to answer: a 101 with [`headers`](Accepted::headers).
+/// A good upgrade request. The answer is a 101 with [`headers`](Accepted::headers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The value of `Sec-WebSocket-Accept`.
     pub accept: HeaderValue,
-    /// The subprotocol: the first that the client offered and that is not passed over, a token (visible ASCII).
+    /// The subprotocol: the first offer of the client that is not secret, a token (visible ASCII).
     pub protocol: Option<HeaderValue>,
-    /// Whether permessage-deflate was negotiated: goes into the connection's [`Config`](crate::Config).
+    /// Whether permessage-deflate was negotiated, for the connection's [`Config`](crate::Config).
     pub deflate: bool,
-    /// Whether shared compressed messages may be sent to this client: it negotiated the extension, and its window is
-    /// the full one. A client that asked for a smaller one (`server_max_window_bits`) is sent plain messages, as
-    /// RFC 7692 section 6 allows, and may compress its own.
+    /// Whether shared compressed messages may be sent to this client: it negotiated the extension with the full window.
+    /// A client that asked for a smaller window (`server_max_window_bits`) gets plain messages, as RFC 7692 section 6
+    /// allows, and may compress its own.
     pub send_compressed: bool,
     extensions: Option<HeaderValue>,
 }
@@ -59,40 +59,38 @@ impl Accepted {
     }
 }
 
-/// What the server agrees to.
+/// The options of the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// Whether permessage-deflate is negotiated where the client offers it in a way that can be met.
+pub struct Options {
+    /// Whether permessage-deflate is negotiated, if the client makes an offer that can be met.
     pub deflate: bool,
-    /// Which offers are no subprotocols, and never answered with, though they stand among them.
-    pub pass_over: fn(&[u8]) -> bool,
+    /// Whether an offered subprotocol is a secret: it is never the answer.
+    pub is_secret: fn(&[u8]) -> bool,
 }
 
-impl Default for Terms {
-    /// No compression; every subprotocol is one.
+impl Default for Options {
+    /// No compression, and no secrets.
     fn default() -> Self {
-        Self { deflate: false, pass_over: |_| false }
+        Self { deflate: false, is_secret: |_| false }
     }
 }
 
-/// Whether a request wants a WebSocket rather than a page: its `Upgrade` header names `websocket`.
-///
-/// It says nothing of whether the request is a good one; that is [`accept`]'s part.
+/// Whether a request asks for a WebSocket: its `Upgrade` header names `websocket`. [`accept`] checks the request.
 #[must_use]
 pub fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
 }
 
-/// Judges an upgrade request, on these terms.
+/// Checks an upgrade request.
 ///
 /// # Errors
 ///
-/// The request is no proper WebSocket handshake: answer with the refusal's status, headers and sentence.
+/// The request is not a WebSocket handshake: answer with the refusal's status, headers and sentence.
 pub fn accept(
     method: &Method,
     version: Version,
     headers: &HeaderMap,
-    terms: Terms,
+    options: Options,
 ) -> Result<Accepted, Refusal> {
     if method != Method::GET {
         return Err(Refusal::Method);
@@ -108,8 +106,8 @@ pub fn accept(
     }
     let key = check_key(headers)?;
     check_version(headers)?;
-    let protocol = first_protocol(headers, terms.pass_over)?;
-    let agreement = extensions::negotiate(headers, terms.deflate)?;
+    let protocol = first_protocol(headers, options.is_secret)?;
+    let agreement = extensions::negotiate(headers, options.deflate)?;
     Ok(Accepted {
         accept: accept_value(key),
         protocol,
@@ -119,14 +117,14 @@ pub fn accept(
     })
 }
 
-/// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key` (section 4.2.2), for either side to make or check.
+/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (section 4.2.2). Either side may make it or check it.
 #[must_use]
 pub fn accept_value(key: &HeaderValue) -> HeaderValue {
     let digest = Sha1::new().chain_update(key.as_bytes().trim_ascii()).chain_update(GUID).finalize();
     ascii(STANDARD.encode(digest))
 }
 
-/// A header value of our own making.
+/// A header value that this file made.
 fn ascii(value: String) -> HeaderValue {
     #[expect(
         clippy::expect_used,
@@ -163,13 +161,13 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first subprotocol offered that is not passed over; every one offered must be a token (section 4.1, item 10).
-fn first_protocol(headers: &HeaderMap, pass_over: fn(&[u8]) -> bool) -> Result<Option<HeaderValue>, Refusal> {
+/// The first offered subprotocol that is not a secret. Every offer must be a token (section 4.1, item 10).
+fn first_protocol(headers: &HeaderMap, is_secret: fn(&[u8]) -> bool) -> Result<Option<HeaderValue>, Refusal> {
     let offered = || headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().flat_map(tokens::elements);
     if !offered().all(tokens::is_token) {
         return Err(Refusal::Protocol);
     }
-    let first = offered().find(|offer| !pass_over(offer));
+    let first = offered().find(|offer| !is_secret(offer));
     first.map(|first| HeaderValue::from_bytes(first).map_err(|_| Refusal::Protocol)).transpose()
 }
 

@@ -4,9 +4,9 @@
 /// Bytes per block: two SSE2 or NEON registers, one AVX2 register.
 const BLOCK: usize = 32;
 
-/// XORs `bytes` with `key` repeated, starting at the key's first byte. Applying it twice gives the bytes back.
+/// XORs `bytes` with the repeated `key`, from the first byte of the key on. A second call gives the bytes back.
 ///
-/// For a payload that comes in pieces, pass [`rotate`]d keys for the later ones.
+/// For a payload that comes in pieces, pass [`rotate`]d keys for the later pieces.
 #[inline]
 pub fn apply(bytes: &mut [u8], key: [u8; 4]) {
     let mut wide = [0; BLOCK];
@@ -67,7 +67,7 @@ mod tests {
         }
 
         #[test]
-        fn a_payload_in_two_pieces_is_masked_as_in_one(
+        fn a_payload_is_masked_in_any_pieces(
             bytes in proptest::collection::vec(any::<u8>(), 0..200), key: [u8; 4], cut in 0usize..200,
         ) {
             let mut pieces = bytes.clone();

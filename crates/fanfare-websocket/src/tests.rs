@@ -1,4 +1,4 @@
-//! Tests of decoder and encoder together, and what they share.
+//! Tests of decoder and encoder together.
 
 mod compressed;
 mod decoding;
@@ -18,17 +18,17 @@ const SERVER: Config = Config { role: Role::Server, max_message: 1 << 20, deflat
 const CLIENT: Config = Config { role: Role::Client, ..SERVER };
 const DEFLATE: Config = Config { deflate: true, ..SERVER };
 
-/// The events, and the error that ended them, if one did.
+/// The events, and the error that ended them, if any.
 type Outcome = (Vec<Event>, Option<ProtocolError>);
 
-/// Feeds the pieces to a fresh decoder: what came of them, whole.
+/// Feeds the pieces to a new decoder. The messages and control frames.
 fn decode_pieces<'a>(config: &Config, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let (mut events, error) = decode_frames(config, pieces);
     events.retain(|event| *event != Event::Fragment);
     (events, error)
 }
 
-/// The same, an event for each frame.
+/// Feeds the pieces to a new decoder. An event for each frame.
 fn decode_frames<'a>(config: &Config, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();

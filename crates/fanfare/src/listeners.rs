@@ -1,10 +1,10 @@
-//! The sockets that a node listens on: those it inherited, and those it binds.
+//! The sockets that a node listens on: inherited or bound.
 //!
 //! Invariants
-//! - The configuration says where; inheritance (`LISTEN_FDS`, as systemd and others pass sockets on) only says that
-//!   the socket is there already. So no rule about addresses can be passed by, and a socket that nobody configured
-//!   is a mistake.
-//! - An address is listened on once, and serves what all lists that name it are for.
+//! - The configuration gives the addresses. An inherited socket (`LISTEN_FDS`, as systemd and others pass sockets on)
+//!   only replaces the bind of its address. So every rule about addresses holds, and a socket without a configured
+//!   address is a mistake.
+//! - Each address has one socket, with the roles of all lists that name the address.
 //! - `[::]` stands for all addresses of both families, unless `0.0.0.0` is listed with the same port.
 
 use std::{
@@ -22,7 +22,7 @@ use crate::{
     tls::Tls,
 };
 
-/// Sockets that somebody else opened for this process, each with its address.
+/// Sockets that another process opened for this one, each with its address.
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<(SocketAddr, StdListener)>);
 
@@ -32,28 +32,29 @@ pub enum ListenError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}{}", hint(.error))]
     Bind {
-        /// Which.
+        /// The address.
         address: SocketAddr,
         /// The kernel's reason.
         error: io::Error,
     },
-    /// None of `localhost`'s addresses is there.
+    /// The machine has no address of `localhost`.
     #[error("this machine has no address of that kind to listen on: {0}")]
     NoAddress(Listen),
-    /// What was inherited is no TCP socket that listens.
+    /// An inherited descriptor is not a TCP socket that listens.
     #[error("inherited socket {0} of LISTEN_FDS cannot be used: {1}")]
     Unusable(usize, io::Error),
-    /// Nobody said that it is to be used.
+    /// The address of an inherited socket is not configured.
     #[error(
-        "the inherited socket on {0} (LISTEN_FDS) is at no address of the configuration: add it to `listen`, \
+        "the inherited socket on {0} (LISTEN_FDS) is not at an address of the configuration: add it to `listen`, \
          `api.listen` or `metrics.listen`, or do not pass it on"
     )]
     Unwanted(SocketAddr),
 }
 
 impl Inherited {
-    /// Takes what `LISTEN_FDS` and `LISTEN_PID` say, once: it removes them from the environment, so it must be
-    /// called before there are other threads. Without them, or where they are for another process, there is nothing.
+    /// Takes the sockets that `LISTEN_FDS` and `LISTEN_PID` name, and removes both from the environment. So it must be
+    /// called before the process has other threads. The set is empty without them, or where they are for another
+    /// process.
     ///
     /// # Errors
     /// [`ListenError::Unusable`].
@@ -78,16 +79,16 @@ impl Inherited {
     }
 }
 
-/// What is to be listened on.
+/// An address to listen on.
 struct Wanted {
     address: SocketAddr,
     listen: Listen,
     roles: Roles,
-    /// The role whose TLS is spoken there: that of the first list that names the address.
+    /// The role whose TLS it speaks: that of the first list that names the address.
     tls: Role,
 }
 
-/// All listeners of a configuration. Of `localhost`, an address that this machine has not is passed over.
+/// All listeners of a configuration. An address of `localhost` that this machine does not have is left out.
 pub(crate) fn open(
     config: &Config,
     tls: &Tls,
@@ -140,7 +141,7 @@ fn wanted(config: &Config) -> Vec<Wanted> {
     all
 }
 
-/// Whether an address stands for its IPv4 twin too, which would else be a listener of its own.
+/// Whether an address also takes IPv4 clients, since its IPv4 twin is not a listener of its own.
 fn is_dual_stack(address: SocketAddr, all: &[SocketAddr]) -> bool {
     let twin = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
     address.is_ipv6() && address.ip().is_unspecified() && (address.port() == 0 || !all.contains(&twin))
@@ -148,7 +149,7 @@ fn is_dual_stack(address: SocketAddr, all: &[SocketAddr]) -> bool {
 
 fn is_missing(listen: Listen, error: &io::Error) -> bool {
     let is_choice = matches!(listen, Listen::Localhost(_));
-    // EAFNOSUPPORT has no kind of its own.
+    // `io::ErrorKind` has no kind for EAFNOSUPPORT.
     let has_no_family = error.raw_os_error() == Some(97);
     is_choice && (error.kind() == io::ErrorKind::AddrNotAvailable || has_no_family)
 }
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_the_roles_of_all_its_lists() {
+    fn an_address_has_all_roles_of_its_lists() {
         let file = format!(
             "listen = [\"localhost:1\"]\nmetrics.listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n{KEYS}\
              api.listen = [\"127.0.0.1:2\", \"127.0.0.1:0\", \"127.0.0.1:0\"]"
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_inherited_socket_is_used_at_its_address_and_a_stranger_is_refused() {
+    async fn an_inherited_socket_serves_its_configured_address() {
         let socket = StdListener::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();

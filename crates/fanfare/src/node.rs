@@ -1,4 +1,4 @@
-//! The composition root: makes every part of a node and gives each what it needs. How they end is in [`crate::drain`].
+//! The composition root: makes all parts of a node and connects them. [`crate::drain`] ends them.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
     traces::{SpanMetrics, Traces, TracingError},
 };
 
-/// The newest envelope that this build reads; what the others learn of it through the registry.
+/// The newest envelope version that this build reads. Other nodes learn it through the registry.
 const ENVELOPE: u8 = fanfare_broker::envelope::VERSION;
 
 /// A node at work.
@@ -42,7 +42,7 @@ pub struct Node {
     pub(crate) reloads: ReloadMetrics,
     pub(crate) tls: Tls,
     pub(crate) cluster: JoinHandle<()>,
-    /// `None` where nothing is traced.
+    /// `None` without tracing.
     pub(crate) traces: Option<Traces>,
     /// The view of the cluster.
     critical_tasks: CriticalTasks,
@@ -52,7 +52,7 @@ pub struct Node {
     pub(crate) leaving: CancellationToken,
 }
 
-/// Where a node listens.
+/// The addresses that a node listens on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
     /// For clients: at least one.
@@ -61,42 +61,42 @@ pub struct Addresses {
     pub api: Vec<SocketAddr>,
     /// For metrics.
     pub metrics: Vec<SocketAddr>,
-    /// Those of all these that were inherited.
+    /// All of these that were inherited.
     pub inherited: Vec<SocketAddr>,
-    /// Those of all these that speak TLS.
+    /// All of these that speak TLS.
     pub tls: Vec<SocketAddr>,
 }
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// It cannot listen.
+    /// The node cannot listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The broker's parts cannot be made.
+    /// The broker cannot be made.
     #[error(transparent)]
     Broker(#[from] driver::StartError),
-    /// Two metrics of one name: a mistake of this program's.
+    /// Two metrics have the same name: a mistake of this program.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
-    /// What makes and sends spans cannot be made.
+    /// The parts that make and send spans cannot be made.
     #[error(transparent)]
     Tracing(#[from] TracingError),
 }
 
 impl Node {
-    /// Starts a node on the current runtime. It listens when this returns; its broker may still be on the way.
+    /// Starts a node on the current runtime. The node listens when this returns; its broker may not be connected yet.
     ///
     /// # Errors
-    /// It cannot start, and why.
+    /// The node cannot start.
     pub fn start(config: Config) -> Result<Self, StartError> {
         Self::start_on(config, Inherited::default())
     }
 
-    /// The same, with sockets that are there already at some of its addresses.
+    /// As [`Node::start`], with inherited sockets for some of the addresses.
     ///
     /// # Errors
-    /// It cannot start, and why.
+    /// The node cannot start.
     pub fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let descriptors = descriptors::now();
         let metrics = prometheus::Registry::new();
@@ -176,8 +176,8 @@ impl Node {
         })
     }
 
-    /// From now on with these values, as far as they may change while it runs; the others are those that it was
-    /// started with ([`Loaded::reload`](crate::config::Loaded::reload) sees to it).
+    /// Uses those values of the configuration that may change while the node runs. All others are still those of the
+    /// start: [`Loaded::reload`](crate::config::Loaded::reload) sees to that.
     pub fn reload(&self, config: &Config) {
         self.hub.settings.reload(&config.limits, config.namespaces.clone());
         let gateway = gateway_config(config, self.descriptors);
@@ -187,14 +187,14 @@ impl Node {
         self.tls.reload(config);
     }
 
-    /// Where it listens.
+    /// The addresses that it listens on.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// Ends if a task has that the node cannot live without: the part that it is of. Until [`Node::stop`] none ends but
-    /// by a panic, in a build that unwinds.
+    /// The part whose critical task has ended, once one has. Before [`Node::stop`] only a panic ends one, in a build
+    /// that unwinds.
     pub async fn failed(&self) -> &'static str {
         tokio::select! {
             () = self.hub.failed() => "delivery",
@@ -221,7 +221,7 @@ impl Addresses {
     }
 }
 
-/// How fast sessions are closed, by the configuration of the moment.
+/// The pace at which sessions are closed, by the configuration of the moment.
 fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
     move || {
         let Drain { rate, timeout, .. } = *drain.borrow();
@@ -248,14 +248,14 @@ fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Confi
     }
 }
 
-/// Tells the others where the metrics are, once it is known.
+/// Tells the other nodes the address of the metrics, once it is known.
 async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
     if let Some(metrics) = guess.resolve().await {
         cluster.advertise(metrics.to_string());
     }
 }
 
-/// As many connections as were configured, and the descriptors allow.
+/// The limits, with no more connections than the descriptors allow.
 fn within(admission: AdmissionLimits, descriptors: usize) -> AdmissionLimits {
     let (configured, room) = (admission.connections, connections_for(descriptors));
     if configured > room {

@@ -24,37 +24,36 @@ use crate::{
     tls::LOOK_EVERY,
 };
 
-/// Why `fanfare serve` ends with a failure.
+/// Why `fanfare serve` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The node does not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The sockets that were passed on cannot be used.
+    /// An inherited socket cannot be used.
     #[error(transparent)]
     Inherited(#[from] ListenError),
-    /// It was told twice to end.
+    /// A second signal ended the node at once.
     #[error("ended at once: {0} clients were cut off")]
     CutOff(u64),
-    /// A task has ended that the node cannot live without.
-    #[error("{0} has failed, and a node without it would only look alive; what it said stands above")]
+    /// A critical task has ended.
+    #[error("{0} has failed, and a node without it would only look alive; its last log lines are above")]
     Failed(&'static str),
-    /// No runtime, no signals, or nobody to write to.
+    /// The runtime, the signals or the output are not available.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Runs a node that these sources configure until SIGTERM or SIGINT, and then until it is drained. A second signal ends it
-/// at once. At SIGHUP it reads its configuration again, except where that means that its terminal is gone: that is the
-/// end too.
+/// Runs a node with these sources until SIGTERM or SIGINT, and then until it is drained. A second signal ends it at
+/// once. At SIGHUP the node reads its configuration again; but where the terminal is gone, SIGHUP ends the node too.
 ///
-/// Returns the exit code of the process. A failure is told on standard error, as the log is: without waiting for a reader.
+/// The exit code of the process. A failure goes to standard error, as the log does, without waiting for a reader.
 ///
 /// # Errors
-/// There is no thread that could write the log.
+/// The thread that writes the log cannot be started.
 pub fn serve(sources: Sources, loaded: Loaded) -> io::Result<ExitCode> {
     let config = loaded.config.clone();
-    // Changes the environment, so before there are threads.
+    // It changes the environment, so it comes before other threads.
     let inherited = Inherited::take();
     let telemetry = telemetry::start(&config.node, config.log)?;
     let reloader = Reloader::new(sources, loaded, telemetry.clone());
@@ -116,7 +115,7 @@ fn run(
                 _ = hangup.recv() => {}
             }
             if had_terminal && !stderr().is_terminal() {
-                // Its window was closed: nobody would know of it any more.
+                // The window of the node was closed: no user would know of the node any more.
                 break;
             }
             supervisor.reloading();
@@ -126,7 +125,7 @@ fn run(
         match node.stop_unless(stop()).await {
             Ended::Drained | Ended::AtOnce(0) => {}
             Ended::TimedOut(clients) => {
-                tracing::warn!(clients, "drain.timeout is over: who has not gone is cut off");
+                tracing::warn!(clients, "drain.timeout is over: the remaining clients are cut off");
             }
             Ended::AtOnce(clients) => return Err(ServeError::CutOff(clients)),
         }
@@ -134,14 +133,13 @@ fn run(
     })
 }
 
-/// Writes to standard output without waiting for a reader: the node listens already. A text that cannot be written is not
-/// needed.
+/// Writes to standard output without waiting for a reader, since the node listens already. A failure is ignored.
 fn say(text: String) -> io::Result<()> {
     let say = move || drop(io::stdout().write_all(text.as_bytes()));
     thread::Builder::new().name("welcome".into()).spawn(say).map(drop)
 }
 
-/// What a newcomer reads.
+/// The text for a first user.
 fn welcome(Addresses { clients, api, tls, .. }: &Addresses) -> String {
     let secure = |address: &SocketAddr| if tls.contains(address) { "s" } else { "" };
     let all: Vec<_> = clients.iter().map(|address| format!("http{}://{address}", secure(address))).collect();

@@ -1,8 +1,8 @@
-//! TLS on the node's listeners while it runs: what each speaks, when its certificate expires, and files that change.
+//! TLS on the listeners of a running node: the certificates in use, their expiry, and files that change.
 //!
 //! Invariants
-//! - What is broken changes nothing: the listener goes on with the certificate that it has, and says so.
-//! - A connection that stands keeps what it began with.
+//! - A broken file changes nothing: the listener keeps the certificate that it has, and the log says so.
+//! - An open connection keeps the certificate that it began with.
 
 use std::{
     sync::Arc,
@@ -19,22 +19,22 @@ use prometheus::{GaugeVec, IntGauge, Opts, Registry};
 
 use crate::config::{Config, tls::Contents};
 
-/// How often the files are looked at. A change is used at the second look that finds it: who writes a certificate
-/// writes its key a moment later.
+/// How often the files are read. A change is used when a second read finds it unchanged: a key is written a moment
+/// after its certificate.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The roles whose addresses may speak TLS.
 const WITH_TLS: [Role; 2] = [Role::Clients, Role::Api];
 
-/// What the listeners of a node speak.
+/// The TLS of a node's listeners.
 pub(crate) struct Tls {
-    listeners: [Spoken; WITH_TLS.len()],
+    listeners: [RoleTls; WITH_TLS.len()],
     expiry: GaugeVec,
     is_good: IntGauge,
 }
 
-/// What the addresses of one role speak.
-struct Spoken {
+/// The TLS of one role's addresses.
+struct RoleTls {
     role: Role,
     acceptor: Arc<Acceptor>,
     /// The terms that the acceptor has.
@@ -59,23 +59,22 @@ impl Tls {
             "Whether the files of certificates and keys could be used when they changed last",
         )?;
         is_good.set(1);
-        let spoken = |role| Spoken { role, acceptor: Arc::default(), used: Mutex::default() };
-        let tls = Self { listeners: WITH_TLS.map(spoken), expiry, is_good };
+        let listener = |role| RoleTls { role, acceptor: Arc::default(), used: Mutex::default() };
+        let tls = Self { listeners: WITH_TLS.map(listener), expiry, is_good };
         tls.reload(config);
         Ok(tls)
     }
 
-    /// What the addresses of a role speak.
+    /// TLS or plain HTTP for the addresses of a role.
     pub(crate) fn acceptor(&self, role: Role) -> Arc<Acceptor> {
-        let found = self.listeners.iter().find(|spoken| spoken.role == role);
-        found.map(|spoken| spoken.acceptor.clone()).unwrap_or_default()
+        let found = self.listeners.iter().find(|listener| listener.role == role);
+        found.map(|listener| listener.acceptor.clone()).unwrap_or_default()
     }
 
-    /// Gives the certificates of this configuration to clients that connect from now on. Whether any is another than
-    /// before.
+    /// Uses the certificates of this configuration for new connections. Whether one of them is new.
     pub(crate) fn reload(&self, config: &Config) -> bool {
         let mut is_new = false;
-        for Spoken { role, acceptor, used } in &self.listeners {
+        for RoleTls { role, acceptor, used } in &self.listeners {
             let configured = config.listeners.iter().find(|listener| listener.role == *role);
             let terms = configured.and_then(|listener| listener.tls.as_ref());
             let ends = terms.and_then(Terms::expiry).map(|expiry| seconds(expiry.ends));
@@ -90,14 +89,14 @@ impl Tls {
                     *used = terms.cloned();
                     is_new = true;
                 }
-                // It was tried when the configuration was read.
+                // The terms were tried when the configuration was read.
                 Err(error) => tracing::error!(listener = role.name(), %error, "certificate not used"),
             }
         }
         is_new
     }
 
-    /// Notes whether what changed last could be used.
+    /// Notes whether the files could be used when they changed last.
     pub(crate) fn judged(&self, is_good: bool) {
         self.is_good.set(is_good.into());
     }
@@ -107,22 +106,22 @@ fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// Says when files have changed.
+/// Detects files that have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// What was judged last; `None` where that is to be done again.
+    /// The contents that were judged last; `None` where they are to be judged again.
     judged: Option<Contents>,
     seen: Contents,
 }
 
 impl Watch {
-    /// Of files that are in use as they are.
+    /// A watch of files whose contents are in use.
     pub(crate) fn new(now: Contents) -> Self {
         Self { judged: Some(now.clone()), seen: now }
     }
 
-    /// Whether the files are to be judged: they are others than those that were, and did not change since the look
-    /// before.
+    /// Whether these contents are to be judged: they differ from those judged last, and did not change since the last
+    /// look.
     pub(crate) fn look(&mut self, now: Contents) -> bool {
         let is_still = self.seen == now;
         self.seen = now;
@@ -133,7 +132,7 @@ impl Watch {
         is_due
     }
 
-    /// Other files may be meant now: they are judged again.
+    /// Judges the files again: the configuration may name others now.
     pub(crate) fn again(&mut self) {
         self.judged = None;
     }
@@ -144,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_judged_once_and_only_after_it_stood_still() {
+    fn a_change_is_judged_once_and_settled() {
         let content = |text: &str| vec![Some(text.as_bytes().to_vec()), None];
         let mut watch = Watch::new(content("a"));
         assert!(!watch.look(content("a")));

@@ -1,22 +1,22 @@
-//! The origins that the configuration lets in.
+//! The origins that the configuration allows.
 
 use std::{fmt, str::FromStr};
 
 use super::page::{Page, WebOrigin, is_scheme};
 use crate::authority::Host;
 
-/// An origin that is let in.
+/// An allowed origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigin {
-    /// `*`: every page of the world, also those without an origin.
+    /// `*`: every page, also pages without an origin.
     Any,
     /// `null`: pages from disk, and sandboxed frames of every site.
     Null,
     /// `file://`: pages from disk in Electron, Cordova and WebViews.
     File,
-    /// `https://app.example`: this one.
+    /// `https://app.example`: this origin.
     Exactly(WebOrigin),
-    /// `https://*.example.com`: every name below, at any depth, not `example.com` itself.
+    /// `https://*.example.com`: every name below `example.com`, at any depth, and not `example.com` itself.
     Below(WebOrigin),
 }
 
@@ -24,10 +24,10 @@ impl AllowedOrigin {
     pub(super) fn matches(&self, page: &Page) -> bool {
         match (self, page) {
             (Self::Any, _) | (Self::Null, Page::Null) | (Self::File, Page::File) => true,
-            (Self::Exactly(allowed), Page::Of(origin)) => {
+            (Self::Exactly(allowed), Page::Web(origin)) => {
                 allowed.same_as(origin, |wanted, found| wanted == found)
             }
-            (Self::Below(parent), Page::Of(origin)) => parent.same_as(origin, is_below),
+            (Self::Below(parent), Page::Web(origin)) => parent.same_as(origin, is_below),
             _ => false,
         }
     }
@@ -90,7 +90,7 @@ impl fmt::Display for AllowedOrigin {
     }
 }
 
-/// Why a configured origin is none.
+/// Why a text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllowedOriginError {
     /// `app.example`.

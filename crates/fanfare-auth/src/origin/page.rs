@@ -1,10 +1,10 @@
-//! Which page a request is from, as its `Origin` says it.
+//! The page of a request, by its `Origin`.
 
 use std::fmt;
 
 use crate::authority::{Authority, Host};
 
-/// Where a page came from.
+/// The source of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
     /// `null`: a page from disk in most browsers, or a sandboxed frame of any site.
@@ -12,17 +12,17 @@ pub(super) enum Page {
     /// `file://`: a page from disk in Electron, Cordova and WebViews.
     File,
     /// A page of a web server, an extension or an app.
-    Of(WebOrigin),
+    Web(WebOrigin),
 }
 
 impl Page {
-    /// The page that an `Origin` names; `None` if it names none. One `/` at the end is not looked at: some clients send
-    /// the origin as an address.
+    /// The page that an `Origin` names; `None` if the header is malformed. One `/` at the end is ignored: some clients
+    /// send the origin as a URL.
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text {
             "null" => Some(Self::Null),
             "file://" | "file:///" => Some(Self::File),
-            _ => WebOrigin::parse(text.strip_suffix('/').unwrap_or(text)).map(Self::Of),
+            _ => WebOrigin::parse(text.strip_suffix('/').unwrap_or(text)).map(Self::Web),
         }
     }
 }
@@ -32,7 +32,7 @@ impl fmt::Display for Page {
         match self {
             Self::Null => f.write_str("null"),
             Self::File => f.write_str("file://"),
-            Self::Of(origin) => origin.fmt(f),
+            Self::Web(origin) => origin.fmt(f),
         }
     }
 }
@@ -51,7 +51,7 @@ impl WebOrigin {
         is_scheme(scheme).then(|| Self { scheme: scheme.to_ascii_lowercase(), authority })
     }
 
-    /// Whether a web server of this machine sent the page.
+    /// Whether a web server on this machine sent the page.
     pub(super) fn is_local(&self) -> bool {
         self.is_web() && self.authority.host.is_loopback()
     }
@@ -79,7 +79,7 @@ impl WebOrigin {
             && hosts(&self.authority.host, &other.authority.host)
     }
 
-    /// Whether the page came from `host`: a port that `Host` leaves out is the default one.
+    /// Whether the page came from `host`. A port that `Host` leaves out is the default port.
     pub(super) fn is_at(&self, host: &Authority) -> bool {
         self.is_web() && self.authority.host == host.host && self.port() == host.port.or(self.default_port())
     }

@@ -49,13 +49,13 @@ fn without_a_list_only_the_same_origin_passes() {
 }
 
 #[test]
-fn a_missing_origin_is_no_browser_and_passes() {
+fn a_request_without_an_origin_passes() {
     assert_eq!(OriginPolicy::default().check(&headers(None, Some("app.example"))), Ok(()));
     assert_eq!(OriginPolicy::default().check(&headers(None, None)), Ok(()));
 }
 
 #[test]
-fn the_list_lets_in_what_it_names_and_nothing_beside() {
+fn the_list_allows_only_its_origins() {
     let policy = OriginPolicy::new(allow(&[
         "https://app.example",
         "https://*.example.com",
@@ -96,7 +96,7 @@ fn the_list_lets_in_what_it_names_and_nothing_beside() {
 }
 
 #[test]
-fn a_star_lets_in_everybody() {
+fn a_star_allows_every_origin() {
     let policy = OriginPolicy::new(allow(&["*"]));
     for origin in ["https://evil.example", "null", "file://", "http://localhost:1"] {
         assert_eq!(policy.check(&headers(Some(origin), Some("server.test"))), Ok(()));
@@ -104,7 +104,7 @@ fn a_star_lets_in_everybody() {
 }
 
 #[test]
-fn pages_without_a_server_come_in_by_name_only() {
+fn pages_without_a_server_need_their_name() {
     for name in ["null", "file://"] {
         let policy = OriginPolicy::new(allow(&[name]));
         for origin in ["null", "file://", "https://evil.example"] {
@@ -122,7 +122,7 @@ fn pages_without_a_server_come_in_by_name_only() {
 }
 
 #[test]
-fn dev_lets_in_pages_of_this_machine_and_from_disk() {
+fn dev_allows_local_pages_and_pages_from_disk() {
     let policy = OriginPolicy::dev(allow(&["https://tools.example"]));
     let table = [
         ("null", "localhost:8080", true),
@@ -154,7 +154,7 @@ fn dev_lets_in_pages_of_this_machine_and_from_disk() {
 }
 
 #[test]
-fn dev_refuses_a_rebound_name_even_when_every_origin_is_allowed() {
+fn dev_refuses_a_rebound_name_always() {
     let policy = OriginPolicy::dev(allow(&["*"]));
     for origin in [None, Some("http://rebound.example:8080")] {
         assert_eq!(
@@ -170,7 +170,7 @@ fn dev_judges_the_host_of_every_request() {
     let rebound = |host: &str| Err(OriginRefusal::HostNotLoopback { host: host.into() });
     let check = |host, target| dev.check_host(&headers(None, host), target);
     assert_eq!(check(Some("localhost:8080"), None), Ok(()));
-    assert_eq!(check(None, None), Ok(()), "no browser");
+    assert_eq!(check(None, None), Ok(()), "not a browser");
     assert_eq!(check(Some("[::1]"), Some("127.0.0.1:8080")), Ok(()));
     assert_eq!(check(Some("rebound.example"), None), rebound("rebound.example"));
     assert_eq!(check(Some("localhost"), Some("example.com:443")), rebound("example.com"));
@@ -214,7 +214,7 @@ fn several_and_malformed_headers_are_refused() {
 }
 
 #[test]
-fn a_refusal_names_the_origin_and_what_to_configure() {
+fn a_refusal_names_origin_and_remedy() {
     let refused =
         |origin| OriginPolicy::default().check(&headers(Some(origin), Some("app.example"))).unwrap_err();
     let refusal = refused("https://Other.example");
@@ -241,7 +241,7 @@ fn a_long_header_is_cut_in_the_refusal() {
 }
 
 #[test]
-fn configured_entries_are_checked_with_a_reason() {
+fn a_wrong_entry_has_its_reason() {
     use AllowedOriginError as E;
     let table = [
         ("app.example", E::NoScheme),

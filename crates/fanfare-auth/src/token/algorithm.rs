@@ -17,7 +17,7 @@ pub enum HmacAlgorithm {
 }
 
 impl HmacAlgorithm {
-    /// The shortest secret, in bytes: as long as the hash (RFC 7518 §3.2).
+    /// The length of the shortest secret, in bytes: that of the hash (RFC 7518 §3.2).
     #[must_use]
     pub const fn min_secret_bytes(self) -> usize {
         match self {

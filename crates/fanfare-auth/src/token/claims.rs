@@ -1,4 +1,4 @@
-//! What a token says of its bearer.
+//! The claims of a token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::error::TokenError;
 
-/// What a verified token grants.
+/// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// `sub`: who bears it; empty where the token does not say, at most [`Claims::MAX_SUBJECT_BYTES`].
+    /// The bearer (`sub`): at most [`Claims::MAX_SUBJECT_BYTES`], empty where the token has no `sub`.
     pub subject: String,
-    /// From when on it is worth nothing: its `exp` and the policy's leeway. `None` never ends.
+    /// When the token expires: its `exp` and the policy's leeway; `None`: never.
     pub expires_at: Option<SystemTime>,
-    /// Which channels.
+    /// The channels of the bearer.
     pub channels: ChannelGrants,
 }
 
@@ -26,11 +26,11 @@ impl Claims {
 
 const _: () = assert!(Claims::MAX_SUBJECT_BYTES == 255, "the text of TokenError::SUBJECT says 255");
 
-/// The channels of a token (`channels`): those that its bearer may use where a namespace wants a token.
+/// The channels of a token (`channels`): those that its bearer may use where a namespace needs a token.
 ///
-/// Without the claim a token is good for every channel. A list is good for what it names; an empty one for
-/// nothing. A name that ends with `*` stands for all that begin with what is before it, so `"*"` for all;
-/// elsewhere a `*` is a character like others.
+/// Without the claim a token is good for every channel. A list is good for the channels that it names; an empty list
+/// for none. A name that ends with `*` stands for all names with that prefix, so `"*"` for all names. Elsewhere a `*`
+/// is a character like others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChannelGrants(Option<Vec<String>>);
 
@@ -41,7 +41,7 @@ impl ChannelGrants {
         Self(None)
     }
 
-    /// These names and patterns.
+    /// Channels with these names and patterns.
     #[must_use]
     pub fn only(patterns: Vec<String>) -> Self {
         Self(Some(patterns))
@@ -67,9 +67,9 @@ fn matches(pattern: &str, channel: &str) -> bool {
     }
 }
 
-/// The claims that are looked at, as they came. A claim that is there twice is an error of `serde`. A `null` is
-/// not the same as no claim, but a wrong one: where an issuer's language writes an empty list of channels as
-/// `null`, it must not grant them all.
+/// The claims that are used, before they are checked. A claim that is there twice is an error of `serde`. A `null` is a
+/// wrong claim, not a missing one: an issuer whose language writes an empty list of channels as `null` must not grant
+/// all of them.
 #[derive(Deserialize)]
 pub(super) struct RawClaims {
     #[serde(default, deserialize_with = "present")]
@@ -90,12 +90,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
     Value::deserialize(deserializer).map(Some)
 }
 
-/// The claims that are looked at, each of its form.
+/// The claims that are used, each checked for its form.
 pub(super) struct CheckedClaims {
     pub(super) subject: String,
     pub(super) expires: Option<SystemTime>,
     pub(super) not_before: Option<SystemTime>,
-    /// `None` without the claim.
+    /// The audience; `None` without the claim.
     pub(super) audience: Option<Vec<String>>,
     pub(super) issuer: Option<String>,
     pub(super) channels: ChannelGrants,
@@ -143,8 +143,8 @@ fn texts(claim: Option<Value>, wrong: TokenError) -> Result<Option<Vec<String>>,
     items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
 }
 
-/// A NumericDate (RFC 7519 §2): seconds since 1970, with fractions or without. Past the year 9999 somebody
-/// counted milliseconds, and the token would practically never expire.
+/// A NumericDate (RFC 7519 §2): seconds since 1970, with fractions or without. A time past the year 9999 is one in
+/// milliseconds, and the token would practically never expire.
 fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
     const YEAR_10000: f64 = 253_402_300_800.0;
     claim
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grants_are_exact_names_or_end_with_a_star() {
+    fn grants_are_names_or_prefixes() {
         let table: &[(&[&str], &str, bool)] = &[
             (&["chat:1"], "chat:1", true),
             (&["chat:1"], "chat:12", false),

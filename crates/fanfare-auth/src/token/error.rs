@@ -1,34 +1,34 @@
-//! What was wrong with a token, for whoever sent it.
+//! Why a token is refused, in sentences for its client.
 //!
-//! Invariant: nothing of the token stands in these texts, not even the name of its algorithm.
+//! Invariant: these texts quote no part of the token, not even the name of its algorithm.
 
 use fanfare_core::AuthError;
 
-/// The longest token, in bytes.
+/// The length of the longest token, in bytes.
 pub(super) const MAX_BYTES: usize = 8 << 10;
 
 /// Why a token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// More bytes than `TokenPolicy::MAX_BYTES`.
+    /// It has more bytes than `TokenPolicy::MAX_BYTES`.
     #[error(
         "the token has {0} bytes, at most {max} are taken; put fewer claims into it",
         max = MAX_BYTES
     )]
     TooLong(usize),
-    /// Not three parts of base64url with dots between, or no JSON in them.
+    /// It is not three parts of base64url with dots between, or the parts are not JSON.
     #[error(
-        "the token is no signed JWT (three parts of base64url with dots between, JSON in the first two); send it \
+        "the token is not a signed JWT (three parts of base64url with dots between, JSON in the first two); send it \
          whole, and as it was issued"
     )]
     Malformed,
     /// Its header demands an extension (RFC 7515 §4.1.11).
     #[error("the token's header has a `crit`, and this server knows no such extension; issue it without")]
     Critical,
-    /// No key is of the algorithm that its header names, `none` among them.
+    /// No key has the algorithm in its header (`none` among them).
     #[error(
-        "the token's algorithm (`alg` in its header) is of no key of this server; sign it for one of the keys \
-         under [auth] in the configuration"
+        "this server has no key for the token's algorithm (`alg` in its header); sign it for one of the keys under \
+         [auth] in the configuration"
     )]
     AlgorithmNotAllowed,
     /// Its header names a key (`kid`), and no key of its algorithm has that name.
@@ -42,13 +42,13 @@ pub enum TokenError {
         "the token's signature is wrong: it was changed, or signed with a key that this server does not have"
     )]
     BadSignature,
-    /// `exp` is over.
+    /// Its `exp` is over.
     #[error("the token has expired; get a new one")]
     Expired,
-    /// `nbf` is still to come.
+    /// Its `nbf` is still to come.
     #[error("the token is not valid yet (`nbf`); use it later, and compare the clocks of issuer and server")]
     NotYetValid,
-    /// `aud` does not name this server's audience, or is missing.
+    /// Its `aud` does not name this server's audience, or is missing.
     #[error(
         "the token is not for this audience; issue it with the `aud` that is `audience` under [auth] in the \
          configuration"
@@ -60,18 +60,18 @@ pub enum TokenError {
          the configuration, or issue tokens without"
     )]
     AudienceNotConfigured,
-    /// `iss` is not this server's issuer, or is missing.
+    /// Its `iss` is not this server's issuer, or is missing.
     #[error(
-        "the token is not of this server's issuer; issue it with the `iss` that is `issuer` under [auth] in the \
+        "the token is not from this server's issuer; issue it with the `iss` that is `issuer` under [auth] in the \
          configuration"
     )]
     Issuer,
-    /// A claim that has not the form it must have.
+    /// A claim has the wrong form.
     #[error("the token's claim `{name}` must be {wanted}")]
     Claim {
-        /// Which.
+        /// The claim.
         name: &'static str,
-        /// What it must be.
+        /// The form that it must have.
         wanted: &'static str,
     },
 }
@@ -83,6 +83,6 @@ impl From<TokenError> for AuthError {
 }
 
 impl TokenError {
-    /// More bytes of `sub` than `Claims::MAX_SUBJECT_BYTES`.
+    /// Its `sub` has more bytes than `Claims::MAX_SUBJECT_BYTES`.
     pub(super) const SUBJECT: Self = Self::Claim { name: "sub", wanted: "a text of at most 255 bytes" };
 }

@@ -1,6 +1,6 @@
-//! Tokens that this program issues: for tests, scripts, and backends that have no JWT library.
+//! Tokens that this program issues: for tests, scripts, and backends without a JWT library.
 //!
-//! Invariant: neither a key nor a token is ever printed by a type of this file.
+//! Invariant: no type of this file prints a key or a token.
 
 use std::{
     fmt,
@@ -29,7 +29,7 @@ pub struct Grant {
     /// The bearer.
     #[serde(rename = "sub", skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The channels, with a trailing `*` for all that begin so; absent: every channel.
+    /// The channels, with a trailing `*` for all names with that prefix; absent: every channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
     /// The audience.
@@ -61,7 +61,7 @@ impl SigningKey {
     /// The private key of a pair, in PEM. Only RSA keys leave a choice of algorithm; a curve has one.
     ///
     /// # Errors
-    /// No algorithm of tokens signs with it.
+    /// No algorithm of tokens signs with the key.
     pub fn private(pem: &[u8], rsa: RsaAlgorithm) -> Result<Self, SigningKeyError> {
         let rsa_key = EncodingKey::from_rsa_pem(pem).map(|key| (key, Algorithm::from(rsa)));
         let curve = |algorithm| EncodingKey::from_ec_pem(pem).map(|key| (key, algorithm));
@@ -70,7 +70,7 @@ impl SigningKey {
             .into_iter()
             .flatten()
             .map(|(key, algorithm)| Self { key, algorithm, id: None })
-            // A key of another kind is noticed when it signs.
+            // A key of another kind fails when it signs.
             .find(|key| key.sign(&Grant::default()).is_ok())
             .ok_or(SigningKeyError)
     }
@@ -84,7 +84,7 @@ impl SigningKey {
     /// The token with these claims.
     ///
     /// # Errors
-    /// The key does not go with its algorithm.
+    /// The key does not fit its algorithm.
     pub fn sign(&self, grant: &Grant) -> Result<String, SigningKeyError> {
         let header = Header { kid: self.id.clone(), ..Header::new(self.algorithm) };
         jsonwebtoken::encode(&header, grant, &self.key).map_err(|_| SigningKeyError)
@@ -99,7 +99,7 @@ impl fmt::Debug for SigningKey {
 }
 
 impl Grant {
-    /// Nothing but a time: issued now, and good for this long, if it ends at all.
+    /// A grant with nothing but times: issued now, and valid for this lifetime, or for ever.
     #[must_use]
     pub fn from(now: SystemTime, lifetime: Option<Duration>) -> Self {
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -1,7 +1,7 @@
 //! The keys that verify tokens.
 //!
-//! Invariants: a key has exactly one algorithm, and no token chooses another (RFC 8725 §3.1). A key is looked at
-//! when it is configured: one that could verify nothing is no key. Secrets and keys are never printed.
+//! Invariants: a key has exactly one algorithm, and no token chooses another (RFC 8725 §3.1). A key is checked when it
+//! is configured: a key that cannot verify a token is refused. Secrets and keys are never printed.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl TokenKey {
     /// A secret that the issuer of tokens has too.
     ///
     /// # Errors
-    /// It is shorter than the algorithm wants.
+    /// The secret is too short for the algorithm.
     pub fn hmac(algorithm: HmacAlgorithm, secret: &HmacSecret) -> Result<Self, TokenKeyError> {
         let (found, needed) = (secret.0.len(), algorithm.min_secret_bytes());
         if found < needed {
@@ -58,13 +58,13 @@ impl TokenKey {
         Self { algorithm, id: None, decoding, validation }
     }
 
-    /// Names the key (`kid`): it is not tried for tokens that name another.
+    /// Names the key (`kid`): it is not tried for tokens that name another key.
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
         Self { id: Some(id.into()), ..self }
     }
 
-    /// A key or a token without a name goes with every other.
+    /// Whether the key may verify a token that names this key. A key or a token without a name fits every other.
     pub(super) fn goes_with(&self, id: Option<&str>) -> bool {
         self.id.as_deref().zip(id).is_none_or(|(own, wanted)| own == wanted)
     }
@@ -77,20 +77,20 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-/// A secret for HMAC: the bytes of its text as they are, not decoded.
+/// A secret for HMAC: the bytes of its text, not decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HmacSecret(Box<[u8]>);
 
 impl HmacSecret {
-    /// Takes a secret.
+    /// Makes a secret of its text.
     ///
     /// # Errors
-    /// It is too short for any algorithm, has white space around it, or is no secret at all but a key file.
+    /// The text is too short for any algorithm, has white space around it, or is the contents of a key file.
     pub fn new(text: &str) -> Result<Self, TokenKeyError> {
         let algorithm = HmacAlgorithm::default();
         let (found, needed) = (text.len(), algorithm.min_secret_bytes());
         if text.contains(PEM_BEGIN) {
-            // As an HMAC secret, a public key would let everybody sign.
+            // With a public key as HMAC secret, everyone could sign.
             Err(TokenKeyError::SecretIsPem)
         } else if text.trim() != text {
             Err(TokenKeyError::SecretPadded)
@@ -112,7 +112,7 @@ impl fmt::Debug for HmacSecret {
     }
 }
 
-/// A public key of a kind that verifies tokens: RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519.
+/// A public key that verifies tokens: RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519.
 #[derive(Clone)]
 pub struct PublicKey {
     kind: Kind,
@@ -130,10 +130,10 @@ enum Kind {
 const PEM_BEGIN: &str = "-----BEGIN ";
 
 impl PublicKey {
-    /// Takes a PEM file: `PUBLIC KEY` (RFC 7468 §13), or `RSA PUBLIC KEY` (RFC 8017).
+    /// Reads a PEM file: `PUBLIC KEY` (RFC 7468 §13), or `RSA PUBLIC KEY` (RFC 8017).
     ///
     /// # Errors
-    /// It is none, or no key that could verify a token.
+    /// The file is not PEM, or its key cannot verify tokens.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TokenKeyError> {
         let text = std::str::from_utf8(pem).map_err(|_| TokenKeyError::NotPem)?;
         let mut labels = text.lines().filter_map(|line| line.strip_prefix(PEM_BEGIN));
@@ -184,7 +184,7 @@ fn of_edwards(decoding: DecodingKey) -> Option<PublicKey> {
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        // Each was made of bytes: there are some.
+        // Each key was made of bytes, so it has some.
         let bytes = |key: &Self| key.decoding.try_get_as_bytes().map(<[u8]>::to_vec).ok();
         self.kind == other.kind && bytes(self) == bytes(other)
     }
@@ -198,47 +198,47 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Why a configured key is none.
+/// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenKeyError {
-    /// Fewer bytes than the hash has (RFC 7518 §3.2).
+    /// The secret has fewer bytes than the hash (RFC 7518 §3.2).
     #[error(
         "a secret for {algorithm} has at least {needed} bytes, this one has {found}; `openssl rand -hex {needed}` \
          makes a good one"
     )]
     SecretTooShort {
-        /// Its bytes.
+        /// Its number of bytes.
         found: usize,
-        /// How many it must have.
+        /// The number that the algorithm needs.
         needed: usize,
-        /// For which algorithm.
+        /// The algorithm.
         algorithm: HmacAlgorithm,
     },
-    /// White space before or behind the secret.
-    #[error("there is white space around the secret; write it without")]
+    /// The secret has white space around it.
+    #[error("the secret has white space around it; write it without")]
     SecretPadded,
-    /// A PEM file where a secret belongs.
+    /// The secret is the contents of a PEM file.
     #[error("this is a PEM key, not a secret; write the path of its file into `public_keys`")]
     SecretIsPem,
-    /// Something else, or a file that is broken.
-    #[error("this is no PEM public key; such a file begins with `-----BEGIN PUBLIC KEY-----`")]
+    /// The file is not PEM, or is broken.
+    #[error("this is not a public key in PEM; such a file begins with `-----BEGIN PUBLIC KEY-----`")]
     NotPem,
-    /// Only the issuer has that one.
+    /// The key is private: only the issuer has it.
     #[error(
         "this is a private key, which only the issuer of tokens should have; `openssl pkey -in FILE -pubout` makes \
          the public one"
     )]
     PrivateKey,
-    /// A certificate, with a key in it.
+    /// The file is a certificate, with a key in it.
     #[error("this is a certificate; `openssl x509 -in FILE -noout -pubkey` takes the public key out of it")]
     Certificate,
-    /// More than one key in a file.
+    /// The file has more than one key.
     #[error("there are several keys in this file; write each into a file of its own")]
     SeveralKeys,
-    /// A key of another kind.
+    /// The key is of another kind.
     #[error("keys for tokens are RSA, P-256, P-384 or Ed25519 keys; this is another kind, or it is damaged")]
     Unsupported,
-    /// An RSA key whose modulus is too small to be safe (RFC 7518 §3.3), or absurdly large.
+    /// The modulus of the RSA key is too small to be safe (RFC 7518 §3.3), or absurdly large.
     #[error("an RSA key for tokens has 2048 to 8192 bits, this one has {0}")]
     RsaSize(usize),
 }

@@ -40,7 +40,7 @@ fn a_token_is_found_in_each_place() {
 }
 
 #[test]
-fn what_is_no_token_is_none() {
+fn other_texts_are_not_tokens() {
     let table: &[Request<'_>] = &[
         (&[], None),
         (&[("authorization", "Bearer ")], None),
@@ -60,7 +60,7 @@ fn what_is_no_token_is_none() {
 }
 
 #[test]
-fn the_same_token_twice_is_one_and_two_different_are_refused() {
+fn two_different_tokens_are_refused() {
     let bearer = |token: &str| format!("Bearer {token}");
     let (ours, other) = (bearer(JWT), bearer("other"));
     let (cookie, offer) = (format!("fanfare_token={JWT}"), format!("fanfare, token.{JWT}"));
@@ -86,7 +86,7 @@ fn the_same_token_twice_is_one_and_two_different_are_refused() {
 }
 
 #[test]
-fn bytes_that_no_token_has_are_refused_where_they_are() {
+fn an_unreadable_token_names_its_place() {
     let unreadable = |place| Err(TokenSourceError::Unreadable { place });
     assert_eq!(find(&[("authorization", "Bearer a b")], None), unreadable("Authorization header"));
     assert_eq!(find(&[("cookie", "fanfare_token=a b")], None), unreadable("cookie"));
@@ -96,7 +96,7 @@ fn bytes_that_no_token_has_are_refused_where_they_are() {
 }
 
 #[test]
-fn a_subprotocol_that_is_a_token_is_told_from_one_to_answer_with() {
+fn a_token_subprotocol_is_never_the_answer() {
     assert!(is_token(format!("token.{JWT}").as_bytes()) && is_token(b"token."));
     assert!(!is_token(b"fanfare") && !is_token(b"tokens.x") && !is_token(b""));
     let two_tokens = [("sec-websocket-protocol", "token.x"), ("sec-websocket-protocol", "token.x")];
@@ -105,7 +105,7 @@ fn a_subprotocol_that_is_a_token_is_told_from_one_to_answer_with() {
 }
 
 #[test]
-fn the_cookie_has_the_name_that_was_configured() {
+fn the_cookie_has_its_configured_name() {
     let source = TokenSource::new("__Host-session").unwrap();
     let headers = sent(&[("cookie", "fanfare_token=a; __Host-session=b")]);
     assert_eq!(source.find(&headers, None).unwrap().unwrap().reveal(), "b");

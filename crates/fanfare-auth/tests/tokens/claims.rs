@@ -1,4 +1,4 @@
-//! What claims are worth.
+//! Claims.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 #[test]
-fn a_token_is_good_from_nbf_to_exp_and_a_leeway_around() {
+fn a_token_is_good_from_nbf_to_exp() {
     let table = [
         (json!({"exp": NOW + 1}), Ok(())),
         (json!({"exp": NOW - 4}), Ok(())),
@@ -35,7 +35,7 @@ fn a_token_is_good_from_nbf_to_exp_and_a_leeway_around() {
 }
 
 #[test]
-fn audience_and_issuer_are_those_of_the_configuration() {
+fn audience_and_issuer_are_the_configured_ones() {
     let of = |audience: Option<&str>, issuer: Option<&str>| TokenPolicy {
         audience: audience.map(str::to_owned),
         issuer: issuer.map(str::to_owned),
@@ -86,7 +86,7 @@ fn a_claim_of_the_wrong_form_is_named() {
 }
 
 #[test]
-fn channels_are_granted_as_the_token_says_and_all_without_a_list() {
+fn channels_are_granted_as_the_token_says() {
     let grants = |claims| verify(&simple(), &signed(&claims)).unwrap().channels;
     assert!(grants(json!({})).allows("chat:1"));
     assert!(!grants(json!({"channels": []})).allows("chat:1"));

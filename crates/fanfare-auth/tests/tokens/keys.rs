@@ -1,4 +1,4 @@
-//! Which keys may verify tokens.
+//! Keys that verify tokens.
 
 use fanfare_auth::{HmacAlgorithm, HmacSecret, PublicKey, TokenKey, TokenKeyError};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn refused(pem: &str) -> TokenKeyError {
 }
 
 #[test]
-fn a_file_that_is_no_key_for_tokens_is_named_for_what_it_is() {
+fn a_wrong_key_file_is_named() {
     assert_eq!(refused(""), TokenKeyError::NotPem);
     assert_eq!(refused("MIIBIjANBgkq"), TokenKeyError::NotPem);
     assert_eq!(refused("-----BEGIN PUBLIC KEY"), TokenKeyError::NotPem);
@@ -35,7 +35,7 @@ fn a_file_that_is_no_key_for_tokens_is_named_for_what_it_is() {
 }
 
 #[test]
-fn a_key_file_may_have_text_around_and_windows_line_ends() {
+fn a_key_file_may_have_text_around_it() {
     let pem = pem!("test-ed25519.public");
     assert!(PublicKey::from_pem(format!("from the vault\n{pem}\n\n").as_bytes()).is_ok());
     assert!(PublicKey::from_pem(pem.replace('\n', "\r\n").as_bytes()).is_ok());
@@ -59,7 +59,7 @@ fn a_secret_is_as_long_as_its_hash() {
 }
 
 #[test]
-fn a_key_file_or_a_padded_line_is_no_secret() {
+fn a_key_file_is_not_a_secret() {
     for pem in [pem!("test-rsa.public"), pem!("test-p256.private"), pem!("test-p256.certificate")] {
         assert_eq!(HmacSecret::new(pem), Err(TokenKeyError::SecretIsPem));
     }

@@ -1,4 +1,4 @@
-//! Which tokens are good, claims aside.
+//! Signatures of tokens.
 
 use fanfare_auth::{ChannelGrants, Claims, HmacAlgorithm, RsaAlgorithm, TokenError, TokenKey, TokenPolicy};
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -27,7 +27,7 @@ fn everything() -> Vec<(Algorithm, TokenKey)> {
 }
 
 #[test]
-fn a_key_opens_the_tokens_of_its_own_algorithm_and_no_others() {
+fn a_key_opens_only_tokens_of_its_algorithm() {
     let claims = json!({"sub": "ada", "exp": NOW + 60});
     let granted =
         Claims { subject: "ada".into(), expires_at: Some(at(NOW + 65)), channels: ChannelGrants::all() };
@@ -50,7 +50,7 @@ fn a_key_opens_the_tokens_of_its_own_algorithm_and_no_others() {
 }
 
 #[test]
-fn the_tokens_of_a_library_elsewhere_are_good() {
+fn tokens_of_another_library_are_good() {
     // Made with openssl: HMAC-SHA256 of the first two parts, with SECRET.
     let token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEiLCJjaGFubmVscyI6WyJjaGF0OioiXX0.fcLsp9uCSa28mIkAxqZkv92unFS7lI34XxY_hnilTbA";
     let claims = verify(&simple(), token).unwrap();
@@ -59,7 +59,7 @@ fn the_tokens_of_a_library_elsewhere_are_good() {
 }
 
 #[test]
-fn both_of_two_keys_open_while_one_replaces_the_other() {
+fn two_keys_open_during_a_rotation() {
     let [old, new] = [SECRET, NEXT_SECRET].map(|secret| secret_key(HmacAlgorithm::Hs256, secret));
     let claims = json!({"sub": "ada"});
     let issue = |secret: &str, kid| {
@@ -80,7 +80,7 @@ fn both_of_two_keys_open_while_one_replaces_the_other() {
 }
 
 #[test]
-fn a_token_that_names_its_key_is_tried_with_that_key_only() {
+fn a_token_is_tried_only_with_its_key() {
     let [a, b] = [(SECRET, "a"), (NEXT_SECRET, "b")]
         .map(|(secret, id)| secret_key(HmacAlgorithm::Hs256, secret).with_id(id));
     let token = |kid| issue(Algorithm::HS256, kid, &json!({"sub": "ada"}));
@@ -92,13 +92,13 @@ fn a_token_that_names_its_key_is_tried_with_that_key_only() {
     // A key without a name may be the one.
     let unnamed = policy(vec![b, secret_key(HmacAlgorithm::Hs256, SECRET)]);
     assert!(verify(&unnamed, &token(Some("c"))).is_ok());
-    // A name is no way to another algorithm.
+    // A name never leads to another algorithm.
     let other = policy(vec![public_key(pem!("test-p256.public")).with_id("a")]);
     assert_eq!(verify(&other, &token(Some("a"))), Err(TokenError::AlgorithmNotAllowed));
 }
 
 #[test]
-fn nobody_signs_with_no_algorithm_or_with_a_public_key() {
+fn nobody_signs_without_a_secret() {
     let claims = r#"{"sub":"eve"}"#;
     let everything = policy(everything().into_iter().map(|(_, key)| key).collect());
     for alg in ["none", "None", "NONE", "nOnE", "", "ES512", "HS1", "hs256"] {
@@ -145,7 +145,7 @@ fn a_changed_token_is_refused() {
 }
 
 #[test]
-fn what_is_no_jwt_is_malformed() {
+fn another_text_is_malformed() {
     let good = signed(&json!({"sub": "ada"}));
     let table = [
         String::new(),
@@ -175,7 +175,7 @@ fn what_is_no_jwt_is_malformed() {
 }
 
 #[test]
-fn a_token_that_is_too_long_is_not_even_parsed() {
+fn a_token_that_is_too_long_is_refused() {
     let of = |filling: usize| signed(&json!({"x": "x".repeat(filling)}));
     let longest =
         (6000..6200).map(of).take_while(|token| token.len() <= TokenPolicy::MAX_BYTES).last().unwrap();
@@ -185,7 +185,7 @@ fn a_token_that_is_too_long_is_not_even_parsed() {
 }
 
 #[test]
-fn no_error_tells_anything_of_the_token() {
+fn errors_quote_nothing_of_the_token() {
     const PLANTED: &str = "pl4nted";
     let header = format!(r#"{{"alg":"{PLANTED}","kid":"{PLANTED}"}}"#);
     let of_header = |header: &str| raw(header, "{}", SECRET.as_bytes());

@@ -13,7 +13,7 @@ pub(crate) const SECRET: &str = "a secret for tests, of more than sixty-four byt
 pub(crate) const NEXT_SECRET: &str =
     "the next secret for tests, of more than sixty-four bytes, known as well";
 
-/// What the clock of every test says, in seconds since 1970.
+/// The time of every test, in seconds since 1970.
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 macro_rules! pem {

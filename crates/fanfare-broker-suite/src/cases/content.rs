@@ -1,4 +1,4 @@
-//! What a publication carries.
+//! The content of a publication.
 
 use bytes::Bytes;
 use fanfare_core::{Attributes, Payload, PayloadKind, Publish, PublishError, SessionId, Taken, TraceContext};

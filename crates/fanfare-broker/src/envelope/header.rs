@@ -132,7 +132,7 @@ fn append_field<'a>(out: &mut Vec<u8>, tag: u8, length: usize, parts: impl IntoI
     parts.into_iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// A length as it is written. No header comes near the bound: see [`Attributes::MAX_BYTES`].
+/// A length in its two bytes. No header comes near the bound: see [`Attributes::MAX_BYTES`].
 pub(super) fn short(length: usize) -> [u8; 2] {
     u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }

@@ -78,7 +78,7 @@ impl Canary {
         self.generation
     }
 
-    /// There is no subscribing connection.
+    /// The subscribing connection is gone.
     pub(crate) fn disconnected(&mut self) {
         (self.expected_from, self.heard) = (None, false);
     }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answered_round_is_expected_until_it_is_heard() {
+    fn an_answered_round_is_expected_until_heard() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         assert_eq!(canary.expected_since(), None, "it is not answered");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unanswered_round_of_a_demoted_master_proves_nothing() {
+    fn a_demoted_masters_unanswered_round_proves_nothing() {
         let (mut canary, now) = listening();
         let round = canary.begin(now);
         assert_eq!(canary.heard(round, now), Some(Duration::ZERO));

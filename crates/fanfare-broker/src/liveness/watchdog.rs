@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_broker_is_away_and_then_given_up() {
+    fn a_silent_broker_is_away_then_given_up() {
         let (mut watchdog, now) = watchdog();
         watchdog.ask(now);
         assert_eq!(watchdog.ask(now + 3 * SECOND), Verdict::Away);

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_labels_are_few_and_there_from_the_start() {
+    fn error_labels_are_few_and_never_missing() {
         let registry = prometheus::Registry::new();
         let register = Registrar(&registry);
         let broker = Arc::new(Metrics::register(register).unwrap());

@@ -13,8 +13,8 @@ use crate::{
     node::TIME_TO_LIVE,
 };
 
-/// Asks which server this is, and leaves a note where there is none. The inner error says why the server does not say
-/// it.
+/// Asks which server this is, and leaves a note on a server without one. The inner error says why the server does not
+/// tell.
 pub(crate) async fn find(
     connection: &mut Connection,
     names: &Names,

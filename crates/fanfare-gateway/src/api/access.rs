@@ -1,4 +1,4 @@
-//! Which calls have a key, and what is said of calls that no method takes.
+//! The key of a call, and the answer to calls that no method takes.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     roles::Role,
 };
 
-/// All paths of the API that no method of it takes.
+/// All paths of the API without a method.
 pub(crate) const OTHERS: Endpoint = Endpoint {
     paths: &["/api", "/api/", "/api/{*rest}"],
     roles: &[Role::Api],
@@ -25,7 +25,7 @@ pub(crate) const OTHERS: Endpoint = Endpoint {
     elsewhere: Some(|| any(async || ApiError::Elsewhere)),
 };
 
-/// A handler for calls that have a key.
+/// A handler that only calls with a key reach.
 pub(crate) fn with_key(
     gateway: &Arc<Gateway>,
     handler: MethodRouter<Arc<Gateway>>,

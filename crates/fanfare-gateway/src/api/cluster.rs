@@ -1,7 +1,7 @@
-//! `GET /api/cluster`: the nodes as this one sees them, for the page and for `fanfare top`.
+//! `GET /api/cluster`: the nodes as this node sees them, for the page and for `fanfare top`.
 //!
-//! Invariant: what `/metrics` would tell is told only on listeners that serve `/metrics`: figures, and where the nodes'
-//! metrics are. On the others there are names, versions, connections and the broker's state.
+//! Invariant: figures, and the addresses of the nodes' metrics, are told only on listeners that serve `/metrics`. Other
+//! listeners tell names, versions, connections and the broker's state.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     snapshot::NodeSnapshot,
 };
 
-/// The endpoint. No key is asked for.
+/// The endpoint. It needs no key.
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
     paths: &["/api/cluster"],
     roles: &[Role::Clients, Role::Metrics],
@@ -38,9 +38,9 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 struct View {
     node: String,
     broker: &'static str,
-    /// What the broker can do: `up`, `away`, `deaf`, `split`.
+    /// The broker's state: `up`, `away`, `deaf` or `split`.
     state: &'static str,
-    /// Of this node.
+    /// The figures of this node.
     #[serde(skip_serializing_if = "Option::is_none")]
     figures: Option<NodeSnapshot>,
     nodes: Vec<NodeView>,
@@ -53,17 +53,17 @@ pub struct NodeView {
     pub name: String,
     /// Its release.
     pub version: String,
-    /// Open connections, as it last said.
+    /// Its open connections, as it last reported.
     pub connections: u64,
-    /// Where its metrics are, where it says so, and only where metrics are served.
+    /// The URL of its metrics, if it reports one; only on listeners that serve metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
-    /// Whether it is the one that answers.
+    /// Whether it is the node that answers.
     #[serde(rename = "self")]
     pub is_self: bool,
 }
 
-/// See the head of this file. The answering node's connections are of this moment.
+/// See the head of this file. The connections of the node that answers are those of this moment.
 async fn cluster(State(gateway): State<Arc<Gateway>>, Extension(roles): Extension<Roles>) -> Response {
     let has_metrics = roles.has(Role::Metrics);
     let me = gateway.cluster.me();

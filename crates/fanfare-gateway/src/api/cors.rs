@@ -1,11 +1,11 @@
-//! Which pages may call the API, and that their browsers let them see its answers (CORS, as the Fetch standard has it).
+//! The pages that may call the API, and see its answers (CORS, by the Fetch standard).
 //!
 //! Invariants
-//! - Whether a page may call is judged before anything else, by its origin alone: a call of a page that may not see the
+//! - The origin of a page is judged before anything else, and decides alone: a call of a page that may not see the
 //!   answer does nothing.
-//! - A preflight carries no key (the Fetch standard, section 4.8), and is asked for none.
-//! - Every answer to a page that may call says so, refusals too: else its browser would tell it "failed" of a message
-//!   that was published, and nothing of what was wrong.
+//! - A preflight needs no key, since it cannot carry one (the Fetch standard, section 4.8).
+//! - Every answer to a page that may call says so, refusals too. Else its browser would report "failed" for a message
+//!   that was published, and would hide the reason of a refusal.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{gateway::Gateway, trace::TRACEPARENT};
 /// How long a browser may remember the answer to a preflight.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// Lets a call in that no page makes, or a page that may.
+/// Refuses the call of a page whose origin is not allowed.
 pub(crate) async fn admit_page(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
@@ -36,7 +36,7 @@ pub(crate) async fn admit_page(
     Ok(next.run(request).await)
 }
 
-/// Answers preflights, and tells browsers that the page may see the answer. Every origin that comes here was let in.
+/// Answers preflights, and tells browsers that the page may see the answer. Each origin that comes here is allowed.
 pub(crate) fn layer() -> CorsLayer {
     let key = HeaderName::from_static("x-api-key");
     CorsLayer::new()

@@ -26,39 +26,39 @@ use crate::{
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// No API key, or none that is known.
+    /// The API key is missing or unknown.
     #[error(transparent)]
     Key(#[from] ApiKeyRefusal),
-    /// A page whose origin is not allowed.
+    /// The origin of the page is not allowed.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
     /// The body is not what the method takes.
     #[error("the body is not what /api/publish takes, {{\"channel\", \"data\" or \"b64data\"}}: {0}")]
     Body(String),
-    /// The body is compressed, or encoded in another way.
-    #[error("the body has a Content-Encoding, and bodies are taken as they are only: send it without")]
+    /// The body has a content encoding.
+    #[error("the body has a Content-Encoding, which this server does not decode: send the body without")]
     Encoding,
     /// The body did not come in time.
     #[error("the body did not come within {} ms (limits.handshake)", .0.as_millis())]
     Slow(Duration),
-    /// The body is larger than any message makes it.
+    /// The body is larger than that of the largest message.
     #[error(
         "the body is larger than {allowed} bytes; a message has at most {} (limits.message_bytes)",
         .message
     )]
     BodyTooLarge {
-        /// What a body may have.
+        /// The limit of a body, in bytes.
         allowed: usize,
-        /// What a message may have.
+        /// The limit of a message, in bytes.
         message: usize,
     },
     /// The body could not be read.
     #[error("{0}")]
     Unread(#[from] BytesRejection),
-    /// The channel is none.
+    /// The channel name is not valid.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The payload is larger than a message may be.
+    /// The payload is larger than the limit of a message.
     #[error("the data has {found} bytes, a message has at most {allowed} (limits.message_bytes)")]
     TooLarge {
         /// Its bytes.
@@ -66,7 +66,7 @@ pub(crate) enum ApiError {
         /// The limit.
         allowed: usize,
     },
-    /// The broker did not take it, or nobody knows.
+    /// The broker did not take the message, or the outcome is unknown.
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The node goes away.
@@ -77,10 +77,10 @@ pub(crate) enum ApiError {
         "this listener does not serve the API: it is at the addresses of `api.listen` in the configuration"
     )]
     Elsewhere,
-    /// There is no such method.
-    #[error("there is no such method; there are POST /api/publish and GET /api/cluster")]
+    /// The method does not exist.
+    #[error("this method does not exist; there are POST /api/publish and GET /api/cluster")]
     NoSuchMethod,
-    /// The path is right, and the HTTP method is not.
+    /// The path takes another HTTP method.
     #[error("this path takes another HTTP method; there are POST /api/publish and GET /api/cluster")]
     WrongMethod,
 }
@@ -107,7 +107,7 @@ impl ApiError {
         }
     }
 
-    /// The limit that it is due to, if it is.
+    /// The limit that was reached, if any.
     fn limit(&self) -> Option<Limit> {
         match self {
             Self::Slow(_) => Some(Limit::Handshake),
@@ -138,7 +138,7 @@ impl IntoResponse for ApiError {
             why: Why::Api(code),
             limit: self.limit(),
             status,
-            // What the parser says may quote the payload.
+            // The parser may quote the payload.
             detail: (!matches!(self, Self::Body(_))).then(|| sentence.into()),
             channel: None,
             close: None,

@@ -1,8 +1,8 @@
 //! The HTTP API.
 //!
 //! - [`publish`]: `POST /api/publish`; [`cluster`]: `GET /api/cluster`
-//! - [`access`]: which calls have a key; [`error`]: why a call was not carried out
-//! - [`cors`]: which pages may call
+//! - [`access`]: the key of a call; [`error`]: why a call was not carried out
+//! - [`cors`]: the pages that may call
 
 pub(crate) mod access;
 pub(crate) mod cluster;

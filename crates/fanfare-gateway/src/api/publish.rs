@@ -1,4 +1,4 @@
-//! `POST /api/publish`: what its body may be, and what becomes of it.
+//! `POST /api/publish`.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     elsewhere: None,
 };
 
-/// JSON may need six bytes for one (`\u0000`); and there is a channel beside the data.
+/// JSON may need six bytes for one (`\u0000`), and the body has a channel beside the data.
 const BODY_PER_MESSAGE_BYTE: usize = 6;
 const BODY_OVERHEAD: usize = 4 << 10;
 
@@ -64,7 +64,7 @@ fn body_limit(limits: &Limits) -> usize {
     limits.message_bytes * BODY_PER_MESSAGE_BYTE + BODY_OVERHEAD
 }
 
-/// The body, as far as it may be: one that declares too much is refused before it comes.
+/// Reads the body. A body that declares too many bytes is refused before it comes.
 async fn read_body(limits: &Limits, request: Request) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::BodyTooLarge { allowed: body_limit(limits), message: limits.message_bytes };
     if request.body().size_hint().lower() > body_limit(limits) as u64 {
@@ -77,7 +77,7 @@ async fn read_body(limits: &Limits, request: Request) -> Result<Bytes, ApiError>
     })
 }
 
-/// A body that is sent as it is (RFC 9110 §8.4.1): a compressed one would be taken for broken JSON.
+/// Refuses a body with a content encoding (RFC 9110 §8.4.1): else a compressed body would be taken for broken JSON.
 fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_known = |encoding: &[u8]| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
     let values = headers.get_all(CONTENT_ENCODING).iter();
@@ -104,7 +104,7 @@ async fn publish(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     }
 }
 
-/// What a request asks to publish.
+/// The message in a request.
 async fn read(gateway: &Gateway, request: Request) -> Result<(Channel, Payload), ApiError> {
     check_encoding(request.headers())?;
     let body = read_body(&gateway.hub.settings.limits(), request).await?;
@@ -126,7 +126,7 @@ async fn hand_over(
     Ok(gateway.hub.publisher.publish_from_server(channel, payload, parent).await?)
 }
 
-/// What is said of a publish that the broker took: nothing, on a channel without history.
+/// The result of a publish that the broker took: empty on a channel without history.
 fn result(taken: Taken) -> Map<String, Value> {
     let mut result = Map::new();
     if let Some(Position { epoch, offset }) = taken.position {
@@ -140,14 +140,14 @@ fn result(taken: Taken) -> Map<String, Value> {
 }
 
 fn parse(body: &[u8]) -> Result<PublishRequest<'_>, ApiError> {
-    // By its order an array could be one for serde, and mean anything.
+    // Serde would take an array too, by the order of the fields.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(ApiError::Body("it is an array, and must be an object".into()));
     }
     serde_json::from_slice(body).map_err(|error| ApiError::Body(error.to_string()))
 }
 
-/// A JSON string is text of its contents; any other JSON is its bytes as sent; `b64data` is any bytes.
+/// The payload: a JSON string is text of its contents, any other JSON is its bytes as sent, `b64data` is any bytes.
 fn payload(data: Option<&RawValue>, b64data: Option<String>) -> Result<Payload, ApiError> {
     match (data, b64data) {
         (Some(data), None) if data.get().starts_with('"') => match serde_json::from_str::<String>(data.get())
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_body_is_told_what_is_wrong() {
+    fn a_wrong_body_gets_its_reason() {
         let says = |body: &str, words: &str| {
             let error = taken(body).unwrap_err();
             assert!(error.to_string().contains(words), "{body}: {error}");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_taken_as_it_is_only() {
+    fn a_body_with_an_encoding_is_refused() {
         let check = |encodings: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for encoding in encodings {

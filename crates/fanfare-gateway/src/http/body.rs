@@ -1,7 +1,7 @@
-//! The body of a request: its handler reads it, or leaves a rest.
+//! The body of a request: its handler reads it, or leaves a rest of it.
 //!
-//! Invariant: an answer keeps its connection open only where nothing of the request's body is left to come. The rest of
-//! a body would be taken for the next request, or the connection would end without a word.
+//! Invariant: an answer keeps its connection open only if the whole body of the request has come. Else the rest would
+//! be taken for the next request.
 
 use std::{
     future::poll_fn,
@@ -17,10 +17,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
-/// How many bytes of a rest are read before the answer, of those that have come already.
+/// How many bytes of a rest are read before the answer, if they have come already.
 const READ_AT_ONCE: usize = 64 << 10;
 
-/// How often in a row HTTP is asked for more of a rest: once to read the socket, once more to find the end.
+/// How often in a row the rest is polled: once to read the socket, once more to find the end.
 const LOOKS: usize = 2;
 
 struct Shared {
@@ -36,17 +36,17 @@ impl Shared {
     }
 }
 
-/// A body as its handler gets it; nothing where the request has none.
+/// The body for the handler; `None` where the request has no body.
 pub(crate) struct RequestBody(Option<Arc<Mutex<Shared>>>);
 
-/// What the handler leaves of a body.
+/// The part of a body that the handler leaves.
 pub(crate) struct Rest {
     body: Option<Arc<Mutex<Shared>>>,
-    /// The client waits for a word before it sends it (`Expect: 100-continue`), and reading would say that word.
+    /// The client waits for `100 Continue` before it sends the body; a read would send that.
     waits: bool,
 }
 
-/// Gives a request to its handler, but for the rest of its body.
+/// Splits a request: for its handler, and the rest of its body.
 pub(crate) fn share(request: Request<Incoming>) -> (Request<RequestBody>, Rest) {
     let waits = request.headers().contains_key(EXPECT);
     let (head, incoming) = request.into_parts();
@@ -57,7 +57,7 @@ pub(crate) fn share(request: Request<Incoming>) -> (Request<RequestBody>, Rest) 
 }
 
 impl Rest {
-    /// Whether nothing is left to come: reads what has come already, and waits for nothing.
+    /// Whether the body has come whole. Reads the bytes that have come already, and does not wait.
     pub(crate) async fn is_read(&self) -> bool {
         let Some(body) = &self.body else { return true };
         let (mut read, mut looks) = (0, 0);

@@ -1,4 +1,4 @@
-//! One connection from its first byte on: whose it is, TLS, and then its requests, until it ends or becomes a WebSocket.
+//! One connection from its first byte on: its client, TLS, and then its requests.
 
 use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc};
 
@@ -26,8 +26,7 @@ use crate::{
 
 const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 
-/// Serves the requests of one connection of `peer` until it ends or becomes a WebSocket, or is given up because
-/// others need its place more.
+/// Serves one connection of `peer` until it ends, becomes a WebSocket, or is evicted.
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     socket: AcceptedSocket,
@@ -38,14 +37,14 @@ pub(crate) async fn serve(
 ) {
     let evictable = Evictable::new(&gateway.descriptors);
     tokio::select! {
-        // A request that came in the same moment is read first: who asks is not given up.
+        // A request that came in the same moment is read first: a client that asks is not evicted.
         biased;
         () = receive(&gateway, socket, tls, peer, &evictable, routes, shutdown) => {}
         () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
     }
 }
 
-/// Learns whose connection it is, then serves it.
+/// Finds the client of the connection, then serves its requests.
 async fn receive(
     gateway: &Arc<Gateway>,
     socket: AcceptedSocket,
@@ -56,7 +55,7 @@ async fn receive(
     shutdown: CancellationToken,
 ) {
     let header = gateway.hub.settings.limits().handshake;
-    // One for all that comes before HTTP.
+    // One deadline for all that comes before HTTP.
     let deadline = tokio::time::Instant::now() + header;
     if !speaks(gateway, socket.stream(), deadline, &shutdown).await {
         return;
@@ -72,7 +71,7 @@ async fn receive(
     Box::pin(requests.serve(stream, routes, shutdown)).await;
 }
 
-/// What a client says before HTTP: whose connection it is, where a proxy tells that, and TLS.
+/// Reads what comes before HTTP: the PROXY header of a trusted proxy, and the TLS handshake.
 async fn open(
     gateway: &Gateway,
     mut socket: AcceptedSocket,
@@ -102,7 +101,7 @@ async fn open(
     Some((client, stream))
 }
 
-/// Does the TLS handshake, counts what became of it, and says it in the log. A client that speaks no TLS is told.
+/// Does the TLS handshake, counts its outcome, and logs it. A client that does not speak TLS is told.
 async fn secure(
     gateway: &Gateway,
     socket: AcceptedSocket,
@@ -134,15 +133,15 @@ async fn secure(
     }
 }
 
-/// Waits until the client says something. HTTP and its buffers begin there: in a storm most connections wait for
-/// their client's turn, and ten kilobytes each would wait with them.
+/// Waits until the client sends something. The buffers of HTTP begin there: in a storm most connections wait for their
+/// client, and ten kilobytes each would wait with them.
 async fn speaks(
     gateway: &Gateway,
     stream: &TcpStream,
     deadline: tokio::time::Instant,
     shutdown: &CancellationToken,
 ) -> bool {
-    // Tokio takes what it accepted for readable until a look says otherwise.
+    // Tokio takes an accepted socket for readable until a read finds nothing.
     let look = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
     if !matches!(stream.try_io(Interest::READABLE, look), Err(error) if error.kind() == ErrorKind::WouldBlock)
     {
@@ -150,19 +149,19 @@ async fn speaks(
     }
     tokio::select! {
         biased;
-        // Where the socket is broken, whoever reads it is told.
+        // A broken socket counts as readable: the reader gets the error.
         spoke = timeout_at(deadline, stream.readable()) => {
             if spoke.is_err() {
                 gateway.metrics.http_error(HttpError::Timeout);
             }
             spoke.is_ok()
         }
-        // A balancer that connected a moment ago is about to ask, and takes a socket that just ends for a failure.
+        // A balancer that connected a moment ago is about to ask. A socket that just ends is a failure to it.
         () = after(shutdown, LAST_CHANCE) => false,
     }
 }
 
-/// Says it aloud, since the peer is one of our own proxies; but not where it only looked whether somebody listens.
+/// Warns, since the peer is one of our own proxies; but not where it only checked that the port is open.
 fn without_proxy_header(gateway: &Gateway, peer: IpAddr, error: &ProxyHeaderError) {
     gateway.metrics.http_error(HttpError::ProxyHeader);
     match error {

@@ -1,9 +1,9 @@
-//! What an HTTP connection waits for, and until when.
+//! The deadlines of an HTTP connection.
 //!
 //! Invariants
-//! - Each wait for a client has a bound: for its next request, for the rest of a header, until it reads, and for what it
-//!   still sends behind its last answer. Handlers have bounds of their own for the body of a request.
-//! - A next request is waited for longer than the node announces.
+//! - Each wait for a client has a deadline: for its next request, for the rest of a header, until it reads, and for the
+//!   bytes that it still sends behind its last answer. Handlers have their own deadlines for the body of a request.
+//! - The node waits longer for a next request than it announces.
 //! - Once the node ends, a client that does not read, or still sends, has [`LAST_WORDS`].
 
 use std::{
@@ -16,14 +16,14 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How much longer a next request is waited for than announced: it may have been on its way.
+/// How much longer than announced the node waits for a next request, which may be on its way.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How long a client may take nothing of what is written to it.
+/// How long a client may read nothing of its answer.
 const STALL: Duration = Duration::from_secs(20);
 
-/// How long a client may go on sending behind its last answer, how long it may be silent meanwhile, and how many bytes
-/// are read. The answer itself may have to wait for that: many clients read only once all is sent.
+/// How long a client may send behind its last answer, how long it may be silent meanwhile, and how many bytes are read.
+/// The answer itself may have to wait for that: many clients read only once all is sent.
 const REST_TIME: Duration = Duration::from_secs(30);
 const REST_SILENCE: Duration = Duration::from_secs(5);
 const REST_BYTES: u64 = 64 << 20;
@@ -40,23 +40,23 @@ pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
     sleep(time).await;
 }
 
-/// What did not come in time.
+/// The wait whose deadline has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Late {
-    /// A next request.
+    /// For a next request.
     Request,
-    /// The rest of a header.
+    /// For the rest of a header.
     Header,
-    /// A client that reads.
+    /// Until the client reads.
     Reader,
-    /// The end of what is sent behind the last answer.
+    /// For the end of what the client sends behind the last answer.
     Rest,
 }
 
-/// How long clients may take, by the configuration.
+/// The times that the configuration sets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// For a header, from its first byte on; for the first one from the connection on.
+    /// For a header, from its first byte on; for the first header from the connection on.
     pub(crate) header: Duration,
     /// For a next request, as announced.
     pub(crate) keep_alive: Duration,
@@ -72,7 +72,7 @@ pub(crate) struct Deadlines {
 struct Step {
     awaits: Awaits,
     since: Instant,
-    /// Since when the client takes nothing of what is written.
+    /// Since when the client takes nothing of the answer.
     stalled: Option<Instant>,
     /// When the end of the node was noticed.
     ends: Option<Instant>,
@@ -91,23 +91,23 @@ enum Awaits {
 }
 
 impl Deadlines {
-    /// Of a connection whose first header is waited for; `ending` says that the node ends.
+    /// The deadlines of a connection that waits for its first header; `ending` says that the node ends.
     pub(crate) fn new(times: Times, ending: CancellationToken) -> Self {
         let step = Step { awaits: Awaits::Header, since: Instant::now(), stalled: None, ends: None };
         Self { times, ending, step: Mutex::new(step) }
     }
 
-    /// A request is here, or a last word is about to be said.
+    /// A request is here, or a last answer is about to be written.
     pub(crate) fn answers(&self) {
         self.step.lock().now_awaits(Awaits::Answer);
     }
 
-    /// It is answered. Its client has its time for the next one from the last byte of the answer on.
+    /// The request is answered. The client has its time for the next one from the last byte of the answer on.
     pub(crate) fn answered(&self) {
         self.step.lock().now_awaits(Awaits::Request);
     }
 
-    /// Bytes came, for HTTP.
+    /// Bytes of a request came.
     pub(crate) fn came(&self) {
         let mut step = self.step.lock();
         if step.awaits == Awaits::Request {
@@ -115,7 +115,7 @@ impl Deadlines {
         }
     }
 
-    /// Nothing more is written, and what still comes is discarded.
+    /// Nothing more is written, and all further bytes are discarded.
     pub(crate) fn finished(&self) {
         let now = Instant::now();
         let mut step = self.step.lock();
@@ -123,7 +123,7 @@ impl Deadlines {
         step.stalled = None;
     }
 
-    /// So many bytes were discarded; whether more may be.
+    /// This many bytes were discarded. Whether more may be.
     pub(crate) fn discarded(&self, came: usize) -> bool {
         let mut step = self.step.lock();
         let Awaits::Rest { bytes, .. } = step.awaits else { return false };
@@ -132,26 +132,26 @@ impl Deadlines {
         bytes < REST_BYTES
     }
 
-    /// The client took something of what is written.
+    /// The client took a part of the answer.
     pub(crate) fn wrote(&self) {
         let mut step = self.step.lock();
         step.stalled = None;
         step.since = Instant::now();
     }
 
-    /// All is written.
+    /// The answer is written.
     pub(crate) fn flushed(&self) {
         if self.step.lock().stalled.is_some() {
             self.wrote();
         }
     }
 
-    /// The client takes nothing more for now.
+    /// The client takes nothing more for the moment.
     pub(crate) fn stalls(&self) {
         self.step.lock().stalled.get_or_insert_with(Instant::now);
     }
 
-    /// Ends once something did not come in time. It is for the task that moves the bytes, and polled behind that.
+    /// Ends when a deadline has passed. The task that moves the bytes polls it, behind the bytes.
     pub(crate) async fn overdue(&self) -> Late {
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut ending = pin!(self.ending.cancelled());
@@ -187,7 +187,7 @@ impl Deadlines {
 }
 
 impl Step {
-    /// What is waited for from now on; nothing else behind the end.
+    /// Changes what is waited for; not behind the end.
     fn now_awaits(&mut self, awaits: Awaits) {
         if !matches!(self.awaits, Awaits::Rest { .. }) {
             self.awaits = awaits;
@@ -207,14 +207,14 @@ mod tests {
         (Deadlines::new(TIMES, ending.clone()), ending)
     }
 
-    /// What comes first if nothing happens, and after how many seconds.
+    /// The first deadline that passes if nothing happens, and after how many seconds.
     async fn late(deadlines: &Deadlines) -> (Late, u64) {
         let begun = Instant::now();
         (deadlines.overdue().await, begun.elapsed().as_secs())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_wait_has_its_own_time() {
+    async fn each_wait_has_its_own_deadline() {
         let (deadlines, _ending) = deadlines();
         assert_eq!(late(&deadlines).await, (Late::Header, 5));
         deadlines.answers();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_requests_time_begins_behind_the_last_byte() {
+    async fn the_next_wait_begins_behind_the_last_byte() {
         let (deadlines, _ending) = deadlines();
         deadlines.answers();
         deadlines.answered();
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_is_given_its_time() {
+    async fn a_handler_has_no_deadline() {
         let (deadlines, _ending) = deadlines();
         deadlines.answers();
         assert!(tokio::time::timeout(REST_TIME * 100, deadlines.overdue()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rest_that_drips_or_never_ends_is_bounded() {
+    async fn a_slow_or_endless_rest_is_bounded() {
         let (deadlines, _ending) = deadlines();
         deadlines.finished();
         let dripping = async {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_the_node_cuts_who_does_not_read_or_stop() {
+    async fn the_end_of_the_node_shortens_deadlines() {
         let (deadlines, ending) = deadlines();
         ending.cancel();
         assert_eq!(late(&deadlines).await, (Late::Header, 5));

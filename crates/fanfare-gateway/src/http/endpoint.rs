@@ -1,4 +1,4 @@
-//! What a listener answers at some paths.
+//! Endpoints: handlers at paths.
 //!
 //! An endpoint is declared in the file of its handler, and named once, in `routes/endpoints.rs`.
 
@@ -21,24 +21,24 @@ pub(crate) struct Endpoint {
     pub(crate) paths: &'static [&'static str],
     /// The roles that serve it; a listener needs one of them.
     pub(crate) roles: &'static [Role],
-    /// What stands around it.
+    /// Its kind, by the layers around it.
     pub(crate) kind: Kind,
     /// Makes its handler, with the methods that it takes.
     pub(crate) handler: fn(&Listening<'_>) -> MethodRouter<Arc<Gateway>>,
-    /// Makes what listeners without its roles answer; without this, its paths mean to them what any path does.
+    /// Makes the answer of listeners without its roles; `None`: they answer as at any other path.
     pub(crate) elsewhere: Option<fn() -> MethodRouter<Arc<Gateway>>>,
 }
 
-/// The kinds of endpoints, by what stands around them.
+/// The kinds of endpoints, by the layers around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It answers to the last, while the node refuses everything else.
+    /// It answers to the last, also while the node refuses everything else.
     Probe,
     /// For browsers.
     Page,
     /// The HTTP API: pages of other origins may call it.
     Api,
-    /// It takes upgrades. At the paths of other kinds an upgrade is refused.
+    /// It takes upgrades. At the paths of other kinds, upgrades are refused.
     Socket,
 }
 

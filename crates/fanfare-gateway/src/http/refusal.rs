@@ -1,5 +1,4 @@
-//! What is answered to a request that is not let in: a status, and a sentence that says what was wrong and what to
-//! do about it.
+//! The answer to a request that is refused: a status, and a sentence with the condition and the remedy.
 
 use axum::response::{IntoResponse, Response};
 use fanfare_auth::{OriginRefusal, TokenSourceError};
@@ -17,40 +16,40 @@ use crate::{
     path::PathError,
 };
 
-/// The first of the close codes that say a status: 4403 is 403.
+/// The first close code that stands for a status: 4403 is 403.
 const CLOSE_CODES: u16 = 4000;
 
-/// Why an upgrade or a visit was refused.
+/// Why an upgrade or another request of a client was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// It is not a proper HTTP request.
+    /// The request is malformed.
     #[error(transparent)]
     Improper(#[from] Improper),
-    /// It is no WebSocket handshake.
+    /// The request is not a WebSocket handshake.
     #[error(transparent)]
     Handshake(#[from] handshake::Refusal),
     /// The page's origin is not allowed.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
-    /// It carries more than one token.
+    /// The request carries more than one token.
     #[error(transparent)]
     TokenSource(#[from] TokenSourceError),
-    /// Its token is not good.
+    /// The token is not good.
     #[error(transparent)]
     Token(#[from] AuthError),
-    /// The path is no channel.
+    /// The path is not a channel.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// The subscription does not stand.
+    /// The subscription failed.
     #[error(transparent)]
     Subscribe(#[from] CommandError),
-    /// There are too many connections.
+    /// A limit of connections is reached.
     #[error(transparent)]
     Full(#[from] Full),
-    /// The request has more headers than are read.
+    /// The request has too many headers.
     #[error("the request has {found} headers, at most {allowed} are taken (limits.header_count)")]
     Headers {
-        /// Its headers.
+        /// The number of its headers.
         found: usize,
         /// The limit.
         allowed: usize,
@@ -61,26 +60,26 @@ pub(crate) enum Refusal {
     /// Another listener serves this path.
     #[error("this listener does not serve {path}: that is at the addresses of `{key}` in the configuration")]
     Elsewhere {
-        /// What was asked for.
+        /// The path of the request.
         path: String,
-        /// The key that names those listeners.
+        /// The key with the addresses of that listener.
         key: &'static str,
     },
-    /// There is nothing at this path.
+    /// The path does not exist.
     #[error("there is nothing at {0}: the page is at /, and health at /healthz and /readyz")]
     NotFound(String),
-    /// There is nothing at this path, which is nearly one of the API.
+    /// The path does not exist, and is nearly one of the API.
     #[error("there is nothing at {path}, and nothing was done; you may mean {right}")]
     NearApi {
-        /// What was asked for.
+        /// The path of the request.
         path: String,
-        /// The method and the path that it is near to.
+        /// The call that it is near to.
         right: &'static str,
     },
     /// The path takes another HTTP method.
     #[error("this path takes GET and HEAD only; to publish a message, send POST /api/publish")]
     Method,
-    /// The client takes no page.
+    /// The client does not accept a page.
     #[error(
         "a channel's path has a page (text/html) and a WebSocket, and this request accepts neither: connect with a \
          WebSocket client, or accept text/html"
@@ -115,7 +114,7 @@ impl Refusal {
         }
     }
 
-    /// What it is counted as.
+    /// The label that it is counted by.
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Improper(_) => Reason::Improper,
@@ -141,7 +140,7 @@ impl Refusal {
         }
     }
 
-    /// The limit that it is due to, if it is.
+    /// The limit that was reached, if any.
     pub(crate) fn limit(&self) -> Option<Limit> {
         match self {
             Self::Full(full) => Some(full.limit()),
@@ -151,11 +150,11 @@ impl Refusal {
         }
     }
 
-    /// How it is said to a page, where it is for its origin, its token or its channel: 4000 and the status. Its sentence
-    /// fits a close frame.
+    /// The close frame for a page that is refused for its origin, its token or its channel: 4000 and the status. The
+    /// sentence fits it.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         let reason = match self {
-            // Said to a page of a foreign name, this would tell it that it found something.
+            // It would tell a page of a foreign name that a node listens here.
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,
             Self::Origin(refusal) => refusal.in_short(),
             Self::TokenSource(_) | Self::Token(_) | Self::Path(_) => in_short(self.to_string()).into(),
@@ -169,7 +168,7 @@ impl Refusal {
         Some(CloseFrame::new(CLOSE_CODES + self.status().as_u16(), reason))
     }
 
-    /// What the metrics and the log are told of it.
+    /// The refusal for the metrics and the log.
     pub(crate) fn refused(&self) -> Refused {
         Refused {
             why: Why::Handshake(self.reason()),
@@ -181,7 +180,7 @@ impl Refusal {
         }
     }
 
-    /// How a client shows who it is (RFC 6750 §3), where it may not come in without.
+    /// The challenge of a 401 (RFC 6750 §3).
     fn challenge(&self) -> Option<HeaderValue> {
         let challenge = match self {
             Self::Token(_) => "Bearer realm=\"fanfare\", error=\"invalid_token\"",
@@ -191,11 +190,11 @@ impl Refusal {
         Some(HeaderValue::from_static(challenge))
     }
 
-    /// After how many seconds a retry is worth it, where the status asks for that.
+    /// The seconds after which a retry may succeed, where the status asks for that.
     fn retry_after(&self) -> Option<HeaderValue> {
         match self {
             Self::Subscribe(CommandError::Subscribe(SubscribeError::Misconfigured(_))) => None,
-            // Somebody has to leave first.
+            // Another client has to leave first.
             Self::Full(Full::Connections(_)) => Some(HeaderValue::from_static("5")),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("1")),
             _ => None,
@@ -203,7 +202,7 @@ impl Refusal {
     }
 }
 
-/// A sentence that fits a close frame: of a longer one, what is wrong, and not what to do.
+/// A sentence that fits a close frame: from a longer one the remedy is cut off.
 fn in_short(sentence: String) -> String {
     match sentence.split_once(';') {
         Some((wrong, _)) if sentence.len() > MAX_REASON => wrong.to_owned(),
@@ -220,7 +219,7 @@ impl IntoResponse for Refusal {
             response.headers_mut().extend(refusal.headers());
         }
         if self.limit().is_some() || matches!(self, Self::Improper(_)) {
-            // Its place is for others; or what follows may not mean what it seems to.
+            // Other clients need the connection; or the bytes behind a malformed request have no meaning.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if matches!(self, Self::Method) {

@@ -1,7 +1,7 @@
-//! Who was refused, and why: counted (`metrics`), and said in one line of the log.
+//! Refusals: counted in the metrics, and each logged in one line.
 //!
-//! Invariant: a line holds no payload, no key and no query. Of what a client sent it has the path, the origin and the
-//! channel only, each cut to a length; a sentence that quotes more than these is left out.
+//! Invariant: a line holds no payload, no key and no query. The only texts of a client in it are the path, the origin
+//! and the channel, each cut to a length. A sentence that quotes more than these is left out.
 
 use std::borrow::Cow;
 
@@ -15,22 +15,22 @@ use tracing::field::display;
 
 use crate::{listener::client_address::Client, metrics::Why};
 
-/// How many characters of anything are logged.
+/// How many characters of each text are logged.
 const SHOWN: usize = 300;
 
-/// What an answer says of itself to the metrics and to the log: an extension of the response.
+/// A refusal, for the metrics and the log: an extension of the response.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) why: Why,
-    /// The limit that it came to, if any.
+    /// The limit that was reached, if any.
     pub(crate) limit: Option<Limit>,
-    /// Of the answer; of a client that is told in a close frame, the one that it would have got.
+    /// The status of the answer; with a close frame, the status that the client would have got.
     pub(crate) status: StatusCode,
-    /// What the client is told; `None` where that quotes what it sent.
+    /// The sentence for the client; `None` where it quotes the client.
     pub(crate) detail: Option<Cow<'static, str>>,
-    /// The channel, where the path does not say it.
+    /// The channel, where the path does not name it.
     pub(crate) channel: Option<Channel>,
-    /// The code of the close frame that says it.
+    /// The code of the close frame that tells the client, if one does.
     pub(crate) close: Option<u16>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn wants_socket(headers: &HeaderMap) -> bool {
     handshake::is_upgrade(headers) || headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
-/// What is kept of a request until it is answered, so that a refusal can be logged.
+/// The parts of a request that are kept until its answer, so that a refusal can be logged.
 pub(crate) struct Asked {
     client: Client,
     method: Method,
@@ -59,8 +59,8 @@ impl Asked {
         }
     }
 
-    /// Says that the request was refused. Handshakes and others are logged at two places, so that a flood of one kind
-    /// keeps none of the other out of the log.
+    /// Logs that the request was refused. Handshakes and other requests are logged at two places of the program, so
+    /// that a flood of one kind does not suppress the other. `channel_of` names the channel of a path.
     pub(crate) fn log(&self, refused: &Refused, channel_of: fn(&str) -> Option<Channel>) {
         let status = refused.status.as_u16();
         let reason = refused.why.name();
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_logged_is_cut_at_a_character() {
+    fn a_logged_text_is_cut_at_a_character() {
         assert_eq!(cut("short"), "short");
         assert_eq!(cut(&"ä".repeat(400)), "ä".repeat(300));
     }

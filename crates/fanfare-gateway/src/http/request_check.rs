@@ -1,31 +1,31 @@
-//! What every request must be, whatever it asks for (RFC 9112), before anything else looks at it.
+//! The check of every request, before anything else looks at it (RFC 9112).
 
 use axum::extract::Request;
 use fanfare_websocket::handshake;
 use http::{HeaderMap, Version, header::HOST};
 use hyper::body::Body;
 
-/// Why a request is not proper.
+/// Why a request is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Improper {
-    /// Section 3.2.
+    /// RFC 9112, section 3.2.
     #[error("the Host header is missing: an HTTP/1.1 request says which host it is for")]
     NoHost,
-    /// The same.
+    /// RFC 9112, section 3.2.
     #[error("there are {0} Host headers: send one")]
     Hosts(usize),
-    /// The same.
+    /// RFC 9112, section 3.2.
     #[error("the Host header is not the name or the address of a host, with or without a port")]
     Host,
-    /// What follows the header of an upgrade are frames.
+    /// The bytes behind the header of an upgrade are frames.
     #[error("an upgrade has no body: send it without Content-Length and Transfer-Encoding")]
     UpgradeBody,
 }
 
-/// Looks at a request's host, and at what an upgrade brings.
+/// Checks the host of a request, and that an upgrade has no body.
 ///
 /// # Errors
-/// It is to be answered with 400.
+/// The request is malformed: the answer is 400.
 pub(crate) fn check<B: Body>(request: &Request<B>) -> Result<(), Improper> {
     check_host(request.version(), request.headers())?;
     if handshake::is_upgrade(request.headers()) && !request.body().is_end_stream() {
@@ -45,8 +45,8 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Improper> {
     }
 }
 
-/// Whether a host's name, its address or its port may have this character (RFC 3986 §3.2). A comma may be in a name too,
-/// but where there is one, somebody joined two headers.
+/// Whether the name, the address or the port of a host may have this character (RFC 3986 §3.2). A comma is refused,
+/// though a name may have one: it means that a proxy joined two headers.
 fn is_of_a_host(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte)
 }

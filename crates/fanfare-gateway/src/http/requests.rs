@@ -1,10 +1,10 @@
 //! The HTTP requests of one connection.
 //!
 //! Invariants
-//! - Every answer is told truly whether its connection goes on: with `Keep-Alive: timeout=` it takes a next request for
-//!   at least so long, with `Connection: close` it takes none.
-//! - However the requests end, but for an upgrade, the connection ends by [`TimedSocket::farewell`] or as that has it: what
-//!   its client still sends is read, within bounds, so that the answer reaches it.
+//! - Each answer says whether its connection goes on: with `Keep-Alive: timeout=` the connection takes a next request
+//!   for at least that time, with `Connection: close` it takes none.
+//! - Unless the connection becomes a WebSocket, it ends by [`TimedSocket::farewell`] or the same way: the bytes that
+//!   its client still sends are read, within bounds, so that the answer reaches the client.
 
 use std::{
     convert::Infallible,
@@ -63,22 +63,22 @@ pub(crate) struct Requests<'a> {
     evictable: &'a Evictable,
     deadlines: Arc<Deadlines>,
     has_answered: AtomicBool,
-    /// The way back to the socket from a refused upgrade: hyper takes its connection for upgraded once it ends.
+    /// The way back to the socket after a refused upgrade: hyper takes such a connection for upgraded when it ends.
     refused_upgrade: Mutex<Option<OnUpgrade>>,
-    /// What is announced where the connection goes on.
+    /// The header of an answer after which the connection goes on.
     keep_alive: Option<HeaderValue>,
 }
 
-/// What the paths of a listener mean.
+/// The paths of a listener.
 #[derive(Clone)]
 pub(crate) struct Routes {
     /// Answers requests.
     pub(crate) router: Router,
-    /// The channel that a client asks for by a path: for the log.
+    /// The channel that a path names: for the log.
     pub(crate) channel_of: fn(&str) -> Option<Channel>,
 }
 
-/// How the requests came to an end.
+/// Why the requests ended.
 enum End {
     Http(hyper::Result<()>),
     Late(Late),
@@ -103,11 +103,11 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Serves them until the connection ends or becomes a WebSocket.
+    /// Serves the requests until the connection ends or becomes a WebSocket.
     pub(crate) async fn serve(&self, stream: Stream, routes: Routes, shutdown: CancellationToken) {
         let service = service_fn(|request: Request<Incoming>| self.answer(routes.clone(), request));
         let mut connection = http1::Builder::new()
-            // The deadlines have it.
+            // The deadlines bound it.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.gateway.config().admission.header_bytes)
             .serve_connection(TokioIo::new(TimedSocket::new(stream, self.deadlines.clone())), service)
@@ -123,7 +123,7 @@ impl<'a> Requests<'a> {
             (&mut connection).await
         };
         let end = tokio::select! {
-            // What came in time is read first.
+            // Bytes that came in time are read first.
             biased;
             served = serving => End::Http(served),
             late = self.deadlines.overdue() => End::Late(late),
@@ -136,7 +136,7 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Nothing more is asked. HTTP keeps the stream, unless it takes its connection for upgraded.
+    /// Ends the connection after its last request. HTTP keeps the stream, unless it takes its connection for upgraded.
     async fn ended<S>(&self, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
         let refused = self.refused_upgrade.lock().take();
         let stream = match (parts, refused) {
@@ -157,7 +157,7 @@ impl<'a> Requests<'a> {
         let Some(stream) = parts.map(|parts| parts.io.into_inner()) else { return };
         match kind {
             HttpError::Http2 => stream.farewell(&last_answer("505 HTTP Version Not Supported", HTTP_2)).await,
-            // Answered by hyper: 400, 414 or 431.
+            // Hyper has answered: 400, 414 or 431.
             HttpError::Parse | HttpError::TooLarge => stream.farewell("").await,
             _ => {}
         }
@@ -181,8 +181,7 @@ impl<'a> Requests<'a> {
             Late::Header => {
                 self.gateway.metrics.http_error(HttpError::Timeout);
                 tracing::debug!(%client, "a request's header did not come in time");
-                // A browser connects before it has something to ask, and would take an answer for that of its next
-                // request.
+                // A browser connects before it has a request, and would take this answer for that of its next request.
                 let is_silent = read.is_empty() && !self.has_answered.load(Ordering::Relaxed);
                 let words =
                     if is_silent { String::new() } else { last_answer("408 Request Timeout", TOO_SLOW) };
@@ -191,7 +190,7 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Answers one request, and counts whom the answer does not let in.
+    /// Answers one request; counts and logs a refusal.
     async fn answer(&self, routes: Routes, mut request: Request<Incoming>) -> Result<Response, Infallible> {
         self.evictable.serve();
         self.deadlines.answers();

@@ -1,8 +1,8 @@
-//! A connection's bytes while it speaks HTTP, measured against its deadlines, and its end.
+//! The bytes of a connection while it speaks HTTP, measured against its deadlines, and its end.
 //!
-//! Invariant: a connection ends in good order. The node says that it writes no more, then discards what still comes
-//! until its client has ended its side too, as long as its [`Deadlines`] allows that (RFC 9112 §9.6). A socket that is closed
-//! with unread bytes resets its connection, and the client may lose the answer.
+//! Invariant: a connection ends in good order (RFC 9112 §9.6). The node says that it writes no more, then discards all
+//! further bytes until its client has ended its side too, or a deadline of [`Deadlines`] has passed. A socket that is
+//! closed with unread bytes resets its connection, and the client may lose the answer.
 
 use std::{
     future::poll_fn,
@@ -22,14 +22,14 @@ use super::{
     stream::{Stream, tcp},
 };
 
-/// How much is discarded at once.
+/// How many bytes are discarded at once.
 const DISCARD_BYTES: usize = 16 << 10;
 
 /// See the head of this file.
 pub(crate) struct TimedSocket {
     stream: Stream,
     deadlines: Arc<Deadlines>,
-    /// The node said that it writes no more.
+    /// Whether the node said that it writes no more.
     finished: bool,
 }
 
@@ -42,7 +42,7 @@ impl TimedSocket {
         self.stream
     }
 
-    /// Says this, unless the end was said already, and ends the connection.
+    /// Writes these last words, unless the end was said already, and ends the connection.
     pub(crate) async fn farewell(mut self, words: &str) {
         let deadlines = self.deadlines.clone();
         let saying = async {
@@ -56,13 +56,13 @@ impl TimedSocket {
         };
         tokio::select! {
             biased;
-            // A client that went first has no use for it.
+            // Fails only where the client went first.
             _ = saying => {}
             late = deadlines.overdue() => tracing::debug!(?late, "an HTTP connection was cut off"),
         }
     }
 
-    /// Ends the connection at once, and with it what the kernel still holds for its client.
+    /// Resets the connection, and drops the bytes that the kernel still holds for the client.
     pub(crate) fn reset(self) {
         // Fails only where the peer was faster.
         let _ = SockRef::from(tcp(&self.stream)).set_linger(Some(Duration::ZERO));
@@ -72,7 +72,7 @@ impl TimedSocket {
         Pin::new(&mut self.stream)
     }
 
-    /// Notes what became of a write.
+    /// Notes the outcome of a write.
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Pending => self.deadlines.stalls(),
@@ -82,7 +82,7 @@ impl TimedSocket {
         written
     }
 
-    /// Notes what became of a flush.
+    /// Notes the outcome of a flush.
     fn flushed(&self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         match &flushed {
             Poll::Pending => self.deadlines.stalls(),
@@ -91,7 +91,7 @@ impl TimedSocket {
         flushed
     }
 
-    /// Ready once the client has ended its side too, or has had enough time for it.
+    /// Ready once the client has ended its side too, or has sent more than is read.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); DISCARD_BYTES];
         loop {

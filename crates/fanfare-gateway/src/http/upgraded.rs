@@ -1,4 +1,4 @@
-//! The way back to a socket that HTTP has let go of.
+//! The way back to the socket of an upgraded connection.
 
 use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Parts};
@@ -9,14 +9,14 @@ use super::timed_socket::TimedSocket;
 /// The socket, and the bytes that the client sent right behind its request.
 ///
 /// # Errors
-/// The connection broke first.
+/// The connection broke before.
 pub(crate) async fn take_back(upgrade: OnUpgrade) -> Result<(TimedSocket, Bytes), UpgradeError> {
     let upgraded = upgrade.await?;
     let parts: Parts<TokioIo<TimedSocket>> = upgraded.downcast().map_err(|_| UpgradeError::NotOurs)?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
-/// Why there is no socket to take back.
+/// Why the socket cannot be taken back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpgradeError {
     #[error(transparent)]

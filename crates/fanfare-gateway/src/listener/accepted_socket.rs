@@ -17,13 +17,13 @@ use tokio::{
 
 use super::descriptors::DescriptorPermit;
 
-/// The largest PROXY header that is read: addresses take 52 bytes, what else a proxy may say the rest.
+/// The largest PROXY header that is read, in bytes. Addresses take 52; the rest is for extensions.
 const PROXY_HEADER_BYTES: usize = 4 << 10;
 
-/// Why a connection without a proper PROXY header was closed.
+/// Why the PROXY header of a connection could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyHeaderError {
-    #[error("it is no PROXY header (proxies.protocol = \"proxy\"): {0}")]
+    #[error("the PROXY header is malformed (proxies.protocol = \"proxy\"): {0}")]
     Malformed(proxy_header::Error),
     #[error("the PROXY header is longer than {PROXY_HEADER_BYTES} bytes")]
     TooLong,
@@ -37,7 +37,7 @@ pub(crate) enum ProxyHeaderError {
 pub(crate) struct AcceptedSocket {
     stream: TcpStream,
     permit: DescriptorPermit,
-    /// The bytes that were read, and are not the PROXY header's.
+    /// The bytes that were read behind the PROXY header.
     early: BytesMut,
 }
 
@@ -61,7 +61,7 @@ impl AcceptedSocket {
         (self.stream, self.permit, self.early)
     }
 
-    /// Reads the PROXY header: whose connection it is, unless it is the proxy's own (a health check).
+    /// Reads the PROXY header. The address of the client; `None` for a connection of the proxy itself (a health check).
     pub(crate) async fn read_proxy_header(&mut self) -> Result<Option<IpAddr>, ProxyHeaderError> {
         let config = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
         loop {

@@ -1,7 +1,7 @@
-//! How many connections are let in: in all, for each client's address, and each second.
+//! The limits of connections: in all, per client address, and per second.
 //!
-//! Invariant: a `Permit` is counted from the moment it is given until it is dropped, whatever becomes of the
-//! connection; an address without a permit takes no memory.
+//! Invariant: a [`Permit`] counts from the moment it is given until it is dropped, however the connection ends. An
+//! address without a permit takes no memory.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,39 +16,39 @@ use std::{
 use fanfare_core::{Limit, TokenBucket};
 use parking_lot::Mutex;
 
-/// How many connections, and how large a request, a node takes.
+/// The limits of connections and of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {
-    /// Connections in all.
+    /// The maximum of connections.
     pub connections: usize,
-    /// Connections of one client's address, of one /64 with IPv6; 0: as many as there may be in all.
+    /// The maximum of one client address, with IPv6 of one /64; 0: no maximum of its own.
     pub connections_per_address: usize,
-    /// New connections each second, in one go too; 0: as many as come.
+    /// The maximum of new connections per second, all of which may come at once; 0: no maximum.
     pub connections_per_second: usize,
-    /// Headers of a request.
+    /// The maximum number of headers of a request.
     pub header_count: usize,
-    /// Bytes of a request's header, its first line included.
+    /// The maximum bytes of a request's header, its first line included.
     pub header_bytes: usize,
-    /// How long an HTTP connection may wait for its next request, as it is announced.
+    /// How long an HTTP connection may wait for its next request, as each answer announces.
     pub keep_alive: Duration,
 }
 
-/// Why a connection is not let in; each names the key of its limit.
+/// Why a connection is not admitted. Each text names the key of its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
-    /// There are as many as there may be.
+    /// The node has its maximum of connections.
     #[error(
         "this node has as many connections as it may have, {0} (limits.connections): connect again later, or to \
          another node"
     )]
     Connections(usize),
-    /// This client's address has as many as it may have.
+    /// The client's address has its maximum.
     #[error(
         "your address has as many connections as one address may have, {0} (limits.connections_per_address): \
          close one first"
     )]
     PerAddress(usize),
-    /// More came in this second than may.
+    /// This second has its maximum of new connections.
     #[error(
         "more connections came than the {0} that this node takes each second (limits.connections_per_second): \
          connect again in a moment"
@@ -57,7 +57,7 @@ pub(crate) enum Full {
 }
 
 impl Full {
-    /// Which limit it was.
+    /// The limit.
     pub(crate) fn limit(self) -> Limit {
         match self {
             Self::Connections(_) => Limit::Connections,
@@ -67,7 +67,7 @@ impl Full {
     }
 }
 
-/// Lets connections in, or not.
+/// Admits connections, and counts them.
 pub(crate) struct Admission {
     open: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -80,11 +80,10 @@ impl Admission {
         Arc::new(Self { open: AtomicUsize::new(0), addresses: Mutex::default(), rate })
     }
 
-    /// Lets in a client from this address, or not, by the limits of this moment. While there is none for an address,
-    /// addresses are not counted.
+    /// Admits a connection from this address by these limits. Without a limit per address, addresses are not counted.
     ///
     /// # Errors
-    /// It is not let in, and why.
+    /// A limit is reached.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, limits: &AdmissionLimits) -> Result<Permit, Full> {
         self.admit_at(address, limits, Instant::now)
     }
@@ -96,7 +95,7 @@ impl Admission {
         now: impl FnOnce() -> Instant,
     ) -> Result<Permit, Full> {
         let AdmissionLimits { connections, connections_per_address, connections_per_second, .. } = *limits;
-        // From here on it is counted, and no more when dropped.
+        // Counted from here on; a drop of the permit ends that.
         let mut permit = Permit { admission: self.clone(), address: None };
         if self.open.fetch_add(1, Ordering::Relaxed) >= connections {
             return Err(Full::Connections(connections));
@@ -134,10 +133,10 @@ impl Admission {
     }
 }
 
-/// That a connection was let in.
+/// An admitted connection's share of the limits.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
-    /// What it is counted as, where addresses are. Boxed: mostly they are not.
+    /// The address, where addresses are counted. Boxed, since mostly they are not.
     address: Option<Box<IpAddr>>,
 }
 
@@ -150,7 +149,8 @@ impl Drop for Permit {
     }
 }
 
-/// Who has an IPv6 address mostly has 2^64 of them; an IPv4 address may come as an IPv6 one (RFC 4291 §2.5.5.2).
+/// The address that counts. A client with an IPv6 address mostly has all 2^64 of its /64; an IPv4 address may come as
+/// an IPv6 one (RFC 4291 §2.5.5.2).
 fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permit_is_given_back_on_every_path() {
+    fn a_permit_is_given_back_everywhere() {
         let (admission, limits) = admission(3, 2, 0);
         let admit = |address| admission.admit(ip(address), &limits);
         let first = admit("10.0.0.1").unwrap();
@@ -230,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_second_brings_so_many_and_no_more_are_saved() {
+    fn a_second_brings_its_maximum_and_saves_nothing() {
         let (admission, limits) = admission(100, 0, 2);
         let start = Instant::now();
         let admitted = |after: u64| {
             let now = || start + Duration::from_millis(after);
             (0..9).filter(|_| admission.admit_at(ip("10.0.0.1"), &limits, now).is_ok()).count()
         };
-        // Made a moment before.
+        // The admission was made a moment before.
         assert_eq!(admitted(0), 2);
         assert_eq!(admitted(600), 1);
         assert_eq!(admitted(60_000), 2);

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Connections that the kernel holds until they are accepted. A storm is larger than the usual 128.
 const BACKLOG: i32 = 4096;
 
-/// Bytes that the kernel may hold unsent for one connection. More would only hide that a client does not read.
+/// Bytes that the kernel may hold unsent for one connection. More bytes would only hide that a client does not read.
 const UNSENT_BYTES: u32 = 128 << 10;
 
 /// Binds one address. `[::]` stands for all IPv4 addresses too where `is_dual_stack` says so.

@@ -1,6 +1,6 @@
-//! Whose connection it is: the address of the client, behind trusted proxies too.
+//! The address of the client, behind trusted proxies too.
 //!
-//! Invariant: what a peer says of another's address counts only where the peer is trusted.
+//! Invariant: an address that a peer names for its client counts only where the peer is trusted.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client(pub IpAddr);
 
-/// How proxies say whose connection it is.
+/// How proxies name the client of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyProtocol {
     /// Not at all.
@@ -22,12 +22,12 @@ pub enum ProxyProtocol {
     ForwardedFor,
 }
 
-/// Which proxies are believed, and how they speak.
+/// The trusted proxies, and how they name their clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxies {
     /// Their addresses.
     pub trusted: Vec<IpNet>,
-    /// How they say whose connection it is.
+    /// How they name their clients.
     pub protocol: ProxyProtocol,
 }
 
@@ -44,8 +44,8 @@ impl Proxies {
         self.protocol == ProxyProtocol::Proxy && self.trusts(peer)
     }
 
-    /// Whose request it is: the right-most address that is no trusted proxy's. What stands left of it, or of
-    /// something that is no address, was written by who is not trusted.
+    /// The client of a request: the right-most address that is not a trusted proxy's. A client that is not trusted
+    /// wrote the part to the left of it, or to the left of an entry that is not an address.
     pub(crate) fn client(&self, connection: Client, headers: &HeaderMap) -> Client {
         if self.protocol != ProxyProtocol::ForwardedFor || !self.trusts(connection.0) {
             return connection;
@@ -64,7 +64,7 @@ impl Proxies {
     }
 }
 
-/// An address as proxies write it: some add the port.
+/// An address as proxies write it. Some add the port.
 fn address(claim: &[u8]) -> Option<IpAddr> {
     let claim = std::str::from_utf8(claim).ok()?.trim();
     let bare = || claim.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_most_address_that_is_no_trusted_proxy_is_the_client() {
+    fn the_right_most_untrusted_address_is_the_client() {
         let table: [(&str, &[&'static str], &str); 10] = [
             ("10.0.0.1", &["192.0.2.7"], "192.0.2.7"),
             ("::1", &["192.0.2.7"], "192.0.2.7"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_trusted_is_not_believed() {
+    fn an_untrusted_peer_is_not_believed() {
         assert_eq!(client("192.0.2.1", &["10.0.0.1"]), "192.0.2.1");
     }
 }

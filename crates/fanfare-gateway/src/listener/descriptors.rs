@@ -25,7 +25,8 @@ use tokio::sync::Notify;
 /// Descriptors that are kept back, where the process has that many to spare.
 const RESERVE: usize = 256;
 
-/// The number of connections that a process with this many descriptors can hold: all but 256, or half where that is more.
+/// The number of connections that a process with this many descriptors can hold: all but 256, or half where that is
+/// more.
 #[must_use]
 pub fn connections_for(descriptors: usize) -> usize {
     descriptors.saturating_sub(reserve(descriptors))
@@ -70,7 +71,7 @@ impl DescriptorBudget {
         DescriptorPermit(self.clone())
     }
 
-    /// Whether nothing should be accepted for the moment.
+    /// Whether nothing may be accepted for the moment.
     pub(crate) fn is_full(&self) -> bool {
         self.open.load(Ordering::Relaxed) >= self.full
     }
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_wait_is_evicted_and_a_served_client_never() {
+    async fn the_longest_wait_is_evicted_first() {
         // Crowded from 75 on, full from 87 on.
         let budget = budget(100);
         let mut permits: Vec<DescriptorPermit> = (0..75).map(|_| budget.take()).collect();

@@ -1,4 +1,4 @@
-//! From the kernel to an accepted socket: whose connection it is, and whether there is room for it.
+//! From a socket that listens to an accepted socket: its client, and the limits of connections.
 //!
 //! - [`bind`]: sockets that listen, and how they are tuned
 //! - [`descriptors`]: how many sockets there are, and which connection goes when descriptors are short

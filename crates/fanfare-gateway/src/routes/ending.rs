@@ -1,10 +1,11 @@
-//! What is answered while the node ends.
+//! Answers while the node ends.
 //!
 //! Invariants
 //! - Health and metrics answer to the last.
-//! - While the node leaves, all is served as before, but each answer ends its HTTP connection: a client that asks again
-//!   comes to a node that stays.
-//! - While the node refuses, nothing else begins: 503 with `Retry-After`, and nothing of the request was done.
+//! - While the node leaves, everything is served as before, but each answer ends its HTTP connection: a client that
+//!   asks again comes to a node that stays.
+//! - While the node refuses, nothing else begins: the answer is 503 with `Retry-After`, and no part of the request is
+//!   done.
 
 use std::sync::Arc;
 

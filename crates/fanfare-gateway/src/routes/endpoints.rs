@@ -1,4 +1,4 @@
-//! Every endpoint, once. A new one is one line here.
+//! Every endpoint, once. A new endpoint is one line here.
 
 use crate::{
     api::{access, cluster, publish},
@@ -20,8 +20,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     page::ASSETS,
 ];
 
-/// First path segments that are kept though no endpoint has them: for endpoints to come, and those that probes and
-/// browsers ask for on their own, and take any page for a yes.
+/// First path segments that are kept without an endpoint: for endpoints to come, and for requests that probes and
+/// browsers make on their own, for which any page would be a success.
 const RESERVED: &[&str] = &[
     "app",
     "apps",

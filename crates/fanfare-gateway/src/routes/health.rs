@@ -1,11 +1,11 @@
-//! Is it alive, does it take clients.
+//! Health: whether the node is alive, and whether it takes clients.
 //!
 //! | path | 200 | 503 |
 //! |---|---|---|
-//! | `/healthz` | every shard goes on | one has stood still for [`STALLED_AFTER`]: end the process |
-//! | `/readyz` | the broker is up and the node stays | send nobody new |
+//! | `/healthz` | every shard makes progress | a shard has stalled for [`STALLED_AFTER`]: end the process |
+//! | `/readyz` | the broker is up and the node stays | send no new clients |
 //!
-//! Both answer with JSON that names each check, its state, and since when it is in it.
+//! Both answer with JSON that names each check, its state, and the time since when it is in that state.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -34,7 +34,7 @@ use crate::{
     roles::Role,
 };
 
-/// Whether the node is alive, under its own name and those that probes use elsewhere.
+/// Whether the node is alive: under our name for it, and under those that probes use elsewhere.
 pub(crate) const ALIVE: Endpoint = Endpoint {
     paths: &["/healthz", "/health", "/livez", "/live"],
     roles: Role::ALL,
@@ -43,7 +43,7 @@ pub(crate) const ALIVE: Endpoint = Endpoint {
     elsewhere: None,
 };
 
-/// Whether the node takes clients, the same.
+/// Whether the node takes clients, under the same kinds of names.
 pub(crate) const READY: Endpoint =
     Endpoint { paths: &["/readyz", "/ready"], handler: |_| only_get(readyz), ..ALIVE };
 
@@ -60,29 +60,29 @@ async fn no_metrics(uri: Uri) -> Refusal {
     Refusal::Elsewhere { path: uri.path().into(), key: Role::Metrics.key() }
 }
 
-/// What `/healthz` and `/readyz` say.
+/// The answer of `/healthz` and `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Whether every check is ok: 200, else 503.
     pub ok: bool,
     /// The node's name.
     pub node: String,
-    /// What was looked at.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// One of the things that were looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// What: `shards`; `broker`, `node`.
+    /// Its name: `shards`; `broker`, `node`.
     pub name: String,
-    /// Whether it is as it should be.
+    /// Whether the check passes.
     pub ok: bool,
-    /// A word for how it is.
+    /// The state.
     pub state: String,
-    /// Since when, in UTC: RFC 3339.
+    /// Since when the check is in this state, in UTC (RFC 3339).
     pub since: String,
-    /// For how many seconds now.
+    /// The seconds since then.
     pub seconds: u64,
 }
 
@@ -102,7 +102,7 @@ fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>) -> Response {
     (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
 }
 
-/// `GET /healthz`: that it answers at all shows that the process runs; that its shards do too is looked at.
+/// `GET /healthz`. An answer shows that the process runs; the check is of its shards.
 async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
     health(&gateway, [shards(gateway.hub.stall())])
 }
@@ -115,7 +115,7 @@ fn shards(found: Stall) -> Check {
     Check::new("shards", found.shards == 0, &state, found.since)
 }
 
-/// `GET /readyz`: 200 where new clients are welcome.
+/// `GET /readyz`.
 async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
     let (broker, since) = gateway.history.broker_state(&gateway.hub);
     let node = match gateway.left_at() {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_that_stands_still_is_not_ok_and_says_for_how_long() {
+    fn a_stalled_shard_is_not_ok() {
         let since = SystemTime::now() - Duration::from_secs(90);
         let well = shards(Stall { shards: 0, longest: Duration::from_secs(29), since });
         assert!(well.ok && well.state == "running", "{well:?}");

@@ -1,8 +1,8 @@
-//! What each path means on each listener.
+//! The endpoints of each listener.
 //!
-//! - [`endpoints`]: every endpoint, once; [`router`]: a listener's paths, made of them
+//! - [`endpoints`]: every endpoint, once; [`router`]: the paths of a listener
 //! - [`page`]: the built-in page; [`health`]: `/healthz`, `/readyz`, `/metrics`
-//! - [`ending`]: what is answered while the node ends
+//! - [`ending`]: answers while the node ends
 
 mod ending;
 mod endpoints;

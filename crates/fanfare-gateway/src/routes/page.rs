@@ -1,4 +1,4 @@
-//! The built-in page: embedded in the binary, without a build step and without a request to anybody else.
+//! The built-in page: embedded in the binary, without a build step and without requests to other hosts.
 
 use std::sync::Arc;
 
@@ -41,12 +41,12 @@ pub(crate) const ASSETS: Endpoint = Endpoint {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The page itself, the same for every channel: it reads its own address.
+/// The page, the same for every channel: it reads the channel from its own address.
 pub(crate) fn page() -> Response {
     file("text/html; charset=utf-8", include_str!("../../assets/index.html"))
 }
 
-/// One of the files that it needs.
+/// One file of the page.
 fn asset(name: &str, paths: &str) -> Option<Response> {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     Some(match name {
@@ -62,7 +62,7 @@ fn asset(name: &str, paths: &str) -> Option<Response> {
     })
 }
 
-/// What the page has to know of paths.
+/// A script with the names of paths that the page needs.
 fn paths(kept: &[&str]) -> String {
     format!("export const LOBBY = {:?};\nexport const KEPT_PATHS = {kept:?};\n", path::LOBBY)
 }
@@ -79,7 +79,7 @@ fn file(kind: &'static str, body: impl Into<Body>) -> Response {
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        // The next release's page must not meet this one's script.
+        // The page of the next release must not run with the scripts of this one.
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     (StatusCode::OK, headers, body.into()).into_response()
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_gets_the_kept_paths_as_a_script() {
+    fn the_kept_paths_are_a_script() {
         let names = ["api", ".well-known"];
         let script = paths(&names);
         let (lobby, kept) = script.split_once('\n').unwrap();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_any_origin_may_import_the_link_alone() {
+    fn other_origins_may_import_the_link_alone() {
         let allowed = |name| asset(name, "").unwrap().headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
         assert_eq!(allowed("link.js").unwrap(), "*");
         assert_eq!(allowed("page.js"), None);

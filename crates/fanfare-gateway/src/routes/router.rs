@@ -1,8 +1,8 @@
-//! Which path is whose, and which methods it takes.
+//! The paths of a listener.
 //!
 //! Invariants
 //! - Under `--dev` a request for a foreign name is refused before anything looks at its path.
-//! - A page is answered only to a GET or HEAD that accepts one: nothing else may take a page for a yes.
+//! - The page answers only a GET or HEAD that accepts it: another client would take it for a success.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ fn router(listener: &Listening<'_>) -> Router {
     let close = middleware::from_fn_with_state(gateway.clone(), ending::close);
     let admit_page = middleware::from_fn_with_state(gateway.clone(), cors::admit_page);
     let own_host = middleware::from_fn_with_state(gateway.clone(), own_host);
-    // The innermost first: an answer of a node that ends is one to a page too.
+    // The innermost first: a page may see the answers of a node that ends, too.
     let api = api.layer(refuse.clone()).layer(close.clone()).layer(cors::layer()).layer(admit_page);
     let others = others.layer(refuse).merge(probes).layer(close);
     api.merge(others).layer(own_host).with_state(gateway.clone())
@@ -79,7 +79,7 @@ async fn no_clients(uri: Uri) -> Refusal {
     Refusal::Elsewhere { path: uri.path().to_owned(), key: Role::Clients.key() }
 }
 
-/// Around all paths: under `--dev` a foreign name that was made to resolve to this machine is refused.
+/// Around all paths: under `--dev` a foreign name that resolves to this machine is refused.
 async fn own_host(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let target = uri.authority().map(http::uri::Authority::as_str);
@@ -90,7 +90,7 @@ async fn own_host(State(gateway): State<Arc<Gateway>>, request: Request, next: N
     }
 }
 
-/// What the server keeps is no channel, also where it answers to a visit.
+/// Around paths of the server: an upgrade is refused, also where the path has a page or another answer.
 async fn no_socket(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
@@ -104,26 +104,26 @@ async fn no_socket(
     Ok(next.run(request).await)
 }
 
-/// A bare path: an upgrade means its channel, a visit the page on it.
+/// A bare path: an upgrade joins its channel, any other request gets the page on it.
 async fn bare(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
     let path = request.uri().path();
     let channel = path::bare_channel(path, is_kept);
     if wants_socket(request.headers()) {
         return relay::upgrade(&gateway, channel, request).await;
     }
-    let is_visit = [Method::GET, Method::HEAD].contains(request.method());
+    let is_get = [Method::GET, Method::HEAD].contains(request.method());
     match (channel, path::near_api(path)) {
-        // A page on a channel of such a name is nothing but that.
-        (Ok(_), _) if is_visit && accepts_page(request.headers()) => Ok(page::page()),
+        // A browser gets the page, also on a channel with such a name.
+        (Ok(_), _) if is_get && accepts_page(request.headers()) => Ok(page::page()),
         (_, Some(right)) => Err(Refusal::NearApi { path: path.to_owned(), right }),
         (Err(PathError::Kept(_)), None) => Err(Refusal::NotFound(path.to_owned())),
-        (Err(error), None) if is_visit => Err(error.into()),
-        _ if is_visit => Err(Refusal::NotAcceptable),
+        (Err(error), None) if is_get => Err(error.into()),
+        _ if is_get => Err(Refusal::NotAcceptable),
         _ => Err(Refusal::Method),
     }
 }
 
-/// Whether a client takes HTML (RFC 9110 §12.5.1): one that does not say what it takes does.
+/// Whether a client takes HTML (RFC 9110 §12.5.1). A client without an `Accept` header takes anything.
 fn accepts_page(headers: &HeaderMap) -> bool {
     let mut ranges = headers
         .get_all(ACCEPT)

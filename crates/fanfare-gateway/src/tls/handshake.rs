@@ -11,27 +11,27 @@ use super::{
 };
 use crate::{listener::accepted_socket::AcceptedSocket, metrics::TlsOutcome};
 
-/// What one read of a handshake takes: most fit.
+/// The bytes of one read: most messages of a handshake fit.
 const READ_BYTES: usize = 4 << 10;
 
-/// How each record of a handshake begins (RFC 8446, section 5.1).
+/// The first byte of each record of a handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// Why there is no TLS connection.
+/// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
     #[error("the client does not speak TLS")]
     NotTls(Box<AcceptedSocket>),
     #[error(transparent)]
     Tls(#[from] Error),
-    #[error("the connection ended in the middle of the handshake")]
+    #[error("the connection ended within the handshake")]
     Ended,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl HandshakeError {
-    /// What it is counted as.
+    /// The outcome that it is counted by.
     pub(crate) fn outcome(&self) -> TlsOutcome {
         match self {
             Self::NotTls(..) => TlsOutcome::NotTls,
@@ -50,7 +50,7 @@ impl HandshakeError {
 /// Makes a TLS connection of an accepted socket.
 ///
 /// # Errors
-/// The handshake failed; the client was told why, as far as TLS has a word for it.
+/// The handshake failed. The client was told why, if TLS has an alert for that.
 pub(crate) async fn accept(
     socket: AcceptedSocket,
     config: Arc<ServerConfig>,
@@ -75,7 +75,7 @@ pub(crate) async fn accept(
         if !output.outgoing.is_empty() {
             let written = stream.write_all(&output.outgoing).await;
             output.outgoing.clear();
-            // Where the peer is told of an error, that error is what happened.
+            // Where an alert is written, the error before it is the cause.
             received.is_ok().then_some(written).transpose()?;
         }
         match received? {

@@ -1,12 +1,12 @@
 //! TLS on the node's own listeners.
 //!
-//! - [`terms`]: what a listener shows its clients and asks of them, and how that is replaced while it listens
-//! - `records`: rustls without I/O and without buffers that are not needed
+//! - [`terms`]: the certificate of a listener and the authority of its clients, and their replacement while it listens
+//! - `records`: rustls without I/O and without its buffers
 //! - `handshake`: from an accepted socket to a connection that speaks HTTP inside TLS
-//! - `socket`: the socket of such a connection, read by HTTP or a session's reader and written to by whoever has some
+//! - `socket`: the socket of such a connection: HTTP or a session's reader reads it, any task writes to it
 //!
-//! An idle connection has no buffer: records are read into and encrypted in memory that all connections of a thread
-//! share, and only what is not whole, or what the kernel did not take, is kept.
+//! An idle connection has no buffer. Records are read into, and encrypted in, memory that all connections of a thread
+//! share. Only a record that is not whole, and bytes that the kernel did not take, are kept.
 
 pub(crate) mod handshake;
 mod records;

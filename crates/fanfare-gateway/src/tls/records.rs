@@ -1,8 +1,8 @@
 //! TLS records of one connection, without I/O.
 //!
 //! Invariants
-//! - Between two calls nothing is kept but a record that came in part.
-//! - After an error nothing more is made or taken.
+//! - Between two calls only a record that came in part is kept.
+//! - After an error no record is made or taken.
 
 use std::{io, sync::Arc};
 
@@ -15,16 +15,16 @@ use rustls::{
     },
 };
 
-/// The largest record's payload (RFC 8446, section 5.1).
+/// The largest payload of a record, in bytes (RFC 8446, section 5.1).
 pub(super) const FRAGMENT: usize = 16 << 10;
 
-/// What a record has beside its payload, and an answer to a change of keys before it.
+/// The bytes of a record beside its payload, and of an answer to a change of keys before it.
 const OVERHEAD: usize = 256;
 
-/// How far a connection is.
+/// The progress of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// More has to come before anything can be sent.
+    /// The handshake is not complete.
     Handshaking,
     /// Messages go both ways.
     Open,
@@ -37,11 +37,11 @@ pub(super) struct Records {
     tls: UnbufferedServerConnection,
     /// A record, or a message of several, that came in part.
     incoming: Vec<u8>,
-    /// There was an error: rustls is not asked any more, for it may remember places in bytes that are gone.
+    /// There was an error. Rustls is not called any more, since it may refer to bytes that are gone.
     is_over: bool,
 }
 
-/// What processing brings.
+/// The output of a call.
 #[derive(Default)]
 pub(super) struct Output {
     /// Decrypted.
@@ -51,7 +51,7 @@ pub(super) struct Output {
 }
 
 impl Records {
-    /// Those of a connection that was accepted just now.
+    /// The records of a new connection.
     ///
     /// # Errors
     /// The configuration cannot be used.
@@ -59,7 +59,7 @@ impl Records {
         Ok(Self { tls: UnbufferedServerConnection::new(config)?, incoming: Vec::new(), is_over: false })
     }
 
-    /// Takes bytes that came.
+    /// Takes bytes from the peer.
     ///
     /// # Errors
     /// The connection is over; an alert for the peer is in the output.
@@ -78,7 +78,7 @@ impl Records {
         self.process(output, |_| {})
     }
 
-    /// Encrypts at most [`FRAGMENT`] bytes into one record, behind whatever else is to be sent.
+    /// Encrypts at most [`FRAGMENT`] bytes into one record, behind everything else that is to be sent.
     ///
     /// # Errors
     /// The connection cannot be written to any more.
@@ -107,17 +107,17 @@ impl Records {
     pub(super) fn close(&mut self, output: &mut Output) {
         let mut record = [0; OVERHEAD];
         let mut length = 0;
-        // Where it cannot be said, the peer sees the end all the same.
+        // Where it cannot be said, the peer still sees the end of the socket.
         let _ = self.process(output, |traffic| length = traffic.queue_close_notify(&mut record).unwrap_or(0));
         output.outgoing.extend_from_slice(record.get(..length).unwrap_or_default());
     }
 
-    /// The bytes that are kept of what came in part.
+    /// The number of bytes that are kept of a record that came in part.
     pub(super) fn incoming(&self) -> usize {
         self.incoming.len()
     }
 
-    /// Whether the peer is still to be known.
+    /// Whether the handshake is not complete.
     pub(super) fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()
     }
@@ -143,8 +143,8 @@ impl Records {
 
 type Traffic<'a> = WriteTraffic<'a, rustls::server::ServerConnectionData>;
 
-/// Lets rustls take what it can of the records, and do what it has to do: how many bytes it needs no more, and how far
-/// it is. Where payloads may be sent, `open` is called.
+/// Lets rustls process the records. The number of bytes that it has used up, and the progress. Once payloads may be
+/// sent, `open` is called.
 fn process(
     tls: &mut UnbufferedServerConnection,
     incoming: &mut [u8],
@@ -171,7 +171,7 @@ fn process(
             }
             Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut output.outgoing).err().map(Err),
             Ok(ConnectionState::TransmitTlsData(data)) => {
-                // It is in the output, and whoever called sends that before anything else.
+                // The data is in the output, which the caller sends before anything else.
                 data.done();
                 None
             }
@@ -196,7 +196,7 @@ fn process(
     }
 }
 
-/// After an error: what the peer is told of it.
+/// Appends the alert that tells the peer of an error.
 fn alert(tls: &mut UnbufferedServerConnection, mut incoming: &mut [u8], outgoing: &mut Vec<u8>) {
     loop {
         let UnbufferedStatus { discard, state } = tls.process_tls_records(incoming);

@@ -1,11 +1,12 @@
-//! A TCP socket with TLS inside: read by one task, written to by whoever has some.
+//! A TCP socket with TLS inside: one task reads it, any task writes to it.
 //!
 //! Invariants
 //! - One short lock is held while records are made or opened, so that they go out in the order of their numbers.
-//! - What the kernel did not take of a record is kept, at most one record's; nothing is encrypted before that is gone.
-//! - Who wrote what is kept still has something to write, if only the last byte: so whoever flushes the plain bytes
-//!   flushes the records. That byte is behind the first of a frame, which the queue never drops.
-//! - The end is said (close_notify) before the socket is shut down, but where it is aborted.
+//! - The bytes of a record that the kernel did not take are kept, of one record at most. Nothing is encrypted before
+//!   they are gone.
+//! - A writer whose bytes are kept still has a byte to write, if only the last one. So a task that flushes the plain
+//!   bytes flushes the records. That byte is behind the first byte of a frame, so the queue never drops it.
+//! - The end (close_notify) is said before the socket is shut down, unless the socket is aborted.
 
 use std::{
     cell::RefCell,
@@ -30,13 +31,13 @@ use tokio::{
 use super::records::{FRAGMENT, Output, Progress, Records};
 use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
 
-/// What one read takes from the kernel: two records.
+/// The bytes of one read from the kernel: two records.
 const READ_BYTES: usize = 32 << 10;
 
-/// How many reads may bring nothing but pieces of records before others get their turn.
+/// How many reads in a row may bring only parts of records, before other tasks get their turn.
 const READS_PER_TURN: usize = 4;
 
-/// How long the end may take to be said to a peer whose socket is full.
+/// How long the end may wait for a peer whose socket is full.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 thread_local! {
@@ -49,25 +50,25 @@ thread_local! {
 struct TlsSocket {
     io: TcpStream,
     state: Mutex<State>,
-    /// Held for as long as the descriptor is.
+    /// Held as long as the descriptor.
     _permit: DescriptorPermit,
 }
 
 struct State {
     records: Records,
-    /// Decrypted, and not read yet: more than the reader's buffer took.
+    /// Decrypted bytes that the reader's buffer did not take.
     plain: Vec<u8>,
-    /// Encrypted, and not taken by the kernel.
+    /// Encrypted bytes that the kernel did not take.
     outgoing: Vec<u8>,
-    /// The first byte that is written next is in a record already.
+    /// Whether the first byte of the next write is in a record already.
     owed: bool,
-    /// Bytes came since somebody asked.
+    /// Whether bytes came since [`TlsStream::came_in_part`] was called last.
     came: bool,
-    /// A record came in part, and nobody was told of it yet.
+    /// Whether a record came in part since [`TlsStream::part`] was called last.
     began: bool,
-    /// The peer said that it sends no more.
+    /// Whether the peer said that it sends no more.
     ended: bool,
-    /// The end was said.
+    /// Whether this node said the end.
     closed: bool,
 }
 
@@ -127,7 +128,7 @@ impl TlsSocket {
         let left = state.records.incoming();
         let is_another = before == 0 || left < before + length;
         state.began = left > 0 && (state.began || is_another);
-        // Answers to the peer's change of keys, and alerts. What the kernel does not take goes out with the next write.
+        // Answers to a change of keys, and alerts. Bytes that the kernel does not take go out with the next write.
         state.outgoing.append(&mut output.outgoing);
         let flushed = state.flush(&self.io);
         match received {
@@ -164,7 +165,7 @@ impl TlsSocket {
         Ok(taken)
     }
 
-    /// Ready once the kernel has all that was encrypted.
+    /// Ready once the kernel has all encrypted bytes.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self.state.lock().flush(&self.io) {
@@ -190,7 +191,7 @@ impl TlsSocket {
 }
 
 impl State {
-    /// Gives the reader what was decrypted, as much as it takes.
+    /// Gives decrypted bytes to the reader, as many as its buffer takes.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.plain.len().min(buffer.remaining());
         buffer.put_slice(self.plain.get(..length).unwrap_or_default());
@@ -209,7 +210,7 @@ impl State {
         encrypted
     }
 
-    /// Says the end, once.
+    /// Makes the record of the end, once.
     fn close(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
             let mut output = Output::default();
@@ -218,10 +219,10 @@ impl State {
         }
     }
 
-    /// Writes what was encrypted, at once.
+    /// Writes the encrypted bytes, without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] where the kernel takes no more for now; any other means that it is broken.
+    /// [`io::ErrorKind::WouldBlock`] where the kernel takes no more for now; any other error: the socket is broken.
     fn flush(&mut self, io: &TcpStream) -> io::Result<()> {
         while !self.outgoing.is_empty() {
             let written = io.try_write(&self.outgoing)?;
@@ -238,7 +239,7 @@ impl State {
     }
 }
 
-/// What is in the slices from there on, as far as a record takes it; gathered where it is in several.
+/// The next payload of a record: the bytes of the slices from `from` on, gathered where they are in several slices.
 fn fragment<'a>(slices: &'a [IoSlice<'_>], mut from: usize, gathered: &'a mut Vec<u8>) -> &'a [u8] {
     let mut parts = slices.iter().filter_map(|slice| {
         let part = slice.get(from..);
@@ -261,10 +262,10 @@ fn fragment<'a>(slices: &'a [IoSlice<'_>], mut from: usize, gathered: &'a mut Ve
     gathered
 }
 
-/// A TLS record that is not whole, and the decrypted bytes that nobody has read yet.
+/// A TLS record that is not whole, and decrypted bytes that are not read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Nobody was told of this record yet, or it is not a record.
+    /// Whether this record was not reported before; also true without a record.
     pub(crate) is_new: bool,
     /// The memory that it takes.
     pub(crate) bytes: usize,
@@ -289,12 +290,12 @@ impl TlsStream {
         TlsSink { socket: self.0.clone(), _permit: permit }
     }
 
-    /// Whether bytes came since the last call that cannot be read yet.
+    /// Whether bytes of a record came since the last call.
     pub(crate) fn came_in_part(&self) -> bool {
         std::mem::take(&mut self.0.state.lock().came)
     }
 
-    /// The bytes that came and cannot be read yet, or were not read.
+    /// The bytes that came and were not read, if any.
     pub(crate) fn part(&self) -> Option<Part> {
         let mut state = self.0.state.lock();
         let incoming = state.records.incoming();
@@ -380,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_takes_what_fits_of_all_slices_from_any_byte_on() {
+    fn a_record_is_filled_from_any_byte_on() {
         let (a, b, c) = (vec![1; 10], vec![2; FRAGMENT], vec![3; 10]);
         let slices = [&a, &b, &c].map(|bytes| IoSlice::new(bytes));
         let all = [a.as_slice(), &b, &c].concat();
@@ -388,7 +389,6 @@ mod tests {
             let mut gathered = Vec::new();
             let expected = &all[from..all.len().min(from + FRAGMENT)];
             let found = fragment(&slices, from, &mut gathered);
-            // From the second slice's beginning on it is a whole record by itself.
             assert_eq!(found, expected, "{from}");
         }
         assert!(fragment(&slices, all.len(), &mut Vec::new()).is_empty());

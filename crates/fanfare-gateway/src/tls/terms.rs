@@ -1,4 +1,4 @@
-//! What a listener shows its clients, what it asks of them, and how that is replaced while it listens.
+//! The TLS terms of a listener, and their replacement while it listens.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -12,16 +12,16 @@ use rustls::{
 };
 use x509_cert::{Certificate, der::Decode};
 
-/// The protocol that is spoken inside (RFC 7301).
+/// The protocol inside TLS (RFC 7301).
 const ALPN: &[u8] = b"http/1.1";
 
-/// A certificate with its chain, its private key, and who may come.
+/// The terms of TLS: a certificate with its chain, its private key, and the authority of clients.
 pub struct Terms {
-    /// The server's certificate first, then those that lead to its root.
+    /// The server's certificate first, then the certificates that lead to its root.
     chain: Vec<CertificateDer<'static>>,
-    /// The key of the first.
+    /// The key of the first certificate.
     key: PrivateKeyDer<'static>,
-    /// Who signs the certificates that clients must have; without any, clients need none.
+    /// The authorities that sign the certificates of clients. If empty, clients need no certificate.
     client_ca: Vec<CertificateDer<'static>>,
 }
 
@@ -39,7 +39,7 @@ impl PartialEq for Terms {
     }
 }
 
-/// Says nothing of the key.
+/// Without the key.
 impl fmt::Debug for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (chain, client_ca) = (self.chain.len(), self.client_ca.len());
@@ -47,25 +47,25 @@ impl fmt::Debug for Terms {
     }
 }
 
-/// Why a listener cannot speak TLS so.
+/// Why a listener cannot use the terms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
-    /// The key is of another certificate.
+    /// The key belongs to another certificate.
     #[error("it is not the key of the certificate")]
     Mismatch,
-    /// It is of a kind that is not supported.
+    /// The kind of the key is not supported.
     #[error("the key cannot be used: {0}; RSA, P-256, P-384, P-521 and Ed25519 can")]
     Key(String),
-    /// The certificate is none.
+    /// The certificate is malformed.
     #[error("the certificate cannot be used: {0}")]
     Certificate(String),
-    /// One of those that sign clients' certificates is none.
+    /// An authority's certificate is malformed.
     #[error("a certificate authority cannot be used: {0}")]
     Authority(String),
 }
 
 impl Terms {
-    /// Of which the chain has a certificate.
+    /// Terms with a chain of one certificate at least.
     #[must_use]
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
@@ -75,17 +75,17 @@ impl Terms {
         Self { chain, key, client_ca }
     }
 
-    /// When all of the chain is good.
+    /// When all certificates of the chain are valid.
     #[must_use]
     pub fn expiry(&self) -> Option<Expiry> {
         let each = self.chain.iter().filter_map(|certificate| Expiry::of(certificate).ok());
         each.reduce(|all, one| Expiry { begins: all.begins.max(one.begins), ends: all.ends.min(one.ends) })
     }
 
-    /// What rustls makes of them: TLS 1.2 and 1.3, and sessions that are resumed by tickets, which need no memory here.
+    /// The configuration for rustls: TLS 1.2 and 1.3. Sessions are resumed by tickets, which need no memory here.
     ///
     /// # Errors
-    /// They cannot be used, and why.
+    /// The terms cannot be used.
     pub fn config(&self) -> Result<Arc<ServerConfig>, TermsError> {
         let key = self.certified_key()?;
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -115,7 +115,7 @@ impl Terms {
         let key = key.map_err(|error| TermsError::Key(error.to_string()))?;
         let certified = CertifiedKey::new(self.chain.clone(), key);
         match certified.keys_match() {
-            // Of a key that does not say what it is the public half of, nothing is known.
+            // A key that does not name its public half cannot be compared.
             Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
             Err(rustls::Error::InconsistentKeys(_)) => Err(TermsError::Mismatch),
             Err(error) => Err(TermsError::Certificate(error.to_string())),
@@ -123,20 +123,20 @@ impl Terms {
     }
 }
 
-/// When a certificate is good.
+/// When a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
-    /// From then on.
+    /// Valid from this time on.
     pub begins: SystemTime,
-    /// Until then.
+    /// Valid until this time.
     pub ends: SystemTime,
 }
 
 impl Expiry {
-    /// Of a certificate.
+    /// The expiry of a certificate.
     ///
     /// # Errors
-    /// It is none.
+    /// The certificate is malformed.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, TermsError> {
         let parsed = Certificate::from_der(certificate);
         let parsed = parsed.map_err(|error| TermsError::Certificate(error.to_string()))?;
@@ -146,17 +146,17 @@ impl Expiry {
     }
 }
 
-/// What one listener, or several, speak to whoever connects: TLS on these terms, or plain HTTP.
+/// TLS or plain HTTP, for new connections of one listener or several.
 #[derive(Debug, Default)]
 pub struct Acceptor(ArcSwapOption<ServerConfig>);
 
 impl Acceptor {
-    /// From now on whoever connects gets this; without it, plain HTTP. Connections that there are stay as they are.
+    /// Uses this configuration for new connections, or plain HTTP without one. Open connections do not change.
     pub fn replace(&self, config: Option<Arc<ServerConfig>>) {
         self.0.store(config);
     }
 
-    /// Whether it is TLS at the moment.
+    /// Whether new connections get TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.load().is_some()

@@ -1,15 +1,15 @@
 //! One small task that only reads: bytes to frames, and frames to the session's [`Inbound`].
 //!
 //! Invariants
-//! - It has no timer and no queue: it reads into a buffer that all connections of a thread share, and keeps bytes only
-//!   while a frame is incomplete, or while what it read has to wait: at most one buffer.
-//! - Nothing is read or decoded before [`Inbound::poll_ready`], and after one `Turn` the others get theirs.
-//! - Once the session has ended it goes on until the client answers the goodbye or its time is over: a socket closed
-//!   with unread bytes would reset the connection, and the goodbye could be lost. What comes until then is carried out
-//!   where the client was sent away ([`Inbound::is_open`]), for it had not heard of it; else it is passed over, a turn
-//!   at a time with a rest behind each, and nothing of it is kept.
-//! - The hub knows of everything that came in part or has to wait, so that nothing is kept for ever, and not too much
-//!   in all ([`Inbound::buffers`]).
+//! - The task has no timer and no queue. It reads into a buffer that all connections of a thread share. It keeps bytes
+//!   only while a frame is incomplete, or while bytes that it read have to wait: at most one buffer.
+//! - The task reads and decodes nothing before [`Inbound::poll_ready`]. After one `Turn`, other connections get theirs.
+//! - Once the session has ended, the task goes on until the client answers the goodbye or its time is over: a socket
+//!   closed with unread bytes would reset the connection, and the goodbye could be lost. Until then the messages of a
+//!   client that was sent away are carried out ([`Inbound::is_open`]), since it had not heard of the goodbye. All other
+//!   frames are skipped, a turn at a time with a rest behind each, and none is kept.
+//! - The hub knows of every message that came in part or has to wait. So none is kept for ever, and their sum is
+//!   bounded ([`Inbound::buffers`]).
 
 mod incoming;
 mod turn;
@@ -35,41 +35,41 @@ use tokio::{
 
 use self::{incoming::Incoming, turn::Turn};
 
-/// What one read can bring.
+/// The bytes of one read, at most.
 const READ_BYTES: usize = 64 << 10;
 
-/// Between two turns of a client whose session has ended: what it still sends is passed over at 50,000 frames a second,
-/// or 6 MB/s where they are large.
+/// The rest between two turns of a client whose session has ended: its frames are skipped at 50,000 a second, or 6 MB/s
+/// where they are large.
 const REST: Duration = Duration::from_millis(10);
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// A WebSocket connection's reading side; the future ends when the client is gone.
+/// The reading side of a WebSocket connection. The future ends when the client is gone.
 ///
-/// Written by hand, for its size: an `async fn` would keep every step's state beside the connection's own.
+/// It is written by hand, for its size: an `async fn` would keep the state of every step beside the connection's own.
 pub(crate) struct Connection<R = OwnedReadHalf> {
-    /// Dropped before the session's transport is let go of.
+    /// Dropped before the session lets go of its transport.
     read: R,
     inbound: Inbound,
     frames: fanfare_websocket::Decoder,
-    /// What an idle connection does not have.
+    /// `None` for an idle connection.
     waits: Option<Box<Waits>>,
     deflate: bool,
 }
 
-/// What keeps a connection from reading.
+/// The work before the next read.
 #[derive(Default)]
 struct Waits {
-    /// Before anything else.
+    /// Waited for before anything else.
     rest: Option<Pin<Box<Sleep>>>,
-    /// Then this: it was read, and not decoded yet.
+    /// Bytes that were read and not decoded yet.
     unread: BytesMut,
 }
 
 impl<R: Incoming> Connection<R> {
-    /// A connection whose client sent `early` right behind its handshake. `deflate`: it was negotiated.
+    /// A connection whose client sent `early` right behind its handshake. `deflate`: permessage-deflate was negotiated.
     pub(crate) fn new(inbound: Inbound, read: R, deflate: bool, early: &[u8]) -> Self {
         let frames = fanfare_websocket::Decoder::new();
         let mut connection = Self { read, inbound, frames, waits: None, deflate };
@@ -80,11 +80,11 @@ impl<R: Incoming> Connection<R> {
         connection
     }
 
-    /// Reads and decodes for one turn, when there is something; ready when the client is gone.
+    /// Reads and decodes for one turn. Ready when the client is gone.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.inbound.is_buffering() && !self.inbound.is_open() {
-            // Drops what it holds.
-            let _ = self.pass_over(&mut [], &mut Turn::new());
+            // The decoder drops what it holds.
+            let _ = self.skip(&mut [], &mut Turn::new());
         }
         let mut turn = Turn::new();
         loop {
@@ -102,7 +102,7 @@ impl<R: Incoming> Connection<R> {
         }
     }
 
-    /// What is first: waits, or decodes what was read, or reads. Breaks when the client is gone.
+    /// The next step: waits, or decodes bytes that were read, or reads. Breaks when the client is gone.
     fn poll_step(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<ControlFlow<()>> {
         if let Some(rest) = self.waits.as_mut().and_then(|waits| waits.rest.as_mut()) {
             ready!(rest.as_mut().poll(cx));
@@ -143,11 +143,11 @@ impl<R: Incoming> Connection<R> {
         })
     }
 
-    /// Decodes what was read: how much of it. The rest has to wait for the session, for the others' turns, or for what
-    /// was begun.
+    /// Decodes bytes that were read. The number of bytes that were used; the rest waits for the session, for the turns
+    /// of other connections, or for a command.
     fn take(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
         if !self.inbound.is_open() {
-            return self.pass_over(input, turn);
+            return self.skip(input, turn);
         }
         let config = self.config();
         let Self { inbound, frames, .. } = self;
@@ -167,11 +167,11 @@ impl<R: Incoming> Connection<R> {
         Taken { bytes, flow: ControlFlow::Continue(()) }
     }
 
-    /// Looks for nothing but the client's answer to our goodbye: then both have said it, and the socket may close.
-    fn pass_over(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
+    /// Skips frames up to the client's answer to our goodbye. Then both have said goodbye, and the socket may close.
+    fn skip(&mut self, input: &mut [u8], turn: &mut Turn) -> Taken {
         let config = self.config();
         let Ok(skipped) = self.frames.skip(input, &config, turn.frames()) else {
-            // Past an error no answer can be found: all is taken.
+            // Behind an error no answer can be found: all bytes are skipped.
             return Taken { bytes: input.len(), flow: ControlFlow::Continue(()) };
         };
         turn.passed_over(skipped.frames);
@@ -190,7 +190,7 @@ impl<R: Incoming> Connection<R> {
         }
     }
 
-    /// Changes what it waits for, and forgets that where it is nothing any more.
+    /// Changes what the connection waits for, and frees the memory once it waits for nothing.
     fn leave(&mut self, change: impl FnOnce(&mut Waits)) {
         let waits = self.waits.get_or_insert_default();
         change(waits);
@@ -199,25 +199,25 @@ impl<R: Incoming> Connection<R> {
         }
     }
 
-    /// Tells the hub what is held until more comes, or it may go on: it wakes the reader where that has to end.
+    /// Tells the hub how many bytes are held until more come. The hub wakes the reader where the session has to end.
     fn tell(&mut self, reader: &Waker) {
         let (part, has_begun) = (self.read.part(), self.frames.has_begun());
         let unread = self.waits.as_ref().map_or(0, |waits| waits.unread.capacity());
         let bytes = self.frames.held() + unread + part.map_or(0, |part| part.bytes);
-        // A record that came in part is as old as the message that it brings, where there is one. What has to wait is
-        // not the client's to finish.
+        // A record that came in part is as old as the message in it, if any. The client cannot finish bytes that have
+        // to wait.
         let is_new = has_begun || !self.frames.is_mid_message() && part.is_none_or(|part| part.is_new);
         self.inbound.buffers(Buffered { bytes, is_new }, reader);
     }
 }
 
-/// How much of an input was taken. It breaks when the client is gone.
+/// The number of bytes that were used. Breaks when the client is gone.
 struct Taken {
     bytes: usize,
     flow: ControlFlow<()>,
 }
 
-/// Hands over what one frame brought.
+/// Hands the contents of one frame to the session.
 fn hand_over(event: Event, receiving: &mut Receiving<'_>) -> Next {
     if receiving.frame() == Next::Ended {
         return Next::Ended;

@@ -1,6 +1,6 @@
-//! How a WebSocket frames messages, and the names of its framings.
+//! The framing of messages by a WebSocket.
 //!
-//! Frames of a server carry no mask, so one encoding serves every connection of the same framing.
+//! The frames of a server carry no mask, so one encoding serves every connection of the same framing.
 
 use std::cell::RefCell;
 
@@ -10,11 +10,11 @@ use fanfare_websocket::{CloseCode, MessageKind, deflate::Compressor, encode};
 /// RFC 6455 frames.
 pub(crate) static PLAIN: WebSocket = WebSocket { framing: FramingId(0) };
 
-/// The same with permessage-deflate (RFC 7692), without context takeover: compressed once, shared by all.
+/// RFC 6455 frames with permessage-deflate (RFC 7692), without context takeover: compressed once, shared by all.
 pub(crate) static DEFLATE: WebSocket = WebSocket { framing: FramingId(1) };
 
 thread_local! {
-    /// A compressor is some hundred kilobytes: one a thread, none a connection.
+    /// A compressor takes some hundred kilobytes, so all connections of a thread share one.
     static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor::new());
 }
 

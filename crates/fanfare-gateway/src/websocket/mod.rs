@@ -1,9 +1,9 @@
 //! The plain WebSocket: from an upgrade to a session on its socket.
 //!
-//! - [`relay`]: the upgrade, answered once the broker confirmed the subscription
+//! - [`relay`]: the upgrade, which is answered once the broker confirmed the subscription
 //! - [`upgrade`]: takes the socket back from HTTP, and leaves a task behind that reads it
 //! - [`connection`]: that task: bytes to frames, and frames to the session's way in
-//! - [`framing`]: how messages become frames; [`socket`]: where the bytes of a session go
+//! - [`framing`]: how messages become frames; [`socket`]: the sink of a session's bytes
 
 pub(crate) mod connection;
 mod framing;

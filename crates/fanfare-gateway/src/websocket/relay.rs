@@ -1,7 +1,7 @@
 //! The upgrade of the plain WebSocket.
 //!
-//! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel, so
-//! a client that has its 101 gets every message published anywhere from then on.
+//! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel. So a
+//! client that has its 101 gets every message that is published anywhere from then on.
 
 use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
 
@@ -13,7 +13,7 @@ use axum::{
 };
 use fanfare_auth::token_source;
 use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
-use fanfare_websocket::handshake::{self, Accepted, Terms};
+use fanfare_websocket::handshake::{self, Accepted, Options};
 use http::{StatusCode, header::ORIGIN};
 
 use super::{
@@ -43,16 +43,16 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn upgrade_ws(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
-    // The router's own decoding is not used: it refuses what is not UTF-8 in words of its own.
+    // The router does not decode the path: it would refuse a path that is not UTF-8 in its own words.
     let encoded = request.uri().path().strip_prefix("/ws/").unwrap_or_default();
     let channel = path::channel(encoded);
     upgrade(&gateway, channel, request).await
 }
 
-/// Subscribes the client to `channel`, then answers with the 101; in a span where that is traced.
+/// Subscribes the client to `channel`, then answers with the 101; in a span, where handshakes are traced.
 ///
 /// # Errors
-/// It is refused, and why.
+/// The upgrade is refused.
 pub(crate) async fn upgrade(
     gateway: &Arc<Gateway>,
     channel: Result<Channel, PathError>,
@@ -70,11 +70,12 @@ pub(crate) async fn upgrade(
     answer.or_else(|refusal| tell_browser(gateway, client, &mut request, refusal))
 }
 
-/// Accepts a browser's handshake in order to say in a close frame why it is refused, where that is configured: a browser
-/// tells its page nothing of any other answer. Its session joins no channel, and is closed before it begins.
+/// Accepts the handshake of a browser, and says in a close frame why the upgrade is refused, where that is configured:
+/// a browser hides any other answer from its page. The session joins no channel, and is closed before it begins.
 ///
 /// # Errors
-/// The refusal, for the answer to say: it is not a browser's, or not for its origin, token or channel.
+/// The refusal, where it goes into the answer: the client is not a browser, or the reason is not its origin, token or
+/// channel.
 fn tell_browser(
     gateway: &Arc<Gateway>,
     client: Client,
@@ -96,7 +97,7 @@ fn tell_browser(
     Ok(response)
 }
 
-/// Decodes nothing: a client that was not let in has no say.
+/// Decodes nothing: the client is refused.
 struct Unheard;
 
 impl Decoder for Unheard {
@@ -110,9 +111,9 @@ impl Decoder for Unheard {
 }
 
 fn handshake(config: &Config, request: &Request) -> Result<Accepted, handshake::Refusal> {
-    // What is secret is not echoed.
-    let terms = Terms { deflate: config.deflate, pass_over: token_source::is_token };
-    handshake::accept(request.method(), request.version(), request.headers(), terms)
+    // A token among the subprotocols is not echoed.
+    let options = Options { deflate: config.deflate, is_secret: token_source::is_token };
+    handshake::accept(request.method(), request.version(), request.headers(), options)
 }
 
 fn switched(accepted: &Accepted) -> Response {
@@ -128,14 +129,14 @@ async fn accept(
     let config = gateway.config();
     let accepted = handshake(&config, request)?;
     config.origins.check(request.headers())?;
-    // Before the token is looked at: that is what costs.
+    // Before the token is verified, which costs most.
     let permit = gateway.admission.admit(client.0, &config.admission)?;
     let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
     let peer = fanfare_hub::Peer { address: Some(client.0), identity };
     let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
-        // Since the request was looked at; the drain may have found that nobody is left.
+        // The node began to refuse meanwhile; the drain may have found no session left.
         return Err(Refusal::Leaving);
     }
     let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?;
@@ -149,13 +150,13 @@ async fn accept(
     Ok(switched(&accepted))
 }
 
-/// Every request has one; without, it would be counted with all that have none.
+/// The address of the client: an extension of every request.
 fn client(request: &Request) -> Client {
     request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
 }
 
-/// Who the client says it is, where tokens are configured. A token that is not good is refused, also where the
-/// channel needs none: its sender would wonder later.
+/// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
+/// where the channel needs no token: else its client would find out later.
 fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
     let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
     let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };

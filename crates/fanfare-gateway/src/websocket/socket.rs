@@ -1,4 +1,4 @@
-//! A TCP socket as the place where a session's bytes go: written straight to, by whoever has some.
+//! A TCP socket as the sink of a session's bytes: any task writes straight to it.
 
 use std::{
     io::{self, IoSlice},
@@ -15,12 +15,12 @@ use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
 /// The writing half of a connection.
 pub(crate) struct Socket {
     half: OwnedWriteHalf,
-    /// Held for as long as the descriptor is.
+    /// Held as long as the descriptor.
     _held: (DescriptorPermit, Permit),
 }
 
 impl Socket {
-    /// Takes the half, and what its connection was let in by.
+    /// The sink of a connection that was admitted by these permits.
     pub(crate) fn new(half: OwnedWriteHalf, descriptor: DescriptorPermit, permit: Permit) -> Self {
         Self { half, _held: (descriptor, permit) }
     }

@@ -13,13 +13,13 @@ use crate::{
     listener::admission::Permit,
 };
 
-/// A session that waits for its transport. Dropped before it has one, it ends.
+/// A session that waits for its transport. It ends if it is dropped before it has one.
 pub(crate) struct Pending {
     pub(crate) hub: Arc<Hub>,
     pub(crate) session: Arc<Session>,
-    /// Given to its transport.
+    /// Handed to the transport.
     permit: Option<Permit>,
-    /// Held until its transport is read by a task of its own.
+    /// Held until a task reads the transport.
     _handshake: TaskTrackerToken,
 }
 
@@ -30,7 +30,7 @@ impl Pending {
         Self { hub, session, permit: Some(permit), _handshake: handshake }
     }
 
-    /// Waits for the socket, puts the session on it and leaves a task behind that reads it.
+    /// Waits for the socket, attaches the session to it, and spawns the task that reads it.
     pub(crate) async fn settle(
         mut self,
         upgrade: OnUpgrade,

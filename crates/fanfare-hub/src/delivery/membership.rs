@@ -1,15 +1,15 @@
 //! A session's place in a channel, in one word.
 
-/// What a member gets of a channel.
+/// The publications that a member gets of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// Each publication as it comes.
     Verbatim,
-    /// Nothing yet: its history comes first, and publications are held until then.
+    /// None yet: the channel's history comes first, and publications are held until then.
     Held,
 }
 
-/// The sequence of the first publication that is for a member, and its view in the highest bit.
+/// The sequence of the first publication for a member, and the member's view in the highest bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership(u64);
 
@@ -20,7 +20,7 @@ impl Membership {
         Self(since & !Self::HELD).with(view)
     }
 
-    /// The same place with another view.
+    /// The membership with another view.
     pub(crate) fn with(self, view: View) -> Self {
         let since = self.since();
         match view {
@@ -29,7 +29,7 @@ impl Membership {
         }
     }
 
-    /// The sequence of the first publication that is for the member.
+    /// The sequence of the first publication for the member.
     pub(crate) fn since(self) -> u64 {
         self.0 & !Self::HELD
     }

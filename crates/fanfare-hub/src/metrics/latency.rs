@@ -13,11 +13,11 @@ use tokio::time::Instant;
 
 /// The metrics of relay latency.
 pub struct RelayLatency {
-    /// Of publications that were published on this node.
+    /// The latency of publications of this node.
     pub local: Histogram,
-    /// Of publications of other nodes.
+    /// The latency of publications of other nodes.
     pub remote: Histogram,
-    /// Latencies that came out negative.
+    /// The number of latencies that came out negative.
     pub skewed: IntCounter,
 }
 

@@ -13,11 +13,10 @@ use fanfare_core::Channel;
 
 use crate::session::state::Session;
 
-/// How many channels are named.
+/// The number of channels that are named.
 const NAMED: usize = 8;
 
-/// Names of channels with a space between, which no name contains. Of more than [`NAMED`], the first and a count of
-/// the others.
+/// Names of channels with a space between, which no name contains. Behind [`NAMED`] names, a count of the others.
 struct Names<'a>(&'a [Channel]);
 
 impl fmt::Display for Names<'_> {

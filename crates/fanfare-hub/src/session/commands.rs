@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - A subscribe is answered after the session joined the channel.
-//! - No command waits for one of another channel, see `session::pending`. The subscribes of
-//!   one message reach the broker together, and the replies that are ready together leave together.
+//! - A command never waits for a command of another channel, see `session::pending`.
+//! - The subscribes of one message reach the broker together. Replies that are ready together leave together.
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Carries out commands.
+/// Carries out the commands of clients.
 pub struct Commands {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) subscriptions: Arc<Subscriptions>,
@@ -32,8 +32,8 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Carries out a command, or begins to. A reply that is ready at once is appended to `replies`; the others are sent
-    /// when they are.
+    /// Carries out a command, or begins to. A reply that is ready at once is appended to `replies`; a later reply is
+    /// sent when it is ready.
     pub(crate) fn begin(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -56,7 +56,7 @@ impl Commands {
         }
     }
 
-    /// Carries out a command; a subscribe is the caller's to wait for.
+    /// Carries out a command. For a subscribe, the attempt that the caller waits for.
     fn carry_out(
         &self,
         session: &Arc<Session>,
@@ -79,13 +79,13 @@ impl Commands {
         None
     }
 
-    /// Asks the broker for a channel now; the future waits for its answer.
+    /// Asks the broker for a channel now. The future waits for the answer.
     fn attempt(&self, session: &Arc<Session>, id: RequestId, channel: Channel) -> Attempt {
         let subscribed = self.subscriptions.subscribe(session, &channel);
         Box::pin(async move { Attempted { id, channel, result: subscribed.await } })
     }
 
-    /// Waits for a session's subscribes, and carries out what came behind them, until nothing waits.
+    /// Waits for a session's subscribes, and carries out the commands behind them, until no command waits.
     async fn drive(self: Arc<Self>, session: Arc<Session>) {
         let Some(pending) = session.pending() else { return };
         let mut attempts = FuturesUnordered::new();
@@ -103,7 +103,7 @@ impl Commands {
         .await;
     }
 
-    /// Carries out what came behind the first command of a channel, up to the next subscribe.
+    /// Carries out the commands behind a channel's first one, up to the next subscribe.
     fn follow(&self, session: &Arc<Session>, channel: &Channel, replies: &mut Vec<Reply>) -> Option<Attempt> {
         let pending = session.pending()?;
         while let Some(command) = pending.next(channel) {

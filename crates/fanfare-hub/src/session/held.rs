@@ -1,7 +1,7 @@
-//! Publications of channels whose history was not sent yet.
+//! The publications of channels whose history was not sent yet.
 //!
-//! Invariant: a session gets a channel's history, then what was held, then what comes. The first two are sent under the
-//! lock under which publications are held, so that none overtakes.
+//! Invariant: a session gets a channel's history, then the held publications, then the new ones. The first two are sent
+//! under the lock under which publications are held, so a new publication cannot overtake them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,18 +18,19 @@ struct Waiting {
     bytes: usize,
 }
 
-/// What became of publications that may have to be held.
+/// The result of [`Held::hold`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holding {
+    /// The publications are held.
     Held,
-    /// Held they would pass the bound.
+    /// The publications exceed the bound.
     Overflow,
-    /// The channel was released.
+    /// The channel was released: its publications are not held any more.
     Released,
 }
 
 impl Held {
-    /// From now on publications of this channel are held.
+    /// From now on the publications of a channel are held.
     pub(crate) fn begin(&self, channel: Channel) {
         self.0.lock().insert(channel, Waiting::default());
     }
@@ -53,7 +54,7 @@ impl Held {
         Holding::Held
     }
 
-    /// Holds no more of a channel; `send` gets what was held.
+    /// Ends the holding of a channel. `send` gets the held publications.
     pub(crate) fn release(&self, channel: &Channel, send: impl FnOnce(Vec<Arc<Publication>>)) {
         let mut channels = self.0.lock();
         if let Some(waiting) = channels.remove(channel) {

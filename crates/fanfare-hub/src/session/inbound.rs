@@ -1,12 +1,12 @@
-//! What one session receives, whoever reads it: the reader of a socket, or one request after the other.
+//! The receiving half of one session. Its reader is the reader of a socket, or one request after the other.
 //!
 //! Invariants
-//! - Bytes are counted against the session's rates before they are decoded, messages are decoded in the order in which
-//!   they came, and their requests begin in that order.
-//! - Past [`Next::Wait`] nothing more is handed over before [`Inbound::poll_ready`]. Nothing is taken behind the client's
-//!   goodbye.
-//! - What one [`Inbound::receive`] brings is counted once, answered in one frame as far as the answers are ready, and
-//!   fanned out together. Its pongs are one write: a flood of pings costs a write a turn, not one per ping.
+//! - Bytes are counted against the session's rates before they are decoded. Messages are decoded, and their requests
+//!   begin, in the order of arrival.
+//! - After [`Next::Wait`] the reader hands over nothing before [`Inbound::poll_ready`] is ready. Nothing is taken
+//!   behind the client's goodbye.
+//! - The messages of one [`Inbound::receive`] are counted once and fanned out together. Its ready answers leave in one
+//!   write, and so do its pongs: a flood of pings costs one write a turn, not one a ping.
 
 use std::{
     ops::ControlFlow,
@@ -23,33 +23,33 @@ use crate::session::{
     incomplete::Buffered, intake::Intake, pending::MOST, rates::RateLimits, state::Session, traffic::Traffic,
 };
 
-/// What a reader does next.
+/// The next step of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// It may hand over more.
+    /// Hand over more.
     Accepted,
-    /// It waits for [`Inbound::poll_ready`] first.
+    /// Wait for [`Inbound::poll_ready`] first.
     Wait,
-    /// The session ends: it hands over nothing more.
+    /// Hand over nothing more: the session ends.
     Ended,
 }
 
-/// The way in of one session. It has one user at a time; when it is dropped, the session's transport is let go of.
+/// The receiving half of one session, used by one reader at a time. Its drop releases the session's transport.
 pub struct Inbound {
     intake: Arc<Intake>,
     session: Arc<Session>,
     decoder: Box<dyn Decoder>,
-    /// Boxed: most connections have none.
+    /// Boxed: most connections have no extras.
     extras: Option<Box<Extras>>,
-    /// The hub knows of bytes that wait.
+    /// Whether the hub knows of bytes that the reader holds.
     is_buffering: bool,
 }
 
 #[derive(Default)]
 struct Extras {
     rates: Option<RateLimits>,
-    /// The client's goodbye is answered once this has ended.
+    /// When this future ends, the client's goodbye is answered.
     leaving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -78,12 +78,12 @@ impl Inbound {
         self.session.is_listened_to()
     }
 
-    /// Bytes came that cannot be read yet.
+    /// Bytes came that the reader cannot read yet.
     pub fn heard(&self) {
         self.intake.heard(&self.session, Liveness::AnyRead);
     }
 
-    /// Bytes came. Where they are more than the session may send, it ends.
+    /// Counts bytes that came. More bytes than the session's rate permits end it.
     pub fn came(&mut self, bytes: usize) {
         self.heard();
         self.intake.received(&self.session, Traffic { messages: 0, bytes: bytes as u64 });
@@ -95,7 +95,7 @@ impl Inbound {
         }
     }
 
-    /// Takes what one read brought.
+    /// Takes the messages of one read.
     pub fn receive<T>(&mut self, take: impl FnOnce(&mut Receiving<'_>) -> T) -> T {
         let intake = self.intake.clone();
         let mut receiving = Receiving::new(self);
@@ -104,7 +104,7 @@ impl Inbound {
         taken
     }
 
-    /// Takes whole messages, and waits where that is due. For a request, whose messages are all there.
+    /// Takes the messages of a request, which are all there. Waits for [`Inbound::poll_ready`] between them.
     pub async fn receive_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Next {
         let mut messages = messages.into_iter().peekable();
         while messages.peek().is_some() {
@@ -124,8 +124,8 @@ impl Inbound {
         Next::Accepted
     }
 
-    /// Ready while more may be handed over. Breaks once the client's goodbye is answered. While it waits, the client is
-    /// not judged.
+    /// Ready while the reader may hand over more. Breaks once the client's goodbye is answered. While the reader waits,
+    /// the client is not judged.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         if let Some(leaving) = self.extras.as_mut().and_then(|extras| extras.leaving.as_mut()) {
             ready!(leaving.as_mut().poll(cx));
@@ -151,7 +151,7 @@ impl Inbound {
         self.session.pending().map_or(Poll::Ready(()), |pending| pending.poll_below(1, cx))
     }
 
-    /// The reader holds this until more comes. When the session ends, `reader` is woken to drop it.
+    /// The reader holds these bytes until more come. When the session ends, `reader` is woken to drop them.
     pub fn buffers(&mut self, buffered: Buffered, reader: &Waker) {
         if buffered.bytes == 0 {
             return self.buffers_nothing();
@@ -160,7 +160,7 @@ impl Inbound {
         self.intake.buffers(&self.session, buffered, reader);
     }
 
-    /// The reader holds nothing.
+    /// The reader holds no bytes.
     pub fn buffers_nothing(&mut self) {
         if std::mem::take(&mut self.is_buffering) {
             self.intake.buffers_nothing(&self.session);
@@ -182,7 +182,7 @@ impl Inbound {
         self.extras.as_mut()?.rates.as_mut()
     }
 
-    /// Until the next read this node waits, not the client.
+    /// Until the next read the node is the cause of the wait, not the client.
     fn pause(&mut self) {
         if let Some(rates) = self.rates() {
             rates.pause();
@@ -206,7 +206,7 @@ impl Drop for Inbound {
     }
 }
 
-/// What one read brings, on its way in.
+/// The messages of one read, as they are taken.
 pub struct Receiving<'a> {
     inbound: &'a mut Inbound,
     messages: u64,
@@ -230,7 +230,7 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// A frame of the transport came. Each is counted before its content is handed over.
+    /// A frame of the transport came. It is counted before its content is handed over.
     pub fn frame(&mut self) -> Next {
         if let Some(Err(rate)) = self.inbound.rates().map(RateLimits::frame) {
             self.end = Some(Disconnect::RateLimited(rate));

@@ -1,5 +1,4 @@
-//! The hub's side of all that sessions receive: what an [`Inbound`](crate::session::inbound::Inbound) tells the hub, and
-//! asks it.
+//! The hub's side of the receiving: an [`Inbound`](crate::session::inbound::Inbound) tells and asks the hub through it.
 
 use std::{
     sync::Arc,
@@ -23,7 +22,7 @@ use crate::{
     },
 };
 
-/// What all ways in share.
+/// The parts of the hub that all [`Inbound`](crate::session::inbound::Inbound)s share.
 pub(crate) struct Intake {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) publish_budget: Arc<PublishBudget>,
@@ -37,35 +36,35 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// The second that it is by the clock of a session's shard. It stands still while the node does.
+    /// The second on the clock of a session's shard. The clock stands still while the node does.
     #[must_use]
     pub(crate) fn now(&self, session: &Session) -> u32 {
         self.dispatcher.now(session)
     }
 
-    /// A sign came from the client, which counts where its dialect takes it for a sign of life. Costs one store.
+    /// A read or a pong came from the client. It counts if the dialect takes it for a sign of life. Costs one store.
     pub(crate) fn heard(&self, session: &Session, sign: Liveness) {
         if sign == Liveness::Pong || session.dialect().liveness() == Liveness::AnyRead {
             session.last_activity.heard(self.now(session));
         }
     }
 
-    /// Counts what came from the client. Called by one reader at a time.
+    /// Counts the client's messages and bytes. Called by one reader at a time.
     pub(crate) fn received(&self, session: &Session, traffic: Traffic) {
         session.traffic.received.add(traffic);
         self.metrics.received.add(traffic);
     }
 
-    /// Whether a session may publish one more now. The reader asks before each message of what it read. Where the
-    /// session may not, the reader keeps the rest until [`Intake::poll_may_publish`] is ready.
+    /// Whether a session may publish once more now. The reader asks before each message of a read. If the session may
+    /// not, the reader keeps the rest until [`Intake::poll_may_publish`] is ready.
     #[must_use]
     pub(crate) fn may_publish(&self, session: &Session) -> bool {
         let budget = &self.publish_budget;
         session.flow().map_or_else(|| budget.allows(0, 0), |flow| flow.may_publish(budget))
     }
 
-    /// Ready while a session may publish more. The reader waits for it before it reads, and meanwhile the client is
-    /// not judged.
+    /// Ready while a session may publish more. The reader waits for it before it reads. Meanwhile the client is not
+    /// judged.
     pub(crate) fn poll_may_publish(&self, session: &Session, cx: &Context<'_>) -> Poll<()> {
         let budget = &self.publish_budget;
         let poll = match session.flow() {
@@ -82,13 +81,13 @@ impl Intake {
         poll
     }
 
-    /// The reader waits for something else before it asks again whether the session may publish. Meanwhile the client
-    /// is not judged.
+    /// The reader waits for something else before it polls [`Intake::poll_may_publish`] again. Meanwhile the client is
+    /// not judged.
     pub(crate) fn unread(&self, session: &Session) {
         session.last_activity.unread();
     }
 
-    /// From now on the reader holds this for a session. When the session ends, `reader` is woken to drop it.
+    /// From now on the reader holds these bytes for a session. When the session ends, `reader` is woken to drop them.
     pub(crate) fn buffers(&self, session: &Arc<Session>, buffered: Buffered, reader: &Waker) {
         let Some(shard) = self.dispatcher.shard_of(session) else { return };
         let grown = shard.incomplete.set(session, buffered, reader, shard.now());
@@ -99,7 +98,7 @@ impl Intake {
         }
     }
 
-    /// The reader holds nothing for a session any more.
+    /// The reader holds no bytes for a session any more.
     pub(crate) fn buffers_nothing(&self, session: &Session) {
         if let Some(shard) = self.dispatcher.shard_of(session) {
             self.metrics.incomplete.sub(shard.incomplete.remove(session));

@@ -1,4 +1,4 @@
-//! A transport in use: its framing, its sink, and what the sink refused so far.
+//! A transport in use: its framing, its sink, and the queue of bytes that wait for the sink.
 
 use std::{
     io::{self, IoSlice},
@@ -19,75 +19,76 @@ use crate::{
     upkeep::budget::Budget,
 };
 
-/// How many slices one write gathers (the kernel takes at most 1,024).
+/// The number of slices of one write (the kernel takes at most 1,024).
 const SLICES: usize = 64;
 
-/// What became of bytes that were handed over.
+/// The result of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
-    /// Written, all of it.
+    /// All bytes were written.
     Written,
-    /// Queued behind others, or not wanted any more.
+    /// The bytes are queued behind others, or the session takes nothing any more.
     Done,
-    /// Queued, and nobody flushes yet: the caller does.
+    /// The bytes are queued, and nobody flushes yet: the caller must.
     NeedsFlush,
-    /// Held for the next transport, and the first to be: from now on there is something that waits.
+    /// The messages are the first that wait for the next transport.
     Buffered,
-    /// Not taken: more would wait than may.
+    /// The bytes were not taken: the queue would exceed its bound.
     Overflow,
-    /// The sink is broken; it was aborted.
+    /// The sink is broken. It was aborted.
     Broken,
 }
 
-/// How a session's client stands when the clock turns.
+/// The backlog of a session's client at a turn of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backlog {
-    /// Nothing waits for it.
+    /// No bytes wait.
     Nothing,
-    /// Something does, within bounds.
+    /// Bytes wait, within the bounds.
     Waits,
-    /// Too much did for too long.
+    /// Too many bytes waited for too long.
     Slow,
 }
 
 pub(crate) struct Link {
     pub(crate) transport: &'static dyn Transport,
     sink: Box<dyn Sink>,
-    /// Boxed: most sessions never have one.
+    /// Boxed: most sessions never have unsent bytes.
     unsent: Option<Box<Unsent>>,
-    /// Nothing more is taken: the goodbye was said. The sink stays, so that it can still be aborted.
+    /// Whether the goodbye was said: nothing more is taken. The sink stays, so that it can still be aborted.
     closed: bool,
-    /// It is finished once all is out.
+    /// Whether the sink is finished once the queue is empty.
     finishes: bool,
 }
 
-/// When our side of a transport ends whose goodbye was said.
+/// The moment after the goodbye at which the node ends its side of the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// As soon as the goodbye is out.
+    /// As soon as the goodbye is written.
     AtOnce,
-    /// When the client has answered, or its time is over: whoever reads it drops it then. A proxy that sees our end
-    /// closes the client's side too, and what the client had sent before it heard of the goodbye would be lost.
+    /// When the client has answered, or its time is over: its reader drops the transport then. A proxy that sees the
+    /// node's end closes the client's side too: messages that the client sent before it got the goodbye would be lost.
     WhenAnswered,
 }
 
 #[derive(Default)]
 struct Unsent {
     queue: Queue<Bytes>,
-    /// Somebody flushes, or promised to.
+    /// Whether somebody flushes, or promised to.
     promised: bool,
-    /// The last item is the goodbye.
+    /// Whether the last item is the goodbye.
     has_goodbye: bool,
-    /// Who waits to flush it. A sink wakes only who asked last; the others are woken when the queue is gone.
+    /// The tasks that wait to flush. A sink wakes only the task that asked last; the others are woken when the queue is
+    /// dropped.
     flushers: SmallVec<[Waker; 1]>,
 }
 
-/// One handling of a link.
+/// The context of one operation on a link.
 pub(crate) struct WriteContext<'a> {
-    /// What may wait.
+    /// The bound of the bytes that wait.
     pub(crate) budget: &'a Arc<Budget>,
-    /// What the sink took.
+    /// The traffic that the sink took.
     pub(crate) went: Traffic,
 }
 
@@ -128,7 +129,7 @@ impl Link {
         self.unsent.as_ref().map_or(0, |unsent| unsent.queue.charged())
     }
 
-    /// Writes at once what the sink takes, and queues the rest.
+    /// Writes as much as the sink takes now, and queues the rest.
     pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
         if self.unsent.is_some() || self.closed {
             return self.defer(outgoing, write);
@@ -164,7 +165,7 @@ impl Link {
         self.send(&mut Framed { bytes: framed.into(), messages: 0 }, write)
     }
 
-    /// Only queues. A queue that holds nothing the sink refused takes whatever comes.
+    /// Only queues. A queue without bytes that the sink refused takes any number of bytes.
     pub(crate) fn defer(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
         if self.closed {
             return Sent::Done;
@@ -178,7 +179,7 @@ impl Link {
         unsent.promise()
     }
 
-    /// Sends what waited for a transport, whatever the bound.
+    /// Sends the messages that waited for a transport, whatever the bound.
     pub(crate) fn resume(
         &mut self,
         waited: impl Iterator<Item = Item<Bytes>>,
@@ -194,8 +195,8 @@ impl Link {
         flushed
     }
 
-    /// Sends the goodbye behind what is queued, then finishes the sink. Without a close frame, which a client could
-    /// answer, the sink is finished at once.
+    /// Sends the goodbye behind the queue, then finishes the sink. A goodbye without a close frame cannot be answered:
+    /// the sink is finished without a wait for the answer.
     pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
         let sent = if self.closed { Sent::Done } else { self.say(goodbye, write) };
         self.closed = true;
@@ -206,7 +207,7 @@ impl Link {
         sent
     }
 
-    /// The client answered the goodbye, or went.
+    /// The client answered the goodbye, or is gone.
     pub(crate) fn answered(&mut self) {
         if self.closed && !std::mem::replace(&mut self.finishes, true) && self.unsent.is_none() {
             self.sink.finish();
@@ -238,33 +239,33 @@ impl Link {
         self.closed
     }
 
-    /// Whether the goodbye was said, and nothing is left to flush.
+    /// Whether the goodbye was said and the queue is flushed.
     pub(crate) fn is_finished(&self) -> bool {
         self.closed && self.unsent.is_none()
     }
 
-    /// Wakes those who wait to flush: the session goes to another transport.
+    /// Wakes the tasks that wait to flush: the session goes to another transport.
     pub(crate) fn wake_flushers(&mut self) {
         self.unsent.iter_mut().for_each(|unsent| unsent.wake_flushers());
     }
 
-    /// Ends the sink; what is left of it.
+    /// Ends the sink at once, and returns it.
     pub(crate) fn abort(self) -> Box<dyn Sink> {
         self.sink.abort();
         self.sink
     }
 
-    /// Drops what newer publications replace.
+    /// Drops the publications that newer ones replace.
     pub(crate) fn conflate(&mut self, budget: &Budget) {
         self.unsent.iter_mut().for_each(|unsent| unsent.queue.conflate(budget));
     }
 
-    /// Drops what the client did not begin to get, the goodbye excepted.
+    /// Drops the messages that the client did not begin to get, except the goodbye.
     pub(crate) fn shed(&mut self) {
         self.unsent.iter_mut().for_each(|unsent| unsent.queue.shed(unsent.has_goodbye));
     }
 
-    /// How the client stands at a turn of the clock. Before it is judged its socket is asked once more.
+    /// The client's backlog at a turn of the clock. Before the client is judged, its sink is tried once more.
     ///
     /// # Errors
     /// The sink is broken.
@@ -280,10 +281,10 @@ impl Link {
         Ok(if is_slow { Backlog::Slow } else { Backlog::Waits })
     }
 
-    /// Writes what is queued, at once.
+    /// Writes the queue, at once.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] where the sink takes no more for now; any other means that it is broken.
+    /// [`io::ErrorKind::WouldBlock`]: the sink takes no more now. Any other error: the sink is broken.
     pub(crate) fn try_flush(&mut self, write: &mut WriteContext<'_>) -> io::Result<()> {
         let Some(unsent) = &mut self.unsent else { return Ok(()) };
         while !unsent.queue.is_empty() {
@@ -311,7 +312,7 @@ impl Link {
         Ok(())
     }
 
-    /// As [`Link::try_flush`], waking the task when the sink takes more.
+    /// [`Link::try_flush`], which wakes the task when the sink takes more.
     pub(crate) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
@@ -331,8 +332,7 @@ impl Link {
     }
 }
 
-/// What waits, where it must: frame by frame where a newer publication may take the place of an older, else as a
-/// `whole`.
+/// The queue's items: one a frame if newer publications may replace older ones, else one `whole`.
 fn items<O: Outgoing>(
     outgoing: &mut O,
     transport: &'static dyn Transport,

@@ -1,13 +1,13 @@
-//! The bytes of one session, in order, whoever writes them: fan-out, replies, pongs and the goodbye.
+//! The sending half of one session: its bytes in one order, of fan-out, replies, pongs and the goodbye.
 //!
 //! Invariants
 //! - All bytes pass one short lock, so no two writers interleave.
-//! - Bytes go straight to the sink while it takes them. Only a sink that refused some, or a session for which a
-//!   tick has more, has a queue; whoever is told [`Sent::NeedsFlush`] sees to it that it is flushed.
-//! - A client is slow only by bytes its own sink refused, see [`queue`](crate::session::queue); an empty queue takes
-//!   whatever one write brings.
+//! - Bytes go straight to the sink while it takes them. A session has a queue only if its sink refused bytes, or if a
+//!   tick has more for it. A caller that gets [`Sent::NeedsFlush`] must see that the queue is flushed.
+//! - A client is slow only by bytes that its own sink refused, see [`queue`](crate::session::queue). An empty queue
+//!   takes any write whole.
 //! - After the goodbye nothing is taken.
-//! - What a sink took is counted under that lock: for the session at once, for all by whoever sent it.
+//! - The bytes that a sink took are counted under that lock: for the session at once, in the metrics by the sender.
 
 use std::{
     sync::Arc,
@@ -31,28 +31,28 @@ use crate::{
     upkeep::budget::Budget,
 };
 
-/// A session's way out.
+/// The sending half of a session.
 pub struct Outbound {
     state: Mutex<State>,
     sent: Counts,
 }
 
 impl Default for Outbound {
-    /// Without a transport: what is sent waits until [`Outbound::attach`].
+    /// Without a transport: messages wait until [`Outbound::attach`].
     fn default() -> Self {
         Self { state: Mutex::new(State::Detached(Box::default())), sent: Counts::default() }
     }
 }
 
 impl Outbound {
-    /// What went to the client so far.
+    /// The messages and bytes to the client so far.
     #[must_use]
     pub fn sent(&self) -> Traffic {
         self.sent.get()
     }
 
-    /// Puts the session on a transport and sends what waited. A session that has one, or has ended, takes no
-    /// other: that sink is aborted.
+    /// Puts the session on a transport and sends the messages that waited. If the session has a transport, or was
+    /// aborted, the new sink is aborted.
     pub fn attach(
         &self,
         transport: &'static dyn Transport,
@@ -62,26 +62,26 @@ impl Outbound {
         self.counted(budget, |state, write| state.attach(transport, sink, write))
     }
 
-    /// Takes the session off its transport: what is sent from now on waits for the next [`Outbound::attach`]. A session
-    /// that has ended stays on it: the goodbye goes out there. A poll is answered with what there is.
+    /// Takes the session off its transport: messages wait for the next [`Outbound::attach`]. A session that has ended
+    /// stays on its transport, which sends the goodbye. A poll is answered with the messages that wait.
     pub(crate) fn detach(&self, budget: &Arc<Budget>) -> Option<Link> {
         self.counted(budget, State::detach)
     }
 
-    /// This went over a transport that it left. Until that is done it has no other.
+    /// Counts traffic that went over the transport that the session left. Only then the session may get another.
     pub(crate) fn left_behind(&self, went: Traffic) {
         let _state = self.state.lock();
         self.sent.add(went);
     }
 
-    /// Sends what is outgoing, or keeps it for the next transport.
+    /// Sends messages, or keeps them for the next transport.
     ///
-    /// With `defer` it is only queued: the caller has more for this session and flushes afterwards.
+    /// With `defer` they are only queued: the caller has more for this session and flushes afterwards.
     pub fn send(&self, outgoing: &mut impl Outgoing, budget: &Arc<Budget>, defer: bool) -> Sent {
         self.counted(budget, |state, write| state.send(outgoing, write, defer))
     }
 
-    /// The same; what went with it is not counted in the metrics, but left to who gathers it.
+    /// [`Outbound::send`], whose traffic the caller counts in the metrics.
     pub(crate) fn send_uncounted(
         &self,
         outgoing: &mut impl Outgoing,
@@ -91,12 +91,12 @@ impl Outbound {
         self.uncounted(budget, |state, write| state.send(outgoing, write, defer))
     }
 
-    /// Asks for a sign of life, with the transport's own ping.
+    /// Sends the transport's own ping.
     pub fn ping(&self, budget: &Arc<Budget>) -> Sent {
         self.control(|transport, out| transport.ping(out), budget)
     }
 
-    /// Answers pings of the client's.
+    /// Answers the client's pings.
     pub fn pong(&self, payloads: &[Bytes], budget: &Arc<Budget>) -> Sent {
         let pongs = |transport: &'static dyn Transport, out: &mut Vec<u8>| {
             payloads.iter().for_each(|payload| transport.pong(payload, out));
@@ -104,7 +104,7 @@ impl Outbound {
         self.control(pongs, budget)
     }
 
-    /// What belongs to the transport goes nowhere while there is none.
+    /// Sends a control frame. A session without a transport drops it.
     fn control(
         &self,
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
@@ -117,7 +117,7 @@ impl Outbound {
         })
     }
 
-    /// Whether there is a transport at the moment.
+    /// Whether the session has a transport now.
     #[must_use]
     pub fn is_attached(&self) -> bool {
         match &*self.state.lock() {
@@ -127,18 +127,18 @@ impl Outbound {
         }
     }
 
-    /// Says goodbye, and takes nothing more. A goodbye without words ends the transport once all is flushed.
+    /// Says goodbye, and takes nothing more. An empty goodbye ends the transport once the queue is flushed.
     pub fn close(&self, goodbye: &Goodbye, finish: Finish, budget: &Arc<Budget>) -> Sent {
         self.counted(budget, |state, write| state.close(goodbye, finish, write))
     }
 
-    /// Ends the transport at once; whoever reads it sees its end.
+    /// Ends the transport at once. Its reader sees the end.
     pub fn abort(&self) {
         self.state.lock().abort();
     }
 
-    /// Nobody reads the transport any more: lets go of it, where it was aborted, and finishes it, where that waited
-    /// for the client's answer.
+    /// The transport's reader has ended: drops an aborted transport, and finishes one that waited for the client's
+    /// answer.
     pub(crate) fn let_go(&self) {
         match &mut *self.state.lock() {
             State::Aborted(sink) => *sink = None,
@@ -147,17 +147,17 @@ impl Outbound {
         }
     }
 
-    /// Writes at once what is queued. [`Sent::NeedsFlush`] where the sink took not all of it.
+    /// Writes the queue at once. [`Sent::NeedsFlush`]: the sink did not take all of it.
     pub fn flush(&self, budget: &Arc<Budget>) -> Sent {
         self.counted(budget, State::flush)
     }
 
-    /// The same; what went is left to who gathers it.
+    /// [`Outbound::flush`], whose traffic the caller counts in the metrics.
     pub(crate) fn flush_uncounted(&self, budget: &Arc<Budget>) -> (Sent, Traffic) {
         self.uncounted(budget, State::flush)
     }
 
-    /// Ready once nothing is queued; else the task is woken when the sink takes more.
+    /// Ready once the queue is empty. Else the task is woken when the sink takes more.
     pub fn poll_flush(&self, cx: &mut Context<'_>, budget: &Arc<Budget>) -> Poll<Sent> {
         self.counted(budget, |state, write| {
             let State::Attached(link) = state else { return Poll::Ready(Sent::Done) };
@@ -166,7 +166,7 @@ impl Outbound {
         })
     }
 
-    /// Does something to the state, and counts what went out with it: for the session, and for all.
+    /// Runs `act`, and counts its traffic for the session and in the metrics.
     fn counted<T>(
         &self,
         budget: &Arc<Budget>,
@@ -177,7 +177,7 @@ impl Outbound {
         done
     }
 
-    /// The same, for the session only.
+    /// Runs `act`, and counts its traffic for the session only.
     fn uncounted<T>(
         &self,
         budget: &Arc<Budget>,
@@ -190,7 +190,7 @@ impl Outbound {
         (done, write.went)
     }
 
-    /// Whether it is over: aborted, or the goodbye was said and all before it is flushed.
+    /// Whether the transport was aborted, or the goodbye and all before it are flushed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         match &*self.state.lock() {
@@ -200,7 +200,7 @@ impl Outbound {
         }
     }
 
-    /// How many bytes wait.
+    /// The number of bytes that wait.
     #[must_use]
     pub fn queued(&self) -> usize {
         match &*self.state.lock() {
@@ -210,7 +210,7 @@ impl Outbound {
         }
     }
 
-    /// What it takes of the node's budget.
+    /// The number of bytes that the session takes of the node's budget.
     #[must_use]
     pub fn charged(&self) -> usize {
         match &*self.state.lock() {
@@ -220,7 +220,8 @@ impl Outbound {
         }
     }
 
-    /// Judges the client, at each turn of its shard's clock. Without a transport there is no socket that refuses, and none is slow either.
+    /// Judges the client, at each turn of its shard's clock. A client without a transport is never slow: no socket
+    /// refuses its bytes.
     pub fn turn(&self, budget: &Arc<Budget>) -> Backlog {
         self.counted(budget, |state, write| {
             let turned = match state {
@@ -235,7 +236,7 @@ impl Outbound {
         })
     }
 
-    /// Of what waits, keeps of each conflating channel the newest publication only.
+    /// Keeps only the newest waiting publication of each conflating channel.
     pub fn conflate(&self, budget: &Budget) {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.conflate(budget),
@@ -244,7 +245,7 @@ impl Outbound {
         }
     }
 
-    /// Drops what waits, but what was begun and the goodbye: for a session that ends.
+    /// Drops the messages that wait, except one that was begun and the goodbye. For a session that ends.
     pub fn shed(&self) {
         match &mut *self.state.lock() {
             State::Detached(waiting) => waiting.queue.shed(false),

@@ -1,7 +1,8 @@
-//! What a session's way out is at a moment: without a transport, on one, or ended at once.
+//! The state of a session's sending half: without a transport, on a transport, or ended at once.
 //!
-//! A one-shot sink (the answer to a poll) is parked beside what waits, and takes all of it as one write once there is
-//! something. What such a sink does not take stays for the next: a client that gave up its poll loses nothing.
+//! A one-shot sink (the answer to a poll) is kept beside the messages that wait. Once there are messages, it takes all
+//! of them as one write. Messages that it does not take stay for the next sink: a client that gave up its poll loses
+//! nothing.
 
 use std::{
     io::{self, IoSlice},
@@ -21,20 +22,20 @@ use crate::{
 };
 
 pub(crate) enum State {
-    /// On no transport that takes more than one write.
+    /// Without a transport, or with a one-shot sink.
     Detached(Box<Waiting>),
     Attached(Link),
-    /// Broken, or ended at once. The sink is kept as long as its other half may be read: what is held for it is held
-    /// for both.
+    /// Broken, or ended at once. The sink is kept as long as the transport may be read: its resources belong to both
+    /// halves.
     Aborted(Option<Box<dyn Sink>>),
 }
 
-/// What waits for a transport, which has to frame it.
+/// The messages that wait for a transport, not framed yet.
 #[derive(Default)]
 pub(crate) struct Waiting {
     pub(crate) queue: Queue<Message>,
     goodbye: Option<(Goodbye, Finish)>,
-    /// A sink that waits for something to write.
+    /// The one-shot sink, while it waits for messages.
     poll: Option<OneShot>,
 }
 
@@ -80,7 +81,7 @@ impl State {
         match goodbye {
             Some((goodbye, finish)) if sent != Sent::Broken => {
                 match self.close(&goodbye, finish, write) {
-                    // Queued behind what waited, which nobody flushes yet.
+                    // The goodbye is queued behind messages that nobody flushes yet.
                     Sent::Written | Sent::Done => sent,
                     closed => closed,
                 }
@@ -123,13 +124,13 @@ impl State {
         }
     }
 
-    /// Takes the session off its transport. What a link still has to write is the caller's to flush; a poll is answered
-    /// with nothing. `None` where nothing is left behind, or the goodbye was said: it goes out there.
+    /// Takes the session off its transport: the caller flushes the link that was left. A poll is answered with the
+    /// messages that wait. `None`: no link is left, or the goodbye was said, which the link still sends.
     pub(crate) fn detach(&mut self, write: &mut WriteContext<'_>) -> Option<Link> {
         match self {
             Self::Attached(link) if !link.is_closed() => link.wake_flushers(),
             Self::Detached(_) => {
-                // A poll that was given up is as good as none.
+                // Nothing to report: a poll that was given up takes nothing.
                 let _ = self.answer_poll(write);
                 return None;
             }
@@ -141,7 +142,7 @@ impl State {
         }
     }
 
-    /// Writes what waits, and the goodbye behind it, as the answer to a poll, if there is one.
+    /// Answers the poll, if one waits, with the messages that wait and the goodbye behind them.
     fn answer_poll(&mut self, write: &mut WriteContext<'_>) -> Sent {
         let Self::Detached(waiting) = self else { return Sent::Done };
         let Some(poll) = waiting.poll.take() else { return Sent::Done };
@@ -168,7 +169,7 @@ impl State {
         let sent = match self {
             Self::Detached(waiting) => {
                 waiting.goodbye.get_or_insert_with(|| (goodbye.clone(), finish));
-                // A poll that was given up is as good as none.
+                // Nothing to report: a poll that was given up takes nothing.
                 let _ = self.answer_poll(write);
                 return Sent::Done;
             }
@@ -203,7 +204,7 @@ impl State {
 }
 
 impl OneShot {
-    /// Writes messages and a goodbye at once: the number of bytes. `None` where the sink did not take them.
+    /// Writes the messages and the goodbye at once. The number of bytes; `None`: the sink did not take them.
     fn answer(&self, messages: &[Message], goodbye: Option<&Goodbye>) -> Option<u64> {
         let mut body = Vec::new();
         self.transport.frame_all(messages, &mut body);
@@ -220,7 +221,7 @@ impl OneShot {
 }
 
 impl Waiting {
-    /// Whether a poll waits to be answered.
+    /// Whether a poll waits for its answer.
     pub(crate) fn is_polled(&self) -> bool {
         self.poll.is_some()
     }

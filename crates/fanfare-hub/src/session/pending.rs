@@ -1,9 +1,9 @@
 //! The commands of one session that wait for the broker.
 //!
 //! Invariants
-//! - Commands of different channels are carried out at the same time. Those of one channel are carried out in the order
-//!   in which they came: behind a subscribe that waits, the others of its channel wait too.
-//! - At most [`MOST`] commands wait. Past it the session's reader takes no further message.
+//! - Commands of different channels are carried out at the same time, those of one channel in the order of arrival:
+//!   behind a subscribe that waits, the later commands of its channel wait too.
+//! - When [`MOST`] commands wait, the session's reader takes no further message.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use std::{
 use fanfare_core::{Channel, Command, CommandError, command::RequestId};
 use parking_lot::Mutex;
 
-/// The number of commands of one session that may wait.
+/// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;
 
 /// A subscribe that waits for the broker.
@@ -37,9 +37,9 @@ pub(crate) struct Pending {
 
 #[derive(Default)]
 struct State {
-    /// By channel, what waits behind the subscribe that is under way.
+    /// By channel, the commands that wait behind the subscribe that is under way.
     behind: HashMap<Channel, VecDeque<Command>>,
-    /// Subscribes that the driver does not have yet.
+    /// The subscribes that the driver did not take yet.
     starting: Vec<Attempt>,
     is_driven: bool,
     driver: Option<Waker>,
@@ -53,7 +53,7 @@ impl Pending {
         self.count.load(Ordering::Acquire) > 0 && self.state.lock().behind.contains_key(channel)
     }
 
-    /// Puts a command behind those of its channel. Gives it back where the last of them was just carried out.
+    /// Puts a command behind those of its channel; gives it back if the last of those was just carried out.
     pub(crate) fn queue(&self, channel: &Channel, command: Command) -> Option<Command> {
         let mut state = self.state.lock();
         let Some(behind) = state.behind.get_mut(channel) else { return Some(command) };
@@ -62,7 +62,7 @@ impl Pending {
         None
     }
 
-    /// Begins a subscribe. Whether the caller has to run the driver.
+    /// Begins a subscribe. The result: whether the caller has to run the driver.
     #[must_use]
     pub(crate) fn begin(&self, channel: Channel, attempt: Attempt) -> bool {
         let mut state = self.state.lock();
@@ -74,12 +74,12 @@ impl Pending {
         !std::mem::replace(&mut state.is_driven, true)
     }
 
-    /// The subscribes that the driver does not have yet.
+    /// Takes the subscribes that the driver did not take yet.
     pub(crate) fn take_starting(&self) -> Vec<Attempt> {
         std::mem::take(&mut self.state.lock().starting)
     }
 
-    /// The first command of `channel` was carried out: the next one of the channel.
+    /// The first command of `channel` was carried out: removes the next one for the caller to carry out.
     pub(crate) fn next(&self, channel: &Channel) -> Option<Command> {
         let mut state = self.state.lock();
         let next = state.behind.get_mut(channel)?.pop_front();
@@ -93,7 +93,7 @@ impl Pending {
         next
     }
 
-    /// The driver has nothing to do now. Ready where it has nothing to wait for either, and ends.
+    /// Rests the driver. Ready when it has nothing to wait for (`is_done`) nor to start: then it ends.
     pub(crate) fn poll_rest(&self, is_done: bool, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         if is_done && state.starting.is_empty() {
@@ -114,7 +114,7 @@ impl Pending {
             return Poll::Ready(());
         }
         let mut state = self.state.lock();
-        // Under the lock, as the counting down is: else the last wake-up could be missed.
+        // Again under the lock, under which the count falls: else the last wake-up could be missed.
         if self.count.load(Ordering::Acquire) < most {
             return Poll::Ready(());
         }

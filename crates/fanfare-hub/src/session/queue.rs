@@ -164,7 +164,7 @@ impl<T: Weigh> Queue<T> {
         self.drop_stale(HashSet::new(), budget);
     }
 
-    /// [`Queue::conflate`] before `items` are appended. Of `items` only the last is kept.
+    /// [`Queue::conflate`] before `items` are appended. Only the last of `items` is kept.
     fn conflate_for(&mut self, items: &mut Items<T>, budget: &Budget) {
         let mut newer = HashSet::new();
         if let Some(channel) = items.last().and_then(|item| item.replaceable.clone()) {

@@ -1,24 +1,25 @@
-//! What one connection may send in a second: a bucket of frames and one of bytes, each filled at its rate.
+//! The rates at which one connection may send: a bucket of frames and one of bytes, each filled at its rate.
 //!
 //! Invariants
-//! - A bucket holds what a second brings, that of bytes at least one message; a connection begins with full ones.
-//! - Nobody is judged for what the node missed: while it did not read (the connection's publications were unanswered,
-//!   or the node was frozen), the buckets take in what that time brings, beyond what they hold.
+//! - A bucket holds the tokens of one second; the bucket of bytes holds at least one message. A connection begins with
+//!   full buckets.
+//! - A client does not pay for a time in which the node did not read (the connection's publications were unanswered, or
+//!   the node was frozen): the tokens of that time are added beyond the bucket's size.
 
 use std::time::{Duration, Instant};
 
 use fanfare_core::{Limits, Rate, TokenBucket};
 
-/// How far a shard's clock, which counts whole seconds, may be behind without the node having stood still.
+/// The lag of a shard's clock, which counts whole seconds, that does not mean that the node stood still.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// The buckets of one connection. One that has no limit has none of this.
+/// The buckets of one connection; a connection without a limit has no `RateLimits`.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
-    /// When the buckets were filled last, and the second that it was by the shard's clock.
+    /// The moment at which the buckets were filled last, and its second on the shard's clock.
     filled: Instant,
     second: u32,
-    /// Since then this node chose not to read.
+    /// Whether the node chose not to read since then.
     paused: bool,
     frames: Option<Bucket>,
     bytes: Option<Bucket>,
@@ -32,9 +33,9 @@ struct Bucket {
 }
 
 impl RateLimits {
-    /// Full buckets for the rates that are limited. `second` is the time by the shard's clock.
+    /// Full buckets for the rates that are limited. `second` is the time on the shard's clock.
     pub(crate) fn new(limits: &Limits, second: u32) -> Option<Self> {
-        // What a message at the limit may take on the wire, compressed or not, in a frame of its own.
+        // The bytes on the wire of a message at the limit, compressed or not, in a frame of its own.
         let message = limits.message_bytes + limits.message_bytes / 64 + 128;
         let frames = Bucket::new(limits.frames_per_second, 1);
         let bytes = Bucket::new(limits.bytes_per_second, message);
@@ -44,10 +45,10 @@ impl RateLimits {
         Some(Self { filled: Instant::now(), second, paused: false, frames, bytes })
     }
 
-    /// So many bytes were read. `now` and `second` are the same moment, by the system's and by the shard's clock.
+    /// Counts bytes that were read. `now` and `second` are one moment, on the system's and on the shard's clock.
     ///
     /// # Errors
-    /// They are more than may come.
+    /// The bytes exceed the rate.
     pub(crate) fn read(&mut self, bytes: usize, now: Instant, second: u32) -> Result<(), Rate> {
         let passed = now.saturating_duration_since(self.filled);
         let turned = Duration::from_secs(second.saturating_sub(self.second).into());
@@ -60,15 +61,15 @@ impl RateLimits {
         self.bytes.as_mut().map_or(Ok(()), |bucket| bucket.take(bytes).map_err(Rate::Bytes))
     }
 
-    /// A frame came with what was read.
+    /// Counts a frame of the bytes read.
     ///
     /// # Errors
-    /// It is one too many.
+    /// The frame exceeds the rate.
     pub(crate) fn frame(&mut self) -> Result<(), Rate> {
         self.frames.as_mut().map_or(Ok(()), |bucket| bucket.take(1).map_err(Rate::Frames))
     }
 
-    /// From now until the next read it is this node that waits.
+    /// From now until the next read the node is the cause of the wait.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
     }
@@ -80,12 +81,12 @@ impl Bucket {
         (per_second > 0).then(|| Self { per_second, size, tokens: TokenBucket::new(size) })
     }
 
-    /// Adds the tokens of the time that passed: as many as the bucket holds, and those of the time in which the node did
-    /// not read.
+    /// Adds the tokens of the time that passed, up to the bucket's size and the tokens of the time in which the node
+    /// did not read.
     fn fill(&mut self, passed: Duration, missed: Duration) {
         let rate = self.per_second as f64;
         let size = self.size as f64 + rate * missed.as_secs_f64();
-        // The tokens of an earlier pause are not taken away.
+        // The tokens of an earlier pause stay.
         self.tokens.add(rate * passed.as_secs_f64(), size.max(self.tokens.level()));
     }
 
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_s_worth_may_come_at_once_and_then_what_time_brings() {
+    fn a_bucket_holds_the_tokens_of_a_second() {
         let mut rates = rates(100, 0);
         let start = rates.filled;
         assert_eq!(frames(&mut rates), 100);
@@ -142,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn what_came_while_the_node_did_not_read_is_not_held_against_the_client() {
+    fn a_client_may_send_while_the_node_pauses() {
         for frozen in [false, true] {
             let mut rates = rates(0, 10_000);
             let start = rates.filled;
             rates.read(10_000, start, 10).unwrap();
             let later = start + Duration::from_secs(21);
-            // Paused by its own unanswered publications, while the shard's clock went on; or all stood still.
+            // Unanswered publications paused the connection while the shard's clock went on, or the node stood still.
             let second = if frozen {
                 11
             } else {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_idle_gets_no_more_than_a_full_bucket() {
+    fn an_idle_client_gets_one_full_bucket() {
         let mut rates = rates(0, 10_000);
         let later = rates.filled + Duration::from_secs(600);
         rates.read(10_000, later, 610).unwrap();

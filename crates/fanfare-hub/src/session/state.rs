@@ -40,21 +40,21 @@ pub struct Peer {
 
 /// One client's session. It outlives its transport and may change it.
 ///
-/// It is small on purpose: most of the memory of an idle connection is here. Its end is logged when it is dropped
+/// A session is small on purpose: it is most of an idle connection's memory. Its end is logged when it is dropped
 /// (`access_log`).
 pub struct Session {
     pub(crate) id: SessionId,
-    /// The index of the shard that writes to it.
+    /// The index of the shard that writes to the session.
     pub(crate) shard: u32,
     pub(crate) kind: Arc<Kind>,
-    /// The identity of the handshake. Boxed: most clients have none, and a pointer is smaller.
+    /// The identity of the handshake. Boxed: most clients do not have one, and a pointer is smaller.
     identity: Option<Box<Arc<dyn Identity>>>,
     pub(crate) last_activity: LastActivity,
     pub(crate) traffic: SessionTraffic,
     pub(crate) outbound: Outbound,
     pub(crate) channels: Mutex<Channels>,
     address: Option<IpAddr>,
-    /// What an idle session of the relay does not have.
+    /// The parts that an idle session of the relay does not have.
     more: OnceBox<More>,
 }
 
@@ -64,20 +64,20 @@ struct More {
     flow: OnceBox<Arc<Flow>>,
     pending: OnceBox<Pending>,
     held: OnceBox<Held>,
-    /// The identity that took the place of the first.
+    /// The identity that replaced the one of the handshake.
     identity: OnceBox<Mutex<Arc<dyn Identity>>>,
 }
 
-/// The channels of one session. Nearly always one.
+/// The channels of one session: nearly always one.
 #[derive(Default)]
 pub(crate) struct Channels {
     pub(crate) joined: SmallVec<[Channel; 1]>,
-    /// How the session ended. From then on no channel is joined.
+    /// The end of the session. An ended session joins no channel.
     pub(crate) ended: Option<Box<End>>,
 }
 
 impl Channels {
-    /// Why the session ended, if it has.
+    /// The reason why the session ended, if it has.
     pub(crate) fn reason(&self) -> Option<&Disconnect> {
         self.ended.as_ref().map(|end| &end.disconnect)
     }
@@ -159,8 +159,8 @@ impl Session {
         self.channels.lock().ended.is_some()
     }
 
-    /// Whether the client's commands are carried out: until the session ends, and from a client that was sent away
-    /// its publishes until its transport is given up.
+    /// Whether the client's commands are carried out: until the session ends. The publishes of a client that was sent
+    /// away are carried out until its transport is given up.
     #[must_use]
     pub fn is_listened_to(&self) -> bool {
         let is_ended = match self.channels.lock().reason() {
@@ -181,7 +181,7 @@ impl Session {
         self.traffic.lasted().is_some()
     }
 
-    /// Ends the session's transport now, whatever is queued. The reader of the transport sees its end.
+    /// Ends the session's transport now, whatever is queued. The transport's reader sees the end.
     pub fn abort(&self) {
         self.outbound.abort();
         if let Some(flow) = self.flow() {
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    /// The reader of the transport has ended: an aborted transport is dropped.
+    /// The transport's reader has ended: an aborted transport is dropped.
     pub fn let_go(&self) {
         self.outbound.let_go();
     }

@@ -30,7 +30,7 @@ pub struct Subscriptions {
 
 impl Subscriptions {
     /// Subscribes a session: every publication that the broker accepts after the future has ended reaches it. The broker
-    /// is asked at once. A session that has ended stays as it is. Keep the channel returned, not a copy for each
+    /// is asked at once. A session that has ended does not change. Keep the channel returned, not a copy for each
     /// connection: all its subscribers share one string.
     ///
     /// # Errors

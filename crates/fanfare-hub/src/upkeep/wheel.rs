@@ -112,7 +112,7 @@ impl Beat {
         self.ping_at == NEVER
     }
 
-    /// What is due of the session with this `last_activity`.
+    /// The verdict on the session with this `last_activity`.
     pub(crate) fn judge(&mut self, now: u32, last_activity: &LastActivity, heartbeat: &Heartbeat) -> Verdict {
         let idle_timeout = seconds(heartbeat.idle_timeout);
         let idle_at = match idle_timeout {

@@ -51,7 +51,7 @@ pub(crate) fn text(line: impl Into<String>) -> Message {
     Message::Text(Bytes::from(line.into()))
 }
 
-/// What the server says to see whether the client lives.
+/// The server's ping.
 pub(crate) fn ping() -> Message {
     text("ping")
 }
@@ -135,7 +135,7 @@ fn answer(reply: &Reply) -> String {
     }
 }
 
-/// What one client's lines mean.
+/// Reads the lines of one client.
 #[derive(Debug, Default)]
 pub(crate) struct LinesDecoder {
     commands: RequestId,

@@ -1,10 +1,10 @@
-//! What the tests share.
+//! The parts that the tests share.
 //!
-//! - [`lines`]: a dialect with many channels a session, answers, a ping and close codes of its own
-//! - [`pipe`]: a transport that is no WebSocket, in two framings
+//! - [`lines`]: a dialect with many channels a session, and with its own answers, ping and close codes
+//! - [`pipe`]: a transport without WebSocket, in two framings
 //! - [`recorder`]: a broker that does what a test says
 //! - [`node`]: a hub with one of the brokers
-//! - [`client`]: one who speaks the dialect over the transport
+//! - [`client`]: a client that speaks the dialect over the transport
 
 pub(crate) mod client;
 pub(crate) mod lines;

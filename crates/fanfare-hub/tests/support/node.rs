@@ -15,11 +15,11 @@ use super::{Client, Framing, Lines, Pipe, Recorder, channel};
 
 pub(crate) const INCARNATION: Incarnation = Incarnation(7);
 
-/// What a node is made of.
+/// The parts of a node.
 pub(crate) struct Setup {
     pub(crate) shards: usize,
     pub(crate) limits: Limits,
-    /// Of every channel that is in none of `named`.
+    /// The namespace of every channel outside `named`.
     pub(crate) namespace: Namespace,
     pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,

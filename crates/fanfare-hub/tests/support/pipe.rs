@@ -1,4 +1,4 @@
-//! A transport that is no WebSocket: frames into memory, of which a client takes as much as it likes.
+//! A transport without WebSocket: frames in memory, from which a client reads as much as it likes.
 //!
 //! A frame is a letter for its kind (`t`ext, `b`inary, `p`ong, `c`lose) and a body, either ended by a newline or
 //! behind its length.
@@ -114,12 +114,12 @@ struct State {
 }
 
 impl Pipe {
-    /// One that takes everything.
+    /// A pipe that takes everything.
     pub(crate) fn open(framing: Framing) -> Self {
         Self::bounded(framing, usize::MAX)
     }
 
-    /// One that holds so many bytes that were not read.
+    /// A pipe that holds at most `capacity` unread bytes.
     pub(crate) fn bounded(framing: Framing, capacity: usize) -> Self {
         let state = State { capacity, per_write: usize::MAX, ..State::default() };
         Self(Arc::new(Shared { framing, state: Mutex::new(state), changed: Notify::new() }))
@@ -136,14 +136,14 @@ impl Pipe {
         Box::new(PipeSink(self.0.clone()))
     }
 
-    /// Lets every write block its thread, until the other end of `released` is dropped. Blocks itself.
+    /// Lets every write block its thread, until the other end of `released` is dropped. The caller blocks too.
     pub(crate) fn jam(&self, jammed: impl FnOnce(), released: &std::sync::mpsc::Receiver<()>) {
         let _held = self.0.state.lock();
         jammed();
         assert!(released.recv().is_err());
     }
 
-    /// Lets one write take so many bytes at most.
+    /// Lets one write take at most `bytes` bytes.
     pub(crate) fn take_per_write(&self, bytes: usize) {
         self.0.state.lock().per_write = bytes;
     }
@@ -153,17 +153,17 @@ impl Pipe {
         self.change(|state| state.capacity = usize::MAX);
     }
 
-    /// From now on so many more bytes may be unread.
+    /// Raises the number of bytes that may be unread.
     pub(crate) fn widen_by(&self, bytes: usize) {
         self.change(|state| state.capacity += bytes);
     }
 
-    /// The client reads so many bytes, or what there is.
+    /// The client reads `bytes` bytes, or fewer if there are fewer.
     pub(crate) fn read(&self, bytes: usize) {
         self.change(|state| state.read = state.bytes.len().min(state.read.saturating_add(bytes)));
     }
 
-    /// The client reads all there is. Its whole frames since the last time.
+    /// The client reads all bytes. The whole frames since the last call.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.read(usize::MAX);
         let mut state = self.0.state.lock();

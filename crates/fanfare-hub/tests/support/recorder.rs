@@ -53,7 +53,7 @@ impl Recorder {
     /// Answers the subscription that waits longest.
     pub(crate) fn confirm(&self, result: Result<(), SubscribeError>) {
         let waiting = self.asked.lock().confirmations.pop_front();
-        // Who waited may be gone.
+        // The task that waited may be gone.
         let _ = waiting.expect("nobody waits for a confirmation").send(result);
     }
 
@@ -82,17 +82,17 @@ impl Recorder {
         self.asked.lock().publishes.iter().map(|(publish, _)| publish.trace).collect()
     }
 
-    /// What it was asked since the last time.
+    /// The calls since the last time.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().calls)
     }
 
-    /// Delivers what somebody outside published.
+    /// Delivers a publication of a program outside the nodes.
     pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), None);
     }
 
-    /// Delivers what a session of this node published.
+    /// Delivers a publication of a session of this node.
     pub(crate) fn deliver_from(&self, session: SessionId, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), Some(session));
     }

@@ -1,13 +1,13 @@
-//! A histogram: how many observations were at most so much.
+//! A histogram: the number of observations up to each bound.
 
 use std::ops::AddAssign;
 
-/// Buckets by their upper bound, each with its own observations and none of the others'.
+/// Buckets by their upper bound, each with its own observations only.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Buckets(Vec<(f64, f64)>);
 
 impl Buckets {
-    /// From cumulative counts, as Prometheus writes them, in any order; those of one bound are added.
+    /// Buckets from cumulative counts, as Prometheus writes them, in any order. Counts of one bound are added.
     pub(crate) fn from_cumulative(counts: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut sum = Self::default();
         for (bound, count) in counts {
@@ -16,7 +16,7 @@ impl Buckets {
         let mut below = 0.0;
         for (_, count) in &mut sum.0 {
             let cumulative = *count;
-            // Read while it was written to, a larger bound may have been counted a moment before.
+            // In a text that was written during a change, a larger bound may have the smaller count.
             *count = (cumulative - below).max(0.0);
             below = cumulative.max(below);
         }
@@ -31,7 +31,7 @@ impl Buckets {
         }
     }
 
-    /// What came since `before`. Where a count fell the process is another, and all of it came since.
+    /// The observations since `before`. If a count fell, the process restarted: all observations came since.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let earlier =
             |bound: f64| before.0.iter().find(|(other, _)| *other == bound).map_or(0.0, |(_, n)| *n);
@@ -41,14 +41,14 @@ impl Buckets {
         Self(self.0.iter().map(|(bound, count)| (*bound, count - earlier(*bound))).collect())
     }
 
-    /// How many observations there are.
+    /// The number of observations.
     #[must_use]
     pub fn count(&self) -> f64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// What this share (0 to 1) of the observations was at most, taking them as evenly spread within each bucket;
-    /// `None` without any. Beyond the last finite bound it is that bound: it was at least so much.
+    /// The upper limit of this share (0 to 1) of the observations, which count as evenly spread within each bucket.
+    /// `None` without observations. Beyond the last finite bound, that bound: a lower limit.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let count = self.count();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_lie_within_their_bucket_and_are_the_last_bound_beyond_it() {
+    fn quantiles_lie_within_their_bucket() {
         let of = buckets(&[(0.001, 50.0), (0.01, 90.0), (0.1, 100.0), (MORE, 100.0)]);
         let quantile = |share| (of.quantile(share).unwrap() * 1e6).round();
         assert_eq!(
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn several_series_and_several_nodes_add_up() {
+    fn series_and_nodes_add_up() {
         let mut sum = buckets(&[(MORE, 2.0), (1.0, 1.0), (1.0, 3.0), (MORE, 4.0)]);
         assert_eq!(sum, Buckets(vec![(1.0, 4.0), (MORE, 2.0)]));
         sum += &buckets(&[(0.5, 1.0), (MORE, 2.0)]);

@@ -1,13 +1,13 @@
-//! Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>), as far as values go.
+//! The samples of Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>).
 //!
-//! What is no sample is passed over: a comment, an empty line, a line of another form.
+//! A comment, an empty line and a line of another form are passed over.
 
 /// One sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line<'a> {
     /// The name of its metric.
     pub name: &'a str,
-    /// Its labels as they are written, without the braces.
+    /// The text of its labels, without the braces.
     labels: &'a str,
     /// Its value.
     pub value: f64,
@@ -26,7 +26,7 @@ impl<'a> Line<'a> {
         is_name.then_some(Self { name, labels, value: value.parse().ok()? })
     }
 
-    /// The value of a label, as it is written: with its escapes.
+    /// The value of a label, with its escapes.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'a str> {
         let mut rest = self.labels;
@@ -42,12 +42,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Every sample of a text.
+/// All samples of a text.
 pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().filter_map(|line| Line::parse(line.trim()))
 }
 
-/// Where the brace is that ends labels: not one within a value.
+/// The position of the brace that ends the labels: not one within a value.
 fn end_of_labels(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -61,7 +61,7 @@ fn end_of_labels(text: &str) -> Option<usize> {
     }
 }
 
-/// Where the quote is that ends a value: not one behind a backslash.
+/// The position of the quote that ends a value: not one behind a backslash.
 fn end_of_value(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     text.bytes().position(|byte| {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_and_labels_are_read_and_everything_else_is_passed_over() {
+    fn only_values_and_labels_are_read() {
         let text = "# HELP a b\n# TYPE a counter\na 1\n\na{x=\"1\",y=\"}\\\"2\"} 2.5 1700000000\n b_bucket{le=\"+Inf\"} +Inf\n\
                     broken\nbroken{x=\"1\nbroken{x=\"1\"}\nbroken one\n{x=\"1\"} 1\n\u{e9} \u{e9}\na{} NaN";
         let all: Vec<_> = lines(text).collect();

@@ -1,4 +1,4 @@
-//! What is of interest of a node's metrics, at one moment and between two.
+//! A node's main metrics, at one moment and between two.
 
 use std::time::Duration;
 
@@ -10,41 +10,40 @@ use super::{
     lines::{self, Line},
 };
 
-/// What a node counted up to one moment.
+/// A node's metrics at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
     /// Open sessions.
     pub connections: f64,
-    /// Publications handed to subscribers so far.
+    /// Publications that were handed to subscribers so far.
     pub deliveries: f64,
     /// Publications that came from clients so far.
     pub received: f64,
     /// Bytes that wait for sockets, at most.
     pub queued_bytes: f64,
-    /// From the publish on its node to the write here: seconds, so far.
+    /// The seconds from the publish on its node to the write here, so far.
     pub relay_latency: Buckets,
-    /// What the broker can do; `None` where it says a word that this release does not know.
+    /// The state of the broker; `None` for a state that this release does not know.
     pub broker: Option<BrokerState>,
     /// Whether the node was told to end.
     pub is_draining: bool,
-    /// When its process started: seconds since 1970.
+    /// The start of its process: seconds since 1970.
     pub started: Option<f64>,
 }
 
-/// What a node did between two moments, each second.
+/// A node's work between two moments, per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rates {
-    /// Publications handed to subscribers.
+    /// Publications that were handed to subscribers.
     pub deliveries: f64,
     /// Publications that came from clients.
     pub received: f64,
-    /// The relay latencies of all of them, not each second.
+    /// The relay latencies of all publications between the two moments, not per second.
     pub relay_latency: Buckets,
 }
 
 impl Sample {
-    /// From what `/metrics` answers. A series that is not there counts as 0; `None` where nothing of it is a
-    /// node's.
+    /// A sample from the answer of `/metrics`. A missing series counts as 0. `None`: the answer is not a node's.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mut sample, mut latency, mut is_node) = (Self::default(), Vec::new(), false);
@@ -68,7 +67,7 @@ impl Sample {
         is_node.then_some(sample)
     }
 
-    /// What happened since `before`, which was so long ago.
+    /// The rates since `before`, which was taken `ago`.
     #[must_use]
     pub fn since(&self, before: &Self, ago: Duration) -> Rates {
         let seconds = ago.as_secs_f64().max(0.001);
@@ -80,17 +79,17 @@ impl Sample {
     }
 }
 
-/// How long publications took, in seconds.
+/// Quantiles of the relay latency, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// Half of them at most.
+    /// The upper limit of half of the publications.
     pub p50: f64,
-    /// All but one in a hundred at most.
+    /// The upper limit of all but one in a hundred.
     pub p99: f64,
 }
 
 impl Rates {
-    /// The relay latencies, if there were any.
+    /// The quantiles of the relay latencies, if there were any.
     #[must_use]
     pub fn quantiles(&self) -> Option<Quantiles> {
         let quantile = |share| self.relay_latency.quantile(share);
@@ -98,7 +97,7 @@ impl Rates {
     }
 }
 
-/// A counter that fell is another process': it began at 0.
+/// The rise of a counter. A counter that fell belongs to a new process: it began at 0.
 fn rise(before: f64, after: f64) -> f64 {
     if after < before { after } else { after - before }
 }
@@ -132,7 +131,7 @@ process_start_time_seconds 1700000000
 "#;
 
     #[test]
-    fn a_sample_is_read_from_what_a_node_exposes() {
+    fn a_sample_is_read_from_a_nodes_metrics() {
         let sample = Sample::parse(TEXT).unwrap();
         assert_eq!((sample.connections, sample.deliveries, sample.received), (3.0, 100.0, 10.0));
         assert_eq!((sample.queued_bytes, sample.broker), (4096.0, Some(BrokerState::Away)));
@@ -142,7 +141,7 @@ process_start_time_seconds 1700000000
     }
 
     #[test]
-    fn rates_are_each_second_and_a_restart_is_no_negative_rate() {
+    fn rates_survive_a_restart() {
         let before = Sample::parse(TEXT).unwrap();
         let after = Sample { deliveries: 300.0, received: 5.0, ..before.clone() };
         let rates = after.since(&before, Duration::from_secs(2));

@@ -26,14 +26,14 @@ use crate::encoding::VERBATIM;
 const POLICY: u16 = 1008;
 /// RFC 6455 §7.4.1: a message too big to process.
 const TOO_BIG: u16 = 1009;
-/// RFC 6455 §7.4.1: no code was given; never sent, it stands for an empty close frame.
+/// RFC 6455 §7.4.1: no code was given. It is never sent: it stands for an empty close frame.
 const NO_CODE: u16 = 1005;
 /// IANA's registry of close codes: the service restarts; try again later.
 const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
-/// Of the codes that are free for applications: the idle timeout passed.
+/// A code that is free for applications: the idle timeout passed.
 const IDLE: u16 = 4000;
-/// The same: the token ended.
+/// A code that is free for applications: the token expired.
 const EXPIRED: u16 = 4001;
 
 /// The dialect; see the [module](self).
@@ -136,14 +136,14 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
     })
 }
 
-/// What one session's messages mean: each is a publication in its channel.
+/// Reads the messages of one session: each is a publication in the session's channel.
 #[derive(Debug)]
 pub struct RelayDecoder {
     channel: Channel,
 }
 
 impl RelayDecoder {
-    /// For a session in `channel`.
+    /// A decoder for a session in `channel`.
     #[must_use]
     pub fn new(channel: Channel) -> Self {
         Self { channel }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_publish_ends_the_session_and_its_close_says_which_failure() {
+    fn a_failed_publish_ends_with_its_close_code() {
         let close = |error: PublishError| {
             let answer = Relay.reply(&Reply::Failed { id: 0, error: error.into() });
             let Answer::End(disconnect) = answer else { panic!("{answer:?}") };

@@ -1,4 +1,4 @@
-//! A message's payload: its limit, its UTF-8, its decompression.
+//! The payload of a message: its limit, its UTF-8, its decompression.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::frame::MessageKind;
 
-/// A message that came in one piece, the usual case: one copy, and nothing kept.
+/// A message that came in one piece, as most do: one copy, and nothing is kept.
 pub(super) fn whole(
     kind: MessageKind,
     compressed: bool,
@@ -28,13 +28,13 @@ pub(super) fn whole(
 pub(super) struct Message {
     kind: MessageKind,
     compressed: bool,
-    /// The payload so far; nothing of it once it is inflated as it comes.
+    /// The payload so far; empty once it is inflated as it comes.
     bytes: Vec<u8>,
-    /// How many bytes came in all.
+    /// The number of bytes that came.
     came: u64,
-    /// Inflates what comes, once it is much: boxed, for few messages have one.
+    /// Inflates the payload as it comes, once it is large. Boxed, since few messages have one.
     inflater: Option<Box<Inflater>>,
-    /// How many of the bytes are known to be UTF-8; what follows is at most an unfinished character.
+    /// The number of bytes that are known to be UTF-8. At most an unfinished character follows them.
     utf8: usize,
 }
 
@@ -43,7 +43,7 @@ impl Message {
         Self { kind, compressed, bytes: Vec::new(), came: 0, inflater: None, utf8: 0 }
     }
 
-    /// Its bytes of memory, at most.
+    /// Its memory in bytes, at most.
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity() + self.inflater.as_ref().map_or(0, |inflater| inflater.held())
     }
@@ -85,8 +85,8 @@ impl Message {
         Ok(Event::message(self.kind, Bytes::from(self.bytes)))
     }
 
-    /// Makes room by doubling; in the last frame never beyond what it declares, so that a large message in one frame
-    /// ends in a buffer of its own size.
+    /// Grows the buffer by doubling; in the last frame never beyond the declared length, so that a large message in one
+    /// frame ends in a buffer of its own size.
     fn grow(&mut self, piece: usize, remaining: u64, last: bool) {
         if self.bytes.capacity() - self.bytes.len() >= piece {
             return;
@@ -96,7 +96,7 @@ impl Message {
         self.bytes.reserve_exact(if last { doubled.min(end) } else { doubled });
     }
 
-    /// Fails at the first byte that can begin no valid text, however the message is cut.
+    /// Fails at the first byte that is not valid UTF-8, however the message is cut.
     fn check_text_so_far(&mut self) -> Result<(), ProtocolError> {
         if self.kind != MessageKind::Text || self.compressed {
             return Ok(());
@@ -124,9 +124,9 @@ fn check_utf8(kind: MessageKind, payload: &[u8]) -> Result<(), ProtocolError> {
     }
 }
 
-/// Holds a declared length against the limit. DEFLATE makes data that cannot be compressed a little larger (5 bytes a
-/// stored block, and a flush for each fragment), so a compressed message may take 1/64 and 64 bytes more than the
-/// limit on the wire; what it inflates to may not.
+/// Checks a declared length against the limit. DEFLATE makes data that cannot be compressed a little larger (5 bytes a
+/// stored block, and a flush for each fragment). So a compressed message may take 1/64 and 64 bytes more than the limit
+/// on the wire; its inflated payload may not.
 fn check_size(declared: u64, compressed: bool, config: &Config) -> Result<(), ProtocolError> {
     let limit = config.max_message as u64;
     let on_wire = if compressed { limit.saturating_add(limit / 64 + 64) } else { limit };

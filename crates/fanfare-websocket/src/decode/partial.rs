@@ -1,4 +1,4 @@
-//! What a decoder keeps while a frame or a message is incomplete.
+//! The state of a decoder while a frame or a message is incomplete.
 
 use super::message::Message;
 use crate::config::Config;
@@ -6,18 +6,18 @@ use crate::error::ProtocolError;
 use crate::frame::{self, Header, MAX_HEADER, MessageKind, Opcode};
 use crate::mask;
 
-/// Everything that is incomplete.
+/// The incomplete frame and message.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     /// The start of the next frame's header.
     pub(super) header: HeaderBytes,
     /// The frame whose payload is being read.
     pub(super) frame: Option<Frame>,
-    /// The payload so far of a control frame: apart, as it may come between a message's fragments.
+    /// The payload so far of a control frame, which may come between the fragments of a message.
     pub(super) control: Vec<u8>,
     /// The message so far.
     pub(super) message: Option<Message>,
-    /// Whether the caller was told of it.
+    /// Whether the caller knows of it.
     pub(super) told: bool,
 }
 
@@ -26,7 +26,7 @@ impl Partial {
         self.header.is_empty() && self.frame.is_none() && self.control.is_empty() && self.message.is_none()
     }
 
-    /// Its bytes of memory, at most.
+    /// Its memory in bytes, at most.
     pub(super) fn held(&self) -> usize {
         size_of::<Self>() + self.control.capacity() + self.message.as_ref().map_or(0, Message::held)
     }
@@ -71,7 +71,7 @@ impl Frame {
         Self { kind, fin: head.fin, remaining: length, key }
     }
 
-    /// Takes what there is of the payload off `rest`, unmasked.
+    /// Takes the part of the payload that came off `rest`, unmasked.
     pub(super) fn take_payload<'a>(&mut self, rest: &mut &'a mut [u8]) -> &'a mut [u8] {
         let payload = self.split_payload(rest);
         if let Some(key) = &mut self.key {
@@ -81,7 +81,8 @@ impl Frame {
         payload
     }
 
-    /// The same, still masked: from then on the key fits no more.
+    /// Takes the part of the payload that came off `rest`, still masked. The key is wrong for the rest of the payload
+    /// then.
     pub(super) fn split_payload<'a>(&mut self, rest: &mut &'a mut [u8]) -> &'a mut [u8] {
         let length = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(rest.len());
         let payload = rest.split_off_mut(..length).unwrap_or_default();
@@ -102,7 +103,7 @@ impl HeaderBytes {
         self.length == 0
     }
 
-    /// Takes bytes off `rest` until the header is complete, and forgets it then.
+    /// Takes bytes off `rest` until the header is complete.
     pub(super) fn complete(
         &mut self,
         rest: &mut &mut [u8],

@@ -20,16 +20,16 @@ pub(crate) const MAX_AT_ONCE: usize = 64 * 1024;
 /// How many final blocks a message may have. A sender writes one at most; RFC 7692 section 7.2.3.4 permits more.
 const MAX_FINAL_BLOCKS: u32 = 64;
 
-/// What an inflater takes beside its output: its window, and its tables.
+/// The memory of an inflater beside its output: its window, and its tables.
 const STATE_BYTES: usize = 50 << 10;
 
 thread_local! {
-    // Of a message that is inflated whole nothing stays in it: one per thread serves all (about 50 KB, made when the
-    // thread's first compressed message comes).
+    // It keeps nothing of a message that is inflated whole, so one per thread serves all (about 50 KB, made when the
+    // first compressed message of the thread comes).
     static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
-/// Inflates a message's payload, to at most `limit` bytes.
+/// Inflates the payload of a message, to at most `limit` bytes.
 pub(crate) fn inflate(payload: &[u8], limit: usize) -> Result<Bytes, ProtocolError> {
     INFLATER.with_borrow_mut(|inflater| inflater.get_or_insert_default().inflate(payload, limit))
 }
@@ -39,7 +39,7 @@ pub(crate) fn inflate(payload: &[u8], limit: usize) -> Result<Bytes, ProtocolErr
 pub(crate) struct Inflater {
     inflate: Decompress,
     out: Vec<u8>,
-    /// A final block ended with the last byte.
+    /// Whether a final block ended with the last byte.
     is_at_end: bool,
     final_blocks: u32,
 }
@@ -61,18 +61,18 @@ impl Inflater {
         message
     }
 
-    /// The message whose payload was all run through it.
+    /// The message, once all of its payload has run through.
     pub(crate) fn finish(mut self, limit: usize) -> Result<Bytes, ProtocolError> {
         self.complete(limit)?;
         Ok(Bytes::from(take(&mut self.out)))
     }
 
-    /// Its bytes of memory, at most.
+    /// Its memory in bytes, at most.
     pub(crate) fn held(&self) -> usize {
         STATE_BYTES + self.out.capacity()
     }
 
-    /// Behind all of the payload: completes the flush, unless a final block ended the stream with the payload.
+    /// Completes the flush behind the payload, unless a final block ended the stream with the payload.
     fn complete(&mut self, limit: usize) -> Result<(), ProtocolError> {
         if self.is_at_end { Ok(()) } else { self.run(&TAIL, limit) }
     }
@@ -119,7 +119,7 @@ impl Inflater {
         if self.final_blocks > MAX_FINAL_BLOCKS { Err(ProtocolError::FinalBlocks) } else { Ok(()) }
     }
 
-    /// Room for at least one byte and at most one byte over the limit, doubling.
+    /// Makes room by doubling, for one byte at least, and for one byte over the limit at most.
     fn make_room(&mut self, limit: usize) {
         let length = self.out.len();
         if length == self.out.capacity() {

@@ -5,13 +5,13 @@ use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
 use super::refusal::Refusal;
 use super::tokens::Cursor;
 
-/// What zlib uses, and RFC 7692's largest: a window of 2^15 bytes.
+/// The window of zlib, and the largest of RFC 7692: 2^15 bytes.
 const FULL_WINDOW: u8 = 15;
 
-/// An offer of permessage-deflate that is met. Neither side keeps a context from message to message.
+/// An accepted offer of permessage-deflate. Neither side keeps a context between messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Agreement {
-    /// The window the client asked the server to keep to, as a power of two, if it asked.
+    /// The window that the client asks of the server, as a power of two, if it asks.
     server_max_window_bits: Option<u8>,
 }
 
@@ -32,8 +32,8 @@ impl Agreement {
     }
 }
 
-/// The first offer of permessage-deflate that can be met, if it is wanted. Malformed headers are refused either way
-/// (section 9.1), so that a request good today is good after deflate was turned on.
+/// The first offer of permessage-deflate that can be met, if `deflate` is on. A malformed header is always refused
+/// (section 9.1), so that a request that is good today is good after deflate was turned on.
 pub(super) fn negotiate(headers: &HeaderMap, deflate: bool) -> Result<Option<Agreement>, Refusal> {
     let mut agreement = None;
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
@@ -55,7 +55,7 @@ pub(super) fn negotiate(headers: &HeaderMap, deflate: bool) -> Result<Option<Agr
 /// One element of the list, as far as it concerns permessage-deflate.
 #[derive(Debug, Default)]
 struct Offer {
-    /// It is no permessage-deflate, or has a parameter that declines it: unknown, twice, or with a wrong value.
+    /// Whether it is another extension, or has a parameter that declines it: unknown, twice, or with a wrong value.
     declined: bool,
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,

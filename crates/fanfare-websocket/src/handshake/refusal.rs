@@ -6,7 +6,7 @@ use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_VERS
 /// The only version of the protocol (section 4.1).
 pub(super) const VERSION: &str = "13";
 
-/// What was wrong with an upgrade request; its `Display` text says so, and what to do.
+/// Why an upgrade request is refused. The `Display` text has the condition and the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -19,31 +19,31 @@ pub enum Refusal {
          and Connection headers"
     )]
     HttpVersion,
-    /// There is no `Upgrade: websocket` (item 3).
+    /// `Upgrade: websocket` is missing (item 3).
     #[error(
         "this is a WebSocket address: connect with a WebSocket client; if you did, a proxy dropped the header \
          `Upgrade: websocket`, which it must forward"
     )]
     Upgrade,
-    /// There is no `Connection: Upgrade` (item 4).
+    /// `Connection: Upgrade` is missing (item 4).
     #[error(
         "the Connection header must contain `Upgrade`; if the client sent it, a proxy dropped it: have the proxy \
          forward `Connection: Upgrade`"
     )]
     Connection,
-    /// There is no `Sec-WebSocket-Key` (item 5).
+    /// `Sec-WebSocket-Key` is missing (item 5).
     #[error("the header Sec-WebSocket-Key is missing; send 16 random bytes in base64")]
     KeyMissing,
-    /// The `Sec-WebSocket-Key` is not 16 bytes in base64, or there are several (item 5).
+    /// `Sec-WebSocket-Key` is not 16 bytes in base64, or was sent more than once (item 5).
     #[error("Sec-WebSocket-Key is wrong; send one, of 16 random bytes in base64 (24 characters)")]
     Key,
-    /// There is no `Sec-WebSocket-Version` (item 6).
+    /// `Sec-WebSocket-Version` is missing (item 6).
     #[error("the header Sec-WebSocket-Version is missing; send `Sec-WebSocket-Version: 13`")]
     VersionMissing,
     /// The version is not 13 (section 4.4).
     #[error("this Sec-WebSocket-Version is not supported; send `Sec-WebSocket-Version: 13`")]
     Version,
-    /// An offered subprotocol is no token (section 4.1, item 10).
+    /// An offered subprotocol is not a token (section 4.1, item 10).
     #[error(
         "Sec-WebSocket-Protocol is malformed; send names of letters, digits and !#$%&'*+-.^_`|~, with commas between"
     )]

@@ -1,9 +1,9 @@
-//! Good requests, and every way to get one wrong.
+//! Good requests, and every mistake in one.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 
-use super::{Accepted, Refusal, Terms, accept, accept_value, is_upgrade};
+use super::{Accepted, Options, Refusal, accept, accept_value, is_upgrade};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs
@@ -24,7 +24,7 @@ fn good() -> HeaderMap {
 }
 
 fn judge(headers: &HeaderMap, deflate: bool) -> Result<Accepted, Refusal> {
-    accept(&Method::GET, Version::HTTP_11, headers, Terms { deflate, ..Terms::default() })
+    accept(&Method::GET, Version::HTTP_11, headers, Options { deflate, ..Options::default() })
 }
 
 /// The good request with one header set to something else, or removed.
@@ -89,11 +89,11 @@ fn an_upgrade_is_told_from_a_page_visit() {
 }
 
 #[test]
-fn a_request_of_another_method_or_an_older_http_is_refused() {
-    let refusal = accept(&Method::POST, Version::HTTP_11, &good(), Terms::default()).unwrap_err();
+fn a_handshake_is_a_modern_get() {
+    let refusal = accept(&Method::POST, Version::HTTP_11, &good(), Options::default()).unwrap_err();
     assert_eq!((refusal, refusal.status()), (Refusal::Method, StatusCode::METHOD_NOT_ALLOWED));
     assert_eq!(refusal.headers(), headers(&[("allow", "GET")]));
-    let refusal = accept(&Method::GET, Version::HTTP_10, &good(), Terms::default()).unwrap_err();
+    let refusal = accept(&Method::GET, Version::HTTP_10, &good(), Options::default()).unwrap_err();
     assert_eq!((refusal, refusal.status()), (Refusal::HttpVersion, StatusCode::HTTP_VERSION_NOT_SUPPORTED));
 }
 
@@ -133,7 +133,7 @@ fn a_key_is_sixteen_bytes_in_base64() {
     let mut twice = good();
     twice.append("sec-websocket-key", HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
     assert_eq!(judge(&twice, false), Err(Refusal::Key));
-    // The last character has four bits that mean nothing.
+    // Four bits of the last character are unused.
     assert!(judge_with("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25jZf==")).is_ok());
 }
 
@@ -163,11 +163,11 @@ fn the_first_subprotocol_of_all_lines_is_chosen() {
 
 #[test]
 fn what_is_passed_over_is_never_answered_with() {
-    let terms = Terms { pass_over: |offer| offer.starts_with(b"x-"), ..Terms::default() };
+    let options = Options { is_secret: |offer| offer.starts_with(b"x-"), ..Options::default() };
     let protocol = |offers| {
         let mut request = good();
         request.insert("sec-websocket-protocol", HeaderValue::from_static(offers));
-        accept(&Method::GET, Version::HTTP_11, &request, terms).map(|accepted| accepted.protocol)
+        accept(&Method::GET, Version::HTTP_11, &request, options).map(|accepted| accepted.protocol)
     };
     assert_eq!(protocol("x-1, chat, mqtt").unwrap().unwrap(), "chat");
     assert_eq!(protocol("x-1").unwrap(), None);
@@ -175,7 +175,7 @@ fn what_is_passed_over_is_never_answered_with() {
 }
 
 #[test]
-fn deflate_is_agreed_on_only_where_it_is_wanted_and_offered() {
+fn deflate_is_negotiated_if_wanted_and_offered() {
     assert_eq!(answer(&[]), None);
     assert_eq!(answer(&["permessage-deflate"]), Some((NO_CONTEXT.to_owned(), true)));
     let mut request = good();
@@ -202,7 +202,7 @@ fn the_offers_of_browsers_and_libraries_are_met() {
 }
 
 #[test]
-fn a_smaller_window_is_agreed_on_and_served_with_plain_messages() {
+fn a_smaller_window_gets_plain_messages() {
     for bits in 8..=15 {
         let offer: &'static str = format!("permessage-deflate; server_max_window_bits={bits}").leak();
         let expected = (format!("{NO_CONTEXT}; server_max_window_bits={bits}"), bits == 15);
@@ -211,7 +211,7 @@ fn a_smaller_window_is_agreed_on_and_served_with_plain_messages() {
 }
 
 #[test]
-fn an_offer_with_a_parameter_that_is_not_understood_is_declined_and_the_next_is_tried() {
+fn an_unknown_parameter_declines_its_offer() {
     let declined = [
         "permessage-deflate; unknown",
         "permessage-deflate; server_no_context_takeover; server_no_context_takeover",

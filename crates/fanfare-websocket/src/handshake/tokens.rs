@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-/// The elements of a comma-separated list of tokens, without the white space around them; empty ones are skipped.
+/// The elements of a comma-separated list of tokens, without the white space around them. Empty elements are skipped.
 pub(super) fn elements(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }

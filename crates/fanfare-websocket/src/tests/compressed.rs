@@ -35,7 +35,7 @@ fn the_examples_of_section_7_2_3_inflate() {
 }
 
 #[test]
-fn final_blocks_may_end_a_message_or_stand_inside_it() {
+fn a_message_may_have_final_blocks() {
     let without_padding = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
     assert_eq!(decode(&DEFLATE, &client_text(without_padding)), (vec![text("Hello")], None));
     let twice = without_padding.repeat(2);
@@ -44,7 +44,7 @@ fn final_blocks_may_end_a_message_or_stand_inside_it() {
 
 #[test]
 fn final_blocks_without_end_are_refused() {
-    // Two bytes each, which bring nothing.
+    // Each has two bytes, and carries no data.
     let empty = b"\x03\x00";
     assert_eq!(decode(&DEFLATE, &client_text(&empty.repeat(64))), (vec![text("")], None));
     for blocks in [65, 100_000] {
@@ -78,7 +78,7 @@ fn a_large_message_is_inflated_as_it_comes() {
 }
 
 #[test]
-fn a_message_that_refers_to_an_earlier_one_is_refused() {
+fn a_reference_to_an_earlier_message_is_refused() {
     // Section 7.2.3.2: "Hello" again, compressed with the context of the first.
     let mut bytes = client_text(b"\xf2\x48\xcd\xc9\xc9\x07\x00");
     bytes.extend(client_text(b"\xf2\x00\x11\x00\x00"));
@@ -86,7 +86,7 @@ fn a_message_that_refers_to_an_earlier_one_is_refused() {
 }
 
 #[test]
-fn data_that_is_no_deflate_is_refused_and_the_next_message_is_not() {
+fn invalid_deflate_spoils_no_other_message() {
     assert_eq!(error_of(&DEFLATE, &client_text(b"\xff\xff\xff")), ProtocolError::Inflate);
     assert_eq!(decode(&DEFLATE, &client_text(&deflated(b"fine"))), (vec![text("fine")], None));
 }
@@ -97,7 +97,7 @@ fn compressed_text_must_be_utf8() {
 }
 
 #[test]
-fn only_the_first_fragment_says_that_a_message_is_compressed() {
+fn only_a_first_fragment_says_compressed() {
     let mut bytes = Vec::new();
     client_frame(&mut bytes, FrameHead { fin: false, compressed: true, opcode: Opcode::Text }, b"\xf2\x48");
     client_frame(&mut bytes, FrameHead { fin: true, compressed: true, opcode: Opcode::Continuation }, b"");
@@ -115,7 +115,7 @@ fn plain_messages_pass_where_compression_was_negotiated() {
 }
 
 #[test]
-fn shared_messages_are_compressed_without_context_and_inflate_to_themselves() {
+fn shared_messages_inflate_without_context() {
     let reader = Config { role: Role::Client, ..DEFLATE };
     let message = r#"{"channel":"prices","symbol":"EURUSD","bid":1.0823,"ask":1.0825}"#.repeat(20);
     let mut compressor = Compressor::new();
@@ -129,7 +129,7 @@ fn shared_messages_are_compressed_without_context_and_inflate_to_themselves() {
 }
 
 #[test]
-fn what_compression_does_not_make_smaller_is_sent_plain() {
+fn incompressible_messages_are_sent_plain() {
     let mut compressor = Compressor::new();
     assert!(compressor.compress(&[b'x'; MIN_COMPRESSED - 1]).is_none());
     assert!(compressor.compress(&[b'x'; MIN_COMPRESSED]).is_some());

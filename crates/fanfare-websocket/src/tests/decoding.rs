@@ -50,7 +50,7 @@ fn control_frames_may_come_between_fragments() {
 }
 
 #[test]
-fn each_frame_is_one_event_however_it_is_cut() {
+fn each_frame_is_one_event() {
     let fragments = [b"one".as_slice(), b"", b"", b"three"];
     let mut bytes = fragmented(MessageKind::Text, false, fragments);
     bytes.extend(client(Opcode::Ping, b""));
@@ -63,7 +63,7 @@ fn each_frame_is_one_event_however_it_is_cut() {
 }
 
 #[test]
-fn a_mask_is_needed_from_a_client_and_forbidden_to_a_server() {
+fn only_clients_mask_their_frames() {
     assert_eq!(error_of(&SERVER, b"\x81\x05Hello"), ProtocolError::NotMasked);
     assert_eq!(error_of(&CLIENT, &client(Opcode::Text, b"Hello")), ProtocolError::Masked);
 }
@@ -103,7 +103,7 @@ fn fragments_follow_one_another() {
     client_frame(&mut bytes, FrameHead { fin: false, ..FrameHead::whole(Opcode::Text) }, b"x");
     client_frame(&mut bytes, FrameHead::whole(Opcode::Text), b"y");
     assert_eq!(error_of(&SERVER, &bytes), ProtocolError::MessageUnfinished);
-    // What came after a whole message continues nothing either.
+    // A continuation after a whole message has nothing to continue either.
     let mut bytes = client(Opcode::Text, b"x");
     bytes.extend(client(Opcode::Continuation, b"y"));
     assert_eq!(decode(&SERVER, &bytes), (vec![text("x")], Some(ProtocolError::NothingToContinue)));
@@ -139,12 +139,12 @@ fn after_an_error_nothing_is_decoded() {
 }
 
 #[test]
-fn text_that_is_no_utf8_fails_at_its_first_wrong_byte() {
+fn text_fails_at_its_first_wrong_byte() {
     assert_eq!(
         error_of(&SERVER, &client(Opcode::Text, b"\xce\xba\xe1\xbd\xb9\xed\xa0\x80")),
         ProtocolError::TextNotUtf8
     );
-    // A character cut off by the message's end.
+    // The end of the message cuts a character off.
     assert_eq!(error_of(&SERVER, &client(Opcode::Text, b"\xe2\x82")), ProtocolError::TextNotUtf8);
     assert_eq!(
         error_of(&SERVER, &fragmented(MessageKind::Text, false, [b"\xe2".as_slice(), b"\x82"])),
@@ -228,7 +228,7 @@ fn the_input_is_unmasked_where_it_is() {
 }
 
 #[test]
-fn each_message_that_stays_incomplete_is_told_of_once() {
+fn each_incomplete_message_is_told_once() {
     let mut decoder = Decoder::new();
     let mut feed = |bytes: &[u8]| {
         decoder.feed(&mut bytes.to_vec(), &SERVER, |_| ControlFlow::Continue(())).unwrap();
@@ -251,9 +251,9 @@ fn each_message_that_stays_incomplete_is_told_of_once() {
 }
 
 #[test]
-fn what_is_passed_over_is_looked_at_for_its_close_frame_only() {
+fn skipped_frames_end_at_the_close_frame() {
     let mut bytes = Vec::new();
-    // Neither in order, nor text, nor whole.
+    // The frames are neither in order, nor text, nor whole.
     client_frame(&mut bytes, FrameHead { fin: false, ..FrameHead::whole(Opcode::Text) }, b"\xff\xff");
     client_frame(&mut bytes, FrameHead::whole(Opcode::Binary), &[7; 70_000]);
     client_frame(&mut bytes, FrameHead::whole(Opcode::Continuation), b"");
@@ -275,7 +275,7 @@ fn what_is_passed_over_is_looked_at_for_its_close_frame_only() {
 }
 
 #[test]
-fn no_more_frames_are_passed_over_than_asked_for_and_what_was_kept_is_dropped() {
+fn a_skip_is_bounded_and_drops_partial_messages() {
     let mut decoder = Decoder::new();
     let mut unfinished = client(Opcode::Text, &[b'x'; 1000]);
     let rest = unfinished.split_off(900);

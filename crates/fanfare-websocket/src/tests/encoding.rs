@@ -1,4 +1,4 @@
-//! Frames as they stand on the wire.
+//! Frames on the wire.
 
 use super::{CLIENT, KEY, decode, text};
 use crate::{CloseCode, CloseFrame, Event, FrameHead, MessageKind, Opcode, encode};
@@ -24,7 +24,7 @@ fn the_examples_of_section_5_7_are_written() {
 }
 
 #[test]
-fn the_length_is_known_before_and_takes_the_fewest_bytes() {
+fn the_length_takes_the_fewest_bytes() {
     for length in [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 70_000] {
         let payload = vec![b'x'; length];
         let frame = encoded(|out| encode::message(out, MessageKind::Text, &payload));

@@ -1,4 +1,4 @@
-//! Limits, and memory that grows only with what came.
+//! Limits, and memory that grows only with the bytes that came.
 
 use std::ops::ControlFlow;
 
@@ -32,7 +32,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_message_at_the_limit_passes_and_one_byte_more_does_not() {
+fn a_message_may_reach_the_limit() {
     let exact = vec![b'x'; LIMIT];
     let over = vec![b'x'; LIMIT + 1];
     let event = Event::Binary(exact.clone().into());
@@ -48,10 +48,10 @@ fn a_message_at_the_limit_passes_and_one_byte_more_does_not() {
 }
 
 #[test]
-fn a_length_over_the_limit_is_refused_before_its_bytes_come() {
+fn a_declared_length_is_refused_at_once() {
     let frame = client(Opcode::Binary, &[0; LIMIT + 1]);
     assert_eq!(error_of(&LIMITED, &frame[..8]), TOO_BIG);
-    // The largest length there is.
+    // The largest possible length.
     assert_eq!(error_of(&LIMITED, b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0"), TOO_BIG);
     // A later fragment counts from what came before it.
     let mut bytes = Vec::new();
@@ -80,7 +80,7 @@ fn a_decompression_bomb_is_refused() {
     assert!(bomb.len() < 20_000, "{}", bomb.len());
     let config = Config { max_message: 64 * 1024, ..DEFLATE };
     assert_eq!(error_of(&config, &bomb), ProtocolError::MessageTooBig { limit: 64 * 1024 });
-    // The thread's inflater serves the next message as if nothing had been.
+    // The inflater of the thread serves the next message as before.
     let event = Event::Binary(Bytes::from_static(b"Hello"));
     assert_eq!(decode(&config, &compressed(b"Hello")), (vec![event], None));
 }
@@ -97,7 +97,7 @@ fn noise_at_the_limit_may_be_compressed() {
 }
 
 #[test]
-fn compressed_bytes_beyond_all_use_are_refused_before_they_are_inflated() {
+fn useless_compressed_bytes_are_not_inflated() {
     // Endless empty stored blocks inflate to nothing.
     let empty_blocks = b"\0\0\0\xff\xff".repeat(LIMIT);
     let mut bytes = Vec::new();
@@ -117,7 +117,7 @@ fn a_message_of_65_536_fragments_passes() {
 }
 
 #[test]
-fn a_large_message_in_one_frame_ends_in_a_buffer_of_its_own_size() {
+fn a_large_message_fits_its_buffer() {
     let payload = noise(100_001);
     let frame = client(Opcode::Binary, &payload);
     let mut decoder = Decoder::new();

@@ -1,4 +1,4 @@
-//! However the bytes are split, they mean the same.
+//! The same bytes mean the same, however they are split.
 
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use super::{CLIENT, DEFLATE, client_frame, decode, decode_pieces, deflated};
 use crate::{Config, Event, FrameHead, MessageKind, Opcode, encode};
 
-/// What a client sends, and what it must mean.
+/// The bytes of a client, and the events that they must give.
 #[derive(Debug, Clone)]
 struct Sent {
     bytes: Vec<u8>,
@@ -108,12 +108,12 @@ proptest! {
     }
 
     #[test]
-    fn one_byte_at_a_time_gives_the_same_events(sent in sent()) {
+    fn single_bytes_give_the_same_events(sent in sent()) {
         prop_assert_eq!(decode_pieces(&DEFLATE, sent.bytes.chunks(1)), (sent.events, None));
     }
 
     #[test]
-    fn garbage_never_panics_and_fails_alike_however_it_is_split(
+    fn garbage_fails_alike_in_any_split(
         bytes in prop_oneof![vec(any::<u8>(), 0..200), nearly_frames()],
         cuts in vec(any::<Index>(), 0..12),
         deflate: bool,

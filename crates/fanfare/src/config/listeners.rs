@@ -1,12 +1,12 @@
-//! Rules about addresses: who may be reached from where.
+//! Rules about the addresses of listeners.
 //!
-//! | list | beyond loopback |
+//! | list | may be beyond loopback |
 //! |---|---|
-//! | `listen` | where `open = true`, or no channel is anybody's |
+//! | `listen` | with `open = true`, or if every channel needs a token |
 //! | `api.listen` | always: each call shows a key |
-//! | `metrics.listen` | always: to list such an address is the decision, and it serves nothing else |
+//! | `metrics.listen` | always: the list itself is the decision, and these listeners serve nothing else |
 //!
-//! Under `--dev` none of them is. One address may stand in several lists: it serves what each of them is for.
+//! Under `--dev` every address is a loopback address. An address may be in several lists: it has the role of each.
 
 use fanfare_core::Access;
 use fanfare_gateway::Role;
@@ -22,7 +22,7 @@ use super::{
 
 type Addresses = Sourced<Vec<Sourced<Listen>>>;
 
-/// Everything that is wrong with addresses.
+/// All mistakes in addresses.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mut mistakes = reach(raw, namespaces);
     mistakes.extend(without_keys(raw));
@@ -32,7 +32,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes
 }
 
-/// The listeners, from what has no mistakes.
+/// The listeners, from values without mistakes.
 pub(super) fn listeners(raw: &Raw) -> Vec<ListenerConfig> {
     let listener = |(role, list): (Role, &Addresses)| ListenerConfig {
         role,
@@ -47,7 +47,7 @@ fn lists(raw: &Raw) -> [(Role, &Addresses); 3] {
     [(Role::Clients, &raw.listen), (Role::Api, &raw.api_listen), (Role::Metrics, &raw.metrics_listen)]
 }
 
-/// Nobody comes in from outside unless the configuration says so, or every client needs a token.
+/// Addresses beyond loopback, unless `open = true` or every client needs a token.
 fn reach(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     if !(raw.dev.sound && raw.open.sound) {
         return Vec::new();
@@ -64,7 +64,7 @@ fn reach(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         (
             &[(Role::Clients, &raw.listen)][..],
             "loopback addresses only, unless open = true, or no namespace is anonymous",
-            "whoever reaches this address may come in: write open = true if that is meant, or let the default \
+            "every client that reaches this address may connect: write open = true if that is meant, or let the default \
              namespace and all others ask for a token",
         )
     };
@@ -74,14 +74,14 @@ fn reach(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     beyond.map(|(key, listen)| of_listener(key, listen, allowed, hint)).collect()
 }
 
-/// Whether there is no channel that a client without a token may use.
+/// Whether every channel needs a token.
 fn is_closed(namespaces: &[RawNamespace]) -> bool {
     let is_open = |access: &Sourced<Access>| access.value == Access::Anonymous;
     let mut open = namespaces.iter().filter(|one| is_open(&one.subscribe) || is_open(&one.publish));
     open.next().is_none() && namespaces.iter().any(|namespace| namespace.name.value.is_empty())
 }
 
-/// An API that asks for a key, and knows none, answers nobody.
+/// An API with listeners and without keys: it would refuse every call.
 fn without_keys(raw: &Raw) -> Option<Mistake> {
     let listen = raw.api_listen.value.first()?;
     let has_none = raw.api_keys.sound && raw.api_keys.value.is_empty() && raw.dev.sound && !raw.dev.value;

@@ -238,7 +238,7 @@ mod tests {
                 &http::Method::GET,
                 http::Version::HTTP_11,
                 &headers,
-                fanfare_websocket::handshake::Terms::default(),
+                fanfare_websocket::handshake::Options::default(),
             );
             assert!(accepted.is_ok());
         }

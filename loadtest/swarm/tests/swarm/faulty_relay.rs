@@ -175,8 +175,8 @@ async fn upgrade(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), deflate: bo
         let name = HeaderName::from_bytes(header.name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_bytes(header.value).unwrap());
     }
-    let terms = handshake::Terms { deflate, ..handshake::Terms::default() };
-    let accepted = handshake::accept(&Method::GET, Version::HTTP_11, &headers, terms).unwrap();
+    let options = handshake::Options { deflate, ..handshake::Options::default() };
+    let accepted = handshake::accept(&Method::GET, Version::HTTP_11, &headers, options).unwrap();
     assert_eq!(accepted.deflate, deflate);
     let mut answer = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
     for (name, value) in &accepted.headers() {

@@ -13,7 +13,7 @@ use crate::redis::{connection::code::advice, metrics::RedisMetrics};
 pub(crate) struct ClockSync {
     clock: Arc<Clock>,
     metrics: Arc<RedisMetrics>,
-    /// What Redis answers instead of the time, as it was said last.
+    /// The last answer of Redis that was not a time.
     refused: Option<String>,
 }
 

@@ -28,7 +28,7 @@ const DRIFT: i64 = 20_000;
 /// The number of changes of the offset that are remembered. At one a second, this is about as long as Redis keeps the
 /// messages that a node does not read.
 const CHANGES: usize = 64;
-/// There is no offset.
+/// The offset is unknown.
 const UNKNOWN: i64 = i64::MIN;
 
 /// See the head of this file. All numbers are microseconds.

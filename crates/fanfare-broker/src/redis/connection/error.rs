@@ -1,7 +1,7 @@
-//! Why there is no connection to Redis, or no longer.
+//! The reasons why a connection to Redis fails or ends.
 //!
-//! Invariant: no error holds a password, nor the sentence of an error of Redis (which may quote the command it
-//! refuses); only its code word.
+//! Invariant: no error holds a password, or the sentence of a Redis error, which may quote the refused command. An
+//! error holds only the code word.
 
 use std::{io, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 #[error("Redis confirmed something that was not asked for")]
 pub(crate) struct Desync;
 
-/// Why there is no connection, or not any longer.
+/// The reason why a connection failed or ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
     #[error("{0}")]

@@ -1,4 +1,4 @@
-//! What is known of the two connections to Redis: whether each works, what was said about it, and whether this node
+//! The state of the two connections to Redis: whether each works, what was logged about it, and whether this node
 //! receives its own messages.
 
 use std::{

@@ -4,8 +4,8 @@
 //! - `stream`, [`tls`]: the socket, and TLS on it
 //! - `resp`: the frames that Redis sends; `info`: the answer to CLIENT INFO
 //! - `open`: a connection that is authenticated and speaks RESP3
-//! - `error`: why there is no connection; `code`: what an error of Redis means, and the remedy
-//! - `links`: what is known of the node's two connections
+//! - `error`: the reasons why a connection fails or ends; `code`: the meaning of a Redis error, and the remedy
+//! - `links`: the state of the node's two connections
 
 pub(crate) mod address;
 pub(super) mod code;

@@ -10,7 +10,7 @@ use super::{
     code::{code, says},
     error::{CONNECT, ConnectionError, Desync},
     resp::{Frame, Reader, Value},
-    stream::Stream,
+    stream::{self, Stream},
 };
 use crate::redis::metrics::{Kind, RedisMetrics};
 
@@ -31,7 +31,7 @@ impl Connection {
         metrics: &Arc<RedisMetrics>,
     ) -> Result<Self, ConnectionError> {
         within(async {
-            let stream = Stream::connect(config).await?;
+            let stream = stream::connect(config).await?;
             let reader = Reader::new(max_bulk);
             let mut connection = Self { stream, reader, metrics: metrics.clone() };
             connection.hello(config, name).await?;

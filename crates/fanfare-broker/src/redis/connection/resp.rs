@@ -147,7 +147,7 @@ impl Reader {
     }
 }
 
-/// Why there is no frame yet.
+/// The reason why a frame cannot be read yet.
 enum Stop {
     /// A whole frame needs this many bytes.
     Incomplete {

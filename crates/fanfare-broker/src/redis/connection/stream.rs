@@ -1,27 +1,30 @@
 //! The stream of a connection to Redis: the bare socket, or TLS.
 
 use std::{
-    io,
+    io::{Error, Result},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{self, AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp},
     time::timeout,
 };
 use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
+use tokio_util::either::Either;
 
 use super::{address::RedisConfig, tls::TlsError};
 
-/// A connected socket.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<Flushing>),
-}
+/// Left: the bare socket. Right: TLS.
+pub(crate) type Stream = Either<TcpStream, Box<Flushing>>;
+
+/// The reading direction of a [`Stream`].
+pub(crate) type ReadHalf<'a> = Either<tcp::ReadHalf<'a>, io::ReadHalf<&'a mut Flushing>>;
+
+/// The writing direction of a [`Stream`].
+pub(crate) type WriteHalf<'a> = Either<tcp::WriteHalf<'a>, io::WriteHalf<&'a mut Flushing>>;
 
 /// The most that one record carries (RFC 8446, 5.1), in bytes.
 const RECORD: usize = 16 << 10;
@@ -37,50 +40,34 @@ const AGREEING: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(crate) struct Flushing(TlsStream<TcpStream>);
 
-impl Stream {
-    /// Connects to the first address of the host that answers, and shakes hands where the URL asks for TLS.
-    ///
-    /// # Errors
-    /// The kernel's, or those of TLS: [`TlsError::in_io`] tells them apart.
-    pub(crate) async fn connect(config: &RedisConfig) -> io::Result<Self> {
-        let stream = fanfare_dial::connect(&config.host, config.port).await?;
-        stream.set_nodelay(true)?;
-        let Some(tls) = &config.tls else { return Ok(Self::Plain(stream)) };
-        let connector = tls.connector().map_err(io::Error::other)?;
-        let name = ServerName::try_from(config.host.clone());
-        let name = name.map_err(|_| io::Error::other(TlsError::Name(config.host.clone())))?;
-        let agreed = timeout(AGREEING, connector.connect(name, stream)).await;
-        let stream = agreed.map_err(|_| io::Error::other(TlsError::Silent))??;
-        Ok(Self::Tls(Box::new(Flushing(stream))))
-    }
+/// Connects to the first address of the host that answers, and shakes hands where the URL asks for TLS.
+///
+/// # Errors
+/// The kernel's, or those of TLS: [`TlsError::in_io`] tells them apart.
+pub(crate) async fn connect(config: &RedisConfig) -> Result<Stream> {
+    let stream = fanfare_dial::connect(&config.host, config.port).await?;
+    stream.set_nodelay(true)?;
+    let Some(tls) = &config.tls else { return Ok(Stream::Left(stream)) };
+    let connector = tls.connector().map_err(Error::other)?;
+    let name = ServerName::try_from(config.host.clone());
+    let name = name.map_err(|_| Error::other(TlsError::Name(config.host.clone())))?;
+    let agreed = timeout(AGREEING, connector.connect(name, stream)).await;
+    let stream = agreed.map_err(|_| Error::other(TlsError::Silent))??;
+    Ok(Stream::Right(Box::new(Flushing(stream))))
+}
 
-    /// Both directions, for one task.
-    pub(crate) fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        match self {
-            Self::Plain(stream) => {
-                let (read, write) = stream.split();
-                (ReadHalf::Plain(read), WriteHalf::Plain(write))
-            }
-            Self::Tls(stream) => {
-                let (read, write) = tokio::io::split(stream.as_mut());
-                (ReadHalf::Tls(read), WriteHalf::Tls(write))
-            }
+/// Both directions, for one task.
+pub(crate) fn split(stream: &mut Stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    match stream {
+        Stream::Left(stream) => {
+            let (read, write) = stream.split();
+            (ReadHalf::Left(read), WriteHalf::Left(write))
+        }
+        Stream::Right(stream) => {
+            let (read, write) = io::split(stream.as_mut());
+            (ReadHalf::Right(read), WriteHalf::Right(write))
         }
     }
-}
-
-/// The reading direction.
-#[derive(Debug)]
-pub(crate) enum ReadHalf<'a> {
-    Plain(tcp::ReadHalf<'a>),
-    Tls(tokio::io::ReadHalf<&'a mut Flushing>),
-}
-
-/// The writing direction.
-#[derive(Debug)]
-pub(crate) enum WriteHalf<'a> {
-    Plain(tcp::WriteHalf<'a>),
-    Tls(tokio::io::WriteHalf<&'a mut Flushing>),
 }
 
 impl AsyncRead for Flushing {
@@ -88,7 +75,7 @@ impl AsyncRead for Flushing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<()>> {
         if let Poll::Ready(Err(error)) = Pin::new(&mut self.0).poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
@@ -96,84 +83,17 @@ impl AsyncRead for Flushing {
     }
 }
 
-/// Implements `AsyncWrite` by one of several streams inside, which gets at most `$most` bytes at once.
-macro_rules! writes_through {
-    ($type:ty, $this:ident => $inner:expr, $most:expr) => {
-        impl AsyncWrite for $type {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bytes: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                let $this = self.get_mut();
-                $inner.poll_write(cx, bytes.get(..$most).unwrap_or(bytes))
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                let $this = self.get_mut();
-                $inner.poll_flush(cx)
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                let $this = self.get_mut();
-                $inner.poll_shutdown(cx)
-            }
-        }
-    };
-}
-
-trait Write: AsyncWrite + Unpin {}
-impl<W: AsyncWrite + Unpin> Write for W {}
-
-trait Read: AsyncRead + Unpin {}
-impl<R: AsyncRead + Unpin> Read for R {}
-
-impl Stream {
-    fn write(&mut self) -> Pin<&mut dyn Write> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream),
-            Self::Tls(stream) => Pin::new(stream.as_mut()),
-        }
+impl AsyncWrite for Flushing {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes.get(..RECORD).unwrap_or(bytes))
     }
-}
 
-impl WriteHalf<'_> {
-    fn write(&mut self) -> Pin<&mut dyn Write> {
-        match self {
-            Self::Plain(half) => Pin::new(half),
-            Self::Tls(half) => Pin::new(half),
-        }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
     }
-}
 
-writes_through!(Flushing, this => Pin::new(&mut this.0), RECORD);
-writes_through!(Stream, this => this.write(), usize::MAX);
-writes_through!(WriteHalf<'_>, this => this.write(), usize::MAX);
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let inner: Pin<&mut dyn Read> = match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream),
-            Self::Tls(stream) => Pin::new(stream.as_mut()),
-        };
-        inner.poll_read(cx, buffer)
-    }
-}
-
-impl AsyncRead for ReadHalf<'_> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(half) => Pin::new(half).poll_read(cx, buffer),
-            Self::Tls(half) => Pin::new(half).poll_read(cx, buffer),
-        }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_rustls::{
 /// How this node and Redis know each other where the broker's URL is `rediss://`.
 #[derive(Clone, Default)]
 pub struct RedisTls {
-    /// The authorities that may sign its certificate. Where there are none, those that this machine trusts.
+    /// The authorities that may sign Redis's certificate. If empty, the authorities that this machine trusts.
     ca: Vec<CertificateDer<'static>>,
     client: Option<Arc<Client>>,
     /// Made for the first connection.
@@ -54,8 +54,8 @@ impl fmt::Debug for RedisTls {
 }
 
 impl RedisTls {
-    /// With these authorities, or those of the machine where there are none; and with the certificate that this node
-    /// shows, its chain and its key.
+    /// TLS with these authorities (if empty, those of the machine), and with the certificate that this node shows, its
+    /// chain and its key.
     #[must_use]
     pub fn new(
         ca: Vec<CertificateDer<'static>>,
@@ -132,7 +132,7 @@ fn key_as_pem(key: &PrivateKeyDer<'_>) -> Vec<u8> {
     pem::encode(&Pem::new(tag, key.secret_der())).into_bytes()
 }
 
-/// Why there is no TLS with Redis.
+/// The reason why TLS with Redis fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("this machine trusts no certificate authority: name the one of Redis in redis.ca")]

@@ -4,10 +4,9 @@
 //! - Nothing is written to a new connection before the old one is fenced off (see [`super::fence`]).
 //! - Nothing is published on a new connection before Redis took a heartbeat on it. A replica takes publications, which
 //!   do not reach all nodes; it takes no heartbeat.
-//! - There is no timeout for answers: a publish that Redis may still execute has not failed. The connection ends when
-//!   Redis has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
-//! - Each turn takes the queued items, and refuses those that waited too long. Neither waits until the connection is
-//!   quiet.
+//! - An answer has no timeout: a publish that Redis may still execute has not failed. The connection ends when Redis
+//!   has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
+//! - Each turn takes the queued items, and refuses those that waited too long, even on a busy connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +34,7 @@ use crate::{
             links::Links,
             open::Connection,
             resp::{Frame, Reader, Value},
+            stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -140,7 +140,7 @@ impl Publisher {
     /// Publishes on one connection for as long as it lasts.
     async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
         let Connection { stream, reader, .. } = connection;
-        let (mut from, mut to) = stream.split();
+        let (mut from, mut to) = split(stream);
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let links = self.links.clone();

@@ -32,7 +32,9 @@ use crate::{
         progress::{CHECK, Progress, RETRIED, RETRY},
     },
     redis::{
-        connection::{address::RedisConfig, error::ConnectionError, links::Links, open::Connection},
+        connection::{
+            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, stream::split,
+        },
         metrics::RedisMetrics,
         names::Names,
     },
@@ -91,7 +93,7 @@ impl Subscriber {
     /// Works on one connection for as long as it lasts. `Ok` once the node stops.
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
         let Connection { stream, reader, .. } = connection;
-        let (mut from, mut to) = stream.split();
+        let (mut from, mut to) = split(stream);
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
@@ -133,7 +135,7 @@ impl Subscriber {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 request = self.requests.recv() => {
-                    // There is no connection to replace.
+                    // Nothing to do: the connection that would be replaced does not exist.
                     let _ = self.take_requests(request.ok_or(Stopped)?);
                     self.answer();
                 }

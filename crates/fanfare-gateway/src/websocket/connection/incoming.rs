@@ -1,16 +1,16 @@
-//! What a connection is read from: the bare socket, or TLS.
+//! The reading side of a socket: bare, or TLS.
 
 use tokio::{io::AsyncRead, net::tcp::OwnedReadHalf};
 
 use crate::tls::socket::{Part, TlsStream};
 
-/// What a connection is read from.
+/// The reading side of a socket.
 pub(crate) trait Incoming: AsyncRead + Unpin + Send + 'static {
-    /// Whether bytes came since the last call that cannot be read yet: some of a TLS record. They are a sign of life
-    /// all the same.
+    /// Whether bytes came since the last call that cannot be read yet: a part of a TLS record. They are a sign of life
+    /// too.
     fn came_in_part(&self) -> bool;
 
-    /// What came and cannot be read yet, or was not: it is kept until then.
+    /// The bytes that came and were not read, if any. They are kept until they are read.
     fn part(&self) -> Option<Part>;
 }
 

@@ -27,7 +27,7 @@ fn an_idle_connection_is_small() {
     assert!(size_of::<Connection<TlsStream>>() <= 88, "{}", size_of::<Connection<TlsStream>>());
 }
 
-/// A client's bytes, as many as are asked for: what is not repeated is followed by silence.
+/// The bytes of a client: repeated for ever, or once and then silence.
 #[derive(Clone)]
 struct Script {
     bytes: Bytes,
@@ -76,12 +76,12 @@ impl Incoming for Script {
     }
 }
 
-/// Answers when it is told to.
+/// A broker that answers when the test says so.
 #[derive(Default)]
 struct Patient(Mutex<Vec<(Bytes, Done)>>);
 
 impl Patient {
-    /// Takes so many; their payloads.
+    /// Answers this many publishes: taken. Their payloads.
     fn answer(&self, count: usize) -> Vec<Bytes> {
         let answered: Vec<_> = self.0.lock().drain(..count).collect();
         let answer = |(payload, done): (Bytes, Done)| {
@@ -160,7 +160,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_flood_is_read_a_turn_at_a_time() {
+async fn a_flood_is_read_in_turns() {
     let unfinished = FrameHead { fin: false, ..FrameHead::whole(Opcode::Continuation) };
     let ping = FrameHead::whole(Opcode::Ping);
     for (head, payload) in [(ping, 0), (ping, 125), (unfinished, 0), (FrameHead::whole(Opcode::Pong), 60)] {
@@ -185,7 +185,7 @@ async fn a_flood_is_read_a_turn_at_a_time() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_published_yet_is_kept_and_comes_in_order() {
+async fn a_delayed_publish_is_kept_in_order() {
     let numbers = (0..1000u32).map(|n| n.to_be_bytes().to_vec());
     let script = Script::of(FrameHead::whole(Opcode::Binary), numbers, false);
     let mut scene = Scene::of(&script, Limits { unanswered_publishes: 64, ..Limits::default() });
@@ -210,7 +210,7 @@ async fn what_may_not_be_published_yet_is_kept_and_comes_in_order() {
 }
 
 #[tokio::test]
-async fn what_a_closed_client_sends_is_passed_over_with_rests_and_none_of_it_is_kept() {
+async fn frames_of_a_closed_client_are_skipped() {
     let script = Script::of(FrameHead::whole(Opcode::Binary), vec![vec![0; 1000]; 1000], true);
     let mut scene = Scene::of(&script, Limits::default());
     scene.hub.goodbyes.end(&scene.session, &Disconnect::Slow);
@@ -220,7 +220,7 @@ async fn what_a_closed_client_sends_is_passed_over_with_rests_and_none_of_it_is_
 }
 
 #[tokio::test]
-async fn the_answer_to_a_goodbye_is_found_behind_what_is_passed_over() {
+async fn a_goodbye_is_found_behind_skipped_frames() {
     let mut script = Script::of(FrameHead::whole(Opcode::Binary), vec![vec![0; 1000]; 10], false);
     let close = Script::of(FrameHead::whole(Opcode::Close), [vec![3, 232]], false);
     script.bytes = [script.bytes, close.bytes].concat().into();
@@ -230,7 +230,7 @@ async fn the_answer_to_a_goodbye_is_found_behind_what_is_passed_over() {
 }
 
 #[tokio::test]
-async fn what_came_in_part_is_let_go_of_when_its_session_ends() {
+async fn a_partial_message_goes_with_its_session() {
     let mut script = Script::of(FrameHead::whole(Opcode::Binary), [vec![0; 10_000]], false);
     script.bytes = script.bytes.slice(..9000);
     let mut scene = Scene::of(&script, Limits::default());

@@ -1,7 +1,8 @@
-//! How much one connection is read before the others of its thread get their turn.
+//! The bound of work for one connection before other connections of the thread get their turn.
 //!
-//! Invariant: tokio's own budget counts reads, of which one may bring ten thousand frames. So frames and bytes are
-//! counted here, and a connection that has used up its turn steps behind the others, and behind what they wait for.
+//! Invariant: a connection that has used up its turn steps behind the others, and behind the sockets that they wait
+//! for. Tokio's own budget counts reads, and one read may bring ten thousand frames. So frames and bytes are counted
+//! here.
 
 use std::{
     pin::pin,
@@ -10,26 +11,26 @@ use std::{
 
 use fanfare_websocket::Event;
 
-/// Frames of one turn: a tenth of a millisecond of pings.
+/// The frames of one turn: a tenth of a millisecond of pings.
 const FRAMES: usize = 512;
 
-/// What a message costs, in frames: it is published, which takes so many times as long as a ping.
+/// The cost of a message, in frames: it is published, which takes 32 times as long as a ping.
 const MESSAGE: usize = 32;
 
-/// Bytes of one turn, as they come from the socket and once more as payloads: one full read.
+/// The bytes of one turn, counted when they are read and once more as payloads: one full read.
 const BYTES: usize = 64 << 10;
 
-/// What a read costs, however little it brings.
+/// The least cost of a read, in bytes.
 const READ: usize = 4 << 10;
 
-/// The others come first: the task is woken when they had their turn, and the sockets were asked what is new. A task
-/// that just woke itself would be run again before that: tokio asks the sockets after 61 tasks.
+/// Steps behind the other connections: the task is woken after their turn, and after the sockets were polled. A task
+/// that only wakes itself would run again before that, since tokio polls the sockets after 61 tasks.
 pub(super) fn step_back<T>(cx: &mut Context<'_>) -> Poll<T> {
     let _ = pin!(tokio::task::yield_now()).poll(cx);
     Poll::Pending
 }
 
-/// What is left of a turn.
+/// The rest of a turn.
 #[derive(Debug)]
 pub(super) struct Turn {
     frames: usize,
@@ -37,12 +38,12 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// A whole one.
+    /// A whole turn.
     pub(super) fn new() -> Self {
         Self { frames: FRAMES, bytes: BYTES }
     }
 
-    /// A read brought so many bytes.
+    /// A read brought this many bytes.
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes.max(READ));
     }
@@ -58,17 +59,17 @@ impl Turn {
         self.bytes = self.bytes.saturating_sub(payload);
     }
 
-    /// So many frames were passed over.
+    /// This many frames were skipped.
     pub(super) fn passed_over(&mut self, frames: usize) {
         self.frames = self.frames.saturating_sub(frames);
     }
 
-    /// How many frames it has yet.
+    /// The number of frames that are left.
     pub(super) fn frames(&self) -> usize {
         self.frames
     }
 
-    /// Whether it is used up.
+    /// Whether the turn is used up.
     pub(super) fn is_over(&self) -> bool {
         self.frames == 0 || self.bytes == 0
     }

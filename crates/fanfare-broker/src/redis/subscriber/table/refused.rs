@@ -42,7 +42,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// There is no connection, and no retry will make one. All waiters are told why.
+    /// The connection failed, and a retry cannot help. All waiters are told why.
     pub(crate) fn forbid_all(&mut self, why: &str) {
         let answers = &mut self.answers;
         self.entries.retain(|_, entry| {
