@@ -69,7 +69,7 @@ async fn the_content_type_does_not_matter() {
     reader.expect("taken").await;
     publish(&scene, &form, "channel=other&data=x").await.is(400, "is not what /api/publish takes");
     let compressed = [("Content-Encoding", "gzip")];
-    publish(&scene, &compressed, b"\x1f\x8b\x08\0").await.is(415, "send it without");
+    publish(&scene, &compressed, b"\x1f\x8b\x08\0").await.is(415, "send the body without");
     let counted = [(&api_error("bad_request")[..], 1), (&api_error("unsupported_encoding"), 1)];
     scene.costs_the_offender_only(&counted).await;
 }

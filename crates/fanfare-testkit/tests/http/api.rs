@@ -103,7 +103,7 @@ async fn an_encoded_body_is_refused() {
     let mut reader = node.connect("/chat").await;
     for encoding in ["gzip", "br", "identity, deflate"] {
         let answer = publish_with(&node, &[("X-API-Key", KEY), ("Content-Encoding", encoding)]).await;
-        is_error(&answer, 415, "unsupported_encoding", "send it without");
+        is_error(&answer, 415, "unsupported_encoding", "send the body without");
         assert_eq!(answer.header("accept-encoding"), Some("identity"));
     }
     let answer = publish_with(&node, &[("X-API-Key", KEY), ("Content-Encoding", "identity")]).await;
