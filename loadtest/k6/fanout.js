@@ -3,7 +3,7 @@
 //   k6 run -e VUS=500 -e RATE=20 fanout.js
 //
 //   VUS         clients, all in one channel (50)
-//   PUBLISHERS  of them, those who send (1)
+//   PUBLISHERS  the clients that send (1)
 //   RATE        messages a second, of all of them together (10)
 //   SIZE        bytes of a message; its own fields need about 150 (256)
 //   RAMP        over which the clients connect (5s)

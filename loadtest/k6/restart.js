@@ -6,7 +6,7 @@
 // k6 restarts no node. With a cluster of deploy/local/cluster.sh, `tests/k6.sh restart` does; else whatever does it in
 // production: `systemctl restart`, `kubectl rollout restart`.
 //
-//   VUS         clients (200), who all talk
+//   VUS         clients (200); all of them talk
 //   CHANNELS    in which they are (20)
 //   RATE        messages a second, of all of them together (50)
 //   RAMP        over which the clients connect (5s)

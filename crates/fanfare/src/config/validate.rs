@@ -18,17 +18,17 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let mut mistakes = listeners::check(raw, namespaces);
     mistakes.extend(
         [
-            room(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
-            room(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
-            room(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
-            room(raw, "limits.incomplete_total_bytes", &raw.incomplete_total_bytes, 2),
+            covers_messages(raw, "limits.unanswered_bytes", &raw.unanswered_bytes, 1),
+            covers_messages(raw, "limits.outbound_bytes", &raw.outbound_bytes, 4),
+            covers_messages(raw, "limits.inbound_bytes", &raw.inbound_bytes, 4),
+            covers_messages(raw, "limits.incomplete_total_bytes", &raw.incomplete_total_bytes, 2),
         ]
         .into_iter()
         .flatten(),
     );
     mistakes.extend(grace(raw));
     mistakes.extend(proxies(raw));
-    mistakes.extend(room_for_one(raw));
+    mistakes.extend(total_covers_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
@@ -37,7 +37,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
 }
 
 /// A queue that is too small for a message would never pass it.
-fn room(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option<Mistake> {
+fn covers_messages(raw: &Raw, key: &str, queue: &Sourced<usize>, messages: usize) -> Option<Mistake> {
     let least = messages * raw.message_bytes.value;
     let wrong =
         queue.place != Place::Default && queue.sound && raw.message_bytes.sound && queue.value < least;
@@ -102,7 +102,7 @@ fn proxies(raw: &Raw) -> Option<Mistake> {
 }
 
 /// The bound for all connections is at least as large as the bound for one.
-fn room_for_one(raw: &Raw) -> Option<Mistake> {
+fn total_covers_one(raw: &Raw) -> Option<Mistake> {
     let (total, one) = (&raw.outbound_total_bytes, &raw.outbound_bytes);
     let wrong = total.place != Place::Default && total.sound && one.sound && total.value < one.value;
     wrong.then(|| Mistake {

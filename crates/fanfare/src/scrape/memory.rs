@@ -27,14 +27,14 @@ pub(super) fn scraped() -> prometheus::Result<Scraped<2>> {
         ),
     ];
     Scraped::new(table, || {
-        let shortest = shortest(&groups());
-        [shortest.map(|room| room.limit as f64), shortest.map(|room| room.available as f64)]
+        let tightest = tightest(&groups());
+        [tightest.map(|capacity| capacity.limit as f64), tightest.map(|capacity| capacity.available as f64)]
     })
 }
 
 /// The limit, and the part that is left, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Room {
+struct Capacity {
     limit: u64,
     available: u64,
 }
@@ -72,14 +72,14 @@ struct Group {
 
 impl Group {
     /// `None` without a limit, or if the group cannot be seen from here.
-    fn room(&self) -> Option<Room> {
+    fn capacity(&self) -> Option<Capacity> {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).ok();
         // Without a limit it is "max", or a number past all memory.
         let limit = read(self.version.limit)?.trim().parse::<u64>().ok()?;
         let usage = read(self.version.usage)?.trim().parse::<u64>().ok()?;
         let inactive = read("memory.stat").and_then(|stat| field(&stat, self.version.inactive_file));
         let used = usage.saturating_sub(inactive.unwrap_or(0));
-        Some(Room { limit, available: limit.saturating_sub(used) })
+        Some(Capacity { limit, available: limit.saturating_sub(used) })
     }
 }
 
@@ -105,23 +105,24 @@ fn groups_of(version: Version, own: &str) -> Vec<Group> {
     Path::new(own.trim_start_matches('/')).ancestors().map(group).collect()
 }
 
-fn shortest(groups: &[Group]) -> Option<Room> {
+fn tightest(groups: &[Group]) -> Option<Capacity> {
     let machine = machine();
-    let total = machine.map_or(u64::MAX, |room| room.limit);
+    let total = machine.map_or(u64::MAX, |capacity| capacity.limit);
     // A limit past the machine's memory does not bound anything.
-    let bounds = groups.iter().filter_map(Group::room).filter(|room| room.limit <= total);
-    bounds.chain(machine).min_by_key(|room| room.available)
+    let bounds = groups.iter().filter_map(Group::capacity).filter(|capacity| capacity.limit <= total);
+    bounds.chain(machine).min_by_key(|capacity| capacity.available)
 }
 
 /// The memory that this process may use, in bytes: the smallest limit of its control groups, or all of the machine.
 pub(crate) fn limit() -> usize {
-    let limits = groups().iter().filter_map(Group::room).chain(machine()).map(|room| room.limit).min();
+    let limits =
+        groups().iter().filter_map(Group::capacity).chain(machine()).map(|capacity| capacity.limit).min();
     limits.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
-fn machine() -> Option<Room> {
+fn machine() -> Option<Capacity> {
     let memory = Meminfo::current().ok()?;
-    Some(Room { limit: memory.mem_total, available: memory.mem_available? })
+    Some(Capacity { limit: memory.mem_total, available: memory.mem_available? })
 }
 
 #[cfg(test)]
@@ -148,9 +149,9 @@ mod tests {
             of("pod", ["9000\n", "5000\n", stat]),
             of("", ["7000\n", "6000\n", "anon 9\n"]),
         ];
-        assert_eq!(groups[0].room(), None);
-        assert_eq!(groups[1].room(), Some(Room { limit: 9000, available: 4400 }));
-        assert_eq!(shortest(&groups), Some(Room { limit: 7000, available: 1000 }));
+        assert_eq!(groups[0].capacity(), None);
+        assert_eq!(groups[1].capacity(), Some(Capacity { limit: 9000, available: 4400 }));
+        assert_eq!(tightest(&groups), Some(Capacity { limit: 7000, available: 1000 }));
     }
 
     #[test]
@@ -159,9 +160,9 @@ mod tests {
         let of = |path, files| group(root.path(), path, VERSION_1, files);
         let stat = "inactive_file 1\ntotal_inactive_file 100\n";
         let group = of("a", ["1000\n", "2000\n", stat]);
-        assert_eq!(group.room(), Some(Room { limit: 1000, available: 0 }));
+        assert_eq!(group.capacity(), Some(Capacity { limit: 1000, available: 0 }));
         let unbounded = of("b", ["9223372036854771712\n", "2000\n", stat]);
-        assert_eq!(shortest(&[unbounded]).unwrap().limit, machine().unwrap().limit);
+        assert_eq!(tightest(&[unbounded]).unwrap().limit, machine().unwrap().limit);
     }
 
     #[test]
