@@ -59,7 +59,7 @@ impl TestNode {
     /// Its broker.
     #[must_use]
     pub fn broker(&self) -> &dyn Broker {
-        &*self.started.broker
+        &*self.started.backend.broker
     }
 
     /// Waits until its broker is up.

@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use fanfare_core::{Broker, BrokerEvents, Registry};
+use fanfare_core::{Backend, BrokerEvents, Registry};
 use fanfare_metrics::Registrar;
 use tokio_util::sync::CancellationToken;
 
@@ -86,8 +86,8 @@ pub enum StartError {
 
 /// A broker at work.
 pub struct Started {
-    /// Carries publications.
-    pub broker: Arc<dyn Broker>,
+    /// Carries and keeps publications, and lists clients.
+    pub backend: Backend,
     /// Lists the nodes.
     pub registry: Arc<dyn Registry>,
     stop: CancellationToken,
@@ -110,7 +110,7 @@ impl Started {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started").field("state", &self.broker.overall_state()).finish_non_exhaustive()
+        f.debug_struct("Started").field("state", &self.backend.broker.overall_state()).finish_non_exhaustive()
     }
 }
 
@@ -130,11 +130,11 @@ pub fn start(
     // With every broker: so that all series of docs/metrics.md are there.
     let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
     let (stop, tasks) = (CancellationToken::new(), Tasks::default());
-    let (broker, registry) = match config {
+    let (backend, registry) = match config {
         BrokerConfig::Memory => memory::start(node, events, metrics, &tasks, &stop),
         BrokerConfig::Redis(config) => redis::start(node, config, events, redis_metrics, &tasks, &stop)?,
     };
-    Ok(Started { broker, registry, stop, tasks })
+    Ok(Started { backend, registry, stop, tasks })
 }
 
 impl BrokerConfig {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Broker, Incarnation, Limits, Registry};
+use fanfare_core::{Backend, Incarnation, Limits, Registry};
 
 /// How long an entry of the node registry lives after its last announcement.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
@@ -17,4 +17,4 @@ pub struct Node {
 }
 
 /// The parts that a driver starts.
-pub(crate) type Parts = (Arc<dyn Broker>, Arc<dyn Registry>);
+pub(crate) type Parts = (Backend, Arc<dyn Registry>);

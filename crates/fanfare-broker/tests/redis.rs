@@ -312,9 +312,9 @@ async fn a_task_that_dies_is_told() {
     let node = Node { incarnation: Incarnation(1), limits: Limits::default() };
     let metrics = prometheus::Registry::new();
     let started = fanfare_broker::start(&node, bus.config(), Arc::new(Panics), &metrics).unwrap();
-    eventually("it is up", || started.broker.overall_state() == BrokerState::Up).await;
+    eventually("it is up", || started.backend.broker.overall_state() == BrokerState::Up).await;
     let channel = Channel::new("chat").unwrap();
-    started.broker.subscribe(&channel).await.unwrap();
+    started.backend.broker.subscribe(&channel).await.unwrap();
     publish(&bus, "fanfare:chat", b"hello").await;
     tokio::time::timeout(Duration::from_secs(60), started.failed()).await.unwrap();
 }

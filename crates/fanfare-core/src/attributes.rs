@@ -15,17 +15,20 @@ pub struct Attributes {
     pub tags: Vec<(String, String)>,
     /// Information about its publisher, for its subscribers: bytes that the node does not read.
     pub info: Option<Bytes>,
+    /// The key by which the broker recognises a publish that comes again. Its subscribers do not get it.
+    pub idempotency_key: Option<String>,
 }
 
 impl Attributes {
-    /// The most bytes that event name, tags and info may have together ([`Attributes::bytes`]). A broker refuses more.
+    /// The most bytes that event name, tags, info and key may have together ([`Attributes::bytes`]). A broker refuses more.
     pub const MAX_BYTES: usize = 16 << 10;
 
-    /// The number of bytes of event name, tags and info together. Each tag counts with four bytes more.
+    /// The number of bytes of event name, tags, info and key together. Each tag counts with four bytes more.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let tags = self.tags.iter().map(|(name, value)| name.len() + value.len() + 4);
         let event = self.event.as_ref().map_or(0, String::len);
-        event + tags.sum::<usize>() + self.info.as_ref().map_or(0, Bytes::len)
+        let key = self.idempotency_key.as_ref().map_or(0, String::len);
+        event + tags.sum::<usize>() + self.info.as_ref().map_or(0, Bytes::len) + key
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Attributes, Channel, Incarnation, Partition, Payload, Publication, PublishError, SessionId,
+    Attributes, Channel, Incarnation, Partition, Payload, Publication, PublishError, Retention, SessionId,
     SubscribeError, Taken, TraceContext,
 };
 
@@ -28,7 +28,13 @@ use crate::{
 ///   as they belong to one partition.
 /// - **Fair**: while more waits than the broker takes, publish orders have equal shares, and publications without a
 ///   publish order do not wait behind them.
-/// - **At most once**: an implementation never repeats a publish.
+/// - **At most once**: a publication enters the stream of its channel once at most. A publish with a [`Retention`] may
+///   be written again after a connection ended: the broker recognises it. A publish without one is never repeated.
+/// - **Kept**: a publish with a [`Retention`] gets the next offset of its channel, is put into the channel's history,
+///   and its subscribers get it with its position. Its outcome is unknown only if the broker lost its memory, was
+///   replaced by another, or stayed away for long.
+/// - **Idempotent**: of publishes with the same idempotency key on the same channel one is delivered. The others get
+///   its position, and [`Taken::duplicate`].
 /// - **Answered**: each publish is answered exactly once, with what is known of it.
 /// - **Partitions**: each channel belongs to one partition, always the same. A partition that fails leaves the others
 ///   as they are.
@@ -137,13 +143,15 @@ pub struct Publish {
     pub trace: Option<TraceContext>,
     /// Its attributes. The relay has none.
     pub attributes: Option<Box<Attributes>>,
+    /// How long it is kept in the channel's history; `None`: it is not kept, and has no position.
+    pub retention: Option<Retention>,
 }
 
 impl Publish {
     /// A publish of the HTTP API, without attributes and not traced.
     #[must_use]
     pub fn new(channel: Channel, payload: Payload) -> Self {
-        Self { channel, payload, session: None, order: None, trace: None, attributes: None }
+        Self { channel, payload, session: None, order: None, trace: None, attributes: None, retention: None }
     }
 
     /// The same by a session, behind those of its publish order.
@@ -186,6 +194,19 @@ impl Publish {
         self
     }
 
+    /// The same, kept in the history of its channel.
+    #[must_use]
+    pub fn kept(self, retention: Option<Retention>) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// The same, taken only if no publish with this key was taken in this channel within [`IDEMPOTENCY_TTL`].
+    #[must_use]
+    pub fn once(mut self, key: impl Into<String>) -> Self {
+        self.attributes_mut().idempotency_key = Some(key.into());
+        self
+    }
+
     /// The number of bytes that it takes on its way: those of its payload and of its attributes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -196,6 +217,9 @@ impl Publish {
         self.attributes.get_or_insert_default()
     }
 }
+
+/// How long a broker remembers an idempotency key.
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(300);
 
 /// Called once with the result of a publish.
 pub type Done = Box<dyn FnOnce(Result<Taken, PublishError>) + Send>;

@@ -91,6 +91,9 @@ pub enum CommandError {
     /// The namespace demands a token, and the client did not show one.
     #[error("to {0} in this channel a client needs a token: connect with one")]
     NeedsToken(Action),
+    /// The namespace demands a subscription, and the client has none.
+    #[error("to {0} in this channel a client has to be subscribed to it")]
+    NeedsSubscription(Action),
     /// The client's token does not grant the channel.
     #[error("the token does not grant this channel (its `channels` claim), so it cannot {0} there")]
     NotGranted(Action),
@@ -109,6 +112,10 @@ pub enum Action {
     Subscribe,
     /// To publish in it.
     Publish,
+    /// To read its history.
+    ReadHistory,
+    /// To see the clients in it.
+    SeePresence,
 }
 
 impl std::fmt::Display for Action {
@@ -116,6 +123,8 @@ impl std::fmt::Display for Action {
         f.write_str(match self {
             Self::Subscribe => "subscribe",
             Self::Publish => "publish",
+            Self::ReadHistory => "read the history",
+            Self::SeePresence => "see who is present",
         })
     }
 }

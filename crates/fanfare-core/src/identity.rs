@@ -1,6 +1,6 @@
 //! The identities of nodes, sessions and clients.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::SystemTime};
 
 use crate::Channel;
 
@@ -26,6 +26,46 @@ impl fmt::Debug for Incarnation {
 /// One session on one incarnation: counted up from 1, never reused within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+/// One session, in the whole cluster: its node and its number there.
+///
+/// Written as `<incarnation>-<number>`, such as `00c0ffee00c0ffee-17`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId {
+    /// The node.
+    pub node: Incarnation,
+    /// The session on it.
+    pub session: SessionId,
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.node, self.session.0)
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = ClientIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (node, session) = text.split_once('-').ok_or(ClientIdError)?;
+        let is_node = node.len() == 16 && node.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_number = !session.is_empty() && session.bytes().all(|byte| byte.is_ascii_digit());
+        match (u64::from_str_radix(node, 16), session.parse()) {
+            (Ok(node), Ok(session)) if is_node && is_number => {
+                Ok(Self { node: Incarnation(node), session: SessionId(session) })
+            }
+            _ => Err(ClientIdError),
+        }
+    }
+}
+
+/// A text is not a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a client is `node-number`: 16 hexadecimal digits, a hyphen and a number, such as 00c0ffee00c0ffee-17"
+)]
+pub struct ClientIdError;
 
 /// A client that showed a token. The token was verified once, at the handshake.
 pub trait Identity: Send + Sync + 'static {

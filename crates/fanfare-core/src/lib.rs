@@ -23,11 +23,14 @@
 //!
 //! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
 //!   the list of nodes
+//! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`backend`]:
+//!   all of a broker that a hub uses
 //! - [`dialect`]: a protocol of clients, without I/O
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
 
 pub mod attributes;
+pub mod backend;
 pub mod broker;
 mod broker_error;
 pub mod buckets;
@@ -37,6 +40,7 @@ pub mod critical_tasks;
 pub mod dialect;
 pub mod disconnect;
 mod encoding;
+pub mod history;
 pub mod identity;
 mod label;
 mod limit;
@@ -46,6 +50,7 @@ pub mod namespace;
 pub mod partition;
 pub mod payload;
 pub mod position;
+pub mod presence;
 pub mod publication;
 pub mod registry;
 pub mod token_bucket;
@@ -53,6 +58,7 @@ pub mod trace;
 pub mod transport;
 
 pub use attributes::Attributes;
+pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
@@ -61,7 +67,8 @@ pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
-pub use identity::{AuthError, Authenticator, Identity, Incarnation, Origin, SessionId};
+pub use history::{History, Retention};
+pub use identity::{AuthError, Authenticator, ClientId, Identity, Incarnation, Origin, SessionId};
 pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
@@ -69,6 +76,7 @@ pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
 pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
 pub use position::{Epoch, Position, Taken};
+pub use presence::Presence;
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
 pub use token_bucket::TokenBucket;

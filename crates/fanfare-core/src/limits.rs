@@ -30,6 +30,9 @@ pub struct Limits {
     pub outbound_total_bytes: usize,
     /// The bytes that may wait between the broker and the shards.
     pub inbound_bytes: usize,
+    /// The bytes of publications that the node keeps for channels with history. Past it the least used go first: they
+    /// are read from the broker again where they are needed. With a broker in memory they are lost.
+    pub history_bytes: usize,
     /// The time of a handshake, the broker's confirmation included.
     pub handshake: Duration,
     /// The time of a closing connection to read what is queued for it and to close.
@@ -52,6 +55,7 @@ impl Default for Limits {
             outbound_bytes: 1 << 20,
             outbound_total_bytes: 256 << 20,
             inbound_bytes: 16 << 20,
+            history_bytes: 64 << 20,
             handshake: Duration::from_secs(5),
             goodbye: Duration::from_secs(5),
             publish_wait: Duration::from_secs(2),

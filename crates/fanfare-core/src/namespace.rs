@@ -1,6 +1,8 @@
 //! Options of channels, by namespace: a flat list over one default.
 
-use crate::{Channel, labels};
+use std::time::Duration;
+
+use crate::{Channel, Retention, labels};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,6 +12,8 @@ pub enum Access {
     Anonymous,
     /// Clients whose token grants the channel.
     Token,
+    /// Clients that are subscribed to the channel.
+    Subscriber,
     /// No client: only the HTTP API, and other programs that publish to the broker.
     Server,
 }
@@ -48,6 +52,16 @@ pub struct Namespace {
     pub publish: Access,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
+    /// How long publications are kept; `None`: not at all.
+    pub retention: Option<Retention>,
+    /// The clients that may read what is kept.
+    pub history: Access,
+    /// Whether the clients in its channels are tracked.
+    pub tracks_presence: bool,
+    /// The clients that may see the clients in a channel.
+    pub presence: Access,
+    /// How long a client that left is still shown: it may come back.
+    pub presence_grace: Duration,
     /// The treatment of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
     /// The treatment of its sessions when they may have missed publications.
@@ -61,6 +75,11 @@ impl Default for Namespace {
             subscribe: Access::default(),
             publish: Access::default(),
             echo: true,
+            retention: None,
+            history: Access::Subscriber,
+            tracks_presence: false,
+            presence: Access::Subscriber,
+            presence_grace: Duration::from_secs(5),
             slow_client: SlowClient::default(),
             on_interruption: OnInterruption::default(),
         }

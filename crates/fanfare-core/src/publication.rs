@@ -8,7 +8,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::{Attributes, Channel, EncodingKey, Incarnation, Origin, Payload, SessionId, TraceContext};
+use crate::{
+    Attributes, Channel, EncodingKey, Incarnation, Origin, Payload, Position, SessionId, TraceContext,
+};
 
 /// A publication, as the broker delivers it.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Publication {
     pub published: Option<Instant>,
     /// Its attributes.
     pub attributes: Option<Box<Attributes>>,
+    /// Its position; `None` on a channel without history, and where it is not kept.
+    pub position: Option<Position>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
@@ -40,6 +44,7 @@ impl Publication {
             trace: None,
             published: None,
             attributes: None,
+            position: None,
             encoded: Mutex::default(),
         }
     }
@@ -60,6 +65,12 @@ impl Publication {
     #[must_use]
     pub fn with_attributes(self, attributes: Option<Box<Attributes>>) -> Self {
         Self { attributes, ..self }
+    }
+
+    /// The same publication at this position.
+    #[must_use]
+    pub fn at(self, position: Option<Position>) -> Self {
+        Self { position, ..self }
     }
 
     /// The session of this node that its publisher leaves out.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Broker, CriticalTasks, Decoder, Tracer};
+use fanfare_core::{Broker, CriticalTasks, Decoder, History, Presence, Tracer};
 
 use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
@@ -38,6 +38,10 @@ pub struct Hub {
     pub settings: Settings,
     pub(crate) intake: Arc<Intake>,
     pub(crate) broker: Arc<dyn Broker>,
+    /// Keeps publications.
+    pub history: Arc<dyn History>,
+    /// Lists the clients in channels.
+    pub presence: Arc<dyn Presence>,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Arc<HubMetrics>,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Broker, CriticalTasks, Limits, Tracer};
+use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -51,12 +51,13 @@ impl Hub {
     #[must_use]
     pub fn start(
         dispatcher: Arc<Dispatcher>,
-        broker: Arc<dyn Broker>,
+        backend: Backend,
         limits: Limits,
         metrics: Arc<HubMetrics>,
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
+        let Backend { broker, history, presence } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
@@ -95,6 +96,8 @@ impl Hub {
             goodbyes: outgoing.goodbyes,
             drain: outgoing.drain,
             broker,
+            history,
+            presence,
             tracer,
             budget: shared.budget,
             metrics: shared.metrics,

@@ -131,8 +131,8 @@ impl Node {
         let drain = watch::Sender::new(config.drain);
         let node = fanfare_broker::Node { incarnation, limits: config.limits.clone() };
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
-        let (hub_broker, limits) = (broker.broker.clone(), config.limits);
-        let hub = Hub::start(dispatcher, hub_broker, limits, hub_metrics.clone(), tracer);
+        let (backend, limits) = (broker.backend.clone(), config.limits);
+        let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = NodeInfo {
@@ -146,7 +146,7 @@ impl Node {
             metrics: None,
         };
         let registry = broker.registry.clone();
-        let cluster = Arc::new(Cluster::new(me, registry, broker.broker.clone(), hub_metrics));
+        let cluster = Arc::new(Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());

@@ -37,6 +37,7 @@ fn attributes_of_all_kinds() -> Attributes {
         event: Some("hi".into()),
         tags: vec![("a".into(), "b".into()), (String::new(), String::new())],
         info: Some(Bytes::from_static(b"\xff")),
+        idempotency_key: None,
     }
 }
 

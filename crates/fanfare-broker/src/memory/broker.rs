@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Incarnation, Origin, Partition, Publication, Publish, Taken,
+    Backend, Broker, Channel, Incarnation, Origin, Partition, Publication, Publish, Taken,
     broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
@@ -83,7 +83,7 @@ pub(crate) fn start(
         stop.run_until_cancelled(pump.pump()).await;
         pump.stop();
     });
-    (broker, Arc::new(MemoryRegistry::default()))
+    (Backend::without_memory(broker), Arc::new(MemoryRegistry::default()))
 }
 
 impl MemoryBroker {

@@ -37,7 +37,7 @@ pub(super) struct RedisBroker {
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
         let (too_long, bytes) = (too_long(&publish, self.message_bytes), publish.bytes());
-        let Publish { channel, payload, session, order, trace, attributes } = publish;
+        let Publish { channel, payload, session, order, trace, attributes, retention: _ } = publish;
         let ticket = Ticket::new(done, order, self.metrics.broker.clone());
         if let Some(why) = too_long {
             return ticket.refuse(why);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{broker::BrokerEvents, registry::RegistryError};
+use fanfare_core::{Backend, broker::BrokerEvents, registry::RegistryError};
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -95,7 +95,7 @@ pub(crate) fn start(
         metrics,
         message_bytes: node.limits.message_bytes,
     };
-    Ok((Arc::new(broker), Arc::new(registry)))
+    Ok((Backend::without_memory(Arc::new(broker)), Arc::new(registry)))
 }
 
 impl Shared {

@@ -96,6 +96,7 @@ impl Refusal {
             | Self::Subscribe(
                 CommandError::NotPermitted(_)
                 | CommandError::NotGranted(_)
+                | CommandError::NeedsSubscription(_)
                 | CommandError::Subscribe(SubscribeError::Forbidden(_)),
             ) => StatusCode::FORBIDDEN,
             Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
@@ -124,9 +125,11 @@ impl Refusal {
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes) => Reason::KeptPath,
             Self::Path(PathError::Name(_)) => Reason::ChannelName,
             Self::Subscribe(CommandError::NeedsToken(_)) => Reason::NeedsToken,
-            Self::Subscribe(CommandError::NotPermitted(_) | CommandError::NotGranted(_)) => {
-                Reason::NotPermitted
-            }
+            Self::Subscribe(
+                CommandError::NotPermitted(_)
+                | CommandError::NotGranted(_)
+                | CommandError::NeedsSubscription(_),
+            ) => Reason::NotPermitted,
             Self::Subscribe(_) => Reason::Broker,
             Self::Full(Full::Connections(_)) => Reason::Connections,
             Self::Full(Full::PerAddress(_)) => Reason::ConnectionsPerAddress,

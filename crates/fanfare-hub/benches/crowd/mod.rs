@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    BrokerEvents as _, Channel, CloseFrame, FramingId, Heartbeat, Incarnation, Limits, Message, Namespace,
-    Namespaces, Payload, Publication, Sink, Transport,
+    Backend, BrokerEvents as _, Channel, CloseFrame, FramingId, Heartbeat, Incarnation, Limits, Message,
+    Namespace, Namespaces, Payload, Publication, Sink, Transport,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer, Session};
 use fanfare_protocol::dialect::RELAY;
@@ -105,7 +105,7 @@ fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
     let node = fanfare_broker::Node { incarnation, limits: limits.clone() };
     let parts = fanfare_broker::start(&node, BrokerConfig::Memory, dispatcher.clone(), &registry);
     let broker = parts.expect("a broker").broker;
-    (Hub::start(dispatcher.clone(), broker, limits, metrics, None), dispatcher)
+    (Hub::start(dispatcher.clone(), Backend::without_memory(broker), limits, metrics, None), dispatcher)
 }
 
 /// Takes everything, and counts the writes.

@@ -21,6 +21,8 @@ pub(crate) fn permit(
             Some(_) => Err(CommandError::NotGranted(action)),
             None => Err(CommandError::NeedsToken(action)),
         },
+        Access::Subscriber if session.has_any(|joined| joined == channel) => Ok(()),
+        Access::Subscriber => Err(CommandError::NeedsSubscription(action)),
         Access::Server => Err(CommandError::NotPermitted(action)),
     }
 }

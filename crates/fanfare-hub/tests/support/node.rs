@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
-    Tracer, broker::ControlMessage,
+    Backend, Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload,
+    PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
@@ -85,7 +85,7 @@ impl Setup {
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
         let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), broker, limits, metrics, tracer);
+        let hub = Hub::start(dispatcher.clone(), Backend::without_memory(broker), limits, metrics, tracer);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }

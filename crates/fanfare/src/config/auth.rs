@@ -52,6 +52,8 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
         for namespace in namespaces {
             mistakes.extend(token_of_none("namespace.subscribe", &namespace.subscribe));
             mistakes.extend(token_of_none("namespace.publish", &namespace.publish));
+            mistakes.extend(token_of_none("namespace.history", &namespace.history));
+            mistakes.extend(token_of_none("namespace.presence", &namespace.presence));
         }
     }
     mistakes

@@ -184,6 +184,11 @@ keys! {
         /// default grows with the largest message.
         inbound_bytes: usize = "limits.inbound_bytes", Size { min: 4 * KIB, max: GIB },
             or Limits::default().inbound_bytes.max(4 * message_bytes.value), reloaded AtOnce;
+        /// How many bytes of messages this node keeps for channels with history. Past it the least used channels go
+        /// first. With Redis they are only read again where they are needed; with the broker in memory they are the
+        /// history, and are gone.
+        history_bytes: usize = "limits.history_bytes", Size { min: 64 * KIB, max: 64 * GIB },
+            or Limits::default().history_bytes, reloaded AtOnce;
         /// How many clients may be connected. The default is what the descriptors of the process allow (`ulimit -Hn`)
         /// less 256, which are kept for the broker, health, metrics and refusals.
         connections: usize = "limits.connections", Count { min: 1, max: CONNECTIONS },
@@ -266,10 +271,27 @@ keys! {
         /// (see `[auth]`).
         subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous, reloaded ToNew;
         /// The clients that may publish: "anonymous" is everybody, "token" is clients with a token for the channel
-        /// (see `[auth]`), "server" is only the HTTP API.
-        publish: Access = "namespace.publish", ACCESS, or Access::Anonymous, reloaded AtOnce;
+        /// (see `[auth]`), "subscriber" is clients that are subscribed to the channel, "server" is only the HTTP API.
+        publish: Access = "namespace.publish", CHANNEL_ACCESS, or Access::Anonymous, reloaded AtOnce;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
+        /// How many messages of each channel are kept; 0 is none. Clients that come back get what they missed, and a
+        /// message that was lost between Redis and a node is read again. In Redis each takes its bytes and about 100
+        /// more, and a publish is one script instead of one command.
+        history_size: usize = "namespace.history_size", Count { min: 0, max: 100_000 }, or 0, reloaded AtOnce;
+        /// How long the messages of a channel are kept after its last one.
+        history_ttl: Duration = "namespace.history_ttl", Span { min: SECOND, max: 30 * 24 * 60 * MINUTE },
+            or 10 * MINUTE, reloaded AtOnce;
+        /// The clients that may read what is kept: "anonymous", "token", "subscriber" or "server", as for `publish`.
+        history: Access = "namespace.history", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
+        /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are
+        /// a command each.
+        tracks_presence: bool = "namespace.track_presence", Switch, or false, reloaded ToNew;
+        /// The clients that may see that list: "anonymous", "token", "subscriber" or "server", as for `publish`.
+        presence: Access = "namespace.presence", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
+        /// How long a client that left stays in the list, since it may come back.
+        presence_grace: Duration = "namespace.presence_grace", Span { min: Duration::ZERO, max: 5 * MINUTE },
+            or 5 * SECOND, reloaded AtOnce;
         /// How a subscriber is treated that does not read fast enough (see limits.outbound_bytes): "disconnect" ends its
         /// connection; "conflate" keeps it, and of the waiting messages only the newest one of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,
@@ -305,6 +327,15 @@ const PROXY_PROTOCOL: Choice<ProxyProtocol> = Choice {
 
 const ACCESS: Choice<Access> = Choice {
     words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],
+};
+
+const CHANNEL_ACCESS: Choice<Access> = Choice {
+    words: &[
+        ("anonymous", Access::Anonymous),
+        ("token", Access::Token),
+        ("subscriber", Access::Subscriber),
+        ("server", Access::Server),
+    ],
 };
 
 const SLOW_CLIENT: Choice<SlowClient> =

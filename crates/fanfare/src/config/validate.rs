@@ -1,7 +1,7 @@
 //! Rules between keys, and the configuration that the keys give.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces};
+use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
@@ -199,6 +199,7 @@ fn limits(raw: &Raw) -> Limits {
         outbound_bytes: raw.outbound_bytes.value,
         outbound_total_bytes: raw.outbound_total_bytes.value,
         inbound_bytes: raw.inbound_bytes.value,
+        history_bytes: raw.history_bytes.value,
         handshake: raw.handshake.value,
         goodbye: raw.goodbye.value,
         publish_wait: raw.publish_wait.value,
@@ -211,12 +212,22 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
         echo: raw.echo.value,
+        retention: retention(raw),
+        history: raw.history.value,
+        tracks_presence: raw.tracks_presence.value,
+        presence: raw.presence.value,
+        presence_grace: raw.presence_grace.value,
         slow_client: raw.slow_client.value,
         on_interruption: raw.on_interruption.value,
     };
     let (named, default): (Vec<_>, Vec<_>) =
         namespaces.iter().map(namespace).partition(|namespace| !namespace.name.is_empty());
     Namespaces::new(default.into_iter().next().unwrap_or_default(), named)
+}
+
+fn retention(raw: &RawNamespace) -> Option<Retention> {
+    let size = u32::try_from(raw.history_size.value).unwrap_or(u32::MAX);
+    (size > 0).then_some(Retention { size, ttl: raw.history_ttl.value })
 }
 
 fn values<T: Clone>(sourced: &[Sourced<T>]) -> Vec<T> {

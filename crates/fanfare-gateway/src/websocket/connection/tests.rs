@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, Channel, Incarnation, Limits, Partition, Publish, Taken,
+    Backend, Broker, Channel, Incarnation, Limits, Partition, Publish, Taken,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Session};
@@ -137,7 +137,8 @@ impl Scene {
         let metrics = Arc::new(HubMetrics::register(&prometheus::Registry::new()).unwrap());
         let (dispatcher, _) = Dispatcher::new(Incarnation(1), 1, Arc::default(), &limits, metrics.clone());
         let broker = Arc::new(Patient::default());
-        let hub = Hub::start(Arc::new(dispatcher), broker.clone(), limits, metrics, None);
+        let hub =
+            Hub::start(Arc::new(dispatcher), Backend::without_memory(broker.clone()), limits, metrics, None);
         let kind = Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() };
         let session = hub.sessions.open(&Arc::new(kind), fanfare_hub::Peer::default());
         let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));

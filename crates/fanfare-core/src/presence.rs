@@ -1,0 +1,84 @@
+//! The seam to presence: the clients that are in a channel.
+
+use std::{future::Future, pin::Pin};
+
+use bytes::Bytes;
+
+use crate::{Channel, ClientId};
+
+/// Says on every node which clients are in a channel.
+///
+/// # Guarantees
+/// - **One holder**: an entry is held by the node that entered it, under that node's incarnation, until that node lets
+///   it leave.
+/// - **No ghosts**: no reader gets an entry of a node later than ten seconds after that node died.
+/// - **Late is not lost**: while the broker is away, changes wait, and are written once it is back. The entries that a
+///   node holds are written again where the broker lost them.
+/// - [`Presence::enter`] and [`Presence::leave`] do not block, and take effect in the order of the calls.
+pub trait Presence: Send + Sync + 'static {
+    /// Enters a client of this node into a channel, or replaces its entry.
+    fn enter(&self, channel: &Channel, entry: PresenceEntry);
+
+    /// Removes a client of this node from a channel.
+    fn leave(&self, channel: &Channel, client: ClientId);
+
+    /// The clients in a channel, ordered by client.
+    fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>>;
+
+    /// The numbers of clients and of users in a channel.
+    fn stats(&self, channel: &Channel) -> PresenceFuture<PresenceStats>;
+}
+
+/// A client in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresenceEntry {
+    /// The client.
+    pub client: ClientId,
+    /// Its user, where its token names one.
+    pub user: Option<String>,
+    /// Information about its connection, from its token: JSON that the node does not read.
+    pub client_info: Option<Bytes>,
+    /// Information about its subscription: JSON that the node does not read.
+    pub channel_info: Option<Bytes>,
+}
+
+/// The size of a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PresenceStats {
+    /// The number of clients.
+    pub clients: u64,
+    /// The number of different users. Clients without a user count as one.
+    pub users: u64,
+}
+
+/// The future that the methods of [`Presence`] return.
+pub type PresenceFuture<T> = Pin<Box<dyn Future<Output = Result<T, PresenceError>> + Send>>;
+
+/// Presence cannot be read at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("presence cannot be read: {0}")]
+pub struct PresenceError(pub String);
+
+/// The presence of a broker without presence: it answers with an error.
+#[derive(Debug, Clone, Copy)]
+pub struct NoPresence;
+
+impl NoPresence {
+    fn error<T: Send + 'static>() -> PresenceFuture<T> {
+        Box::pin(std::future::ready(Err(PresenceError("this broker lists no clients".to_owned()))))
+    }
+}
+
+impl Presence for NoPresence {
+    fn enter(&self, _: &Channel, _: PresenceEntry) {}
+
+    fn leave(&self, _: &Channel, _: ClientId) {}
+
+    fn members(&self, _: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
+        Self::error()
+    }
+
+    fn stats(&self, _: &Channel) -> PresenceFuture<PresenceStats> {
+        Self::error()
+    }
+}
