@@ -1,8 +1,8 @@
 //! The answer to a request that is refused: a status, and a sentence with the condition and the remedy.
 
 use axum::response::{IntoResponse, Response};
-use fanfare_auth::{OriginRefusal, TokenSourceError};
-use fanfare_core::{AuthError, ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
+use fanfare_auth::OriginRefusal;
+use fanfare_core::{ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
 use fanfare_websocket::{close::MAX_REASON, handshake};
 use http::{
     HeaderValue, StatusCode,
@@ -14,6 +14,7 @@ use crate::{
     listener::admission::Full,
     metrics::{Reason, Why},
     path::PathError,
+    rights::IdentityError,
 };
 
 /// The first close code that stands for a status: 4403 is 403.
@@ -31,12 +32,9 @@ pub(crate) enum Refusal {
     /// The page's origin is not allowed.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
-    /// The request carries more than one token.
+    /// The token is not good, or there is more than one.
     #[error(transparent)]
-    TokenSource(#[from] TokenSourceError),
-    /// The token is not good.
-    #[error(transparent)]
-    Token(#[from] AuthError),
+    Identity(#[from] IdentityError),
     /// The path is not a channel.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -99,8 +97,10 @@ impl Refusal {
                 | CommandError::NeedsSubscription(_)
                 | CommandError::Subscribe(SubscribeError::Forbidden(_)),
             ) => StatusCode::FORBIDDEN,
-            Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
-            Self::Improper(_) | Self::TokenSource(_) | Self::Path(PathError::Name(_)) => {
+            Self::Identity(IdentityError::Token(_)) | Self::Subscribe(CommandError::NeedsToken(_)) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Improper(_) | Self::Identity(IdentityError::Source(_)) | Self::Path(PathError::Name(_)) => {
                 StatusCode::BAD_REQUEST
             }
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes)
@@ -121,7 +121,7 @@ impl Refusal {
             Self::Improper(_) => Reason::Improper,
             Self::Handshake(_) => Reason::Handshake,
             Self::Origin(_) => Reason::Origin,
-            Self::TokenSource(_) | Self::Token(_) => Reason::Token,
+            Self::Identity(_) => Reason::Token,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes) => Reason::KeptPath,
             Self::Path(PathError::Name(_)) => Reason::ChannelName,
             Self::Subscribe(CommandError::NeedsToken(_)) => Reason::NeedsToken,
@@ -160,7 +160,7 @@ impl Refusal {
             // It would tell a page of a foreign name that a node listens here.
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,
             Self::Origin(refusal) => refusal.in_short(),
-            Self::TokenSource(_) | Self::Token(_) | Self::Path(_) => in_short(self.to_string()).into(),
+            Self::Identity(_) | Self::Path(_) => in_short(self.to_string()).into(),
             Self::Subscribe(_)
                 if matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
             {
@@ -186,7 +186,7 @@ impl Refusal {
     /// The challenge of a 401 (RFC 6750 §3).
     fn challenge(&self) -> Option<HeaderValue> {
         let challenge = match self {
-            Self::Token(_) => "Bearer realm=\"fanfare\", error=\"invalid_token\"",
+            Self::Identity(IdentityError::Token(_)) => "Bearer realm=\"fanfare\", error=\"invalid_token\"",
             _ if self.status() == StatusCode::UNAUTHORIZED => "Bearer realm=\"fanfare\"",
             _ => return None,
         };

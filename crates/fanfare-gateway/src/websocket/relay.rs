@@ -3,7 +3,7 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel. So a
 //! client that has its 101 gets every message that is published anywhere from then on.
 
-use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
+use std::{net::Ipv6Addr, sync::Arc};
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use axum::{
     routing::any,
 };
 use fanfare_auth::token_source;
-use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
+use fanfare_core::{Channel, Decoder, Disconnect, Message};
 use fanfare_websocket::handshake::{self, Accepted, Options};
 use http::{StatusCode, header::ORIGIN};
 
@@ -21,7 +21,7 @@ use super::{
     upgrade::Pending,
 };
 use crate::{
-    gateway::{ClientAuth, Config, Gateway},
+    gateway::{Config, Gateway},
     http::{
         endpoint::{Endpoint, Kind},
         refusal::Refusal,
@@ -29,6 +29,7 @@ use crate::{
     },
     listener::client_address::Client,
     path::{self, PathError},
+    rights::identify,
     roles::Role,
     trace,
 };
@@ -153,12 +154,4 @@ async fn accept(
 /// The address of the client: an extension of every request.
 fn client(request: &Request) -> Client {
     request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
-}
-
-/// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
-/// where the channel needs no token: else its client would find out later.
-fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
-    let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
-    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
-    Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
 }
