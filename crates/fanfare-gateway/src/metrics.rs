@@ -35,6 +35,8 @@ labels! {
         NeedsToken = "needs_token",
         /// The client may not use its channel.
         NotPermitted = "not_permitted",
+        /// It asks for a past that there is not.
+        Past = "past",
         /// The broker did not confirm its subscription.
         Broker = "broker",
         /// The node has its maximum of connections.

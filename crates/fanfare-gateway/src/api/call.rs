@@ -124,10 +124,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => match value.to_str() {
-            Ok(key) => Ok(Some(key.to_owned())),
-            Err(_) => {
-                Err(ApiError::Field("the X-Idempotency-Key has characters other than visible ASCII".into()))
-            }
+            Ok(key) if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(key.to_owned())),
+            _ => Err(ApiError::Field("the X-Idempotency-Key has characters other than visible ASCII".into())),
         },
         (Some(_), Some(_)) => Err(ApiError::Field("the X-Idempotency-Key was sent more than once".into())),
     }
@@ -161,6 +159,8 @@ mod tests {
         assert_eq!(found(&[]), Ok(None));
         assert_eq!(found(&[b"k-1"]), Ok(Some("k-1".to_owned())));
         assert!(found(&[b"a", b"a"]).unwrap_err().contains("more than once"));
-        assert!(found(&[b"\xff"]).unwrap_err().contains("visible ASCII"));
+        for wrong in [&b"\xff"[..], b"a b"] {
+            assert!(found(&[wrong]).unwrap_err().contains("visible ASCII"));
+        }
     }
 }

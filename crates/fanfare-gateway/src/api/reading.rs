@@ -49,11 +49,8 @@ impl Part {
         let Some(limit) = limit.filter(|limit| *limit <= MOST) else {
             return Err(ApiError::Field(format!("limit must be 0 to {MOST}: read further with `since`")));
         };
-        if reverse && matches!(since, Some((0, _))) {
-            return Err(ApiError::Field(
-                "there is nothing before offset 0: send a later one, or none".into(),
-            ));
-        }
+        // Nothing is before the first publication.
+        let limit = if reverse && matches!(since, Some((0, _))) { 0 } else { limit };
         Ok(Self { limit, since, reverse })
     }
 
@@ -241,6 +238,6 @@ mod tests {
         assert_eq!(Part::new(Some(10_000), None, true).unwrap().limit, 10_000);
         assert!(wrong(Some(10_001), None, false).contains("limit must be 0 to 10000"));
         assert!(wrong(Some(u64::MAX), None, false).contains("limit must be"));
-        assert!(wrong(None, Some((0, None)), true).contains("nothing before offset 0"));
+        assert_eq!(Part::new(None, Some((0, None)), true).unwrap().limit, 0);
     }
 }

@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{refused::Refused, request_check::Improper};
+use super::{past_error::PastError, refused::Refused, request_check::Improper};
 use crate::{
     listener::admission::Full,
     metrics::{Reason, Why},
@@ -41,6 +41,9 @@ pub(crate) enum Refusal {
     /// The subscription failed.
     #[error(transparent)]
     Subscribe(#[from] CommandError),
+    /// The client does not get the past that it asks for.
+    #[error(transparent)]
+    Past(#[from] PastError),
     /// A limit of connections is reached.
     #[error(transparent)]
     Full(#[from] Full),
@@ -100,9 +103,10 @@ impl Refusal {
             Self::Identity(IdentityError::Token(_)) | Self::Subscribe(CommandError::NeedsToken(_)) => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Improper(_) | Self::Identity(IdentityError::Source(_)) | Self::Path(PathError::Name(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Improper(_)
+            | Self::Identity(IdentityError::Source(_))
+            | Self::Past(_)
+            | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes)
             | Self::Elsewhere { .. }
             | Self::NotFound(_)
@@ -131,6 +135,7 @@ impl Refusal {
                 | CommandError::NeedsSubscription(_),
             ) => Reason::NotPermitted,
             Self::Subscribe(_) => Reason::Broker,
+            Self::Past(_) => Reason::Past,
             Self::Full(Full::Connections(_)) => Reason::Connections,
             Self::Full(Full::PerAddress(_)) => Reason::ConnectionsPerAddress,
             Self::Full(Full::PerSecond(_)) => Reason::ConnectionsPerSecond,
@@ -153,14 +158,14 @@ impl Refusal {
         }
     }
 
-    /// The close frame for a page that is refused for its origin, its token or its channel: 4000 and the status. The
+    /// The close frame for a page that is refused for its origin, its token, its channel or the past it asks for: 4000 and the status. The
     /// sentence fits it.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         let reason = match self {
             // It would tell a page of a foreign name that a node listens here.
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,
             Self::Origin(refusal) => refusal.in_short(),
-            Self::Identity(_) | Self::Path(_) => in_short(self.to_string()).into(),
+            Self::Identity(_) | Self::Path(_) | Self::Past(_) => in_short(self.to_string()).into(),
             Self::Subscribe(_)
                 if matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
             {

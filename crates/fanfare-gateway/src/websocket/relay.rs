@@ -18,6 +18,7 @@ use http::{StatusCode, header::ORIGIN};
 
 use super::{
     framing::{DEFLATE, PLAIN},
+    past::{Past, join},
     upgrade::Pending,
 };
 use crate::{
@@ -134,21 +135,27 @@ async fn accept(
     let permit = gateway.admission.admit(client.0, &config.admission)?;
     let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
+    let past = Past::of(request.uri().query())?;
+    if let Some(past) = past {
+        past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;
+    }
     let peer = fanfare_hub::Peer { address: Some(client.0), identity };
     let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
         // The node began to refuse meanwhile; the drain may have found no session left.
         return Err(Refusal::Leaving);
     }
-    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?;
+    let joined = join(hub, &pending.session, &channel, past).await?;
     if !hub.sessions.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
-    let decoder = (config.relay.decoder)(channel);
+    let mut response = switched(&accepted);
+    joined.tell(&mut response);
+    let decoder = (config.relay.decoder)(joined.channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
-    Ok(switched(&accepted))
+    Ok(response)
 }
 
 /// The address of the client: an extension of every request.

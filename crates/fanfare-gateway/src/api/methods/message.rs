@@ -93,14 +93,11 @@ impl Message {
     }
 }
 
-/// The key of the body or of the header.
+/// The key of the body, or else of the header.
 fn idempotency_key(body: Option<String>, header: Option<String>) -> Result<Option<String>, ApiError> {
-    match (body, header) {
-        (Some(body), Some(header)) if body != header => Err(ApiError::Field(
-            "idempotency_key and X-Idempotency-Key differ: send one of them, or the same in both".into(),
-        )),
-        (Some(key), _) => word("idempotency_key", Some(key)),
-        (None, key) => word("X-Idempotency-Key", key),
+    match body {
+        Some(key) => word("idempotency_key", Some(key)),
+        None => word("X-Idempotency-Key", header),
     }
 }
 
@@ -162,8 +159,7 @@ mod tests {
         assert_eq!(key(None, None), Ok(None));
         assert_eq!(key(Some("a"), None), Ok(Some("a".into())));
         assert_eq!(key(None, Some("a")), Ok(Some("a".into())));
-        assert_eq!(key(Some("a"), Some("a")), Ok(Some("a".into())));
-        assert!(key(Some("a"), Some("b")).unwrap_err().contains("differ"));
+        assert_eq!(key(Some("a"), Some("b")), Ok(Some("a".into())));
         assert!(key(Some(""), None).unwrap_err().contains("1 to 256"));
         assert!(key(None, Some(&"x".repeat(257))).unwrap_err().contains("257 bytes"));
     }
