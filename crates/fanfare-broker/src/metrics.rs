@@ -45,7 +45,7 @@ impl Dropped {
     fn label(self) -> &'static str {
         match self {
             Self::Envelope(EnvelopeError::Version(_)) => "version",
-            Self::Envelope(EnvelopeError::Kind(_)) => "kind",
+            Self::Envelope(EnvelopeError::Kind(_) | EnvelopeError::Positioned) => "kind",
             Self::Envelope(EnvelopeError::Length) => "length",
             Self::Envelope(EnvelopeError::Field(_)) => "field",
             Self::Misplaced => "misplaced",

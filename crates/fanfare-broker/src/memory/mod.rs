@@ -2,9 +2,14 @@
 //!
 //! - `broker`: takes and delivers publications
 //! - `waiting`: publications that wait for the node
+//! - `history`: the histories of channels; `kept`: what they keep
+//! - `once`: idempotency keys
 //! - `registry`: the list of one node
 
 mod broker;
+mod history;
+mod kept;
+mod once;
 mod registry;
 mod waiting;
 

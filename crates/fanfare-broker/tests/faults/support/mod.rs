@@ -11,7 +11,7 @@ mod proxy;
 mod switch;
 
 pub(crate) use fake::FakeRedis;
-pub(crate) use outcomes::{Answered, Outcomes, assert_restored, channel, delivered, publish};
+pub(crate) use outcomes::{Outcomes, assert_restored, channel, delivered, publish};
 pub(crate) use proxy::Proxy;
 pub(crate) use switch::Switch;
 
