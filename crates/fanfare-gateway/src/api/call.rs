@@ -16,6 +16,7 @@ use axum::{
 use fanfare_core::{Channel, Limits, TraceContext};
 use http::{HeaderMap, HeaderName};
 use serde::{Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
 use super::{access::with_key, body, error::ApiError};
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         endpoint::{Endpoint, Kind, Listening},
         refused::Refused,
     },
+    metrics::ApiReason,
     roles::Role,
     trace,
 };
@@ -31,14 +33,23 @@ use crate::{
 /// The header with the idempotency key of a publish, as the body's field of that name.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
+/// The longest idempotency key, in bytes.
+pub(super) const LONGEST_KEY: usize = 256;
+
 /// A method of the API: the body of its request, and how it is carried out.
-pub(super) trait Method: DeserializeOwned + Send + 'static {
+pub(super) trait Method: DeserializeOwned + ToSchema + Send + 'static {
     /// Its name: the last part of its path.
     const NAME: &'static str;
+    /// Its purpose, in a line.
+    const SUMMARY: &'static str;
     /// Its fields, for the sentence about a wrong body.
     const TAKES: &'static str;
+    /// Why a call can fail, beside the reasons that every call has.
+    const REASONS: &'static [ApiReason] = &[];
+    /// Whether it takes the header with an idempotency key.
+    const TAKES_KEY: bool = false;
     /// The result of a call.
-    type Result: Serialize + Send;
+    type Result: Serialize + ToSchema + Send;
 
     /// The largest body, in bytes.
     fn body_limit(_limits: &Limits) -> usize {
@@ -120,14 +131,16 @@ async fn read<M: Method>(gateway: &Gateway, request: Request) -> Result<(Call<'_
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let wrong = |words: &str| Err(ApiError::Field(format!("the X-Idempotency-Key {words}")));
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
+        (Some(_), Some(_)) => wrong("was sent more than once"),
         (Some(value), None) => match value.to_str() {
+            Ok(key) if !(1..=LONGEST_KEY).contains(&key.len()) => wrong("must have 1 to 256 characters"),
             Ok(key) if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(key.to_owned())),
-            _ => Err(ApiError::Field("the X-Idempotency-Key has characters other than visible ASCII".into())),
+            _ => wrong("has characters other than visible ASCII"),
         },
-        (Some(_), Some(_)) => Err(ApiError::Field("the X-Idempotency-Key was sent more than once".into())),
     }
 }
 
@@ -149,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_idempotency_key_comes_once() {
-        let found = |values: &[&'static [u8]]| {
+        let found = |values: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in values {
                 headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap());
@@ -158,6 +171,9 @@ mod tests {
         };
         assert_eq!(found(&[]), Ok(None));
         assert_eq!(found(&[b"k-1"]), Ok(Some("k-1".to_owned())));
+        for wrong in [&b""[..], &[b'x'; 257]] {
+            assert!(found(&[wrong]).unwrap_err().contains("1 to 256"));
+        }
         assert!(found(&[b"a", b"a"]).unwrap_err().contains("more than once"));
         for wrong in [&b"\xff"[..], b"a b"] {
             assert!(found(&[wrong]).unwrap_err().contains("visible ASCII"));

@@ -19,6 +19,7 @@ use http::{
     header::{ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::methods;
 use crate::{
@@ -142,7 +143,8 @@ pub(crate) enum ApiError {
 }
 
 /// An error, as it is told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Error)]
 pub(crate) struct ErrorBody {
     /// Centrifugo's number.
     pub(crate) code: u16,
@@ -152,7 +154,7 @@ pub(crate) struct ErrorBody {
     pub(crate) reason: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Failed {
     error: ErrorBody,
 }

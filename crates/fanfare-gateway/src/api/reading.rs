@@ -12,6 +12,7 @@ use fanfare_core::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{data, error::ApiError};
 
@@ -64,7 +65,8 @@ impl Part {
 }
 
 /// A part of a history, as it is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HistoryResult)]
 pub(crate) struct Told {
     /// The publications, the oldest first, or the newest first with `reverse`.
     publications: Vec<ToldPublication>,
@@ -75,12 +77,14 @@ pub(crate) struct Told {
 }
 
 /// A publication, as it is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Publication)]
 pub(crate) struct ToldPublication {
     /// Its place in the history.
     offset: u64,
     /// The message: text as a string, JSON as it was published.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
     data: Option<Box<RawValue>>,
     /// The message as bytes, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +94,7 @@ pub(crate) struct ToldPublication {
     event: Option<String>,
     /// Names and values.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    #[schema(value_type = HashMap<String, String>, required = false)]
     tags: Vec<(String, String)>,
 }
 

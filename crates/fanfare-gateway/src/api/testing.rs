@@ -278,6 +278,6 @@ async fn every_method_has_a_handler() {
         [Roles::default()].into_iter().chain(crate::Role::ALL.iter().map(|role| Roles::from_iter([*role])))
     {
         let listener = Listening { gateway: &scene.gateway, roles, kept: &[] };
-        super::methods::METHODS.iter().for_each(|method| drop(method.on(&listener)));
+        super::methods::METHODS.iter().for_each(|method| drop(method.endpoint.on(&listener)));
     }
 }

@@ -1,7 +1,7 @@
 //! Every endpoint, once. A new endpoint is one line here; a method of the API, one line in `api/methods`.
 
 use crate::{
-    api::{access, cluster, methods::METHODS},
+    api::{access, cluster, methods::METHODS, openapi},
     http::endpoint::Endpoint,
     websocket::relay,
 };
@@ -12,6 +12,7 @@ use super::{health, page};
 const ENDPOINTS: &[Endpoint] = &[
     access::OTHERS,
     cluster::ENDPOINT,
+    openapi::ENDPOINT,
     relay::ENDPOINT,
     health::ALIVE,
     health::READY,
@@ -21,7 +22,7 @@ const ENDPOINTS: &[Endpoint] = &[
 
 /// All endpoints.
 pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
-    ENDPOINTS.iter().chain(METHODS)
+    METHODS.iter().map(|method| &method.endpoint).chain(ENDPOINTS)
 }
 
 /// First path segments that are kept without an endpoint: for endpoints to come, and for requests that probes and

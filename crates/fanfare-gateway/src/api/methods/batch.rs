@@ -6,6 +6,7 @@
 use fanfare_core::Limits;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     broadcast::{Broadcast, Broadcasted},
@@ -38,10 +39,11 @@ const MOST: usize = 1000;
 const PUBLISHES: usize = 16;
 
 /// Several calls.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
     /// The calls: 1 to 1,000, each an object with the name of its method.
+    #[schema(min_items = 1, max_items = 1000)]
     commands: Vec<Command>,
     /// Whether they are carried out at the same time. Otherwise each begins after the one before has its reply.
     #[serde(default)]
@@ -49,7 +51,8 @@ pub(crate) struct Batch {
 }
 
 /// The replies, in the order of the commands.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BatchResult)]
 pub(crate) struct Replies {
     replies: Vec<Reply>,
 }
@@ -58,7 +61,7 @@ pub(crate) struct Replies {
 macro_rules! commands {
     ($($variant:ident($result:ty)),+ $(,)?) => {
         /// A call in a batch.
-        #[derive(Deserialize)]
+        #[derive(Deserialize, ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub(crate) enum Command {
             $(
@@ -68,7 +71,7 @@ macro_rules! commands {
         }
 
         /// The reply to a command.
-        #[derive(Serialize)]
+        #[derive(Serialize, ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub(crate) enum Reply {
             $(
@@ -107,6 +110,7 @@ impl Command {
 
 impl Method for Batch {
     const NAME: &'static str = "batch";
+    const SUMMARY: &'static str = "Several calls in one request";
     const TAKES: &'static str = "{\"commands\": [{METHOD: BODY}, …], and if wanted \"parallel\"}";
     type Result = Replies;
 

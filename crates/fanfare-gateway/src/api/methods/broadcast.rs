@@ -8,6 +8,7 @@ use fanfare_core::{Channel, Limits};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{
     items::Item,
@@ -19,6 +20,7 @@ use crate::{
         call::{Call, Method, endpoint},
         data::present,
         error::ApiError,
+        schema,
     },
     http::endpoint::Endpoint,
 };
@@ -33,37 +35,46 @@ const MOST: usize = 1000;
 const CHANNEL_BYTES: usize = Channel::MAX_BYTES * 6 + 3;
 
 /// A message for several channels.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Broadcast {
     /// The channels: 1 to 1,000.
+    #[schema(min_items = 1, max_items = 1000)]
     channels: Vec<String>,
     /// The message: a string is sent as text, other JSON as its bytes.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = serde_json::Value)]
     data: Option<Box<RawValue>>,
     /// The message as any bytes, in base64, in the place of `data`.
+    #[schema(schema_with = schema::base64)]
     b64data: Option<String>,
     /// Whether it is delivered, and not kept in the histories.
     #[serde(default)]
     skip_history: bool,
     /// In each channel, of publishes with the same key within five minutes one is delivered: 1 to 256 bytes.
+    #[schema(min_length = 1, max_length = 256)]
     idempotency_key: Option<String>,
     /// Names and values for subscribers.
     #[serde(default)]
+    #[schema(value_type = HashMap<String, String>)]
     tags: Tags,
     /// The name of the event: 1 to 256 bytes.
+    #[schema(min_length = 1, max_length = 256)]
     event: Option<String>,
 }
 
 /// The results, in the order of the channels.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BroadcastResult)]
 pub(crate) struct Broadcasted {
     responses: Vec<Item<Published>>,
 }
 
 impl Method for Broadcast {
     const NAME: &'static str = "broadcast";
+    const SUMMARY: &'static str = "Publishes a message in several channels";
     const TAKES: &'static str = "{\"channels\", \"data\" or \"b64data\"}";
+    const TAKES_KEY: bool = true;
     type Result = Broadcasted;
 
     fn body_limit(limits: &Limits) -> usize {

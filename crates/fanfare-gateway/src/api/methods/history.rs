@@ -2,15 +2,19 @@
 
 use fanfare_core::{Channel, Epoch};
 use serde::{Deserialize, Deserializer, de::Error};
+use utoipa::ToSchema;
 
 use crate::{
     api::{
         call::{Call, Method, handler},
         client_history,
         error::ApiError,
+        number,
         reading::{self, Part, Told},
+        schema,
     },
     http::endpoint::{Endpoint, Kind},
+    metrics::ApiReason,
     roles::Role,
 };
 
@@ -31,12 +35,15 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 };
 
 /// The messages of a channel.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct History {
     /// The channel.
+    #[schema(schema_with = schema::channel)]
     channel: String,
     /// The most messages, 0 to 10,000; 0 for the position only. An answer of many bytes has fewer.
+    #[serde(default, deserialize_with = "number::optional")]
+    #[schema(minimum = 0, maximum = 10000)]
     limit: Option<u64>,
     /// The place behind which the messages begin, or before which with `reverse`.
     since: Option<Since>,
@@ -46,13 +53,15 @@ pub(crate) struct History {
 }
 
 /// A place in a history.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Since {
     /// The offset.
+    #[serde(deserialize_with = "number::whole")]
     offset: u64,
     /// The epoch; absent or empty for whichever.
     #[serde(default, deserialize_with = "epoch")]
+    #[schema(schema_with = schema::epoch)]
     epoch: Option<Epoch>,
 }
 
@@ -66,7 +75,10 @@ fn epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Epoch>, D:
 
 impl Method for History {
     const NAME: &'static str = "history";
+    const SUMMARY: &'static str = "Messages that a channel keeps";
     const TAKES: &'static str = "{\"channel\", and if wanted \"limit\", \"since\", \"reverse\"}";
+    const REASONS: &'static [ApiReason] =
+        &[ApiReason::NotAvailable, ApiReason::UnrecoverablePosition, ApiReason::Unavailable];
     type Result = Told;
 
     fn channel(&self) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 use fanfare_core::NodeInfo;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     api::{
@@ -16,19 +17,20 @@ use crate::{
 pub(crate) const ENDPOINT: Endpoint = endpoint::<Info>(&["/api/info"]);
 
 /// A call without fields.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Info {}
 
 /// The nodes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InfoResult)]
 pub(crate) struct Nodes {
     /// The nodes, by name.
     nodes: Vec<Node>,
 }
 
 /// A node.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Node {
     /// Its run: another one after each start.
     uid: String,
@@ -58,6 +60,7 @@ impl Node {
 
 impl Method for Info {
     const NAME: &'static str = "info";
+    const SUMMARY: &'static str = "The nodes of the cluster";
     const TAKES: &'static str = "{}";
     type Result = Nodes;
 

@@ -1,6 +1,7 @@
 //! One of several results of a call.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     api::error::{ApiError, ErrorBody},
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// One of several results: the call was carried out, and this part of it was or was not.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Item<T> {
     /// It was.

@@ -6,11 +6,13 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::api::{call::Call, data, error::ApiError};
-
-/// The longest name of an event, and the longest idempotency key, in bytes.
-const LONGEST_WORD: usize = 256;
+use crate::api::{
+    call::{Call, LONGEST_KEY},
+    data,
+    error::ApiError,
+};
 
 /// Names and values, in the order of the body.
 #[derive(Debug, Default)]
@@ -72,7 +74,9 @@ impl Message {
         let attributes = Attributes {
             event: word("event", fields.event)?,
             tags: fields.tags.0,
-            idempotency_key: idempotency_key(fields.idempotency_key, call.idempotency_key.clone())?,
+            // The body's key counts before the header's.
+            idempotency_key: word("idempotency_key", fields.idempotency_key)?
+                .or_else(|| call.idempotency_key.clone()),
             ..Attributes::default()
         };
         let found = attributes.bytes();
@@ -93,26 +97,20 @@ impl Message {
     }
 }
 
-/// The key of the body, or else of the header.
-fn idempotency_key(body: Option<String>, header: Option<String>) -> Result<Option<String>, ApiError> {
-    match body {
-        Some(key) => word("idempotency_key", Some(key)),
-        None => word("X-Idempotency-Key", header),
-    }
-}
-
+/// An event or a key.
 fn word(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
     match text {
-        Some(text) if text.is_empty() || text.len() > LONGEST_WORD => {
+        Some(text) if text.is_empty() || text.len() > LONGEST_KEY => {
             let found = text.len();
-            Err(ApiError::Field(format!("{field} has {found} bytes, and must have 1 to {LONGEST_WORD}")))
+            Err(ApiError::Field(format!("{field} has {found} bytes, and must have 1 to {LONGEST_KEY}")))
         }
         text => Ok(text),
     }
 }
 
 /// The result of a publish.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PublishResult)]
 pub(crate) struct Published {
     /// Its place in the history; absent where it is not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +120,7 @@ pub(crate) struct Published {
     epoch: Option<String>,
     /// Whether a publish with the same idempotency key was taken before: the position is that of the first.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     duplicate: bool,
 }
 
@@ -148,20 +147,6 @@ mod tests {
         let position = Some(Position { epoch: Epoch(0xab), offset: 7 });
         let taken = Taken { position, duplicate: true };
         assert_eq!(says(taken), r#"{"offset":7,"epoch":"00000000000000ab","duplicate":true}"#);
-    }
-
-    #[test]
-    fn the_key_is_in_body_or_header() {
-        let key = |body: Option<&str>, header: Option<&str>| {
-            idempotency_key(body.map(str::to_owned), header.map(str::to_owned))
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(key(None, None), Ok(None));
-        assert_eq!(key(Some("a"), None), Ok(Some("a".into())));
-        assert_eq!(key(None, Some("a")), Ok(Some("a".into())));
-        assert_eq!(key(Some("a"), Some("b")), Ok(Some("a".into())));
-        assert!(key(Some(""), None).unwrap_err().contains("1 to 256"));
-        assert!(key(None, Some(&"x".repeat(257))).unwrap_err().contains("257 bytes"));
     }
 
     #[test]

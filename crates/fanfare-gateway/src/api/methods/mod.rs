@@ -20,22 +20,38 @@ pub(crate) mod publish;
 #[cfg(test)]
 mod tests;
 
+use super::{call::Method, openapi::Document};
 use crate::http::endpoint::Endpoint;
 
-/// The endpoints of all methods.
-pub(crate) const METHODS: &[Endpoint] = &[
-    publish::ENDPOINT,
-    broadcast::ENDPOINT,
-    history::ENDPOINT,
-    history_remove::ENDPOINT,
-    presence::ENDPOINT,
-    presence_stats::ENDPOINT,
-    info::ENDPOINT,
-    batch::ENDPOINT,
+/// A method in the list of all.
+pub(crate) struct Listed {
+    /// Its endpoint.
+    pub(crate) endpoint: Endpoint,
+    /// Adds it to the OpenAPI document.
+    pub(super) describe: fn(&mut Document),
+}
+
+const fn listed<M: Method>(endpoint: Endpoint) -> Listed {
+    Listed { endpoint, describe: Document::method::<M> }
+}
+
+/// All methods.
+pub(crate) const METHODS: &[Listed] = &[
+    listed::<publish::Publish>(publish::ENDPOINT),
+    listed::<broadcast::Broadcast>(broadcast::ENDPOINT),
+    listed::<history::History>(history::ENDPOINT),
+    listed::<history_remove::HistoryRemove>(history_remove::ENDPOINT),
+    listed::<presence::Presence>(presence::ENDPOINT),
+    listed::<presence_stats::PresenceStats>(presence_stats::ENDPOINT),
+    listed::<info::Info>(info::ENDPOINT),
+    listed::<batch::Batch>(batch::ENDPOINT),
 ];
 
 /// The paths of the API, for a caller that missed them.
 pub(crate) fn paths() -> String {
-    let posts: Vec<_> = METHODS.iter().flat_map(|method| method.paths).copied().collect();
-    format!("POST {}, and GET /api/history and GET /api/cluster", posts.join(", POST "))
+    let posts: Vec<_> = METHODS.iter().flat_map(|method| method.endpoint.paths).copied().collect();
+    format!(
+        "POST {}, and GET /api/history, GET /api/cluster and GET /api/openapi.json",
+        posts.join(", POST ")
+    )
 }

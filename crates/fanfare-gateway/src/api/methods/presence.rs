@@ -6,35 +6,40 @@ use bytes::Bytes;
 use fanfare_core::{Channel, presence::PresenceEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::{
     api::{
         call::{Call, Method, endpoint},
         error::ApiError,
+        schema,
     },
     http::endpoint::Endpoint,
+    metrics::ApiReason,
 };
 
 /// The endpoint.
 pub(crate) const ENDPOINT: Endpoint = endpoint::<Presence>(&["/api/presence"]);
 
 /// A channel whose clients are listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Presence {
     /// The channel.
+    #[schema(schema_with = schema::channel)]
     channel: String,
 }
 
 /// The clients in a channel.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PresenceResult)]
 pub(crate) struct Present {
     /// Each client by its id.
     presence: BTreeMap<String, ClientInfo>,
 }
 
 /// A client.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ClientInfo {
     /// Its id.
     client: String,
@@ -42,9 +47,11 @@ pub(crate) struct ClientInfo {
     user: String,
     /// Information about its connection, from its token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
     conn_info: Option<Box<RawValue>>,
     /// Information about its subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
     chan_info: Option<Box<RawValue>>,
 }
 
@@ -66,7 +73,9 @@ fn json(bytes: Bytes) -> Option<Box<RawValue>> {
 
 impl Method for Presence {
     const NAME: &'static str = "presence";
+    const SUMMARY: &'static str = "The clients in a channel";
     const TAKES: &'static str = "{\"channel\"}";
+    const REASONS: &'static [ApiReason] = &[ApiReason::NotAvailable, ApiReason::Unavailable];
     type Result = Present;
 
     fn channel(&self) -> Option<&str> {

@@ -126,7 +126,7 @@ async fn a_history_is_told_as_published() {
         "bad_request",
         "16 hexadecimal digits",
     );
-    is_error(&read(r#","limit":-1"#).await, 107, "bad_request", "expected u64");
+    is_error(&read(r#","limit":-1"#).await, 107, "bad_request", "a whole number");
     is_error(&read(r#","limit":10001"#).await, 107, "bad_request", "limit must be 0 to 10000");
 }
 
