@@ -1,6 +1,6 @@
 //! The identities of nodes, sessions and clients.
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, fmt, pin::Pin, str::FromStr, sync::Arc, time::SystemTime};
 
 use crate::Channel;
 
@@ -86,7 +86,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// The token is not good.
     fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError>;
+
+    /// For a token that is not good: ends once it may be good, because keys were asked for; `None` where that would
+    /// not help, or where they were asked for a moment ago.
+    fn renewal(&self, _token: &str) -> Option<Renewal> {
+        None
+    }
 }
+
+/// The future that [`Authenticator::renewal`] returns.
+pub type Renewal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Why a token is not good: a sentence for the client, without a word of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

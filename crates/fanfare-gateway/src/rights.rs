@@ -1,10 +1,14 @@
 //! The rights of clients that have no session: plain HTTP, and upgrades that ask for the past.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::extract::Request;
-use fanfare_auth::TokenSourceError;
+use fanfare_auth::{Token, TokenSourceError};
 use fanfare_core::{Access, AuthError, Channel, CommandError, Identity, Namespace, command::Action};
+use tokio::time::timeout;
 
 use crate::gateway::ClientAuth;
 
@@ -19,18 +23,35 @@ pub(crate) enum IdentityError {
     Token(#[from] AuthError),
 }
 
-/// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
-/// where the channel needs no token: else its client would find out later.
+/// The token of a request, if it shows one and tokens are configured.
+///
+/// # Errors
+/// It shows more than one.
+pub(crate) fn token_of(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Token>, IdentityError> {
+    let Some(auth) = auth else { return Ok(None) };
+    Ok(auth.source.find(request.headers(), request.uri().query())?)
+}
+
+/// The identity of a client with this token. A token that is not good is refused, also where the channel needs no token:
+/// else its client would find out later. Where keys may have changed elsewhere, they are waited for, at most this long.
 ///
 /// # Errors
 /// The token is not good.
-pub(crate) fn identify(
+pub(crate) async fn identify(
     auth: Option<&ClientAuth>,
-    request: &Request,
+    token: Option<Token>,
+    patience: Duration,
 ) -> Result<Option<Arc<dyn Identity>>, IdentityError> {
-    let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
-    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
-    Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
+    let Some((ClientAuth { authenticator, .. }, token)) = auth.zip(token) else { return Ok(None) };
+    match authenticator.authenticate(token.reveal(), SystemTime::now()) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(error) => {
+            let renewal = authenticator.renewal(token.reveal()).ok_or(error)?;
+            // Also where it takes too long, the answer is the authenticator's.
+            drop(timeout(patience, renewal).await);
+            Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
+        }
+    }
 }
 
 /// Checks that a client may read the history of a channel. The right of subscribers is that of everybody who may

@@ -15,17 +15,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
+use fanfare_auth::Token;
 use fanfare_core::{Channel, Position};
 
 use super::{
     call::{about, answered},
     error::ApiError,
-    reading::{self, Part},
+    reading::{self, Part, Told},
 };
 use crate::{
     gateway::Gateway,
     http::query::parameters,
-    rights::{identify, may_read_history},
+    rights::{IdentityError, identify, may_read_history, token_of},
 };
 
 /// The handler of GET.
@@ -38,23 +39,27 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
-    if let Err(error) = judge(&gateway, &channel, &request) {
-        return about(Some(channel), error);
-    }
-    let hub = &gateway.hub;
-    match reading::read(&*hub.history, &channel, part, hub.settings.message_bytes()).await {
+    let token = token_of(gateway.config().auth.as_ref(), &request);
+    match read(&gateway, &channel, part, token).await {
         Ok(told) => answered(told),
         Err(error) => about(Some(channel), error),
     }
 }
 
-/// Refuses a client without the right, and a channel that keeps nothing.
-fn judge(gateway: &Gateway, channel: &Channel, request: &Request) -> Result<(), ApiError> {
-    let identity = identify(gateway.config().auth.as_ref(), request)?;
-    let namespaces = gateway.hub.settings.namespaces();
+/// The part, for a client with the right and with this token.
+async fn read(
+    gateway: &Gateway,
+    channel: &Channel,
+    part: Part,
+    token: Result<Option<Token>, IdentityError>,
+) -> Result<Told, ApiError> {
+    let (hub, config) = (&gateway.hub, gateway.config());
+    let identity = identify(config.auth.as_ref(), token?, hub.settings.limits().handshake).await?;
+    let namespaces = hub.settings.namespaces();
     let namespace = namespaces.of(channel);
     may_read_history(namespace, identity.as_ref(), channel)?;
-    namespace.retention.map(drop).ok_or(ApiError::NoHistory)
+    namespace.retention.ok_or(ApiError::NoHistory)?;
+    reading::read(&*hub.history, channel, part, hub.settings.message_bytes()).await
 }
 
 /// The channel and the part of a query.

@@ -30,7 +30,7 @@ use crate::{
     },
     listener::client_address::Client,
     path::{self, PathError},
-    rights::identify,
+    rights::{identify, token_of},
     roles::Role,
     trace,
 };
@@ -131,10 +131,11 @@ async fn accept(
     let config = gateway.config();
     let accepted = handshake(&config, request)?;
     config.origins.check(request.headers())?;
+    let hub = &gateway.hub;
     // Before the token is verified, which costs most.
     let permit = gateway.admission.admit(client.0, &config.admission)?;
-    let identity = identify(config.auth.as_ref(), request)?;
-    let hub = &gateway.hub;
+    let token = token_of(config.auth.as_ref(), request)?;
+    let identity = identify(config.auth.as_ref(), token, hub.settings.limits().handshake).await?;
     let past = Past::of(request.uri().query())?;
     if let Some(past) = past {
         past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;

@@ -207,7 +207,7 @@ async fn errors_name_the_right_method_and_path() {
     let answer = node.request("GET", "/api/publish", &key, "").await;
     is_error(&answer, 405, "wrong_method", "POST /api/publish");
     assert_eq!(answer.header("allow"), Some("POST"));
-    is_error(&node.request("POST", "/api/cluster", &[], "").await, 405, "wrong_method", "GET /api/cluster");
+    is_error(&node.request("POST", "/api/cluster", &[], "").await, 405, "wrong_method", "/api/cluster");
     is_error(
         &node.request("POST", "/api/pubish", &key, "{}").await,
         404,
