@@ -21,6 +21,8 @@ pub(crate) struct RedisMetrics {
     pub(crate) registry_malformed: IntCounter,
     pub(crate) bytes_sent: IntCounter,
     pub(crate) bytes_received: IntCounter,
+    /// Publications that were written again after their connection ended.
+    pub(crate) replays: IntCounter,
     publishes: IntCounter,
     commands: IntCounterVec,
     errors: IntCounterVec,
@@ -37,6 +39,8 @@ pub(crate) const SUBSCRIBER: &str = "subscriber";
 pub(crate) enum Kind {
     /// A publication.
     Publish,
+    /// A publication that is kept, or has an idempotency key.
+    Keep,
     /// A message to other nodes.
     Control,
     /// Says that this node lives. A replica refuses it.
@@ -55,11 +59,16 @@ pub(crate) enum Kind {
     Connect,
     /// The list of nodes.
     Registry,
+    /// The script of publications that are kept.
+    Script,
+    /// Reads or removes a history.
+    History,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Publish,
+        Self::Keep,
         Self::Control,
         Self::Heartbeat,
         Self::Time,
@@ -69,11 +78,14 @@ impl Kind {
         Self::Check,
         Self::Connect,
         Self::Registry,
+        Self::Script,
+        Self::History,
     ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Publish => "publish",
+            Self::Keep => "keep",
             Self::Control => "control",
             Self::Heartbeat => "heartbeat",
             Self::Time => "time",
@@ -83,6 +95,8 @@ impl Kind {
             Self::Check => "check",
             Self::Connect => "connect",
             Self::Registry => "registry",
+            Self::Script => "script",
+            Self::History => "history",
         }
     }
 }
@@ -103,6 +117,10 @@ impl RedisMetrics {
             broker,
             publishes: commands.with_label_values(&[Kind::Publish.label()]),
             commands,
+            replays: new.counter(
+                "fanfare_redis_replays_total",
+                "Publications that were written to Redis again, because their connection ended before the answer",
+            )?,
             errors: new.counters(
                 "fanfare_redis_errors_total",
                 "Errors that Redis answered, by their code",

@@ -5,6 +5,9 @@
 /// How a replica answers a write.
 pub(crate) const DEMOTED: &str = "READONLY";
 
+/// How a Redis without free memory answers a write.
+pub(crate) const OUT_OF_MEMORY: &str = "OOM";
+
 /// The subject of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
