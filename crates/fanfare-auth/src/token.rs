@@ -128,7 +128,7 @@ impl TokenPolicy {
         if self.issuer.is_some() && self.issuer != claims.issuer {
             return Err(TokenError::Issuer);
         }
-        Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels })
+        Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels, info: claims.info })
     }
 }
 

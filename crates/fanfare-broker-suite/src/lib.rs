@@ -40,6 +40,8 @@ macro_rules! broker_suite {
             a_failure_refuses_the_rest_of_its_order,
             control_messages_reach_their_recipients_in_order,
             the_registry_lists_the_nodes,
+            every_node_sees_who_is_present,
+            an_entry_is_replaced_and_leaves_once,
             a_node_without_room_gets_everything_later,
             a_broker_that_stops_answers_everything,
         );

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fanfare_core::{Broker, CriticalTasks, Decoder, History, Presence, Tracer};
 
 use crate::{
+    calls::gather::Calls,
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
@@ -38,6 +39,8 @@ pub struct Hub {
     pub settings: Settings,
     pub(crate) intake: Arc<Intake>,
     pub(crate) broker: Arc<dyn Broker>,
+    /// Calls about clients of all nodes.
+    pub calls: Arc<Calls>,
     /// Keeps publications.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use fanfare_core::{Channel, Identity};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -17,9 +18,14 @@ pub struct Claims {
     pub expires_at: Option<SystemTime>,
     /// The channels of the bearer.
     pub channels: ChannelGrants,
+    /// Information about the bearer for other clients (`info`): JSON, at most [`Claims::MAX_INFO_BYTES`].
+    pub info: Option<Bytes>,
 }
 
 impl Claims {
+    /// The longest info, in bytes.
+    pub const MAX_INFO_BYTES: usize = 4 << 10;
+
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
 }
@@ -84,6 +90,7 @@ pub(super) struct RawClaims {
     iss: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     channels: Option<Value>,
+    info: Option<Value>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
@@ -99,6 +106,7 @@ pub(super) struct CheckedClaims {
     pub(super) audience: Option<Vec<String>>,
     pub(super) issuer: Option<String>,
     pub(super) channels: ChannelGrants,
+    pub(super) info: Option<Bytes>,
 }
 
 impl TryFrom<RawClaims> for CheckedClaims {
@@ -121,8 +129,17 @@ impl TryFrom<RawClaims> for CheckedClaims {
                 None => None,
             },
             channels: ChannelGrants(texts(raw.channels, wrong_channels)?),
+            info: raw.info.map(info).transpose()?,
         })
     }
+}
+
+fn info(claim: Value) -> Result<Bytes, TokenError> {
+    let text = claim.to_string();
+    if text.len() > Claims::MAX_INFO_BYTES {
+        return Err(TokenError::Claim { name: "info", wanted: "JSON of at most 4096 bytes" });
+    }
+    Ok(text.into())
 }
 
 fn subject(claim: Option<Value>) -> Result<String, TokenError> {
@@ -157,6 +174,10 @@ fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
 impl Identity for Claims {
     fn subject(&self) -> Option<&str> {
         Some(self.subject.as_str()).filter(|subject| !subject.is_empty())
+    }
+
+    fn info(&self) -> Option<Bytes> {
+        self.info.clone()
     }
 
     fn may_use(&self, channel: &Channel) -> bool {

@@ -5,6 +5,7 @@
 //! - `subscriptions`: subscriptions that come and go
 //! - `answers`: answers to publishes
 //! - `nodes`: control messages, and the registry
+//! - `presence`: the clients in channels
 //! - `helpers`: steps that cases share
 
 mod answers;
@@ -12,6 +13,7 @@ mod content;
 mod helpers;
 mod nodes;
 mod order;
+mod presence;
 mod subscriptions;
 mod times;
 
@@ -19,5 +21,6 @@ pub use answers::*;
 pub use content::*;
 pub use nodes::*;
 pub use order::*;
+pub use presence::*;
 pub use subscriptions::*;
 pub use times::*;

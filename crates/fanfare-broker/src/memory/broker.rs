@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    presence::MemoryPresence,
     registry::MemoryRegistry,
     waiting::{Queue, WaitingPublish},
 };
@@ -83,7 +84,8 @@ pub(crate) fn start(
         stop.run_until_cancelled(pump.pump()).await;
         pump.stop();
     });
-    (Backend::without_memory(broker), Arc::new(MemoryRegistry::default()))
+    let presence = Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone()));
+    (Backend { presence, ..Backend::without_memory(broker) }, Arc::new(MemoryRegistry::default()))
 }
 
 impl MemoryBroker {

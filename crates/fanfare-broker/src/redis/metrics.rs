@@ -19,6 +19,7 @@ pub(crate) struct RedisMetrics {
     pub(crate) clock_offset: Gauge,
     pub(crate) queue: IntGauge,
     pub(crate) registry_malformed: IntCounter,
+    pub(crate) presence_failures: IntCounter,
     pub(crate) bytes_sent: IntCounter,
     pub(crate) bytes_received: IntCounter,
     publishes: IntCounter,
@@ -55,10 +56,12 @@ pub(crate) enum Kind {
     Connect,
     /// The list of nodes.
     Registry,
+    /// The clients in channels.
+    Presence,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Publish,
         Self::Control,
         Self::Heartbeat,
@@ -69,6 +72,7 @@ impl Kind {
         Self::Check,
         Self::Connect,
         Self::Registry,
+        Self::Presence,
     ];
 
     fn label(self) -> &'static str {
@@ -83,6 +87,7 @@ impl Kind {
             Self::Check => "check",
             Self::Connect => "connect",
             Self::Registry => "registry",
+            Self::Presence => "presence",
         }
     }
 }
@@ -146,6 +151,10 @@ impl RedisMetrics {
             subscriptions_forbidden: new.counter(
                 "fanfare_redis_subscriptions_forbidden_total",
                 "Subscriptions that the ACL of Redis forbids",
+            )?,
+            presence_failures: new.counter(
+                "fanfare_redis_presence_failures_total",
+                "Writes of presence that Redis did not take, and that were tried again",
             )?,
             registry_malformed: new.counter(
                 "fanfare_redis_registry_malformed_total",

@@ -5,6 +5,7 @@
 //! - `publisher`: the way out
 //! - `subscriber`: the way in
 //! - `registry`: which nodes there are, and the envelope version that all of them read
+//! - `presence`: the clients in channels
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
@@ -15,6 +16,7 @@ mod clock;
 pub(crate) mod connection;
 pub(crate) mod metrics;
 pub(crate) mod names;
+mod presence;
 mod publisher;
 mod registry;
 mod server;

@@ -19,6 +19,7 @@ use super::{
     connection::{address::RedisConfig, links::Links},
     metrics::RedisMetrics,
     names::Names,
+    presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
         outgoing::{Outgoing, ServerBudget},
         pipeline::Pipeline,
@@ -85,6 +86,8 @@ pub(crate) fn start(
     let registry = shared.registry()?;
     tasks.spawn(shared.publisher(queued).run());
     tasks.spawn(shared.subscriber(events, requested).run());
+    let presence = shared.presence()?;
+    tasks.spawn(shared.presence_writer(&presence).run());
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
@@ -95,7 +98,8 @@ pub(crate) fn start(
         metrics,
         message_bytes: node.limits.message_bytes,
     };
-    Ok((Backend::without_memory(Arc::new(broker)), Arc::new(registry)))
+    let backend = Backend { presence: Arc::new(presence), ..Backend::without_memory(Arc::new(broker)) };
+    Ok((backend, Arc::new(registry)))
 }
 
 impl Shared {
@@ -117,6 +121,27 @@ impl Shared {
             others: Mutex::default(),
             said: Mutex::default(),
         })
+    }
+
+    fn presence(&self) -> Result<RedisPresence, RegistryError> {
+        Ok(RedisPresence {
+            local: Arc::new(Local::new(self.metrics.broker.presence_entries.clone())),
+            pool: pool::pool(&self.config, self.links.clone())?,
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
+        PresenceWriter {
+            local: presence.local.clone(),
+            pool: presence.pool.clone(),
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.clone(),
+        }
     }
 
     fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {
