@@ -97,12 +97,16 @@ impl Local {
 
     /// All entries of a channel are to be written again.
     pub(super) fn write_again(&self, channel: &Channel) {
-        let mut state = self.state.lock();
-        let clients: Vec<_> =
-            state.channels.get(channel).into_iter().flat_map(BTreeMap::keys).copied().collect();
-        clients.into_iter().for_each(|client| state.note(channel, client));
-        drop(state);
+        let State { channels, changes } = &mut *self.state.lock();
+        if let Some(entries) = channels.get(channel) {
+            changes.entry(channel.clone()).or_default().extend(entries.keys());
+        }
         self.changed.notify_one();
+    }
+
+    /// All entries are to be written again.
+    pub(super) fn write_all_again(&self) {
+        self.channels().iter().for_each(|channel| self.write_again(channel));
     }
 }
 

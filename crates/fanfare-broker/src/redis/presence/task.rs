@@ -3,7 +3,8 @@
 //! Invariants:
 //! - Changes are written in batches, one pipeline at a time, in their order. A batch that failed is written again.
 //! - The expiry of a channel's hash is refreshed by each node that holds an entry in it. A hash that is gone is written
-//!   anew: Redis lost it.
+//!   anew.
+//! - After the publisher connected again, which it does when Redis was started anew, all entries are written again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,23 +54,25 @@ impl PresenceWriter {
     async fn write_for_ever(&self) {
         let mut backoff = Backoff::default();
         let mut next_refresh = Instant::now() + REFRESH_EVERY;
-        let mut was_up = true;
+        let mut written_to = None;
         loop {
             tokio::select! {
                 () = self.local.changed.notified() => {}
                 () = sleep(LOOK_EVERY) => {}
             }
-            let is_up = self.links.state() != BrokerState::Away;
-            if !is_up {
-                was_up = false;
+            if self.links.state() == BrokerState::Away {
                 continue;
+            }
+            let here = self.links.here();
+            if written_to != here {
+                self.local.write_all_again();
+                written_to = here;
             }
             let done = async {
                 self.write_changes().await?;
-                if next_refresh <= Instant::now() || !was_up {
+                if next_refresh <= Instant::now() {
                     self.refresh().await?;
                     next_refresh = Instant::now() + REFRESH_EVERY;
-                    was_up = true;
                 }
                 Ok::<_, PresenceWriteError>(())
             };
