@@ -14,6 +14,7 @@
 mod support;
 
 mod budget;
+mod calls;
 mod cluster;
 mod concurrent;
 mod conflating;
@@ -35,6 +36,7 @@ mod joining;
 mod latency;
 mod outbound;
 mod polling;
+mod presence;
 mod reload;
 mod slow;
 mod stall;
