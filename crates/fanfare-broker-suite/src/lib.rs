@@ -42,6 +42,7 @@ macro_rules! broker_suite {
             the_registry_lists_the_nodes,
             every_node_sees_who_is_present,
             an_entry_is_replaced_and_leaves_once,
+            every_node_reads_the_revocations,
             a_node_without_room_gets_everything_later,
             a_broker_that_stops_answers_everything,
         );

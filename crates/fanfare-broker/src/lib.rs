@@ -9,7 +9,7 @@
 //! - `fair_queue`: the publications that wait, and the next one to leave
 //! - `ticket`: one publish that waits for its answer
 //! - `bounds`: how long a publish may be
-//! - `metrics`, `backoff`, `tasks`, `presence`: parts that brokers share
+//! - `metrics`, `backoff`, `tasks`, `presence`, `revocation`: parts that brokers share
 
 pub mod driver;
 pub mod envelope;
@@ -23,6 +23,7 @@ mod metrics;
 mod node;
 mod presence;
 mod redis;
+mod revocation;
 mod tasks;
 mod ticket;
 

@@ -1,10 +1,6 @@
 //! Presence in Redis when nodes die and Redis forgets.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a helper of a test fails by a panic, as the test does"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
 
 use std::time::Duration;
 

@@ -74,6 +74,16 @@ pub trait Identity: Send + Sync + 'static {
     /// The subject of the token, where it has one: for the log.
     fn subject(&self) -> Option<&str>;
 
+    /// The id of the token (`jti`), where it has one.
+    fn token_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// When the token was issued (`iat`), where it says so.
+    fn issued_at(&self) -> Option<SystemTime> {
+        None
+    }
+
     /// Information about the client for other clients: JSON that the node does not read.
     fn info(&self) -> Option<Bytes> {
         None

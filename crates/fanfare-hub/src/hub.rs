@@ -9,8 +9,8 @@ use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        inbound::Inbound, intake::Intake, publisher::Publisher, sessions::Sessions, state::Session,
-        subscriptions::Subscriptions, writer::Writer,
+        inbound::Inbound, intake::Intake, publisher::Publisher, revoked::RevokedTokens, sessions::Sessions,
+        state::Session, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -41,6 +41,8 @@ pub struct Hub {
     pub(crate) broker: Arc<dyn Broker>,
     /// Calls about clients of all nodes.
     pub calls: Arc<Calls>,
+    /// The tokens that are not good any more.
+    pub revoked: Arc<RevokedTokens>,
     /// Keeps publications.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

@@ -37,6 +37,7 @@ pub use session::{
     incomplete::Buffered,
     outbound,
     publisher::Publisher,
+    revoked::RevokedTokens,
     sessions::Sessions,
     state::{Kind, Peer, Session},
     subscriptions::Subscriptions,

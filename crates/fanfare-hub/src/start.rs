@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     session::{
         attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
         intake::Intake, interest::Interest, publish_budget::PublishBudget, publisher::Publisher,
-        sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -59,7 +60,7 @@ impl Hub {
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
-        let Backend { broker, history, presence } = backend;
+        let Backend { broker, history, presence, revocations } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
@@ -77,7 +78,15 @@ impl Hub {
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
+        let revoked = Arc::new(RevokedTokens {
+            store: revocations,
+            dispatcher: shared.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
+        });
+        tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
         let local = Local {
+            revoked: revoked.clone(),
             dispatcher: shared.dispatcher.clone(),
             subscriptions: subscriptions.clone(),
             goodbyes: outgoing.goodbyes.clone(),
@@ -106,6 +115,7 @@ impl Hub {
             drain: outgoing.drain,
             broker,
             calls,
+            revoked,
             history,
             presence,
             tracer,

@@ -38,6 +38,7 @@ mod outbound;
 mod polling;
 mod presence;
 mod reload;
+mod revoking;
 mod slow;
 mod stall;
 mod stress;

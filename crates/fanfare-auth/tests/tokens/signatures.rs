@@ -34,6 +34,8 @@ fn a_key_opens_only_tokens_of_its_algorithm() {
         expires_at: Some(at(NOW + 65)),
         channels: ChannelGrants::all(),
         info: None,
+        id: None,
+        issued_at: None,
     };
     for (algorithm, key) in everything() {
         let policy = policy(vec![key]);

@@ -5,7 +5,7 @@
 //! - `subscriptions`: subscriptions that come and go
 //! - `answers`: answers to publishes
 //! - `nodes`: control messages, and the registry
-//! - `presence`: the clients in channels
+//! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `helpers`: steps that cases share
 
 mod answers;
@@ -14,6 +14,7 @@ mod helpers;
 mod nodes;
 mod order;
 mod presence;
+mod revocations;
 mod subscriptions;
 mod times;
 
@@ -22,5 +23,6 @@ pub use content::*;
 pub use nodes::*;
 pub use order::*;
 pub use presence::*;
+pub use revocations::*;
 pub use subscriptions::*;
 pub use times::*;

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     presence::MemoryPresence,
     registry::MemoryRegistry,
+    revocations::MemoryRevocations,
     waiting::{Queue, WaitingPublish},
 };
 use crate::{
@@ -85,7 +86,11 @@ pub(crate) fn start(
         pump.stop();
     });
     let presence = Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone()));
-    (Backend { presence, ..Backend::without_memory(broker) }, Arc::new(MemoryRegistry::default()))
+    let revocations = Arc::new(MemoryRevocations::default());
+    (
+        Backend { presence, revocations, ..Backend::without_memory(broker) },
+        Arc::new(MemoryRegistry::default()),
+    )
 }
 
 impl MemoryBroker {

@@ -2,11 +2,13 @@
 //!
 //! - `broker`: takes and delivers publications
 //! - `waiting`: publications that wait for the node
-//! - `registry`: the list of one node; `presence`: the clients in its channels
+//! - `registry`: the list of one node; `presence`: the clients in its channels;
+//!   `revocations`: revoked tokens
 
 mod broker;
 mod presence;
 mod registry;
+mod revocations;
 mod waiting;
 
 pub(crate) use broker::start;

@@ -58,10 +58,12 @@ pub(crate) enum Kind {
     Registry,
     /// The clients in channels.
     Presence,
+    /// Revoked tokens.
+    Revocation,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Publish,
         Self::Control,
         Self::Heartbeat,
@@ -73,6 +75,7 @@ impl Kind {
         Self::Connect,
         Self::Registry,
         Self::Presence,
+        Self::Revocation,
     ];
 
     fn label(self) -> &'static str {
@@ -88,6 +91,7 @@ impl Kind {
             Self::Connect => "connect",
             Self::Registry => "registry",
             Self::Presence => "presence",
+            Self::Revocation => "revocation",
         }
     }
 }

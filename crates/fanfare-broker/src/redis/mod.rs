@@ -5,7 +5,7 @@
 //! - `publisher`: the way out
 //! - `subscriber`: the way in
 //! - `registry`: which nodes there are, and the envelope version that all of them read
-//! - `presence`: the clients in channels
+//! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
@@ -19,6 +19,7 @@ pub(crate) mod names;
 mod presence;
 mod publisher;
 mod registry;
+mod revocations;
 mod server;
 mod start;
 mod subscriber;

@@ -125,6 +125,11 @@ impl Names {
         format!("{}!heartbeat:{node}", self.prefix)
     }
 
+    /// The hash of revoked tokens.
+    pub(crate) fn revoked(&self) -> String {
+        format!("{}!revoked", self.prefix)
+    }
+
     /// The hash of the clients in a channel.
     pub(crate) fn presence(&self, channel: &Channel) -> String {
         format!("{}!presence:{channel}", self.prefix)

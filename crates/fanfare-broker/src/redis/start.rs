@@ -27,6 +27,7 @@ use super::{
         writer::Writer,
     },
     registry::{agreed_version::AgreedVersion, nodes::RedisRegistry, pool},
+    revocations::RedisRevocations,
     subscriber::{
         incoming::Incoming,
         origin_check::{ListedNodes, OriginCheck},
@@ -98,7 +99,16 @@ pub(crate) fn start(
         metrics,
         message_bytes: node.limits.message_bytes,
     };
-    let backend = Backend { presence: Arc::new(presence), ..Backend::without_memory(Arc::new(broker)) };
+    let revocations = RedisRevocations {
+        pool: presence.pool.clone(),
+        names: presence.names.clone(),
+        metrics: presence.metrics.clone(),
+    };
+    let backend = Backend {
+        presence: Arc::new(presence),
+        revocations: Arc::new(revocations),
+        ..Backend::without_memory(Arc::new(broker))
+    };
     Ok((backend, Arc::new(registry)))
 }
 

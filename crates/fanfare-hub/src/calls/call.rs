@@ -1,6 +1,11 @@
 //! The calls and their answers, as they go from node to node: JSON, of which a node ignores unknown fields.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use fanfare_core::revocation::Tokens;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +52,54 @@ pub enum Call {
         /// The sentence of the close frame.
         reason: String,
     },
+    /// Ends the connections of revoked tokens. The broker keeps the revocation.
+    Revoked {
+        /// The tokens.
+        tokens: RevokedTokens,
+    },
 }
+
+/// Tokens that were revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokedTokens {
+    /// Those of a user.
+    OfUser {
+        /// The user.
+        user: String,
+        /// The last moment of their issue, in seconds since 1970.
+        issued_until: u64,
+    },
+    /// The token of this id.
+    WithId(String),
+}
+
+impl From<RevokedTokens> for Tokens {
+    fn from(tokens: RevokedTokens) -> Self {
+        match tokens {
+            RevokedTokens::OfUser { user, issued_until } => Self::OfUser {
+                user,
+                issued_until: UNIX_EPOCH + Duration::from_secs(issued_until.min(MAX_SECONDS)),
+            },
+            RevokedTokens::WithId(id) => Self::WithId(id),
+        }
+    }
+}
+
+impl From<&Tokens> for RevokedTokens {
+    fn from(tokens: &Tokens) -> Self {
+        match tokens {
+            Tokens::OfUser { user, issued_until } => {
+                let issued_until = issued_until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                Self::OfUser { user: user.clone(), issued_until }
+            }
+            Tokens::WithId(id) => Self::WithId(id.clone()),
+        }
+    }
+}
+
+/// The year 9999, in seconds since 1970: a later time would overflow on some systems.
+const MAX_SECONDS: u64 = 253_402_300_799;
 
 /// Some clients: those for which everything that is given is true. Without anything, all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::call::{Answer, Call, Connection, Selection};
 use crate::{
     delivery::{dispatcher::Dispatcher, shard::SessionById},
     ending::goodbye::Goodbyes,
-    session::{state::Session, subscriptions::Subscriptions},
+    session::{revoked::RevokedTokens, state::Session, subscriptions::Subscriptions},
 };
 
 /// The most bytes of connections, about, that go into one answer: a control message is bounded.
@@ -19,6 +19,7 @@ pub(crate) struct Local {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) revoked: Arc<RevokedTokens>,
 }
 
 impl Local {
@@ -29,6 +30,7 @@ impl Local {
             Call::Subscribe { of, channel } => self.subscribe(&of, &channel).await,
             Call::Unsubscribe { of, channel } => self.unsubscribe(&of, &channel),
             Call::Disconnect { of, code, reason } => self.disconnect(&of, code, reason),
+            Call::Revoked { tokens } => Answer::Done { clients: self.revoked.apply(&tokens.into()) },
         }
     }
 
