@@ -12,7 +12,8 @@ use axum::{
     routing::any,
 };
 use fanfare_auth::token_source;
-use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
+use fanfare_core::{AuthError, Channel, Decoder, Disconnect, Identity, Message};
+use fanfare_hub::RevokedTokens;
 use fanfare_websocket::handshake::{self, Accepted, Options};
 use http::{StatusCode, header::ORIGIN};
 
@@ -131,8 +132,8 @@ async fn accept(
     config.origins.check(request.headers())?;
     // Before the token is verified, which costs most.
     let permit = gateway.admission.admit(client.0, &config.admission)?;
-    let identity = identify(config.auth.as_ref(), request)?;
     let hub = &gateway.hub;
+    let identity = identify(config.auth.as_ref(), &hub.revoked, request)?;
     let peer = fanfare_hub::Peer { address: Some(client.0), identity };
     let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
@@ -157,8 +158,16 @@ fn client(request: &Request) -> Client {
 
 /// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
 /// where the channel needs no token: else its client would find out later.
-fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
+fn identify(
+    auth: Option<&ClientAuth>,
+    revoked: &RevokedTokens,
+    request: &Request,
+) -> Result<Option<Arc<dyn Identity>>, Refusal> {
     let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
     let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
-    Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
+    let identity = authenticator.authenticate(token.reveal(), SystemTime::now())?;
+    if revoked.has(&*identity) {
+        return Err(AuthError("the token was revoked: get a new one".into()).into());
+    }
+    Ok(Some(identity))
 }
