@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, PublishError,
-    Tracer, broker::ControlMessage,
+    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
+    PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
@@ -114,7 +114,8 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publisher.publish_from_server(channel(name), Payload::text(text), None).await.map(drop)
+        let publish = Publish::new(channel(name), Payload::text(text));
+        self.hub.publisher.publish_from_server(publish, None, false).await.map(drop)
     }
 
     /// How often clients were slow, by what became of it.
