@@ -22,12 +22,16 @@ use http::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::methods;
 use crate::{
     http::refused::Refused,
     metrics::{ApiReason, Why},
     rights::IdentityError,
 };
+
+/// The paths of the API, for a caller that missed them.
+pub(super) const PATHS: &str = "POST /api/publish, /api/broadcast, /api/history, /api/history_remove, /api/presence, \
+                                /api/presence_stats, /api/info and /api/batch, and GET /api/history, /api/cluster and \
+                                /api/openapi.json";
 
 /// Why a call of the API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -152,14 +156,14 @@ pub(crate) enum ApiError {
     )]
     Elsewhere,
     /// The method does not exist.
-    #[error("this method does not exist; there are {}", methods::paths())]
+    #[error("this method does not exist; there are {}", PATHS)]
     NoSuchMethod,
     /// The path takes another HTTP method.
-    #[error("this path takes another HTTP method; there are {}", methods::paths())]
+    #[error("this path takes another HTTP method; there are {}", PATHS)]
     WrongMethod,
 }
 
-/// An error, as it is told.
+/// An error in an answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorBody {
@@ -207,7 +211,7 @@ impl ApiError {
         }
     }
 
-    /// The error, as it is told.
+    /// The error for an answer.
     pub(crate) fn told(&self) -> ErrorBody {
         let reason = self.reason();
         ErrorBody { code: number(reason), message: self.to_string(), reason: reason.name() }

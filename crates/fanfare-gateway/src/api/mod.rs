@@ -4,7 +4,7 @@
 //! - [`access`]: the key of a call; [`body`]: the body of a call; [`error`]: why a call was not carried out
 //! - [`data`]: payloads in JSON; [`number`]: numbers in JSON; [`reading`]: parts of histories
 //! - [`client_history`]: `GET /api/history`; [`cluster`]: `GET /api/cluster`
-//! - [`openapi`]: `GET /api/openapi.json`; [`schema`]: forms of texts in it
+//! - [`openapi`]: `GET /api/openapi.json`, of [`document`] and [`schema`]
 //! - [`cors`]: the pages that may call
 
 pub(crate) mod access;
@@ -14,6 +14,7 @@ pub(crate) mod client_history;
 pub(crate) mod cluster;
 pub(crate) mod cors;
 mod data;
+mod document;
 pub(crate) mod error;
 pub(crate) mod methods;
 mod number;

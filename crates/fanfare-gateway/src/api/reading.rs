@@ -64,7 +64,7 @@ impl Part {
     }
 }
 
-/// A part of a history, as it is told.
+/// A part of a history in an answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HistoryResult)]
 pub(crate) struct Told {
@@ -76,7 +76,7 @@ pub(crate) struct Told {
     epoch: String,
 }
 
-/// A publication, as it is told.
+/// A publication in an answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Publication)]
 pub(crate) struct ToldPublication {
@@ -172,7 +172,7 @@ pub(super) async fn read(
     Ok(Told { publications: told, offset: top.offset, epoch: top.epoch.to_string() })
 }
 
-/// The publications of a page in their order, as long as their bytes fit; at least one where there is none yet.
+/// The publications of a page in their order, as long as their bytes fit; and the first of an answer in any case.
 fn take(page: Page, reverse: bool, spent: &mut usize, mut is_first: bool) -> Vec<Arc<Publication>> {
     let mut publications = page.publications;
     if reverse {

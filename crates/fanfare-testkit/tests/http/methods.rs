@@ -222,7 +222,7 @@ async fn the_description_needs_no_key() {
 
 #[tokio::test]
 async fn each_listener_serves_its_half_of_history() {
-    let toml = "api.listen = \"127.0.0.1:0\"\n[[namespace]]\nhistory_size = 10";
+    let toml = "api.listen = [\"127.0.0.1:0\"]\n[[namespace]]\nhistory_size = 10";
     let node = Setup::memory().toml(toml).start().await;
     let api = fanfare_testkit::Endpoint::new(node.addresses().api[0]);
     let (key, body) = ([("X-API-Key", KEY)], r#"{"channel":"a"}"#);

@@ -51,7 +51,7 @@ pub(crate) struct Broadcast {
     /// Whether it is delivered, and not kept in the histories.
     #[serde(default)]
     skip_history: bool,
-    /// In each channel, of publishes with the same key within five minutes one is delivered: 1 to 256 bytes.
+    /// A key of 1 to 256 bytes: in each channel, one publish is delivered of those with the same within five minutes.
     #[schema(min_length = 1, max_length = 256)]
     idempotency_key: Option<String>,
     /// Names and values for subscribers.

@@ -28,7 +28,7 @@ pub(crate) mod subscribe;
 #[cfg(test)]
 mod tests;
 
-use super::{call::Method, openapi::Document};
+use super::{call::Method, document::Document};
 use crate::http::endpoint::Endpoint;
 
 /// A method in the list of all.
@@ -60,12 +60,3 @@ pub(crate) const METHODS: &[Listed] = &[
     listed::<info::Info>(info::ENDPOINT),
     listed::<batch::Batch>(batch::ENDPOINT),
 ];
-
-/// The paths of the API, for a caller that missed them.
-pub(crate) fn paths() -> String {
-    let posts: Vec<_> = METHODS.iter().flat_map(|method| method.endpoint.paths).copied().collect();
-    format!(
-        "POST {}, and GET /api/history, GET /api/cluster and GET /api/openapi.json",
-        posts.join(", POST ")
-    )
-}

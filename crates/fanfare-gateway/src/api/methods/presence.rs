@@ -60,15 +60,15 @@ impl ClientInfo {
         Self {
             client: entry.client.to_string(),
             user: entry.user.unwrap_or_default(),
-            conn_info: entry.client_info.and_then(json),
-            chan_info: entry.channel_info.and_then(json),
+            conn_info: entry.client_info.as_ref().and_then(json),
+            chan_info: entry.channel_info.as_ref().and_then(json),
         }
     }
 }
 
 /// JSON that another node took from a token; `None` for other bytes.
-fn json(bytes: Bytes) -> Option<Box<RawValue>> {
-    serde_json::from_slice(&bytes).ok()
+fn json(bytes: &Bytes) -> Option<Box<RawValue>> {
+    serde_json::from_slice(bytes).ok()
 }
 
 impl Method for Presence {

@@ -38,7 +38,7 @@ pub(crate) struct Publish {
     /// Whether it is delivered, and not kept in the history.
     #[serde(default)]
     skip_history: bool,
-    /// Of publishes with the same key within five minutes one is delivered: 1 to 256 bytes.
+    /// A key of 1 to 256 bytes: one publish is delivered of those with the same within five minutes.
     #[schema(min_length = 1, max_length = 256)]
     idempotency_key: Option<String>,
     /// Names and values for subscribers.

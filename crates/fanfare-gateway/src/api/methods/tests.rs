@@ -4,10 +4,20 @@ use fanfare_core::{ClientId, Incarnation, SessionId, presence::PresenceEntry};
 use serde_json::{Value, json};
 
 use super::{
-    batch::Batch, broadcast::Broadcast, history::History, history_remove::HistoryRemove, info::Info,
+    METHODS, batch::Batch, broadcast::Broadcast, history::History, history_remove::HistoryRemove, info::Info,
     presence::Presence, presence_stats::PresenceStats, publish::Publish,
 };
-use crate::api::testing::{EPOCH, Scene};
+use crate::api::{
+    error::PATHS,
+    testing::{EPOCH, Scene},
+};
+
+#[test]
+fn a_lost_caller_is_shown_every_path() {
+    for path in METHODS.iter().flat_map(|method| method.endpoint.paths) {
+        assert!(PATHS.contains(path), "{path}");
+    }
+}
 
 fn at(offset: u64) -> Value {
     json!({"offset": offset, "epoch": EPOCH.to_string()})
