@@ -54,7 +54,7 @@ async fn a_subscriber_is_present_with_its_token() {
     assert_eq!(in_channel(&node, "a").await, [entry]);
     assert_eq!(in_channel(&node, "quiet:a").await, []);
     node.hub.subscriptions.unsubscribe(&session, &channel("a"));
-    assert_eq!(in_channel(&node, "a").await, [], "it left by itself, so there is no grace");
+    assert_eq!(in_channel(&node, "a").await, [], "it left by itself: without a grace");
 }
 
 #[tokio::test(start_paused = true)]

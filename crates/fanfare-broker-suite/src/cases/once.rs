@@ -48,7 +48,7 @@ pub async fn a_key_is_taken_once_in_its_channel(bus: &impl Bus) {
     }
 }
 
-/// Of publishes with one key that are under way at once, on every node, one is delivered.
+/// Publishes with one key are under way at once, on every node: one is delivered.
 pub async fn a_key_is_taken_once_at_once(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let Some(subscriber) = nodes.first() else { panic!("no nodes") };

@@ -173,7 +173,7 @@ impl MemoryBroker {
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         let Publish { payload, trace, attributes, retention, .. } = publish;
         let publication = |channel: Channel, payload, attributes| {
-            let publication = Publication::new(channel, payload, Some(origin)).traced(trace);
+            let publication = Publication::new(channel, payload, Some(origin));
             publication.published_at(Some(ticket.since().into_std())).with_attributes(attributes)
         };
         let position = retention.map(|retention| {
@@ -182,7 +182,8 @@ impl MemoryBroker {
         });
         if let Some(channel) = channel {
             self.metrics.received.inc();
-            self.events.publication(publication(channel.clone(), payload, attributes).at(position));
+            self.events
+                .publication(publication(channel.clone(), payload, attributes).traced(trace).at(position));
         }
         position
     }

@@ -53,6 +53,11 @@ pub(crate) fn forbids_channel(error: &[u8]) -> bool {
     code(error) == "NOPERM" && (says(error, "access a channel") || says(error, "one of the channels"))
 }
 
+/// Whether a script was refused a command or a key.
+pub(crate) fn lacks_right(error: &[u8]) -> bool {
+    code(error) == "NOPERM" || says(error, "user executing the script can't")
+}
+
 /// The remedy for an error with this code word. `right` is what the command needs.
 pub(crate) fn advice(code: &str, right: &str) -> String {
     let known = match code {

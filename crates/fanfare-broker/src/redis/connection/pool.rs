@@ -8,7 +8,11 @@ use redis::{
     RedisError,
 };
 
-use super::{address::RedisConfig, code::says, links::Links};
+use super::{
+    address::RedisConfig,
+    code::{lacks_right, says},
+    links::Links,
+};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -62,7 +66,7 @@ pub(crate) const ANSWERS: &str = "Redis answers ";
 pub(crate) fn said(what: &str, error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("{ANSWERS}{code} to {what}"),
-        None => error.category().to_owned(),
+        None => format!("the connection to Redis failed ({})", error.category()),
     }
 }
 

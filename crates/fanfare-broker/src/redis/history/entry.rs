@@ -1,4 +1,4 @@
-//! One publication as it is kept: the entry of a stream, whose id is its offset, and whose value is its envelope.
+//! One publication that is kept: the entry of a stream, whose id is its offset, and whose value is its envelope.
 
 use std::{sync::Arc, time::Instant};
 

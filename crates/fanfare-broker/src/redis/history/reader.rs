@@ -21,6 +21,7 @@ use super::entry::{Entry, publication};
 use crate::redis::{
     clock::offset::Clock,
     connection::{
+        code::lacks_right,
         links::Links,
         pool::{no_connection, said},
     },
@@ -83,7 +84,7 @@ impl RedisHistory {
         self.metrics.sent(Kind::History);
         command.query_async(connection).await.map_err(|error| {
             self.count(&error);
-            HistoryError(said(name, &error))
+            HistoryError(why(name, &error))
         })
     }
 
@@ -217,6 +218,17 @@ fn candidate() -> [u8; 8] {
 
 fn epoch_of(bytes: &[u8]) -> Result<Epoch, HistoryError> {
     bytes.try_into().map(|bytes| Epoch(u64::from_be_bytes(bytes))).map_err(|_| malformed())
+}
+
+/// Why a command failed.
+fn why(name: &str, error: &RedisError) -> String {
+    let lacks_right =
+        error.code() == Some("NOPERM") || error.detail().is_some_and(|detail| lacks_right(detail.as_bytes()));
+    if !lacks_right {
+        return said(name, error);
+    }
+    "Redis does not let this node read histories (NOPERM): permit the commands and keys in docs/redis.md to its user"
+        .to_owned()
 }
 
 fn malformed() -> HistoryError {

@@ -2,11 +2,14 @@
 --
 -- KEYS: meta and stream of the channel, where it is kept; then the idempotency key, where there is one.
 -- ARGV: 1 the Redis channel, 2 the size of the history (0: it is not kept), 3 its seconds, 4 the seconds of meta,
---   5 the incarnation of the node, 6 the sequence, 7 an epoch for a channel that has none, 8 the time in seconds, 9 the
+--   5 the incarnation of the node, 6 the sequence in 16 digits, 7 an epoch for a channel that has none, 8 the time in seconds, 9 the
 --   beginning of the envelope that has the position, 10 the publication's own envelope, 11 the seconds of the
 --   idempotency key.
 -- Answer: receivers, epoch, offset, and 0: delivered now; 1: delivered by the same publish before (offset 0: it is
 --   not known any more); 2: a publish with the same idempotency key was taken before (epoch '': it was not kept).
+--
+-- Meta: 'e' the epoch, 't' the newest offset, and for each incarnation that published within the last hour the seconds,
+-- the sequence and the offset of its last publish, as in 1700000000:0000000000000005:17.
 --
 -- The first command that writes is one that Redis refuses where it has no memory left, or is a replica. A channel that
 -- this user must not publish on is looked at before (from Redis 7 on).
@@ -33,10 +36,11 @@ local meta, stream, now = KEYS[1], KEYS[2], ARGV[8]
 local known = call('HMGET', meta, 'e', 't', ARGV[5])
 local epoch, top, last = known[1], tonumber(known[2] or 0), known[3]
 
-if last and tonumber(sequence) <= tonumber(string.sub(last, 12)) then
-  -- It was executed before. Its origin and sequence are the same bytes at the same place.
+if last and sequence <= string.sub(last, 12, 27) then
+  -- It was executed before. Its origin and sequence are the same bytes at the same place in an entry that is not behind
+  -- the last one of its node.
   local origin_end = 13 + string.byte(envelope, 13)
-  local mark, newest = string.sub(envelope, 11, origin_end + 11), '+'
+  local mark, newest = string.sub(envelope, 11, origin_end + 11), string.sub(last, 29)
   for _ = 1, 32 do
     local entries = call('XREVRANGE', stream, newest, '-', 'COUNT', 64)
     for _, entry in ipairs(entries) do
@@ -72,12 +76,13 @@ if type(added) == 'table' then
   call('DEL', stream)
   call('XADD', stream, '1-0', 'd', envelope)
 end
+local this = now .. ':' .. sequence .. ':' .. offset
 if is_new then
   call('DEL', meta)
-  call('HSET', meta, 'e', epoch, 't', offset, ARGV[5], now .. ':' .. sequence)
+  call('HSET', meta, 'e', epoch, 't', offset, ARGV[5], this)
   last = nil
 else
-  call('HSET', meta, 't', offset, ARGV[5], now .. ':' .. sequence)
+  call('HSET', meta, 't', offset, ARGV[5], this)
 end
 if not last or string.sub(last, 1, 10) ~= now then
   -- Once a second for each node.

@@ -15,7 +15,7 @@ use sha1::{Digest, Sha1};
 use super::command::{put, put_number, put_words};
 use crate::redis::{
     connection::{
-        code::{advice, code, says},
+        code::{advice, code, lacks_right},
         resp::Value,
     },
     names::Names,
@@ -98,7 +98,7 @@ impl Script {
         if let Some(code) = &refused {
             self.is_loaded = false;
             if self.refused != refused {
-                let advice = advice(code, "script|load, evalsha and the keys ~<prefix>!*");
+                let advice = advice(code, "script|load and evalsha");
                 tracing::warn!(
                     "Redis answers {code} to SCRIPT LOAD: messages of channels with history are refused; {advice}"
                 );
@@ -144,7 +144,7 @@ impl Script {
         put_number(out, retention.map_or(0, |retention| retention.ttl.as_secs().max(1)));
         put_number(out, META_TTL.as_secs());
         put(out, &[keep.node.to_string().as_bytes()]);
-        put_number(out, keep.sequence);
+        put(out, &[format!("{:016}", keep.sequence).as_bytes()]);
         put(out, &[&rand::random::<u64>().to_be_bytes()]);
         put_number(out, keep.seconds);
         put(out, &[keep.positioned]);
@@ -179,8 +179,7 @@ fn position(epoch: &Bytes, offset: i64) -> Option<Position> {
 /// Why a publish is refused that Redis answered with this error.
 pub(super) fn refusal(error: &[u8], needs_script: bool) -> String {
     let code = code(error);
-    let lacks_right = code == "NOPERM" || says(error, "user executing the script can't");
-    if !needs_script || !lacks_right {
+    if !needs_script || !lacks_right(error) {
         return format!("Redis answers {code}");
     }
     "Redis does not let this node keep messages: permit the commands and keys in docs/redis.md to its user"

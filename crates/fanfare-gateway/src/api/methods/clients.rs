@@ -1,4 +1,4 @@
-//! What the calls about clients share: which clients, and the answers of the nodes.
+//! The common parts of calls about clients: the choice of clients, and the answers of nodes.
 
 use fanfare_core::{ClientId, Incarnation};
 use fanfare_hub::calls::{

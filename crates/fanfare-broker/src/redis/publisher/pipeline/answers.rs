@@ -1,4 +1,4 @@
-//! What the answers of Redis mean for the items.
+//! The answers of Redis, and their meaning for the items.
 
 use fanfare_core::Taken;
 
