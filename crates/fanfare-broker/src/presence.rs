@@ -1,4 +1,4 @@
-//! What the drivers of presence share.
+//! The common parts of the drivers of presence.
 
 use std::collections::HashSet;
 
