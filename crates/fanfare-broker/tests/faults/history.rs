@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fanfare_broker::{BrokerConfig, RedisConfig, Watch};
 use fanfare_broker_suite::{Answered, PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Channel, Limits, Payload, Position, Publish, PublishError, Retention, SessionId, Taken,
+    Channel, Limits, Payload, Position, Publish, PublishError, Retention, SessionId,
     broker::PublishOrder,
     history::{Page, Range},
 };
@@ -40,10 +40,9 @@ fn texts(page: &Page) -> Vec<String> {
 
 /// The position of a publish that is taken for the first time.
 async fn position(answered: Answered) -> Position {
-    match answered.await.unwrap() {
-        Ok(Taken { position: Some(position), duplicate: false }) => position,
-        other => panic!("{other:?}"),
-    }
+    let taken = answered.await.unwrap().unwrap();
+    assert!(!taken.duplicate, "{taken:?}");
+    taken.position.expect("it has a position")
 }
 
 /// A node whose connections lead through a proxy, and that soon forgets that they failed.

@@ -8,11 +8,7 @@ use redis::{
     RedisError,
 };
 
-use super::{
-    address::RedisConfig,
-    code::{lacks_right, says},
-    links::Links,
-};
+use super::{address::RedisConfig, code::says, links::Links};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

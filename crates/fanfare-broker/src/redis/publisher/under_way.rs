@@ -42,6 +42,10 @@ impl Attempt {
 
 /// A command that waits for its answer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are items, and a box would cost each an allocation"
+)]
 pub(super) enum Written {
     /// A message.
     Item(Attempt),
