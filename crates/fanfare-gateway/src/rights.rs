@@ -50,11 +50,30 @@ pub(crate) fn may_read_history(
     identity: Option<&Arc<dyn Identity>>,
     channel: &Channel,
 ) -> Result<(), CommandError> {
-    let access = match namespace.history {
-        Access::Subscriber => namespace.subscribe,
-        other => other,
-    };
-    access.permit(|| identity.cloned(), || true, channel, Action::ReadHistory)
+    outside_a_session(namespace.history, namespace, identity, channel, Action::ReadHistory)
+}
+
+/// Checks that a client may see the clients in a channel, as [`may_read_history`] does.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_see_presence(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.presence, namespace, identity, channel, Action::SeePresence)
+}
+
+fn outside_a_session(
+    access: Access,
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+    action: Action,
+) -> Result<(), CommandError> {
+    let access = if access == Access::Subscriber { namespace.subscribe } else { access };
+    access.permit(|| identity.cloned(), || true, channel, action)
 }
 
 #[cfg(test)]
