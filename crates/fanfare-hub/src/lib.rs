@@ -21,7 +21,10 @@ pub mod session;
 mod start;
 pub mod upkeep;
 
-pub use delivery::dispatcher::{self, Dispatcher};
+pub use delivery::{
+    dispatcher::{self, Dispatcher},
+    tails::past::Past,
+};
 pub use ending::{
     drain::{Drain, Pace},
     goodbye::Goodbyes,
@@ -35,7 +38,8 @@ pub use session::{
     outbound,
     publisher::Publisher,
     sessions::Sessions,
-    state::{Kind, Peer, Session},
+    state::{Kind, Peer, Session, Subscribed},
+    recovery::{Recovered, Recovering},
     subscriptions::Subscriptions,
     traffic::Traffic,
     writer::Writer,

@@ -7,7 +7,11 @@ use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    delivery::{dispatcher::Dispatcher, tick::Delivery},
+    delivery::{
+        dispatcher::Dispatcher,
+        tails::{healer::Healer, reader::Reader},
+        tick::Delivery,
+    },
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     hub::Hub,
     metrics::HubMetrics,
@@ -35,6 +39,8 @@ struct Shared {
     publish_budget: Arc<PublishBudget>,
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
+    /// Reads histories.
+    reader: Arc<Reader>,
     /// The tasks of transports and flushes.
     tasks: TaskTracker,
 }
@@ -60,9 +66,14 @@ impl Hub {
         let Backend { broker, history, presence } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
+            reader: Arc::new(Reader {
+                dispatcher: dispatcher.clone(),
+                history: history.clone(),
+                metrics: metrics.clone(),
+            }),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
-            interest: Arc::new(Interest::new(broker.clone())),
+            interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -72,6 +83,8 @@ impl Hub {
         let critical_tasks = shared.spawn_tasks(&outgoing, tracer.as_ref());
         let stall_report = Arc::new(StallReport::default());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
+        let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
+        tokio::spawn(critical_tasks.watch(healer.run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
         let commands = Arc::new(Commands {
@@ -196,6 +209,8 @@ impl Shared {
             interest: self.interest.clone(),
             limits: self.limits.clone(),
             writer: outgoing.writer.clone(),
+            reader: self.reader.clone(),
+            metrics: self.metrics.clone(),
         })
     }
 

@@ -123,7 +123,7 @@ async fn hand_over(
     if payload.len() > allowed {
         return Err(ApiError::TooLarge { found: payload.len(), allowed });
     }
-    Ok(gateway.hub.publisher.publish_from_server(channel, payload, parent).await?)
+    Ok(gateway.hub.publisher.publish_from_server(Publish::new(channel, payload), parent, false).await?)
 }
 
 /// The result of a publish that the broker took: empty on a channel without history.

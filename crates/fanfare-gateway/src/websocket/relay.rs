@@ -139,7 +139,7 @@ async fn accept(
         // The node began to refuse meanwhile; the drain may have found no session left.
         return Err(Refusal::Leaving);
     }
-    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?;
+    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?.channel;
     if !hub.sessions.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);

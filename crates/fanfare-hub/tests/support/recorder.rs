@@ -97,6 +97,14 @@ impl Recorder {
         self.publication(name, &text.into(), Some(session));
     }
 
+    /// Delivers a publication.
+    pub(crate) fn deliver_all(&self, publications: impl IntoIterator<Item = Publication>) {
+        for publication in publications {
+            let [node] = &self.nodes[..] else { panic!("a publication for one node") };
+            node.publication(publication);
+        }
+    }
+
     fn publication(&self, name: &str, text: &str, session: Option<SessionId>) {
         for node in &self.nodes {
             let origin = session.map(|id| Origin { node: INCARNATION, session: Some(id), sequence: 1 });
