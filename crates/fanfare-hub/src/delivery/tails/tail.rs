@@ -197,7 +197,7 @@ impl Tail {
     /// Leaves out what the history does not have. It has `publications` behind the top, and knew all offsets up to
     /// `known`.
     fn skip_lost(&mut self, publications: &[Arc<Publication>], known: u64, effects: &mut Effects) {
-        let waits = self.epoch.and_then(|epoch| self.waiting.lowest_offset(epoch)).unwrap_or(u64::MAX);
+        let waits = self.position().and_then(|at| self.waiting.lowest_behind(at)).unwrap_or(u64::MAX);
         let first = publications.first().map_or(known.saturating_add(1), offset).min(waits);
         // Without an answer nothing is known of offsets beyond.
         if first > self.top + 1 && known > self.top {

@@ -1,6 +1,6 @@
 //! The publications of a tail that wait for others before them.
 //!
-//! Invariant: they are in the order of their arrival.
+//! Invariant: they are in the order of their arrival, and those of one epoch are in the order of their offsets.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -18,7 +18,22 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn push(&mut self, publication: Arc<Publication>) {
         self.bytes += cost(&publication);
-        self.publications.push_back(publication);
+        let place = self.place_of(&publication);
+        self.publications.insert(place, publication);
+    }
+
+    /// The last place, or the place before the first publication of a higher offset.
+    fn place_of(&self, publication: &Publication) -> usize {
+        let mut place = self.publications.len();
+        let Some(position) = publication.position else { return place };
+        for (at, other) in self.publications.iter().enumerate().rev() {
+            match other.position.filter(|other| other.epoch == position.epoch) {
+                Some(other) if other.offset < position.offset => break,
+                Some(_) => place = at,
+                None => {}
+            }
+        }
+        place
     }
 
     pub(crate) fn pop(&mut self) -> Option<Arc<Publication>> {
@@ -27,7 +42,7 @@ impl Waiting {
         Some(publication)
     }
 
-    /// The first publication.
+    /// The first of them.
     pub(crate) fn front(&self) -> Option<&Arc<Publication>> {
         self.publications.front()
     }
@@ -40,22 +55,22 @@ impl Waiting {
         self.bytes = self.publications.iter().map(|publication| cost(publication)).sum();
     }
 
-    /// The offset of the first publication of this epoch.
+    /// The lowest offset of this epoch.
     pub(crate) fn first_offset(&self, epoch: Epoch) -> Option<u64> {
         self.positions(epoch).next().map(|position| position.offset)
     }
 
-    /// The lowest offset of this epoch.
-    pub(crate) fn lowest_offset(&self, epoch: Epoch) -> Option<u64> {
-        self.positions(epoch).map(|position| position.offset).min()
+    /// The lowest offset behind this position.
+    pub(crate) fn lowest_behind(&self, at: Position) -> Option<u64> {
+        self.positions(at.epoch).map(|position| position.offset).find(|offset| *offset > at.offset)
     }
 
     /// The highest offset of this epoch.
     pub(crate) fn last_offset(&self, epoch: Epoch) -> Option<u64> {
-        self.positions(epoch).map(|position| position.offset).max()
+        self.positions(epoch).next_back().map(|position| position.offset)
     }
 
-    fn positions(&self, epoch: Epoch) -> impl Iterator<Item = Position> {
+    fn positions(&self, epoch: Epoch) -> impl DoubleEndedIterator<Item = Position> {
         let positions = self.publications.iter().filter_map(|publication| publication.position);
         positions.filter(move |position| position.epoch == epoch)
     }

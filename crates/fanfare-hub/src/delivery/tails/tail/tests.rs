@@ -282,8 +282,7 @@ enum Step {
     ChangeEpoch,
 }
 
-fn steps(with_losses_of_history: bool) -> impl Strategy<Value = Vec<Step>> {
-    let rare = u32::from(with_losses_of_history);
+fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         30 => Just(Step::Publish),
         3 => Just(Step::PublishUnpositioned),
@@ -297,8 +296,8 @@ fn steps(with_losses_of_history: bool) -> impl Strategy<Value = Vec<Step>> {
         20 => Just(Step::Ask),
         20 => Just(Step::Answer),
         3 => Just(Step::Fail),
-        rare => (0..6_usize).prop_map(Step::Trim),
-        rare => Just(Step::ChangeEpoch),
+        1 => (0..6_usize).prop_map(Step::Trim),
+        1 => Just(Step::ChangeEpoch),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -360,9 +359,10 @@ impl Model {
 
 proptest! {
     #[test]
-    fn whole_in_order_once(before in 0..4_u64, steps in steps(false)) {
+    fn whole_in_order_once(before in 0..4_u64, steps in steps()) {
         let mut model = Model::open(before);
-        steps.into_iter().for_each(|step| model.step(step));
+        let keeps = |step: &Step| !matches!(step, Step::Trim(_) | Step::ChangeEpoch);
+        steps.into_iter().filter(keeps).for_each(|step| model.step(step));
         model.end();
         let mut offsets = model.offsets();
         let unpositioned = offsets.iter().filter(|offset| **offset == 0).count() as u64;
@@ -374,7 +374,7 @@ proptest! {
     }
 
     #[test]
-    fn or_the_gap_is_told(before in 0..4_u64, steps in steps(true)) {
+    fn or_the_gap_is_told(before in 0..4_u64, steps in steps()) {
         let mut model = Model::open(before);
         steps.into_iter().for_each(|step| model.step(step));
         model.end();
@@ -396,7 +396,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_kept_ends_at_the_top(before in 0..4_u64, steps in steps(true)) {
+    fn what_is_kept_ends_at_the_top(before in 0..4_u64, steps in steps()) {
         let mut model = Model::open(before);
         for step in steps {
             model.step(step);
