@@ -67,7 +67,7 @@ impl Setup {
         let node = fanfare_broker::Node { incarnation: INCARNATION, limits: self.limits.clone() };
         self.start(|events| {
             let metrics = prometheus::Registry::new();
-            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().broker
+            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().backend.broker
         })
     }
 

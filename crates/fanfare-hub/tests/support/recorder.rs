@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, SessionId,
+    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, Retention, SessionId,
     SubscribeError, Taken, TraceContext,
     broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
@@ -75,6 +75,11 @@ impl Recorder {
     /// How many publishes are unanswered.
     pub(crate) fn unanswered(&self) -> usize {
         self.asked.lock().publishes.len()
+    }
+
+    /// The retentions of the publishes that are unanswered.
+    pub(crate) fn retentions(&self) -> Vec<Option<Retention>> {
+        self.asked.lock().publishes.iter().map(|(publish, _)| publish.retention).collect()
     }
 
     /// The traces of the publishes that are unanswered.

@@ -299,7 +299,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..6_usize).prop_map(Step::Trim),
         1 => Just(Step::ChangeEpoch),
     ];
-    prop::collection::vec(step, 0..200)
+    prop::collection::vec(step, 0..100)
 }
 
 impl Model {
