@@ -24,7 +24,10 @@ mod start;
 pub mod upkeep;
 
 pub use calls::gather::Calls;
-pub use delivery::dispatcher::{self, Dispatcher};
+pub use delivery::{
+    dispatcher::{self, Dispatcher},
+    tails::past::Past,
+};
 pub use ending::{
     drain::{Drain, Pace},
     goodbye::Goodbyes,
@@ -37,9 +40,10 @@ pub use session::{
     incomplete::Buffered,
     outbound,
     publisher::Publisher,
+    recovery::{Recovered, Recovering},
     revoked::RevokedTokens,
     sessions::Sessions,
-    state::{Kind, Peer, Session},
+    state::{Kind, Peer, Session, Subscribed},
     subscriptions::Subscriptions,
     traffic::Traffic,
     writer::Writer,

@@ -9,7 +9,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     calls::{gather::Calls, local::Local},
-    delivery::{dispatcher::Dispatcher, tick::Delivery},
+    delivery::{
+        dispatcher::Dispatcher,
+        tails::{healer::Healer, reader::Reader},
+        tick::Delivery,
+    },
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     hub::Hub,
     metrics::HubMetrics,
@@ -38,6 +42,8 @@ struct Shared {
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
     attendance: Arc<Attendance>,
+    /// Reads histories.
+    reader: Arc<Reader>,
     /// The tasks of transports and flushes.
     tasks: TaskTracker,
 }
@@ -63,9 +69,14 @@ impl Hub {
         let Backend { broker, history, presence, revocations } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
+            reader: Arc::new(Reader {
+                dispatcher: dispatcher.clone(),
+                history: history.clone(),
+                metrics: metrics.clone(),
+            }),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
-            interest: Arc::new(Interest::new(broker.clone())),
+            interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
             attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
@@ -76,6 +87,8 @@ impl Hub {
         let critical_tasks = shared.spawn_tasks(&outgoing, tracer.as_ref());
         let stall_report = Arc::new(StallReport::default());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
+        let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
+        tokio::spawn(critical_tasks.watch(healer.run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
         let revoked = Arc::new(RevokedTokens {
@@ -218,6 +231,8 @@ impl Shared {
             limits: self.limits.clone(),
             writer: outgoing.writer.clone(),
             attendance: self.attendance.clone(),
+            reader: self.reader.clone(),
+            metrics: self.metrics.clone(),
         })
     }
 

@@ -13,7 +13,8 @@
 //! - `held`: publications of channels whose history was not sent yet
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
-//! - [`commands`], [`subscriptions`], [`publisher`]: carry out what the client asks for; `pending`: commands that wait
+//! - [`commands`], [`subscriptions`], [`recovery`], [`publisher`]: carry out what the client asks for;
+//!   `pending`: commands that wait
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel;
 //!   [`revoked`]: the tokens that are not good any more
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
@@ -48,6 +49,7 @@ pub(crate) mod publish_budget;
 pub mod publisher;
 pub mod queue;
 pub(crate) mod rates;
+pub mod recovery;
 pub mod revoked;
 pub mod sessions;
 pub mod state;

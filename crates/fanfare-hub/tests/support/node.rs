@@ -11,7 +11,7 @@ use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
-use super::{Client, Framing, Lines, Pipe, Recorder, channel};
+use super::{Client, Framing, Histories, Lines, Pipe, Recorder, channel};
 
 pub(crate) const INCARNATION: Incarnation = Incarnation(7);
 
@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
+    /// The histories of its channels; `None`: the broker keeps none.
+    pub(crate) histories: Option<Arc<Histories>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -44,6 +46,7 @@ impl Default for Setup {
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
             tracer: None,
+            histories: None,
         }
     }
 }
@@ -79,7 +82,7 @@ impl Setup {
     }
 
     fn start(self, backend: impl FnOnce(Arc<dyn BrokerEvents>) -> Backend) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer } = self;
+        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer, histories } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
@@ -87,7 +90,10 @@ impl Setup {
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
-        let backend = backend(dispatcher.clone());
+        let mut backend = backend(dispatcher.clone());
+        if let Some(histories) = histories {
+            backend.history = histories;
+        }
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
