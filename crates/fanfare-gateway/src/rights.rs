@@ -7,7 +7,10 @@ use std::{
 
 use axum::extract::Request;
 use fanfare_auth::{Token, TokenSourceError};
-use fanfare_core::{Access, AuthError, Channel, CommandError, Identity, Namespace, command::Action};
+use fanfare_core::{
+    Access, AuthError, Authenticator, Channel, CommandError, Identity, Namespace, command::Action,
+};
+use fanfare_hub::Hub;
 use tokio::time::timeout;
 
 use crate::gateway::ClientAuth;
@@ -23,35 +26,42 @@ pub(crate) enum IdentityError {
     Token(#[from] AuthError),
 }
 
-/// The token of a request, if it shows one and tokens are configured.
-///
-/// # Errors
-/// It shows more than one.
-pub(crate) fn token_of(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Token>, IdentityError> {
-    let Some(auth) = auth else { return Ok(None) };
-    Ok(auth.source.find(request.headers(), request.uri().query())?)
-}
-
-/// The identity of a client with this token. A token that is not good is refused, also where the channel needs no token:
-/// else its client would find out later. Where keys may have changed elsewhere, they are waited for, at most this long.
+/// The identity of a client, if it shows a token and tokens are configured. A token that is not good, or that was
+/// revoked, is refused, also where the channel needs no token: else its client would find out later. Where keys may have
+/// changed elsewhere, they are waited for, at most as long as a handshake may take.
 ///
 /// # Errors
 /// The token is not good.
-pub(crate) async fn identify(
-    auth: Option<&ClientAuth>,
-    token: Option<Token>,
-    patience: Duration,
-) -> Result<Option<Arc<dyn Identity>>, IdentityError> {
-    let Some((ClientAuth { authenticator, .. }, token)) = auth.zip(token) else { return Ok(None) };
-    match authenticator.authenticate(token.reveal(), SystemTime::now()) {
-        Ok(identity) => Ok(Some(identity)),
-        Err(error) => {
-            let renewal = authenticator.renewal(token.reveal()).ok_or(error)?;
-            // Also where it takes too long, the answer is the authenticator's.
-            drop(timeout(patience, renewal).await);
-            Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
+pub(crate) fn identify<'a>(
+    auth: Option<&'a ClientAuth>,
+    hub: &'a Hub,
+    request: &Request,
+) -> impl Future<Output = Result<Option<Arc<dyn Identity>>, IdentityError>> + Send + use<'a> {
+    let find = |auth: &ClientAuth| auth.source.find(request.headers(), request.uri().query());
+    let found = auth.map(find).transpose().map(Option::flatten);
+    async move {
+        let Some((auth, token)) = auth.zip(found?) else { return Ok(None) };
+        let identity = authenticate(&*auth.authenticator, &token, hub.settings.limits().handshake).await?;
+        if hub.revoked.has(&*identity) {
+            return Err(AuthError("the token was revoked: get a new one".into()).into());
         }
+        Ok(Some(identity))
     }
+}
+
+async fn authenticate(
+    authenticator: &dyn Authenticator,
+    token: &Token,
+    patience: Duration,
+) -> Result<Arc<dyn Identity>, AuthError> {
+    let error = match authenticator.authenticate(token.reveal(), SystemTime::now()) {
+        Ok(identity) => return Ok(identity),
+        Err(error) => error,
+    };
+    let renewal = authenticator.renewal(token.reveal()).ok_or(error)?;
+    // Also where it takes too long, the answer is the authenticator's.
+    drop(timeout(patience, renewal).await);
+    authenticator.authenticate(token.reveal(), SystemTime::now())
 }
 
 /// Checks that a client may read the history of a channel. The right of subscribers is that of everybody who may
@@ -64,11 +74,30 @@ pub(crate) fn may_read_history(
     identity: Option<&Arc<dyn Identity>>,
     channel: &Channel,
 ) -> Result<(), CommandError> {
-    let access = match namespace.history {
-        Access::Subscriber => namespace.subscribe,
-        other => other,
-    };
-    access.permit(|| identity.cloned(), || true, channel, Action::ReadHistory)
+    outside_a_session(namespace.history, namespace, identity, channel, Action::ReadHistory)
+}
+
+/// Checks that a client may see the clients in a channel, as [`may_read_history`] does.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_see_presence(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.presence, namespace, identity, channel, Action::SeePresence)
+}
+
+fn outside_a_session(
+    access: Access,
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+    action: Action,
+) -> Result<(), CommandError> {
+    let access = if access == Access::Subscriber { namespace.subscribe } else { access };
+    access.permit(|| identity.cloned(), || true, channel, action)
 }
 
 #[cfg(test)]

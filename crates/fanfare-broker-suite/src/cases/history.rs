@@ -185,7 +185,7 @@ pub async fn a_history_expires_and_its_offsets_go_on(bus: &impl Bus) {
     assert_eq!(texts(&read(node, &channel, ALL).await), ["2"]);
 }
 
-/// What is removed is gone on every node, and the offsets go on.
+/// A history that is removed is gone on every node, and the offsets go on.
 pub async fn a_removed_history_keeps_its_offsets(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let (Some(publisher), Some(reader)) = (nodes.first(), nodes.last()) else { panic!("no nodes") };

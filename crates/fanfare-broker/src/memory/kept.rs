@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_range_is_cut_to_what_is_kept() {
         let (mut kept, now) = (Kept::new(1 << 20), Instant::now());
-        (0..5).for_each(|_| drop(append(&mut kept, "a", 3, now)));
+        (0..5).for_each(|_| _ = append(&mut kept, "a", 3, now));
         for (range, expected) in [
             (ALL, &[3, 4, 5][..]),
             (Range::After { offset: 3, limit: 1 }, &[4]),
@@ -289,14 +289,14 @@ mod tests {
         // Ten publications fit.
         let (mut kept, now) = (Kept::new(10_000), Instant::now());
         for name in ["a", "b", "a", "b", "c"] {
-            (0..2).for_each(|_| drop(append(&mut kept, name, 99, now)));
+            (0..2).for_each(|_| _ = append(&mut kept, name, 99, now));
         }
         assert_eq!(offsets(&mut kept, "a", ALL, now), [1, 2, 3, 4]);
         append(&mut kept, "c", 99, now);
         assert!(offsets(&mut kept, "b", ALL, now).is_empty());
         assert_eq!(offsets(&mut kept, "a", ALL, now), [1, 2, 3, 4]);
         kept.remove(&channel("a"));
-        (0..8).for_each(|_| drop(append(&mut kept, "c", 99, now)));
+        (0..8).for_each(|_| _ = append(&mut kept, "c", 99, now));
         assert_eq!(offsets(&mut kept, "c", ALL, now), [7, 8, 9, 10, 11]);
         assert_eq!(append(&mut kept, "b", 99, now).offset, 5);
         let sum: usize = kept.channels.values().map(|entry| entry.bytes).sum();

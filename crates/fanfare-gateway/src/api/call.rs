@@ -96,6 +96,19 @@ pub(super) fn handler<M: Method>(listener: &Listening<'_>) -> MethodRouter<Arc<G
     with_key(listener.gateway, post(answer::<M>).layer(limit))
 }
 
+/// The handler of a method whose path has a GET for clients, by the roles of the listener.
+pub(super) fn handler_with_clients<M: Method>(
+    listener: &Listening<'_>,
+    of_clients: fn() -> MethodRouter<Arc<Gateway>>,
+) -> MethodRouter<Arc<Gateway>> {
+    let both = match (listener.roles.has(Role::Api), listener.roles.has(Role::Clients)) {
+        (true, true) => handler::<M>(listener).merge(of_clients()),
+        (true, false) => handler::<M>(listener),
+        (false, _) => of_clients().post(async || ApiError::Elsewhere),
+    };
+    both.fallback(async || ApiError::WrongMethod)
+}
+
 async fn answer<M: Method>(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let (call, method) = match read::<M>(&gateway, request).await {
         Ok(read) => read,

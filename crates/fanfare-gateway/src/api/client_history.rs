@@ -15,8 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use fanfare_auth::Token;
-use fanfare_core::{Channel, Position};
+use fanfare_core::{Channel, Identity, Position};
 
 use super::{
     call::{about, answered},
@@ -26,7 +25,7 @@ use super::{
 use crate::{
     gateway::Gateway,
     http::query::parameters,
-    rights::{IdentityError, identify, may_read_history, token_of},
+    rights::{IdentityError, identify, may_read_history},
 };
 
 /// The handler of GET.
@@ -39,22 +38,22 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
-    let token = token_of(gateway.config().auth.as_ref(), &request);
-    match read(&gateway, &channel, part, token).await {
+    let config = gateway.config();
+    let identified = identify(config.auth.as_ref(), &gateway.hub, &request);
+    match read(&gateway, &channel, part, identified).await {
         Ok(told) => answered(told),
         Err(error) => about(Some(channel), error),
     }
 }
 
-/// The part, for a client with the right and with this token.
+/// The part, for a client with the right.
 async fn read(
     gateway: &Gateway,
     channel: &Channel,
     part: Part,
-    token: Result<Option<Token>, IdentityError>,
+    identified: impl Future<Output = Result<Option<Arc<dyn Identity>>, IdentityError>> + Send,
 ) -> Result<Told, ApiError> {
-    let (hub, config) = (&gateway.hub, gateway.config());
-    let identity = identify(config.auth.as_ref(), token?, hub.settings.limits().handshake).await?;
+    let (hub, identity) = (&gateway.hub, identified.await?);
     let namespaces = hub.settings.namespaces();
     let namespace = namespaces.of(channel);
     may_read_history(namespace, identity.as_ref(), channel)?;

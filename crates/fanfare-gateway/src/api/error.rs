@@ -13,6 +13,7 @@ use axum::{
 use fanfare_auth::{ApiKeyRefusal, OriginRefusal};
 use fanfare_core::{
     ChannelError, CommandError, Epoch, Limit, PublishError, history::HistoryError, presence::PresenceError,
+    revocation::RevocationError,
 };
 use http::{
     HeaderName, HeaderValue, StatusCode,
@@ -29,7 +30,8 @@ use crate::{
 
 /// The paths of the API, for a caller that missed them.
 pub(super) const PATHS: &str = "POST /api/publish, /api/broadcast, /api/history, /api/history_remove, /api/presence, \
-                                /api/presence_stats, /api/info and /api/batch, and GET /api/history, /api/cluster and \
+                                /api/presence_stats, /api/connections, /api/channels, /api/subscribe, \
+                                /api/unsubscribe, /api/disconnect, /api/revoke, /api/info and /api/batch, and GET /api/history, /api/presence, /api/cluster and \
                                 /api/openapi.json";
 
 /// Why a call of the API was not carried out.
@@ -130,6 +132,22 @@ pub(crate) enum ApiError {
     /// The clients in a channel cannot be read now.
     #[error("{0}: call again")]
     Presence(#[from] PresenceError),
+    /// A token could not be revoked.
+    #[error(transparent)]
+    Revocation(#[from] RevocationError),
+    /// Some nodes did not answer.
+    #[error(
+        "the call was carried out for {num_clients} clients, but these nodes did not answer within {seconds} s: \
+         {nodes}; call again"
+    )]
+    SilentNodes {
+        /// Their names.
+        nodes: String,
+        /// How long they were waited for.
+        seconds: u64,
+        /// The clients of the other nodes.
+        num_clients: u64,
+    },
     /// The node goes away.
     #[error("this node is going away and did nothing: call again, another one will answer")]
     Leaving,
@@ -184,6 +202,9 @@ impl ApiError {
             Self::NoHistory | Self::NoPresence => ApiReason::NotAvailable,
             Self::AnotherEpoch { .. } => ApiReason::UnrecoverablePosition,
             Self::History(_) | Self::Presence(_) => ApiReason::Unavailable,
+            Self::Revocation(RevocationError::TooMany) => ApiReason::TooLarge,
+            Self::Revocation(RevocationError::Unavailable(_)) => ApiReason::Unavailable,
+            Self::SilentNodes { .. } => ApiReason::OutcomeUnknown,
             Self::Leaving => ApiReason::Leaving,
             Self::Elsewhere => ApiReason::Elsewhere,
             Self::NoSuchMethod => ApiReason::NoSuchMethod,

@@ -14,7 +14,7 @@ use super::{
     cluster::View,
     document::{Document, parameter, responses, result_of},
     error::ApiError,
-    methods::METHODS,
+    methods::{METHODS, presence::Present},
     reading::{self, Told},
     schema,
 };
@@ -72,6 +72,32 @@ fn client_history(document: &mut Document) {
     document.add("/api/history", "get", operation);
 }
 
+/// `GET /api/presence`, for clients.
+fn client_presence(document: &mut Document) {
+    let result = document.schema::<Present>();
+    let channel = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES,
+            "pattern": schema::VISIBLE});
+    let channel = json!({"name": "channel", "in": "query", "required": true, "description": "The channel.",
+            "schema": channel});
+    let reasons = [
+        ApiReason::BadRequest,
+        ApiReason::NotAvailable,
+        ApiReason::Unauthorized,
+        ApiReason::PermissionDenied,
+        ApiReason::Elsewhere,
+        ApiReason::WrongMethod,
+        ApiReason::Unavailable,
+    ];
+    let operation = json!({
+        "operationId": "client_presence",
+        "summary": "The clients in a channel, for a client by its token",
+        "security": [{}, {"token": []}],
+        "parameters": [channel],
+        "responses": responses(&result_of(&result), &reasons),
+    });
+    document.add("/api/presence", "get", operation);
+}
+
 /// `GET /api/cluster`, and this document.
 fn for_everybody(document: &mut Document) {
     let cluster = document.schema::<View>();
@@ -91,6 +117,7 @@ fn document() -> Value {
     let mut document = Document::default();
     METHODS.iter().for_each(|method| (method.describe)(&mut document));
     client_history(&mut document);
+    client_presence(&mut document);
     for_everybody(&mut document);
     document.finish()
 }

@@ -202,8 +202,11 @@ impl Scene {
         let (dispatcher, _) = Dispatcher::new(Incarnation(1), 1, namespaces, &limits, metrics.clone());
         let (taking, listed) = (Arc::<Taking>::default(), Arc::<Listed>::default());
         let broker: Arc<dyn Broker> = Arc::new(Later(taking.clone()));
-        let backend =
-            Backend { broker: broker.clone(), history: taking.kept.clone(), presence: listed.clone() };
+        let backend = Backend {
+            history: taking.kept.clone(),
+            presence: listed.clone(),
+            ..Backend::without_memory(broker.clone())
+        };
         let hub = Hub::start(Arc::new(dispatcher), backend, limits, metrics.clone(), None);
         let cluster = Arc::new(Cluster::new(me(), Arc::new(Alone), broker, metrics));
         let gateway = Gateway::new(hub, cluster, registry, gateway_metrics, config());

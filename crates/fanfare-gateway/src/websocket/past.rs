@@ -96,8 +96,16 @@ pub(super) async fn join(
     channel: &Channel,
     past: Option<Past>,
 ) -> Result<Joined, CommandError> {
-    let channel = hub.subscriptions.subscribe(session, channel).await?;
-    Ok(Joined { channel, recovered: past.map(|_| false) })
+    let past = match past {
+        None => {
+            let subscribed = hub.subscriptions.subscribe(session, channel).await?;
+            return Ok(Joined { channel: subscribed.channel, recovered: None });
+        }
+        Some(Past::Last(most)) => fanfare_hub::Past::Last(most),
+        Some(Past::Since(position)) => fanfare_hub::Past::Since(position),
+    };
+    let recovered = hub.subscriptions.recover(session, channel, past).await?;
+    Ok(Joined { channel: recovered.subscribed.channel, recovered: Some(recovered.is_whole) })
 }
 
 #[cfg(test)]

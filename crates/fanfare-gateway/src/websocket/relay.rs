@@ -30,7 +30,7 @@ use crate::{
     },
     listener::client_address::Client,
     path::{self, PathError},
-    rights::{identify, token_of},
+    rights::identify,
     roles::Role,
     trace,
 };
@@ -134,8 +134,7 @@ async fn accept(
     let hub = &gateway.hub;
     // Before the token is verified, which costs most.
     let permit = gateway.admission.admit(client.0, &config.admission)?;
-    let token = token_of(config.auth.as_ref(), request)?;
-    let identity = identify(config.auth.as_ref(), token, hub.settings.limits().handshake).await?;
+    let identity = identify(config.auth.as_ref(), hub, request).await?;
     let past = Past::of(request.uri().query())?;
     if let Some(past) = past {
         past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;

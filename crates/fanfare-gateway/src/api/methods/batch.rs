@@ -10,6 +10,10 @@ use utoipa::ToSchema;
 
 use super::{
     broadcast::{Broadcast, Broadcasted},
+    channels::{Channels, Found},
+    clients::Clients,
+    connections::{Connections, Page},
+    disconnect::Disconnect,
     history::History,
     history_remove::{HistoryRemove, Nothing},
     info::{Info, Nodes},
@@ -18,6 +22,8 @@ use super::{
     presence::{Presence, Present},
     presence_stats::{PresenceStats, Size},
     publish::Publish,
+    revoke::{Revoke, Revoked},
+    subscribe::{Subscribe, Unsubscribe},
 };
 use crate::{
     api::{
@@ -99,6 +105,12 @@ commands! {
     HistoryRemove(Nothing),
     Presence(Present),
     PresenceStats(Size),
+    Connections(Page),
+    Channels(Found),
+    Subscribe(Clients),
+    Unsubscribe(Clients),
+    Disconnect(Clients),
+    Revoke(Revoked),
     Info(Nodes),
 }
 

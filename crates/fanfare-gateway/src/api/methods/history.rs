@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::{
-        call::{Call, Method, handler},
+        call::{Call, Method, handler_with_clients},
         client_history,
         error::ApiError,
         number,
@@ -23,14 +23,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     paths: &["/api/history"],
     roles: &[Role::Api, Role::Clients],
     kind: Kind::Api,
-    handler: |listener| {
-        let both = match (listener.roles.has(Role::Api), listener.roles.has(Role::Clients)) {
-            (true, true) => handler::<History>(listener).merge(client_history::handler()),
-            (true, false) => handler::<History>(listener),
-            (false, _) => client_history::handler().post(async || ApiError::Elsewhere),
-        };
-        both.fallback(async || ApiError::WrongMethod)
-    },
+    handler: |listener| handler_with_clients::<History>(listener, client_history::handler),
     elsewhere: None,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! - [`publish`], [`broadcast`]; [`message`]: what both send
 //! - [`history`], [`history_remove`]; [`presence`], [`presence_stats`]
+//! - [`connections`], [`channels`], [`subscribe`] (and unsubscribe), [`disconnect`], [`revoke`]: clients of all nodes;
+//!   [`clients`]: what these share
 //! - [`info`]: the nodes
 //! - [`batch`]: several calls in one; [`items`]: one of several results
 //!
@@ -9,6 +11,10 @@
 
 pub(crate) mod batch;
 pub(crate) mod broadcast;
+pub(crate) mod channels;
+mod clients;
+pub(crate) mod connections;
+pub(crate) mod disconnect;
 pub(crate) mod history;
 pub(crate) mod history_remove;
 pub(crate) mod info;
@@ -17,6 +23,8 @@ mod message;
 pub(crate) mod presence;
 pub(crate) mod presence_stats;
 pub(crate) mod publish;
+pub(crate) mod revoke;
+pub(crate) mod subscribe;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +51,12 @@ pub(crate) const METHODS: &[Listed] = &[
     listed::<history_remove::HistoryRemove>(history_remove::ENDPOINT),
     listed::<presence::Presence>(presence::ENDPOINT),
     listed::<presence_stats::PresenceStats>(presence_stats::ENDPOINT),
+    listed::<connections::Connections>(connections::ENDPOINT),
+    listed::<channels::Channels>(channels::ENDPOINT),
+    listed::<subscribe::Subscribe>(subscribe::SUBSCRIBE),
+    listed::<subscribe::Unsubscribe>(subscribe::UNSUBSCRIBE),
+    listed::<disconnect::Disconnect>(disconnect::ENDPOINT),
+    listed::<revoke::Revoke>(revoke::ENDPOINT),
     listed::<info::Info>(info::ENDPOINT),
     listed::<batch::Batch>(batch::ENDPOINT),
 ];

@@ -1,4 +1,4 @@
-//! `POST /api/presence`: the clients in a channel.
+//! `POST /api/presence`: the clients in a channel. `GET /api/presence` at the same path is for clients.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,25 @@ use utoipa::ToSchema;
 
 use crate::{
     api::{
-        call::{Call, Method, endpoint},
+        call::{Call, Method, handler_with_clients},
+        client_presence,
         error::ApiError,
         schema,
     },
-    http::endpoint::Endpoint,
+    gateway::Gateway,
+    http::endpoint::{Endpoint, Kind},
     metrics::ApiReason,
+    roles::Role,
 };
 
 /// The endpoint.
-pub(crate) const ENDPOINT: Endpoint = endpoint::<Presence>(&["/api/presence"]);
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    paths: &["/api/presence"],
+    roles: &[Role::Api, Role::Clients],
+    kind: Kind::Api,
+    handler: |listener| handler_with_clients::<Presence>(listener, client_presence::handler),
+    elsewhere: None,
+};
 
 /// A channel whose clients are listed.
 #[derive(Deserialize, ToSchema)]
@@ -84,15 +93,20 @@ impl Method for Presence {
 
     async fn call(self, call: &Call<'_>) -> Result<Present, ApiError> {
         let channel = Channel::new(&self.channel)?;
-        tracks(call, &channel)?;
-        let members = call.gateway.hub.presence.members(&channel).await?;
-        let entries = members.into_iter().map(|entry| (entry.client.to_string(), ClientInfo::of(entry)));
-        Ok(Present { presence: entries.collect() })
+        read(call.gateway, &channel).await
     }
 }
 
+/// The clients in a channel.
+pub(in crate::api) async fn read(gateway: &Gateway, channel: &Channel) -> Result<Present, ApiError> {
+    tracks(gateway, channel)?;
+    let members = gateway.hub.presence.members(channel).await?;
+    let entries = members.into_iter().map(|entry| (entry.client.to_string(), ClientInfo::of(entry)));
+    Ok(Present { presence: entries.collect() })
+}
+
 /// Refuses a channel whose namespace lists no clients.
-pub(super) fn tracks(call: &Call<'_>, channel: &Channel) -> Result<(), ApiError> {
-    let namespaces = call.gateway.hub.settings.namespaces();
+pub(super) fn tracks(gateway: &Gateway, channel: &Channel) -> Result<(), ApiError> {
+    let namespaces = gateway.hub.settings.namespaces();
     if namespaces.of(channel).tracks_presence { Ok(()) } else { Err(ApiError::NoPresence) }
 }

@@ -50,7 +50,7 @@ impl Method for PresenceStats {
 
     async fn call(self, call: &Call<'_>) -> Result<Size, ApiError> {
         let channel = Channel::new(&self.channel)?;
-        tracks(call, &channel)?;
+        tracks(call.gateway, &channel)?;
         let stats = call.gateway.hub.presence.stats(&channel).await?;
         Ok(Size { num_clients: stats.clients, num_users: stats.users })
     }
