@@ -4,17 +4,19 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    calls::{gather::Calls, local::Local},
     delivery::{dispatcher::Dispatcher, tick::Delivery},
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     hub::Hub,
     metrics::HubMetrics,
     session::{
-        commands::Commands, flusher::Flusher, incomplete::BufferBound, intake::Intake, interest::Interest,
-        publish_budget::PublishBudget, publisher::Publisher, sessions::Sessions,
-        subscriptions::Subscriptions, writer::Writer,
+        attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
+        intake::Intake, interest::Interest, publish_budget::PublishBudget, publisher::Publisher,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -35,6 +37,7 @@ struct Shared {
     publish_budget: Arc<PublishBudget>,
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
+    attendance: Arc<Attendance>,
     /// The tasks of transports and flushes.
     tasks: TaskTracker,
 }
@@ -57,12 +60,13 @@ impl Hub {
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
-        let Backend { broker, history, presence } = backend;
+        let Backend { broker, history, presence, revocations } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
             interest: Arc::new(Interest::new(broker.clone())),
+            attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -74,6 +78,20 @@ impl Hub {
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
+        let revoked = Arc::new(RevokedTokens {
+            store: revocations,
+            dispatcher: shared.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
+        });
+        tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
+        let local = Local {
+            revoked: revoked.clone(),
+            dispatcher: shared.dispatcher.clone(),
+            subscriptions: subscriptions.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+        };
+        let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
         let commands = Arc::new(Commands {
             publisher: publisher.clone(),
             subscriptions: subscriptions.clone(),
@@ -96,6 +114,8 @@ impl Hub {
             goodbyes: outgoing.goodbyes,
             drain: outgoing.drain,
             broker,
+            calls,
+            revoked,
             history,
             presence,
             tracer,
@@ -121,6 +141,7 @@ impl Shared {
             budget: self.budget.clone(),
             limits: self.limits.clone(),
             metrics: self.metrics.clone(),
+            attendance: self.attendance.clone(),
         });
         let drain = Arc::new(Drain {
             dispatcher: self.dispatcher.clone(),
@@ -196,6 +217,7 @@ impl Shared {
             interest: self.interest.clone(),
             limits: self.limits.clone(),
             writer: outgoing.writer.clone(),
+            attendance: self.attendance.clone(),
         })
     }
 

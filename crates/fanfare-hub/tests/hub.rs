@@ -14,6 +14,7 @@
 mod support;
 
 mod budget;
+mod calls;
 mod cluster;
 mod concurrent;
 mod conflating;
@@ -35,7 +36,9 @@ mod joining;
 mod latency;
 mod outbound;
 mod polling;
+mod presence;
 mod reload;
+mod revoking;
 mod slow;
 mod stall;
 mod stress;

@@ -6,6 +6,7 @@
 //! - `answers`: answers to publishes
 //! - `history`: positions and histories; `once`: idempotency keys
 //! - `nodes`: control messages, and the registry
+//! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `helpers`: steps that cases share
 
 mod answers;
@@ -15,6 +16,8 @@ mod history;
 mod nodes;
 mod once;
 mod order;
+mod presence;
+mod revocations;
 mod subscriptions;
 mod times;
 
@@ -24,5 +27,7 @@ pub use history::*;
 pub use nodes::*;
 pub use once::*;
 pub use order::*;
+pub use presence::*;
+pub use revocations::*;
 pub use subscriptions::*;
 pub use times::*;

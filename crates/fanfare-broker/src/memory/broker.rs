@@ -18,7 +18,6 @@ use fanfare_core::{
     Attributes, Backend, Broker, Channel, Incarnation, Origin, Partition, Position, Publication, Publish,
     Taken,
     broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
-    presence::NoPresence,
 };
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
@@ -27,7 +26,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     history::{MemoryHistory, SWEEP},
     once::{FULL, Keys},
+    presence::MemoryPresence,
     registry::MemoryRegistry,
+    revocations::MemoryRevocations,
     waiting::{Queue, WaitingPublish},
 };
 use crate::{
@@ -95,8 +96,13 @@ pub(crate) fn start(
         stop.run_until_cancelled(work).await;
         pump.stop();
     });
-    let history = broker.history.clone();
-    (Backend { broker, history, presence: Arc::new(NoPresence) }, Arc::new(MemoryRegistry::default()))
+    let backend = Backend {
+        history: broker.history.clone(),
+        presence: Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone())),
+        revocations: Arc::new(MemoryRevocations::default()),
+        broker,
+    };
+    (backend, Arc::new(MemoryRegistry::default()))
 }
 
 impl MemoryBroker {

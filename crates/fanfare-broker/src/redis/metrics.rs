@@ -19,6 +19,7 @@ pub(crate) struct RedisMetrics {
     pub(crate) clock_offset: Gauge,
     pub(crate) queue: IntGauge,
     pub(crate) registry_malformed: IntCounter,
+    pub(crate) presence_failures: IntCounter,
     pub(crate) bytes_sent: IntCounter,
     pub(crate) bytes_received: IntCounter,
     /// Publications that were written again after their connection ended.
@@ -63,10 +64,14 @@ pub(crate) enum Kind {
     Script,
     /// Reads or removes a history.
     History,
+    /// The clients in channels.
+    Presence,
+    /// Revoked tokens.
+    Revocation,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Publish,
         Self::Keep,
         Self::Control,
@@ -80,6 +85,8 @@ impl Kind {
         Self::Registry,
         Self::Script,
         Self::History,
+        Self::Presence,
+        Self::Revocation,
     ];
 
     fn label(self) -> &'static str {
@@ -97,6 +104,8 @@ impl Kind {
             Self::Registry => "registry",
             Self::Script => "script",
             Self::History => "history",
+            Self::Presence => "presence",
+            Self::Revocation => "revocation",
         }
     }
 }
@@ -164,6 +173,10 @@ impl RedisMetrics {
             subscriptions_forbidden: new.counter(
                 "fanfare_redis_subscriptions_forbidden_total",
                 "Subscriptions that the ACL of Redis forbids",
+            )?,
+            presence_failures: new.counter(
+                "fanfare_redis_presence_failures_total",
+                "Writes of presence that Redis did not take, and that were tried again",
             )?,
             registry_malformed: new.counter(
                 "fanfare_redis_registry_malformed_total",

@@ -7,6 +7,7 @@
 //! - `subscriber`: the way in
 //! - `history`: reads what is kept
 //! - `registry`: which nodes there are, and the envelope version that all of them read
+//! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
@@ -18,8 +19,10 @@ pub(crate) mod connection;
 mod history;
 pub(crate) mod metrics;
 pub(crate) mod names;
+mod presence;
 mod publisher;
 mod registry;
+mod revocations;
 mod server;
 mod start;
 mod subscriber;

@@ -140,6 +140,21 @@ impl Names {
         &self.heartbeat
     }
 
+    /// The key that says that a node lives.
+    pub(crate) fn heartbeat_of(&self, node: Incarnation) -> String {
+        format!("{}!heartbeat:{node}", self.prefix)
+    }
+
+    /// The hash of revoked tokens.
+    pub(crate) fn revoked(&self) -> String {
+        format!("{}!revoked", self.prefix)
+    }
+
+    /// The hash of the clients in a channel.
+    pub(crate) fn presence(&self, channel: &Channel) -> String {
+        format!("{}!presence:{channel}", self.prefix)
+    }
+
     /// The key of the note that says since when nodes have been on this server.
     pub(crate) fn server(&self) -> String {
         format!("{}!server", self.prefix)
@@ -214,6 +229,7 @@ mod tests {
         assert_eq!(names.meaning(b"other:chat:1"), Meaning::Unknown);
         assert_eq!(names.meaning(b"fanfare:\xff"), Meaning::Unknown);
         assert_eq!(names.control_of(Incarnation(7)), names.control_own());
+        assert_eq!(names.heartbeat_of(Incarnation(7)), names.heartbeat());
         assert_eq!(names.nodes(), "fanfare!nodes");
         assert_eq!(names.node("00ff"), "fanfare!node:00ff");
         let [a, b] = ["a", "a:b"].map(|name| Channel::new(name).unwrap());

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::Pool;
-use fanfare_core::{Backend, broker::BrokerEvents, presence::NoPresence, registry::RegistryError};
+use fanfare_core::{Backend, broker::BrokerEvents, registry::RegistryError};
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -21,6 +21,7 @@ use super::{
     history::reader::{self, RedisHistory},
     metrics::RedisMetrics,
     names::Names,
+    presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
         outgoing::{Outgoing, ServerBudget},
         pipeline::Pipeline,
@@ -32,6 +33,7 @@ use super::{
         agreed_version::AgreedVersion,
         nodes::{self, RedisRegistry},
     },
+    revocations::RedisRevocations,
     subscriber::{
         incoming::Incoming,
         origin_check::{ListedNodes, OriginCheck},
@@ -91,6 +93,8 @@ pub(crate) fn start(
     let (registry, history) = (shared.registry()?, shared.history()?);
     tasks.spawn(shared.publisher(queued).run());
     tasks.spawn(shared.subscriber(events, requested).run());
+    let presence = shared.presence()?;
+    tasks.spawn(shared.presence_writer(&presence).run());
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
@@ -101,8 +105,17 @@ pub(crate) fn start(
         metrics,
         message_bytes: node.limits.message_bytes,
     };
-    let backend =
-        Backend { broker: Arc::new(broker), history: Arc::new(history), presence: Arc::new(NoPresence) };
+    let revocations = RedisRevocations {
+        pool: presence.pool.clone(),
+        names: presence.names.clone(),
+        metrics: presence.metrics.clone(),
+    };
+    let backend = Backend {
+        broker: Arc::new(broker),
+        history: Arc::new(history),
+        presence: Arc::new(presence),
+        revocations: Arc::new(revocations),
+    };
     Ok((backend, Arc::new(registry)))
 }
 
@@ -140,6 +153,27 @@ impl Shared {
             others: Mutex::default(),
             said: Mutex::default(),
         })
+    }
+
+    fn presence(&self) -> Result<RedisPresence, RegistryError> {
+        Ok(RedisPresence {
+            local: Arc::new(Local::new(self.metrics.broker.presence_entries.clone())),
+            pool: self.pool(reader::CONNECTIONS, reader::USED_FOR)?,
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
+        PresenceWriter {
+            local: presence.local.clone(),
+            pool: presence.pool.clone(),
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.clone(),
+        }
     }
 
     fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {

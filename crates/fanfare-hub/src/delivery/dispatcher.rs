@@ -209,6 +209,11 @@ impl Dispatcher {
         &self.losses
     }
 
+    /// The channels with a subscriber, and the number of their subscribers on this node.
+    pub(crate) fn channels(&self) -> Vec<(Channel, u32)> {
+        self.routes.read().iter().map(|(channel, route)| (channel.clone(), route.members)).collect()
+    }
+
     /// The shard for a new session: the shards take turns.
     pub(crate) fn shard_for(&self, session: SessionId) -> (u32, &Arc<Shard>) {
         let index = (session.0 % self.shards().len() as u64) as usize;

@@ -92,18 +92,20 @@ impl Publisher {
         }
     }
 
-    /// Publishes for the operator: the channel's namespace is not asked. `parent` is the caller's span.
+    /// Publishes for the operator: the rights of the channel's namespace are not asked. It is kept as the namespace
+    /// says, or not at all where `skip_history` is set. `parent` is the caller's span.
     ///
     /// # Errors
     /// The broker's answer.
     pub async fn publish_from_server(
         &self,
-        channel: Channel,
-        payload: Payload,
+        publish: Publish,
         parent: Option<TraceContext>,
+        skip_history: bool,
     ) -> Result<Taken, PublishError> {
+        let retention = self.dispatcher.namespaces().of(&publish.channel).retention;
+        let publish = publish.kept(retention.filter(|_| !skip_history));
         let (answer, answered) = oneshot::channel();
-        let publish = Publish::new(channel, payload);
         let done = move |result| drop(answer.send(result));
         hand_over(&*self.broker, self.tracer.as_deref(), publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))

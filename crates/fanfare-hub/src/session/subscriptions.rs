@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
-    Channel, CommandError, Limits, Message, SubscribeError, broker::SubscribeFuture, command::Action,
+    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture, command::Action,
 };
 use tokio::time::timeout;
 
 use crate::{
     delivery::{dispatcher::Dispatcher, membership::View},
     session::{
+        attendance::Attendance,
         interest::{Interest, InterestGuard},
         permission::permit,
         state::Session,
@@ -26,6 +27,7 @@ pub struct Subscriptions {
     pub(crate) interest: Arc<Interest>,
     pub(crate) limits: Arc<ArcSwap<Limits>>,
     pub(crate) writer: Arc<Writer>,
+    pub(crate) attendance: Arc<Attendance>,
 }
 
 impl Subscriptions {
@@ -60,7 +62,49 @@ impl Subscriptions {
     ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         let limits = self.limits.load_full();
-        let asked = this.ask(&session, &channel, limits.channels_per_connection);
+        let asked = this
+            .may_subscribe(&session, &channel)
+            .and_then(|()| this.ask(&session, &channel, limits.channels_per_connection));
+        this.join(session, channel, view, asked, limits)
+    }
+
+    /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
+    /// has a word for it.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) async fn subscribe_by_server(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<(), CommandError> {
+        let limits = self.limits.load_full();
+        let asked = self.ask(session, channel, limits.channels_per_connection);
+        let joined = self.clone().join(session.clone(), channel.clone(), View::Verbatim, asked, limits);
+        let channel = joined.await?;
+        self.writer.push(session, &Push::Subscribed(channel));
+        Ok(())
+    }
+
+    /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
+    pub(crate) fn unsubscribe_by_server(&self, session: &Arc<Session>, channel: &Channel) {
+        self.unsubscribe(session, channel);
+        self.writer.push(session, &Push::Unsubscribed(channel.clone()));
+    }
+
+    fn may_subscribe(&self, session: &Session, channel: &Channel) -> Result<(), CommandError> {
+        permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)
+    }
+
+    fn join(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        channel: Channel,
+        view: View,
+        asked: Result<Option<(InterestGuard, SubscribeFuture)>, CommandError>,
+        limits: Arc<Limits>,
+    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+        let this = self;
         async move {
             let Some((guard, confirmed)) = asked? else { return Ok(channel) };
             match timeout(limits.handshake, confirmed).await {
@@ -78,6 +122,8 @@ impl Subscriptions {
                 session.held_or_new().begin(channel.clone());
             }
             this.dispatcher.join(&channel, &session, view);
+            // Under the lock, as the leaving is: else a session could be entered after it left.
+            this.attendance.joined(&channel, &session);
             Ok(channel)
         }
     }
@@ -89,7 +135,6 @@ impl Subscriptions {
         channel: &Channel,
         most: usize,
     ) -> Result<Option<(InterestGuard, SubscribeFuture)>, CommandError> {
-        permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
         let can_join = session.channels.lock().can_join(channel, most)?;
         Ok(can_join.then(|| self.interest.acquire(channel)))
     }
@@ -113,6 +158,7 @@ impl Subscriptions {
         let channel = channels.joined.swap_remove(at);
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
+        self.attendance.left(&channel, session);
         drop(channels);
         if let Some(held) = session.held() {
             held.release(&channel, drop);
