@@ -16,7 +16,8 @@ pub(crate) fn namespace() -> Namespace {
 
 pub(crate) fn remembering() -> (Node, Arc<Recorder>, Arc<Histories>) {
     let histories = Histories::new();
-    let setup = Setup { shards: 3, namespace: namespace(), histories: Some(histories.clone()), ..Setup::default() };
+    let setup =
+        Setup { shards: 3, namespace: namespace(), histories: Some(histories.clone()), ..Setup::default() };
     let (node, recorder) = setup.recorded();
     tokio::spawn(node.hub.interruptions.clone().close_sessions(|| AT_ONCE));
     (node, recorder, histories)
@@ -58,9 +59,9 @@ async fn what_comes_twice_is_delivered_once() {
     let (node, recorder, histories) = remembering();
     let clients = crowd(&node, "a").await;
     let accepted = histories.accept("a", 2);
-    let again = accepted.iter().map(|twice| {
-        Publication::new(twice.channel.clone(), twice.payload.clone(), None).at(twice.position)
-    });
+    let again = accepted
+        .iter()
+        .map(|twice| Publication::new(twice.channel.clone(), twice.payload.clone(), None).at(twice.position));
     let again: Vec<_> = again.collect();
     recorder.deliver_all(accepted.into_iter().chain(again));
     settle().await;
@@ -242,6 +243,7 @@ async fn the_last_subscriber_takes_the_tail_along() {
     let client = node.client_in(&["a"]).await;
     recorder.deliver_all(histories.accept("a", 3));
     assert!(node.hub.metrics().history.tail_bytes.get() > 0);
+    settle().await;
     client.leave("a");
     assert_eq!(node.hub.metrics().history.tail_bytes.get(), 0);
     recorder.deliver_all(histories.accept("a", 1));

@@ -115,4 +115,3 @@ impl Gate {
 fn calm(limits: &Limits) -> usize {
     limits.inbound_bytes.min(CALM_BYTES)
 }
-

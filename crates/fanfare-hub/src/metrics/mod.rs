@@ -15,8 +15,8 @@ pub mod traffic_totals;
 
 pub(crate) use fan_out::Busy;
 pub use fan_out::FanOut;
-pub(crate) use history::{Heal, Purpose, Recovery};
 pub use history::HistoryMetrics;
+pub(crate) use history::{Heal, Purpose, Recovery};
 pub use hub_metrics::HubMetrics;
 pub(crate) use latency::Latencies;
 pub use latency::RelayLatency;

@@ -61,8 +61,7 @@ impl Publisher {
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let publish =
-            Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
+        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
         let (publisher, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = publisher.answer(&session, id, result);

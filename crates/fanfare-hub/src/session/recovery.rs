@@ -9,9 +9,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{
-    Access, Channel, CommandError, Position, Publication, SubscribeError, command::Action,
-};
+use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, command::Action};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -130,8 +128,9 @@ impl Subscriptions {
     pub fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
         let Some(held) = session.held() else { return };
         let echo = self.dispatcher.namespaces().of(channel).echo;
-        let is_for =
-            |publication: &Arc<Publication>| !self.dispatcher.except(publication, echo).contains(&Some(session.id));
+        let is_for = |publication: &Arc<Publication>| {
+            !self.dispatcher.except(publication, echo).contains(&Some(session.id))
+        };
         held.release(channel, |since| {
             let past: Vec<_> = past.into_iter().filter(is_for).collect();
             self.metrics.deliveries.inc_by(past.len() as u64);
@@ -140,11 +139,7 @@ impl Subscriptions {
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
-    fn ask_for_past(
-        &self,
-        session: &Arc<Session>,
-        channel: &Channel,
-    ) -> Result<Option<Asked>, CommandError> {
+    fn ask_for_past(&self, session: &Arc<Session>, channel: &Channel) -> Result<Option<Asked>, CommandError> {
         // A client that recovers becomes a subscriber.
         match self.dispatcher.namespaces().of(channel).history {
             Access::Subscriber => {}
@@ -231,8 +226,7 @@ impl Subscriptions {
         read: PastRead,
     ) -> Result<(Recovering, Recovery), CommandError> {
         let channel = recovering.subscribed.channel.clone();
-        let mut waiting =
-            Waiting { subscriptions: self, session, channel: &channel, is_over: false };
+        let mut waiting = Waiting { subscriptions: self, session, channel: &channel, is_over: false };
         let Ok(older) = timeout_at(until, read.older).await else {
             return Err(SubscribeError::Unavailable.into());
         };
@@ -257,9 +251,8 @@ impl Subscriptions {
         let has = |position: Option<Position>| {
             position.is_some_and(|at| at.epoch != since.epoch || at.offset >= since.offset)
         };
-        let caught_up = tail.until(|state| {
-            has(state.tail.position()) || (state.checks > checked && state.tail.is_live())
-        });
+        let caught_up = tail
+            .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));
         timeout_at(confirmed.until, caught_up).await.map_err(|_| SubscribeError::Unavailable.into())
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload,
-    Publish, PublishError, Tracer, broker::ControlMessage,
+    Backend, Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
+    PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
@@ -117,7 +117,11 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publisher.publish_from_server(Publish::new(channel(name), Payload::text(text)), None, false).await.map(drop)
+        self.hub
+            .publisher
+            .publish_from_server(Publish::new(channel(name), Payload::text(text)), None, false)
+            .await
+            .map(drop)
     }
 
     /// How often clients were slow, by what became of it.

@@ -11,8 +11,8 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, Retention, SessionId,
-    SubscribeError, Taken, TraceContext,
+    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, Retention,
+    SessionId, SubscribeError, Taken, TraceContext,
     broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;

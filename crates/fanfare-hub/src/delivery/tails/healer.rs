@@ -118,11 +118,7 @@ impl Healer {
         tail.has_changed();
     }
 
-    async fn with_tops(
-        &self,
-        mut tails: Vec<Arc<SharedTail>>,
-        each: impl Fn(&Arc<SharedTail>, Position),
-    ) {
+    async fn with_tops(&self, mut tails: Vec<Arc<SharedTail>>, each: impl Fn(&Arc<SharedTail>, Position)) {
         let mut patience = Patience::default();
         loop {
             tails.retain(|tail| !tail.lock().tail.is_closed());

@@ -95,7 +95,8 @@ impl Reader {
         }
         let older = Older { publications: found.into(), after: before - 1 };
         if let Some(tail) = tail.upgrade() {
-            self.dispatcher.change_tail(&tail, |state, _| state.tail.extend_back(&older.publications, of, floor));
+            self.dispatcher
+                .change_tail(&tail, |state, _| state.tail.extend_back(&older.publications, of, floor));
         }
         older
     }

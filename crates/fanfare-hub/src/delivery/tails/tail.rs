@@ -214,9 +214,7 @@ impl Tail {
         let mut read = read.into_iter().peekable();
         loop {
             let next = self.waiting.first_offset(epoch);
-            while let Some(publication) =
-                read.next_if(|read| next.is_none_or(|next| offset(read) < next))
-            {
+            while let Some(publication) = read.next_if(|read| next.is_none_or(|next| offset(read) < next)) {
                 if offset(&publication) == self.top + 1 {
                     self.take(publication, effects);
                 }
