@@ -19,7 +19,7 @@ fn recoveries(node: &Node, result: &str) -> u64 {
     node.count("fanfare_history_recoveries_total", &[("result", result)])
 }
 
-/// What a client gets that asks for this, and whether that is all.
+/// The lines of a client that asks for this, and whether they are all.
 async fn gets(node: &Node, past: Past) -> (Vec<String>, bool) {
     let client = node.client();
     let recovered = recover(&client, past).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_position_that_never_was_is_not_recovered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_ahead_of_its_node_gets_nothing_twice() {
+async fn a_client_ahead_gets_nothing_twice() {
     let (node, recorder, histories) = remembering();
     let stays = node.client_in(&["a"]).await;
     let on_their_way = histories.accept("a", 3);
@@ -225,7 +225,7 @@ async fn expired_publications_are_not_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_past_is_for_those_who_may_read_it() {
+async fn the_past_needs_the_right_to_read() {
     let histories = Histories::new();
     let namespace = Namespace { history: Access::Server, ..namespace() };
     let setup = Setup { namespace, histories: Some(histories.clone()), ..Setup::default() };

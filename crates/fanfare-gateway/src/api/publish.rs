@@ -10,7 +10,7 @@ use axum::{
     routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use fanfare_core::{Channel, Limits, Payload, Position, Taken, TraceContext};
+use fanfare_core::{Channel, Limits, Payload, Position, Publish, Taken, TraceContext};
 use http::{HeaderMap, StatusCode, header::CONTENT_ENCODING};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json, value::RawValue};

@@ -25,7 +25,8 @@ use crate::{
     session::{
         interest::{Interest, InterestGuard},
         permission::permit,
-        state::{Channels, Session, Subscribed},
+        state::{Channels, Session},
+        subscribed::Subscribed,
         writer::Writer,
     },
 };
