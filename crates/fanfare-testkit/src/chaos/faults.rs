@@ -72,14 +72,9 @@ impl Stage {
     async fn output_limit(&self, node: usize) {
         let Some(endpoint) = self.endpoint(node).await else { return };
         let ballast = format!("ballast-{node}");
-        let target = Target::parse(&endpoint.ws(&format!("/ws/{ballast}")), "/");
+        let Ok(target) = Target::parse(&endpoint.ws(&format!("/ws/{ballast}")), "/") else { return };
         // A node that lets nobody in has no subscription to lose.
-        let Ok(Ok(_client)) = target.map(async |target| Connection::open(&target).await).map_or_else(
-            |error| Err(error),
-            |opening| Ok(opening),
-        ) else {
-            return;
-        };
+        let Ok(_client) = Connection::open(&target).await else { return };
         let redis = self.redis.lock().await;
         let limit = |limit| {
             let mut set = redis::cmd("CONFIG");

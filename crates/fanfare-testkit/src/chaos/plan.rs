@@ -178,7 +178,9 @@ impl fmt::Display for Fault {
         let seconds = |span: &Duration| format!("{:.2} s", span.as_secs_f64());
         match self {
             Self::KillNode { node, gone } => write!(out, "kill-node {} for {}", node + 1, seconds(gone)),
-            Self::FreezeNode { node, lasts } => write!(out, "freeze-node {} for {}", node + 1, seconds(lasts)),
+            Self::FreezeNode { node, lasts } => {
+                write!(out, "freeze-node {} for {}", node + 1, seconds(lasts))
+            }
             Self::FreezeRedis { lasts } => write!(out, "freeze-redis for {}", seconds(lasts)),
             Self::KillClients { kind } => write!(out, "kill-{kind}"),
             Self::OutputLimit { node } => write!(out, "output-limit of node {}", node + 1),
@@ -190,7 +192,9 @@ impl fmt::Display for Fault {
             }
             Self::Drop { percent } => write!(out, "drop {percent} % of the clients"),
             Self::Rolling => out.write_str("rolling restart"),
-            Self::Wipe { gone } => write!(out, "wipe: Redis loses its memory, and is gone for {}", seconds(gone)),
+            Self::Wipe { gone } => {
+                write!(out, "wipe: Redis loses its memory, and is gone for {}", seconds(gone))
+            }
         }
     }
 }
@@ -260,7 +264,8 @@ fn fault(kind: Kind, part: Part, longest: Duration, random: &mut StdRng) -> (Fau
         _ => random.random_range(0..NODES),
     };
     let lasts = SHORTEST.mul_f64(LONGEST.div_duration_f64(SHORTEST).powf(random.random_range(0.0..1.0)));
-    let (lasts, gone) = (lasts.min(longest), LONGEST_GONE.mul_f64(random.random_range(0.0..1.0)).min(longest));
+    let (lasts, gone) =
+        (lasts.min(longest), LONGEST_GONE.mul_f64(random.random_range(0.0..1.0)).min(longest));
     let moment = Duration::ZERO;
     match kind {
         Kind::KillNode => (Fault::KillNode { node, gone }, gone),
@@ -312,8 +317,10 @@ mod tests {
 
     #[test]
     fn twenty_seeds_have_all_kinds() {
-        let all: String =
-            (1..=20).map(|seed| Plan::new(seed, MINUTE, Kind::ALL).to_string()).collect::<Vec<_>>().join("\n");
+        let all: String = (1..=20)
+            .map(|seed| Plan::new(seed, MINUTE, Kind::ALL).to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
         for kind in Kind::ALL {
             assert!(all.contains(kind.name()), "{kind:?}");
         }

@@ -18,11 +18,8 @@ history = "anonymous"
 "#;
 
 /// HAProxy notices within a second that a node drains.
-const DRAIN: [(&str, &str); 3] = [
-    ("FANFARE_DRAIN__GRACE", "1500ms"),
-    ("FANFARE_DRAIN__RATE", "100"),
-    ("FANFARE_DRAIN__TIMEOUT", "6s"),
-];
+const DRAIN: [(&str, &str); 3] =
+    [("FANFARE_DRAIN__GRACE", "1500ms"), ("FANFARE_DRAIN__RATE", "100"), ("FANFARE_DRAIN__TIMEOUT", "6s")];
 
 /// The processes.
 #[derive(Debug)]
@@ -110,7 +107,8 @@ impl Stage {
             logs.push((node.name.clone(), log));
         }
         let written = std::fs::create_dir_all(folder).and_then(|()| {
-            logs.iter().try_for_each(|(name, log)| std::fs::write(folder.join(name).with_extension("log"), log))
+            logs.iter()
+                .try_for_each(|(name, log)| std::fs::write(folder.join(name).with_extension("log"), log))
         });
         if let Err(error) = written {
             panic!("{}: {error}", folder.display());
