@@ -2,7 +2,7 @@
 //!
 //! - [`plan`](mod@plan): the faults of a seed, with their times
 //! - [`stage`]: three nodes behind HAProxy, a Redis, and a proxy between each node and Redis
-//! - `faults`: what each fault does to the stage
+//! - `faults`: the effect of each fault on the stage
 //!
 //! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
 
@@ -47,8 +47,26 @@ pub struct Settings {
     pub subscribers: usize,
     /// Messages a second.
     pub rate: f64,
-    /// The folder for the logs of the processes, if the run goes wrong.
+    /// The folder for the logs of the processes, in a folder of the run's name, if the run goes wrong.
     pub logs: Option<PathBuf>,
+}
+
+impl Settings {
+    /// A name for it: the kind of its faults if there is only one, and the seed.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let kinds = match self.kinds.as_slice() {
+            [kind] => kind.name(),
+            _ => "seed",
+        };
+        format!("{kinds} {}", self.seed)
+    }
+
+    /// One line for its result: fields between bars, for a table.
+    #[must_use]
+    pub fn line(&self, summary: &Summary) -> String {
+        format!("CHAOS {} | {} | wrong {}", self.name(), summary.fields(), u8::from(!summary.is_right()))
+    }
 }
 
 /// Runs the faults of a seed, and judges. The plan, and the faults as they begin, go to the standard error.
@@ -89,7 +107,7 @@ pub async fn run(settings: &Settings) -> Summary {
         Err(error) => panic!("the checker cannot judge: {error:#}"),
     };
     if let Some(folder) = settings.logs.as_ref().filter(|_| !summary.is_right()) {
-        stage.write_logs(folder).await;
+        stage.write_logs(&folder.join(settings.name().replace(' ', "-"))).await;
     }
     summary
 }

@@ -35,7 +35,7 @@ impl Endpoint {
     /// gives to connections.
     ///
     /// # Panics
-    /// If there is none.
+    /// If no port is free.
     #[must_use]
     pub fn lasting() -> Self {
         let ports = std::iter::repeat_with(|| rand::random_range(20_000..30_000)).take(1_000);

@@ -1,9 +1,9 @@
 //! The HTTP API of a server: one call after another, on one connection as long as the server keeps it open.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,29 +11,13 @@ use tokio::{
     time::timeout,
 };
 
-use crate::client::Target;
+use crate::{client::Target, position::Position};
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
 /// The publications that one call of `history` asks for.
 const PAGE: u64 = 1_000;
-
-/// A place in the history of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Position {
-    /// The life of the history.
-    pub epoch: String,
-    /// The place in it, counted from 1; 0 is before the first publication.
-    pub offset: u64,
-}
-
-/// As `?since=` takes it.
-impl fmt::Display for Position {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.epoch, self.offset)
-    }
-}
 
 /// A part of a channel's history.
 #[derive(Debug, Clone, Deserialize)]

@@ -29,12 +29,7 @@ pub use self::{
     plan::{Bounds, Plan},
 };
 use self::{ledger::Ledger, member::Member, publisher::Publisher, run::Run};
-use crate::{
-    api::{Api, Position},
-    client::Target,
-    clock::Moment,
-    connect,
-};
+use crate::{api::Api, client::Target, clock::Moment, connect, position::Position};
 
 /// The time before the command and after it in which all goes on.
 const CALM: Duration = Duration::from_secs(2);

@@ -27,6 +27,9 @@ struct Args {
     /// must be told]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     faults: Vec<Kind>,
+    /// The default kinds, and `wipe`
+    #[arg(long, conflicts_with = "faults")]
+    with_wipe: bool,
     /// One run with each kind of the faults by itself
     #[arg(long)]
     each: bool,
@@ -43,19 +46,21 @@ struct Args {
 
 impl Args {
     fn runs(&self) -> Vec<Settings> {
-        let kinds = if self.faults.is_empty() { Kind::harmless().collect() } else { self.faults.clone() };
-        let each = || kinds.iter().map(|kind| (kind.name().to_owned(), vec![*kind])).collect();
-        let sets: Vec<(String, Vec<Kind>)> =
-            if self.each { each() } else { vec![("seed".to_owned(), kinds.clone())] };
+        let kinds: Vec<Kind> = match (self.faults.as_slice(), self.with_wipe) {
+            ([], false) => Kind::harmless().collect(),
+            ([], true) => Kind::ALL.to_vec(),
+            (named, _) => named.to_vec(),
+        };
+        let sets: Vec<&[Kind]> = if self.each { kinds.chunks(1).collect() } else { vec![&kinds] };
         let seeds = if self.seed.is_empty() { (1..=self.seeds).collect() } else { self.seed.clone() };
-        let runs = seeds.iter().flat_map(|seed| sets.iter().map(move |(name, kinds)| (seed, name, kinds)));
-        runs.map(|(seed, name, kinds)| Settings {
-            seed: *seed,
+        let runs = seeds.iter().flat_map(|seed| sets.iter().map(move |kinds| (*seed, *kinds)));
+        runs.map(|(seed, kinds)| Settings {
+            seed,
             lasts: Duration::from_secs(self.seconds),
-            kinds: kinds.clone(),
+            kinds: kinds.to_vec(),
             subscribers: self.subscribers,
             rate: self.rate,
-            logs: Some(self.logs.join(format!("{name}-{seed}"))),
+            logs: Some(self.logs.clone()),
         })
         .collect()
     }
@@ -67,15 +72,9 @@ async fn main() -> ExitCode {
     for run in Args::parse().runs() {
         let summary = chaos::run(&run).await;
         eprintln!("{summary}");
-        let kinds = match run.kinds.as_slice() {
-            [kind] => kind.name(),
-            _ => "seed",
-        };
-        let name = format!("{kinds} {}", run.seed);
-        let result = if summary.is_right() { "right" } else { "WRONG" };
-        println!("CHAOS {name} | {} | {result}", summary.fields());
+        println!("{}", run.line(&summary));
         if !summary.is_right() {
-            wrong.push(name);
+            wrong.push(run.name());
         }
     }
     if wrong.is_empty() {

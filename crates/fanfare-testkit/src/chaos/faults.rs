@@ -1,4 +1,4 @@
-//! What each fault does to the stage. Each undoes itself before it returns.
+//! The effect of each fault on the stage. A fault undoes itself before it returns.
 
 use std::time::Duration;
 

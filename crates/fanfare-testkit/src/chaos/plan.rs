@@ -99,7 +99,7 @@ impl FromStr for Kind {
     }
 }
 
-/// What a fault hits.
+/// The part that a fault hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Node(usize),

@@ -7,7 +7,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 
 use super::tls::Tls;
-use crate::api::Position;
+use crate::position::Position;
 
 /// The manner in which clients connect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 
 use super::run::Run;
 use crate::{
-    api::Position,
     client::{Connection, Target, read_at},
     clock::{Moment, random_below},
+    position::Position,
 };
 
 /// A client waits a random part of this before its first reconnect. Each failure doubles it.

@@ -3,17 +3,18 @@
 //!
 //! - `plan`: the settings
 //! - `publisher`: publishes until each message is acknowledged; `subscriber`: comes back with its position
-//! - [`ledger`]: the notes of both; [`judge`](mod@judge): notes and final histories in, a verdict out
+//! - [`ledger`]: the messages of both; `notes`: and what else they note; [`judge`](mod@judge): messages and final histories in, a verdict out
 //! - `summary`: the result
 
 pub mod judge;
 pub mod ledger;
+mod notes;
 mod plan;
 mod publisher;
 mod subscriber;
 mod summary;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
@@ -26,41 +27,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     judge::{Kept, judge},
-    ledger::{Ledger, Name},
+    ledger::Ledger,
+    notes::Notes,
     publisher::Publisher,
     subscriber::Subscriber,
 };
 pub use self::{plan::Plan, summary::Summary};
 use super::{FOR_DOUBLES, LOOK_EVERY};
-use crate::{
-    api::{Api, Position},
-    client::Target,
-};
-
-/// The longest time for an answer of the API. A publish without one is repeated, on another node if there is one.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The notes of a run.
-#[derive(Debug, Default)]
-struct Notes {
-    ledger: Ledger,
-    /// Publishes that were repeated, by the reason.
-    repeated: BTreeMap<String, u64>,
-    /// Ends of connections, by reason.
-    ends: BTreeMap<String, u64>,
-    /// Upgrades that failed, by kind.
-    turned_away: BTreeMap<String, u64>,
-    /// Faults that the ledger does not show, a sentence each.
-    wrong: Vec<String>,
-}
-
-impl Notes {
-    fn wrong(&mut self, what: String) {
-        if !self.wrong.contains(&what) {
-            self.wrong.push(what);
-        }
-    }
-}
+use crate::{api::Api, position::Position};
 
 /// A check that is under way.
 #[derive(Debug)]
@@ -201,33 +175,5 @@ impl Check {
             }
             place += 1;
         }
-    }
-}
-
-impl Plan {
-    /// A caller of the API of one of the nodes.
-    fn api(&self, place: usize) -> anyhow::Result<Api> {
-        let node = self.targets.get(place % self.targets.len().max(1)).context("no nodes")?;
-        Ok(Api::new(node.clone(), self.key.clone(), ANSWER_TIMEOUT))
-    }
-
-    /// A channel on each node.
-    fn entrances(&self, channel: usize) -> Vec<Target> {
-        self.targets.iter().map(|target| target.numbered(channel)).collect()
-    }
-
-    /// The payload of a message.
-    fn payload(&self, name: Name) -> String {
-        format!("{} {} {}", self.run, name.publisher, name.number)
-    }
-
-    /// The message with this payload; `None` for a message of another run.
-    fn name(&self, payload: &[u8]) -> Option<Name> {
-        let mut words = std::str::from_utf8(payload).ok()?.split(' ');
-        if words.next()?.parse() != Ok(self.run) {
-            return None;
-        }
-        let name = Name { publisher: words.next()?.parse().ok()?, number: words.next()?.parse().ok()? };
-        words.next().is_none().then_some(name)
     }
 }

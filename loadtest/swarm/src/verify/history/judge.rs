@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::ledger::{Ledger, Life, Name, Received};
 use crate::{
-    api::Position,
+    position::Position,
     sequence::{Receipt, Seen},
 };
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a publisher sends a message only once all of its earlier ones are acknowledged.
 
-use crate::api::Position;
+use crate::position::Position;
 
 /// A message of this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub struct Published {
 pub struct Life {
     /// The position from which the subscriber wanted all.
     pub since: Position,
-    /// What came, in order; `None` for a message that is not of this run.
+    /// The messages that came, in order; `None` for a message that is not of this run.
     pub heard: Vec<Option<Name>>,
 }
 

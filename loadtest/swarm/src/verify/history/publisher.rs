@@ -8,11 +8,8 @@ use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Notes, ledger::Name, plan::Plan};
-use crate::{
-    api::{Api, Position},
-    clock::random_below,
-};
+use super::{ledger::Name, notes::Notes, plan::Plan};
+use crate::{api::Api, clock::random_below, position::Position};
 
 /// A publish waits a random part of this before it is repeated.
 const BEFORE_REPEAT: Duration = Duration::from_millis(500);

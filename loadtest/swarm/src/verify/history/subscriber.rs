@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::sleep};
 
-use super::{Notes, plan::Plan};
+use super::{notes::Notes, plan::Plan};
 use crate::{
-    api::Position,
     client::{Connection, Target},
     clock::random_below,
+    position::Position,
 };
 
 /// A client waits a random part of this before it comes back.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use super::{Notes, judge::Verdict, plan::Plan};
+use super::{judge::Verdict, notes::Notes, plan::Plan};
 
 /// The verdict, and the run that it is about.
 #[derive(Debug, Clone, Serialize)]

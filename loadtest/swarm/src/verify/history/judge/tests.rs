@@ -141,7 +141,7 @@ fn forgetful(heard: &[u32]) -> (Ledger, Kept) {
 fn a_told_loss_is_right_where_expected() {
     for heard in [&[0, 1, 2][..], &[0, 1], &[], &[0, 1, 3, 4]] {
         let (ledger, kept) = forgetful(heard);
-        let verdict = judge(&ledger, &[kept.clone()], true);
+        let verdict = judge(&ledger, std::slice::from_ref(&kept), true);
         assert!(verdict.is_right(), "{heard:?}: {verdict:?}");
         assert_eq!((verdict.told, verdict.forgotten), (2, 3));
         assert!(!judge(&ledger, &[kept], false).is_right());
