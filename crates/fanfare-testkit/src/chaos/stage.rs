@@ -8,13 +8,15 @@ use tokio::sync::Mutex;
 use super::plan::NODES;
 use crate::{Balancer, Endpoint, Process, Proxy, RedisServer, cluster::redis_server};
 
-/// The namespace of the checker. It keeps all messages of a run.
+/// The namespace of the checker. It keeps all messages of a run. A relay client is told of a loss by a close, and by the
+/// answer to its return.
 const CONFIG: &str = r#"
 [[namespace]]
 name = "chat"
 history_size = 100000
 history_ttl = "30m"
 history = "anonymous"
+on_interruption = "close"
 "#;
 
 /// HAProxy notices within a second that a node drains.
