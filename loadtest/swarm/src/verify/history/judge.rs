@@ -100,6 +100,22 @@ impl Channel<'_> {
         self.places.values().any(|places| places.contains_key(&name))
     }
 
+    /// The messages of a life, as ranges of offsets.
+    fn tells(&self, life: &Life) -> String {
+        let mut ranges: Vec<(&str, u64, u64)> = Vec::new();
+        for name in life.heard.iter().flatten() {
+            let mut places =
+                self.places.iter().filter_map(|(epoch, places)| Some((*epoch, *places.get(name)?)));
+            let Some((epoch, offset)) = places.next() else { continue };
+            match ranges.last_mut() {
+                Some((of, _, last)) if *of == epoch && *last + 1 == offset => *last = offset,
+                _ => ranges.push((epoch, offset, offset)),
+            }
+        }
+        let ranges = ranges.into_iter().map(|(epoch, first, last)| format!("{epoch}:{first} to {last}"));
+        ranges.collect::<Vec<_>>().join(", ")
+    }
+
     /// The known offsets of an epoch behind one offset.
     fn behind(&self, epoch: &str, offset: u64) -> BTreeSet<u64> {
         let places = self.places.get(epoch).into_iter().flat_map(HashMap::values);
@@ -184,7 +200,20 @@ impl Judge {
         }
     }
 
+    /// Judges a subscriber, and describes its lives where it has a fault.
     fn subscriber(&mut self, number: usize, subscriber: &Received, channel: &Channel<'_>) {
+        let before = self.verdict.examples.len();
+        self.lives(number, subscriber, channel);
+        if self.verdict.examples.len() > before {
+            for life in &subscriber.lives {
+                self.example(|| {
+                    format!("subscriber {number} had a life from {}: {}", life.since, channel.tells(life))
+                });
+            }
+        }
+    }
+
+    fn lives(&mut self, number: usize, subscriber: &Received, channel: &Channel<'_>) {
         self.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
         for (place, life) in subscriber.lives.iter().enumerate() {
             let mut owed = channel.behind(&life.since.epoch, life.since.offset);
@@ -240,8 +269,11 @@ impl Judge {
 
     fn lost(&mut self, subscriber: usize, epoch: &str, offsets: &BTreeSet<u64>) {
         self.verdict.lost += offsets.len() as u64;
-        for offset in offsets {
-            self.example(|| format!("subscriber {subscriber} did not get {epoch}:{offset}"));
+        if let (Some(first), Some(last)) = (offsets.first(), offsets.last()) {
+            let count = offsets.len();
+            self.example(|| {
+                format!("subscriber {subscriber} did not get {count} of {epoch}:{first} to {last}")
+            });
         }
     }
 }
