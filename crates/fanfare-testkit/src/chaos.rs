@@ -106,6 +106,7 @@ pub async fn run(settings: &Settings) -> Summary {
         Ok(summary) => summary,
         Err(error) => panic!("the checker cannot judge: {error:#}"),
     };
+    eprintln!("nodes since their last start: {}", stage.counts().await);
     if let Some(folder) = settings.logs.as_ref().filter(|_| !summary.is_right()) {
         stage.write_logs(&folder.join(settings.name().replace(' ', "-"))).await;
     }

@@ -23,6 +23,18 @@ on_interruption = "close"
 const DRAIN: [(&str, &str); 3] =
     [("FANFARE_DRAIN__GRACE", "1500ms"), ("FANFARE_DRAIN__RATE", "100"), ("FANFARE_DRAIN__TIMEOUT", "6s")];
 
+/// What the nodes count of faults: it shows whether faults had an effect.
+const COUNTS: [(&str, &str); 8] = [
+    ("interruptions", "fanfare_broker_interruptions_total"),
+    ("overflows", "fanfare_broker_interruptions_total{reason=\"overflow\"}"),
+    ("healed", "fanfare_history_heals_total{result=\"healed\"}"),
+    ("not healed", "fanfare_history_heals_total{result=\"failed\"}"),
+    ("duplicates", "fanfare_history_duplicates_total"),
+    ("replays", "fanfare_redis_replays_total"),
+    ("recoveries from tails", "fanfare_history_recoveries_total{result=\"tail\"}"),
+    ("recoveries by reads", "fanfare_history_recoveries_total{result=\"read\"}"),
+];
+
 /// The processes.
 #[derive(Debug)]
 pub struct Stage {
@@ -88,6 +100,18 @@ impl Stage {
         for node in &self.nodes {
             node.lock().await.process.is_ready().await;
         }
+    }
+
+    /// What the nodes counted since their last start.
+    pub async fn counts(&self) -> String {
+        let mut sums = COUNTS.map(|(name, _)| (name, 0.0));
+        for node in &self.nodes {
+            let metrics = node.lock().await.process.metrics().await;
+            for ((_, sum), (_, series)) in sums.iter_mut().zip(COUNTS) {
+                *sum += metrics.sum(series);
+            }
+        }
+        sums.map(|(name, sum)| format!("{name} {sum}")).join(", ")
     }
 
     /// The address of a node.
