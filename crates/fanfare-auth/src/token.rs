@@ -128,7 +128,8 @@ impl TokenPolicy {
         if self.issuer.is_some() && self.issuer != claims.issuer {
             return Err(TokenError::Issuer);
         }
-        Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels })
+        let CheckedClaims { subject, channels, info, id, issued_at, .. } = claims;
+        Ok(Claims { subject, expires_at, channels, info, id, issued_at })
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
     pub(crate) controls_refused: IntCounter,
+    pub(crate) presence_entries: IntGauge,
     states: IntGaugeVec,
     taken: Histogram,
     refused: Histogram,
@@ -45,7 +46,7 @@ impl Dropped {
     fn label(self) -> &'static str {
         match self {
             Self::Envelope(EnvelopeError::Version(_)) => "version",
-            Self::Envelope(EnvelopeError::Kind(_)) => "kind",
+            Self::Envelope(EnvelopeError::Kind(_) | EnvelopeError::Positioned) => "kind",
             Self::Envelope(EnvelopeError::Length) => "length",
             Self::Envelope(EnvelopeError::Field(_)) => "field",
             Self::Misplaced => "misplaced",
@@ -100,6 +101,8 @@ impl Metrics {
             )?)?,
             subscriptions: new
                 .gauge("fanfare_broker_subscriptions", "Channels that this node asked the broker for")?,
+            presence_entries: new
+                .gauge("fanfare_presence_entries", "Clients of this node in channels with presence, once for each channel")?,
             received: new
                 .counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
             foreign: new.counter(

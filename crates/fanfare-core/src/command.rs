@@ -1,6 +1,6 @@
 //! The commands of clients, and the replies. Behind a dialect's decoder a command is a type, not a string.
 
-use crate::{Channel, Payload, PublishError, SubscribeError};
+use crate::{Channel, Payload, Position, PublishError, SubscribeError};
 
 /// The number by which a client knows the answer to its command; 0 in a dialect without such numbers.
 pub type RequestId = u32;
@@ -54,6 +54,8 @@ pub enum Reply {
         id: RequestId,
         /// The command's channel.
         channel: Channel,
+        /// The position behind which the session gets all; `None` in a channel without history.
+        position: Option<Position>,
     },
     /// The session is not subscribed, or not any longer.
     Unsubscribed {

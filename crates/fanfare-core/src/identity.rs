@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
+
 use crate::Channel;
 
 /// One run of one node: drawn at random at start, never reused.
@@ -71,6 +73,21 @@ pub struct ClientIdError;
 pub trait Identity: Send + Sync + 'static {
     /// The subject of the token, where it has one: for the log.
     fn subject(&self) -> Option<&str>;
+
+    /// The id of the token (`jti`), where it has one.
+    fn token_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// When the token was issued (`iat`), where it says so.
+    fn issued_at(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Information about the client for other clients: JSON that the node does not read.
+    fn info(&self) -> Option<Bytes> {
+        None
+    }
 
     /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;

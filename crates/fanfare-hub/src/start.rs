@@ -4,17 +4,23 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    delivery::{dispatcher::Dispatcher, tick::Delivery},
+    calls::{gather::Calls, local::Local},
+    delivery::{
+        dispatcher::Dispatcher,
+        tails::{healer::Healer, reader::Reader},
+        tick::Delivery,
+    },
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     hub::Hub,
     metrics::HubMetrics,
     session::{
-        commands::Commands, flusher::Flusher, incomplete::BufferBound, intake::Intake, interest::Interest,
-        publish_budget::PublishBudget, publisher::Publisher, sessions::Sessions,
-        subscriptions::Subscriptions, writer::Writer,
+        attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
+        intake::Intake, interest::Interest, publish_budget::PublishBudget, publisher::Publisher,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -35,6 +41,9 @@ struct Shared {
     publish_budget: Arc<PublishBudget>,
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
+    attendance: Arc<Attendance>,
+    /// Reads histories.
+    reader: Arc<Reader>,
     /// The tasks of transports and flushes.
     tasks: TaskTracker,
 }
@@ -57,12 +66,18 @@ impl Hub {
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
-        let Backend { broker, history, presence } = backend;
+        let Backend { broker, history, presence, revocations } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
+            reader: Arc::new(Reader {
+                dispatcher: dispatcher.clone(),
+                history: history.clone(),
+                metrics: metrics.clone(),
+            }),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
-            interest: Arc::new(Interest::new(broker.clone())),
+            interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
+            attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -72,8 +87,24 @@ impl Hub {
         let critical_tasks = shared.spawn_tasks(&outgoing, tracer.as_ref());
         let stall_report = Arc::new(StallReport::default());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
+        let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
+        tokio::spawn(critical_tasks.watch(healer.run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
+        let revoked = Arc::new(RevokedTokens {
+            store: revocations,
+            dispatcher: shared.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
+        });
+        tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
+        let local = Local {
+            revoked: revoked.clone(),
+            dispatcher: shared.dispatcher.clone(),
+            subscriptions: subscriptions.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+        };
+        let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
         let commands = Arc::new(Commands {
             publisher: publisher.clone(),
             subscriptions: subscriptions.clone(),
@@ -96,6 +127,8 @@ impl Hub {
             goodbyes: outgoing.goodbyes,
             drain: outgoing.drain,
             broker,
+            calls,
+            revoked,
             history,
             presence,
             tracer,
@@ -121,6 +154,7 @@ impl Shared {
             budget: self.budget.clone(),
             limits: self.limits.clone(),
             metrics: self.metrics.clone(),
+            attendance: self.attendance.clone(),
         });
         let drain = Arc::new(Drain {
             dispatcher: self.dispatcher.clone(),
@@ -196,6 +230,9 @@ impl Shared {
             interest: self.interest.clone(),
             limits: self.limits.clone(),
             writer: outgoing.writer.clone(),
+            attendance: self.attendance.clone(),
+            reader: self.reader.clone(),
+            metrics: self.metrics.clone(),
         })
     }
 

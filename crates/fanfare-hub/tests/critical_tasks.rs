@@ -1,6 +1,6 @@
 //! A shard whose task has died is noticed: the node must not only look alive.
 
-use fanfare_core::Payload;
+use fanfare_core::{Payload, Publish};
 
 use crate::support::{Setup, channel, ends, settle};
 
@@ -16,7 +16,7 @@ async fn a_dead_tick_is_reported() {
     assert!(is_pending(failed.as_mut()).await, "nothing has failed yet");
     // The tests' dialect panics at bytes that are not text, in the tick that encodes them.
     let no_text = Payload::binary(&b"\xff"[..]);
-    node.hub.publisher.publish_from_server(channel("a"), no_text, None).await.unwrap();
+    node.hub.publisher.publish_from_server(Publish::new(channel("a"), no_text), None, false).await.unwrap();
     ends(failed).await;
 }
 

@@ -14,6 +14,7 @@
 mod support;
 
 mod budget;
+mod calls;
 mod cluster;
 mod concurrent;
 mod conflating;
@@ -26,6 +27,7 @@ mod ending;
 mod fan_out;
 mod flow;
 mod goodbye;
+mod healing;
 mod heartbeat;
 mod held;
 mod identity;
@@ -35,7 +37,10 @@ mod joining;
 mod latency;
 mod outbound;
 mod polling;
+mod presence;
+mod recovery;
 mod reload;
+mod revoking;
 mod slow;
 mod stall;
 mod stress;

@@ -146,7 +146,8 @@ impl Node {
             metrics: None,
         };
         let registry = broker.registry.clone();
-        let cluster = Arc::new(Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics));
+        let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
+        let cluster = Arc::new(cluster.with_calls(hub.calls.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());

@@ -104,7 +104,7 @@ fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
     let dispatcher = Arc::new(dispatcher);
     let node = fanfare_broker::Node { incarnation, limits: limits.clone() };
     let parts = fanfare_broker::start(&node, BrokerConfig::Memory, dispatcher.clone(), &registry);
-    let broker = parts.expect("a broker").broker;
+    let broker = parts.expect("a broker").backend.broker;
     (Hub::start(dispatcher.clone(), Backend::without_memory(broker), limits, metrics, None), dispatcher)
 }
 

@@ -40,6 +40,14 @@ impl Batch {
         self.queued.push(queued);
     }
 
+    /// Publications of one channel that one member gets, whoever published them.
+    pub(crate) fn of(publications: impl Iterator<Item = Arc<Publication>>) -> Self {
+        let mut batch = Self::default();
+        publications
+            .for_each(|publication| batch.push(Queued { sequence: 0, publication, except: [None; 2] }));
+        batch
+    }
+
     /// The number of publications.
     #[must_use]
     pub fn len(&self) -> usize {

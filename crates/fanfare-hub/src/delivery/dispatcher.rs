@@ -1,18 +1,16 @@
 //! Takes publications from the broker and hands each to the shards that have subscribers.
 //!
 //! Invariants
-//! - A shard gets each publication of its channels once, in the broker's order.
+//! - A shard gets each publication of its channels once, in the broker's order. In a channel with history it gets those
+//!   of the channel's tail, in order, under the tail's lock.
 //! - The bytes between the broker and the shards are counted. Past the bound the broker is told to wait:
 //!   [`BrokerEvents::poll_ready`].
 //! - No lock of this file is held while code of another crate runs.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Waker},
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,27 +19,29 @@ use fanfare_core::{
     BrokerEvents, Channel, Incarnation, Limits, Namespaces, Partition, Publication, SessionId,
     broker::{ControlMessage, Interruption},
 };
-use parking_lot::{Mutex, RwLock};
-use smallvec::SmallVec;
+use parking_lot::RwLock;
 use tokio::sync::mpsc;
 
 use crate::{
     delivery::{
         batch::{Queued, cost},
+        gate::Pending,
         gather::Shards,
         losses::{Losses, closes},
         membership::View,
         shard::Shard,
+        tails::{
+            shared::{SharedTail, State},
+            table::Tails,
+            tail::Effects,
+        },
     },
-    metrics::HubMetrics,
+    metrics::{Heal, HubMetrics},
     session::state::Session,
 };
 
 /// How many control messages may wait. Further ones are dropped and counted.
 const CONTROL_QUEUE: usize = 1024;
-
-/// See [`BrokerEvents::poll_calm`].
-const CALM_BYTES: usize = 256 << 10;
 
 /// The largest number of shards: a route has one bit for each.
 pub const MAX_SHARDS: usize = 64;
@@ -55,11 +55,20 @@ pub struct Dispatcher {
     control: mpsc::Sender<ControlMessage>,
     pending: Pending,
     losses: Losses,
+    tails: Tails,
     metrics: Arc<HubMetrics>,
 }
 
-/// The shards that the publications of one channel go to.
+/// The way of the publications of one channel.
 struct Route {
+    audience: Audience,
+    /// Their tail, in a channel with history. It is there before the first subscriber.
+    tail: Option<Arc<SharedTail>>,
+}
+
+/// The shards that the publications of one channel go to.
+#[derive(Clone, Copy)]
+struct Audience {
     /// One bit for each shard that has a member.
     shards: u64,
     /// The number of its subscribers on this node.
@@ -68,78 +77,13 @@ struct Route {
     echo: bool,
 }
 
-/// The bytes between the broker and the shards.
-struct Pending {
-    bytes: AtomicUsize,
-    /// Past its bound the node takes no more.
-    full: Gate,
-    /// Past its bound new publications are written out only after a while.
-    calm: Gate,
-}
-
-/// A bound, and the broker's tasks that wait until the bytes are below it: at most one for each partition.
-struct Gate {
-    bound: AtomicUsize,
-    waiters: Mutex<SmallVec<[(Partition, Waker); 1]>>,
-}
-
-impl Gate {
-    fn new(bound: usize) -> Self {
-        Self { bound: AtomicUsize::new(bound), waiters: Mutex::default() }
+impl Route {
+    fn new(echo: bool) -> Self {
+        Self { audience: Audience { shards: 0, members: 0, echo }, tail: None }
     }
 
-    fn set(&self, bound: usize) {
-        self.bound.store(bound, Ordering::Release);
-        // After the bound: a broker that leaves its waker later than this looks once more, and sees the new bound.
-        self.open();
-    }
-
-    fn open(&self) {
-        let waiters = std::mem::take(&mut *self.waiters.lock());
-        waiters.into_iter().for_each(|(_, waker)| waker.wake());
-    }
-
-    /// The bytes fell from `before` to `now`.
-    fn fell(&self, before: usize, now: usize) {
-        let bound = self.bound.load(Ordering::Relaxed);
-        if before >= bound && now < bound {
-            self.open();
-        }
-    }
-
-    /// Ready below the bound. `waits` is called when the task begins to wait.
-    fn poll(
-        &self,
-        partition: Partition,
-        bytes: &AtomicUsize,
-        cx: &Context<'_>,
-        waits: impl FnOnce(),
-    ) -> Poll<()> {
-        let is_below = || bytes.load(Ordering::Acquire) < self.bound.load(Ordering::Acquire);
-        if is_below() {
-            return Poll::Ready(());
-        }
-        let waited = self.leave_waker(partition, cx.waker());
-        // The shards may have caught up before the waker was there to be woken.
-        if is_below() {
-            self.waiters.lock().retain(|(of, _)| *of != partition);
-            return Poll::Ready(());
-        }
-        if !waited {
-            waits();
-        }
-        Poll::Pending
-    }
-
-    /// Replaces the waker of a partition. Whether there was one.
-    fn leave_waker(&self, partition: Partition, waker: &Waker) -> bool {
-        let mut waiters = self.waiters.lock();
-        if let Some((_, left)) = waiters.iter_mut().find(|(of, _)| *of == partition) {
-            left.clone_from(waker);
-            return true;
-        }
-        waiters.push((partition, waker.clone()));
-        false
+    fn is_unused(&self) -> bool {
+        self.audience.members == 0 && self.tail.is_none()
     }
 }
 
@@ -155,12 +99,11 @@ impl Dispatcher {
     ) -> (Self, mpsc::Receiver<ControlMessage>) {
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
         let shards = Shards::new(shards.clamp(1, MAX_SHARDS));
-        let [full, calm] = [limits.inbound_bytes, calm(limits)].map(Gate::new);
-        let pending = Pending { bytes: AtomicUsize::new(0), full, calm };
+        let (pending, tails) = (Pending::new(limits), Tails::new(limits.history_bytes));
         let namespaces = ArcSwap::new(namespaces);
         let routes = RwLock::default();
         let losses = Losses::default();
-        (Self { incarnation, namespaces, shards, routes, control, pending, losses, metrics }, controls)
+        (Self { incarnation, namespaces, shards, routes, control, pending, losses, tails, metrics }, controls)
     }
 
     /// All shards.
@@ -197,16 +140,25 @@ impl Dispatcher {
     pub(crate) fn reload(&self, namespaces: Namespaces, limits: &Limits) {
         let mut routes = self.routes.write();
         for (channel, route) in routes.iter_mut() {
-            route.echo = namespaces.of(channel).echo;
+            route.audience.echo = namespaces.of(channel).echo;
         }
         self.namespaces.store(Arc::new(namespaces));
         drop(routes);
-        self.pending.full.set(limits.inbound_bytes);
-        self.pending.calm.set(calm(limits));
+        self.pending.set(limits);
+        self.tails.reload(&self.namespaces(), limits.history_bytes);
     }
 
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// The channels with a subscriber, and the number of their subscribers on this node.
+    pub(crate) fn channels(&self) -> Vec<(Channel, u32)> {
+        self.routes.read().iter().map(|(channel, route)| (channel.clone(), route.audience.members)).collect()
+    }
+
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.tails
     }
 
     /// The shard for a new session: the shards take turns.
@@ -225,16 +177,16 @@ impl Dispatcher {
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        let route = routes.entry(channel.clone()).or_insert_with(|| Route {
-            shards: 0,
-            members: 0,
-            echo: self.namespaces().of(channel).echo,
-        });
-        route.shards |= 1 << session.shard;
-        route.members += 1;
+        let echo = || self.namespaces().of(channel).echo;
+        let route = routes.entry(channel.clone()).or_insert_with(|| Route::new(echo()));
+        let audience = &mut route.audience;
+        audience.shards |= 1 << session.shard;
+        audience.members += 1;
         shard.join(channel, session, view);
         self.metrics.fan_out.subscriptions.inc();
-        self.metrics.fan_out.channels.set(count(routes.len()));
+        if audience.members == 1 {
+            self.metrics.fan_out.channels.inc();
+        }
     }
 
     /// Changes what a member gets of a channel.
@@ -250,56 +202,114 @@ impl Dispatcher {
         let mut routes = self.routes.write();
         let is_empty = shard.leave(channel, session);
         let Some(route) = routes.get_mut(channel) else { return };
-        route.members = route.members.saturating_sub(1);
+        let audience = &mut route.audience;
+        audience.members = audience.members.saturating_sub(1);
         if is_empty {
-            route.shards &= !(1 << session.shard);
-        }
-        if route.shards == 0 {
-            routes.remove(channel);
+            audience.shards &= !(1 << session.shard);
         }
         self.metrics.fan_out.subscriptions.dec();
-        self.metrics.fan_out.channels.set(count(routes.len()));
+        if audience.members == 0 {
+            self.metrics.fan_out.channels.dec();
+        }
+        if route.is_unused() {
+            routes.remove(channel);
+        }
     }
 
-    /// The bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
-    #[must_use]
-    pub fn inbound_queued(&self) -> usize {
-        self.pending.bytes.load(Ordering::Relaxed)
+    /// Gives a channel a tail, if its namespace keeps publications and it has none. Its top is to be asked for once the
+    /// broker confirmed the channel.
+    pub(crate) fn begin_tail(&self, channel: &Channel) {
+        let Some(retention) = self.namespaces().of(channel).retention else { return };
+        if let Some(tail) = self.tails.begin(channel, retention) {
+            let mut routes = self.routes.write();
+            let echo = || self.namespaces().of(channel).echo;
+            let route = routes.entry(channel.clone()).or_insert_with(|| Route::new(echo()));
+            route.tail = Some(tail.clone());
+            // A namespace may keep publications since a reload only: then the broker confirmed the channel long ago.
+            let is_confirmed = route.audience.members > 0;
+            drop(routes);
+            if is_confirmed {
+                self.tails.open(&tail);
+            }
+        }
     }
 
-    /// A shard has written out publications of this cost.
-    pub(crate) fn done(&self, cost: usize) {
-        let before = self.pending.bytes.fetch_sub(cost, Ordering::AcqRel);
-        self.pending.full.fell(before, before - cost);
-        self.pending.calm.fell(before, before - cost);
+    /// Ends the tail of a channel without subscribers.
+    pub(crate) fn end_tail(&self, channel: &Channel) {
+        let Some(tail) = self.tails.remove(channel) else { return };
+        let mut routes = self.routes.write();
+        if let Some(route) = routes.get_mut(channel) {
+            route.tail = None;
+            if route.is_unused() {
+                routes.remove(channel);
+            }
+        }
+        drop(routes);
+        self.change_tail(&tail, |state, _| {
+            state.tail.close();
+            state.read = None;
+        });
     }
 
-    /// The sessions of this node that must not get this publication.
-    fn except(&self, publication: &Publication, echo: bool) -> [Option<SessionId>; 2] {
-        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
-        [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
+    /// Changes a tail, and carries out the consequences.
+    pub(crate) fn change_tail<T>(
+        &self,
+        tail: &Arc<SharedTail>,
+        change: impl FnOnce(&mut State, &mut Effects) -> T,
+    ) -> T {
+        let mut effects = Effects::default();
+        let mut state = tail.lock();
+        let (was_live, before) = (state.tail.is_live(), state.tail.bytes());
+        let result = change(&mut state, &mut effects);
+        if !effects.deliver.is_empty() {
+            state.touch(self.tails.now());
+            self.deliver(&tail.channel, std::mem::take(&mut effects.deliver));
+        }
+        let bytes = self.tails.account(before, state.tail.bytes());
+        drop(state);
+        self.metrics.history.tail_bytes.set(signed(bytes));
+        if !was_live {
+            tail.has_changed();
+        }
+        self.follow(tail, &effects);
+        result
     }
-}
 
-/// The bytes on their way to the shards below which a publication is written out within a millisecond or two.
-fn calm(limits: &Limits) -> usize {
-    limits.inbound_bytes.min(CALM_BYTES)
-}
+    /// Hands publications of a tail to the shards.
+    fn deliver(&self, channel: &Channel, publications: impl IntoIterator<Item = Arc<Publication>>) {
+        let audience = self.routes.read().get(channel).map(|route| route.audience);
+        for publication in publications {
+            match audience {
+                Some(audience) if audience.members > 0 => self.spread(&publication, audience),
+                _ => self.metrics.unheard.inc(),
+            }
+        }
+    }
 
-fn count(channels: usize) -> i64 {
-    i64::try_from(channels).unwrap_or(i64::MAX)
-}
+    /// Carries out what need not happen under the tail's lock.
+    fn follow(&self, tail: &Arc<SharedTail>, effects: &Effects) {
+        let metrics = &self.metrics.history;
+        metrics.duplicates.inc_by(effects.duplicates);
+        if effects.must_read {
+            self.tails.note(|work| work.heal.push(tail.clone()));
+        }
+        if effects.healed {
+            metrics.healed(Heal::Healed);
+        }
+        if effects.told {
+            metrics.healed(Heal::Failed);
+            if closes(&self.namespaces(), &tail.channel) {
+                self.losses.on(&tail.channel);
+            }
+        }
+    }
 
-impl BrokerEvents for Dispatcher {
-    fn publication(&self, publication: Publication) {
-        let (mut shards, members, echo) = match self.routes.read().get(&publication.channel) {
-            Some(route) => (route.shards, route.members, route.echo),
-            None => return self.metrics.unheard.inc(),
-        };
+    /// Hands a publication to the shards of its audience.
+    fn spread(&self, publication: &Arc<Publication>, audience: Audience) {
+        let Audience { mut shards, members, echo } = audience;
         self.metrics.fan_out.size.observe(members.into());
-        let except = self.except(&publication, echo);
-        let cost = cost(&publication);
-        let publication = Arc::new(publication);
+        let except = self.except(publication, echo);
+        let cost = cost(publication);
         self.pending.bytes.fetch_add(cost * shards.count_ones() as usize, Ordering::AcqRel);
         while shards != 0 {
             let index = shards.trailing_zeros() as usize;
@@ -310,6 +320,46 @@ impl BrokerEvents for Dispatcher {
                     self.shards.wake(index);
                 }
             }
+        }
+    }
+
+    /// The bytes between the broker and the shards, as [`Limits::inbound_bytes`] counts them.
+    #[must_use]
+    pub fn inbound_queued(&self) -> usize {
+        self.pending.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the broker has to wait for the shards.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.is_full()
+    }
+
+    /// A shard has written out publications of this cost.
+    pub(crate) fn done(&self, cost: usize) {
+        self.pending.done(cost);
+    }
+
+    /// The sessions of this node that must not get this publication.
+    pub(crate) fn except(&self, publication: &Publication, echo: bool) -> [Option<SessionId>; 2] {
+        let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
+        [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+impl BrokerEvents for Dispatcher {
+    fn publication(&self, publication: Publication) {
+        let (audience, tail) = match self.routes.read().get(&publication.channel) {
+            Some(route) => (route.audience, route.tail.clone()),
+            None => return self.metrics.unheard.inc(),
+        };
+        let publication = Arc::new(publication);
+        match tail {
+            None => self.spread(&publication, audience),
+            Some(tail) => self.change_tail(&tail, |state, effects| state.tail.arrive(publication, effects)),
         }
     }
 
@@ -329,12 +379,15 @@ impl BrokerEvents for Dispatcher {
 
     fn restored(&self, partition: Partition, outage: Duration) {
         self.metrics.interruption_seconds.inc_by(outage.as_secs_f64());
+        self.tails.note(|work| work.restored.push(partition));
         self.losses.on_partition(partition);
     }
 
     fn missed(&self, channel: &Channel) {
         self.metrics.missed.inc();
-        if closes(&self.namespaces(), channel) {
+        if let Some(tail) = self.tails.get(channel) {
+            self.change_tail(&tail, |state, effects| state.tail.suspect(effects));
+        } else if closes(&self.namespaces(), channel) {
             self.losses.on(channel);
         }
     }

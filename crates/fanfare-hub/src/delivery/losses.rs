@@ -50,11 +50,17 @@ impl Lost {
         self.partitions.is_empty() && self.channels.is_empty()
     }
 
-    /// Whether the sessions in this channel are to be closed for it.
-    pub(crate) fn closes(&self, namespaces: &Namespaces, broker: &dyn Broker, channel: &Channel) -> bool {
-        let is_lost =
-            || self.channels.contains(channel) || self.partitions.contains(&broker.partition_of(channel));
-        closes(namespaces, channel) && is_lost()
+    /// Whether the sessions in this channel are to be closed for it. A channel with a tail (`heals`) is healed after an
+    /// interruption: it lost only what is noted for it alone.
+    pub(crate) fn closes(
+        &self,
+        namespaces: &Namespaces,
+        broker: &dyn Broker,
+        channel: &Channel,
+        heals: impl FnOnce(&Channel) -> bool,
+    ) -> bool {
+        let was_interrupted = || self.partitions.contains(&broker.partition_of(channel)) && !heals(channel);
+        closes(namespaces, channel) && (self.channels.contains(channel) || was_interrupted())
     }
 }
 

@@ -6,15 +6,19 @@
 //! - [`membership`]: a session's place in a channel
 //! - [`tick`]: takes the queue of a shard, and writes it out once per session
 //! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
+//! - `tails`: the newest publications of channels with history; losses are healed here
+//! - `gate`: bounds of the bytes that wait
 //! - `traced`: spans of publishes and fan-outs
 //! - `losses`: publications that may have been missed
 
 pub mod batch;
 pub mod dispatcher;
+pub(crate) mod gate;
 pub(crate) mod gather;
 pub(crate) mod losses;
 pub mod membership;
 pub(crate) mod progress;
 pub mod shard;
+pub(crate) mod tails;
 pub mod tick;
 pub(crate) mod traced;

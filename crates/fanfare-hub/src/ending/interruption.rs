@@ -1,10 +1,12 @@
 //! Closes the sessions that may have missed publications.
 //!
-//! Invariant: sessions are closed for a loss only in namespaces that ask for it, and at a pace.
+//! Invariants
+//! - Sessions are closed for a loss only in namespaces that ask for it, and at a pace.
+//! - In a channel with history a publication is lost only when the history does not have it.
 
 use std::sync::Arc;
 
-use fanfare_core::{Broker, Disconnect};
+use fanfare_core::{Broker, Channel, Disconnect};
 
 use crate::{
     delivery::{dispatcher::Dispatcher, losses::Lost},
@@ -37,8 +39,9 @@ impl Interruptions {
             return Vec::new();
         }
         let namespaces = self.dispatcher.namespaces();
+        let heals = |channel: &Channel| self.dispatcher.tails().get(channel).is_some();
         let has_lost = |session: &Arc<Session>| {
-            session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel))
+            session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel, &heals))
         };
         self.dispatcher.sessions().into_iter().filter(has_lost).collect()
     }

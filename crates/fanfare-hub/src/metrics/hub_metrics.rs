@@ -4,7 +4,7 @@ use fanfare_core::{Dialect, Disconnect, Limit, SlowClient, broker::Interruption}
 use fanfare_metrics::{LimitHits, Registrar};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{FanOut, RelayLatency, connections::Connections, traffic_totals::TrafficTotals};
+use super::{FanOut, HistoryMetrics, RelayLatency, connections::Connections, traffic_totals::TrafficTotals};
 use crate::session::end::End;
 
 /// The hub's metrics; registered once, at the composition root.
@@ -25,6 +25,8 @@ pub struct HubMetrics {
     pub deliveries: IntCounter,
     /// Sizes of fan-outs, and their writes.
     pub fan_out: FanOut,
+    /// Channels with history.
+    pub history: HistoryMetrics,
     /// The time from publish to write.
     pub relay_latency: RelayLatency,
     /// Publications for channels without a subscriber on this node.
@@ -88,6 +90,7 @@ impl HubMetrics {
             interruptions,
             interruption_seconds,
             fan_out: FanOut::register(registry)?,
+            history: HistoryMetrics::register(registry)?,
             relay_latency: RelayLatency::register(registry)?,
             missed: new.counter(
                 "fanfare_publications_missed_total",

@@ -16,7 +16,7 @@ use crate::{
     session::{
         pending::{Attempt, Attempted},
         publisher::Publisher,
-        state::Session,
+        state::{Session, Subscribed},
         subscriptions::Subscriptions,
         writer::Writer,
     },
@@ -117,7 +117,7 @@ impl Commands {
     fn reply(&self, attempted: Attempted) -> Reply {
         let Attempted { id, result, .. } = attempted;
         match result {
-            Ok(channel) => Reply::Subscribed { id, channel },
+            Ok(Subscribed { channel, position }) => Reply::Subscribed { id, channel, position },
             Err(error) => {
                 if matches!(error, CommandError::TooManyChannels(_)) {
                     self.metrics.limit_hit(Limit::ChannelsPerConnection);

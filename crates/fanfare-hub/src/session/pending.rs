@@ -15,6 +15,8 @@ use std::{
 use fanfare_core::{Channel, Command, CommandError, command::RequestId};
 use parking_lot::Mutex;
 
+use crate::session::state::Subscribed;
+
 /// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;
 
@@ -25,7 +27,7 @@ pub(crate) type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 pub(crate) struct Attempted {
     pub(crate) id: RequestId,
     pub(crate) channel: Channel,
-    pub(crate) result: Result<Channel, CommandError>,
+    pub(crate) result: Result<Subscribed, CommandError>,
 }
 
 /// The waiting commands of one session.

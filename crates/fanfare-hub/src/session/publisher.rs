@@ -50,14 +50,18 @@ impl Publisher {
             return;
         }
         session.last_activity.message(self.dispatcher.now(session));
-        let access = self.dispatcher.namespaces().of(&channel).publish;
+        let (access, retention) = {
+            let namespaces = self.dispatcher.namespaces();
+            let namespace = namespaces.of(&channel);
+            (namespace.publish, namespace.retention)
+        };
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.writer.reply(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone()));
+        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
         let (publisher, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = publisher.answer(&session, id, result);
@@ -92,18 +96,20 @@ impl Publisher {
         }
     }
 
-    /// Publishes for the operator: the channel's namespace is not asked. `parent` is the caller's span.
+    /// Publishes for the operator: the channel's namespace is not asked for permission. It says how long the
+    /// publication is kept, unless `skip_history` is set. `parent` is the caller's span.
     ///
     /// # Errors
     /// The broker's answer.
     pub async fn publish_from_server(
         &self,
-        channel: Channel,
-        payload: Payload,
+        publish: Publish,
         parent: Option<TraceContext>,
+        skip_history: bool,
     ) -> Result<Taken, PublishError> {
         let (answer, answered) = oneshot::channel();
-        let publish = Publish::new(channel, payload);
+        let retention = self.dispatcher.namespaces().of(&publish.channel).retention;
+        let publish = publish.kept(retention.filter(|_| !skip_history));
         let done = move |result| drop(answer.send(result));
         hand_over(&*self.broker, self.tracer.as_deref(), publish, parent, Box::new(done));
         answered.await.unwrap_or(Err(PublishError::Unknown))

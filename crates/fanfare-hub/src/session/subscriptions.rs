@@ -1,21 +1,32 @@
 //! Subscribing sessions to channels.
 //!
-//! Invariant: a session joins a channel after the broker confirmed it.
+//! Invariants
+//! - A session joins a channel after the broker confirmed it, and after the channel's position is known where it has a
+//!   history.
+//! - In a channel with history a session joins under the lock of the channel's tail: it gets all publications behind
+//!   the position that it is told.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
-    Channel, CommandError, Limits, Message, SubscribeError, broker::SubscribeFuture, command::Action,
+    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture, command::Action,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    delivery::{dispatcher::Dispatcher, membership::View},
+    delivery::{
+        batch::Batch,
+        dispatcher::Dispatcher,
+        membership::View,
+        tails::{reader::Reader, shared::SharedTail},
+    },
+    metrics::HubMetrics,
     session::{
+        attendance::Attendance,
         interest::{Interest, InterestGuard},
         permission::permit,
-        state::Session,
+        state::{Channels, Session, Subscribed},
         writer::Writer,
     },
 };
@@ -26,12 +37,38 @@ pub struct Subscriptions {
     pub(crate) interest: Arc<Interest>,
     pub(crate) limits: Arc<ArcSwap<Limits>>,
     pub(crate) writer: Arc<Writer>,
+    pub(crate) attendance: Arc<Attendance>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) metrics: Arc<HubMetrics>,
+}
+
+/// A subscription that the broker was asked for.
+pub(crate) struct Asked {
+    guard: InterestGuard,
+    confirmed: SubscribeFuture,
+    /// When the client's patience is over.
+    until: Instant,
+    /// The most channels of a session.
+    most: usize,
+}
+
+/// A channel that the broker confirmed, and its tail, which is open.
+pub(crate) struct Confirmed {
+    guard: InterestGuard,
+    pub(crate) tail: Option<Arc<SharedTail>>,
+    pub(crate) until: Instant,
+    pub(crate) most: usize,
+}
+
+impl Confirmed {
+    pub(crate) fn channel(&self) -> &Channel {
+        self.guard.channel()
+    }
 }
 
 impl Subscriptions {
     /// Subscribes a session: every publication that the broker accepts after the future has ended reaches it. The broker
-    /// is asked at once. A session that has ended does not change. Keep the channel returned, not a copy for each
-    /// connection: all its subscribers share one string.
+    /// is asked at once. A session that has ended does not change.
     ///
     /// # Errors
     /// The session is not subscribed, and why.
@@ -39,7 +76,7 @@ impl Subscriptions {
         self: &Arc<Self>,
         session: &Arc<Session>,
         channel: &Channel,
-    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         self.subscribe_as(session, channel, View::Verbatim)
     }
 
@@ -48,7 +85,7 @@ impl Subscriptions {
         self: &Arc<Self>,
         session: &Arc<Session>,
         channel: &Channel,
-    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         self.subscribe_as(session, channel, View::Held)
     }
 
@@ -57,51 +94,130 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
         view: View,
-    ) -> impl Future<Output = Result<Channel, CommandError>> + Send + use<> {
-        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
-        let limits = self.limits.load_full();
-        let asked = this.ask(&session, &channel, limits.channels_per_connection);
+    ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
+        let (session, channel) = (session.clone(), channel.clone());
+        let asked = self.ask(&session, &channel);
+        self.clone().join_asked(session, channel, asked, view)
+    }
+
+    /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
+    /// has a word for it.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) async fn subscribe_by_server(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<(), CommandError> {
+        let asked = self.ask_without_permission(session, channel);
+        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim);
+        let Subscribed { channel, .. } = joined.await?;
+        self.writer.push(session, &Push::Subscribed(channel));
+        Ok(())
+    }
+
+    /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
+    pub(crate) fn unsubscribe_by_server(&self, session: &Arc<Session>, channel: &Channel) {
+        self.unsubscribe(session, channel);
+        self.writer.push(session, &Push::Unsubscribed(channel.clone()));
+    }
+
+    /// Joins a session to a channel once the broker confirmed it.
+    fn join_asked(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        channel: Channel,
+        asked: Result<Option<Asked>, CommandError>,
+        view: View,
+    ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
+        let this = self;
         async move {
-            let Some((guard, confirmed)) = asked? else { return Ok(channel) };
-            match timeout(limits.handshake, confirmed).await {
-                Ok(confirmed) => confirmed?,
-                Err(_) => return Err(SubscribeError::Unavailable.into()),
-            }
+            let not_joined = Subscribed { channel: channel.clone(), position: None };
+            let Some(asked) = asked? else { return Ok(not_joined) };
+            let confirmed = this.confirmed(asked).await?;
             let mut channels = session.channels.lock();
             // Meanwhile the session may have ended, or joined the channel by another command.
-            if !channels.can_join(&channel, limits.channels_per_connection)? {
-                return Ok(channel);
+            if !channels.can_join(&channel, confirmed.most)? {
+                return Ok(not_joined);
             }
-            let channel = guard.keep();
-            channels.joined.push(channel.clone());
-            if view == View::Held {
-                session.held_or_new().begin(channel.clone());
-            }
-            this.dispatcher.join(&channel, &session, view);
-            Ok(channel)
+            let Some(tail) = confirmed.tail.clone() else {
+                let channel = this.join(&session, &mut channels, confirmed, view);
+                return Ok(Subscribed { channel, position: None });
+            };
+            let state = tail.lock();
+            let channel = this.join(&session, &mut channels, confirmed, view);
+            Ok(Subscribed { channel, position: state.tail.position() })
         }
     }
 
     /// Asks the broker for a channel, where the session may join it and has not ended.
-    fn ask(
+    pub(crate) fn ask(
         &self,
         session: &Arc<Session>,
         channel: &Channel,
-        most: usize,
-    ) -> Result<Option<(InterestGuard, SubscribeFuture)>, CommandError> {
+    ) -> Result<Option<Asked>, CommandError> {
         permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        self.ask_without_permission(session, channel)
+    }
+
+    fn ask_without_permission(
+        &self,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<Option<Asked>, CommandError> {
+        let limits = self.limits.load();
+        let most = limits.channels_per_connection;
         let can_join = session.channels.lock().can_join(channel, most)?;
-        Ok(can_join.then(|| self.interest.acquire(channel)))
+        Ok(can_join.then(|| {
+            let (guard, confirmed) = self.interest.acquire(channel);
+            Asked { guard, confirmed, until: Instant::now() + limits.handshake, most }
+        }))
+    }
+
+    /// Waits for the broker, and for the position of a channel with history.
+    pub(crate) async fn confirmed(&self, asked: Asked) -> Result<Confirmed, CommandError> {
+        let Asked { guard, confirmed, until, most } = asked;
+        let opened = async {
+            confirmed.await?;
+            let Some(tail) = self.dispatcher.tails().get(guard.channel()) else { return Ok(None) };
+            self.dispatcher.tails().open(&tail);
+            tail.opened().await;
+            Ok(Some(tail))
+        };
+        match timeout_at(until, opened).await {
+            Ok(opened) => opened.map(|tail| Confirmed { guard, tail, until, most }),
+            Err(_) => Err(SubscribeError::Unavailable.into()),
+        }
+    }
+
+    /// Joins a session to a channel, under the lock of the channel's tail if it has one. The channel, whose string all
+    /// its subscribers share.
+    pub(crate) fn join(
+        &self,
+        session: &Arc<Session>,
+        channels: &mut Channels,
+        confirmed: Confirmed,
+        view: View,
+    ) -> Channel {
+        let channel = confirmed.guard.keep();
+        channels.joined.push(channel.clone());
+        if view == View::Held {
+            session.held_or_new().begin(channel.clone());
+        }
+        self.dispatcher.join(&channel, session, view);
+        // Under the session's lock, as the leaving is: else a session could be entered after it left.
+        self.attendance.joined(&channel, session);
+        channel
     }
 
     /// Sends the history of a channel that was joined by [`Subscriptions::subscribe_held`], then what was held since;
     /// what comes from now on is live. Nothing overtakes.
     pub fn release(&self, session: &Arc<Session>, channel: &Channel, history: Vec<Message>) {
         let Some(held) = session.held() else { return };
-        held.release(channel, |publications| {
-            let dialect = session.dialect();
-            let since = publications.iter().map(|publication| dialect.publication(publication));
-            self.writer.send_all(session, history.into_iter().chain(since).collect());
+        held.release(channel, |since| {
+            self.writer.send_all(session, history);
+            self.writer.send_batch(session, &mut Batch::of(since.into_iter()));
         });
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
@@ -113,6 +229,7 @@ impl Subscriptions {
         let channel = channels.joined.swap_remove(at);
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
+        self.attendance.left(&channel, session);
         drop(channels);
         if let Some(held) = session.held() {
             held.release(&channel, drop);

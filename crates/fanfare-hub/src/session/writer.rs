@@ -6,6 +6,7 @@ use bytes::Bytes;
 use fanfare_core::{Answer, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
+    delivery::batch::Batch,
     ending::goodbye::Goodbyes,
     session::{flusher::Flusher, link::Sent, state::Session},
     upkeep::budget::Budget,
@@ -31,6 +32,17 @@ impl Writer {
             let sent = session.outbound.send(&mut messages, &self.budget, false);
             self.after_send(session, sent);
         }
+    }
+
+    /// Sends publications to a session.
+    pub(crate) fn send_batch(&self, session: &Arc<Session>, batch: &mut Batch) {
+        let namespaces = self.goodbyes.dispatcher.namespaces();
+        if batch.is_empty() {
+            return;
+        }
+        let Some(mut share) = batch.share(session.id, 0, session.dialect(), &namespaces) else { return };
+        let sent = session.outbound.send(&mut share, &self.budget, false);
+        self.after_send(session, sent);
     }
 
     /// Tells a session what its client did not ask for, where its dialect has a word for it.

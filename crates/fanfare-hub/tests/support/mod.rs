@@ -3,10 +3,12 @@
 //! - [`lines`]: a dialect with many channels a session, and with its own answers, ping and close codes
 //! - [`pipe`]: a transport without WebSocket, in two framings
 //! - [`recorder`]: a broker that does what a test says
+//! - [`histories`]: histories of channels, whose content and losses a test controls
 //! - [`node`]: a hub with one of the brokers
 //! - [`client`]: a client that speaks the dialect over the transport
 
 pub(crate) mod client;
+pub(crate) mod histories;
 pub(crate) mod lines;
 pub(crate) mod node;
 pub(crate) mod pipe;
@@ -18,6 +20,7 @@ use fanfare_core::Channel;
 use fanfare_hub::Pace;
 
 pub(crate) use client::Client;
+pub(crate) use histories::Histories;
 pub(crate) use lines::Lines;
 pub(crate) use node::{INCARNATION, Node, Setup};
 pub(crate) use pipe::{Framing, Pipe};

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload,
+    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
     PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
-use super::{Client, Framing, Lines, Pipe, Recorder, channel};
+use super::{Client, Framing, Histories, Lines, Pipe, Recorder, channel};
 
 pub(crate) const INCARNATION: Incarnation = Incarnation(7);
 
@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
+    /// The histories of its channels; `None`: the broker keeps none.
+    pub(crate) histories: Option<Arc<Histories>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -44,6 +46,7 @@ impl Default for Setup {
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
             tracer: None,
+            histories: None,
         }
     }
 }
@@ -64,19 +67,22 @@ impl Setup {
         let node = fanfare_broker::Node { incarnation: INCARNATION, limits: self.limits.clone() };
         self.start(|events| {
             let metrics = prometheus::Registry::new();
-            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().broker
+            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().backend
         })
     }
 
     /// With a broker that the test plays.
     pub(crate) fn recorded(self) -> (Node, Arc<Recorder>) {
         let mut recorder = None;
-        let node = self.start(|events| recorder.insert(Recorder::new(vec![events])).clone());
+        let node = self.start(|events| {
+            let broker = recorder.insert(Recorder::new(vec![events])).clone();
+            Backend::without_memory(broker)
+        });
         (node, recorder.unwrap())
     }
 
-    fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer } = self;
+    fn start(self, backend: impl FnOnce(Arc<dyn BrokerEvents>) -> Backend) -> Node {
+        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer, histories } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
@@ -84,8 +90,11 @@ impl Setup {
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
-        let broker = broker(dispatcher.clone());
-        let hub = Hub::start(dispatcher.clone(), Backend::without_memory(broker), limits, metrics, tracer);
+        let mut backend = backend(dispatcher.clone());
+        if let Some(histories) = histories {
+            backend.history = histories;
+        }
+        let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
         Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
     }
 }
@@ -111,7 +120,8 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub.publisher.publish_from_server(channel(name), Payload::text(text), None).await.map(drop)
+        let publish = Publish::new(channel(name), Payload::text(text));
+        self.hub.publisher.publish_from_server(publish, None, false).await.map(drop)
     }
 
     /// How often clients were slow, by what became of it.

@@ -11,8 +11,8 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, SessionId,
-    SubscribeError, Taken, TraceContext,
+    Broker, BrokerEvents, Channel, Origin, Partition, Payload, Publication, Publish, PublishError, Retention,
+    SessionId, SubscribeError, Taken, TraceContext,
     broker::{BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
@@ -77,6 +77,11 @@ impl Recorder {
         self.asked.lock().publishes.len()
     }
 
+    /// The retentions of the publishes that are unanswered.
+    pub(crate) fn retentions(&self) -> Vec<Option<Retention>> {
+        self.asked.lock().publishes.iter().map(|(publish, _)| publish.retention).collect()
+    }
+
     /// The traces of the publishes that are unanswered.
     pub(crate) fn traces(&self) -> Vec<Option<TraceContext>> {
         self.asked.lock().publishes.iter().map(|(publish, _)| publish.trace).collect()
@@ -95,6 +100,14 @@ impl Recorder {
     /// Delivers a publication of a session of this node.
     pub(crate) fn deliver_from(&self, session: SessionId, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), Some(session));
+    }
+
+    /// Delivers a publication.
+    pub(crate) fn deliver_all(&self, publications: impl IntoIterator<Item = Publication>) {
+        for publication in publications {
+            let [node] = &self.nodes[..] else { panic!("a publication for one node") };
+            node.publication(publication);
+        }
     }
 
     fn publication(&self, name: &str, text: &str, session: Option<SessionId>) {

@@ -275,7 +275,7 @@ keys! {
         publish: Access = "namespace.publish", CHANNEL_ACCESS, or Access::Anonymous, reloaded AtOnce;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
-        /// How many messages of each channel are kept; 0 is none. Clients that come back get what they missed, and a
+        /// How many messages of each channel are kept; with 0 they are not kept. Clients that come back get what they missed, and a
         /// message that was lost between Redis and a node is read again. In Redis each takes its bytes and about 100
         /// more, and a publish is one script instead of one command.
         history_size: usize = "namespace.history_size", Count { min: 0, max: 100_000 }, or 0, reloaded AtOnce;

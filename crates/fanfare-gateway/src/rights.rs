@@ -1,0 +1,96 @@
+//! The rights of clients that have no session: plain HTTP, and upgrades that ask for the past.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::extract::Request;
+use fanfare_auth::TokenSourceError;
+use fanfare_core::{Access, AuthError, Channel, CommandError, Identity, Namespace, command::Action};
+
+use fanfare_hub::RevokedTokens;
+
+use crate::gateway::ClientAuth;
+
+/// Why the identity of a client is not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {
+    /// The request carries more than one token.
+    #[error(transparent)]
+    Source(#[from] TokenSourceError),
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] AuthError),
+}
+
+/// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
+/// where the channel needs no token: else its client would find out later.
+///
+/// # Errors
+/// The token is not good.
+pub(crate) fn identify(
+    auth: Option<&ClientAuth>,
+    revoked: &RevokedTokens,
+    request: &Request,
+) -> Result<Option<Arc<dyn Identity>>, IdentityError> {
+    let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
+    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
+    let identity = authenticator.authenticate(token.reveal(), SystemTime::now())?;
+    if revoked.has(&*identity) {
+        return Err(AuthError("the token was revoked: get a new one".into()).into());
+    }
+    Ok(Some(identity))
+}
+
+/// Checks that a client may read the history of a channel. The right of subscribers is that of everybody who may
+/// subscribe: such a client could read the history as a subscriber.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_read_history(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.history, namespace, identity, channel, Action::ReadHistory)
+}
+
+/// Checks that a client may see the clients in a channel, as [`may_read_history`] does.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_see_presence(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.presence, namespace, identity, channel, Action::SeePresence)
+}
+
+fn outside_a_session(
+    access: Access,
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+    action: Action,
+) -> Result<(), CommandError> {
+    let access = if access == Access::Subscriber { namespace.subscribe } else { access };
+    access.permit(|| identity.cloned(), || true, channel, action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_are_those_that_may_subscribe() {
+        let judged = |history, subscribe| {
+            let namespace = Namespace { history, subscribe, ..Namespace::default() };
+            may_read_history(&namespace, None, &Channel::new("a").unwrap())
+        };
+        let action = Action::ReadHistory;
+        assert_eq!(judged(Access::Anonymous, Access::Server), Ok(()));
+        assert_eq!(judged(Access::Subscriber, Access::Anonymous), Ok(()));
+        assert_eq!(judged(Access::Subscriber, Access::Token), Err(CommandError::NeedsToken(action)));
+        assert_eq!(judged(Access::Subscriber, Access::Server), Err(CommandError::NotPermitted(action)));
+        assert_eq!(judged(Access::Server, Access::Anonymous), Err(CommandError::NotPermitted(action)));
+    }
+}

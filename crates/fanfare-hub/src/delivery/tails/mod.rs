@@ -1,0 +1,16 @@
+//! The newest publications of each channel with history that has a subscriber here, and the repair of losses.
+//!
+//! - [`tail`]: the state of one channel, without I/O; `kept`, `waiting`: its publications; `past`: what it serves
+//! - [`shared`]: a tail behind its lock; `past_read`: the one read for all who recover beyond it
+//! - [`table`]: all tails of the node, and the work on them
+//! - `reader`: reads histories; [`healer`]: carries out the work: opens, checks, heals and evicts
+
+pub(crate) mod healer;
+pub(crate) mod kept;
+pub(crate) mod past;
+pub(crate) mod past_read;
+pub(crate) mod reader;
+pub(crate) mod shared;
+pub(crate) mod table;
+pub(crate) mod tail;
+pub(crate) mod waiting;

@@ -1,0 +1,304 @@
+//! What a node knows of one channel with history: the newest publications, and how far its subscribers are. Without I/O
+//! and without a lock.
+//!
+//! Invariants
+//! - Subscribers get the publications of one epoch with consecutive offsets: each once, in order, up to the *top*. Where
+//!   offsets are left out, or the epoch changes, the gap is told ([`Effects::told`]).
+//! - A gap is told only after the history was read and did not reach back.
+//! - While the tail *heals*, later publications wait in their order. Past a bound they are dropped: a read brings them.
+//! - A publication without a position waits behind all that came before it, and keeps its place.
+//! - What came before a read was asked is in the read, since a publication is in the history before the first
+//!   subscriber gets it. So a publication of another epoch than the read's is older, and is dropped.
+
+use std::sync::Arc;
+
+use fanfare_core::{Epoch, Position, Publication, history::Page};
+use smallvec::SmallVec;
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    kept::{Kept, offset},
+    waiting::Waiting,
+};
+use crate::delivery::batch::cost;
+
+/// The bytes that may wait in one channel.
+const WAITING_BYTES: usize = 1 << 20;
+
+/// See the head of this file.
+#[derive(Default)]
+pub(crate) struct Tail {
+    /// `None` before the tail is open.
+    epoch: Option<Epoch>,
+    /// The offset of the newest publication that subscribers got.
+    top: u64,
+    /// The tail heals until the top is here.
+    goal: u64,
+    /// The goal when the read that is under way was asked.
+    asked: u64,
+    /// Whether a read must be asked from now on, whatever is known.
+    needs_read: bool,
+    /// Whether a read was asked and did not come.
+    awaits_read: bool,
+    is_healing: bool,
+    /// Whether a gap was told in this healing.
+    has_told: bool,
+    /// Whether somebody reads until the tail is healed.
+    has_reader: bool,
+    is_closed: bool,
+    pub(super) kept: Kept,
+    waiting: Waiting,
+    /// The most publications that are kept.
+    pub(super) size: usize,
+}
+
+/// The consequences of a change, for the caller to carry out under the tail's lock.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// The publications that subscribers get now.
+    pub(crate) deliver: SmallVec<[Arc<Publication>; 1]>,
+    /// The number of publications that had come already.
+    pub(crate) duplicates: u64,
+    /// All that was missing was found.
+    pub(crate) healed: bool,
+    /// Publications are missing that nobody has.
+    pub(crate) told: bool,
+    /// Somebody must read from now on, until [`Tail::next_read`] says that nothing is to be read.
+    pub(crate) must_read: bool,
+}
+
+impl Tail {
+    /// A tail that is not open yet: publications wait. It keeps at most `size`.
+    pub(crate) fn new(size: u32) -> Self {
+        Self { size: size as usize, ..Self::default() }
+    }
+
+    /// The channel's position when the broker had confirmed its subscription.
+    pub(crate) fn open(&mut self, position: Position, effects: &mut Effects) {
+        if self.epoch.is_none() {
+            self.epoch = Some(position.epoch);
+            self.top = position.offset;
+            self.settle(Vec::new(), effects);
+        }
+    }
+
+    /// A publication came from the broker.
+    #[inline]
+    pub(crate) fn arrive(&mut self, publication: Arc<Publication>, effects: &mut Effects) {
+        if self.is_live() {
+            match publication.position {
+                None => return effects.deliver.push(publication),
+                Some(at) if self.epoch == Some(at.epoch) && at.offset == self.top + 1 => {
+                    return self.take(publication, effects);
+                }
+                Some(_) => {}
+            }
+        }
+        self.arrive_late(publication, effects);
+    }
+
+    fn arrive_late(&mut self, publication: Arc<Publication>, effects: &mut Effects) {
+        if self.is_closed {
+            return;
+        }
+        if self.has_delivered(&publication) {
+            effects.duplicates += 1;
+            return;
+        }
+        self.wait(publication, effects);
+        self.settle(Vec::new(), effects);
+    }
+
+    fn has_delivered(&self, publication: &Publication) -> bool {
+        let position = publication.position;
+        position.is_some_and(|at| self.epoch == Some(at.epoch) && at.offset <= self.top)
+    }
+
+    fn wait(&mut self, publication: Arc<Publication>, effects: &mut Effects) {
+        let is_known = publication.position.is_some_and(|at| self.epoch == Some(at.epoch));
+        if publication.position.is_some() && !is_known {
+            self.needs_read |= self.epoch.is_some();
+        }
+        if self.waiting.bytes() + cost(&publication) <= WAITING_BYTES {
+            return self.waiting.push(publication);
+        }
+        match publication.position {
+            Some(at) if is_known => self.goal = self.goal.max(at.offset),
+            Some(_) => self.needs_read = true,
+            // It is in no history.
+            None => self.tell(effects),
+        }
+    }
+
+    /// The channel had this position a moment ago.
+    pub(crate) fn checked(&mut self, position: Position, effects: &mut Effects) {
+        if self.epoch == Some(position.epoch) {
+            self.goal = self.goal.max(position.offset);
+        } else {
+            self.needs_read = true;
+        }
+        self.judge(effects);
+    }
+
+    /// Publications may have been missed until now.
+    pub(crate) fn suspect(&mut self, effects: &mut Effects) {
+        self.needs_read = true;
+        self.judge(effects);
+    }
+
+    /// The offset behind which the history is to be read next; `None`: nothing is to be read any more.
+    pub(crate) fn next_read(&mut self) -> Option<u64> {
+        let epoch = self.epoch.filter(|_| self.is_healing && !self.is_closed);
+        self.has_reader = epoch.is_some();
+        let last = self.waiting.last_offset(epoch?);
+        self.needs_read = false;
+        self.awaits_read = true;
+        self.asked = self.goal.max(last.unwrap_or(0));
+        Some(self.top)
+    }
+
+    /// The read brought no answer.
+    pub(crate) fn read_failed(&mut self) {
+        self.awaits_read = false;
+        self.needs_read = true;
+    }
+
+    /// The history behind the offset of [`Tail::next_read`].
+    pub(crate) fn read(&mut self, page: Page, effects: &mut Effects) {
+        let Page { top, mut publications } = page;
+        if self.is_closed {
+            return;
+        }
+        self.awaits_read = false;
+        if self.epoch != Some(top.epoch) {
+            self.restart(top, effects);
+            publications.clear();
+        } else {
+            self.goal = self.goal.max(top.offset);
+            self.skip_lost(&publications, self.asked.max(top.offset), effects);
+        }
+        if !self.needs_read {
+            self.waiting.only(top.epoch);
+        }
+        self.settle(publications, effects);
+    }
+
+    /// The history was lost, and goes on under another epoch.
+    fn restart(&mut self, top: Position, effects: &mut Effects) {
+        self.tell(effects);
+        self.kept.restart();
+        self.epoch = Some(top.epoch);
+        self.top = 0;
+        self.goal = top.offset;
+    }
+
+    /// Leaves out what the history does not have. It has `publications` behind the top, and knew all offsets up to
+    /// `known`.
+    fn skip_lost(&mut self, publications: &[Arc<Publication>], known: u64, effects: &mut Effects) {
+        let waits = self.position().and_then(|at| self.waiting.lowest_behind(at)).unwrap_or(u64::MAX);
+        let first = publications.first().map_or(known.saturating_add(1), offset).min(waits);
+        // Without an answer nothing is known of offsets beyond.
+        if first > self.top + 1 && known > self.top {
+            self.tell(effects);
+            self.kept.clear();
+            self.top = first - 1;
+            self.kept.nothing_up_to(self.top);
+        }
+    }
+
+    /// Delivers what is next: what was read, and what waits, each in its place.
+    fn settle(&mut self, read: Vec<Arc<Publication>>, effects: &mut Effects) {
+        let Some(epoch) = self.epoch else { return };
+        let mut read = read.into_iter().peekable();
+        loop {
+            let next = self.waiting.first_offset(epoch);
+            while let Some(publication) = read.next_if(|read| next.is_none_or(|next| offset(read) < next)) {
+                if offset(&publication) == self.top + 1 {
+                    self.take(publication, effects);
+                }
+            }
+            let Some(first) = self.waiting.front() else { break };
+            match first.position {
+                None if self.is_complete_before(next) => {
+                    effects.deliver.extend(self.waiting.pop());
+                }
+                Some(at) if at.epoch == epoch && at.offset <= self.top => drop(self.waiting.pop()),
+                Some(at) if at.epoch == epoch && at.offset == self.top + 1 => {
+                    if let Some(publication) = self.waiting.pop() {
+                        self.take(publication, effects);
+                    }
+                }
+                _ => break,
+            }
+        }
+        self.judge(effects);
+    }
+
+    /// Whether subscribers have all before the offset `next`, or all that is known of.
+    fn is_complete_before(&self, next: Option<u64>) -> bool {
+        match next {
+            Some(next) => self.top + 1 >= next,
+            None => self.top >= self.goal && !self.needs_read && !self.awaits_read,
+        }
+    }
+
+    fn take(&mut self, publication: Arc<Publication>, effects: &mut Effects) {
+        self.top += 1;
+        self.kept.push(publication.clone(), self.size);
+        effects.deliver.push(publication);
+    }
+
+    fn tell(&mut self, effects: &mut Effects) {
+        effects.told |= !std::mem::replace(&mut self.has_told, true);
+    }
+
+    /// Whether the tail is healed.
+    fn judge(&mut self, effects: &mut Effects) {
+        if self.is_closed || self.epoch.is_none() {
+            return;
+        }
+        let was_healing = self.is_healing;
+        self.is_healing = self.needs_read || self.top < self.goal || !self.waiting.is_empty();
+        if self.is_healing {
+            effects.must_read |= !std::mem::replace(&mut self.has_reader, true);
+        } else {
+            let has_told = std::mem::take(&mut self.has_told);
+            effects.healed |= was_healing && !has_told;
+        }
+    }
+
+    /// Whether publications go through as they come.
+    #[inline]
+    pub(crate) fn is_live(&self) -> bool {
+        !self.is_healing && self.epoch.is_some() && !self.is_closed
+    }
+
+    /// Nobody is interested any more.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+        self.kept.clear();
+        self.waiting.clear();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// The position up to which subscribers have all; `None` before the tail is open.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.epoch.map(|epoch| Position { epoch, offset: self.top })
+    }
+
+    /// Changes how many publications are kept.
+    pub(crate) fn resize(&mut self, size: u32) {
+        self.size = size as usize;
+        self.kept.trim(self.size);
+    }
+
+    /// The bytes of its publications.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept.bytes() + self.waiting.bytes()
+    }
+}

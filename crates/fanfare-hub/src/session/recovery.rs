@@ -1,0 +1,265 @@
+//! Recovery: a session joins a channel and gets some of its past first.
+//!
+//! Invariants
+//! - The session gets the past up to the position at which it joined, then all that came since: in one order, nothing
+//!   twice, nothing missing.
+//! - A recovery from a position is whole, or nothing of the past is sent.
+//! - The past is read once for all sessions of this node that need it at the same time, and the tail keeps it for those
+//!   that come later.
+
+use std::sync::Arc;
+
+use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, command::Action};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    delivery::{
+        batch::Batch,
+        membership::View,
+        tails::{
+            kept::offset,
+            past::{Missing, Past, Reach},
+            past_read::PastRead,
+        },
+    },
+    metrics::Recovery,
+    session::{
+        permission::permit,
+        state::{Session, Subscribed},
+        subscriptions::{Asked, Confirmed, Subscriptions},
+    },
+};
+
+/// The result of a recovery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The session's place in the channel, behind the past.
+    pub subscribed: Subscribed,
+    /// Whether the session gets all that it asked for. Always where it asked for the newest.
+    pub is_whole: bool,
+    /// The number of publications of the past.
+    pub count: usize,
+}
+
+/// A session that joined a channel and did not get the past yet. What comes is held.
+#[derive(Debug, Clone)]
+pub struct Recovering {
+    /// The session's place in the channel, behind the past.
+    pub subscribed: Subscribed,
+    /// See [`Recovered::is_whole`].
+    pub is_whole: bool,
+    /// The past, in order.
+    pub publications: Vec<Arc<Publication>>,
+}
+
+/// What is left to do under no lock.
+enum Joined {
+    /// Nothing.
+    Done(Recovering),
+    /// The past begins with what this read brings.
+    Reads(Recovering, Missing, PastRead),
+    /// The node is behind the client.
+    Behind(Confirmed),
+}
+
+/// A session that joined and waits for its past. It leaves if nobody waits any more.
+struct Waiting<'a> {
+    subscriptions: &'a Subscriptions,
+    session: &'a Session,
+    channel: &'a Channel,
+    is_over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.subscriptions.unsubscribe(self.session, self.channel);
+        }
+    }
+}
+
+impl Subscriptions {
+    /// Subscribes a session to a channel with history, and sends it some of the past before all that comes. The broker
+    /// is asked at once.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub fn recover(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        past: Past,
+    ) -> impl Future<Output = Result<Recovered, CommandError>> + Send + use<> {
+        let (this, session) = (self.clone(), session.clone());
+        let recovering = self.recover_held(&session, channel, past);
+        async move {
+            let recovering = recovering.await?;
+            let count = recovering.publications.len();
+            let Recovering { subscribed, is_whole, publications } = recovering;
+            this.release_past(&session, &subscribed.channel, publications);
+            Ok(Recovered { subscribed, is_whole, count })
+        }
+    }
+
+    /// Subscribes a session as [`Subscriptions::recover`] does, for a caller that sends the past by itself, or later:
+    /// what comes is held until [`Subscriptions::release_past`] or [`Subscriptions::release`].
+    pub fn recover_held(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        past: Past,
+    ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
+        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        let asked = this.ask_for_past(&session, &channel);
+        async move {
+            let Some(asked) = asked? else { return Ok(Recovering::nothing(channel)) };
+            let recovered = this.join_with_past(&session, asked, past).await;
+            let result = match &recovered {
+                Ok((_, result)) => *result,
+                Err(_) => Recovery::Failed,
+            };
+            this.metrics.history.recovered(result);
+            recovered.map(|(recovering, _)| recovering)
+        }
+    }
+
+    /// Sends the past of a channel that was joined by [`Subscriptions::recover_held`], then what was held since; what
+    /// comes from now on is live. Nothing overtakes.
+    pub fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
+        let Some(held) = session.held() else { return };
+        let echo = self.dispatcher.namespaces().of(channel).echo;
+        let is_for = |publication: &Arc<Publication>| {
+            !self.dispatcher.except(publication, echo).contains(&Some(session.id))
+        };
+        held.release(channel, |since| {
+            let past: Vec<_> = past.into_iter().filter(is_for).collect();
+            self.metrics.deliveries.inc_by(past.len() as u64);
+            self.writer.send_batch(session, &mut Batch::of(past.into_iter().chain(since)));
+        });
+        self.dispatcher.change_view(channel, session, View::Verbatim);
+    }
+
+    fn ask_for_past(&self, session: &Arc<Session>, channel: &Channel) -> Result<Option<Asked>, CommandError> {
+        // A client that recovers becomes a subscriber.
+        match self.dispatcher.namespaces().of(channel).history {
+            Access::Subscriber => {}
+            access => permit(access, session, channel, Action::ReadHistory)?,
+        }
+        self.ask(session, channel)
+    }
+
+    async fn join_with_past(
+        &self,
+        session: &Arc<Session>,
+        asked: Asked,
+        past: Past,
+    ) -> Result<(Recovering, Recovery), CommandError> {
+        let mut confirmed = self.confirmed(asked).await?;
+        let mut has_caught_up = false;
+        loop {
+            let until = confirmed.until;
+            match self.join_held(session, confirmed, past, has_caught_up)? {
+                Joined::Done(recovering) => {
+                    let result = if recovering.is_whole { Recovery::Tail } else { Recovery::Lost };
+                    return Ok((recovering, result));
+                }
+                Joined::Reads(recovering, missing, read) => {
+                    return self.read_past(session, recovering, until, past, missing, read).await;
+                }
+                Joined::Behind(behind) => {
+                    self.catch_up(&behind, past).await?;
+                    has_caught_up = true;
+                    confirmed = behind;
+                }
+            }
+        }
+    }
+
+    /// Joins a session, and takes what the tail has of the past. `has_caught_up`: the history was asked whether there is
+    /// anything beyond the tail.
+    fn join_held(
+        &self,
+        session: &Arc<Session>,
+        confirmed: Confirmed,
+        past: Past,
+        has_caught_up: bool,
+    ) -> Result<Joined, CommandError> {
+        let mut channels = session.channels.lock();
+        if !channels.can_join(confirmed.channel(), confirmed.most)? {
+            return Ok(Joined::Done(Recovering::nothing(confirmed.channel().clone())));
+        }
+        let Some(tail) = confirmed.tail.clone() else {
+            // The namespace keeps nothing.
+            let channel = self.join(session, &mut channels, confirmed, View::Held);
+            let is_whole = matches!(past, Past::Last(_));
+            return Ok(Joined::Done(Recovering { is_whole, ..Recovering::nothing(channel) }));
+        };
+        let mut state = tail.lock();
+        let now = self.dispatcher.tails().now();
+        state.expire(now);
+        state.used = now;
+        let reach = state.tail.past(past);
+        if matches!(reach, Reach::Ahead) && !has_caught_up {
+            return Ok(Joined::Behind(confirmed));
+        }
+        let channel = self.join(session, &mut channels, confirmed, View::Held);
+        let subscribed = Subscribed { channel, position: state.tail.position() };
+        let recovering = |is_whole, publications| Recovering { subscribed, is_whole, publications };
+        Ok(match reach {
+            Reach::Whole(publications) => Joined::Done(recovering(true, publications)),
+            Reach::Part(publications, missing) => {
+                let read = self.reader.past(&tail, &mut state, missing);
+                Joined::Reads(recovering(true, publications), missing, read)
+            }
+            Reach::Ahead | Reach::Lost => Joined::Done(recovering(false, Vec::new())),
+        })
+    }
+
+    /// Waits for the part of the past that the tail does not have.
+    async fn read_past(
+        &self,
+        session: &Session,
+        mut recovering: Recovering,
+        until: Instant,
+        past: Past,
+        missing: Missing,
+        read: PastRead,
+    ) -> Result<(Recovering, Recovery), CommandError> {
+        let channel = recovering.subscribed.channel.clone();
+        let mut waiting = Waiting { subscriptions: self, session, channel: &channel, is_over: false };
+        let Ok(older) = timeout_at(until, read.older).await else {
+            return Err(SubscribeError::Unavailable.into());
+        };
+        waiting.is_over = true;
+        if matches!(past, Past::Since(_)) && older.after > missing.after {
+            let lost = Recovering { is_whole: false, publications: Vec::new(), ..recovering };
+            return Ok((lost, Recovery::Lost));
+        }
+        let is_missing = |publication: &&Arc<Publication>| {
+            (missing.after + 1..missing.before).contains(&offset(publication))
+        };
+        let kept = std::mem::take(&mut recovering.publications);
+        recovering.publications = older.publications.iter().filter(is_missing).cloned().chain(kept).collect();
+        Ok((recovering, Recovery::Read))
+    }
+
+    /// A client knows a position beyond the tail: asks the history, and waits until the tail has what there is.
+    async fn catch_up(&self, confirmed: &Confirmed, past: Past) -> Result<(), CommandError> {
+        let (Some(tail), Past::Since(since)) = (&confirmed.tail, past) else { return Ok(()) };
+        self.dispatcher.tails().note(|work| work.check.push(tail.clone()));
+        let checked = tail.lock().checks;
+        let has = |position: Option<Position>| {
+            position.is_some_and(|at| at.epoch != since.epoch || at.offset >= since.offset)
+        };
+        let caught_up = tail
+            .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));
+        timeout_at(confirmed.until, caught_up).await.map_err(|_| SubscribeError::Unavailable.into())
+    }
+}
+
+impl Recovering {
+    fn nothing(channel: Channel) -> Self {
+        let subscribed = Subscribed { channel, position: None };
+        Self { subscribed, is_whole: false, publications: Vec::new() }
+    }
+}

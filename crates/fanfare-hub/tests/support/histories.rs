@@ -1,0 +1,164 @@
+//! Histories in memory. A test accepts publications here, and decides which of them the node is told.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use fanfare_core::{
+    Channel, Epoch, History, Payload, Position, Publication,
+    history::{HistoryError, HistoryFuture, Page, Range},
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::channel;
+
+/// See the head of this file.
+pub(crate) struct Histories {
+    channels: Mutex<HashMap<Channel, Kept>>,
+    fails: AtomicBool,
+    reads: AtomicUsize,
+    tops: AtomicUsize,
+    /// While `true`, answers are held back. They are of the moment of the question.
+    held: watch::Sender<bool>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    epoch: Epoch,
+    top: u64,
+    kept: Vec<(u64, String)>,
+}
+
+impl Kept {
+    fn position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.top }
+    }
+
+    fn read(&self, channel: &Channel, range: Range) -> Page {
+        let publications = self.kept.iter().map(|(offset, text)| self.publication(channel, *offset, text));
+        let publications = match range {
+            Range::After { offset, limit } => {
+                publications.filter(|found| at(found) > offset).take(limit).collect()
+            }
+            Range::Before { offset, limit } => {
+                let before = offset.unwrap_or(u64::MAX);
+                let found: Vec<_> = publications.filter(|found| at(found) < before).collect();
+                found[found.len().saturating_sub(limit)..].to_vec()
+            }
+        };
+        Page { top: self.position(), publications }
+    }
+
+    fn publication(&self, channel: &Channel, offset: u64, text: &str) -> Arc<Publication> {
+        let position = Position { epoch: self.epoch, offset };
+        Arc::new(Publication::new(channel.clone(), Payload::text(text), None).at(Some(position)))
+    }
+}
+
+fn at(publication: &Publication) -> u64 {
+    publication.position.unwrap().offset
+}
+
+impl Histories {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            channels: Mutex::default(),
+            fails: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+            tops: AtomicUsize::new(0),
+            held: watch::Sender::new(false),
+        })
+    }
+
+    /// Accepts publications whose texts are their offsets: as the broker would deliver them.
+    pub(crate) fn accept(&self, name: &str, count: usize) -> Vec<Publication> {
+        self.change(name, |kept| {
+            (0..count)
+                .map(|_| {
+                    kept.top += 1;
+                    let text = kept.top.to_string();
+                    kept.kept.push((kept.top, text.clone()));
+                    let publication = Publication::new(channel(name), Payload::text(text), None);
+                    publication.at(Some(kept.position()))
+                })
+                .collect()
+        })
+    }
+
+    /// Keeps only the newest publications.
+    pub(crate) fn trim(&self, name: &str, newest: usize) {
+        self.change(name, |kept| drop(kept.kept.drain(..kept.kept.len().saturating_sub(newest))));
+    }
+
+    /// Loses all, and goes on under another epoch.
+    pub(crate) fn lose(&self, name: &str) {
+        self.change(name, |kept| *kept = Kept { epoch: Epoch(kept.epoch.0 + 1), top: 0, kept: Vec::new() });
+    }
+
+    pub(crate) fn position(&self, name: &str, offset: u64) -> Position {
+        self.change(name, |kept| Position { offset, ..kept.position() })
+    }
+
+    /// From now on questions fail, or do not.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// From now on answers are held back, or no more.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// The number of reads since the last call.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::Relaxed)
+    }
+
+    /// The number of questions for tops since the last call.
+    pub(crate) fn tops_asked(&self) -> usize {
+        self.tops.swap(0, Ordering::Relaxed)
+    }
+
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Kept) -> T) -> T {
+        self.of(&channel(name), change)
+    }
+
+    fn of<T>(&self, channel: &Channel, change: impl FnOnce(&mut Kept) -> T) -> T {
+        let mut channels = self.channels.lock();
+        let new = || Kept { epoch: Epoch(1), top: 0, kept: Vec::new() };
+        change(channels.entry(channel.clone()).or_insert_with(new))
+    }
+
+    fn answer<T: Send + 'static>(&self, answer: T) -> HistoryFuture<T> {
+        let fails = self.fails.load(Ordering::Relaxed);
+        let mut held = self.held.subscribe();
+        Box::pin(async move {
+            held.wait_for(|held| !held).await.unwrap();
+            if fails { Err(HistoryError("the test said so".into())) } else { Ok(answer) }
+        })
+    }
+}
+
+impl History for Histories {
+    fn read(&self, channel: &Channel, range: Range) -> HistoryFuture<Page> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let page = self.of(channel, |kept| kept.read(channel, range));
+        self.answer(page)
+    }
+
+    fn tops(&self, channels: &[Channel]) -> HistoryFuture<Vec<Position>> {
+        self.tops.fetch_add(1, Ordering::Relaxed);
+        let tops = channels.iter().map(|channel| self.of(channel, |kept| kept.position())).collect();
+        self.answer(tops)
+    }
+
+    fn remove(&self, channel: &Channel) -> HistoryFuture<()> {
+        self.of(channel, |kept| kept.kept.clear());
+        self.answer(())
+    }
+}
