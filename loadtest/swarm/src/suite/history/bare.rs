@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use tokio::process::Command;
 
-use super::publishes::ROOMS;
+use super::setup::ROOMS;
 use crate::{process::Cpu, servers::Redis, suite::stage::BYTES};
 
 const SCRIPT: &str = include_str!("bare.lua");

@@ -5,7 +5,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{BEHIND, READS, recoveries, setup};
+use super::{
+    recoveries,
+    setup::{BEHIND, READS, setup},
+};
 use crate::{
     connection_pool::origin::Origin,
     number::short,

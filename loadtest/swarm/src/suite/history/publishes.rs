@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{bare, setup};
+use super::{
+    bare,
+    setup::{ROOMS, setup},
+};
 use crate::{
     median::median,
     number::short,
@@ -12,8 +15,7 @@ use crate::{
     table::Table,
 };
 
-/// Channels of one member, and messages a second to each.
-pub(super) const ROOMS: usize = 200;
+/// The messages a second to each channel.
 const RATE: f64 = 25.0;
 
 /// The budget of the node, to a publish without history.
