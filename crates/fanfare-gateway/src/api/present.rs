@@ -1,4 +1,4 @@
-//! The clients in a channel, for backends and for clients.
+//! Reads the clients in a channel, for backends and for clients.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ pub(super) async fn read(gateway: &Gateway, channel: &Channel) -> Result<Present
 }
 
 /// Refuses a channel whose namespace lists no clients.
-pub(in crate::api) fn tracks(gateway: &Gateway, channel: &Channel) -> Result<(), ApiError> {
+pub(super) fn tracks(gateway: &Gateway, channel: &Channel) -> Result<(), ApiError> {
     let namespaces = gateway.hub.settings.namespaces();
     if namespaces.of(channel).tracks_presence { Ok(()) } else { Err(ApiError::NoPresence) }
 }
