@@ -38,7 +38,7 @@ pub struct Hub {
     pub settings: Settings,
     pub(crate) intake: Arc<Intake>,
     pub(crate) broker: Arc<dyn Broker>,
-    /// Keeps publications.
+    /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.
     pub presence: Arc<dyn Presence>,

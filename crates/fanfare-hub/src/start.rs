@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     delivery::{
         dispatcher::Dispatcher,
-        tails::{healer::Healer, reader::Reader},
+        tails::{forgetting::Forgetting, healer::Healer, reader::Reader},
         tick::Delivery,
     },
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
@@ -109,7 +109,7 @@ impl Hub {
             goodbyes: outgoing.goodbyes,
             drain: outgoing.drain,
             broker,
-            history,
+            history: Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() }),
             presence,
             tracer,
             budget: shared.budget,
