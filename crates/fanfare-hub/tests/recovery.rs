@@ -214,7 +214,7 @@ async fn tails_keep_the_bound_of_the_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_past_is_sent_as_it_is_read() {
+async fn a_long_past_goes_as_it_is_read() {
     let histories = Histories::new();
     let limits = Limits { outbound_bytes: 1200, ..Limits::default() };
     let setup =
