@@ -6,12 +6,15 @@
 import { pollCluster, stopPolling, watchBroker } from "./cluster.js";
 import { $, element, millis, plural } from "./dom.js";
 import { Link, why } from "./link.js";
+import { count, forget, isKept, whereToBegin } from "./past.js";
 import { KEPT_PATHS, LOBBY } from "./paths.js";
+import { stopWatching, watchPresent } from "./present.js";
 import { brokerIsAway, brokerRefuses, reason, showBroker, showNote, showState } from "./state.js";
 
 const KEPT = 300; // messages in the page
 const SHOWN = 4000; // characters of one message in the page
 const PENDING = 100; // own messages awaited: a namespace may not echo at all
+const CAUGHT_UP = 5_000; // milliseconds: the past has come long before
 const DOUBT = 30_000; // milliseconds: the server answers long before that
 // First path segments of channels without this page at their path: the server's, and those that a browser resolves.
 const NO_PAGES = new Set([...KEPT_PATHS, ".", ".."]);
@@ -95,6 +98,7 @@ let pending = [];
 
 function messageArrived(data) {
   received += 1;
+  count();
   if (typeof data !== "string") return add({ bytes: data.byteLength });
   const index = pending.findIndex(({ message }) => message === data);
   if (index >= 0) {
@@ -110,12 +114,15 @@ function lastOfPending() {
   return last.length > 80 ? `${last.slice(0, 80)}…` : last;
 }
 
-/** Messages of an ended connection that did not come back may be lost: the page says so. */
-function givePendingUp() {
-  if (pending.length === 0) return;
-  const count = plural(pending.length, "message");
-  add({ event: `${count} of yours did not come back and may be lost; the last: “${lastOfPending()}”` });
-  pending = [];
+/** Messages that were sent before `until` and did not come back may be lost: the page says so. */
+function givePendingUp(until = performance.now()) {
+  const later = pending.filter(({ at }) => at > until);
+  pending = pending.filter(({ at }) => at <= until);
+  if (pending.length > 0) {
+    const messages = plural(pending.length, "message");
+    add({ event: `${messages} of yours did not come back and may be lost; the last: “${lastOfPending()}”` });
+  }
+  pending = later;
 }
 
 /** The server does not know the outcome of the last messages. */
@@ -177,7 +184,15 @@ function join(name) {
   document.title = `${name} · Fanfare`;
   showSnippets(name);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  link.join(`${scheme}//${location.host}/ws/${encodeURIComponent(name)}`);
+  forget(name);
+  const address = `${scheme}//${location.host}/ws/${encodeURIComponent(name)}`;
+  link.join(async () => address + (await whereToBegin(lost)));
+}
+
+/** Messages are not kept any longer: `number` of them, where that is known. */
+function lost(number) {
+  const which = number === undefined ? "Some messages of that time" : plural(number, "message") + " of that time";
+  add({ event: `${which} cannot be shown: the channel does not keep them any longer.` });
 }
 
 function showSnippets(name) {
@@ -196,10 +211,15 @@ const link = new Link({
     if (!brokerIsAway()) showNote("");
     if (lostAt) {
       const away = plural(Math.ceil((performance.now() - lostAt) / 1000), "second");
-      add({ event: `Connected again after ${away}. Messages from that time are not shown.` });
+      const missed = isKept() ? "Messages from that time follow." : "Messages from that time are not shown.";
+      add({ event: `Connected again after ${away}. ${missed}` });
     }
+    // With history, the messages that were taken come first.
+    const until = lostAt;
+    if (until) setTimeout(() => givePendingUp(until), CAUGHT_UP);
     lostAt = 0;
     pollCluster();
+    watchPresent(channel);
   },
   message: messageArrived,
   closed(end) {
@@ -207,7 +227,7 @@ const link = new Link({
     lostAt = performance.now();
     const sentence = sentenceOf(end);
     add({ event: sentence });
-    givePendingUp();
+    if (!isKept()) givePendingUp(); // else those that were taken come back behind the connection
     if (end.delay === undefined) return showState("refused", "Refused", sentence);
     showState("reconnecting", "Reconnecting", sentence, end.delay);
     pollCluster(); // the broker may be the cause
@@ -334,9 +354,11 @@ addEventListener("online", () => link.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     stopPolling();
+    stopWatching();
   } else {
     link.hurry();
     pollCluster();
+    watchPresent(channel);
   }
 });
 

@@ -11,14 +11,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use fanfare_core::NodeInfo;
+use fanfare_core::{Channel, CommandError, NodeInfo};
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ApiError;
 use crate::{
     gateway::Gateway,
-    http::endpoint::{Endpoint, Kind},
+    http::{
+        endpoint::{Endpoint, Kind},
+        query::parameters,
+    },
+    rights::{may_read_history, may_see_presence},
     roles::{Role, Roles},
     snapshot::NodeSnapshot,
 };
@@ -47,6 +52,33 @@ pub(super) struct View {
     #[schema(value_type = Object, required = false)]
     figures: Option<NodeSnapshot>,
     nodes: Vec<NodeView>,
+    /// The channel in the parameter `channel`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<ChannelView>,
+}
+
+/// What a client without a token may read of a channel.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClusterChannel)]
+struct ChannelView {
+    /// Whether it may read its history.
+    history: bool,
+    /// Whether it may see the clients in it.
+    presence: bool,
+}
+
+impl ChannelView {
+    fn of(gateway: &Gateway, uri: &Uri) -> Option<Self> {
+        let (_, name) = parameters(uri.query()).find(|(name, _)| name == "channel")?;
+        let channel = Channel::new(&name).ok()?;
+        let namespaces = gateway.hub.settings.namespaces();
+        let namespace = namespaces.of(&channel);
+        let may = |right: Result<(), CommandError>| right.is_ok();
+        Some(Self {
+            history: namespace.retention.is_some() && may(may_read_history(namespace, None, &channel)),
+            presence: namespace.tracks_presence && may(may_see_presence(namespace, None, &channel)),
+        })
+    }
 }
 
 /// One node of the list.
@@ -68,7 +100,11 @@ pub struct NodeView {
 }
 
 /// See the head of this file. The connections of the node that answers are those of this moment.
-async fn cluster(State(gateway): State<Arc<Gateway>>, Extension(roles): Extension<Roles>) -> Response {
+async fn cluster(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(roles): Extension<Roles>,
+    uri: Uri,
+) -> Response {
     let has_metrics = roles.has(Role::Metrics);
     let me = gateway.cluster.me();
     let view = |node: &NodeInfo| {
@@ -88,6 +124,7 @@ async fn cluster(State(gateway): State<Arc<Gateway>>, Extension(roles): Extensio
         state: gateway.hub.broker().overall_state().name(),
         figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
+        channel: ChannelView::of(&gateway, &uri),
     })
     .into_response()
 }

@@ -55,6 +55,8 @@ fn asset(name: &str, paths: &str) -> Option<Response> {
         "paths.js" => file(SCRIPT, paths.to_owned()),
         "cluster.js" => file(SCRIPT, include_str!("../../assets/cluster.js")),
         "dom.js" => file(SCRIPT, include_str!("../../assets/dom.js")),
+        "past.js" => file(SCRIPT, include_str!("../../assets/past.js")),
+        "present.js" => file(SCRIPT, include_str!("../../assets/present.js")),
         "link.js" => for_every_page(file(SCRIPT, include_str!("../../assets/link.js"))),
         "state.js" => file(SCRIPT, include_str!("../../assets/state.js")),
         "icon.svg" => file("image/svg+xml", include_str!("../../assets/icon.svg")),
