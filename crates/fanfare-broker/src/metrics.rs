@@ -17,6 +17,10 @@ pub(crate) struct Metrics {
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
     pub(crate) controls_refused: IntCounter,
+    pub(crate) kept: IntCounter,
+    pub(crate) duplicates: IntCounter,
+    /// The broker in memory counts it.
+    pub(crate) evicted: IntCounter,
     pub(crate) presence_entries: IntGauge,
     states: IntGaugeVec,
     taken: Histogram,
@@ -116,6 +120,18 @@ impl Metrics {
             controls_refused: new.counter(
                 "fanfare_broker_control_messages_refused_total",
                 "Control messages to other nodes that the broker did not take, or may not have",
+            )?,
+            kept: new.counter(
+                "fanfare_publishes_kept_total",
+                "Publications of this node that the broker put into the history of their channel",
+            )?,
+            duplicates: new.counter(
+                "fanfare_publishes_duplicate_total",
+                "Publications of this node that were not delivered, because one with their idempotency key had been",
+            )?,
+            evicted: new.counter(
+                "fanfare_memory_histories_cut_total",
+                "Histories that the broker in memory cut because all of them were past limits.history_bytes",
             )?,
             taken: publishes.with_label_values(&["taken"]),
             refused: publishes.with_label_values(&["refused"]),

@@ -88,7 +88,7 @@ async fn later_publications_wait_for_the_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_history_that_fails_is_read_until_it_answers() {
+async fn a_failing_history_is_read_until_it_answers() {
     let (node, recorder, histories) = remembering();
     let clients = crowd(&node, "a").await;
     histories.accept("a", 1);
@@ -208,7 +208,7 @@ async fn subscribers_share_one_question_for_the_top() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_history_that_cannot_be_read_permits_no_subscription() {
+async fn an_unreadable_history_permits_no_subscription() {
     let (node, recorder, histories) = remembering();
     histories.fail(true);
     let client = node.client();
@@ -243,6 +243,7 @@ async fn the_last_subscriber_takes_the_tail_along() {
     let client = node.client_in(&["a"]).await;
     recorder.deliver_all(histories.accept("a", 3));
     assert!(node.hub.metrics().history.tail_bytes.get() > 0);
+    settle().await;
     client.leave("a");
     assert_eq!(node.hub.metrics().history.tail_bytes.get(), 0);
     recorder.deliver_all(histories.accept("a", 1));

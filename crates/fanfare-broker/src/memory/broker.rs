@@ -85,9 +85,9 @@ pub(crate) fn start(
         incarnation: node.incarnation,
         message_bytes: node.limits.message_bytes,
         events,
+        history: Arc::new(MemoryHistory::new(node.limits.history_bytes, metrics.evicted.clone())),
         metrics,
         accept: Mutex::default(),
-        history: Arc::new(MemoryHistory::new(node.limits.history_bytes)),
         waits: Notify::new(),
     });
     let (pump, stop) = (broker.clone(), stop.clone());

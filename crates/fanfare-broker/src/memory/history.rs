@@ -7,6 +7,7 @@ use fanfare_core::{
     history::{HistoryFuture, Page, Range},
 };
 use parking_lot::Mutex;
+use prometheus::IntCounter;
 use tokio::time::Instant;
 
 use super::kept::Kept;
@@ -18,8 +19,8 @@ pub(super) const SWEEP: Duration = Duration::from_secs(1);
 pub(super) struct MemoryHistory(Mutex<Kept>);
 
 impl MemoryHistory {
-    pub(super) fn new(bound: usize) -> Self {
-        Self(Mutex::new(Kept::new(bound)))
+    pub(super) fn new(bound: usize, cuts: IntCounter) -> Self {
+        Self(Mutex::new(Kept::new(bound, cuts)))
     }
 
     /// Keeps one more publication of its channel. Its position.

@@ -17,6 +17,7 @@ use fanfare_core::{
     Channel, Epoch, Position, Publication, Retention,
     history::{META_TTL, Page, Range},
 };
+use prometheus::IntCounter;
 use tokio::time::Instant;
 
 /// The bytes that a publication counts beside its payload and its attributes.
@@ -36,6 +37,8 @@ pub(super) struct Kept {
     /// The bytes of all that is kept.
     bytes: usize,
     bound: usize,
+    /// The number of times that a channel lost publications for the bound.
+    cuts: IntCounter,
 }
 
 struct Entry {
@@ -91,8 +94,9 @@ impl Entry {
 
 impl Kept {
     /// Nothing is kept yet.
-    pub(super) fn new(bound: usize) -> Self {
+    pub(super) fn new(bound: usize, cuts: IntCounter) -> Self {
         Self {
+            cuts,
             epoch: Epoch(rand::random()),
             channels: HashMap::new(),
             by_use: BTreeMap::new(),
@@ -202,6 +206,7 @@ impl Kept {
         while self.bytes > self.bound {
             let Some(channel) = self.by_use.values().next().cloned() else { return };
             let is_only = self.by_use.len() == 1;
+            self.cuts.inc();
             match self.channels.get_mut(&channel) {
                 Some(entry) if is_only && entry.publications.len() > 1 => {
                     self.bytes -= entry.drop_oldest(entry.publications.len().div_ceil(2));
@@ -227,6 +232,10 @@ mod tests {
 
     const TTL: Duration = Duration::from_secs(60);
 
+    fn kept(bound: usize) -> Kept {
+        Kept::new(bound, IntCounter::new("cuts", "cuts").unwrap())
+    }
+
     fn channel(name: &str) -> Channel {
         Channel::new(name).unwrap()
     }
@@ -245,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_range_is_cut_to_what_is_kept() {
-        let (mut kept, now) = (Kept::new(1 << 20), Instant::now());
+        let (mut kept, now) = (kept(1 << 20), Instant::now());
         (0..5).for_each(|_| _ = append(&mut kept, "a", 3, now));
         for (range, expected) in [
             (ALL, &[3, 4, 5][..]),
@@ -265,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_expired_is_gone_and_offsets_go_on() {
-        let (mut kept, now) = (Kept::new(1 << 20), Instant::now());
+        let (mut kept, now) = (kept(1 << 20), Instant::now());
         let first = append(&mut kept, "a", 9, now);
         append(&mut kept, "a", 9, now + TTL / 2);
         kept.sweep(now + TTL);
@@ -287,7 +296,7 @@ mod tests {
     #[test]
     fn the_least_used_channel_goes_first() {
         // Ten publications fit.
-        let (mut kept, now) = (Kept::new(10_000), Instant::now());
+        let (mut kept, now) = (kept(10_000), Instant::now());
         for name in ["a", "b", "a", "b", "c"] {
             (0..2).for_each(|_| _ = append(&mut kept, name, 99, now));
         }

@@ -47,8 +47,11 @@ async fn position(answered: Answered) -> Position {
 
 /// A node whose connections lead through a proxy, and that soon forgets that they failed.
 async fn quick(port: u16) -> TestNode {
+    watching(port, Watch { every: Duration::from_millis(20), ..Watch::default() }).await
+}
+
+async fn watching(port: u16, watch: Watch) -> TestNode {
     let BrokerConfig::Redis(redis) = config(port) else { unreachable!() };
-    let watch = Watch { every: Duration::from_millis(20), ..Watch::default() };
     let limits = Limits { publish_wait: Duration::from_secs(60), ..Limits::default() };
     let node = TestNode::with_limits(BrokerConfig::Redis(RedisConfig { watch, ..redis }), limits);
     node.is_up().await;
@@ -152,6 +155,35 @@ async fn killed_publishers_make_one_history() {
         eventually("everything is delivered", || node.recorder.count(&channel) == 2 * COUNT).await;
         assert_eq!(node.recorder.texts(&channel), texts(&page));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_redis_runs_each_publish_once() {
+    let server = RedisServer::start().await.unwrap();
+    let [every, patience, give_up] = [20, 60, 200].map(Duration::from_millis);
+    let node = watching(server.port(), Watch { every, patience, give_up }).await;
+    let channel = channel("frozen");
+    let mut published = Vec::new();
+    for round in 0..5 {
+        let mut answers = Vec::new();
+        for number in 0..200 {
+            if number == 100 {
+                server.stop_process().unwrap();
+            }
+            published.push(format!("{round} {number}"));
+            answers.push(keep(&node, &channel, &published[published.len() - 1], None));
+            if number == 150 {
+                // Written commands wait in the sockets of Redis.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(300 + 100 * round)).await;
+        server.continue_process().unwrap();
+        for answered in answers {
+            position(answered).await;
+        }
+    }
+    assert_eq!(texts(&read(&node, &channel).await), published);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

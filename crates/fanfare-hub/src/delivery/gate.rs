@@ -32,7 +32,7 @@ impl Pending {
         self.calm.set(calm(limits));
     }
 
-    /// Whether so much waits that the node takes no more.
+    /// Whether the node takes no more, because too much waits.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.full.bound.load(Ordering::Relaxed)
     }

@@ -41,7 +41,7 @@ impl Interruptions {
         let namespaces = self.dispatcher.namespaces();
         let heals = |channel: &Channel| self.dispatcher.tails().get(channel).is_some();
         let has_lost = |session: &Arc<Session>| {
-            session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel, &heals))
+            session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel, heals))
         };
         self.dispatcher.sessions().into_iter().filter(has_lost).collect()
     }

@@ -16,7 +16,8 @@ use crate::{
     session::{
         pending::{Attempt, Attempted},
         publisher::Publisher,
-        state::{Session, Subscribed},
+        state::Session,
+        subscribed::Subscribed,
         subscriptions::Subscriptions,
         writer::Writer,
     },

@@ -10,6 +10,7 @@
 //! From the client:
 //!
 //! - [`inbound`]: what one session receives, whoever reads it; `intake`: what all of them share
+//! - [`subscribed`]: a session's place in a channel
 //! - `held`: publications of channels whose history was not sent yet
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
@@ -53,6 +54,7 @@ pub mod recovery;
 pub mod revoked;
 pub mod sessions;
 pub mod state;
+pub mod subscribed;
 pub mod subscriptions;
 pub mod traffic;
 pub mod writer;

@@ -15,7 +15,7 @@ use std::{
 use fanfare_core::{Channel, Command, CommandError, command::RequestId};
 use parking_lot::Mutex;
 
-use crate::session::state::Subscribed;
+use crate::session::subscribed::Subscribed;
 
 /// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;

@@ -25,7 +25,8 @@ use crate::{
     metrics::Recovery,
     session::{
         permission::permit,
-        state::{Session, Subscribed},
+        state::Session,
+        subscribed::Subscribed,
         subscriptions::{Asked, Confirmed, Subscriptions},
     },
 };
@@ -52,7 +53,7 @@ pub struct Recovering {
     pub publications: Vec<Arc<Publication>>,
 }
 
-/// What is left to do under no lock.
+/// The rest of the work, under no lock.
 enum Joined {
     /// Nothing.
     Done(Recovering),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, Position, SessionId};
+use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -66,16 +66,6 @@ struct More {
     held: OnceBox<Held>,
     /// The identity that replaced the one of the handshake.
     identity: OnceBox<Mutex<Arc<dyn Identity>>>,
-}
-
-/// A session's place in a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscribed {
-    /// The channel. Keep this one, not a copy for each connection: all its subscribers share one string.
-    pub channel: Channel,
-    /// The session gets every publication behind this position; `None` in a channel without history, and where the
-    /// session has ended.
-    pub position: Option<Position>,
 }
 
 /// The channels of one session: nearly always one.

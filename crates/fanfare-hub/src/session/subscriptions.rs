@@ -26,7 +26,8 @@ use crate::{
         attendance::Attendance,
         interest::{Interest, InterestGuard},
         permission::permit,
-        state::{Channels, Session, Subscribed},
+        state::{Channels, Session},
+        subscribed::Subscribed,
         writer::Writer,
     },
 };

@@ -2,9 +2,9 @@
 --
 -- KEYS: meta and stream of the channel, where it is kept; then the idempotency key, where there is one.
 -- ARGV: 1 the Redis channel, 2 the size of the history (0: it is not kept), 3 its seconds, 4 the seconds of meta,
---   5 the incarnation of the node, 6 the sequence in 16 digits, 7 an epoch for a channel that has none, 8 the time in seconds, 9 the
---   beginning of the envelope that has the position, 10 the publication's own envelope, 11 the seconds of the
---   idempotency key.
+--   5 the incarnation of the node, 6 the sequence in 16 digits, 7 an epoch for a channel that has none, 8 the time in
+--   seconds, 9 the beginning of the envelope that has the position, 10 the publication's own envelope, 11 the seconds
+--   of the idempotency key.
 -- Answer: receivers, epoch, offset, and 0: delivered now; 1: delivered by the same publish before (offset 0: it is
 --   not known any more); 2: a publish with the same idempotency key was taken before (epoch '': it was not kept).
 --
@@ -14,10 +14,8 @@
 -- The first command that writes is one that Redis refuses where it has no memory left, or is a replica. A channel that
 -- this user must not publish on is looked at before (from Redis 7 on).
 
-local call, channel, size, sequence, envelope = redis.call, ARGV[1], ARGV[2], ARGV[6], ARGV[10]
-if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', channel, '') then
-  return redis.error_reply('NOPERM No permissions to access a channel')
-end
+local call, acl, FORBIDDEN = redis.call, redis.acl_check_cmd, 'NOPERM No permissions to access a channel'
+local channel, size, sequence, envelope = ARGV[1], ARGV[2], ARGV[6], ARGV[10]
 
 local once, mine = KEYS[size == '0' and 1 or 3], nil
 if once then mine = ARGV[5] .. ':' .. sequence end
@@ -28,8 +26,14 @@ if size == '0' then
     return {-1, string.sub(found, 1, 8), tonumber(string.sub(found, 10)), 2}
   end
   if found then return {-1, '', 0, 2} end
+  if acl and not acl('PUBLISH', channel, '') then return {err = FORBIDDEN} end
   call('SET', once, mine, 'EX', ARGV[11])
-  return {call('PUBLISH', channel, envelope), '', 0, 0}
+  local receivers = redis.pcall('PUBLISH', channel, envelope)
+  if type(receivers) == 'table' then
+    call('DEL', once)
+    return receivers
+  end
+  return {receivers, '', 0, 0}
 end
 
 local meta, stream, now = KEYS[1], KEYS[2], ARGV[8]
@@ -62,12 +66,16 @@ if once then
   if found then return {-1, '', 0, 2} end
 end
 
+-- The rest of the work is done once a second for each node.
+local is_due = not last or string.sub(last, 1, 10) ~= now
+if is_due and acl and not acl('PUBLISH', channel, '') then return {err = FORBIDDEN} end
+
 local is_new = not epoch
 if is_new then
   epoch, top = ARGV[7], 0
   call('DEL', stream)
 end
-local offset = string.format('%.0f', top + 1)
+local offset = top + 1 .. ''
 local added = redis.pcall('XADD', stream, 'MAXLEN', '~', size, offset .. '-0', 'd', envelope)
 if type(added) == 'table' then
   if not string.find(added.err, 'equal or smaller', 1, true) then return added end
@@ -80,12 +88,10 @@ local this = now .. ':' .. sequence .. ':' .. offset
 if is_new then
   call('DEL', meta)
   call('HSET', meta, 'e', epoch, 't', offset, ARGV[5], this)
-  last = nil
 else
   call('HSET', meta, 't', offset, ARGV[5], this)
 end
-if not last or string.sub(last, 1, 10) ~= now then
-  -- Once a second for each node.
+if is_due or is_new then
   call('EXPIRE', stream, ARGV[3] + 1)
   call('EXPIRE', meta, ARGV[4])
   if not last and not is_new then

@@ -25,7 +25,7 @@ use crate::delivery::dispatcher::Dispatcher;
 const BATCH: usize = 512;
 /// The most reads at the same time.
 const READS: usize = 32;
-/// A channel without news for so many seconds is compared with its history.
+/// A channel is compared with its history after this number of seconds without news.
 const QUIET: u32 = 30;
 /// The seconds between two looks for such channels, and for expired publications.
 const ROUND: u32 = 5;

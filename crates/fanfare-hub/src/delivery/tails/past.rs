@@ -1,4 +1,4 @@
-//! What a tail serves of the past.
+//! The part of the past that a tail serves.
 
 use std::sync::Arc;
 

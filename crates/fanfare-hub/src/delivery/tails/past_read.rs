@@ -10,13 +10,13 @@ use super::past::Missing;
 /// A read that is under way.
 #[derive(Clone)]
 pub(crate) struct PastRead {
-    /// What it reads.
+    /// The publications that it reads.
     pub(crate) of: Missing,
     /// Its result. It goes on for as long as somebody waits for it.
     pub(crate) older: Shared<Pin<Box<dyn Future<Output = Arc<Older>> + Send>>>,
 }
 
-/// What was read.
+/// The publications that were read.
 pub(crate) struct Older {
     /// Consecutive publications, up to the end of what was asked for.
     pub(crate) publications: Vec<Arc<Publication>>,

@@ -1,5 +1,5 @@
-//! What a node knows of one channel with history: the newest publications, and how far its subscribers are. Without I/O
-//! and without a lock.
+//! The state of one channel with history on this node: its newest publications, and how far its subscribers are.
+//! Without I/O and without a lock.
 //!
 //! Invariants
 //! - Subscribers get the publications of one epoch with consecutive offsets: each once, in order, up to the *top*. Where

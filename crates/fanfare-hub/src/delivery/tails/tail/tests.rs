@@ -16,7 +16,7 @@ struct Model {
     read: Option<Page>,
     asked: Option<Position>,
     must_read: bool,
-    /// What subscribers got, and how many gaps they were told of until then.
+    /// The publications that subscribers got, and how many gaps they were told of until then.
     got: Vec<(Arc<Publication>, usize)>,
     told: usize,
     healed: usize,
@@ -186,7 +186,7 @@ fn what_comes_before_the_opening_waits() {
 }
 
 #[test]
-fn a_history_that_does_not_reach_back_is_told() {
+fn a_history_without_the_gap_is_told() {
     let mut model = Model::open(0);
     model.publish(6, |offset| offset == 1 || offset == 6);
     model.kept.drain(..3);
@@ -209,7 +209,7 @@ fn an_empty_history_is_told() {
 }
 
 #[test]
-fn another_epoch_is_told_and_read_from_its_beginning() {
+fn another_epoch_is_told_and_read_whole() {
     let mut model = Model::open(0);
     model.publish(3, |_| true);
     let late = model.accept();
