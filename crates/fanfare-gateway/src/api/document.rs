@@ -118,8 +118,11 @@ impl Document {
     }
 }
 
-/// Rules between the fields of requests, which types do not tell: the name of a schema, a keyword and its value.
-const RULES: &[(&str, &str, fn() -> Value)] = &[
+/// A rule between the fields of a request: the name of its schema, a keyword and its value.
+type Rule = (&'static str, &'static str, fn() -> Value);
+
+/// The rules that types do not tell.
+const RULES: &[Rule] = &[
     ("Publish", "oneOf", one_payload),
     ("Broadcast", "oneOf", one_payload),
     ("Subscribe", "anyOf", || json!([some_user(), some("client")])),
