@@ -3,8 +3,10 @@
 //! - [`tail`]: the state of one channel, without I/O; `kept`, `waiting`: its publications; `past`: what it serves
 //! - [`shared`]: a tail behind its lock; `past_read`: the one read for all who recover beyond it
 //! - [`table`]: all tails of the node, and the work on them
+//! - `forgetting`: removes from the history, and here
 //! - `reader`: reads histories; [`healer`]: carries out the work: opens, checks, heals and evicts
 
+pub(crate) mod forgetting;
 pub(crate) mod healer;
 pub(crate) mod kept;
 pub(crate) mod past;
