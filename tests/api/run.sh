@@ -24,7 +24,7 @@ main() {
     await "$STATE/node.log" ready
     cd "$STATE"
     "$schemathesis" --config-file "$ROOT/tests/api/schemathesis.toml" run "http://127.0.0.1:$PORT/api/openapi.json" \
-        --header "X-API-Key: $KEY" --seed 1 --max-examples 50 --generation-database none \
+        --header "X-API-Key: $KEY" --seed 1 --max-examples 30 --generation-database none \
         --suppress-health-check all --no-color "$@"
 }
 

@@ -77,9 +77,9 @@ impl Document {
         for (name, schema) in self.schemas {
             schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
         }
-        for name in ["Publish", "Broadcast"] {
-            if let Some(message) = schemas.get_mut(name).and_then(Value::as_object_mut) {
-                message.insert("oneOf".into(), one_payload());
+        for (name, rule, schemas_of) in RULES {
+            if let Some(request) = schemas.get_mut(*name).and_then(Value::as_object_mut) {
+                request.insert((*rule).to_owned(), schemas_of());
             }
         }
         let commands = schemas.get_mut("Command").and_then(|command| command.get_mut("oneOf"));
@@ -116,6 +116,39 @@ impl Document {
             },
         })
     }
+}
+
+/// A rule between the fields of a request: the name of its schema, a keyword and its value.
+type Rule = (&'static str, &'static str, fn() -> Value);
+
+/// The rules that types do not tell.
+const RULES: &[Rule] = &[
+    ("Publish", "oneOf", one_payload),
+    ("Broadcast", "oneOf", one_payload),
+    ("Subscribe", "anyOf", || json!([some_user(), some("client")])),
+    ("Unsubscribe", "anyOf", || json!([some_user(), some("client")])),
+    ("Disconnect", "anyOf", || json!([some_user(), some("client"), some("channel")])),
+    ("Revoke", "oneOf", tokens),
+];
+
+/// A text is in this field.
+fn some(field: &str) -> Value {
+    json!({"required": [field], "properties": {field: {"type": "string"}}})
+}
+
+/// A user that is not empty.
+fn some_user() -> Value {
+    json!({"required": ["user"], "properties": {"user": {"type": "string", "minLength": 1}}})
+}
+
+/// The tokens of a user, or one token.
+fn tokens() -> Value {
+    let absent = json!({"type": "null"});
+    let text = json!({"type": "string"});
+    json!([
+        {"required": ["user"], "properties": {"user": text, "jti": absent}},
+        {"required": ["jti"], "properties": {"jti": text, "user": absent, "issued_until": absent}},
+    ])
 }
 
 /// A message has `data` or `b64data`.

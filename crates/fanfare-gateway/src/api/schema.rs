@@ -18,6 +18,9 @@ const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[
 /// An epoch; empty for whichever.
 const EPOCH: &str = "^([0-9a-fA-F]{16})?$";
 
+/// A client.
+const CLIENT: &str = "^[0-9a-fA-F]{16}-[0-9]{1,19}$";
+
 /// An idempotency key in a header.
 pub(super) const HEADER_WORD: &str = "^[!-~]{1,256}$";
 
@@ -39,6 +42,18 @@ pub(super) fn base64() -> Object {
 pub(super) fn epoch() -> Object {
     let words = "The epoch of the offset; absent or empty for whichever.";
     optional_text().description(Some(words)).pattern(Some(EPOCH)).build()
+}
+
+/// A channel that may be absent.
+pub(super) fn optional_channel() -> Object {
+    let words = "A channel to which they are subscribed; absent for whichever.";
+    let text = optional_text().description(Some(words));
+    text.min_length(Some(1)).max_length(Some(Channel::MAX_BYTES)).pattern(Some(VISIBLE)).build()
+}
+
+/// A client that may be absent.
+pub(super) fn client() -> Object {
+    optional_text().description(Some("The client.")).pattern(Some(CLIENT)).build()
 }
 
 /// A text or `null`.

@@ -13,7 +13,7 @@ use crate::{
     api::{
         call::{Call, Method, endpoint},
         error::ApiError,
-        number,
+        number, schema,
     },
     http::endpoint::Endpoint,
 };
@@ -31,8 +31,10 @@ pub(crate) struct Connections {
     /// The user of their tokens; absent for whichever.
     user: Option<String>,
     /// A channel to which they are subscribed; absent for whichever.
+    #[schema(schema_with = schema::optional_channel)]
     channel: Option<String>,
     /// The `next` of the page before; absent for the first page.
+    #[schema(schema_with = schema::client)]
     after: Option<String>,
     /// The most connections of the page: 100 by default.
     #[serde(default, deserialize_with = "number::optional")]

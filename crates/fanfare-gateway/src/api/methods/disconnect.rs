@@ -10,7 +10,7 @@ use crate::{
     api::{
         call::{Call, Method, endpoint},
         error::ApiError,
-        number,
+        number, schema,
     },
     http::endpoint::Endpoint,
     metrics::ApiReason,
@@ -33,14 +33,17 @@ pub(crate) struct Disconnect {
     /// The user whose connections end.
     user: Option<String>,
     /// The client whose connection ends.
+    #[schema(schema_with = schema::client)]
     client: Option<String>,
     /// The channel whose subscribers are meant; with `user` or `client`, only if it is subscribed.
+    #[schema(schema_with = schema::optional_channel)]
     channel: Option<String>,
     /// The close code: 3503 by default.
     #[serde(default, deserialize_with = "number::optional")]
     #[schema(minimum = 3000, maximum = 4999)]
     code: Option<u64>,
     /// The sentence of the close frame: at most 123 bytes.
+    #[schema(max_length = 123)]
     reason: Option<String>,
 }
 

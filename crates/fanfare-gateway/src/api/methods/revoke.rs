@@ -31,8 +31,10 @@ const LONGEST: usize = 255;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Revoke {
     /// The user (`sub`) whose tokens are revoked.
+    #[schema(min_length = 1, max_length = 255)]
     user: Option<String>,
     /// The id (`jti`) of the token that is revoked.
+    #[schema(min_length = 1, max_length = 255)]
     jti: Option<String>,
     /// For a user: tokens that were issued (`iat`) up to this time are revoked, in seconds since 1970; now by default.
     #[serde(default, deserialize_with = "number::optional")]

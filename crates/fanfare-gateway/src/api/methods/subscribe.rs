@@ -28,6 +28,7 @@ pub(crate) struct Subscribe {
     /// The user whose connections are subscribed.
     user: Option<String>,
     /// The client that is subscribed.
+    #[schema(schema_with = schema::client)]
     client: Option<String>,
     /// The channel.
     #[schema(schema_with = schema::channel)]
@@ -41,6 +42,7 @@ pub(crate) struct Unsubscribe {
     /// The user whose connections are unsubscribed.
     user: Option<String>,
     /// The client that is unsubscribed.
+    #[schema(schema_with = schema::client)]
     client: Option<String>,
     /// The channel.
     #[schema(schema_with = schema::channel)]
