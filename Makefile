@@ -1,6 +1,6 @@
 # Plain cargo and shell underneath; each script says at its head what it does.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test quick check dist autobahn faults rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
+.PHONY: help run cluster test quick check dist autobahn faults chaos rolling hundred-thousand fuzz bench bench-all bench-slow k6 clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,7 +33,10 @@ autobahn: ## The whole Autobahn suite, about 12 minutes
 faults: ## Every fault of Redis, nodes and HAProxy under load, one at a time, with a table, about 5 minutes
 	@tests/faults.sh
 
-rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, about a minute; CLIENTS=2000 RATE=200 PACE=100
+chaos: ## SEEDS=20 minutes of faults that a seed decides, judged: nothing acknowledged is lost, doubled or reordered
+	@tests/chaos.sh
+
+rolling: ## A rolling restart of three nodes behind HAProxy under load, judged, without history and with, about two minutes; CLIENTS=2000 RATE=200 PACE=100
 	@loadtest/rolling.sh
 
 hundred-thousand: ## 100,000 idle connections on six nodes, held for a minute, sent away at a pace

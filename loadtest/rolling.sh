@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A rolling restart of three nodes behind HAProxy under load: `swarm rolling` holds clients and publishes, while each
-# node is told to end, is started again, and is seen by HAProxy, before the next one is. About a minute.
+# node is told to end, is started again, and is seen by HAProxy, before the next one is. About a minute. In channels with
+# history, clients come back with the position of their last message, and must miss nothing.
 #
-#   loadtest/rolling.sh            release builds; the times are judged too
+#   loadtest/rolling.sh            release builds, without history and with; the times are judged too
 #   loadtest/rolling.sh --small    what `make test` runs: debug builds, few clients; the times are only told
 #
 #   CLIENTS  clients (2000), in 50s to a channel    RATE  publishes a second (200)
@@ -47,21 +48,33 @@ restart_all() { # DIR
     done
 }
 
+# One namespace with history, whose clients may read it.
+HISTORY='[[namespace]]
+name = "kept"
+history_size = 10000
+history_ttl = "10m"
+history = "anonymous"'
+
 # rolling SWARM CLIENTS RATE PACE FLAGS...
 rolling() {
-    local swarm=$1 clients=$2 rate=$3 pace=$4 dir=$WORK/rolling url
+    local swarm=$1 clients=$2 rate=$3 pace=$4 dir=$WORK/rolling url path=
     shift 4
     export RESTART=1
     # HAProxy needs a second to notice; the pace counts, not the timeout.
     export FANFARE_DRAIN__GRACE=2s FANFARE_DRAIN__RATE=$pace FANFARE_DRAIN__TIMEOUT=$((20 + 2 * clients / pace))s
+    say "$HISTORY" >"$WORK/history.toml"
+    export FANFARE_CONFIG=$WORK/history.toml
     start_cluster "$dir" 3
     read -r url <"$dir/urls"
-    "$swarm" rolling --url "ws://${url#http://}" --clients "$clients" --channels $(((clients + 49) / 50)) \
+    # A channel without a namespace has no history.
+    [[ " $* " != *" --history "* ]] || path=/ws/kept:rolling
+    "$swarm" rolling --url "ws://${url#http://}$path" --clients "$clients" --channels $(((clients + 49) / 50)) \
         --rate "$rate" --json "$dir/rolling.json" "$@" -- "$ROOT/loadtest/rolling.sh" --restart-all "$dir"
     local node
     for node in node1 node2 node3; do
         grep -q 'drained: every client has gone' "$dir/$node.log" || fail "$node did not drain: $dir/$node.log"
     done
+    end_background
 }
 
 case ${1:-} in
@@ -70,6 +83,7 @@ case ${1:-} in
         fanfare_bin
         swarm_bin
         rolling "$SWARM" 150 40 25
+        rolling "$SWARM" 150 40 25 --history
         "$SWARM" drain --server "$BIN" --connections 1500 --nodes 3 --hold 1 --pace 200
         ;;
     "")
@@ -78,6 +92,7 @@ case ${1:-} in
         BIN=$release/fanfare
         pace=${PACE:-100}
         rolling "$release/swarm" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5
+        rolling "$release/swarm" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5 --history
         ;;
     *) fail "usage: loadtest/rolling.sh [--small]" ;;
 esac

@@ -62,6 +62,7 @@ step "instruction budgets" tests/instructions/run.sh
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
+step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
 step "TLS" tests/tls/run.sh
 step "rolling restart and drain" loadtest/rolling.sh --small

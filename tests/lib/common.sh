@@ -112,3 +112,20 @@ have_browser() {
     done
     return 1
 }
+
+# table MARK: makes a table of lines behind that mark. Fields are between bars; a field is a word and a number, but for the
+# first, which is the fault.
+table() { # MARK
+    awk -F ' [|] ' -v mark="^.*$1 " '
+        { sub(mark, "") }
+        NR == 1 {
+            head = sprintf("%-34s", "fault")
+            for (i = 2; i <= NF; i++) { word = $i; sub(/ [0-9.]+( s)?$/, "", word); head = head sprintf(" %s", word); width[i] = length(word) }
+            print head
+        }
+        {
+            line = sprintf("%-34s", $1)
+            for (i = 2; i <= NF; i++) { match($i, /[0-9.]+( s)?$/); line = line sprintf(" %*s", width[i], substr($i, RSTART)) }
+            print line
+        }'
+}

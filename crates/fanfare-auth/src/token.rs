@@ -1,6 +1,7 @@
-//! The identity of clients: signed tokens (JWT, RFC 7519), verified without a request to another server.
+//! The identity of clients: signed tokens (JWT, RFC 7519), verified without a request to another server for each.
 //!
 //! - `algorithm`, `key`: keys, each with its one algorithm
+//! - [`jwks`]: keys in JSON; [`remote`]: keys that come from another server
 //! - `claims`: the grants of a token
 //! - `error`: why a token is refused
 //! - `issue`: the keys that sign tokens, for `fanfare token`
@@ -12,7 +13,9 @@ mod algorithm;
 mod claims;
 mod error;
 mod issue;
+pub mod jwks;
 mod key;
+pub mod remote;
 
 use std::{
     str::FromStr,
@@ -21,11 +24,10 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use fanfare_core::{AuthError, Authenticator, Identity};
+use fanfare_core::{AuthError, Authenticator, Identity, identity::Renewal};
 use jsonwebtoken::{Algorithm, errors::ErrorKind};
 use serde::{Deserialize, de::IgnoredAny};
 
-use self::claims::{CheckedClaims, RawClaims};
 pub use self::{
     algorithm::{HmacAlgorithm, RsaAlgorithm},
     claims::{ChannelGrants, Claims},
@@ -33,32 +35,41 @@ pub use self::{
     issue::{Grant, SigningKey, SigningKeyError},
     key::{HmacSecret, PublicKey, TokenKey, TokenKeyError},
 };
+use self::{
+    claims::{CheckedClaims, RawClaims},
+    remote::RemoteKeys,
+};
 
 /// The keys of a server: several, so that one can be replaced while tokens of the other are still valid.
 ///
 /// A token is tried against each key of its algorithm. If both the token and the key have a name (`kid`), the names
 /// must be the same.
 #[derive(Debug, Clone, Default)]
-pub struct TokenKeys(Vec<TokenKey>);
+pub struct TokenKeys {
+    own: Vec<TokenKey>,
+    remote: Option<Arc<RemoteKeys>>,
+}
 
 impl TokenKeys {
     /// These keys. Without keys every token is refused.
     #[must_use]
     pub fn new(keys: Vec<TokenKey>) -> Self {
-        Self(keys)
+        Self { own: keys, remote: None }
     }
 
-    /// Whether the list is empty.
+    /// The same, and those that come from another server.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn and(self, remote: Option<Arc<RemoteKeys>>) -> Self {
+        Self { remote, ..self }
     }
 
     /// The claims of a token that a key has signed.
     fn open(&self, token: &str) -> Result<RawClaims, TokenError> {
         let header = Header::of(token)?;
         let algorithm = Algorithm::from_str(&header.alg).map_err(|_| TokenError::AlgorithmNotAllowed)?;
-        let mut keys = self.0.iter().filter(|key| key.algorithm == algorithm).peekable();
+        let remote = self.remote.as_ref().map(|remote| remote.keys());
+        let all = self.own.iter().chain(remote.iter().flat_map(|keys| keys.iter()));
+        let mut keys = all.filter(|key| key.algorithm == algorithm).peekable();
         if keys.peek().is_none() {
             return Err(TokenError::AlgorithmNotAllowed);
         }
@@ -128,13 +139,24 @@ impl TokenPolicy {
         if self.issuer.is_some() && self.issuer != claims.issuer {
             return Err(TokenError::Issuer);
         }
-        Ok(Claims { subject: claims.subject, expires_at, channels: claims.channels })
+        let CheckedClaims { subject, channels, info, id, issued_at, .. } = claims;
+        Ok(Claims { subject, expires_at, channels, info, id, issued_at })
     }
 }
 
 impl Authenticator for TokenPolicy {
     fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError> {
         Ok(Arc::new(self.verify(token, now)?))
+    }
+
+    fn renewal(&self, token: &str) -> Option<Renewal> {
+        let remote = self.keys.remote.as_ref()?;
+        let is_short = token.len() <= Self::MAX_BYTES;
+        match is_short.then(|| self.keys.open(token))? {
+            // The server may have made a key since.
+            Err(TokenError::UnknownKey | TokenError::AlgorithmNotAllowed) => remote.want(),
+            _ => None,
+        }
     }
 }
 

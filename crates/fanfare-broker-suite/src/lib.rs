@@ -18,7 +18,7 @@ mod redis_server;
 
 pub use bus::Bus;
 pub use cases::*;
-pub use node::{PATIENCE, TestNode, eventually};
+pub use node::{Answered, PATIENCE, TestNode, eventually};
 pub use recorder::{Outages, Received, Recorder};
 pub use redis_server::{RedisServer, RedisServerError};
 
@@ -40,8 +40,22 @@ macro_rules! broker_suite {
             a_failure_refuses_the_rest_of_its_order,
             control_messages_reach_their_recipients_in_order,
             the_registry_lists_the_nodes,
+            every_node_sees_who_is_present,
+            an_entry_is_replaced_and_leaves_once,
+            every_node_reads_the_revocations,
             a_node_without_room_gets_everything_later,
             a_broker_that_stops_answers_everything,
+            the_history_is_the_order_of_delivery,
+            ranges_are_cut_to_the_history,
+            a_large_history_is_read_whole,
+            a_history_is_trimmed_to_its_size,
+            a_history_expires_and_its_offsets_go_on,
+            a_removed_history_keeps_its_offsets,
+            a_channel_has_an_epoch_from_the_beginning,
+            unkept_publications_have_no_position,
+            the_tops_of_many_channels_are_told,
+            a_key_is_taken_once_in_its_channel,
+            a_key_is_taken_once_at_once,
         );
     };
     ($bus:ty: $($case:ident,)*) => {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_broker::{BrokerConfig, Node, Started, start};
 use fanfare_core::{
     Broker, Channel, Incarnation, Limits, NodeInfo, Payload, Publish, PublishError, SessionId,
-    SubscribeError,
+    SubscribeError, Taken,
     broker::{BrokerState, PublishOrder, Recipient},
 };
 use tokio::{
@@ -15,6 +15,9 @@ use tokio::{
 };
 
 use crate::recorder::Recorder;
+
+/// The answer to a publish.
+pub type Answered = oneshot::Receiver<Result<Taken, PublishError>>;
 
 /// The time after which a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,15 +85,15 @@ impl TestNode {
         channel: &Channel,
         payload: Payload,
         order: Option<&Arc<PublishOrder>>,
-    ) -> oneshot::Receiver<Result<(), PublishError>> {
+    ) -> Answered {
         self.hand_over(Publish::new(channel.clone(), payload).by(SessionId(7), order.cloned()))
     }
 
     /// Publishes. The receiver gets the answer.
-    pub fn hand_over(&self, publish: Publish) -> oneshot::Receiver<Result<(), PublishError>> {
+    pub fn hand_over(&self, publish: Publish) -> Answered {
         let (answer, answered) = oneshot::channel();
         // A receiver that is gone gets no answer.
-        self.broker().publish(publish, Box::new(move |result| drop(answer.send(result.map(drop)))));
+        self.broker().publish(publish, Box::new(move |result| drop(answer.send(result))));
         answered
     }
 
@@ -99,7 +102,7 @@ impl TestNode {
     /// # Errors
     /// Those of the broker.
     pub async fn publish_text(&self, channel: &Channel, text: &str) -> Result<(), PublishError> {
-        answer(self.publish(channel, Payload::text(text), None)).await
+        answer(self.publish(channel, Payload::text(text), None)).await.map(drop)
     }
 
     /// Sends a control message.
@@ -144,9 +147,7 @@ impl TestNode {
 ///
 /// # Errors
 /// Those of the broker.
-pub(crate) async fn answer(
-    answered: oneshot::Receiver<Result<(), PublishError>>,
-) -> Result<(), PublishError> {
+pub(crate) async fn answer(answered: Answered) -> Result<Taken, PublishError> {
     match timeout(PATIENCE, answered).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => panic!("a publish was dropped without an answer"),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use fanfare_core::{
-    Attributes, BrokerEvents, Channel, Origin, Partition, Payload, Publication, TraceContext,
+    Attributes, BrokerEvents, Channel, Origin, Partition, Payload, Position, Publication, TraceContext,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::Mutex;
@@ -23,6 +23,8 @@ pub struct Received {
     pub trace: Option<TraceContext>,
     /// Its attributes.
     pub attributes: Option<Box<Attributes>>,
+    /// Its position.
+    pub position: Option<Position>,
 }
 
 /// A publication, and when it was published, if that is known.
@@ -105,8 +107,9 @@ impl Recorder {
 
 impl BrokerEvents for Recorder {
     fn publication(&self, publication: Publication) {
-        let Publication { channel, payload, origin, trace, published, attributes, .. } = publication;
-        let received = Received { payload, origin, trace, attributes };
+        let Publication { channel, payload, origin, trace, published, attributes, position, .. } =
+            publication;
+        let received = Received { payload, origin, trace, attributes, position };
         self.channels.lock().entry(channel).or_default().push((received, published));
     }
 

@@ -9,6 +9,9 @@ pub(crate) fn too_long(publish: &Publish, message_bytes: usize) -> Option<String
     }
     let attributes = publish.attributes.as_ref().map_or(0, |attributes| attributes.bytes());
     let most = Attributes::MAX_BYTES;
-    (attributes > most)
-        .then(|| format!("its event name, tags and publisher info have together more than {most} bytes"))
+    (attributes > most).then(|| {
+        format!(
+            "its event name, tags, publisher info and idempotency key have together more than {most} bytes"
+        )
+    })
 }

@@ -9,7 +9,7 @@
 //! - `fair_queue`: the publications that wait, and the next one to leave
 //! - `ticket`: one publish that waits for its answer
 //! - `bounds`: how long a publish may be
-//! - `metrics`, `backoff`, `tasks`: parts that brokers share
+//! - `metrics`, `backoff`, `tasks`, `presence`, `revocation`: parts that brokers share
 
 pub mod driver;
 pub mod envelope;
@@ -21,7 +21,9 @@ mod liveness;
 mod memory;
 mod metrics;
 mod node;
+mod presence;
 mod redis;
+mod revocation;
 mod tasks;
 mod ticket;
 

@@ -17,6 +17,11 @@ pub(crate) struct Metrics {
     pub(crate) foreign: IntCounter,
     pub(crate) out_of_order: IntCounter,
     pub(crate) controls_refused: IntCounter,
+    pub(crate) kept: IntCounter,
+    pub(crate) duplicates: IntCounter,
+    /// The broker in memory counts it.
+    pub(crate) evicted: IntCounter,
+    pub(crate) presence_entries: IntGauge,
     states: IntGaugeVec,
     taken: Histogram,
     refused: Histogram,
@@ -45,7 +50,7 @@ impl Dropped {
     fn label(self) -> &'static str {
         match self {
             Self::Envelope(EnvelopeError::Version(_)) => "version",
-            Self::Envelope(EnvelopeError::Kind(_)) => "kind",
+            Self::Envelope(EnvelopeError::Kind(_) | EnvelopeError::Positioned) => "kind",
             Self::Envelope(EnvelopeError::Length) => "length",
             Self::Envelope(EnvelopeError::Field(_)) => "field",
             Self::Misplaced => "misplaced",
@@ -100,6 +105,8 @@ impl Metrics {
             )?)?,
             subscriptions: new
                 .gauge("fanfare_broker_subscriptions", "Channels that this node asked the broker for")?,
+            presence_entries: new
+                .gauge("fanfare_presence_entries", "Clients of this node in channels with presence, once for each channel")?,
             received: new
                 .counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
             foreign: new.counter(
@@ -113,6 +120,18 @@ impl Metrics {
             controls_refused: new.counter(
                 "fanfare_broker_control_messages_refused_total",
                 "Control messages to other nodes that the broker did not take, or may not have",
+            )?,
+            kept: new.counter(
+                "fanfare_publishes_kept_total",
+                "Publications of this node that the broker put into the history of their channel",
+            )?,
+            duplicates: new.counter(
+                "fanfare_publishes_duplicate_total",
+                "Publications of this node that were not delivered, because one with their idempotency key had been",
+            )?,
+            evicted: new.counter(
+                "fanfare_memory_histories_cut_total",
+                "Histories that the broker in memory cut because all of them were past limits.history_bytes",
             )?,
             taken: publishes.with_label_values(&["taken"]),
             refused: publishes.with_label_values(&["refused"]),

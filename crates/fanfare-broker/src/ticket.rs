@@ -55,6 +55,11 @@ impl Ticket {
     /// The broker took it.
     pub(crate) fn taken(mut self, taken: Taken) {
         self.metrics.taken(self.since.elapsed());
+        if taken.duplicate {
+            self.metrics.duplicates.inc();
+        } else if taken.position.is_some() {
+            self.metrics.kept.inc();
+        }
         if let Some(done) = self.done.take() {
             done(Ok(taken));
         }

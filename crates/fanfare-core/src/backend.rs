@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{Broker, History, Presence, history::NoHistory, presence::NoPresence};
+use crate::{
+    Broker, History, Presence, Revocations, history::NoHistory, presence::NoPresence,
+    revocation::NoRevocations,
+};
 
 /// See the head of this file. All of them are of one broker.
 #[derive(Clone)]
@@ -13,12 +16,15 @@ pub struct Backend {
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.
     pub presence: Arc<dyn Presence>,
+    /// Keeps revoked tokens.
+    pub revocations: Arc<dyn Revocations>,
 }
 
 impl Backend {
-    /// A broker that neither keeps publications nor lists clients.
+    /// A broker that only carries publications.
     #[must_use]
     pub fn without_memory(broker: Arc<dyn Broker>) -> Self {
-        Self { broker, history: Arc::new(NoHistory), presence: Arc::new(NoPresence) }
+        let (history, presence) = (Arc::new(NoHistory), Arc::new(NoPresence));
+        Self { broker, history, presence, revocations: Arc::new(NoRevocations) }
     }
 }

@@ -11,8 +11,8 @@ pub enum PublishError {
     /// The broker's own rules forbid publishing on this channel. It reached nobody, and a retry does not help.
     #[error("the message broker does not permit this node to publish on this channel: {0}")]
     Forbidden(String),
-    /// It was written, and the connection ended before the answer. It may still be delivered. It is never repeated by
-    /// us.
+    /// It was written, and the connection ended before the answer. It may still be delivered. It is not repeated by us
+    /// any more.
     #[error(
         "the connection to the message broker ended before it answered: the message may still be delivered"
     )]

@@ -54,6 +54,8 @@ pub enum Disconnect {
     Interrupted,
     /// The node shuts down; another will take the client.
     Restart,
+    /// The operator's backend ended the connection, with this code and sentence.
+    ByServer(CloseFrame),
 }
 
 /// The limit of what a connection may send in a second.
@@ -89,6 +91,7 @@ impl Disconnect {
             Self::Idle,
             Self::Interrupted,
             Self::Restart,
+            Self::ByServer(CloseFrame::new(0, "")),
         ]
         .into_iter()
     }
@@ -131,6 +134,7 @@ impl Disconnect {
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
             Self::Restart => "restart",
+            Self::ByServer(_) => "server",
         }
     }
 }
@@ -175,12 +179,13 @@ mod tests {
             | Disconnect::NoPong
             | Disconnect::Idle
             | Disconnect::Interrupted
-            | Disconnect::Restart => true,
+            | Disconnect::Restart
+            | Disconnect::ByServer(_) => true,
         }
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 16;
+    const OWN: usize = 17;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

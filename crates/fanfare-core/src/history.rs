@@ -28,7 +28,8 @@ pub struct Retention {
 ///   publication has the same.
 /// - No method blocks. Dropping a future gives up the answer.
 pub trait History: Send + Sync + 'static {
-    /// The newest position of a channel, and those publications of a range that are kept.
+    /// The newest position of a channel, and those publications of a range that are kept: all of them, so the caller
+    /// bounds the range.
     fn read(&self, channel: &Channel, range: Range) -> HistoryFuture<Page>;
 
     /// The newest position of each of these channels, in the same order. The offset is 0 where nothing was published.
@@ -65,7 +66,7 @@ pub enum Range {
 pub struct Page {
     /// The newest position of the channel at that moment. The offset is 0 where nothing was published.
     pub top: Position,
-    /// The publications in ascending order, each with its position.
+    /// The publications in ascending order, each with its position and without a trace.
     pub publications: Vec<Arc<Publication>>,
 }
 

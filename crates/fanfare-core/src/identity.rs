@@ -1,6 +1,8 @@
 //! The identities of nodes, sessions and clients.
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, fmt, pin::Pin, str::FromStr, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
 
 use crate::Channel;
 
@@ -72,6 +74,21 @@ pub trait Identity: Send + Sync + 'static {
     /// The subject of the token, where it has one: for the log.
     fn subject(&self) -> Option<&str>;
 
+    /// The id of the token (`jti`), where it has one.
+    fn token_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// When the token was issued (`iat`), where it says so.
+    fn issued_at(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Information about the client for other clients: JSON that the node does not read.
+    fn info(&self) -> Option<Bytes> {
+        None
+    }
+
     /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 
@@ -86,7 +103,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// The token is not good.
     fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError>;
+
+    /// For a token that is not good: ends once it may be good, because keys were asked for; `None` where that would
+    /// not help, or where they were asked for a moment ago.
+    fn renewal(&self, _token: &str) -> Option<Renewal> {
+        None
+    }
 }
+
+/// The future that [`Authenticator::renewal`] returns.
+pub type Renewal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Why a token is not good: a sentence for the client, without a word of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -23,8 +23,8 @@
 //!
 //! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
 //!   the list of nodes
-//! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`backend`]:
-//!   all of a broker that a hub uses
+//! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`revocation`]: revoked tokens;
+//!   [`backend`]: all of a broker that a hub uses
 //! - [`dialect`]: a protocol of clients, without I/O
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
@@ -53,6 +53,7 @@ pub mod position;
 pub mod presence;
 pub mod publication;
 pub mod registry;
+pub mod revocation;
 pub mod token_bucket;
 pub mod trace;
 pub mod transport;
@@ -79,6 +80,7 @@ pub use position::{Epoch, Position, Taken};
 pub use presence::Presence;
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
+pub use revocation::{Revocation, Revocations};
 pub use token_bucket::TokenBucket;
 pub use trace::{TraceContext, Tracer};
 pub use transport::{Sink, Transport};

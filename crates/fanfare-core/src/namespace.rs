@@ -1,8 +1,8 @@
 //! Options of channels, by namespace: a flat list over one default.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{Channel, Retention, labels};
+use crate::{Channel, CommandError, Identity, Retention, command::Action, labels};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +16,34 @@ pub enum Access {
     Subscriber,
     /// No client: only the HTTP API, and other programs that publish to the broker.
     Server,
+}
+
+impl Access {
+    /// Checks that a client may do `action` in a channel of a namespace with this access. `is_subscribed` is asked only
+    /// where the answer matters.
+    ///
+    /// # Errors
+    /// The client may not, and why.
+    #[inline]
+    pub fn permit(
+        self,
+        identity: impl FnOnce() -> Option<Arc<dyn Identity>>,
+        is_subscribed: impl FnOnce() -> bool,
+        channel: &Channel,
+        action: Action,
+    ) -> Result<(), CommandError> {
+        match self {
+            Self::Anonymous => Ok(()),
+            Self::Token => match identity() {
+                Some(identity) if identity.may_use(channel) => Ok(()),
+                Some(_) => Err(CommandError::NotGranted(action)),
+                None => Err(CommandError::NeedsToken(action)),
+            },
+            Self::Subscriber if is_subscribed() => Ok(()),
+            Self::Subscriber => Err(CommandError::NeedsSubscription(action)),
+            Self::Server => Err(CommandError::NotPermitted(action)),
+        }
+    }
 }
 
 labels! {

@@ -6,12 +6,13 @@
 //! - [`tls`]: TLS below HTTP
 //! - `http/`: a connection from its first byte on, its requests, its deadlines and its end
 //! - `websocket/`: the upgrade, and the task that reads a session's socket
-//! - `api/`: publish, the nodes of the cluster, and the pages that may call
+//! - `api/`: the methods for backends, the nodes of the cluster, and the pages that may call
 //! - `routes/`: the endpoints of each listener; the page, health
 //! - `server`: accepts connections
 //!
-//! Shared by them: `gateway` (the state of the node), `roles` (of listeners), `path` (the channel of a path), `metrics`,
-//! `trace` (spans of requests), `snapshot` and `state_history` (this node's figures and states).
+//! Shared by them: `gateway` (the state of the node), `roles` (of listeners), `path` (the channel of a path), `rights` (of
+//! clients without a session), `metrics`, `trace` (spans of requests), `snapshot` and `state_history` (this node's
+//! figures and states).
 
 mod api;
 mod gateway;
@@ -19,6 +20,7 @@ mod http;
 mod listener;
 mod metrics;
 mod path;
+mod rights;
 mod roles;
 mod routes;
 mod server;

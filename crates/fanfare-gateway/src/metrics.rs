@@ -35,6 +35,8 @@ labels! {
         NeedsToken = "needs_token",
         /// The client may not use its channel.
         NotPermitted = "not_permitted",
+        /// It asks for a past that there is not.
+        Past = "past",
         /// The broker did not confirm its subscription.
         Broker = "broker",
         /// The node has its maximum of connections.
@@ -61,8 +63,8 @@ labels! {
 }
 
 labels! {
-    /// Why a call of the API was not carried out: the code of its answer.
-    pub(crate) enum ApiCode {
+    /// Why a call of the API was not carried out: the `reason` of its answer.
+    pub(crate) enum ApiReason {
         /// Its key is missing or unknown.
         Unauthorized = "unauthorized",
         /// Its page's origin is not allowed.
@@ -81,6 +83,14 @@ labels! {
         Forbidden = "forbidden",
         /// Whether the broker took it is not known.
         OutcomeUnknown = "outcome_unknown",
+        /// Its channel's namespace does not have it.
+        NotAvailable = "not_available",
+        /// The rights of its channel's namespace do not permit it to its client.
+        PermissionDenied = "permission_denied",
+        /// The history that it goes on from began anew.
+        UnrecoverablePosition = "unrecoverable_position",
+        /// The broker cannot answer it now.
+        Unavailable = "unavailable",
         /// The node goes away.
         Leaving = "leaving",
         /// Another listener serves the API.
@@ -146,7 +156,7 @@ pub(crate) enum Why {
     /// An upgrade, or another request of a client.
     Handshake(Reason),
     /// A call of the API.
-    Api(ApiCode),
+    Api(ApiReason),
 }
 
 impl Why {
@@ -154,7 +164,7 @@ impl Why {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Handshake(reason) => reason.name(),
-            Self::Api(code) => code.name(),
+            Self::Api(reason) => reason.name(),
         }
     }
 }
@@ -227,9 +237,9 @@ impl GatewayMetrics {
             )?,
             api_errors: new.counters(
                 "fanfare_api_errors_total",
-                "Calls of the HTTP API that were not carried out, by the code of their answer",
-                "code",
-                ApiCode::ALL.iter().map(|code| code.name()),
+                "Calls of the HTTP API that were not carried out, by the reason in their answer",
+                "reason",
+                ApiReason::ALL.iter().map(|reason| reason.name()),
             )?,
             limits_hit,
             http_errors: new.counters(

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use fanfare_core::{Broker, CriticalTasks, Decoder, History, Presence, Tracer};
 
 use crate::{
+    calls::gather::Calls,
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        inbound::Inbound, intake::Intake, publisher::Publisher, sessions::Sessions, state::Session,
-        subscriptions::Subscriptions, writer::Writer,
+        inbound::Inbound, intake::Intake, publisher::Publisher, revoked::RevokedTokens, sessions::Sessions,
+        state::Session, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -38,6 +39,10 @@ pub struct Hub {
     pub settings: Settings,
     pub(crate) intake: Arc<Intake>,
     pub(crate) broker: Arc<dyn Broker>,
+    /// Calls about clients of all nodes.
+    pub calls: Arc<Calls>,
+    /// The tokens that are not good any more.
+    pub revoked: Arc<RevokedTokens>,
     /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

@@ -7,12 +7,14 @@
 //!
 //! - [`session`]: a client's session, its commands, and the bytes to it
 //! - [`delivery`]: publications on their way from the broker to the sessions
+//! - [`calls`]: calls about clients of all nodes
 //! - [`upkeep`]: heartbeats, slow clients, bounds of memory, the cluster
 //! - [`ending`]: the end of one session and of many
 //! - [`metrics`]: the metrics of all of them
 //!
 //! [`hub`] is the way in for others, and `start` puts the rooms together.
 
+pub mod calls;
 pub mod delivery;
 pub mod ending;
 pub mod hub;
@@ -21,6 +23,7 @@ pub mod session;
 mod start;
 pub mod upkeep;
 
+pub use calls::gather::Calls;
 pub use delivery::{
     dispatcher::{self, Dispatcher},
     tails::past::Past,
@@ -38,6 +41,7 @@ pub use session::{
     outbound,
     publisher::Publisher,
     recovery::{Recovered, Recovering},
+    revoked::RevokedTokens,
     sessions::Sessions,
     state::{Kind, Peer, Session},
     subscribed::Subscribed,

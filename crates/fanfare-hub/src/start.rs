@@ -4,9 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    calls::{gather::Calls, local::Local},
     delivery::{
         dispatcher::Dispatcher,
         tails::{forgetting::Forgetting, healer::Healer, reader::Reader},
@@ -16,9 +18,9 @@ use crate::{
     hub::Hub,
     metrics::HubMetrics,
     session::{
-        commands::Commands, flusher::Flusher, incomplete::BufferBound, intake::Intake, interest::Interest,
-        publish_budget::PublishBudget, publisher::Publisher, sessions::Sessions,
-        subscriptions::Subscriptions, writer::Writer,
+        attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
+        intake::Intake, interest::Interest, publish_budget::PublishBudget, publisher::Publisher,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -39,6 +41,7 @@ struct Shared {
     publish_budget: Arc<PublishBudget>,
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
+    attendance: Arc<Attendance>,
     /// Reads histories.
     reader: Arc<Reader>,
     /// The tasks of transports and flushes.
@@ -63,7 +66,7 @@ impl Hub {
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
-        let Backend { broker, history, presence } = backend;
+        let Backend { broker, history, presence, revocations } = backend;
         let shared = Shared {
             budget: Budget::new(&limits, metrics.clone()),
             reader: Arc::new(Reader {
@@ -74,6 +77,7 @@ impl Hub {
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
             interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
+            attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -87,6 +91,20 @@ impl Hub {
         tokio::spawn(critical_tasks.watch(healer.run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
+        let revoked = Arc::new(RevokedTokens {
+            store: revocations,
+            dispatcher: shared.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
+        });
+        tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
+        let local = Local {
+            revoked: revoked.clone(),
+            dispatcher: shared.dispatcher.clone(),
+            subscriptions: subscriptions.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+        };
+        let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
         let commands = Arc::new(Commands {
             publisher: publisher.clone(),
             subscriptions: subscriptions.clone(),
@@ -109,6 +127,8 @@ impl Hub {
             goodbyes: outgoing.goodbyes,
             drain: outgoing.drain,
             broker,
+            calls,
+            revoked,
             history: Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() }),
             presence,
             tracer,
@@ -134,6 +154,7 @@ impl Shared {
             budget: self.budget.clone(),
             limits: self.limits.clone(),
             metrics: self.metrics.clone(),
+            attendance: self.attendance.clone(),
         });
         let drain = Arc::new(Drain {
             dispatcher: self.dispatcher.clone(),
@@ -209,6 +230,7 @@ impl Shared {
             interest: self.interest.clone(),
             limits: self.limits.clone(),
             writer: outgoing.writer.clone(),
+            attendance: self.attendance.clone(),
             reader: self.reader.clone(),
             metrics: self.metrics.clone(),
         })

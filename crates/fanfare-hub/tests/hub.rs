@@ -14,6 +14,7 @@
 mod support;
 
 mod budget;
+mod calls;
 mod cluster;
 mod concurrent;
 mod conflating;
@@ -36,8 +37,10 @@ mod joining;
 mod latency;
 mod outbound;
 mod polling;
+mod presence;
 mod recovery;
 mod reload;
+mod revoking;
 mod slow;
 mod stall;
 mod stress;

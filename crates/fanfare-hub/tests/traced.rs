@@ -81,11 +81,8 @@ async fn a_publish_and_its_fan_outs_have_spans() {
     settle().await;
     assert_eq!(notes.taken(), [""; 0], "an untraced publish has no span");
     let parent = Some(context(7));
-    node.hub
-        .publisher
-        .publish_from_server(Publish::new(channel("a"), Payload::text("hi")), parent, false)
-        .await
-        .unwrap();
+    let publish = Publish::new(channel("a"), Payload::text("hi"));
+    node.hub.publisher.publish_from_server(publish, parent, false).await.unwrap();
     settle().await;
     let mut notes_so_far = notes.taken();
     notes_so_far.sort();

@@ -31,6 +31,21 @@ impl Endpoint {
         Self { address }
     }
 
+    /// A free address of 127.0.0.1 that stays free while nobody listens at it: its port is below those that the kernel
+    /// gives to connections.
+    ///
+    /// # Panics
+    /// If no port is free.
+    #[must_use]
+    pub fn lasting() -> Self {
+        let ports = std::iter::repeat_with(|| rand::random_range(20_000..30_000)).take(1_000);
+        let mut free = ports.filter_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok());
+        match free.find_map(|listener| listener.local_addr().ok()) {
+            Some(address) => Self::new(address),
+            None => panic!("no port is free"),
+        }
+    }
+
     /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

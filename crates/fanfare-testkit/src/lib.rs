@@ -10,6 +10,7 @@
 //! - [`authority`]: certificates, and clients that trust them; [`token`]: tokens
 //! - [`balancer`]: HAProxy in front of nodes; [`nginx`]: nginx in front of nodes; [`prometheus`]: scrapes them
 //! - [`client_group`]: hundreds of clients that publish while a part fails, and a judge
+//! - [`chaos`]: a cluster under faults that a seed decides, for the checker of `swarm verify --history`
 //! - [`observer`]: a subscriber in Redis itself
 //! - [`proxy`]: stands in front of Redis, and cuts, stalls and delays
 //! - [`timeouts`]: waiting with a timeout
@@ -23,6 +24,7 @@ pub mod acl;
 pub mod authority;
 pub mod backlog;
 pub mod balancer;
+pub mod chaos;
 pub mod client;
 pub mod client_group;
 pub mod cluster;

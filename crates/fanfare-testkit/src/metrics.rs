@@ -102,10 +102,10 @@ pub fn refused(reason: &str) -> String {
     format!("fanfare_handshakes_refused_total{{reason=\"{reason}\"}}")
 }
 
-/// `fanfare_api_errors_total` for a code.
+/// `fanfare_api_errors_total` for a reason.
 #[must_use]
-pub fn api_error(code: &str) -> String {
-    format!("fanfare_api_errors_total{{code=\"{code}\"}}")
+pub fn api_error(reason: &str) -> String {
+    format!("fanfare_api_errors_total{{reason=\"{reason}\"}}")
 }
 
 #[cfg(test)]

@@ -336,8 +336,9 @@ fn command(program: PathBuf) -> Command {
 /// The binary. Tests are at `PROFILE/deps/NAME-HASH`, binaries at `PROFILE/NAME`.
 fn binary() -> PathBuf {
     let beside = || {
-        let test = env::current_exe().ok()?;
-        Some(test.parent()?.parent()?.join("fanfare"))
+        let this = env::current_exe().ok()?;
+        let folder = this.ancestors().find(|folder| !folder.ends_with("deps") && folder.is_dir())?;
+        Some(folder.join("fanfare"))
     };
     let binary = env::var_os(BIN).map(PathBuf::from).or_else(beside).unwrap_or_default();
     assert!(

@@ -8,7 +8,7 @@
 //! - [`descriptors`]: the limit of descriptors
 //! - [`telemetry`]: the log, and its rate; [`traces`]: spans; [`scrape`]: metrics that are read at each scrape;
 //!   `bounds`: limits as metrics
-//! - [`token`]: issues and checks tokens; [`manual`]: completions for shells and manual pages
+//! - [`token`]: issues and checks tokens; `jwks`: fetches keys for them; [`manual`]: completions for shells and manual pages
 //! - [`health`], [`top`]: ask nodes that run; [`ask`]: how; [`advertise`]: where a node's metrics are
 
 pub mod advertise;
@@ -19,6 +19,7 @@ pub mod config;
 pub mod descriptors;
 pub mod drain;
 pub mod health;
+mod jwks;
 pub mod listeners;
 pub mod manual;
 pub mod node;

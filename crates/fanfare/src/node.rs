@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use fanfare_auth::token::remote::RemoteKeys;
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{CriticalTasks, Incarnation, NodeInfo};
 use fanfare_gateway::{
@@ -18,6 +19,7 @@ use crate::{
     bounds::Bounds,
     config::{Auth, Config, Drain},
     descriptors,
+    jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
     reload::metrics::ReloadMetrics,
     scrape,
@@ -34,6 +36,8 @@ pub struct Node {
     addresses: Addresses,
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
+    /// The keys at `auth.jwks_url`, if it is set.
+    remote_keys: Option<Arc<RemoteKeys>>,
     bounds: Bounds,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) hub: Arc<Hub>,
@@ -104,7 +108,10 @@ impl Node {
         let listeners = listeners::open(&config, &tls, inherited)?;
         let addresses = Addresses::of(&listeners);
         let incarnation = Incarnation(rand::random());
-        let gateway = gateway_config(&config, descriptors);
+        let jwks_metrics = JwksMetrics::register(&metrics)?;
+        let jwks = config.auth.as_ref().and_then(|auth| Jwks::of(auth, jwks_metrics));
+        let remote_keys = jwks.as_ref().map(|_| jwks::keys());
+        let gateway = gateway_config(&config, descriptors, remote_keys.clone());
         let reloads = ReloadMetrics::register(&metrics)?;
         let bounds = Bounds::register(&metrics)?;
         bounds.set(&gateway.admission, &config.limits);
@@ -146,12 +153,16 @@ impl Node {
             metrics: None,
         };
         let registry = broker.registry.clone();
-        let cluster = Arc::new(Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics));
+        let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
+        let cluster = Arc::new(cluster.with_calls(hub.calls.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
             server.listen(listener);
+        }
+        if let Some((jwks, keys)) = jwks.zip(remote_keys.clone()) {
+            tokio::spawn(leaving.clone().run_until_cancelled_owned(jwks.keep(keys)));
         }
         tokio::spawn(critical_tasks.watch(gateway.clone().keep_history()));
         tokio::spawn(leaving.clone().run_until_cancelled_owned(advertise(cluster.clone(), guess)));
@@ -161,6 +172,7 @@ impl Node {
             addresses,
             drain,
             descriptors,
+            remote_keys,
             bounds,
             gateway,
             hub,
@@ -180,7 +192,7 @@ impl Node {
     /// start: [`Loaded::reload`](crate::config::Loaded::reload) sees to that.
     pub fn reload(&self, config: &Config) {
         self.hub.settings.reload(&config.limits, config.namespaces.clone());
-        let gateway = gateway_config(config, self.descriptors);
+        let gateway = gateway_config(config, self.descriptors, self.remote_keys.clone());
         self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
         self.drain.send_replace(config.drain);
@@ -229,8 +241,15 @@ fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
     }
 }
 
-fn gateway_config(config: &Config, descriptors: usize) -> fanfare_gateway::Config {
-    let auth = |Auth { tokens, source }| ClientAuth { authenticator: Arc::new(tokens), source };
+fn gateway_config(
+    config: &Config,
+    descriptors: usize,
+    remote_keys: Option<Arc<RemoteKeys>>,
+) -> fanfare_gateway::Config {
+    let auth = |Auth { mut tokens, source, .. }| {
+        tokens.keys = tokens.keys.and(remote_keys);
+        ClientAuth { authenticator: Arc::new(tokens), source }
+    };
     fanfare_gateway::Config {
         origins: config.origins.clone(),
         api_keys: config.api_keys.clone(),

@@ -120,9 +120,9 @@ const clients = [
     }),
     lines({
         title: "Errors of the HTTP API and of HTTP",
-        description: "Calls that were not carried out, by the code of their answer, and HTTP connections that ended badly.",
+        description: "Calls that were not carried out, by the reason in their answer, and HTTP connections that ended badly.",
         queries: [
-            [parts("code", rate("fanfare_api_errors_total")), "api {{code}}"],
+            [parts("reason", rate("fanfare_api_errors_total")), "api {{reason}}"],
             [parts("kind", rate("fanfare_http_errors_total")), "http {{kind}}"],
         ],
         unit: "cps",

@@ -4,6 +4,7 @@ mod open;
 mod restart;
 mod shared;
 pub(crate) mod values;
+mod verify;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,10 +15,11 @@ pub use self::{
     open::{IdleArgs, RoomsArgs, StormArgs},
     restart::{DrainArgs, RollingArgs},
     shared::{MannerArgs, NodeArgs, OriginArgs, ServerArgs, own_path},
+    verify::{HistoryArgs, VerifyArgs},
 };
 use crate::{
     bench, client::Target, fanout, floor::FloorArgs, output::OutputArgs, report::ReportArgs, slow,
-    suite::SuiteArgs, verify,
+    suite::SuiteArgs,
 };
 
 /// Load for WebSocket relays, and a check that no message was lost.
@@ -86,6 +88,11 @@ pub enum Command {
     /// are in one channel and must see all messages, the publishers too (the namespace must echo). A publisher never
     /// has more than 8 of its own messages in flight, so it waits for slow nodes. Exit code 1 if a message was lost,
     /// doubled, out of order or damaged, or a connection ended.
+    ///
+    /// With --history, publishers call the HTTP API, and repeat each publish with its idempotency key until it is
+    /// acknowledged; clients that lose their connection come back with the position of their last message. Nodes and Redis
+    /// may fail meanwhile. Exit code 1 if an acknowledged message did not reach every client exactly once, in order. The key
+    /// of the API, if it wants one: FANFARE_API_KEY.
     Verify(VerifyArgs),
     /// Many idle connections, held and then closed by a drain at a pace
     ///
@@ -264,47 +271,6 @@ impl FanoutArgs {
         };
         let load = fanout::Load { in_flight: self.in_flight, until, pace: None };
         fanout::Plan { pid: self.pid, subscribers: self.subscribers, bytes: self.bytes, warm_up, load }
-    }
-}
-
-/// The flags of `swarm verify`.
-#[derive(Debug, Clone, Args)]
-pub struct VerifyArgs {
-    /// The nodes.
-    #[command(flatten)]
-    pub nodes: NodeArgs,
-    /// Clients that only listen
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub subscribers: usize,
-    /// Clients that publish, and listen too
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
-    pub publishers: usize,
-    /// Messages of each publisher
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
-    pub messages: usize,
-    /// The seed for the clients' nodes and the messages' contents [default: random, and printed]
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
-    /// Seconds without any message after which a missing message counts as lost
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    pub patience: u64,
-    /// The output.
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-impl VerifyArgs {
-    /// The plan for these nodes.
-    #[must_use]
-    pub fn plan(&self, targets: Vec<Target>) -> verify::Plan {
-        verify::Plan {
-            targets,
-            subscribers: self.subscribers,
-            publishers: self.publishers,
-            messages: self.messages,
-            seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
-            patience: Duration::from_secs(self.patience),
-        }
     }
 }
 

@@ -96,6 +96,7 @@ pub struct Connection {
     /// The bytes that the server sent right after its 101.
     early: Vec<u8>,
     cookie: Option<Box<str>>,
+    recovered: Option<bool>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -129,7 +130,8 @@ impl Connection {
         let mut stream = stream::open(target, source).await?;
         let welcome = handshake::upgrade(&mut stream, target).await?;
         let cookie = welcome.cookie.map(String::into_boxed_str);
-        Ok(Self { cookie, ..Self::new(stream, welcome.early, target.deflate()) })
+        let recovered = welcome.recovered;
+        Ok(Self { cookie, recovered, ..Self::new(stream, welcome.early, target.deflate()) })
     }
 
     /// Connects without TLS and upgrades, with a receive buffer of this size: without reads, the socket is full soon. The
@@ -154,13 +156,20 @@ impl Connection {
 
     fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {
         let (decoder, outbox) = (Decoder::new(), Arc::default());
-        Self { stream, decoder, deflate, is_flushing: false, inflates: true, early, cookie: None, outbox }
+        let (is_flushing, inflates) = (false, true);
+        Self { stream, decoder, deflate, is_flushing, inflates, early, cookie: None, recovered: None, outbox }
     }
 
     /// The cookie that came with the 101, `NAME=VALUE`.
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
+    }
+
+    /// Whether the server gives all since the position that was asked for; `None` where it does not say.
+    #[must_use]
+    pub const fn recovered(&self) -> Option<bool> {
+        self.recovered
     }
 
     /// The sender of this connection.

@@ -1,6 +1,7 @@
 //! A load generator and delivery checker for WebSocket relays. Linux only: it reads `/proc`.
 //!
 //! - [`cli`]: the command line
+//! - `api`: the HTTP API; [`position`]: a place in a history
 //! - [`client`]: a lean WebSocket client; [`connect`]: many of them; [`connection_pool`]: several processes of them, and
 //!   [`worker`]: one of these; [`sources`]: their addresses
 //! - [`process`]: CPU and memory of a process; [`machine`]; [`clock`]; [`latency`]; [`mod@median`]
@@ -14,6 +15,7 @@
 //!   [`report`]: the page with these
 //! - [`output`]: [tables](table) for people, JSON for programs; [`chart`]: charts; [`number`]: numbers as text
 
+mod api;
 pub mod bench;
 pub mod chart;
 pub mod cli;
@@ -30,6 +32,7 @@ pub mod machine;
 pub mod median;
 pub mod number;
 pub mod output;
+pub mod position;
 pub mod process;
 pub mod report;
 pub mod rolling;

@@ -73,6 +73,11 @@ async fn measure(command: Command, swarm: PathBuf) -> anyhow::Result<bool> {
             let plan = args.plan(server(args.server.clone(), &swarm));
             delivered("slow", &args.output, slow::run(&plan), |_| true).await
         }
+        Command::Verify(args) if args.history.history => {
+            let plan = args.history_plan(args.nodes.targets()?);
+            let is_right = verify::history::Summary::is_right;
+            delivered("verify", &args.output, verify::history::run(&plan), is_right).await
+        }
         Command::Verify(args) => {
             let plan = args.plan(args.nodes.targets()?);
             delivered("verify", &args.output, verify::run(&plan), verify::Summary::is_right).await

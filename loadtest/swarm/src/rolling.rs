@@ -29,7 +29,7 @@ pub use self::{
     plan::{Bounds, Plan},
 };
 use self::{ledger::Ledger, member::Member, publisher::Publisher, run::Run};
-use crate::{client::Target, clock::Moment, connect};
+use crate::{api::Api, client::Target, clock::Moment, connect, position::Position};
 
 /// The time before the command and after it in which all goes on.
 const CALM: Duration = Duration::from_secs(2);
@@ -46,7 +46,14 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     let targets: Vec<Target> = (0..plan.channels).map(|number| plan.target.numbered(number)).collect();
     let run =
         Arc::new(Mutex::new(Run { ledger: Ledger::new(plan.clients, plan.channels), ..Run::default() }));
-    let _members = members(plan, &targets, &run).await?;
+    let api = |target: &Target| Api::new(target.clone(), plan.key.clone(), publisher::ANSWER_TIMEOUT);
+    let mut tops = Vec::new();
+    if plan.history {
+        for (channel, target) in targets.iter().enumerate() {
+            tops.push(api(target).top(&format!("{name}-{channel}")).await?);
+        }
+    }
+    let _members = members(plan, &targets, &tops, &run).await?;
     let _watch = AbortOnDropHandle::new(tokio::spawn(watch(run.clone())));
     let (stop, mut publishing) = (CancellationToken::new(), JoinSet::new());
     let every = Duration::from_secs_f64(plan.channels as f64 / plan.rate);
@@ -54,9 +61,8 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     for (channel, target) in targets.into_iter().enumerate() {
         let publisher = Publisher {
             run: run.clone(),
-            target,
+            api: api(&target),
             name: format!("{name}-{channel}"),
-            key: plan.key.clone(),
             channel,
             every,
             after: every.mul_f64(channel as f64 / plan.channels as f64),
@@ -77,14 +83,20 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
     Ok(Figures::new(plan, lasted, &run.lock()))
 }
 
-/// The clients, connected.
-async fn members(plan: &Plan, targets: &[Target], run: &Arc<Mutex<Run>>) -> anyhow::Result<JoinSet<()>> {
+/// The clients, connected. `tops` are the positions of the channels; none without history.
+async fn members(
+    plan: &Plan,
+    targets: &[Target],
+    tops: &[Position],
+    run: &Arc<Mutex<Run>>,
+) -> anyhow::Result<JoinSet<()>> {
     let all: Vec<&Target> = targets.iter().cycle().take(plan.clients).collect();
     let connections = connect::all(all.iter().copied()).await?;
     let mut members = JoinSet::new();
     for (number, (connection, target)) in connections.into_iter().zip(all).enumerate() {
         run.lock().opened(number, connection.cookie(), Moment::now());
-        let member = Member { run: run.clone(), number, target: target.clone() };
+        let position = tops.get(number % targets.len()).cloned();
+        let member = Member { run: run.clone(), number, target: target.clone(), position };
         members.spawn(member.stay(connection));
     }
     Ok(members)

@@ -8,6 +8,7 @@ mod connections;
 mod cores;
 mod costs;
 mod fanout;
+mod history;
 mod open_loop;
 mod overload;
 mod publish;
@@ -65,6 +66,8 @@ pub enum Which {
     Cores,
     /// The cost of TLS, permessage-deflate and sampled traces
     Costs,
+    /// The cost of history: publishes that are kept, and clients that recover
+    History,
 }
 
 /// Measures, prints, and writes a file for each case.
@@ -119,6 +122,7 @@ impl Which {
             Self::Publish => publish::measure(stage).await,
             Self::Cores => cores::measure(stage).await,
             Self::Costs => costs::measure(stage).await,
+            Self::History => history::measure(stage).await,
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Checks that every client sees every message once, in each publisher's order, byte for byte.
+//! Checks that every client sees every message once, in each publisher's order, byte for byte; with [`history`], also
+//! clients that were away.
 
 pub mod checker;
+pub mod history;
 mod plan;
 mod publisher;
 mod script;

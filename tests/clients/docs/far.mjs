@@ -62,7 +62,7 @@ async function answer(request, response, { mood, came: { published } }) {
   const nth = published.filter(({ channel }) => channel === body.channel).length;
   const say = (status, result, headers = {}) =>
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(result));
-  if (mood === "no") say(504, { error: { code: "outcome_unknown" } });
-  else if (nth === 1) say(503, { error: { code: "refused" } }, { "retry-after": "1" });
+  if (mood === "no") say(504, { error: { code: 100, reason: "outcome_unknown" } });
+  else if (nth === 1) say(503, { error: { code: 100, reason: "refused" } }, { "retry-after": "1" });
   else say(200, { result: {} });
 }

@@ -62,6 +62,12 @@ pub enum RsaAlgorithm {
     Ps512,
 }
 
+impl RsaAlgorithm {
+    /// All of them.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512];
+}
+
 impl From<RsaAlgorithm> for Algorithm {
     fn from(algorithm: RsaAlgorithm) -> Self {
         match algorithm {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use fanfare_core::{Channel, Identity};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -17,9 +18,18 @@ pub struct Claims {
     pub expires_at: Option<SystemTime>,
     /// The channels of the bearer.
     pub channels: ChannelGrants,
+    /// Information about the bearer for other clients (`info`): JSON, at most [`Claims::MAX_INFO_BYTES`].
+    pub info: Option<Bytes>,
+    /// The id of the token (`jti`): at most [`Claims::MAX_SUBJECT_BYTES`].
+    pub id: Option<String>,
+    /// When the token was issued (`iat`).
+    pub issued_at: Option<SystemTime>,
 }
 
 impl Claims {
+    /// The longest info, in bytes.
+    pub const MAX_INFO_BYTES: usize = 4 << 10;
+
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
 }
@@ -84,6 +94,11 @@ pub(super) struct RawClaims {
     iss: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     channels: Option<Value>,
+    info: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    jti: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    iat: Option<Value>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
@@ -99,6 +114,9 @@ pub(super) struct CheckedClaims {
     pub(super) audience: Option<Vec<String>>,
     pub(super) issuer: Option<String>,
     pub(super) channels: ChannelGrants,
+    pub(super) info: Option<Bytes>,
+    pub(super) id: Option<String>,
+    pub(super) issued_at: Option<SystemTime>,
 }
 
 impl TryFrom<RawClaims> for CheckedClaims {
@@ -121,8 +139,26 @@ impl TryFrom<RawClaims> for CheckedClaims {
                 None => None,
             },
             channels: ChannelGrants(texts(raw.channels, wrong_channels)?),
+            info: raw.info.as_ref().map(info).transpose()?,
+            id: raw.jti.map(id).transpose()?,
+            issued_at: raw.iat.map(|iat| time("iat", &iat)).transpose()?,
         })
     }
+}
+
+fn id(claim: Value) -> Result<String, TokenError> {
+    match claim {
+        Value::String(id) if id.len() <= Claims::MAX_SUBJECT_BYTES => Ok(id),
+        _ => Err(TokenError::Claim { name: "jti", wanted: "a text of at most 255 bytes" }),
+    }
+}
+
+fn info(claim: &Value) -> Result<Bytes, TokenError> {
+    let text = claim.to_string();
+    if text.len() > Claims::MAX_INFO_BYTES {
+        return Err(TokenError::Claim { name: "info", wanted: "JSON of at most 4096 bytes" });
+    }
+    Ok(text.into())
 }
 
 fn subject(claim: Option<Value>) -> Result<String, TokenError> {
@@ -157,6 +193,18 @@ fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
 impl Identity for Claims {
     fn subject(&self) -> Option<&str> {
         Some(self.subject.as_str()).filter(|subject| !subject.is_empty())
+    }
+
+    fn token_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn issued_at(&self) -> Option<SystemTime> {
+        self.issued_at
+    }
+
+    fn info(&self) -> Option<Bytes> {
+        self.info.clone()
     }
 
     fn may_use(&self, channel: &Channel) -> bool {

@@ -34,7 +34,7 @@ pub enum TokenError {
     /// Its header names a key (`kid`), and no key of its algorithm has that name.
     #[error(
         "the token names a key (`kid` in its header) that this server does not have; get a new token, or add the \
-         key to `public_keys` under [auth] in the configuration"
+         key to `public_keys` or to the server at `jwks_url` under [auth] in the configuration"
     )]
     UnknownKey,
     /// No key of this server made its signature.

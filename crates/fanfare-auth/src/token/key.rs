@@ -49,7 +49,7 @@ impl TokenKey {
         Self::new(algorithm, key.decoding)
     }
 
-    fn new(algorithm: Algorithm, decoding: DecodingKey) -> Self {
+    pub(super) fn new(algorithm: Algorithm, decoding: DecodingKey) -> Self {
         let mut validation = Validation::new(algorithm);
         // Claims are judged by TokenPolicy, with the time it is given.
         validation.required_spec_claims.clear();

@@ -29,8 +29,14 @@ fn everything() -> Vec<(Algorithm, TokenKey)> {
 #[test]
 fn a_key_opens_only_tokens_of_its_algorithm() {
     let claims = json!({"sub": "ada", "exp": NOW + 60});
-    let granted =
-        Claims { subject: "ada".into(), expires_at: Some(at(NOW + 65)), channels: ChannelGrants::all() };
+    let granted = Claims {
+        subject: "ada".into(),
+        expires_at: Some(at(NOW + 65)),
+        channels: ChannelGrants::all(),
+        info: None,
+        id: None,
+        issued_at: None,
+    };
     for (algorithm, key) in everything() {
         let policy = policy(vec![key]);
         for (other, _) in everything() {

@@ -51,7 +51,7 @@ pub async fn a_failure_refuses_the_rest_of_its_order(bus: &impl Bus) {
     let failed = too_long.await;
     let third = answer(publisher.publish(&channel, text("3"), Some(&order))).await;
     let others = answer(publisher.publish(&channel, text("other"), Some(&other))).await;
-    assert_eq!((first, others), (Ok(()), Ok(())));
+    assert_eq!((first, others), (Ok(Taken::default()), Ok(Taken::default())));
     for refused in [failed, third] {
         assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
     }
@@ -68,7 +68,7 @@ pub async fn a_broker_that_stops_answers_everything(bus: &impl Bus) {
     let answers: Vec<_> = (0..1000).map(|_| node.publish(&channel, Payload::text("x"), None)).collect();
     node.started.stop().await;
     for answered in answers {
-        assert_eq!(answer(answered).await, Ok(()));
+        assert_eq!(answer(answered).await, Ok(Taken::default()));
     }
     let late = node.publish_text(&channel, "late").await;
     assert!(matches!(late, Err(PublishError::Refused(_))), "{late:?}");

@@ -69,7 +69,7 @@ pub async fn payloads_arrive_verbatim(bus: &impl Bus) {
         Payload::text("small again"),
     ];
     for payload in &payloads {
-        assert_eq!(answer(publisher.publish(&channel, payload.clone(), None)).await, Ok(()));
+        assert_eq!(answer(publisher.publish(&channel, payload.clone(), None)).await, Ok(Taken::default()));
     }
     eventually("all arrive", || subscriber.recorder.count(&channel) == payloads.len()).await;
     let received: Vec<_> =
@@ -95,7 +95,7 @@ pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
     let publishes = [publish(), publish().named("event"), full(10), full(Attributes::MAX_BYTES - 20)];
     let sent: Vec<_> = publishes.iter().map(|publish| publish.attributes.clone()).collect();
     for publish in publishes {
-        assert_eq!(answer(publisher.hand_over(publish)).await, Ok(()));
+        assert_eq!(answer(publisher.hand_over(publish)).await, Ok(Taken::default()));
     }
     let refused = answer(publisher.hand_over(full(Attributes::MAX_BYTES))).await;
     assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");

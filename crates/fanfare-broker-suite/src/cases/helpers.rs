@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use fanfare_core::{Channel, Payload};
+use fanfare_core::{Channel, Payload, Taken};
 
 use crate::{
     node::{TestNode, answer},
@@ -38,7 +38,7 @@ pub(crate) async fn publish_numbered(node: Arc<TestNode>, channel: Channel, publ
         .map(|number| node.publish(&channel, Payload::text(format!("{publisher} {number}")), None))
         .collect();
     for answered in answers {
-        assert_eq!(answer(answered).await, Ok(()));
+        assert_eq!(answer(answered).await, Ok(Taken::default()));
     }
 }
 

@@ -1,11 +1,12 @@
 //! How an envelope is read.
 
 use bytes::Bytes;
-use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
+use fanfare_core::{Attributes, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext};
 
 use super::format::{
-    FIXED, KIND_CONTROL, KIND_PUBLICATION, MAGIC, OLDEST, TAG_EVENT, TAG_EXCLUDE, TAG_INFO, TAG_ORIGIN,
-    TAG_PAYLOAD_KIND, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE, VERSION,
+    FIXED, KIND_CONTROL, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, OLDEST, TAG_EVENT, TAG_EXCLUDE, TAG_INFO,
+    TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE,
+    VERSION,
 };
 
 /// The content of an envelope.
@@ -27,6 +28,8 @@ pub enum Content {
         trace: Option<TraceContext>,
         /// Its attributes.
         attributes: Option<Box<Attributes>>,
+        /// Its position, where it was kept.
+        position: Option<Position>,
     },
     /// A control message's body.
     Control {
@@ -64,26 +67,60 @@ pub enum EnvelopeError {
     /// A field is missing, doubled or malformed.
     #[error("the envelope's field {0} is missing or malformed")]
     Field(u8),
+    /// It gives a position to something that is not an envelope with a publication.
+    #[error("the envelope gives a position to something else than a publication")]
+    Positioned,
 }
 
-/// Reads an envelope's header.
+/// Reads an envelope's header. The header of a publication with a position ends where that of its own envelope ends.
 ///
 /// # Errors
 /// An [`EnvelopeError`] for bytes that have the magic and are not understood as a whole.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
-    let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(Decoded::Foreign) };
+    let Some(Outer { kind, fields, body_at }) = outer(bytes)? else { return Ok(Decoded::Foreign) };
+    let content = match kind {
+        KIND_PUBLICATION => fields.publication()?,
+        KIND_CONTROL => Content::Control { from: fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?.0 },
+        KIND_POSITIONED => {
+            let position = fields.position.ok_or(EnvelopeError::Field(TAG_POSITION))?;
+            return positioned(position, bytes, body_at);
+        }
+        other => return Err(EnvelopeError::Kind(other)),
+    };
+    Ok(Decoded::Envelope { content, body_at })
+}
+
+/// The publication in an envelope whose body begins at `inner_at`.
+fn positioned(at: Position, bytes: &[u8], inner_at: usize) -> Result<Decoded, EnvelopeError> {
+    match outer(bytes.get(inner_at..).unwrap_or_default())? {
+        Some(Outer { kind: KIND_PUBLICATION, fields, body_at }) => {
+            let mut content = fields.publication()?;
+            if let Content::Publication { position, .. } = &mut content {
+                *position = Some(at);
+            }
+            Ok(Decoded::Envelope { content, body_at: inner_at + body_at })
+        }
+        _ => Err(EnvelopeError::Positioned),
+    }
+}
+
+/// An envelope without its body.
+struct Outer {
+    kind: u8,
+    fields: Fields,
+    body_at: usize,
+}
+
+/// The envelope that these bytes begin with; `None` where they do not have the magic.
+fn outer(bytes: &[u8]) -> Result<Option<Outer>, EnvelopeError> {
+    let Some(rest) = bytes.strip_prefix(&MAGIC) else { return Ok(None) };
     let (&[version, kind, high, low], rest) = rest.split_first_chunk::<4>().ok_or(EnvelopeError::Length)?;
     if !(OLDEST..=VERSION).contains(&version) {
         return Err(EnvelopeError::Version(version));
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
     let fields = Fields::read(rest.get(..length).ok_or(EnvelopeError::Length)?)?;
-    let content = match kind {
-        KIND_PUBLICATION => fields.publication()?,
-        KIND_CONTROL => Content::Control { from: fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?.0 },
-        other => return Err(EnvelopeError::Kind(other)),
-    };
-    Ok(Decoded::Envelope { content, body_at: FIXED + length })
+    Ok(Some(Outer { kind, fields, body_at: FIXED + length }))
 }
 
 /// The fields that this version knows.
@@ -96,6 +133,7 @@ struct Fields {
     previous: Option<u64>,
     trace: Option<TraceContext>,
     attributes: Option<Box<Attributes>>,
+    position: Option<Position>,
 }
 
 impl Fields {
@@ -126,6 +164,7 @@ impl Fields {
             TAG_TAGS => self.attributes().tags.is_empty() && self.take_tags(value),
             TAG_INFO => set(&mut self.attributes().info, Some(Bytes::copy_from_slice(value))),
             TAG_EXCLUDE => set(&mut self.attributes().exclude, session(value)),
+            TAG_POSITION => set(&mut self.position, position(value)),
             _ => true,
         };
         if understood { Ok(()) } else { Err(EnvelopeError::Field(tag)) }
@@ -153,7 +192,7 @@ impl Fields {
         let sequence = self.sequence.ok_or(EnvelopeError::Field(TAG_SEQUENCE))?;
         let origin = Origin { node, session, sequence };
         let Self { time, previous, trace, attributes, .. } = self;
-        Ok(Content::Publication { payload, origin, time, previous, trace, attributes })
+        Ok(Content::Publication { payload, origin, time, previous, trace, attributes, position: None })
     }
 }
 
@@ -175,6 +214,11 @@ fn origin(value: &[u8]) -> Option<(Incarnation, Option<SessionId>)> {
 fn session(value: &[u8]) -> Option<(Incarnation, SessionId)> {
     let (incarnation, session) = value.split_first_chunk::<8>()?;
     Some((Incarnation(u64::from_be_bytes(*incarnation)), SessionId(number(session)?)))
+}
+
+fn position(value: &[u8]) -> Option<Position> {
+    let (epoch, offset) = value.split_first_chunk::<8>()?;
+    Some(Position { epoch: Epoch(u64::from_be_bytes(*epoch)), offset: number(offset)? })
 }
 
 fn text(value: &[u8]) -> Option<String> {

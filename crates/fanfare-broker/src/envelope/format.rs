@@ -16,6 +16,7 @@ pub(crate) const MAX_HEADER: usize = FIXED + u16::MAX as usize;
 
 pub(super) const KIND_PUBLICATION: u8 = 1;
 pub(super) const KIND_CONTROL: u8 = 4;
+pub(super) const KIND_POSITIONED: u8 = 5;
 
 pub(super) const TAG_PAYLOAD_KIND: u8 = 1;
 pub(super) const TAG_ORIGIN: u8 = 2;
@@ -27,3 +28,4 @@ pub(super) const TAG_TAGS: u8 = 9;
 pub(super) const TAG_INFO: u8 = 10;
 pub(super) const TAG_PREVIOUS: u8 = 11;
 pub(super) const TAG_EXCLUDE: u8 = 12;
+pub(super) const TAG_POSITION: u8 = 13;

@@ -3,8 +3,8 @@
 use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
 
 use super::format::{
-    FIXED, KIND_CONTROL, KIND_PUBLICATION, MAGIC, TAG_EVENT, TAG_EXCLUDE, TAG_INFO, TAG_ORIGIN,
-    TAG_PAYLOAD_KIND, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE,
+    FIXED, KIND_CONTROL, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, TAG_EVENT, TAG_EXCLUDE, TAG_INFO,
+    TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE,
 };
 
 /// An encoded header; the payload's bytes follow it.
@@ -124,6 +124,14 @@ impl Header {
             self.len = end;
         }
     }
+}
+
+/// The beginning of the envelope that gives a position to the publication in it. Epoch and offset follow, in eight bytes
+/// each, then the publication's own envelope.
+#[must_use]
+pub fn positioned(version: u8) -> [u8; FIXED + 3] {
+    let [magic, magic_too] = MAGIC;
+    [magic, magic_too, version, KIND_POSITIONED, 0, 19, TAG_POSITION, 0, 16]
 }
 
 fn append_field<'a>(out: &mut Vec<u8>, tag: u8, length: usize, parts: impl IntoIterator<Item = &'a [u8]>) {

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
+use fanfare_core::{Attributes, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext};
 use proptest::prelude::*;
 
 use super::{
@@ -66,6 +66,47 @@ fn version_1_is_fixed_to_the_byte() {
     assert_eq!(attributes[FIXED..], [&GOLDEN[FIXED..], ATTRIBUTES].concat());
 }
 
+/// The beginning of [`GOLDEN`] at a position, to the byte.
+const POSITIONED: &[u8] = &[
+    0xC1, 0xFA, 1, 5, 0, 19, // magic, version, kind, length
+    13, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 7, // epoch and offset
+];
+
+#[test]
+fn a_position_is_fixed_to_the_byte() {
+    let epoch = 0x0102_0304_0506_0708u64.to_be_bytes();
+    assert_eq!([&positioned(1)[..], &epoch, &7u64.to_be_bytes()].concat(), POSITIONED);
+    let position = Position { epoch: Epoch(0x0102_0304_0506_0708), offset: 7 };
+    let content = Content::Publication {
+        payload: PayloadKind::Text,
+        origin: ORIGIN,
+        time: Some(11),
+        previous: None,
+        trace: None,
+        attributes: None,
+        position: Some(position),
+    };
+    let bytes = [POSITIONED, GOLDEN, b"payload"].concat();
+    let body_at = bytes.len() - b"payload".len();
+    assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
+}
+
+#[test]
+fn only_a_publication_has_a_position() {
+    let control = Header::control(1, ORIGIN.node).with_payload(b"");
+    let twice = [POSITIONED, GOLDEN].concat();
+    for inner in [&b"plain"[..], b"", &control, &twice] {
+        assert_eq!(decode(&[POSITIONED, inner].concat()), Err(EnvelopeError::Positioned));
+    }
+    for end in POSITIONED.len() + 2..POSITIONED.len() + GOLDEN.len() {
+        assert_eq!(decode(&twice[..end]), Err(EnvelopeError::Length), "{end} bytes");
+    }
+    assert_eq!(decode(&[&with_fields(5, &[]), GOLDEN].concat()), Err(EnvelopeError::Field(13)));
+    assert_eq!(decode(&[&with_fields(5, &[13, 0, 1, 7]), GOLDEN].concat()), Err(EnvelopeError::Field(13)));
+    let of_the_future = [&[0xC1, 0xFA, 2], &GOLDEN[3..]].concat();
+    assert_eq!(decode(&[POSITIONED, &of_the_future].concat()), Err(EnvelopeError::Version(2)));
+}
+
 #[test]
 fn an_encoded_header_decodes_to_the_same() {
     for payload in [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json] {
@@ -80,7 +121,8 @@ fn an_encoded_header_decodes_to_the_same() {
                 header = header.with_attributes(attributes);
             }
             let bytes = header.with_payload(b"payload");
-            let content = Content::Publication { payload, origin, time, previous, trace, attributes };
+            let content =
+                Content::Publication { payload, origin, time, previous, trace, attributes, position: None };
             let body_at = bytes.len() - b"payload".len();
             assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
         }
@@ -111,7 +153,7 @@ fn unknown_versions_and_kinds_are_errors() {
         bytes[2] = version;
         assert_eq!(decode(&bytes), Err(EnvelopeError::Version(version)));
     }
-    for kind in [0, 2, 3, 5] {
+    for kind in [0, 2, 3, 6] {
         assert_eq!(decode(&with_fields(kind, &[])), Err(EnvelopeError::Kind(kind)));
     }
 }
@@ -128,7 +170,7 @@ fn decodes_with(more: &[u8], trace: Option<TraceContext>) {
     let body_at = FIXED + fields.len();
     let (payload, origin) = (PayloadKind::Text, ORIGIN);
     let (time, previous, attributes) = (Some(11), None, None);
-    let content = Content::Publication { payload, origin, time, previous, trace, attributes };
+    let content = Content::Publication { payload, origin, time, previous, trace, attributes, position: None };
     assert_eq!(decode(&with_fields(1, &fields)), Ok(Decoded::Envelope { content, body_at }));
 }
 

@@ -4,6 +4,7 @@
 //! - Publications are delivered in the order in which they were accepted. While little is on its way to the node's
 //!   shards and nothing waits, they are delivered under the lock that accepts them. Otherwise the pump delivers them,
 //!   by turns ([`Queue`]).
+//! - A publication gets its position, and is in the history, under the lock that accepts it, before it is delivered.
 //! - No publish is answered under the lock.
 
 use std::{
@@ -14,15 +15,20 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Backend, Broker, Channel, Incarnation, Origin, Partition, Publication, Publish, Taken,
+    Attributes, Backend, Broker, Channel, Incarnation, Origin, Partition, Position, Publication, Publish,
+    Taken,
     broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    history::{MemoryHistory, SWEEP},
+    once::{FULL, Keys},
+    presence::MemoryPresence,
     registry::MemoryRegistry,
+    revocations::MemoryRevocations,
     waiting::{Queue, WaitingPublish},
 };
 use crate::{
@@ -42,6 +48,7 @@ struct MemoryBroker {
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<Metrics>,
     accept: Mutex<Accept>,
+    history: Arc<MemoryHistory>,
     /// Wakes the pump when a publish waits.
     waits: Notify,
 }
@@ -51,15 +58,19 @@ struct Accept {
     sequence: u64,
     subscribed: HashSet<Channel>,
     waiting: Queue,
+    keys: Keys,
     stopped: bool,
 }
 
 /// The result of a publish under the lock.
 enum Accepted {
-    Delivered(Ticket),
+    Delivered(Ticket, Delivered),
     Refused(Ticket, String),
     Waits,
 }
+
+/// The result of a publish whose turn came: taken, or the reason why it is refused.
+type Delivered = Result<Taken, &'static str>;
 
 /// Starts the broker and its pump.
 pub(crate) fn start(
@@ -74,16 +85,24 @@ pub(crate) fn start(
         incarnation: node.incarnation,
         message_bytes: node.limits.message_bytes,
         events,
+        history: Arc::new(MemoryHistory::new(node.limits.history_bytes, metrics.evicted.clone())),
         metrics,
         accept: Mutex::default(),
         waits: Notify::new(),
     });
     let (pump, stop) = (broker.clone(), stop.clone());
     tasks.spawn(async move {
-        stop.run_until_cancelled(pump.pump()).await;
+        let work = async { tokio::join!(pump.pump(), pump.sweep()) };
+        stop.run_until_cancelled(work).await;
         pump.stop();
     });
-    (Backend::without_memory(broker), Arc::new(MemoryRegistry::default()))
+    let backend = Backend {
+        history: broker.history.clone(),
+        presence: Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone())),
+        revocations: Arc::new(MemoryRevocations::default()),
+        broker,
+    };
+    (backend, Arc::new(MemoryRegistry::default()))
 }
 
 impl MemoryBroker {
@@ -99,8 +118,8 @@ impl MemoryBroker {
             return Accepted::Refused(ticket, ORDER_FAILED.to_owned());
         }
         if accept.waiting.is_empty() && self.is_ready() {
-            self.deliver(&mut accept, publish, &ticket);
-            return Accepted::Delivered(ticket);
+            let delivered = self.deliver(&mut accept, publish, &ticket);
+            return Accepted::Delivered(ticket, delivered);
         }
         match accept.waiting.push(WaitingPublish(publish, ticket)) {
             Ok(()) => Accepted::Waits,
@@ -114,14 +133,59 @@ impl MemoryBroker {
         self.events.poll_calm(PARTITION, &mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) {
+    fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) -> Delivered {
+        if publish.retention.is_none() && publish.attributes.is_none() {
+            self.publish_now(accept, publish, ticket);
+            return Ok(Taken::default());
+        }
+        self.deliver_once(accept, publish, ticket)
+    }
+
+    /// Delivers a publish that may be kept, and may have an idempotency key.
+    fn deliver_once(&self, accept: &mut Accept, mut publish: Publish, ticket: &Ticket) -> Delivered {
+        let attributes = publish.attributes.as_mut();
+        let Some(key) = attributes.and_then(|attributes| attributes.idempotency_key.take()) else {
+            let position = self.publish_now(accept, publish, ticket);
+            return Ok(Taken { position, duplicate: false });
+        };
+        if publish.attributes.as_deref() == Some(&Attributes::default()) {
+            publish.attributes = None;
+        }
+        let (key, now) = ((publish.channel.clone(), key), Instant::now());
+        if let Some(position) = accept.keys.find(&key, now) {
+            return Ok(Taken { position, duplicate: true });
+        }
+        if accept.keys.is_full() {
+            return Err(FULL);
+        }
+        let position = self.publish_now(accept, publish, ticket);
+        accept.keys.took(key, position, now);
+        Ok(Taken { position, duplicate: false })
+    }
+
+    /// Keeps a publication where it is to be kept, and delivers it where the node is subscribed. Its position.
+    fn publish_now(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) -> Option<Position> {
         accept.sequence += 1;
-        let Some(channel) = accept.subscribed.get(&publish.channel) else { return };
+        let channel = accept.subscribed.get(&publish.channel);
+        if channel.is_none() && publish.retention.is_none() {
+            return None;
+        }
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
-        self.metrics.received.inc();
-        let publication = Publication::new(channel.clone(), publish.payload, Some(origin));
-        let publication = publication.published_at(Some(ticket.since().into_std()));
-        self.events.publication(publication.traced(publish.trace).with_attributes(publish.attributes));
+        let Publish { payload, trace, attributes, retention, .. } = publish;
+        let publication = |channel: Channel, payload, attributes| {
+            let publication = Publication::new(channel, payload, Some(origin));
+            publication.published_at(Some(ticket.since().into_std())).with_attributes(attributes)
+        };
+        let position = retention.map(|retention| {
+            let kept = publication(publish.channel, payload.clone(), attributes.clone());
+            self.history.append(kept, retention)
+        });
+        if let Some(channel) = channel {
+            self.metrics.received.inc();
+            self.events
+                .publication(publication(channel.clone(), payload, attributes).traced(trace).at(position));
+        }
+        position
     }
 
     /// Delivers the waiting publications, whenever the node has room.
@@ -130,10 +194,19 @@ impl MemoryBroker {
             self.waits.notified().await;
             while self.has_waiting() {
                 std::future::poll_fn(|cx| self.events.poll_calm(PARTITION, cx)).await;
-                if let Some(ticket) = self.deliver_one() {
-                    ticket.taken(Taken::default());
+                if let Some((ticket, delivered)) = self.deliver_one() {
+                    answer(ticket, delivered);
                 }
             }
+        }
+    }
+
+    /// Drops what has expired, once a second.
+    async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            self.history.sweep();
+            self.accept.lock().keys.drop_expired(Instant::now());
         }
     }
 
@@ -141,11 +214,11 @@ impl MemoryBroker {
         !self.accept.lock().waiting.is_empty()
     }
 
-    fn deliver_one(&self) -> Option<Ticket> {
+    fn deliver_one(&self) -> Option<(Ticket, Delivered)> {
         let mut accept = self.accept.lock();
         let WaitingPublish(publish, ticket) = accept.waiting.pop()?;
-        self.deliver(&mut accept, publish, &ticket);
-        Some(ticket)
+        let delivered = self.deliver(&mut accept, publish, &ticket);
+        Some((ticket, delivered))
     }
 
     /// Takes no more publications, and refuses those that wait.
@@ -164,11 +237,18 @@ impl MemoryBroker {
     }
 }
 
+fn answer(ticket: Ticket, delivered: Delivered) {
+    match delivered {
+        Ok(taken) => ticket.taken(taken),
+        Err(why) => ticket.refuse(why),
+    }
+}
+
 impl Broker for MemoryBroker {
     fn publish(&self, mut publish: Publish, done: Done) {
         let ticket = Ticket::new(done, publish.order.take(), self.metrics.clone());
         match self.accept(publish, ticket) {
-            Accepted::Delivered(ticket) => ticket.taken(Taken::default()),
+            Accepted::Delivered(ticket, delivered) => answer(ticket, delivered),
             Accepted::Refused(ticket, why) => ticket.refuse(why),
             Accepted::Waits => self.waits.notify_one(),
         }

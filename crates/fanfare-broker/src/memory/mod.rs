@@ -2,10 +2,18 @@
 //!
 //! - `broker`: takes and delivers publications
 //! - `waiting`: publications that wait for the node
-//! - `registry`: the list of one node
+//! - `history`: the histories of channels; `kept`: what they keep
+//! - `once`: idempotency keys
+//! - `registry`: the list of one node; `presence`: the clients in its channels;
+//!   `revocations`: revoked tokens
 
 mod broker;
+mod history;
+mod kept;
+mod once;
+mod presence;
 mod registry;
+mod revocations;
 mod waiting;
 
 pub(crate) use broker::start;

@@ -37,7 +37,7 @@ pub(super) struct RedisBroker {
 impl Broker for RedisBroker {
     fn publish(&self, publish: Publish, done: Done) {
         let (too_long, bytes) = (too_long(&publish, self.message_bytes), publish.bytes());
-        let Publish { channel, payload, session, order, trace, attributes, retention: _ } = publish;
+        let Publish { channel, payload, session, order, trace, attributes, retention } = publish;
         let ticket = Ticket::new(done, order, self.metrics.broker.clone());
         if let Some(why) = too_long {
             return ticket.refuse(why);
@@ -50,7 +50,8 @@ impl Broker for RedisBroker {
             },
         };
         let since = ticket.since();
-        let message = OutgoingMessage::Publication { channel, payload, session, trace, attributes, ticket };
+        let message =
+            OutgoingMessage::Publication { channel, payload, session, trace, attributes, retention, ticket };
         // Where the task has ended, the ticket answers by being dropped.
         let _ = self.queue.send(Outgoing { message, since, _reservation: reservation });
     }

@@ -19,8 +19,11 @@ pub(crate) struct RedisMetrics {
     pub(crate) clock_offset: Gauge,
     pub(crate) queue: IntGauge,
     pub(crate) registry_malformed: IntCounter,
+    pub(crate) presence_failures: IntCounter,
     pub(crate) bytes_sent: IntCounter,
     pub(crate) bytes_received: IntCounter,
+    /// Publications that were written again after their connection ended.
+    pub(crate) replays: IntCounter,
     publishes: IntCounter,
     commands: IntCounterVec,
     errors: IntCounterVec,
@@ -37,6 +40,8 @@ pub(crate) const SUBSCRIBER: &str = "subscriber";
 pub(crate) enum Kind {
     /// A publication.
     Publish,
+    /// A publication that is kept, or has an idempotency key.
+    Keep,
     /// A message to other nodes.
     Control,
     /// Says that this node lives. A replica refuses it.
@@ -55,11 +60,20 @@ pub(crate) enum Kind {
     Connect,
     /// The list of nodes.
     Registry,
+    /// The script of publications that are kept.
+    Script,
+    /// Reads or removes a history.
+    History,
+    /// The clients in channels.
+    Presence,
+    /// Revoked tokens.
+    Revocation,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Publish,
+        Self::Keep,
         Self::Control,
         Self::Heartbeat,
         Self::Time,
@@ -69,11 +83,16 @@ impl Kind {
         Self::Check,
         Self::Connect,
         Self::Registry,
+        Self::Script,
+        Self::History,
+        Self::Presence,
+        Self::Revocation,
     ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Publish => "publish",
+            Self::Keep => "keep",
             Self::Control => "control",
             Self::Heartbeat => "heartbeat",
             Self::Time => "time",
@@ -83,6 +102,10 @@ impl Kind {
             Self::Check => "check",
             Self::Connect => "connect",
             Self::Registry => "registry",
+            Self::Script => "script",
+            Self::History => "history",
+            Self::Presence => "presence",
+            Self::Revocation => "revocation",
         }
     }
 }
@@ -103,6 +126,10 @@ impl RedisMetrics {
             broker,
             publishes: commands.with_label_values(&[Kind::Publish.label()]),
             commands,
+            replays: new.counter(
+                "fanfare_redis_replays_total",
+                "Publications that were written to Redis again, because their connection ended before the answer",
+            )?,
             errors: new.counters(
                 "fanfare_redis_errors_total",
                 "Errors that Redis answered, by their code",
@@ -146,6 +173,10 @@ impl RedisMetrics {
             subscriptions_forbidden: new.counter(
                 "fanfare_redis_subscriptions_forbidden_total",
                 "Subscriptions that the ACL of Redis forbids",
+            )?,
+            presence_failures: new.counter(
+                "fanfare_redis_presence_failures_total",
+                "Writes of presence that Redis did not take, and that were tried again",
             )?,
             registry_malformed: new.counter(
                 "fanfare_redis_registry_malformed_total",

@@ -1,10 +1,13 @@
-//! Redis Pub/Sub as the broker: two connections of our own, each owned by one task, and a small pool for the registry.
+//! Redis Pub/Sub as the broker: two connections of our own, each owned by one task, and small pools for the
+//! registry and the histories.
 //!
 //! - `start`: makes the parts, and starts both tasks; `broker`: what the node sees of them
 //! - [`connection`]: one connection, from the URL to the answers of Redis
 //! - `publisher`: the way out
 //! - `subscriber`: the way in
+//! - `history`: reads what is kept
 //! - `registry`: which nodes there are, and the envelope version that all of them read
+//! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
@@ -13,10 +16,13 @@
 mod broker;
 mod clock;
 pub(crate) mod connection;
+mod history;
 pub(crate) mod metrics;
 pub(crate) mod names;
+mod presence;
 mod publisher;
 mod registry;
+mod revocations;
 mod server;
 mod start;
 mod subscriber;

@@ -59,6 +59,8 @@ impl fmt::Display for Prefix {
 pub(crate) struct Names {
     prefix: Prefix,
     data: String,
+    stream: String,
+    meta: String,
     control_own: String,
     control_all: String,
     canary: String,
@@ -82,6 +84,8 @@ impl Names {
     pub(crate) fn new(prefix: Prefix, node: Incarnation) -> Self {
         Self {
             data: format!("{prefix}:"),
+            stream: format!("{prefix}!stream:"),
+            meta: format!("{prefix}!meta:"),
             control_own: control_of(&prefix, node),
             control_all: format!("{prefix}!control"),
             canary: format!("{prefix}!canary:{node}"),
@@ -93,6 +97,22 @@ impl Names {
     /// The two halves of the name of the Redis channel that carries the data of `channel`.
     pub(crate) fn data<'a>(&'a self, channel: &'a Channel) -> [&'a str; 2] {
         [&self.data, channel.as_str()]
+    }
+
+    /// The two halves of the key of a channel's history.
+    pub(crate) fn stream<'a>(&'a self, channel: &'a Channel) -> [&'a str; 2] {
+        [&self.stream, channel.as_str()]
+    }
+
+    /// The two halves of the key of a channel's epoch and offset.
+    pub(crate) fn meta<'a>(&'a self, channel: &'a Channel) -> [&'a str; 2] {
+        [&self.meta, channel.as_str()]
+    }
+
+    /// The key of an idempotency key of a channel. Its length says where the name of the channel ends.
+    pub(crate) fn once(&self, channel: &Channel, key: &str) -> String {
+        let name = channel.as_str();
+        format!("{}!once:{}:{name}:{key}", self.prefix, name.len())
     }
 
     /// The channel of this node's own control messages.
@@ -118,6 +138,21 @@ impl Names {
     /// The key that says that this node lives.
     pub(crate) fn heartbeat(&self) -> &str {
         &self.heartbeat
+    }
+
+    /// The key that says that a node lives.
+    pub(crate) fn heartbeat_of(&self, node: Incarnation) -> String {
+        format!("{}!heartbeat:{node}", self.prefix)
+    }
+
+    /// The hash of revoked tokens.
+    pub(crate) fn revoked(&self) -> String {
+        format!("{}!revoked", self.prefix)
+    }
+
+    /// The hash of the clients in a channel.
+    pub(crate) fn presence(&self, channel: &Channel) -> String {
+        format!("{}!presence:{channel}", self.prefix)
     }
 
     /// The key of the note that says since when nodes have been on this server.
@@ -194,7 +229,15 @@ mod tests {
         assert_eq!(names.meaning(b"other:chat:1"), Meaning::Unknown);
         assert_eq!(names.meaning(b"fanfare:\xff"), Meaning::Unknown);
         assert_eq!(names.control_of(Incarnation(7)), names.control_own());
+        assert_eq!(names.heartbeat_of(Incarnation(7)), names.heartbeat());
         assert_eq!(names.nodes(), "fanfare!nodes");
         assert_eq!(names.node("00ff"), "fanfare!node:00ff");
+        let [a, b] = ["a", "a:b"].map(|name| Channel::new(name).unwrap());
+        assert_eq!(names.stream(&b).concat(), "fanfare!stream:a:b");
+        assert_eq!(names.meta(&b).concat(), "fanfare!meta:a:b");
+        assert_eq!(
+            [names.once(&a, "b:c"), names.once(&b, "c")],
+            ["fanfare!once:1:a:b:c", "fanfare!once:3:a:b:c"]
+        );
     }
 }

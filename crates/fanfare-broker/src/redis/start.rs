@@ -1,7 +1,8 @@
 //! Makes the parts of the broker, and starts both tasks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use deadpool_redis::Pool;
 use fanfare_core::{Backend, broker::BrokerEvents, registry::RegistryError};
 use parking_lot::Mutex;
 use tokio::{
@@ -16,16 +17,23 @@ use tokio_util::sync::CancellationToken;
 use super::{
     broker::{MAX_WAITING, RedisBroker},
     clock::{clock_sync::ClockSync, offset::Clock},
-    connection::{address::RedisConfig, links::Links},
+    connection::{address::RedisConfig, links::Links, pool::pool},
+    history::reader::{self, RedisHistory},
     metrics::RedisMetrics,
     names::Names,
+    presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
         outgoing::{Outgoing, ServerBudget},
         pipeline::Pipeline,
+        script::Script,
         task::Publisher,
         writer::Writer,
     },
-    registry::{agreed_version::AgreedVersion, nodes::RedisRegistry, pool},
+    registry::{
+        agreed_version::AgreedVersion,
+        nodes::{self, RedisRegistry},
+    },
+    revocations::RedisRevocations,
     subscriber::{
         incoming::Incoming,
         origin_check::{ListedNodes, OriginCheck},
@@ -82,9 +90,11 @@ pub(crate) fn start(
         requests,
         stop: stop.clone(),
     };
-    let registry = shared.registry()?;
+    let (registry, history) = (shared.registry()?, shared.history()?);
     tasks.spawn(shared.publisher(queued).run());
     tasks.spawn(shared.subscriber(events, requested).run());
+    let presence = shared.presence()?;
+    tasks.spawn(shared.presence_writer(&presence).run());
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
@@ -95,7 +105,18 @@ pub(crate) fn start(
         metrics,
         message_bytes: node.limits.message_bytes,
     };
-    Ok((Backend::without_memory(Arc::new(broker)), Arc::new(registry)))
+    let revocations = RedisRevocations {
+        pool: presence.pool.clone(),
+        names: presence.names.clone(),
+        metrics: presence.metrics.clone(),
+    };
+    let backend = Backend {
+        broker: Arc::new(broker),
+        history: Arc::new(history),
+        presence: Arc::new(presence),
+        revocations: Arc::new(revocations),
+    };
+    Ok((backend, Arc::new(registry)))
 }
 
 impl Shared {
@@ -104,9 +125,24 @@ impl Shared {
         format!("{}:{}:{link}", self.config.prefix, self.node.incarnation)
     }
 
+    /// Connections that are used for that long.
+    fn pool(&self, connections: usize, used_for: Duration) -> Result<Pool, RegistryError> {
+        pool(&self.config, self.links.clone(), connections, used_for).map_err(RegistryError)
+    }
+
+    fn history(&self) -> Result<RedisHistory, RegistryError> {
+        Ok(RedisHistory {
+            pool: self.pool(reader::CONNECTIONS, reader::USED_FOR)?,
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
     fn registry(&self) -> Result<RedisRegistry, RegistryError> {
         Ok(RedisRegistry {
-            pool: pool::pool(&self.config, self.links.clone())?,
+            pool: self.pool(nodes::CONNECTIONS, nodes::USED_FOR)?,
             names: self.names.clone(),
             node: self.node.incarnation,
             metrics: self.metrics.clone(),
@@ -119,6 +155,27 @@ impl Shared {
         })
     }
 
+    fn presence(&self) -> Result<RedisPresence, RegistryError> {
+        Ok(RedisPresence {
+            local: Arc::new(Local::new(self.metrics.broker.presence_entries.clone())),
+            pool: self.pool(reader::CONNECTIONS, reader::USED_FOR)?,
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
+        PresenceWriter {
+            local: presence.local.clone(),
+            pool: presence.pool.clone(),
+            names: self.names.clone(),
+            links: self.links.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+
     fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {
         let writer = Writer {
             names: self.names.clone(),
@@ -126,6 +183,7 @@ impl Shared {
             sequence: 0,
             last_taken: LastTaken::default(),
             clock: self.clock.clone(),
+            script: Script::new(self.node.incarnation),
         };
         Publisher {
             client_name: self.client_name(self.links.publisher.name),
@@ -135,6 +193,7 @@ impl Shared {
             metrics: self.metrics.clone(),
             agreed: self.agreed.clone(),
             pipeline: Pipeline::new(writer, self.metrics.clone(), self.node.limits.publish_wait),
+            run: None,
             queue,
             requests: self.requests.clone(),
             next_unheard: Instant::now(),

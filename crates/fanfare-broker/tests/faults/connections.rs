@@ -10,7 +10,7 @@ use crate::support::{FakeRedis, Outcomes, Proxy, assert_restored, channel, confi
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Channel, Limits, Payload, PublishError, SubscribeError,
+    Channel, Limits, Payload, PublishError, SubscribeError, Taken,
     broker::{BrokerState, Interruption, PublishOrder},
 };
 use tokio::time::sleep;
@@ -285,7 +285,7 @@ async fn nothing_is_written_before_the_fence() {
     sleep(Duration::from_millis(100)).await;
     assert_eq!(fake.with(&published), [first], "it waits for the answer");
     fake.kills.send_replace(true);
-    assert_eq!(answered.await, Ok(Ok(())));
+    assert_eq!(answered.await, Ok(Ok(Taken::default())));
     assert_eq!(fake.with(&published), [first, second]);
 }
 

@@ -11,6 +11,7 @@ mod support;
 mod turns;
 
 mod connections;
+mod history;
 mod permissions;
 mod refusals;
 mod silence;

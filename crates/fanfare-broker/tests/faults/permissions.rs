@@ -1,9 +1,13 @@
 //! The rights that a node needs: the user in docs/redis.md has all of them, and each one that is missing is named.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use fanfare_broker_suite::{RedisServer, TestNode, eventually};
-use fanfare_core::broker::{BrokerState, Interruption, Recipient};
+use fanfare_core::{
+    Payload, Publish, PublishError, Retention, Taken,
+    broker::{BrokerState, Interruption, Recipient},
+    history::Range,
+};
 use parking_lot::Mutex;
 
 use crate::support::{assert_restored, channel};
@@ -43,6 +47,20 @@ async fn the_documented_user_has_every_right() {
     node.control(Recipient::All, "hello");
     node.control(Recipient::Node(node.incarnation), "hello");
     eventually("control messages come", || node.recorder.controls().len() == 2).await;
+    for _ in 0..2 {
+        kept(&node).await.unwrap();
+    }
+    let history = &node.started.backend.history;
+    let kept_in = self::channel("kept");
+    assert_eq!(history.read(&kept_in, ALL).await.unwrap().top.offset, 2);
+    assert_eq!(history.read(&kept_in, NEWEST).await.unwrap().publications.len(), 2);
+    assert_eq!(history.tops(std::slice::from_ref(&kept_in)).await.unwrap().len(), 1);
+    history.remove(&kept_in).await.unwrap();
+    // Another node publishes on the same channel.
+    let other = node_without(&server, &[]).await;
+    other.is_up().await;
+    assert_eq!(kept(&other).await.unwrap().position.unwrap().offset, 3);
+    other.started.stop().await;
     for kind in ["normal", "pubsub"] {
         let mut kill = redis::cmd("CLIENT");
         kill.arg("KILL").arg("TYPE").arg(kind).arg("SKIPME").arg("yes");
@@ -60,6 +78,58 @@ async fn the_documented_user_has_every_right() {
     let log: Vec<redis::Value> = server.run(redis::cmd("ACL").arg("LOG")).await.unwrap();
     assert!(log.is_empty(), "{log:?}");
     assert_eq!(node.counter("fanfare_redis_unfenced_reconnects_total", None), 0.0);
+}
+
+const ALL: Range = Range::After { offset: 0, limit: 10 };
+const NEWEST: Range = Range::Before { offset: None, limit: 10 };
+
+/// Publishes with history and an idempotency key that was not used yet.
+async fn kept(node: &TestNode) -> Result<Taken, PublishError> {
+    let retention = Retention { size: 10, ttl: Duration::from_secs(60) };
+    let publish = Publish::new(channel("kept"), Payload::text("x")).kept(Some(retention));
+    node.hand_over(publish.once(rand::random::<u64>().to_string())).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_rights_history_alone_is_refused() {
+    let server = RedisServer::start().await.unwrap();
+    for right in ["+script|load", "+evalsha", "+hmget", "+hset", "+xadd", "+get", "~fanfare!*"] {
+        let node = node_without(&server, &[right]).await;
+        node.is_up().await;
+        let error = kept(&node).await.unwrap_err();
+        assert!(matches!(error, PublishError::Refused(_)), "{right}: {error}");
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains("docs/redis.md") || sentence.contains("permit script|load"),
+            "{right}: {sentence}"
+        );
+        node.publish_text(&channel("kept"), "relayed").await.unwrap();
+        node.started.stop().await;
+    }
+    for (right, range) in [("+eval", ALL), ("+hmget", ALL), ("+xrange", ALL), ("+xrevrange", NEWEST)] {
+        let all = node_without(&server, &[]).await;
+        all.is_up().await;
+        kept(&all).await.unwrap();
+        all.started.stop().await;
+        let node = node_without(&server, &[right]).await;
+        node.is_up().await;
+        let error = node.started.backend.history.read(&channel("kept"), range).await.unwrap_err().to_string();
+        assert!(error.contains("NOPERM") && error.contains("docs/redis.md"), "{right}: {error}");
+        node.started.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forbidden_channel_keeps_nothing() {
+    let server = RedisServer::start().await.unwrap();
+    let node = node_without(&server, &["&fanfare:*"]).await;
+    node.is_up().await;
+    let once = || node.hand_over(Publish::new(channel("kept"), Payload::text("x")).once("key"));
+    for answered in [kept(&node).await, once().await.unwrap(), once().await.unwrap()] {
+        assert!(matches!(answered, Err(PublishError::Forbidden(_))), "{answered:?}");
+    }
+    let page = node.started.backend.history.read(&channel("kept"), ALL).await.unwrap();
+    assert_eq!((page.top.offset, page.publications.len()), (0, 0));
 }
 
 /// The log of this thread.

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_broker_suite::{RedisServer, TestNode, eventually};
-use fanfare_core::{Limits, Payload, PublishError, broker::PublishOrder};
+use fanfare_broker_suite::{Answered, RedisServer, TestNode, eventually};
+use fanfare_core::{Limits, Payload, PublishError, Taken, broker::PublishOrder};
 
-use crate::support::{Answered, channel, config};
+use crate::support::{channel, config};
 
 /// The most messages that are written and unanswered.
 const UNDER_WAY: usize = 1024;
@@ -41,7 +41,7 @@ async fn other_publishers_are_next_behind_a_flood() {
         answers.push(node.publish(&channel("turns"), Payload::text("api"), None));
         unpause(&server).await;
         for answered in answers {
-            assert_eq!(answered.await, Ok(Ok(())));
+            assert_eq!(answered.await, Ok(Ok(Taken::default())));
         }
         let all = (round + 1) * (FLOOD + 2);
         eventually("all is delivered", || node.recorder.count(&channel("turns")) == all).await;
@@ -74,7 +74,7 @@ async fn a_slow_redis_refuses_the_excess_only() {
     let mut taken = 0;
     for (number, answered) in answers.into_iter().enumerate() {
         match answered.await.unwrap() {
-            Ok(()) => {
+            Ok(_) => {
                 assert_eq!(
                     std::mem::replace(&mut taken, number + 1),
                     number,

@@ -13,6 +13,7 @@ use axum::{
 };
 use fanfare_core::NodeInfo;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::error::ApiError;
 use crate::{
@@ -34,20 +35,23 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     elsewhere: None,
 };
 
-#[derive(Serialize)]
-struct View {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Cluster)]
+pub(super) struct View {
     node: String,
     broker: &'static str,
     /// The broker's state: `up`, `away`, `deaf` or `split`.
     state: &'static str,
     /// The figures of this node.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
     figures: Option<NodeSnapshot>,
     nodes: Vec<NodeView>,
 }
 
 /// One node of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ClusterNode)]
 pub struct NodeView {
     /// Its name, for people.
     pub name: String,

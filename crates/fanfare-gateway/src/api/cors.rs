@@ -20,7 +20,7 @@ use http::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::error::ApiError;
+use super::{call::IDEMPOTENCY_KEY, error::ApiError};
 use crate::{gateway::Gateway, trace::TRACEPARENT};
 
 /// How long a browser may remember the answer to a preflight.
@@ -42,7 +42,13 @@ pub(crate) fn layer() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([key, AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static(TRACEPARENT)])
+        .allow_headers([
+            key,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IDEMPOTENCY_KEY,
+            HeaderName::from_static(TRACEPARENT),
+        ])
         .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(REMEMBERED)
 }

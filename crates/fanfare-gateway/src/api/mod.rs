@@ -1,11 +1,26 @@
 //! The HTTP API.
 //!
-//! - [`publish`]: `POST /api/publish`; [`cluster`]: `GET /api/cluster`
-//! - [`access`]: the key of a call; [`error`]: why a call was not carried out
+//! - [`call`]: the one way from a request to its answer; [`methods`]: a file for each method
+//! - [`access`]: the key of a call; [`body`]: the body of a call; [`error`]: why a call was not carried out
+//! - [`data`]: payloads in JSON; [`number`]: numbers in JSON; [`reading`]: parts of histories
+//! - [`client_history`]: `GET /api/history`; [`client_presence`]: `GET /api/presence`; [`cluster`]: `GET /api/cluster`
+//! - [`openapi`]: `GET /api/openapi.json`, of [`document`] and [`schema`]
 //! - [`cors`]: the pages that may call
 
 pub(crate) mod access;
+mod body;
+mod call;
+pub(crate) mod client_history;
+mod client_presence;
 pub(crate) mod cluster;
 pub(crate) mod cors;
+mod data;
+mod document;
 pub(crate) mod error;
-pub(crate) mod publish;
+pub(crate) mod methods;
+mod number;
+pub(crate) mod openapi;
+mod reading;
+mod schema;
+#[cfg(test)]
+mod testing;

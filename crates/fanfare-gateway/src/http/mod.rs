@@ -5,13 +5,16 @@
 //! - [`deadlines`]: how long a client may take for each step
 //! - [`timed_socket`]: the bytes, measured against the deadlines, and how the connection ends; [`stream`]: bare or TLS
 //! - [`upgraded`]: the way back to the socket after an upgrade
-//! - [`endpoint`]: what a listener answers at some paths
-//! - [`refusal`]: the answer to a request that is refused; [`refused`]: what metrics and the log are told of it
+//! - [`endpoint`]: what a listener answers at some paths; [`query`]: the parameters of an address
+//! - [`refusal`]: the answer to a request that is refused; [`refused`]: what metrics and the log are told of it;
+//!   [`past_error`]: why the past is refused
 
 mod body;
 pub(crate) mod connection;
 mod deadlines;
 pub(crate) mod endpoint;
+pub(crate) mod past_error;
+pub(crate) mod query;
 pub(crate) mod refusal;
 pub(crate) mod refused;
 mod request_check;

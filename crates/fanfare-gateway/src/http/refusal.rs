@@ -1,19 +1,20 @@
 //! The answer to a request that is refused: a status, and a sentence with the condition and the remedy.
 
 use axum::response::{IntoResponse, Response};
-use fanfare_auth::{OriginRefusal, TokenSourceError};
-use fanfare_core::{AuthError, ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
+use fanfare_auth::OriginRefusal;
+use fanfare_core::{ChannelError, CloseFrame, CommandError, Limit, SubscribeError};
 use fanfare_websocket::{close::MAX_REASON, handshake};
 use http::{
     HeaderValue, StatusCode,
     header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{refused::Refused, request_check::Improper};
+use super::{past_error::PastError, refused::Refused, request_check::Improper};
 use crate::{
     listener::admission::Full,
     metrics::{Reason, Why},
     path::PathError,
+    rights::IdentityError,
 };
 
 /// The first close code that stands for a status: 4403 is 403.
@@ -31,18 +32,18 @@ pub(crate) enum Refusal {
     /// The page's origin is not allowed.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
-    /// The request carries more than one token.
+    /// The token is not good, or there is more than one.
     #[error(transparent)]
-    TokenSource(#[from] TokenSourceError),
-    /// The token is not good.
-    #[error(transparent)]
-    Token(#[from] AuthError),
+    Identity(#[from] IdentityError),
     /// The path is not a channel.
     #[error(transparent)]
     Path(#[from] PathError),
     /// The subscription failed.
     #[error(transparent)]
     Subscribe(#[from] CommandError),
+    /// The client does not get the past that it asks for.
+    #[error(transparent)]
+    Past(#[from] PastError),
     /// A limit of connections is reached.
     #[error(transparent)]
     Full(#[from] Full),
@@ -99,10 +100,13 @@ impl Refusal {
                 | CommandError::NeedsSubscription(_)
                 | CommandError::Subscribe(SubscribeError::Forbidden(_)),
             ) => StatusCode::FORBIDDEN,
-            Self::Token(_) | Self::Subscribe(CommandError::NeedsToken(_)) => StatusCode::UNAUTHORIZED,
-            Self::Improper(_) | Self::TokenSource(_) | Self::Path(PathError::Name(_)) => {
-                StatusCode::BAD_REQUEST
+            Self::Identity(IdentityError::Token(_)) | Self::Subscribe(CommandError::NeedsToken(_)) => {
+                StatusCode::UNAUTHORIZED
             }
+            Self::Improper(_)
+            | Self::Identity(IdentityError::Source(_))
+            | Self::Past(_)
+            | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes)
             | Self::Elsewhere { .. }
             | Self::NotFound(_)
@@ -121,7 +125,7 @@ impl Refusal {
             Self::Improper(_) => Reason::Improper,
             Self::Handshake(_) => Reason::Handshake,
             Self::Origin(_) => Reason::Origin,
-            Self::TokenSource(_) | Self::Token(_) => Reason::Token,
+            Self::Identity(_) => Reason::Token,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes) => Reason::KeptPath,
             Self::Path(PathError::Name(_)) => Reason::ChannelName,
             Self::Subscribe(CommandError::NeedsToken(_)) => Reason::NeedsToken,
@@ -131,6 +135,7 @@ impl Refusal {
                 | CommandError::NeedsSubscription(_),
             ) => Reason::NotPermitted,
             Self::Subscribe(_) => Reason::Broker,
+            Self::Past(_) => Reason::Past,
             Self::Full(Full::Connections(_)) => Reason::Connections,
             Self::Full(Full::PerAddress(_)) => Reason::ConnectionsPerAddress,
             Self::Full(Full::PerSecond(_)) => Reason::ConnectionsPerSecond,
@@ -153,14 +158,14 @@ impl Refusal {
         }
     }
 
-    /// The close frame for a page that is refused for its origin, its token or its channel: 4000 and the status. The
+    /// The close frame for a page that is refused for its origin, its token, its channel or the past it asks for: 4000 and the status. The
     /// sentence fits it.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         let reason = match self {
             // It would tell a page of a foreign name that a node listens here.
             Self::Origin(OriginRefusal::HostNotLoopback { .. }) => return None,
             Self::Origin(refusal) => refusal.in_short(),
-            Self::TokenSource(_) | Self::Token(_) | Self::Path(_) => in_short(self.to_string()).into(),
+            Self::Identity(_) | Self::Path(_) | Self::Past(_) => in_short(self.to_string()).into(),
             Self::Subscribe(_)
                 if matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
             {
@@ -186,7 +191,7 @@ impl Refusal {
     /// The challenge of a 401 (RFC 6750 §3).
     fn challenge(&self) -> Option<HeaderValue> {
         let challenge = match self {
-            Self::Token(_) => "Bearer realm=\"fanfare\", error=\"invalid_token\"",
+            Self::Identity(IdentityError::Token(_)) => "Bearer realm=\"fanfare\", error=\"invalid_token\"",
             _ if self.status() == StatusCode::UNAUTHORIZED => "Bearer realm=\"fanfare\"",
             _ => return None,
         };

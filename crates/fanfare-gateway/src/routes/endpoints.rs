@@ -1,24 +1,29 @@
-//! Every endpoint, once. A new endpoint is one line here.
+//! Every endpoint, once. A new endpoint is one line here; a method of the API, one line in `api/methods`.
 
 use crate::{
-    api::{access, cluster, publish},
+    api::{access, cluster, methods::METHODS, openapi},
     http::endpoint::Endpoint,
     websocket::relay,
 };
 
 use super::{health, page};
 
-/// All endpoints.
-pub(crate) const ENDPOINTS: &[Endpoint] = &[
+/// All endpoints but the methods of the API.
+const ENDPOINTS: &[Endpoint] = &[
     access::OTHERS,
-    publish::ENDPOINT,
     cluster::ENDPOINT,
+    openapi::ENDPOINT,
     relay::ENDPOINT,
     health::ALIVE,
     health::READY,
     health::METRICS,
     page::ASSETS,
 ];
+
+/// All endpoints.
+pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
+    METHODS.iter().map(|method| &method.endpoint).chain(ENDPOINTS)
+}
 
 /// First path segments that are kept without an endpoint: for endpoints to come, and for requests that probes and
 /// browsers make on their own, for which any page would be a success.
@@ -41,7 +46,7 @@ const RESERVED: &[&str] = &[
 
 /// The first path segments that are not channels on a bare path, in lower case.
 pub(crate) fn kept() -> Vec<&'static str> {
-    let mut kept: Vec<_> = ENDPOINTS.iter().flat_map(Endpoint::kept).collect();
+    let mut kept: Vec<_> = all().flat_map(Endpoint::kept).collect();
     kept.dedup();
     kept.extend(RESERVED);
     kept
@@ -49,7 +54,7 @@ pub(crate) fn kept() -> Vec<&'static str> {
 
 /// Whether a first path segment is not a channel on a bare path.
 pub(crate) fn is_kept(segment: &str) -> bool {
-    let kept = ENDPOINTS.iter().flat_map(Endpoint::kept).chain(RESERVED.iter().copied());
+    let kept = all().flat_map(Endpoint::kept).chain(RESERVED.iter().copied());
     kept.into_iter().any(|kept| kept.eq_ignore_ascii_case(segment))
 }
 

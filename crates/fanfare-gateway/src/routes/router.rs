@@ -17,7 +17,7 @@ use http::{HeaderMap, Method, Uri, header::ACCEPT};
 
 use super::{
     ending,
-    endpoints::{self, ENDPOINTS, is_kept},
+    endpoints::{self, is_kept},
     page,
 };
 use crate::{
@@ -62,7 +62,7 @@ fn router(listener: &Listening<'_>) -> Router {
 
 /// The endpoints of one kind that a listener has.
 fn of_kind(kind: Kind, listener: &Listening<'_>) -> Router<Arc<Gateway>> {
-    let of_kind = ENDPOINTS.iter().filter(|endpoint| endpoint.kind == kind);
+    let of_kind = endpoints::all().filter(|endpoint| endpoint.kind == kind);
     of_kind.fold(Router::new(), |router, endpoint| {
         let Some(handler) = endpoint.on(listener) else { return router };
         endpoint.paths.iter().fold(router, |router, path| router.route(path, handler.clone()))

@@ -3,7 +3,7 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel. So a
 //! client that has its 101 gets every message that is published anywhere from then on.
 
-use std::{net::Ipv6Addr, sync::Arc, time::SystemTime};
+use std::{net::Ipv6Addr, sync::Arc};
 
 use axum::{
     body::Body,
@@ -12,16 +12,17 @@ use axum::{
     routing::any,
 };
 use fanfare_auth::token_source;
-use fanfare_core::{Channel, Decoder, Disconnect, Identity, Message};
+use fanfare_core::{Channel, Decoder, Disconnect, Message};
 use fanfare_websocket::handshake::{self, Accepted, Options};
 use http::{StatusCode, header::ORIGIN};
 
 use super::{
     framing::{DEFLATE, PLAIN},
+    past::{Past, join},
     upgrade::Pending,
 };
 use crate::{
-    gateway::{ClientAuth, Config, Gateway},
+    gateway::{Config, Gateway},
     http::{
         endpoint::{Endpoint, Kind},
         refusal::Refusal,
@@ -29,6 +30,7 @@ use crate::{
     },
     listener::client_address::Client,
     path::{self, PathError},
+    rights::identify,
     roles::Role,
     trace,
 };
@@ -129,36 +131,34 @@ async fn accept(
     let config = gateway.config();
     let accepted = handshake(&config, request)?;
     config.origins.check(request.headers())?;
+    let hub = &gateway.hub;
     // Before the token is verified, which costs most.
     let permit = gateway.admission.admit(client.0, &config.admission)?;
-    let identity = identify(config.auth.as_ref(), request)?;
-    let hub = &gateway.hub;
+    let identity = identify(config.auth.as_ref(), hub, request).await?;
+    let past = Past::of(request.uri().query())?;
+    if let Some(past) = past {
+        past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;
+    }
     let peer = fanfare_hub::Peer { address: Some(client.0), identity };
     let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
         // The node began to refuse meanwhile; the drain may have found no session left.
         return Err(Refusal::Leaving);
     }
-    let channel = hub.subscriptions.subscribe(&pending.session, &channel).await?.channel;
+    let joined = join(hub, &pending.session, &channel, past).await?;
     if !hub.sessions.admit(&pending.session) {
         // A drain overtook it.
         return Err(Refusal::Leaving);
     }
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
-    let decoder = (config.relay.decoder)(channel);
+    let mut response = switched(&accepted);
+    joined.tell(&mut response);
+    let decoder = (config.relay.decoder)(joined.channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
-    Ok(switched(&accepted))
+    Ok(response)
 }
 
 /// The address of the client: an extension of every request.
 fn client(request: &Request) -> Client {
     request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
-}
-
-/// The identity of the client, if it shows a token and tokens are configured. A token that is not good is refused, also
-/// where the channel needs no token: else its client would find out later.
-fn identify(auth: Option<&ClientAuth>, request: &Request) -> Result<Option<Arc<dyn Identity>>, Refusal> {
-    let Some(ClientAuth { authenticator, source }) = auth else { return Ok(None) };
-    let Some(token) = source.find(request.headers(), request.uri().query())? else { return Ok(None) };
-    Ok(Some(authenticator.authenticate(token.reveal(), SystemTime::now())?))
 }

@@ -152,6 +152,11 @@ impl Dispatcher {
         &self.losses
     }
 
+    /// The channels with a subscriber, and the number of their subscribers on this node.
+    pub(crate) fn channels(&self) -> Vec<(Channel, u32)> {
+        self.routes.read().iter().map(|(channel, route)| (channel.clone(), route.audience.members)).collect()
+    }
+
     pub(crate) fn tails(&self) -> &Tails {
         &self.tails
     }

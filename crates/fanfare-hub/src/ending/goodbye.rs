@@ -18,6 +18,7 @@ use crate::{
     delivery::dispatcher::Dispatcher,
     metrics::HubMetrics,
     session::{
+        attendance::Attendance,
         end::End,
         flusher::Flusher,
         interest::Interest,
@@ -35,6 +36,7 @@ pub struct Goodbyes {
     pub(crate) budget: Arc<Budget>,
     pub(crate) limits: Arc<ArcSwap<Limits>>,
     pub(crate) metrics: Arc<HubMetrics>,
+    pub(crate) attendance: Arc<Attendance>,
 }
 
 impl Goodbyes {
@@ -67,6 +69,7 @@ impl Goodbyes {
             self.dispatcher.leave(channel, session);
             self.interest.release(channel);
         }
+        self.attendance.ended(&joined, session);
         if let Some(shard) = self.dispatcher.shard_of(session) {
             shard.remove(session);
             shard.incomplete.ends(session);

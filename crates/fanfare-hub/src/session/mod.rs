@@ -14,8 +14,10 @@
 //! - `held`: publications of channels whose history was not sent yet
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
-//! - [`commands`], [`subscriptions`], `recovery`, [`publisher`]: carry out what the client asks for; `pending`: commands that wait
-//! - `permission`: what a namespace permits
+//! - [`commands`], [`subscriptions`], [`recovery`], [`publisher`]: carry out what the client asks for;
+//!   `pending`: commands that wait
+//! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel;
+//!   [`revoked`]: the tokens that are not good any more
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
@@ -26,6 +28,7 @@
 //! - `flusher`: flushes what sockets refused
 
 mod access_log;
+pub(crate) mod attendance;
 pub mod commands;
 pub(crate) mod detaching;
 pub(crate) mod end;
@@ -48,6 +51,7 @@ pub mod publisher;
 pub mod queue;
 pub(crate) mod rates;
 pub mod recovery;
+pub mod revoked;
 pub mod sessions;
 pub mod state;
 pub mod subscribed;

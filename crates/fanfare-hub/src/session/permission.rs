@@ -14,15 +14,6 @@ pub(crate) fn permit(
     channel: &Channel,
     action: Action,
 ) -> Result<(), CommandError> {
-    match access {
-        Access::Anonymous => Ok(()),
-        Access::Token => match session.identity() {
-            Some(identity) if identity.may_use(channel) => Ok(()),
-            Some(_) => Err(CommandError::NotGranted(action)),
-            None => Err(CommandError::NeedsToken(action)),
-        },
-        Access::Subscriber if session.has_any(|joined| joined == channel) => Ok(()),
-        Access::Subscriber => Err(CommandError::NeedsSubscription(action)),
-        Access::Server => Err(CommandError::NotPermitted(action)),
-    }
+    let is_subscribed = || session.has_any(|joined| joined == channel);
+    access.permit(|| session.identity(), is_subscribed, channel, action)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
-    Channel, CommandError, Limits, Message, SubscribeError, broker::SubscribeFuture, command::Action,
+    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture, command::Action,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +23,7 @@ use crate::{
     },
     metrics::HubMetrics,
     session::{
+        attendance::Attendance,
         interest::{Interest, InterestGuard},
         permission::permit,
         state::{Channels, Session},
@@ -37,6 +38,7 @@ pub struct Subscriptions {
     pub(crate) interest: Arc<Interest>,
     pub(crate) limits: Arc<ArcSwap<Limits>>,
     pub(crate) writer: Arc<Writer>,
+    pub(crate) attendance: Arc<Attendance>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) metrics: Arc<HubMetrics>,
 }
@@ -94,8 +96,43 @@ impl Subscriptions {
         channel: &Channel,
         view: View,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
-        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
-        let asked = this.ask(&session, &channel);
+        let (session, channel) = (session.clone(), channel.clone());
+        let asked = self.ask(&session, &channel);
+        self.clone().join_asked(session, channel, asked, view)
+    }
+
+    /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
+    /// has a word for it.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) async fn subscribe_by_server(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<(), CommandError> {
+        let asked = self.ask_without_permission(session, channel);
+        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim);
+        let Subscribed { channel, .. } = joined.await?;
+        self.writer.push(session, &Push::Subscribed(channel));
+        Ok(())
+    }
+
+    /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
+    pub(crate) fn unsubscribe_by_server(&self, session: &Arc<Session>, channel: &Channel) {
+        self.unsubscribe(session, channel);
+        self.writer.push(session, &Push::Unsubscribed(channel.clone()));
+    }
+
+    /// Joins a session to a channel once the broker confirmed it.
+    fn join_asked(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        channel: Channel,
+        asked: Result<Option<Asked>, CommandError>,
+        view: View,
+    ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
+        let this = self;
         async move {
             let not_joined = Subscribed { channel: channel.clone(), position: None };
             let Some(asked) = asked? else { return Ok(not_joined) };
@@ -122,6 +159,14 @@ impl Subscriptions {
         channel: &Channel,
     ) -> Result<Option<Asked>, CommandError> {
         permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        self.ask_without_permission(session, channel)
+    }
+
+    fn ask_without_permission(
+        &self,
+        session: &Arc<Session>,
+        channel: &Channel,
+    ) -> Result<Option<Asked>, CommandError> {
         let limits = self.limits.load();
         let most = limits.channels_per_connection;
         let can_join = session.channels.lock().can_join(channel, most)?;
@@ -162,6 +207,8 @@ impl Subscriptions {
             session.held_or_new().begin(channel.clone());
         }
         self.dispatcher.join(&channel, session, view);
+        // Under the session's lock, as the leaving is: else a session could be entered after it left.
+        self.attendance.joined(&channel, session);
         channel
     }
 
@@ -183,6 +230,7 @@ impl Subscriptions {
         let channel = channels.joined.swap_remove(at);
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
+        self.attendance.left(&channel, session);
         drop(channels);
         if let Some(held) = session.held() {
             held.release(&channel, drop);

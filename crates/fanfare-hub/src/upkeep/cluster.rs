@@ -23,7 +23,11 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::HubMetrics, upkeep::duplicate_names::DuplicateNames};
+use crate::{
+    calls::gather::{Calls, Exchange},
+    metrics::HubMetrics,
+    upkeep::duplicate_names::DuplicateNames,
+};
 
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -34,6 +38,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 enum Control {
     /// A node came or goes.
     NodesChanged,
+    /// A call about clients, or its answer.
+    #[serde(untagged)]
+    Exchange(Exchange),
 }
 
 /// This node's view of the cluster.
@@ -41,6 +48,8 @@ pub struct Cluster {
     me: NodeInfo,
     registry: Arc<dyn Registry>,
     broker: Arc<dyn Broker>,
+    /// Carries out the calls of other nodes.
+    calls: Option<Arc<Calls>>,
     metrics: Arc<HubMetrics>,
     nodes: RwLock<Arc<[NodeInfo]>>,
     announcements: AtomicU64,
@@ -63,12 +72,19 @@ impl Cluster {
             me,
             registry,
             broker,
+            calls: None,
             metrics,
             nodes,
             announcements: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             metrics_at: OnceLock::new(),
         }
+    }
+
+    /// The same, which carries out the calls of other nodes by `calls`.
+    #[must_use]
+    pub fn with_calls(self, calls: Arc<Calls>) -> Self {
+        Self { calls: Some(calls), ..self }
     }
 
     /// This node, with its current connections.
@@ -148,6 +164,12 @@ impl Cluster {
     async fn hear(&self, message: &ControlMessage, duplicate_names: &mut DuplicateNames) {
         match serde_json::from_slice(&message.body) {
             Ok(Control::NodesChanged) => self.look(duplicate_names).await,
+            Ok(Control::Exchange(exchange)) => {
+                let Some(calls) = self.calls.clone() else { return };
+                let from = message.from;
+                // A subscribe waits for the broker: the next message does not.
+                tokio::spawn(async move { calls.hear(from, exchange).await });
+            }
             // A newer node may send more kinds of messages.
             Err(error) => tracing::debug!(from = %message.from, %error, "control message not understood"),
         }

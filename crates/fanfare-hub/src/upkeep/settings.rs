@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{Limits, Namespaces};
 
 use crate::{
@@ -37,6 +37,12 @@ impl Settings {
     #[must_use]
     pub fn message_bytes(&self) -> usize {
         self.message_bytes
+    }
+
+    /// The namespaces at this moment.
+    #[must_use]
+    pub fn namespaces(&self) -> Arc<Namespaces> {
+        Guard::into_inner(self.dispatcher.namespaces())
     }
 
     /// Replaces limits and namespaces, except [`Limits::message_bytes`].

@@ -109,7 +109,7 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Lost | Disconnect::NoPong => return None,
         Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(0), "bye"),
         Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
-        Disconnect::TurnedAway(frame) => frame.clone(),
+        Disconnect::TurnedAway(frame) | Disconnect::ByServer(frame) => frame.clone(),
         Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),

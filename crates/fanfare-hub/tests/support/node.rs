@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, Broker, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
+    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
     PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
@@ -67,18 +67,21 @@ impl Setup {
         let node = fanfare_broker::Node { incarnation: INCARNATION, limits: self.limits.clone() };
         self.start(|events| {
             let metrics = prometheus::Registry::new();
-            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().backend.broker
+            fanfare_broker::start(&node, BrokerConfig::Memory, events, &metrics).unwrap().backend
         })
     }
 
     /// With a broker that the test plays.
     pub(crate) fn recorded(self) -> (Node, Arc<Recorder>) {
         let mut recorder = None;
-        let node = self.start(|events| recorder.insert(Recorder::new(vec![events])).clone());
+        let node = self.start(|events| {
+            let broker = recorder.insert(Recorder::new(vec![events])).clone();
+            Backend::without_memory(broker)
+        });
         (node, recorder.unwrap())
     }
 
-    fn start(self, broker: impl FnOnce(Arc<dyn BrokerEvents>) -> Arc<dyn Broker>) -> Node {
+    fn start(self, backend: impl FnOnce(Arc<dyn BrokerEvents>) -> Backend) -> Node {
         let Self { shards, limits, namespace, named, dialect, heartbeat, tracer, histories } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
@@ -87,7 +90,7 @@ impl Setup {
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
-        let mut backend = Backend::without_memory(broker(dispatcher.clone()));
+        let mut backend = backend(dispatcher.clone());
         if let Some(histories) = histories {
             backend.history = histories;
         }
@@ -117,11 +120,8 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, name: &str, text: impl Into<String>) -> Result<(), PublishError> {
-        self.hub
-            .publisher
-            .publish_from_server(Publish::new(channel(name), Payload::text(text)), None, false)
-            .await
-            .map(drop)
+        let publish = Publish::new(channel(name), Payload::text(text));
+        self.hub.publisher.publish_from_server(publish, None, false).await.map(drop)
     }
 
     /// How often clients were slow, by what became of it.

@@ -83,7 +83,7 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Lost | Disconnect::NoPong => return None,
         Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
         Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
-        Disconnect::TurnedAway(frame) => frame.clone(),
+        Disconnect::TurnedAway(frame) | Disconnect::ByServer(frame) => frame.clone(),
         Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
             CloseFrame::new(POLICY, reason.clone())
         }

@@ -12,11 +12,11 @@ async fn publish(scene: &Scene, headers: &[(&str, &str)], body: impl AsRef<[u8]>
     scene.request("POST", "/api/publish", &[&[key], headers].concat(), body).await
 }
 
-/// The code and the sentence of the error.
+/// The reason and the sentence of the error.
 fn error(answer: &Answer) -> (String, String) {
     let answered = answer.json();
     let member = |name: &str| answered["error"][name].as_str().unwrap_or_default().to_owned();
-    (member("code"), member("message"))
+    (member("reason"), member("message"))
 }
 
 #[tokio::test]
@@ -40,9 +40,9 @@ async fn a_wrong_body_gets_its_error() {
     ];
     for (body, words) in &bodies {
         let answer = publish(&scene, &[], body).await;
-        let (code, message) = error(&answer);
+        let (reason, message) = error(&answer);
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]);
-        assert_eq!((answer.status, code.as_str()), (400, "bad_request"), "{shown}: {message}");
+        assert_eq!((answer.status, reason.as_str()), (400, "bad_request"), "{shown}: {message}");
         assert!(message.contains(words), "{shown}: {message}");
         assert!(message.len() < 300, "the body is not repeated: {message}");
     }
@@ -83,7 +83,8 @@ async fn too_large_a_body_is_refused() {
     let mut chunked = scene.raw().await;
     let head = format!("POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n");
     chunked.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n").as_bytes()).await;
-    for _ in 0..100 {
+    // More than six bytes for each of the message, and for each of its attributes.
+    for _ in 0..200 {
         chunked.send(&[b"400\r\n", &[b' '; 0x400][..], b"\r\n"].concat()).await;
     }
     let answer = chunked.answer().await;

@@ -58,7 +58,7 @@ async fn a_forbidden_channel_gets_403() {
     assert_eq!(answer.header("retry-after"), None);
     let answer = node.post(&json!({"channel": "secret", "data": "x"})).await;
     answer.is(403, "does not permit this node to publish on this channel");
-    assert_eq!(answer.json()["error"]["code"], "forbidden");
+    assert_eq!(answer.json()["error"]["reason"], "forbidden");
     let mut client = node.connect("/open").await;
     node.publish("open", "hello").await;
     client.expect("hello").await;

@@ -4,6 +4,7 @@
 
 mod flood;
 mod haproxy;
+mod history;
 mod nodes;
 mod proxy;
 mod redis;

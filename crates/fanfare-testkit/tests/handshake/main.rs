@@ -4,6 +4,7 @@
 
 mod admission;
 mod dev;
+mod jwks;
 mod proxies;
 mod refusals;
 mod tokens;

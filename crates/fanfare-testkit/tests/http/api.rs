@@ -11,13 +11,15 @@ fn hello() -> Value {
     json!({"channel": "chat", "data": "hello"})
 }
 
-/// Checks the status and the code of an error, and the words of its sentence.
-fn is_error(answer: &Answer, status: u16, code: &str, words: &str) {
+/// Checks the status and the reason of an error, and the words of its sentence.
+pub(crate) fn is_error(answer: &Answer, status: u16, reason: &str, words: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
     let answered = answer.json();
     let member = |name: &str| answered.pointer(&format!("/error/{name}")).and_then(Value::as_str);
-    assert_eq!(member("code"), Some(code), "{}", answer.text());
+    assert_eq!(member("reason"), Some(reason), "{}", answer.text());
+    let number = answered.pointer("/error/code").and_then(Value::as_u64);
+    assert!(number.is_some_and(|number| (100..=113).contains(&number)), "{}", answer.text());
     assert!(member("message").is_some_and(|message| message.contains(words)), "{}", answer.text());
 }
 
@@ -138,7 +140,9 @@ async fn an_allowed_page_can_read_its_answers() {
         is_for(&answer, PAGE);
         let allowed = answer.header("access-control-allow-headers").unwrap_or_default();
         assert!(
-            ["x-api-key", "authorization", "content-type"].iter().all(|name| allowed.contains(name)),
+            ["x-api-key", "authorization", "content-type", "x-idempotency-key"]
+                .iter()
+                .all(|name| allowed.contains(name)),
             "{answer:?}"
         );
         assert!(
@@ -183,7 +187,7 @@ async fn a_forbidden_page_publishes_nothing() {
         }
         publish_with(&node, &[("X-API-Key", KEY)]).await;
         reader.expect("hello").await;
-        assert!(node.metric("fanfare_api_errors_total{code=\"origin_not_allowed\"}").await >= 6.0);
+        assert!(node.metric("fanfare_api_errors_total{reason=\"origin_not_allowed\"}").await >= 6.0);
     }
 }
 
@@ -203,7 +207,7 @@ async fn errors_name_the_right_method_and_path() {
     let answer = node.request("GET", "/api/publish", &key, "").await;
     is_error(&answer, 405, "wrong_method", "POST /api/publish");
     assert_eq!(answer.header("allow"), Some("POST"));
-    is_error(&node.request("POST", "/api/cluster", &[], "").await, 405, "wrong_method", "GET /api/cluster");
+    is_error(&node.request("POST", "/api/cluster", &[], "").await, 405, "wrong_method", "/api/cluster");
     is_error(
         &node.request("POST", "/api/pubish", &key, "{}").await,
         404,

@@ -5,4 +5,5 @@
 mod api;
 mod health;
 mod listeners;
+mod methods;
 mod paths;

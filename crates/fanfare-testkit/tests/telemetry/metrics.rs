@@ -155,7 +155,7 @@ async fn provoke(cluster: &TestCluster, node: Endpoint) {
     client.close(4321, "").await;
     for sample in [
         "fanfare_handshakes_refused_total{reason=\"origin\"}",
-        "fanfare_api_errors_total{code=\"bad_request\"}",
+        "fanfare_api_errors_total{reason=\"bad_request\"}",
         "fanfare_http_errors_total{kind=\"parse\"}",
         "fanfare_broker_messages_dropped_total",
         "fanfare_fan_out_subscribers_count",

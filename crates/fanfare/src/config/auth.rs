@@ -1,10 +1,10 @@
 //! `[auth]`: the keys that verify clients' tokens, the claims that tokens need, and where they may be.
 //!
-//! Invariant: a node with a token policy has a key, and a namespace that asks for tokens has a policy.
+//! Invariant: a node with a token policy has a key or a JWKS, and a namespace that asks for tokens has a policy.
 
 pub(super) mod words;
 
-use fanfare_auth::{SigningKey, TokenKey, TokenKeys, TokenPolicy, TokenSource};
+use fanfare_auth::{RsaAlgorithm, SigningKey, TokenKey, TokenKeys, TokenPolicy, TokenSource};
 use fanfare_core::Access;
 
 use super::{
@@ -13,14 +13,19 @@ use super::{
     raw::{Raw, RawNamespace},
     words::MASK,
 };
+use crate::ask::Target;
 
 /// How clients show who they are.
 #[derive(Debug, Clone)]
 pub struct Auth {
-    /// The policy for tokens; it has a key.
+    /// The policy for tokens; it has a key, or there is a JWKS.
     pub tokens: TokenPolicy,
     /// Where a request carries its token.
     pub source: TokenSource,
+    /// Where further keys come from.
+    pub jwks: Option<Target>,
+    /// The algorithm of RSA keys there that do not name one.
+    pub rsa: RsaAlgorithm,
 }
 
 /// The policy for clients; `None` without a key that could verify a token.
@@ -32,8 +37,9 @@ pub(super) fn auth(raw: &Raw) -> Option<Auth> {
         issuer: raw.issuer.value.clone(),
         leeway: raw.leeway.value,
     };
-    let source = raw.cookie.value.clone();
-    (!keys.is_empty()).then(|| Auth { tokens: policy(keys), source })
+    let (source, jwks) = (raw.cookie.value.clone(), raw.jwks_url.value.clone());
+    let rsa = raw.rsa_algorithm.value;
+    (!keys.is_empty() || jwks.is_some()).then(|| Auth { tokens: policy(keys), source, jwks, rsa })
 }
 
 /// The key that signs tokens: the first of the secrets.
@@ -45,8 +51,9 @@ pub(super) fn hmac_key(raw: &Raw) -> Option<SigningKey> {
 /// The mistakes between keys of `[auth]`, and between them and the namespaces.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let (keys, mut mistakes) = keys(raw);
-    let are_keys_known = raw.hmac_secrets.sound && raw.public_keys.sound && mistakes.is_empty();
-    if are_keys_known && keys.is_empty() {
+    let are_keys_known =
+        raw.hmac_secrets.sound && raw.public_keys.sound && raw.jwks_url.sound && mistakes.is_empty();
+    if are_keys_known && keys.is_empty() && raw.jwks_url.value.is_none() {
         mistakes.extend(expected_of_none("auth.audience", &raw.audience));
         mistakes.extend(expected_of_none("auth.issuer", &raw.issuer));
         for namespace in namespaces {
@@ -106,7 +113,8 @@ fn without_keys(key: &str, place: &Place, found: String) -> Mistake {
         found,
         allowed: "that only with a key under [auth]".into(),
         hint: Some(
-            "without a key no token can be verified: add hmac_secrets or public_keys under [auth]".into(),
+            "without a key no token can be verified: add hmac_secrets, public_keys or jwks_url under [auth]"
+                .into(),
         ),
     }
 }

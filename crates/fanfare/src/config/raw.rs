@@ -27,7 +27,7 @@ use super::{
     tracing::words::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
-    words::{ADVERTISE, API_KEY, BROKER, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    words::{ADVERTISE, API_KEY, BROKER, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -104,9 +104,13 @@ keys! {
         /// Ed25519 (EdDSA). With `KID=` before the path, a key is not tried for tokens that name another key.
         public_keys: Vec<Sourced<PublicKeyFile>> = "auth.public_keys",
             List { item: PUBLIC_KEY, min: 0 }, or Vec::new(), reloaded ToNew;
-        /// The algorithm of the RSA keys among `auth.public_keys`.
+        /// The algorithm of the RSA keys among `auth.public_keys`, and of those at `auth.jwks_url` that name none.
         rsa_algorithm: RsaAlgorithm = "auth.rsa_algorithm", RSA_ALGORITHM,
             or RsaAlgorithm::default(), reloaded ToNew;
+        /// The address of a JWKS with further keys: RSA, P-256, P-384 and Ed25519 keys, as identity providers publish
+        /// them. It is read at the start, every five minutes, and when a token names an unknown key, at most every ten
+        /// seconds. While it does not answer, the last keys are used.
+        jwks_url: Option<Target> = "auth.jwks_url", JWKS_URL, or None;
         /// The audience that tokens must have (`aud`). Without it, tokens that have an `aud` are refused.
         audience: Option<String> = "auth.audience", EXPECTED, or None, reloaded ToNew;
         /// The issuer that tokens must have (`iss`). Without it, the issuer is not checked.
@@ -275,7 +279,7 @@ keys! {
         publish: Access = "namespace.publish", CHANNEL_ACCESS, or Access::Anonymous, reloaded AtOnce;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
-        /// How many messages of each channel are kept; 0 is none. Clients that come back get what they missed, and a
+        /// How many messages of each channel are kept; with 0 they are not kept. Clients that come back get what they missed, and a
         /// message that was lost between Redis and a node is read again. In Redis each takes its bytes and about 100
         /// more, and a publish is one script instead of one command.
         history_size: usize = "namespace.history_size", Count { min: 0, max: 100_000 }, or 0, reloaded AtOnce;

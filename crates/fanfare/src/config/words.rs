@@ -110,6 +110,18 @@ pub(super) const ADVERTISE: Text<Option<Target>> = Text {
     found: without_password,
 };
 
+pub(super) const JWKS_URL: Text<Option<Target>> = Text {
+    allowed: "a URL without a query, as \"https://id.example.com/.well-known/jwks.json\"; \"\" for none",
+    parse: |text| match text {
+        "" => Ok(None),
+        _ if text.contains("://") => Target::parse(text, "/").map(Some),
+        _ => Err("write the whole URL, with https://".into()),
+    },
+    show: |target| target.as_ref().map(Target::to_string).unwrap_or_default(),
+    // A URL with a password is refused, and must not be shown.
+    found: without_password,
+};
+
 /// `<prefix>:` begins channels, and `<prefix>!` all other names, so a prefix has neither sign.
 pub(super) const PREFIX: Text<Prefix> = Text {
     allowed: "1 to 64 visible ASCII characters without `:` and `!`",

@@ -95,6 +95,24 @@ impl Drawn for verify::Summary {
     }
 }
 
+impl Drawn for verify::history::Summary {
+    fn chart(&self) -> Chart {
+        let mut chart = Chart::new("What the clients got", "messages", ["count"]);
+        let saw = &self.verdict;
+        for (name, count) in [
+            ("acknowledged", saw.acknowledged),
+            ("delivered", saw.delivered),
+            ("lost", saw.lost),
+            ("doubled", saw.doubled),
+            ("reordered", saw.reordered),
+            ("told", saw.told),
+        ] {
+            chart.group(name, [count as f64]);
+        }
+        chart
+    }
+}
+
 impl Drawn for rolling::Figures {
     fn chart(&self) -> Chart {
         latencies("Answers of the API during a rolling restart", [("publish", self.answers)])

@@ -23,6 +23,10 @@ pub struct RollingArgs {
     /// Messages a second to all channels together
     #[arg(long, value_name = "R", default_value_t = 200.0, value_parser = rate)]
     pub rate: f64,
+    /// Clients come back with the position of their last message (?since=), and must miss nothing: the channels' namespace
+    /// has history, readable for anonymous clients
+    #[arg(long)]
+    pub history: bool,
     /// The pace of the drain (drain.rate): exit code 1 also if clients reconnect twice as fast in any second
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub pace: Option<u32>,
@@ -49,6 +53,7 @@ impl RollingArgs {
             clients: self.clients,
             channels: self.channels,
             rate: self.rate,
+            history: self.history,
             key: std::env::var("FANFARE_API_KEY").ok(),
             command: self.command.clone(),
             patience: Duration::from_secs(self.patience),

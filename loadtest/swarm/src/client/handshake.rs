@@ -14,6 +14,9 @@ const MAX_HEAD: usize = 16 << 10;
 /// The offer for compressed messages, which the server must accept unchanged: our decoder keeps no context.
 const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
+/// The header by which Fanfare answers `?since=`.
+const RECOVERED: &str = "fanfare-recovered";
+
 /// The longest time for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -58,6 +61,8 @@ pub(super) struct Welcome {
     pub(super) early: Vec<u8>,
     /// The cookie of the 101, without its attributes.
     pub(super) cookie: Option<String>,
+    /// Whether the server gives all since the position that was asked for; `None` where it does not say.
+    pub(super) recovered: Option<bool>,
 }
 
 /// Upgrades `stream`.
@@ -73,7 +78,8 @@ pub(super) async fn upgrade(
         loop {
             let ended = stream.read_buf(&mut head).await? == 0;
             if let Some(good) = judge(&head, &key, target.deflate(), ended)? {
-                return Ok(Welcome { early: head.split_off(good.length), cookie: good.cookie });
+                let Good { length, cookie, recovered } = good;
+                return Ok(Welcome { early: head.split_off(length), cookie, recovered });
             }
         }
     };
@@ -113,6 +119,7 @@ struct Good {
     /// The length of its head, in bytes.
     length: usize,
     cookie: Option<String>,
+    recovered: Option<bool>,
 }
 
 /// The valid 101; `None` while it is incomplete.
@@ -155,7 +162,8 @@ fn judge(bytes: &[u8], key: &str, deflate: bool, ended: bool) -> Result<Option<G
             return Err(malformed(&"the server answered with extensions that were not offered"));
         }
     }
-    Ok(Some(Good { length, cookie: cookie(response.headers) }))
+    let recovered = value(RECOVERED).map(|said| said.eq_ignore_ascii_case(b"true"));
+    Ok(Some(Good { length, cookie: cookie(response.headers), recovered }))
 }
 
 fn cookie(headers: &[httparse::Header<'_>]) -> Option<String> {
@@ -180,7 +188,17 @@ mod tests {
         }
         let with_frame = [GOOD, b"\x81\x02hi"].concat();
         let good = judge(&with_frame, KEY, false, false).unwrap();
-        assert_eq!(good, Some(Good { length: GOOD.len(), cookie: None }));
+        assert_eq!(good, Some(Good { length: GOOD.len(), cookie: None, recovered: None }));
+    }
+
+    #[test]
+    fn a_101_says_whether_it_recovers() {
+        for (said, expected) in [("true", true), ("false", false)] {
+            let head = String::from_utf8_lossy(GOOD);
+            let head = head.replacen("\r\n", &format!("\r\nFanfare-Recovered: {said}\r\n"), 1);
+            let good = judge(head.as_bytes(), KEY, false, false).unwrap().unwrap();
+            assert_eq!(good.recovered, Some(expected));
+        }
     }
 
     #[test]

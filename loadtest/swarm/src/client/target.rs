@@ -7,6 +7,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 
 use super::tls::Tls;
+use crate::position::Position;
 
 /// The manner in which clients connect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -77,6 +78,13 @@ impl Target {
         Self { cookie: Some(cookie.to_owned()), ..self.clone() }
     }
 
+    /// The target with `?since=POSITION`: all of the channel behind this position.
+    #[must_use]
+    pub fn since(&self, position: &Position) -> Self {
+        let joint = if self.path.contains('?') { '&' } else { '?' };
+        Self { path: format!("{}{joint}since={position}", self.path), ..self.clone() }
+    }
+
     /// The value of `Cookie`.
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {
@@ -134,6 +142,8 @@ mod tests {
         assert_eq!((target.path(), target.host()), ("/ws/chat?token=x", "[::1]:8080"));
         assert_eq!(target.address(), "[::1]:8080".parse().unwrap());
         assert_eq!(target.numbered(7).path(), "/ws/chat-7?token=x");
+        let position = Position { epoch: "00c0ffee00c0ffee".into(), offset: 7 };
+        assert_eq!(target.since(&position).path(), "/ws/chat?token=x&since=00c0ffee00c0ffee:7");
         assert_eq!(target.channel(), Some("chat"));
     }
 

@@ -20,6 +20,8 @@ pub struct Figures {
     pub channels: usize,
     /// The time of publishing, in seconds.
     pub seconds: f64,
+    /// Whether the channels have history, and clients come back with a position.
+    pub history: bool,
     /// Publishes that were taken.
     pub taken: u64,
     /// Publishes that were not taken, by answer.
@@ -38,6 +40,8 @@ pub struct Figures {
     pub late: f64,
     /// Reconnects that failed, by kind.
     pub turned_away: BTreeMap<String, u64>,
+    /// Connections whose position was not recovered.
+    pub unrecovered: u64,
     /// The faults, a sentence each.
     pub wrong: Vec<String>,
 }
@@ -48,15 +52,17 @@ impl Figures {
             clients: plan.clients,
             channels: plan.channels,
             seconds: lasted.as_secs_f64(),
+            history: plan.history,
             taken: run.answers.count(),
             not_taken: run.not_taken.clone(),
             answers: run.answers.summary(),
-            verdict: judge(&run.ledger),
+            verdict: judge(&run.ledger, plan.history),
             other_ends: run.other_ends.clone(),
             reconnects: run.reconnects.len(),
             reconnects_in_a_second: most_in(Duration::from_secs(1), &run.reconnects),
             late: run.late.as_secs_f64(),
             turned_away: run.turned_away.clone(),
+            unrecovered: run.unrecovered,
             wrong: Vec::new(),
         };
         figures.wrong = figures.judge(&plan.bounds);
@@ -81,6 +87,8 @@ impl Figures {
             (verdict.early, "messages came to a client that was not connected yet"),
             (sum(&self.other_ends), "connections did not end by the close code of a restart"),
             (sum(&self.turned_away), "reconnects failed"),
+            (self.unrecovered, "reconnects did not recover their position"),
+            (if self.history { verdict.missed } else { 0 }, "messages were missed, in spite of history"),
             (verdict.nodes.values().map(|node| node.gone).sum(), "clients are not back"),
         ]
         .into_iter()
@@ -142,11 +150,14 @@ impl fmt::Display for Figures {
              before the connect; the earliest was taken {:.1} ms before the close was read",
             missed_before_close * 1e3
         )?;
-        writeln!(
-            out,
-            "  received by clients that came back: no message that was taken more than {:.1} ms before they began to connect",
-            heard_before_connect * 1e3
-        )?;
+        if !self.history {
+            writeln!(
+                out,
+                "  received by clients that came back: no message that was taken more than {:.1} ms before they began to \
+                 connect",
+                heard_before_connect * 1e3
+            )?;
+        }
         kinds(out, "ends other than by a restart", &self.other_ends)?;
         writeln!(
             out,
@@ -157,10 +168,12 @@ impl fmt::Display for Figures {
         )?;
         kinds(out, "failed", &self.turned_away)?;
         if self.is_right() {
-            return writeln!(
-                out,
-                "RIGHT: clients missed only messages that were published while they were away"
-            );
+            let right = if self.history {
+                "0 missed: clients got all messages, those of their absence too"
+            } else {
+                "clients missed only messages that were published while they were away"
+            };
+            return writeln!(out, "RIGHT: {right}");
         }
         self.wrong.iter().try_for_each(|what| writeln!(out, "WRONG: {what}"))
     }

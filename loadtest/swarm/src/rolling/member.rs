@@ -1,4 +1,5 @@
-//! A client: it keeps the balancer's cookie, as a browser does, and reconnects when its connection ends.
+//! A client: it keeps the balancer's cookie, as a browser does, and reconnects when its connection ends. In a channel with
+//! history it counts its messages, and comes back with the position of the last.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,6 +10,7 @@ use super::run::Run;
 use crate::{
     client::{Connection, Target, read_at},
     clock::{Moment, random_below},
+    position::Position,
 };
 
 /// A client waits a random part of this before its first reconnect. Each failure doubles it.
@@ -21,6 +23,8 @@ pub(super) struct Member {
     pub(super) run: Arc<Mutex<Run>>,
     pub(super) number: usize,
     pub(super) target: Target,
+    /// The position of its last message; `None` in a channel without history.
+    pub(super) position: Option<Position>,
 }
 
 impl Member {
@@ -32,6 +36,9 @@ impl Member {
             }
             let ended = connection
                 .run(|_, payload| {
+                    if let Some(position) = &mut self.position {
+                        position.offset += 1;
+                    }
                     let number = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
                     self.run.lock().ledger.heard(self.number, number, read_at());
                 })
@@ -48,9 +55,12 @@ impl Member {
             longest = (2 * longest).min(LONGEST_WAIT);
             let began = Moment::now();
             self.run.lock().reconnects.push(began);
-            match Connection::open(&self.target).await {
+            let since = self.position.as_ref().map(|position| self.target.since(position));
+            match Connection::open(since.as_ref().unwrap_or(&self.target)).await {
                 Ok(connection) => {
-                    self.run.lock().opened(self.number, connection.cookie().or(self.target.cookie()), began);
+                    let mut run = self.run.lock();
+                    run.opened(self.number, connection.cookie().or(self.target.cookie()), began);
+                    run.unrecovered += u64::from(since.is_some() && connection.recovered() != Some(true));
                     return connection;
                 }
                 Err(error) => self.run.lock().turned_away(error.kind()),

@@ -15,6 +15,8 @@ pub struct Plan {
     pub channels: usize,
     /// Messages a second to all channels together.
     pub rate: f64,
+    /// Whether the channels have history, and clients come back with the position of their last message.
+    pub history: bool,
     /// The key for the HTTP API, if the API wants one.
     pub key: Option<String>,
     /// The program that restarts the nodes, with its arguments.

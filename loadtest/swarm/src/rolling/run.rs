@@ -24,6 +24,8 @@ pub(super) struct Run {
     pub(super) late: Duration,
     /// Reconnects that failed, by kind.
     pub(super) turned_away: BTreeMap<String, u64>,
+    /// Connections whose position was not recovered.
+    pub(super) unrecovered: u64,
 }
 
 impl Run {

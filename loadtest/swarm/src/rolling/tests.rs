@@ -39,7 +39,7 @@ fn judged(before: &[usize], after: &[usize]) -> Verdict {
     ledger.ended(0, at(4_000));
     ledger.opened(0, "b", at(6_000), at(7_000));
     hears(&mut ledger, after.iter().copied());
-    judge(&ledger)
+    judge(&ledger, false)
 }
 
 /// The counts of lost, doubled, disordered and early messages.
@@ -71,10 +71,10 @@ fn slow_deliveries_widen_the_leeway() {
     let mut ledger = ledger();
     hears(&mut ledger, [0, 1]);
     ledger.ended(0, at(4_000));
-    assert_eq!(judge(&ledger).lost, 1);
+    assert_eq!(judge(&ledger, false).lost, 1);
     ledger.opened(0, "b", at(6_000), at(7_000));
     ledger.heard(0, Some(7), at(8_500));
-    let verdict = judge(&ledger);
+    let verdict = judge(&ledger, false);
     assert_eq!((verdict.lost, verdict.leeway.round()), (2, 2.0), "{verdict:?}");
 }
 
@@ -96,13 +96,23 @@ fn messages_to_connected_clients_can_be_lost() {
 }
 
 #[test]
+fn with_history_old_messages_may_come() {
+    let mut ledger = ledger();
+    hears(&mut ledger, 0..4);
+    ledger.ended(0, at(4_000));
+    ledger.opened(0, "b", at(6_900), at(7_000));
+    hears(&mut ledger, 4..10);
+    assert_eq!((wrongs(&judge(&ledger, true)), wrongs(&judge(&ledger, false))), ([0; 4], [0, 0, 0, 2]));
+}
+
+#[test]
 fn a_refused_message_is_not_lost() {
     let mut ledger = ledger();
     ledger.publishes(0, at(11_000));
     ledger.publishes(0, at(12_000));
     ledger.taken(0, 11, at(12_010));
     hears(&mut ledger, (0..10).chain([11]));
-    assert_eq!(wrongs(&judge(&ledger)), [0; 4]);
+    assert_eq!(wrongs(&judge(&ledger, false)), [0; 4]);
     assert!(ledger.is_complete());
 }
 
@@ -124,7 +134,7 @@ fn foreign_messages_and_absent_clients_are_counted() {
     ledger.heard(0, Some(10), at(4_000));
     ledger.heard(0, None, at(4_000));
     ledger.ended(0, at(4_000));
-    let verdict = judge(&ledger);
+    let verdict = judge(&ledger, false);
     assert_eq!((wrongs(&verdict), verdict.foreign, verdict.nodes["a"].gone), ([0; 4], 2, 1));
     assert!(!ledger.is_complete() && ledger.connected() == 0);
 }

@@ -1,6 +1,11 @@
 //! A redis-server without persistence.
 
-use std::{net::TcpStream, path::Path, process::Stdio, time::Duration};
+use std::{
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use tokio::process::Child;
@@ -17,7 +22,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Redis {
     child: Child,
-    url: String,
+    address: SocketAddr,
 }
 
 impl Redis {
@@ -37,7 +42,11 @@ impl Redis {
             ensure!(start.elapsed() < START_TIMEOUT, "redis-server does not listen");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { child, url: format!("redis://{address}") })
+        Ok(Self { child, address })
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
@@ -46,6 +55,6 @@ impl Redis {
 
     /// The setup of a node that uses this Redis.
     pub(crate) fn setup(&self, cpus: Option<String>) -> Setup {
-        Setup { redis: Some(self.url.clone()), cpus, ..Setup::default() }
+        Setup { redis: Some(format!("redis://{}", self.address)), cpus, ..Setup::default() }
     }
 }

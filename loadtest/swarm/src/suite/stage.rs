@@ -52,7 +52,19 @@ impl Stage {
         layout: Layout,
         rate: f64,
     ) -> anyhow::Result<rooms::Figures> {
-        let targets = nodes.iter().map(|node| node.target(CHANNEL)).collect::<anyhow::Result<_>>()?;
+        self.rooms_in(CHANNEL, nodes, redis, layout, rate).await
+    }
+
+    /// As [`Stage::rooms`], in channels whose paths begin with this one.
+    pub(super) async fn rooms_in(
+        &self,
+        path: &str,
+        nodes: &[&Node],
+        redis: Option<&Redis>,
+        layout: Layout,
+        rate: f64,
+    ) -> anyhow::Result<rooms::Figures> {
+        let targets = nodes.iter().map(|node| node.target(path)).collect::<anyhow::Result<_>>()?;
         let pids = nodes.iter().map(|node| node.pid()).collect::<anyhow::Result<_>>()?;
         let beside = redis.map(Redis::pid).transpose()?.into_iter().collect();
         self.open_loop(targets, pids, beside, layout, rate).await

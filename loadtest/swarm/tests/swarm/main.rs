@@ -9,6 +9,8 @@
 
 mod closed_loop;
 mod faulty_relay;
+mod history;
+mod keeper;
 mod open_loop;
 
 use std::path::PathBuf;

@@ -5,6 +5,9 @@
 /// How a replica answers a write.
 pub(crate) const DEMOTED: &str = "READONLY";
 
+/// How a Redis without free memory answers a write.
+pub(crate) const OUT_OF_MEMORY: &str = "OOM";
+
 /// The subject of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -48,6 +51,11 @@ pub(crate) fn says(error: &[u8], words: &str) -> bool {
 /// Redis 7 "access a channel". Where the command itself is refused, both say "run the 'publish' command".
 pub(crate) fn forbids_channel(error: &[u8]) -> bool {
     code(error) == "NOPERM" && (says(error, "access a channel") || says(error, "one of the channels"))
+}
+
+/// Whether a script was refused a command or a key.
+pub(crate) fn lacks_right(error: &[u8]) -> bool {
+    code(error) == "NOPERM" || says(error, "user executing the script can't")
 }
 
 /// The remedy for an error with this code word. `right` is what the command needs.

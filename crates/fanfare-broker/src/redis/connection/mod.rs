@@ -5,6 +5,7 @@
 //! - `resp`: the frames that Redis sends; `info`: the answer to CLIENT INFO
 //! - `open`: a connection that is authenticated and speaks RESP3
 //! - `error`: the reasons why a connection fails or ends; `code`: the meaning of a Redis error, and the remedy
+//! - `pool`: connections for the registry and the histories
 //! - `links`: the state of the node's two connections
 
 pub(crate) mod address;
@@ -13,6 +14,7 @@ pub(super) mod error;
 pub(super) mod info;
 pub(super) mod links;
 pub(super) mod open;
+pub(super) mod pool;
 pub(super) mod resp;
 pub(super) mod stream;
 pub(crate) mod tls;

@@ -2,12 +2,17 @@
 //!
 //! - `task`: owns the connection
 //! - `fence`: keeps commands of an old connection from running after those of a new one
-//! - `outgoing`: a message that is to be published; `writer`: how it is written
-//! - `pipeline`: the messages that wait or were written, and their answers; `under_way`: one that was written
+//! - `outgoing`: a message that is to be published; `writer`, `command`: how it is written
+//! - `script`: the script that publishes what is kept
+//! - `pipeline`: the messages that wait or were written, and their answers; `under_way`: one that was written;
+//!   `replays`: those that are written again
 
+mod command;
 mod fence;
 pub(super) mod outgoing;
 pub(super) mod pipeline;
+mod replays;
+pub(super) mod script;
 pub(super) mod task;
 mod under_way;
 pub(super) mod writer;

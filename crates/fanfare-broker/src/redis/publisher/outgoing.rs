@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attributes, Channel, Payload, SessionId, TraceContext,
+    Attributes, Channel, Payload, Retention, SessionId, TraceContext,
     broker::{PublishOrder, Recipient},
 };
 use tokio::time::Instant;
@@ -53,6 +53,29 @@ impl Waiting for Outgoing {
     }
 }
 
+impl Outgoing {
+    /// Whether Redis recognises it when it comes again, because the script publishes it.
+    pub(crate) fn needs_script(&self) -> bool {
+        match &self.message {
+            OutgoingMessage::Publication { retention: Some(_), .. } => true,
+            OutgoingMessage::Publication { attributes: Some(attributes), .. } => {
+                attributes.idempotency_key.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Its idempotency key.
+    pub(crate) fn idempotency_key(&self) -> Option<&str> {
+        match &self.message {
+            OutgoingMessage::Publication { attributes, .. } => {
+                attributes.as_ref()?.idempotency_key.as_deref()
+            }
+            OutgoingMessage::Control { .. } => None,
+        }
+    }
+}
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) enum OutgoingMessage {
@@ -62,6 +85,7 @@ pub(crate) enum OutgoingMessage {
         session: Option<SessionId>,
         trace: Option<TraceContext>,
         attributes: Option<Box<Attributes>>,
+        retention: Option<Retention>,
         ticket: Ticket,
     },
     Control {

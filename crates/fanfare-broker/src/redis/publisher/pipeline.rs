@@ -5,8 +5,10 @@
 //!   order in which they came. Past that it is the order of their turns ([`FairQueue`]). The items of one publish order
 //!   always keep the order in which they came.
 //! - An item of which no byte was written when a connection ended waits for the next connection. An item of which a
-//!   byte was written is never written again.
-//! - After the first item of a publish order that failed, no further one is written.
+//!   byte was written is written again, ahead of those that wait, if the script recognises it ([`Replays`]) and the next
+//!   connection leads to the same run of Redis. Otherwise its outcome is unknown.
+//! - Items that Redis did not run because it lost the script are written again, behind the script, before any other.
+//! - After the first item of a publish order that failed, no further one is written, but those that may have run.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, if the caller
 //!   asks for expired items in each of its turns.
 //! - The cost of an answer depends on the items under way, not on those that wait.
@@ -19,25 +21,18 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::{Taken, broker::PublishOrder};
+use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
 use super::{
     outgoing::{Outgoing, OutgoingMessage},
-    under_way::{Answered, Due, Written},
+    replays::Replays,
+    under_way::{Attempt, Due, Written},
     writer::Writer,
 };
 use crate::{
     fair_queue::{FairQueue, Waiting},
-    redis::{
-        clock::offset,
-        connection::{
-            code::{DEMOTED, code, forbids_channel},
-            error::ConnectionError,
-            resp::{Malformed, Value},
-        },
-        metrics::RedisMetrics,
-    },
+    redis::metrics::RedisMetrics,
     ticket::ORDER_FAILED,
 };
 
@@ -45,7 +40,6 @@ const MAX_UNANSWERED: usize = 1024;
 const MAX_UNANSWERED_BYTES: u64 = 256 << 10;
 /// The least time that an encoded item has from when it was handed over until its first byte is written.
 const MIN_UNWRITTEN: Duration = Duration::from_secs(1);
-const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
 
 /// The publisher's queue, and the commands under way.
 #[derive(Debug)]
@@ -54,6 +48,10 @@ pub(crate) struct Pipeline {
     metrics: Arc<RedisMetrics>,
     /// How long an item may wait.
     patience: Duration,
+    /// Items that are written again, ahead of `next`.
+    replays: Replays,
+    /// Whether Redis lost the script: nothing is encoded until all that is under way is answered.
+    stalled: bool,
     /// Items that are not encoded yet, in the order in which they came. Written ahead of the backlog.
     next: VecDeque<Outgoing>,
     /// Items that came while more waited than may be written.
@@ -76,6 +74,8 @@ impl Pipeline {
             writer,
             metrics,
             patience,
+            replays: Replays::default(),
+            stalled: false,
             next: VecDeque::new(),
             backlog: FairQueue::default(),
             under_way: VecDeque::new(),
@@ -97,13 +97,19 @@ impl Pipeline {
 
     /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
-        let is_item = |(_, written): &(u64, Written)| matches!(written, Written::Item(..));
-        self.next.is_empty() && self.backlog.is_empty() && !self.under_way.iter().any(is_item)
+        self.next.is_empty()
+            && self.backlog.is_empty()
+            && self.replays.is_empty()
+            && !self.has_items_under_way()
+    }
+
+    fn has_items_under_way(&self) -> bool {
+        self.under_way.iter().any(|(_, written)| matches!(written, Written::Item(_)))
     }
 
     /// The number of commands that wait to be written or answered.
     pub(crate) fn depth(&self) -> usize {
-        self.next.len() + self.backlog.len() + self.under_way.len()
+        self.replays.len() + self.next.len() + self.backlog.len() + self.under_way.len()
     }
 
     /// Begins a round: a heartbeat, the time, and the canary of this number.
@@ -126,7 +132,8 @@ impl Pipeline {
         let next = self.next.front().map(|item| item.since);
         let waiting = [next, self.backlog.oldest()].into_iter().flatten().min();
         let waiting = waiting.map(|since| since + self.patience);
-        [waiting, self.unwritten_deadline()].into_iter().flatten().min()
+        let replays = self.replays.next_deadline(self.patience);
+        [waiting, self.unwritten_deadline(), replays].into_iter().flatten().min()
     }
 
     /// The bytes to write next.
@@ -148,6 +155,7 @@ impl Pipeline {
         if self.under_way.len() + self.next.len() > MAX_UNANSWERED {
             self.take_turns();
         }
+        self.stalled = self.stalled && self.has_items_under_way();
         if self.may_encode() {
             self.fill_items(version);
         }
@@ -165,16 +173,37 @@ impl Pipeline {
     fn fill_items(&mut self, version: u8) {
         let stamps = self.writer.stamps();
         while self.may_encode()
-            && let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop())
+            && let Some(attempt) = self.next_attempt()
         {
-            let Some(item) = refuse_if_order_failed(item) else { continue };
-            let sequence = self.writer.sequence + 1;
-            self.encode(Written::Item(item, sequence), |writer, written, out| {
-                if let Written::Item(item, _) = written {
-                    writer.write(item, version, stamps, out);
+            if attempt.item.needs_script() && self.writer.script.is_due() {
+                self.encode(Written::Script, |writer, _, out| writer.script.load(out));
+            }
+            self.encode(Written::Item(attempt), |writer, written, out| {
+                if let Written::Item(attempt) = written {
+                    // The sequence of a replay is of an earlier clock.
+                    let stamps = Some(stamps).filter(|_| !attempt.may_have_run);
+                    writer.write(&attempt.item, attempt.sequence, version, stamps, out);
                 }
             });
         }
+    }
+
+    /// The next item to write.
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        if let Some(attempt) = self.replays.pop() {
+            if attempt.may_have_run {
+                self.metrics.replays.inc();
+                return Some(attempt);
+            }
+            return Some(Attempt { sequence: self.writer.next_sequence(&attempt.item), ..attempt });
+        }
+        while let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop()) {
+            if let Some(item) = refuse_if_order_failed(item) {
+                let sequence = self.writer.next_sequence(&item);
+                return Some(Attempt::first(item, sequence));
+            }
+        }
+        None
     }
 
     fn encode(&mut self, written: Written, write: impl FnOnce(&mut Writer, &Written, &mut BytesMut)) {
@@ -184,77 +213,28 @@ impl Pipeline {
         self.encoded += (self.out.len() - before) as u64;
     }
 
-    /// Redis answered the first command that is under way.
-    ///
-    /// # Errors
-    /// Where the connection cannot be used any more.
-    pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
-        let Some((_, written)) = self.under_way.pop_front() else {
-            return Err(Malformed("an answer without a command").into());
-        };
-        self.metrics.sent(written.kind());
-        if let Value::Error(error) = answer {
-            self.metrics.error(&code(error));
-        }
-        match (written, answer) {
-            (Written::Item(item, sequence), answer) => self.item_answered(item, sequence, answer),
-            (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
-                Err(ConnectionError::Demoted)
-            }
-            (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
-            (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
-            (Written::Time(asked), answer) => Ok(Answered::Time(asked, time(answer))),
-            (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
-            (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
-            (Written::Canary(_), _) => Err(NO_NUMBER.into()),
+    /// There is a new connection, to the same run of Redis or to another. Another does not know what ran.
+    pub(crate) fn connected(&mut self, is_same_run: bool) {
+        if !is_same_run {
+            self.replays.forget_run();
         }
     }
 
-    fn item_answered(
-        &mut self,
-        item: Outgoing,
-        sequence: u64,
-        answer: &Value,
-    ) -> Result<Answered, ConnectionError> {
-        match answer {
-            Value::Int(receivers) => {
-                let since = item.since;
-                let OutgoingMessage::Publication { channel, ticket, .. } = item.message else {
-                    return Ok(Answered::Item);
-                };
-                self.writer.last_taken.took(&channel, sequence);
-                ticket.taken(Taken::default());
-                Ok(if *receivers == 0 { Answered::Unheard(channel, since) } else { Answered::Item })
-            }
-            Value::Error(error) => {
-                let code = code(error);
-                let why = format!("Redis answers {code}");
-                match item.message {
-                    OutgoingMessage::Publication { ticket, .. } if forbids_channel(error) => {
-                        ticket.forbid(why)
-                    }
-                    message => self.refuse(Outgoing { message, ..item }, &why),
-                }
-                // Encoded items of its publish order must not be written: all are encoded anew, except those. Items
-                // that wait are looked at when their turn comes.
-                self.take_back();
-                if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
-            }
-            _ => {
-                self.outcome_unknown(item);
-                Err(NO_NUMBER.into())
-            }
-        }
-    }
-
-    /// The connection ended. The outcome of written items is unknown; the others wait on.
+    /// The connection ended. Written items are written again where the script recognises them, and the outcome of others
+    /// is unknown. Items of which no byte was written wait on.
     pub(crate) fn disconnected(&mut self) {
         self.take_back();
         self.due = Due::default();
+        self.writer.script.lost();
+        self.stalled = false;
         while let Some((_, written)) = self.under_way.pop_front() {
             self.metrics.sent(written.kind());
-            if let Written::Item(item, _) = written {
-                self.outcome_unknown(item);
+            match written {
+                Written::Item(attempt) if attempt.item.needs_script() => {
+                    self.replays.insert(Attempt { may_have_run: true, ..attempt });
+                }
+                Written::Item(attempt) => self.outcome_unknown(attempt.item),
+                _ => {}
             }
         }
         self.out.clear();
@@ -266,16 +246,23 @@ impl Pipeline {
         if self.unwritten_deadline().is_some_and(|deadline| deadline <= now) {
             self.take_back();
         }
+        while let Some(Attempt { item, may_have_run, .. }) = self.replays.pop_expired(now, self.patience) {
+            if may_have_run {
+                self.outcome_unknown(item);
+            } else {
+                self.refuse(item, &waited(self.patience, why));
+            }
+        }
         let Some(since) = now.checked_sub(self.patience) else { return };
         while let Some(item) =
             self.next.pop_front_if(|item| item.since <= since).or_else(|| self.backlog.pop_older(since))
         {
-            self.refuse(item, &format!("it waited {} ms: {why}", self.patience.as_millis()));
+            self.refuse(item, &waited(self.patience, why));
         }
     }
 
     fn may_encode(&self) -> bool {
-        if self.held {
+        if self.held || self.stalled {
             return false;
         }
         let Some((first, _)) = self.under_way.front() else { return true };
@@ -291,11 +278,11 @@ impl Pipeline {
     fn unwritten_deadline(&self) -> Option<Instant> {
         let written = self.written();
         let unwritten = self.under_way.iter().rev().take_while(|(begins, _)| *begins >= written);
-        let since = |(_, written): &(u64, Written)| match written {
-            Written::Item(item, _) => Some(item.since),
+        let deadline = |(_, written): &(u64, Written)| match written {
+            Written::Item(attempt) => Some(attempt.deadline(self.patience.max(MIN_UNWRITTEN))),
             _ => None,
         };
-        unwritten.filter_map(since).min().map(|since| since + self.patience.max(MIN_UNWRITTEN))
+        unwritten.filter_map(deadline).min()
     }
 
     /// Lets every item of which no byte was written wait again.
@@ -306,7 +293,9 @@ impl Pipeline {
             self.out.truncate(usize::try_from(begins - written).unwrap_or_default());
             self.encoded = begins;
             match taken {
-                Written::Item(item, _) => items.push(item),
+                Written::Item(attempt) if attempt.is_repeated() => self.replays.insert(attempt),
+                Written::Item(attempt) => items.push(attempt.item),
+                Written::Script => self.writer.script.lost(),
                 Written::Heartbeat => self.due.heartbeat = true,
                 Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),
@@ -345,12 +334,8 @@ impl Pipeline {
     }
 }
 
-/// The answer to `TIME`, or the code word of an error.
-fn time(answer: &Value) -> Result<u64, String> {
-    match answer {
-        Value::Error(error) => Err(code(error)),
-        answer => offset::time(answer).ok_or_else(|| "something else".to_owned()),
-    }
+fn waited(patience: Duration, why: &str) -> String {
+    format!("it waited {} ms: {why}", patience.as_millis())
 }
 
 impl Drop for Pipeline {
@@ -370,5 +355,6 @@ fn refuse_if_order_failed(item: Outgoing) -> Option<Outgoing> {
     }
 }
 
+mod answers;
 #[cfg(test)]
 mod tests;

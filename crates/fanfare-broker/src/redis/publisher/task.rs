@@ -22,7 +22,7 @@ use super::{fence::Fence, outgoing::Outgoing, pipeline::Pipeline, under_way::Ans
 use crate::{
     backoff::Backoff,
     liveness::{
-        split::Found,
+        split::{Found, Run},
         watchdog::{Verdict, Watchdog},
     },
     redis::{
@@ -60,6 +60,8 @@ pub(crate) struct Publisher {
     /// The envelope version to write.
     pub(crate) agreed: Arc<AgreedVersion>,
     pub(crate) pipeline: Pipeline,
+    /// The run of the server that the last connection led to, where the server told.
+    pub(crate) run: Option<Run>,
     pub(crate) queue: UnboundedReceiver<Outgoing>,
     /// To the subscriber, whose connection has to be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
@@ -107,6 +109,7 @@ impl Publisher {
             let error = match opened {
                 Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
+                    self.arrived(&found);
                     if let Some(apart) = self.links.arrived(found) {
                         // Where its task has ended, there is nothing to interrupt.
                         let _ = self.requests.send(Request::Split(apart));
@@ -135,6 +138,13 @@ impl Publisher {
                 return;
             }
         }
+    }
+
+    /// There is a new connection. Only the same run of the server knows what it ran.
+    fn arrived(&mut self, found: &Result<Found, String>) {
+        let run = found.as_ref().ok().map(|found| found.run.clone());
+        self.pipeline.connected(run.is_some() && run == self.run);
+        self.run = run;
     }
 
     /// Publishes on one connection for as long as it lasts.

@@ -1,16 +1,56 @@
 //! A command that was written to Redis and waits for its answer.
 
+use std::time::Duration;
+
 use fanfare_core::Channel;
 use tokio::time::Instant;
 
 use super::outgoing::{Outgoing, OutgoingMessage};
 use crate::redis::metrics::Kind;
 
+/// How long an item that may have run is written again, from when it was handed over. Far below the time for which
+/// Redis remembers what ran.
+const REPLAYED_FOR: Duration = Duration::from_secs(60);
+
+/// A message that is written.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) item: Outgoing,
+    /// The sequence of a publication.
+    pub(super) sequence: u64,
+    /// The sequence with which it was written first: its place among those that are written again.
+    pub(super) place: u64,
+    /// Whether it was written to a connection that ended before the answer.
+    pub(super) may_have_run: bool,
+}
+
+impl Attempt {
+    pub(super) fn first(item: Outgoing, sequence: u64) -> Self {
+        Self { item, sequence, place: sequence, may_have_run: false }
+    }
+
+    /// Whether it was written before.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.may_have_run || self.sequence != self.place
+    }
+
+    /// When it will have waited too long, if one that did not run waits as long as `patience`.
+    pub(super) fn deadline(&self, patience: Duration) -> Instant {
+        self.item.since + if self.may_have_run { REPLAYED_FOR } else { patience }
+    }
+}
+
 /// A command that waits for its answer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are items, and a box would cost each an allocation"
+)]
 pub(super) enum Written {
-    /// A message, and the sequence of a publication.
-    Item(Outgoing, u64),
+    /// A message.
+    Item(Attempt),
+    /// The script, which is loaded.
+    Script,
     Heartbeat,
     /// The question for the time, and when it was asked.
     Time(Instant),
@@ -20,8 +60,12 @@ pub(super) enum Written {
 impl Written {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Item(Outgoing { message: OutgoingMessage::Publication { .. }, .. }, _) => Kind::Publish,
-            Self::Item(Outgoing { message: OutgoingMessage::Control { .. }, .. }, _) => Kind::Control,
+            Self::Item(Attempt { item, .. }) => match item.message {
+                OutgoingMessage::Publication { .. } if item.needs_script() => Kind::Keep,
+                OutgoingMessage::Publication { .. } => Kind::Publish,
+                OutgoingMessage::Control { .. } => Kind::Control,
+            },
+            Self::Script => Kind::Script,
             Self::Heartbeat => Kind::Heartbeat,
             Self::Time(_) => Kind::Time,
             Self::Canary(_) => Kind::Canary,

@@ -1,13 +1,20 @@
 //! Writes the commands of the publisher.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::{BufMut, BytesMut};
 use fanfare_core::{Incarnation, Origin, broker::Recipient};
 
-use super::outgoing::{Outgoing, OutgoingMessage};
+use super::{
+    command::put,
+    outgoing::{Outgoing, OutgoingMessage},
+    script::{Keep, Script},
+};
 use crate::{
-    envelope::Header,
+    envelope::{self, Header},
     liveness::sequence::LastTaken,
     node::TIME_TO_LIVE,
     redis::{
@@ -25,6 +32,7 @@ pub(crate) struct Writer {
     pub(crate) sequence: u64,
     pub(crate) last_taken: LastTaken,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) script: Script,
 }
 
 impl Writer {
@@ -33,28 +41,61 @@ impl Writer {
         self.clock.stamps_from(self.sequence + 1)
     }
 
-    /// Appends the PUBLISH of `item`, in envelope `version`.
-    pub(crate) fn write(&mut self, item: &Outgoing, version: u8, stamps: Stamps, out: &mut BytesMut) {
+    /// The sequence of an item that is written first now.
+    pub(crate) fn next_sequence(&mut self, item: &Outgoing) -> u64 {
+        if let OutgoingMessage::Publication { .. } = item.message {
+            self.sequence += 1;
+        }
+        self.sequence
+    }
+
+    /// Appends the command that publishes `item` with this sequence, in envelope `version`. Without stamps it is not
+    /// timed.
+    pub(crate) fn write(
+        &self,
+        item: &Outgoing,
+        sequence: u64,
+        version: u8,
+        stamps: Option<Stamps>,
+        out: &mut BytesMut,
+    ) {
         match &item.message {
-            OutgoingMessage::Publication { channel, payload, session, trace, attributes, .. } => {
-                self.sequence += 1;
-                let origin = Origin { node: self.node, session: *session, sequence: self.sequence };
+            OutgoingMessage::Publication {
+                channel, payload, session, trace, attributes, retention, ..
+            } => {
+                let origin = Origin { node: self.node, session: *session, sequence };
                 let previous = self.last_taken.of(channel);
-                let time = stamps.of(item.since.into_std());
+                let time = stamps.and_then(|stamps| stamps.of(item.since.into_std()));
                 let mut header =
                     Header::publication(version, payload.kind(), &origin, time, previous, *trace);
                 if let Some(attributes) = attributes {
                     header = header.with_attributes(attributes);
                 }
-                let ([prefix, name], [fields, more]) = (self.names.data(channel), header.parts());
-                publish(out, &[prefix, name], &[fields, more, payload.bytes()]);
+                let [fields, more] = header.parts();
+                let envelope = [fields, more, payload.bytes()];
+                if !item.needs_script() {
+                    return publish(out, &self.names.data(channel).map(str::as_bytes), &envelope);
+                }
+                let keep = Keep {
+                    channel,
+                    retention: *retention,
+                    key: item.idempotency_key(),
+                    node: self.node,
+                    sequence,
+                    seconds: seconds(stamps),
+                    positioned: &envelope::positioned(version),
+                    envelope,
+                };
+                self.script.run(&self.names, &keep, out);
             }
             OutgoingMessage::Control { to, body } => {
                 let header = Header::control(version, self.node);
                 let [fields, _] = header.parts();
                 match to {
-                    Recipient::All => publish(out, &[self.names.control_all()], &[fields, body]),
-                    Recipient::Node(node) => publish(out, &[&self.names.control_of(*node)], &[fields, body]),
+                    Recipient::All => publish(out, &[self.names.control_all().as_bytes()], &[fields, body]),
+                    Recipient::Node(node) => {
+                        publish(out, &[self.names.control_of(*node).as_bytes()], &[fields, body]);
+                    }
                 }
             }
         }
@@ -72,7 +113,7 @@ impl Writer {
 
     /// Appends the PUBLISH of a round of the canary.
     pub(crate) fn canary(&self, round: u64, out: &mut BytesMut) {
-        publish(out, &[self.names.canary()], &[round.to_string().as_bytes()]);
+        publish(out, &[self.names.canary().as_bytes()], &[round.to_string().as_bytes()]);
     }
 }
 
@@ -83,51 +124,18 @@ pub(crate) fn heartbeat(names: &Names) -> redis::Cmd {
     set
 }
 
-/// Writes a PUBLISH. Both arguments come in parts, which are not put together first.
-fn publish(out: &mut BytesMut, channel: &[&str], message: &[&[u8]]) {
-    let channel_length = channel.iter().map(|part| part.len()).sum();
-    let message_length = message.iter().map(|part| part.len()).sum();
-    out.reserve(64 + channel_length + message_length);
+/// The time in seconds since 1970, by the clock of Redis if it is known.
+fn seconds(stamps: Option<Stamps>) -> u64 {
+    let known = stamps.and_then(|stamps| stamps.of(Instant::now())).map(|micros| micros / 1_000_000);
+    let own = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    known.unwrap_or_else(own)
+}
+
+/// Writes a PUBLISH.
+fn publish(out: &mut BytesMut, channel: &[&[u8]], message: &[&[u8]]) {
+    let length = |parts: &[&[u8]]| parts.iter().map(|part| part.len()).sum::<usize>();
+    out.reserve(64 + length(channel) + length(message));
     out.put_slice(b"*3\r\n$7\r\nPUBLISH\r\n");
-    put_length(out, channel_length);
-    channel.iter().for_each(|part| out.put_slice(part.as_bytes()));
-    out.put_slice(b"\r\n");
-    put_length(out, message_length);
-    message.iter().for_each(|part| out.put_slice(part));
-    out.put_slice(b"\r\n");
-}
-
-/// `$<length>\r\n`
-fn put_length(out: &mut BytesMut, length: usize) {
-    let mut digits = [0; 20];
-    let mut rest = length;
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        used += 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_u8(b'$');
-    out.put_slice(digits.get(digits.len() - used..).unwrap_or_default());
-    out.put_slice(b"\r\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_publish_is_written_as_redis_reads_it() {
-        for length in [0, 1, 9, 10, 99, 100, 12_345] {
-            let body = vec![b'x'; length];
-            let mut out = BytesMut::new();
-            publish(&mut out, &["fanfare:", "räume"], &[b"head", b"", &body]);
-            let message = [b"head", &body[..]].concat();
-            let packed = redis::cmd("PUBLISH").arg("fanfare:räume").arg(message).get_packed_command();
-            assert_eq!(out, packed);
-        }
-    }
+    put(out, channel);
+    put(out, message);
 }

@@ -1,8 +1,7 @@
 //! Which nodes there are.
 //!
-//! - `nodes`: their list in Redis; `pool`: the connections that read and write it
+//! - `nodes`: their list in Redis
 //! - `agreed_version`: the envelope version that all nodes read
 
 pub(super) mod agreed_version;
 pub(super) mod nodes;
-pub(super) mod pool;

@@ -5,7 +5,10 @@
 //! remove the entries of others. A node that announces itself removes the expired ones. The commands of an announcement
 //! need no transaction: an entry counts only where index and key both have it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool_redis::{Connection, Pool, PoolError};
 use fanfare_core::{
@@ -17,21 +20,26 @@ use redis::RedisError;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{
-    agreed_version::AgreedVersion,
-    pool::{ANSWERS, said},
-};
+use super::agreed_version::AgreedVersion;
 use crate::{
     liveness::split::{ReportedSplits, Run, SplitHistory},
     node::TIME_TO_LIVE,
     redis::{
-        connection::{code::says, links::Links},
+        connection::{
+            links::Links,
+            pool::{ANSWERS, no_connection, said},
+        },
         metrics::{Kind, RedisMetrics},
         names::Names,
         server::run_in,
         subscriber::{origin_check::ListedNodes, request::Request},
     },
 };
+
+/// The most connections.
+pub(crate) const CONNECTIONS: usize = 2;
+/// How long a connection is used. A new one shows where the name leads.
+pub(crate) const USED_FOR: Duration = Duration::from_secs(5);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
@@ -75,10 +83,11 @@ impl RedisRegistry {
     }
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => self.refused(opening(&error), &error),
-            PoolError::Timeout(_) => RegistryError("no connection in time".to_owned()),
-            _ => RegistryError("no connection".to_owned()),
+        self.pool.get().await.map_err(|error| {
+            if let PoolError::Backend(error) = &error {
+                self.count(error);
+            }
+            RegistryError(no_connection(&error))
         })
     }
 
@@ -106,10 +115,14 @@ impl RedisRegistry {
 
     /// An error that answered a command. It is counted.
     fn refused(&self, what: &str, error: &RedisError) -> RegistryError {
+        self.count(error);
+        RegistryError(said(what, error))
+    }
+
+    fn count(&self, error: &RedisError) {
         if let Some(code) = error.code() {
             self.metrics.error(code);
         }
-        said(what, error)
     }
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
@@ -222,10 +235,4 @@ impl Registry for RedisRegistry {
 
 fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {
     entries.into_iter().map(|entry| entry.node).collect()
-}
-
-/// The command of a new connection that was refused.
-fn opening(error: &RedisError) -> &'static str {
-    let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
-    if is_of_database { "SELECT" } else { "HELLO" }
 }

@@ -146,10 +146,11 @@ impl Incoming {
         let (body, header) = match decode(reader.bytes(payload.clone())).map_err(Dropped::Envelope)? {
             Decoded::Foreign => (payload, None),
             Decoded::Envelope {
-                content: Content::Publication { payload: kind, origin, time, previous, trace, attributes },
+                content:
+                    Content::Publication { payload: kind, origin, time, previous, trace, attributes, position },
                 body_at,
             } => {
-                let header = (kind, origin, Claims { previous, time }, trace, attributes);
+                let header = (kind, origin, Claims { previous, time }, trace, attributes, position);
                 (payload.start + body_at..payload.end, Some(header))
             }
             Decoded::Envelope { .. } => return Err(Dropped::Misplaced),
@@ -158,12 +159,12 @@ impl Incoming {
             return Err(Dropped::TooLong);
         }
         let bytes = reader.take(body);
-        let Some((kind, origin, claims, trace, attributes)) = header else {
+        let Some((kind, origin, claims, trace, attributes, position)) = header else {
             self.metrics.broker.foreign.inc();
             return Ok((Publication::new(channel, Payload::guess(bytes), None), Claims::default()));
         };
         let payload = Payload::checked(kind, bytes).ok_or(Dropped::NotUtf8)?;
         let publication = Publication::new(channel, payload, Some(origin));
-        Ok((publication.traced(trace).with_attributes(attributes), claims))
+        Ok((publication.traced(trace).with_attributes(attributes).at(position), claims))
     }
 }

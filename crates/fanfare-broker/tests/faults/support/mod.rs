@@ -2,16 +2,19 @@
 //!
 //! - `fake`: a server that answers as a test wants
 //! - `proxy`: loses bytes on the way
+//! - `cutter`: cuts the publisher's connection at a byte
 //! - `switch`: a name that leads to another server
 //! - `outcomes`: the outcomes of numbered publications
 
+mod cutter;
 mod fake;
 mod outcomes;
 mod proxy;
 mod switch;
 
+pub(crate) use cutter::{Cutter, To};
 pub(crate) use fake::FakeRedis;
-pub(crate) use outcomes::{Answered, Outcomes, assert_restored, channel, delivered, publish};
+pub(crate) use outcomes::{Outcomes, assert_restored, channel, delivered, publish};
 pub(crate) use proxy::Proxy;
 pub(crate) use switch::Switch;
 

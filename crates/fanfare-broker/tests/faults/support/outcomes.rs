@@ -2,11 +2,8 @@
 
 use std::collections::HashSet;
 
-use fanfare_broker_suite::{TestNode, eventually};
+use fanfare_broker_suite::{Answered, TestNode, eventually};
 use fanfare_core::{Channel, Payload, PublishError};
-use tokio::sync::oneshot;
-
-pub(crate) type Answered = oneshot::Receiver<Result<(), PublishError>>;
 
 pub(crate) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
@@ -34,7 +31,7 @@ impl Outcomes {
         let mut outcomes = Self::default();
         for (number, answered) in answers {
             let set = match answered.await.expect("each publish is answered") {
-                Ok(()) => &mut outcomes.taken,
+                Ok(_) => &mut outcomes.taken,
                 Err(PublishError::Refused(_) | PublishError::Forbidden(_)) => &mut outcomes.refused,
                 Err(PublishError::Unknown) => &mut outcomes.unknown,
             };

@@ -52,7 +52,8 @@ impl Proxy {
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                let upstream = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                // A server that does not run refuses its clients.
+                let Ok(upstream) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
                 connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(relay(client, upstream, count.clone(), losing.clone(), conducts.clone()));
             }

@@ -1,122 +1,18 @@
+mod replays;
+mod world;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-use fanfare_core::{Channel, Incarnation, Payload, PublishError, SessionId, broker::PublishOrder};
-use fanfare_metrics::Registrar;
-use parking_lot::Mutex;
+use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
-use super::*;
-use crate::{
-    envelope::{Content, Decoded, decode},
-    liveness::sequence::LastTaken,
-    metrics::Metrics,
-    redis::{
-        clock::offset::Clock,
-        names::{Names, Prefix},
-        publisher::outgoing::ServerBudget,
-    },
-    ticket::Ticket,
+use self::world::{PATIENCE, World, error};
+use super::{MAX_UNANSWERED, MAX_UNANSWERED_BYTES};
+use crate::redis::{
+    connection::{error::ConnectionError, resp::Value},
+    publisher::under_way::Answered,
 };
-
-type Answers = Arc<Mutex<Vec<(usize, Result<(), &'static str>)>>>;
-
-struct World {
-    pipeline: Pipeline,
-    metrics: Arc<RedisMetrics>,
-    budget: ServerBudget,
-    answers: Answers,
-    count: usize,
-}
-
-const PATIENCE: Duration = Duration::from_secs(2);
-
-impl World {
-    fn new() -> Self {
-        let registry = prometheus::Registry::new();
-        let register = Registrar(&registry);
-        let broker = Arc::new(Metrics::register(register).unwrap());
-        let metrics = Arc::new(RedisMetrics::register(register, broker).unwrap());
-        let names = Arc::new(Names::new(Prefix::default(), Incarnation(1)));
-        let (node, clock) = (Incarnation(1), Arc::new(Clock::new(Incarnation(1))));
-        let writer = Writer { names, node, sequence: 0, last_taken: LastTaken::default(), clock };
-        let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
-        Self { pipeline, metrics, budget: ServerBudget::default(), answers: Answers::default(), count: 0 }
-    }
-
-    /// Publishes the next number.
-    fn publish(&mut self, order: Option<&Arc<PublishOrder>>) {
-        self.publish_bytes(order, 0);
-    }
-
-    fn publish_bytes(&mut self, order: Option<&Arc<PublishOrder>>, padding: usize) {
-        let (number, answers, order) = (self.count, self.answers.clone(), order.cloned());
-        let marked = order.clone();
-        let done = Box::new(move |result: Result<Taken, PublishError>| {
-            if let (Err(_), Some(order)) = (&result, marked) {
-                assert!(order.has_failed(), "the order is marked before the answer");
-            }
-            answers.lock().push((
-                number,
-                result.map(drop).map_err(|error| match error {
-                    PublishError::Refused(_) => "refused",
-                    PublishError::Forbidden(_) => "forbidden",
-                    PublishError::Unknown => "unknown",
-                }),
-            ));
-        });
-        let ticket = Ticket::new(done, order, self.metrics.broker.clone());
-        let payload = Payload::text(format!("<number {number}>{}", "x".repeat(padding)));
-        let reservation = self.budget.reserve(payload.len());
-        let channel = Channel::new("c").unwrap();
-        let message = OutgoingMessage::Publication {
-            channel,
-            payload,
-            session: Some(SessionId(1)),
-            trace: None,
-            attributes: None,
-            ticket,
-        };
-        self.pipeline.push(Outgoing { message, since: Instant::now(), _reservation: reservation });
-        self.count += 1;
-    }
-
-    /// Encodes what may be, and writes all but `keep` bytes. The numbers that were written as a whole.
-    fn write(&mut self, keep: usize) -> Vec<usize> {
-        self.pipeline.fill(1);
-        let out = self.pipeline.unwritten();
-        let written = out.split_to(out.len() - keep);
-        numbers(&written)
-    }
-
-    fn answer(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
-        self.pipeline.answered(answer)
-    }
-
-    /// Writes all that may be. The sequence of each publication, and that of the one that it names.
-    fn sequences(&mut self) -> Vec<(u64, Option<u64>)> {
-        self.pipeline.fill(1);
-        let written = self.pipeline.unwritten().split();
-        let envelopes = (0..written.len()).filter_map(|at| match decode(&written[at..]) {
-            Ok(Decoded::Envelope { content: Content::Publication { origin, previous, .. }, .. }) => {
-                Some((origin.sequence, previous))
-            }
-            _ => None,
-        });
-        envelopes.collect()
-    }
-
-    fn answers(&self) -> Vec<(usize, Result<(), &'static str>)> {
-        std::mem::take(&mut self.answers.lock())
-    }
-}
-
-fn numbers(bytes: &[u8]) -> Vec<usize> {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    text.split("<number ").skip(1).map(|rest| rest.split('>').next().unwrap().parse().unwrap()).collect()
-}
-
-fn error(text: &'static str) -> Value {
-    Value::Error(Bytes::from_static(text.as_bytes()))
-}
 
 #[test]
 fn items_are_written_and_answered_in_order() {

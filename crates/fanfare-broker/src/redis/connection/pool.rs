@@ -1,38 +1,40 @@
-//! The connections that read and write the registry.
+//! Connections for the registry and the histories, which wait for an answer each.
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::{Hook, HookError, Manager, Pool, PoolConfig, Runtime, Timeouts};
-use fanfare_core::registry::RegistryError;
+use deadpool_redis::{Hook, HookError, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     RedisError,
 };
 
-use crate::redis::connection::{address::RedisConfig, links::Links};
+use super::{address::RedisConfig, code::says, links::Links};
 
-const CONNECTIONS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a connection is used.
-const USED_FOR: Duration = Duration::from_secs(5);
 
-/// A pool of connections. Each is replaced after [`USED_FOR`], and when the publisher's is: a new connection shows
-/// where the name leads now. The redis crate tries all addresses of a name at once.
-pub(crate) fn pool(config: &RedisConfig, links: Arc<Links>) -> Result<Pool, RegistryError> {
+/// A pool of at most `connections`. Each is opened when it is needed first, and replaced after `used_for`, and when the
+/// publisher's is: a new connection shows where the name leads now. The redis crate tries all addresses of a name at
+/// once.
+pub(crate) fn pool(
+    config: &RedisConfig,
+    links: Arc<Links>,
+    connections: usize,
+    used_for: Duration,
+) -> Result<Pool, String> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
     let manager = reach(config).and_then(|info| Manager::new_with_config(info, patience));
     let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
     Pool::builder(manager.map_err(|error| said("HELLO", &error))?)
-        .config(PoolConfig { timeouts, ..PoolConfig::new(CONNECTIONS) })
+        .config(PoolConfig { timeouts, ..PoolConfig::new(connections) })
         .runtime(Runtime::Tokio1)
         .pre_recycle(Hook::sync_fn(move |_, used| {
-            let is_old = used.age() > USED_FOR || !links.is_news(used.created);
+            let is_old = used.age() > used_for || !links.is_news(used.created);
             if is_old { Err(HookError::message("it is replaced")) } else { Ok(()) }
         }))
         .build()
-        .map_err(|error| RegistryError(error.to_string()))
+        .map_err(|error| error.to_string())
 }
 
 /// The same server, login and authorities as for the two other connections.
@@ -54,12 +56,27 @@ fn reach(config: &RedisConfig) -> Result<ConnectionInfo, RedisError> {
 }
 
 /// The beginning of an error of a Redis that was reached.
-pub(super) const ANSWERS: &str = "Redis answers ";
+pub(crate) const ANSWERS: &str = "Redis answers ";
 
 /// An error of Redis without its sentence, which may quote the refused command.
-pub(super) fn said(what: &str, error: &RedisError) -> RegistryError {
-    RegistryError(match error.code() {
+pub(crate) fn said(what: &str, error: &RedisError) -> String {
+    match error.code() {
         Some(code) => format!("{ANSWERS}{code} to {what}"),
-        None => error.category().to_owned(),
-    })
+        None => format!("the connection to Redis failed ({})", error.category()),
+    }
+}
+
+/// Why there is not a connection.
+pub(crate) fn no_connection(error: &PoolError) -> String {
+    match error {
+        PoolError::Backend(error) => said(opening(error), error),
+        PoolError::Timeout(_) => "no connection in time".to_owned(),
+        _ => "no connection".to_owned(),
+    }
+}
+
+/// The command of a new connection that was refused.
+fn opening(error: &RedisError) -> &'static str {
+    let is_of_database = error.detail().is_some_and(|detail| says(detail.as_bytes(), "DB index"));
+    if is_of_database { "SELECT" } else { "HELLO" }
 }

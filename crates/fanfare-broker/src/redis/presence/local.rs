@@ -1,0 +1,164 @@
+//! The entries that this node holds, and the changes that Redis did not take yet. No I/O.
+//!
+//! Invariant: a change stays until Redis took it, and the newest one of a client counts.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use fanfare_core::{Channel, ClientId, presence::PresenceEntry};
+use parking_lot::Mutex;
+use prometheus::IntGauge;
+use tokio::sync::Notify;
+
+use super::value;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Local {
+    state: Mutex<State>,
+    /// Wakes the task that writes.
+    pub(super) changed: Notify,
+    held: IntGauge,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    channels: HashMap<Channel, BTreeMap<ClientId, Bytes>>,
+    /// The clients whose entries changed.
+    changes: BTreeMap<Channel, Vec<ClientId>>,
+}
+
+/// The fields of one channel to write.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) channel: Channel,
+    /// The clients with their entries; `None` for one that left.
+    pub(super) fields: Vec<(ClientId, Option<Bytes>)>,
+}
+
+impl Local {
+    pub(crate) fn new(held: IntGauge) -> Self {
+        Self { state: Mutex::default(), changed: Notify::new(), held }
+    }
+
+    pub(super) fn enter(&self, channel: &Channel, entry: &PresenceEntry) {
+        let mut state = self.state.lock();
+        let entries = state.channels.entry(channel.clone()).or_default();
+        if entries.insert(entry.client, value::encode(entry)).is_none() {
+            self.held.inc();
+        }
+        state.note(channel, entry.client);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn leave(&self, channel: &Channel, client: ClientId) {
+        let mut state = self.state.lock();
+        let Some(entries) = state.channels.get_mut(channel) else { return };
+        if entries.remove(&client).is_none() {
+            return;
+        }
+        self.held.dec();
+        if entries.is_empty() {
+            state.channels.remove(channel);
+        }
+        state.note(channel, client);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Takes the changes of some channels, of about `most` clients.
+    pub(super) fn take(&self, most: usize) -> Vec<Change> {
+        let mut state = self.state.lock();
+        let (mut taken, mut clients) = (Vec::new(), 0);
+        while clients < most
+            && let Some((channel, changed)) = state.changes.pop_first()
+        {
+            clients += changed.len();
+            let entries = state.channels.get(&channel);
+            let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
+            taken.push(Change { fields: changed.into_iter().map(field).collect(), channel });
+        }
+        taken
+    }
+
+    /// Puts back changes that Redis did not take.
+    pub(super) fn put_back(&self, changes: Vec<Change>) {
+        let mut state = self.state.lock();
+        for Change { channel, fields } in changes {
+            fields.into_iter().for_each(|(client, _)| state.note(&channel, client));
+        }
+    }
+
+    /// The channels with an entry of this node.
+    pub(super) fn channels(&self) -> Vec<Channel> {
+        self.state.lock().channels.keys().cloned().collect()
+    }
+
+    /// All entries of a channel are to be written again.
+    pub(super) fn write_again(&self, channel: &Channel) {
+        let State { channels, changes } = &mut *self.state.lock();
+        if let Some(entries) = channels.get(channel) {
+            changes.entry(channel.clone()).or_default().extend(entries.keys());
+        }
+        self.changed.notify_one();
+    }
+
+    /// All entries are to be written again.
+    pub(super) fn write_all_again(&self) {
+        self.channels().iter().for_each(|channel| self.write_again(channel));
+    }
+}
+
+impl State {
+    fn note(&mut self, channel: &Channel, client: ClientId) {
+        let clients = self.changes.entry(channel.clone()).or_default();
+        if clients.last() != Some(&client) {
+            clients.push(client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fanfare_core::{Incarnation, SessionId};
+
+    use super::*;
+
+    fn client(session: u64) -> ClientId {
+        ClientId { node: Incarnation(1), session: SessionId(session) }
+    }
+
+    fn entry(session: u64) -> PresenceEntry {
+        PresenceEntry { client: client(session), user: None, client_info: None, channel_info: None }
+    }
+
+    #[test]
+    fn a_change_stays_until_it_was_taken() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        let channel = Channel::new("a").unwrap();
+        local.enter(&channel, &entry(1));
+        let changes = local.take(10);
+        assert_eq!(changes.len(), 1);
+        assert!(local.take(10).is_empty());
+        local.leave(&channel, client(1));
+        local.put_back(changes);
+        let again = local.take(10);
+        let last = again.last().and_then(|change| change.fields.last()).unwrap();
+        assert_eq!(*last, (client(1), None), "the newest state is written");
+        assert!(local.channels().is_empty());
+    }
+
+    #[test]
+    fn a_lost_channel_is_written_again() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        let channel = Channel::new("a").unwrap();
+        local.enter(&channel, &entry(1));
+        local.enter(&channel, &entry(2));
+        local.take(10);
+        local.write_again(&channel);
+        let fields: usize = local.take(10).iter().map(|change| change.fields.len()).sum();
+        assert_eq!(fields, 2);
+        assert_eq!(local.held.get(), 2);
+    }
+}

@@ -1,0 +1,114 @@
+//! Reads the entries of all nodes.
+//!
+//! Invariant: an entry counts only while the heartbeat of its node lives. The reader that finds entries of a dead node
+//! removes them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use deadpool_redis::Pool;
+use fanfare_core::{
+    Channel, ClientId, Incarnation, Presence,
+    broker::BrokerState,
+    presence::{PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
+};
+use redis::{FromRedisValue, Pipeline};
+
+use super::{local::Local, value};
+use crate::{
+    presence::stats,
+    redis::{
+        connection::links::Links,
+        metrics::{Kind, RedisMetrics},
+        names::Names,
+    },
+};
+
+/// See the head of this file.
+#[derive(Clone)]
+pub(crate) struct RedisPresence {
+    pub(crate) local: Arc<Local>,
+    pub(crate) pool: Pool,
+    pub(crate) names: Arc<Names>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) metrics: Arc<RedisMetrics>,
+}
+
+impl RedisPresence {
+    async fn read(&self, channel: &Channel) -> Result<Vec<PresenceEntry>, PresenceError> {
+        if self.links.state() == BrokerState::Away {
+            return Err(PresenceError("Redis is away".to_owned()));
+        }
+        let mut get = redis::pipe();
+        get.cmd("HGETALL").arg(self.names.presence(channel));
+        let (fields,): (HashMap<Vec<u8>, Vec<u8>>,) = self.run(&get).await?;
+        let mut entries: Vec<_> =
+            fields.iter().filter_map(|(field, value)| value::decode(field, value)).collect();
+        let dead = self.dead(&entries).await?;
+        if !dead.is_empty() {
+            let (ghosts, alive) = entries.into_iter().partition(|entry| dead.contains(&entry.client.node));
+            entries = alive;
+            self.remove(channel, ghosts).await;
+        }
+        entries.sort_by_key(|entry| entry.client);
+        Ok(entries)
+    }
+
+    /// The nodes of entries whose heartbeats have expired.
+    async fn dead(&self, entries: &[PresenceEntry]) -> Result<Vec<Incarnation>, PresenceError> {
+        let mut nodes: Vec<_> = entries.iter().map(|entry| entry.client.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        if nodes.is_empty() {
+            return Ok(nodes);
+        }
+        let mut exist = redis::pipe();
+        for node in &nodes {
+            exist.cmd("EXISTS").arg(self.names.heartbeat_of(*node));
+        }
+        let live: Vec<bool> = self.run(&exist).await?;
+        Ok(nodes.into_iter().zip(live).filter(|(_, is_live)| !is_live).map(|(node, _)| node).collect())
+    }
+
+    /// Removes entries of dead nodes. Where that fails, the next reader does it.
+    async fn remove(&self, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+        let mut remove = redis::pipe();
+        let command = remove.cmd("HDEL").arg(self.names.presence(channel));
+        for ghost in &ghosts {
+            command.arg(ghost.client.to_string());
+        }
+        if let Err(error) = self.run::<(i64,)>(&remove).await {
+            tracing::debug!(%error, %channel, "entries of a dead node were not removed");
+        }
+    }
+
+    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, PresenceError> {
+        let connection = self.pool.get().await;
+        let mut connection =
+            connection.map_err(|_| PresenceError("no connection to Redis in time".to_owned()))?;
+        pipeline.cmd_iter().for_each(|_| self.metrics.sent(Kind::Presence));
+        pipeline
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| PresenceError(format!("Redis answers {}", error.code().unwrap_or("nothing"))))
+    }
+}
+
+impl Presence for RedisPresence {
+    fn enter(&self, channel: &Channel, entry: PresenceEntry) {
+        self.local.enter(channel, &entry);
+    }
+
+    fn leave(&self, channel: &Channel, client: ClientId) {
+        self.local.leave(channel, client);
+    }
+
+    fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
+        let (reader, channel) = (self.clone(), channel.clone());
+        Box::pin(async move { reader.read(&channel).await })
+    }
+
+    fn stats(&self, channel: &Channel) -> PresenceFuture<PresenceStats> {
+        let (reader, channel) = (self.clone(), channel.clone());
+        Box::pin(async move { Ok(stats(reader.read(&channel).await?.iter())) })
+    }
+}

@@ -1,0 +1,119 @@
+//! The answers of Redis, and their meaning for the items.
+
+use fanfare_core::Taken;
+
+use super::Pipeline;
+use crate::redis::{
+    clock::offset,
+    connection::{
+        code::{DEMOTED, OUT_OF_MEMORY, code, forbids_channel},
+        error::ConnectionError,
+        resp::{Malformed, Value},
+    },
+    publisher::{
+        outgoing::{Outgoing, OutgoingMessage},
+        script::{MISSING, Outcome, Ran, ran, refusal},
+        under_way::{Answered, Attempt, Written},
+    },
+};
+
+const NO_NUMBER: Malformed = Malformed("no number in answer to PUBLISH");
+
+impl Pipeline {
+    /// Redis answered the first command that is under way.
+    ///
+    /// # Errors
+    /// Where the connection cannot be used any more.
+    pub(crate) fn answered(&mut self, answer: &Value) -> Result<Answered, ConnectionError> {
+        let Some((_, written)) = self.under_way.pop_front() else {
+            return Err(Malformed("an answer without a command").into());
+        };
+        self.metrics.sent(written.kind());
+        if let Value::Error(error) = answer {
+            self.metrics.error(&code(error));
+        }
+        match (written, answer) {
+            (Written::Item(attempt), answer) => self.item_answered(attempt, answer),
+            (Written::Script, answer) => {
+                self.writer.script.answered(answer);
+                Ok(Answered::Item)
+            }
+            (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
+                Err(ConnectionError::Demoted)
+            }
+            (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
+            (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
+            (Written::Time(asked), answer) => Ok(Answered::Time(asked, time(answer))),
+            (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
+            (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
+            (Written::Canary(_), _) => Err(NO_NUMBER.into()),
+        }
+    }
+
+    fn item_answered(&mut self, attempt: Attempt, answer: &Value) -> Result<Answered, ConnectionError> {
+        let ran = match answer {
+            Value::Int(receivers) => Some(Ran { outcome: Outcome::Delivered(*receivers), position: None }),
+            Value::Error(error) if code(error) == MISSING => {
+                self.script_is_missing(attempt);
+                return Ok(Answered::Item);
+            }
+            Value::Error(error) => return self.item_refused(attempt, error),
+            answer => ran(answer),
+        };
+        let Some(Ran { outcome, position }) = ran else {
+            self.outcome_unknown(attempt.item);
+            return Err(NO_NUMBER.into());
+        };
+        let Attempt { item: Outgoing { message, since, .. }, sequence, .. } = attempt;
+        let OutgoingMessage::Publication { channel, ticket, .. } = message else {
+            return Ok(Answered::Item);
+        };
+        let duplicate = outcome == Outcome::Duplicate;
+        if !duplicate {
+            self.writer.last_taken.took(&channel, sequence);
+        }
+        ticket.taken(Taken { position, duplicate });
+        Ok(if outcome == Outcome::Delivered(0) { Answered::Unheard(channel, since) } else { Answered::Item })
+    }
+
+    fn item_refused(&mut self, attempt: Attempt, error: &[u8]) -> Result<Answered, ConnectionError> {
+        let code = code(error);
+        let why = refusal(error, attempt.item.needs_script());
+        let Attempt { item, may_have_run, .. } = attempt;
+        match item.message {
+            // It may have run before, on this Redis or on that of which this is a replica now. The script looks at that
+            // before it can be refused memory, but not before Redis can refuse the script.
+            message if may_have_run && code != OUT_OF_MEMORY => {
+                self.outcome_unknown(Outgoing { message, ..item })
+            }
+            OutgoingMessage::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
+            message => self.refuse(Outgoing { message, ..item }, &why),
+        }
+        // Encoded items of its publish order must not be written: all are encoded anew, except those. Items that wait
+        // are looked at when their turn comes.
+        self.take_back();
+        if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
+    }
+
+    /// Redis did not run it, because it does not have the script.
+    fn script_is_missing(&mut self, attempt: Attempt) {
+        match self.writer.script.refusal() {
+            Some(_) if attempt.may_have_run => self.outcome_unknown(attempt.item),
+            Some(why) => self.refuse(attempt.item, &why),
+            None => {
+                self.writer.script.lost();
+                self.stalled = true;
+                self.replays.insert(attempt);
+            }
+        }
+        self.take_back();
+    }
+}
+
+/// The answer to `TIME`, or the code word of an error.
+fn time(answer: &Value) -> Result<u64, String> {
+    match answer {
+        Value::Error(error) => Err(code(error)),
+        answer => offset::time(answer).ok_or_else(|| "something else".to_owned()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Presence in Redis when nodes die and Redis forgets.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+
+use std::time::Duration;
+
+use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode};
+use fanfare_core::{Channel, ClientId, SessionId, presence::PresenceEntry};
+use tokio::time::{sleep, timeout};
+
+struct Room {
+    redis: RedisServer,
+    node: TestNode,
+    channel: Channel,
+}
+
+impl Room {
+    async fn new() -> Self {
+        let redis = RedisServer::start().await.unwrap();
+        let node = TestNode::start(redis.url().parse().unwrap());
+        node.is_up().await;
+        Self { redis, node, channel: Channel::new("room").unwrap() }
+    }
+
+    fn enter(&self, session: u64) -> ClientId {
+        let client = ClientId { node: self.node.incarnation, session: SessionId(session) };
+        let entry = PresenceEntry { client, user: None, client_info: None, channel_info: None };
+        self.node.started.backend.presence.enter(&self.channel, entry);
+        client
+    }
+
+    async fn members(&self) -> Option<Vec<ClientId>> {
+        let members = self.node.started.backend.presence.members(&self.channel).await.ok()?;
+        Some(members.iter().map(|entry| entry.client).collect())
+    }
+
+    async fn shows(&self, expected: &[ClientId]) {
+        let wait = async {
+            while self.members().await.as_deref() != Some(expected) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, wait).await.is_ok(), "{:?}, not {expected:?}", self.members().await);
+    }
+
+    async fn in_redis(&self) -> usize {
+        self.redis.run(redis::cmd("HLEN").arg("fanfare!presence:room")).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn entries_of_a_dead_node_are_removed() {
+    let room = Room::new().await;
+    let here = room.enter(1);
+    room.shows(&[here]).await;
+    let mut set = redis::cmd("HSET");
+    set.arg("fanfare!presence:room").arg("00000000000000aa-1").arg("{}").arg("nonsense").arg("{}");
+    room.redis.run::<()>(&set).await.unwrap();
+    assert_eq!(room.in_redis().await, 3);
+    room.shows(&[here]).await;
+    assert_eq!(room.in_redis().await, 2, "the entry of the node without a heartbeat is gone");
+}
+
+#[tokio::test]
+async fn a_redis_that_forgot_gets_all_entries_again() {
+    let mut room = Room::new().await;
+    let clients = [room.enter(1), room.enter(2)];
+    room.shows(&clients).await;
+    room.redis.restart().await.unwrap();
+    room.node.is_up().await;
+    room.shows(&clients).await;
+}
+
+#[tokio::test]
+async fn changes_while_redis_is_away_are_late() {
+    let mut room = Room::new().await;
+    let (first, second) = (room.enter(1), room.enter(2));
+    room.shows(&[first, second]).await;
+    room.redis.kill().await.unwrap();
+    room.node.started.backend.presence.leave(&room.channel, first);
+    let third = room.enter(3);
+    room.redis.restart().await.unwrap();
+    room.shows(&[second, third]).await;
+}

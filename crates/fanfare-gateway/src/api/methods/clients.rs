@@ -1,0 +1,63 @@
+//! The common parts of calls about clients: the choice of clients, and the answers of nodes.
+
+use fanfare_core::{ClientId, Incarnation};
+use fanfare_hub::calls::{
+    call::{self, Answer, Selection},
+    gather::{Gathered, PATIENCE},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{call::Call, error::ApiError};
+
+/// The clients for which a call was carried out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClientsResult)]
+pub(crate) struct Clients {
+    /// Their number.
+    num_clients: u64,
+}
+
+/// A client id of a request, and its node.
+pub(super) fn client(text: Option<&str>) -> Result<Option<Incarnation>, ApiError> {
+    let parsed = text.map(str::parse::<ClientId>).transpose();
+    let client = parsed.map_err(|error| ApiError::Field(format!("client: {error}")))?;
+    Ok(client.map(|client| client.node))
+}
+
+/// The clients of a request that has to name some.
+pub(super) fn selection(
+    client: Option<String>,
+    user: Option<String>,
+    channel: Option<String>,
+) -> Result<Selection, ApiError> {
+    if client.is_none() && user.as_deref().is_none_or(str::is_empty) && channel.is_none() {
+        return Err(ApiError::Field("the body names no clients: send client or user".into()));
+    }
+    Ok(Selection { client, user, channel })
+}
+
+/// Asks all nodes, or that of a client.
+pub(super) async fn ask(call: &Call<'_>, of: &Selection, question: call::Call) -> Result<Gathered, ApiError> {
+    let only = client(of.client.as_deref())?;
+    Ok(call.gateway.hub.calls.ask(question, &call.gateway.cluster.nodes(), only).await)
+}
+
+/// Carries out a call on all nodes, or on that of a client.
+pub(super) async fn carry_out(
+    call: &Call<'_>,
+    of: &Selection,
+    question: call::Call,
+) -> Result<Clients, ApiError> {
+    let Gathered { answers, silent } = ask(call, of, question).await?;
+    let clients = answers.into_iter().map(|(_, answer)| match answer {
+        Answer::Done { clients } => clients,
+        Answer::Connections { .. } | Answer::Channels { .. } => 0,
+    });
+    let num_clients = clients.sum();
+    if silent.is_empty() {
+        Ok(Clients { num_clients })
+    } else {
+        Err(ApiError::SilentNodes { nodes: silent.join(", "), seconds: PATIENCE.as_secs(), num_clients })
+    }
+}

@@ -1,0 +1,84 @@
+//! `POST /api/subscribe` and `POST /api/unsubscribe`: subscriptions of clients, wherever they are.
+
+use fanfare_core::Channel;
+use fanfare_hub::calls::call;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::clients::{self, Clients};
+use crate::{
+    api::{
+        call::{Call, Method, endpoint},
+        error::ApiError,
+        schema,
+    },
+    http::endpoint::Endpoint,
+    metrics::ApiReason,
+};
+
+/// The endpoint that subscribes.
+pub(crate) const SUBSCRIBE: Endpoint = endpoint::<Subscribe>(&["/api/subscribe"]);
+/// The endpoint that unsubscribes.
+pub(crate) const UNSUBSCRIBE: Endpoint = endpoint::<Unsubscribe>(&["/api/unsubscribe"]);
+
+/// Subscribes clients to a channel. Its namespace is not asked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subscribe {
+    /// The user whose connections are subscribed.
+    user: Option<String>,
+    /// The client that is subscribed.
+    client: Option<String>,
+    /// The channel.
+    #[schema(schema_with = schema::channel)]
+    channel: String,
+}
+
+/// Ends the subscriptions of clients to a channel.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unsubscribe {
+    /// The user whose connections are unsubscribed.
+    user: Option<String>,
+    /// The client that is unsubscribed.
+    client: Option<String>,
+    /// The channel.
+    #[schema(schema_with = schema::channel)]
+    channel: String,
+}
+
+impl Method for Subscribe {
+    const NAME: &'static str = "subscribe";
+    const SUMMARY: &'static str = "Subscribes clients to a channel";
+    const TAKES: &'static str = "{\"user\" or \"client\", \"channel\"}";
+    const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
+    type Result = Clients;
+
+    fn channel(&self) -> Option<&str> {
+        Some(&self.channel)
+    }
+
+    async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
+        Channel::new(&self.channel)?;
+        let of = clients::selection(self.client, self.user, None)?;
+        clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel: self.channel }).await
+    }
+}
+
+impl Method for Unsubscribe {
+    const NAME: &'static str = "unsubscribe";
+    const SUMMARY: &'static str = "Ends the subscriptions of clients to a channel";
+    const TAKES: &'static str = "{\"user\" or \"client\", \"channel\"}";
+    const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
+    type Result = Clients;
+
+    fn channel(&self) -> Option<&str> {
+        Some(&self.channel)
+    }
+
+    async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
+        Channel::new(&self.channel)?;
+        let of = clients::selection(self.client, self.user, None)?;
+        clients::carry_out(call, &of, call::Call::Unsubscribe { of: of.clone(), channel: self.channel }).await
+    }
+}

@@ -1,0 +1,120 @@
+//! The rights of clients that have no session: plain HTTP, and upgrades that ask for the past.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::extract::Request;
+use fanfare_auth::{Token, TokenSourceError};
+use fanfare_core::{
+    Access, AuthError, Authenticator, Channel, CommandError, Identity, Namespace, command::Action,
+};
+use fanfare_hub::Hub;
+use tokio::time::timeout;
+
+use crate::gateway::ClientAuth;
+
+/// Why the identity of a client is not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {
+    /// The request carries more than one token.
+    #[error(transparent)]
+    Source(#[from] TokenSourceError),
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] AuthError),
+}
+
+/// The identity of a client, if it shows a token and tokens are configured. A token that is not good, or that was
+/// revoked, is refused, also where the channel needs no token: else its client would find out later. Where keys may have
+/// changed elsewhere, they are waited for, at most as long as a handshake may take.
+///
+/// # Errors
+/// The token is not good.
+pub(crate) fn identify<'a>(
+    auth: Option<&'a ClientAuth>,
+    hub: &'a Hub,
+    request: &Request,
+) -> impl Future<Output = Result<Option<Arc<dyn Identity>>, IdentityError>> + Send + use<'a> {
+    let find = |auth: &ClientAuth| auth.source.find(request.headers(), request.uri().query());
+    let found = auth.map(find).transpose().map(Option::flatten);
+    async move {
+        let Some((auth, token)) = auth.zip(found?) else { return Ok(None) };
+        let identity = authenticate(&*auth.authenticator, &token, hub.settings.limits().handshake).await?;
+        if hub.revoked.has(&*identity) {
+            return Err(AuthError("the token was revoked: get a new one".into()).into());
+        }
+        Ok(Some(identity))
+    }
+}
+
+async fn authenticate(
+    authenticator: &dyn Authenticator,
+    token: &Token,
+    patience: Duration,
+) -> Result<Arc<dyn Identity>, AuthError> {
+    let error = match authenticator.authenticate(token.reveal(), SystemTime::now()) {
+        Ok(identity) => return Ok(identity),
+        Err(error) => error,
+    };
+    let renewal = authenticator.renewal(token.reveal()).ok_or(error)?;
+    // Also where it takes too long, the answer is the authenticator's.
+    drop(timeout(patience, renewal).await);
+    authenticator.authenticate(token.reveal(), SystemTime::now())
+}
+
+/// Checks that a client may read the history of a channel. The right of subscribers is that of everybody who may
+/// subscribe: such a client could read the history as a subscriber.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_read_history(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.history, namespace, identity, channel, Action::ReadHistory)
+}
+
+/// Checks that a client may see the clients in a channel, as [`may_read_history`] does.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_see_presence(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.presence, namespace, identity, channel, Action::SeePresence)
+}
+
+fn outside_a_session(
+    access: Access,
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+    action: Action,
+) -> Result<(), CommandError> {
+    let access = if access == Access::Subscriber { namespace.subscribe } else { access };
+    access.permit(|| identity.cloned(), || true, channel, action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_are_those_that_may_subscribe() {
+        let judged = |history, subscribe| {
+            let namespace = Namespace { history, subscribe, ..Namespace::default() };
+            may_read_history(&namespace, None, &Channel::new("a").unwrap())
+        };
+        let action = Action::ReadHistory;
+        assert_eq!(judged(Access::Anonymous, Access::Server), Ok(()));
+        assert_eq!(judged(Access::Subscriber, Access::Anonymous), Ok(()));
+        assert_eq!(judged(Access::Subscriber, Access::Token), Err(CommandError::NeedsToken(action)));
+        assert_eq!(judged(Access::Subscriber, Access::Server), Err(CommandError::NotPermitted(action)));
+        assert_eq!(judged(Access::Server, Access::Anonymous), Err(CommandError::NotPermitted(action)));
+    }
+}

@@ -1,0 +1,151 @@
+//! The past that a client asks for in its address: `?last=20`, or `?since=EPOCH:OFFSET`.
+//!
+//! Invariant: the past is judged before the broker is asked for anything.
+
+use std::sync::Arc;
+
+use fanfare_core::{Channel, CommandError, Identity, Namespace, Position};
+use fanfare_hub::{Hub, Session};
+use http::{HeaderName, HeaderValue, Response};
+
+use crate::{
+    http::{
+        past_error::{MOST, PastError},
+        query::parameters,
+        refusal::Refusal,
+    },
+    rights::may_read_history,
+};
+
+/// The header of a 101 whose client asked for the past.
+const RECOVERED: HeaderName = HeaderName::from_static("fanfare-recovered");
+
+/// The past that a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// The newest publications, at most this number.
+    Last(usize),
+    /// Everything behind this position.
+    Since(Position),
+}
+
+impl Past {
+    /// The past in a query, if any. Other parameters are ignored.
+    pub(super) fn of(query: Option<&str>) -> Result<Option<Self>, PastError> {
+        let mut found = None;
+        for (name, value) in parameters(query) {
+            let past = match &*name {
+                "last" => Self::last(&value)?,
+                "since" => Self::Since(value.parse()?),
+                _ => continue,
+            };
+            if found.replace(past).is_some() {
+                return Err(PastError::Several);
+            }
+        }
+        Ok(found)
+    }
+
+    fn last(value: &str) -> Result<Self, PastError> {
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let number = is_number.then(|| value.parse().ok()).flatten();
+        number.filter(|number| (1..=MOST).contains(number)).map(Self::Last).ok_or(PastError::Last)
+    }
+
+    /// Checks that the channel has a past, and that the client may see it.
+    pub(super) fn judge(
+        self,
+        namespace: &Namespace,
+        identity: Option<&Arc<dyn Identity>>,
+        channel: &Channel,
+    ) -> Result<(), Refusal> {
+        may_read_history(namespace, identity, channel)?;
+        let name = match self {
+            Self::Last(_) => "last",
+            Self::Since(_) => "since",
+        };
+        namespace.retention.map(drop).ok_or(PastError::NoHistory(name).into())
+    }
+}
+
+/// A session that joined its channel.
+pub(super) struct Joined {
+    /// The hub's name of the channel, which all its subscribers share.
+    pub(super) channel: Channel,
+    /// Whether the past was sent whole; `None` where it was not asked for.
+    pub(super) recovered: Option<bool>,
+}
+
+impl Joined {
+    /// Tells the client, in its 101, whether it got the past that it asked for.
+    pub(super) fn tell<B>(&self, response: &mut Response<B>) {
+        if let Some(recovered) = self.recovered {
+            let told = HeaderValue::from_static(if recovered { "true" } else { "false" });
+            response.headers_mut().insert(RECOVERED, told);
+        }
+    }
+}
+
+/// Subscribes a session to a channel: the past first, where it is asked for, then what is published from now on.
+///
+/// # Errors
+/// The session is not subscribed, and why.
+pub(super) async fn join(
+    hub: &Hub,
+    session: &Arc<Session>,
+    channel: &Channel,
+    past: Option<Past>,
+) -> Result<Joined, CommandError> {
+    let past = match past {
+        None => {
+            let subscribed = hub.subscriptions.subscribe(session, channel).await?;
+            return Ok(Joined { channel: subscribed.channel, recovered: None });
+        }
+        Some(Past::Last(most)) => fanfare_hub::Past::Last(most),
+        Some(Past::Since(position)) => fanfare_hub::Past::Since(position),
+    };
+    let recovered = hub.subscriptions.recover(session, channel, past).await?;
+    Ok(Joined { channel: recovered.subscribed.channel, recovered: Some(recovered.is_whole) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fanfare_core::{Access, Epoch, Retention, position::PositionError};
+
+    use super::*;
+
+    #[test]
+    fn the_past_is_in_the_query() {
+        let of = |query| Past::of(Some(query));
+        assert_eq!(Past::of(None), Ok(None));
+        assert_eq!(of("token=x&first=1"), Ok(None));
+        assert_eq!(of("token=x&last=20"), Ok(Some(Past::Last(20))));
+        let position = Position { epoch: Epoch(0xab), offset: 7 };
+        assert_eq!(of("since=00000000000000ab:7"), Ok(Some(Past::Since(position))));
+        assert_eq!(of("since=00000000000000ab%3A7"), Ok(Some(Past::Since(position))));
+        for wrong in ["last=", "last=0", "last=10001", "last=-1", "last=%2B1", "last=x", "last"] {
+            assert_eq!(of(wrong), Err(PastError::Last), "{wrong}");
+        }
+        for wrong in ["since=", "since=7", "since=ab:7", "since=00000000000000ab:-7"] {
+            assert_eq!(of(wrong), Err(PastError::Since(PositionError)), "{wrong}");
+        }
+        for wrong in ["last=1&last=1", "last=1&since=00000000000000ab:7"] {
+            assert_eq!(of(wrong), Err(PastError::Several), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_past_needs_right_and_history() {
+        let judged = |namespace: Namespace| {
+            let judged = Past::Last(1).judge(&namespace, None, &Channel::new("a").unwrap());
+            judged.map_err(|refused| refused.to_string())
+        };
+        let retention = Some(Retention { size: 1, ttl: Duration::from_secs(1) });
+        assert_eq!(judged(Namespace { retention, ..Namespace::default() }), Ok(()));
+        assert!(judged(Namespace::default()).unwrap_err().contains("history_size"));
+        let secret = Namespace { retention, history: Access::Token, ..Namespace::default() };
+        assert!(judged(secret).unwrap_err().contains("needs a token"));
+    }
+}

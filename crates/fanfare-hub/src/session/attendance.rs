@@ -1,0 +1,71 @@
+//! Tells presence which clients of this node are in which channels.
+//!
+//! Invariant: a session is entered after it joined a channel, and leaves once: at once where it left the channel by
+//! itself, and after the namespace's grace where the session ended, since its client may come back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fanfare_core::{Channel, ClientId, Identity, Presence, presence::PresenceEntry};
+
+use crate::{delivery::dispatcher::Dispatcher, session::state::Session};
+
+/// See the head of this file.
+pub(crate) struct Attendance {
+    dispatcher: Arc<Dispatcher>,
+    presence: Arc<dyn Presence>,
+    /// Whether a client was entered since the start: else nobody has to leave.
+    is_used: AtomicBool,
+}
+
+impl Attendance {
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>) -> Self {
+        Self { dispatcher, presence, is_used: AtomicBool::new(false) }
+    }
+
+    /// A session joined a channel.
+    pub(crate) fn joined(&self, channel: &Channel, session: &Session) {
+        if !self.dispatcher.namespaces().of(channel).tracks_presence {
+            return;
+        }
+        self.is_used.store(true, Ordering::Release);
+        let identity = session.identity();
+        let entry = PresenceEntry {
+            client: self.client(session),
+            user: identity.as_deref().and_then(Identity::subject).map(str::to_owned),
+            client_info: identity.as_deref().and_then(Identity::info),
+            channel_info: None,
+        };
+        self.presence.enter(channel, entry);
+    }
+
+    /// A session left a channel by itself.
+    pub(crate) fn left(&self, channel: &Channel, session: &Session) {
+        if self.is_used.load(Ordering::Acquire) {
+            self.presence.leave(channel, self.client(session));
+        }
+    }
+
+    /// A session ended, and with it its place in these channels.
+    pub(crate) fn ended(&self, channels: &[Channel], session: &Session) {
+        if !self.is_used.load(Ordering::Acquire) {
+            return;
+        }
+        let client = self.client(session);
+        for channel in channels {
+            let grace = self.dispatcher.namespaces().of(channel).presence_grace;
+            let (presence, channel) = (self.presence.clone(), channel.clone());
+            // Not tracked: the entries of a node that ends before leave with the node.
+            tokio::spawn(async move {
+                tokio::time::sleep(grace).await;
+                presence.leave(&channel, client);
+            });
+        }
+    }
+
+    fn client(&self, session: &Session) -> ClientId {
+        ClientId { node: self.dispatcher.incarnation(), session: session.id }
+    }
+}

@@ -1,0 +1,70 @@
+//! The clients that presence is told of.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use fanfare_core::{Channel, ClientId, Identity, Namespace, presence::PresenceEntry};
+use fanfare_hub::Peer;
+use tokio::time::sleep;
+
+use crate::support::{Node, Setup, channel, settle};
+
+/// May use every channel.
+struct Ann;
+
+impl Identity for Ann {
+    fn subject(&self) -> Option<&str> {
+        Some("ann")
+    }
+
+    fn info(&self) -> Option<Bytes> {
+        Some(Bytes::from_static(b"{}"))
+    }
+
+    fn may_use(&self, _: &Channel) -> bool {
+        true
+    }
+
+    fn expires_at(&self) -> Option<std::time::SystemTime> {
+        None
+    }
+}
+
+/// A node with presence in its channels, but not in those of `quiet:`.
+fn node() -> Node {
+    let quiet = Namespace { name: "quiet".into(), ..Namespace::default() };
+    let namespace = Namespace { tracks_presence: true, ..Namespace::default() };
+    Setup { namespace, named: vec![quiet], ..Setup::default() }.memory()
+}
+
+async fn in_channel(node: &Node, name: &str) -> Vec<PresenceEntry> {
+    settle().await;
+    node.hub.presence.members(&channel(name)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_is_present_with_its_token() {
+    let node = node();
+    let session = node.hub.sessions.open(&node.kind, Peer { address: None, identity: Some(Arc::new(Ann)) });
+    node.hub.subscriptions.subscribe(&session, &channel("a")).await.unwrap();
+    node.hub.subscriptions.subscribe(&session, &channel("quiet:a")).await.unwrap();
+    let client = ClientId { node: crate::support::INCARNATION, session: session.id() };
+    let info = Some(Bytes::from_static(b"{}"));
+    let entry = PresenceEntry { client, user: Some("ann".into()), client_info: info, channel_info: None };
+    assert_eq!(in_channel(&node, "a").await, [entry]);
+    assert_eq!(in_channel(&node, "quiet:a").await, []);
+    node.hub.subscriptions.unsubscribe(&session, &channel("a"));
+    assert_eq!(in_channel(&node, "a").await, [], "it left by itself: without a grace");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_session_leaves_after_the_grace() {
+    let node = node();
+    let client = node.client_in(&["a", "b"]).await;
+    node.hub.goodbyes.end(&client.session, &fanfare_core::Disconnect::Lost);
+    sleep(Duration::from_millis(4_900)).await;
+    assert_eq!(in_channel(&node, "a").await.len(), 1);
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(in_channel(&node, "a").await, []);
+    assert_eq!(in_channel(&node, "b").await, []);
+}

@@ -1,0 +1,135 @@
+//! A cluster with history under faults that a seed decides, and the checker of `swarm verify --history`, which judges.
+//!
+//! - [`plan`](mod@plan): the faults of a seed, with their times
+//! - [`stage`]: three nodes behind HAProxy, a Redis, and a proxy between each node and Redis
+//! - `faults`: the effect of each fault on the stage
+//!
+//! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
+
+mod faults;
+pub mod plan;
+pub mod stage;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use fanfare_swarm::{
+    client::Target,
+    verify::history::{Check, Plan as Load, Summary},
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    plan::{Kind, Plan},
+    stage::Stage,
+};
+use crate::endpoint::KEY;
+
+/// The time before the first fault.
+const CALM: Duration = Duration::from_secs(1);
+
+/// The time after the last fault in which a missing message, or a missing answer, may still come. A node repeats a
+/// publish for a minute.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// The settings of a run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The seed.
+    pub seed: u64,
+    /// The time in which faults begin and end.
+    pub lasts: Duration,
+    /// The kinds of faults.
+    pub kinds: Vec<Kind>,
+    /// Clients that listen.
+    pub subscribers: usize,
+    /// Messages a second.
+    pub rate: f64,
+    /// The folder for the logs of the processes, in a folder of the run's name, if the run goes wrong.
+    pub logs: Option<PathBuf>,
+}
+
+impl Settings {
+    /// A name for it: the kind of its faults if there is only one, and the seed.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let kinds = match self.kinds.as_slice() {
+            [kind] => kind.name(),
+            _ => "seed",
+        };
+        format!("{kinds} {}", self.seed)
+    }
+
+    /// One line for its result: fields between bars, for a table.
+    #[must_use]
+    pub fn line(&self, summary: &Summary) -> String {
+        format!("CHAOS {} | {} | wrong {}", self.name(), summary.fields(), u8::from(!summary.is_right()))
+    }
+}
+
+/// Runs the faults of a seed, and judges. The plan, and the faults as they begin, go to the standard error.
+///
+/// # Panics
+/// If a process does not start, or the checker cannot start or end.
+pub async fn run(settings: &Settings) -> Summary {
+    let plan = Plan::new(settings.seed, settings.lasts, &settings.kinds);
+    eprintln!("{plan}");
+    let stage = Arc::new(Stage::start().await);
+    let check = match Check::start(&load(settings, &plan, &stage)).await {
+        Ok(check) => Arc::new(check),
+        Err(error) => panic!("the checker cannot start: {error:#}"),
+    };
+    let began = Instant::now() + CALM;
+    let mut faults = JoinSet::new();
+    for step in plan.steps {
+        let (stage, check) = (stage.clone(), check.clone());
+        faults.spawn(async move {
+            sleep_until(began + step.at).await;
+            eprintln!("{:6.2} s  {step}", began.elapsed().as_secs_f64());
+            stage.suffer(&step.fault, &check).await;
+        });
+    }
+    sleep_until(began + settings.lasts).await;
+    while let Some(ended) = faults.join_next().await {
+        if let Err(error) = ended {
+            panic!("a fault failed: {error}");
+        }
+    }
+    stage.is_well().await;
+    let summary = match Arc::into_inner(check).map(Check::finish) {
+        Some(finished) => finished.await,
+        None => panic!("a fault is still under way"),
+    };
+    let summary = match summary {
+        Ok(summary) => summary,
+        Err(error) => panic!("the checker cannot judge: {error:#}"),
+    };
+    eprintln!("nodes since their last start: {}", stage.counts().await);
+    if let Some(folder) = settings.logs.as_ref().filter(|_| !summary.is_right()) {
+        stage.write_logs(&folder.join(settings.name().replace(' ', "-"))).await;
+    }
+    summary
+}
+
+fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
+    let url = stage.balancer.endpoint().ws("/ws/chat:chaos");
+    let target = match Target::parse(&url, "/") {
+        Ok(target) => target,
+        Err(error) => panic!("{url}: {error:#}"),
+    };
+    Load {
+        targets: vec![target],
+        run: u32::try_from(settings.seed).unwrap_or(u32::MAX),
+        key: Some(KEY.to_owned()),
+        channels: 6,
+        subscribers: settings.subscribers,
+        publishers: 12,
+        rate: settings.rate,
+        lasts: settings.lasts,
+        drop_every: None,
+        patience: PATIENCE,
+        may_forget: plan.may_forget(),
+    }
+}

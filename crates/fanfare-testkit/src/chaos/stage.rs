@@ -1,0 +1,144 @@
+//! Three nodes behind HAProxy, a Redis, and a proxy between each node and Redis. Each node is a process that keeps its
+//! address for all of its lives.
+
+use std::{fmt::Write as _, path::Path};
+
+use tokio::sync::Mutex;
+
+use super::plan::NODES;
+use crate::{Balancer, Endpoint, Process, Proxy, RedisServer, cluster::redis_server};
+
+/// The namespace of the checker. It keeps all messages of a run. A relay client is told of a loss by a close, and by the
+/// answer to its return.
+const CONFIG: &str = r#"
+[[namespace]]
+name = "chat"
+history_size = 100000
+history_ttl = "30m"
+history = "anonymous"
+on_interruption = "close"
+"#;
+
+/// HAProxy notices within a second that a node drains.
+const DRAIN: [(&str, &str); 3] =
+    [("FANFARE_DRAIN__GRACE", "1500ms"), ("FANFARE_DRAIN__RATE", "100"), ("FANFARE_DRAIN__TIMEOUT", "6s")];
+
+/// What the nodes count of faults: it shows whether faults had an effect.
+const COUNTS: [(&str, &str); 8] = [
+    ("interruptions", "fanfare_broker_interruptions_total"),
+    ("overflows", "fanfare_broker_interruptions_total{reason=\"overflow\"}"),
+    ("healed", "fanfare_history_heals_total{result=\"healed\"}"),
+    ("not healed", "fanfare_history_heals_total{result=\"failed\"}"),
+    ("duplicates", "fanfare_history_duplicates_total"),
+    ("replays", "fanfare_redis_replays_total"),
+    ("recoveries from tails", "fanfare_history_recoveries_total{result=\"tail\"}"),
+    ("recoveries by reads", "fanfare_history_recoveries_total{result=\"read\"}"),
+];
+
+/// The processes.
+#[derive(Debug)]
+pub struct Stage {
+    /// HAProxy.
+    pub balancer: Balancer,
+    pub(super) redis: Mutex<RedisServer>,
+    pub(super) proxies: Vec<Proxy>,
+    pub(super) nodes: Vec<Mutex<Node>>,
+}
+
+/// A node.
+#[derive(Debug)]
+pub(super) struct Node {
+    name: String,
+    endpoint: Endpoint,
+    /// The proxy.
+    redis: String,
+    pub(super) process: Process,
+    /// The logs of its earlier lives.
+    log: String,
+}
+
+impl Node {
+    async fn start(number: usize, redis: String) -> Self {
+        let (name, endpoint) = (format!("node{number}"), Endpoint::lasting());
+        let process = serve(&name, endpoint, &redis).await;
+        Self { name, endpoint, redis, process, log: String::new() }
+    }
+
+    /// Starts it again, after it has ended. Returns once it listens.
+    pub(super) async fn start_again(&mut self) {
+        self.log += &self.process.log();
+        self.log += "--- started again ---\n";
+        self.process = serve(&self.name, self.endpoint, &self.redis).await;
+    }
+}
+
+async fn serve(name: &str, endpoint: Endpoint, redis: &str) -> Process {
+    let address = endpoint.address().to_string();
+    Process::serve_with(&["--listen", &address, "--node", name, "--broker", redis], CONFIG, &DRAIN).await
+}
+
+impl Stage {
+    /// Starts all of it. Returns once all nodes are ready.
+    pub async fn start() -> Self {
+        let redis = redis_server().await;
+        let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
+        for number in 1..=NODES {
+            let proxy = Proxy::start(redis.port()).await;
+            nodes.push(Node::start(number, proxy.url()).await);
+            proxies.push(proxy);
+        }
+        let endpoints: Vec<Endpoint> = nodes.iter().map(|node| node.endpoint).collect();
+        let balancer = Balancer::start(&endpoints).await;
+        let nodes = nodes.into_iter().map(Mutex::new).collect();
+        let stage = Self { balancer, redis: Mutex::new(redis), proxies, nodes };
+        stage.is_well().await;
+        stage
+    }
+
+    /// Waits until all nodes are ready.
+    pub async fn is_well(&self) {
+        for node in &self.nodes {
+            node.lock().await.process.is_ready().await;
+        }
+    }
+
+    /// What the nodes counted since their last start.
+    pub async fn counts(&self) -> String {
+        let mut sums = COUNTS.map(|(name, _)| (name, 0.0));
+        for node in &self.nodes {
+            let metrics = node.lock().await.process.metrics().await;
+            for ((_, sum), (_, series)) in sums.iter_mut().zip(COUNTS) {
+                *sum += metrics.sum(series);
+            }
+        }
+        sums.map(|(name, sum)| format!("{name} {sum}")).join(", ")
+    }
+
+    /// The address of a node.
+    pub(super) async fn endpoint(&self, node: usize) -> Option<Endpoint> {
+        Some(self.nodes.get(node)?.lock().await.endpoint)
+    }
+
+    /// Writes the logs of nodes and HAProxy into a folder.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub async fn write_logs(&self, folder: &Path) {
+        let mut logs = vec![("haproxy".to_owned(), self.balancer.log())];
+        for node in &self.nodes {
+            let node = node.lock().await;
+            let mut log = node.log.clone();
+            // Writing to a string cannot fail.
+            let _ = log.write_str(&node.process.log());
+            logs.push((node.name.clone(), log));
+        }
+        let written = std::fs::create_dir_all(folder).and_then(|()| {
+            logs.iter()
+                .try_for_each(|(name, log)| std::fs::write(folder.join(name).with_extension("log"), log))
+        });
+        if let Err(error) = written {
+            panic!("{}: {error}", folder.display());
+        }
+        eprintln!("the logs are in {}", folder.display());
+    }
+}

@@ -1,0 +1,60 @@
+//! The cost of history: publishes that are kept, clients that recover, and a herd that comes back.
+//!
+//! - `publishes`: CPU of node and Redis per publish, with history and without; `bare`: a bare script in redis-benchmark
+//! - `recoveries`: 1,000 clients that want 100 messages each, from Redis and from the node's tails
+//! - `herd`: 10,000 clients that come back at once to one channel, each 100 messages behind
+
+mod bare;
+mod herd;
+mod publishes;
+mod recoveries;
+
+use serde_json::json;
+
+use super::{case::Found, stage::Stage};
+use crate::{
+    servers::{Redis, Setup},
+    table::Table,
+};
+
+/// The messages that a client that recovers is behind.
+const BEHIND: u64 = 100;
+
+/// The namespace with history. It keeps what a client that recovers wants.
+const KEPT: &str =
+    "[[namespace]]\nname = \"kept\"\nhistory_size = 200\nhistory_ttl = \"1h\"\nhistory = \"anonymous\"\n";
+
+/// The node's count of history reads for clients that recover.
+const READS: &str = "fanfare_history_reads_total{purpose=\"recover\"}";
+
+/// The setup of a node on this Redis, with a namespace that has history.
+fn setup(redis: &Redis, core: Option<String>) -> Setup {
+    Setup { toml: KEPT.to_owned(), ..redis.setup(core) }
+}
+
+pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
+    let pinned = stage.on_the_others()?;
+    let mut grid = Table::new(["", "node", "Redis", "history reads", "time"]);
+    let (publishes, judged) = publishes::measure(stage, &mut grid).await?;
+    let recoveries = recoveries::measure(stage, &mut grid).await?;
+    let (herd, herd_judged) = herd::measure(stage, &mut grid).await?;
+    drop(pinned);
+    Ok(Found {
+        title: "History",
+        about: format!(
+            "The server and its Redis on one core, the load generator on the others. Publishes: {} channels of one \
+             member that publishes, 128 B, open loop, with history and without in turns; the floor of Redis is a bare \
+             script (XADD, EXPIRE, PUBLISH) in redis-benchmark, 16 in flight. Recoveries: {} clients in a channel each \
+             that want the last {BEHIND} messages (`?since=`), first of a node that was just started, then of its \
+             tails. Herd: {} clients that come back at once to one channel of a node that was just started, each {BEHIND} \
+             messages behind, beside the same storm without recovery.",
+            publishes::ROOMS,
+            recoveries::CLIENTS,
+            herd::CLIENTS
+        ),
+        judged: [judged, herd_judged].concat(),
+        grid,
+        charts: Vec::new(),
+        raw: json!({ "publishes": publishes, "recoveries": recoveries, "herd": herd }),
+    })
+}

@@ -1,0 +1,132 @@
+//! The messages of publishers and subscribers, as each of them saw them.
+//!
+//! Invariant: a publisher sends a message only once all of its earlier ones are acknowledged.
+
+use crate::position::Position;
+
+/// A message of this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    /// The number of its publisher.
+    pub publisher: u32,
+    /// Its number among those of the publisher.
+    pub number: u32,
+}
+
+/// The messages of one publisher.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// Its channel.
+    pub channel: usize,
+    /// For each message that was sent: its position, once it is acknowledged.
+    pub messages: Vec<Option<Position>>,
+}
+
+/// The time of a subscriber from one position on, which it counts. It ends when the server says that the position cannot
+/// be recovered.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// The position from which the subscriber wanted all.
+    pub since: Position,
+    /// The messages that came, in order; `None` for a message that is not of this run.
+    pub heard: Vec<Option<Name>>,
+}
+
+impl Life {
+    /// The position of its last message, as the subscriber counts.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { offset: self.since.offset + self.heard.len() as u64, ..self.since.clone() }
+    }
+}
+
+/// The messages of one subscriber.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Its channel.
+    pub channel: usize,
+    /// Its lives, at least one.
+    pub lives: Vec<Life>,
+}
+
+/// The messages of all.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// The publishers.
+    pub publishers: Vec<Published>,
+    /// The subscribers.
+    pub subscribers: Vec<Received>,
+}
+
+impl Ledger {
+    /// A ledger in which publishers and subscribers go round the channels, whose newest positions are `starts`.
+    #[must_use]
+    pub fn new(starts: &[Position], publishers: usize, subscribers: usize) -> Self {
+        let channel = |number| number % starts.len().max(1);
+        let published = |number| Published { channel: channel(number), messages: Vec::new() };
+        let received = |(number, since): (usize, &Position)| {
+            let lives = vec![Life { since: since.clone(), heard: Vec::new() }];
+            Received { channel: channel(number), lives }
+        };
+        Self {
+            publishers: (0..publishers).map(published).collect(),
+            subscribers: (0..subscribers).zip(starts.iter().cycle()).map(received).collect(),
+        }
+    }
+
+    /// Notes that a publisher sends its next message. Returns the message's name.
+    pub fn sends(&mut self, publisher: usize) -> Name {
+        let messages = self.publishers.get_mut(publisher).map(|publisher| &mut publisher.messages);
+        let number = messages.map_or(0, |messages| {
+            messages.push(None);
+            messages.len() - 1
+        });
+        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Name { publisher: short(publisher), number: short(number) }
+    }
+
+    /// Notes that a message is acknowledged.
+    pub fn acknowledged(&mut self, name: Name, position: Position) {
+        let publisher = self.publishers.get_mut(name.publisher as usize);
+        if let Some(message) = publisher.and_then(|all| all.messages.get_mut(name.number as usize)) {
+            *message = Some(position);
+        }
+    }
+
+    /// Notes the next message of a subscriber.
+    pub fn hears(&mut self, subscriber: usize, name: Option<Name>) {
+        if let Some(life) = self.subscribers.get_mut(subscriber).and_then(|one| one.lives.last_mut()) {
+            life.heard.push(name);
+        }
+    }
+
+    /// Notes that a subscriber was told that its position cannot be recovered: it begins anew.
+    pub fn begins_anew(&mut self, subscriber: usize, since: Position) {
+        if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
+            subscriber.lives.push(Life { since, heard: Vec::new() });
+        }
+    }
+
+    /// The position of a subscriber, as it counts.
+    #[must_use]
+    pub fn position(&self, subscriber: usize) -> Option<Position> {
+        self.subscribers.get(subscriber).and_then(|one| one.lives.last()).map(Life::position)
+    }
+
+    /// Whether every subscriber is at the top of its channel.
+    #[must_use]
+    pub fn is_complete(&self, tops: &[Position]) -> bool {
+        self.subscribers.iter().all(|subscriber| {
+            let (life, top) = (subscriber.lives.last(), tops.get(subscriber.channel));
+            life.map(Life::position)
+                .zip(top)
+                .is_some_and(|(position, top)| position.epoch == top.epoch && position.offset >= top.offset)
+        })
+    }
+
+    /// The number of messages that came to all subscribers.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.subscribers.iter().flat_map(|subscriber| &subscriber.lives).map(|life| life.heard.len()).sum()
+    }
+}
