@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{Channel, CommandError, Identity, Namespace, Position};
-use fanfare_hub::{Hub, Session};
+use fanfare_hub::{Hub, Recovering, Session};
 use http::{HeaderName, HeaderValue, Response};
 
 use crate::{
@@ -72,21 +72,21 @@ impl Past {
 pub(super) struct Joined {
     /// The hub's name of the channel, which all its subscribers share.
     pub(super) channel: Channel,
-    /// Whether the past was sent whole; `None` where it was not asked for.
-    pub(super) recovered: Option<bool>,
+    /// The past, which is sent once the session has its transport; `None` where it was not asked for.
+    pub(super) past: Option<Recovering>,
 }
 
 impl Joined {
-    /// Tells the client, in its 101, whether it got the past that it asked for.
+    /// Tells the client, in its 101, whether it gets the past that it asked for.
     pub(super) fn tell<B>(&self, response: &mut Response<B>) {
-        if let Some(recovered) = self.recovered {
-            let told = HeaderValue::from_static(if recovered { "true" } else { "false" });
+        if let Some(past) = &self.past {
+            let told = HeaderValue::from_static(if past.is_whole { "true" } else { "false" });
             response.headers_mut().insert(RECOVERED, told);
         }
     }
 }
 
-/// Subscribes a session to a channel: the past first, where it is asked for, then what is published from now on.
+/// Subscribes a session to a channel. Where the past is asked for, publications are held until it was sent.
 ///
 /// # Errors
 /// The session is not subscribed, and why.
@@ -99,13 +99,13 @@ pub(super) async fn join(
     let past = match past {
         None => {
             let subscribed = hub.subscriptions.subscribe(session, channel).await?;
-            return Ok(Joined { channel: subscribed.channel, recovered: None });
+            return Ok(Joined { channel: subscribed.channel, past: None });
         }
         Some(Past::Last(most)) => fanfare_hub::Past::Last(most),
         Some(Past::Since(position)) => fanfare_hub::Past::Since(position),
     };
-    let recovered = hub.subscriptions.recover(session, channel, past).await?;
-    Ok(Joined { channel: recovered.subscribed.channel, recovered: Some(recovered.is_whole) })
+    let recovering = hub.subscriptions.recover_held(session, channel, past).await?;
+    Ok(Joined { channel: recovering.subscribed.channel.clone(), past: Some(recovering) })
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ async fn accept(
         past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;
     }
     let peer = fanfare_hub::Peer { address: Some(client.0), identity };
-    let pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
+    let mut pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
     if gateway.is_refusing() {
         // The node began to refuse meanwhile; the drain may have found no session left.
         return Err(Refusal::Leaving);
@@ -153,6 +153,7 @@ async fn accept(
     let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
     let mut response = switched(&accepted);
     joined.tell(&mut response);
+    pending.past = joined.past;
     let decoder = (config.relay.decoder)(joined.channel);
     tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
     Ok(response)

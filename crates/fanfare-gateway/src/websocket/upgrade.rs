@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{Decoder, Disconnect, Transport};
-use fanfare_hub::{Hub, Kind, Peer, Session};
+use fanfare_hub::{Hub, Kind, Peer, Recovering, Session};
 use hyper::upgrade::OnUpgrade;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -19,6 +19,8 @@ pub(crate) struct Pending {
     pub(crate) session: Arc<Session>,
     /// Handed to the transport.
     permit: Option<Permit>,
+    /// The past of its channel, which its client gets first.
+    pub(crate) past: Option<Recovering>,
     /// Held until a task reads the transport.
     _handshake: TaskTrackerToken,
 }
@@ -27,10 +29,10 @@ impl Pending {
     pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
         let handshake = hub.sessions.handshake();
         let session = hub.sessions.open(kind, peer);
-        Self { hub, session, permit: Some(permit), _handshake: handshake }
+        Self { hub, session, permit: Some(permit), past: None, _handshake: handshake }
     }
 
-    /// Waits for the socket, attaches the session to it, and spawns the task that reads it.
+    /// Waits for the socket, attaches the session to it, and spawns the task that reads it. Then sends the past.
     pub(crate) async fn settle(
         mut self,
         upgrade: OnUpgrade,
@@ -56,6 +58,10 @@ impl Pending {
                 self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
                 self.hub.sessions.spawn(Connection::new(inbound, stream, deflate, &early));
             }
+        }
+        if let Some(past) = self.past.take() {
+            let channel = &past.subscribed.channel;
+            self.hub.subscriptions.release_past(&self.session, channel, past.publications).await;
         }
     }
 }

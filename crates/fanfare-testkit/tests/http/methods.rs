@@ -208,6 +208,31 @@ async fn the_past_of_a_socket_is_judged() {
 }
 
 #[tokio::test]
+async fn the_past_comes_before_live_flow() {
+    let node = node().await;
+    let publish =
+        async |text: &str| result(&node, "publish", json!({"channel": "kept:a", "data": text})).await;
+    for text in ["1", "2", "3"] {
+        publish(text).await;
+    }
+    let mut last = node.connect("/kept:a?last=2").await;
+    assert_eq!(last.headers()["fanfare-recovered"], "true");
+    let first = publish("4").await;
+    let epoch = first["epoch"].as_str().unwrap();
+    let mut since = node.connect(&format!("/kept:a?since={epoch}:1")).await;
+    let mut lost = node.connect("/kept:a?since=0000000000000000:1").await;
+    assert_eq!(lost.headers()["fanfare-recovered"], "false");
+    publish("5").await;
+    for (client, texts) in
+        [(&mut last, &["2", "3", "4", "5"][..]), (&mut since, &["2", "3", "4", "5"]), (&mut lost, &["5"])]
+    {
+        for text in texts {
+            client.expect(text).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_description_needs_no_key() {
     let node = node().await;
     let answer = node.get("/api/openapi.json").await;
