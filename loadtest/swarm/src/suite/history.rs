@@ -1,5 +1,6 @@
 //! The cost of history: publishes that are kept, clients that recover, and a herd that comes back.
 //!
+//! - `setting`: the nodes of all of these
 //! - `publishes`: CPU of node and Redis per publish, with history and without; `bare`: a bare script in redis-benchmark
 //! - `recoveries`: 1,000 clients that want 100 messages each, from Redis and from the node's tails
 //! - `herd`: 10,000 clients that come back at once to one channel, each 100 messages behind
@@ -8,29 +9,13 @@ mod bare;
 mod herd;
 mod publishes;
 mod recoveries;
+mod setting;
 
 use serde_json::json;
 
+use self::setting::BEHIND;
 use super::{case::Found, stage::Stage};
-use crate::{
-    servers::{Redis, Setup},
-    table::Table,
-};
-
-/// The messages that a client that recovers is behind.
-const BEHIND: u64 = 100;
-
-/// The namespace with history. It keeps what a client that recovers wants.
-const KEPT: &str =
-    "[[namespace]]\nname = \"kept\"\nhistory_size = 200\nhistory_ttl = \"1h\"\nhistory = \"anonymous\"\n";
-
-/// The node's count of history reads for clients that recover.
-const READS: &str = "fanfare_history_reads_total{purpose=\"recover\"}";
-
-/// The setup of a node on this Redis, with a namespace that has history.
-fn setup(redis: &Redis, core: Option<String>) -> Setup {
-    Setup { toml: KEPT.to_owned(), ..redis.setup(core) }
-}
+use crate::table::Table;
 
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let pinned = stage.on_the_others()?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bare, setup};
+use super::{bare, setting::setup};
 use crate::{
     median::median,
     number::short,
@@ -32,7 +32,7 @@ pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<(
         }
     }
     node.stop().await?;
-    let floor = bare::measure(&redis).await?;
+    let floor = bare::measure(&redis, ROOMS).await?;
     let of = |figures: &[Figures], value: fn(&Figures) -> f64| median(figures.iter().map(value));
     let [without, with] = rounds.each_ref().map(|figures| {
         let node = of(figures, |figures| figures.cpu_per_publish.total);
