@@ -17,6 +17,7 @@ LINES=$WORK/chaos.txt
 LOGS=$WORK/chaos
 MUTANTS=(skips-while-healing delivers-duplicates)
 MUTANT_SEEDS=3
+HEALED=kill-pubsub,cut,stall # faults after which nodes heal most
 
 build() {
     cargo build --workspace --all-features --bin chaos
@@ -37,7 +38,8 @@ notices() { # MUTANT
     FANFARE_MUTANT=$mutant cargo build -p fanfare --target-dir "$TARGET/mutants"
     for ((seed = 1; seed <= MUTANT_SEEDS; seed++)); do
         status=0
-        BIN=$TARGET/mutants/debug/fanfare LOGS=$WORK/chaos/$mutant chaos --seed "$seed" --seconds 20 || status=$?
+        BIN=$TARGET/mutants/debug/fanfare LOGS=$WORK/chaos/$mutant chaos --seed "$seed" --seconds 20 --faults "$HEALED" ||
+            status=$?
         if ((status == 1)); then
             say "noticed: $mutant, at seed $seed"
             return
