@@ -43,7 +43,7 @@ pub struct Hub {
     pub calls: Arc<Calls>,
     /// The tokens that are not good any more.
     pub revoked: Arc<RevokedTokens>,
-    /// Keeps publications.
+    /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.
     pub presence: Arc<dyn Presence>,

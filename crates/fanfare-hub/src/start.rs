@@ -11,7 +11,7 @@ use crate::{
     calls::{gather::Calls, local::Local},
     delivery::{
         dispatcher::Dispatcher,
-        tails::{healer::Healer, reader::Reader},
+        tails::{forgetting::Forgetting, healer::Healer, reader::Reader},
         tick::Delivery,
     },
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
@@ -129,7 +129,7 @@ impl Hub {
             broker,
             calls,
             revoked,
-            history,
+            history: Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() }),
             presence,
             tracer,
             budget: shared.budget,

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     healing::{namespace, remembering},
-    support::{Client, Histories, Node, Setup, channel, ends, numbered, settle},
+    support::{Client, Framing, Histories, Node, Pipe, Setup, channel, ends, numbered, settle},
 };
 
 async fn recover(client: &Client, past: Past) -> Result<Recovered, CommandError> {
@@ -224,6 +224,43 @@ async fn tails_keep_the_bound_of_the_node() {
     recorder.deliver_all(histories.accept("a", 1));
     settle().await;
     assert_eq!(client.lines(), ["a 51"], "the top stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_past_goes_as_it_is_read() {
+    let histories = Histories::new();
+    let limits = Limits { outbound_bytes: 1200, ..Limits::default() };
+    let setup =
+        Setup { limits, namespace: namespace(), histories: Some(histories.clone()), ..Setup::default() };
+    let (node, recorder) = setup.recorded();
+    histories.accept("a", 100);
+    let client = node.client_on(Pipe::bounded(Framing::Newline, 10));
+    let recovering = tokio::spawn({
+        let (hub, session) = (node.hub.clone(), client.session.clone());
+        async move { hub.subscriptions.recover(&session, &channel("a"), Past::Last(100)).await }
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!recovering.is_finished() && client.session.queued() <= 600);
+    recorder.deliver_all(histories.accept("a", 1));
+    let mut lines = Vec::new();
+    while lines.len() < 101 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        lines.extend(client.lines());
+    }
+    assert_eq!(lines, numbered("a", 1..102));
+    assert!(recovering.await.unwrap().unwrap().is_whole && !client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn removed_publications_are_not_served() {
+    let (node, recorder, histories) = remembering();
+    let stays = node.client_in(&["a"]).await;
+    recorder.deliver_all(histories.accept("a", 3));
+    node.hub.history.remove(&channel("a")).await.unwrap();
+    recorder.deliver_all(histories.accept("a", 1));
+    assert_eq!(gets(&node, Past::Last(5)).await, (numbered("a", [4]), true));
+    assert_eq!(gets(&node, Past::Since(histories.position("a", 1))).await, (vec![], false));
+    assert_eq!(stays.lines(), numbered("a", 1..5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -142,16 +142,7 @@ impl Node {
         let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
-        let me = NodeInfo {
-            incarnation: incarnation.to_string(),
-            name: config.node,
-            version: env!("CARGO_PKG_VERSION").into(),
-            connections: 0,
-            envelope: ENVELOPE,
-            announcements: 0,
-            leaving: false,
-            metrics: None,
-        };
+        let me = info(incarnation, config.node);
         let registry = broker.registry.clone();
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()));
@@ -264,6 +255,20 @@ fn gateway_config(
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         broker: name_of(&config.broker),
+    }
+}
+
+/// The first entry of a node in the registry.
+fn info(incarnation: Incarnation, name: String) -> NodeInfo {
+    NodeInfo {
+        incarnation: incarnation.to_string(),
+        name,
+        version: env!("CARGO_PKG_VERSION").into(),
+        connections: 0,
+        envelope: ENVELOPE,
+        announcements: 0,
+        leaving: false,
+        metrics: None,
     }
 }
 

@@ -173,7 +173,7 @@ async fn a_frozen_redis_runs_each_publish_once() {
             published.push(format!("{round} {number}"));
             answers.push(keep(&node, &channel, &published[published.len() - 1], None));
             if number == 150 {
-                // What was written waits in the sockets of Redis.
+                // Written commands wait in the sockets of Redis.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

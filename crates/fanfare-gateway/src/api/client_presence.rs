@@ -12,7 +12,7 @@ use fanfare_core::{Channel, Identity};
 use super::{
     call::{about, answered},
     error::ApiError,
-    methods::presence::{self, Present},
+    present::{self, Present},
 };
 use crate::{
     gateway::Gateway,
@@ -46,7 +46,7 @@ async fn read(
 ) -> Result<Present, ApiError> {
     let identity = identified.await?;
     may_see_presence(gateway.hub.settings.namespaces().of(channel), identity.as_ref(), channel)?;
-    presence::read(gateway, channel).await
+    present::read(gateway, channel).await
 }
 
 /// The channel of a query.

@@ -2,7 +2,8 @@
 //!
 //! - [`call`]: the one way from a request to its answer; [`methods`]: a file for each method
 //! - [`access`]: the key of a call; [`body`]: the body of a call; [`error`]: why a call was not carried out
-//! - [`data`]: payloads in JSON; [`number`]: numbers in JSON; [`reading`]: parts of histories
+//! - [`data`]: payloads in JSON; [`number`]: numbers in JSON; [`reading`]: parts of histories;
+//!   [`present`]: the clients in a channel
 //! - [`client_history`]: `GET /api/history`; [`client_presence`]: `GET /api/presence`; [`cluster`]: `GET /api/cluster`
 //! - [`openapi`]: `GET /api/openapi.json`, of [`document`] and [`schema`]
 //! - [`cors`]: the pages that may call
@@ -20,6 +21,7 @@ pub(crate) mod error;
 pub(crate) mod methods;
 mod number;
 pub(crate) mod openapi;
+mod present;
 mod reading;
 mod schema;
 #[cfg(test)]

@@ -14,7 +14,8 @@ use super::{
     cluster::View,
     document::{Document, parameter, responses, result_of},
     error::ApiError,
-    methods::{METHODS, presence::Present},
+    methods::METHODS,
+    present::Present,
     reading::{self, Told},
     schema,
 };

@@ -3,14 +3,15 @@
 //! Invariants
 //! - The session gets the past up to the position at which it joined, then all that came since: in one order, nothing
 //!   twice, nothing missing.
+//! - A long past does not make its client a slow one: the next part is sent when the client has read the last.
 //! - A recovery from a position is whole, or nothing of the past is sent.
 //! - The past is read once for all sessions of this node that need it at the same time, and the tail keeps it for those
 //!   that come later.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, command::Action};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     delivery::{
@@ -30,6 +31,12 @@ use crate::{
         subscriptions::{Asked, Confirmed, Subscriptions},
     },
 };
+
+/// The time between two looks whether a client has read the last part of its past.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// The bytes beside its payload that a publication takes on its way, about.
+const FRAME_BYTES: usize = 32;
 
 /// The result of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +104,7 @@ impl Subscriptions {
             let recovering = recovering.await?;
             let count = recovering.publications.len();
             let Recovering { subscribed, is_whole, publications } = recovering;
-            this.release_past(&session, &subscribed.channel, publications);
+            this.release_past(&session, &subscribed.channel, publications).await;
             Ok(Recovered { subscribed, is_whole, count })
         }
     }
@@ -125,18 +132,35 @@ impl Subscriptions {
     }
 
     /// Sends the past of a channel that was joined by [`Subscriptions::recover_held`], then what was held since; what
-    /// comes from now on is live. Nothing overtakes.
-    pub fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
-        let Some(held) = session.held() else { return };
+    /// comes from now on is live. Nothing overtakes. A long past is sent as the client reads it. If the future is
+    /// dropped, the session leaves the channel.
+    pub async fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
+        let mut leaving = Waiting { subscriptions: self, session, channel, is_over: false };
         let echo = self.dispatcher.namespaces().of(channel).echo;
         let is_for = |publication: &Arc<Publication>| {
             !self.dispatcher.except(publication, echo).contains(&Some(session.id))
         };
-        held.release(channel, |since| {
-            let past: Vec<_> = past.into_iter().filter(is_for).collect();
-            self.metrics.deliveries.inc_by(past.len() as u64);
-            self.writer.send_batch(session, &mut Batch::of(past.into_iter().chain(since)));
-        });
+        let mut past: VecDeque<_> = past.into_iter().filter(is_for).collect();
+        self.metrics.deliveries.inc_by(past.len() as u64);
+        let most = self.writer.budget.per_session() / 4;
+        let is_sent_as_read = session.outbound.is_attached();
+        while is_sent_as_read && !session.has_ended() {
+            let part = take_part(&mut past, most);
+            if past.is_empty() {
+                past = part.into();
+                break;
+            }
+            self.writer.send_batch(session, &mut Batch::of(part.into_iter()));
+            while session.queued() > most {
+                sleep(BETWEEN_LOOKS).await;
+            }
+        }
+        leaving.is_over = true;
+        if let Some(held) = session.held() {
+            held.release(channel, |since| {
+                self.writer.send_batch(session, &mut Batch::of(past.into_iter().chain(since)));
+            });
+        }
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
@@ -257,6 +281,19 @@ impl Subscriptions {
             .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));
         timeout_at(confirmed.until, caught_up).await.map_err(|_| SubscribeError::Unavailable.into())
     }
+}
+
+/// Takes the first publications: at least one, and no more than `most` bytes of others.
+fn take_part(past: &mut VecDeque<Arc<Publication>>, most: usize) -> Vec<Arc<Publication>> {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    while let Some(next) = past.front() {
+        bytes += next.payload.len() + FRAME_BYTES;
+        if !part.is_empty() && bytes > most {
+            break;
+        }
+        part.extend(past.pop_front());
+    }
+    part
 }
 
 impl Recovering {

@@ -23,7 +23,7 @@ on_interruption = "close"
 const DRAIN: [(&str, &str); 3] =
     [("FANFARE_DRAIN__GRACE", "1500ms"), ("FANFARE_DRAIN__RATE", "100"), ("FANFARE_DRAIN__TIMEOUT", "6s")];
 
-/// The nodes' counts of the effects of faults.
+/// The nodes' counters of faults: they show whether faults had an effect.
 const COUNTS: [(&str, &str); 8] = [
     ("interruptions", "fanfare_broker_interruptions_total"),
     ("overflows", "fanfare_broker_interruptions_total{reason=\"overflow\"}"),
@@ -102,7 +102,7 @@ impl Stage {
         }
     }
 
-    /// The nodes' counts since their last start.
+    /// The counts of the nodes since their last start.
     pub async fn counts(&self) -> String {
         let mut sums = COUNTS.map(|(name, _)| (name, 0.0));
         for node in &self.nodes {

@@ -75,7 +75,8 @@ impl Key {
     }
 
     fn public(&self) -> Value {
-        let (x, y) = self.pair.public_key_raw()[1..].split_at(32);
+        let (_, point) = self.pair.public_key_raw().split_at(1);
+        let (x, y) = point.split_at(32);
         let [x, y] = [x, y].map(|half| BASE64_URL_SAFE_NO_PAD.encode(half));
         json!({"kty": "EC", "crv": "P-256", "use": "sig", "kid": self.name, "x": x, "y": y})
     }

@@ -39,7 +39,7 @@ async fn documented_paths_are_answered() {
         }
     }
     assert!(wrong.is_empty(), "a node does not answer these: {wrong:?}");
-    for wrong in ["/api/publis", "/api/channels", "/healthz/x"] {
+    for wrong in ["/api/publis", "/api/chanels", "/healthz/x"] {
         assert!(!is_answered(*node, wrong).await, "{wrong} is not a path");
     }
 }

@@ -5,4 +5,5 @@
 mod heartbeat;
 mod join;
 mod messages;
+mod past;
 mod slow;

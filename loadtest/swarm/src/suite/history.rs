@@ -1,19 +1,19 @@
 //! The cost of history: publishes that are kept, clients that recover, and a herd that comes back.
 //!
-//! - `setting`: the nodes of all of these
 //! - `publishes`: CPU of node and Redis per publish, with history and without; `bare`: a bare script in redis-benchmark
 //! - `recoveries`: 1,000 clients that want 100 messages each, from Redis and from the node's tails
+//! - `setup`: the node of all three
 //! - `herd`: 10,000 clients that come back at once to one channel, each 100 messages behind
 
 mod bare;
 mod herd;
 mod publishes;
 mod recoveries;
-mod setting;
+mod setup;
 
 use serde_json::json;
 
-use self::setting::BEHIND;
+use self::setup::BEHIND;
 use super::{case::Found, stage::Stage};
 use crate::table::Table;
 
@@ -33,7 +33,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
              that want the last {BEHIND} messages (`?since=`), first of a node that was just started, then of its \
              tails. Herd: {} clients that come back at once to one channel of a node that was just started, each {BEHIND} \
              messages behind, beside the same storm without recovery.",
-            publishes::ROOMS,
+            setup::ROOMS,
             recoveries::CLIENTS,
             herd::CLIENTS
         ),

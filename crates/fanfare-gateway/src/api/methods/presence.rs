@@ -1,11 +1,7 @@
 //! `POST /api/presence`: the clients in a channel. `GET /api/presence` at the same path is for clients.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use fanfare_core::{Channel, presence::PresenceEntry};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use fanfare_core::Channel;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
@@ -13,9 +9,9 @@ use crate::{
         call::{Call, Method, handler_with_clients},
         client_presence,
         error::ApiError,
+        present::{self, Present},
         schema,
     },
-    gateway::Gateway,
     http::endpoint::{Endpoint, Kind},
     metrics::ApiReason,
     roles::Role,
@@ -39,47 +35,6 @@ pub(crate) struct Presence {
     channel: String,
 }
 
-/// The clients in a channel.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = PresenceResult)]
-pub(crate) struct Present {
-    /// Each client by its id.
-    presence: BTreeMap<String, ClientInfo>,
-}
-
-/// A client.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ClientInfo {
-    /// Its id.
-    client: String,
-    /// Its user; empty where its token names none.
-    user: String,
-    /// Information about its connection, from its token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = serde_json::Value, required = false)]
-    conn_info: Option<Box<RawValue>>,
-    /// Information about its subscription.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = serde_json::Value, required = false)]
-    chan_info: Option<Box<RawValue>>,
-}
-
-impl ClientInfo {
-    fn of(entry: PresenceEntry) -> Self {
-        Self {
-            client: entry.client.to_string(),
-            user: entry.user.unwrap_or_default(),
-            conn_info: entry.client_info.as_ref().and_then(json),
-            chan_info: entry.channel_info.as_ref().and_then(json),
-        }
-    }
-}
-
-/// JSON that another node took from a token; `None` for other bytes.
-fn json(bytes: &Bytes) -> Option<Box<RawValue>> {
-    serde_json::from_slice(bytes).ok()
-}
-
 impl Method for Presence {
     const NAME: &'static str = "presence";
     const SUMMARY: &'static str = "The clients in a channel";
@@ -93,20 +48,6 @@ impl Method for Presence {
 
     async fn call(self, call: &Call<'_>) -> Result<Present, ApiError> {
         let channel = Channel::new(&self.channel)?;
-        read(call.gateway, &channel).await
+        present::read(call.gateway, &channel).await
     }
-}
-
-/// The clients in a channel.
-pub(in crate::api) async fn read(gateway: &Gateway, channel: &Channel) -> Result<Present, ApiError> {
-    tracks(gateway, channel)?;
-    let members = gateway.hub.presence.members(channel).await?;
-    let entries = members.into_iter().map(|entry| (entry.client.to_string(), ClientInfo::of(entry)));
-    Ok(Present { presence: entries.collect() })
-}
-
-/// Refuses a channel whose namespace lists no clients.
-pub(super) fn tracks(gateway: &Gateway, channel: &Channel) -> Result<(), ApiError> {
-    let namespaces = gateway.hub.settings.namespaces();
-    if namespaces.of(channel).tracks_presence { Ok(()) } else { Err(ApiError::NoPresence) }
 }

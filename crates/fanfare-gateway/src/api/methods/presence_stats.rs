@@ -4,11 +4,11 @@ use fanfare_core::Channel;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::presence::tracks;
 use crate::{
     api::{
         call::{Call, Method, endpoint},
         error::ApiError,
+        present::tracks,
         schema,
     },
     http::endpoint::Endpoint,

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use tokio::process::Command;
 
+use super::setup::ROOMS;
 use crate::{process::Cpu, servers::Redis, suite::stage::BYTES};
 
 const SCRIPT: &str = include_str!("bare.lua");
@@ -12,7 +13,7 @@ const CALLS: u64 = 200_000;
 const IN_FLIGHT: u64 = 16;
 
 /// The CPU of Redis for a call, in microseconds.
-pub(super) async fn measure(redis: &Redis, channels: usize) -> anyhow::Result<f64> {
+pub(super) async fn measure(redis: &Redis) -> anyhow::Result<f64> {
     eprintln!("{CALLS} calls of a bare script");
     let port = redis.port().to_string();
     let loaded = run("redis-cli", &["-p", &port, "SCRIPT", "LOAD", SCRIPT]).await?;
@@ -21,8 +22,8 @@ pub(super) async fn measure(redis: &Redis, channels: usize) -> anyhow::Result<f6
     let call = ["EVALSHA", loaded.trim(), "1", "bare:__rand_int__", &payload];
     let once = run("redis-cli", &[&["-p", &port], &call[..]].concat()).await?;
     ensure!(once.trim().parse() == Ok(1), "the bare script answered {once}");
-    let [calls, in_flight, channels] = [CALLS, IN_FLIGHT, channels as u64].map(|number| number.to_string());
-    let load = ["-p", &port, "-n", &calls, "-P", &in_flight, "-r", &channels, "-c", "1", "-q"];
+    let [calls, in_flight, rooms] = [CALLS, IN_FLIGHT, ROOMS as u64].map(|number| number.to_string());
+    let load = ["-p", &port, "-n", &calls, "-P", &in_flight, "-r", &rooms, "-c", "1", "-q"];
     let before = Cpu::of(redis.pid()?)?;
     run("redis-benchmark", &[&load, &call[..]].concat()).await?;
     Ok((Cpu::of(redis.pid()?)? - before).per(CALLS).total)

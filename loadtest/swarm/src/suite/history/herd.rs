@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     recoveries,
-    setting::{BEHIND, READS, setup},
+    setup::{BEHIND, READS, setup},
 };
 use crate::{
     connection_pool::origin::Origin,

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{bare, setting::setup};
+use super::{
+    bare,
+    setup::{ROOMS, setup},
+};
 use crate::{
     median::median,
     number::short,
@@ -12,8 +15,7 @@ use crate::{
     table::Table,
 };
 
-/// Channels of one member, and messages a second to each.
-pub(super) const ROOMS: usize = 200;
+/// The messages a second to each channel.
 const RATE: f64 = 25.0;
 
 /// The budget of the node, to a publish without history.
@@ -32,7 +34,7 @@ pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<(
         }
     }
     node.stop().await?;
-    let floor = bare::measure(&redis, ROOMS).await?;
+    let floor = bare::measure(&redis).await?;
     let of = |figures: &[Figures], value: fn(&Figures) -> f64| median(figures.iter().map(value));
     let [without, with] = rounds.each_ref().map(|figures| {
         let node = of(figures, |figures| figures.cpu_per_publish.total);

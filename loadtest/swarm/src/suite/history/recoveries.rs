@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::setting::{BEHIND, READS, setup};
+use super::setup::{BEHIND, READS, setup};
 use crate::{
     api::Api,
     client::Target,

@@ -1,4 +1,4 @@
-//! The nodes of all parts.
+//! The node with history, and its clients.
 
 use crate::servers::{Redis, Setup};
 
@@ -16,3 +16,6 @@ pub(super) const READS: &str = "fanfare_history_reads_total{purpose=\"recover\"}
 pub(super) fn setup(redis: &Redis, core: Option<String>) -> Setup {
     Setup { toml: KEPT.to_owned(), ..redis.setup(core) }
 }
+
+/// The channels of publishes, with one member each.
+pub(super) const ROOMS: usize = 200;
