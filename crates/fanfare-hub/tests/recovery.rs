@@ -76,6 +76,19 @@ async fn what_is_not_kept_is_not_recovered() {
     assert_eq!(recoveries(&node, "lost"), 2);
 }
 
+/// Another node saw the new epoch first.
+#[tokio::test(start_paused = true)]
+async fn a_newer_epoch_is_asked_for() {
+    let (node, _recorder, histories) = remembering();
+    let stays = node.client_in(&["a"]).await;
+    histories.lose("a");
+    let on_their_way = histories.accept("a", 2);
+    let since = Past::Since(histories.position("a", 0));
+    assert_eq!(gets(&node, since).await, (numbered("a", 1..3), true));
+    drop(on_their_way);
+    assert_eq!(stays.lines(), numbered("a", 1..3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_position_that_never_was_is_not_recovered() {
     let (node, recorder, histories) = remembering();

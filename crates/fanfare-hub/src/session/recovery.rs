@@ -268,13 +268,14 @@ impl Subscriptions {
         Ok((recovering, Recovery::Read))
     }
 
-    /// A client knows a position beyond the tail: asks the history, and waits until the tail has what there is.
+    /// A client knows a position beyond the tail, or of another epoch, as another node may have seen: asks the history,
+    /// and waits until the tail has what there is.
     async fn catch_up(&self, confirmed: &Confirmed, past: Past) -> Result<(), CommandError> {
         let (Some(tail), Past::Since(since)) = (&confirmed.tail, past) else { return Ok(()) };
         self.dispatcher.tails().note(|work| work.check.push(tail.clone()));
         let checked = tail.lock().checks;
         let has = |position: Option<Position>| {
-            position.is_some_and(|at| at.epoch != since.epoch || at.offset >= since.offset)
+            position.is_some_and(|at| at.epoch == since.epoch && at.offset >= since.offset)
         };
         let caught_up = tail
             .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -56,10 +56,11 @@ pub struct Check {
 pub async fn run(plan: &Plan) -> anyhow::Result<Summary> {
     let check = Check::start(plan).await?;
     let ends = Instant::now() + plan.lasts;
-    while Instant::now() < ends {
-        sleep(plan.drop_every.unwrap_or(plan.lasts).min(ends - Instant::now())).await;
+    while let Some(every) = plan.drop_every.filter(|every| Instant::now() + *every < ends) {
+        sleep(every).await;
         check.drop_clients(0.1);
     }
+    sleep_until(ends).await;
     check.finish().await
 }
 

@@ -3,12 +3,14 @@
 //! - [`tail`]: the state of one channel, without I/O; `kept`, `waiting`: its publications; `past`: what it serves
 //! - [`shared`]: a tail behind its lock; `past_read`: the one read for all who recover beyond it
 //! - [`table`]: all tails of the node, and the work on them
+//! - `mutant`: deliberate faults of test builds
 //! - `forgetting`: removes from the history, and here
 //! - `reader`: reads histories; [`healer`]: carries out the work: opens, checks, heals and evicts
 
 pub(crate) mod forgetting;
 pub(crate) mod healer;
 pub(crate) mod kept;
+mod mutant;
 pub(crate) mod past;
 pub(crate) mod past_read;
 pub(crate) mod reader;

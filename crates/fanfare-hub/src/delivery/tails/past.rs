@@ -22,7 +22,7 @@ pub(crate) enum Reach {
     Whole(Vec<Arc<Publication>>),
     /// The newest of it. The rest is to be read.
     Part(Vec<Arc<Publication>>, Missing),
-    /// The position lies beyond what subscribers got here.
+    /// The position lies beyond what subscribers got here, or in another epoch, which may be a newer one.
     Ahead,
     /// The history does not have all of it.
     Lost,
@@ -47,8 +47,7 @@ impl Tail {
                 let most = u64::try_from(most.min(self.size)).unwrap_or(u64::MAX);
                 top.saturating_sub(most).max(self.kept.floor())
             }
-            Past::Since(since) if since.epoch != epoch => return Reach::Lost,
-            Past::Since(since) if since.offset > top => return Reach::Ahead,
+            Past::Since(since) if since.epoch != epoch || since.offset > top => return Reach::Ahead,
             Past::Since(since) if since.offset < self.kept.floor() => return Reach::Lost,
             Past::Since(since) => since.offset,
         };

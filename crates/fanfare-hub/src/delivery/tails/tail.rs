@@ -20,6 +20,7 @@ mod tests;
 
 use super::{
     kept::{Kept, offset},
+    mutant,
     waiting::Waiting,
 };
 use crate::delivery::batch::cost;
@@ -105,6 +106,9 @@ impl Tail {
         }
         if self.has_delivered(&publication) {
             effects.duplicates += 1;
+            if mutant::is("delivers-duplicates") {
+                effects.deliver.push(publication);
+            }
             return;
         }
         self.wait(publication, effects);
@@ -247,6 +251,9 @@ impl Tail {
     fn take(&mut self, publication: Arc<Publication>, effects: &mut Effects) {
         self.top += 1;
         self.kept.push(publication.clone(), self.size);
+        if mutant::is("skips-while-healing") && self.is_healing && self.top.is_multiple_of(100) {
+            return;
+        }
         effects.deliver.push(publication);
     }
 

@@ -70,7 +70,8 @@ pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<(
             format!("{} s", short(figures.seconds)),
         ]);
         if since.is_some() {
-            let missing = (CLIENTS as u64 * BEHIND).saturating_sub(deliveries) as f64;
+            let missing = (figures.connected * BEHIND).saturating_sub(deliveries) as f64;
+            let failed = figures.failures.values().sum::<u64>() as f64;
             judged = vec![
                 Judged::bound(
                     "history reads for 10,000 that come back",
@@ -78,6 +79,7 @@ pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<(
                     reads as f64,
                     Budget::AtMost(1.0),
                 ),
+                Judged::bound("clients that do not come back", "", failed, Budget::AtMost(0.0)),
                 Judged::bound("messages that they did not get", "", missing, Budget::AtMost(0.0)),
             ];
         }
