@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# In a real Chromium: the built-in page, the examples, and the browser's blocks of docs/clients.md, through HAProxy on a
+# In a real Chromium: the built-in page, also in a channel with history, the examples, and the browser's blocks of docs/clients.md, through HAProxy on a
 # cluster of two nodes; then the page while its node's Redis is away, and pages of other origins on nodes
 # of their own. Screenshots: .work/screenshots.
 # shellcheck source=tests/lib/common.sh
@@ -14,11 +14,17 @@ main() {
     fanfare_bin
     # The configuration that the example asks for.
     sed -n '/^  \[\[namespace/,/^$/p' "$ROOT/examples/cursors.html" >"$WORK/examples.toml"
+    cat >>"$WORK/examples.toml" <<'END'
+[[namespace]]
+name = "kept"
+history_size = 100
+track_presence = true
+END
     FANFARE_CONFIG=$WORK/examples.toml start_cluster "$WORK/browser" 2
     BASE_URL=$(head -n 1 "$WORK/browser/urls")
     REDIS_URL=$(cat "$WORK/browser/redis.url")
     export BASE_URL REDIS_URL BIN SHOTS=$WORK/screenshots
-    for part in chat states examples copied broker origins; do
+    for part in chat past states examples copied broker origins; do
         node "$ROOT/tests/browser/$part.mjs"
     done
 }
