@@ -267,7 +267,7 @@ impl Dispatcher {
         }
         let bytes = self.tails.account(before, state.tail.bytes());
         drop(state);
-        self.metrics.history.tail_bytes.set(signed(bytes));
+        self.metrics.history.tail_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         if !was_live {
             tail.has_changed();
         }
@@ -344,10 +344,6 @@ impl Dispatcher {
         let origin = publication.origin.filter(|origin| !echo && origin.node == self.incarnation);
         [origin.and_then(|origin| origin.session), publication.excluded_on(self.incarnation)]
     }
-}
-
-fn signed(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl BrokerEvents for Dispatcher {
