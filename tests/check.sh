@@ -113,6 +113,7 @@ run cargo clippy --workspace --all-targets --all-features -- -D warnings
 run cargo clippy -p fanfare --no-default-features -- -D warnings # as `make run` builds it
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 run python3 tests/lib/language.py
+run python3 tests/lib/api-reference.py --check
 run tests/lib/named-tests.py
 check_dependencies
 check_dockerfile

@@ -17,7 +17,7 @@ export function forget(name) {
   position = null;
 }
 
-/** What the page may read of the channel, as far as it is known. */
+/** The page's rights to read of the channel, as far as they are known. */
 export const mayRead = () => features;
 
 /** Whether messages that are missed now can be read later. */
@@ -60,7 +60,7 @@ async function find(name, lost) {
   return true;
 }
 
-/** An answer in JSON; null where there is none. */
+/** An answer in JSON, or null without one. */
 export async function read(path) {
   try {
     const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });

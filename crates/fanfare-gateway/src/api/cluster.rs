@@ -57,7 +57,7 @@ pub(super) struct View {
     channel: Option<ChannelView>,
 }
 
-/// What a client without a token may read of a channel.
+/// The rights of a client without a token to read of a channel.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ClusterChannel)]
 struct ChannelView {

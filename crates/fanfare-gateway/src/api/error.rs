@@ -137,8 +137,8 @@ pub(crate) enum ApiError {
     Revocation(#[from] RevocationError),
     /// Some nodes did not answer.
     #[error(
-        "the call was carried out for {num_clients} clients, but these nodes did not answer within {seconds} s: \
-         {nodes}; call again"
+        "these nodes did not answer within {seconds} s, and may not have carried out the call: {nodes}; call again. The \
+         others carried it out, for {num_clients} clients"
     )]
     SilentNodes {
         /// Their names.

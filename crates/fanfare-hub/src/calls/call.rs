@@ -52,6 +52,11 @@ pub enum Call {
         /// The sentence of the close frame.
         reason: String,
     },
+    /// Forgets what a node keeps of a channel whose history was removed.
+    Forget {
+        /// The channel.
+        channel: String,
+    },
     /// Ends the connections of revoked tokens. The broker keeps the revocation.
     Revoked {
         /// The tokens.

@@ -30,6 +30,12 @@ impl Local {
             Call::Subscribe { of, channel } => self.subscribe(&of, &channel).await,
             Call::Unsubscribe { of, channel } => self.unsubscribe(&of, &channel),
             Call::Disconnect { of, code, reason } => self.disconnect(&of, code, reason),
+            Call::Forget { channel } => {
+                if let Ok(channel) = Channel::new(&channel) {
+                    self.dispatcher.forget(&channel);
+                }
+                Answer::Done { clients: 0 }
+            }
             Call::Revoked { tokens } => Answer::Done { clients: self.revoked.apply(&tokens.into()) },
         }
     }

@@ -1,10 +1,11 @@
 //! `POST /api/history_remove`: forgets what a channel keeps. Its offsets go on.
 
 use fanfare_core::Channel;
+use fanfare_hub::calls::call::{self, Selection};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::history::keeps;
+use super::{clients, history::keeps};
 use crate::{
     api::{
         call::{Call, Method, endpoint},
@@ -36,7 +37,8 @@ impl Method for HistoryRemove {
     const NAME: &'static str = "history_remove";
     const SUMMARY: &'static str = "Forgets the messages that a channel keeps; its offsets go on";
     const TAKES: &'static str = "{\"channel\"}";
-    const REASONS: &'static [ApiReason] = &[ApiReason::NotAvailable, ApiReason::Unavailable];
+    const REASONS: &'static [ApiReason] =
+        &[ApiReason::NotAvailable, ApiReason::Unavailable, ApiReason::OutcomeUnknown];
     type Result = Nothing;
 
     fn channel(&self) -> Option<&str> {
@@ -47,6 +49,8 @@ impl Method for HistoryRemove {
         let channel = Channel::new(&self.channel)?;
         keeps(call, &channel)?;
         call.gateway.hub.history.remove(&channel).await?;
+        let forget = call::Call::Forget { channel: self.channel };
+        clients::carry_out(call, &Selection::default(), forget).await?;
         Ok(Nothing {})
     }
 }

@@ -1,6 +1,7 @@
 //! The broker's history, as the hub hands it out.
 //!
-//! Invariant: this node's tails serve nothing that was removed through it.
+//! Invariant: this node's tails serve nothing that was removed through it. Those of other nodes are told by a call
+//! (`calls::call::Call::Forget`).
 
 use std::sync::Arc;
 
@@ -31,10 +32,17 @@ impl History for Forgetting {
         let (dispatcher, channel) = (self.dispatcher.clone(), channel.clone());
         Box::pin(async move {
             removed.await?;
-            if let Some(tail) = dispatcher.tails().get(&channel) {
-                dispatcher.change_tail(&tail, |state, _| state.tail.forget());
-            }
+            dispatcher.forget(&channel);
             Ok(())
         })
+    }
+}
+
+impl Dispatcher {
+    /// Forgets the publications of a channel that its tail keeps. Its position stays.
+    pub(crate) fn forget(&self, channel: &Channel) {
+        if let Some(tail) = self.tails().get(channel) {
+            self.change_tail(&tail, |state, _| state.tail.forget());
+        }
     }
 }
