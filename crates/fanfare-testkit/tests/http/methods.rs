@@ -1,5 +1,7 @@
 //! The methods of the API on a node, and the history for clients.
 
+#![expect(clippy::indexing_slicing, reason = "a helper of a test fails by a panic, as the test does")]
+
 use fanfare_testkit::{
     Answer, KEY, Setup, TestNode,
     token::{bearer, token},

@@ -10,8 +10,8 @@ async fn node() -> TestNode {
 /// Publishes a text; its position.
 async fn publish(node: &TestNode, text: &str) -> String {
     let told = node.post(&json!({"channel": "chat", "data": text})).await.json();
-    let result = &told["result"];
-    format!("{}:{}", result["epoch"].as_str().unwrap(), result["offset"])
+    let part = |name: &str| told.pointer(&format!("/result/{name}")).unwrap();
+    format!("{}:{}", part("epoch").as_str().unwrap(), part("offset"))
 }
 
 fn recovered(answer: &Answer) -> Option<&str> {
