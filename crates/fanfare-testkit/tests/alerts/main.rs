@@ -118,7 +118,9 @@ async fn a_node_misses_more_than_its_history_keeps() {
     proxy.resume(Direction::ToClient);
     provoked.fires("FanfareHealsFailed", &[*cut_off]).await;
     let fired = provoked.lasts();
-    provoked.is_over("FanfareHealsFailed", "more messages than a history keeps, to a node cut off", fired).await;
+    provoked
+        .is_over("FanfareHealsFailed", "more messages than a history keeps, to a node cut off", fired)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
