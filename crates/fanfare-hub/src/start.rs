@@ -96,6 +96,7 @@ impl Hub {
             dispatcher: shared.dispatcher.clone(),
             goodbyes: outgoing.goodbyes.clone(),
             index: RwLock::default(),
+            metrics: shared.metrics.clone(),
         });
         tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
         let local = Local {

@@ -7,6 +7,7 @@ use std::{
 
 use fanfare_core::{Channel, Identity, Revocation, revocation::Tokens};
 use fanfare_hub::{Peer, Session};
+use tokio::time::sleep;
 
 use crate::support::{Node, Setup, settle};
 
@@ -75,6 +76,10 @@ async fn a_token_is_revoked_by_its_id() {
     assert_eq!(node.hub.revoked.revoke(&forever(Tokens::WithId("1".into()))).await, Ok(1));
     settle().await;
     assert!(ended.has_ended() && !stays.has_ended());
+    assert_eq!(node.hub.metrics().revocations.get(), 1);
     let over = Revocation { tokens: Tokens::WithId("2".into()), until: at(1) };
     assert_eq!(node.hub.revoked.revoke(&over).await, Ok(1), "it holds until the revocations are read again");
+    assert_eq!(node.hub.metrics().revocations.get(), 2);
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(node.hub.metrics().revocations.get(), 1, "one is over");
 }

@@ -12,6 +12,7 @@ pub(crate) struct Bounds {
     inbound: IntGauge,
     outbound: IntGauge,
     incomplete: IntGauge,
+    tails: IntGauge,
 }
 
 impl Bounds {
@@ -38,6 +39,10 @@ impl Bounds {
                 "fanfare_incomplete_limit_bytes",
                 "Memory that unfinished messages may take: limits.incomplete_total_bytes",
             )?,
+            tails: new.gauge(
+                "fanfare_history_tail_limit_bytes",
+                "Bytes of publications that the node may keep of channels with history: limits.history_bytes",
+            )?,
         })
     }
 
@@ -48,5 +53,6 @@ impl Bounds {
         show(&self.inbound, limits.inbound_bytes);
         show(&self.outbound, limits.outbound_total_bytes);
         show(&self.incomplete, limits.incomplete_total_bytes);
+        show(&self.tails, limits.history_bytes);
     }
 }

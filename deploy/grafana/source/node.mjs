@@ -272,6 +272,57 @@ const redis = [
     }),
 ];
 
+const history = [
+    lines({
+        title: "Kept publishes",
+        description: "Messages of this node that went into the history of their channel; and those that were not delivered, because one with their idempotency key had been.",
+        queries: [[rate("fanfare_publishes_kept_total"), "kept"], [rate("fanfare_publishes_duplicate_total"), "duplicates"]],
+        unit: "cps",
+    }),
+    lines({
+        title: "Heals, by result",
+        description: "Channels that had missed messages, in five minutes. healed: subscribers got all of them. failed: some are lost, and FanfareHealsFailed fires.",
+        queries: [[`sum by (result) (increase(${of("fanfare_history_heals_total")}[5m]))`, "{{result}}"]],
+        unit: "short",
+    }),
+    lines({
+        title: "Recoveries, by result",
+        description: "Clients that asked for the past. tail: the node had it. read: it was read from the history. lost: the history does not reach back. failed: it could not be read.",
+        queries: [[`sum by (result) (${rate("fanfare_history_recoveries_total")})`, "{{result}}"]],
+        unit: "cps",
+    }),
+    lines({
+        title: "Reads of histories, by purpose",
+        description: "heal: what a channel missed. recover: what clients asked for. position: the newest position of many channels.",
+        queries: [[`sum by (purpose) (${rate("fanfare_history_reads_total")})`, "{{purpose}}"]],
+        unit: "cps",
+    }),
+    lines({
+        title: "Kept by the node",
+        description: "Bytes of the messages that the node keeps of channels with history. Past limits.history_bytes the least used go.",
+        queries: [[of("fanfare_history_tail_bytes"), "bytes"], [of("fanfare_history_tail_limit_bytes"), "limit"]],
+        unit: "bytes",
+    }),
+    lines({
+        title: "Came or went twice",
+        description: "Messages that came twice and were dropped, and messages that were written to Redis again because their connection ended before the answer.",
+        queries: [[rate("fanfare_history_duplicates_total"), "dropped"], [rate("fanfare_redis_replays_total"), "written again"]],
+        unit: "cps",
+    }),
+    lines({
+        title: "Presence and revocations",
+        description: "Clients of this node in channels with presence, one for each client and channel; and revocations in force.",
+        queries: [[of("fanfare_presence_entries"), "present"], [of("fanfare_revocations"), "revocations"]],
+        unit: "short",
+    }),
+    lines({
+        title: "Presence that Redis did not take",
+        description: "Writes of presence that failed, in five minutes. The node tries them again.",
+        queries: [[`increase(${of("fanfare_redis_presence_failures_total")}[5m])`, "writes"]],
+        unit: "short",
+    }),
+];
+
 const inside = [
     lines({
         title: "Shards",
@@ -400,6 +451,7 @@ export const node = dashboard({
         ["Messages", messages],
         ["Latency", latency],
         ["Redis", redis],
+        ["History", history],
         ["Inside the node", inside],
     ],
 });

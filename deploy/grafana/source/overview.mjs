@@ -43,12 +43,14 @@ const now = [
         description: "Open connections of clients, on all nodes.",
         queries: [[`sum(${of("fanfare_connections")})`, "connections"]],
         unit: "short",
+        width: 3,
     }),
     number({
         title: "Deliveries",
         description: "Messages handed to subscribers in a second, one for each of them.",
         queries: [[`sum(${rate("fanfare_deliveries_total")})`, "deliveries"]],
         unit: "cps",
+        width: 3,
     }),
     number({
         title: "Relay latency, p99",
@@ -65,11 +67,21 @@ const now = [
         marks: [1, 1],
     }),
     number({
+        title: "Heals failed",
+        description: "Channels with history that could not be healed within the last hour: clients missed messages.",
+        queries: [[`sum(increase(${of("fanfare_history_heals_total", 'result="failed"')}[1h]))`, "channels"]],
+        unit: "none",
+        decimals: 0,
+        marks: [1, 1],
+        width: 3,
+    }),
+    number({
         title: "Alerts",
         description: "Alerts of deploy/prometheus/alerts.yml that fire. docs/operations.md explains each, and what to do.",
         queries: [[`count(${FIRING}) or vector(0)`, "alerts"]],
         unit: "none",
         marks: [1, 1],
+        width: 3,
     }),
 ];
 

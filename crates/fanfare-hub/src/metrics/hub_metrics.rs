@@ -52,6 +52,8 @@ pub struct HubMetrics {
     pub missed: IntCounter,
     /// Publishes that failed after their session had ended for another reason.
     pub untold: IntCounter,
+    /// Revocations in force that this node knows.
+    pub revocations: IntGauge,
     /// Other nodes that live and have this node's name.
     pub duplicate_names: IntGauge,
 }
@@ -106,6 +108,10 @@ impl HubMetrics {
             duplicate_names: new.gauge(
                 "fanfare_node_name_conflicts",
                 "Other live nodes that have this node's name",
+            )?,
+            revocations: new.gauge(
+                "fanfare_revocations",
+                "Revocations in force that this node knows: users and tokens",
             )?,
             slow: new.counters(
                 "fanfare_slow_clients_total",

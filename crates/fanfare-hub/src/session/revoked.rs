@@ -15,7 +15,9 @@ use fanfare_core::{
 };
 use parking_lot::RwLock;
 
-use crate::{delivery::dispatcher::Dispatcher, ending::goodbye::Goodbyes, session::state::Session};
+use crate::{
+    HubMetrics, delivery::dispatcher::Dispatcher, ending::goodbye::Goodbyes, session::state::Session,
+};
 
 /// How often all revocations are read.
 const RELOAD_EVERY: Duration = Duration::from_secs(30);
@@ -30,6 +32,7 @@ pub struct RevokedTokens {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) goodbyes: Arc<Goodbyes>,
     pub(crate) index: RwLock<Index>,
+    pub(crate) metrics: Arc<HubMetrics>,
 }
 
 /// The revocations, by what they are found by.
@@ -56,8 +59,8 @@ impl Index {
             || identity.token_id().is_some_and(|id| self.ids.contains(id))
     }
 
-    fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.ids.is_empty()
+    fn len(&self) -> usize {
+        self.users.len() + self.ids.len()
     }
 }
 
@@ -79,13 +82,19 @@ impl RevokedTokens {
 
     /// Ends the sessions of these tokens, and refuses the tokens from now on. The number of the sessions.
     pub(crate) fn apply(&self, tokens: &Tokens) -> u64 {
-        self.index.write().add(tokens);
+        self.change(|index| index.add(tokens));
         self.end_sessions()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Index)) {
+        let mut index = self.index.write();
+        change(&mut index);
+        self.metrics.revocations.set(i64::try_from(index.len()).unwrap_or(i64::MAX));
     }
 
     fn end_sessions(&self) -> u64 {
         let index = self.index.read();
-        if index.is_empty() {
+        if index.len() == 0 {
             return 0;
         }
         let is_revoked =
@@ -105,7 +114,7 @@ impl RevokedTokens {
                 Ok(all) => {
                     let mut index = Index::default();
                     all.iter().for_each(|revocation| index.add(&revocation.tokens));
-                    *self.index.write() = index;
+                    self.change(|known| *known = index);
                     self.end_sessions();
                     RELOAD_EVERY
                 }

@@ -95,6 +95,36 @@ async fn redis_holds_back_deliveries_to_one_node() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make alerts"]
+async fn a_node_misses_more_than_its_history_keeps() {
+    const HISTORY: &str = "[[namespace]]\nhistory_size = 1";
+    let redis = redis_server().await;
+    let proxy = Proxy::start(redis.port()).await;
+    let start = async |name, url: String| {
+        let flags = ["--listen", "127.0.0.1:0", "--node", name, "--broker", &url];
+        let process = Process::serve(&flags, HISTORY).await;
+        process.is_ready().await;
+        process
+    };
+    let (cut_off, other) = (start("node-1", proxy.url()).await, start("node-2", redis.url()).await);
+    let _listener = cut_off.connect("/ws/chat").await;
+    let mut provoked = Provoked::watch(&[*cut_off, *other], &["FanfareHealsFailed"]).await;
+    provoked.begins();
+    proxy.stall_subscribers(Direction::ToClient);
+    // Redis keeps the last of them, and about a hundred more.
+    for number in 0..1000 {
+        other.publish("chat", number).await;
+    }
+    proxy.cut();
+    proxy.resume(Direction::ToClient);
+    provoked.fires("FanfareHealsFailed", &[*cut_off]).await;
+    let fired = provoked.lasts();
+    provoked
+        .is_over("FanfareHealsFailed", "more messages than a history keeps, to a node cut off", fired)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make alerts"]
 async fn redis_is_slow_for_one_of_two_nodes() {
     let redis = redis_server().await;
     let proxy = Proxy::start(redis.port()).await;

@@ -99,11 +99,12 @@ async fn bounds_are_metrics_and_follow_a_reload() {
     let flags = ["--listen", "127.0.0.1:0", "--node", "test", "--broker", "memory"];
     let node = Process::serve(&flags, "limits.connections = 10").await;
     assert_eq!(node.metric("fanfare_connections_limit").await, 10.0);
-    node.reload("limits = { connections = 20, inbound_bytes = \"8MiB\", incomplete_total_bytes = \"32MiB\", outbound_total_bytes = \"64MiB\" }")
+    node.reload("limits = { connections = 20, inbound_bytes = \"8MiB\", history_bytes = \"16MiB\", incomplete_total_bytes = \"32MiB\", outbound_total_bytes = \"64MiB\" }")
         .await;
     for (bound, value) in [
         ("fanfare_connections_limit", 20.0),
         ("fanfare_inbound_queued_limit_bytes", f64::from(8 << 20)),
+        ("fanfare_history_tail_limit_bytes", f64::from(16 << 20)),
         ("fanfare_outbound_queued_limit_bytes", f64::from(64 << 20)),
         ("fanfare_incomplete_limit_bytes", f64::from(32 << 20)),
     ] {

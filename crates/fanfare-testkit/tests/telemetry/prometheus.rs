@@ -15,6 +15,15 @@ const NODE: &str = include_str!("../../../../deploy/grafana/dashboards/node.json
 /// The time between two rounds of a node's talker.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// Channels with history and presence beside those without.
+const REMEMBERS: &str = "
+limits.outbound_bytes = \"256KiB\"
+[[namespace]]
+name = \"past\"
+history_size = 10
+track_presence = true
+";
+
 /// Time and memory depend on the machine, which other processes use too.
 const OF_THE_MACHINE: [&str; 2] = ["seconds", "memory"];
 
@@ -56,8 +65,10 @@ async fn every_query_has_data_under_load() {
     let redis = redis_server().await;
     let mut processes = Vec::new();
     for name in ["node-1", "node-2", "node-3"] {
-        let limits = [("FANFARE_LIMITS__OUTBOUND_BYTES", "256KiB")];
-        processes.push(Process::start_with(name, &redis.url(), &limits).await);
+        let flags = ["--listen", "127.0.0.1:0", "--node", name, "--broker", &redis.url()];
+        let process = Process::serve(&flags, REMEMBERS).await;
+        process.is_ready().await;
+        processes.push(process);
     }
     let nodes: Vec<_> = processes.iter().map(Process::endpoint).collect();
     let prometheus = Prometheus::start(&nodes).await;
@@ -133,8 +144,8 @@ fn without_comparisons(query: &str) -> String {
     kept.join(" ")
 }
 
-/// The load of each node: clients that listen, one that talks, others that come and go, one that does not read, and some
-/// that are refused. Ends when dropped.
+/// The load of each node: clients that listen, one that talks, others that come and go, also to a channel with history,
+/// one that does not read, and some that are refused. Ends when dropped.
 async fn load(nodes: &[Endpoint]) -> JoinSet<()> {
     let mut load = JoinSet::new();
     for &node in nodes {
@@ -156,6 +167,8 @@ async fn load(nodes: &[Endpoint]) -> JoinSet<()> {
                 talker.text("hello").await;
                 talker.expect("hello").await;
                 drop(node.connect("/ws/visitors").await);
+                drop(node.connect("/ws/past:visitors?last=5").await);
+                node.publish("past:visitors", "hello").await;
                 node.upgrade("/metrics", &[]).await.is(404, "");
                 node.publish("large", "x".repeat(20_000)).await;
                 sleep(EVERY).await;
