@@ -1,7 +1,7 @@
 //! The tokens that are not good any more.
 //!
 //! Invariant: no session stays whose token is revoked, and none begins with such a token, once this node knows of the
-//! revocation: by the call of another node at once, and by reading all of them every [`RELOAD_EVERY`].
+//! revocation: by the call of another node at once, and by reading all of them every `RELOAD_EVERY`.
 
 use std::{
     collections::{HashMap, HashSet},
