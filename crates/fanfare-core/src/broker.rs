@@ -150,18 +150,21 @@ pub struct Publish {
 impl Publish {
     /// A publish of the HTTP API, without attributes and not traced.
     #[must_use]
+    #[inline]
     pub fn new(channel: Channel, payload: Payload) -> Self {
         Self { channel, payload, session: None, order: None, trace: None, attributes: None, retention: None }
     }
 
     /// The same by a session, behind those of its publish order.
     #[must_use]
+    #[inline]
     pub fn by(self, session: SessionId, order: Option<Arc<PublishOrder>>) -> Self {
         Self { session: Some(session), order, ..self }
     }
 
     /// The same in this trace.
     #[must_use]
+    #[inline]
     pub fn traced(self, trace: Option<TraceContext>) -> Self {
         Self { trace, ..self }
     }
@@ -196,6 +199,7 @@ impl Publish {
 
     /// The same, kept in the history of its channel.
     #[must_use]
+    #[inline]
     pub fn kept(self, retention: Option<Retention>) -> Self {
         Self { retention, ..self }
     }
@@ -209,6 +213,7 @@ impl Publish {
 
     /// The number of bytes that it takes on its way: those of its payload and of its attributes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.payload.len() + self.attributes.as_ref().map_or(0, |attributes| attributes.bytes())
     }

@@ -36,6 +36,7 @@ pub struct Publication {
 impl Publication {
     /// A publication that is not encoded yet, without a time of publish.
     #[must_use]
+    #[inline]
     pub fn new(channel: Channel, payload: Payload, origin: Option<Origin>) -> Self {
         Self {
             channel,
@@ -51,24 +52,28 @@ impl Publication {
 
     /// The same publication in this trace.
     #[must_use]
+    #[inline]
     pub fn traced(self, trace: Option<TraceContext>) -> Self {
         Self { trace, ..self }
     }
 
     /// The same publication, published at this time.
     #[must_use]
+    #[inline]
     pub fn published_at(self, published: Option<Instant>) -> Self {
         Self { published, ..self }
     }
 
     /// The same publication with these attributes.
     #[must_use]
+    #[inline]
     pub fn with_attributes(self, attributes: Option<Box<Attributes>>) -> Self {
         Self { attributes, ..self }
     }
 
     /// The same publication at this position.
     #[must_use]
+    #[inline]
     pub fn at(self, position: Option<Position>) -> Self {
         Self { position, ..self }
     }

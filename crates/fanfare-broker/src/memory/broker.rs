@@ -133,6 +133,7 @@ impl MemoryBroker {
         self.events.poll_calm(PARTITION, &mut Context::from_waker(Waker::noop())).is_ready()
     }
 
+    #[inline]
     fn deliver(&self, accept: &mut Accept, publish: Publish, ticket: &Ticket) -> Delivered {
         if publish.retention.is_none() && publish.attributes.is_none() {
             self.publish_now(accept, publish, ticket);
@@ -172,18 +173,17 @@ impl MemoryBroker {
         }
         let origin = Origin { node: self.incarnation, session: publish.session, sequence: accept.sequence };
         let Publish { payload, trace, attributes, retention, .. } = publish;
-        let publication = |channel: Channel, payload, attributes| {
-            let publication = Publication::new(channel, payload, Some(origin));
-            publication.published_at(Some(ticket.since().into_std())).with_attributes(attributes)
-        };
+        let since = ticket.since().into_std();
         let position = retention.map(|retention| {
-            let kept = publication(publish.channel, payload.clone(), attributes.clone());
+            let kept = Publication::new(publish.channel, payload.clone(), Some(origin));
+            let kept = kept.published_at(Some(since)).with_attributes(attributes.clone());
             self.history.append(kept, retention)
         });
         if let Some(channel) = channel {
             self.metrics.received.inc();
-            self.events
-                .publication(publication(channel.clone(), payload, attributes).traced(trace).at(position));
+            let publication = Publication::new(channel.clone(), payload, Some(origin));
+            let publication = publication.published_at(Some(since)).with_attributes(attributes);
+            self.events.publication(publication.traced(trace).at(position));
         }
         position
     }
