@@ -1,8 +1,6 @@
 //! Attributes of a publish, beside its payload.
 
-use bytes::Bytes;
-
-use crate::{Incarnation, SessionId};
+use crate::{Incarnation, SessionId, presence::PresenceEntry};
 
 /// The attributes of a publish. They are boxed as a whole, because the relay has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,22 +11,34 @@ pub struct Attributes {
     pub event: Option<String>,
     /// Names and values for its subscribers, in the publisher's order.
     pub tags: Vec<(String, String)>,
-    /// Information about its publisher, for its subscribers: bytes that the node does not read.
-    pub info: Option<Bytes>,
+    /// The client that published it, for its subscribers; with [`Attributes::presence`] the client that joined or left.
+    pub publisher: Option<PresenceEntry>,
+    /// `Some`: not a publication of a client, but news of a client in the channel. It has no payload, and only
+    /// subscribers that asked for such news get it.
+    pub presence: Option<PresenceChange>,
     /// The key by which the broker recognises a publish that comes again. Its subscribers do not get it.
     pub idempotency_key: Option<String>,
 }
 
+/// News of a client in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresenceChange {
+    /// It joined.
+    Joined,
+    /// It left.
+    Left,
+}
+
 impl Attributes {
-    /// The most bytes that event name, tags, info and key may have together ([`Attributes::bytes`]). A broker refuses more.
+    /// The most bytes that event name, tags, publisher and key may have together ([`Attributes::bytes`]). A broker refuses more.
     pub const MAX_BYTES: usize = 16 << 10;
 
-    /// The number of bytes of event name, tags, info and key together. Each tag counts with four bytes more.
+    /// The number of bytes of event name, tags, publisher and key together. Each tag counts with four bytes more.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let tags = self.tags.iter().map(|(name, value)| name.len() + value.len() + 4);
         let event = self.event.as_ref().map_or(0, String::len);
         let key = self.idempotency_key.as_ref().map_or(0, String::len);
-        event + tags.sum::<usize>() + self.info.as_ref().map_or(0, Bytes::len) + key
+        event + tags.sum::<usize>() + self.publisher.as_ref().map_or(0, PresenceEntry::bytes) + key
     }
 }

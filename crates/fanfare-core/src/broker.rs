@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     Attributes, Channel, Incarnation, Partition, Payload, Publication, PublishError, Retention, SessionId,
-    SubscribeError, Taken, TraceContext,
+    SubscribeError, Taken, TraceContext, attributes::PresenceChange, presence::PresenceEntry,
 };
 
 /// Carries publications between nodes.
@@ -190,11 +190,19 @@ impl Publish {
         self
     }
 
-    /// The same with information about its publisher.
+    /// The same, published by this client for all to see.
     #[must_use]
-    pub fn with_info(mut self, info: Bytes) -> Self {
-        self.attributes_mut().info = Some(info);
+    pub fn published_by(mut self, publisher: PresenceEntry) -> Self {
+        self.attributes_mut().publisher = Some(publisher);
         self
+    }
+
+    /// News of a client that joined or left a channel.
+    #[must_use]
+    pub fn news(channel: Channel, change: PresenceChange, client: PresenceEntry) -> Self {
+        let mut publish = Self::new(channel, Payload::text("")).published_by(client);
+        publish.attributes_mut().presence = Some(change);
+        publish
     }
 
     /// The same, kept in the history of its channel.

@@ -1,6 +1,8 @@
-//! The commands of clients, and the replies. Behind a dialect's decoder a command is a type, not a string.
+//! The commands of clients. Behind a dialect's decoder a command is a type, not a string.
 
-use crate::{Channel, Payload, Position, PublishError, SubscribeError};
+use std::fmt;
+
+use crate::{Channel, Epoch, Payload};
 
 /// The number by which a client knows the answer to its command; 0 in a dialect without such numbers.
 pub type RequestId = u32;
@@ -8,12 +10,16 @@ pub type RequestId = u32;
 /// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Say who the client is. In a dialect with this command it comes first, and once.
+    Connect(Box<Connect>),
     /// Deliver a channel's publications, from the answer on.
     Subscribe {
         /// Echoed in the reply.
         id: RequestId,
         /// The channel.
         channel: Channel,
+        /// What a dialect of richer subscriptions asks for.
+        options: Option<Box<SubscribeOptions>>,
     },
     /// End the delivery of a channel's publications.
     Unsubscribe {
@@ -31,102 +37,156 @@ pub enum Command {
         /// The content of the publication.
         payload: Payload,
     },
+    /// Read what a channel keeps.
+    History {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The channel.
+        channel: Channel,
+        /// The part that is read.
+        query: HistoryQuery,
+    },
+    /// List the clients in a channel.
+    Presence {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The channel.
+        channel: Channel,
+    },
+    /// Count the clients in a channel.
+    PresenceStats {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The channel.
+        channel: Channel,
+    },
+    /// Show a new token before the one of the connection expires.
+    Refresh {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The new token.
+        token: ClientToken,
+    },
+    /// Show a new token before the one of a subscription expires.
+    RefreshSubscription {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The channel.
+        channel: Channel,
+        /// The new token.
+        token: ClientToken,
+    },
 }
 
-impl Command {
-    /// The channel of the command.
+/// The parts of [`Command::Connect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// Echoed in the reply.
+    pub id: RequestId,
+    /// The client's token. `None`: the client has none, or has shown it in its handshake.
+    pub token: Option<ClientToken>,
+    /// The positions that the client has of channels to which the server subscribes it.
+    pub resume: Vec<(Channel, ResumeFrom)>,
+}
+
+/// The options of [`Command::Subscribe`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscribeOptions {
+    /// A token for this channel.
+    pub token: Option<ClientToken>,
+    /// Where the client wants to go on. `None`: from now on.
+    pub resume: Option<ResumeFrom>,
+    /// Whether the subscribe fails where the past cannot be had as a whole. Else the client is told.
+    pub must_resume: bool,
+    /// Whether the client wants to hear of clients that join and leave.
+    pub joins: bool,
+}
+
+/// A place in the history of a channel, as a client names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumeFrom {
+    /// The life of the history.
+    pub epoch: ResumeEpoch,
+    /// The last offset that the client has.
+    pub offset: u64,
+}
+
+/// The epoch of a [`ResumeFrom`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResumeEpoch {
+    /// The client does not know any.
+    Any,
+    /// This one.
+    Is(Epoch),
+    /// A text that no history of this server has as its epoch.
+    Foreign,
+}
+
+/// The part of a history that [`Command::History`] reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// The place behind which the part begins; read in reverse, the place before which it begins. `None`: at the
+    /// oldest; read in reverse, at the newest.
+    pub since: Option<ResumeFrom>,
+    /// The most publications; `Some(0)`: the position only; `None`: as many as the server allows.
+    pub limit: Option<u32>,
+    /// Whether the newest come first.
+    pub reverse: bool,
+}
+
+/// A token that a client showed. It is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientToken(String);
+
+impl ClientToken {
+    /// A token.
     #[must_use]
-    pub fn channel(&self) -> &Channel {
-        match self {
-            Self::Subscribe { channel, .. }
-            | Self::Unsubscribe { channel, .. }
-            | Self::Publish { channel, .. } => channel,
-        }
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// Its text, to be verified.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
-/// The answer to one command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// The session is subscribed: it gets every publication that the broker accepts from now on.
-    Subscribed {
-        /// The command's number.
-        id: RequestId,
-        /// The command's channel.
-        channel: Channel,
-        /// The position behind which the session gets all; `None` in a channel without history.
-        position: Option<Position>,
-    },
-    /// The session is not subscribed, or not any longer.
-    Unsubscribed {
-        /// The command's number.
-        id: RequestId,
-        /// The command's channel.
-        channel: Channel,
-    },
-    /// The broker accepted the publication.
-    Published {
-        /// The command's number.
-        id: RequestId,
-    },
-    /// The command was not carried out.
-    Failed {
-        /// The command's number.
-        id: RequestId,
-        /// The reason.
-        error: CommandError,
-    },
+impl fmt::Debug for ClientToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientToken(***)")
+    }
 }
 
-/// The reason why a command was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// The broker refused the publication, or its answer is unknown.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The broker did not confirm the subscription.
-    #[error(transparent)]
-    Subscribe(#[from] SubscribeError),
-    /// The namespace does not permit the action to this client.
-    #[error("this channel's namespace does not permit a client to {0}")]
-    NotPermitted(Action),
-    /// The namespace demands a token, and the client did not show one.
-    #[error("to {0} in this channel a client needs a token: connect with one")]
-    NeedsToken(Action),
-    /// The namespace demands a subscription, and the client has none.
-    #[error("to {0} in this channel a client has to be subscribed to it")]
-    NeedsSubscription(Action),
-    /// The client's token does not grant the channel.
-    #[error("the token does not grant this channel (its `channels` claim), so it cannot {0} there")]
-    NotGranted(Action),
-    /// The session is subscribed to the channel already.
-    #[error("already subscribed to this channel")]
-    AlreadySubscribed,
-    /// The session has as many channels as it may.
-    #[error("a connection may hold at most {0} channels")]
-    TooManyChannels(usize),
-}
+impl Command {
+    /// The channel of the command; `None` for a command about the connection.
+    #[must_use]
+    pub fn channel(&self) -> Option<&Channel> {
+        match self {
+            Self::Connect(_) | Self::Refresh { .. } => None,
+            Self::Subscribe { channel, .. }
+            | Self::Unsubscribe { channel, .. }
+            | Self::Publish { channel, .. }
+            | Self::History { channel, .. }
+            | Self::Presence { channel, .. }
+            | Self::PresenceStats { channel, .. }
+            | Self::RefreshSubscription { channel, .. } => Some(channel),
+        }
+    }
 
-/// An action in a channel, which its namespace permits or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// To receive its publications.
-    Subscribe,
-    /// To publish in it.
-    Publish,
-    /// To read its history.
-    ReadHistory,
-    /// To see the clients in it.
-    SeePresence,
-}
-
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Subscribe => "subscribe",
-            Self::Publish => "publish",
-            Self::ReadHistory => "read the history",
-            Self::SeePresence => "see who is present",
-        })
+    /// The number by which the client knows the answer.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        match self {
+            Self::Connect(connect) => connect.id,
+            Self::Subscribe { id, .. }
+            | Self::Unsubscribe { id, .. }
+            | Self::Publish { id, .. }
+            | Self::History { id, .. }
+            | Self::Presence { id, .. }
+            | Self::PresenceStats { id, .. }
+            | Self::Refresh { id, .. }
+            | Self::RefreshSubscription { id, .. } => *id,
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The seam to the protocols that clients speak.
 
-use crate::{Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Publication, Reply};
+use crate::{
+    Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Position, Publication, Reply,
+};
 
 /// A protocol that clients speak, without I/O and without state of its own: one value serves every session.
 ///
@@ -12,11 +14,18 @@ pub trait Dialect: Send + Sync + 'static {
     /// The encoding of [`Dialect::publication`]. Two dialects of one encoding make the same bytes.
     fn encoding(&self) -> EncodingId;
 
-    /// The message of a publication, the same for every subscriber.
+    /// The message of a publication, the same for every subscriber. It may be news of a client that joined or left
+    /// ([`Attributes::presence`](crate::Attributes::presence)), which reaches only subscribers that asked for joins.
     fn publication(&self, publication: &Publication) -> Message;
 
     /// The answer to a client's command.
     fn reply(&self, reply: &Reply) -> Answer;
+
+    /// Whether subscribers are told who published: the session's publishes then carry its client
+    /// ([`Attributes::publisher`](crate::Attributes::publisher)).
+    fn names_publisher(&self) -> bool {
+        false
+    }
 
     /// The reads that count as a client's sign of life.
     fn liveness(&self) -> Liveness {
@@ -60,11 +69,32 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Push {
     /// The server subscribed the session to a channel.
-    Subscribed(Channel),
-    /// The server ended the session's subscription to a channel.
-    Unsubscribed(Channel),
+    Subscribed {
+        /// The channel.
+        channel: Channel,
+        /// The position behind which the session gets all; `None` in a channel without history.
+        position: Option<Position>,
+    },
+    /// The session's subscription to a channel ended.
+    Unsubscribed {
+        /// The channel.
+        channel: Channel,
+        /// The reason.
+        reason: Unsubscribed,
+    },
     /// A message for this session alone.
     Message(Payload),
+}
+
+/// Why a subscription ended that its client did not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsubscribed {
+    /// The operator's backend ended it.
+    ByServer,
+    /// Publications may have been missed. The client may subscribe again, and go on from its position.
+    Interrupted,
+    /// The subscription's token expired. The client may subscribe again with a new one.
+    Expired,
 }
 
 /// The last words to a client: a message, a close frame, both, or (the default) only the end of the transport.

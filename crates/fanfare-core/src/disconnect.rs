@@ -46,6 +46,14 @@ pub enum Disconnect {
     Slow,
     /// The client's token expired.
     Expired,
+    /// The token of a subscription to which the server subscribed the client expired.
+    SubscriptionExpired,
+    /// A token that the client showed is not good, for this reason.
+    BadToken(Cow<'static, str>),
+    /// The client did not say who it is within [`Limits::handshake`](crate::Limits::handshake).
+    Stale,
+    /// The client asked for what this server does not have.
+    NotAvailable(Cow<'static, str>),
     /// The client sent nothing after a ping.
     NoPong,
     /// No message came or went for the session's idle timeout.
@@ -87,6 +95,10 @@ impl Disconnect {
             Self::PublishUnknown,
             Self::Slow,
             Self::Expired,
+            Self::SubscriptionExpired,
+            Self::BadToken(Cow::default()),
+            Self::Stale,
+            Self::NotAvailable(Cow::default()),
             Self::NoPong,
             Self::Idle,
             Self::Interrupted,
@@ -130,6 +142,10 @@ impl Disconnect {
             Self::PublishUnknown => "publish_unknown",
             Self::Slow => "slow",
             Self::Expired => "expired",
+            Self::SubscriptionExpired => "subscription_expired",
+            Self::BadToken(_) => "bad_token",
+            Self::Stale => "stale",
+            Self::NotAvailable(_) => "not_available",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
@@ -176,6 +192,10 @@ mod tests {
             | Disconnect::PublishUnknown
             | Disconnect::Slow
             | Disconnect::Expired
+            | Disconnect::SubscriptionExpired
+            | Disconnect::BadToken(_)
+            | Disconnect::Stale
+            | Disconnect::NotAvailable(_)
             | Disconnect::NoPong
             | Disconnect::Idle
             | Disconnect::Interrupted
@@ -185,7 +205,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 17;
+    const OWN: usize = 21;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

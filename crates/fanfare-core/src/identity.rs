@@ -89,6 +89,11 @@ pub trait Identity: Send + Sync + 'static {
         None
     }
 
+    /// The channels to which the server subscribes the client when it connects, in a dialect that has such subscriptions.
+    fn subscriptions(&self) -> &[Channel] {
+        &[]
+    }
+
     /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 
@@ -104,6 +109,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The token is not good.
     fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError>;
 
+    /// The subscription that a token of one channel grants at this time. Whether it is for the client that shows it is
+    /// the caller's to check.
+    ///
+    /// # Errors
+    /// The token is not good, or is not for a channel.
+    fn authorize(&self, token: &str, now: SystemTime) -> Result<SubscriptionGrant, AuthError> {
+        let _ = (token, now);
+        Err(AuthError { reason: "tokens of subscriptions are not taken here".into(), is_expired: false })
+    }
+
     /// For a token that is not good: ends once it may be good, because keys were asked for; `None` where that would
     /// not help, or where they were asked for a moment ago.
     fn renewal(&self, _token: &str) -> Option<Renewal> {
@@ -114,10 +129,30 @@ pub trait Authenticator: Send + Sync + 'static {
 /// The future that [`Authenticator::renewal`] returns.
 pub type Renewal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A subscription that a token grants, whatever the channel's namespace says of subscribing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionGrant {
+    /// The channel.
+    pub channel: Channel,
+    /// The user that may use the token; `None`: a client without a user.
+    pub user: Option<String>,
+    /// The client that may use it, in its text form; `None`: each of the user.
+    pub client: Option<String>,
+    /// When the subscription ends; `None`: never.
+    pub expires_at: Option<SystemTime>,
+    /// Information about the subscription for other clients: JSON that the node does not read.
+    pub info: Option<Bytes>,
+}
+
 /// Why a token is not good: a sentence for the client, without a word of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct AuthError(pub Cow<'static, str>);
+#[error("{reason}")]
+pub struct AuthError {
+    /// The sentence.
+    pub reason: Cow<'static, str>,
+    /// Whether the token was good until it expired: a new one helps.
+    pub is_expired: bool,
+}
 
 /// The origin of a publication. A publication without an origin was published around us (a plain Redis `PUBLISH`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

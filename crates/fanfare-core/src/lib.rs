@@ -5,7 +5,7 @@
 //! The types that a message meets, in order:
 //!
 //! - [`message`]: a message of a transport, before its dialect decoded it
-//! - [`command`]: commands of clients, and the replies
+//! - [`command`]: commands of clients; [`reply`]: the replies
 //! - [`channel`], [`payload`], [`attributes`], [`publication`]: a publication, and its parts
 //! - [`position`]: its place in the history of its channel
 //! - `encoding`: how a publication becomes bytes
@@ -53,6 +53,7 @@ pub mod position;
 pub mod presence;
 pub mod publication;
 pub mod registry;
+pub mod reply;
 pub mod revocation;
 pub mod token_bucket;
 pub mod trace;
@@ -63,7 +64,7 @@ pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
-pub use command::{Command, CommandError, Reply};
+pub use command::Command;
 pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
@@ -80,6 +81,7 @@ pub use position::{Epoch, Position, Taken};
 pub use presence::Presence;
 pub use publication::Publication;
 pub use registry::{NodeInfo, Registry};
+pub use reply::{CommandError, Reply};
 pub use revocation::{Revocation, Revocations};
 pub use token_bucket::TokenBucket;
 pub use trace::{TraceContext, Tracer};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Channel, CommandError, Identity, Retention, command::Action, labels};
+use crate::{Channel, CommandError, Identity, Retention, labels, reply::Action};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

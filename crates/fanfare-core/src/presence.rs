@@ -42,6 +42,18 @@ pub struct PresenceEntry {
     pub channel_info: Option<Bytes>,
 }
 
+impl PresenceEntry {
+    /// The number of bytes of user and information together, and of the client's id.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let len = |info: &Option<Bytes>| info.as_ref().map_or(0, Bytes::len);
+        size_of::<ClientId>()
+            + self.user.as_ref().map_or(0, String::len)
+            + len(&self.client_info)
+            + len(&self.channel_info)
+    }
+}
+
 /// The size of a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PresenceStats {

@@ -8,7 +8,7 @@ use std::{
 use axum::extract::Request;
 use fanfare_auth::{Token, TokenSourceError};
 use fanfare_core::{
-    Access, AuthError, Authenticator, Channel, CommandError, Identity, Namespace, command::Action,
+    Access, AuthError, Authenticator, Channel, CommandError, Identity, Namespace, reply::Action,
 };
 use fanfare_hub::Hub;
 use tokio::time::timeout;
@@ -43,7 +43,11 @@ pub(crate) fn identify<'a>(
         let Some((auth, token)) = auth.zip(found?) else { return Ok(None) };
         let identity = authenticate(&*auth.authenticator, &token, hub.settings.limits().handshake).await?;
         if hub.revoked.has(&*identity) {
-            return Err(AuthError("the token was revoked: get a new one".into()).into());
+            return Err(AuthError {
+                reason: "the token was revoked: get a new one".into(),
+                is_expired: false,
+            }
+            .into());
         }
         Ok(Some(identity))
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, Position, command::Action};
+use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, Position, reply::Action};
 use fanfare_hub::{Past, Recovered};
 use tokio::task::JoinSet;
 

@@ -78,7 +78,7 @@ pub enum TokenError {
 
 impl From<TokenError> for AuthError {
     fn from(error: TokenError) -> Self {
-        Self(error.to_string().into())
+        Self { reason: error.to_string().into(), is_expired: error == TokenError::Expired }
     }
 }
 

@@ -1,7 +1,10 @@
 //! The content of a publication.
 
 use bytes::Bytes;
-use fanfare_core::{Attributes, Payload, PayloadKind, Publish, PublishError, SessionId, Taken, TraceContext};
+use fanfare_core::{
+    Attributes, ClientId, Payload, PayloadKind, Publish, PublishError, SessionId, Taken, TraceContext,
+    presence::PresenceEntry,
+};
 
 use super::helpers::{channel, subscribed, taken};
 use crate::{
@@ -89,10 +92,13 @@ pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
     let tags = vec![("räume".to_owned(), String::new()), ("a".to_owned(), "b".to_owned())];
     let publish = || Publish::new(channel.clone(), Payload::text("x"));
     let full = |length| {
-        let publish = publish().named("").tagged(tags.clone()).with_info(Bytes::from(vec![0xFF; length]));
+        let client = ClientId { node: publisher.incarnation, session: SessionId(8) };
+        let channel_info = Some(Bytes::from(vec![0xFF; length]));
+        let by = PresenceEntry { client, user: Some("ä".to_owned()), client_info: None, channel_info };
+        let publish = publish().named("").tagged(tags.clone()).published_by(by);
         publish.excluding(subscriber.incarnation, SessionId(9))
     };
-    let publishes = [publish(), publish().named("event"), full(10), full(Attributes::MAX_BYTES - 20)];
+    let publishes = [publish(), publish().named("event"), full(10), full(Attributes::MAX_BYTES - 60)];
     let sent: Vec<_> = publishes.iter().map(|publish| publish.attributes.clone()).collect();
     for publish in publishes {
         assert_eq!(answer(publisher.hand_over(publish)).await, Ok(Taken::default()));

@@ -1,12 +1,17 @@
 //! How an envelope is read.
 
-use bytes::Bytes;
-use fanfare_core::{Attributes, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext};
+use fanfare_core::{
+    Attributes, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext,
+    attributes::PresenceChange,
+};
 
-use super::format::{
-    FIXED, KIND_CONTROL, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, OLDEST, TAG_EVENT, TAG_EXCLUDE, TAG_INFO,
-    TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE,
-    VERSION,
+use super::{
+    format::{
+        FIXED, KIND_CONTROL, KIND_JOINED, KIND_LEFT, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, OLDEST,
+        TAG_EVENT, TAG_EXCLUDE, TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_PUBLISHER,
+        TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE, VERSION,
+    },
+    publisher,
 };
 
 /// The content of an envelope.
@@ -80,6 +85,8 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
     let Some(Outer { kind, fields, body_at }) = outer(bytes)? else { return Ok(Decoded::Foreign) };
     let content = match kind {
         KIND_PUBLICATION => fields.publication()?,
+        KIND_JOINED => fields.news(PresenceChange::Joined)?,
+        KIND_LEFT => fields.news(PresenceChange::Left)?,
         KIND_CONTROL => Content::Control { from: fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?.0 },
         KIND_POSITIONED => {
             let position = fields.position.ok_or(EnvelopeError::Field(TAG_POSITION))?;
@@ -162,7 +169,7 @@ impl Fields {
             }
             TAG_EVENT => set(&mut self.attributes().event, text(value)),
             TAG_TAGS => self.attributes().tags.is_empty() && self.take_tags(value),
-            TAG_INFO => set(&mut self.attributes().info, Some(Bytes::copy_from_slice(value))),
+            TAG_PUBLISHER => set(&mut self.attributes().publisher, publisher::decode(value)),
             TAG_EXCLUDE => set(&mut self.attributes().exclude, session(value)),
             TAG_POSITION => set(&mut self.position, position(value)),
             _ => true,
@@ -184,6 +191,16 @@ impl Fields {
             rest = after;
         }
         true
+    }
+
+    /// The news of a client.
+    fn news(mut self, change: PresenceChange) -> Result<Content, EnvelopeError> {
+        let attributes = self.attributes();
+        attributes.presence = Some(change);
+        if attributes.publisher.is_none() {
+            return Err(EnvelopeError::Field(TAG_PUBLISHER));
+        }
+        self.publication()
     }
 
     fn publication(self) -> Result<Content, EnvelopeError> {

@@ -15,6 +15,10 @@ pub(super) const FIXED: usize = 6;
 pub(crate) const MAX_HEADER: usize = FIXED + u16::MAX as usize;
 
 pub(super) const KIND_PUBLICATION: u8 = 1;
+/// A publication whose publisher joined the channel.
+pub(super) const KIND_JOINED: u8 = 2;
+/// A publication whose publisher left the channel.
+pub(super) const KIND_LEFT: u8 = 3;
 pub(super) const KIND_CONTROL: u8 = 4;
 pub(super) const KIND_POSITIONED: u8 = 5;
 
@@ -25,7 +29,7 @@ pub(super) const TAG_TIME: u8 = 4;
 pub(super) const TAG_TRACE: u8 = 5;
 pub(super) const TAG_EVENT: u8 = 8;
 pub(super) const TAG_TAGS: u8 = 9;
-pub(super) const TAG_INFO: u8 = 10;
+pub(super) const TAG_PUBLISHER: u8 = 10;
 pub(super) const TAG_PREVIOUS: u8 = 11;
 pub(super) const TAG_EXCLUDE: u8 = 12;
 pub(super) const TAG_POSITION: u8 = 13;

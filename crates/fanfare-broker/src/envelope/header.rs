@@ -1,10 +1,16 @@
 //! How an envelope's header is written.
 
-use fanfare_core::{Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext};
+use fanfare_core::{
+    Attributes, Incarnation, Origin, PayloadKind, SessionId, TraceContext, attributes::PresenceChange,
+};
 
-use super::format::{
-    FIXED, KIND_CONTROL, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, TAG_EVENT, TAG_EXCLUDE, TAG_INFO,
-    TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_SEQUENCE, TAG_TAGS, TAG_TIME, TAG_TRACE,
+use super::{
+    format::{
+        FIXED, KIND_CONTROL, KIND_JOINED, KIND_LEFT, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, TAG_EVENT,
+        TAG_EXCLUDE, TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_PUBLISHER, TAG_SEQUENCE,
+        TAG_TAGS, TAG_TIME, TAG_TRACE,
+    },
+    publisher,
 };
 
 /// An encoded header; the payload's bytes follow it.
@@ -72,13 +78,25 @@ impl Header {
             let length = parts.clone().map(<[u8]>::len).sum();
             append_field(out, TAG_TAGS, length, parts);
         }
-        if let Some(info) = &attributes.info {
-            append_field(out, TAG_INFO, info.len(), [&info[..]]);
+        if let Some(publisher) = &attributes.publisher {
+            let publisher = publisher::encode(publisher);
+            append_field(out, TAG_PUBLISHER, publisher.len(), [&publisher[..]]);
         }
         if let Some((Incarnation(node), SessionId(session))) = attributes.exclude {
             append_field(out, TAG_EXCLUDE, 16, [&node.to_be_bytes()[..], &session.to_be_bytes()]);
         }
+        match attributes.presence {
+            None => {}
+            Some(PresenceChange::Joined) => self.set_kind(KIND_JOINED),
+            Some(PresenceChange::Left) => self.set_kind(KIND_LEFT),
+        }
         self.finish()
+    }
+
+    fn set_kind(&mut self, kind: u8) {
+        if let Some(place) = self.bytes.get_mut(FIXED - 3) {
+            *place = kind;
+        }
     }
 
     /// The header's bytes, in two parts.

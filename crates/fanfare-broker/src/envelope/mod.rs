@@ -16,7 +16,7 @@
 //! | 6, 7 | reserved |
 //! | 8 | name of the event, UTF-8 |
 //! | 9 | tags: length (2) and UTF-8 of each name, then of its value |
-//! | 10 | information about the publisher: any bytes |
+//! | 10 | the client that published, joined or left: see `publisher` |
 //! | 11 | sequence of that incarnation's last publication on the same channel that Redis had taken by then (8), where it is known |
 //! | 12 | the session that does not get it: incarnation (8), session (8) |
 //! | 13 | position in the history of its channel: epoch (8), offset (8) |
@@ -24,7 +24,7 @@
 //! | kind | |
 //! |---|---|
 //! | 1 | publication: tags 1, 2, 3 are required |
-//! | 2, 3 | kept: join, leave |
+//! | 2, 3 | a client joined, or left: a publication without payload, tags 1, 2, 3 and 10 are required |
 //! | 4 | control message from node to node: tag 2 is required |
 //! | 5 | publication with a position: tag 13 is required, and the body is an envelope of kind 1 |
 //!
@@ -39,11 +39,12 @@
 //! node that does not read version 2 would drop the publication for all. A field that a publication must not be
 //! delivered without needs a new version, which `agreed_version` holds back until every node reads it.
 //!
-//! - `format`: its numbers; `header`: how it is written; `decode`: how it is read
+//! - `format`: its numbers; `publisher`: a client as the value of tag 10; `header`: how it is written; `decode`: how it is read
 
 mod decode;
 mod format;
 mod header;
+mod publisher;
 
 pub use decode::{Content, Decoded, EnvelopeError, decode};
 pub(crate) use format::MAX_HEADER;

@@ -1,5 +1,8 @@
 use bytes::Bytes;
-use fanfare_core::{Attributes, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext};
+use fanfare_core::{
+    Attributes, ClientId, Epoch, Incarnation, Origin, PayloadKind, Position, SessionId, TraceContext,
+    attributes::PresenceChange, presence::PresenceEntry,
+};
 use proptest::prelude::*;
 
 use super::{
@@ -27,7 +30,8 @@ const TRACE: &[u8] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 const ATTRIBUTES: &[u8] = &[
     8, 0, 2, b'h', b'i', // event
     9, 0, 10, 0, 1, b'a', 0, 1, b'b', 0, 0, 0, 0, // tags
-    10, 0, 1, 0xFF, // info
+    10, 0, 24, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 2, b'm', b'e', 3, 0,
+    0, // publisher
     12, 0, 16, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6, // exclude
 ];
 
@@ -36,7 +40,13 @@ fn attributes_of_all_kinds() -> Attributes {
         exclude: Some((Incarnation(5), SessionId(6))),
         event: Some("hi".into()),
         tags: vec![("a".into(), "b".into()), (String::new(), String::new())],
-        info: Some(Bytes::from_static(b"\xff")),
+        publisher: Some(PresenceEntry {
+            client: ClientId { node: Incarnation(5), session: SessionId(7) },
+            user: Some("me".into()),
+            client_info: None,
+            channel_info: Some(Bytes::new()),
+        }),
+        presence: None,
         idempotency_key: None,
     }
 }
@@ -46,6 +56,22 @@ fn with_fields(kind: u8, fields: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&short(fields.len()));
     bytes.extend_from_slice(fields);
     bytes
+}
+
+#[test]
+fn news_of_a_client_has_its_own_kind() {
+    for (change, kind) in [(PresenceChange::Joined, 2), (PresenceChange::Left, 3)] {
+        let news = Attributes { presence: Some(change), ..attributes_of_all_kinds() };
+        let header = Header::publication(1, PayloadKind::Text, &ORIGIN, None, None, None);
+        let bytes = header.with_attributes(&news).with_payload(b"");
+        assert_eq!(bytes[3], kind);
+        let Ok(Decoded::Envelope { content: Content::Publication { attributes, .. }, .. }) = decode(&bytes)
+        else {
+            panic!("{change:?} is not read")
+        };
+        assert_eq!(attributes.as_deref(), Some(&news));
+    }
+    assert_eq!(decode(&with_fields(2, &GOLDEN[FIXED..])), Err(EnvelopeError::Field(10)));
 }
 
 #[test]

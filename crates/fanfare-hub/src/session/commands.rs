@@ -7,7 +7,7 @@
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use fanfare_core::{Channel, Command, CommandError, Limit, Reply, command::RequestId};
+use fanfare_core::{Channel, Command, CommandError, Limit, Reply, command::RequestId, reply::Subscription};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::task::TaskTracker;
 
@@ -42,9 +42,10 @@ impl Commands {
         replies: &mut Vec<Reply>,
     ) {
         if let Some(pending) = session.pending()
-            && pending.has(command.channel())
+            && let Some(channel) = command.channel()
+            && pending.has(channel)
         {
-            let channel = command.channel().clone();
+            let channel = channel.clone();
             match pending.queue(&channel, command) {
                 None => return,
                 Some(returned) => command = returned,
@@ -72,9 +73,13 @@ impl Commands {
                 self.subscriptions.unsubscribe(session, &channel);
                 replies.push(Reply::Unsubscribed { id, channel });
             }
-            Command::Subscribe { id, channel } => {
+            Command::Subscribe { id, channel, options: _ } => {
                 let attempt = self.attempt(session, id, channel.clone());
                 return Some((channel, attempt));
+            }
+            other => {
+                let error = CommandError::BadRequest("not built yet");
+                replies.push(Reply::Failed { id: other.id(), error });
             }
         }
         None
@@ -118,7 +123,10 @@ impl Commands {
     fn reply(&self, attempted: Attempted) -> Reply {
         let Attempted { id, result, .. } = attempted;
         match result {
-            Ok(Subscribed { channel, position }) => Reply::Subscribed { id, channel, position },
+            Ok(Subscribed { channel, position }) => {
+                let subscription = Subscription { position, ..Subscription::default() };
+                Reply::Subscribed { id, channel, subscription }
+            }
             Err(error) => {
                 if matches!(error, CommandError::TooManyChannels(_)) {
                     self.metrics.limit_hit(Limit::ChannelsPerConnection);

@@ -1,6 +1,6 @@
 //! The permissions of a namespace.
 
-use fanfare_core::{Access, Channel, CommandError, command::Action};
+use fanfare_core::{Access, Channel, CommandError, reply::Action};
 
 use crate::session::state::Session;
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Broker, Channel, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer,
-    command::{Action, RequestId},
-    dialect::Answer,
+    Broker, Channel, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer, command::RequestId,
+    dialect::Answer, reply::Action,
 };
 use tokio::sync::oneshot;
 

@@ -10,7 +10,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, command::Action};
+use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, reply::Action};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
-    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture, command::Action,
+    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
+    dialect::Unsubscribed, reply::Action,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -113,15 +114,16 @@ impl Subscriptions {
     ) -> Result<(), CommandError> {
         let asked = self.ask_without_permission(session, channel);
         let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim);
-        let Subscribed { channel, .. } = joined.await?;
-        self.writer.push(session, &Push::Subscribed(channel));
+        let Subscribed { channel, position } = joined.await?;
+        self.writer.push(session, &Push::Subscribed { channel, position });
         Ok(())
     }
 
     /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
     pub(crate) fn unsubscribe_by_server(&self, session: &Arc<Session>, channel: &Channel) {
         self.unsubscribe(session, channel);
-        self.writer.push(session, &Push::Unsubscribed(channel.clone()));
+        self.writer
+            .push(session, &Push::Unsubscribed { channel: channel.clone(), reason: Unsubscribed::ByServer });
     }
 
     /// Joins a session to a channel once the broker confirmed it.

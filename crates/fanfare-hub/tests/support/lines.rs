@@ -88,8 +88,8 @@ impl Dialect for Lines {
 
     fn push(&self, push: &Push) -> Option<Message> {
         Some(text(match push {
-            Push::Subscribed(channel) => format!("subscribed {channel}"),
-            Push::Unsubscribed(channel) => format!("unsubscribed {channel}"),
+            Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
+            Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
     }
@@ -111,6 +111,10 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
         Disconnect::TurnedAway(frame) | Disconnect::ByServer(frame) => frame.clone(),
         Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
+        Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
+        Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
+        Disconnect::Stale => CloseFrame::new(85, "stale"),
+        Disconnect::SubscriptionExpired => CloseFrame::new(86, "subscription expired"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
         Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),
@@ -132,6 +136,7 @@ fn answer(reply: &Reply) -> String {
             format!("ok {id}")
         }
         Reply::Failed { id, error } => format!("error {id} {error}"),
+        other => format!("ok {other:?}"),
     }
 }
 
@@ -159,7 +164,9 @@ impl LinesDecoder {
         let mut words = line.splitn(3, ' ');
         let (verb, name, rest) = (words.next(), words.next(), words.next());
         let command = match (verb, name, rest) {
-            (Some("sub"), Some(name), None) => Command::Subscribe { id, channel: channel(name) },
+            (Some("sub"), Some(name), None) => {
+                Command::Subscribe { id, options: None, channel: channel(name) }
+            }
             (Some("unsub"), Some(name), None) => Command::Unsubscribe { id, channel: channel(name) },
             (Some("pub"), Some(name), Some(payload)) => {
                 Command::Publish { id, channel: channel(name), payload: Payload::text(payload) }

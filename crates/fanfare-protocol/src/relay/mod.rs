@@ -84,9 +84,10 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),
         Disconnect::Protocol { code, reason } => CloseFrame::new(*code, reason.clone()),
         Disconnect::TurnedAway(frame) | Disconnect::ByServer(frame) => frame.clone(),
-        Disconnect::BadRequest(reason) | Disconnect::NotPermitted(reason) => {
-            CloseFrame::new(POLICY, reason.clone())
-        }
+        Disconnect::BadRequest(reason)
+        | Disconnect::NotPermitted(reason)
+        | Disconnect::BadToken(reason)
+        | Disconnect::NotAvailable(reason) => CloseFrame::new(POLICY, reason.clone()),
         Disconnect::MessageTooBig { limit } => CloseFrame::new(
             TOO_BIG,
             format!("the message is larger than the limit of {limit} bytes: send smaller ones"),
@@ -124,7 +125,10 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Slow => {
             CloseFrame::new(TRY_AGAIN_LATER, "you did not read what was sent to you fast enough: reconnect")
         }
-        Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
+        Disconnect::Expired | Disconnect::SubscriptionExpired => {
+            CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one")
+        }
+        Disconnect::Stale => CloseFrame::new(POLICY, "you did not connect in time: reconnect"),
         Disconnect::Idle => {
             CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
         }
