@@ -35,7 +35,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let memory = memory::measure(stage, &mut grid).await?;
     drop(pinned);
     Ok(Found {
-        title: "History",
+        title: "History and presence",
         about: format!(
             "The server and its Redis on one core, the load generator on the others. Publishes: {} channels of one \
              member that publishes, 128 B, open loop, with history and without in turns; the floor of Redis is a bare \

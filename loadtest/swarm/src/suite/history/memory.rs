@@ -44,22 +44,28 @@ struct Found {
     tails: u64,
 }
 
+/// A figure of a server without history, and of the same with history.
+type Figure = fn(Grown, Grown) -> f64;
+
 pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<Value> {
     let (without, with) = (grow(stage, "plain").await?, grow(stage, "kept:plain").await?);
     ensure!(with.tails > 0, "the node keeps nothing");
-    for (name, of) in [
-        (
-            "memory of a client in its channel",
-            (|without, _| without.joined.private_dirty) as fn(Grown, Grown) -> f64,
-        ),
-        ("memory of its history", |without, with| with.joined.private_dirty - without.joined.private_dirty),
-        ("memory of a message that is kept", |without, with| {
+    let rows: [(_, Figure); 4] = [
+        ("memory of a client in its channel".to_owned(), |without, _| without.joined.private_dirty),
+        ("memory of an empty history".to_owned(), |without, with| {
+            with.joined.private_dirty - without.joined.private_dirty
+        }),
+        (format!("memory of a history of {MESSAGES} messages"), |without, with| {
+            with.published.private_dirty - without.published.private_dirty
+        }),
+        ("memory of each of these messages".to_owned(), |without, with| {
             (with.messages() - without.messages()) / MESSAGES as f64
         }),
-    ] {
+    ];
+    for (name, of) in rows {
         let bytes = |without, with| format!("{} B", short(of(without, with)));
         let (node, redis) = (bytes(without.node, with.node), bytes(without.redis, with.redis));
-        grid.row([name.to_owned(), node, redis, String::new(), String::new()]);
+        grid.row([name, node, redis, String::new(), String::new()]);
     }
     Ok(json!({ "without": without.raw(), "with": with.raw() }))
 }
