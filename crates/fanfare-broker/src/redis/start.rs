@@ -162,6 +162,7 @@ impl Shared {
             names: self.names.clone(),
             links: self.links.clone(),
             metrics: self.metrics.clone(),
+            removed: Arc::default(),
         })
     }
 
