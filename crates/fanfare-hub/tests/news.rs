@@ -63,6 +63,7 @@ async fn only_members_that_asked_get_news() {
     let before = node.count("fanfare_deliveries_total", &[]);
     let guest = node.client_in(&["a"]).await;
     node.publish("a", "1").await.unwrap();
+    settle().await;
     guest.leave("a");
     settle().await;
     let [joined, left] = ["joined", "left"].map(|change| news(change, "a", &guest));
