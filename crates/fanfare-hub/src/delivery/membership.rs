@@ -9,7 +9,7 @@ pub enum View {
     Held,
 }
 
-/// What a session asks for as it joins a channel.
+/// The wishes of a session that joins a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joining {
     /// The publications that it gets.

@@ -31,10 +31,9 @@ pub(crate) struct Attendance {
 
 impl Attendance {
     pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>, news: News) -> Arc<Self> {
-        let attendance =
-            Arc::new(Self { dispatcher, presence: presence.clone(), news, is_used: AtomicBool::new(false) });
+        let attendance = Arc::new(Self { dispatcher, presence, news, is_used: AtomicBool::new(false) });
         let tells = Arc::downgrade(&attendance);
-        presence.on_removed(Box::new(move |channel, entry| {
+        attendance.presence.on_removed(Box::new(move |channel, entry| {
             if let Some(attendance) = tells.upgrade() {
                 attendance.left_with_entry(channel, Some(entry));
                 attendance.news.publish();

@@ -3,8 +3,8 @@
 //! Invariants
 //! - An entry counts only while the heartbeat of its node lives. The reader that finds entries of a dead node removes
 //!   them.
-//! - Each entry is removed by a command of its own. Of several readers only one is answered that it removed the entry,
-//!   and that one tells it.
+//! - Each entry is removed by a command of its own. So Redis tells one reader that it removed the entry, and this reader
+//!   tells the node.
 
 use std::{
     collections::HashMap,
