@@ -31,7 +31,7 @@ async fn joins(client: &Client, name: &str, view: View) {
 }
 
 /// A client that wants news of this channel, and has read that it joined itself.
-async fn watcher(node: &Node, name: &str) -> Client {
+pub(crate) async fn watcher(node: &Node, name: &str) -> Client {
     let client = node.client();
     joins(&client, name, View::Verbatim).await;
     settle().await;
@@ -172,9 +172,18 @@ async fn conflation_drops_no_news() {
 
 /// A list with one client of a dead node, which the first read removes.
 #[derive(Default)]
-struct Haunted {
+pub(crate) struct Haunted {
     tell: Mutex<Option<OnRemoved>>,
-    reads: Mutex<Vec<Channel>>,
+    pub(crate) reads: Mutex<Vec<Channel>>,
+}
+
+impl Haunted {
+    /// A node with this list.
+    pub(crate) fn node() -> (Node, Arc<Self>) {
+        let haunted = Arc::new(Self::default());
+        let presence: Option<Arc<dyn Presence>> = Some(haunted.clone());
+        (Setup { namespace: told(), presence, ..Setup::default() }.memory(), haunted)
+    }
 }
 
 impl Presence for Haunted {
@@ -205,8 +214,7 @@ impl Presence for Haunted {
 
 #[tokio::test(start_paused = true)]
 async fn clients_of_a_dead_node_leave_once() {
-    let haunted = Arc::new(Haunted::default());
-    let node = Setup { namespace: told(), presence: Some(haunted.clone()), ..Setup::default() }.memory();
+    let (node, haunted) = Haunted::node();
     let watcher = watcher(&node, "a").await;
     let _plain = node.client_in(&["b"]).await;
     settle().await;
