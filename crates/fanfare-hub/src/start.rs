@@ -19,11 +19,12 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
-        intake::Intake, interest::Interest, publish_budget::PublishBudget, publisher::Publisher,
+        intake::Intake, interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
         revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
+        ghosts::Ghosts,
         heartbeat::Heartbeats,
         message_bounds::MessageBounds,
         settings::Settings,
@@ -77,7 +78,11 @@ impl Hub {
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
             interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
-            attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
+            attendance: Attendance::new(
+                dispatcher.clone(),
+                presence.clone(),
+                News::new(broker.clone(), metrics.clone()),
+            ),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -89,6 +94,8 @@ impl Hub {
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
         tokio::spawn(critical_tasks.watch(healer.run()));
+        let ghosts = Arc::new(Ghosts::new(shared.dispatcher.clone(), presence.clone()));
+        tokio::spawn(critical_tasks.watch(ghosts.clone().run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let subscriptions = shared.subscriptions(&outgoing);
         let revoked = Arc::new(RevokedTokens {
@@ -132,6 +139,7 @@ impl Hub {
             revoked,
             history: Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() }),
             presence,
+            ghosts,
             tracer,
             budget: shared.budget,
             metrics: shared.metrics,

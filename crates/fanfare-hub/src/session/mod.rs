@@ -16,8 +16,8 @@
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], [`subscriptions`], [`recovery`], [`publisher`]: carry out what the client asks for;
 //!   `pending`: commands that wait
-//! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel;
-//!   [`revoked`]: the tokens that are not good any more
+//! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
+//!   `news` subscribers; [`revoked`]: the tokens that are not good any more
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
@@ -41,6 +41,7 @@ pub(crate) mod intake;
 pub(crate) mod interest;
 pub(crate) mod last_activity;
 pub mod link;
+pub(crate) mod news;
 pub mod outbound;
 pub(crate) mod outbound_state;
 pub(crate) mod outgoing;

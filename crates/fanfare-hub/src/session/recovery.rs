@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     delivery::{
         batch::Batch,
-        membership::View,
+        membership::{Joining, View},
         tails::{
             kept::offset,
             past::{Missing, Past, Reach},
@@ -117,11 +117,23 @@ impl Subscriptions {
         channel: &Channel,
         past: Past,
     ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
+        self.recover_held_as(session, channel, past, false)
+    }
+
+    /// Subscribes a session as [`Subscriptions::recover_held`] does, maybe also to news of clients that join and leave.
+    pub fn recover_held_as(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        past: Past,
+        wants_news: bool,
+    ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        let joining = Joining { view: View::Held, wants_news };
         let asked = this.ask_for_past(&session, &channel);
         async move {
             let Some(asked) = asked? else { return Ok(Recovering::nothing(channel)) };
-            let recovered = this.join_with_past(&session, asked, past).await;
+            let recovered = this.join_with_past(&session, asked, past, joining).await;
             let result = match &recovered {
                 Ok((_, result)) => *result,
                 Err(_) => Recovery::Failed,
@@ -178,12 +190,15 @@ impl Subscriptions {
         session: &Arc<Session>,
         asked: Asked,
         past: Past,
+        joining: Joining,
     ) -> Result<(Recovering, Recovery), CommandError> {
         let mut confirmed = self.confirmed(asked).await?;
         let mut has_caught_up = false;
         loop {
             let until = confirmed.until;
-            match self.join_held(session, confirmed, past, has_caught_up)? {
+            let joined = self.join_held(session, confirmed, past, joining, has_caught_up)?;
+            self.attendance.tell();
+            match joined {
                 Joined::Done(recovering) => {
                     let result = if recovering.is_whole { Recovery::Tail } else { Recovery::Lost };
                     return Ok((recovering, result));
@@ -207,6 +222,7 @@ impl Subscriptions {
         session: &Arc<Session>,
         confirmed: Confirmed,
         past: Past,
+        joining: Joining,
         has_caught_up: bool,
     ) -> Result<Joined, CommandError> {
         let mut channels = session.channels.lock();
@@ -215,7 +231,7 @@ impl Subscriptions {
         }
         let Some(tail) = confirmed.tail.clone() else {
             // The namespace keeps nothing.
-            let channel = self.join(session, &mut channels, confirmed, View::Held);
+            let channel = self.join(session, &mut channels, confirmed, joining);
             let is_whole = matches!(past, Past::Last(_));
             return Ok(Joined::Done(Recovering { is_whole, ..Recovering::nothing(channel) }));
         };
@@ -227,7 +243,7 @@ impl Subscriptions {
         if matches!(reach, Reach::Ahead) && !has_caught_up {
             return Ok(Joined::Behind(confirmed));
         }
-        let channel = self.join(session, &mut channels, confirmed, View::Held);
+        let channel = self.join(session, &mut channels, confirmed, joining);
         let subscribed = Subscribed { channel, position: state.tail.position() };
         let recovering = |is_whole, publications| Recovering { subscribed, is_whole, publications };
         Ok(match reach {

@@ -19,7 +19,7 @@ use crate::{
     delivery::{
         batch::Batch,
         dispatcher::Dispatcher,
-        membership::View,
+        membership::{Joining, View},
         tails::{reader::Reader, shared::SharedTail},
     },
     metrics::HubMetrics,
@@ -79,7 +79,7 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
-        self.subscribe_as(session, channel, View::Verbatim)
+        self.subscribe_as(session, channel, View::Verbatim.into())
     }
 
     /// Subscribes a session as [`Subscriptions::subscribe`] does; what comes is held until [`Subscriptions::release`].
@@ -88,18 +88,19 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
-        self.subscribe_as(session, channel, View::Held)
+        self.subscribe_as(session, channel, View::Held.into())
     }
 
-    fn subscribe_as(
+    /// Subscribes a session as [`Subscriptions::subscribe`] does, to what it asks for.
+    pub fn subscribe_as(
         self: &Arc<Self>,
         session: &Arc<Session>,
         channel: &Channel,
-        view: View,
+        joining: Joining,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         let (session, channel) = (session.clone(), channel.clone());
         let asked = self.ask(&session, &channel);
-        self.clone().join_asked(session, channel, asked, view)
+        self.clone().join_asked(session, channel, asked, joining)
     }
 
     /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
@@ -113,7 +114,7 @@ impl Subscriptions {
         channel: &Channel,
     ) -> Result<(), CommandError> {
         let asked = self.ask_without_permission(session, channel);
-        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim);
+        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim.into());
         let Subscribed { channel, position } = joined.await?;
         self.writer.push(session, &Push::Subscribed { channel, position });
         Ok(())
@@ -132,26 +133,38 @@ impl Subscriptions {
         session: Arc<Session>,
         channel: Channel,
         asked: Result<Option<Asked>, CommandError>,
-        view: View,
+        joining: Joining,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         let this = self;
         async move {
             let not_joined = Subscribed { channel: channel.clone(), position: None };
             let Some(asked) = asked? else { return Ok(not_joined) };
             let confirmed = this.confirmed(asked).await?;
-            let mut channels = session.channels.lock();
-            // Meanwhile the session may have ended, or joined the channel by another command.
-            if !channels.can_join(&channel, confirmed.most)? {
-                return Ok(not_joined);
-            }
-            let Some(tail) = confirmed.tail.clone() else {
-                let channel = this.join(&session, &mut channels, confirmed, view);
-                return Ok(Subscribed { channel, position: None });
-            };
-            let state = tail.lock();
-            let channel = this.join(&session, &mut channels, confirmed, view);
-            Ok(Subscribed { channel, position: state.tail.position() })
+            let joined = this.join_confirmed(&session, confirmed, joining)?;
+            this.attendance.tell();
+            Ok(joined.unwrap_or(not_joined))
         }
+    }
+
+    /// Joins a session, where it has not ended.
+    fn join_confirmed(
+        &self,
+        session: &Arc<Session>,
+        confirmed: Confirmed,
+        joining: Joining,
+    ) -> Result<Option<Subscribed>, CommandError> {
+        let mut channels = session.channels.lock();
+        // Meanwhile the session may have ended, or joined the channel by another command.
+        if !channels.can_join(confirmed.channel(), confirmed.most)? {
+            return Ok(None);
+        }
+        let Some(tail) = confirmed.tail.clone() else {
+            let channel = self.join(session, &mut channels, confirmed, joining);
+            return Ok(Some(Subscribed { channel, position: None }));
+        };
+        let state = tail.lock();
+        let channel = self.join(session, &mut channels, confirmed, joining);
+        Ok(Some(Subscribed { channel, position: state.tail.position() }))
     }
 
     /// Asks the broker for a channel, where the session may join it and has not ended.
@@ -195,20 +208,20 @@ impl Subscriptions {
     }
 
     /// Joins a session to a channel, under the lock of the channel's tail if it has one. The channel, whose string all
-    /// its subscribers share.
+    /// its subscribers share. The caller lets the attendance tell once it holds no lock.
     pub(crate) fn join(
         &self,
         session: &Arc<Session>,
         channels: &mut Channels,
         confirmed: Confirmed,
-        view: View,
+        joining: Joining,
     ) -> Channel {
         let channel = confirmed.guard.keep();
         channels.joined.push(channel.clone());
-        if view == View::Held {
+        if joining.view == View::Held {
             session.held_or_new().begin(channel.clone());
         }
-        self.dispatcher.join(&channel, session, view);
+        self.dispatcher.join(&channel, session, joining);
         // Under the session's lock, as the leaving is: else a session could be entered after it left.
         self.attendance.joined(&channel, session);
         channel
@@ -234,6 +247,7 @@ impl Subscriptions {
         self.dispatcher.leave(&channel, session);
         self.attendance.left(&channel, session);
         drop(channels);
+        self.attendance.tell();
         if let Some(held) = session.held() {
             held.release(&channel, drop);
         }

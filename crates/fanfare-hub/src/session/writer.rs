@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_core::{Answer, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
-    delivery::batch::Batch,
+    delivery::{batch::Batch, membership::Membership},
     ending::goodbye::Goodbyes,
     session::{flusher::Flusher, link::Sent, state::Session},
     upkeep::budget::Budget,
@@ -40,7 +40,10 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        let Some(mut share) = batch.share(session.id, 0, session.dialect(), &namespaces) else { return };
+        let Some(mut share) = batch.share(session.id, Membership::OF_ALL, session.dialect(), &namespaces)
+        else {
+            return;
+        };
         let sent = session.outbound.send(&mut share, &self.budget, false);
         self.after_send(session, sent);
     }
