@@ -6,3 +6,7 @@ use fanfare_core::EncodingId;
 
 /// Payloads as they came.
 pub const VERBATIM: EncodingId = EncodingId(0);
+/// The replies of Centrifugo, as JSON.
+pub const CENTRIFUGO_JSON: EncodingId = EncodingId(1);
+/// The replies of Centrifugo, as Protobuf.
+pub const CENTRIFUGO_PROTOBUF: EncodingId = EncodingId(2);
