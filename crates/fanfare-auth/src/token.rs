@@ -143,7 +143,7 @@ impl TokenPolicy {
         Ok(SubscriptionGrant { channel, user, client, expires_at, info })
     }
 
-    /// What every token has to be; and when that which it grants ends.
+    /// Checks what every token has to be. Returns the end of its grants, too.
     fn check(&self, token: &str, now: SystemTime) -> Result<(CheckedClaims, Option<SystemTime>), TokenError> {
         if token.len() > Self::MAX_BYTES {
             return Err(TokenError::TooLong(token.len()));

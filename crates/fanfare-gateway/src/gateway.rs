@@ -44,6 +44,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// The dialect at `/ws/{channel}`.
     pub relay: RelayEndpoint,
+    /// The dialect at `/connection/websocket`.
+    pub commanded: CommandedEndpoint,
     /// The name of the broker on the page: `memory`, `redis`.
     pub broker: &'static str,
 }
@@ -62,6 +64,27 @@ pub struct RelayEndpoint {
     pub kind: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn(Channel) -> Box<dyn Decoder>,
+}
+
+/// The dialect at `/connection/websocket`, whose clients connect and subscribe by commands: given by the composition
+/// root, too.
+pub struct CommandedEndpoint {
+    /// The encoding of clients that ask for none, or for one that is not there.
+    pub usual: Encoding,
+    /// The other encodings.
+    pub others: Vec<Encoding>,
+}
+
+/// An encoding of a dialect.
+pub struct Encoding {
+    /// The subprotocol by which a client asks for it. It is the answer, too.
+    pub subprotocol: &'static str,
+    /// Its name in the query.
+    pub format: &'static str,
+    /// The dialect in this encoding, and how its sessions are kept alive.
+    pub kind: Arc<Kind>,
+    /// Makes a session's decoder.
+    pub decoder: fn() -> Box<dyn Decoder>,
 }
 
 /// The node behind its listeners.

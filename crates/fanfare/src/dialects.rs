@@ -1,0 +1,41 @@
+//! The protocols of clients, and the endpoints that speak them. Only this file names them all.
+
+use std::sync::Arc;
+
+use fanfare_core::{Dialect, Heartbeat};
+use fanfare_gateway::{CommandedEndpoint, Encoding, RelayEndpoint};
+use fanfare_hub::Kind;
+use fanfare_protocol::{CentrifugoDecoder, RelayDecoder, dialect};
+
+/// All of them.
+pub(crate) const ALL: [&dyn Dialect; 3] =
+    [&dialect::RELAY, &dialect::CENTRIFUGO_JSON, &dialect::CENTRIFUGO_PROTOBUF];
+
+fn kind(dialect: &'static dyn Dialect, heartbeat: &Heartbeat) -> Arc<Kind> {
+    Arc::new(Kind { dialect, heartbeat: heartbeat.clone() })
+}
+
+/// The plain WebSocket.
+pub(crate) fn relay(heartbeat: &Heartbeat) -> RelayEndpoint {
+    RelayEndpoint {
+        kind: kind(&dialect::RELAY, heartbeat),
+        decoder: |channel| Box::new(RelayDecoder::new(channel)),
+    }
+}
+
+/// The protocol of Centrifugo's clients.
+pub(crate) fn commanded(heartbeat: &Heartbeat) -> CommandedEndpoint {
+    let json = Encoding {
+        subprotocol: "centrifuge-json",
+        format: "json",
+        kind: kind(&dialect::CENTRIFUGO_JSON, heartbeat),
+        decoder: || Box::new(CentrifugoDecoder::json()),
+    };
+    let protobuf = Encoding {
+        subprotocol: "centrifuge-protobuf",
+        format: "protobuf",
+        kind: kind(&dialect::CENTRIFUGO_PROTOBUF, heartbeat),
+        decoder: || Box::new(CentrifugoDecoder::protobuf()),
+    };
+    CommandedEndpoint { usual: json, others: vec![protobuf] }
+}
