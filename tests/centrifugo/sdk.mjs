@@ -76,7 +76,7 @@ async function connects_with_token(end) {
   equal([user, information(connInfo), id], ["ada", { name: "Ada" }, ada.id]);
   const invited = fresh("members");
   const bob = await connected(end, NODE2, { token: signed({ sub: "bob", channels: [invited] }) });
-  await subscribed(bob, invited);
+  await bob.events.next("subscribed", (one) => one.channel === invited);
   const other = bob.client.newSubscription(fresh("members"));
   const events = new Events(other, ...OF_SUBSCRIPTIONS);
   other.subscribe();

@@ -1,4 +1,4 @@
-// What sdk.mjs stands on: tokens, calls of the API, a proxy that cuts, events that are waited for, and scenarios.
+// The ground that sdk.mjs stands on: tokens, calls of the API, a proxy that cuts, events that are waited for, and scenarios.
 
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
@@ -158,7 +158,7 @@ export async function run(scenarios, names) {
   for (const name of names) {
     const leaving = [];
     try {
-      check(scenarios[name], "there is no such scenario");
+      check(scenarios[name], "this scenario does not exist");
       await first(scenarios[name]((end) => leaving.push(end)), late(name));
       console.log(`ok ${name}`);
     } catch (error) {

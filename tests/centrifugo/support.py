@@ -1,4 +1,4 @@
-"""What the Python scripts of this folder share: tokens, and scenarios that are run by name."""
+"""The common parts of the Python scripts of this folder: tokens, and scenarios that are run by name."""
 
 import asyncio
 import base64
