@@ -6,8 +6,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::Identity;
-
 /// Tokens that are not good any more, though they have not expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
@@ -34,18 +32,6 @@ pub enum Tokens {
 impl Revocation {
     /// The longest time that a revocation is kept.
     pub const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-    /// Whether it is of the token of this identity.
-    #[must_use]
-    pub fn is_of(&self, identity: &dyn Identity) -> bool {
-        match &self.tokens {
-            Tokens::OfUser { user, issued_until } => {
-                identity.subject() == Some(user)
-                    && identity.issued_at().is_none_or(|issued| issued <= *issued_until)
-            }
-            Tokens::WithId(id) => identity.token_id() == Some(id),
-        }
-    }
 }
 
 /// Keeps revocations, for all nodes.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, ClientId, Identity, Namespace, presence::PresenceEntry};
+use fanfare_core::{Channel, ClientId, Identity, Limits, Namespace, Namespaces, presence::PresenceEntry};
 use fanfare_hub::Peer;
 use tokio::time::sleep;
 
@@ -67,4 +67,35 @@ async fn an_ended_session_leaves_after_the_grace() {
     sleep(Duration::from_millis(200)).await;
     assert_eq!(in_channel(&node, "a").await, []);
     assert_eq!(in_channel(&node, "b").await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_namespace_has_its_own_grace() {
+    let named = |name: &str, seconds| Namespace {
+        name: name.into(),
+        tracks_presence: true,
+        presence_grace: Duration::from_secs(seconds),
+        ..Namespace::default()
+    };
+    let node = Setup { named: vec![named("long", 5), named("short", 1)], ..Setup::default() }.memory();
+    let client = node.client_in(&["long:a", "short:a", "short:b"]).await;
+    node.hub.goodbyes.end(&client.session, &fanfare_core::Disconnect::Lost);
+    sleep(Duration::from_millis(1_100)).await;
+    let mut left = Vec::new();
+    for name in ["long:a", "short:a", "short:b"] {
+        left.push(in_channel(&node, name).await.len());
+    }
+    assert_eq!(left, [1, 0, 0]);
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(in_channel(&node, "long:a").await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_leaves_a_namespace_without_presence() {
+    let node = node();
+    let client = node.client_in(&["a"]).await;
+    assert_eq!(in_channel(&node, "a").await.len(), 1);
+    node.hub.settings.reload(&Limits::default(), Namespaces::default());
+    node.hub.goodbyes.end(&client.session, &fanfare_core::Disconnect::Lost);
+    assert_eq!(in_channel(&node, "a").await, []);
 }

@@ -66,7 +66,7 @@ pub enum Which {
     Cores,
     /// The cost of TLS, permessage-deflate and sampled traces
     Costs,
-    /// The cost of history: publishes that are kept, and clients that recover
+    /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
 }
 

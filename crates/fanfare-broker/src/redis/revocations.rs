@@ -2,47 +2,42 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use deadpool_redis::Pool;
+use deadpool_redis::Connection;
 use fanfare_core::{
     Revocation, Revocations,
     revocation::{MAX_REVOCATIONS, RevocationError, RevocationFuture},
 };
 use redis::FromRedisValue;
 
-use super::{
-    metrics::{Kind, RedisMetrics},
-    names::Names,
-};
+use super::{connection::commands::PooledCommands, names::Names};
 use crate::revocation::{decode, field, value};
 
 /// See the head of this file.
 #[derive(Clone)]
 pub(crate) struct RedisRevocations {
-    pub(crate) pool: Pool,
+    pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
-    pub(crate) metrics: Arc<RedisMetrics>,
 }
 
 impl RedisRevocations {
     async fn write(&self, revocation: &Revocation) -> Result<(), RevocationError> {
         let key = self.names.revoked();
-        let count: usize = self.query(redis::cmd("HLEN").arg(&key)).await?;
-        if count >= MAX_REVOCATIONS {
-            // Those that are over are removed by reading.
-            let live = self.read().await?;
-            if live.len() >= MAX_REVOCATIONS {
-                return Err(RevocationError::TooMany);
-            }
+        let mut connection = self.connection().await?;
+        let count: usize = self.run(&mut connection, "HLEN", redis::cmd("HLEN").arg(&key)).await?;
+        // Those that are over are removed by reading.
+        if count >= MAX_REVOCATIONS && self.read(&mut connection).await?.len() >= MAX_REVOCATIONS {
+            return Err(RevocationError::TooMany);
         }
         let mut set = redis::cmd("HSET");
         set.arg(&key).arg(field(&revocation.tokens)).arg(value(revocation));
-        self.query(&set).await
+        self.run(&mut connection, "HSET", &set).await
     }
 
     /// Reads all, and removes those whose time is over.
-    async fn read(&self) -> Result<Vec<Revocation>, RevocationError> {
+    async fn read(&self, connection: &mut Connection) -> Result<Vec<Revocation>, RevocationError> {
         let key = self.names.revoked();
-        let fields: HashMap<String, String> = self.query(redis::cmd("HGETALL").arg(&key)).await?;
+        let fields: HashMap<String, String> =
+            self.run(connection, "HGETALL", redis::cmd("HGETALL").arg(&key)).await?;
         let (mut live, mut remove) = (Vec::new(), redis::cmd("HDEL"));
         remove.arg(&key);
         let (now, mut is_any_over) = (SystemTime::now(), false);
@@ -57,20 +52,22 @@ impl RedisRevocations {
             }
         }
         if is_any_over {
-            self.query::<i64>(&remove).await?;
+            self.run::<()>(connection, "HDEL", &remove).await?;
         }
         Ok(live)
     }
 
-    async fn query<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RevocationError> {
-        let unavailable = |why: &str| RevocationError::Unavailable(why.to_owned());
-        let connection = self.pool.get().await;
-        let mut connection = connection.map_err(|_| unavailable("no connection to Redis in time"))?;
-        self.metrics.sent(Kind::Revocation);
-        command
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| unavailable(&format!("Redis answers {}", error.code().unwrap_or("nothing"))))
+    async fn connection(&self) -> Result<Connection, RevocationError> {
+        self.commands.connection().await.map_err(RevocationError::Unavailable)
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+        command: &redis::Cmd,
+    ) -> Result<T, RevocationError> {
+        self.commands.run(connection, name, command).await.map_err(RevocationError::Unavailable)
     }
 }
 
@@ -82,6 +79,6 @@ impl Revocations for RedisRevocations {
 
     fn all(&self) -> RevocationFuture<Vec<Revocation>> {
         let this = self.clone();
-        Box::pin(async move { this.read().await })
+        Box::pin(async move { this.read(&mut this.connection().await?).await })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::Pool;
 use fanfare_core::{Backend, broker::BrokerEvents, registry::RegistryError};
 use parking_lot::Mutex;
 use tokio::{
@@ -17,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     broker::{MAX_WAITING, RedisBroker},
     clock::{clock_sync::ClockSync, offset::Clock},
-    connection::{address::RedisConfig, links::Links, pool::pool},
+    connection::{address::RedisConfig, commands::PooledCommands, links::Links, pool::pool},
     history::reader::{self, RedisHistory},
-    metrics::RedisMetrics,
+    metrics::{Kind, RedisMetrics},
     names::Names,
     presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
@@ -106,9 +105,8 @@ pub(crate) fn start(
         message_bytes: node.limits.message_bytes,
     };
     let revocations = RedisRevocations {
-        pool: presence.pool.clone(),
+        commands: PooledCommands { kind: Kind::Revocation, ..presence.commands.clone() },
         names: presence.names.clone(),
-        metrics: presence.metrics.clone(),
     };
     let backend = Backend {
         broker: Arc::new(broker),
@@ -125,27 +123,31 @@ impl Shared {
         format!("{}:{}:{link}", self.config.prefix, self.node.incarnation)
     }
 
-    /// Connections that are used for that long.
-    fn pool(&self, connections: usize, used_for: Duration) -> Result<Pool, RegistryError> {
-        pool(&self.config, self.links.clone(), connections, used_for).map_err(RegistryError)
+    /// Commands on connections that are used for that long.
+    fn commands(
+        &self,
+        kind: Kind,
+        connections: usize,
+        used_for: Duration,
+    ) -> Result<PooledCommands, RegistryError> {
+        let pool = pool(&self.config, self.links.clone(), connections, used_for).map_err(RegistryError)?;
+        Ok(PooledCommands { pool, metrics: self.metrics.clone(), kind })
     }
 
     fn history(&self) -> Result<RedisHistory, RegistryError> {
         Ok(RedisHistory {
-            pool: self.pool(reader::CONNECTIONS, reader::USED_FOR)?,
+            commands: self.commands(Kind::History, reader::CONNECTIONS, reader::USED_FOR)?,
             names: self.names.clone(),
             links: self.links.clone(),
-            metrics: self.metrics.clone(),
             clock: self.clock.clone(),
         })
     }
 
     fn registry(&self) -> Result<RedisRegistry, RegistryError> {
         Ok(RedisRegistry {
-            pool: self.pool(nodes::CONNECTIONS, nodes::USED_FOR)?,
+            commands: self.commands(Kind::Registry, nodes::CONNECTIONS, nodes::USED_FOR)?,
             names: self.names.clone(),
             node: self.node.incarnation,
-            metrics: self.metrics.clone(),
             agreed: self.agreed.clone(),
             links: self.links.clone(),
             requests: self.requests.clone(),
@@ -158,17 +160,16 @@ impl Shared {
     fn presence(&self) -> Result<RedisPresence, RegistryError> {
         Ok(RedisPresence {
             local: Arc::new(Local::new(self.metrics.broker.presence_entries.clone())),
-            pool: self.pool(reader::CONNECTIONS, reader::USED_FOR)?,
+            commands: self.commands(Kind::Presence, reader::CONNECTIONS, reader::USED_FOR)?,
             names: self.names.clone(),
             links: self.links.clone(),
-            metrics: self.metrics.clone(),
         })
     }
 
     fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
         PresenceWriter {
             local: presence.local.clone(),
-            pool: presence.pool.clone(),
+            commands: presence.commands.clone(),
             names: self.names.clone(),
             links: self.links.clone(),
             metrics: self.metrics.clone(),

@@ -224,7 +224,11 @@ async fn each_right_that_is_missing_is_named() {
         (&["+client|info"], "to CLIENT INFO", BrokerState::Up),
         (&["+client|kill"], "to CLIENT KILL", BrokerState::Up),
         (&["+time"], "to TIME: relay latency is not measured", BrokerState::Up),
-        (&["+time"], "to TIME; nodes do not see one another", BrokerState::Up),
+        (
+            &["+time"],
+            "to TIME (permit the commands and keys in docs/redis.md to this user); nodes do not see one another",
+            BrokerState::Up,
+        ),
         (&["+zadd"], "ZADD", BrokerState::Up),
         (&["+zremrangebyscore"], "ZREMRANGEBYSCORE", BrokerState::Up),
         (&["+expire"], "EXPIRE", BrokerState::Up),

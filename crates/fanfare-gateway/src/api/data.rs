@@ -18,7 +18,7 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The payload of these two fields, one of which is given.
+/// The payload of these two fields: exactly one is given.
 pub(super) fn payload(data: Option<Box<RawValue>>, b64data: Option<String>) -> Result<Payload, ApiError> {
     match (data, b64data) {
         (Some(data), None) if data.get().starts_with('"') => match serde_json::from_str::<String>(data.get())

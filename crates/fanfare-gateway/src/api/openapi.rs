@@ -40,15 +40,17 @@ async fn answer() -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
 }
 
+/// The parameter of both calls for clients.
+fn channel() -> Value {
+    let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
+    json!({"name": "channel", "in": "query", "required": true, "description": "The channel.", "schema": form})
+}
+
 /// `GET /api/history`, for clients.
 fn client_history(document: &mut Document) {
     let result = document.schema::<Told>();
-    let channel = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES,
-            "pattern": schema::VISIBLE});
     let limit = json!({"type": "integer", "minimum": 0, "maximum": reading::MOST, "default": reading::USUAL});
     let since = json!({"type": "string", "pattern": "^[0-9a-fA-F]{16}:[0-9]{1,19}$"});
-    let channel = json!({"name": "channel", "in": "query", "required": true, "description": "The channel.",
-            "schema": channel});
     let reasons = [
         ApiReason::BadRequest,
         ApiReason::Unauthorized,
@@ -63,7 +65,7 @@ fn client_history(document: &mut Document) {
         "summary": "Messages that a channel keeps, for a client by its token",
         "security": [{}, {"token": []}],
         "parameters": [
-            channel,
+            channel(),
             parameter("limit", "query", "The most messages; 0 for the position only.", &limit),
             parameter("since", "query", "`epoch:offset`, the place behind which they begin.", &since),
             parameter("reverse", "query", "Whether the newest come first.", &json!({"type": "boolean"})),
@@ -76,10 +78,6 @@ fn client_history(document: &mut Document) {
 /// `GET /api/presence`, for clients.
 fn client_presence(document: &mut Document) {
     let result = document.schema::<Present>();
-    let channel = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES,
-            "pattern": schema::VISIBLE});
-    let channel = json!({"name": "channel", "in": "query", "required": true, "description": "The channel.",
-            "schema": channel});
     let reasons = [
         ApiReason::BadRequest,
         ApiReason::NotAvailable,
@@ -93,7 +91,7 @@ fn client_presence(document: &mut Document) {
         "operationId": "client_presence",
         "summary": "The clients in a channel, for a client by its token",
         "security": [{}, {"token": []}],
-        "parameters": [channel],
+        "parameters": [channel()],
         "responses": responses(&result_of(&result), &reasons),
     });
     document.add("/api/presence", "get", operation);

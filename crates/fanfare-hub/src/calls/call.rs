@@ -1,4 +1,4 @@
-//! The calls and their answers, as they go from node to node: JSON, of which a node ignores unknown fields.
+//! The calls and their answers, as they go from node to node, in JSON. A node ignores unknown fields.
 
 use std::{
     collections::BTreeMap,

@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use fanfare_core::{Channel, ClientId, Identity, Presence, presence::PresenceEntry};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{delivery::dispatcher::Dispatcher, session::state::Session};
 
@@ -53,16 +54,29 @@ impl Attendance {
         if !self.is_used.load(Ordering::Acquire) {
             return;
         }
-        let client = self.client(session);
+        let (client, namespaces) = (self.client(session), self.dispatcher.namespaces());
+        let mut later = Vec::new();
         for channel in channels {
-            let grace = self.dispatcher.namespaces().of(channel).presence_grace;
-            let (presence, channel) = (self.presence.clone(), channel.clone());
-            // Not tracked: the entries of a node that ends before leave with the node.
-            tokio::spawn(async move {
-                tokio::time::sleep(grace).await;
-                presence.leave(&channel, client);
-            });
+            let namespace = namespaces.of(channel);
+            if namespace.tracks_presence {
+                later.push((namespace.presence_grace, channel.clone()));
+            } else {
+                // There may be an entry of before a reload. Nobody can read it now, so it needs no grace.
+                self.presence.leave(channel, client);
+            }
         }
+        if later.is_empty() {
+            return;
+        }
+        later.sort_by_key(|(grace, _)| *grace);
+        let (presence, ended) = (self.presence.clone(), Instant::now());
+        // Not tracked: the entries of a node that ends before leave with the node.
+        tokio::spawn(async move {
+            for (grace, channel) in later {
+                sleep_until(ended + grace).await;
+                presence.leave(&channel, client);
+            }
+        });
     }
 
     fn client(&self, session: &Session) -> ClientId {

@@ -5,11 +5,12 @@
 //! - `resp`: the frames that Redis sends; `info`: the answer to CLIENT INFO
 //! - `open`: a connection that is authenticated and speaks RESP3
 //! - `error`: the reasons why a connection fails or ends; `code`: the meaning of a Redis error, and the remedy
-//! - `pool`: connections for the registry and the histories
+//! - `pool`: connections for commands that wait for an answer each; `commands`: these commands
 //! - `links`: the state of the node's two connections
 
 pub(crate) mod address;
 pub(super) mod code;
+pub(super) mod commands;
 pub(super) mod error;
 pub(super) mod info;
 pub(super) mod links;

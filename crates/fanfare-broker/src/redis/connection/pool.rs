@@ -1,4 +1,4 @@
-//! Connections for the registry and the histories, which wait for an answer each.
+//! Connections for commands that wait for an answer each.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,11 @@ use redis::{
     RedisError,
 };
 
-use super::{address::RedisConfig, code::says, links::Links};
+use super::{
+    address::RedisConfig,
+    code::{lacks_right, says},
+    links::Links,
+};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -61,6 +65,9 @@ pub(crate) const ANSWERS: &str = "Redis answers ";
 /// An error of Redis without its sentence, which may quote the refused command.
 pub(crate) fn said(what: &str, error: &RedisError) -> String {
     match error.code() {
+        Some(code) if code == "NOPERM" || error.detail().is_some_and(|why| lacks_right(why.as_bytes())) => {
+            format!("{ANSWERS}NOPERM to {what} (permit the commands and keys in docs/redis.md to this user)")
+        }
         Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => format!("the connection to Redis failed ({})", error.category()),
     }

@@ -4,28 +4,21 @@
 //! - An answer of Redis has little more than [`ANSWER`] bytes, so that no read holds Redis up. A longer range takes
 //!   several. They make one state of the history all the same: a later answer goes no further than the top of the first,
 //!   and fits to the one before, or the read begins anew.
-//! - No error holds the sentence of a Redis error.
 //! - While Redis is away, a read fails at once.
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::{Connection, Pool, PoolError};
+use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, Epoch, History, Position, Publication,
     broker::BrokerState,
     history::{HistoryError, HistoryFuture, META_TTL, Page, Range},
 };
-use redis::{FromRedisValue, RedisError};
 
 use super::entry::{Entry, publication};
 use crate::redis::{
     clock::offset::Clock,
-    connection::{
-        code::lacks_right,
-        links::Links,
-        pool::{no_connection, said},
-    },
-    metrics::{Kind, RedisMetrics},
+    connection::{commands::PooledCommands, links::Links},
     names::Names,
 };
 
@@ -48,10 +41,9 @@ const TIMES: usize = 5;
 /// See the head of this file.
 #[derive(Clone)]
 pub(crate) struct RedisHistory {
-    pub(crate) pool: Pool,
+    pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
-    pub(crate) metrics: Arc<RedisMetrics>,
     pub(crate) clock: Arc<Clock>,
 }
 
@@ -67,31 +59,7 @@ impl RedisHistory {
         if self.links.state() == BrokerState::Away {
             return Err(HistoryError(format!("Redis is away: {}", self.links.publisher.trouble())));
         }
-        self.pool.get().await.map_err(|error| {
-            if let PoolError::Backend(error) = &error {
-                self.count(error);
-            }
-            HistoryError(no_connection(&error))
-        })
-    }
-
-    async fn run<T: FromRedisValue>(
-        &self,
-        connection: &mut Connection,
-        name: &str,
-        command: &redis::Cmd,
-    ) -> Result<T, HistoryError> {
-        self.metrics.sent(Kind::History);
-        command.query_async(connection).await.map_err(|error| {
-            self.count(&error);
-            HistoryError(why(name, &error))
-        })
-    }
-
-    fn count(&self, error: &RedisError) {
-        if let Some(code) = error.code() {
-            self.metrics.error(code);
-        }
+        self.commands.connection().await.map_err(HistoryError)
     }
 
     /// One answer. It may end before the range does.
@@ -110,7 +78,7 @@ impl RedisHistory {
         eval.arg(&candidate()).arg(META_TTL.as_secs()).arg(direction).arg(offset);
         eval.arg(limit.min(MOST)).arg(ANSWER);
         let (epoch, top, entries): (Vec<u8>, u64, Vec<Entry>) =
-            self.run(connection, "EVAL of a read", &eval).await?;
+            self.commands.run(connection, "EVAL of a read", &eval).await.map_err(HistoryError)?;
         let epoch = epoch_of(&epoch)?;
         let decode = |entry| publication(channel, epoch, entry, &self.clock);
         let publications = entries.into_iter().map(decode).collect::<Option<_>>().ok_or_else(malformed)?;
@@ -172,7 +140,8 @@ impl RedisHistory {
             }
             eval.arg(META_TTL.as_secs());
             batch.iter().for_each(|_| _ = eval.arg(&candidate()));
-            let answer: Vec<(Vec<u8>, u64)> = self.run(&mut connection, "EVAL of tops", &eval).await?;
+            let answer = self.commands.run(&mut connection, "EVAL of tops", &eval).await;
+            let answer: Vec<(Vec<u8>, u64)> = answer.map_err(HistoryError)?;
             if answer.len() != batch.len() {
                 return Err(malformed());
             }
@@ -188,7 +157,7 @@ impl RedisHistory {
         let mut connection = self.connection().await?;
         let mut trim = redis::cmd("XTRIM");
         trim.arg(self.names.stream(channel).concat()).arg("MAXLEN").arg(0);
-        self.run(&mut connection, "XTRIM", &trim).await
+        self.commands.run(&mut connection, "XTRIM", &trim).await.map_err(HistoryError)
     }
 }
 
@@ -218,17 +187,6 @@ fn candidate() -> [u8; 8] {
 
 fn epoch_of(bytes: &[u8]) -> Result<Epoch, HistoryError> {
     bytes.try_into().map(|bytes| Epoch(u64::from_be_bytes(bytes))).map_err(|_| malformed())
-}
-
-/// Why a command failed.
-fn why(name: &str, error: &RedisError) -> String {
-    let lacks_right =
-        error.code() == Some("NOPERM") || error.detail().is_some_and(|detail| lacks_right(detail.as_bytes()));
-    if !lacks_right {
-        return said(name, error);
-    }
-    "Redis does not let this node read histories (NOPERM): permit the commands and keys in docs/redis.md to its user"
-        .to_owned()
 }
 
 fn malformed() -> HistoryError {

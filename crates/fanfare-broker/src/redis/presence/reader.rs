@@ -5,20 +5,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use deadpool_redis::Pool;
+use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
     presence::{PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
-use redis::{FromRedisValue, Pipeline};
 
 use super::{local::Local, value};
 use crate::{
     presence::stats,
     redis::{
-        connection::links::Links,
-        metrics::{Kind, RedisMetrics},
+        connection::{commands::PooledCommands, links::Links},
         names::Names,
     },
 };
@@ -27,10 +25,9 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct RedisPresence {
     pub(crate) local: Arc<Local>,
-    pub(crate) pool: Pool,
+    pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
-    pub(crate) metrics: Arc<RedisMetrics>,
 }
 
 impl RedisPresence {
@@ -38,23 +35,28 @@ impl RedisPresence {
         if self.links.state() == BrokerState::Away {
             return Err(PresenceError("Redis is away".to_owned()));
         }
-        let mut get = redis::pipe();
-        get.cmd("HGETALL").arg(self.names.presence(channel));
-        let (fields,): (HashMap<Vec<u8>, Vec<u8>>,) = self.run(&get).await?;
+        let connection = &mut self.commands.connection().await.map_err(PresenceError)?;
+        let key = self.names.presence(channel);
+        let fields = self.commands.run(connection, "HGETALL", redis::cmd("HGETALL").arg(key)).await;
+        let fields: HashMap<Vec<u8>, Vec<u8>> = fields.map_err(PresenceError)?;
         let mut entries: Vec<_> =
             fields.iter().filter_map(|(field, value)| value::decode(field, value)).collect();
-        let dead = self.dead(&entries).await?;
+        let dead = self.dead(connection, &entries).await?;
         if !dead.is_empty() {
             let (ghosts, alive) = entries.into_iter().partition(|entry| dead.contains(&entry.client.node));
             entries = alive;
-            self.remove(channel, ghosts).await;
+            self.remove(connection, channel, ghosts).await;
         }
         entries.sort_by_key(|entry| entry.client);
         Ok(entries)
     }
 
     /// The nodes of entries whose heartbeats have expired.
-    async fn dead(&self, entries: &[PresenceEntry]) -> Result<Vec<Incarnation>, PresenceError> {
+    async fn dead(
+        &self,
+        connection: &mut Connection,
+        entries: &[PresenceEntry],
+    ) -> Result<Vec<Incarnation>, PresenceError> {
         let mut nodes: Vec<_> = entries.iter().map(|entry| entry.client.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
@@ -65,31 +67,21 @@ impl RedisPresence {
         for node in &nodes {
             exist.cmd("EXISTS").arg(self.names.heartbeat_of(*node));
         }
-        let live: Vec<bool> = self.run(&exist).await?;
+        let live = self.commands.run_all(connection, "EXISTS", &exist).await;
+        let live: Vec<bool> = live.map_err(PresenceError)?;
         Ok(nodes.into_iter().zip(live).filter(|(_, is_live)| !is_live).map(|(node, _)| node).collect())
     }
 
     /// Removes entries of dead nodes. Where that fails, the next reader does it.
-    async fn remove(&self, channel: &Channel, ghosts: Vec<PresenceEntry>) {
-        let mut remove = redis::pipe();
-        let command = remove.cmd("HDEL").arg(self.names.presence(channel));
+    async fn remove(&self, connection: &mut Connection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+        let mut remove = redis::cmd("HDEL");
+        remove.arg(self.names.presence(channel));
         for ghost in &ghosts {
-            command.arg(ghost.client.to_string());
+            remove.arg(ghost.client.to_string());
         }
-        if let Err(error) = self.run::<(i64,)>(&remove).await {
+        if let Err(error) = self.commands.run::<()>(connection, "HDEL", &remove).await {
             tracing::debug!(%error, %channel, "entries of a dead node were not removed");
         }
-    }
-
-    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, PresenceError> {
-        let connection = self.pool.get().await;
-        let mut connection =
-            connection.map_err(|_| PresenceError("no connection to Redis in time".to_owned()))?;
-        pipeline.cmd_iter().for_each(|_| self.metrics.sent(Kind::Presence));
-        pipeline
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| PresenceError(format!("Redis answers {}", error.code().unwrap_or("nothing"))))
     }
 }
 

@@ -8,9 +8,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::Pool;
 use fanfare_core::{Channel, broker::BrokerState};
-use redis::{Pipeline, RedisError};
+use redis::Pipeline;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +17,8 @@ use super::local::{Change, Local};
 use crate::{
     backoff::Backoff,
     redis::{
-        connection::links::Links,
-        metrics::{Kind, RedisMetrics},
+        connection::{commands::PooledCommands, links::Links},
+        metrics::RedisMetrics,
         names::Names,
     },
 };
@@ -36,7 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// See the head of this file.
 pub(crate) struct PresenceWriter {
     pub(crate) local: Arc<Local>,
-    pub(crate) pool: Pool,
+    pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<RedisMetrics>,
@@ -74,7 +73,7 @@ impl PresenceWriter {
                     self.refresh().await?;
                     next_refresh = Instant::now() + REFRESH_EVERY;
                 }
-                Ok::<_, PresenceWriteError>(())
+                Ok::<_, String>(())
             };
             match done.await {
                 Ok(()) => backoff.reset(),
@@ -87,7 +86,7 @@ impl PresenceWriter {
         }
     }
 
-    async fn write_changes(&self) -> Result<(), PresenceWriteError> {
+    async fn write_changes(&self) -> Result<(), String> {
         loop {
             let changes = self.local.take(BATCH);
             if changes.is_empty() {
@@ -95,7 +94,7 @@ impl PresenceWriter {
             }
             let mut pipeline = redis::pipe();
             changes.iter().for_each(|change| self.add(change, &mut pipeline));
-            if let Err(error) = self.query::<()>(&pipeline).await {
+            if let Err(error) = self.carry_out::<()>("HSET, HDEL or EXPIRE", &pipeline).await {
                 self.local.put_back(changes);
                 return Err(error);
             }
@@ -122,31 +121,25 @@ impl PresenceWriter {
     }
 
     /// Refreshes the expiry of each channel, and writes those anew that are gone.
-    async fn refresh(&self) -> Result<(), PresenceWriteError> {
+    async fn refresh(&self) -> Result<(), String> {
         for channels in self.local.channels().chunks(BATCH) {
             let mut pipeline = redis::pipe();
             for channel in channels {
                 pipeline.cmd("EXPIRE").arg(self.names.presence(channel)).arg(TIME_TO_LIVE.as_secs());
             }
-            let is_there: Vec<bool> = self.query(&pipeline).await?;
+            let is_there: Vec<bool> = self.carry_out("EXPIRE", &pipeline).await?;
             let gone = channels.iter().zip(is_there).filter(|(_, is_there)| !is_there);
             gone.for_each(|(channel, _): (&Channel, _)| self.local.write_again(channel));
         }
         Ok(())
     }
 
-    async fn query<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, PresenceWriteError> {
-        let mut connection = self.pool.get().await.map_err(|_| PresenceWriteError::NoConnection)?;
-        pipeline.cmd_iter().for_each(|_| self.metrics.sent(Kind::Presence));
-        Ok(pipeline.query_async(&mut connection).await?)
+    async fn carry_out<T: redis::FromRedisValue>(
+        &self,
+        names: &str,
+        pipeline: &Pipeline,
+    ) -> Result<T, String> {
+        let mut connection = self.commands.connection().await?;
+        self.commands.run_all(&mut connection, names, pipeline).await
     }
-}
-
-/// Why entries were not written.
-#[derive(Debug, thiserror::Error)]
-enum PresenceWriteError {
-    #[error("no connection to Redis in time")]
-    NoConnection,
-    #[error("Redis answers {}", .0.code().unwrap_or("nothing"))]
-    Redis(#[from] RedisError),
 }

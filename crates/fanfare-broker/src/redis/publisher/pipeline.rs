@@ -221,7 +221,7 @@ impl Pipeline {
     }
 
     /// The connection ended. Written items are written again where the script recognises them, and the outcome of others
-    /// is unknown. Items of which no byte was written wait on.
+    /// is unknown. An item without a written byte waits on.
     pub(crate) fn disconnected(&mut self) {
         self.take_back();
         self.due = Due::default();

@@ -10,13 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_redis::{Connection, Pool, PoolError};
+use deadpool_redis::Connection;
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
 };
 use parking_lot::Mutex;
-use redis::RedisError;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -25,11 +24,7 @@ use crate::{
     liveness::split::{ReportedSplits, Run, SplitHistory},
     node::TIME_TO_LIVE,
     redis::{
-        connection::{
-            links::Links,
-            pool::{ANSWERS, no_connection, said},
-        },
-        metrics::{Kind, RedisMetrics},
+        connection::{commands::PooledCommands, links::Links, pool::ANSWERS},
         names::Names,
         server::run_in,
         subscriber::{origin_check::ListedNodes, request::Request},
@@ -43,10 +38,9 @@ pub(crate) const USED_FOR: Duration = Duration::from_secs(5);
 
 /// See the head of this file.
 pub(crate) struct RedisRegistry {
-    pub(crate) pool: Pool,
+    pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
     pub(crate) node: Incarnation,
-    pub(crate) metrics: Arc<RedisMetrics>,
     /// The envelope version that every node reads.
     pub(crate) agreed: Arc<AgreedVersion>,
     /// The server of the publisher.
@@ -83,46 +77,16 @@ impl RedisRegistry {
     }
 
     async fn connection(&self) -> Result<Connection, RegistryError> {
-        self.pool.get().await.map_err(|error| {
-            if let PoolError::Backend(error) = &error {
-                self.count(error);
-            }
-            RegistryError(no_connection(&error))
-        })
+        self.commands.connection().await.map_err(RegistryError)
     }
 
-    /// Runs one command.
     async fn run<T: redis::FromRedisValue>(
         &self,
         connection: &mut Connection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
-        self.metrics.sent(Kind::Registry);
-        command.query_async(connection).await.map_err(|error| self.refused(name, &error))
-    }
-
-    /// Runs several at once.
-    async fn run_all(
-        &self,
-        connection: &mut Connection,
-        names: &str,
-        commands: &redis::Pipeline,
-    ) -> Result<(), RegistryError> {
-        commands.cmd_iter().for_each(|_| self.metrics.sent(Kind::Registry));
-        commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
-    }
-
-    /// An error that answered a command. It is counted.
-    fn refused(&self, what: &str, error: &RedisError) -> RegistryError {
-        self.count(error);
-        RegistryError(said(what, error))
-    }
-
-    fn count(&self, error: &RedisError) {
-        if let Some(code) = error.code() {
-            self.metrics.error(code);
-        }
+        self.commands.run(connection, name, command).await.map_err(RegistryError)
     }
 
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
@@ -147,7 +111,8 @@ impl RedisRegistry {
         if looked.as_ref().is_some_and(|((here, _), there)| here == there) {
             pipeline.cmd("EXPIRE").arg(self.names.server()).arg(ttl).ignore();
         }
-        self.run_all(&mut connection, "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE", &pipeline).await?;
+        let names = "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE";
+        self.commands.run_all::<()>(&mut connection, names, &pipeline).await.map_err(RegistryError)?;
         if let Some((here, there)) = looked {
             self.links.compare(&here, &there);
         }
@@ -189,7 +154,7 @@ impl RedisRegistry {
         for entry in entries.into_iter().flatten() {
             match serde_json::from_slice::<Entry<NodeInfo>>(&entry) {
                 Ok(node) => nodes.push(node),
-                Err(_) => self.metrics.registry_malformed.inc(),
+                Err(_) => self.commands.metrics.registry_malformed.inc(),
             }
         }
         let incarnations =
@@ -208,7 +173,7 @@ impl RedisRegistry {
         let mut pipeline = redis::pipe();
         pipeline.cmd("DEL").arg(self.names.node(&incarnation)).ignore();
         pipeline.cmd("ZREM").arg(self.names.nodes()).arg(&incarnation).ignore();
-        self.run_all(&mut connection, "DEL or ZREM", &pipeline).await
+        self.commands.run_all(&mut connection, "DEL or ZREM", &pipeline).await.map_err(RegistryError)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The publications that a tail keeps.
 //!
-//! Invariant: they have consecutive offsets of one epoch, the last of which is the tail's top.
+//! Invariant: they have consecutive offsets of one epoch, and the last offset is the tail's top.
 
 use std::{collections::VecDeque, sync::Arc};
 

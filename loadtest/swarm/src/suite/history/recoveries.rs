@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::setup::{BEHIND, READS, setup};
+use super::setup::{BEHIND, PATIENCE, READS, publish, setup};
 use crate::{
     api::Api,
     client::Target,
@@ -24,15 +24,12 @@ use crate::{
     position::Position,
     process::Cpu,
     servers::{Node, Redis},
-    suite::stage::{BYTES, Stage},
+    suite::stage::Stage,
     table::Table,
 };
 
 /// The clients, and their channels.
 pub(super) const CLIENTS: usize = 1_000;
-
-/// The longest time for an answer, and for all messages.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(stage: &Stage, grid: &mut Table) -> anyhow::Result<Value> {
     let core = stage.one_core();
@@ -81,11 +78,7 @@ pub(super) async fn fill(node: &Node, names: &[String]) -> anyhow::Result<Vec<Po
     for name in names {
         starts.push(api.top(name).await?);
     }
-    for _ in 0..BEHIND {
-        let message = json!({ "channels": names, "data": "x".repeat(BYTES) });
-        let answer = api.call("broadcast", &message).await?;
-        ensure!(answer.status == 200, "a broadcast was answered with {}", answer.status);
-    }
+    publish(node, names, BEHIND).await?;
     Ok(starts)
 }
 

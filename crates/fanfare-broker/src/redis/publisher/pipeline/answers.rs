@@ -81,7 +81,7 @@ impl Pipeline {
         let why = refusal(error, attempt.item.needs_script());
         let Attempt { item, may_have_run, .. } = attempt;
         match item.message {
-            // It may have run before, on this Redis or on that of which this is a replica now. The script looks at that
+            // It may have run before, on this Redis or on its present master. The script looks at that
             // before it can be refused memory, but not before Redis can refuse the script.
             message if may_have_run && code != OUT_OF_MEMORY => {
                 self.outcome_unknown(Outgoing { message, ..item })

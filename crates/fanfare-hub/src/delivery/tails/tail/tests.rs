@@ -87,7 +87,7 @@ impl Model {
         self.act(|tail, effects| tail.arrive(publication, effects));
     }
 
-    /// Accepts publications, of which the node gets those that `comes` names.
+    /// Accepts publications. The node gets those that `comes` names.
     fn publish(&mut self, count: u64, comes: impl Fn(u64) -> bool) {
         for _ in 0..count {
             let accepted = self.accept();

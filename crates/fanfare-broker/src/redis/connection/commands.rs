@@ -1,0 +1,66 @@
+//! Commands that wait for an answer each, on connections of a pool.
+//!
+//! Invariants:
+//! - Each command is counted by its purpose, and each error of Redis by its code.
+//! - No error holds the sentence of a Redis error.
+
+use std::sync::Arc;
+
+use deadpool_redis::{Connection, Pool, PoolError};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
+
+use super::pool::{no_connection, said};
+use crate::redis::metrics::{Kind, RedisMetrics};
+
+/// See the head of this file.
+#[derive(Clone)]
+pub(crate) struct PooledCommands {
+    pub(crate) pool: Pool,
+    pub(crate) metrics: Arc<RedisMetrics>,
+    pub(crate) kind: Kind,
+}
+
+impl PooledCommands {
+    /// A connection for some commands. To take it from the pool costs a round trip.
+    pub(crate) async fn connection(&self) -> Result<Connection, String> {
+        self.pool.get().await.map_err(|error| {
+            if let PoolError::Backend(error) = &error {
+                self.count(error);
+            }
+            no_connection(&error)
+        })
+    }
+
+    /// Runs one command. An error calls it by this name.
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+        command: &Cmd,
+    ) -> Result<T, String> {
+        self.metrics.sent(self.kind);
+        command.query_async(connection).await.map_err(|error| self.refused(name, &error))
+    }
+
+    /// Runs several at once.
+    pub(crate) async fn run_all<T: FromRedisValue>(
+        &self,
+        connection: &mut Connection,
+        names: &str,
+        commands: &Pipeline,
+    ) -> Result<T, String> {
+        commands.cmd_iter().for_each(|_| self.metrics.sent(self.kind));
+        commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
+    }
+
+    fn refused(&self, names: &str, error: &RedisError) -> String {
+        self.count(error);
+        said(names, error)
+    }
+
+    fn count(&self, error: &RedisError) {
+        if let Some(code) = error.code() {
+            self.metrics.error(code);
+        }
+    }
+}
