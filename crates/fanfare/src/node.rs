@@ -251,7 +251,11 @@ fn gateway_config(
         browser_errors: config.browser_errors,
         deflate: config.deflate,
         relay: RelayEndpoint {
-            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay.clone() }),
+            kind: Arc::new(Kind {
+                dialect: &dialect::RELAY,
+                heartbeat: config.relay.clone(),
+                connects: None,
+            }),
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         broker: name_of(&config.broker),

@@ -266,7 +266,11 @@ fn config() -> Config {
         descriptors: 100,
         proxies: Proxies { trusted: Vec::new(), protocol: ProxyProtocol::None },
         relay: RelayEndpoint {
-            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() }),
+            kind: Arc::new(Kind {
+                dialect: &dialect::RELAY,
+                heartbeat: fanfare_core::Heartbeat::default(),
+                connects: None,
+            }),
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         broker: "memory",
