@@ -50,6 +50,12 @@ pub struct Config {
     pub broker: &'static str,
 }
 
+impl Config {
+    fn authenticator(&self) -> Option<Arc<dyn Authenticator>> {
+        self.auth.as_ref().map(|auth| auth.authenticator.clone())
+    }
+}
+
 /// How clients authenticate.
 pub struct ClientAuth {
     /// Verifies their tokens.
@@ -114,6 +120,7 @@ impl Gateway {
     ) -> Self {
         let descriptors = DescriptorBudget::new(config.descriptors, metrics.limits_hit().clone());
         let admission = Admission::new(config.admission.connections_per_second);
+        hub.identities.verify_by(config.authenticator());
         Self {
             history: StateHistory::new(&hub),
             snapshots: Snapshots::default(),
@@ -132,6 +139,7 @@ impl Gateway {
     /// Uses this configuration for connections and calls from now on. [`Config::descriptors`] and [`Config::broker`] do
     /// not change.
     pub fn reload(&self, config: Config) {
+        self.hub.identities.verify_by(config.authenticator());
         self.config.store(Arc::new(config));
     }
 

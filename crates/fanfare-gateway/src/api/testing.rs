@@ -267,7 +267,11 @@ fn config() -> Config {
         descriptors: 100,
         proxies: Proxies { trusted: Vec::new(), protocol: ProxyProtocol::None },
         relay: RelayEndpoint {
-            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() }),
+            kind: Arc::new(Kind {
+                dialect: &dialect::RELAY,
+                heartbeat: fanfare_core::Heartbeat::default(),
+                connects: None,
+            }),
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         commanded: CommandedEndpoint { usual: encoding(["commands", "one"]), others: Vec::new() },
@@ -277,7 +281,8 @@ fn config() -> Config {
 
 /// An encoding with this subprotocol and this format. Its client's commands are not read.
 pub(crate) fn encoding([subprotocol, format]: [&'static str; 2]) -> Encoding {
-    let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() });
+    let heartbeat = fanfare_core::Heartbeat::default();
+    let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, connects: None });
     let decoder = || -> Box<dyn Decoder> { unreachable!("no test sends a command") };
     Encoding { subprotocol, format, kind, decoder }
 }

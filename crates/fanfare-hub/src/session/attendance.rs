@@ -32,14 +32,18 @@ impl Attendance {
             return;
         }
         self.is_used.store(true, Ordering::Release);
+        self.presence.enter(channel, self.entry(channel, session));
+    }
+
+    /// A session's client, as others see it in a channel.
+    pub(crate) fn entry(&self, channel: &Channel, session: &Session) -> PresenceEntry {
         let identity = session.identity();
-        let entry = PresenceEntry {
+        PresenceEntry {
             client: self.client(session),
             user: identity.as_deref().and_then(Identity::subject).map(str::to_owned),
             client_info: identity.as_deref().and_then(Identity::info),
-            channel_info: None,
-        };
-        self.presence.enter(channel, entry);
+            channel_info: session.granted().and_then(|granted| granted.info(channel)),
+        }
     }
 
     /// A session left a channel by itself.
@@ -79,7 +83,8 @@ impl Attendance {
         });
     }
 
-    fn client(&self, session: &Session) -> ClientId {
+    /// The id of a session's client.
+    pub(crate) fn client(&self, session: &Session) -> ClientId {
         ClientId { node: self.dispatcher.incarnation(), session: session.id }
     }
 }
