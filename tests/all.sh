@@ -64,6 +64,7 @@ step "containers" tests/containers.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
+step "Centrifugo clients" tests/centrifugo/run.sh
 step "TLS" tests/tls/run.sh
 step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh

@@ -2,7 +2,8 @@
 //!
 //! - `algorithm`, `key`: keys, each with its one algorithm
 //! - [`jwks`]: keys in JSON; [`remote`]: keys that come from another server
-//! - `claims`: the grants of a token
+//! - `form`: the claims of a token, each checked for its form
+//! - `claims`: the grants of a token that connects its bearer
 //! - `error`: why a token is refused
 //! - `issue`: the keys that sign tokens, for `fanfare token`
 //!
@@ -12,6 +13,7 @@
 mod algorithm;
 mod claims;
 mod error;
+mod form;
 mod issue;
 pub mod jwks;
 mod key;
@@ -24,7 +26,10 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use fanfare_core::{AuthError, Authenticator, Identity, identity::Renewal};
+use fanfare_core::{
+    AuthError, Authenticator, Identity,
+    identity::{Renewal, SubscriptionGrant},
+};
 use jsonwebtoken::{Algorithm, errors::ErrorKind};
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -36,7 +41,8 @@ pub use self::{
     key::{HmacSecret, PublicKey, TokenKey, TokenKeyError},
 };
 use self::{
-    claims::{CheckedClaims, RawClaims},
+    claims::Bearer,
+    form::{CheckedClaims, RawClaims},
     remote::RemoteKeys,
 };
 
@@ -109,21 +115,44 @@ impl TokenPolicy {
     /// The usual leeway: machines that keep their time from the network stay within it.
     pub const LEEWAY: Duration = Duration::from_secs(5);
 
-    /// Verifies a token at this time.
+    /// Verifies a token that connects its bearer, at this time.
     ///
-    /// It must be signed by one of the keys, have begun (`nbf`), and not have ended (`exp`). Without these claims it is
-    /// valid for ever.
+    /// It must be signed by one of the keys, have begun (`nbf`), and not have ended (`exp`, and `expire_at`, which is the
+    /// end of the connection). Without these claims it is valid for ever.
     ///
     /// # Errors
     /// The token is not good. The text says why, and quotes no part of the token.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        let (claims, expires_at) = self.check(token, now)?;
+        if claims.channel.is_some() {
+            return Err(TokenError::OfSubscription);
+        }
+        let CheckedClaims { subject, channels, subscriptions, info, id, issued_at, .. } = claims;
+        Ok(Claims { subject, expires_at, channels, subscriptions, info, id, issued_at })
+    }
+
+    /// Verifies a token of a subscription at this time, as [`TokenPolicy::verify`] does.
+    ///
+    /// # Errors
+    /// The token is not good, or does not name a channel.
+    pub fn verify_subscription(&self, token: &str, now: SystemTime) -> Result<SubscriptionGrant, TokenError> {
+        let (claims, expires_at) = self.check(token, now)?;
+        let CheckedClaims { subject, channel, client, info, .. } = claims;
+        let channel = channel.ok_or(TokenError::CHANNEL)?;
+        let user = Some(subject).filter(|subject| !subject.is_empty());
+        Ok(SubscriptionGrant { channel, user, client, expires_at, info })
+    }
+
+    /// Checks what every token has to be. Returns the end of its grants, too.
+    fn check(&self, token: &str, now: SystemTime) -> Result<(CheckedClaims, Option<SystemTime>), TokenError> {
         if token.len() > Self::MAX_BYTES {
             return Err(TokenError::TooLong(token.len()));
         }
         let claims = CheckedClaims::try_from(self.keys.open(token)?)?;
         let later = |time: SystemTime| time.checked_add(self.leeway);
-        let expires_at = claims.expires.and_then(later);
-        if expires_at.is_some_and(|end| now >= end) {
+        let is_over = |end: SystemTime| later(end).is_some_and(|end| now >= end);
+        let end = claims.ends.unwrap_or(claims.expires);
+        if claims.expires.is_some_and(is_over) || end.is_some_and(is_over) {
             return Err(TokenError::Expired);
         }
         let begun = |begin: SystemTime| later(now).is_none_or(|latest| begin <= latest);
@@ -139,14 +168,17 @@ impl TokenPolicy {
         if self.issuer.is_some() && self.issuer != claims.issuer {
             return Err(TokenError::Issuer);
         }
-        let CheckedClaims { subject, channels, info, id, issued_at, .. } = claims;
-        Ok(Claims { subject, expires_at, channels, info, id, issued_at })
+        Ok((claims, end.and_then(later)))
     }
 }
 
 impl Authenticator for TokenPolicy {
     fn authenticate(&self, token: &str, now: SystemTime) -> Result<Arc<dyn Identity>, AuthError> {
-        Ok(Arc::new(self.verify(token, now)?))
+        Ok(Arc::new(Bearer::new(self.verify(token, now)?)))
+    }
+
+    fn authorize(&self, token: &str, now: SystemTime) -> Result<SubscriptionGrant, AuthError> {
+        Ok(self.verify_subscription(token, now)?)
     }
 
     fn renewal(&self, token: &str) -> Option<Renewal> {

@@ -44,8 +44,16 @@ pub struct Config {
     pub proxies: Proxies,
     /// The dialect at `/ws/{channel}`.
     pub relay: RelayEndpoint,
+    /// The dialect at `/connection/websocket`.
+    pub commanded: CommandedEndpoint,
     /// The name of the broker on the page: `memory`, `redis`.
     pub broker: &'static str,
+}
+
+impl Config {
+    fn authenticator(&self) -> Option<Arc<dyn Authenticator>> {
+        self.auth.as_ref().map(|auth| auth.authenticator.clone())
+    }
 }
 
 /// How clients authenticate.
@@ -62,6 +70,27 @@ pub struct RelayEndpoint {
     pub kind: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn(Channel) -> Box<dyn Decoder>,
+}
+
+/// The dialect at `/connection/websocket`, whose clients connect and subscribe by commands: given by the composition
+/// root, too.
+pub struct CommandedEndpoint {
+    /// The encoding of clients that ask for none, or for one that is not there.
+    pub usual: Encoding,
+    /// The other encodings.
+    pub others: Vec<Encoding>,
+}
+
+/// An encoding of a dialect.
+pub struct Encoding {
+    /// The subprotocol by which a client asks for it. It is the answer, too.
+    pub subprotocol: &'static str,
+    /// Its name in the query.
+    pub format: &'static str,
+    /// The dialect in this encoding, and how its sessions are kept alive.
+    pub kind: Arc<Kind>,
+    /// Makes a session's decoder.
+    pub decoder: fn() -> Box<dyn Decoder>,
 }
 
 /// The node behind its listeners.
@@ -91,6 +120,7 @@ impl Gateway {
     ) -> Self {
         let descriptors = DescriptorBudget::new(config.descriptors, metrics.limits_hit().clone());
         let admission = Admission::new(config.admission.connections_per_second);
+        hub.identities.verify_by(config.authenticator());
         Self {
             history: StateHistory::new(&hub),
             snapshots: Snapshots::default(),
@@ -109,6 +139,7 @@ impl Gateway {
     /// Uses this configuration for connections and calls from now on. [`Config::descriptors`] and [`Config::broker`] do
     /// not change.
     pub fn reload(&self, config: Config) {
+        self.hub.identities.verify_by(config.authenticator());
         self.config.store(Arc::new(config));
     }
 

@@ -31,7 +31,7 @@ mod trace;
 mod websocket;
 
 pub use api::cluster::NodeView;
-pub use gateway::{ClientAuth, Config, Gateway, RelayEndpoint};
+pub use gateway::{ClientAuth, CommandedEndpoint, Config, Encoding, Gateway, RelayEndpoint};
 pub use listener::{
     admission::AdmissionLimits,
     bind::bind,

@@ -1,17 +1,11 @@
 //! The rights of clients that have no session: plain HTTP, and upgrades that ask for the past.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
 use axum::extract::Request;
-use fanfare_auth::{Token, TokenSourceError};
-use fanfare_core::{
-    Access, AuthError, Authenticator, Channel, CommandError, Identity, Namespace, reply::Action,
-};
+use fanfare_auth::TokenSourceError;
+use fanfare_core::{Access, AuthError, Channel, CommandError, Identity, Namespace, reply::Action};
 use fanfare_hub::Hub;
-use tokio::time::timeout;
 
 use crate::gateway::ClientAuth;
 
@@ -40,32 +34,9 @@ pub(crate) fn identify<'a>(
     let find = |auth: &ClientAuth| auth.source.find(request.headers(), request.uri().query());
     let found = auth.map(find).transpose().map(Option::flatten);
     async move {
-        let Some((auth, token)) = auth.zip(found?) else { return Ok(None) };
-        let identity = authenticate(&*auth.authenticator, &token, hub.settings.limits().handshake).await?;
-        if hub.revoked.has(&*identity) {
-            return Err(AuthError {
-                reason: "the token was revoked: get a new one".into(),
-                is_expired: false,
-            }
-            .into());
-        }
-        Ok(Some(identity))
+        let Some(token) = found? else { return Ok(None) };
+        Ok(Some(hub.identities.identify(token.reveal()).await?))
     }
-}
-
-async fn authenticate(
-    authenticator: &dyn Authenticator,
-    token: &Token,
-    patience: Duration,
-) -> Result<Arc<dyn Identity>, AuthError> {
-    let error = match authenticator.authenticate(token.reveal(), SystemTime::now()) {
-        Ok(identity) => return Ok(identity),
-        Err(error) => error,
-    };
-    let renewal = authenticator.renewal(token.reveal()).ok_or(error)?;
-    // Also where it takes too long, the answer is the authenticator's.
-    drop(timeout(patience, renewal).await);
-    authenticator.authenticate(token.reveal(), SystemTime::now())
 }
 
 /// Checks that a client may read the history of a channel. The right of subscribers is that of everybody who may

@@ -9,8 +9,9 @@ use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        inbound::Inbound, intake::Intake, publisher::Publisher, revoked::RevokedTokens, sessions::Sessions,
-        state::Session, subscriptions::Subscriptions, writer::Writer,
+        identities::Identities, inbound::Inbound, intake::Intake, publisher::Publisher,
+        revoked::RevokedTokens, sessions::Sessions, state::Session, subscriptions::Subscriptions,
+        writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -44,6 +45,8 @@ pub struct Hub {
     pub calls: Arc<Calls>,
     /// The tokens that are not good any more.
     pub revoked: Arc<RevokedTokens>,
+    /// Verifies the tokens of clients.
+    pub identities: Arc<Identities>,
     /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

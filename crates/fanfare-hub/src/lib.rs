@@ -37,6 +37,7 @@ pub use ending::{
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
+    identities::Identities,
     inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,
     outbound,
@@ -44,7 +45,7 @@ pub use session::{
     recovery::{Recovered, Recovering},
     revoked::RevokedTokens,
     sessions::Sessions,
-    state::{Kind, Peer, Session},
+    state::{ConnectRules, Kind, Peer, Session},
     subscribed::Subscribed,
     subscriptions::Subscriptions,
     traffic::Traffic,

@@ -1,9 +1,9 @@
 //! Builds the parts of a hub, and spawns its tasks. Only this file and [`Hub`] know all rooms.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Backend, Broker, CriticalTasks, Limits, Tracer};
+use fanfare_core::{Backend, Broker, CriticalTasks, History, Limits, Presence, Tracer};
 use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
@@ -18,9 +18,11 @@ use crate::{
     hub::Hub,
     metrics::HubMetrics,
     session::{
-        attendance::Attendance, commands::Commands, flusher::Flusher, incomplete::BufferBound,
-        intake::Intake, interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
-        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
+        attempts::Attempts, attendance::Attendance, commands::Commands, connecting::Connecting,
+        flusher::Flusher, identities::Identities, incomplete::BufferBound, intake::Intake,
+        interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
+        reading::Reading, revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions,
+        writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -89,7 +91,8 @@ impl Hub {
             metrics,
         };
         let outgoing = shared.outgoing();
-        let critical_tasks = shared.spawn_tasks(&outgoing, tracer.as_ref());
+        let subscriptions = shared.subscriptions(&outgoing);
+        let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, tracer.as_ref());
         let stall_report = Arc::new(StallReport::default());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
@@ -97,7 +100,6 @@ impl Hub {
         let ghosts = Arc::new(Ghosts::new(shared.dispatcher.clone(), presence.clone()));
         tokio::spawn(critical_tasks.watch(ghosts.clone().run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
-        let subscriptions = shared.subscriptions(&outgoing);
         let revoked = Arc::new(RevokedTokens {
             store: revocations,
             dispatcher: shared.dispatcher.clone(),
@@ -113,15 +115,18 @@ impl Hub {
             goodbyes: outgoing.goodbyes.clone(),
         };
         let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
+        let identities = Arc::new(Identities::new(revoked.clone(), shared.limits.clone()));
+        let history = Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() });
+        let reading = shared.reading(history.clone(), presence.clone());
         let commands = Arc::new(Commands {
             publisher: publisher.clone(),
             subscriptions: subscriptions.clone(),
+            attempts: shared.attempts(&subscriptions, &identities, reading),
             writer: outgoing.writer.clone(),
-            metrics: shared.metrics.clone(),
             tasks: shared.tasks.clone(),
         });
         Arc::new(Self {
-            sessions: shared.sessions(outgoing.writer.clone()),
+            sessions: shared.sessions(outgoing.writer.clone(), identities.clone()),
             intake: Arc::new(shared.intake(&outgoing, commands, message_bytes)),
             interruptions: Arc::new(Interruptions {
                 dispatcher: shared.dispatcher.clone(),
@@ -137,7 +142,8 @@ impl Hub {
             broker,
             calls,
             revoked,
-            history: Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() }),
+            identities,
+            history,
             presence,
             ghosts,
             tracer,
@@ -177,7 +183,12 @@ impl Shared {
     }
 
     /// Spawns the tasks of the shards, and those that keep the bounds of memory.
-    fn spawn_tasks(&self, outgoing: &Outgoing, tracer: Option<&Arc<dyn Tracer>>) -> CriticalTasks {
+    fn spawn_tasks(
+        &self,
+        outgoing: &Outgoing,
+        subscriptions: &Arc<Subscriptions>,
+        tracer: Option<&Arc<dyn Tracer>>,
+    ) -> CriticalTasks {
         let delivery = Arc::new(Delivery {
             dispatcher: self.dispatcher.clone(),
             writer: outgoing.writer.clone(),
@@ -201,6 +212,7 @@ impl Shared {
         let heartbeats = Arc::new(Heartbeats {
             writer: outgoing.writer.clone(),
             goodbyes: outgoing.goodbyes.clone(),
+            subscriptions: subscriptions.clone(),
             drain: outgoing.drain.clone(),
             message_bounds: message_bounds.clone(),
             slow_clients: slow_clients.clone(),
@@ -229,6 +241,7 @@ impl Shared {
             budget: self.publish_budget.clone(),
             writer: outgoing.writer.clone(),
             goodbyes: outgoing.goodbyes.clone(),
+            attendance: self.attendance.clone(),
             metrics: self.metrics.clone(),
         })
     }
@@ -245,14 +258,40 @@ impl Shared {
         })
     }
 
-    fn sessions(&self, writer: Arc<Writer>) -> Sessions {
-        Sessions::new(
-            self.dispatcher.clone(),
+    fn attempts(
+        &self,
+        subscriptions: &Arc<Subscriptions>,
+        identities: &Arc<Identities>,
+        reading: Reading,
+    ) -> Attempts {
+        Attempts {
+            subscriptions: subscriptions.clone(),
+            connecting: Arc::new(Connecting {
+                identities: identities.clone(),
+                subscriptions: subscriptions.clone(),
+                attendance: self.attendance.clone(),
+                metrics: self.metrics.clone(),
+            }),
+            reading: Arc::new(reading),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn reading(&self, history: Arc<dyn History>, presence: Arc<dyn Presence>) -> Reading {
+        Reading { dispatcher: self.dispatcher.clone(), history, presence, limits: self.limits.clone() }
+    }
+
+    fn sessions(&self, writer: Arc<Writer>, identities: Arc<Identities>) -> Sessions {
+        Sessions {
+            dispatcher: self.dispatcher.clone(),
             writer,
-            self.budget.clone(),
-            self.metrics.clone(),
-            self.tasks.clone(),
-        )
+            identities,
+            budget: self.budget.clone(),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+            next: AtomicU64::new(1),
+        }
     }
 
     fn intake(&self, outgoing: &Outgoing, commands: Arc<Commands>, message_bytes: usize) -> Intake {

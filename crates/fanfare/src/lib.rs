@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: the command line; [`config`]: the configuration, and every mistake in it
 //! - [`serve`]: a node, from its configuration to its end
-//! - [`node`]: the composition root; [`listeners`]: its sockets; [`drain`]: its end
+//! - [`node`]: the composition root; `dialects`: the protocols of clients; [`listeners`]: its sockets; [`drain`]: its end
 //! - [`reload`]: changes on SIGHUP, and new certificates; `tls`: TLS of the listeners
 //! - `supervisor`: notifications to systemd
 //! - [`descriptors`]: the limit of descriptors
@@ -17,6 +17,7 @@ mod bounds;
 pub mod cli;
 pub mod config;
 pub mod descriptors;
+mod dialects;
 pub mod drain;
 pub mod health;
 mod jwks;

@@ -6,11 +6,9 @@ use fanfare_auth::token::remote::RemoteKeys;
 use fanfare_broker::{BrokerConfig, Started, driver};
 use fanfare_core::{CriticalTasks, Incarnation, NodeInfo};
 use fanfare_gateway::{
-    AdmissionLimits, ClientAuth, Gateway, GatewayMetrics, Listener, RelayEndpoint, Role, Server,
-    connections_for,
+    AdmissionLimits, ClientAuth, Gateway, GatewayMetrics, Listener, Role, Server, connections_for,
 };
-use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind, Pace};
-use fanfare_protocol::{RelayDecoder, dialect};
+use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Pace};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +16,7 @@ use crate::{
     advertise::Guess,
     bounds::Bounds,
     config::{Auth, Config, Drain},
-    descriptors,
+    descriptors, dialects,
     jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
     reload::metrics::ReloadMetrics,
@@ -117,7 +115,7 @@ impl Node {
         bounds.set(&gateway.admission, &config.limits);
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
-        hub_metrics.connections.expect(&dialect::RELAY);
+        dialects::ALL.iter().for_each(|dialect| hub_metrics.connections.expect(*dialect));
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let span_metrics = SpanMetrics::register(&metrics)?;
@@ -250,10 +248,8 @@ fn gateway_config(
         proxies: config.proxies.clone(),
         browser_errors: config.browser_errors,
         deflate: config.deflate,
-        relay: RelayEndpoint {
-            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: config.relay.clone() }),
-            decoder: |channel| Box::new(RelayDecoder::new(channel)),
-        },
+        relay: dialects::relay(&config.relay),
+        commanded: dialects::commanded(&config.relay),
         broker: name_of(&config.broker),
     }
 }

@@ -1,24 +1,25 @@
-//! The claims of a token.
+//! The claims of a token that connects its bearer.
+//!
+//! Invariant: a client of a dialect without subscriptions by the server does not pay for them. Only
+//! [`Identity::subscriptions`] makes their list.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{sync::OnceLock, time::SystemTime};
 
 use bytes::Bytes;
 use fanfare_core::{Channel, Identity};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-
-use super::error::TokenError;
 
 /// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The bearer (`sub`): at most [`Claims::MAX_SUBJECT_BYTES`], empty where the token has no `sub`.
     pub subject: String,
-    /// When the token expires: its `exp` and the policy's leeway; `None`: never.
+    /// When the bearer's connection ends: the token's `expire_at`, else its `exp`, and the policy's leeway; `None`: never.
     pub expires_at: Option<SystemTime>,
     /// The channels of the bearer.
     pub channels: ChannelGrants,
-    /// Information about the bearer for other clients (`info`): JSON, at most [`Claims::MAX_INFO_BYTES`].
+    /// The channels in which the token puts the bearer by name (`subs`). They are granted too.
+    pub subscriptions: Vec<Channel>,
+    /// Information about the bearer for other clients (`info` or `b64info`): JSON, at most [`Claims::MAX_INFO_BYTES`].
     pub info: Option<Bytes>,
     /// The id of the token (`jti`): at most [`Claims::MAX_SUBJECT_BYTES`].
     pub id: Option<String>,
@@ -32,6 +33,18 @@ impl Claims {
 
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
+
+    /// The channels of `subs`, and those that `channels` names without a pattern; each once. Another name in `channels`
+    /// grants nothing.
+    fn all_subscriptions(&self) -> Box<[Channel]> {
+        let names = self.channels.patterns().unwrap_or_default().iter();
+        let exact = names.filter(|name| !name.ends_with('*')).filter_map(|name| Channel::new(name).ok());
+        let mut all = self.subscriptions.clone();
+        all.extend(exact);
+        all.sort_unstable();
+        all.dedup();
+        all.into()
+    }
 }
 
 const _: () = assert!(Claims::MAX_SUBJECT_BYTES == 255, "the text of TokenError::SUBJECT says 255");
@@ -42,7 +55,7 @@ const _: () = assert!(Claims::MAX_SUBJECT_BYTES == 255, "the text of TokenError:
 /// for none. A name that ends with `*` stands for all names with that prefix, so `"*"` for all names. Elsewhere a `*`
 /// is a character like others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ChannelGrants(Option<Vec<String>>);
+pub struct ChannelGrants(pub(super) Option<Vec<String>>);
 
 impl ChannelGrants {
     /// Every channel.
@@ -77,142 +90,46 @@ fn matches(pattern: &str, channel: &str) -> bool {
     }
 }
 
-/// The claims that are used, before they are checked. A claim that is there twice is an error of `serde`. A `null` is a
-/// wrong claim, not a missing one: an issuer whose language writes an empty list of channels as `null` must not grant
-/// all of them.
-#[derive(Deserialize)]
-pub(super) struct RawClaims {
-    #[serde(default, deserialize_with = "present")]
-    sub: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    exp: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    aud: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    iss: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    channels: Option<Value>,
-    info: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    jti: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<Value>,
+/// The bearer of a good token.
+pub(super) struct Bearer {
+    claims: Claims,
+    /// See [`Identity::subscriptions`]; made when it is first asked for.
+    subscriptions: OnceLock<Box<[Channel]>>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
-/// The claims that are used, each checked for its form.
-pub(super) struct CheckedClaims {
-    pub(super) subject: String,
-    pub(super) expires: Option<SystemTime>,
-    pub(super) not_before: Option<SystemTime>,
-    /// The audience; `None` without the claim.
-    pub(super) audience: Option<Vec<String>>,
-    pub(super) issuer: Option<String>,
-    pub(super) channels: ChannelGrants,
-    pub(super) info: Option<Bytes>,
-    pub(super) id: Option<String>,
-    pub(super) issued_at: Option<SystemTime>,
-}
-
-impl TryFrom<RawClaims> for CheckedClaims {
-    type Error = TokenError;
-
-    fn try_from(raw: RawClaims) -> Result<Self, TokenError> {
-        let wrong_audience = TokenError::Claim { name: "aud", wanted: "a text, or a list of texts" };
-        let wrong_channels = TokenError::Claim { name: "channels", wanted: "a list of texts" };
-        Ok(Self {
-            subject: subject(raw.sub)?,
-            expires: raw.exp.map(|exp| time("exp", &exp)).transpose()?,
-            not_before: raw.nbf.map(|nbf| time("nbf", &nbf)).transpose()?,
-            audience: match raw.aud {
-                Some(Value::String(one)) => Some(vec![one]),
-                aud => texts(aud, wrong_audience)?,
-            },
-            issuer: match raw.iss {
-                Some(Value::String(issuer)) => Some(issuer),
-                Some(_) => return Err(TokenError::Claim { name: "iss", wanted: "a text" }),
-                None => None,
-            },
-            channels: ChannelGrants(texts(raw.channels, wrong_channels)?),
-            info: raw.info.as_ref().map(info).transpose()?,
-            id: raw.jti.map(id).transpose()?,
-            issued_at: raw.iat.map(|iat| time("iat", &iat)).transpose()?,
-        })
+impl Bearer {
+    pub(super) fn new(claims: Claims) -> Self {
+        Self { claims, subscriptions: OnceLock::new() }
     }
 }
 
-fn id(claim: Value) -> Result<String, TokenError> {
-    match claim {
-        Value::String(id) if id.len() <= Claims::MAX_SUBJECT_BYTES => Ok(id),
-        _ => Err(TokenError::Claim { name: "jti", wanted: "a text of at most 255 bytes" }),
-    }
-}
-
-fn info(claim: &Value) -> Result<Bytes, TokenError> {
-    let text = claim.to_string();
-    if text.len() > Claims::MAX_INFO_BYTES {
-        return Err(TokenError::Claim { name: "info", wanted: "JSON of at most 4096 bytes" });
-    }
-    Ok(text.into())
-}
-
-fn subject(claim: Option<Value>) -> Result<String, TokenError> {
-    match claim {
-        None => Ok(String::new()),
-        Some(Value::String(subject)) if subject.len() <= Claims::MAX_SUBJECT_BYTES => Ok(subject),
-        Some(_) => Err(TokenError::SUBJECT),
-    }
-}
-
-fn texts(claim: Option<Value>, wrong: TokenError) -> Result<Option<Vec<String>>, TokenError> {
-    let items = match claim {
-        None => return Ok(None),
-        Some(Value::Array(items)) => items,
-        Some(_) => return Err(wrong),
-    };
-    let text = |item| if let Value::String(text) = item { Ok(text) } else { Err(wrong) };
-    items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
-}
-
-/// A NumericDate (RFC 7519 §2): seconds since 1970, with fractions or without. A time past the year 9999 is one in
-/// milliseconds, and the token would practically never expire.
-fn time(name: &'static str, claim: &Value) -> Result<SystemTime, TokenError> {
-    const YEAR_10000: f64 = 253_402_300_800.0;
-    claim
-        .as_f64()
-        .filter(|seconds| (0.0..YEAR_10000).contains(seconds))
-        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?))
-        .ok_or(TokenError::Claim { name, wanted: "a time in seconds (not milliseconds) since 1970" })
-}
-
-impl Identity for Claims {
+impl Identity for Bearer {
     fn subject(&self) -> Option<&str> {
-        Some(self.subject.as_str()).filter(|subject| !subject.is_empty())
+        Some(self.claims.subject.as_str()).filter(|subject| !subject.is_empty())
     }
 
     fn token_id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.claims.id.as_deref()
     }
 
     fn issued_at(&self) -> Option<SystemTime> {
-        self.issued_at
+        self.claims.issued_at
     }
 
     fn info(&self) -> Option<Bytes> {
-        self.info.clone()
+        self.claims.info.clone()
+    }
+
+    fn subscriptions(&self) -> &[Channel] {
+        self.subscriptions.get_or_init(|| self.claims.all_subscriptions())
     }
 
     fn may_use(&self, channel: &Channel) -> bool {
-        self.channels.allows(channel.as_str())
+        self.claims.channels.allows(channel.as_str()) || self.claims.subscriptions.contains(channel)
     }
 
     fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
+        self.claims.expires_at
     }
 }
 

@@ -66,6 +66,12 @@ pub enum TokenError {
          configuration"
     )]
     Issuer,
+    /// It has a `channel`: it is for a subscription, and its grants are not those of a connection.
+    #[error(
+        "the token is for a subscription (it has the claim `channel`); connect with one of the connection, without \
+         this claim"
+    )]
+    OfSubscription,
     /// A claim has the wrong form.
     #[error("the token's claim `{name}` must be {wanted}")]
     Claim {
@@ -85,4 +91,8 @@ impl From<TokenError> for AuthError {
 impl TokenError {
     /// Its `sub` has more bytes than `Claims::MAX_SUBJECT_BYTES`.
     pub(super) const SUBJECT: Self = Self::Claim { name: "sub", wanted: "a text of at most 255 bytes" };
+
+    /// It is for a subscription, and does not name its channel.
+    pub(super) const CHANNEL: Self =
+        Self::Claim { name: "channel", wanted: "the name of the channel that it is for" };
 }

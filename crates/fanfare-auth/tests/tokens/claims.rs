@@ -74,8 +74,22 @@ fn a_claim_of_the_wrong_form_is_named() {
         ("channels", json!("chat")),
         ("channels", json!(["chat", 5])),
         ("channels", json!({"chat": true})),
+        ("expire_at", json!("never")),
+        ("expire_at", json!(NOW * 1000)),
+        ("subs", json!(["chat"])),
+        ("subs", json!({"": {}})),
+        ("subs", json!({"two words": {}})),
+        ("channel", json!("")),
+        ("channel", json!(5)),
+        ("client", json!(5)),
+        ("info", json!("x".repeat(4 << 10))),
+        ("b64info", json!(5)),
+        ("b64info", json!("e30")),
+        ("b64info", json!("bm90IEpTT04=")),
+        ("b64info", json!("Iv8i")),
     ];
-    let nulls = ["sub", "exp", "nbf", "aud", "iss", "channels"].map(|name| (name, Value::Null));
+    let nulls = ["sub", "exp", "nbf", "aud", "iss", "channels", "expire_at", "channel", "client"]
+        .map(|name| (name, Value::Null));
     for (claim, value) in table.into_iter().chain(nulls) {
         let refused = verify(&simple(), &signed(&json!({claim: value}))).unwrap_err();
         let named = matches!(refused, TokenError::Claim { name, .. } if name == claim);

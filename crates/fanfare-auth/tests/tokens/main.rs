@@ -5,4 +5,5 @@
 mod claims;
 mod keys;
 mod signatures;
+mod subscriptions;
 mod support;

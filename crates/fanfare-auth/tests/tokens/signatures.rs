@@ -33,6 +33,7 @@ fn a_key_opens_only_tokens_of_its_algorithm() {
         subject: "ada".into(),
         expires_at: Some(at(NOW + 65)),
         channels: ChannelGrants::all(),
+        subscriptions: vec![],
         info: None,
         id: None,
         issued_at: None,

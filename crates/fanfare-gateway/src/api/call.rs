@@ -3,7 +3,7 @@
 //! Invariants
 //! - The key is judged first, then the body's encoding and size, then its JSON. A call that is refused for one of them
 //!   did nothing.
-//! - The answer is `{"result": …}` with 200, or `{"error": …}` with the status of its reason.
+//! - The answer is `{"result": …}` with 200 (a batch has its replies in its place), or `{"error": …}` with the status of its reason.
 
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub(super) trait Method: DeserializeOwned + ToSchema + Send + 'static {
     const REASONS: &'static [ApiReason] = &[];
     /// Whether it takes the header with an idempotency key.
     const TAKES_KEY: bool = false;
+    /// Whether the result is the whole answer.
+    const IS_BARE: bool = false;
     /// The result of a call.
     type Result: Serialize + ToSchema + Send;
 
@@ -116,6 +118,7 @@ async fn answer<M: Method>(State(gateway): State<Arc<Gateway>>, request: Request
     };
     let channel = method.channel().and_then(|name| Channel::new(name).ok());
     match method.call(&call).await {
+        Ok(result) if M::IS_BARE => Json(result).into_response(),
         Ok(result) => answered(result),
         Err(error) => about(channel, error),
     }

@@ -37,12 +37,13 @@ impl Document {
     /// Adds a method.
     pub(super) fn method<M: Method>(&mut self) {
         let (request, result) = (self.schema::<M>(), self.schema::<M::Result>());
+        let answer = if M::IS_BARE { result } else { result_of(&result) };
         let mut operation = json!({
             "operationId": M::NAME,
             "summary": M::SUMMARY,
             "security": [{"key": []}],
             "requestBody": {"required": true, "content": {"application/json": {"schema": request}}},
-            "responses": responses(&result_of(&result), OF_CALLS.iter().chain(M::REASONS)),
+            "responses": responses(&answer, OF_CALLS.iter().chain(M::REASONS)),
         });
         if M::TAKES_KEY
             && let Some(operation) = operation.as_object_mut()

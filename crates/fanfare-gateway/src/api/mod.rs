@@ -3,7 +3,7 @@
 //! - [`call`]: the one way from a request to its answer; [`methods`]: a file for each method
 //! - [`access`]: the key of a call; [`body`]: the body of a call; [`error`]: why a call was not carried out
 //! - [`data`]: payloads in JSON; [`number`]: numbers in JSON; [`reading`]: parts of histories;
-//!   [`present`]: the clients in a channel
+//!   [`present`]: the clients in a channel; [`unsupported`]: fields of Centrifugo's API that this one does not have
 //! - [`client_history`]: `GET /api/history`; [`client_presence`]: `GET /api/presence`; [`cluster`]: `GET /api/cluster`
 //! - [`openapi`]: `GET /api/openapi.json`, of [`document`] and [`schema`]
 //! - [`cors`]: the pages that may call
@@ -25,4 +25,5 @@ mod present;
 mod reading;
 mod schema;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+mod unsupported;

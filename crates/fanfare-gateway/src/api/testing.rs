@@ -9,8 +9,9 @@ use std::{
 use bytes::Bytes;
 use fanfare_auth::{ApiKeys, OriginPolicy};
 use fanfare_core::{
-    Backend, Broker, Channel, ClientId, Epoch, History, Incarnation, Limits, Namespace, Namespaces, NodeInfo,
-    Partition, Payload, Position, Presence, Publication, Publish, PublishError, Registry, Retention, Taken,
+    Backend, Broker, Channel, ClientId, Decoder, Epoch, History, Incarnation, Limits, Namespace, Namespaces,
+    NodeInfo, Partition, Payload, Position, Presence, Publication, Publish, PublishError, Registry,
+    Retention, Taken,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
     history::{HistoryFuture, Page, Range},
     presence::{PresenceEntry, PresenceFuture, PresenceStats},
@@ -26,8 +27,8 @@ use super::{
     error::ApiError,
 };
 use crate::{
-    AdmissionLimits, Config, Gateway, GatewayMetrics, Proxies, ProxyProtocol, RelayEndpoint,
-    http::endpoint::Listening, roles::Roles,
+    AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, Proxies, ProxyProtocol,
+    RelayEndpoint, http::endpoint::Listening, roles::Roles,
 };
 
 /// The epoch of every history.
@@ -216,11 +217,11 @@ impl Scene {
     }
 
     /// The answer to a call with this body, as JSON.
-    pub(crate) async fn call<M: Method>(&self, body: &str) -> Value {
+    pub(super) async fn call<M: Method>(&self, body: &str) -> Value {
         self.call_with::<M>(body, None).await
     }
 
-    pub(crate) async fn call_with<M: Method>(&self, body: &str, key: Option<&str>) -> Value {
+    pub(super) async fn call_with<M: Method>(&self, body: &str, key: Option<&str>) -> Value {
         let idempotency_key = key.map(str::to_owned);
         let call = Call { gateway: &self.gateway, parent: None, idempotency_key };
         let answered = async { parse::<M>(body.as_bytes())?.call(&call).await };
@@ -268,11 +269,24 @@ fn config() -> Config {
         descriptors: 100,
         proxies: Proxies { trusted: Vec::new(), protocol: ProxyProtocol::None },
         relay: RelayEndpoint {
-            kind: Arc::new(Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default() }),
+            kind: Arc::new(Kind {
+                dialect: &dialect::RELAY,
+                heartbeat: fanfare_core::Heartbeat::default(),
+                connects: None,
+            }),
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
+        commanded: CommandedEndpoint { usual: encoding(["commands", "one"]), others: Vec::new() },
         broker: "memory",
     }
+}
+
+/// An encoding with this subprotocol and this format. Its client's commands are not read.
+pub(crate) fn encoding([subprotocol, format]: [&'static str; 2]) -> Encoding {
+    let heartbeat = fanfare_core::Heartbeat::default();
+    let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, connects: None });
+    let decoder = || -> Box<dyn Decoder> { unreachable!("no test sends a command") };
+    Encoding { subprotocol, format, kind, decoder }
 }
 
 /// Every method makes a handler for each listener.

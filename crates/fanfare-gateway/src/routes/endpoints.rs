@@ -3,7 +3,7 @@
 use crate::{
     api::{access, cluster, methods::METHODS, openapi},
     http::endpoint::Endpoint,
-    websocket::relay,
+    websocket::{commanded, relay},
 };
 
 use super::{health, page};
@@ -14,6 +14,7 @@ const ENDPOINTS: &[Endpoint] = &[
     cluster::ENDPOINT,
     openapi::ENDPOINT,
     relay::ENDPOINT,
+    commanded::ENDPOINT,
     health::ALIVE,
     health::READY,
     health::METRICS,
@@ -30,7 +31,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
 const RESERVED: &[&str] = &[
     "app",
     "apps",
-    "connection",
     "emulation",
     "socket.io",
     "sockjs",
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn every_segment_is_kept_once_in_any_case() {
         let mut kept = kept();
-        for segment in ["api", "ws", "healthz", "ready", "metrics", "assets", "socket.io"] {
+        for segment in ["api", "ws", "connection", "healthz", "ready", "metrics", "assets", "socket.io"] {
             assert!(kept.contains(&segment) && is_kept(&segment.to_uppercase()), "{segment}");
         }
         assert!(!is_kept("chat") && !is_kept(""));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fanfare_core::{Channel, CommandError, Identity, Namespace, Position};
 use fanfare_hub::{Hub, Recovering, Session};
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue};
 
 use crate::{
     http::{
@@ -77,12 +77,10 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Tells the client, in its 101, whether it gets the past that it asked for.
-    pub(super) fn tell<B>(&self, response: &mut Response<B>) {
-        if let Some(past) = &self.past {
-            let told = HeaderValue::from_static(if past.is_whole { "true" } else { "false" });
-            response.headers_mut().insert(RECOVERED, told);
-        }
+    /// The header of the 101 that tells the client whether it gets the past that it asked for.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let told = |is_whole| HeaderValue::from_static(if is_whole { "true" } else { "false" });
+        self.past.as_ref().map(|past| (RECOVERED, told(past.is_whole)))
     }
 }
 

@@ -3,26 +3,24 @@
 //! Invariant: the 101 goes out after the broker confirmed the subscription and the session joined the channel. So a
 //! client that has its 101 gets every message that is published anywhere from then on.
 
-use std::{net::Ipv6Addr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Request, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
-use fanfare_auth::token_source;
 use fanfare_core::{Channel, Decoder, Disconnect, Message};
-use fanfare_websocket::handshake::{self, Accepted, Options};
-use http::{StatusCode, header::ORIGIN};
+use http::header::ORIGIN;
 
 use super::{
-    framing::{DEFLATE, PLAIN},
+    framing::PLAIN,
+    greeting::{client, finish, greet, handshake, switch, switched},
     past::{Past, join},
     upgrade::Pending,
 };
 use crate::{
-    gateway::{Config, Gateway},
+    gateway::Gateway,
     http::{
         endpoint::{Endpoint, Kind},
         refusal::Refusal,
@@ -30,7 +28,6 @@ use crate::{
     },
     listener::client_address::Client,
     path::{self, PathError},
-    rights::identify,
     roles::Role,
     trace,
 };
@@ -66,9 +63,7 @@ pub(crate) async fn upgrade(
         Ok(channel) => accept(gateway, channel, client, &mut request).await,
         Err(error) => Err(error.into()),
     };
-    if let Some(finish) = span {
-        finish(answer.as_ref().map_or_else(Refusal::status, Response::status).as_u16());
-    }
+    finish(span, &answer);
     answer.or_else(|refusal| tell_browser(gateway, client, &mut request, refusal))
 }
 
@@ -112,54 +107,25 @@ impl Decoder for Unheard {
     }
 }
 
-fn handshake(config: &Config, request: &Request) -> Result<Accepted, handshake::Refusal> {
-    // A token among the subprotocols is not echoed.
-    let options = Options { deflate: config.deflate, is_secret: token_source::is_token };
-    handshake::accept(request.method(), request.version(), request.headers(), options)
-}
-
-fn switched(accepted: &Accepted) -> Response {
-    (StatusCode::SWITCHING_PROTOCOLS, accepted.headers(), Body::empty()).into_response()
-}
-
 async fn accept(
     gateway: &Arc<Gateway>,
     channel: Channel,
     client: Client,
     request: &mut Request,
 ) -> Result<Response, Refusal> {
-    let config = gateway.config();
-    let accepted = handshake(&config, request)?;
-    config.origins.check(request.headers())?;
+    let greeted = greet(gateway, client, request).await?;
     let hub = &gateway.hub;
-    // Before the token is verified, which costs most.
-    let permit = gateway.admission.admit(client.0, &config.admission)?;
-    let identity = identify(config.auth.as_ref(), hub, request).await?;
     let past = Past::of(request.uri().query())?;
     if let Some(past) = past {
-        past.judge(hub.settings.namespaces().of(&channel), identity.as_ref(), &channel)?;
+        past.judge(hub.settings.namespaces().of(&channel), greeted.identity.as_ref(), &channel)?;
     }
-    let peer = fanfare_hub::Peer { address: Some(client.0), identity };
-    let mut pending = Pending::open(hub.clone(), &config.relay.kind, peer, permit);
-    if gateway.is_refusing() {
-        // The node began to refuse meanwhile; the drain may have found no session left.
-        return Err(Refusal::Leaving);
-    }
+    let config = greeted.config.clone();
+    let (mut pending, accepted) = greeted.open(gateway, &config.relay.kind)?;
     let joined = join(hub, &pending.session, &channel, past).await?;
-    if !hub.sessions.admit(&pending.session) {
-        // A drain overtook it.
-        return Err(Refusal::Leaving);
-    }
-    let transport = if accepted.send_compressed { &DEFLATE } else { &PLAIN };
-    let mut response = switched(&accepted);
-    joined.tell(&mut response);
+    let header = joined.header();
     pending.past = joined.past;
     let decoder = (config.relay.decoder)(joined.channel);
-    tokio::spawn(pending.settle(hyper::upgrade::on(request), transport, decoder, accepted.deflate));
+    let mut response = switch(pending, &accepted, decoder, request)?;
+    response.headers_mut().extend(header);
     Ok(response)
-}
-
-/// The address of the client: an extension of every request.
-fn client(request: &Request) -> Client {
-    request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
 }

@@ -51,17 +51,22 @@ impl Attendance {
             return;
         }
         self.is_used.store(true, Ordering::Release);
-        let identity = session.identity();
-        let entry = PresenceEntry {
-            client: self.client(session),
-            user: identity.as_deref().and_then(Identity::subject).map(str::to_owned),
-            client_info: identity.as_deref().and_then(Identity::info),
-            channel_info: None,
-        };
+        let entry = self.entry(channel, session);
         if namespace.join_leave {
             self.news.wait(channel, PresenceChange::Joined, entry.clone());
         }
         self.presence.enter(channel, entry);
+    }
+
+    /// A session's client, as others see it in a channel.
+    pub(crate) fn entry(&self, channel: &Channel, session: &Session) -> PresenceEntry {
+        let identity = session.identity();
+        PresenceEntry {
+            client: self.client(session),
+            user: identity.as_deref().and_then(Identity::subject).map(str::to_owned),
+            client_info: identity.as_deref().and_then(Identity::info),
+            channel_info: session.granted().and_then(|granted| granted.info(channel)),
+        }
     }
 
     /// A session left a channel by itself. Called under the session's lock; its news wait for [`Attendance::tell`].
@@ -123,7 +128,8 @@ impl Attendance {
         self.is_used.load(Ordering::Acquire)
     }
 
-    fn client(&self, session: &Session) -> ClientId {
+    /// The id of a session's client.
+    pub(crate) fn client(&self, session: &Session) -> ClientId {
         ClientId { node: self.dispatcher.incarnation(), session: session.id }
     }
 }

@@ -1,138 +1,231 @@
 //! Carries out the commands of clients.
 //!
 //! Invariants
-//! - A subscribe is answered after the session joined the channel.
-//! - A command never waits for a command of another channel, see `session::pending`.
+//! - A subscribe is answered after the session joined the channel, and in a dialect with a connect command before the
+//!   first publication behind its position.
+//! - A command never waits for a command of another lane, see `session::pending`. Only behind a connect all wait.
 //! - The subscribes of one message reach the broker together. Replies that are ready together leave together.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
-use fanfare_core::{Channel, Command, CommandError, Limit, Reply, command::RequestId, reply::Subscription};
+use fanfare_core::{Answer, Channel, Command, Disconnect, Reply};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::task::TaskTracker;
 
-use crate::{
-    metrics::HubMetrics,
-    session::{
-        pending::{Attempt, Attempted},
-        publisher::Publisher,
-        state::Session,
-        subscribed::Subscribed,
-        subscriptions::Subscriptions,
-        writer::Writer,
-    },
+use crate::session::{
+    attempts::Attempts,
+    connecting::judge_order,
+    pending::{Attempt, Attempted, Lane},
+    phase::Phase,
+    publisher::Publisher,
+    state::Session,
+    subscriptions::Subscriptions,
+    writer::Writer,
 };
 
 /// Carries out the commands of clients.
 pub struct Commands {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) attempts: Attempts,
     pub(crate) writer: Arc<Writer>,
-    pub(crate) metrics: Arc<HubMetrics>,
     pub(crate) tasks: TaskTracker,
+}
+
+/// The answers that leave together.
+#[derive(Default)]
+struct Answers {
+    replies: Vec<Reply>,
+    /// The channels whose held publications follow.
+    held: Vec<Channel>,
+    /// The end of the session, behind all of them.
+    end: Option<Disconnect>,
+}
+
+impl Answers {
+    fn add(&mut self, attempted: Attempted) {
+        self.held.extend(attempted.held);
+        match attempted.answer {
+            Ok(reply) => self.replies.push(reply),
+            Err(disconnect) => self.end = self.end.take().or(Some(disconnect)),
+        }
+    }
 }
 
 impl Commands {
     /// Carries out a command, or begins to. A reply that is ready at once is appended to `replies`; a later reply is
     /// sent when it is ready.
+    ///
+    /// # Errors
+    /// The command ends the session.
     pub(crate) fn begin(
         self: &Arc<Self>,
         session: &Arc<Session>,
         mut command: Command,
         replies: &mut Vec<Reply>,
-    ) {
-        if let Some(pending) = session.pending()
-            && let Some(channel) = command.channel()
-            && pending.has(channel)
+    ) -> Result<(), Disconnect> {
+        if session.kind.connects.is_some()
+            && let Some(pending) = session.pending()
         {
-            let channel = channel.clone();
-            match pending.queue(&channel, command) {
-                None => return,
+            match pending.queue_behind_connect(command) {
+                None => return Ok(()),
                 Some(returned) => command = returned,
             }
         }
-        if let Some((channel, attempt)) = self.carry_out(session, command, replies)
-            && session.pending_or_new().begin(channel, attempt)
+        self.begin_in_lane(session, command, replies)
+    }
+
+    /// Carries out a command behind those of its lane, or begins to.
+    fn begin_in_lane(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        mut command: Command,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), Disconnect> {
+        if let Some(pending) = session.pending() {
+            match pending.queue(command) {
+                None => return Ok(()),
+                Some(returned) => command = returned,
+            }
+        }
+        let is_connect = matches!(command, Command::Connect(_));
+        if let Some((lane, attempt)) = self.carry_out(session, command, replies)?
+            && session.pending_or_new().begin(lane, attempt, is_connect)
         {
             self.tasks.spawn(self.clone().drive(session.clone()));
         }
+        Ok(())
     }
 
-    /// Carries out a command. For a subscribe, the attempt that the caller waits for.
+    /// Carries out a command. For one that has to wait, the attempt that the caller waits for.
+    ///
+    /// # Errors
+    /// The command ends the session.
     fn carry_out(
         &self,
         session: &Arc<Session>,
         command: Command,
         replies: &mut Vec<Reply>,
-    ) -> Option<(Channel, Attempt)> {
-        match command {
+    ) -> Result<Option<(Lane, Attempt)>, Disconnect> {
+        judge_order(session, &command)?;
+        Ok(match command {
             Command::Publish { id, channel, payload } => {
                 self.publisher.publish(session, id, channel, payload);
+                None
             }
             Command::Unsubscribe { id, channel } => {
                 self.subscriptions.unsubscribe(session, &channel);
                 replies.push(Reply::Unsubscribed { id, channel });
+                None
             }
-            Command::Subscribe { id, channel, options: _ } => {
-                let attempt = self.attempt(session, id, channel.clone());
-                return Some((channel, attempt));
+            Command::Subscribe { id, channel, options } => {
+                let attempt = self.attempts.subscribe(session, id, channel.clone(), options);
+                Some((Some(channel), attempt))
             }
-            other => {
-                let error = CommandError::BadRequest("not built yet");
-                replies.push(Reply::Failed { id: other.id(), error });
+            Command::Connect(_) | Command::Refresh { .. } => self.identify(session, command)?,
+            reads => {
+                let lane = reads.channel().cloned();
+                Some((lane, self.attempts.of(session, reads)))
             }
+        })
+    }
+
+    /// Carries out a command about the client itself. An answer that is ready at once leaves at once: before those to
+    /// the commands behind it.
+    fn identify(
+        &self,
+        session: &Arc<Session>,
+        command: Command,
+    ) -> Result<Option<(Lane, Attempt)>, Disconnect> {
+        let is_connect = matches!(command, Command::Connect(_));
+        let mut attempt = self.attempts.of(session, command);
+        if let Poll::Ready(attempted) = attempt.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            let mut answers = Answers::default();
+            answers.add(attempted);
+            return self.send(session, answers).map_or(Ok(None), Err);
         }
-        None
+        if is_connect {
+            session.set_phase(Phase::Connecting);
+        }
+        Ok(Some((None, attempt)))
     }
 
-    /// Asks the broker for a channel now. The future waits for the answer.
-    fn attempt(&self, session: &Arc<Session>, id: RequestId, channel: Channel) -> Attempt {
-        let subscribed = self.subscriptions.subscribe(session, &channel);
-        Box::pin(async move { Attempted { id, channel, result: subscribed.await } })
-    }
-
-    /// Waits for a session's subscribes, and carries out the commands behind them, until no command waits.
+    /// Waits for a session's attempts, and carries out the commands behind them, until no command waits.
     async fn drive(self: Arc<Self>, session: Arc<Session>) {
         let Some(pending) = session.pending() else { return };
         let mut attempts = FuturesUnordered::new();
         poll_fn(|cx| {
             attempts.extend(pending.take_starting());
-            let mut replies = Vec::new();
+            let mut answers = Answers::default();
             while let Poll::Ready(Some(attempted)) = attempts.poll_next_unpin(cx) {
-                let channel = attempted.channel.clone();
-                replies.push(self.reply(attempted));
-                attempts.extend(self.follow(&session, &channel, &mut replies));
+                let lane = attempted.lane.clone();
+                answers.add(attempted);
+                if lane.is_none() {
+                    self.send_and_end(&session, std::mem::take(&mut answers));
+                }
+                attempts.extend(self.follow(&session, &lane, &mut answers));
             }
-            self.writer.replies(&session, &replies);
+            self.send_and_end(&session, answers);
             pending.poll_rest(attempts.is_empty(), cx)
         })
         .await;
     }
 
-    /// Carries out the commands behind a channel's first one, up to the next subscribe.
-    fn follow(&self, session: &Arc<Session>, channel: &Channel, replies: &mut Vec<Reply>) -> Option<Attempt> {
+    /// Carries out the commands behind a lane's first one, up to the next one that has to wait. Behind one that ends the
+    /// session, nothing is carried out.
+    fn follow(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        lane: &Lane,
+        answers: &mut Answers,
+    ) -> Option<Attempt> {
         let pending = session.pending()?;
-        while let Some(command) = pending.next(channel) {
-            if let Some((_, attempt)) = self.carry_out(session, command, replies) {
-                return Some(attempt);
+        while let Some(command) = pending.next(lane) {
+            if answers.end.is_some() {
+                continue;
+            }
+            let replies = &mut answers.replies;
+            let followed = if command.channel() == lane.as_ref() {
+                self.carry_out(session, command, replies).map(|waits| waits.map(|(_, attempt)| attempt))
+            } else {
+                // It waited for the connect.
+                self.begin_in_lane(session, command, replies).map(|()| None)
+            };
+            match followed {
+                Ok(None) => {}
+                Ok(waits) => return waits,
+                Err(disconnect) => answers.end = Some(disconnect),
             }
         }
         None
     }
 
-    fn reply(&self, attempted: Attempted) -> Reply {
-        let Attempted { id, result, .. } = attempted;
-        match result {
-            Ok(Subscribed { channel, position }) => {
-                let subscription = Subscription { position, ..Subscription::default() };
-                Reply::Subscribed { id, channel, subscription }
-            }
-            Err(error) => {
-                if matches!(error, CommandError::TooManyChannels(_)) {
-                    self.metrics.limit_hit(Limit::ChannelsPerConnection);
-                }
-                Reply::Failed { id, error }
+    fn send_and_end(&self, session: &Arc<Session>, answers: Answers) {
+        if let Some(disconnect) = self.send(session, answers) {
+            self.writer.goodbyes.end(session, &disconnect);
+        }
+    }
+
+    /// Sends answers, and what was held until now behind them. The result: the end of the session, if there is one.
+    fn send(&self, session: &Arc<Session>, answers: Answers) -> Option<Disconnect> {
+        let Answers { replies, held, mut end } = answers;
+        let mut messages = Vec::new();
+        for reply in replies {
+            match session.dialect().reply(&reply) {
+                Answer::Nothing => {}
+                Answer::Send(message) => messages.push(message),
+                Answer::End(disconnect) => end = end.or(Some(disconnect)),
             }
         }
+        if held.is_empty() {
+            self.writer.send_all(session, messages);
+        } else {
+            self.subscriptions.release_all(session, messages, &held);
+        }
+        end
     }
 }

@@ -59,6 +59,27 @@ impl Held {
         let mut channels = self.0.lock();
         if let Some(waiting) = channels.remove(channel) {
             send(waiting.publications);
+            give_back(&mut channels);
         }
+    }
+
+    /// Ends the holding of several channels. `send` gets the held publications of each that was held.
+    pub(crate) fn release_all<T>(
+        &self,
+        released: &[Channel],
+        send: impl FnOnce(Vec<Vec<Arc<Publication>>>) -> T,
+    ) -> T {
+        let mut channels = self.0.lock();
+        let held = released.iter().filter_map(|channel| channels.remove(channel));
+        let sent = send(held.map(|waiting| waiting.publications).collect());
+        give_back(&mut channels);
+        sent
+    }
+}
+
+/// Gives memory back where no channel is held any more.
+fn give_back(channels: &mut HashMap<Channel, Waiting>) {
+    if channels.is_empty() {
+        *channels = HashMap::new();
     }
 }

@@ -243,11 +243,14 @@ impl<'a> Receiving<'a> {
     pub fn message(&mut self, message: Message) -> Next {
         self.messages += 1;
         let mut requests = std::mem::take(&mut self.requests);
-        if let Err(disconnect) = self.inbound.decoder.decode(message, &mut requests) {
-            self.end = Some(disconnect);
+        let decoded = self.inbound.decoder.decode(message, &mut requests);
+        for request in requests.drain(..) {
+            if self.end.is_none() {
+                self.begin(request);
+            }
         }
-        requests.drain(..).for_each(|request| self.begin(request));
         self.requests = requests;
+        self.end = self.end.take().or(decoded.err());
         self.next()
     }
 
@@ -270,7 +273,9 @@ impl<'a> Receiving<'a> {
     fn begin(&mut self, request: Request) {
         let Inbound { intake, session, .. } = &*self.inbound;
         match request {
-            Request::Command(command) => intake.commands.begin(session, command, &mut self.replies),
+            Request::Command(command) => {
+                self.end = intake.commands.begin(session, command, &mut self.replies).err();
+            }
             Request::Answer(message) => self.answers.push(message),
             Request::Pong if session.last_activity.is_pinged() => intake.heard(session, Liveness::Pong),
             Request::Pong => self.end = Some(Disconnect::BadRequest("a pong came without a ping".into())),

@@ -14,10 +14,12 @@
 //! - `held`: publications of channels whose history was not sent yet
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
-//! - [`commands`], [`subscriptions`], [`recovery`], [`publisher`]: carry out what the client asks for;
-//!   `pending`: commands that wait
+//! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
+//!   the client asks for; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
-//!   `news` subscribers; [`revoked`]: the tokens that are not good any more
+//!   `news` subscribers
+//! - [`identities`]: who shows a token; [`revoked`]: the tokens that are not good any more; `granted`: what tokens
+//!   grant to single subscriptions
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
@@ -28,13 +30,17 @@
 //! - `flusher`: flushes what sockets refused
 
 mod access_log;
+pub(crate) mod attempts;
 pub(crate) mod attendance;
 pub mod commands;
+pub(crate) mod connecting;
 pub(crate) mod detaching;
 pub(crate) mod end;
 pub mod flow;
 pub(crate) mod flusher;
+pub(crate) mod granted;
 pub(crate) mod held;
+pub mod identities;
 pub mod inbound;
 pub mod incomplete;
 pub(crate) mod intake;
@@ -47,11 +53,14 @@ pub(crate) mod outbound_state;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
 pub(crate) mod permission;
+pub(crate) mod phase;
 pub(crate) mod publish_budget;
 pub mod publisher;
 pub mod queue;
 pub(crate) mod rates;
+pub(crate) mod reading;
 pub mod recovery;
+pub(crate) mod resuming;
 pub mod revoked;
 pub mod sessions;
 pub mod state;

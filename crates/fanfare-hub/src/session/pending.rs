@@ -1,8 +1,9 @@
-//! The commands of one session that wait for the broker.
+//! The commands of one session that wait.
 //!
 //! Invariants
-//! - Commands of different channels are carried out at the same time, those of one channel in the order of arrival:
-//!   behind a subscribe that waits, the later commands of its channel wait too.
+//! - Commands of different lanes are carried out at the same time, those of one lane in the order of arrival: behind a
+//!   command that waits, the later ones of its lane wait too. Each channel is a lane, and the connection is one.
+//! - While the client's connect is under way, all commands wait behind it, in the order of arrival.
 //! - When [`MOST`] commands wait, the session's reader takes no further message.
 
 use std::{
@@ -12,22 +13,26 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use fanfare_core::{Channel, Command, CommandError, command::RequestId};
+use fanfare_core::{Channel, Command, Disconnect, Reply};
 use parking_lot::Mutex;
-
-use crate::session::subscribed::Subscribed;
+use smallvec::SmallVec;
 
 /// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;
 
-/// A subscribe that waits for the broker.
+/// A channel; `None`: the connection.
+pub(crate) type Lane = Option<Channel>;
+
+/// A command that waits for a broker or for keys.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 
-/// The result of a subscribe.
+/// The result of a command.
 pub(crate) struct Attempted {
-    pub(crate) id: RequestId,
-    pub(crate) channel: Channel,
-    pub(crate) result: Result<Subscribed, CommandError>,
+    pub(crate) lane: Lane,
+    /// The reply, or the end of the session.
+    pub(crate) answer: Result<Reply, Disconnect>,
+    /// The channels whose held publications follow the reply.
+    pub(crate) held: SmallVec<[Channel; 1]>,
 }
 
 /// The waiting commands of one session.
@@ -39,9 +44,11 @@ pub(crate) struct Pending {
 
 #[derive(Default)]
 struct State {
-    /// By channel, the commands that wait behind the subscribe that is under way.
-    behind: HashMap<Channel, VecDeque<Command>>,
-    /// The subscribes that the driver did not take yet.
+    /// By lane, the commands that wait behind the one that is under way.
+    behind: HashMap<Lane, VecDeque<Command>>,
+    /// Whether all commands wait in the lane of the connection.
+    is_connecting: bool,
+    /// The attempts that the driver did not take yet.
     starting: Vec<Attempt>,
     is_driven: bool,
     driver: Option<Waker>,
@@ -50,25 +57,41 @@ struct State {
 }
 
 impl Pending {
-    /// Whether a command of this channel has to wait behind another.
-    pub(crate) fn has(&self, channel: &Channel) -> bool {
-        self.count.load(Ordering::Acquire) > 0 && self.state.lock().behind.contains_key(channel)
+    /// Puts a command behind the connect that is under way; gives it back where there is none.
+    pub(crate) fn queue_behind_connect(&self, command: Command) -> Option<Command> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Some(command);
+        }
+        let mut state = self.state.lock();
+        if !state.is_connecting {
+            return Some(command);
+        }
+        self.push(&mut state, &None, command)
     }
 
-    /// Puts a command behind those of its channel; gives it back if the last of those was just carried out.
-    pub(crate) fn queue(&self, channel: &Channel, command: Command) -> Option<Command> {
-        let mut state = self.state.lock();
-        let Some(behind) = state.behind.get_mut(channel) else { return Some(command) };
+    /// Puts a command behind those of its lane; gives it back if the last of those was just carried out.
+    pub(crate) fn queue(&self, command: Command) -> Option<Command> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Some(command);
+        }
+        let lane = command.channel().cloned();
+        self.push(&mut self.state.lock(), &lane, command)
+    }
+
+    fn push(&self, state: &mut State, lane: &Lane, command: Command) -> Option<Command> {
+        let Some(behind) = state.behind.get_mut(lane) else { return Some(command) };
         behind.push_back(command);
         self.count.fetch_add(1, Ordering::AcqRel);
         None
     }
 
-    /// Begins a subscribe. The result: whether the caller has to run the driver.
+    /// Begins a command. `is_connect`: all later ones wait behind it. The result: whether the caller has to run the
+    /// driver.
     #[must_use]
-    pub(crate) fn begin(&self, channel: Channel, attempt: Attempt) -> bool {
+    pub(crate) fn begin(&self, lane: Lane, attempt: Attempt, is_connect: bool) -> bool {
         let mut state = self.state.lock();
-        if state.behind.insert(channel, VecDeque::new()).is_none() {
+        state.is_connecting |= is_connect;
+        if state.behind.insert(lane, VecDeque::new()).is_none() {
             self.count.fetch_add(1, Ordering::AcqRel);
         }
         state.starting.push(attempt);
@@ -76,17 +99,22 @@ impl Pending {
         !std::mem::replace(&mut state.is_driven, true)
     }
 
-    /// Takes the subscribes that the driver did not take yet.
+    /// Takes the attempts that the driver did not take yet.
     pub(crate) fn take_starting(&self) -> Vec<Attempt> {
         std::mem::take(&mut self.state.lock().starting)
     }
 
-    /// The first command of `channel` was carried out: removes the next one for the caller to carry out.
-    pub(crate) fn next(&self, channel: &Channel) -> Option<Command> {
+    /// The first command of `lane` was carried out: removes the next one for the caller to carry out. Memory is given
+    /// back where nothing waits any more.
+    pub(crate) fn next(&self, lane: &Lane) -> Option<Command> {
         let mut state = self.state.lock();
-        let next = state.behind.get_mut(channel)?.pop_front();
+        let next = state.behind.get_mut(lane)?.pop_front();
         if next.is_none() {
-            state.behind.remove(channel);
+            state.behind.remove(lane);
+            state.is_connecting &= lane.is_some();
+            if state.behind.is_empty() {
+                state.behind = HashMap::new();
+            }
         }
         self.count.fetch_sub(1, Ordering::AcqRel);
         let waiting = std::mem::take(&mut state.waiting);

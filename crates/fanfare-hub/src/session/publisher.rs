@@ -13,7 +13,8 @@ use crate::{
     ending::goodbye::Goodbyes,
     metrics::HubMetrics,
     session::{
-        flow::Outcome, permission::permit, publish_budget::PublishBudget, state::Session, writer::Writer,
+        attendance::Attendance, flow::Outcome, permission::permit, publish_budget::PublishBudget,
+        state::Session, writer::Writer,
     },
 };
 
@@ -26,6 +27,7 @@ pub struct Publisher {
     pub(crate) budget: Arc<PublishBudget>,
     pub(crate) writer: Arc<Writer>,
     pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) attendance: Arc<Attendance>,
     pub(crate) metrics: Arc<HubMetrics>,
 }
 
@@ -60,7 +62,12 @@ impl Publisher {
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let publish = Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
+        let client = session.dialect().names_publisher().then(|| self.attendance.entry(&channel, session));
+        let mut publish =
+            Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
+        if let Some(client) = client {
+            publish = publish.published_by(client);
+        }
         let (publisher, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = publisher.answer(&session, id, result);

@@ -28,7 +28,7 @@ use crate::{
         permission::permit,
         state::Session,
         subscribed::Subscribed,
-        subscriptions::{Asked, Confirmed, Subscriptions},
+        subscriptions::{Asked, Confirmed, Subscriptions, Terms},
     },
 };
 
@@ -117,30 +117,29 @@ impl Subscriptions {
         channel: &Channel,
         past: Past,
     ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
-        self.recover_held_as(session, channel, past, false)
+        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        let asked = this.ask_for_past(&session, &channel);
+        async move { this.recover_asked(&session, channel, asked, past, &Joining::from(View::Held).into()).await }
     }
 
-    /// Subscribes a session as [`Subscriptions::recover_held`] does, maybe also to news of clients that join and leave.
-    pub fn recover_held_as(
-        self: &Arc<Self>,
+    /// Joins a session to a channel once the broker confirmed it, with some of the past.
+    pub(crate) async fn recover_asked(
+        &self,
         session: &Arc<Session>,
-        channel: &Channel,
+        channel: Channel,
+        asked: Result<Option<Asked>, CommandError>,
         past: Past,
-        wants_news: bool,
-    ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
-        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
-        let joining = Joining { view: View::Held, wants_news };
-        let asked = this.ask_for_past(&session, &channel);
-        async move {
-            let Some(asked) = asked? else { return Ok(Recovering::nothing(channel)) };
-            let recovered = this.join_with_past(&session, asked, past, joining).await;
-            let result = match &recovered {
-                Ok((_, result)) => *result,
-                Err(_) => Recovery::Failed,
-            };
-            this.metrics.history.recovered(result);
-            recovered.map(|(recovering, _)| recovering)
-        }
+        terms: &Terms,
+    ) -> Result<Recovering, CommandError> {
+        let Some(asked) = asked? else { return Ok(Recovering::nothing(channel)) };
+        let recovered = self.join_with_past(session, asked, past, terms).await;
+        let result = match &recovered {
+            Ok((_, result)) => *result,
+            Err(CommandError::Unrecoverable) => Recovery::Lost,
+            Err(_) => Recovery::Failed,
+        };
+        self.metrics.history.recovered(result);
+        recovered.map(|(recovering, _)| recovering)
     }
 
     /// Sends the past of a channel that was joined by [`Subscriptions::recover_held`], then what was held since; what
@@ -148,12 +147,7 @@ impl Subscriptions {
     /// dropped, the session leaves the channel.
     pub async fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
         let mut leaving = Waiting { subscriptions: self, session, channel, is_over: false };
-        let echo = self.dispatcher.namespaces().of(channel).echo;
-        let is_for = |publication: &Arc<Publication>| {
-            !self.dispatcher.except(publication, echo).contains(&Some(session.id))
-        };
-        let mut past: VecDeque<_> = past.into_iter().filter(is_for).collect();
-        self.metrics.deliveries.inc_by(past.len() as u64);
+        let mut past: VecDeque<_> = self.meant_for(session, channel, past).into();
         let most = self.writer.budget.per_session() / 4;
         let is_sent_as_read = session.outbound.is_attached();
         while is_sent_as_read && !session.has_ended() {
@@ -176,13 +170,34 @@ impl Subscriptions {
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
+    /// The publications of a past that a session gets. They count as delivered.
+    pub(crate) fn meant_for(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        mut past: Vec<Arc<Publication>>,
+    ) -> Vec<Arc<Publication>> {
+        let echo = self.dispatcher.namespaces().of(channel).echo;
+        past.retain(|publication| !self.dispatcher.except(publication, echo).contains(&Some(session.id)));
+        self.metrics.deliveries.inc_by(past.len() as u64);
+        past
+    }
+
     fn ask_for_past(&self, session: &Arc<Session>, channel: &Channel) -> Result<Option<Asked>, CommandError> {
+        self.may_recover(session, channel)?;
+        self.ask(session, channel)
+    }
+
+    /// Checks that a client that subscribes may read the past.
+    ///
+    /// # Errors
+    /// It may not, and why.
+    pub(crate) fn may_recover(&self, session: &Session, channel: &Channel) -> Result<(), CommandError> {
         // A client that recovers becomes a subscriber.
         match self.dispatcher.namespaces().of(channel).history {
-            Access::Subscriber => {}
-            access => permit(access, session, channel, Action::ReadHistory)?,
+            Access::Subscriber => Ok(()),
+            access => permit(access, session, channel, Action::ReadHistory),
         }
-        self.ask(session, channel)
     }
 
     async fn join_with_past(
@@ -190,13 +205,13 @@ impl Subscriptions {
         session: &Arc<Session>,
         asked: Asked,
         past: Past,
-        joining: Joining,
+        terms: &Terms,
     ) -> Result<(Recovering, Recovery), CommandError> {
         let mut confirmed = self.confirmed(asked).await?;
         let mut has_caught_up = false;
         loop {
             let until = confirmed.until;
-            let joined = self.join_held(session, confirmed, past, joining, has_caught_up)?;
+            let joined = self.join_held(session, confirmed, past, terms, has_caught_up)?;
             self.attendance.tell();
             match joined {
                 Joined::Done(recovering) => {
@@ -204,7 +219,14 @@ impl Subscriptions {
                     return Ok((recovering, result));
                 }
                 Joined::Reads(recovering, missing, read) => {
-                    return self.read_past(session, recovering, until, past, missing, read).await;
+                    let reaches_back = |after| matches!(past, Past::Last(_)) || after <= missing.after;
+                    let read =
+                        self.read_past(session, recovering, until, reaches_back, missing, read).await?;
+                    if !read.0.is_whole && terms.must_resume {
+                        self.unsubscribe(session, &read.0.subscribed.channel);
+                        return Err(CommandError::Unrecoverable);
+                    }
+                    return Ok(read);
                 }
                 Joined::Behind(behind) => {
                     self.catch_up(&behind, past).await?;
@@ -222,7 +244,7 @@ impl Subscriptions {
         session: &Arc<Session>,
         confirmed: Confirmed,
         past: Past,
-        joining: Joining,
+        terms: &Terms,
         has_caught_up: bool,
     ) -> Result<Joined, CommandError> {
         let mut channels = session.channels.lock();
@@ -231,8 +253,11 @@ impl Subscriptions {
         }
         let Some(tail) = confirmed.tail.clone() else {
             // The namespace keeps nothing.
-            let channel = self.join(session, &mut channels, confirmed, joining);
             let is_whole = matches!(past, Past::Last(_));
+            if terms.must_resume && !is_whole {
+                return Err(CommandError::Unrecoverable);
+            }
+            let channel = self.join(session, &mut channels, confirmed, terms);
             return Ok(Joined::Done(Recovering { is_whole, ..Recovering::nothing(channel) }));
         };
         let mut state = tail.lock();
@@ -243,7 +268,10 @@ impl Subscriptions {
         if matches!(reach, Reach::Ahead) && !has_caught_up {
             return Ok(Joined::Behind(confirmed));
         }
-        let channel = self.join(session, &mut channels, confirmed, joining);
+        if terms.must_resume && matches!(reach, Reach::Ahead | Reach::Lost) {
+            return Err(CommandError::Unrecoverable);
+        }
+        let channel = self.join(session, &mut channels, confirmed, terms);
         let subscribed = Subscribed { channel, position: state.tail.position() };
         let recovering = |is_whole, publications| Recovering { subscribed, is_whole, publications };
         Ok(match reach {
@@ -262,7 +290,7 @@ impl Subscriptions {
         session: &Session,
         mut recovering: Recovering,
         until: Instant,
-        past: Past,
+        reaches_back: impl Fn(u64) -> bool,
         missing: Missing,
         read: PastRead,
     ) -> Result<(Recovering, Recovery), CommandError> {
@@ -272,7 +300,7 @@ impl Subscriptions {
             return Err(SubscribeError::Unavailable.into());
         };
         waiting.is_over = true;
-        if matches!(past, Past::Since(_)) && older.after > missing.after {
+        if !reaches_back(older.after) {
             let lost = Recovering { is_whole: false, publications: Vec::new(), ..recovering };
             return Ok((lost, Recovery::Lost));
         }
@@ -287,11 +315,16 @@ impl Subscriptions {
     /// A client knows a position beyond the tail, or of another epoch, as another node may have seen: asks the history,
     /// and waits until the tail has what there is.
     async fn catch_up(&self, confirmed: &Confirmed, past: Past) -> Result<(), CommandError> {
-        let (Some(tail), Past::Since(since)) = (&confirmed.tail, past) else { return Ok(()) };
+        let (epoch, offset) = match past {
+            Past::Last(_) => return Ok(()),
+            Past::Since(since) => (Some(since.epoch), since.offset),
+            Past::Behind(offset) => (None, offset),
+        };
+        let Some(tail) = &confirmed.tail else { return Ok(()) };
         self.dispatcher.tails().note(|work| work.check.push(tail.clone()));
         let checked = tail.lock().checks;
         let has = |position: Option<Position>| {
-            position.is_some_and(|at| at.epoch == since.epoch && at.offset >= since.offset)
+            position.is_some_and(|at| epoch.is_none_or(|epoch| epoch == at.epoch) && at.offset >= offset)
         };
         let caught_up = tail
             .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));

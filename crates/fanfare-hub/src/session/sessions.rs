@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fanfare_core::{Identity, SessionId, Sink, Transport};
+use arc_swap::ArcSwap;
+use fanfare_core::{Identity, Limits, SessionId, Sink, Transport};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     metrics::HubMetrics,
     session::{
         detaching::Detaching,
+        identities::Identities,
         state::{Kind, Peer, Session},
         writer::Writer,
     },
@@ -21,25 +23,18 @@ use crate::{
 
 /// Opens sessions, and puts them on transports.
 pub struct Sessions {
-    dispatcher: Arc<Dispatcher>,
-    writer: Arc<Writer>,
-    budget: Arc<Budget>,
-    metrics: Arc<HubMetrics>,
-    tasks: TaskTracker,
-    next: AtomicU64,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) identities: Arc<Identities>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) limits: Arc<ArcSwap<Limits>>,
+    pub(crate) metrics: Arc<HubMetrics>,
+    pub(crate) tasks: TaskTracker,
+    /// The number of the next session, from 1.
+    pub(crate) next: AtomicU64,
 }
 
 impl Sessions {
-    pub(crate) fn new(
-        dispatcher: Arc<Dispatcher>,
-        writer: Arc<Writer>,
-        budget: Arc<Budget>,
-        metrics: Arc<HubMetrics>,
-        tasks: TaskTracker,
-    ) -> Self {
-        Self { dispatcher, writer, budget, metrics, tasks, next: AtomicU64::new(1) }
-    }
-
     /// All sessions at this moment.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Session>> {
@@ -60,6 +55,9 @@ impl Sessions {
         let (index, shard) = self.dispatcher.shard_for(id);
         let session = Arc::new(Session::new(id, index, kind.clone(), peer, shard.now()));
         shard.add(session.clone());
+        if kind.connects.is_some() {
+            shard.wheel.awaits_connect(&session, self.limits.load().handshake);
+        }
         session
     }
 
@@ -94,10 +92,7 @@ impl Sessions {
 
     /// Replaces the identity of a session's client. The session ends when the new one expires.
     pub fn identify(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
-        session.replace_identity(identity);
-        if let Some(shard) = self.dispatcher.shard_of(session) {
-            shard.wheel.expires(session);
-        }
+        self.identities.replace(session, identity);
     }
 
     /// Runs the task that reads a session's transport. A shutdown waits for it.

@@ -14,10 +14,12 @@ use smallvec::SmallVec;
 use crate::session::{
     end::End,
     flow::Flow,
+    granted::Granted,
     held::Held,
     last_activity::LastActivity,
     outbound::Outbound,
     pending::Pending,
+    phase::{CurrentPhase, Phase},
     traffic::{SessionTraffic, Traffic},
 };
 
@@ -27,6 +29,15 @@ pub struct Kind {
     pub dialect: &'static dyn Dialect,
     /// How the sessions are kept alive.
     pub heartbeat: Heartbeat,
+    /// `Some`: a client says who it is in its first command, and nothing is carried out before.
+    pub connects: Option<ConnectRules>,
+}
+
+/// The rules of a dialect with a connect command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectRules {
+    /// How long a session, or a subscription, outlives its token: meanwhile the client may show a new one.
+    pub expiry_grace: Duration,
 }
 
 /// The client of a session.
@@ -58,7 +69,7 @@ pub struct Session {
     more: OnceBox<More>,
 }
 
-/// The parts of a session that publishes, or has commands that wait.
+/// The parts of a session that publishes, has commands that wait, or connects by a command.
 #[derive(Default)]
 struct More {
     flow: OnceBox<Arc<Flow>>,
@@ -66,6 +77,8 @@ struct More {
     held: OnceBox<Held>,
     /// The identity that replaced the one of the handshake.
     identity: OnceBox<Mutex<Arc<dyn Identity>>>,
+    phase: CurrentPhase,
+    granted: OnceBox<Granted>,
 }
 
 /// The channels of one session: nearly always one.
@@ -141,16 +154,58 @@ impl Session {
         self.kind.dialect
     }
 
-    /// The time until the client's token expires; `None`: it does not.
+    /// The time until the session has to be looked at, since it ends with the client's token, or a subscription does;
+    /// `None`: it does not.
+    #[inline]
+    pub(crate) fn due_in(&self) -> Option<Duration> {
+        if self.has_no_token() {
+            None
+        } else {
+            self.expires_in().into_iter().chain(self.subscription_expires_in()).min()
+        }
+    }
+
+    /// The time until the session ends with the client's token; `None`: it does not.
     #[inline]
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        if self.identity.is_none() && self.more.get().is_none() { None } else { self.identity_expires_in() }
+        if self.has_no_token() { None } else { self.identity_expires_in() }
+    }
+
+    fn has_no_token(&self) -> bool {
+        self.identity.is_none() && self.more.get().is_none()
     }
 
     #[cold]
     fn identity_expires_in(&self) -> Option<Duration> {
-        let expires_at = self.identity()?.expires_at()?;
-        Some(expires_at.duration_since(SystemTime::now()).unwrap_or_default())
+        self.left_until(self.identity()?.expires_at()?)
+    }
+
+    #[cold]
+    fn subscription_expires_in(&self) -> Option<Duration> {
+        self.left_until(self.granted()?.next_expiry()?)
+    }
+
+    /// The time until a token that expires then does not count any more.
+    fn left_until(&self, expires_at: SystemTime) -> Option<Duration> {
+        let ends_at = expires_at.checked_add(self.expiry_grace())?;
+        Some(ends_at.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    /// How long the session, or a subscription, outlives its token.
+    pub(crate) fn expiry_grace(&self) -> Duration {
+        self.kind.connects.map_or(Duration::ZERO, |rules| rules.expiry_grace)
+    }
+
+    /// How far the session is. One without a connect command is connected from the beginning.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.kind.connects {
+            None => Phase::Connected,
+            Some(_) => self.more.get().map_or(Phase::New, |more| more.phase.get()),
+        }
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.more().phase.set(phase);
     }
 
     /// Whether the session has ended. Its transport may still have to send the goodbye.
@@ -243,6 +298,14 @@ impl Session {
 
     pub(crate) fn held_or_new(&self) -> &Held {
         self.more().held.get_or_init(Box::default)
+    }
+
+    pub(crate) fn granted(&self) -> Option<&Granted> {
+        self.more.get()?.granted.get()
+    }
+
+    pub(crate) fn granted_or_new(&self) -> &Granted {
+        self.more().granted.get_or_init(Box::default)
     }
 
     pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {

@@ -6,12 +6,12 @@
 //! - In a channel with history a session joins under the lock of the channel's tail: it gets all publications behind
 //!   the position that it is told.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
     Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
-    dialect::Unsubscribed, reply::Action,
+    dialect::Unsubscribed,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -25,8 +25,9 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attendance::Attendance,
+        granted::Grant,
         interest::{Interest, InterestGuard},
-        permission::permit,
+        permission::may_subscribe,
         state::{Channels, Session},
         subscribed::Subscribed,
         writer::Writer,
@@ -60,6 +61,21 @@ pub(crate) struct Confirmed {
     pub(crate) tail: Option<Arc<SharedTail>>,
     pub(crate) until: Instant,
     pub(crate) most: usize,
+}
+
+/// The terms on which a session joins a channel.
+pub(crate) struct Terms {
+    pub(crate) joining: Joining,
+    /// Whether it joins only where it gets the past that it asks for.
+    pub(crate) must_resume: bool,
+    /// What its token for the channel grants.
+    pub(crate) grant: Option<Grant>,
+}
+
+impl From<Joining> for Terms {
+    fn from(joining: Joining) -> Self {
+        Self { joining, must_resume: false, grant: None }
+    }
 }
 
 impl Confirmed {
@@ -100,7 +116,7 @@ impl Subscriptions {
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         let (session, channel) = (session.clone(), channel.clone());
         let asked = self.ask(&session, &channel);
-        self.clone().join_asked(session, channel, asked, joining)
+        self.clone().join_asked(session, channel, asked, joining.into())
     }
 
     /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
@@ -114,33 +130,45 @@ impl Subscriptions {
         channel: &Channel,
     ) -> Result<(), CommandError> {
         let asked = self.ask_without_permission(session, channel);
-        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, View::Verbatim.into());
+        let view = if session.kind.connects.is_some() { View::Held } else { View::Verbatim };
+        let joined =
+            self.clone().join_asked(session.clone(), channel.clone(), asked, Joining::from(view).into());
         let Subscribed { channel, position } = joined.await?;
-        self.writer.push(session, &Push::Subscribed { channel, position });
+        let push = Push::Subscribed { channel: channel.clone(), position };
+        let message = session.dialect().push(&push);
+        if view == View::Held {
+            self.release_all(session, message.into_iter().collect(), &[channel]);
+        } else if let Some(message) = message {
+            self.writer.send(session, message);
+        }
         Ok(())
     }
 
     /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
     pub(crate) fn unsubscribe_by_server(&self, session: &Arc<Session>, channel: &Channel) {
-        self.unsubscribe(session, channel);
-        self.writer
-            .push(session, &Push::Unsubscribed { channel: channel.clone(), reason: Unsubscribed::ByServer });
+        self.end(session, channel.clone(), Unsubscribed::ByServer);
+    }
+
+    /// Ends a subscription that its client did not end.
+    pub(crate) fn end(&self, session: &Arc<Session>, channel: Channel, reason: Unsubscribed) {
+        self.unsubscribe(session, &channel);
+        self.writer.push(session, &Push::Unsubscribed { channel, reason });
     }
 
     /// Joins a session to a channel once the broker confirmed it.
-    fn join_asked(
+    pub(crate) fn join_asked(
         self: Arc<Self>,
         session: Arc<Session>,
         channel: Channel,
         asked: Result<Option<Asked>, CommandError>,
-        joining: Joining,
+        terms: Terms,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         let this = self;
         async move {
             let not_joined = Subscribed { channel: channel.clone(), position: None };
             let Some(asked) = asked? else { return Ok(not_joined) };
             let confirmed = this.confirmed(asked).await?;
-            let joined = this.join_confirmed(&session, confirmed, joining)?;
+            let joined = this.join_confirmed(&session, confirmed, &terms)?;
             this.attendance.tell();
             Ok(joined.unwrap_or(not_joined))
         }
@@ -151,7 +179,7 @@ impl Subscriptions {
         &self,
         session: &Arc<Session>,
         confirmed: Confirmed,
-        joining: Joining,
+        terms: &Terms,
     ) -> Result<Option<Subscribed>, CommandError> {
         let mut channels = session.channels.lock();
         // Meanwhile the session may have ended, or joined the channel by another command.
@@ -159,11 +187,11 @@ impl Subscriptions {
             return Ok(None);
         }
         let Some(tail) = confirmed.tail.clone() else {
-            let channel = self.join(session, &mut channels, confirmed, joining);
+            let channel = self.join(session, &mut channels, confirmed, terms);
             return Ok(Some(Subscribed { channel, position: None }));
         };
         let state = tail.lock();
-        let channel = self.join(session, &mut channels, confirmed, joining);
+        let channel = self.join(session, &mut channels, confirmed, terms);
         Ok(Some(Subscribed { channel, position: state.tail.position() }))
     }
 
@@ -173,11 +201,12 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<Option<Asked>, CommandError> {
-        permit(self.dispatcher.namespaces().of(channel).subscribe, session, channel, Action::Subscribe)?;
+        may_subscribe(self.dispatcher.namespaces().of(channel).subscribe, session, channel)?;
         self.ask_without_permission(session, channel)
     }
 
-    fn ask_without_permission(
+    /// Asks the broker for a channel, whoever may subscribe to it.
+    pub(crate) fn ask_without_permission(
         &self,
         session: &Arc<Session>,
         channel: &Channel,
@@ -214,14 +243,18 @@ impl Subscriptions {
         session: &Arc<Session>,
         channels: &mut Channels,
         confirmed: Confirmed,
-        joining: Joining,
+        terms: &Terms,
     ) -> Channel {
         let channel = confirmed.guard.keep();
         channels.joined.push(channel.clone());
-        if joining.view == View::Held {
+        if terms.joining.view == View::Held {
             session.held_or_new().begin(channel.clone());
         }
-        self.dispatcher.join(&channel, session, joining);
+        if let Some(grant) = &terms.grant {
+            session.granted_or_new().insert(channel.clone(), grant.clone());
+            self.look_at_expiry(session);
+        }
+        self.dispatcher.join(&channel, session, terms.joining);
         // Under the session's lock, as the leaving is: else a session could be entered after it left.
         self.attendance.joined(&channel, session);
         channel
@@ -238,6 +271,48 @@ impl Subscriptions {
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
+    /// Sends messages, then what was held in these channels; what comes from now on is live. Nothing overtakes.
+    pub(crate) fn release_all(&self, session: &Arc<Session>, messages: Vec<Message>, channels: &[Channel]) {
+        let Some(held) = session.held() else { return self.writer.send_all(session, messages) };
+        // Under the lock nothing is ended: an end takes the lock of the session's channels, under which this one is
+        // taken.
+        let sent = held.release_all(channels, |held| {
+            let first = self.writer.try_send_all(session, messages);
+            let batches = held.into_iter().map(|held| Batch::of(held.into_iter()));
+            let others = batches.map(|mut batch| self.writer.try_send_batch(session, &mut batch));
+            first.into_iter().chain(others.flatten()).collect::<Vec<_>>()
+        });
+        sent.into_iter().for_each(|sent| self.writer.after_send(session, sent));
+        for channel in channels {
+            self.dispatcher.change_view(channel, session, View::Verbatim);
+        }
+    }
+
+    /// A new token says when a subscription ends.
+    pub(crate) fn extend(&self, session: &Session, channel: &Channel, expires_at: Option<SystemTime>) {
+        // Under the lock, as the leaving is: else a grant could stay that nobody removes.
+        let channels = session.channels.lock();
+        if channels.joined.contains(channel) {
+            session.granted_or_new().extend(channel, expires_at);
+            self.look_at_expiry(session);
+        }
+    }
+
+    /// Ends the subscriptions whose tokens expired, and the grace with them.
+    pub(crate) fn expire(&self, session: &Arc<Session>) {
+        let Some(granted) = session.granted() else { return };
+        let Some(by) = SystemTime::now().checked_sub(session.expiry_grace()) else { return };
+        for channel in granted.expired(by) {
+            self.end(session, channel, Unsubscribed::Expired);
+        }
+    }
+
+    fn look_at_expiry(&self, session: &Session) {
+        if let Some(shard) = self.dispatcher.shard_of(session) {
+            shard.wheel.expires(session);
+        }
+    }
+
     /// Ends a subscription, if there is one.
     pub fn unsubscribe(&self, session: &Session, channel: &Channel) {
         let mut channels = session.channels.lock();
@@ -246,6 +321,9 @@ impl Subscriptions {
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
         self.attendance.left(&channel, session);
+        if let Some(granted) = session.granted() {
+            granted.remove(&channel);
+        }
         drop(channels);
         self.attendance.tell();
         if let Some(held) = session.held() {

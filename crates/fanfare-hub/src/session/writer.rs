@@ -27,48 +27,39 @@ impl Writer {
     }
 
     /// Sends several messages to a session, in one frame where its transport joins them.
-    pub fn send_all(&self, session: &Arc<Session>, mut messages: Vec<Message>) {
-        if !messages.is_empty() {
-            let sent = session.outbound.send(&mut messages, &self.budget, false);
+    pub fn send_all(&self, session: &Arc<Session>, messages: Vec<Message>) {
+        if let Some(sent) = self.try_send_all(session, messages) {
             self.after_send(session, sent);
         }
     }
 
+    /// [`Writer::send_all`] for a caller that does the rest with the result: [`Writer::after_send`]. `None`: there was
+    /// nothing to send.
+    pub(crate) fn try_send_all(&self, session: &Session, mut messages: Vec<Message>) -> Option<Sent> {
+        (!messages.is_empty()).then(|| session.outbound.send(&mut messages, &self.budget, false))
+    }
+
     /// Sends publications to a session.
     pub(crate) fn send_batch(&self, session: &Arc<Session>, batch: &mut Batch) {
-        let namespaces = self.goodbyes.dispatcher.namespaces();
-        if batch.is_empty() {
-            return;
+        if let Some(sent) = self.try_send_batch(session, batch) {
+            self.after_send(session, sent);
         }
-        let Some(mut share) = batch.share(session.id, Membership::OF_ALL, session.dialect(), &namespaces)
-        else {
-            return;
-        };
-        let sent = session.outbound.send(&mut share, &self.budget, false);
-        self.after_send(session, sent);
+    }
+
+    /// [`Writer::send_batch`], as [`Writer::try_send_all`] does it.
+    pub(crate) fn try_send_batch(&self, session: &Session, batch: &mut Batch) -> Option<Sent> {
+        if batch.is_empty() {
+            return None;
+        }
+        let namespaces = self.goodbyes.dispatcher.namespaces();
+        let mut share = batch.share(session.id, Membership::OF_ALL, session.dialect(), &namespaces)?;
+        Some(session.outbound.send(&mut share, &self.budget, false))
     }
 
     /// Tells a session what its client did not ask for, where its dialect has a word for it.
     pub fn push(&self, session: &Arc<Session>, push: &Push) {
         if let Some(message) = session.dialect().push(push) {
             self.send(session, message);
-        }
-    }
-
-    /// Sends what the session's dialect makes of replies, together.
-    pub(crate) fn replies(&self, session: &Arc<Session>, replies: &[Reply]) {
-        let mut messages = Vec::new();
-        let mut end = None;
-        for reply in replies {
-            match session.dialect().reply(reply) {
-                Answer::Nothing => {}
-                Answer::Send(message) => messages.push(message),
-                Answer::End(disconnect) => end = Some(disconnect),
-            }
-        }
-        self.send_all(session, messages);
-        if let Some(disconnect) = end {
-            self.goodbyes.end(session, &disconnect);
         }
     }
 

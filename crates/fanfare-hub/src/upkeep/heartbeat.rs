@@ -7,7 +7,11 @@
 //!   ([`Liveness`](fanfare_core::Liveness)), and so is a full socket that takes bytes again.
 //! - A client that this node chooses not to read at the moment is not judged: it may have answered.
 //! - A session whose client's token expired, by the wall clock, ends within a second or two.
-//! - A session without a transport is not pinged, and not judged.
+//! - A session without a transport is not pinged, and not judged. Nor is one whose client did not connect yet, in a
+//!   dialect with a connect command: it ends where the client takes longer than [`Limits::handshake`], and so does one
+//!   whose connect failed.
+//!
+//! [`Limits::handshake`]: fanfare_core::Limits::handshake
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +21,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     delivery::shard::Shard,
     ending::{drain::Drain, goodbye::Goodbyes},
-    session::writer::Writer,
+    session::{phase::Phase, state::Session, subscriptions::Subscriptions, writer::Writer},
     upkeep::{
         message_bounds::MessageBounds,
         slow::SlowClients,
@@ -35,6 +39,7 @@ const LOOKS_PER_TURN: usize = 256;
 pub(crate) struct Heartbeats {
     pub(crate) writer: Arc<Writer>,
     pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) drain: Arc<Drain>,
     pub(crate) message_bounds: Arc<MessageBounds>,
     pub(crate) slow_clients: Arc<SlowClients>,
@@ -68,16 +73,20 @@ impl Heartbeats {
     fn look(&self, shard: &Shard, mut beat: Beat) {
         let Some(session) = shard.session(beat.session) else { return };
         let now = shard.now();
+        if let Some(by) = beat.connects_by() {
+            return self.look_for_connect(shard, &session, beat, by);
+        }
         if session.last_activity.is_unread() {
             session.last_activity.message(now);
-        } else if !session.outbound.is_attached() {
-            // Without a transport the client counts as just heard and pinged.
+        } else if !session.outbound.is_attached() || session.phase() != Phase::Connected {
+            // Without a transport, or before it connects, the client counts as just heard and pinged.
             session.last_activity.heard(now);
             beat.ping_at = beat.ping_at.max(now + 1);
         }
         if session.expires_in() == Some(Duration::ZERO) {
             return self.goodbyes.end(&session, &Disconnect::Expired);
         }
+        self.subscriptions.expire(&session);
         if beat.is_for_expiry() {
             return;
         }
@@ -97,5 +106,15 @@ impl Heartbeats {
             }
         };
         shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
+    }
+
+    /// Ends a session whose client did not connect in time. A connect that is under way has bounds of its own.
+    fn look_for_connect(&self, shard: &Shard, session: &Arc<Session>, beat: Beat, by: u32) {
+        match session.phase() {
+            Phase::Connected => {}
+            Phase::New | Phase::Failed if shard.now() >= by => self.goodbyes.end(session, &Disconnect::Stale),
+            Phase::New | Phase::Failed => shard.wheel.put(beat, by),
+            Phase::Connecting => shard.wheel.put(beat, shard.now() + 1),
+        }
     }
 }

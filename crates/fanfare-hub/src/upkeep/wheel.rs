@@ -22,6 +22,9 @@ const SLOTS: usize = 64;
 /// Stands for the next ping in a beat that looks only whether a token has expired.
 const NEVER: u32 = u32::MAX;
 
+/// Stands for the next ping in a beat that looks only whether the client has connected.
+const CONNECTS: u32 = u32::MAX - 1;
+
 /// A shard's sessions by the second in which something of them is due.
 pub(crate) struct Wheel {
     now: AtomicU32,
@@ -34,7 +37,8 @@ pub(crate) struct Beat {
     pub(crate) session: SessionId,
     /// The second of the next ping.
     pub(crate) ping_at: u32,
-    /// The second of a ping without an answer; 0: every ping was answered.
+    /// The second of a ping without an answer; 0: every ping was answered. In a beat that looks whether the client has
+    /// connected, the second by which it has to.
     pinged: u32,
 }
 
@@ -74,18 +78,23 @@ impl Wheel {
         self.put(beat, self.no_later_than_expiry(session, due));
     }
 
-    /// `due`, or sooner where the client's token expires before.
+    /// `due`, or sooner where the client's token, or that of a subscription, expires before.
     pub(crate) fn no_later_than_expiry(&self, session: &Session, due: u32) -> u32 {
-        let expiry =
-            session.expires_in().map_or(u32::MAX, |left| self.now().saturating_add(seconds(left) + 1));
+        let expiry = session.due_in().map_or(u32::MAX, |left| self.now().saturating_add(seconds(left) + 1));
         due.min(expiry)
     }
 
-    /// Looks at a session when its client's new token expires. A later end than the wheel reaches is seen by the
+    /// Looks at a session when its client's new token, or that of a subscription, expires. A later end than the wheel reaches is seen by the
     /// session's own beat.
     pub(crate) fn expires(&self, session: &Session) {
         let beat = Beat { session: session.id, ping_at: NEVER, pinged: 0 };
         self.put(beat, self.no_later_than_expiry(session, u32::MAX));
+    }
+
+    /// Looks whether a session's client has connected once it has had its time.
+    pub(crate) fn awaits_connect(&self, session: &Session, time: Duration) {
+        let by = self.now() + seconds(time).max(1);
+        self.put(Beat { session: session.id, ping_at: CONNECTS, pinged: by }, by);
     }
 
     pub(crate) fn put(&self, beat: Beat, due: u32) {
@@ -110,6 +119,11 @@ impl Beat {
     /// Whether this beat looks only whether the session's token has expired.
     pub(crate) fn is_for_expiry(&self) -> bool {
         self.ping_at == NEVER
+    }
+
+    /// The second by which the session's client has to connect, where this beat looks for that.
+    pub(crate) fn connects_by(&self) -> Option<u32> {
+        (self.ping_at == CONNECTS).then_some(self.pinged)
     }
 
     /// The verdict on the session with this `last_activity`.

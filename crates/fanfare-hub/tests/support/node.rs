@@ -7,7 +7,7 @@ use fanfare_core::{
     Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Presence, Publish,
     PublishError, Tracer, broker::ControlMessage,
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer};
+use fanfare_hub::{ConnectRules, Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     pub(crate) named: Vec<Namespace>,
     pub(crate) dialect: &'static Lines,
     pub(crate) heartbeat: Heartbeat,
+    pub(crate) connects: Option<ConnectRules>,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
     /// The histories of its channels; `None`: the broker keeps none.
     pub(crate) histories: Option<Arc<Histories>>,
@@ -47,6 +48,7 @@ impl Default for Setup {
             named: Vec::new(),
             dialect: Lines::answering(),
             heartbeat: NO_HEARTBEAT,
+            connects: None,
             tracer: None,
             histories: None,
             presence: None,
@@ -85,7 +87,18 @@ impl Setup {
     }
 
     fn start(self, backend: impl FnOnce(Arc<dyn BrokerEvents>) -> Backend) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat, tracer, histories, presence } = self;
+        let Self {
+            shards,
+            limits,
+            namespace,
+            named,
+            dialect,
+            heartbeat,
+            connects,
+            tracer,
+            histories,
+            presence,
+        } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
@@ -101,7 +114,8 @@ impl Setup {
             backend.presence = presence;
         }
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
-        Node { hub, dispatcher, controls, dialect, kind: Arc::new(Kind { dialect, heartbeat }), registry }
+        let kind = Arc::new(Kind { dialect, heartbeat, connects });
+        Node { hub, dispatcher, controls, dialect, kind, registry }
     }
 }
 

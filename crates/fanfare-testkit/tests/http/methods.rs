@@ -117,7 +117,7 @@ async fn a_batch_carries_out_its_commands() {
         {"history": {"channel": "plain"}},
         {"history": {"channel": "kept:a"}},
     ]);
-    let told = result(&node, "batch", json!({"commands": commands})).await;
+    let told = call(&node, "batch", json!({"commands": commands})).await.json();
     let replies = told["replies"].as_array().unwrap();
     assert_eq!(replies[0]["publish"]["offset"], 1);
     assert_eq!(replies[1]["error"]["reason"], "not_available");

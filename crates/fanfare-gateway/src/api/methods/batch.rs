@@ -125,6 +125,8 @@ impl Method for Batch {
     const NAME: &'static str = "batch";
     const SUMMARY: &'static str = "Several calls in one request";
     const TAKES: &'static str = "{\"commands\": [{METHOD: BODY}, …], and if wanted \"parallel\"}";
+    // As Centrifugo answers.
+    const IS_BARE: bool = true;
     type Result = Replies;
 
     fn body_limit(limits: &Limits) -> usize {

@@ -21,6 +21,7 @@ use crate::{
         data::present,
         error::ApiError,
         schema,
+        unsupported::{self, Unsupported},
     },
     http::endpoint::Endpoint,
 };
@@ -61,6 +62,15 @@ pub(crate) struct Broadcast {
     /// The name of the event: 1 to 256 bytes.
     #[schema(min_length = 1, max_length = 256)]
     event: Option<String>,
+    #[serde(default)]
+    #[schema(ignore)]
+    delta: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    version: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    version_epoch: Unsupported,
 }
 
 /// The results, in the order of the channels.
@@ -82,7 +92,12 @@ impl Method for Broadcast {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Broadcasted, ApiError> {
-        let Self { channels, data, b64data, skip_history, idempotency_key, tags, event } = self;
+        let Self { channels, data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
+        unsupported::refuse([
+            ("delta", &self.delta),
+            ("version", &self.version),
+            ("version_epoch", &self.version_epoch),
+        ])?;
         if channels.is_empty() || channels.len() > MOST {
             let found = channels.len();
             return Err(ApiError::Field(format!("there are {found} channels, and must be 1 to {MOST}")));

@@ -25,7 +25,7 @@ pub(super) fn client(text: Option<&str>) -> Result<Option<Incarnation>, ApiError
     Ok(client.map(|client| client.node))
 }
 
-/// The clients of a request that has to name some.
+/// The clients of a request that has to name some. Beside a client an empty user means nothing.
 pub(super) fn selection(
     client: Option<String>,
     user: Option<String>,
@@ -34,6 +34,7 @@ pub(super) fn selection(
     if client.is_none() && user.as_deref().is_none_or(str::is_empty) && channel.is_none() {
         return Err(ApiError::Field("the body names no clients: send client or user".into()));
     }
+    let user = user.filter(|user| client.is_none() || !user.is_empty());
     Ok(Selection { client, user, channel })
 }
 

@@ -11,6 +11,7 @@ use crate::{
         call::{Call, Method, endpoint},
         error::ApiError,
         number, schema,
+        unsupported::{self, Unsupported},
     },
     http::endpoint::Endpoint,
     metrics::ApiReason,
@@ -45,6 +46,27 @@ pub(crate) struct Disconnect {
     /// The sentence of the close frame: at most 123 bytes.
     #[schema(max_length = 123)]
     reason: Option<String>,
+    #[serde(default)]
+    #[schema(ignore)]
+    disconnect: Option<Frame>,
+    #[serde(default)]
+    #[schema(ignore)]
+    session: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    whitelist: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    all_users: Unsupported,
+}
+
+/// Code and reason as libraries for Centrifugo send them. Without a meaning they are 0 and empty.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frame {
+    #[serde(default, deserialize_with = "number::optional")]
+    code: Option<u64>,
+    reason: Option<String>,
 }
 
 impl Method for Disconnect {
@@ -59,12 +81,19 @@ impl Method for Disconnect {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
+        unsupported::refuse([
+            ("session", &self.session),
+            ("whitelist", &self.whitelist),
+            ("all_users", &self.all_users),
+        ])?;
         self.channel.as_deref().map(Channel::new).transpose()?;
-        let code = self.code.unwrap_or(CODE.into());
+        let frame = self.disconnect.unwrap_or_default();
+        let code = self.code.or(frame.code.filter(|code| *code != 0)).unwrap_or(CODE.into());
         let Some(code) = u16::try_from(code).ok().filter(|_| CODES.contains(&code)) else {
             return Err(ApiError::Field(format!("code is {code}, and must be 3000 to 4999")));
         };
-        let reason = self.reason.unwrap_or_else(|| "force disconnect".to_owned());
+        let reason = self.reason.or(frame.reason.filter(|reason| !reason.is_empty()));
+        let reason = reason.unwrap_or_else(|| "force disconnect".to_owned());
         if reason.len() > LONGEST_REASON {
             let found = reason.len();
             return Err(ApiError::Field(format!("reason has {found} bytes, and may have {LONGEST_REASON}")));

@@ -2,6 +2,7 @@
 
 use fanfare_core::{Channel, Epoch};
 use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         client_history,
         error::ApiError,
         number,
-        reading::{self, Part, Told},
+        reading::{self, MOST, Part, Told},
         schema,
     },
     http::endpoint::{Endpoint, Kind},
@@ -34,9 +35,9 @@ pub(crate) struct History {
     /// The channel.
     #[schema(schema_with = schema::channel)]
     channel: String,
-    /// The most messages, 0 to 10,000; 0 for the position only. An answer of many bytes has fewer.
-    #[serde(default, deserialize_with = "number::optional")]
-    #[schema(minimum = 0, maximum = 10000)]
+    /// The most messages, 0 to 10,000; 0 for the position only, -1 for 10,000. An answer of many bytes has fewer.
+    #[serde(default, deserialize_with = "limit")]
+    #[schema(minimum = -1, maximum = 10000)]
     limit: Option<u64>,
     /// The place behind which the messages begin, or before which with `reverse`.
     since: Option<Since>,
@@ -56,6 +57,14 @@ pub(crate) struct Since {
     #[serde(default, deserialize_with = "epoch")]
     #[schema(schema_with = schema::epoch)]
     epoch: Option<Epoch>,
+}
+
+/// A number of messages; -1 for as many as an answer may have.
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        value if value == -1 => Ok(Some(MOST as u64)),
+        value => number::optional(value).map_err(D::Error::custom),
+    }
 }
 
 fn epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Epoch>, D::Error> {

@@ -13,6 +13,7 @@ use crate::{
         data::present,
         error::ApiError,
         schema,
+        unsupported::{self, Unsupported},
     },
     http::endpoint::Endpoint,
     metrics::ApiReason,
@@ -48,6 +49,15 @@ pub(crate) struct Publish {
     /// The name of the event: 1 to 256 bytes.
     #[schema(min_length = 1, max_length = 256)]
     event: Option<String>,
+    #[serde(default)]
+    #[schema(ignore)]
+    delta: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    version: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    version_epoch: Unsupported,
 }
 
 impl Method for Publish {
@@ -69,7 +79,12 @@ impl Method for Publish {
 
     async fn call(self, call: &Call<'_>) -> Result<Published, ApiError> {
         let channel = Channel::new(&self.channel)?;
-        let Self { channel: _, data, b64data, skip_history, idempotency_key, tags, event } = self;
+        let Self { data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
+        unsupported::refuse([
+            ("delta", &self.delta),
+            ("version", &self.version),
+            ("version_epoch", &self.version_epoch),
+        ])?;
         let message =
             Message::new(Fields { data, b64data, skip_history, idempotency_key, tags, event }, call)?;
         message.publish(channel, call).await

@@ -11,6 +11,7 @@ use crate::{
         call::{Call, Method, endpoint},
         error::ApiError,
         schema,
+        unsupported::{self, Unsupported},
     },
     http::endpoint::Endpoint,
     metrics::ApiReason,
@@ -33,6 +34,33 @@ pub(crate) struct Subscribe {
     /// The channel.
     #[schema(schema_with = schema::channel)]
     channel: String,
+    #[serde(default)]
+    #[schema(ignore)]
+    session: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    info: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    b64info: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    data: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    b64data: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    expire_at: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    recover_since: Unsupported,
+    #[serde(default, rename = "override")]
+    #[schema(ignore)]
+    overrides: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    all_users: Unsupported,
 }
 
 /// Ends the subscriptions of clients to a channel.
@@ -47,6 +75,12 @@ pub(crate) struct Unsubscribe {
     /// The channel.
     #[schema(schema_with = schema::channel)]
     channel: String,
+    #[serde(default)]
+    #[schema(ignore)]
+    session: Unsupported,
+    #[serde(default)]
+    #[schema(ignore)]
+    all_users: Unsupported,
 }
 
 impl Method for Subscribe {
@@ -61,6 +95,17 @@ impl Method for Subscribe {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
+        unsupported::refuse([
+            ("session", &self.session),
+            ("info", &self.info),
+            ("b64info", &self.b64info),
+            ("data", &self.data),
+            ("b64data", &self.b64data),
+            ("expire_at", &self.expire_at),
+            ("recover_since", &self.recover_since),
+            ("override", &self.overrides),
+            ("all_users", &self.all_users),
+        ])?;
         Channel::new(&self.channel)?;
         let of = clients::selection(self.client, self.user, None)?;
         clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel: self.channel }).await
@@ -79,6 +124,7 @@ impl Method for Unsubscribe {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
+        unsupported::refuse([("session", &self.session), ("all_users", &self.all_users)])?;
         Channel::new(&self.channel)?;
         let of = clients::selection(self.client, self.user, None)?;
         clients::carry_out(call, &of, call::Call::Unsubscribe { of: of.clone(), channel: self.channel }).await

@@ -4,8 +4,9 @@ use fanfare_core::{ClientId, Incarnation, SessionId, presence::PresenceEntry};
 use serde_json::{Value, json};
 
 use super::{
-    METHODS, batch::Batch, broadcast::Broadcast, history::History, history_remove::HistoryRemove, info::Info,
-    presence::Presence, presence_stats::PresenceStats, publish::Publish,
+    METHODS, batch::Batch, broadcast::Broadcast, disconnect::Disconnect, history::History,
+    history_remove::HistoryRemove, info::Info, presence::Presence, presence_stats::PresenceStats,
+    publish::Publish, subscribe::Subscribe,
 };
 use crate::api::{
     error::PATHS,
@@ -136,8 +137,30 @@ async fn a_history_is_told_as_published() {
         "bad_request",
         "16 hexadecimal digits",
     );
-    is_error(&read(r#","limit":-1"#).await, 107, "bad_request", "a whole number");
+    assert_eq!(read(r#","limit":-1"#).await, told(&[&all[0], &all[1], &all[2]]));
+    is_error(&read(r#","limit":-2"#).await, 107, "bad_request", "a whole number");
     is_error(&read(r#","limit":10001"#).await, 107, "bad_request", "limit must be 0 to 10000");
+}
+
+/// Libraries for Centrifugo send fields that this API does not have.
+#[tokio::test]
+async fn fields_of_centrifugo_may_be_empty() {
+    let scene = Scene::new();
+    let empty = r#"{"channel":"a","data":1,"delta":false,"version":0,"version_epoch":""}"#;
+    assert_eq!(scene.call::<Publish>(empty).await, json!({}));
+    let versioned = r#"{"channels":["a"],"data":1,"delta":false,"version":7}"#;
+    is_error(&scene.call::<Broadcast>(versioned).await, 107, "bad_request", "`version` is not supported");
+    let empty =
+        r#"{"user":"ada","channel":"a","info":null,"override":{},"recover_since":{"offset":0,"epoch":""}}"#;
+    assert_eq!(scene.call::<Subscribe>(empty).await, json!({"num_clients": 0}));
+    let informed = r#"{"user":"ada","channel":"a","info":{"a":1}}"#;
+    is_error(&scene.call::<Subscribe>(informed).await, 107, "bad_request", "`info` is not supported");
+    let frame = r#"{"user":"ada","whitelist":[],"disconnect":{"code":0,"reason":""}}"#;
+    assert_eq!(scene.call::<Disconnect>(frame).await, json!({"num_clients": 0}));
+    let frame = r#"{"user":"ada","disconnect":{"code":7,"reason":""}}"#;
+    is_error(&scene.call::<Disconnect>(frame).await, 107, "bad_request", "must be 3000 to 4999");
+    let spared = r#"{"user":"ada","whitelist":["x"]}"#;
+    is_error(&scene.call::<Disconnect>(spared).await, 107, "bad_request", "`whitelist` is not supported");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub enum Past {
     Last(usize),
     /// The publications behind a position.
     Since(Position),
+    /// The publications behind an offset, whatever the epoch is now.
+    Behind(u64),
 }
 
 /// How far a tail reaches into the past.
@@ -47,9 +49,14 @@ impl Tail {
                 let most = u64::try_from(most.min(self.size)).unwrap_or(u64::MAX);
                 top.saturating_sub(most).max(self.kept.floor())
             }
-            Past::Since(since) if since.epoch != epoch || since.offset > top => return Reach::Ahead,
-            Past::Since(since) if since.offset < self.kept.floor() => return Reach::Lost,
-            Past::Since(since) => since.offset,
+            Past::Since(since) if since.epoch != epoch => return Reach::Ahead,
+            Past::Since(Position { offset, .. }) | Past::Behind(offset) if offset > top => {
+                return Reach::Ahead;
+            }
+            Past::Since(Position { offset, .. }) | Past::Behind(offset) if offset < self.kept.floor() => {
+                return Reach::Lost;
+            }
+            Past::Since(Position { offset, .. }) | Past::Behind(offset) => offset,
         };
         let before = self.kept.first().unwrap_or(top + 1);
         match self.kept.after(after, top) {

@@ -1,0 +1,107 @@
+//! The upgrade of a dialect whose clients connect and subscribe by commands.
+//!
+//! A refusal is told by the status of the answer, to browsers too: the clients of such a dialect try again by themselves,
+//! and would take a close frame for the end of a connection that they never had.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+    routing::any,
+};
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+
+use super::greeting::{client, finish, greet, switch};
+use crate::{
+    gateway::{CommandedEndpoint, Encoding, Gateway},
+    http::{
+        endpoint::{Endpoint, Kind},
+        query::parameters,
+        refusal::Refusal,
+    },
+    listener::client_address::Client,
+    roles::Role,
+    trace,
+};
+
+/// `/connection/websocket`.
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    paths: &["/connection/websocket"],
+    roles: &[Role::Clients],
+    kind: Kind::Socket,
+    handler: |_| any(upgrade),
+    elsewhere: None,
+};
+
+/// The parameters of the query that name an encoding, for clients that cannot offer a subprotocol.
+const FORMATS: [&str; 2] = ["format", "cf_protocol"];
+
+async fn upgrade(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Result<Response, Refusal> {
+    let client = client(&request);
+    let span = trace::handshake(&gateway.hub, &request, client);
+    let answer = accept(&gateway, client, &mut request).await;
+    finish(span, &answer);
+    answer
+}
+
+async fn accept(gateway: &Gateway, client: Client, request: &mut Request) -> Result<Response, Refusal> {
+    let greeted = greet(gateway, client, request).await?;
+    let config = greeted.config.clone();
+    let (encoding, offered) = choose(&config.commanded, request.headers(), request.uri().query());
+    let (pending, mut accepted) = greeted.open(gateway, &encoding.kind)?;
+    accepted.protocol = offered.or(accepted.protocol);
+    switch(pending, &accepted, (encoding.decoder)(), request)
+}
+
+/// The encoding that a client asks for, and its subprotocol if the client offers that. The first subprotocol counts
+/// before the query.
+fn choose<'e>(
+    endpoint: &'e CommandedEndpoint,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> (&'e Encoding, Option<HeaderValue>) {
+    let encodings = || [&endpoint.usual].into_iter().chain(&endpoint.others);
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|offers| offers.to_str().ok());
+    let mut offers = offers.flat_map(|offers| offers.split(',')).map(str::trim);
+    let offered = offers.find_map(|offer| encodings().find(|encoding| encoding.subprotocol == offer));
+    if let Some(encoding) = offered {
+        return (encoding, Some(HeaderValue::from_static(encoding.subprotocol)));
+    }
+    let mut formats = parameters(query).filter(|(name, _)| FORMATS.contains(&name.as_str()));
+    let named = formats.find_map(|(_, format)| encodings().find(|encoding| encoding.format == format));
+    (named.unwrap_or(&endpoint.usual), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::encoding;
+
+    #[test]
+    fn a_client_chooses_its_encoding() {
+        let endpoint = CommandedEndpoint {
+            usual: encoding(["x-text", "text"]),
+            others: vec![encoding(["x-binary", "binary"])],
+        };
+        let table = [
+            (&[][..], None, "text", None),
+            (&[], Some("format=binary"), "binary", None),
+            (&[], Some("a=1&cf_protocol=binary"), "binary", None),
+            (&[], Some("format=other&token=x"), "text", None),
+            (&["x-binary"], None, "binary", Some("x-binary")),
+            (&["chat, x-binary"], None, "binary", Some("x-binary")),
+            (&["chat", "x-text,x-binary"], Some("format=binary"), "text", Some("x-text")),
+            (&["chat"], None, "text", None),
+        ];
+        for (offers, query, format, subprotocol) in table {
+            let mut headers = HeaderMap::new();
+            for offer in offers {
+                headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offer));
+            }
+            let (chosen, offered) = choose(&endpoint, &headers, query);
+            let offered = offered.as_ref().map(|offered| offered.to_str().unwrap());
+            assert_eq!((chosen.format, offered), (format, subprotocol), "{offers:?} {query:?}");
+        }
+    }
+}

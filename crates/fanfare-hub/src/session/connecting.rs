@@ -1,0 +1,232 @@
+//! Carries out what clients say of themselves: the connect, and later tokens.
+//!
+//! Invariants
+//! - A session of a dialect with a connect command carries out nothing before its client has connected, and nothing
+//!   after a connect failed.
+//! - A client connects once. The channels that its token names are joined before it is answered, or it is not connected.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use fanfare_core::{
+    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Identity, Limit, Reply, SubscribeError,
+    command::{ClientToken, Connect, RequestId, ResumeFrom},
+    reply::{Action, Connected, Subscription},
+};
+use futures_util::future::join_all;
+
+use crate::{
+    metrics::HubMetrics,
+    session::{
+        attendance::Attendance,
+        granted::Grant,
+        identities::Identities,
+        phase::Phase,
+        resuming::{Wish, time_until},
+        state::Session,
+        subscriptions::Subscriptions,
+    },
+};
+
+/// See the head of this file.
+pub(crate) struct Connecting {
+    pub(crate) identities: Arc<Identities>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) attendance: Arc<Attendance>,
+    pub(crate) metrics: Arc<HubMetrics>,
+}
+
+/// Why a command is not carried out.
+pub(crate) enum Refusal {
+    /// The client is told.
+    Fails(CommandError),
+    /// The session ends.
+    Ends(Disconnect),
+}
+
+impl From<CommandError> for Refusal {
+    fn from(error: CommandError) -> Self {
+        Self::Fails(error)
+    }
+}
+
+impl Refusal {
+    /// The answer to the command of this number.
+    pub(crate) fn answer(self, id: RequestId) -> Result<Reply, Disconnect> {
+        match self {
+            Self::Fails(error) => Ok(Reply::Failed { id, error }),
+            Self::Ends(disconnect) => Err(disconnect),
+        }
+    }
+}
+
+/// Checks that a command comes where it may.
+///
+/// # Errors
+/// It ends the session.
+pub(crate) fn judge_order(session: &Session, command: &Command) -> Result<(), Disconnect> {
+    let reason = match (session.phase(), matches!(command, Command::Connect(_))) {
+        (Phase::New, true) | (Phase::Connected, false) => return Ok(()),
+        (Phase::New | Phase::Connecting, false) => "the first command has to be the connect",
+        (Phase::Connected | Phase::Connecting, true) => "a client connects once",
+        (Phase::Failed, _) => "the connect failed: connect again over a new connection",
+    };
+    Err(Disconnect::BadRequest(reason.into()))
+}
+
+impl Connecting {
+    /// Connects a client. The reply, and the channels whose held publications follow it.
+    pub(crate) async fn connect(
+        &self,
+        session: &Arc<Session>,
+        connect: Connect,
+    ) -> (Result<Reply, Disconnect>, Vec<Channel>) {
+        let id = connect.id;
+        let connected = self.connected(session, connect).await;
+        session.set_phase(if connected.is_ok() { Phase::Connected } else { Phase::Failed });
+        match connected {
+            Ok(connected) => {
+                let channels = connected.subscriptions.iter().map(|(channel, _)| channel.clone()).collect();
+                (Ok(Reply::Connected(Box::new(connected))), channels)
+            }
+            Err(refusal) => (refusal.answer(id), Vec::new()),
+        }
+    }
+
+    async fn connected(&self, session: &Arc<Session>, connect: Connect) -> Result<Connected, Refusal> {
+        let Connect { id, token, resume } = connect;
+        if let Some(token) = token {
+            let identity = self.identities.identify(token.reveal()).await.map_err(|error| {
+                if error.is_expired {
+                    Refusal::Fails(CommandError::TokenExpired)
+                } else {
+                    Refusal::Ends(Disconnect::BadToken(error.reason))
+                }
+            })?;
+            self.identities.replace(session, identity);
+        }
+        let identity = session.identity();
+        let named = identity.as_deref().map_or(&[][..], Identity::subscriptions);
+        let subscriptions = self.subscribe_all(session, named, resume).await?;
+        Ok(Connected {
+            id,
+            client: self.client(session),
+            expires_in: identity.as_deref().and_then(Identity::expires_at).map(time_until),
+            ping_interval: session.kind.heartbeat.ping_interval,
+            subscriptions,
+        })
+    }
+
+    /// Subscribes a session to the channels that its token names: to all or to none.
+    async fn subscribe_all(
+        &self,
+        session: &Arc<Session>,
+        named: &[Channel],
+        resume: Vec<(Channel, ResumeFrom)>,
+    ) -> Result<Vec<(Channel, Subscription)>, Refusal> {
+        let mut seen = HashSet::new();
+        let channels: Vec<_> = named.iter().filter(|channel| seen.insert(*channel)).collect();
+        let most = self.subscriptions.limits.load().channels_per_connection;
+        if channels.len() > most {
+            return Err(self.too_many(most));
+        }
+        let resume: HashMap<_, _> = resume.into_iter().collect();
+        let joining: Vec<_> = channels
+            .into_iter()
+            .map(|channel| {
+                let resume = resume.get(channel).copied();
+                let wish = Wish { resume, is_by_token: true, ..Wish::default() };
+                self.subscriptions.subscribe_as_wished(session, channel, wish)
+            })
+            .collect();
+        let mut subscriptions = Vec::new();
+        let mut refusal = None;
+        for joined in join_all(joining).await {
+            match joined {
+                Ok(joined) => subscriptions.push(joined),
+                Err(CommandError::TooManyChannels(most)) => refusal = Some(self.too_many(most)),
+                Err(_) if refusal.is_some() => {}
+                Err(_) => refusal = Some(CommandError::from(SubscribeError::Unavailable).into()),
+            }
+        }
+        let Some(refusal) = refusal else { return Ok(subscriptions) };
+        subscriptions.iter().for_each(|(channel, _)| self.subscriptions.unsubscribe(session, channel));
+        Err(refusal)
+    }
+
+    fn too_many(&self, most: usize) -> Refusal {
+        self.metrics.limit_hit(Limit::ChannelsPerConnection);
+        let reason = format!("the token names more channels than a connection may hold ({most})");
+        Refusal::Ends(Disconnect::NotPermitted(reason.into()))
+    }
+
+    /// Takes a new token for a connection.
+    pub(crate) async fn refresh(
+        &self,
+        session: &Arc<Session>,
+        id: RequestId,
+        token: &ClientToken,
+    ) -> Result<Reply, Disconnect> {
+        let refused = |error: AuthError| {
+            if error.is_expired { Disconnect::Expired } else { Disconnect::BadToken(error.reason) }
+        };
+        let identity = self.identities.identify(token.reveal()).await.map_err(refused)?;
+        if user(session.identity().as_deref()) != user(Some(&*identity)) {
+            return Err(Disconnect::BadToken("the new token is for another user".into()));
+        }
+        let expires_in = identity.expires_at().map(time_until);
+        self.identities.replace(session, identity);
+        Ok(Reply::Refreshed { id, client: self.client(session), expires_in })
+    }
+
+    /// Takes a new token for a subscription.
+    pub(crate) async fn refresh_subscription(
+        &self,
+        session: &Session,
+        id: RequestId,
+        channel: &Channel,
+        token: &ClientToken,
+    ) -> Result<Reply, Refusal> {
+        if !session.has_any(|joined| joined == channel) {
+            return Err(CommandError::NotPermitted(Action::Subscribe).into());
+        }
+        let Grant { expires_at, .. } = self.grant(session, channel, token).await?;
+        self.subscriptions.extend(session, channel, expires_at);
+        Ok(Reply::SubscriptionRefreshed { id, expires_in: expires_at.map(time_until) })
+    }
+
+    /// What a token grants to a session in a channel.
+    pub(crate) async fn grant(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        token: &ClientToken,
+    ) -> Result<Grant, Refusal> {
+        let grant = self.identities.authorize(token.reveal()).await.map_err(|error| {
+            if error.is_expired { CommandError::TokenExpired } else { CommandError::BadToken(error.reason) }
+        })?;
+        let is_of = |id: &String| *id == self.client(session).to_string();
+        let another = if grant.channel != *channel {
+            "channel"
+        } else if grant.user.as_deref().filter(|id| !id.is_empty()) != user(session.identity().as_deref()) {
+            "user"
+        } else if !grant.client.as_ref().is_none_or(is_of) {
+            "client"
+        } else {
+            return Ok(grant.into());
+        };
+        let reason = format!("the token of a subscription is for another {another}");
+        Err(Refusal::Ends(Disconnect::BadToken(reason.into())))
+    }
+
+    fn client(&self, session: &Session) -> ClientId {
+        self.attendance.client(session)
+    }
+}
+
+/// The user of an identity. An empty id is nobody's.
+fn user(identity: Option<&dyn Identity>) -> Option<&str> {
+    identity.and_then(Identity::subject).filter(|id| !id.is_empty())
+}

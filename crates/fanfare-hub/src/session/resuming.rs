@@ -1,0 +1,117 @@
+//! Subscribes as the commands and the tokens of clients ask: with options, and with the past in the answer.
+//!
+//! Invariant: what comes is held until the answer was sent ([`Subscriptions::release_all`]). So a client gets the answer
+//! before the first publication behind its position.
+
+use std::{sync::Arc, time::SystemTime};
+
+use fanfare_core::{
+    Channel, CommandError, Position,
+    command::{ResumeEpoch, ResumeFrom},
+    reply::{Recovered, Subscription},
+};
+
+use crate::{
+    delivery::{
+        membership::{Joining, View},
+        tails::past::Past,
+    },
+    session::{
+        granted::Grant,
+        permission::may_subscribe,
+        recovery::Recovering,
+        state::Session,
+        subscribed::Subscribed,
+        subscriptions::{Asked, Subscriptions, Terms},
+    },
+};
+
+/// What a client, or its token, asks for.
+#[derive(Default)]
+pub(crate) struct Wish {
+    /// Where the client wants to go on.
+    pub(crate) resume: Option<ResumeFrom>,
+    /// Whether it subscribes only where the past is whole.
+    pub(crate) must_resume: bool,
+    /// Whether it wants news of clients that join and leave.
+    pub(crate) joins: bool,
+    /// The grant of a token for this channel.
+    pub(crate) grant: Option<Grant>,
+    /// Whether the token of the connection names the channel: then nothing else need permit it.
+    pub(crate) is_by_token: bool,
+}
+
+impl Subscriptions {
+    /// Subscribes a session. The broker is asked at once.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) fn subscribe_as_wished(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        wish: Wish,
+    ) -> impl Future<Output = Result<(Channel, Subscription), CommandError>> + Send + use<> {
+        let past = wish.resume.and_then(|resume| self.past_behind(session, channel, resume, &wish));
+        let asked = self.ask_as_wished(session, channel, &wish, past);
+        let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        async move {
+            let Wish { resume, must_resume, joins, grant, .. } = wish;
+            let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
+            let joining = Joining { view: View::Held, wants_news: joins };
+            let terms = Terms { joining, must_resume, grant };
+            let recovering = match past {
+                Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,
+                None => {
+                    let joined = this.clone().join_asked(session.clone(), channel, asked, terms);
+                    Recovering { subscribed: joined.await?, is_whole: false, publications: Vec::new() }
+                }
+            };
+            let Recovering { subscribed: Subscribed { channel, position }, is_whole, publications } =
+                recovering;
+            let publications = this.meant_for(&session, &channel, publications);
+            let recovered = resume.map(|resume| Recovered { is_whole, since: resume.offset, publications });
+            let expires_in = expires_at.map(time_until);
+            Ok((channel, Subscription { position, recovered, expires_in }))
+        }
+    }
+
+    /// The past behind a place; `None` where no history of ours has that place, or the client may not read it.
+    fn past_behind(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        resume: ResumeFrom,
+        wish: &Wish,
+    ) -> Option<Past> {
+        if !wish.is_by_token {
+            self.may_recover(session, channel).ok()?;
+        }
+        match resume.epoch {
+            ResumeEpoch::Any => Some(Past::Behind(resume.offset)),
+            ResumeEpoch::Is(epoch) => Some(Past::Since(Position { epoch, offset: resume.offset })),
+            ResumeEpoch::Foreign => None,
+        }
+    }
+
+    fn ask_as_wished(
+        &self,
+        session: &Arc<Session>,
+        channel: &Channel,
+        wish: &Wish,
+        past: Option<Past>,
+    ) -> Result<Option<Asked>, CommandError> {
+        if !wish.is_by_token && wish.grant.is_none() {
+            may_subscribe(self.dispatcher.namespaces().of(channel).subscribe, session, channel)?;
+        }
+        if wish.must_resume && wish.resume.is_some() && past.is_none() {
+            return Err(CommandError::Unrecoverable);
+        }
+        self.ask_without_permission(session, channel)
+    }
+}
+
+/// The time from now until then; zero where it is over.
+pub(crate) fn time_until(then: SystemTime) -> std::time::Duration {
+    then.duration_since(SystemTime::now()).unwrap_or_default()
+}

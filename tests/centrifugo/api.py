@@ -1,0 +1,185 @@
+"""PyPI's cent, as it comes, against the API of two nodes.
+
+    api.py NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+"""
+
+import sys
+import uuid
+
+import cent
+from cent import dto
+from cent.exceptions import CentTransportError, CentUnauthorizedError
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from support import PATIENCE, check, equal, run, token, until
+
+NODE1, NODE2, _, KEY, SECRET, *NAMES = sys.argv[1:]
+one = cent.Client(f"{NODE1}/api", KEY)
+two = cent.Client(f"{NODE2}/api", KEY)
+
+
+def fresh(namespace):
+    """A channel that no other scenario uses."""
+    name = uuid.uuid4().hex[:8]
+    return f"{namespace}:{name}" if namespace else name
+
+
+def listen(node, channel, user=None):
+    """A plain WebSocket in a channel."""
+    address = node.replace("http", "ws", 1) + "/ws/" + channel
+    return connect(address + (f"?token={token(SECRET, sub=user)}" if user else ""), proxy=None)
+
+
+def refused(call, status):
+    try:
+        call()
+    except CentTransportError as error:
+        equal(error.status_code, status)
+    else:
+        raise AssertionError(f"it was not refused with {status}")
+
+
+def publish():
+    channel = fresh("chat")
+    with listen(NODE2, channel) as reader:
+        first = one.publish(dto.PublishRequest(channel=channel, data={"a": 1}, tags={"t": "x"}))
+        equal((first.offset, len(first.epoch)), (1, 16))
+        equal(reader.recv(PATIENCE), '{"a": 1}')
+        again = dto.PublishRequest(channel=channel, data="text", idempotency_key="k")
+        equal([client.publish(again).offset for client in (one, two)], [2, 2])
+        equal(reader.recv(PATIENCE), "text")
+        skipped = dto.PublishRequest(channel=channel, data=None, b64data="/wA=", skip_history=True)
+        equal(two.publish(skipped).offset, 0)
+        equal(reader.recv(PATIENCE), b"\xff\0")
+    # Other libraries send these, too.
+    empty = dto.PublishRequest(channel=channel, data=1, delta=False, version=0, version_epoch="")
+    equal(one.publish(empty).offset, 3)
+    refused(lambda: one.publish(dto.PublishRequest(channel=channel, data=1, version=7)), 400)
+
+
+def broadcast():
+    channels = [fresh("chat"), fresh("")]
+    with listen(NODE1, channels[0]) as first, listen(NODE2, channels[1]) as second:
+        told = one.broadcast(dto.BroadcastRequest(channels=[*channels, "two words"], data="all"))
+        equal([response.result and response.result.offset for response in told.responses], [1, 0, None])
+        equal(told.responses[2].error.code, 107)
+        for reader in (first, second):
+            equal(reader.recv(PATIENCE), "all")
+
+
+def history():
+    channel = fresh("chat")
+    for number in range(5):
+        one.publish(dto.PublishRequest(channel=channel, data={"n": number}))
+    numbers = lambda told: [publication.data["n"] for publication in told.publications]
+    told = two.history(dto.HistoryRequest(channel=channel, limit=-1))
+    equal((numbers(told), told.offset), ([0, 1, 2, 3, 4], 5))
+    since = dto.StreamPosition(offset=2, epoch=told.epoch)
+    equal(numbers(two.history(dto.HistoryRequest(channel=channel, limit=2, since=since))), [2, 3])
+    equal(numbers(two.history(dto.HistoryRequest(channel=channel, limit=2, reverse=True))), [4, 3])
+    equal(numbers(two.history(dto.HistoryRequest(channel=channel, limit=0))), [])
+    one.history_remove(dto.HistoryRemoveRequest(channel=channel))
+    told = two.history(dto.HistoryRequest(channel=channel, limit=10))
+    equal((numbers(told), told.offset), ([], 5))
+    refused(lambda: one.history(dto.HistoryRequest(channel=fresh(""), limit=1)), 400)
+
+
+def presence():
+    channel = fresh("chat")
+    with listen(NODE1, channel, "ada"), listen(NODE2, channel, "bob"), listen(NODE2, channel, "bob"):
+        users = lambda told: sorted(info.user for info in told.presence.values())
+        request = dto.PresenceRequest(channel=channel)
+        until(lambda: users(one.presence(request)) == ["ada", "bob", "bob"], "three clients")
+        told = two.presence(request)
+        check(all(info.client == key for key, info in told.presence.items()), "the keys are clients")
+        stats = two.presence_stats(dto.PresenceStatsRequest(channel=channel))
+        equal((stats.num_clients, stats.num_users), (3, 2))
+        found = one.channels(dto.ChannelsRequest(pattern=channel[:-2] + "*")).channels
+        equal({name: info.num_clients for name, info in found.items()}, {channel: 3})
+
+
+def subscribe():
+    user, channel, other = fresh(""), fresh(""), fresh("")
+    with listen(NODE2, channel, user) as reader:
+        one.subscribe(dto.SubscribeRequest(user=user, channel=other, override=dto.ChannelOptionsOverride()))
+        one.publish(dto.PublishRequest(channel=other, data="there"))
+        equal(reader.recv(PATIENCE), "there")
+        one.unsubscribe(dto.UnsubscribeRequest(user=user, channel=other))
+        one.publish(dto.PublishRequest(channel=other, data="not there"))
+        one.publish(dto.PublishRequest(channel=channel, data="here"))
+        equal(reader.recv(PATIENCE), "here")
+        informed = dto.SubscribeRequest(user=user, channel=other, info={"a": 1})
+        refused(lambda: one.subscribe(informed), 400)
+
+
+def disconnect():
+    user, channel = fresh(""), fresh("chat")
+    for asked, code, reason in (
+        ({}, 3503, "force disconnect"),
+        ({"disconnect": dto.Disconnect(code=4100, reason="go")}, 4100, "go"),
+    ):
+        with listen(NODE2, channel, user) as reader, listen(NODE1, channel) as stays:
+            one.disconnect(dto.DisconnectRequest(user=user, whitelist=[], **asked))
+            try:
+                reader.recv(PATIENCE)
+                raise AssertionError("it was not disconnected")
+            except ConnectionClosed as closed:
+                equal((closed.rcvd.code, closed.rcvd.reason), (code, reason))
+            stays.ping().wait(PATIENCE)
+
+
+def one_client():
+    """Beside a client the user may be empty: cent demands one."""
+    channel = fresh("chat")
+    with listen(NODE1, channel, "ada") as leaves, listen(NODE2, channel, "bob") as stays:
+        request = dto.PresenceRequest(channel=channel)
+        until(lambda: len(one.presence(request).presence) == 2, "two clients")
+        found = one.presence(request).presence
+        client = next(client for client, info in found.items() if info.user == "ada")
+        two.disconnect(dto.DisconnectRequest(user="", client=client))
+        try:
+            leaves.recv(PATIENCE)
+            raise AssertionError("it was not disconnected")
+        except ConnectionClosed as closed:
+            equal(closed.rcvd.code, 3503)
+        stays.ping().wait(PATIENCE)
+
+
+def info():
+    nodes = one.info(dto.InfoRequest()).nodes
+    equal(sorted(node.name for node in nodes), ["node1", "node2"])
+    check(all(node.uid and node.version for node in nodes), "each node has a uid and a version")
+
+
+def batch():
+    channel = fresh("chat")
+    requests = [
+        dto.PublishRequest(channel=channel, data={"n": 1}),
+        dto.BroadcastRequest(channels=[channel, fresh("")], data={"n": 2}),
+        dto.HistoryRequest(channel=channel, limit=10),
+        dto.PresenceStatsRequest(channel=channel),
+        dto.InfoRequest(),
+    ]
+    published, spread, kept, stats, nodes = one.batch(dto.BatchRequest(requests=requests)).replies
+    equal((published.offset, spread.responses[0].result.offset), (1, 2))
+    equal([publication.data["n"] for publication in kept.publications], [1, 2])
+    equal((stats.num_clients, len(nodes.nodes)), (0, 2))
+    parallel = [dto.PublishRequest(channel=channel, data=number) for number in range(10)]
+    told = two.batch(dto.BatchRequest(requests=parallel, parallel=True))
+    equal(sorted(reply.offset for reply in told.replies), list(range(3, 13)))
+
+
+def errors():
+    try:
+        cent.Client(f"{NODE1}/api", "key-of-another-server").info(dto.InfoRequest())
+        raise AssertionError("a wrong key was taken")
+    except CentUnauthorizedError:
+        pass
+    refused(lambda: one.publish(dto.PublishRequest(channel="two words", data=1)), 400)
+    refused(lambda: one.presence(dto.PresenceRequest(channel=fresh(""))), 400)
+
+
+SCENARIOS = [publish, broadcast, history, presence, subscribe, disconnect, one_client, info, batch, errors]
+
+run({scenario.__name__: scenario for scenario in SCENARIOS}, NAMES)

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
+# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf, and PyPI `cent` on the API. Go's is skipped
+# where Go is missing. A part of `make test`.
+#
+#   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
+#
+# A scenario of the scripts says `ok NAME`; one that does not is named here, and fails the run.
+# shellcheck source=tests/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+
+HERE=$ROOT/tests/centrifugo
+STATE=$WORK/centrifugo
+KEY=key-of-the-centrifugo-tests-0123456789
+SECRET=secret-of-the-centrifugo-tests-0123456789
+CLIENTS=(js js-protobuf python python-protobuf go go-protobuf api)
+SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
+    recovers_what_it_missed knows_what_is_lost refreshes_its_token subscribes_with_tokens is_subscribed_by_its_token
+    is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors)
+GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
+    is_disconnected_by_the_api)
+API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
+PASSED=0
+FAILED=()
+
+command_of() { # CLIENT
+    local python=("$WORK/venv/bin/python" -B)
+    case $1 in
+        js) COMMAND=(node "$HERE/sdk.mjs" json) ;;
+        js-protobuf) COMMAND=(node "$HERE/sdk.mjs" protobuf) ;;
+        python) COMMAND=("${python[@]}" "$HERE/sdk.py" json) ;;
+        python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
+        go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
+        go-protobuf) COMMAND=("$WORK/go-clients/centrifugo" protobuf) ;;
+        api) COMMAND=("${python[@]}" "$HERE/api.py") ;;
+        *) fail "usage: tests/centrifugo/run.sh [${CLIENTS[*]// /|} [SCENARIO...]]" ;;
+    esac
+}
+
+client() { # CLIENT SCENARIO...
+    local name=$1 log=$STATE/$1.log scenario
+    shift
+    command_of "$name"
+    timeout --foreground 400 "${COMMAND[@]}" "${NODES[@]}" "$REDIS" "$KEY" "$SECRET" "$@" | tee "$log" || true
+    for scenario in "$@"; do
+        if grep -qx "ok $scenario" "$log"; then PASSED=$((PASSED + 1)); else FAILED+=("$name:$scenario"); fi
+    done
+}
+
+install() {
+    cmp -s "$ROOT/tests/requirements.txt" "$WORK/venv/installed" || "$ROOT/tests/lib/install.sh" python
+    cmp -s "$HERE/package-lock.json" "$HERE/node_modules/.installed" || "$ROOT/tests/lib/install.sh" npm
+}
+
+# go_client: builds it, where there is a Go for it.
+go_client() {
+    (cd "$HERE/go" && GOTOOLCHAIN=local go list -m) >/dev/null 2>&1 || {
+        skip "centrifuge-go: Go of the version in tests/centrifugo/go/go.mod is missing"
+        return 1
+    }
+    (cd "$HERE/go" && GOTOOLCHAIN=local go build -o "$WORK/go-clients/centrifugo" .)
+}
+
+main() {
+    local name names=("${CLIENTS[@]}") scenarios
+    if (($#)); then names=("$1"); fi
+    install
+    fanfare_bin
+    export FANFARE_CONFIG=$HERE/node.toml FANFARE_API__KEYS=$KEY FANFARE_AUTH__HMAC_SECRETS=$SECRET
+    start_cluster "$STATE" 2
+    mapfile -t NODES < <(tail -n +2 "$STATE/urls")
+    REDIS=$(cat "$STATE/redis.url")
+    for name in "${names[@]}"; do
+        scenarios=("${SDK[@]}")
+        case $name in
+            go*)
+                go_client || continue
+                scenarios=("${GO[@]}")
+                ;;
+            api) scenarios=("${API[@]}") ;;
+        esac
+        if (($# > 1)); then scenarios=("${@:2}"); fi
+        say "== $name"
+        client "$name" "${scenarios[@]}"
+    done
+    say "centrifugo: $PASSED passed, ${#FAILED[@]} failed${FAILED[*]+: ${FAILED[*]}}"
+    ((PASSED > 0 && ${#FAILED[@]} == 0))
+}
+
+main "$@"

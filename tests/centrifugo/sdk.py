@@ -1,0 +1,417 @@
+"""PyPI's centrifuge-python, as it comes, on two nodes. The scenarios are those of sdk.mjs.
+
+    sdk.py json|protobuf NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import sys
+import uuid
+
+from centrifuge import Client, ClientEventHandler, ReplyError, StreamPosition, SubscriptionEventHandler
+from websockets.asyncio.client import connect
+
+from live import Proxy, call, handler, publish_in_redis, until
+from support import check, equal, now, run, token, within
+
+ENCODING, NODE1, NODE2, REDIS, KEY, SECRET, *NAMES = sys.argv[1:]
+IS_PROTOBUF = ENCODING == "protobuf"
+ClientEvents, SubscriptionEvents = handler(ClientEventHandler), handler(SubscriptionEventHandler)
+
+
+def encode(value):
+    return json.dumps(value).encode() if IS_PROTOBUF else value
+
+
+def decode(data):
+    return json.loads(data) if IS_PROTOBUF else data
+
+
+def information(data):
+    return decode(data) if data else None
+
+
+def fresh(namespace):
+    name = uuid.uuid4().hex[:8]
+    return f"{namespace}:{name}" if namespace else name
+
+
+def signed(**claims):
+    return token(SECRET, **claims)
+
+
+def api(method, **body):
+    return call(NODE2, KEY, method, body)
+
+
+class Connected:
+    """A client of a node, and its events."""
+
+    def __init__(self, node, **options):
+        address = node.replace("http", "ws", 1) + "/connection/websocket"
+        self.events = ClientEvents()
+        self.client = Client(
+            address, events=self.events, use_protobuf=IS_PROTOBUF, max_reconnect_delay=0.5, proxy=None, **options
+        )
+
+    async def __aenter__(self):
+        await self.client.connect()
+        self.id = (await self.events.next("connected")).client
+        return self
+
+    async def __aexit__(self, *_):
+        await self.client.disconnect()
+
+    async def subscribe(self, channel, **options):
+        """A subscription that is there; its `events` and `context`."""
+        subscription = self.asked(channel, **options)
+        await subscription.subscribe()
+        subscription.context = await subscription.heard.next("subscribed")
+        return subscription
+
+    def asked(self, channel, **options):
+        heard = SubscriptionEvents()
+        subscription = self.client.new_subscription(channel, events=heard, **options)
+        subscription.heard = heard
+        return subscription
+
+
+async def published(subscription):
+    """The next publication: its value and the whole."""
+    publication = (await subscription.heard.next("publication")).pub
+    return decode(publication.data), publication
+
+
+def values(subscription):
+    return [decode(context.pub.data) for context in subscription.heard.all("publication")]
+
+
+async def fails(call, code):
+    try:
+        await call
+    except ReplyError as error:
+        equal(error.code, code)
+    else:
+        raise AssertionError(f"it did not fail with {code}")
+
+
+def clients(*connected):
+    """Several clients in one `async with`."""
+
+    @contextlib.asynccontextmanager
+    async def all_of():
+        async with contextlib.AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(one) for one in connected]
+
+    return all_of()
+
+
+async def connects():
+    async with Connected(NODE1) as ada:
+        check(re.fullmatch(r"[0-9a-f]{16}-\d+", ada.id), f"{ada.id} is a client")
+    equal((await ada.events.next("disconnected")).code, 0)
+
+
+async def connects_with_token():
+    ada = Connected(NODE1, token=signed(sub="ada", info={"name": "Ada"}, exp=now() + 60))
+    invited = fresh("members")
+    bob = Connected(NODE2, token=signed(sub="bob", channels=[invited]))
+    async with clients(ada, bob):
+        subscription = await ada.subscribe(fresh("chat"))
+        info = (await subscription.presence()).clients[ada.id]
+        equal((info.user, information(info.conn_info), info.client), ("ada", {"name": "Ada"}, ada.id))
+        await bob.events.next("subscribed", lambda context: context.channel == invited)
+        other = bob.asked(fresh("members"))
+        await other.subscribe()
+        equal((await other.heard.next("unsubscribed")).code, 103)
+
+
+async def refuses_bad_tokens():
+    for bad in ("x", token("another secret", sub="ada"), signed(sub="ada", channel="chat:1")):
+        ada = Connected(NODE1, token=bad)
+        await ada.client.connect()
+        equal((await ada.events.next("disconnected")).code, 3500)
+
+
+async def publishes_across_nodes():
+    channel = fresh("")
+    async with clients(Connected(NODE1, token=signed(sub="ada")), Connected(NODE2)) as (a, b):
+        of_a, of_b = await a.subscribe(channel), await b.subscribe(channel)
+        for sender, client, user, sent in ((of_a, a, "ada", {"from": "a"}), (of_b, b, "", "text")):
+            await sender.publish(encode(sent))
+            for reader in (of_a, of_b):
+                value, publication = await published(reader)
+                equal((value, publication.info.client, publication.info.user), (sent, client.id, user))
+        await api("publish", channel=channel, data=[1], tags={"t": "x"})
+        for reader in (of_a, of_b):
+            value, publication = await published(reader)
+            equal((value, publication.info, dict(publication.tags)), ([1], None, {"t": "x"}))
+        for number in range(100):
+            await b.client.publish(channel, encode(number))
+        await until(lambda: has(of_a, 103), "a hundred publications")
+        equal(values(of_a)[3:], list(range(100)))
+
+
+async def has(subscription, count):
+    return len(values(subscription)) >= count
+
+
+async def reads_history():
+    async with Connected(NODE1) as ada:
+        subscription = await ada.subscribe(fresh("chat"))
+        for number in range(1, 6):
+            await subscription.publish(encode({"n": number}))
+
+        async def read(**options):
+            told = await subscription.history(**options)
+            return [decode(publication.data)["n"] for publication in told.publications], told
+
+        numbers, told = await read(limit=-1)
+        equal((numbers, told.offset), ([1, 2, 3, 4, 5], 5))
+        equal((await read(limit=0))[0], [])
+        at = lambda offset: StreamPosition(offset=offset, epoch=told.epoch)
+        equal((await read(limit=2, since=at(2)))[0], [3, 4])
+        equal((await read(limit=2, reverse=True))[0], [5, 4])
+        equal((await read(limit=9, since=at(3), reverse=True))[0], [2, 1])
+        await fails(read(limit=1, since=StreamPosition(offset=2, epoch="other")), 112)
+
+
+async def sees_presence():
+    channel, bob = fresh("chat"), signed(sub="bob")
+    ada = Connected(NODE1, token=signed(sub="ada"))
+    async with clients(ada, Connected(NODE2, token=bob), Connected(NODE2, token=bob)) as all_of:
+        subscription, *_ = [await one.subscribe(channel) for one in all_of]
+
+        async def users():
+            return sorted(info.user for info in (await subscription.presence()).clients.values())
+
+        async def are_three():
+            return await users() == ["ada", "bob", "bob"]
+
+        await until(are_three, "three clients")
+        stats = await subscription.presence_stats()
+        equal((stats.num_clients, stats.num_users), (3, 2))
+
+
+async def hears_joins():
+    channel = fresh("chat")
+    bob = Connected(NODE2, token=signed(sub="bob", info={"name": "Bob"}))
+    async with clients(Connected(NODE1), bob) as (ada, bob):
+        heard = (await ada.subscribe(channel, join_leave=True)).heard
+        is_bob = lambda context: context.info.client == bob.id
+        subscription = await bob.subscribe(channel)
+        info = (await heard.next("join", is_bob)).info
+        equal((info.user, information(info.conn_info)), ("bob", {"name": "Bob"}))
+        await subscription.unsubscribe()
+        equal((await heard.next("leave", is_bob)).info.user, "bob")
+        await subscription.subscribe()
+        await heard.next("join", is_bob)
+        await bob.client.disconnect()
+        await heard.next("leave", is_bob)
+
+
+async def cut(channel, missed):
+    """A subscriber whose connection is cut while `missed` is published: what it is told, and all that it heard."""
+    async with Proxy(NODE1) as proxy, Connected(proxy.url) as ada:
+        reader = await ada.subscribe(channel, recoverable=True, positioned=True)
+        equal((reader.context.recoverable, reader.context.was_recovering), (True, False))
+        for number in (1, 2, 3):
+            await api("publish", channel=channel, data={"n": number})
+        await until(lambda: has(reader, 3), "what is live")
+        proxy.cut()
+        await ada.events.next("connecting", lambda context: context.code != 0)
+        for number in missed:
+            await api("publish", channel=channel, data={"n": number})
+        proxy.mend()
+        context = await reader.heard.next("subscribed")
+        await api("publish", channel=channel, data={"n": "last"})
+        await reader.heard.next("publication", lambda context: decode(context.pub.data)["n"] == "last")
+        return context, [value["n"] for value in values(reader)]
+
+
+async def recovers_what_it_missed():
+    context, heard = await cut(fresh("chat"), range(4, 14))
+    equal((context.was_recovering, context.recovered), (True, True))
+    equal(heard, [*range(1, 14), "last"])
+
+
+async def knows_what_is_lost():
+    context, heard = await cut(fresh("short"), range(4, 14))
+    equal((context.was_recovering, context.recovered), (True, False))
+    equal(heard, [1, 2, 3, "last"])
+
+
+def issuer(**claims):
+    """Makes tokens of two seconds, and counts them."""
+
+    async def get_token(*_):
+        get_token.asked += 1
+        return signed(exp=now() + 2, **claims)
+
+    async def is_asked():
+        return get_token.asked >= 3
+
+    get_token.asked, get_token.is_asked = 0, is_asked
+    return get_token
+
+
+async def refreshes_its_token():
+    get_token = issuer(sub="ada")
+    async with Connected(NODE1, token=signed(sub="ada", exp=now() - 60), get_token=get_token) as ada:
+        equal(get_token.asked, 1)
+        await until(get_token.is_asked, "two new tokens")
+        await ada.client.publish(fresh(""), encode(1))
+        equal((len(ada.events.all("connected")), len(ada.events.all("disconnected"))), (1, 0))
+
+
+async def subscribes_with_tokens():
+    channel = fresh("members")
+    plain = signed(sub="ada", channels=[])
+    async with clients(*(Connected(node, token=plain) for node in (NODE1, NODE2, NODE2))) as (ada, *others):
+        get_token = issuer(sub="ada", channel=channel, info={"role": "host"})
+        reader = await ada.subscribe(channel, get_token=get_token)
+        await api("publish", channel=channel, data="in")
+        equal((await published(reader))[0], "in")
+        await until(get_token.is_asked, "two new tokens")
+        equal(reader.heard.all("unsubscribed"), [])
+        for other, claims in zip(others, ({"sub": "bob", "channel": channel}, {"sub": "ada", "channel": "other"})):
+            subscription = other.asked(channel, token=signed(**claims))
+            await subscription.subscribe()
+            waiting = [subscription.heard.next("unsubscribed"), other.events.next("disconnected")]
+            waiting = [asyncio.ensure_future(one) for one in waiting]
+            done, late = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in late:
+                one.cancel()
+            for one in done:
+                check(one.result().code in (103, 3500), f"refused with {one.result()}")
+
+
+async def is_subscribed_by_its_token():
+    named, listed = fresh("chat"), fresh("members")
+    claims = {"sub": "ada", "channels": [listed, "members:*"], "subs": {named: {}}}
+    async with Proxy(NODE1) as proxy, Connected(proxy.url, token=signed(**claims)) as ada:
+        found = [(await ada.events.next("subscribed")).channel for _ in range(2)]
+        equal(sorted(found), sorted([named, listed]))
+        for channel in (listed, named):
+            await api("publish", channel=channel, data=1)
+            await ada.events.next("publication", lambda context: context.channel == channel)
+        proxy.cut()
+        await ada.events.next("connecting", lambda context: context.code != 0)
+        await api("publish", channel=named, data=3)
+        proxy.mend()
+        context = await ada.events.next("subscribed", lambda context: context.channel == named)
+        equal((context.was_recovering, context.recovered), (True, True))
+        equal(decode((await ada.events.next("publication")).pub.data), 3)
+
+
+async def is_subscribed_by_the_api():
+    user, channel, own = fresh(""), fresh("chat"), fresh("")
+    async with Connected(NODE1, token=signed(sub=user, channels=[])) as ada:
+        await api("subscribe", user=user, channel=channel)
+        await ada.events.next("subscribed", lambda context: context.channel == channel)
+        await api("publish", channel=channel, data=1)
+        equal(decode((await ada.events.next("publication")).pub.data), 1)
+        await api("unsubscribe", user=user, channel=channel)
+        await ada.events.next("unsubscribed", lambda context: context.channel == channel)
+        reader = await ada.subscribe(own)
+        await api("unsubscribe", user=user, channel=own)
+        equal((await reader.heard.next("unsubscribed")).code, 2000)
+
+
+async def is_disconnected_by_the_api():
+    user = fresh("")
+    async with Connected(NODE1, token=signed(sub=user)) as ada:
+        await api("disconnect", user=user, code=4000, reason="come back")
+        context = await ada.events.next("connecting", lambda context: context.code != 0)
+        equal((context.code, context.reason), (4000, "come back"))
+        await ada.events.next("connected")
+        await api("disconnect", user=user)
+        context = await ada.events.next("disconnected")
+        equal((context.code, context.reason), (3503, "force disconnect"))
+
+
+async def hears_other_dialects():
+    channel = fresh("")
+    address = f"{NODE2.replace('http', 'ws', 1)}/ws/{channel}"
+    async with Connected(NODE1) as ada, connect(address, proxy=None) as relay:
+        reader = await ada.subscribe(channel)
+
+        async def both(value, message):
+            equal((await published(reader))[0], value)
+            equal(await within(relay.recv(), "a message"), message)
+
+        await reader.publish(encode({"a": 1}))
+        await both({"a": 1}, json.dumps({"a": 1}))
+        for text in ("hi", '{"b":2}'):
+            await relay.send(text)
+            await both(text, text)
+        await relay.send(b"\xff\0")
+        data = (await reader.heard.next("publication")).pub.data
+        equal(data, b"\xff\0" if IS_PROTOBUF else {"b64": "/wA="})
+        equal(await within(relay.recv(), "bytes"), b"\xff\0")
+        await publish_in_redis(REDIS, f"fanfare:{channel}", "plain")
+        await both("plain", "plain")
+        await api("publish", channel=channel, data={"c": 3}, event="e")
+        value, publication = await published(reader)
+        equal((value, publication.tags.get("event")), ({"c": 3}, "e"))
+        equal(json.loads(await within(relay.recv(), "a message")), {"c": 3})
+
+
+async def unsubscribes():
+    channel = fresh("")
+    async with Connected(NODE1) as ada:
+        reader = await ada.subscribe(channel)
+        await reader.unsubscribe()
+        equal((await reader.heard.next("unsubscribed")).code, 0)
+
+        async def is_empty():
+            return channel not in (await api("channels", pattern=channel))["channels"]
+
+        await until(is_empty, "no subscriber")
+        await api("publish", channel=channel, data="unheard")
+        await reader.subscribe()
+        await reader.heard.next("subscribed")
+        await api("publish", channel=channel, data="heard")
+        equal((await published(reader))[0], "heard")
+        equal(values(reader), ["heard"])
+
+
+async def gets_errors():
+    async with Connected(NODE1) as ada:
+        await fails(ada.client.publish(fresh("news"), encode(1)), 103)
+        await fails(ada.client.publish(fresh("members"), encode(1)), 103)
+        await fails(ada.client.publish("two words", encode(1)), 107)
+        await fails(ada.client.rpc("method", encode(1)), 108)
+        reader = await ada.subscribe(fresh(""))
+        await fails(reader.history(limit=1), 108)
+        await fails(reader.presence(), 108)
+        await fails(reader.presence_stats(), 108)
+        forbidden = ada.asked(fresh("members"))
+        await forbidden.subscribe()
+        equal((await forbidden.heard.next("unsubscribed")).code, 103)
+        equal(ada.events.all("disconnected"), [])
+
+
+SCENARIOS = [
+    connects,
+    connects_with_token,
+    refuses_bad_tokens,
+    publishes_across_nodes,
+    reads_history,
+    sees_presence,
+    hears_joins,
+    recovers_what_it_missed,
+    knows_what_is_lost,
+    refreshes_its_token,
+    subscribes_with_tokens,
+    is_subscribed_by_its_token,
+    is_subscribed_by_the_api,
+    is_disconnected_by_the_api,
+    hears_other_dialects,
+    unsubscribes,
+    gets_errors,
+]
+
+run({scenario.__name__: scenario for scenario in SCENARIOS}, NAMES)
