@@ -42,7 +42,7 @@ fn permitted_by_name(channel: &Channel, user: Option<&str>) -> Result<(), Comman
     let name = channel.as_str();
     if name.starts_with('$') {
         return Err(CommandError::BadToken(
-            "there is none, and a channel whose name begins with `$` needs one: get one for this channel"
+            "it is missing, and a channel whose name begins with `$` needs one: get one for this channel"
                 .into(),
         ));
     }
