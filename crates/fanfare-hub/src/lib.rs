@@ -26,6 +26,7 @@ pub mod upkeep;
 pub use calls::gather::Calls;
 pub use delivery::{
     dispatcher::{self, Dispatcher},
+    part::{self, Part},
     tails::past::Past,
 };
 pub use ending::{

@@ -10,7 +10,7 @@ use crate::{
         client_history,
         error::ApiError,
         number,
-        reading::{self, Part, Told},
+        reading::{self, Told},
         schema,
     },
     http::endpoint::{Endpoint, Kind},
@@ -83,7 +83,7 @@ impl Method for History {
         let channel = Channel::new(&self.channel)?;
         keeps(call, &channel)?;
         let since = self.since.map(|since| (since.offset, since.epoch));
-        let part = Part::new(self.limit, since, self.reverse)?;
+        let part = reading::part(self.limit, since, self.reverse)?;
         reading::read(&*hub.history, &channel, part, hub.settings.message_bytes()).await
     }
 }
