@@ -36,6 +36,7 @@ macro_rules! broker_suite {
             an_unwanted_channel_is_not_delivered_any_more,
             payloads_arrive_verbatim,
             attributes_arrive_with_their_publication,
+            news_of_clients_arrive_in_order,
             each_publish_is_answered_once,
             a_failure_refuses_the_rest_of_its_order,
             control_messages_reach_their_recipients_in_order,

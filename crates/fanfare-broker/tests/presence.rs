@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode};
 use fanfare_core::{Channel, ClientId, SessionId, presence::PresenceEntry};
+use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
 
 struct Room {
@@ -81,4 +82,43 @@ async fn changes_while_redis_is_away_are_late() {
     let third = room.enter(3);
     room.redis.restart().await.unwrap();
     room.shows(&[second, third]).await;
+}
+
+#[tokio::test]
+async fn one_of_two_readers_tells_each_entry() {
+    let room = Room::new().await;
+    let other = TestNode::start(room.redis.url().parse().unwrap());
+    other.is_up().await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let readers = [&room.node, &other].map(|node| node.started.backend.presence.clone());
+    for presence in &readers {
+        let told = told.clone();
+        presence.on_removed(Box::new(move |channel, entry| {
+            told.lock().push((channel.clone(), entry.client.session.0, entry.user));
+        }));
+    }
+    let mut set = redis::cmd("HSET");
+    set.arg("fanfare!presence:room");
+    for session in 0..500 {
+        set.arg(format!("00000000000000aa-{session}")).arg(r#"{"user":"ann"}"#);
+    }
+    room.redis.run::<()>(&set).await.unwrap();
+    let [first, second] = readers.map(|presence| presence.members(&room.channel));
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.unwrap(), second.unwrap()), (Vec::new(), Vec::new()));
+    let mut told = std::mem::take(&mut *told.lock());
+    told.sort_by_key(|(_, session, _)| *session);
+    let all = (0..500).map(|session| (room.channel.clone(), session, Some("ann".to_owned())));
+    assert!(all.eq(told), "each once");
+    assert_eq!(room.in_redis().await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_returns_its_entry() {
+    let room = Room::new().await;
+    let client = room.enter(1);
+    let presence = &room.node.started.backend.presence;
+    let left = presence.leave(&room.channel, client);
+    assert_eq!(left.map(|entry| entry.client), Some(client));
+    assert_eq!(presence.leave(&room.channel, client), None);
 }

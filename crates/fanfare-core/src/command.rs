@@ -18,7 +18,7 @@ pub enum Command {
         id: RequestId,
         /// The channel.
         channel: Channel,
-        /// What a dialect of richer subscriptions asks for.
+        /// The options of a dialect with richer subscriptions.
         options: Option<Box<SubscribeOptions>>,
     },
     /// End the delivery of a channel's publications.

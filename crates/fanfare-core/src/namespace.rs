@@ -90,6 +90,8 @@ pub struct Namespace {
     pub presence: Access,
     /// How long a client that left is still shown: it may come back.
     pub presence_grace: Duration,
+    /// Whether subscribers that ask for it get news of clients that join and leave. Only where presence is tracked.
+    pub join_leave: bool,
     /// The treatment of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
     /// The treatment of its sessions when they may have missed publications.
@@ -108,6 +110,7 @@ impl Default for Namespace {
             tracks_presence: false,
             presence: Access::Subscriber,
             presence_grace: Duration::from_secs(5),
+            join_leave: false,
             slow_client: SlowClient::default(),
             on_interruption: OnInterruption::default(),
         }

@@ -14,13 +14,20 @@ use crate::{Channel, ClientId};
 /// - **No ghosts**: no reader gets an entry of a node later than ten seconds after that node died.
 /// - **Late is not lost**: while the broker is away, changes wait, and are written once it is back. The entries that a
 ///   node holds are written again where the broker lost them.
+/// - **Told once**: the node whose read removes an entry of a dead node tells it ([`Presence::on_removed`]), at once; no
+///   other node does. It stays untold where that node dies too, or loses the broker before its answer, and where the
+///   broker lost the entry before a read.
 /// - [`Presence::enter`] and [`Presence::leave`] do not block, and take effect in the order of the calls.
 pub trait Presence: Send + Sync + 'static {
     /// Enters a client of this node into a channel, or replaces its entry.
     fn enter(&self, channel: &Channel, entry: PresenceEntry);
 
-    /// Removes a client of this node from a channel.
-    fn leave(&self, channel: &Channel, client: ClientId);
+    /// Removes a client of this node from a channel. The entry that it had there.
+    fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry>;
+
+    /// From now on `removed` is called with each entry of a dead node that a read of this node removed. It must not
+    /// block. The first call of this method counts. Where no entry outlives its node, `removed` is never called.
+    fn on_removed(&self, _removed: OnRemoved) {}
 
     /// The clients in a channel, ordered by client.
     fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>>;
@@ -63,6 +70,9 @@ pub struct PresenceStats {
     pub users: u64,
 }
 
+/// Called with an entry of a dead node that was removed.
+pub type OnRemoved = Box<dyn Fn(&Channel, PresenceEntry) + Send + Sync>;
+
 /// The future that the methods of [`Presence`] return.
 pub type PresenceFuture<T> = Pin<Box<dyn Future<Output = Result<T, PresenceError>> + Send>>;
 
@@ -84,7 +94,9 @@ impl NoPresence {
 impl Presence for NoPresence {
     fn enter(&self, _: &Channel, _: PresenceEntry) {}
 
-    fn leave(&self, _: &Channel, _: ClientId) {}
+    fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
+        None
+    }
 
     fn members(&self, _: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
         Self::error()

@@ -78,6 +78,13 @@ impl Publication {
         Self { position, ..self }
     }
 
+    /// Whether it is news of a client ([`Attributes::presence`]).
+    #[must_use]
+    #[inline]
+    pub fn is_news(&self) -> bool {
+        self.attributes.as_ref().is_some_and(|attributes| attributes.presence.is_some())
+    }
+
     /// The session of this node that its publisher leaves out.
     #[must_use]
     pub fn excluded_on(&self, node: Incarnation) -> Option<SessionId> {

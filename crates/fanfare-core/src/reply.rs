@@ -17,7 +17,7 @@ pub enum Reply {
         id: RequestId,
         /// The command's channel.
         channel: Channel,
-        /// What the client is told of its subscription.
+        /// The news of its subscription for the client.
         subscription: Subscription,
     },
     /// The session is not subscribed, or not any longer.
@@ -97,7 +97,7 @@ pub struct Connected {
     pub subscriptions: Vec<(Channel, Subscription)>,
 }
 
-/// What a client is told of its subscription.
+/// The news of a subscription for its client.
 #[derive(Debug, Clone, Default)]
 pub struct Subscription {
     /// The position behind which the session gets all; `None` in a channel without history. Where the client recovered
@@ -117,7 +117,7 @@ pub struct Recovered {
     pub is_whole: bool,
     /// The offset that the client named.
     pub since: u64,
-    /// The publications of the past, in order. Where it is not whole, there are none.
+    /// The publications of the past, in order. A past that is not whole has none.
     pub publications: Vec<Arc<Publication>>,
 }
 

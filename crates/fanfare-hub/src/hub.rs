@@ -15,6 +15,7 @@ use crate::{
     },
     upkeep::{
         budget::Budget,
+        ghosts::Ghosts,
         settings::Settings,
         stall::{Stall, StallReport},
     },
@@ -50,6 +51,8 @@ pub struct Hub {
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.
     pub presence: Arc<dyn Presence>,
+    /// Looks for clients of nodes that died.
+    pub ghosts: Arc<Ghosts>,
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Arc<HubMetrics>,

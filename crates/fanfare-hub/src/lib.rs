@@ -26,6 +26,7 @@ pub mod upkeep;
 pub use calls::gather::Calls;
 pub use delivery::{
     dispatcher::{self, Dispatcher},
+    membership::{Joining, View},
     tails::past::Past,
 };
 pub use ending::{
@@ -53,6 +54,7 @@ pub use session::{
 pub use upkeep::{
     budget::Budget,
     cluster::Cluster,
+    ghosts::{self, Ghosts},
     settings::Settings,
     stall::{self, Stall},
 };

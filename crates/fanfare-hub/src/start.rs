@@ -20,11 +20,13 @@ use crate::{
     session::{
         attempts::Attempts, attendance::Attendance, commands::Commands, connecting::Connecting,
         flusher::Flusher, identities::Identities, incomplete::BufferBound, intake::Intake,
-        interest::Interest, publish_budget::PublishBudget, publisher::Publisher, reading::Reading,
-        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
+        interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
+        reading::Reading, revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions,
+        writer::Writer,
     },
     upkeep::{
         budget::Budget,
+        ghosts::Ghosts,
         heartbeat::Heartbeats,
         message_bounds::MessageBounds,
         settings::Settings,
@@ -78,7 +80,11 @@ impl Hub {
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
             interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
-            attendance: Arc::new(Attendance::new(dispatcher.clone(), presence.clone())),
+            attendance: Attendance::new(
+                dispatcher.clone(),
+                presence.clone(),
+                News::new(broker.clone(), metrics.clone()),
+            ),
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -91,6 +97,8 @@ impl Hub {
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
         tokio::spawn(critical_tasks.watch(healer.run()));
+        let ghosts = Arc::new(Ghosts::new(shared.dispatcher.clone(), presence.clone()));
+        tokio::spawn(critical_tasks.watch(ghosts.clone().run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
         let revoked = Arc::new(RevokedTokens {
             store: revocations,
@@ -137,6 +145,7 @@ impl Hub {
             identities,
             history,
             presence,
+            ghosts,
             tracer,
             budget: shared.budget,
             metrics: shared.metrics,

@@ -7,12 +7,15 @@ use fanfare_core::{
     broker::ControlMessage,
     registry::{RegistryError, RegistryFuture},
 };
-use fanfare_hub::{Cluster, Dispatcher, HubMetrics};
+use fanfare_hub::{Cluster, Dispatcher, HubMetrics, ghosts::UNTIL_DEAD};
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Lines, Recorder, settle};
+use crate::{
+    news::{Haunted, watcher},
+    support::{Lines, Recorder, settle},
+};
 
 /// The list that all nodes share; `None` while it cannot be reached.
 type Entries = Arc<Mutex<Option<BTreeMap<String, NodeInfo>>>>;
@@ -198,4 +201,21 @@ async fn a_killed_node_is_not_a_duplicate() {
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(pair.seen_by(0), ["same", "same"], "nothing expires in this registry");
     assert_eq!(pair.connections[0].duplicate_names.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_leaves_no_ghosts() {
+    let (node, haunted) = Haunted::node();
+    let watcher = watcher(&node, "a").await;
+    let pair = Pair::new();
+    let [east, west] = pair.clusters;
+    let east = Arc::into_inner(east).unwrap().with_ghosts(node.hub.ghosts.clone());
+    let mut pair = Pair { clusters: [Arc::new(east), west], ..pair };
+    let (_east, (stop_west, west)) = (pair.run(0), pair.run(1));
+    tokio::time::sleep(UNTIL_DEAD * 2).await;
+    assert!(haunted.reads.lock().is_empty(), "both are there");
+    stop_west.cancel();
+    west.await.unwrap();
+    tokio::time::sleep(UNTIL_DEAD + Duration::from_secs(1)).await;
+    assert_eq!(watcher.lines(), ["left a 5"]);
 }

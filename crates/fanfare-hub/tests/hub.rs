@@ -35,6 +35,7 @@ mod incomplete;
 mod interruption;
 mod joining;
 mod latency;
+mod news;
 mod outbound;
 mod polling;
 mod presence;

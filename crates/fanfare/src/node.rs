@@ -143,7 +143,7 @@ impl Node {
         let me = info(incarnation, config.node);
         let registry = broker.registry.clone();
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
-        let cluster = Arc::new(cluster.with_calls(hub.calls.clone()));
+        let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());

@@ -186,6 +186,7 @@ const messages = [
             [rate("fanfare_publications_out_of_order_total"), "out of order"],
             [rate("fanfare_publications_missed_total"), "missed"],
             [rate("fanfare_publishes_untold_total"), "failed, and nobody was told"],
+            [rate("fanfare_presence_news_untold_total"), "news of clients that the broker did not take"],
         ],
         unit: "cps",
     }),

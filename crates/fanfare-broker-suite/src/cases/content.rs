@@ -1,9 +1,11 @@
 //! The content of a publication.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fanfare_core::{
-    Attributes, ClientId, Payload, PayloadKind, Publish, PublishError, SessionId, Taken, TraceContext,
-    presence::PresenceEntry,
+    Attributes, ClientId, Payload, PayloadKind, Publish, PublishError, Retention, SessionId, Taken,
+    TraceContext, attributes::PresenceChange, presence::PresenceEntry,
 };
 
 use super::helpers::{channel, subscribed, taken};
@@ -108,4 +110,38 @@ pub async fn attributes_arrive_with_their_publication(bus: &impl Bus) {
     eventually("all arrive", || subscriber.recorder.count(&channel) == sent.len()).await;
     let received = subscriber.recorder.on(&channel).into_iter().map(|received| received.attributes);
     assert_eq!(received.collect::<Vec<_>>(), sent);
+}
+
+/// News of a client arrive in order with the publications of its node, on every node, without a position.
+pub async fn news_of_clients_arrive_in_order(bus: &impl Bus) {
+    let nodes = bus.nodes().await;
+    let Some(publisher) = nodes.first() else { panic!("no nodes") };
+    let channel = channel("news");
+    for node in &nodes {
+        subscribed(node, &channel).await;
+    }
+    let client = ClientId { node: publisher.incarnation, session: SessionId(8) };
+    let client_info = Some(Bytes::from_static(br#"{"a":1}"#));
+    let client = PresenceEntry { client, user: Some("ann".to_owned()), client_info, channel_info: None };
+    let news = |change| Publish::news(channel.clone(), change, client.clone());
+    let kept = Some(Retention { size: 10, ttl: Duration::from_secs(60) });
+    let publishes = [
+        news(PresenceChange::Joined),
+        Publish::new(channel.clone(), Payload::text("x")),
+        Publish::new(channel.clone(), Payload::text("y")).kept(kept),
+        news(PresenceChange::Left),
+        Publish::new(channel.clone(), Payload::text("z")).kept(kept),
+    ];
+    let sent: Vec<_> = publishes.iter().map(|publish| publish.attributes.clone()).collect();
+    for publish in publishes {
+        let answered = answer(publisher.hand_over(publish)).await;
+        assert!(answered.is_ok(), "{answered:?}");
+    }
+    for node in &nodes {
+        eventually("all arrive", || node.recorder.count(&channel) == sent.len()).await;
+        let received = node.recorder.on(&channel);
+        let offsets = received.iter().map(|received| received.position.map(|at| at.offset));
+        assert_eq!(offsets.collect::<Vec<_>>(), [None, None, Some(1), None, Some(2)]);
+        assert!(received.iter().map(|received| &received.attributes).eq(&sent), "{received:?}");
+    }
 }

@@ -33,3 +33,8 @@ pub(super) const TAG_PUBLISHER: u8 = 10;
 pub(super) const TAG_PREVIOUS: u8 = 11;
 pub(super) const TAG_EXCLUDE: u8 = 12;
 pub(super) const TAG_POSITION: u8 = 13;
+
+/// A length in its two bytes. No header comes near the bound: see [`Attributes::MAX_BYTES`](fanfare_core::Attributes::MAX_BYTES).
+pub(super) fn short(length: usize) -> [u8; 2] {
+    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
+}

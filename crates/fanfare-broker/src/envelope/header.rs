@@ -8,7 +8,7 @@ use super::{
     format::{
         FIXED, KIND_CONTROL, KIND_JOINED, KIND_LEFT, KIND_POSITIONED, KIND_PUBLICATION, MAGIC, TAG_EVENT,
         TAG_EXCLUDE, TAG_ORIGIN, TAG_PAYLOAD_KIND, TAG_POSITION, TAG_PREVIOUS, TAG_PUBLISHER, TAG_SEQUENCE,
-        TAG_TAGS, TAG_TIME, TAG_TRACE,
+        TAG_TAGS, TAG_TIME, TAG_TRACE, short,
     },
     publisher,
 };
@@ -156,11 +156,6 @@ fn append_field<'a>(out: &mut Vec<u8>, tag: u8, length: usize, parts: impl IntoI
     let [high, low] = short(length);
     out.extend_from_slice(&[tag, high, low]);
     parts.into_iter().for_each(|part| out.extend_from_slice(part));
-}
-
-/// A length in its two bytes. No header comes near the bound: see [`Attributes::MAX_BYTES`].
-pub(super) fn short(length: usize) -> [u8; 2] {
-    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 fn payload_number(kind: PayloadKind) -> u8 {

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use fanfare_core::{ClientId, Incarnation, SessionId, presence::PresenceEntry};
 
-use super::header::short;
+use super::format::short;
 
 const USER: u8 = 1;
 const CLIENT_INFO: u8 = 2;

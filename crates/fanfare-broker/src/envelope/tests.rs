@@ -6,8 +6,7 @@ use fanfare_core::{
 use proptest::prelude::*;
 
 use super::{
-    format::{FIXED, MAGIC},
-    header::short,
+    format::{FIXED, MAGIC, short},
     *,
 };
 

@@ -32,15 +32,15 @@ impl Presence for MemoryPresence {
         }
     }
 
-    fn leave(&self, channel: &Channel, client: ClientId) {
+    fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {
         let mut channels = self.channels.lock();
-        let Some(entries) = channels.get_mut(channel) else { return };
-        if entries.remove(&client).is_some() {
-            self.entries.dec();
-        }
+        let entries = channels.get_mut(channel)?;
+        let left = entries.remove(&client)?;
+        self.entries.dec();
         if entries.is_empty() {
             channels.remove(channel);
         }
+        Some(left)
     }
 
     fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {

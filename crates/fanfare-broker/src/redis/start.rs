@@ -163,6 +163,7 @@ impl Shared {
             commands: self.commands(Kind::Presence, reader::CONNECTIONS, reader::USED_FOR)?,
             names: self.names.clone(),
             links: self.links.clone(),
+            removed: Arc::default(),
         })
     }
 

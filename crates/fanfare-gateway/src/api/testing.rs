@@ -89,7 +89,9 @@ pub(crate) struct Listed(pub(crate) Mutex<Vec<PresenceEntry>>);
 impl Presence for Listed {
     fn enter(&self, _: &Channel, _: PresenceEntry) {}
 
-    fn leave(&self, _: &Channel, _: ClientId) {}
+    fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
+        None
+    }
 
     fn members(&self, _: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
         Box::pin(ready(Ok(self.0.lock().clone())))

@@ -1,7 +1,8 @@
 //! The publications of one channel in one tick.
 //!
 //! Invariant: the bytes are built once per encoding in use, for all members. A member that must not get all of them (it
-//! joined later, or it is the sender and its namespace has no echo) gets its own selection of the same encoded frames.
+//! joined later, it is the sender and its namespace has no echo, or it did not ask for news of clients) gets its own
+//! selection of the same encoded frames.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use fanfare_core::{
 };
 use smallvec::SmallVec;
 
-use crate::session::outgoing::Outgoing;
+use crate::{delivery::membership::Membership, session::outgoing::Outgoing};
 
 /// A publication and its place in a shard's queue.
 #[derive(Clone)]
@@ -30,13 +31,14 @@ pub struct Batch {
     queued: SmallVec<[Queued; 1]>,
     /// The bytes of all of them, per encoding in use.
     whole: SmallVec<[(EncodingKey, Bytes); 1]>,
+    /// Whether a member may not get a publication, however early it joined. Without it members are not looked at.
     has_exceptions: bool,
 }
 
 impl Batch {
     /// Appends a publication of this batch's channel.
     pub fn push(&mut self, queued: Queued) {
-        self.has_exceptions |= queued.except != [None; 2];
+        self.has_exceptions |= queued.except != [None; 2] || queued.publication.is_news();
         self.queued.push(queued);
     }
 
@@ -69,23 +71,24 @@ impl Batch {
         self.queued.iter().map(|queued| &queued.publication)
     }
 
-    /// The share of the member `session`, which joined at `since`; `None` where it gets nothing.
+    /// The share of the member `session`; `None` where it gets nothing.
     pub(crate) fn share<'a>(
         &'a mut self,
         session: SessionId,
-        since: u64,
+        membership: Membership,
         dialect: &'static dyn Dialect,
         namespaces: &'a Namespaces,
     ) -> Option<Share<'a>> {
+        let since = membership.since();
         let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
         let mut count = self.queued.len();
         if begins_before || self.has_exceptions {
-            count = self.queued.iter().filter(|queued| queued.is_for(session, since)).count();
+            count = self.queued.iter().filter(|queued| queued.is_for(session, membership)).count();
             if count == 0 {
                 return None;
             }
         }
-        Some(Share { batch: self, count, session, since, dialect, namespaces })
+        Some(Share { batch: self, count, session, membership, dialect, namespaces })
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -104,7 +107,7 @@ pub(crate) struct Share<'a> {
     batch: &'a mut Batch,
     count: usize,
     session: SessionId,
-    since: u64,
+    membership: Membership,
     dialect: &'static dyn Dialect,
     namespaces: &'a Namespaces,
 }
@@ -116,7 +119,11 @@ impl Share<'_> {
     }
 
     fn queued(&self) -> impl Iterator<Item = &Queued> {
-        self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.since))
+        self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.membership))
+    }
+
+    fn has_news(&self) -> bool {
+        self.batch.has_exceptions && self.queued().any(|queued| queued.publication.is_news())
     }
 }
 
@@ -141,6 +148,9 @@ impl Outgoing for Share<'_> {
         let channel = &self.batch.queued.first()?.publication.channel;
         match self.namespaces.of(channel).slow_client {
             SlowClient::Disconnect => None,
+            // News replaces no publication, and no publication replaces news. So publications that wait together with
+            // news are not replaced either.
+            SlowClient::Conflate if self.has_news() => None,
             SlowClient::Conflate => Some(channel.clone()),
         }
     }
@@ -152,9 +162,11 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    /// Whether the member `session`, which joined at `since`, gets it.
-    pub(crate) fn is_for(&self, session: SessionId, since: u64) -> bool {
-        self.sequence >= since && !self.except.contains(&Some(session))
+    /// Whether the member `session` gets it.
+    pub(crate) fn is_for(&self, session: SessionId, membership: Membership) -> bool {
+        self.sequence >= membership.since()
+            && !self.except.contains(&Some(session))
+            && (membership.wants_news() || !self.publication.is_news())
     }
 
     fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {

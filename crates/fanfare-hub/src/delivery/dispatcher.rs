@@ -28,7 +28,8 @@ use crate::{
         gate::Pending,
         gather::Shards,
         losses::{Losses, closes},
-        membership::View,
+        membership::{Joining, View},
+        route::{Audience, Route},
         shard::Shard,
         tails::{
             shared::{SharedTail, State},
@@ -57,34 +58,6 @@ pub struct Dispatcher {
     losses: Losses,
     tails: Tails,
     metrics: Arc<HubMetrics>,
-}
-
-/// The way of the publications of one channel.
-struct Route {
-    audience: Audience,
-    /// Their tail, in a channel with history. It is there before the first subscriber.
-    tail: Option<Arc<SharedTail>>,
-}
-
-/// The shards that the publications of one channel go to.
-#[derive(Clone, Copy)]
-struct Audience {
-    /// One bit for each shard that has a member.
-    shards: u64,
-    /// The number of its subscribers on this node.
-    members: u32,
-    /// Whether a publisher gets its own publications.
-    echo: bool,
-}
-
-impl Route {
-    fn new(echo: bool) -> Self {
-        Self { audience: Audience { shards: 0, members: 0, echo }, tail: None }
-    }
-
-    fn is_unused(&self) -> bool {
-        self.audience.members == 0 && self.tail.is_none()
-    }
 }
 
 impl Dispatcher {
@@ -157,6 +130,15 @@ impl Dispatcher {
         self.routes.read().iter().map(|(channel, route)| (channel.clone(), route.audience.members)).collect()
     }
 
+    /// The channels with a subscriber on this node that wants news of clients, in namespaces that have such news.
+    pub(crate) fn channels_with_news(&self) -> Vec<Channel> {
+        let namespaces = self.namespaces();
+        let routes = self.routes.read();
+        let wanted =
+            routes.iter().filter(|(channel, route)| route.wants_news() && namespaces.of(channel).join_leave);
+        wanted.map(|(channel, _)| channel.clone()).collect()
+    }
+
     pub(crate) fn tails(&self) -> &Tails {
         &self.tails
     }
@@ -174,17 +156,15 @@ impl Dispatcher {
     }
 
     /// Adds a session to a channel that it has not joined.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: Joining) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
         let echo = || self.namespaces().of(channel).echo;
         let route = routes.entry(channel.clone()).or_insert_with(|| Route::new(echo()));
-        let audience = &mut route.audience;
-        audience.shards |= 1 << session.shard;
-        audience.members += 1;
-        shard.join(channel, session, view);
+        let is_first = route.joined(session.shard, joining);
+        shard.join(channel, session, joining);
         self.metrics.fan_out.subscriptions.inc();
-        if audience.members == 1 {
+        if is_first {
             self.metrics.fan_out.channels.inc();
         }
     }
@@ -200,15 +180,11 @@ impl Dispatcher {
     pub(crate) fn leave(&self, channel: &Channel, session: &Session) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        let is_empty = shard.leave(channel, session);
+        let (left, is_empty) = shard.leave(channel, session);
         let Some(route) = routes.get_mut(channel) else { return };
-        let audience = &mut route.audience;
-        audience.members = audience.members.saturating_sub(1);
-        if is_empty {
-            audience.shards &= !(1 << session.shard);
-        }
+        let is_last = route.left(session.shard, left, is_empty);
         self.metrics.fan_out.subscriptions.dec();
-        if audience.members == 0 {
+        if is_last {
             self.metrics.fan_out.channels.dec();
         }
         if route.is_unused() {
@@ -349,6 +325,7 @@ impl Dispatcher {
 impl BrokerEvents for Dispatcher {
     fn publication(&self, publication: Publication) {
         let (audience, tail) = match self.routes.read().get(&publication.channel) {
+            Some(route) if route.is_unwanted(&publication) => return,
             Some(route) => (route.audience, route.tail.clone()),
             None => return self.metrics.unheard.inc(),
         };

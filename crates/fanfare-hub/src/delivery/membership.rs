@@ -9,32 +9,57 @@ pub enum View {
     Held,
 }
 
-/// The sequence of the first publication for a member, and the member's view in the highest bit.
+/// The wishes of a session that joins a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joining {
+    /// The publications that it gets.
+    pub view: View,
+    /// Whether it also gets news of clients that join and leave.
+    pub wants_news: bool,
+}
+
+/// Without news of clients.
+impl From<View> for Joining {
+    fn from(view: View) -> Self {
+        Self { view, wants_news: false }
+    }
+}
+
+/// The sequence of the first publication for a member, and what it asks for in the two highest bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership(u64);
 
 impl Membership {
     const HELD: u64 = 1 << 63;
+    const NEWS: u64 = 1 << 62;
 
-    pub(crate) fn new(since: u64, view: View) -> Self {
-        Self(since & !Self::HELD).with(view)
+    /// For publications that were chosen for one member.
+    pub(crate) const OF_ALL: Self = Self(Self::NEWS);
+
+    pub(crate) fn new(since: u64, joining: Joining) -> Self {
+        let news = if joining.wants_news { Self::NEWS } else { 0 };
+        Self(since & !(Self::HELD | Self::NEWS) | news).with(joining.view)
     }
 
     /// The membership with another view.
     pub(crate) fn with(self, view: View) -> Self {
-        let since = self.since();
         match view {
-            View::Verbatim => Self(since),
-            View::Held => Self(since | Self::HELD),
+            View::Verbatim => Self(self.0 & !Self::HELD),
+            View::Held => Self(self.0 | Self::HELD),
         }
     }
 
     /// The sequence of the first publication for the member.
     pub(crate) fn since(self) -> u64 {
-        self.0 & !Self::HELD
+        self.0 & !(Self::HELD | Self::NEWS)
     }
 
     pub(crate) fn view(self) -> View {
         if self.0 & Self::HELD == 0 { View::Verbatim } else { View::Held }
+    }
+
+    /// Whether the member gets news of clients that join and leave.
+    pub(crate) fn wants_news(self) -> bool {
+        self.0 & Self::NEWS != 0
     }
 }

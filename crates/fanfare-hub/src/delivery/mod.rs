@@ -1,6 +1,7 @@
 //! Publications on their way from the broker to the sessions.
 //!
 //! - [`dispatcher`]: takes publications from the broker, and hands each to the shards that have subscribers
+//! - `route`: the shards that the publications of one channel go to
 //! - `gather`: the shards, each woken once for all publications of one read
 //! - [`shard`]: a part of the sessions, and the queue of their publications; `progress`: the steps of its tasks
 //! - [`membership`]: a session's place in a channel
@@ -18,6 +19,7 @@ pub(crate) mod gather;
 pub(crate) mod losses;
 pub mod membership;
 pub(crate) mod progress;
+mod route;
 pub mod shard;
 pub(crate) mod tails;
 pub mod tick;

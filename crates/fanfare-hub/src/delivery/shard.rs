@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use crate::{
     delivery::{
         batch::Queued,
-        membership::{Membership, View},
+        membership::{Joining, Membership, View},
         progress::ShardProgress,
     },
     session::{incomplete::Incomplete, state::Session},
@@ -163,9 +163,9 @@ impl Shard {
     }
 
     /// Adds a member to a channel. It gets what is queued from now on.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, view: View) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: Joining) {
         let mut table = self.table.lock();
-        let membership = Membership::new(self.inbox.lock().next, view);
+        let membership = Membership::new(self.inbox.lock().next, joining);
         let members = table.channels.entry(channel.clone()).or_default();
         Arc::make_mut(members).insert(SessionById(session.clone()), membership);
     }
@@ -179,16 +179,16 @@ impl Shard {
         }
     }
 
-    /// Removes a member from a channel. Whether the channel has no other in this shard.
-    pub(crate) fn leave(&self, channel: &Channel, session: &Session) -> bool {
+    /// Removes a member from a channel. Its membership, and whether the channel has no other member in this shard.
+    pub(crate) fn leave(&self, channel: &Channel, session: &Session) -> (Option<Membership>, bool) {
         let mut table = self.table.lock();
-        let Some(members) = table.channels.get_mut(channel) else { return true };
-        Arc::make_mut(members).swap_remove(&session.id);
+        let Some(members) = table.channels.get_mut(channel) else { return (None, true) };
+        let left = Arc::make_mut(members).swap_remove(&session.id);
         let is_empty = members.is_empty();
         if is_empty {
             table.channels.remove(channel);
         }
-        is_empty
+        (left, is_empty)
     }
 
     /// All sessions at this moment.

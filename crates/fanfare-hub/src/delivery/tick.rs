@@ -152,13 +152,12 @@ impl Tick<'_> {
         namespaces: &Namespaces,
         defer: bool,
     ) -> (Sent, usize) {
-        let since = membership.since();
         if membership.view() == View::Held
-            && let Some(held) = self.hold(session, since, batch)
+            && let Some(held) = self.hold(session, membership, batch)
         {
             return held;
         }
-        match batch.share(session.id, since, session.dialect(), namespaces) {
+        match batch.share(session.id, membership, session.dialect(), namespaces) {
             Some(mut share) => {
                 session.last_activity.message(self.shard.now());
                 let budget = &self.delivery.budget;
@@ -174,9 +173,9 @@ impl Tick<'_> {
     }
 
     /// Holds a member's share until its history was sent; `None` where it was.
-    fn hold(&self, session: &Session, since: u64, batch: &Batch) -> Option<(Sent, usize)> {
+    fn hold(&self, session: &Session, membership: Membership, batch: &Batch) -> Option<(Sent, usize)> {
         let channel = &batch.publications().next()?.channel;
-        let mine = || batch.iter().filter(|queued| queued.is_for(session.id, since));
+        let mine = || batch.iter().filter(|queued| queued.is_for(session.id, membership));
         let publications = mine().map(|queued| &queued.publication);
         match session.held()?.hold(channel, publications, self.delivery.budget.per_session()) {
             Holding::Held => Some((Sent::Done, mine().count())),

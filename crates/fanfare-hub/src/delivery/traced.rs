@@ -69,7 +69,7 @@ impl FanOutSpans {
             let (channel, bytes) = (&publication.channel, publication.payload.len());
             let finish = tracer.fan_out(&Delivery { channel, bytes, shard, parent: publication.trace? })?;
             let gets_it = |(SessionById(session), membership): &(&SessionById, &Membership)| {
-                queued.is_for(session.id, membership.since())
+                queued.is_for(session.id, **membership)
             };
             Some((finish, members.iter().filter(gets_it).count()))
         };

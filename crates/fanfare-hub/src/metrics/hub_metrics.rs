@@ -52,6 +52,8 @@ pub struct HubMetrics {
     pub missed: IntCounter,
     /// Publishes that failed after their session had ended for another reason.
     pub untold: IntCounter,
+    /// News of clients that joined or left, and that the broker refused or may not have taken.
+    pub untold_news: IntCounter,
     /// Revocations in force that this node knows.
     pub revocations: IntGauge,
     /// Other nodes that live and have this node's name.
@@ -149,6 +151,10 @@ impl HubMetrics {
                 "fanfare_publishes_untold_total",
                 "Messages of clients that the broker refused, or may not have taken, after their connection had \
                  ended for another reason: nobody was told",
+            )?,
+            untold_news: new.counter(
+                "fanfare_presence_news_untold_total",
+                "News of clients that joined or left, and that the broker refused or may not have taken",
             )?,
             control_dropped: new.counter(
                 "fanfare_control_messages_dropped_total",

@@ -1,38 +1,61 @@
-//! Tells presence which clients of this node are in which channels.
+//! Tells presence which clients of this node are in which channels, and subscribers that a client joined or left.
 //!
-//! Invariant: a session is entered after it joined a channel, and leaves once: at once where it left the channel by
-//! itself, and after the namespace's grace where the session ended, since its client may come back.
+//! Invariants
+//! - A session is entered after it joined a channel, and leaves once: at once where it left the channel by itself, and
+//!   after the namespace's grace where the session ended, since its client may come back.
+//! - In a namespace with news of clients a session's entry and its leaving are news, once each. The entries of a node
+//!   that died are too: the node that removed them from presence tells it.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use fanfare_core::{Channel, ClientId, Identity, Presence, presence::PresenceEntry};
+use fanfare_core::{
+    Channel, ClientId, Identity, Presence, attributes::PresenceChange, presence::PresenceEntry,
+};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{delivery::dispatcher::Dispatcher, session::state::Session};
+use crate::{
+    delivery::dispatcher::Dispatcher,
+    session::{news::News, state::Session},
+};
 
 /// See the head of this file.
 pub(crate) struct Attendance {
     dispatcher: Arc<Dispatcher>,
     presence: Arc<dyn Presence>,
+    news: News,
     /// Whether a client was entered since the start: else nobody has to leave.
     is_used: AtomicBool,
 }
 
 impl Attendance {
-    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>) -> Self {
-        Self { dispatcher, presence, is_used: AtomicBool::new(false) }
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>, news: News) -> Arc<Self> {
+        let attendance = Arc::new(Self { dispatcher, presence, news, is_used: AtomicBool::new(false) });
+        let tells = Arc::downgrade(&attendance);
+        attendance.presence.on_removed(Box::new(move |channel, entry| {
+            if let Some(attendance) = tells.upgrade() {
+                attendance.left_with_entry(channel, Some(entry));
+                attendance.news.publish();
+            }
+        }));
+        attendance
     }
 
-    /// A session joined a channel.
+    /// A session joined a channel. Called under the session's lock; its news wait for [`Attendance::tell`].
     pub(crate) fn joined(&self, channel: &Channel, session: &Session) {
-        if !self.dispatcher.namespaces().of(channel).tracks_presence {
+        let namespaces = self.dispatcher.namespaces();
+        let namespace = namespaces.of(channel);
+        if !namespace.tracks_presence {
             return;
         }
         self.is_used.store(true, Ordering::Release);
-        self.presence.enter(channel, self.entry(channel, session));
+        let entry = self.entry(channel, session);
+        if namespace.join_leave {
+            self.news.wait(channel, PresenceChange::Joined, entry.clone());
+        }
+        self.presence.enter(channel, entry);
     }
 
     /// A session's client, as others see it in a channel.
@@ -46,16 +69,24 @@ impl Attendance {
         }
     }
 
-    /// A session left a channel by itself.
+    /// A session left a channel by itself. Called under the session's lock; its news wait for [`Attendance::tell`].
     pub(crate) fn left(&self, channel: &Channel, session: &Session) {
-        if self.is_used.load(Ordering::Acquire) {
-            self.presence.leave(channel, self.client(session));
+        if self.is_used() {
+            self.left_with_entry(channel, self.presence.leave(channel, self.client(session)));
+        }
+    }
+
+    /// Publishes the news that wait. Called after each joining and leaving, without a lock.
+    #[inline]
+    pub(crate) fn tell(&self) {
+        if self.is_used() {
+            self.news.publish();
         }
     }
 
     /// A session ended, and with it its place in these channels.
-    pub(crate) fn ended(&self, channels: &[Channel], session: &Session) {
-        if !self.is_used.load(Ordering::Acquire) {
+    pub(crate) fn ended(self: &Arc<Self>, channels: &[Channel], session: &Session) {
+        if !self.is_used() {
             return;
         }
         let (client, namespaces) = (self.client(session), self.dispatcher.namespaces());
@@ -73,14 +104,28 @@ impl Attendance {
             return;
         }
         later.sort_by_key(|(grace, _)| *grace);
-        let (presence, ended) = (self.presence.clone(), Instant::now());
+        let (attendance, ended) = (self.clone(), Instant::now());
         // Not tracked: the entries of a node that ends before leave with the node.
         tokio::spawn(async move {
             for (grace, channel) in later {
                 sleep_until(ended + grace).await;
-                presence.leave(&channel, client);
+                attendance.left_with_entry(&channel, attendance.presence.leave(&channel, client));
+                attendance.news.publish();
             }
         });
+    }
+
+    /// The news of a client wait whose entry is gone. A client without an entry had left before, or never was there.
+    fn left_with_entry(&self, channel: &Channel, entry: Option<PresenceEntry>) {
+        if let Some(entry) = entry
+            && self.dispatcher.namespaces().of(channel).join_leave
+        {
+            self.news.wait(channel, PresenceChange::Left, entry);
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Acquire)
     }
 
     /// The id of a session's client.

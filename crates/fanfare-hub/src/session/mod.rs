@@ -16,7 +16,8 @@
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
 //!   the client asks for; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
-//! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel;
+//! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
+//!   `news` subscribers
 //! - [`identities`]: who shows a token; [`revoked`]: the tokens that are not good any more; `granted`: what tokens
 //!   grant to single subscriptions
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
@@ -46,6 +47,7 @@ pub(crate) mod intake;
 pub(crate) mod interest;
 pub(crate) mod last_activity;
 pub mod link;
+pub(crate) mod news;
 pub mod outbound;
 pub(crate) mod outbound_state;
 pub(crate) mod outgoing;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     delivery::{
         batch::Batch,
-        membership::View,
+        membership::{Joining, View},
         tails::{
             kept::offset,
             past::{Missing, Past, Reach},
@@ -119,7 +119,7 @@ impl Subscriptions {
     ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         let asked = this.ask_for_past(&session, &channel);
-        async move { this.recover_asked(&session, channel, asked, past, &View::Held.into()).await }
+        async move { this.recover_asked(&session, channel, asked, past, &Joining::from(View::Held).into()).await }
     }
 
     /// Joins a session to a channel once the broker confirmed it, with some of the past.
@@ -211,7 +211,9 @@ impl Subscriptions {
         let mut has_caught_up = false;
         loop {
             let until = confirmed.until;
-            match self.join_held(session, confirmed, past, terms, has_caught_up)? {
+            let joined = self.join_held(session, confirmed, past, terms, has_caught_up)?;
+            self.attendance.tell();
+            match joined {
                 Joined::Done(recovering) => {
                     let result = if recovering.is_whole { Recovery::Tail } else { Recovery::Lost };
                     return Ok((recovering, result));

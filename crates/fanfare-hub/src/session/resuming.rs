@@ -12,7 +12,10 @@ use fanfare_core::{
 };
 
 use crate::{
-    delivery::{membership::View, tails::past::Past},
+    delivery::{
+        membership::{Joining, View},
+        tails::past::Past,
+    },
     session::{
         granted::Grant,
         permission::may_subscribe,
@@ -55,7 +58,8 @@ impl Subscriptions {
         async move {
             let Wish { resume, must_resume, joins, grant, .. } = wish;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
-            let terms = Terms { view: View::Held, joins, must_resume, grant };
+            let joining = Joining { view: View::Held, wants_news: joins };
+            let terms = Terms { joining, must_resume, grant };
             let recovering = match past {
                 Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,
                 None => {

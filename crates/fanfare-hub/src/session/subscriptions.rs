@@ -19,7 +19,7 @@ use crate::{
     delivery::{
         batch::Batch,
         dispatcher::Dispatcher,
-        membership::View,
+        membership::{Joining, View},
         tails::{reader::Reader, shared::SharedTail},
     },
     metrics::HubMetrics,
@@ -65,19 +65,16 @@ pub(crate) struct Confirmed {
 
 /// The terms on which a session joins a channel.
 pub(crate) struct Terms {
-    pub(crate) view: View,
-    /// Whether it wants news of clients that join and leave.
-    #[expect(dead_code, reason = "the dispatcher does not know of such news yet")]
-    pub(crate) joins: bool,
+    pub(crate) joining: Joining,
     /// Whether it joins only where it gets the past that it asks for.
     pub(crate) must_resume: bool,
     /// What its token for the channel grants.
     pub(crate) grant: Option<Grant>,
 }
 
-impl From<View> for Terms {
-    fn from(view: View) -> Self {
-        Self { view, joins: false, must_resume: false, grant: None }
+impl From<Joining> for Terms {
+    fn from(joining: Joining) -> Self {
+        Self { joining, must_resume: false, grant: None }
     }
 }
 
@@ -98,7 +95,7 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
-        self.subscribe_as(session, channel, View::Verbatim)
+        self.subscribe_as(session, channel, View::Verbatim.into())
     }
 
     /// Subscribes a session as [`Subscriptions::subscribe`] does; what comes is held until [`Subscriptions::release`].
@@ -107,18 +104,19 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
-        self.subscribe_as(session, channel, View::Held)
+        self.subscribe_as(session, channel, View::Held.into())
     }
 
-    fn subscribe_as(
+    /// Subscribes a session as [`Subscriptions::subscribe`] does, to what it asks for.
+    pub fn subscribe_as(
         self: &Arc<Self>,
         session: &Arc<Session>,
         channel: &Channel,
-        view: View,
+        joining: Joining,
     ) -> impl Future<Output = Result<Subscribed, CommandError>> + Send + use<> {
         let (session, channel) = (session.clone(), channel.clone());
         let asked = self.ask(&session, &channel);
-        self.clone().join_asked(session, channel, asked, view.into())
+        self.clone().join_asked(session, channel, asked, joining.into())
     }
 
     /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
@@ -133,7 +131,8 @@ impl Subscriptions {
     ) -> Result<(), CommandError> {
         let asked = self.ask_without_permission(session, channel);
         let view = if session.kind.connects.is_some() { View::Held } else { View::Verbatim };
-        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, view.into());
+        let joined =
+            self.clone().join_asked(session.clone(), channel.clone(), asked, Joining::from(view).into());
         let Subscribed { channel, position } = joined.await?;
         let push = Push::Subscribed { channel: channel.clone(), position };
         let message = session.dialect().push(&push);
@@ -169,19 +168,31 @@ impl Subscriptions {
             let not_joined = Subscribed { channel: channel.clone(), position: None };
             let Some(asked) = asked? else { return Ok(not_joined) };
             let confirmed = this.confirmed(asked).await?;
-            let mut channels = session.channels.lock();
-            // Meanwhile the session may have ended, or joined the channel by another command.
-            if !channels.can_join(&channel, confirmed.most)? {
-                return Ok(not_joined);
-            }
-            let Some(tail) = confirmed.tail.clone() else {
-                let channel = this.join(&session, &mut channels, confirmed, &terms);
-                return Ok(Subscribed { channel, position: None });
-            };
-            let state = tail.lock();
-            let channel = this.join(&session, &mut channels, confirmed, &terms);
-            Ok(Subscribed { channel, position: state.tail.position() })
+            let joined = this.join_confirmed(&session, confirmed, &terms)?;
+            this.attendance.tell();
+            Ok(joined.unwrap_or(not_joined))
         }
+    }
+
+    /// Joins a session, where it has not ended.
+    fn join_confirmed(
+        &self,
+        session: &Arc<Session>,
+        confirmed: Confirmed,
+        terms: &Terms,
+    ) -> Result<Option<Subscribed>, CommandError> {
+        let mut channels = session.channels.lock();
+        // Meanwhile the session may have ended, or joined the channel by another command.
+        if !channels.can_join(confirmed.channel(), confirmed.most)? {
+            return Ok(None);
+        }
+        let Some(tail) = confirmed.tail.clone() else {
+            let channel = self.join(session, &mut channels, confirmed, terms);
+            return Ok(Some(Subscribed { channel, position: None }));
+        };
+        let state = tail.lock();
+        let channel = self.join(session, &mut channels, confirmed, terms);
+        Ok(Some(Subscribed { channel, position: state.tail.position() }))
     }
 
     /// Asks the broker for a channel, where the session may join it and has not ended.
@@ -226,7 +237,7 @@ impl Subscriptions {
     }
 
     /// Joins a session to a channel, under the lock of the channel's tail if it has one. The channel, whose string all
-    /// its subscribers share.
+    /// its subscribers share. The caller lets the attendance tell once it holds no lock.
     pub(crate) fn join(
         &self,
         session: &Arc<Session>,
@@ -236,14 +247,14 @@ impl Subscriptions {
     ) -> Channel {
         let channel = confirmed.guard.keep();
         channels.joined.push(channel.clone());
-        if terms.view == View::Held {
+        if terms.joining.view == View::Held {
             session.held_or_new().begin(channel.clone());
         }
         if let Some(grant) = &terms.grant {
             session.granted_or_new().insert(channel.clone(), grant.clone());
             self.look_at_expiry(session);
         }
-        self.dispatcher.join(&channel, session, terms.view);
+        self.dispatcher.join(&channel, session, terms.joining);
         // Under the session's lock, as the leaving is: else a session could be entered after it left.
         self.attendance.joined(&channel, session);
         channel
@@ -314,6 +325,7 @@ impl Subscriptions {
             granted.remove(&channel);
         }
         drop(channels);
+        self.attendance.tell();
         if let Some(held) = session.held() {
             held.release(&channel, drop);
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_core::{Answer, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
-    delivery::batch::Batch,
+    delivery::{batch::Batch, membership::Membership},
     ending::goodbye::Goodbyes,
     session::{flusher::Flusher, link::Sent, state::Session},
     upkeep::budget::Budget,
@@ -52,7 +52,7 @@ impl Writer {
             return None;
         }
         let namespaces = self.goodbyes.dispatcher.namespaces();
-        let mut share = batch.share(session.id, 0, session.dialect(), &namespaces)?;
+        let mut share = batch.share(session.id, Membership::OF_ALL, session.dialect(), &namespaces)?;
         Some(session.outbound.send(&mut share, &self.budget, false))
     }
 

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     calls::gather::{Calls, Exchange},
     metrics::HubMetrics,
-    upkeep::duplicate_names::DuplicateNames,
+    upkeep::{duplicate_names::DuplicateNames, ghosts::Ghosts},
 };
 
 /// How often a node renews its entry and looks for the others. Entries live several times as long.
@@ -50,6 +50,8 @@ pub struct Cluster {
     broker: Arc<dyn Broker>,
     /// Carries out the calls of other nodes.
     calls: Option<Arc<Calls>>,
+    /// Looks for the clients of nodes that are gone.
+    ghosts: Option<Arc<Ghosts>>,
     metrics: Arc<HubMetrics>,
     nodes: RwLock<Arc<[NodeInfo]>>,
     announcements: AtomicU64,
@@ -73,6 +75,7 @@ impl Cluster {
             registry,
             broker,
             calls: None,
+            ghosts: None,
             metrics,
             nodes,
             announcements: AtomicU64::new(0),
@@ -85,6 +88,12 @@ impl Cluster {
     #[must_use]
     pub fn with_calls(self, calls: Arc<Calls>) -> Self {
         Self { calls: Some(calls), ..self }
+    }
+
+    /// The same, which tells `ghosts` of each node that is gone.
+    #[must_use]
+    pub fn with_ghosts(self, ghosts: Arc<Ghosts>) -> Self {
+        Self { ghosts: Some(ghosts), ..self }
     }
 
     /// This node, with its current connections.
@@ -155,9 +164,21 @@ impl Cluster {
                     );
                 }
                 self.metrics.duplicate_names.set(i64::try_from(duplicate_names.live()).unwrap_or(i64::MAX));
-                *self.nodes.write() = nodes.into();
+                self.replace(nodes);
             }
             failed => note("read", failed.map(drop)),
+        }
+    }
+
+    /// Takes the nodes that there are now.
+    fn replace(&self, nodes: Vec<NodeInfo>) {
+        let nodes: Arc<[NodeInfo]> = nodes.into();
+        let before = std::mem::replace(&mut *self.nodes.write(), nodes.clone());
+        let is_gone = |node: &NodeInfo| !nodes.iter().any(|still| still.incarnation == node.incarnation);
+        if let Some(ghosts) = &self.ghosts
+            && before.iter().any(is_gone)
+        {
+            ghosts.node_is_gone();
         }
     }
 

@@ -6,10 +6,12 @@
 //! - [`stall`]: notices a shard that does not go on
 //! - [`settings`]: limits and namespaces, which change at run time
 //! - [`cluster`], `duplicate_names`: the nodes of the cluster, and those that have this node's name
+//! - [`ghosts`]: tells subscribers of the clients of nodes that died
 
 pub mod budget;
 pub mod cluster;
 pub(crate) mod duplicate_names;
+pub mod ghosts;
 pub mod heartbeat;
 pub(crate) mod message_bounds;
 pub mod settings;

@@ -1,12 +1,13 @@
 //! A dialect of lines: `sub a`, `unsub a`, `pub a hello`, answered with `ok 1` or `error 1 why` (commands are
-//! counted from 1); a publication is `a hello`. The server pings with `ping`, the client answers `pong`.
+//! counted from 1); a publication is `a hello`, news of the client of session 7 is `joined a 7` or `left a 7`. The server pings with `ping`, the client answers `pong`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fanfare_core::{
     Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
-    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, command::RequestId,
+    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, attributes::PresenceChange,
+    command::RequestId,
 };
 
 use super::channel;
@@ -67,6 +68,9 @@ impl Dialect for Lines {
 
     fn publication(&self, publication: &Publication) -> Message {
         self.encoded.fetch_add(1, Ordering::Relaxed);
+        if let Some(news) = news(publication) {
+            return text(news);
+        }
         let payload = std::str::from_utf8(publication.payload.bytes()).unwrap();
         text(format!("{} {payload}", publication.channel))
     }
@@ -102,6 +106,16 @@ impl Dialect for Lines {
         let message = self.says_goodbye.then(|| text(format!("goodbye {}", disconnect.name())));
         Goodbye { message, frame: frame(disconnect) }
     }
+}
+
+fn news(publication: &Publication) -> Option<String> {
+    let attributes = publication.attributes.as_ref()?;
+    let word = match attributes.presence? {
+        PresenceChange::Joined => "joined",
+        PresenceChange::Left => "left",
+    };
+    let client = attributes.publisher.as_ref().unwrap().client;
+    Some(format!("{word} {} {}", publication.channel, client.session.0))
 }
 
 fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Publish,
+    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Presence, Publish,
     PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{ConnectRules, Dispatcher, Hub, HubMetrics, Kind, Peer};
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) tracer: Option<Arc<dyn Tracer>>,
     /// The histories of its channels; `None`: the broker keeps none.
     pub(crate) histories: Option<Arc<Histories>>,
+    /// The clients in its channels; `None`: those of the broker.
+    pub(crate) presence: Option<Arc<dyn Presence>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -49,6 +51,7 @@ impl Default for Setup {
             connects: None,
             tracer: None,
             histories: None,
+            presence: None,
         }
     }
 }
@@ -84,7 +87,18 @@ impl Setup {
     }
 
     fn start(self, backend: impl FnOnce(Arc<dyn BrokerEvents>) -> Backend) -> Node {
-        let Self { shards, limits, namespace, named, dialect, heartbeat, connects, tracer, histories } = self;
+        let Self {
+            shards,
+            limits,
+            namespace,
+            named,
+            dialect,
+            heartbeat,
+            connects,
+            tracer,
+            histories,
+            presence,
+        } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
@@ -95,6 +109,9 @@ impl Setup {
         let mut backend = backend(dispatcher.clone());
         if let Some(histories) = histories {
             backend.history = histories;
+        }
+        if let Some(presence) = presence {
+            backend.presence = presence;
         }
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
         let kind = Arc::new(Kind { dialect, heartbeat, connects });

@@ -63,10 +63,12 @@ impl Decoder for CentrifugoDecoder {
         let mut has_pong = false;
         while let Some(command) = self.encoding.take_command(&mut frame) {
             let command = command.map_err(|_| {
-                Disconnect::BadRequest("the message is not a command of this protocol".into())
+                Disconnect::BadRequest(
+                    "the message is not a command of the Centrifugo protocol: use one of its SDKs".into(),
+                )
             })?;
             let is_pong = command.id == 0 && command.send.is_none();
-            // No ping was sent between two commands of a frame. A frame of thousands would cost memory.
+            // No ping was sent between two commands of a frame, and a request for each of thousands would cost memory.
             if is_pong && has_pong {
                 return Err(Disconnect::BadRequest("a pong came without a ping".into()));
             }

@@ -55,7 +55,10 @@ pub(super) fn command(id: RequestId, command: wire::Command) -> Result<Command, 
     } else if let Some(request) = command.history {
         history(id, &request)
     } else if command.rpc.is_some() {
-        Err(Mistake::answer(NOT_AVAILABLE, "this server answers no remote procedure calls"))
+        Err(Mistake::answer(
+            NOT_AVAILABLE,
+            "this server answers no remote procedure calls: publish, or call your backend",
+        ))
     } else if command.send.is_some() {
         let reason = "this server takes no messages outside of channels: publish, or do not `send`";
         Err(Mistake::End(Disconnect::NotAvailable(reason.into())))

@@ -296,6 +296,10 @@ keys! {
         /// How long a client that left stays in the list, since it may come back.
         presence_grace: Duration = "namespace.presence_grace", Span { min: Duration::ZERO, max: 5 * MINUTE },
             or 5 * SECOND, reloaded AtOnce;
+        /// Whether subscribers that ask for it get a message for each client that joins or leaves. Only with
+        /// track_presence. A client that lost its connection leaves after presence_grace; the clients of a node that
+        /// died leave within about 30 seconds.
+        join_leave: bool = "namespace.join_leave", Switch, or false, reloaded AtOnce;
         /// How a subscriber is treated that does not read fast enough (see limits.outbound_bytes): "disconnect" ends its
         /// connection; "conflate" keeps it, and of the waiting messages only the newest one of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,

@@ -30,6 +30,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(proxies(raw));
     mistakes.extend(total_covers_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
+    mistakes.extend(namespaces.iter().filter_map(news_without_presence));
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
     mistakes.extend(tracing::check(raw));
@@ -130,6 +131,19 @@ fn repeated_namespaces(namespaces: &[RawNamespace]) -> Vec<Mistake> {
     namespaces.iter().enumerate().filter_map(mistake).collect()
 }
 
+/// A client that is not in a list cannot leave it.
+fn news_without_presence(namespace: &RawNamespace) -> Option<Mistake> {
+    let (join_leave, presence) = (&namespace.join_leave, &namespace.tracks_presence);
+    let wrong = join_leave.value && presence.sound && !presence.value;
+    wrong.then(|| Mistake {
+        place: join_leave.place.clone(),
+        key: "namespace.join_leave".into(),
+        found: "true, without track_presence".into(),
+        allowed: "false, unless the namespace has track_presence = true".into(),
+        hint: Some("joins and leaves are told of clients that are listed: add track_presence = true".into()),
+    })
+}
+
 /// The configuration of keys without mistakes.
 pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     let origins = values(&raw.origins.value);
@@ -217,6 +231,7 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         tracks_presence: raw.tracks_presence.value,
         presence: raw.presence.value,
         presence_grace: raw.presence_grace.value,
+        join_leave: raw.join_leave.value,
         slow_client: raw.slow_client.value,
         on_interruption: raw.on_interruption.value,
     };

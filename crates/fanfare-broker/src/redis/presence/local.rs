@@ -52,12 +52,11 @@ impl Local {
         self.changed.notify_one();
     }
 
-    pub(super) fn leave(&self, channel: &Channel, client: ClientId) {
+    /// Removes a client from a channel. The entry that it had there.
+    pub(super) fn leave(&self, channel: &Channel, client: ClientId) -> Option<Bytes> {
         let mut state = self.state.lock();
-        let Some(entries) = state.channels.get_mut(channel) else { return };
-        if entries.remove(&client).is_none() {
-            return;
-        }
+        let entries = state.channels.get_mut(channel)?;
+        let left = entries.remove(&client)?;
         self.held.dec();
         if entries.is_empty() {
             state.channels.remove(channel);
@@ -65,6 +64,7 @@ impl Local {
         state.note(channel, client);
         drop(state);
         self.changed.notify_one();
+        Some(left)
     }
 
     /// Takes the changes of some channels, of about `most` clients.

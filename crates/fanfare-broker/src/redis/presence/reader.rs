@@ -1,15 +1,21 @@
 //! Reads the entries of all nodes.
 //!
-//! Invariant: an entry counts only while the heartbeat of its node lives. The reader that finds entries of a dead node
-//! removes them.
+//! Invariants
+//! - An entry counts only while the heartbeat of its node lives. The reader that finds entries of a dead node removes
+//!   them.
+//! - Each entry is removed by a command of its own. So Redis tells one reader that it removed the entry, and this reader
+//!   tells the node.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
-    presence::{PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
+    presence::{OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
 
 use super::{local::Local, value};
@@ -28,6 +34,7 @@ pub(crate) struct RedisPresence {
     pub(crate) commands: PooledCommands,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
+    pub(crate) removed: Arc<OnceLock<OnRemoved>>,
 }
 
 impl RedisPresence {
@@ -72,15 +79,19 @@ impl RedisPresence {
         Ok(nodes.into_iter().zip(live).filter(|(_, is_live)| !is_live).map(|(node, _)| node).collect())
     }
 
-    /// Removes entries of dead nodes. Where that fails, the next reader does it.
+    /// Removes entries of dead nodes, and tells those that it removed. Where that fails, the next reader does it.
     async fn remove(&self, connection: &mut Connection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
-        let mut remove = redis::cmd("HDEL");
-        remove.arg(self.names.presence(channel));
+        let (mut remove, key) = (redis::pipe(), self.names.presence(channel));
         for ghost in &ghosts {
-            remove.arg(ghost.client.to_string());
+            remove.cmd("HDEL").arg(&key).arg(ghost.client.to_string());
         }
-        if let Err(error) = self.commands.run::<()>(connection, "HDEL", &remove).await {
-            tracing::debug!(%error, %channel, "entries of a dead node were not removed");
+        match self.commands.run_all::<Vec<bool>>(connection, "HDEL", &remove).await {
+            Ok(removed) => {
+                let Some(tell) = self.removed.get() else { return };
+                let mine = ghosts.into_iter().zip(removed).filter(|(_, is_removed)| *is_removed);
+                mine.for_each(|(ghost, _)| tell(channel, ghost));
+            }
+            Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
         }
     }
 }
@@ -90,8 +101,12 @@ impl Presence for RedisPresence {
         self.local.enter(channel, &entry);
     }
 
-    fn leave(&self, channel: &Channel, client: ClientId) {
-        self.local.leave(channel, client);
+    fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {
+        value::of_client(client, &self.local.leave(channel, client)?)
+    }
+
+    fn on_removed(&self, removed: OnRemoved) {
+        let _ = self.removed.set(removed);
     }
 
     fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {

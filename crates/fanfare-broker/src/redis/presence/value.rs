@@ -29,7 +29,11 @@ pub(super) fn encode(entry: &PresenceEntry) -> Bytes {
 
 /// The entry of a field; `None` where it is not of this format.
 pub(super) fn decode(field: &[u8], value: &[u8]) -> Option<PresenceEntry> {
-    let client: ClientId = std::str::from_utf8(field).ok()?.parse().ok()?;
+    of_client(std::str::from_utf8(field).ok()?.parse().ok()?, value)
+}
+
+/// The entry of a client; `None` where it is not of this format.
+pub(super) fn of_client(client: ClientId, value: &[u8]) -> Option<PresenceEntry> {
     let value: Value<'_> = serde_json::from_slice(value).ok()?;
     let bytes = |raw: Option<&RawValue>| raw.map(|raw| Bytes::copy_from_slice(raw.get().as_bytes()));
     Some(PresenceEntry {

@@ -8,6 +8,10 @@ use fanfare_core::Publication;
 
 use crate::delivery::batch::cost;
 
+/// The bytes that a delivered publication has beside its own: the allocations of its encoded frame, as measured by
+/// `swarm suite history`.
+const FRAME_BYTES: usize = 144;
+
 /// See the head of this file.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -20,7 +24,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Appends the publication of the next offset, and keeps at most `size`.
     pub(crate) fn push(&mut self, publication: Arc<Publication>, size: usize) {
-        self.bytes += cost(&publication);
+        self.bytes += kept_cost(&publication);
         self.publications.push_back(publication);
         self.trim(size);
     }
@@ -35,7 +39,7 @@ impl Kept {
             if !is_next || self.publications.len() >= size {
                 return;
             }
-            self.bytes += cost(publication);
+            self.bytes += kept_cost(publication);
             self.publications.push_front(publication.clone());
         }
     }
@@ -48,7 +52,7 @@ impl Kept {
     pub(crate) fn trim(&mut self, size: usize) {
         while self.publications.len() > size {
             if let Some(oldest) = self.publications.pop_front() {
-                self.bytes -= cost(&oldest);
+                self.bytes -= kept_cost(&oldest);
             }
         }
     }
@@ -91,4 +95,9 @@ impl Kept {
 /// The offset of a publication with a position; 0 of one without.
 pub(crate) fn offset(publication: &Arc<Publication>) -> u64 {
     publication.position.map_or(0, |position| position.offset)
+}
+
+/// The bytes that a publication counts for while it is kept: it keeps its encoded frame.
+fn kept_cost(publication: &Publication) -> usize {
+    cost(publication) + publication.payload.len() + FRAME_BYTES
 }

@@ -131,6 +131,8 @@ impl Tail {
         match publication.position {
             Some(at) if is_known => self.goal = self.goal.max(at.offset),
             Some(_) => self.needs_read = true,
+            // Clients list who is present after a gap anyway: news alone makes none.
+            None if publication.is_news() => {}
             // It is in no history.
             None => self.tell(effects),
         }

@@ -150,6 +150,17 @@ fn trusted_proxies_need_a_protocol() {
 }
 
 #[test]
+fn news_of_clients_need_a_list() {
+    let namespace = |keys: &str| load_file(&format!("[[namespace]]\nname = \"a\"\n{keys}"));
+    let mistake = "3 namespace.join_leave";
+    assert_eq!(places(namespace("join_leave = true")), [mistake]);
+    assert_eq!(places(namespace("join_leave = true\ntrack_presence = false")), [mistake]);
+    for right in ["join_leave = false", "join_leave = true\ntrack_presence = true"] {
+        namespace(right).unwrap();
+    }
+}
+
+#[test]
 fn the_advertised_address_shows_no_password() {
     let at = |text: &str| load_file(&format!("node.advertise = {text:?}"));
     let is = |text: &str| at(text).unwrap().config.advertise.map(|target| target.to_string());

@@ -1,6 +1,9 @@
 use std::collections::VecDeque;
 
-use fanfare_core::{Channel, Payload};
+use fanfare_core::{
+    Channel, ClientId, Incarnation, Payload, Publish, SessionId, attributes::PresenceChange,
+    presence::PresenceEntry,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -261,6 +264,24 @@ fn a_flood_past_the_bound_is_read_instead() {
     assert!(model.tail.bytes() <= WAITING_BYTES);
     model.heal();
     assert_eq!(model.offsets(), (1..=41).collect::<Vec<_>>());
+    assert_eq!(model.told, 0);
+}
+
+#[test]
+fn news_that_is_dropped_is_not_a_gap() {
+    let mut model = Model::open(0);
+    model.publish(1, |_| false);
+    model.act(|tail, effects| tail.suspect(effects));
+    for _ in 0..200 {
+        let client = ClientId { node: Incarnation(1), session: SessionId(1) };
+        let info = Some("x".repeat(15 << 10).into());
+        let client = PresenceEntry { client, user: None, client_info: info, channel_info: None };
+        let news = Publish::news(Channel::new("a").unwrap(), PresenceChange::Left, client);
+        let news = Publication::new(news.channel, news.payload, None).with_attributes(news.attributes);
+        model.arrive(Arc::new(news));
+    }
+    assert!(model.tail.bytes() <= WAITING_BYTES);
+    model.heal();
     assert_eq!(model.told, 0);
 }
 
