@@ -1,8 +1,11 @@
 // npm's centrifuge, as it comes, on two nodes:
 //
 //   sdk.mjs json|protobuf NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+//
+// The file that the variable NODE1_PID names has the process id of the first node, which is started again when it ends.
 
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import WebSocket from "ws";
 import { Centrifuge as Json } from "centrifuge";
 import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
@@ -207,6 +210,25 @@ async function knows_what_is_lost(end) {
   equal(values(reader).map(({ n }) => n), [1, 2, 3, 14]);
 }
 
+async function survives_restarts(end) {
+  for (const [signal, expected] of [["SIGTERM", 3001], ["SIGKILL", 1]]) {
+    const channel = fresh("chat");
+    const made = await connected(end, NODE1);
+    const reader = await subscribed(made, channel, { recoverable: true, positioned: true });
+    await api("publish", { channel, data: 1 });
+    await until(() => values(reader).length === 1, "what is live");
+    process.kill(Number(readFileSync(process.env.NODE1_PID)), signal);
+    const { code } = await made.events.next("connecting", (one) => one.code !== 0);
+    equal([signal, code], [signal, expected]);
+    for (let n = 2; n <= 20; n++) await api("publish", { channel, data: n });
+    const context = await reader.events.next("subscribed");
+    equal([context.wasRecovering, context.recovered], [true, true]);
+    await api("publish", { channel, data: 21 });
+    await until(() => values(reader).includes(21), "the last");
+    equal(values(reader), Array.from({ length: 21 }, (_, n) => n + 1));
+  }
+}
+
 async function refreshes_its_token(end) {
   let asked = 0;
   const getToken = async () => {
@@ -374,6 +396,7 @@ const scenarios = {
   hears_joins,
   recovers_what_it_missed,
   knows_what_is_lost,
+  survives_restarts,
   refreshes_its_token,
   subscribes_with_tokens,
   is_subscribed_by_its_token,

@@ -1,12 +1,17 @@
 """PyPI's centrifuge-python, as it comes, on two nodes. The scenarios are those of sdk.mjs.
 
     sdk.py json|protobuf NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+
+The file that the variable NODE1_PID names has the process id of the first node, which is started again when it ends.
 """
 
 import asyncio
 import contextlib
 import json
+import os
+import pathlib
 import re
+import signal
 import sys
 import uuid
 
@@ -263,6 +268,25 @@ async def knows_what_is_lost():
     equal(heard, [1, 2, 3, "last"])
 
 
+async def survives_restarts():
+    for number, expected in ((signal.SIGTERM, 3001), (signal.SIGKILL, 1)):
+        channel = fresh("chat")
+        async with Connected(NODE1) as ada:
+            reader = await ada.subscribe(channel, recoverable=True, positioned=True)
+            await api("publish", channel=channel, data=1)
+            await until(lambda: has(reader, 1), "what is live")
+            os.kill(int(pathlib.Path(os.environ["NODE1_PID"]).read_text()), number)
+            context = await ada.events.next("connecting", lambda context: context.code != 0)
+            equal((number, context.code), (number, expected))
+            for value in range(2, 21):
+                await api("publish", channel=channel, data=value)
+            context = await reader.heard.next("subscribed")
+            equal((context.was_recovering, context.recovered), (True, True))
+            await api("publish", channel=channel, data=21)
+            await until(lambda: has(reader, 21), "the last")
+            equal(values(reader), list(range(1, 22)))
+
+
 def issuer(**claims):
     """Makes tokens of two seconds, and counts them."""
 
@@ -424,6 +448,7 @@ SCENARIOS = [
     hears_joins,
     recovers_what_it_missed,
     knows_what_is_lost,
+    survives_restarts,
     refreshes_its_token,
     subscribes_with_tokens,
     is_subscribed_by_its_token,
