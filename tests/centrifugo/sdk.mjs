@@ -4,71 +4,13 @@
 //
 // The file that the variable NODE1_PID names has the process id of the first node, which is started again when it ends.
 
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import WebSocket from "ws";
-import { Centrifuge as Json } from "centrifuge";
-import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
-import { call, check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
-
-const [encoding, NODE1, NODE2, REDIS, KEY, SECRET, ...names] = process.argv.slice(2);
-const isProtobuf = encoding === "protobuf";
-const Centrifuge = isProtobuf ? Protobuf : Json;
-const encode = (value) => (isProtobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const decode = (data) => (isProtobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
-const information = (data) => (data === undefined || data === null ? undefined : decode(data));
-const fresh = (namespace) => (namespace ? `${namespace}:` : "") + randomUUID().slice(0, 8);
-const api = (method, body) => call(NODE2, KEY, method, body);
-const signed = (claims) => token(SECRET, claims);
-const STATES = ["connecting", "connected", "disconnected", "error"];
-const OF_SUBSCRIPTIONS = ["subscribing", "subscribed", "unsubscribed", "publication", "join", "leave", "error"];
-
-/** A client of a node, and its events. It is not connected yet. */
-function client(end, node, options = {}) {
-  const url = `${node.replace("http", "ws")}/connection/websocket`;
-  const made = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50, maxReconnectDelay: 500, ...options });
-  end(() => made.disconnect());
-  return { client: made, events: new Events(made, ...STATES, ...OF_SUBSCRIPTIONS.filter((name) => name !== "error")) };
-}
-
-/** A connected client, and its id. */
-async function connected(end, node, options) {
-  const made = client(end, node, options);
-  made.client.connect();
-  made.id = (await made.events.next("connected")).client;
-  return made;
-}
-
-/** A subscription of a client, its events, and what the server said of it. */
-async function subscribed({ client: of }, channel, options) {
-  const subscription = of.newSubscription(channel, options);
-  const events = new Events(subscription, ...OF_SUBSCRIPTIONS);
-  subscription.subscribe();
-  const context = await events.next("subscribed");
-  return { subscription, events, context };
-}
-
-const published = async ({ events }) => {
-  const publication = await events.next("publication");
-  return { ...publication, value: decode(publication.data) };
-};
-
-/** The clients in a channel, once they fit. The list follows an answer of the node after a moment. */
-async function present(subscription, fits) {
-  let found;
-  await until(async () => fits((found = (await subscription.presence()).clients)), "the clients in a channel");
-  return found;
-}
-
-const values = ({ events }) => events.all("publication").map(({ data }) => decode(data));
-
-async function fails(promise, code) {
-  const error = await promise.then(
-    () => check(false, `it did not fail with ${code}`),
-    (error) => error,
-  );
-  equal(error.code ?? error, code);
-}
+import {
+  NODE1, NODE2, OF_SUBSCRIPTIONS, REDIS, api, client, connected, decode, encode, fails, fresh, information, isProtobuf,
+  names, present, published, signed, subscribed, values,
+} from "./clients.mjs";
+import { check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
 
 async function connects(end) {
   const { client: of, id, events } = await connected(end, NODE1);
@@ -208,25 +150,6 @@ async function knows_what_is_lost(end) {
   await api("publish", { channel, data: { n: 14 } });
   await until(() => values(reader).some(({ n }) => n === 14), "the last");
   equal(values(reader).map(({ n }) => n), [1, 2, 3, 14]);
-}
-
-async function survives_restarts(end) {
-  for (const [signal, expected] of [["SIGTERM", 3001], ["SIGKILL", 1]]) {
-    const channel = fresh("chat");
-    const made = await connected(end, NODE1);
-    const reader = await subscribed(made, channel, { recoverable: true, positioned: true });
-    await api("publish", { channel, data: 1 });
-    await until(() => values(reader).length === 1, "what is live");
-    process.kill(Number(readFileSync(process.env.NODE1_PID)), signal);
-    const { code } = await made.events.next("connecting", (one) => one.code !== 0);
-    equal([signal, code], [signal, expected]);
-    for (let n = 2; n <= 20; n++) await api("publish", { channel, data: n });
-    const context = await reader.events.next("subscribed");
-    equal([context.wasRecovering, context.recovered], [true, true]);
-    await api("publish", { channel, data: 21 });
-    await until(() => values(reader).includes(21), "the last");
-    equal(values(reader), Array.from({ length: 21 }, (_, n) => n + 1));
-  }
 }
 
 async function refreshes_its_token(end) {
@@ -386,6 +309,26 @@ async function gets_errors(end) {
   equal((await within(unheard.events.next("disconnected"), "an end")).code, 3508);
 }
 
+async function survives_restarts(end) {
+  for (const [signal, expected] of [["SIGTERM", 3001], ["SIGKILL", 1]]) {
+    const channel = fresh("chat");
+    const made = await connected(end, NODE1);
+    const reader = await subscribed(made, channel, { recoverable: true, positioned: true });
+    await api("publish", { channel, data: 1 });
+    await until(() => values(reader).length === 1, "what is live");
+    process.kill(Number(readFileSync(process.env.NODE1_PID)), signal);
+    const { code } = await made.events.next("connecting", (one) => one.code !== 0);
+    equal([signal, code], [signal, expected]);
+    for (let n = 2; n <= 20; n++) await api("publish", { channel, data: n });
+    const context = await reader.events.next("subscribed");
+    equal([context.wasRecovering, context.recovered], [true, true]);
+    await api("publish", { channel, data: 21 });
+    await until(() => values(reader).includes(21), "the last");
+    equal(values(reader), Array.from({ length: 21 }, (_, n) => n + 1));
+  }  // A call of the API waits for nodes that are listed, and a node that was killed is listed for a while.
+  await until(async () => (await api("info", {})).nodes.length === 2, "the end of the killed node");
+}
+
 const scenarios = {
   connects,
   connects_with_token,
@@ -396,7 +339,6 @@ const scenarios = {
   hears_joins,
   recovers_what_it_missed,
   knows_what_is_lost,
-  survives_restarts,
   refreshes_its_token,
   subscribes_with_tokens,
   is_subscribed_by_its_token,
@@ -405,6 +347,7 @@ const scenarios = {
   hears_other_dialects,
   unsubscribes,
   gets_errors,
+  survives_restarts,
 };
 
 await run(scenarios, names);
