@@ -72,6 +72,7 @@ impl Batch {
     }
 
     /// The share of the member `session`; `None` where it gets nothing.
+    #[inline]
     pub(crate) fn share<'a>(
         &'a mut self,
         session: SessionId,
@@ -83,12 +84,18 @@ impl Batch {
         let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
         let mut count = self.queued.len();
         if begins_before || self.has_exceptions {
-            count = self.queued.iter().filter(|queued| queued.is_for(session, membership)).count();
+            count = self.count_for(session, membership);
             if count == 0 {
                 return None;
             }
         }
         Some(Share { batch: self, count, session, membership, dialect, namespaces })
+    }
+
+    // Apart from `share`, which is inlined without it.
+    #[cold]
+    fn count_for(&self, session: SessionId, membership: Membership) -> usize {
+        self.queued.iter().filter(|queued| queued.is_for(session, membership)).count()
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -122,8 +129,9 @@ impl Share<'_> {
         self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.membership))
     }
 
+    #[cold]
     fn has_news(&self) -> bool {
-        self.batch.has_exceptions && self.queued().any(|queued| queued.publication.is_news())
+        self.queued().any(|queued| queued.publication.is_news())
     }
 }
 
@@ -150,7 +158,7 @@ impl Outgoing for Share<'_> {
             SlowClient::Disconnect => None,
             // News replaces no publication, and no publication replaces news. So publications that wait together with
             // news are not replaced either.
-            SlowClient::Conflate if self.has_news() => None,
+            SlowClient::Conflate if self.batch.has_exceptions && self.has_news() => None,
             SlowClient::Conflate => Some(channel.clone()),
         }
     }

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::session::{
     attempts::Attempts,
     connecting::judge_order,
-    pending::{Attempt, Attempted, Lane},
+    pending::{Attempt, Attempted, Lane, Pending},
     phase::Phase,
     publisher::Publisher,
     state::Session,
@@ -44,6 +44,8 @@ struct Answers {
     held: Vec<Channel>,
     /// The end of the session, behind all of them.
     end: Option<Disconnect>,
+    /// The number of commands that waited and are answered by this.
+    waited: usize,
 }
 
 impl Answers {
@@ -165,11 +167,11 @@ impl Commands {
                 let lane = attempted.lane.clone();
                 answers.add(attempted);
                 if lane.is_none() {
-                    self.send_and_end(&session, std::mem::take(&mut answers));
+                    self.send_and_end(&session, pending, std::mem::take(&mut answers));
                 }
                 attempts.extend(self.follow(&session, &lane, &mut answers));
             }
-            self.send_and_end(&session, answers);
+            self.send_and_end(&session, pending, answers);
             pending.poll_rest(attempts.is_empty(), cx)
         })
         .await;
@@ -184,7 +186,9 @@ impl Commands {
         answers: &mut Answers,
     ) -> Option<Attempt> {
         let pending = session.pending()?;
-        while let Some(command) = pending.next(lane) {
+        loop {
+            answers.waited += 1;
+            let command = pending.next(lane)?;
             if answers.end.is_some() {
                 continue;
             }
@@ -201,18 +205,19 @@ impl Commands {
                 Err(disconnect) => answers.end = Some(disconnect),
             }
         }
-        None
     }
 
-    fn send_and_end(&self, session: &Arc<Session>, answers: Answers) {
+    fn send_and_end(&self, session: &Arc<Session>, pending: &Pending, answers: Answers) {
+        let waited = answers.waited;
         if let Some(disconnect) = self.send(session, answers) {
             self.writer.goodbyes.end(session, &disconnect);
         }
+        pending.answered(waited);
     }
 
     /// Sends answers, and what was held until now behind them. The result: the end of the session, if there is one.
     fn send(&self, session: &Arc<Session>, answers: Answers) -> Option<Disconnect> {
-        let Answers { replies, held, mut end } = answers;
+        let Answers { replies, held, mut end, .. } = answers;
         let mut messages = Vec::new();
         for reply in replies {
             match session.dialect().reply(&reply) {

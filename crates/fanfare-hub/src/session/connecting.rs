@@ -197,7 +197,7 @@ impl Connecting {
         Ok(Reply::SubscriptionRefreshed { id, expires_in: expires_at.map(time_until) })
     }
 
-    /// What a token grants to a session in a channel.
+    /// The grant of a token to a session in a channel.
     pub(crate) async fn grant(
         &self,
         session: &Session,

@@ -1,4 +1,4 @@
-//! What tokens granted to the subscriptions of one session, beside the subscriptions themselves.
+//! The grants of tokens to the subscriptions of one session.
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_core::{Channel, identity::SubscriptionGrant};
 use parking_lot::Mutex;
 
-/// What a token granted to one subscription.
+/// The grant of a token to one subscription, beside the subscription itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Grant {
     /// Information about the subscription for other clients.

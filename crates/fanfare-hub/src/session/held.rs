@@ -83,3 +83,24 @@ fn give_back(channels: &mut HashMap<Channel, Waiting>) {
         *channels = HashMap::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_back() {
+        let channel = |number: usize| Channel::new(&number.to_string()).unwrap();
+        let (held, all) = (Held::default(), (0..100).map(channel).collect::<Vec<_>>());
+        for release in [
+            |held: &Held, all: &[Channel]| drop(held.release_all(all, |held| held)),
+            |held: &Held, all: &[Channel]| {
+                all.iter().for_each(|channel| held.release(channel, drop));
+            },
+        ] {
+            all.iter().for_each(|channel| held.begin(channel.clone()));
+            release(&held, &all);
+            assert_eq!(held.0.lock().capacity(), 0);
+        }
+    }
+}

@@ -18,8 +18,8 @@
 //!   the client asks for; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
 //!   `news` subscribers
-//! - [`identities`]: who shows a token; [`revoked`]: the tokens that are not good any more; `granted`: what tokens
-//!   grant to single subscriptions
+//! - [`identities`]: the clients that show a token; [`revoked`]: the tokens that are not good any more; `granted`: the
+//!   grants of tokens to single subscriptions
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!

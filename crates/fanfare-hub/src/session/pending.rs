@@ -57,7 +57,7 @@ struct State {
 }
 
 impl Pending {
-    /// Puts a command behind the connect that is under way; gives it back where there is none.
+    /// Puts a command behind the connect that is under way; gives it back where no connect is.
     pub(crate) fn queue_behind_connect(&self, command: Command) -> Option<Command> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Some(command);
@@ -104,8 +104,8 @@ impl Pending {
         std::mem::take(&mut self.state.lock().starting)
     }
 
-    /// The first command of `lane` was carried out: removes the next one for the caller to carry out. Memory is given
-    /// back where nothing waits any more.
+    /// The first command of `lane` was carried out: removes the next one for the caller to carry out. The first counts
+    /// until [`Pending::answered`]. Memory is given back where nothing waits any more.
     pub(crate) fn next(&self, lane: &Lane) -> Option<Command> {
         let mut state = self.state.lock();
         let next = state.behind.get_mut(lane)?.pop_front();
@@ -116,11 +116,18 @@ impl Pending {
                 state.behind = HashMap::new();
             }
         }
-        self.count.fetch_sub(1, Ordering::AcqRel);
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
         next
+    }
+
+    /// The answers to this many commands were sent.
+    pub(crate) fn answered(&self, commands: usize) {
+        if commands > 0 {
+            let mut state = self.state.lock();
+            self.count.fetch_sub(commands, Ordering::AcqRel);
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Rests the driver. Ready when it has nothing to wait for (`is_done`) nor to start: then it ends.

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// What a client, or its token, asks for.
+/// The wish of a client, or of its token.
 #[derive(Default)]
 pub(crate) struct Wish {
     /// Where the client wants to go on.

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::SystemTime};
 use arc_swap::ArcSwap;
 use fanfare_core::{
     Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
-    dialect::Unsubscribed,
+    dialect::Unsubscribed, reply::Action,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -28,6 +28,7 @@ use crate::{
         granted::Grant,
         interest::{Interest, InterestGuard},
         permission::may_subscribe,
+        phase::Phase,
         state::{Channels, Session},
         subscribed::Subscribed,
         writer::Writer,
@@ -68,7 +69,7 @@ pub(crate) struct Terms {
     pub(crate) joining: Joining,
     /// Whether it joins only where it gets the past that it asks for.
     pub(crate) must_resume: bool,
-    /// What its token for the channel grants.
+    /// The grant of its token for the channel.
     pub(crate) grant: Option<Grant>,
 }
 
@@ -129,6 +130,10 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<(), CommandError> {
+        if session.phase() != Phase::Connected {
+            // It hears of no subscription before it has connected.
+            return Err(CommandError::NotPermitted(Action::Subscribe));
+        }
         let asked = self.ask_without_permission(session, channel);
         let view = if session.kind.connects.is_some() { View::Held } else { View::Verbatim };
         let joined =

@@ -104,6 +104,11 @@ impl Histories {
         self.change(name, |kept| Position { offset, ..kept.position() })
     }
 
+    /// The newest offset.
+    pub(crate) fn top(&self, name: &str) -> u64 {
+        self.change(name, |kept| kept.top)
+    }
+
     /// From now on questions fail, or do not.
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::Relaxed);

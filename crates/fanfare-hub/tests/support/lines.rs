@@ -1,13 +1,26 @@
 //! A dialect of lines: `sub a`, `unsub a`, `pub a hello`, answered with `ok 1` or `error 1 why` (commands are
-//! counted from 1); a publication is `a hello`, news of the client of session 7 is `joined a 7` or `left a 7`. The server pings with `ping`, the client answers `pong`.
+//! counted from 1); a publication is `a hello`, news of the client of session 7 is `joined a 7` or `left a 7`. The server
+//! pings with `ping`, the client answers `pong`.
+//!
+//! A client that connects says `connect` or `connect TOKEN`, then where it was in channels: `a=*:3`. A place is an
+//! epoch and an offset; the epoch `*` is any, and `?` is one of another server. More commands, whose words may be left
+//! out: `sub a since=*:3 must joins token=T`, `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`,
+//! `refresh T`, `subrefresh a T`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::Bytes;
 use fanfare_core::{
     Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
-    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, attributes::PresenceChange,
-    command::RequestId,
+    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request,
+    attributes::PresenceChange,
+    command::{ClientToken, Connect, HistoryQuery, RequestId, ResumeEpoch, ResumeFrom, SubscribeOptions},
+    dialect::Unsubscribed,
+    presence::PresenceEntry,
+    reply::Subscription,
 };
 
 use super::channel;
@@ -19,6 +32,7 @@ pub(crate) struct Lines {
     answers: bool,
     liveness: Liveness,
     says_goodbye: bool,
+    names_publisher: bool,
     encoded: AtomicUsize,
 }
 
@@ -38,8 +52,17 @@ impl Lines {
         Self::leak(false, Liveness::AnyRead, false)
     }
 
+    /// As [`Lines::answering`]; subscribers are told who published: `a hello by ann`.
+    pub(crate) fn naming() -> &'static Self {
+        Box::leak(Box::new(Self { names_publisher: true, ..Self::new(true, Liveness::AnyRead, false) }))
+    }
+
     fn leak(answers: bool, liveness: Liveness, says_goodbye: bool) -> &'static Self {
-        Box::leak(Box::new(Self { answers, liveness, says_goodbye, encoded: AtomicUsize::new(0) }))
+        Box::leak(Box::new(Self::new(answers, liveness, says_goodbye)))
+    }
+
+    fn new(answers: bool, liveness: Liveness, says_goodbye: bool) -> Self {
+        Self { answers, liveness, says_goodbye, names_publisher: false, encoded: AtomicUsize::new(0) }
     }
 
     /// How many publications it encoded.
@@ -72,7 +95,13 @@ impl Dialect for Lines {
             return text(news);
         }
         let payload = std::str::from_utf8(publication.payload.bytes()).unwrap();
-        text(format!("{} {payload}", publication.channel))
+        let publisher = publication.attributes.as_ref().and_then(|attributes| attributes.publisher.as_ref());
+        let by = publisher.map_or(String::new(), |publisher| format!(" by {}", entry(publisher)));
+        text(format!("{} {payload}{by}", publication.channel))
+    }
+
+    fn names_publisher(&self) -> bool {
+        self.names_publisher
     }
 
     fn reply(&self, reply: &Reply) -> Answer {
@@ -93,6 +122,7 @@ impl Dialect for Lines {
     fn push(&self, push: &Push) -> Option<Message> {
         Some(text(match push {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
+            Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
@@ -146,12 +176,49 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
 
 fn answer(reply: &Reply) -> String {
     match reply {
-        Reply::Subscribed { id, .. } | Reply::Unsubscribed { id, .. } | Reply::Published { id } => {
-            format!("ok {id}")
-        }
+        Reply::Subscribed { id, subscription, .. } => format!("ok {id}{}", told(subscription)),
+        Reply::Unsubscribed { id, .. } | Reply::Published { id } => format!("ok {id}"),
         Reply::Failed { id, error } => format!("error {id} {error}"),
-        other => format!("ok {other:?}"),
+        Reply::Connected(connected) => {
+            let channels = connected.subscriptions.iter();
+            let channels = channels.map(|(channel, told_of)| format!(" {channel}{}", told(told_of)));
+            let expires = connected.expires_in.map_or("", |_| " expires");
+            format!("connected {}{expires}{}", connected.id, channels.collect::<String>())
+        }
+        Reply::History { id, top, publications } => {
+            format!("history {id}{} of {}", texts(publications), top.offset)
+        }
+        Reply::Presence { id, entries } => {
+            let entries: Vec<_> = entries.iter().map(entry).collect();
+            format!("presence {id} {}", entries.join(" "))
+        }
+        Reply::PresenceStats { id, stats } => format!("stats {id} {} {}", stats.clients, stats.users),
+        Reply::Refreshed { id, expires_in, .. } | Reply::SubscriptionRefreshed { id, expires_in } => {
+            format!("refreshed {id}{}", expires_in.map_or("", |_| " expires"))
+        }
     }
+}
+
+/// ` whole 3 4` with the recovered texts, or ` lost`; ` expires`.
+fn told(subscription: &Subscription) -> String {
+    let recovered = match &subscription.recovered {
+        None => String::new(),
+        Some(recovered) if recovered.is_whole => format!(" whole{}", texts(&recovered.publications)),
+        Some(_) => " lost".to_owned(),
+    };
+    format!("{recovered}{}", subscription.expires_in.map_or("", |_| " expires"))
+}
+
+fn texts(publications: &[Arc<Publication>]) -> String {
+    let texts =
+        publications.iter().map(|publication| std::str::from_utf8(publication.payload.bytes()).unwrap());
+    texts.map(|text| format!(" {text}")).collect()
+}
+
+/// A user, and what is known of its subscription.
+fn entry(entry: &PresenceEntry) -> String {
+    let info = entry.channel_info.as_ref().map(|info| std::str::from_utf8(info).unwrap());
+    format!("{}{}", entry.user.as_deref().unwrap_or("nobody"), info.unwrap_or_default())
 }
 
 /// Reads the lines of one client.
@@ -177,17 +244,72 @@ impl LinesDecoder {
         let id = self.commands + 1;
         let mut words = line.splitn(3, ' ');
         let (verb, name, rest) = (words.next(), words.next(), words.next());
-        let command = match (verb, name, rest) {
-            (Some("sub"), Some(name), None) => {
-                Command::Subscribe { id, options: None, channel: channel(name) }
+        let command = match (verb.unwrap_or_default(), name, rest) {
+            ("connect", token, rest) => connect(id, token, rest.unwrap_or_default()),
+            ("sub", Some(name), rest) => {
+                Command::Subscribe { id, options: rest.map(options), channel: channel(name) }
             }
-            (Some("unsub"), Some(name), None) => Command::Unsubscribe { id, channel: channel(name) },
-            (Some("pub"), Some(name), Some(payload)) => {
+            ("unsub", Some(name), None) => Command::Unsubscribe { id, channel: channel(name) },
+            ("pub", Some(name), Some(payload)) => {
                 Command::Publish { id, channel: channel(name), payload: Payload::text(payload) }
+            }
+            ("history", Some(name), rest) => {
+                Command::History { id, channel: channel(name), query: query(rest.unwrap_or_default()) }
+            }
+            ("presence", Some(name), None) => Command::Presence { id, channel: channel(name) },
+            ("stats", Some(name), None) => Command::PresenceStats { id, channel: channel(name) },
+            ("refresh", Some(token), None) => Command::Refresh { id, token: ClientToken::new(token) },
+            ("subrefresh", Some(name), Some(token)) => {
+                Command::RefreshSubscription { id, channel: channel(name), token: ClientToken::new(token) }
             }
             _ => return Err(Disconnect::BadRequest("say sub, unsub or pub".into())),
         };
         self.commands = id;
         Ok(command)
     }
+}
+
+fn connect(id: RequestId, token: Option<&str>, rest: &str) -> Command {
+    let resume = rest.split_whitespace().map(|word| {
+        let (name, at) = word.split_once('=').unwrap();
+        (channel(name), place(at))
+    });
+    Command::Connect(Box::new(Connect { id, token: token.map(ClientToken::new), resume: resume.collect() }))
+}
+
+fn options(rest: &str) -> Box<SubscribeOptions> {
+    let mut options = Box::<SubscribeOptions>::default();
+    for word in rest.split_whitespace() {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("since", at) => options.resume = Some(place(at)),
+            ("token", token) => options.token = Some(ClientToken::new(token)),
+            ("must", _) => options.must_resume = true,
+            ("joins", _) => options.joins = true,
+            _ => panic!("no option: {word}"),
+        }
+    }
+    options
+}
+
+fn query(rest: &str) -> HistoryQuery {
+    let mut query = HistoryQuery::default();
+    for word in rest.split_whitespace() {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("since", at) => query.since = Some(place(at)),
+            ("limit", limit) => query.limit = Some(limit.parse().unwrap()),
+            ("reverse", _) => query.reverse = true,
+            _ => panic!("no part: {word}"),
+        }
+    }
+    query
+}
+
+fn place(at: &str) -> ResumeFrom {
+    let (epoch, offset) = at.split_once(':').unwrap();
+    let epoch = match epoch {
+        "*" => ResumeEpoch::Any,
+        "?" => ResumeEpoch::Foreign,
+        epoch => ResumeEpoch::Is(epoch.parse().unwrap()),
+    };
+    ResumeFrom { epoch, offset: offset.parse().unwrap() }
 }

@@ -5,6 +5,7 @@
 //! - [`recorder`]: a broker that does what a test says
 //! - [`histories`]: histories of channels, whose content and losses a test controls
 //! - [`node`]: a hub with one of the brokers
+//! - [`tokens`]: tokens whose text says what they grant
 //! - [`client`]: a client that speaks the dialect over the transport
 
 pub(crate) mod client;
@@ -13,6 +14,7 @@ pub(crate) mod lines;
 pub(crate) mod node;
 pub(crate) mod pipe;
 pub(crate) mod recorder;
+pub(crate) mod tokens;
 
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ pub(crate) use lines::Lines;
 pub(crate) use node::{INCARNATION, Node, Setup};
 pub(crate) use pipe::{Framing, Pipe};
 pub(crate) use recorder::Recorder;
+pub(crate) use tokens::Tokens;
 
 pub(crate) const AT_ONCE: Pace = Pace { per_second: 1, within: Duration::ZERO };
 
