@@ -13,13 +13,14 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf python python-protobuf go go-protobuf api)
+CLIENTS=(js js-protobuf python python-protobuf go go-protobuf api docs)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost refreshes_its_token subscribes_with_tokens is_subscribed_by_its_token
     is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
     survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
+DOCS=(js python go) # the programs of docs/sdks.md
 API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
 PASSED=0
 FAILED=()
@@ -34,6 +35,10 @@ command_of() { # CLIENT
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
         go-protobuf) COMMAND=("$WORK/go-clients/centrifugo" protobuf) ;;
         api) COMMAND=("${python[@]}" "$HERE/api.py") ;;
+        docs)
+            export PYTHON=$WORK/venv/bin/python
+            COMMAND=(node "$HERE/blocks.mjs" "$STATE/docs")
+            ;;
         *) fail "usage: tests/centrifugo/run.sh [${CLIENTS[*]// /|} [SCENARIO...]]" ;;
     esac
 }
@@ -80,6 +85,10 @@ main() {
                 scenarios=("${GO[@]}")
                 ;;
             api) scenarios=("${API[@]}") ;;
+            docs)
+                scenarios=("${DOCS[@]}")
+                go_client || scenarios=(js python)
+                ;;
         esac
         if (($# > 1)); then scenarios=("${@:2}"); fi
         say "== $name"
