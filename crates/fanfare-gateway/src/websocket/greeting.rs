@@ -67,7 +67,7 @@ impl Greeted {
     /// # Errors
     /// The node goes away.
     pub(super) fn open(self, gateway: &Gateway, kind: &Arc<Kind>) -> Result<(Pending, Accepted), Refusal> {
-        let peer = Peer { address: Some(self.client.0), identity: self.identity };
+        let peer = Peer { address: Some(self.client.0), identity: self.identity, fed_as: None };
         let pending = Pending::open(gateway.hub.clone(), kind, peer, self.permit);
         if gateway.is_refusing() {
             // The node began to refuse meanwhile; the drain may have found no session left.
