@@ -9,5 +9,5 @@ pub mod dialect;
 pub mod encoding;
 pub mod relay;
 
-pub use centrifugo::{Centrifugo, CentrifugoDecoder, Emulated};
+pub use centrifugo::{Centrifugo, CentrifugoDecoder};
 pub use relay::{Relay, RelayDecoder};

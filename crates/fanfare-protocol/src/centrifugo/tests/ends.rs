@@ -122,6 +122,6 @@ fn over_http_the_goodbye_is_a_push() {
     let json = r#"{"push":{"disconnect":{"code":3501,"reason":"bad request"}}}"#;
     assert_eq!(said(&said_by(JSON)), json);
     let protobuf = said_by(PROTOBUF);
-    assert_eq!(protobuf.bytes()[..8], [0x15, 0x22, 0x13, 0x5a, 0x11, 0x08, 0xad, 0x1b]);
+    assert_eq!(protobuf.bytes()[..8], [0x14, 0x22, 0x12, 0x5a, 0x10, 0x08, 0xad, 0x1b]);
     assert_eq!(JSON.over_http().goodbye(&Disconnect::Lost), Goodbye::default());
 }
