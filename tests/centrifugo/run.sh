@@ -13,7 +13,7 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf python python-protobuf go go-protobuf api docs)
+CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost refreshes_its_token subscribes_with_tokens is_subscribed_by_its_token
     is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
@@ -29,7 +29,7 @@ command_of() { # CLIENT
     local python=("$WORK/venv/bin/python" -B)
     case $1 in
         js) COMMAND=(node "$HERE/sdk.mjs" json) ;;
-        js-protobuf) COMMAND=(node "$HERE/sdk.mjs" protobuf) ;;
+        js-*) COMMAND=(node "$HERE/sdk.mjs" "${1#js-}") ;;
         python) COMMAND=("${python[@]}" "$HERE/sdk.py" json) ;;
         python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;

@@ -95,6 +95,8 @@ pub struct Connected {
     pub ping_interval: Duration,
     /// The channels to which the server subscribed the client.
     pub subscriptions: Vec<(Channel, Subscription)>,
+    /// The secret name by which the client's requests feed its session; `None`: it sends over its transport.
+    pub fed_as: Option<Arc<str>>,
 }
 
 /// The news of a subscription for its client.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use fanfare_auth::{ApiKeys, OriginPolicy, TokenSource};
 use fanfare_core::{Authenticator, Channel, Decoder};
 use fanfare_hub::{Cluster, Hub, Kind};
@@ -91,6 +92,29 @@ pub struct Encoding {
     pub kind: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn() -> Box<dyn Decoder>,
+    /// The encoding over HTTP.
+    pub over_http: OverHttp,
+}
+
+/// An encoding over HTTP: its clients get messages down a stream, and send by requests.
+pub struct OverHttp {
+    /// Whether its messages are bytes that say their own length; else each is a line of text.
+    pub is_binary: bool,
+    /// The dialect, whose goodbye is a message, and how its sessions are kept alive.
+    pub kind: Arc<Kind>,
+    /// Reads the body of a client's request.
+    pub emulated: fn(&[u8]) -> Option<Emulated>,
+}
+
+/// Commands for a session that requests feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emulated {
+    /// The secret name of the session.
+    pub session: String,
+    /// Its node, by its incarnation.
+    pub node: String,
+    /// The commands: one message.
+    pub commands: Bytes,
 }
 
 /// The node behind its listeners.

@@ -6,6 +6,7 @@
 //! - [`tls`]: TLS below HTTP
 //! - `http/`: a connection from its first byte on, its requests, its deadlines and its end
 //! - `websocket/`: the upgrade, and the task that reads a session's socket
+//! - `stream/`: sessions on the bodies of answers, and the requests that feed them
 //! - `api/`: the methods for backends, the nodes of the cluster, and the pages that may call
 //! - `routes/`: the endpoints of each listener; the page, health
 //! - `server`: accepts connections
@@ -26,12 +27,15 @@ mod routes;
 mod server;
 mod snapshot;
 mod state_history;
+mod stream;
 pub mod tls;
 mod trace;
 mod websocket;
 
 pub use api::cluster::NodeView;
-pub use gateway::{ClientAuth, CommandedEndpoint, Config, Encoding, Gateway, RelayEndpoint};
+pub use gateway::{
+    ClientAuth, CommandedEndpoint, Config, Emulated, Encoding, Gateway, OverHttp, RelayEndpoint,
+};
 pub use listener::{
     admission::AdmissionLimits,
     bind::bind,

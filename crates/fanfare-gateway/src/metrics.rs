@@ -37,6 +37,8 @@ labels! {
         NotPermitted = "not_permitted",
         /// It asks for a past that there is not.
         Past = "past",
+        /// It is not a request of a stream.
+        Stream = "stream",
         /// The broker did not confirm its subscription.
         Broker = "broker",
         /// The node has its maximum of connections.

@@ -38,6 +38,7 @@ pub use ending::{
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
+    feeds::{Feed, Feeds},
     identities::Identities,
     inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,

@@ -39,6 +39,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod raw;
 pub mod setup;
+pub mod stream;
 pub mod timeouts;
 pub mod token;
 

@@ -168,12 +168,7 @@ impl RawClient {
     /// # Panics
     /// If the connection ends first, or the answer is not HTTP.
     pub async fn answer(&mut self) -> Answer {
-        let (mut answer, length) = loop {
-            if let Some(head) = self.take_head() {
-                break head;
-            }
-            self.more("an HTTP answer").await;
-        };
+        let (mut answer, length) = self.answer_head().await;
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = self.chunks().await;
         } else {
@@ -182,9 +177,40 @@ impl RawClient {
         answer
     }
 
+    /// The next answer without its body, which is read by [`RawClient::chunk`].
+    ///
+    /// # Panics
+    /// If the connection ends first, or the answer is not HTTP.
+    pub async fn head(&mut self) -> Answer {
+        self.answer_head().await.0
+    }
+
+    async fn answer_head(&mut self) -> (Answer, usize) {
+        loop {
+            if let Some(head) = self.take_head() {
+                return head;
+            }
+            self.more("an HTTP answer").await;
+        }
+    }
+
     /// A body in chunks (RFC 9112 §7.1), without trailers.
     async fn chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
+        loop {
+            let chunk = self.chunk().await;
+            if chunk.is_empty() {
+                return body;
+            }
+            body.extend(chunk);
+        }
+    }
+
+    /// The next chunk of a body; the last one is empty.
+    ///
+    /// # Panics
+    /// If the connection ends first, or sends something else.
+    pub async fn chunk(&mut self) -> Vec<u8> {
         loop {
             let (head, size) = match httparse::parse_chunk_size(&self.buffer) {
                 Ok(httparse::Status::Complete((head, size))) => (head, usize::try_from(size).unwrap_or(0)),
@@ -195,11 +221,9 @@ impl RawClient {
                 Err(error) => panic!("not a chunk, {error}: {:?}", String::from_utf8_lossy(&self.buffer)),
             };
             self.buffer.drain(..head);
-            body.extend(self.bytes(size).await);
+            let chunk = self.bytes(size).await;
             self.bytes(b"\r\n".len()).await;
-            if size == 0 {
-                return body;
-            }
+            return chunk;
         }
     }
 

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{Dialect, Heartbeat};
-use fanfare_gateway::{CommandedEndpoint, Encoding, RelayEndpoint};
+use fanfare_gateway::{CommandedEndpoint, Emulated, Encoding, OverHttp, RelayEndpoint};
 use fanfare_hub::{ConnectRules, Kind};
-use fanfare_protocol::{CentrifugoDecoder, RelayDecoder, dialect};
+use fanfare_protocol::{CentrifugoDecoder, RelayDecoder, centrifugo, dialect};
 
 /// All of them.
 pub(crate) const ALL: [&dyn Dialect; 3] =
@@ -34,12 +34,27 @@ pub(crate) fn commanded(heartbeat: &Heartbeat) -> CommandedEndpoint {
         format: "json",
         kind: kind(&dialect::CENTRIFUGO_JSON, connects, heartbeat),
         decoder: || Box::new(CentrifugoDecoder::json()),
+        over_http: OverHttp {
+            is_binary: false,
+            kind: kind(&dialect::CENTRIFUGO_JSON_OVER_HTTP, connects, heartbeat),
+            emulated: |body| centrifugo::Emulated::from_json(body).map(emulated),
+        },
     };
     let protobuf = Encoding {
         subprotocol: "centrifuge-protobuf",
         format: "protobuf",
         kind: kind(&dialect::CENTRIFUGO_PROTOBUF, connects, heartbeat),
         decoder: || Box::new(CentrifugoDecoder::protobuf()),
+        over_http: OverHttp {
+            is_binary: true,
+            kind: kind(&dialect::CENTRIFUGO_PROTOBUF_OVER_HTTP, connects, heartbeat),
+            emulated: |body| centrifugo::Emulated::from_protobuf(body).map(emulated),
+        },
     };
     CommandedEndpoint { usual: json, others: vec![protobuf] }
+}
+
+fn emulated(found: centrifugo::Emulated) -> Emulated {
+    let centrifugo::Emulated { session, node, commands } = found;
+    Emulated { session, node, commands }
 }

@@ -27,8 +27,8 @@ use super::{
     error::ApiError,
 };
 use crate::{
-    AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, Proxies, ProxyProtocol,
-    RelayEndpoint, http::endpoint::Listening, roles::Roles,
+    AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, OverHttp, Proxies,
+    ProxyProtocol, RelayEndpoint, http::endpoint::Listening, roles::Roles,
 };
 
 /// The epoch of every history.
@@ -286,7 +286,8 @@ pub(crate) fn encoding([subprotocol, format]: [&'static str; 2]) -> Encoding {
     let heartbeat = fanfare_core::Heartbeat::default();
     let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, connects: None });
     let decoder = || -> Box<dyn Decoder> { unreachable!("no test sends a command") };
-    Encoding { subprotocol, format, kind, decoder }
+    let over_http = OverHttp { is_binary: false, kind: kind.clone(), emulated: |_| None };
+    Encoding { subprotocol, format, kind, decoder, over_http }
 }
 
 /// Every method makes a handler for each listener.

@@ -34,7 +34,7 @@ pub(crate) struct Endpoint {
 pub(crate) enum Kind {
     /// It answers to the last, also while the node refuses everything else.
     Probe,
-    /// For browsers.
+    /// For browsers: pages, and streams.
     Page,
     /// The HTTP API: pages of other origins may call it.
     Api,

@@ -7,7 +7,8 @@
 //! - [`upgraded`]: the way back to the socket after an upgrade
 //! - [`endpoint`]: what a listener answers at some paths; [`query`]: the parameters of an address
 //! - [`refusal`]: the answer to a request that is refused; [`refused`]: what metrics and the log are told of it;
-//!   [`past_error`]: why the past is refused
+//!   [`past_error`]: why the past is refused; [`stream_error`]: why a request of a stream is
+//! - [`streamed`]: answers whose body goes on until a session ends
 
 mod body;
 pub(crate) mod connection;
@@ -20,5 +21,7 @@ pub(crate) mod refused;
 mod request_check;
 pub(crate) mod requests;
 pub(crate) mod stream;
+pub(crate) mod stream_error;
+pub(crate) mod streamed;
 mod timed_socket;
 pub(crate) mod upgraded;

@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{past_error::PastError, refused::Refused, request_check::Improper};
+use super::{past_error::PastError, refused::Refused, request_check::Improper, stream_error::StreamError};
 use crate::{
     listener::admission::Full,
     metrics::{Reason, Why},
@@ -44,6 +44,9 @@ pub(crate) enum Refusal {
     /// The client does not get the past that it asks for.
     #[error(transparent)]
     Past(#[from] PastError),
+    /// The request is not one of a stream.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// A limit of connections is reached.
     #[error(transparent)]
     Full(#[from] Full),
@@ -93,6 +96,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Handshake(refusal) => refusal.status(),
+            Self::Stream(error) => error.status(),
             Self::Origin(_)
             | Self::Subscribe(
                 CommandError::NotPermitted(_)
@@ -136,6 +140,8 @@ impl Refusal {
             ) => Reason::NotPermitted,
             Self::Subscribe(_) => Reason::Broker,
             Self::Past(_) => Reason::Past,
+            Self::Stream(StreamError::Method(_)) => Reason::Method,
+            Self::Stream(_) => Reason::Stream,
             Self::Full(Full::Connections(_)) => Reason::Connections,
             Self::Full(Full::PerAddress(_)) => Reason::ConnectionsPerAddress,
             Self::Full(Full::PerSecond(_)) => Reason::ConnectionsPerSecond,
@@ -198,6 +204,15 @@ impl Refusal {
         Some(HeaderValue::from_static(challenge))
     }
 
+    /// The methods that the path takes, where the request has another.
+    fn methods(&self) -> Option<&'static str> {
+        match self {
+            Self::Method => Some("GET, HEAD"),
+            Self::Stream(StreamError::Method(methods)) => Some(methods),
+            _ => None,
+        }
+    }
+
     /// The seconds after which a retry may succeed, where the status asks for that.
     fn retry_after(&self) -> Option<HeaderValue> {
         match self {
@@ -230,8 +245,8 @@ impl IntoResponse for Refusal {
             // Other clients need the connection; or the bytes behind a malformed request have no meaning.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if matches!(self, Self::Method) {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        if let Some(methods) = self.methods() {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         }
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

@@ -42,6 +42,7 @@ use super::{
     refused::{Asked, Refused},
     request_check,
     stream::Stream,
+    streamed::{Streamed, lasting},
     timed_socket::{TimedSocket, last_answer},
     upgraded::take_back,
 };
@@ -229,6 +230,9 @@ impl<'a> Requests<'a> {
             && let Some(announced) = &self.keep_alive
         {
             response.headers_mut().insert(KEEP_ALIVE, announced.clone());
+        }
+        if response.extensions().get::<Streamed>().is_some() {
+            return Ok(lasting(response, self.deadlines.clone()));
         }
         self.evictable.wait();
         self.deadlines.answered();

@@ -3,6 +3,7 @@
 use crate::{
     api::{access, cluster, methods::METHODS, openapi},
     http::endpoint::Endpoint,
+    stream::{emulation, http_stream, sse},
     websocket::{commanded, relay},
 };
 
@@ -15,6 +16,9 @@ const ENDPOINTS: &[Endpoint] = &[
     openapi::ENDPOINT,
     relay::ENDPOINT,
     commanded::ENDPOINT,
+    sse::ENDPOINT,
+    http_stream::ENDPOINT,
+    emulation::ENDPOINT,
     health::ALIVE,
     health::READY,
     health::METRICS,
@@ -31,7 +35,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
 const RESERVED: &[&str] = &[
     "app",
     "apps",
-    "emulation",
     "socket.io",
     "sockjs",
     "signalr",

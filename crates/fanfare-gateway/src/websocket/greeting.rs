@@ -67,7 +67,7 @@ impl Greeted {
     /// # Errors
     /// The node goes away.
     pub(super) fn open(self, gateway: &Gateway, kind: &Arc<Kind>) -> Result<(Pending, Accepted), Refusal> {
-        let peer = Peer { address: Some(self.client.0), identity: self.identity };
+        let peer = Peer { address: Some(self.client.0), identity: self.identity, fed_as: None };
         let pending = Pending::open(gateway.hub.clone(), kind, peer, self.permit);
         if gateway.is_refusing() {
             // The node began to refuse meanwhile; the drain may have found no session left.
@@ -101,13 +101,13 @@ pub(super) fn switched(accepted: &Accepted) -> Response {
 }
 
 /// Ends the span of a handshake, where handshakes are traced.
-pub(super) fn finish(span: Option<Finish<u16>>, answer: &Result<Response, Refusal>) {
+pub(crate) fn finish(span: Option<Finish<u16>>, answer: &Result<Response, Refusal>) {
     if let Some(finish) = span {
         finish(answer.as_ref().map_or_else(Refusal::status, Response::status).as_u16());
     }
 }
 
 /// The address of the client: an extension of every request.
-pub(super) fn client(request: &Request) -> Client {
+pub(crate) fn client(request: &Request) -> Client {
     request.extensions().get().copied().unwrap_or(Client(Ipv6Addr::UNSPECIFIED.into()))
 }

@@ -11,8 +11,8 @@
 pub(crate) mod commanded;
 pub(crate) mod connection;
 mod framing;
-mod greeting;
+pub(crate) mod greeting;
 mod past;
 pub(crate) mod relay;
 mod socket;
-mod upgrade;
+pub(crate) mod upgrade;

@@ -32,6 +32,11 @@ impl Pending {
         Self { hub, session, permit: Some(permit), past: None, _handshake: handshake }
     }
 
+    /// Takes what the transport holds. The session has its transport from now on.
+    pub(crate) fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+
     /// Waits for the socket, attaches the session to it, and spawns the task that reads it. Then sends the past.
     pub(crate) async fn settle(
         mut self,

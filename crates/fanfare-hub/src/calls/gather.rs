@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use fanfare_core::{Broker, Incarnation, NodeInfo, broker::Recipient};
 use parking_lot::Mutex;
@@ -25,9 +26,13 @@ use super::{
     call::{Answer, Call},
     local::Local,
 };
+use crate::session::feeds::Feeds;
 
 /// How long a call waits for the answers of nodes.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The bytes of an [`Exchange::Feed`] without its message, at most.
+const OF_A_FEED: usize = 256;
 
 /// A call on its way to a node, or the answer on its way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +52,13 @@ pub(crate) enum Exchange {
         /// The answer.
         answer: Answer,
     },
+    /// A message for a session of the node, which is not answered.
+    Feed {
+        /// The session's secret name.
+        session: String,
+        /// The message, in base64.
+        message: String,
+    },
 }
 
 /// Calls about clients of all nodes.
@@ -54,6 +66,7 @@ pub struct Calls {
     incarnation: Incarnation,
     broker: Arc<dyn Broker>,
     local: Local,
+    feeds: Arc<Feeds>,
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, UnboundedSender<(Incarnation, Answer)>>>,
 }
@@ -78,7 +91,8 @@ impl Drop for Waiting<'_> {
 
 impl Calls {
     pub(crate) fn new(incarnation: Incarnation, broker: Arc<dyn Broker>, local: Local) -> Self {
-        Self { incarnation, broker, local, next: AtomicU64::new(1), waiting: Mutex::default() }
+        let feeds = Arc::default();
+        Self { incarnation, broker, local, feeds, next: AtomicU64::new(1), waiting: Mutex::default() }
     }
 
     /// Asks these nodes, or only one of them.
@@ -109,6 +123,38 @@ impl Calls {
         gathered
     }
 
+    /// The sessions of this node that requests feed.
+    #[must_use]
+    pub fn feeds(&self) -> &Arc<Feeds> {
+        &self.feeds
+    }
+
+    /// Hands a message to the session of this name on a node. Nobody learns of a name that is not known there, nor of a
+    /// message that the broker does not take.
+    pub fn feed(&self, node: Incarnation, session: &str, message: Bytes) {
+        if node == self.incarnation {
+            return self.feeds.feed(session, message);
+        }
+        let (session, message) = (session.to_owned(), STANDARD.encode(message));
+        self.send(Recipient::Node(node), &Exchange::Feed { session, message });
+    }
+
+    /// The longest message that can be fed, where a control message has at most this many bytes.
+    #[must_use]
+    pub const fn longest_feed(control_bytes: usize) -> usize {
+        control_bytes.saturating_sub(OF_A_FEED) / 4 * 3
+    }
+
+    /// A message for a session of this node. The rest is given back, which may take its time.
+    pub(crate) fn hear_feed(&self, exchange: Exchange) -> Option<Exchange> {
+        let Exchange::Feed { session, message } = exchange else { return Some(exchange) };
+        match STANDARD.decode(message) {
+            Ok(bytes) => self.feeds.feed(&session, bytes.into()),
+            Err(error) => tracing::debug!(%error, "a message for a session was not understood"),
+        }
+        None
+    }
+
     /// A message of another node, or of this one: a call for all comes back here too, where it was carried out already.
     pub(crate) async fn hear(&self, from: Incarnation, exchange: Exchange) {
         match exchange {
@@ -117,6 +163,7 @@ impl Calls {
                 let answer = self.local.carry_out(call).await;
                 self.send(Recipient::Node(from), &Exchange::Answer { id, answer });
             }
+            Exchange::Feed { .. } => {}
             Exchange::Answer { id, answer } => {
                 if let Some(waiting) = self.waiting.lock().get(&id) {
                     // A caller that does not wait any longer is not told.

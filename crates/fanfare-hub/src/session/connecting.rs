@@ -116,6 +116,7 @@ impl Connecting {
             expires_in: identity.as_deref().and_then(Identity::expires_at).map(time_until),
             ping_interval: session.kind.heartbeat.ping_interval,
             subscriptions,
+            fed_as: session.fed_as(),
         })
     }
 

@@ -10,6 +10,7 @@
 //! From the client:
 //!
 //! - [`inbound`]: what one session receives, whoever reads it; `intake`: what all of them share
+//! - [`feeds`]: sessions that requests feed
 //! - [`subscribed`]: a session's place in a channel
 //! - `held`: publications of channels whose history was not sent yet
 //! - `rates`: what a session may send in a second
@@ -36,6 +37,7 @@ pub mod commands;
 pub(crate) mod connecting;
 pub(crate) mod detaching;
 pub(crate) mod end;
+pub mod feeds;
 pub mod flow;
 pub(crate) mod flusher;
 pub(crate) mod granted;

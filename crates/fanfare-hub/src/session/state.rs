@@ -47,6 +47,9 @@ pub struct Peer {
     pub address: Option<IpAddr>,
     /// The client's identity, where it showed a token.
     pub identity: Option<Arc<dyn Identity>>,
+    /// The secret name by which requests feed the session, which the reply to its connect tells; `None`: its transport
+    /// feeds it.
+    pub fed_as: Option<Arc<str>>,
 }
 
 /// One client's session. It outlives its transport and may change it.
@@ -79,6 +82,7 @@ struct More {
     identity: OnceBox<Mutex<Arc<dyn Identity>>>,
     phase: CurrentPhase,
     granted: OnceBox<Granted>,
+    fed_as: OnceBox<Arc<str>>,
 }
 
 /// The channels of one session: nearly always one.
@@ -115,8 +119,8 @@ impl Channels {
 
 impl Session {
     pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, peer: Peer, now: u32) -> Self {
-        let Peer { address, identity } = peer;
-        Self {
+        let Peer { address, identity, fed_as } = peer;
+        let session = Self {
             id,
             shard,
             kind,
@@ -127,7 +131,12 @@ impl Session {
             channels: Mutex::default(),
             address,
             more: OnceBox::new(),
+        };
+        if let Some(name) = fed_as {
+            // Nobody else has the session yet.
+            let _ = session.more().fed_as.set(Box::new(name));
         }
+        session
     }
 
     /// The session's number on this node.
@@ -306,6 +315,11 @@ impl Session {
 
     pub(crate) fn granted_or_new(&self) -> &Granted {
         self.more().granted.get_or_init(Box::default)
+    }
+
+    /// The secret name by which requests feed the session.
+    pub(crate) fn fed_as(&self) -> Option<Arc<str>> {
+        self.more.get()?.fed_as.get().cloned()
     }
 
     pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {

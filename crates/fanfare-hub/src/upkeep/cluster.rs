@@ -187,6 +187,8 @@ impl Cluster {
             Ok(Control::NodesChanged) => self.look(duplicate_names).await,
             Ok(Control::Exchange(exchange)) => {
                 let Some(calls) = self.calls.clone() else { return };
+                // At once, since these come in an order.
+                let Some(exchange) = calls.hear_feed(exchange) else { return };
                 let from = message.from;
                 // A subscribe waits for the broker: the next message does not.
                 tokio::spawn(async move { calls.hear(from, exchange).await });

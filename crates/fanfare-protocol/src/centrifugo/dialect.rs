@@ -9,44 +9,54 @@ use crate::encoding::{CENTRIFUGO_JSON, CENTRIFUGO_PROTOBUF};
 
 /// The dialect; see the [module](super).
 #[derive(Debug, Clone, Copy)]
-pub struct Centrifugo(Encoding);
+pub struct Centrifugo {
+    encoding: Encoding,
+    /// Whether the transport has no close frames: the goodbye is a push.
+    is_over_http: bool,
+}
 
 impl Centrifugo {
     /// The dialect as JSON.
     #[must_use]
     pub const fn json() -> Self {
-        Self(Encoding::Json)
+        Self { encoding: Encoding::Json, is_over_http: false }
     }
 
     /// The dialect as Protobuf.
     #[must_use]
     pub const fn protobuf() -> Self {
-        Self(Encoding::Protobuf)
+        Self { encoding: Encoding::Protobuf, is_over_http: false }
+    }
+
+    /// The same dialect over the answer to an HTTP request, which has no close frames.
+    #[must_use]
+    pub const fn over_http(self) -> Self {
+        Self { is_over_http: true, ..self }
     }
 }
 
 impl Dialect for Centrifugo {
     fn name(&self) -> &'static str {
-        match self.0 {
+        match self.encoding {
             Encoding::Json => "centrifugo",
             Encoding::Protobuf => "centrifugo_protobuf",
         }
     }
 
     fn encoding(&self) -> EncodingId {
-        match self.0 {
+        match self.encoding {
             Encoding::Json => CENTRIFUGO_JSON,
             Encoding::Protobuf => CENTRIFUGO_PROTOBUF,
         }
     }
 
     fn publication(&self, publication: &Publication) -> Message {
-        self.0.message(&replies::publication_push(publication, self.0))
+        self.encoding.message(&replies::publication_push(publication, self.encoding))
     }
 
     fn reply(&self, reply: &Reply) -> Answer {
-        match replies::reply(reply, self.0) {
-            Ok(reply) => Answer::Send(self.0.message(&reply)),
+        match replies::reply(reply, self.encoding) {
+            Ok(reply) => Answer::Send(self.encoding.message(&reply)),
             Err(disconnect) => Answer::End(disconnect),
         }
     }
@@ -60,14 +70,20 @@ impl Dialect for Centrifugo {
     }
 
     fn ping(&self) -> Ping {
-        Ping::Message(self.0.ping())
+        Ping::Message(self.encoding.ping())
     }
 
     fn push(&self, push: &Push) -> Option<Message> {
-        Some(self.0.message(&replies::push(push, self.0)))
+        Some(self.encoding.message(&replies::push(push, self.encoding)))
     }
 
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye {
-        Goodbye { message: None, frame: disconnects::close_frame(disconnect) }
+        match disconnects::close_frame(disconnect) {
+            Some(frame) if self.is_over_http => Goodbye {
+                message: Some(self.encoding.message(&replies::disconnect_push(frame))),
+                frame: None,
+            },
+            frame => Goodbye { message: None, frame },
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! The client protocol of Centrifugo, as its SDKs speak it over a WebSocket: JSON or Protobuf.
+//! The client protocol of Centrifugo, as its SDKs speak it: JSON or Protobuf.
 //!
 //! - `wire`: the messages, each one struct for both encodings; `encoding`: how they become frames
 //! - `decoder`, `requests`: what clients send, command by command
 //! - `dialect`, `replies`: what they get
 //! - `payload`: what a publication looks like on either side
+//! - `emulation`: the requests of clients that send over HTTP
 //! - `errors`, `disconnects`: the codes
 //!
 //! # Errors of commands
@@ -49,6 +50,7 @@
 mod decoder;
 mod dialect;
 mod disconnects;
+mod emulation;
 mod encoding;
 mod errors;
 mod payload;
@@ -60,3 +62,4 @@ mod wire;
 
 pub use decoder::CentrifugoDecoder;
 pub use dialect::Centrifugo;
+pub use emulation::Emulated;

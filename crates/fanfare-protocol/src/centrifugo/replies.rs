@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attributes, Disconnect, Position, Publication, Push, Reply,
+    Attributes, CloseFrame, Disconnect, Position, Publication, Push, Reply,
     attributes::PresenceChange,
     dialect::Unsubscribed,
     presence::{PresenceEntry, PresenceStats},
@@ -15,7 +15,7 @@ use super::{
     encoding::Encoding,
     errors, payload,
     wire::{
-        self, ClientInfo, ConnectResult, Empty, HistoryResult, MessagePush, PresenceResult,
+        self, ClientInfo, ConnectResult, DisconnectPush, Empty, HistoryResult, MessagePush, PresenceResult,
         PresenceStatsResult, Presented, RefreshResult, SubRefreshResult, SubscribePush, SubscribeResult,
         Subscribed, UnsubscribePush,
     },
@@ -84,6 +84,12 @@ pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
     })
 }
 
+/// The goodbye over a transport without close frames.
+pub(super) fn disconnect_push(frame: CloseFrame) -> wire::Reply {
+    let disconnect = DisconnectPush { code: frame.code.into(), reason: frame.reason.into_owned() };
+    pushed(wire::Push { disconnect: Some(disconnect), ..Default::default() })
+}
+
 /// A publication, or news of a client, as its subscribers get it.
 pub(super) fn publication_push(publication: &Publication, encoding: Encoding) -> wire::Reply {
     let mut push = wire::Push { channel: publication.channel.to_string(), ..Default::default() };
@@ -138,6 +144,8 @@ fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
         subs: subs.collect(),
         ping,
         pong: ping > 0,
+        session: connected.fed_as.as_deref().unwrap_or_default().to_owned(),
+        node: connected.fed_as.as_ref().map(|_| connected.client.node.to_string()).unwrap_or_default(),
     }
 }
 

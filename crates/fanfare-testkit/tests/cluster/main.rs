@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
 mod broadcast;
+mod emulation;
 mod latency;
 mod names;
 mod nodes;

@@ -7,3 +7,4 @@ mod health;
 mod listeners;
 mod methods;
 mod paths;
+mod streams;

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fanfare_core::{
-    Answer, CloseFrame, CommandError, Dialect, Disconnect, PublishError, Rate, Reply, SubscribeError,
-    reply::Action,
+    Answer, CloseFrame, CommandError, Dialect, Disconnect, Goodbye, PublishError, Rate, Reply,
+    SubscribeError, reply::Action,
 };
 
+use super::super::Centrifugo;
 use super::{JSON, PROTOBUF, said};
 
 #[test]
@@ -108,4 +109,19 @@ fn a_client_that_closes_is_answered() {
     assert_eq!(close(Some(1000)), CloseFrame::new(1000, ""));
     assert_eq!(close(None), CloseFrame::new(1005, ""));
     assert_eq!(JSON.goodbye(&Disconnect::Lost).frame, None);
+}
+
+#[test]
+fn over_http_the_goodbye_is_a_push() {
+    let said_by = |dialect: Centrifugo| {
+        let goodbye =
+            dialect.over_http().goodbye(&Disconnect::ByServer(CloseFrame::new(3501, "bad request")));
+        assert_eq!(goodbye.frame, None);
+        goodbye.message.unwrap()
+    };
+    let json = r#"{"push":{"disconnect":{"code":3501,"reason":"bad request"}}}"#;
+    assert_eq!(said(&said_by(JSON)), json);
+    let protobuf = said_by(PROTOBUF);
+    assert_eq!(protobuf.bytes()[..8], [0x14, 0x22, 0x12, 0x5a, 0x10, 0x08, 0xad, 0x1b]);
+    assert_eq!(JSON.over_http().goodbye(&Disconnect::Lost), Goodbye::default());
 }

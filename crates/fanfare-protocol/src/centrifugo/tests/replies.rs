@@ -141,6 +141,7 @@ fn connected_has_its_vectors() {
         expires_in: None,
         ping_interval: Duration::from_secs(25),
         subscriptions: vec![],
+        fed_as: None,
     };
     let all = Connected {
         expires_in: Some(Duration::from_nanos(1)),
@@ -152,6 +153,7 @@ fn connected_has_its_vectors() {
         ..connected.clone()
     };
     let without_pings = Connected { ping_interval: Duration::ZERO, ..connected.clone() };
+    let over_http = Connected { fed_as: Some("secret".into()), ..without_pings.clone() };
     for (connected, json, protobuf) in [
         (
             connected,
@@ -162,6 +164,11 @@ fn connected_has_its_vectors() {
             all,
             r#"{"id":1,"connect":{"client":"00c0ffee00c0ffee-17","version":"Fanfare","expires":true,"ttl":1,"subs":{"a":{"recoverable":true,"epoch":"00000000000000ab","offset":2,"positioned":true},"b":{}},"ping":2,"pong":true}}"#,
             "5008012a4c0a13303063306666656530306330666665652d3137120746616e6661726518012001321d0a0161121818013210303030303030303030303030303061624802500132050a0162120038024001",
+        ),
+        (
+            over_http,
+            r#"{"id":1,"connect":{"client":"00c0ffee00c0ffee-17","version":"Fanfare","session":"secret","node":"00c0ffee00c0ffee"}}"#,
+            "3c08012a380a13303063306666656530306330666665652d3137120746616e666172654a06736563726574521030306330666665653030633066666565",
         ),
         (
             without_pings,

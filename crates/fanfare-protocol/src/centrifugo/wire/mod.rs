@@ -11,10 +11,11 @@ mod requests;
 mod results;
 
 pub(super) use pushes::{
-    ClientInfo, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
+    ClientInfo, DisconnectPush, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
 };
 pub(super) use requests::{
-    Command, ConnectRequest, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
+    Command, ConnectRequest, EmulationRequest, HistoryRequest, PublishRequest, SubRefreshRequest,
+    SubscribeRequest,
 };
 pub(super) use results::{
     ConnectResult, Empty, Error, HistoryResult, PresenceResult, PresenceStatsResult, RefreshResult, Reply,

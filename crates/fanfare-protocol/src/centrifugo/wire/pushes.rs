@@ -31,6 +31,9 @@ pub(crate) struct Push {
     #[prost(message, optional, tag = "9")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) subscribe: Option<SubscribePush>,
+    #[prost(message, optional, tag = "11")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) disconnect: Option<DisconnectPush>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
@@ -80,6 +83,14 @@ pub(crate) struct UnsubscribePush {
     #[prost(uint32, tag = "2")]
     pub(crate) code: u32,
     #[prost(string, tag = "3")]
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct DisconnectPush {
+    #[prost(uint32, tag = "1")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "2")]
     pub(crate) reason: String,
 }
 

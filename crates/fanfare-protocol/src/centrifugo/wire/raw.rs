@@ -12,6 +12,11 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, 
     Ok(Bytes::copy_from_slice(value.get().as_bytes()))
 }
 
+/// The bytes of a JSON string.
+pub(super) fn read_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+    String::deserialize(deserializer).map(Bytes::from)
+}
+
 /// Whether a value is there.
 pub(super) fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
     Ok(Option::<IgnoredAny>::deserialize(deserializer)?.map(|_| ()))

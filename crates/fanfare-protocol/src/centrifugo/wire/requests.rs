@@ -41,6 +41,18 @@ pub(crate) struct Command {
     pub(crate) sub_refresh: Option<SubRefreshRequest>,
 }
 
+/// The body of a request that carries commands of a client whose replies come down a stream.
+#[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
+pub(crate) struct EmulationRequest {
+    #[prost(string, tag = "1")]
+    pub(crate) session: String,
+    #[prost(string, tag = "2")]
+    pub(crate) node: String,
+    #[prost(bytes = "bytes", tag = "3")]
+    #[serde(deserialize_with = "raw::read_text")]
+    pub(crate) data: Bytes,
+}
+
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(crate) struct ConnectRequest {

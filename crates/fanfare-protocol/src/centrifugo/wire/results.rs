@@ -94,6 +94,14 @@ pub(crate) struct ConnectResult {
     #[prost(bool, tag = "8")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) pong: bool,
+    /// For clients that send by requests of their own.
+    #[prost(string, tag = "9")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) session: String,
+    /// The node of that session.
+    #[prost(string, tag = "10")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) node: String,
 }
 
 /// An entry of a map.

@@ -1,0 +1,44 @@
+//! Why a request of a stream, or for one, is refused.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// See the head of this file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StreamError {
+    /// The path takes other methods.
+    #[error("this path takes {0} only")]
+    Method(&'static str),
+    /// A stream is asked for without a connect command.
+    #[error("the connect command is missing: send it in the query, as cf_connect, or POST it")]
+    NoConnect,
+    /// The body is too large.
+    #[error("the request is larger than the limit of {0} bytes: send smaller ones (limits.message_bytes)")]
+    TooLarge(usize),
+    /// The body did not come in time.
+    #[error("the body of the request did not come within {0:?} (limits.handshake)")]
+    Slow(Duration),
+    /// The body did not come whole.
+    #[error("the body of the request did not come whole")]
+    Incomplete,
+    /// The body does not carry commands.
+    #[error("the body is not `session`, `node` and `data`, as an SDK sends them")]
+    NotEmulation,
+    /// No node of the cluster has this name.
+    #[error("the node of this session is not there any more: connect again")]
+    UnknownNode,
+}
+
+impl StreamError {
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoConnect | Self::Incomplete | Self::NotEmulation => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::UnknownNode => StatusCode::NOT_FOUND,
+        }
+    }
+}

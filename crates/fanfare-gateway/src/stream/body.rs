@@ -1,0 +1,239 @@
+//! The body of a streamed answer: a session writes at one side, and HTTP reads at the other.
+//!
+//! Invariants
+//! - The body holds at most [`BUFFER`] bytes. A sink that is full refuses bytes, as a socket does.
+//! - A body whose sink is finished ends behind all that was written. An aborted one ends at once, as a broken answer.
+//! - Once HTTP drops the body, its client is gone. So is the client of an aborted body.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use fanfare_core::Sink;
+use hyper::body::{Body, Frame};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::listener::admission::Permit;
+
+/// The bytes that wait for HTTP, which has a buffer of its own.
+const BUFFER: usize = 32 << 10;
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    gone: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: BytesMut,
+    end: Option<End>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Finished,
+    Aborted,
+}
+
+/// The side of the session.
+pub(super) struct BodySink(Arc<Shared>);
+
+/// The side of HTTP.
+pub(super) struct StreamBody {
+    shared: Arc<Shared>,
+    /// Held as long as the answer.
+    _permit: Option<Permit>,
+}
+
+/// A body that begins with `prelude`, and the token that is cancelled once its client is gone.
+pub(super) fn body(prelude: &[u8], permit: Option<Permit>) -> (BodySink, StreamBody, CancellationToken) {
+    let shared = Arc::new(Shared::default());
+    shared.state.lock().bytes.extend_from_slice(prelude);
+    let gone = shared.gone.clone();
+    (BodySink(shared.clone()), StreamBody { shared, _permit: permit }, gone)
+}
+
+impl Shared {
+    fn end(&self, end: End) {
+        let mut state = self.state.lock();
+        if state.end == Some(End::Aborted) {
+            return;
+        }
+        state.end = Some(end);
+        if end == End::Aborted {
+            state.bytes = BytesMut::new();
+        }
+        let wakers = [state.reader.take(), state.writer.take()];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        if end == End::Aborted {
+            self.gone.cancel();
+        }
+    }
+
+    fn is_broken(&self, state: &State) -> bool {
+        state.end.is_some() || self.gone.is_cancelled()
+    }
+}
+
+impl Sink for BodySink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.0.state.lock();
+        if self.0.is_broken(&state) {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let before = state.bytes.len();
+        for slice in slices {
+            let room = BUFFER.saturating_sub(state.bytes.len());
+            state.bytes.extend_from_slice(slice.get(..room).unwrap_or(slice));
+        }
+        let written = state.bytes.len() - before;
+        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+        Ok(written)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        if state.bytes.len() < BUFFER || self.0.is_broken(&state) {
+            return Poll::Ready(Ok(()));
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn finish(&self) {
+        self.0.end(End::Finished);
+    }
+
+    fn abort(&self) {
+        self.0.end(End::Aborted);
+    }
+}
+
+impl Drop for BodySink {
+    fn drop(&mut self) {
+        let is_open = self.0.state.lock().end.is_none();
+        if is_open {
+            self.0.end(End::Aborted);
+        }
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let mut state = self.shared.state.lock();
+        if state.end == Some(End::Aborted) {
+            return Poll::Ready(Some(Err(ErrorKind::ConnectionAborted.into())));
+        }
+        if state.bytes.is_empty() {
+            if state.end.is_some() {
+                return Poll::Ready(None);
+            }
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        // Memory is not kept for a client that has all.
+        let bytes = std::mem::take(&mut state.bytes).freeze();
+        let writer = state.writer.take();
+        drop(state);
+        writer.into_iter().for_each(Waker::wake);
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        self.shared.gone.cancel();
+        let writer = self.shared.state.lock().writer.take();
+        writer.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &mut StreamBody) -> Poll<Option<Result<Bytes, ErrorKind>>> {
+        let polled = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        polled.map(|read| {
+            read.map(|frame| frame.map(|frame| frame.into_data().unwrap()).map_err(|error| error.kind()))
+        })
+    }
+
+    fn write(sink: &BodySink, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        sink.try_write(&[IoSlice::new(bytes), IoSlice::new(b"")]).map_err(|error| error.kind())
+    }
+
+    fn is_writable(sink: &BodySink) -> bool {
+        sink.poll_writable(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn some(bytes: &'static [u8]) -> Poll<Option<Result<Bytes, ErrorKind>>> {
+        Poll::Ready(Some(Ok(bytes.into())))
+    }
+
+    #[test]
+    fn a_body_brings_what_was_written_and_ends() {
+        let (sink, mut body, gone) = body(b"\r\n", None);
+        assert_eq!(read(&mut body), some(b"\r\n"));
+        assert_eq!(read(&mut body), Poll::Pending);
+        assert_eq!((write(&sink, b"ab"), write(&sink, b"c")), (Ok(2), Ok(1)));
+        sink.finish();
+        assert_eq!(write(&sink, b"d"), Err(ErrorKind::BrokenPipe));
+        assert_eq!(read(&mut body), some(b"abc"));
+        assert_eq!(read(&mut body), Poll::Ready(None));
+        assert!(!gone.is_cancelled());
+        drop(body);
+        assert!(gone.is_cancelled());
+    }
+
+    #[test]
+    fn a_full_body_refuses_until_it_is_read() {
+        let (sink, mut body, _gone) = body(b"", None);
+        assert_eq!(write(&sink, &[1; BUFFER + 1]), Ok(BUFFER));
+        assert_eq!(write(&sink, &[1]), Err(ErrorKind::WouldBlock));
+        assert!(!is_writable(&sink));
+        assert!(read(&mut body).is_ready());
+        assert!(is_writable(&sink));
+        assert_eq!(write(&sink, &[1]), Ok(1));
+    }
+
+    #[test]
+    fn an_aborted_body_breaks_at_once() {
+        let (sink, mut body, gone) = body(b"", None);
+        assert_eq!(write(&sink, b"lost"), Ok(4));
+        sink.abort();
+        assert!(gone.is_cancelled());
+        sink.finish();
+        assert_eq!(read(&mut body), Poll::Ready(Some(Err(ErrorKind::ConnectionAborted))));
+    }
+
+    #[test]
+    fn a_dropped_side_ends_the_other() {
+        let (sink, body_of, _) = body(b"", None);
+        drop(body_of);
+        assert_eq!(write(&sink, b"a"), Err(ErrorKind::BrokenPipe));
+        let (sink, mut body_of, gone) = body(b"", None);
+        drop(sink);
+        assert!(gone.is_cancelled() && read(&mut body_of).is_ready());
+    }
+}
