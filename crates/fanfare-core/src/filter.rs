@@ -173,9 +173,9 @@ impl Test {
             Self::StartsWith(text) => value.is_some_and(|value| value.starts_with(text)),
             Self::EndsWith(text) => value.is_some_and(|value| value.ends_with(text)),
             Self::Contains(text) => value.is_some_and(|value| value.contains(text)),
-            Self::Compares(comparison, number) => {
-                value.and_then(|value| decimal::compare(value, number)).is_some_and(|is| comparison.accepts(is))
-            }
+            Self::Compares(comparison, number) => value
+                .and_then(|value| decimal::compare(value, number))
+                .is_some_and(|is| comparison.accepts(is)),
         }
     }
 

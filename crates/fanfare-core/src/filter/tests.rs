@@ -86,10 +86,8 @@ fn what_is_not_decimal_compares_to_nothing() {
 
 #[test]
 fn conditions_combine() {
-    let is = |name: &str, value: &str| Condition::Tag {
-        name: name.to_owned(),
-        test: Test::Is(value.to_owned()),
-    };
+    let is =
+        |name: &str, value: &str| Condition::Tag { name: name.to_owned(), test: Test::Is(value.to_owned()) };
     let both = TagFilter::new(Condition::All(vec![is("a", "1"), is("b", "2")])).unwrap();
     let either = TagFilter::new(Condition::Any(vec![is("a", "1"), is("b", "2")])).unwrap();
     let not = TagFilter::new(Condition::Not(Box::new(is("a", "1")))).unwrap();

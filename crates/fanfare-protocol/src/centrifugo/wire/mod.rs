@@ -14,7 +14,7 @@ pub(super) use pushes::{
     ClientInfo, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
 };
 pub(super) use requests::{
-    Command, ConnectRequest, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
+    Command, ConnectRequest, FilterNode, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
 };
 pub(super) use results::{
     ConnectResult, Empty, Error, HistoryResult, PresenceResult, PresenceStatsResult, RefreshResult, Reply,
