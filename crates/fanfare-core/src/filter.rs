@@ -41,15 +41,15 @@ pub enum Condition {
 pub enum Test {
     /// The value is this text.
     Is(String),
-    /// The value is another, or there is none.
+    /// The value is another, or missing.
     IsNot(String),
     /// The value is one of these.
     In(Vec<String>),
-    /// The value is none of these.
+    /// The value is not one of these.
     NotIn(Vec<String>),
     /// There is a value.
     Exists,
-    /// There is no value.
+    /// The value is missing.
     Absent,
     /// The value begins with this text.
     StartsWith(String),

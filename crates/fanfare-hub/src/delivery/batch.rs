@@ -48,7 +48,7 @@ pub struct Batch {
 pub(crate) struct Member {
     session: SessionId,
     membership: Membership,
-    /// What passes its filter.
+    /// The publications that pass its filter.
     passed: Option<PassedAt>,
 }
 
@@ -169,7 +169,7 @@ impl Share<'_> {
         self.batch.queued_for(self.member)
     }
 
-    /// What passes the member's filter, where it gets all of that.
+    /// The publications that pass the member's filter, where it gets all of them.
     fn passed(&mut self) -> Option<&mut Passed> {
         let passed = self.batch.filtering.as_mut()?.get_mut(self.member.passed?)?;
         (passed.count() == self.count).then_some(passed)

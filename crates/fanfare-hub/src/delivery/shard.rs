@@ -69,7 +69,7 @@ impl Arrivals {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Channel, Arc<Members>>,
-    /// Of the channels with a member that has a filter.
+    /// The filters of the channels that have a member with one.
     filters: HashMap<Channel, Arc<Filters>>,
     sessions: HashSet<SessionById>,
 }
