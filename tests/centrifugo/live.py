@@ -1,6 +1,7 @@
 """The ground that sdk.py stands on: events that are waited for, a proxy that cuts, and calls of the API."""
 
 import asyncio
+import contextlib
 import json
 import urllib.request
 from urllib.parse import urlsplit
@@ -74,7 +75,8 @@ class Proxy:
             return
         far_reader, far_writer = await asyncio.open_connection(self.far.hostname, self.far.port)
         self.writers |= {writer, far_writer}
-        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        with contextlib.suppress(asyncio.CancelledError):  # the scenario ended
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
 
     async def _pump(self, reader, writer):
         try:

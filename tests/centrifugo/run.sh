@@ -16,7 +16,8 @@ SECRET=secret-of-the-centrifugo-tests-0123456789
 CLIENTS=(js js-protobuf python python-protobuf go go-protobuf api)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost refreshes_its_token subscribes_with_tokens is_subscribed_by_its_token
-    is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors)
+    is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
+    survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
 API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
@@ -41,7 +42,7 @@ client() { # CLIENT SCENARIO...
     local name=$1 log=$STATE/$1.log scenario
     shift
     command_of "$name"
-    timeout --foreground 400 "${COMMAND[@]}" "${NODES[@]}" "$REDIS" "$KEY" "$SECRET" "$@" | tee "$log" || true
+    timeout --foreground 600 "${COMMAND[@]}" "${NODES[@]}" "$REDIS" "$KEY" "$SECRET" "$@" | tee "$log" || true
     for scenario in "$@"; do
         if grep -qx "ok $scenario" "$log"; then PASSED=$((PASSED + 1)); else FAILED+=("$name:$scenario"); fi
     done
@@ -67,6 +68,7 @@ main() {
     install
     fanfare_bin
     export FANFARE_CONFIG=$HERE/node.toml FANFARE_API__KEYS=$KEY FANFARE_AUTH__HMAC_SECRETS=$SECRET
+    export FANFARE_DRAIN__GRACE=0s RESTART=1 NODE1_PID=$STATE/node1.pid # a scenario ends this node, which starts again
     start_cluster "$STATE" 2
     mapfile -t NODES < <(tail -n +2 "$STATE/urls")
     REDIS=$(cat "$STATE/redis.url")

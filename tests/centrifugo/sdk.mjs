@@ -1,64 +1,16 @@
 // npm's centrifuge, as it comes, on two nodes:
 //
 //   sdk.mjs json|protobuf NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+//
+// The file that the variable NODE1_PID names has the process id of the first node, which is started again when it ends.
 
-import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import WebSocket from "ws";
-import { Centrifuge as Json } from "centrifuge";
-import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
-import { call, check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
-
-const [encoding, NODE1, NODE2, REDIS, KEY, SECRET, ...names] = process.argv.slice(2);
-const isProtobuf = encoding === "protobuf";
-const Centrifuge = isProtobuf ? Protobuf : Json;
-const encode = (value) => (isProtobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const decode = (data) => (isProtobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
-const information = (data) => (data === undefined || data === null ? undefined : decode(data));
-const fresh = (namespace) => (namespace ? `${namespace}:` : "") + randomUUID().slice(0, 8);
-const api = (method, body) => call(NODE2, KEY, method, body);
-const signed = (claims) => token(SECRET, claims);
-const STATES = ["connecting", "connected", "disconnected", "error"];
-const OF_SUBSCRIPTIONS = ["subscribing", "subscribed", "unsubscribed", "publication", "join", "leave", "error"];
-
-/** A client of a node, and its events. It is not connected yet. */
-function client(end, node, options = {}) {
-  const url = `${node.replace("http", "ws")}/connection/websocket`;
-  const made = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50, maxReconnectDelay: 500, ...options });
-  end(() => made.disconnect());
-  return { client: made, events: new Events(made, ...STATES, ...OF_SUBSCRIPTIONS.filter((name) => name !== "error")) };
-}
-
-/** A connected client, and its id. */
-async function connected(end, node, options) {
-  const made = client(end, node, options);
-  made.client.connect();
-  made.id = (await made.events.next("connected")).client;
-  return made;
-}
-
-/** A subscription of a client, its events, and what the server said of it. */
-async function subscribed({ client: of }, channel, options) {
-  const subscription = of.newSubscription(channel, options);
-  const events = new Events(subscription, ...OF_SUBSCRIPTIONS);
-  subscription.subscribe();
-  const context = await events.next("subscribed");
-  return { subscription, events, context };
-}
-
-const published = async ({ events }) => {
-  const publication = await events.next("publication");
-  return { ...publication, value: decode(publication.data) };
-};
-
-const values = ({ events }) => events.all("publication").map(({ data }) => decode(data));
-
-async function fails(promise, code) {
-  const error = await promise.then(
-    () => check(false, `it did not fail with ${code}`),
-    (error) => error,
-  );
-  equal(error.code ?? error, code);
-}
+import {
+  NODE1, NODE2, OF_SUBSCRIPTIONS, REDIS, api, client, connected, decode, encode, fails, fresh, information, isProtobuf,
+  names, present, published, signed, subscribed, values,
+} from "./clients.mjs";
+import { check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
 
 async function connects(end) {
   const { client: of, id, events } = await connected(end, NODE1);
@@ -71,8 +23,7 @@ async function connects_with_token(end) {
   const channel = fresh("chat");
   const ada = await connected(end, NODE1, { token: signed({ sub: "ada", info: { name: "Ada" }, exp: now() + 60 }) });
   const { subscription } = await subscribed(ada, channel);
-  const { clients } = await subscription.presence();
-  const { user, connInfo, client: id } = clients[ada.id];
+  const { user, connInfo, client: id } = (await present(subscription, (clients) => clients[ada.id]))[ada.id];
   equal([user, information(connInfo), id], ["ada", { name: "Ada" }, ada.id]);
   const invited = fresh("members");
   const bob = await connected(end, NODE2, { token: signed({ sub: "bob", channels: [invited] }) });
@@ -139,9 +90,8 @@ async function sees_presence(end) {
   for (let n = 0; n < 2; n++) {
     await subscribed(await connected(end, NODE2, { token: signed({ sub: "bob" }) }), channel);
   }
-  const users = async () => Object.values((await ada.subscription.presence()).clients).map(({ user }) => user).sort();
-  await until(async () => (await users()).length === 3, "three clients");
-  equal(await users(), ["ada", "bob", "bob"]);
+  const users = (clients) => Object.values(clients).map(({ user }) => user).sort().join(" ");
+  await present(ada.subscription, (clients) => users(clients) === "ada bob bob");
   const { numClients, numUsers } = await ada.subscription.presenceStats();
   equal([numClients, numUsers], [3, 2]);
 }
@@ -190,9 +140,11 @@ async function recovers_what_it_missed(end) {
 }
 
 async function knows_what_is_lost(end) {
-  const channel = fresh("short");
+  const channel = fresh("chat");
   const { reader, context } = await cut(end, channel, async () => {
-    for (let n = 4; n <= 13; n++) await api("publish", { channel, data: { n } });
+    await api("publish", { channel, data: { n: 4 } });
+    await api("history_remove", { channel });
+    await api("publish", { channel, data: { n: 5 } });
   });
   equal([context.wasRecovering, context.recovered], [true, false]);
   await api("publish", { channel, data: { n: 14 } });
@@ -357,6 +309,26 @@ async function gets_errors(end) {
   equal((await within(unheard.events.next("disconnected"), "an end")).code, 3508);
 }
 
+async function survives_restarts(end) {
+  for (const [signal, expected] of [["SIGTERM", 3001], ["SIGKILL", 1]]) {
+    const channel = fresh("chat");
+    const made = await connected(end, NODE1);
+    const reader = await subscribed(made, channel, { recoverable: true, positioned: true });
+    await api("publish", { channel, data: 1 });
+    await until(() => values(reader).length === 1, "what is live");
+    process.kill(Number(readFileSync(process.env.NODE1_PID)), signal);
+    const { code } = await made.events.next("connecting", (one) => one.code !== 0);
+    equal([signal, code], [signal, expected]);
+    for (let n = 2; n <= 20; n++) await api("publish", { channel, data: n });
+    const context = await reader.events.next("subscribed");
+    equal([context.wasRecovering, context.recovered], [true, true]);
+    await api("publish", { channel, data: 21 });
+    await until(() => values(reader).includes(21), "the last");
+    equal(values(reader), Array.from({ length: 21 }, (_, n) => n + 1));
+  }  // A call of the API waits for nodes that are listed, and a node that was killed is listed for a while.
+  await until(async () => (await api("info", {})).nodes.length === 2, "the end of the killed node");
+}
+
 const scenarios = {
   connects,
   connects_with_token,
@@ -375,6 +347,7 @@ const scenarios = {
   hears_other_dialects,
   unsubscribes,
   gets_errors,
+  survives_restarts,
 };
 
 await run(scenarios, names);

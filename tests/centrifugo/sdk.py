@@ -1,111 +1,25 @@
 """PyPI's centrifuge-python, as it comes, on two nodes. The scenarios are those of sdk.mjs.
 
     sdk.py json|protobuf NODE1 NODE2 REDIS KEY SECRET SCENARIO...
+
+The file that the variable NODE1_PID names has the process id of the first node, which is started again when it ends.
 """
 
 import asyncio
-import contextlib
 import json
+import os
+import pathlib
 import re
-import sys
-import uuid
+import signal
 
-from centrifuge import Client, ClientEventHandler, ReplyError, StreamPosition, SubscriptionEventHandler
+from centrifuge import StreamPosition
 from websockets.asyncio.client import connect
 
-from live import Proxy, call, handler, publish_in_redis, until
+from clients import IS_PROTOBUF, NAMES, NODE1, NODE2, REDIS
+from clients import Connected, api, clients, decode, encode, fails, fresh, has, information, present, published
+from clients import signed, values
+from live import Proxy, publish_in_redis, until
 from support import check, equal, now, run, token, within
-
-ENCODING, NODE1, NODE2, REDIS, KEY, SECRET, *NAMES = sys.argv[1:]
-IS_PROTOBUF = ENCODING == "protobuf"
-ClientEvents, SubscriptionEvents = handler(ClientEventHandler), handler(SubscriptionEventHandler)
-
-
-def encode(value):
-    return json.dumps(value).encode() if IS_PROTOBUF else value
-
-
-def decode(data):
-    return json.loads(data) if IS_PROTOBUF else data
-
-
-def information(data):
-    return decode(data) if data else None
-
-
-def fresh(namespace):
-    name = uuid.uuid4().hex[:8]
-    return f"{namespace}:{name}" if namespace else name
-
-
-def signed(**claims):
-    return token(SECRET, **claims)
-
-
-def api(method, **body):
-    return call(NODE2, KEY, method, body)
-
-
-class Connected:
-    """A client of a node, and its events."""
-
-    def __init__(self, node, **options):
-        address = node.replace("http", "ws", 1) + "/connection/websocket"
-        self.events = ClientEvents()
-        self.client = Client(
-            address, events=self.events, use_protobuf=IS_PROTOBUF, max_reconnect_delay=0.5, proxy=None, **options
-        )
-
-    async def __aenter__(self):
-        await self.client.connect()
-        self.id = (await self.events.next("connected")).client
-        return self
-
-    async def __aexit__(self, *_):
-        await self.client.disconnect()
-
-    async def subscribe(self, channel, **options):
-        """A subscription that is there; its `events` and `context`."""
-        subscription = self.asked(channel, **options)
-        await subscription.subscribe()
-        subscription.context = await subscription.heard.next("subscribed")
-        return subscription
-
-    def asked(self, channel, **options):
-        heard = SubscriptionEvents()
-        subscription = self.client.new_subscription(channel, events=heard, **options)
-        subscription.heard = heard
-        return subscription
-
-
-async def published(subscription):
-    """The next publication: its value and the whole."""
-    publication = (await subscription.heard.next("publication")).pub
-    return decode(publication.data), publication
-
-
-def values(subscription):
-    return [decode(context.pub.data) for context in subscription.heard.all("publication")]
-
-
-async def fails(call, code):
-    try:
-        await call
-    except ReplyError as error:
-        equal(error.code, code)
-    else:
-        raise AssertionError(f"it did not fail with {code}")
-
-
-def clients(*connected):
-    """Several clients in one `async with`."""
-
-    @contextlib.asynccontextmanager
-    async def all_of():
-        async with contextlib.AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(one) for one in connected]
-
-    return all_of()
 
 
 async def connects():
@@ -120,7 +34,8 @@ async def connects_with_token():
     bob = Connected(NODE2, token=signed(sub="bob", channels=[invited]))
     async with clients(ada, bob):
         subscription = await ada.subscribe(fresh("chat"))
-        info = (await subscription.presence()).clients[ada.id]
+        found = await present(subscription, lambda clients: ada.id in clients)
+        info = found[ada.id]
         equal((info.user, information(info.conn_info), info.client), ("ada", {"name": "Ada"}, ada.id))
         await bob.events.next("subscribed", lambda context: context.channel == invited)
         other = bob.asked(fresh("members"))
@@ -154,10 +69,6 @@ async def publishes_across_nodes():
         equal(values(of_a)[3:], list(range(100)))
 
 
-async def has(subscription, count):
-    return len(values(subscription)) >= count
-
-
 async def reads_history():
     async with Connected(NODE1) as ada:
         subscription = await ada.subscribe(fresh("chat"))
@@ -183,14 +94,8 @@ async def sees_presence():
     ada = Connected(NODE1, token=signed(sub="ada"))
     async with clients(ada, Connected(NODE2, token=bob), Connected(NODE2, token=bob)) as all_of:
         subscription, *_ = [await one.subscribe(channel) for one in all_of]
-
-        async def users():
-            return sorted(info.user for info in (await subscription.presence()).clients.values())
-
-        async def are_three():
-            return await users() == ["ada", "bob", "bob"]
-
-        await until(are_three, "three clients")
+        users = lambda clients: sorted(info.user for info in clients.values())
+        await present(subscription, lambda clients: users(clients) == ["ada", "bob", "bob"])
         stats = await subscription.presence_stats()
         equal((stats.num_clients, stats.num_users), (3, 2))
 
@@ -213,7 +118,7 @@ async def hears_joins():
 
 
 async def cut(channel, missed):
-    """A subscriber whose connection is cut while `missed` is published: what it is told, and all that it heard."""
+    """A subscriber whose connection is cut, and `missed` is done: what it is told, and all that it heard."""
     async with Proxy(NODE1) as proxy, Connected(proxy.url) as ada:
         reader = await ada.subscribe(channel, recoverable=True, positioned=True)
         equal((reader.context.recoverable, reader.context.was_recovering), (True, False))
@@ -222,8 +127,7 @@ async def cut(channel, missed):
         await until(lambda: has(reader, 3), "what is live")
         proxy.cut()
         await ada.events.next("connecting", lambda context: context.code != 0)
-        for number in missed:
-            await api("publish", channel=channel, data={"n": number})
+        await missed()
         proxy.mend()
         context = await reader.heard.next("subscribed")
         await api("publish", channel=channel, data={"n": "last"})
@@ -232,13 +136,26 @@ async def cut(channel, missed):
 
 
 async def recovers_what_it_missed():
-    context, heard = await cut(fresh("chat"), range(4, 14))
+    channel = fresh("chat")
+
+    async def missed():
+        for number in range(4, 14):
+            await api("publish", channel=channel, data={"n": number})
+
+    context, heard = await cut(channel, missed)
     equal((context.was_recovering, context.recovered), (True, True))
     equal(heard, [*range(1, 14), "last"])
 
 
 async def knows_what_is_lost():
-    context, heard = await cut(fresh("short"), range(4, 14))
+    channel = fresh("chat")
+
+    async def missed():
+        await api("publish", channel=channel, data={"n": 4})
+        await api("history_remove", channel=channel)
+        await api("publish", channel=channel, data={"n": 5})
+
+    context, heard = await cut(channel, missed)
     equal((context.was_recovering, context.recovered), (True, False))
     equal(heard, [1, 2, 3, "last"])
 
@@ -394,6 +311,31 @@ async def gets_errors():
         equal(ada.events.all("disconnected"), [])
 
 
+async def survives_restarts():
+    for number, expected in ((signal.SIGTERM, 3001), (signal.SIGKILL, 1)):
+        channel = fresh("chat")
+        async with Connected(NODE1) as ada:
+            reader = await ada.subscribe(channel, recoverable=True, positioned=True)
+            await api("publish", channel=channel, data=1)
+            await until(lambda: has(reader, 1), "what is live")
+            os.kill(int(pathlib.Path(os.environ["NODE1_PID"]).read_text()), number)
+            context = await ada.events.next("connecting", lambda context: context.code != 0)
+            equal((number, context.code), (number, expected))
+            for value in range(2, 21):
+                await api("publish", channel=channel, data=value)
+            context = await reader.heard.next("subscribed")
+            equal((context.was_recovering, context.recovered), (True, True))
+            await api("publish", channel=channel, data=21)
+            await until(lambda: has(reader, 21), "the last")
+            equal(values(reader), list(range(1, 22)))
+
+    async def is_alone():
+        return len((await api("info"))["nodes"]) == 2
+
+    # A call of the API waits for nodes that are listed, and a node that was killed is listed for a while.
+    await until(is_alone, "the end of the killed node")
+
+
 SCENARIOS = [
     connects,
     connects_with_token,
@@ -412,6 +354,7 @@ SCENARIOS = [
     hears_other_dialects,
     unsubscribes,
     gets_errors,
+    survives_restarts,
 ]
 
 run({scenario.__name__: scenario for scenario in SCENARIOS}, NAMES)

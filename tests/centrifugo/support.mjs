@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 
-const PATIENCE = 20_000; // milliseconds until something awaited counts as missing
+const PATIENCE = 40_000; // milliseconds until something awaited counts as missing
 
 export function check(condition, sentence) {
   if (!condition) throw new Error(sentence);

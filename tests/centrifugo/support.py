@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-PATIENCE = 20  # seconds until something awaited counts as missing
+PATIENCE = 40  # seconds until something awaited counts as missing
 
 
 def token(secret, **claims):

@@ -67,10 +67,11 @@ impl Channel {
         &self.0
     }
 
-    /// The name of its namespace, which ends at the first `:`. `chat:room-1` is in `chat`.
+    /// The name of its namespace, which ends at the first `:`. `chat:room-1` and `$chat:room-1` are in `chat`.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
-        self.0.split_once(':').map(|(namespace, _)| namespace)
+        let name = self.0.strip_prefix('$').unwrap_or(&self.0);
+        name.split_once(':').map(|(namespace, _)| namespace)
     }
 }
 
@@ -122,6 +123,7 @@ mod tests {
     fn the_namespace_ends_at_the_first_colon() {
         let namespace = |name| Channel::new(name).unwrap().namespace().map(str::to_owned);
         assert_eq!(namespace("chat:room:1").as_deref(), Some("chat"));
+        assert_eq!(namespace("$chat:room").as_deref(), Some("chat"));
         assert_eq!(namespace("lobby"), None);
         assert_eq!(namespace(":x").as_deref(), Some(""));
     }

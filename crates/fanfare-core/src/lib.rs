@@ -14,7 +14,7 @@
 //! A node and its clients:
 //!
 //! - [`identity`]: nodes, sessions and clients
-//! - [`namespace`], [`limits`]: what is allowed, and how much
+//! - [`namespace`], [`limits`]: what is allowed, and how much; `restricted`: what a channel's name allows
 //! - [`critical_tasks`]: tasks that a node cannot live without
 //! - [`labels!`]: enums whose values are labels of metrics
 //! - [`buckets`]: bucket bounds of latencies
@@ -55,6 +55,7 @@ pub mod presence;
 pub mod publication;
 pub mod registry;
 pub mod reply;
+mod restricted;
 pub mod revocation;
 pub mod token_bucket;
 pub mod trace;

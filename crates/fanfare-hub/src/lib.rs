@@ -27,6 +27,7 @@ pub use calls::gather::Calls;
 pub use delivery::{
     dispatcher::{self, Dispatcher},
     membership::{Joining, View},
+    part::{self, Part},
     tails::past::Past,
 };
 pub use ending::{

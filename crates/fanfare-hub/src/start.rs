@@ -69,27 +69,8 @@ impl Hub {
         tracer: Option<Arc<dyn Tracer>>,
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
+        let shared = Shared::new(dispatcher, &backend, limits, metrics);
         let Backend { broker, history, presence, revocations } = backend;
-        let shared = Shared {
-            budget: Budget::new(&limits, metrics.clone()),
-            reader: Arc::new(Reader {
-                dispatcher: dispatcher.clone(),
-                history: history.clone(),
-                metrics: metrics.clone(),
-            }),
-            publish_budget: Arc::new(PublishBudget::new(&limits)),
-            buffer_bound: Arc::new(BufferBound::new(&limits)),
-            interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
-            attendance: Attendance::new(
-                dispatcher.clone(),
-                presence.clone(),
-                News::new(broker.clone(), metrics.clone()),
-            ),
-            limits: Arc::new(ArcSwap::from_pointee(limits)),
-            tasks: TaskTracker::new(),
-            dispatcher,
-            metrics,
-        };
         let outgoing = shared.outgoing();
         let subscriptions = shared.subscriptions(&outgoing);
         let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, tracer.as_ref());
@@ -156,6 +137,23 @@ impl Hub {
 }
 
 impl Shared {
+    fn new(dispatcher: Arc<Dispatcher>, backend: &Backend, limits: Limits, metrics: Arc<HubMetrics>) -> Self {
+        let Backend { broker, history, presence, .. } = backend;
+        let (history, news) = (history.clone(), News::new(broker.clone(), metrics.clone()));
+        Self {
+            budget: Budget::new(&limits, metrics.clone()),
+            reader: Arc::new(Reader { dispatcher: dispatcher.clone(), history, metrics: metrics.clone() }),
+            publish_budget: Arc::new(PublishBudget::new(&limits)),
+            buffer_bound: Arc::new(BufferBound::new(&limits)),
+            interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
+            attendance: Attendance::new(dispatcher.clone(), presence.clone(), news),
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            tasks: TaskTracker::new(),
+            dispatcher,
+            metrics,
+        }
+    }
+
     fn outgoing(&self) -> Outgoing {
         let flusher = Arc::new(Flusher {
             dispatcher: self.dispatcher.clone(),

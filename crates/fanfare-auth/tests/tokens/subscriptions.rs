@@ -78,7 +78,7 @@ fn expire_at_is_the_end_instead_of_exp() {
         let mut claims = claims;
         claims["channel"] = json!("chat:1");
         let subscribed = authorize(&simple(), &claims).map(|grant| grant.expires_at);
-        assert_eq!(connected.clone().map_err(AuthError::from), subscribed);
+        assert_eq!(connected.map_err(AuthError::from), subscribed);
         connected
     };
     let later = |seconds| Ok(Some(at(NOW + seconds) + Duration::from_secs(5)));

@@ -20,8 +20,10 @@ use fanfare_core::{Channel, Identity, Position};
 use super::{
     call::{about, answered},
     error::ApiError,
-    reading::{self, Part, Told},
+    reading::{self, Told},
 };
+use fanfare_hub::Part;
+
 use crate::{
     gateway::Gateway,
     http::query::parameters,
@@ -84,7 +86,7 @@ fn asked(query: Option<&str>) -> Result<(Channel, Part), ApiError> {
     }
     let channel = channel.ok_or_else(|| ApiError::Field("the parameter channel is missing".into()))?;
     let since = since.map(|position| (position.offset, Some(position.epoch)));
-    Ok((Channel::new(&channel)?, Part::new(limit, since, reverse.unwrap_or(false))?))
+    Ok((Channel::new(&channel)?, reading::part(limit, since, reverse.unwrap_or(false))?))
 }
 
 fn parsed<T: FromStr>(name: &str, value: &str, form: &str) -> Result<T, ApiError> {

@@ -4,12 +4,8 @@
 //! was cut for its bytes is shorter than its limit and ends before the channel's position: a next call goes on behind
 //! it.
 
-use std::sync::Arc;
-
-use fanfare_core::{
-    Channel, Epoch, History, PayloadKind, Publication,
-    history::{Page, Range},
-};
+use fanfare_core::{Channel, Epoch, History, PayloadKind, Publication};
+use fanfare_hub::part::{self, Bounds, Part, PartError};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -17,7 +13,7 @@ use utoipa::ToSchema;
 use super::{data, error::ApiError};
 
 /// The most publications of an answer.
-pub(super) const MOST: usize = 10_000;
+pub(super) const MOST: usize = Part::MOST;
 
 /// The publications of an answer where the call does not say.
 pub(super) const USUAL: usize = 100;
@@ -25,43 +21,22 @@ pub(super) const USUAL: usize = 100;
 /// The most bytes of the publications of an answer.
 pub(super) const MOST_BYTES: usize = 16 << 20;
 
-/// The part that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
-    /// The most publications; 0 for the position only.
-    pub(super) limit: usize,
-    /// The place behind which it begins, or before which with `reverse`. Without an epoch it counts in any.
-    pub(super) since: Option<(u64, Option<Epoch>)>,
-    /// Whether the newest come first.
-    pub(super) reverse: bool,
-}
-
-impl Part {
-    /// The part of these fields.
-    ///
-    /// # Errors
-    /// A field is wrong.
-    pub(super) fn new(
-        limit: Option<u64>,
-        since: Option<(u64, Option<Epoch>)>,
-        reverse: bool,
-    ) -> Result<Self, ApiError> {
-        let limit = limit.map_or(Some(USUAL), |limit| usize::try_from(limit).ok());
-        let Some(limit) = limit.filter(|limit| *limit <= MOST) else {
-            return Err(ApiError::Field(format!("limit must be 0 to {MOST}: read further with `since`")));
-        };
-        // Nothing is before the first publication.
-        let limit = if reverse && matches!(since, Some((0, _))) { 0 } else { limit };
-        Ok(Self { limit, since, reverse })
-    }
-
-    fn range(&self, behind: Option<u64>, limit: usize) -> Range {
-        if self.reverse {
-            Range::Before { offset: behind, limit }
-        } else {
-            Range::After { offset: behind.unwrap_or(0), limit }
-        }
-    }
+/// The part of these fields.
+///
+/// # Errors
+/// A field is wrong.
+pub(super) fn part(
+    limit: Option<u64>,
+    since: Option<(u64, Option<Epoch>)>,
+    reverse: bool,
+) -> Result<Part, ApiError> {
+    let limit = limit.map_or(Some(USUAL), |limit| usize::try_from(limit).ok());
+    let Some(limit) = limit.filter(|limit| *limit <= MOST) else {
+        return Err(ApiError::Field(format!("limit must be 0 to {MOST}: read further with `since`")));
+    };
+    // Nothing is before the first publication.
+    let limit = if reverse && matches!(since, Some((0, _))) { 0 } else { limit };
+    Ok(Part { limit, since, reverse })
 }
 
 /// A part of a history in an answer.
@@ -140,49 +115,14 @@ pub(super) async fn read(
     part: Part,
     message_bytes: usize,
 ) -> Result<Told, ApiError> {
-    let page_size = (MOST_BYTES / message_bytes.max(1)).max(1);
-    let mut told: Vec<ToldPublication> = Vec::new();
-    let mut behind = part.since.map(|(offset, _)| offset);
-    let mut spent = 0;
-    let mut top = None;
-    loop {
-        let wanted = (part.limit - told.len()).min(page_size);
-        let page = history.read(channel, part.range(behind, wanted)).await?;
-        let first = *top.get_or_insert(page.top);
-        if let Some((_, Some(epoch))) = part.since
-            && epoch != page.top.epoch
-        {
-            return Err(ApiError::AnotherEpoch { now: page.top.epoch });
-        }
-        if first.epoch != page.top.epoch {
-            // It began anew between two pages: the answer ends before.
-            break;
-        }
-        top = Some(page.top);
-        let count = page.publications.len();
-        let taken = take(page, part.reverse, &mut spent, told.is_empty());
-        let has_all = taken.len() == count;
-        behind = taken.last().map(|publication| offset(publication)).or(behind);
-        told.extend(taken.iter().map(|publication| ToldPublication::of(publication)));
-        if !has_all || count < wanted || told.len() >= part.limit {
-            break;
-        }
-    }
-    let top = top.ok_or(ApiError::NoHistory)?;
-    Ok(Told { publications: told, offset: top.offset, epoch: top.epoch.to_string() })
-}
-
-/// The publications of a page in their order, as long as their bytes fit; and the first of an answer in any case.
-fn take(page: Page, reverse: bool, spent: &mut usize, mut is_first: bool) -> Vec<Arc<Publication>> {
-    let mut publications = page.publications;
-    if reverse {
-        publications.reverse();
-    }
-    let fits = |publication: &Arc<Publication>| {
-        *spent += bytes(publication);
-        std::mem::take(&mut is_first) || *spent <= MOST_BYTES
-    };
-    publications.into_iter().take_while(fits).collect()
+    let bounds = Bounds { bytes: MOST_BYTES, message_bytes, cost: bytes };
+    let (top, publications) =
+        part::read(history, channel, part, bounds).await.map_err(|error| match error {
+            PartError::History(error) => error.into(),
+            PartError::AnotherEpoch { now } => ApiError::AnotherEpoch { now },
+        })?;
+    let publications = publications.iter().map(|publication| ToldPublication::of(publication)).collect();
+    Ok(Told { publications, offset: top.offset, epoch: top.epoch.to_string() })
 }
 
 #[cfg(test)]
@@ -193,7 +133,7 @@ mod tests {
     use crate::api::testing::{EPOCH, Kept};
 
     async fn told(kept: &Kept, limit: u64, since: Option<u64>, reverse: bool) -> (Vec<u64>, u64) {
-        let part = Part::new(Some(limit), since.map(|offset| (offset, Some(EPOCH))), reverse).unwrap();
+        let part = super::part(Some(limit), since.map(|offset| (offset, Some(EPOCH))), reverse).unwrap();
         let told = read(kept, &Channel::new("a").unwrap(), part, 1 << 20).await.unwrap();
         assert_eq!(told.epoch, EPOCH.to_string());
         (told.publications.iter().map(|publication| publication.offset).collect(), told.offset)
@@ -228,7 +168,7 @@ mod tests {
     async fn another_epoch_is_told() {
         let channel = Channel::new("a").unwrap();
         let read = async |epoch| {
-            let part = Part::new(None, Some((1, epoch)), false).unwrap();
+            let part = super::part(None, Some((1, epoch)), false).unwrap();
             read(&Kept::default(), &channel, part, 1000).await.map_err(|error| error.to_string())
         };
         let error = read(Some(Epoch(1))).await.unwrap_err();
@@ -238,11 +178,11 @@ mod tests {
 
     #[test]
     fn a_part_is_bounded() {
-        let wrong = |limit, since, reverse| Part::new(limit, since, reverse).unwrap_err().to_string();
-        assert_eq!(Part::new(None, None, false).unwrap().limit, USUAL);
-        assert_eq!(Part::new(Some(10_000), None, true).unwrap().limit, 10_000);
+        let wrong = |limit, since, reverse| super::part(limit, since, reverse).unwrap_err().to_string();
+        assert_eq!(super::part(None, None, false).unwrap().limit, USUAL);
+        assert_eq!(super::part(Some(10_000), None, true).unwrap().limit, 10_000);
         assert!(wrong(Some(10_001), None, false).contains("limit must be 0 to 10000"));
         assert!(wrong(Some(u64::MAX), None, false).contains("limit must be"));
-        assert_eq!(Part::new(None, Some((0, None)), true).unwrap().limit, 0);
+        assert_eq!(super::part(None, Some((0, None)), true).unwrap().limit, 0);
     }
 }

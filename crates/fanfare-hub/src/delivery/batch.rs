@@ -119,6 +119,7 @@ impl Batch {
     }
 
     /// The share of the member `session`; `None` where it gets nothing.
+    #[inline]
     pub(crate) fn share<'a>(
         &'a mut self,
         session: SessionId,
@@ -130,13 +131,19 @@ impl Batch {
         let mut member = Member { session, membership, passed: None };
         let mut count = self.queued.len();
         if looks_at || self.has_exceptions {
-            member = self.member(session, membership);
-            count = self.queued_for(member).count();
+            (member, count) = self.selection(session, membership);
             if count == 0 {
                 return None;
             }
         }
         Some(Share { batch: self, count, member, dialect, namespaces })
+    }
+
+    // Apart from `share`, which is inlined without it.
+    #[cold]
+    fn selection(&mut self, session: SessionId, membership: Membership) -> (Member, usize) {
+        let member = self.member(session, membership);
+        (member, self.queued_for(member).count())
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -175,8 +182,9 @@ impl Share<'_> {
         (passed.count() == self.count).then_some(passed)
     }
 
+    #[cold]
     fn has_news(&self) -> bool {
-        self.batch.has_exceptions && self.queued().any(|queued| queued.publication.is_news())
+        self.queued().any(|queued| queued.publication.is_news())
     }
 }
 
@@ -210,7 +218,7 @@ impl Outgoing for Share<'_> {
             SlowClient::Disconnect => None,
             // News replaces no publication, and no publication replaces news. So publications that wait together with
             // news are not replaced either.
-            SlowClient::Conflate if self.has_news() => None,
+            SlowClient::Conflate if self.batch.has_exceptions && self.has_news() => None,
             SlowClient::Conflate => Some(channel.clone()),
         }
     }

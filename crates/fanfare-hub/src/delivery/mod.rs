@@ -7,7 +7,7 @@
 //! - [`membership`]: a session's place in a channel; `filters`: the filters of members
 //! - [`tick`]: takes the queue of a shard, and writes it out once per session
 //! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
-//! - `tails`: the newest publications of channels with history; losses are healed here
+//! - `tails`: the newest publications of channels with history; losses are healed here; [`part`]: reads a part of a history
 //! - `gate`: bounds of the bytes that wait
 //! - `traced`: spans of publishes and fan-outs
 //! - `losses`: publications that may have been missed
@@ -19,6 +19,7 @@ pub(crate) mod gate;
 pub(crate) mod gather;
 pub(crate) mod losses;
 pub mod membership;
+pub mod part;
 pub(crate) mod progress;
 mod route;
 pub mod shard;

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - News that began to wait under a session's lock are published in that order, before the caller's
-//!   [`News::publish`] has ended. So a client joins before it leaves.
+//!   [`News::publish`] has ended. So a client joins before it leaves. News have no publish order: a broker for which
+//!   publishes wait may take a publish of the client first.
 //! - News are published without a session's lock and without a tail's: a broker may deliver them at once.
 //! - News that the broker does not take are counted, and not published again: presence itself is right.
 

@@ -1,9 +1,6 @@
-//! The permissions of a namespace, and those of a channel's name.
-//!
-//! Names have rules of their own in dialects with a connect command: a channel that begins with `$` needs a token of
-//! its own, and a channel that ends with `#` and user ids with commas between them is open to these users alone.
+//! The permissions of a namespace and of a channel's name.
 
-use fanfare_core::{Access, Channel, CommandError, Identity, reply::Action};
+use fanfare_core::{Access, Channel, CommandError, reply::Action};
 
 use crate::session::state::Session;
 
@@ -31,44 +28,6 @@ pub(crate) fn may_subscribe(
     session: &Session,
     channel: &Channel,
 ) -> Result<(), CommandError> {
-    if session.kind.connects.is_some() {
-        let identity = session.identity();
-        permitted_by_name(channel, identity.as_deref().and_then(Identity::subject))?;
-    }
+    channel.permits(session.identity().as_deref())?;
     permit(access, session, channel, Action::Subscribe)
-}
-
-fn permitted_by_name(channel: &Channel, user: Option<&str>) -> Result<(), CommandError> {
-    let name = channel.as_str();
-    if name.starts_with('$') {
-        return Err(CommandError::BadToken(
-            "it is missing, and a channel whose name begins with `$` needs one: get one for this channel"
-                .into(),
-        ));
-    }
-    match name.rsplit_once('#') {
-        Some((_, users)) if !users.split(',').any(|named| !named.is_empty() && Some(named) == user) => {
-            Err(CommandError::NotPermitted(Action::Subscribe))
-        }
-        _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_restricts_its_subscribers() {
-        let permitted = |name, user| permitted_by_name(&Channel::new(name).unwrap(), user);
-        assert_eq!(permitted("news", None), Ok(()));
-        assert!(matches!(permitted("$news", Some("ann")), Err(CommandError::BadToken(_))));
-        let refused = Err(CommandError::NotPermitted(Action::Subscribe));
-        assert_eq!(permitted("chat#ann,bob", Some("bob")), Ok(()));
-        assert_eq!(permitted("chat#x#ann", Some("ann")), Ok(()));
-        assert_eq!(permitted("chat#ann,bob", Some("bo")), refused);
-        assert_eq!(permitted("chat#ann#x", Some("ann")), refused);
-        assert_eq!(permitted("chat#ann", None), refused);
-        assert_eq!(permitted("chat#", Some("")), refused, "nobody is a user without an id");
-    }
 }

@@ -1,7 +1,6 @@
 //! Reads the histories and the presence of channels for clients.
 //!
-//! Invariant: an answer has at most [`MOST`] publications, of at most half the bytes that may wait for a connection (plus
-//! one message). An answer that was cut is shorter than its limit: a next read goes on behind it.
+//! Invariant: an answer has at most half the bytes that may wait for a connection, and one publication in any case.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,18 +8,19 @@ use arc_swap::ArcSwap;
 use fanfare_core::{
     Channel, CommandError, History, Limits, Position, Presence, Publication, Reply,
     command::{HistoryQuery, RequestId, ResumeEpoch},
-    history::{Page, Range},
+    presence::PresenceError,
     reply::Action,
 };
 use tokio::time::timeout;
 
 use crate::{
-    delivery::{batch::cost, dispatcher::Dispatcher, tails::kept::offset},
+    delivery::{
+        batch::cost,
+        dispatcher::Dispatcher,
+        part::{self, Bounds, Part, PartError},
+    },
     session::{permission::permit, state::Session},
 };
-
-/// The most publications of an answer, as of the HTTP API.
-const MOST: usize = 10_000;
 
 /// Reads for clients.
 pub(crate) struct Reading {
@@ -84,13 +84,15 @@ impl Reading {
         }
         permit(access, session, channel, Action::SeePresence)?;
         let answer = async {
-            Ok(match question {
-                Question::Who => Reply::Presence { id, entries: self.presence.members(channel).await? },
-                Question::HowMany => Reply::PresenceStats { id, stats: self.presence.stats(channel).await? },
-            })
-        };
-        let answer = async {
-            answer.await.map_err(|error: fanfare_core::presence::PresenceError| unavailable(&error))
+            let reply = match question {
+                Question::Who => {
+                    self.presence.members(channel).await.map(|entries| Reply::Presence { id, entries })
+                }
+                Question::HowMany => {
+                    self.presence.stats(channel).await.map(|stats| Reply::PresenceStats { id, stats })
+                }
+            };
+            reply.map_err(|error: PresenceError| CommandError::Unavailable(error.to_string()))
         };
         self.in_time(answer).await
     }
@@ -109,80 +111,24 @@ impl Reading {
         channel: &Channel,
         query: HistoryQuery,
     ) -> Result<(Position, Vec<Arc<Publication>>), CommandError> {
-        let (most_bytes, page_size) = {
+        let bounds = {
             let limits = self.limits.load();
-            let most_bytes = limits.outbound_bytes / 2;
-            (most_bytes, (most_bytes / limits.message_bytes.max(1)).max(1))
+            Bounds { bytes: limits.outbound_bytes / 2, message_bytes: limits.message_bytes, cost }
         };
-        let limit = query.limit.map_or(MOST, |limit| usize::try_from(limit).unwrap_or(MOST).min(MOST));
-        let mut part = Part { reverse: query.reverse, told: Vec::new(), bytes: 0, most_bytes };
-        let mut behind = query.since.map(|since| since.offset);
-        let mut top: Option<Position> = None;
-        loop {
-            let wanted = (limit - part.told.len()).min(page_size);
-            let page = self.history.read(channel, part.range(behind, wanted)).await;
-            let page = page.map_err(|error| unavailable(&error))?;
-            judge(query, &page)?;
-            if top.is_some_and(|first| first.epoch != page.top.epoch) {
-                // It began anew between two pages: the answer ends before.
-                break;
-            }
-            let newest = *top.insert(page.top);
-            let count = page.publications.len();
-            let has_room = part.take(page);
-            behind = part.told.last().map(offset).or(behind);
-            if !has_room || count < wanted || part.told.len() >= limit {
-                return Ok((newest, part.told));
-            }
-        }
-        top.map(|top| (top, part.told)).ok_or(CommandError::Unrecoverable)
-    }
-}
-
-/// Checks that a page is of the epoch that the client names.
-fn judge(query: HistoryQuery, page: &Page) -> Result<(), CommandError> {
-    match query.since.map(|since| since.epoch) {
-        Some(ResumeEpoch::Foreign) => Err(CommandError::Unrecoverable),
-        Some(ResumeEpoch::Is(epoch)) if epoch != page.top.epoch => Err(CommandError::Unrecoverable),
-        _ => Ok(()),
-    }
-}
-
-fn unavailable(error: &dyn std::error::Error) -> CommandError {
-    CommandError::Unavailable(error.to_string())
-}
-
-/// The part of a history that was read until now.
-struct Part {
-    reverse: bool,
-    told: Vec<Arc<Publication>>,
-    bytes: usize,
-    most_bytes: usize,
-}
-
-impl Part {
-    fn range(&self, behind: Option<u64>, limit: usize) -> Range {
-        if self.reverse {
-            Range::Before { offset: behind, limit }
-        } else {
-            Range::After { offset: behind.unwrap_or(0), limit }
-        }
-    }
-
-    /// Takes the publications of a page in their order, as long as their bytes fit, and the first of an answer in any
-    /// case. Whether all fit.
-    fn take(&mut self, page: Page) -> bool {
-        let mut publications = page.publications;
-        if self.reverse {
-            publications.reverse();
-        }
-        for publication in publications {
-            self.bytes += cost(&publication);
-            if self.bytes > self.most_bytes && !self.told.is_empty() {
-                return false;
-            }
-            self.told.push(publication);
-        }
-        true
+        let since = match query.since {
+            None => None,
+            Some(since) => match since.epoch {
+                ResumeEpoch::Any => Some((since.offset, None)),
+                ResumeEpoch::Is(epoch) => Some((since.offset, Some(epoch))),
+                ResumeEpoch::Foreign => return Err(CommandError::Unrecoverable),
+            },
+        };
+        let limit = query.limit.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.map_or(Part::MOST, |limit| limit.min(Part::MOST));
+        let part = Part { limit, since, reverse: query.reverse };
+        part::read(&*self.history, channel, part, bounds).await.map_err(|error| match error {
+            PartError::History(error) => CommandError::Unavailable(error.to_string()),
+            PartError::AnotherEpoch { .. } => CommandError::Unrecoverable,
+        })
     }
 }

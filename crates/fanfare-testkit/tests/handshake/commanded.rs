@@ -33,6 +33,9 @@ async fn the_subprotocol_is_echoed() {
     assert_eq!(answer.header("sec-websocket-protocol"), None);
 }
 
+/// Headers, status, words.
+type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 /// Also to browsers: a close frame would end the attempts of their clients.
 #[tokio::test]
 async fn a_refusal_is_a_status() {
@@ -41,7 +44,7 @@ async fn a_refusal_is_a_status() {
     let forged = bearer(&json!({"sub": "me"}), "another");
     let past = bearer(&json!({"sub": "me", "exp": in_seconds(-60)}), SECRET);
     let subscription = bearer(&json!({"sub": "me", "channel": "chat"}), SECRET);
-    let table: [(&[(&str, &str)], u16, &str); 6] = [
+    let table: [Case<'_>; 6] = [
         (
             &[("Upgrade", ""), ("Connection", ""), ("Sec-WebSocket-Key", "")],
             426,

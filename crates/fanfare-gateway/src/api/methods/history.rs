@@ -11,7 +11,7 @@ use crate::{
         client_history,
         error::ApiError,
         number,
-        reading::{self, MOST, Part, Told},
+        reading::{self, MOST, Told},
         schema,
     },
     http::endpoint::{Endpoint, Kind},
@@ -92,7 +92,7 @@ impl Method for History {
         let channel = Channel::new(&self.channel)?;
         keeps(call, &channel)?;
         let since = self.since.map(|since| (since.offset, since.epoch));
-        let part = Part::new(self.limit, since, self.reverse)?;
+        let part = reading::part(self.limit, since, self.reverse)?;
         reading::read(&*hub.history, &channel, part, hub.settings.message_bytes()).await
     }
 }
