@@ -155,6 +155,37 @@ async function knows_what_is_lost(end) {
   equal(values(reader).map(({ n }) => n), [1, 2, 3, 14]);
 }
 
+async function gets_what_passes_its_filter(end) {
+  const channel = fresh("chat");
+  const all = await subscribed(await connected(end, NODE1), channel);
+  const { epoch } = all.context.streamPosition;
+  const publishes = async (from, to) => {
+    for (let n = from; n <= to; n++) {
+      await api("publish", { channel, data: n, tags: { n: `${n}`, parity: n % 2 ? "odd" : "even" } });
+    }
+  };
+  await publishes(1, 6);
+  const tagsFilter = {
+    op: "and",
+    nodes: [
+      { key: "parity", cmp: "eq", val: "odd" },
+      { op: "not", nodes: [{ key: "n", cmp: "in", vals: ["5", "7"] }] },
+      { key: "n", cmp: "gte", val: "2.5" },
+    ],
+  };
+  const some = await subscribed(await connected(end, NODE2), channel, { tagsFilter, since: { offset: 0, epoch } });
+  equal([some.context.wasRecovering, some.context.recovered], [true, true]);
+  await publishes(7, 13);
+  await until(() => values(some).includes(13) && values(all).includes(13), "the last");
+  equal(values(some), [3, 9, 11, 13]);
+  equal(values(all), Array.from({ length: 13 }, (_, n) => n + 1));
+  const { client: of } = await connected(end, NODE1);
+  const bad = of.newSubscription(channel, { tagsFilter: { key: "n", cmp: "like", val: "1" } });
+  const events = new Events(bad, ...OF_SUBSCRIPTIONS);
+  bad.subscribe();
+  equal((await events.next("unsubscribed")).code, 107);
+}
+
 async function refreshes_its_token(end) {
   let asked = 0;
   const getToken = async () => {
@@ -342,6 +373,7 @@ const scenarios = {
   hears_joins,
   recovers_what_it_missed,
   knows_what_is_lost,
+  gets_what_passes_its_filter,
   refreshes_its_token,
   subscribes_with_tokens,
   is_subscribed_by_its_token,

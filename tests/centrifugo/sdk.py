@@ -12,7 +12,7 @@ import pathlib
 import re
 import signal
 
-from centrifuge import StreamPosition
+from centrifuge import Filter, StreamPosition
 from websockets.asyncio.client import connect
 
 from clients import IS_PROTOBUF, NAMES, NODE1, NODE2, REDIS
@@ -158,6 +158,29 @@ async def knows_what_is_lost():
     context, heard = await cut(channel, missed)
     equal((context.was_recovering, context.recovered), (True, False))
     equal(heard, [1, 2, 3, "last"])
+
+
+async def gets_what_passes_its_filter():
+    channel = fresh("chat")
+
+    async def publishes(numbers):
+        for number in numbers:
+            tags = {"n": str(number), "parity": "odd" if number % 2 else "even"}
+            await api("publish", channel=channel, data=number, tags=tags)
+
+    odd = Filter.all(
+        Filter.eq("parity", "odd"), Filter.negate(Filter.is_in("n", ["5", "7"])), Filter.gte("n", "2.5")
+    )
+    async with clients(Connected(NODE1), Connected(NODE2)) as (ada, bob):
+        everything = await ada.subscribe(channel)
+        some = await bob.subscribe(channel, tags_filter=odd)
+        await publishes(range(1, 14))
+        await until(lambda: has(everything, 13), "the last of all")
+        await until(lambda: has(some, 4), "the last of some")
+        equal(values(some), [3, 9, 11, 13])
+        bad = bob.asked(fresh("chat"), tags_filter=Filter.eq("n", ""))
+        await bad.subscribe()
+        equal((await bad.heard.next("unsubscribed")).code, 107)
 
 
 def issuer(**claims):
@@ -346,6 +369,7 @@ SCENARIOS = [
     hears_joins,
     recovers_what_it_missed,
     knows_what_is_lost,
+    gets_what_passes_its_filter,
     refreshes_its_token,
     subscribes_with_tokens,
     is_subscribed_by_its_token,

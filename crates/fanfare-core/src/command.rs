@@ -1,8 +1,8 @@
 //! The commands of clients. Behind a dialect's decoder a command is a type, not a string.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use crate::{Channel, Epoch, Payload};
+use crate::{Channel, Epoch, Payload, TagFilter};
 
 /// The number by which a client knows the answer to its command; 0 in a dialect without such numbers.
 pub type RequestId = u32;
@@ -100,6 +100,8 @@ pub struct SubscribeOptions {
     pub must_resume: bool,
     /// Whether the client wants to hear of clients that join and leave.
     pub joins: bool,
+    /// The publications that the client gets; `None`: all.
+    pub filter: Option<Arc<TagFilter>>,
 }
 
 /// A place in the history of a channel, as a client names it.

@@ -8,7 +8,7 @@
 //! - [`command`]: commands of clients; [`reply`]: the replies
 //! - [`channel`], [`payload`], [`attributes`], [`publication`]: a publication, and its parts
 //! - [`position`]: its place in the history of its channel
-//! - `encoding`: how a publication becomes bytes
+//! - `encoding`: how a publication becomes bytes; [`filter`]: which publications a subscriber wants
 //! - [`disconnect`]: why a session ended
 //!
 //! A node and its clients:
@@ -40,6 +40,7 @@ pub mod critical_tasks;
 pub mod dialect;
 pub mod disconnect;
 mod encoding;
+pub mod filter;
 pub mod history;
 pub mod identity;
 mod label;
@@ -70,6 +71,7 @@ pub use critical_tasks::CriticalTasks;
 pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
+pub use filter::TagFilter;
 pub use history::{History, Retention};
 pub use identity::{AuthError, Authenticator, ClientId, Identity, Incarnation, Origin, SessionId};
 pub use limit::Limit;

@@ -26,7 +26,7 @@ fn node() -> Node {
 }
 
 async fn joins(client: &Client, name: &str, view: View) {
-    let joining = Joining { view, wants_news: true };
+    let joining = Joining { wants_news: true, ..Joining::from(view) };
     client.hub.subscriptions.subscribe_as(&client.session, &channel(name), joining).await.unwrap();
 }
 

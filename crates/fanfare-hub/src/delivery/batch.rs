@@ -1,8 +1,8 @@
 //! The publications of one channel in one tick.
 //!
 //! Invariant: the bytes are built once per encoding in use, for all members. A member that must not get all of them (it
-//! joined later, it is the sender and its namespace has no echo, or it did not ask for news of clients) gets its own
-//! selection of the same encoded frames.
+//! joined later, it is the sender and its namespace has no echo, it did not ask for news of clients, or it has a filter)
+//! gets its own selection of the same encoded frames.
 
 use std::sync::Arc;
 
@@ -12,7 +12,13 @@ use fanfare_core::{
 };
 use smallvec::SmallVec;
 
-use crate::{delivery::membership::Membership, session::outgoing::Outgoing};
+use crate::{
+    delivery::{
+        filters::{Filtering, Filters, Passed, PassedAt},
+        membership::Membership,
+    },
+    session::outgoing::Outgoing,
+};
 
 /// A publication and its place in a shard's queue.
 #[derive(Clone)]
@@ -33,6 +39,17 @@ pub struct Batch {
     whole: SmallVec<[(EncodingKey, Bytes); 1]>,
     /// Whether a member may not get a publication, however early it joined. Without it members are not looked at.
     has_exceptions: bool,
+    /// `Some` where members have filters.
+    filtering: Option<Box<Filtering>>,
+}
+
+/// A member of a channel, before a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Member {
+    session: SessionId,
+    membership: Membership,
+    /// The publications that pass its filter.
+    passed: Option<PassedAt>,
 }
 
 impl Batch {
@@ -48,6 +65,36 @@ impl Batch {
         publications
             .for_each(|publication| batch.push(Queued { sequence: 0, publication, except: [None; 2] }));
         batch
+    }
+
+    /// The members of the channel have these filters. From now on nothing is appended.
+    pub(crate) fn filter_by(&mut self, filters: Arc<Filters>) {
+        self.filtering = Some(Box::new(Filtering::new(filters)));
+    }
+
+    /// A member, for [`Batch::queued_for`].
+    pub(crate) fn member(&mut self, session: SessionId, membership: Membership) -> Member {
+        let passed = membership.is_filtered().then(|| self.evaluate(session)).flatten();
+        Member { session, membership, passed }
+    }
+
+    fn evaluate(&mut self, session: SessionId) -> Option<PassedAt> {
+        let publications = self.queued.iter().map(|queued| &queued.publication);
+        self.filtering.as_mut()?.evaluate(session, publications)
+    }
+
+    /// The publications that a member gets.
+    pub(crate) fn queued_for(&self, member: Member) -> impl Iterator<Item = &Queued> {
+        let passed = member.passed.and_then(|at| self.filtering.as_ref()?.get(at));
+        let passes = move |at| match passed {
+            Some(passed) => passed.has(at),
+            // A filtered member without its filter gets nothing rather than what it did not ask for.
+            None => !member.membership.is_filtered(),
+        };
+        let is_for = move |(at, queued): &(usize, &Queued)| {
+            queued.is_for(member.session, member.membership) && passes(*at)
+        };
+        self.queued.iter().enumerate().filter(is_for).map(|(_, queued)| queued)
     }
 
     /// The number of publications.
@@ -80,22 +127,23 @@ impl Batch {
         dialect: &'static dyn Dialect,
         namespaces: &'a Namespaces,
     ) -> Option<Share<'a>> {
-        let since = membership.since();
-        let begins_before = self.queued.first().is_some_and(|first| first.sequence < since);
+        let looks_at = self.queued.first().is_some_and(|first| membership.looks_at(first.sequence));
+        let mut member = Member { session, membership, passed: None };
         let mut count = self.queued.len();
-        if begins_before || self.has_exceptions {
-            count = self.count_for(session, membership);
+        if looks_at || self.has_exceptions {
+            (member, count) = self.selection(session, membership);
             if count == 0 {
                 return None;
             }
         }
-        Some(Share { batch: self, count, session, membership, dialect, namespaces })
+        Some(Share { batch: self, count, member, dialect, namespaces })
     }
 
     // Apart from `share`, which is inlined without it.
     #[cold]
-    fn count_for(&self, session: SessionId, membership: Membership) -> usize {
-        self.queued.iter().filter(|queued| queued.is_for(session, membership)).count()
+    fn selection(&mut self, session: SessionId, membership: Membership) -> (Member, usize) {
+        let member = self.member(session, membership);
+        (member, self.queued_for(member).count())
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -113,8 +161,7 @@ impl Batch {
 pub(crate) struct Share<'a> {
     batch: &'a mut Batch,
     count: usize,
-    session: SessionId,
-    membership: Membership,
+    member: Member,
     dialect: &'static dyn Dialect,
     namespaces: &'a Namespaces,
 }
@@ -126,7 +173,13 @@ impl Share<'_> {
     }
 
     fn queued(&self) -> impl Iterator<Item = &Queued> {
-        self.batch.queued.iter().filter(|queued| queued.is_for(self.session, self.membership))
+        self.batch.queued_for(self.member)
+    }
+
+    /// The publications that pass the member's filter, where it gets all of them.
+    fn passed(&mut self) -> Option<&mut Passed> {
+        let passed = self.batch.filtering.as_mut()?.get_mut(self.member.passed?)?;
+        (passed.count() == self.count).then_some(passed)
     }
 
     #[cold]
@@ -141,7 +194,14 @@ impl Outgoing for Share<'_> {
             return self.batch.whole(self.dialect, transport);
         }
         let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
-        join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)))
+        if let Some(bytes) = self.passed().and_then(|passed| passed.whole(key)) {
+            return bytes;
+        }
+        let bytes = join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)));
+        if let Some(passed) = self.passed() {
+            passed.keep(key, bytes.clone());
+        }
+        bytes
     }
 
     fn count(&self) -> u32 {
@@ -170,8 +230,8 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    /// Whether the member `session` gets it.
-    pub(crate) fn is_for(&self, session: SessionId, membership: Membership) -> bool {
+    /// Whether the member `session` gets it, if it passes its filter.
+    fn is_for(&self, session: SessionId, membership: Membership) -> bool {
         self.sequence >= membership.since()
             && !self.except.contains(&Some(session))
             && (membership.wants_news() || !self.publication.is_news())

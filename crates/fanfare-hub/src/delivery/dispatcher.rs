@@ -156,7 +156,7 @@ impl Dispatcher {
     }
 
     /// Adds a session to a channel that it has not joined.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: Joining) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: &Joining) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
         let echo = || self.namespaces().of(channel).echo;

@@ -1,5 +1,9 @@
 //! A session's place in a channel, in one word.
 
+use std::sync::Arc;
+
+use fanfare_core::TagFilter;
+
 /// The publications that a member gets of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
@@ -10,35 +14,40 @@ pub enum View {
 }
 
 /// The wishes of a session that joins a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joining {
     /// The publications that it gets.
     pub view: View,
     /// Whether it also gets news of clients that join and leave.
     pub wants_news: bool,
+    /// The publications that it wants; `None`: all. News of clients pass it.
+    pub filter: Option<Arc<TagFilter>>,
 }
 
-/// Without news of clients.
+/// All publications, without news of clients.
 impl From<View> for Joining {
     fn from(view: View) -> Self {
-        Self { view, wants_news: false }
+        Self { view, wants_news: false, filter: None }
     }
 }
 
-/// The sequence of the first publication for a member, and what it asks for in the two highest bits.
+/// The sequence of the first publication for a member, and what it asks for in the three highest bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership(u64);
 
 impl Membership {
     const HELD: u64 = 1 << 63;
-    const NEWS: u64 = 1 << 62;
+    const FILTERED: u64 = 1 << 62;
+    const NEWS: u64 = 1 << 61;
+    const FLAGS: u64 = Self::HELD | Self::FILTERED | Self::NEWS;
 
     /// For publications that were chosen for one member.
     pub(crate) const OF_ALL: Self = Self(Self::NEWS);
 
-    pub(crate) fn new(since: u64, joining: Joining) -> Self {
+    pub(crate) fn new(since: u64, joining: &Joining) -> Self {
         let news = if joining.wants_news { Self::NEWS } else { 0 };
-        Self(since & !(Self::HELD | Self::NEWS) | news).with(joining.view)
+        let filtered = if joining.filter.is_some() { Self::FILTERED } else { 0 };
+        Self(since & !Self::FLAGS | news | filtered).with(joining.view)
     }
 
     /// The membership with another view.
@@ -51,7 +60,20 @@ impl Membership {
 
     /// The sequence of the first publication for the member.
     pub(crate) fn since(self) -> u64 {
-        self.0 & !(Self::HELD | Self::NEWS)
+        self.0 & !Self::FLAGS
+    }
+
+    /// Whether each publication from this sequence on must be looked at for the member: it joined later, its
+    /// publications are held, or it has a filter. All of it is one comparison, since the flags of the latter two are
+    /// above all sequences.
+    #[inline]
+    pub(crate) fn looks_at(self, sequence: u64) -> bool {
+        sequence < self.0 & !Self::NEWS
+    }
+
+    /// Whether the member has a filter.
+    pub(crate) fn is_filtered(self) -> bool {
+        self.0 & Self::FILTERED != 0
     }
 
     pub(crate) fn view(self) -> View {
@@ -61,5 +83,32 @@ impl Membership {
     /// Whether the member gets news of clients that join and leave.
     pub(crate) fn wants_news(self) -> bool {
         self.0 & Self::NEWS != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fanfare_core::filter::{Condition, Test};
+
+    use super::*;
+
+    #[test]
+    fn flags_and_sequence_share_the_word() {
+        let condition = Condition::Tag { name: "k".to_owned(), test: Test::Exists };
+        let filter = Some(Arc::new(TagFilter::new(condition).unwrap()));
+        for (wants_news, filter) in [(false, None), (true, None), (false, filter.clone()), (true, filter)] {
+            let joining = Joining { view: View::Held, wants_news, filter };
+            let held = Membership::new(7, &joining);
+            assert!(held.view() == View::Held && held.looks_at(u64::from(u32::MAX)));
+            let member = held.with(View::Verbatim);
+            assert_eq!((member.since(), member.view(), member.wants_news()), (7, View::Verbatim, wants_news));
+            let is_filtered = joining.filter.is_some();
+            assert_eq!(
+                (member.is_filtered(), member.looks_at(7), member.looks_at(6)),
+                (is_filtered, is_filtered, true)
+            );
+            assert_eq!(member.with(View::Held), held);
+        }
+        assert!(!Membership::OF_ALL.looks_at(0) && !Membership::OF_ALL.is_filtered());
     }
 }

@@ -49,7 +49,7 @@ impl Route {
     }
 
     /// A session of a shard joined. Whether it is the first subscriber.
-    pub(super) fn joined(&mut self, shard: u32, joining: Joining) -> bool {
+    pub(super) fn joined(&mut self, shard: u32, joining: &Joining) -> bool {
         self.want_news += u32::from(joining.wants_news);
         self.audience.shards |= 1 << shard;
         self.audience.members += 1;

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use crate::{
     delivery::{
         batch::Queued,
+        filters::Filters,
         membership::{Joining, Membership, View},
         progress::ShardProgress,
     },
@@ -68,6 +69,8 @@ impl Arrivals {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Channel, Arc<Members>>,
+    /// The filters of the channels that have a member with one.
+    filters: HashMap<Channel, Arc<Filters>>,
     sessions: HashSet<SessionById>,
 }
 
@@ -144,6 +147,13 @@ impl Shard {
         self.table.lock().channels.get(channel).cloned()
     }
 
+    /// The members of a channel at this moment, and their filters where they have any.
+    pub(crate) fn audience(&self, channel: &Channel) -> Option<(Arc<Members>, Option<Arc<Filters>>)> {
+        let table = self.table.lock();
+        let members = table.channels.get(channel)?.clone();
+        Some((members, table.filters.get(channel).cloned()))
+    }
+
     /// The second that it is by the shard's clock.
     pub(crate) fn now(&self) -> u32 {
         self.wheel.now()
@@ -163,11 +173,15 @@ impl Shard {
     }
 
     /// Adds a member to a channel. It gets what is queued from now on.
-    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: Joining) {
+    pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: &Joining) {
         let mut table = self.table.lock();
         let membership = Membership::new(self.inbox.lock().next, joining);
         let members = table.channels.entry(channel.clone()).or_default();
         Arc::make_mut(members).insert(SessionById(session.clone()), membership);
+        if let Some(filter) = &joining.filter {
+            let filters = table.filters.entry(channel.clone()).or_default();
+            Arc::make_mut(filters).insert(session.id, filter);
+        }
     }
 
     /// Changes what a member gets of a channel.
@@ -188,6 +202,9 @@ impl Shard {
         if is_empty {
             table.channels.remove(channel);
         }
+        if left.is_some_and(Membership::is_filtered) {
+            table.remove_filter(channel, session.id);
+        }
         (left, is_empty)
     }
 
@@ -195,5 +212,15 @@ impl Shard {
     #[must_use]
     pub fn sessions(&self) -> Vec<Arc<Session>> {
         self.table.lock().sessions.iter().map(|session| session.0.clone()).collect()
+    }
+}
+
+impl Table {
+    fn remove_filter(&mut self, channel: &Channel, session: SessionId) {
+        let Some(filters) = self.filters.get_mut(channel) else { return };
+        Arc::make_mut(filters).remove(session);
+        if filters.is_empty() {
+            self.filters.remove(channel);
+        }
     }
 }

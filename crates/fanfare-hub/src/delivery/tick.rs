@@ -114,7 +114,10 @@ impl Tick<'_> {
     }
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
-        let Some(members) = self.shard.members(channel) else { return };
+        let Some((members, filters)) = self.shard.audience(channel) else { return };
+        if let Some(filters) = filters {
+            batch.filter_by(filters);
+        }
         let spans = FanOutSpans::begin(self.delivery.tracer.as_deref(), batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.delivery.dispatcher.namespaces();
@@ -173,9 +176,10 @@ impl Tick<'_> {
     }
 
     /// Holds a member's share until its history was sent; `None` where it was.
-    fn hold(&self, session: &Session, membership: Membership, batch: &Batch) -> Option<(Sent, usize)> {
+    fn hold(&self, session: &Session, membership: Membership, batch: &mut Batch) -> Option<(Sent, usize)> {
+        let member = batch.member(session.id, membership);
         let channel = &batch.publications().next()?.channel;
-        let mine = || batch.iter().filter(|queued| queued.is_for(session.id, membership));
+        let mine = || batch.queued_for(member);
         let publications = mine().map(|queued| &queued.publication);
         match session.held()?.hold(channel, publications, self.delivery.budget.per_session()) {
             Holding::Held => Some((Sent::Done, mine().count())),

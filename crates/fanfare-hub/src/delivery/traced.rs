@@ -10,7 +10,6 @@ use fanfare_core::{
 
 use crate::delivery::{
     batch::{Batch, Queued},
-    membership::Membership,
     shard::{Members, SessionById},
 };
 
@@ -55,25 +54,36 @@ pub(crate) struct FanOutSpans(Vec<(Finish<usize>, usize)>);
 impl FanOutSpans {
     /// Begins a span for each traced publication of a batch that goes to these members.
     #[inline]
-    pub(crate) fn begin(tracer: Option<&dyn Tracer>, batch: &Batch, members: &Members) -> Self {
+    pub(crate) fn begin(tracer: Option<&dyn Tracer>, batch: &mut Batch, members: &Members) -> Self {
         match tracer {
             None => Self(Vec::new()),
             Some(tracer) => Self::begin_traced(tracer, batch, members),
         }
     }
 
-    fn begin_traced(tracer: &dyn Tracer, batch: &Batch, members: &Members) -> Self {
+    fn begin_traced(tracer: &dyn Tracer, batch: &mut Batch, members: &Members) -> Self {
         let shard = members.first().map_or(0, |(SessionById(session), _)| session.shard) as usize;
         let span = |queued: &Queued| {
             let publication = &queued.publication;
             let (channel, bytes) = (&publication.channel, publication.payload.len());
             let finish = tracer.fan_out(&Delivery { channel, bytes, shard, parent: publication.trace? })?;
-            let gets_it = |(SessionById(session), membership): &(&SessionById, &Membership)| {
-                queued.is_for(session.id, **membership)
-            };
-            Some((finish, members.iter().filter(gets_it).count()))
+            Some((queued.sequence, finish))
         };
-        Self(batch.iter().filter_map(span).collect())
+        let mut spans: Vec<_> =
+            batch.iter().filter_map(span).map(|(sequence, finish)| (sequence, (finish, 0))).collect();
+        if spans.is_empty() {
+            return Self(Vec::new());
+        }
+        for (SessionById(session), membership) in members {
+            let member = batch.member(session.id, *membership);
+            for queued in batch.queued_for(member) {
+                let at = spans.binary_search_by_key(&queued.sequence, |(sequence, _)| *sequence);
+                if let Some((_, (_, deliveries))) = at.ok().and_then(|at| spans.get_mut(at)) {
+                    *deliveries += 1;
+                }
+            }
+        }
+        Self(spans.into_iter().map(|(_, span)| span).collect())
     }
 
     /// Ends the spans: each publication is written, or waits for its socket.

@@ -44,8 +44,8 @@ impl Attempts {
         if session.kind.connects.is_none() && options.is_none() {
             return self.subscribe_plainly(session, id, channel);
         }
-        let SubscribeOptions { token, resume, must_resume, joins } = *options.unwrap_or_default();
-        let wish = Wish { resume, must_resume, joins, ..Wish::default() };
+        let SubscribeOptions { token, resume, must_resume, joins, filter } = *options.unwrap_or_default();
+        let wish = Wish { resume, must_resume, joins, filter, ..Wish::default() };
         let subscriptions = self.subscriptions.clone();
         let subscribed = match token {
             None => {

@@ -10,12 +10,15 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use fanfare_core::{Access, Channel, CommandError, Position, Publication, SubscribeError, reply::Action};
+use fanfare_core::{
+    Access, Channel, CommandError, Position, Publication, SubscribeError, TagFilter, reply::Action,
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     delivery::{
         batch::Batch,
+        filters::passes,
         membership::{Joining, View},
         tails::{
             kept::offset,
@@ -147,7 +150,7 @@ impl Subscriptions {
     /// dropped, the session leaves the channel.
     pub async fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
         let mut leaving = Waiting { subscriptions: self, session, channel, is_over: false };
-        let mut past: VecDeque<_> = self.meant_for(session, channel, past).into();
+        let mut past: VecDeque<_> = self.meant_for(session, channel, None, past).into();
         let most = self.writer.budget.per_session() / 4;
         let is_sent_as_read = session.outbound.is_attached();
         while is_sent_as_read && !session.has_ended() {
@@ -170,15 +173,19 @@ impl Subscriptions {
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
-    /// The publications of a past that a session gets. They count as delivered.
+    /// The publications of a past that a session with this filter gets. They count as delivered.
     pub(crate) fn meant_for(
         &self,
         session: &Session,
         channel: &Channel,
+        filter: Option<&TagFilter>,
         mut past: Vec<Arc<Publication>>,
     ) -> Vec<Arc<Publication>> {
         let echo = self.dispatcher.namespaces().of(channel).echo;
-        past.retain(|publication| !self.dispatcher.except(publication, echo).contains(&Some(session.id)));
+        past.retain(|publication| {
+            !self.dispatcher.except(publication, echo).contains(&Some(session.id))
+                && filter.is_none_or(|filter| passes(filter, publication))
+        });
         self.metrics.deliveries.inc_by(past.len() as u64);
         past
     }

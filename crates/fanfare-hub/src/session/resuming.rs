@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use fanfare_core::{
-    Channel, CommandError, Position,
+    Channel, CommandError, Position, TagFilter,
     command::{ResumeEpoch, ResumeFrom},
     reply::{Recovered, Subscription},
 };
@@ -35,6 +35,8 @@ pub(crate) struct Wish {
     pub(crate) must_resume: bool,
     /// Whether it wants news of clients that join and leave.
     pub(crate) joins: bool,
+    /// The publications that it wants; `None`: all.
+    pub(crate) filter: Option<Arc<TagFilter>>,
     /// The grant of a token for this channel.
     pub(crate) grant: Option<Grant>,
     /// Whether the token of the connection names the channel: then nothing else need permit it.
@@ -56,9 +58,9 @@ impl Subscriptions {
         let asked = self.ask_as_wished(session, channel, &wish, past);
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         async move {
-            let Wish { resume, must_resume, joins, grant, .. } = wish;
+            let Wish { resume, must_resume, joins, filter, grant, .. } = wish;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
-            let joining = Joining { view: View::Held, wants_news: joins };
+            let joining = Joining { view: View::Held, wants_news: joins, filter: filter.clone() };
             let terms = Terms { joining, must_resume, grant };
             let recovering = match past {
                 Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,
@@ -69,7 +71,7 @@ impl Subscriptions {
             };
             let Recovering { subscribed: Subscribed { channel, position }, is_whole, publications } =
                 recovering;
-            let publications = this.meant_for(&session, &channel, publications);
+            let publications = this.meant_for(&session, &channel, filter.as_deref(), publications);
             let recovered = resume.map(|resume| Recovered { is_whole, since: resume.offset, publications });
             let expires_in = expires_at.map(time_until);
             Ok((channel, Subscription { position, recovered, expires_in }))

@@ -259,7 +259,7 @@ impl Subscriptions {
             session.granted_or_new().insert(channel.clone(), grant.clone());
             self.look_at_expiry(session);
         }
-        self.dispatcher.join(&channel, session, terms.joining);
+        self.dispatcher.join(&channel, session, &terms.joining);
         // Under the session's lock, as the leaving is: else a session could be entered after it left.
         self.attendance.joined(&channel, session);
         channel

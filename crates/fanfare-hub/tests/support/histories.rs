@@ -9,7 +9,7 @@ use std::{
 };
 
 use fanfare_core::{
-    Channel, Epoch, History, Payload, Position, Publication,
+    Attributes, Channel, Epoch, History, Payload, Position, Publication,
     history::{HistoryError, HistoryFuture, Page, Range},
 };
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ struct Kept {
     epoch: Epoch,
     top: u64,
     kept: Vec<(u64, String)>,
+    /// Whether a publication's text is its tag `n` too.
+    is_tagged: bool,
 }
 
 impl Kept {
@@ -56,7 +58,13 @@ impl Kept {
 
     fn publication(&self, channel: &Channel, offset: u64, text: &str) -> Arc<Publication> {
         let position = Position { epoch: self.epoch, offset };
-        Arc::new(Publication::new(channel.clone(), Payload::text(text), None).at(Some(position)))
+        Arc::new(self.tagged(channel, text).at(Some(position)))
+    }
+
+    fn tagged(&self, channel: &Channel, text: &str) -> Publication {
+        let tags = vec![("n".to_owned(), text.to_owned())];
+        let attributes = self.is_tagged.then(|| Box::new(Attributes { tags, ..Attributes::default() }));
+        Publication::new(channel.clone(), Payload::text(text), None).with_attributes(attributes)
     }
 }
 
@@ -83,11 +91,15 @@ impl Histories {
                     kept.top += 1;
                     let text = kept.top.to_string();
                     kept.kept.push((kept.top, text.clone()));
-                    let publication = Publication::new(channel(name), Payload::text(text), None);
-                    publication.at(Some(kept.position()))
+                    kept.tagged(&channel(name), &text).at(Some(kept.position()))
                 })
                 .collect()
         })
+    }
+
+    /// From now on each publication has its text as the tag `n` too.
+    pub(crate) fn tag(&self, name: &str) {
+        self.change(name, |kept| kept.is_tagged = true);
     }
 
     /// Keeps only the newest publications.
@@ -97,7 +109,10 @@ impl Histories {
 
     /// Loses all, and goes on under another epoch.
     pub(crate) fn lose(&self, name: &str) {
-        self.change(name, |kept| *kept = Kept { epoch: Epoch(kept.epoch.0 + 1), top: 0, kept: Vec::new() });
+        self.change(name, |kept| {
+            *kept =
+                Kept { epoch: Epoch(kept.epoch.0 + 1), top: 0, kept: Vec::new(), is_tagged: kept.is_tagged };
+        });
     }
 
     pub(crate) fn position(&self, name: &str, offset: u64) -> Position {
@@ -135,7 +150,7 @@ impl Histories {
 
     fn of<T>(&self, channel: &Channel, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut channels = self.channels.lock();
-        let new = || Kept { epoch: Epoch(1), top: 0, kept: Vec::new() };
+        let new = || Kept { epoch: Epoch(1), top: 0, kept: Vec::new(), is_tagged: false };
         change(channels.entry(channel.clone()).or_insert_with(new))
     }
 

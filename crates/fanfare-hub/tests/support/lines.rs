@@ -4,7 +4,8 @@
 //!
 //! A client that connects says `connect` or `connect TOKEN`, then where it was in channels: `a=*:3`. A place is an
 //! epoch and an offset; the epoch `*` is any, and `?` is one of another server. More commands, whose words may be left
-//! out: `sub a since=*:3 must joins token=T`, `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`,
+//! out: `sub a since=*:3 must joins token=T only=k:1,2` (the tag
+//! `k` is one of these), `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`,
 //! `refresh T`, `subrefresh a T`.
 
 use std::sync::{
@@ -15,10 +16,11 @@ use std::sync::{
 use bytes::Bytes;
 use fanfare_core::{
     Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
-    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request,
+    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, TagFilter,
     attributes::PresenceChange,
     command::{ClientToken, Connect, HistoryQuery, RequestId, ResumeEpoch, ResumeFrom, SubscribeOptions},
     dialect::Unsubscribed,
+    filter::{Condition, Test},
     presence::PresenceEntry,
     reply::Subscription,
 };
@@ -285,10 +287,17 @@ fn options(rest: &str) -> Box<SubscribeOptions> {
             ("token", token) => options.token = Some(ClientToken::new(token)),
             ("must", _) => options.must_resume = true,
             ("joins", _) => options.joins = true,
+            ("only", of) => options.filter = Some(Arc::new(filter(of))),
             _ => panic!("no option: {word}"),
         }
     }
     options
+}
+
+fn filter(of: &str) -> TagFilter {
+    let (name, values) = of.split_once(':').unwrap();
+    let test = Test::In(values.split(',').map(str::to_owned).collect());
+    TagFilter::new(Condition::Tag { name: name.to_owned(), test }).unwrap()
 }
 
 fn query(rest: &str) -> HistoryQuery {

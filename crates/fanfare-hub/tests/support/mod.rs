@@ -18,7 +18,7 @@ pub(crate) mod tokens;
 
 use std::time::Duration;
 
-use fanfare_core::Channel;
+use fanfare_core::{Attributes, Channel, Payload, Publication};
 use fanfare_hub::Pace;
 
 pub(crate) use client::Client;
@@ -33,6 +33,13 @@ pub(crate) const AT_ONCE: Pace = Pace { per_second: 1, within: Duration::ZERO };
 
 pub(crate) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
+}
+
+/// A publication with these tags.
+pub(crate) fn tagged(name: &str, text: &str, tags: &[(&str, &str)]) -> Publication {
+    let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let attributes = Attributes { tags, ..Attributes::default() };
+    Publication::new(channel(name), Payload::text(text), None).with_attributes(Some(Box::new(attributes)))
 }
 
 /// Ends once no task has anything left to do: paused time moves on only then.

@@ -18,7 +18,7 @@ use fanfare_core::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{INCARNATION, channel};
+use super::{INCARNATION, channel, tagged};
 
 /// A channel belongs to one of two: by the digit at the end of its name, if there is one.
 const PARTITIONS: u16 = 2;
@@ -95,6 +95,11 @@ impl Recorder {
     /// Delivers a publication of a program outside the nodes.
     pub(crate) fn deliver(&self, name: &str, text: impl Into<String>) {
         self.publication(name, &text.into(), None);
+    }
+
+    /// The same, with these tags.
+    pub(crate) fn deliver_tagged(&self, name: &str, text: &str, tags: &[(&str, &str)]) {
+        self.deliver_all([tagged(name, text, tags)]);
     }
 
     /// Delivers a publication of a session of this node.

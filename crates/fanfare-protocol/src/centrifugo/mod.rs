@@ -1,7 +1,7 @@
 //! The client protocol of Centrifugo, as its SDKs speak it: JSON or Protobuf.
 //!
 //! - `wire`: the messages, each one struct for both encodings; `encoding`: how they become frames
-//! - `decoder`, `requests`: what clients send, command by command
+//! - `decoder`, `requests`: what clients send, command by command; `filters`: the filters of subscribes
 //! - `dialect`, `replies`: what they get
 //! - `payload`: what a publication looks like on either side
 //! - `emulation`: the requests of clients that send over HTTP
@@ -18,8 +18,8 @@
 //! | 103 | not permitted: by the namespace, the token, or the broker's own rules; or a subscription's token is not good |
 //! | 105 | already subscribed |
 //! | 106 | the connection holds as many channels as it may |
-//! | 107 | the command contradicts itself, lacks `data`, or names a channel that cannot be |
-//! | 108 | the namespace keeps no history or tracks no presence; or the command asks for maps, filters or calls, which this server does not have |
+//! | 107 | the command contradicts itself, lacks `data`, has a filter with a mistake, or names a channel that cannot be |
+//! | 108 | the namespace keeps no history or tracks no presence; or the command asks for maps or calls, which this server does not have |
 //! | 109 | the token expired: get a new one |
 //! | 112 | the history does not reach back to the position |
 //!
@@ -53,6 +53,7 @@ mod disconnects;
 mod emulation;
 mod encoding;
 mod errors;
+mod filters;
 mod payload;
 mod replies;
 mod requests;

@@ -9,7 +9,7 @@ use fanfare_core::{
 
 use super::{
     errors::{BAD_REQUEST, NOT_AVAILABLE},
-    payload,
+    filters, payload,
     wire::{
         self, ConnectRequest, Error, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
     },
@@ -94,18 +94,14 @@ fn subscribe(id: RequestId, request: SubscribeRequest) -> Result<Command, Mistak
             "this server has no maps and no shared polls: leave `type` out",
         ));
     }
-    if request.tf.is_some() {
-        // Without its filter the client would get what it does not want, and not know.
-        return Err(Mistake::answer(
-            NOT_AVAILABLE,
-            "this server does not filter publications: leave `tf` out",
-        ));
-    }
+    let filter = request.tf.map(filters::filter).transpose();
+    let filter = filter.map_err(|mistake| Mistake::answer(BAD_REQUEST, mistake))?;
     let options = SubscribeOptions {
         token: token(request.token),
         resume: request.recover.then(|| resume_from(request.offset, &request.epoch)),
         must_resume: request.flag & REJECT_UNRECOVERED != 0,
         joins: request.join_leave,
+        filter,
     };
     Ok(Command::Subscribe { id, channel, options: Some(Box::new(options)) })
 }

@@ -39,6 +39,7 @@ fn each_command_has_its_vectors() {
                 resume: from(ResumeEpoch::Is(Epoch(0xAB)), 7),
                 must_resume: true,
                 joins: true,
+                filter: None,
             }),
         ),
         (
@@ -152,6 +153,7 @@ fn an_sdks_first_frame_is_read() {
         resume: Some(ResumeFrom { epoch: ResumeEpoch::Is(Epoch(0xAB)), offset: 7 }),
         must_resume: false,
         joins: true,
+        filter: None,
     };
     let subscribe =
         |id, channel, options| Command::Subscribe { id, channel, options: Some(Box::new(options)) };
@@ -188,8 +190,13 @@ fn protobuf_mistakes_are_answered_as_in_json() {
         (r#"{"id":2,"ping":{}}"#, "0408025a00"),
         (r#"{"id":2,"subscribe":{"channel":"a","type":1}}"#, "0908022a050a01617801"),
         (
-            r#"{"id":2,"subscribe":{"channel":"a","tf":{"op":"not","nodes":[{"key":"k","cmp":"ex"}]}}}"#,
-            "1708022a130a01616a0e0a036e6f74320712016b1a026578",
+            r#"{"id":2,"subscribe":{"channel":"a","tf":{"op":"xor","nodes":[{"key":"k","cmp":"ex"}]}}}"#,
+            "1708022a130a01616a0e0a03786f72320712016b1a026578",
+        ),
+        (r#"{"id":2,"subscribe":{"channel":"a","tf":{}}}"#, "0908022a050a01616a00"),
+        (
+            r#"{"id":2,"subscribe":{"channel":"a","tf":{"op":"not","nodes":[{"key":"k","cmp":"ex"},{"key":"k","cmp":"ex"}]}}}"#,
+            "2008022a1c0a01616a170a036e6f74320712016b1a026578320712016b1a026578",
         ),
         (
             r#"{"id":2,"publish":{"channel":"a","data":1,"type":1,"key":"k","removed":true}}"#,

@@ -6,6 +6,7 @@
 mod anything;
 mod commands;
 mod ends;
+mod filters;
 mod pushes;
 mod replies;
 mod rules;

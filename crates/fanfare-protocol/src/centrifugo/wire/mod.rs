@@ -14,7 +14,7 @@ pub(super) use pushes::{
     ClientInfo, DisconnectPush, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
 };
 pub(super) use requests::{
-    Command, ConnectRequest, EmulationRequest, HistoryRequest, PublishRequest, SubRefreshRequest,
+    Command, ConnectRequest, EmulationRequest, FilterNode, HistoryRequest, PublishRequest, SubRefreshRequest,
     SubscribeRequest,
 };
 pub(super) use results::{

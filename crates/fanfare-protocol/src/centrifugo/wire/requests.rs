@@ -81,14 +81,32 @@ pub(crate) struct SubscribeRequest {
     pub(crate) delta: String,
     /// A filter over the tags of publications.
     #[prost(message, optional, tag = "13")]
-    #[serde(deserialize_with = "raw::is_there")]
-    pub(crate) tf: Option<()>,
+    pub(crate) tf: Option<FilterNode>,
     #[prost(int64, tag = "14")]
     pub(crate) flag: i64,
     /// 0: a stream.
     #[prost(int32, tag = "15")]
     #[serde(rename = "type")]
     pub(crate) kind: i32,
+}
+
+/// A node of a filter: a comparison of a tag, or an operation on nodes.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(crate) struct FilterNode {
+    /// Empty: a comparison.
+    #[prost(string, tag = "1")]
+    pub(crate) op: String,
+    #[prost(string, tag = "2")]
+    pub(crate) key: String,
+    #[prost(string, tag = "3")]
+    pub(crate) cmp: String,
+    #[prost(string, tag = "4")]
+    pub(crate) val: String,
+    #[prost(string, repeated, tag = "5")]
+    pub(crate) vals: Vec<String>,
+    #[prost(message, repeated, tag = "6")]
+    pub(crate) nodes: Vec<FilterNode>,
 }
 
 /// The request of a method that needs a channel and nothing more.
