@@ -64,7 +64,27 @@ impl Commands {
     ///
     /// # Errors
     /// The command ends the session.
+    #[inline]
     pub(crate) fn begin(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        command: Command,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), Disconnect> {
+        // The relay's publishes: nothing waits before them.
+        match command {
+            Command::Publish { id, channel, payload }
+                if session.kind.connects.is_none() && session.pending().is_none() =>
+            {
+                self.publisher.publish(session, id, channel, payload);
+                Ok(())
+            }
+            command => self.begin_in_order(session, command, replies),
+        }
+    }
+
+    /// Carries out a command behind a connect that waits, and behind those of its lane.
+    fn begin_in_order(
         self: &Arc<Self>,
         session: &Arc<Session>,
         mut command: Command,

@@ -250,7 +250,11 @@ impl<'a> Receiving<'a> {
             }
         }
         self.requests = requests;
-        self.end = self.end.take().or(decoded.err());
+        if let Err(disconnect) = decoded
+            && self.end.is_none()
+        {
+            self.end = Some(disconnect);
+        }
         self.next()
     }
 
@@ -274,7 +278,9 @@ impl<'a> Receiving<'a> {
         let Inbound { intake, session, .. } = &*self.inbound;
         match request {
             Request::Command(command) => {
-                self.end = intake.commands.begin(session, command, &mut self.replies).err();
+                if let Err(disconnect) = intake.commands.begin(session, command, &mut self.replies) {
+                    self.end = Some(disconnect);
+                }
             }
             Request::Answer(message) => self.answers.push(message),
             Request::Pong if session.last_activity.is_pinged() => intake.heard(session, Liveness::Pong),

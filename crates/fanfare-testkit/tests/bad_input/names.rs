@@ -30,7 +30,7 @@ const NAMES: &[(&str, &str)] = &[
     ("chat/../chat", "chat/../chat"),
     ("%2Fchat", "/chat"),
     ("chat%3F1", "chat?1"),
-    ("chat%231", "chat#1"),
+    ("chat%261", "chat&1"),
     ("chat+1", "chat+1"),
     ("chat,1", "chat,1"),
     ("%7B%22channel%22:1%7D", "{\"channel\":1}"),

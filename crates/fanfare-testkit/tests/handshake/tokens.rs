@@ -46,6 +46,18 @@ async fn a_namespace_can_want_a_token() {
 }
 
 #[tokio::test]
+async fn a_name_can_restrict_its_subscribers() {
+    let node = node().await;
+    node.upgrade("/ws/%24secret", &[]).await.is(401, "begins with `$`");
+    node.upgrade("/ws/room%23you,me", &[]).await.is(403, "does not permit");
+    let named = bearer(&json!({"sub": "me", "channels": ["$secret"]}), SECRET);
+    let all = bearer(&json!({"sub": "me"}), SECRET);
+    node.upgrade("/ws/%24secret", &[("Authorization", &all)]).await.is(401, "begins with `$`");
+    node.upgrade("/ws/%24secret", &[("Authorization", &named)]).await.is(101, "");
+    node.upgrade("/ws/room%23you,me", &[("Authorization", &all)]).await.is(101, "");
+}
+
+#[tokio::test]
 async fn a_token_may_stand_in_several_places() {
     let node = node().await;
     let token = token(&json!({"sub": "me", "channels": ["private:*"]}), SECRET);
