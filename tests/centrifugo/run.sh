@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
-# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf, and PyPI `cent` on the API. Go's is skipped
-# where Go is missing. A part of `make test`.
+# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), and PyPI
+# `cent` on the API. Go's is skipped where Go is missing. A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
 #

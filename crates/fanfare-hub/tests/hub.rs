@@ -26,6 +26,7 @@ mod drain;
 mod echo;
 mod ending;
 mod fan_out;
+mod feeding;
 mod filtering;
 mod flow;
 mod goodbye;

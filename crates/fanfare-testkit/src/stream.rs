@@ -36,8 +36,9 @@ impl StreamClient {
     /// If the client is not connected.
     pub async fn connected(node: &Endpoint) -> (Self, Value) {
         let mut client = Self::open(node, r#"{"id":1,"connect":{}}"#).await;
-        let Some(mut line) = client.line().await else { panic!("the stream ended at once") };
-        (client, line["connect"].take())
+        let Some(line) = client.line().await else { panic!("the stream ended at once") };
+        let Some(connected) = line.get("connect").cloned() else { panic!("not connected: {line}") };
+        (client, connected)
     }
 
     /// The next line; `None` behind the last.
@@ -63,6 +64,6 @@ impl StreamClient {
 
 /// Sends commands to `node` for the session of a connect reply.
 pub async fn emulate(node: &Endpoint, connected: &Value, commands: &str) -> Answer {
-    let body = json!({"session": connected["session"], "node": connected["node"], "data": commands});
+    let body = json!({"session": connected.get("session"), "node": connected.get("node"), "data": commands});
     node.request("POST", "/emulation", &[("Content-Type", "application/json")], body.to_string()).await
 }

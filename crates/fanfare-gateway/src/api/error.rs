@@ -186,7 +186,7 @@ impl ApiError {
     pub(crate) fn reason(&self) -> ApiReason {
         match self {
             Self::Key(_) | Self::Identity(IdentityError::Token(_)) => ApiReason::Unauthorized,
-            Self::Right(CommandError::NeedsToken(_)) => ApiReason::Unauthorized,
+            Self::Right(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => ApiReason::Unauthorized,
             Self::Right(_) => ApiReason::PermissionDenied,
             Self::Origin(_) => ApiReason::OriginNotAllowed,
             Self::Encoding => ApiReason::UnsupportedEncoding,

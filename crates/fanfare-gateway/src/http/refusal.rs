@@ -104,7 +104,8 @@ impl Refusal {
                 | CommandError::NeedsSubscription(_)
                 | CommandError::Subscribe(SubscribeError::Forbidden(_)),
             ) => StatusCode::FORBIDDEN,
-            Self::Identity(IdentityError::Token(_)) | Self::Subscribe(CommandError::NeedsToken(_)) => {
+            Self::Identity(IdentityError::Token(_))
+            | Self::Subscribe(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Improper(_)
@@ -132,7 +133,7 @@ impl Refusal {
             Self::Identity(_) => Reason::Token,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes) => Reason::KeptPath,
             Self::Path(PathError::Name(_)) => Reason::ChannelName,
-            Self::Subscribe(CommandError::NeedsToken(_)) => Reason::NeedsToken,
+            Self::Subscribe(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => Reason::NeedsToken,
             Self::Subscribe(
                 CommandError::NotPermitted(_)
                 | CommandError::NotGranted(_)

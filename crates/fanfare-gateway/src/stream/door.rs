@@ -1,4 +1,4 @@
-//! What all endpoints of streams have in common: their methods, the pages that may use them, and the bodies of requests.
+//! The common part of all endpoints of streams: their methods, the pages that may use them, and the bodies of requests.
 //!
 //! Invariants
 //! - The origin of a page is judged first. Every answer to a page that may use the endpoint says so, refusals too.

@@ -1,6 +1,7 @@
 //! `POST /emulation`: the commands of a client whose replies come down its stream, at whichever node.
 //!
-//! Invariant: the answer is no promise. The commands wait for their session, behind those that came before.
+//! Invariant: the answer comes before the commands are carried out. They wait for their session, behind those that came
+//! before.
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ pub(super) static LINES: Framing = Framing { id: FramingId(3), before: b"", afte
 /// Messages that say their own length.
 pub(super) static WHOLE: Framing = Framing { id: FramingId(4), before: b"", after: b"" };
 
-/// The bytes around each message. There are no pings, pongs and close frames: the dialect has messages for these.
+/// The bytes around each message. Pings, pongs and close frames do not exist: the dialect has messages for these.
 pub(super) struct Framing {
     id: FramingId,
     before: &'static [u8],

@@ -43,7 +43,7 @@ mod tests {
             Emulated::from_json(br#"{"session":"s","node":"n","data":"{\"id\":2}\n{}","x":1}"#).unwrap();
         assert_eq!(json.commands, "{\"id\":2}\n{}");
         assert_eq!(names(json), ("s".into(), "n".into()));
-        let protobuf = Emulated::from_protobuf(b"\x0a\x01s\x12\x01n\x1a\x02\x01\xff").unwrap();
+        let protobuf = Emulated::from_protobuf(b"\x0a\x01n\x12\x01s\x1a\x02\x01\xff").unwrap();
         assert_eq!(protobuf.commands, &b"\x01\xff"[..]);
         assert_eq!(names(protobuf), ("s".into(), "n".into()));
         for wrong in

@@ -45,9 +45,9 @@ pub(crate) struct Command {
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
 pub(crate) struct EmulationRequest {
     #[prost(string, tag = "1")]
-    pub(crate) session: String,
-    #[prost(string, tag = "2")]
     pub(crate) node: String,
+    #[prost(string, tag = "2")]
+    pub(crate) session: String,
     #[prost(bytes = "bytes", tag = "3")]
     #[serde(deserialize_with = "raw::read_text")]
     pub(crate) data: Bytes,
