@@ -60,6 +60,15 @@ pub enum Command {
         /// The channel.
         channel: Channel,
     },
+    /// Call the operator's backend.
+    Rpc {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The name of the call.
+        method: String,
+        /// The data of the call.
+        data: Option<Payload>,
+    },
     /// Show a new token before the one of the connection expires.
     Refresh {
         /// Echoed in the reply.
@@ -79,7 +88,7 @@ pub enum Command {
 }
 
 /// The parts of [`Command::Connect`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connect {
     /// Echoed in the reply.
     pub id: RequestId,
@@ -87,6 +96,12 @@ pub struct Connect {
     pub token: Option<ClientToken>,
     /// The positions that the client has of channels to which the server subscribes it.
     pub resume: Vec<(Channel, ResumeFrom)>,
+    /// Data for the operator's backend.
+    pub data: Option<Payload>,
+    /// The name of the client's program.
+    pub name: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// The options of [`Command::Subscribe`].
@@ -100,6 +115,8 @@ pub struct SubscribeOptions {
     pub must_resume: bool,
     /// Whether the client wants to hear of clients that join and leave.
     pub joins: bool,
+    /// Data for the operator's backend.
+    pub data: Option<Payload>,
 }
 
 /// A place in the history of a channel, as a client names it.
@@ -163,7 +180,7 @@ impl Command {
     #[must_use]
     pub fn channel(&self) -> Option<&Channel> {
         match self {
-            Self::Connect(_) | Self::Refresh { .. } => None,
+            Self::Connect(_) | Self::Rpc { .. } | Self::Refresh { .. } => None,
             Self::Subscribe { channel, .. }
             | Self::Unsubscribe { channel, .. }
             | Self::Publish { channel, .. }
@@ -185,6 +202,7 @@ impl Command {
             | Self::History { id, .. }
             | Self::Presence { id, .. }
             | Self::PresenceStats { id, .. }
+            | Self::Rpc { id, .. }
             | Self::Refresh { id, .. }
             | Self::RefreshSubscription { id, .. } => *id,
         }

@@ -51,6 +51,13 @@ impl Dialect for Centrifugo {
         }
     }
 
+    fn format(&self) -> &'static str {
+        match self.0 {
+            Encoding::Json => "json",
+            Encoding::Protobuf => "protobuf",
+        }
+    }
+
     fn names_publisher(&self) -> bool {
         true
     }

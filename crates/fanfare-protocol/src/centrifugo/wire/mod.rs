@@ -14,9 +14,9 @@ pub(super) use pushes::{
     ClientInfo, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
 };
 pub(super) use requests::{
-    Command, ConnectRequest, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
+    Command, ConnectRequest, HistoryRequest, PublishRequest, RpcRequest, SubRefreshRequest, SubscribeRequest,
 };
 pub(super) use results::{
     ConnectResult, Empty, Error, HistoryResult, PresenceResult, PresenceStatsResult, RefreshResult, Reply,
-    SubRefreshResult, SubscribeResult, Subscribed,
+    RpcResult, SubRefreshResult, SubscribeResult, Subscribed,
 };
