@@ -94,11 +94,6 @@ pub trait Identity: Send + Sync + 'static {
         None
     }
 
-    /// Whether the operator's backend named the client when it connected, instead of a token.
-    fn is_by_hook(&self) -> bool {
-        false
-    }
-
     /// The channels to which the server subscribes the client when it connects, in a dialect that has such subscriptions.
     fn subscriptions(&self) -> &[Channel] {
         &[]

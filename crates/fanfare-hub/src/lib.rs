@@ -37,6 +37,7 @@ pub use ending::{
 pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
+    hooking::Hooking,
     identities::Identities,
     inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,

@@ -94,7 +94,7 @@ async fn a_token_says_who_connects() {
 async fn the_handshake_may_have_said_who_connects() {
     let (node, recorder, tokens) = recorded(setup());
     let known = fanfare_core::Authenticator::authenticate(&*tokens, "user=ann", SystemTime::now()).unwrap();
-    let session = node.hub.sessions.open(&node.kind, Peer { address: None, identity: Some(known) });
+    let session = node.hub.sessions.open(&node.kind, Peer { identity: Some(known), ..Peer::default() });
     let pipe = Pipe::open(Framing::Newline);
     node.hub.sessions.attach(&session, pipe.framing(), pipe.sink());
     let client = Client::new(node.hub.clone(), session, pipe);

@@ -45,7 +45,8 @@ async fn in_channel(node: &Node, name: &str) -> Vec<PresenceEntry> {
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_is_present_with_its_token() {
     let node = node();
-    let session = node.hub.sessions.open(&node.kind, Peer { address: None, identity: Some(Arc::new(Ann)) });
+    let session =
+        node.hub.sessions.open(&node.kind, Peer { identity: Some(Arc::new(Ann)), ..Peer::default() });
     node.hub.subscriptions.subscribe(&session, &channel("a")).await.unwrap();
     node.hub.subscriptions.subscribe(&session, &channel("quiet:a")).await.unwrap();
     let client = ClientId { node: crate::support::INCARNATION, session: session.id() };

@@ -45,7 +45,7 @@ fn at(seconds: u64) -> SystemTime {
 
 fn session(node: &Node, user: &'static str, id: &'static str, issued: Option<u64>) -> Arc<Session> {
     let identity: Arc<dyn Identity> = Arc::new(Token { user, id, issued });
-    node.hub.sessions.open(&node.kind, Peer { address: None, identity: Some(identity) })
+    node.hub.sessions.open(&node.kind, Peer { identity: Some(identity), ..Peer::default() })
 }
 
 fn forever(tokens: Tokens) -> Revocation {

@@ -32,13 +32,21 @@ pub(crate) fn may_subscribe(
     channel: &Channel,
 ) -> Result<(), CommandError> {
     if session.kind.connects.is_some() {
-        let identity = session.identity();
-        permitted_by_name(channel, identity.as_deref().and_then(Identity::subject))?;
+        permitted_by_name(session, channel)?;
     }
     permit(access, session, channel, Action::Subscribe)
 }
 
-fn permitted_by_name(channel: &Channel, user: Option<&str>) -> Result<(), CommandError> {
+/// Checks that a channel's name permits the session's client to subscribe without a token for it.
+///
+/// # Errors
+/// It does not, and why.
+pub(crate) fn permitted_by_name(session: &Session, channel: &Channel) -> Result<(), CommandError> {
+    let identity = session.identity();
+    permits(channel, identity.as_deref().and_then(Identity::subject))
+}
+
+fn permits(channel: &Channel, user: Option<&str>) -> Result<(), CommandError> {
     let name = channel.as_str();
     if name.starts_with('$') {
         return Err(CommandError::BadToken(
@@ -60,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_name_restricts_its_subscribers() {
-        let permitted = |name, user| permitted_by_name(&Channel::new(name).unwrap(), user);
+        let permitted = |name, user| permits(&Channel::new(name).unwrap(), user);
         assert_eq!(permitted("news", None), Ok(()));
         assert!(matches!(permitted("$news", Some("ann")), Err(CommandError::BadToken(_))));
         let refused = Err(CommandError::NotPermitted(Action::Subscribe));
