@@ -46,12 +46,22 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, mut request: Request) -> R
 }
 
 async fn accept(gateway: &Gateway, client: Client, request: &mut Request) -> Result<Response, Refusal> {
-    let greeted = greet(gateway, client, request).await?;
+    let mut greeted = greet(gateway, client, request).await?;
     let config = greeted.config.clone();
+    greeted.headers = kept(&config.hook_headers, request.headers());
     let (encoding, offered) = choose(&config.commanded, request.headers(), request.uri().query());
     let (pending, mut accepted) = greeted.open(gateway, &encoding.kind)?;
     accepted.protocol = offered.or(accepted.protocol);
     switch(pending, &accepted, (encoding.decoder)(), request)
+}
+
+/// The headers of a handshake that the backend gets. A handshake is bounded, and so are they.
+fn kept(names: &[String], headers: &HeaderMap) -> Option<Arc<[(String, String)]>> {
+    let values = names.iter().flat_map(|name| {
+        headers.get_all(name).iter().filter_map(move |value| Some((name.clone(), value.to_str().ok()?.to_owned())))
+    });
+    let kept: Arc<[_]> = values.collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 /// The encoding that a client asks for, and its subprotocol if the client offers that. The first subprotocol counts

@@ -33,6 +33,7 @@ pub(super) struct Greeted {
     pub(super) config: Arc<Config>,
     pub(super) accepted: Accepted,
     pub(super) identity: Option<Arc<dyn Identity>>,
+    pub(super) headers: Option<Arc<[(String, String)]>>,
     client: Client,
     permit: Permit,
 }
@@ -51,7 +52,7 @@ pub(super) async fn greet(
     config.origins.check(request.headers())?;
     let permit = gateway.admission.admit(client.0, &config.admission)?;
     let identity = identify(config.auth.as_ref(), &gateway.hub, request).await?;
-    Ok(Greeted { config, accepted, identity, client, permit })
+    Ok(Greeted { config, accepted, identity, headers: None, client, permit })
 }
 
 /// The WebSocket handshake alone.
@@ -67,7 +68,7 @@ impl Greeted {
     /// # Errors
     /// The node goes away.
     pub(super) fn open(self, gateway: &Gateway, kind: &Arc<Kind>) -> Result<(Pending, Accepted), Refusal> {
-        let peer = Peer { address: Some(self.client.0), identity: self.identity };
+        let peer = Peer { address: Some(self.client.0), identity: self.identity, headers: self.headers };
         let pending = Pending::open(gateway.hub.clone(), kind, peer, self.permit);
         if gateway.is_refusing() {
             // The node began to refuse meanwhile; the drain may have found no session left.

@@ -84,7 +84,7 @@ fn tell_browser(
     let (true, Some(frame)) = (is_meant, refusal.close_frame()) else { return Err(refusal) };
     let Ok(accepted) = handshake(&config, request) else { return Err(refusal) };
     let Ok(permit) = gateway.admission.admit(client.0, &config.admission) else { return Err(refusal) };
-    let peer = fanfare_hub::Peer { address: Some(client.0), identity: None };
+    let peer = fanfare_hub::Peer { address: Some(client.0), identity: None, headers: None };
     let pending = Pending::open(gateway.hub.clone(), &config.relay.kind, peer, permit);
     let refused = Refused { close: Some(frame.code), ..refusal.refused() };
     gateway.hub.goodbyes.end(&pending.session, &Disconnect::TurnedAway(frame));

@@ -17,6 +17,7 @@ pub mod declare;
 mod env;
 mod facts;
 mod file;
+mod hooks;
 mod listeners;
 mod load;
 mod log;
@@ -39,6 +40,7 @@ pub(crate) mod tests;
 
 pub use self::{
     auth::{Auth, words::PublicKeyFile},
+    hooks::HookConfig,
     facts::Facts,
     load::{Loaded, Sources, load},
     log::{Log, LogFormat},
