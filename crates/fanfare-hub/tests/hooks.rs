@@ -144,7 +144,11 @@ async fn a_subscribe_that_waits_blocks_no_other() {
     backend.answer(refused(403));
     settle().await;
     assert_eq!(client.lines(), ["error 2 no", "ok 5"]);
-    assert_eq!(recorder.calls(), ["subscribe open:c", "subscribe open:c", "subscribe b"], "a was not permitted");
+    assert_eq!(
+        recorder.calls(),
+        ["subscribe open:c", "subscribe open:c", "subscribe b"],
+        "a was not permitted"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,8 +28,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use self::{body::Answered, breaker::Breaker};
 pub(crate) use self::metrics::HookMetrics;
+use self::{body::Answered, breaker::Breaker};
 use crate::{
     ask::{Asker, NoAnswer, Target},
     config::HookConfig,
@@ -122,7 +122,11 @@ impl Asking {
             answer => answer,
         };
         let answer = answer.map_err(|error| error.to_string())?;
-        if answer.status.is_success() { Ok(answer.body) } else { Err(format!("the status is {}", answer.status)) }
+        if answer.status.is_success() {
+            Ok(answer.body)
+        } else {
+            Err(format!("the status is {}", answer.status))
+        }
     }
 }
 

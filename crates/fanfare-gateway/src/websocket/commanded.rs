@@ -58,7 +58,10 @@ async fn accept(gateway: &Gateway, client: Client, request: &mut Request) -> Res
 /// The headers of a handshake that the backend gets. A handshake is bounded, and so are they.
 fn kept(names: &[String], headers: &HeaderMap) -> Option<Arc<[(String, String)]>> {
     let values = names.iter().flat_map(|name| {
-        headers.get_all(name).iter().filter_map(move |value| Some((name.clone(), value.to_str().ok()?.to_owned())))
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(move |value| Some((name.clone(), value.to_str().ok()?.to_owned())))
     });
     let kept: Arc<[_]> = values.collect();
     (!kept.is_empty()).then_some(kept)

@@ -41,10 +41,8 @@ pub(super) fn hooks(raw: &Raw) -> Option<HookConfig> {
         (Hook::Rpc, &raw.hook_rpc),
         (Hook::SubRefresh, &raw.hook_sub_refresh),
     ];
-    let targets: Vec<_> = targets
-        .into_iter()
-        .filter_map(|(hook, target)| Some((hook, target.value.clone()?)))
-        .collect();
+    let targets: Vec<_> =
+        targets.into_iter().filter_map(|(hook, target)| Some((hook, target.value.clone()?))).collect();
     (!targets.is_empty()).then(|| HookConfig {
         targets,
         timeout: raw.hook_timeout.value,

@@ -40,8 +40,8 @@ pub(crate) mod tests;
 
 pub use self::{
     auth::{Auth, words::PublicKeyFile},
-    hooks::HookConfig,
     facts::Facts,
+    hooks::HookConfig,
     load::{Loaded, Sources, load},
     log::{Log, LogFormat},
     mistake::{Mistake, Mistakes},

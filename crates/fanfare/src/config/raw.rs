@@ -27,7 +27,10 @@ use super::{
     tracing::words::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
-    words::{ADVERTISE, API_KEY, BROKER, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    words::{
+        ADVERTISE, API_KEY, BROKER, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK,
+        NODE, ORIGIN, PREFIX,
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);

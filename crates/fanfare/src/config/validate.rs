@@ -5,7 +5,7 @@ use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
-    Config, Drain, Log, Runtime, auth, listeners,
+    Config, Drain, Log, Runtime, auth, hooks, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},

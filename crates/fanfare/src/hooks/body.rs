@@ -33,7 +33,9 @@ impl<T> Answered<T> {
         let code = |value: &Value| value.get("code").and_then(Value::as_u64);
         if let Some(frame) = answer.get("disconnect").filter(|frame| !frame.is_null()) {
             let code = code(frame).filter(|code| CLOSE_CODES.contains(code));
-            let code = code.and_then(|code| u16::try_from(code).ok()).ok_or("a disconnect has a code from 4000 to 4999")?;
+            let code = code
+                .and_then(|code| u16::try_from(code).ok())
+                .ok_or("a disconnect has a code from 4000 to 4999")?;
             return Ok(Self::Disconnect(CloseFrame::new(code, text(frame, "reason"))));
         }
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {

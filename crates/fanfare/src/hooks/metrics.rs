@@ -29,7 +29,10 @@ impl HookMetrics {
             &["hook"],
         )?;
         let breaker = IntGaugeVec::new(
-            Opts::new("fanfare_hook_breaker_open", "Whether a hook fails at once, because the backend is away"),
+            Opts::new(
+                "fanfare_hook_breaker_open",
+                "Whether a hook fails at once, because the backend is away",
+            ),
             &["hook"],
         )?;
         registry.register(Box::new(asked.clone()))?;
