@@ -11,17 +11,17 @@ use crate::{Channel, ClientId, CloseFrame, Payload, labels};
 labels! {
     /// A question to the backend.
     pub enum Hook {
-        /// Who is this client, which showed no token?
+        /// About the identity of a client that showed no token.
         Connect = "connect",
-        /// May this client stay, whose time is over?
+        /// Whether a client stays whose time is over.
         Refresh = "refresh",
-        /// May this client subscribe?
+        /// Whether a client may subscribe.
         Subscribe = "subscribe",
-        /// May this client publish, and what?
+        /// Whether a client may publish, and which data.
         Publish = "publish",
-        /// What is the answer to this call?
+        /// About the answer to a call.
         Rpc = "rpc",
-        /// May this subscription stay, whose time is over?
+        /// Whether a subscription stays whose time is over.
         SubRefresh = "sub_refresh",
     }
 }
@@ -152,7 +152,7 @@ pub struct SubscribeAnswer {
 /// An answer of [`Hooks::publish`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishAnswer {
-    /// What is published instead; `None`: what the client sent.
+    /// The data that are published instead; `None`: those of the client.
     pub data: Option<Payload>,
     /// Names and values for the subscribers.
     pub tags: Vec<(String, String)>,

@@ -18,7 +18,7 @@ use crate::{
 
 const AWAY: &str = "the backend that decides about it does not answer: try again";
 
-/// A node that asks this backend about everything, and subscribers of which it is not.
+/// A node that asks a backend, and has an open namespace about which it does not.
 fn node(answers: &[Hook]) -> (Node, Arc<Recorder>, Arc<Asked>) {
     let namespace = Namespace {
         subscribe_hook: answers.contains(&Hook::Subscribe),
@@ -66,7 +66,7 @@ fn ann() -> ConnectAnswer {
     ConnectAnswer { user: "ann".into(), ..ConnectAnswer::default() }
 }
 
-/// A client that the backend named `ann`, for so many seconds.
+/// A client that the backend named `ann`, for this number of seconds.
 async fn named(node: &Node, backend: &Asked, seconds: Option<i64>) -> Client {
     let client = node.client();
     let expires_at = seconds.and_then(in_seconds);
@@ -103,7 +103,7 @@ async fn a_token_comes_before_the_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_not_named_does_not_connect() {
+async fn a_client_without_a_name_does_not_connect() {
     let (node, _, backend) = node(&[Hook::Connect]);
     for (told, line) in [
         (refused(400), "error 1 no".to_owned()),
@@ -222,7 +222,7 @@ async fn a_publish_that_waits_counts_as_unanswered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_publish_of_a_client_that_left_is_not_made() {
+async fn a_client_that_left_publishes_nothing() {
     let (node, recorder, backend) = node(&[Hook::Publish]);
     let client = connected(&node, "connect user=ann").await;
     client.tell(&["pub a 1"]);
@@ -271,7 +271,7 @@ async fn the_backend_refreshes_a_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_that_is_away_costs_a_client_its_grace() {
+async fn a_silent_backend_costs_the_grace() {
     let (node, _, backend) = node(&[Hook::Connect, Hook::Refresh]);
     let within = named(&node, &backend, Some(-1)).await;
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -69,7 +69,7 @@ impl HttpHooks {
         let asking = self.0.clone();
         Box::pin(async move {
             let began = Instant::now();
-            let (result, answer) = asking.result(hook, &asks, fields, read).await;
+            let (result, answer) = asking.result(hook, &asks, fields, began, read).await;
             asking.metrics.asked(hook, result, began.elapsed());
             answer
         })
@@ -83,13 +83,14 @@ impl Asking {
         hook: Hook,
         asks: &HookClient,
         fields: Map<String, Value>,
+        began: Instant,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> (&'static str, Result<T, HookRefusal>) {
         let unavailable = |word| (word, Err(HookRefusal::Unavailable));
         let at = Hook::ALL.iter().position(|known| *known == hook);
         let Some(breaker) = at.and_then(|at| self.breakers.get(at)) else { return unavailable("failure") };
         let Some(target) = self.config.target(hook) else { return unavailable("failure") };
-        if !breaker.lets_through() {
+        if !breaker.lets_through(began) {
             return unavailable("breaker_open");
         }
         let asked = timeout(self.config.timeout, async {
@@ -101,7 +102,7 @@ impl Asking {
             Ok(Err(reason)) => Err(reason),
             Err(_) => Err("no answer in time".into()),
         };
-        breaker.note(answered.is_ok());
+        breaker.note(Instant::now(), answered.is_ok());
         self.metrics.breaker(hook, breaker.is_open());
         match answered {
             Ok(Answered::Result(result)) => ("result", Ok(result)),

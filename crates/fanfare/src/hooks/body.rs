@@ -77,7 +77,7 @@ pub(super) fn in_channel(asks: &HookClient, channel: &Channel) -> Map<String, Va
     fields
 }
 
-/// JSON as it is, a text as a JSON string, and bytes as base64.
+/// Adds JSON unchanged, a text as a JSON string, and bytes as base64.
 pub(super) fn add_data(fields: &mut Map<String, Value>, data: Option<&Payload>) {
     let Some(data) = data else { return };
     let json = match data.kind() {

@@ -83,7 +83,7 @@ async fn what_cannot_be_read_permits_nothing() {
 }
 
 #[tokio::test]
-async fn a_backend_that_is_away_costs_its_time_or_less() {
+async fn a_silent_backend_costs_its_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let silent = hooks(&address, "100ms");
