@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Backend, Broker, CriticalTasks, History, Limits, Presence, Tracer};
+use fanfare_core::{Backend, Broker, CriticalTasks, History, Limits, Presence, Revocations, Tracer};
 use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
@@ -93,13 +93,7 @@ impl Hub {
         let outgoing = shared.outgoing();
         let subscriptions = shared.subscriptions(&outgoing);
         let stall_report = Arc::new(StallReport::default());
-        let revoked = Arc::new(RevokedTokens {
-            store: revocations,
-            dispatcher: shared.dispatcher.clone(),
-            goodbyes: outgoing.goodbyes.clone(),
-            index: RwLock::default(),
-            metrics: shared.metrics.clone(),
-        });
+        let revoked = shared.revoked(&outgoing, revocations);
         let identities = Arc::new(Identities::new(revoked.clone(), shared.limits.clone()));
         let renewals = shared.renewals(&outgoing, &subscriptions, &identities);
         let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, renewals, tracer.as_ref());
@@ -259,6 +253,16 @@ impl Shared {
             writer: outgoing.writer.clone(),
             attendance: self.attendance.clone(),
             reader: self.reader.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn revoked(&self, outgoing: &Outgoing, store: Arc<dyn Revocations>) -> Arc<RevokedTokens> {
+        Arc::new(RevokedTokens {
+            store,
+            dispatcher: self.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
             metrics: self.metrics.clone(),
         })
     }

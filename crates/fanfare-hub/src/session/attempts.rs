@@ -106,7 +106,8 @@ impl Attempts {
             let question = SubscribeQuestion { channel: channel.clone(), data };
             let answer = hooks.subscribe(hooking.client(&session), question).await?;
             let grant = Grant::by_hook(answer.info, answer.expires_at);
-            let wish = Wish { grant: Some(grant), ..wish };
+            let mut wish = wish;
+            wish.grant = Some(grant);
             let (channel, mut subscription) =
                 subscriptions.subscribe_as_wished(&session, &channel, wish).await?;
             subscription.data = answer.data;

@@ -41,6 +41,7 @@ pub struct Publisher {
 }
 
 /// A publish that has begun.
+#[derive(Clone, Copy)]
 struct Begun {
     id: RequestId,
     /// Its place in the flow.
