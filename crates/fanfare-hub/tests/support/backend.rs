@@ -15,8 +15,10 @@ use tokio::sync::oneshot;
 /// A backend whose every question waits for [`Asked::answer`].
 pub(crate) struct Asked {
     answers: Vec<Hook>,
-    waiting: Arc<Mutex<Vec<(String, oneshot::Sender<Told>)>>>,
+    waiting: Arc<Mutex<Vec<Waiting>>>,
 }
+
+type Waiting = (String, oneshot::Sender<Told>);
 
 /// An answer.
 pub(crate) enum Told {

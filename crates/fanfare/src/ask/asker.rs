@@ -95,7 +95,7 @@ impl Asker {
     pub async fn get(&self, target: &Target) -> Result<Answer, NoAnswer> {
         let ask = async {
             let request = Self::to(target, Method::GET);
-            self.ask(target, request.body(Full::default()).map_err(impossible)?).await
+            self.ask(target, request.body(Full::default()).map_err(|error| impossible(&error))?).await
         };
         time::timeout(self.timeout, ask).await.map_err(|_| NoAnswer::Slow(self.timeout))?
     }
@@ -114,7 +114,7 @@ impl Asker {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        self.ask(target, request.body(Full::from(body)).map_err(impossible)?).await
+        self.ask(target, request.body(Full::from(body)).map_err(|error| impossible(&error))?).await
     }
 
     fn to(target: &Target, method: Method) -> http::request::Builder {
@@ -173,6 +173,6 @@ impl Asker {
     }
 }
 
-fn impossible(error: http::Error) -> NoAnswer {
+fn impossible(error: &http::Error) -> NoAnswer {
     NoAnswer::Body(error.to_string())
 }

@@ -43,7 +43,7 @@ pub(super) fn hooks(raw: &Raw) -> Option<HookConfig> {
     ];
     let targets: Vec<_> =
         targets.into_iter().filter_map(|(hook, target)| Some((hook, target.value.clone()?))).collect();
-    (!targets.is_empty()).then(|| HookConfig {
+    (!targets.is_empty()).then_some(HookConfig {
         targets,
         timeout: raw.hook_timeout.value,
         concurrency: raw.hook_concurrency.value,
