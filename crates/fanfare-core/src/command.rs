@@ -60,6 +60,15 @@ pub enum Command {
         /// The channel.
         channel: Channel,
     },
+    /// Call the operator's backend.
+    Rpc {
+        /// Echoed in the reply.
+        id: RequestId,
+        /// The name of the call.
+        method: String,
+        /// The data of the call.
+        data: Option<Payload>,
+    },
     /// Show a new token before the one of the connection expires.
     Refresh {
         /// Echoed in the reply.
@@ -79,7 +88,7 @@ pub enum Command {
 }
 
 /// The parts of [`Command::Connect`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connect {
     /// Echoed in the reply.
     pub id: RequestId,
@@ -87,6 +96,12 @@ pub struct Connect {
     pub token: Option<ClientToken>,
     /// The positions that the client has of channels to which the server subscribes it.
     pub resume: Vec<(Channel, ResumeFrom)>,
+    /// Data for the operator's backend.
+    pub data: Option<Payload>,
+    /// The name of the client's program.
+    pub name: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// The options of [`Command::Subscribe`].
@@ -102,6 +117,8 @@ pub struct SubscribeOptions {
     pub joins: bool,
     /// The publications that the client gets; `None`: all.
     pub filter: Option<Arc<TagFilter>>,
+    /// Data for the operator's backend.
+    pub data: Option<Payload>,
 }
 
 /// A place in the history of a channel, as a client names it.
@@ -165,7 +182,7 @@ impl Command {
     #[must_use]
     pub fn channel(&self) -> Option<&Channel> {
         match self {
-            Self::Connect(_) | Self::Refresh { .. } => None,
+            Self::Connect(_) | Self::Rpc { .. } | Self::Refresh { .. } => None,
             Self::Subscribe { channel, .. }
             | Self::Unsubscribe { channel, .. }
             | Self::Publish { channel, .. }
@@ -187,6 +204,7 @@ impl Command {
             | Self::History { id, .. }
             | Self::Presence { id, .. }
             | Self::PresenceStats { id, .. }
+            | Self::Rpc { id, .. }
             | Self::Refresh { id, .. }
             | Self::RefreshSubscription { id, .. } => *id,
         }

@@ -21,6 +21,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// The answer to a client's command.
     fn reply(&self, reply: &Reply) -> Answer;
 
+    /// The name of the encoding for the operator's backend: `json` or `protobuf`.
+    fn format(&self) -> &'static str {
+        "json"
+    }
+
     /// Whether subscribers are told who published: the session's publishes then carry its client
     /// ([`Attributes::publisher`](crate::Attributes::publisher)).
     fn names_publisher(&self) -> bool {

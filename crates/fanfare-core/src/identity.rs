@@ -89,6 +89,11 @@ pub trait Identity: Send + Sync + 'static {
         None
     }
 
+    /// A text of the operator's backend about the client: JSON that no client sees.
+    fn meta(&self) -> Option<Bytes> {
+        None
+    }
+
     /// The channels to which the server subscribes the client when it connects, in a dialect that has such subscriptions.
     fn subscriptions(&self) -> &[Channel] {
         &[]

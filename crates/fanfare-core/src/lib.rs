@@ -25,7 +25,7 @@
 //!   the list of nodes
 //! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`revocation`]: revoked tokens;
 //!   [`backend`]: all of a broker that a hub uses
-//! - [`dialect`]: a protocol of clients, without I/O
+//! - [`dialect`]: a protocol of clients, without I/O; [`hooks`]: asks the operator's backend
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
 
@@ -42,6 +42,7 @@ pub mod disconnect;
 mod encoding;
 pub mod filter;
 pub mod history;
+pub mod hooks;
 pub mod identity;
 mod label;
 mod limit;
@@ -73,6 +74,7 @@ pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use filter::TagFilter;
 pub use history::{History, Retention};
+pub use hooks::{Hook, HookRefusal, Hooks};
 pub use identity::{AuthError, Authenticator, ClientId, Identity, Incarnation, Origin, SessionId};
 pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};

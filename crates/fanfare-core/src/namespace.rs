@@ -78,6 +78,12 @@ pub struct Namespace {
     pub subscribe: Access,
     /// The clients that may publish.
     pub publish: Access,
+    /// Whether the operator's backend says who may subscribe, instead of `subscribe`. Only for clients of a dialect with a
+    /// connect command that show no token for the channel.
+    pub subscribe_hook: bool,
+    /// Whether the operator's backend says who may publish, instead of `publish`. Only for clients of a dialect with a
+    /// connect command.
+    pub publish_hook: bool,
     /// Whether a publisher that is subscribed gets its own publications too.
     pub echo: bool,
     /// How long publications are kept; `None`: not at all.
@@ -104,6 +110,8 @@ impl Default for Namespace {
             name: String::new(),
             subscribe: Access::default(),
             publish: Access::default(),
+            subscribe_hook: false,
+            publish_hook: false,
             echo: true,
             retention: None,
             history: Access::Subscriber,

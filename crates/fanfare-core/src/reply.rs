@@ -3,8 +3,9 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{
-    Channel, ClientId, Position, Publication, PublishError, SubscribeError,
+    Channel, ClientId, Payload, Position, Publication, PublishError, SubscribeError,
     command::RequestId,
+    hooks::HookError,
     presence::{PresenceEntry, PresenceStats},
 };
 
@@ -57,6 +58,13 @@ pub enum Reply {
         /// The numbers.
         stats: PresenceStats,
     },
+    /// The backend's answer to a call.
+    Rpc {
+        /// The command's number.
+        id: RequestId,
+        /// The data of the answer.
+        data: Option<Payload>,
+    },
     /// The connection's new token is good.
     Refreshed {
         /// The command's number.
@@ -97,6 +105,8 @@ pub struct Connected {
     pub subscriptions: Vec<(Channel, Subscription)>,
     /// The secret name by which the client's requests feed its session; `None`: it sends over its transport.
     pub fed_as: Option<Arc<str>>,
+    /// Data of the operator's backend for the client.
+    pub data: Option<Payload>,
 }
 
 /// The news of a subscription for its client.
@@ -109,6 +119,8 @@ pub struct Subscription {
     pub recovered: Option<Recovered>,
     /// The time until the subscription's token expires; `None`: it does not.
     pub expires_in: Option<Duration>,
+    /// Data of the operator's backend for the client.
+    pub data: Option<Payload>,
 }
 
 /// The past that a client asked for.
@@ -170,6 +182,12 @@ pub enum CommandError {
     /// The history or the presence cannot be read at this moment.
     #[error("{0}: try again")]
     Unavailable(String),
+    /// The operator's backend refused the command, with an error of its own.
+    #[error(transparent)]
+    Backend(#[from] HookError),
+    /// The operator's backend takes no calls.
+    #[error("this server answers no remote procedure calls: publish, or call your backend")]
+    NoCalls,
     /// The session has as many channels as it may.
     #[error("a connection may hold at most {0} channels")]
     TooManyChannels(usize),

@@ -47,6 +47,8 @@ pub struct Config {
     pub relay: RelayEndpoint,
     /// The dialect at `/connection/websocket`.
     pub commanded: CommandedEndpoint,
+    /// The headers of handshakes that the operator's backend gets, in lower case: at `/connection/websocket`.
+    pub hook_headers: Vec<String>,
     /// The name of the broker on the page: `memory`, `redis`.
     pub broker: &'static str,
 }

@@ -9,7 +9,7 @@ use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        identities::Identities, inbound::Inbound, intake::Intake, publisher::Publisher,
+        hooking::Hooking, identities::Identities, inbound::Inbound, intake::Intake, publisher::Publisher,
         revoked::RevokedTokens, sessions::Sessions, state::Session, subscriptions::Subscriptions,
         writer::Writer,
     },
@@ -47,6 +47,8 @@ pub struct Hub {
     pub revoked: Arc<RevokedTokens>,
     /// Verifies the tokens of clients.
     pub identities: Arc<Identities>,
+    /// Asks the operator's backend about clients.
+    pub hooking: Arc<Hooking>,
     /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

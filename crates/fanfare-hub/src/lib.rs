@@ -39,6 +39,7 @@ pub use hub::Hub;
 pub use metrics::HubMetrics;
 pub use session::{
     feeds::{Feed, Feeds},
+    hooking::Hooking,
     identities::Identities,
     inbound::{Inbound, Next, Receiving},
     incomplete::Buffered,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
-use fanfare_core::{Backend, Broker, CriticalTasks, History, Limits, Presence, Tracer};
+use fanfare_core::{Backend, Broker, CriticalTasks, History, Limits, Presence, Revocations, Tracer};
 use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
@@ -19,10 +19,10 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attempts::Attempts, attendance::Attendance, commands::Commands, connecting::Connecting,
-        flusher::Flusher, identities::Identities, incomplete::BufferBound, intake::Intake,
+        flusher::Flusher, hooking::Hooking, identities::Identities, incomplete::BufferBound, intake::Intake,
         interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
-        reading::Reading, revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions,
-        writer::Writer,
+        reading::Reading, renewing::Renewals, revoked::RevokedTokens, sessions::Sessions,
+        subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -45,6 +45,7 @@ struct Shared {
     buffer_bound: Arc<BufferBound>,
     interest: Arc<Interest>,
     attendance: Arc<Attendance>,
+    hooking: Arc<Hooking>,
     /// Reads histories.
     reader: Arc<Reader>,
     /// The tasks of transports and flushes.
@@ -73,21 +74,17 @@ impl Hub {
         let Backend { broker, history, presence, revocations } = backend;
         let outgoing = shared.outgoing();
         let subscriptions = shared.subscriptions(&outgoing);
-        let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, tracer.as_ref());
         let stall_report = Arc::new(StallReport::default());
+        let revoked = shared.revoked(&outgoing, revocations);
+        let identities = Arc::new(Identities::new(revoked.clone(), shared.limits.clone()));
+        let renewals = shared.renewals(&outgoing, &subscriptions, &identities);
+        let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, renewals, tracer.as_ref());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));
         let healer = Healer::new(shared.dispatcher.clone(), broker.clone(), shared.reader.clone());
         tokio::spawn(critical_tasks.watch(healer.run()));
         let ghosts = Arc::new(Ghosts::new(shared.dispatcher.clone(), presence.clone()));
         tokio::spawn(critical_tasks.watch(ghosts.clone().run()));
         let publisher = shared.publisher(&outgoing, broker.clone(), tracer.clone());
-        let revoked = Arc::new(RevokedTokens {
-            store: revocations,
-            dispatcher: shared.dispatcher.clone(),
-            goodbyes: outgoing.goodbyes.clone(),
-            index: RwLock::default(),
-            metrics: shared.metrics.clone(),
-        });
         tokio::spawn(critical_tasks.watch(revoked.clone().keep_loaded()));
         let local = Local {
             revoked: revoked.clone(),
@@ -96,7 +93,6 @@ impl Hub {
             goodbyes: outgoing.goodbyes.clone(),
         };
         let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
-        let identities = Arc::new(Identities::new(revoked.clone(), shared.limits.clone()));
         let history = Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() });
         let reading = shared.reading(history.clone(), presence.clone());
         let commands = Arc::new(Commands {
@@ -124,6 +120,7 @@ impl Hub {
             calls,
             revoked,
             identities,
+            hooking: shared.hooking,
             history,
             presence,
             ghosts,
@@ -140,13 +137,15 @@ impl Shared {
     fn new(dispatcher: Arc<Dispatcher>, backend: &Backend, limits: Limits, metrics: Arc<HubMetrics>) -> Self {
         let Backend { broker, history, presence, .. } = backend;
         let (history, news) = (history.clone(), News::new(broker.clone(), metrics.clone()));
+        let attendance = Attendance::new(dispatcher.clone(), presence.clone(), news);
         Self {
             budget: Budget::new(&limits, metrics.clone()),
             reader: Arc::new(Reader { dispatcher: dispatcher.clone(), history, metrics: metrics.clone() }),
             publish_budget: Arc::new(PublishBudget::new(&limits)),
             buffer_bound: Arc::new(BufferBound::new(&limits)),
             interest: Arc::new(Interest::new(broker.clone(), dispatcher.clone())),
-            attendance: Attendance::new(dispatcher.clone(), presence.clone(), news),
+            hooking: Arc::new(Hooking::new(attendance.clone())),
+            attendance,
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             tasks: TaskTracker::new(),
             dispatcher,
@@ -185,6 +184,7 @@ impl Shared {
         &self,
         outgoing: &Outgoing,
         subscriptions: &Arc<Subscriptions>,
+        renewals: Arc<Renewals>,
         tracer: Option<&Arc<dyn Tracer>>,
     ) -> CriticalTasks {
         let delivery = Arc::new(Delivery {
@@ -211,6 +211,7 @@ impl Shared {
             writer: outgoing.writer.clone(),
             goodbyes: outgoing.goodbyes.clone(),
             subscriptions: subscriptions.clone(),
+            renewals,
             drain: outgoing.drain.clone(),
             message_bounds: message_bounds.clone(),
             slow_clients: slow_clients.clone(),
@@ -240,6 +241,7 @@ impl Shared {
             writer: outgoing.writer.clone(),
             goodbyes: outgoing.goodbyes.clone(),
             attendance: self.attendance.clone(),
+            hooking: self.hooking.clone(),
             metrics: self.metrics.clone(),
         })
     }
@@ -256,6 +258,31 @@ impl Shared {
         })
     }
 
+    fn revoked(&self, outgoing: &Outgoing, store: Arc<dyn Revocations>) -> Arc<RevokedTokens> {
+        Arc::new(RevokedTokens {
+            store,
+            dispatcher: self.dispatcher.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            index: RwLock::default(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn renewals(
+        &self,
+        outgoing: &Outgoing,
+        subscriptions: &Arc<Subscriptions>,
+        identities: &Arc<Identities>,
+    ) -> Arc<Renewals> {
+        Arc::new(Renewals {
+            hooking: self.hooking.clone(),
+            identities: identities.clone(),
+            subscriptions: subscriptions.clone(),
+            goodbyes: outgoing.goodbyes.clone(),
+            tasks: self.tasks.clone(),
+        })
+    }
+
     fn attempts(
         &self,
         subscriptions: &Arc<Subscriptions>,
@@ -266,11 +293,13 @@ impl Shared {
             subscriptions: subscriptions.clone(),
             connecting: Arc::new(Connecting {
                 identities: identities.clone(),
+                hooking: self.hooking.clone(),
                 subscriptions: subscriptions.clone(),
                 attendance: self.attendance.clone(),
                 metrics: self.metrics.clone(),
             }),
             reading: Arc::new(reading),
+            hooking: self.hooking.clone(),
             metrics: self.metrics.clone(),
         }
     }

@@ -259,7 +259,7 @@ async fn a_token_may_name_too_many_channels() {
     let (node, recorder, _) = recorded(Setup { limits, ..setup() });
     assert_eq!(
         hears(&node, &["connect channels=a,b,c"]).await,
-        ["close 72 the token names more channels than a connection may hold (2)"]
+        ["close 72 the token, or the backend, names more channels than a connection may hold (2)"]
     );
     assert!(recorder.calls().is_empty());
     assert_eq!(node.hub.metrics().limits_hit.count(fanfare_core::Limit::ChannelsPerConnection), 1);

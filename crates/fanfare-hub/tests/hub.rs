@@ -33,6 +33,7 @@ mod goodbye;
 mod healing;
 mod heartbeat;
 mod held;
+mod hooks;
 mod identity;
 mod incomplete;
 mod interruption;

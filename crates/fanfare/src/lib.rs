@@ -20,6 +20,7 @@ pub mod descriptors;
 mod dialects;
 pub mod drain;
 pub mod health;
+mod hooks;
 mod jwks;
 pub mod listeners;
 pub mod manual;

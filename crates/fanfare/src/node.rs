@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use fanfare_auth::token::remote::RemoteKeys;
 use fanfare_broker::{BrokerConfig, Started, driver};
-use fanfare_core::{CriticalTasks, Incarnation, NodeInfo};
+use fanfare_core::{CriticalTasks, Hooks, Incarnation, NodeInfo};
 use fanfare_gateway::{
     AdmissionLimits, ClientAuth, Gateway, GatewayMetrics, Listener, Role, Server, connections_for,
 };
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     advertise::Guess,
     bounds::Bounds,
-    config::{Auth, Config, Drain},
+    config::{Auth, Config, Drain, HookConfig},
     descriptors, dialects,
+    hooks::{HookMetrics, HttpHooks},
     jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
     reload::metrics::ReloadMetrics,
@@ -34,6 +35,7 @@ pub struct Node {
     addresses: Addresses,
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
+    hook_metrics: HookMetrics,
     /// The keys at `auth.jwks_url`, if it is set.
     remote_keys: Option<Arc<RemoteKeys>>,
     bounds: Bounds,
@@ -118,6 +120,7 @@ impl Node {
         dialects::ALL.iter().for_each(|dialect| hub_metrics.connections.expect(*dialect));
         rates::register(&metrics)?;
         lines::register(&metrics)?;
+        let hook_metrics = HookMetrics::register(&metrics)?;
         let span_metrics = SpanMetrics::register(&metrics)?;
         let broker_name = name_of(&config.broker);
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
@@ -138,6 +141,7 @@ impl Node {
         let broker = driver::start(&node, config.broker, dispatcher.clone(), &metrics)?;
         let (backend, limits) = (broker.backend.clone(), config.limits);
         let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
+        ask_by(&hub, config.hooks, &hook_metrics);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = info(incarnation, config.node);
@@ -161,6 +165,7 @@ impl Node {
             addresses,
             drain,
             descriptors,
+            hook_metrics,
             remote_keys,
             bounds,
             gateway,
@@ -184,6 +189,7 @@ impl Node {
         let gateway = gateway_config(config, self.descriptors, self.remote_keys.clone());
         self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
+        ask_by(&self.hub, config.hooks.clone(), &self.hook_metrics);
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
     }
@@ -230,6 +236,12 @@ fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
     }
 }
 
+/// Asks the backend of this configuration from now on.
+fn ask_by(hub: &Hub, config: Option<HookConfig>, metrics: &HookMetrics) {
+    let hooks = config.map(|config| Arc::new(HttpHooks::new(config, metrics.clone())) as Arc<dyn Hooks>);
+    hub.hooking.ask_by(hooks);
+}
+
 fn gateway_config(
     config: &Config,
     descriptors: usize,
@@ -250,6 +262,7 @@ fn gateway_config(
         deflate: config.deflate,
         relay: dialects::relay(&config.relay),
         commanded: dialects::commanded(&config.relay),
+        hook_headers: if config.hooks.is_some() { config.hook_headers.clone() } else { Vec::new() },
         broker: name_of(&config.broker),
     }
 }

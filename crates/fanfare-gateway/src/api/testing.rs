@@ -277,6 +277,7 @@ fn config() -> Config {
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         commanded: CommandedEndpoint { usual: encoding(["commands", "one"]), others: Vec::new() },
+        hook_headers: Vec::new(),
         broker: "memory",
     }
 }

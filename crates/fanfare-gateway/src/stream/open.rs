@@ -24,7 +24,7 @@ use crate::{
     rights::identify,
     trace,
     websocket::{
-        greeting::{client, finish},
+        greeting::{client, finish, headers_for_hooks},
         upgrade::Pending,
     },
 };
@@ -67,7 +67,8 @@ async fn answer(
     let identifying = identify(config.auth.as_ref(), hub, &request);
     let identity = identifying.await?;
     let feed = hub.calls.feeds().open();
-    let peer = Peer { address: Some(address), identity, fed_as: Some(feed.name().clone()) };
+    let headers = headers_for_hooks(&config.hook_headers, request.headers());
+    let peer = Peer { address: Some(address), identity, fed_as: Some(feed.name().clone()), headers };
     let mut pending = Pending::open(hub.clone(), &encoding.over_http.kind, peer, permit);
     if gateway.is_refusing() || !hub.sessions.admit(&pending.session) {
         return Err(Refusal::Leaving);

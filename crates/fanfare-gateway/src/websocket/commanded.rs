@@ -12,7 +12,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 
-use super::greeting::{client, finish, greet, switch};
+use super::greeting::{client, finish, greet, headers_for_hooks, switch};
 use crate::{
     gateway::{CommandedEndpoint, Encoding, Gateway},
     http::{
@@ -46,8 +46,9 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, mut request: Request) -> R
 }
 
 async fn accept(gateway: &Gateway, client: Client, request: &mut Request) -> Result<Response, Refusal> {
-    let greeted = greet(gateway, client, request).await?;
+    let mut greeted = greet(gateway, client, request).await?;
     let config = greeted.config.clone();
+    greeted.headers = headers_for_hooks(&config.hook_headers, request.headers());
     let (encoding, offered) = choose(&config.commanded, request.headers(), request.uri().query());
     let (pending, mut accepted) = greeted.open(gateway, &encoding.kind)?;
     accepted.protocol = offered.or(accepted.protocol);

@@ -15,7 +15,7 @@ use fanfare_auth::token_source;
 use fanfare_core::{Decoder, Identity, trace::Finish};
 use fanfare_hub::{Kind, Peer};
 use fanfare_websocket::handshake::{self, Accepted, Options};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::{
     framing::{DEFLATE, PLAIN},
@@ -33,6 +33,7 @@ pub(super) struct Greeted {
     pub(super) config: Arc<Config>,
     pub(super) accepted: Accepted,
     pub(super) identity: Option<Arc<dyn Identity>>,
+    pub(super) headers: Option<Arc<[(String, String)]>>,
     client: Client,
     permit: Permit,
 }
@@ -51,7 +52,7 @@ pub(super) async fn greet(
     config.origins.check(request.headers())?;
     let permit = gateway.admission.admit(client.0, &config.admission)?;
     let identity = identify(config.auth.as_ref(), &gateway.hub, request).await?;
-    Ok(Greeted { config, accepted, identity, client, permit })
+    Ok(Greeted { config, accepted, identity, headers: None, client, permit })
 }
 
 /// The WebSocket handshake alone.
@@ -67,7 +68,13 @@ impl Greeted {
     /// # Errors
     /// The node goes away.
     pub(super) fn open(self, gateway: &Gateway, kind: &Arc<Kind>) -> Result<(Pending, Accepted), Refusal> {
-        let peer = Peer { address: Some(self.client.0), identity: self.identity, fed_as: None };
+        let Self { client, identity, headers, .. } = &self;
+        let peer = Peer {
+            address: Some(client.0),
+            identity: identity.clone(),
+            headers: headers.clone(),
+            ..Peer::default()
+        };
         let pending = Pending::open(gateway.hub.clone(), kind, peer, self.permit);
         if gateway.is_refusing() {
             // The node began to refuse meanwhile; the drain may have found no session left.
@@ -75,6 +82,18 @@ impl Greeted {
         }
         Ok((pending, self.accepted))
     }
+}
+
+/// The headers of a handshake that the backend gets. A handshake is bounded, and so are they.
+pub(crate) fn headers_for_hooks(names: &[String], headers: &HeaderMap) -> Option<Arc<[(String, String)]>> {
+    let values = names.iter().flat_map(|name| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(move |value| Some((name.clone(), value.to_str().ok()?.to_owned())))
+    });
+    let kept: Arc<[_]> = values.collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 /// Hands a session to the task that takes its socket, and answers with the 101.

@@ -1,10 +1,11 @@
-//! The attempts of commands that wait for the broker, for a history or for keys.
+//! The attempts of commands that wait for the broker, for a history, for keys or for the operator's backend.
 
 use std::sync::Arc;
 
 use fanfare_core::{
-    Channel, Command, CommandError, Disconnect, Limit, Reply,
+    Channel, Command, CommandError, Disconnect, Hook, Limit, Payload, Reply,
     command::{RequestId, SubscribeOptions},
+    hooks::SubscribeQuestion,
     reply::Subscription,
 };
 use futures_util::future::Either;
@@ -13,9 +14,12 @@ use smallvec::{SmallVec, smallvec};
 use crate::{
     metrics::HubMetrics,
     session::{
-        connecting::{Connecting, Refusal},
+        connecting::Connecting,
+        granted::Grant,
+        hooking::Hooking,
         pending::{Attempt, Attempted, Lane},
         reading::{Question, Reading},
+        refusal::Refusal,
         resuming::Wish,
         state::Session,
         subscribed::Subscribed,
@@ -28,12 +32,13 @@ pub(crate) struct Attempts {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) connecting: Arc<Connecting>,
     pub(crate) reading: Arc<Reading>,
+    pub(crate) hooking: Arc<Hooking>,
     pub(crate) metrics: Arc<HubMetrics>,
 }
 
 impl Attempts {
     /// Subscribes a session. Without a token for the channel the broker is asked now, and with one as soon as the token
-    /// is verified.
+    /// is verified. In a namespace whose backend says who may subscribe, a client without a token waits for the backend.
     pub(crate) fn subscribe(
         &self,
         session: &Arc<Session>,
@@ -44,10 +49,14 @@ impl Attempts {
         if session.kind.connects.is_none() && options.is_none() {
             return self.subscribe_plainly(session, id, channel);
         }
-        let SubscribeOptions { token, resume, must_resume, joins, filter } = *options.unwrap_or_default();
+        let SubscribeOptions { token, resume, must_resume, joins, filter, data } =
+            *options.unwrap_or_default();
         let wish = Wish { resume, must_resume, joins, filter, ..Wish::default() };
         let subscriptions = self.subscriptions.clone();
         let subscribed = match token {
+            None if subscriptions.dispatcher.namespaces().of(&channel).subscribe_hook => {
+                Either::Right(Either::Right(self.subscribe_by_hook(session, channel.clone(), wish, data)))
+            }
             None => {
                 let asked = subscriptions.subscribe_as_wished(session, &channel, wish);
                 Either::Left(async move { asked.await.map_err(Refusal::from) })
@@ -55,29 +64,59 @@ impl Attempts {
             Some(token) => {
                 let (connecting, session, channel) =
                     (self.connecting.clone(), session.clone(), channel.clone());
-                Either::Right(async move {
+                Either::Right(Either::Left(async move {
                     let grant = Some(connecting.grant(&session, &channel, &token).await?);
                     let wish = Wish { grant, ..wish };
                     Ok(subscriptions.subscribe_as_wished(&session, &channel, wish).await?)
-                })
+                }))
             }
         };
         let metrics = self.metrics.clone();
         Box::pin(async move {
             match subscribed.await {
                 Ok((channel, subscription)) => Attempted {
-                    lane: Some(channel.clone()),
+                    lane: Lane::Channel(channel.clone()),
                     held: smallvec![channel.clone()],
-                    answer: Ok(Reply::Subscribed { id, channel, subscription }),
+                    answer: Ok(Some(Reply::Subscribed { id, channel, subscription })),
                 },
                 Err(refusal) => {
                     if let Refusal::Fails(error) = &refusal {
                         note(&metrics, error);
                     }
-                    answered(Some(channel), refusal.answer(id))
+                    answered(Lane::Channel(channel), refusal.answer(id))
                 }
             }
         })
+    }
+
+    /// Subscribes a session as the backend permits, which is asked instead of the namespace. The rules of the channel's
+    /// name hold too.
+    fn subscribe_by_hook(
+        &self,
+        session: &Arc<Session>,
+        channel: Channel,
+        wish: Wish,
+        data: Option<Payload>,
+    ) -> impl Future<Output = Result<(Channel, Subscription), Refusal>> + Send + use<> {
+        let (hooking, subscriptions) = (self.hooking.clone(), self.subscriptions.clone());
+        let session = session.clone();
+        async move {
+            channel.permits(session.identity().as_deref())?;
+            let hooks = hooking.of(Hook::Subscribe).ok_or_else(Refusal::unavailable)?;
+            let question = SubscribeQuestion { channel: channel.clone(), data };
+            let answer = hooks.subscribe(hooking.client(&session), question).await?;
+            let grant = Grant::by_hook(answer.info, answer.expires_at);
+            let mut wish = wish;
+            wish.grant = Some(grant);
+            let (channel, mut subscription) =
+                subscriptions.subscribe_as_wished(&session, &channel, wish).await?;
+            subscription.data = answer.data;
+            if hooking.of(Hook::SubRefresh).is_some() {
+                // The backend is asked again: the client has nothing to do.
+                subscription.expires_in = None;
+            }
+            Ok((channel, subscription))
+        }
     }
 
     /// Subscribes a session whose client gets nothing but publications, from the confirmation on.
@@ -85,6 +124,7 @@ impl Attempts {
         let subscribed = self.subscriptions.subscribe(session, &channel);
         let metrics = self.metrics.clone();
         Box::pin(async move {
+            let lane = Lane::Channel(channel);
             let reply = match subscribed.await {
                 Ok(Subscribed { channel, position }) => {
                     let subscription = Subscription { position, ..Subscription::default() };
@@ -95,25 +135,27 @@ impl Attempts {
                     Reply::Failed { id, error }
                 }
             };
-            answered(Some(channel), Ok(reply))
+            answered(lane, Ok(reply))
         })
     }
 
     /// Carries out a command that shows a token, or reads. Nothing is begun before the future is polled.
     pub(crate) fn of(&self, session: &Arc<Session>, command: Command) -> Attempt {
-        let (connecting, reading, session) = (self.connecting.clone(), self.reading.clone(), session.clone());
+        let (connecting, reading) = (self.connecting.clone(), self.reading.clone());
+        let (hooking, session) = (self.hooking.clone(), session.clone());
         Box::pin(async move {
-            let (lane, id) = (command.channel().cloned(), command.id());
+            let (lane, id) = (Lane::of(&command), command.id());
             let answer = match command {
                 Command::Connect(connect) => {
                     let (answer, held) = connecting.connect(&session, *connect).await;
-                    return Attempted { lane, answer, held: held.into() };
+                    return Attempted { lane, answer: answer.map(Some), held: held.into() };
                 }
                 Command::Refresh { id, token } => connecting.refresh(&session, id, &token).await,
                 Command::RefreshSubscription { id, channel, token } => {
                     let refreshed = connecting.refresh_subscription(&session, id, &channel, &token).await;
                     refreshed.or_else(|refusal| refusal.answer(id))
                 }
+                Command::Rpc { id, method, data } => call(&hooking, &session, id, method, data).await,
                 Command::History { id, channel, query } => {
                     told(id, reading.history(&session, id, &channel, query).await)
                 }
@@ -133,7 +175,21 @@ impl Attempts {
 }
 
 fn answered(lane: Lane, answer: Result<Reply, Disconnect>) -> Attempted {
-    Attempted { lane, answer, held: SmallVec::new() }
+    Attempted { lane, answer: answer.map(Some), held: SmallVec::new() }
+}
+
+async fn call(
+    hooking: &Hooking,
+    session: &Session,
+    id: RequestId,
+    method: String,
+    data: Option<Payload>,
+) -> Result<Reply, Disconnect> {
+    let Some(hooks) = hooking.of(Hook::Rpc) else { return told(id, Err(CommandError::NoCalls)) };
+    match hooks.rpc(hooking.client(session), method, data).await {
+        Ok(data) => Ok(Reply::Rpc { id, data }),
+        Err(refusal) => Refusal::from(refusal).answer(id),
+    }
 }
 
 fn told(id: RequestId, result: Result<Reply, CommandError>) -> Result<Reply, Disconnect> {

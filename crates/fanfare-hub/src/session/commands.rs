@@ -52,7 +52,7 @@ impl Answers {
     fn add(&mut self, attempted: Attempted) {
         self.held.extend(attempted.held);
         match attempted.answer {
-            Ok(reply) => self.replies.push(reply),
+            Ok(reply) => self.replies.extend(reply),
             Err(disconnect) => self.end = self.end.take().or(Some(disconnect)),
         }
     }
@@ -136,8 +136,13 @@ impl Commands {
         judge_order(session, &command)?;
         Ok(match command {
             Command::Publish { id, channel, payload } => {
-                self.publisher.publish(session, id, channel, payload);
-                None
+                if self.publisher.asks(session, &channel) {
+                    let attempt = self.publisher.publish_by_hook(session, id, channel.clone(), payload);
+                    attempt.map(|attempt| (Lane::Channel(channel), attempt))
+                } else {
+                    self.publisher.publish(session, id, channel, payload);
+                    None
+                }
             }
             Command::Unsubscribe { id, channel } => {
                 self.subscriptions.unsubscribe(session, &channel);
@@ -146,11 +151,11 @@ impl Commands {
             }
             Command::Subscribe { id, channel, options } => {
                 let attempt = self.attempts.subscribe(session, id, channel.clone(), options);
-                Some((Some(channel), attempt))
+                Some((Lane::Channel(channel), attempt))
             }
             Command::Connect(_) | Command::Refresh { .. } => self.identify(session, command)?,
             reads => {
-                let lane = reads.channel().cloned();
+                let lane = Lane::of(&reads);
                 Some((lane, self.attempts.of(session, reads)))
             }
         })
@@ -173,7 +178,7 @@ impl Commands {
         if is_connect {
             session.set_phase(Phase::Connecting);
         }
-        Ok(Some((None, attempt)))
+        Ok(Some((Lane::Connection, attempt)))
     }
 
     /// Waits for a session's attempts, and carries out the commands behind them, until no command waits.
@@ -186,7 +191,7 @@ impl Commands {
             while let Poll::Ready(Some(attempted)) = attempts.poll_next_unpin(cx) {
                 let lane = attempted.lane.clone();
                 answers.add(attempted);
-                if lane.is_none() {
+                if lane == Lane::Connection {
                     self.send_and_end(&session, pending, std::mem::take(&mut answers));
                 }
                 attempts.extend(self.follow(&session, &lane, &mut answers));
@@ -213,7 +218,7 @@ impl Commands {
                 continue;
             }
             let replies = &mut answers.replies;
-            let followed = if command.channel() == lane.as_ref() {
+            let followed = if Lane::of(&command) == *lane {
                 self.carry_out(session, command, replies).map(|waits| waits.map(|(_, attempt)| attempt))
             } else {
                 // It waited for the connect.

@@ -10,9 +10,12 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use fanfare_core::{
-    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Identity, Limit, Reply, SubscribeError,
+    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Reply,
+    SubscribeError,
     command::{ClientToken, Connect, RequestId, ResumeFrom},
+    hooks::{ConnectAnswer, ConnectQuestion},
     reply::{Action, Connected, Subscription},
 };
 use futures_util::future::join_all;
@@ -22,8 +25,10 @@ use crate::{
     session::{
         attendance::Attendance,
         granted::Grant,
+        hooking::{HookIdentity, Hooking},
         identities::Identities,
         phase::Phase,
+        refusal::Refusal,
         resuming::{Wish, time_until},
         state::Session,
         subscriptions::Subscriptions,
@@ -33,33 +38,10 @@ use crate::{
 /// See the head of this file.
 pub(crate) struct Connecting {
     pub(crate) identities: Arc<Identities>,
+    pub(crate) hooking: Arc<Hooking>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) attendance: Arc<Attendance>,
     pub(crate) metrics: Arc<HubMetrics>,
-}
-
-/// Why a command is not carried out.
-pub(crate) enum Refusal {
-    /// The client is told.
-    Fails(CommandError),
-    /// The session ends.
-    Ends(Disconnect),
-}
-
-impl From<CommandError> for Refusal {
-    fn from(error: CommandError) -> Self {
-        Self::Fails(error)
-    }
-}
-
-impl Refusal {
-    /// The answer to the command of this number.
-    pub(crate) fn answer(self, id: RequestId) -> Result<Reply, Disconnect> {
-        match self {
-            Self::Fails(error) => Ok(Reply::Failed { id, error }),
-            Self::Ends(disconnect) => Err(disconnect),
-        }
-    }
 }
 
 /// Checks that a command comes where it may.
@@ -96,7 +78,12 @@ impl Connecting {
     }
 
     async fn connected(&self, session: &Arc<Session>, connect: Connect) -> Result<Connected, Refusal> {
-        let Connect { id, token, resume } = connect;
+        let Connect { id, token, resume, data, name, version } = connect;
+        let question = || {
+            let channels = resume.iter().map(|(channel, _)| channel.clone()).collect();
+            ConnectQuestion { data, name, version, channels }
+        };
+        let mut answer = ConnectAnswer::default();
         if let Some(token) = token {
             let identity = self.identities.identify(token.reveal()).await.map_err(|error| {
                 if error.is_expired {
@@ -106,29 +93,47 @@ impl Connecting {
                 }
             })?;
             self.identities.replace(session, identity);
+        } else if session.identity().is_none()
+            && let Some(hooks) = self.hooking.of(Hook::Connect)
+        {
+            answer = hooks.connect(self.hooking.client(session), question()).await?;
+            self.identities.replace_by_hook(session, Arc::new(HookIdentity::new(&answer)));
         }
         let identity = session.identity();
-        let named = identity.as_deref().map_or(&[][..], Identity::subscriptions);
+        let named: Vec<_> = if session.is_by_hook() {
+            answer.subscriptions
+        } else {
+            let named = identity.as_deref().map_or(&[][..], Identity::subscriptions);
+            named.iter().map(|channel| (channel.clone(), None)).collect()
+        };
         let subscriptions = self.subscribe_all(session, named, resume).await?;
+        let expires_in = identity.as_deref().and_then(Identity::expires_at).map(time_until);
         Ok(Connected {
             id,
             client: self.client(session),
-            expires_in: identity.as_deref().and_then(Identity::expires_at).map(time_until),
+            expires_in: expires_in.filter(|_| !self.is_renewed_by_hook(session)),
             ping_interval: session.kind.heartbeat.ping_interval,
             subscriptions,
             fed_as: session.fed_as(),
+            data: answer.data,
         })
     }
 
-    /// Subscribes a session to the channels that its token names: to all or to none.
+    /// Whether the backend is asked when the client's time is over: then the client has nothing to do.
+    fn is_renewed_by_hook(&self, session: &Session) -> bool {
+        session.is_by_hook() && self.hooking.of(Hook::Refresh).is_some()
+    }
+
+    /// Subscribes a session to the channels that its token names, or the backend: to all or to none.
     async fn subscribe_all(
         &self,
         session: &Arc<Session>,
-        named: &[Channel],
+        named: Vec<(Channel, Option<Bytes>)>,
         resume: Vec<(Channel, ResumeFrom)>,
     ) -> Result<Vec<(Channel, Subscription)>, Refusal> {
         let mut seen = HashSet::new();
-        let channels: Vec<_> = named.iter().filter(|channel| seen.insert(*channel)).collect();
+        let channels: Vec<_> =
+            named.into_iter().filter(|(channel, _)| seen.insert(channel.clone())).collect();
         let most = self.subscriptions.limits.load().channels_per_connection;
         if channels.len() > most {
             return Err(self.too_many(most));
@@ -136,10 +141,11 @@ impl Connecting {
         let resume: HashMap<_, _> = resume.into_iter().collect();
         let joining: Vec<_> = channels
             .into_iter()
-            .map(|channel| {
-                let resume = resume.get(channel).copied();
-                let wish = Wish { resume, is_by_token: true, ..Wish::default() };
-                self.subscriptions.subscribe_as_wished(session, channel, wish)
+            .map(|(channel, info)| {
+                let resume = resume.get(&channel).copied();
+                let grant = info.map(|info| Grant::by_hook(Some(info), None));
+                let wish = Wish { resume, is_by_token: true, grant, ..Wish::default() };
+                self.subscriptions.subscribe_as_wished(session, &channel, wish)
             })
             .collect();
         let mut subscriptions = Vec::new();
@@ -159,7 +165,8 @@ impl Connecting {
 
     fn too_many(&self, most: usize) -> Refusal {
         self.metrics.limit_hit(Limit::ChannelsPerConnection);
-        let reason = format!("the token names more channels than a connection may hold ({most})");
+        let reason =
+            format!("the token, or the backend, names more channels than a connection may hold ({most})");
         Refusal::Ends(Disconnect::NotPermitted(reason.into()))
     }
 
@@ -170,6 +177,10 @@ impl Connecting {
         id: RequestId,
         token: &ClientToken,
     ) -> Result<Reply, Disconnect> {
+        if self.is_renewed_by_hook(session) {
+            let reason = "the backend says how long this client may stay: do not `refresh`";
+            return Err(Disconnect::BadRequest(reason.into()));
+        }
         let refused = |error: AuthError| {
             if error.is_expired { Disconnect::Expired } else { Disconnect::BadToken(error.reason) }
         };

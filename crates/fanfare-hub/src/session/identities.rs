@@ -57,7 +57,18 @@ impl Identities {
     /// Replaces the identity of a session's client. The session ends when the new one expires, and the grace of its
     /// kind with it.
     pub(crate) fn replace(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
-        session.replace_identity(identity);
+        session.replace_identity(identity, false);
+        self.look_at_expiry(session);
+    }
+
+    /// Replaces the identity of a session's client by one that the backend named.
+    pub(crate) fn replace_by_hook(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
+        session.replace_identity(identity, true);
+        self.look_at_expiry(session);
+    }
+
+    /// Looks at a session when its time is over, as it says now.
+    pub(crate) fn look_at_expiry(&self, session: &Arc<Session>) {
         if let Some(shard) = self.revoked.dispatcher.shard_of(session) {
             shard.wheel.expires(session);
         }

@@ -17,6 +17,8 @@
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
 //!   the client asks for; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
+//! - [`hooking`]: the operator's backend, which is asked, and the clients that it names; `renewing`: asks it again,
+//!   `by_hook`: for which sessions; `refusal`: why a command is not carried out
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
 //!   `news` subscribers
 //! - [`identities`]: the clients that show a token; [`revoked`]: the tokens that are not good any more; `granted`: the
@@ -33,6 +35,7 @@
 mod access_log;
 pub(crate) mod attempts;
 pub(crate) mod attendance;
+pub(crate) mod by_hook;
 pub mod commands;
 pub(crate) mod connecting;
 pub(crate) mod detaching;
@@ -42,6 +45,7 @@ pub mod flow;
 pub(crate) mod flusher;
 pub(crate) mod granted;
 pub(crate) mod held;
+pub mod hooking;
 pub mod identities;
 pub mod inbound;
 pub mod incomplete;
@@ -62,6 +66,8 @@ pub mod queue;
 pub(crate) mod rates;
 pub(crate) mod reading;
 pub mod recovery;
+pub(crate) mod refusal;
+pub(crate) mod renewing;
 pub(crate) mod resuming;
 pub mod revoked;
 pub mod sessions;

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - Commands of different lanes are carried out at the same time, those of one lane in the order of arrival: behind a
-//!   command that waits, the later ones of its lane wait too. Each channel is a lane, and the connection is one.
+//!   command that waits, the later ones of its lane wait too. Each channel is a lane, the calls of
+//!   the backend are one, and the connection is one.
 //! - While the client's connect is under way, all commands wait behind it, in the order of arrival.
 //! - When [`MOST`] commands wait, the session's reader takes no further message.
 
@@ -20,17 +21,36 @@ use smallvec::SmallVec;
 /// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;
 
-/// A channel; `None`: the connection.
-pub(crate) type Lane = Option<Channel>;
+/// Commands that wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    /// Those about the connection.
+    Connection,
+    /// The calls of the backend.
+    Calls,
+    /// Those of a channel.
+    Channel(Channel),
+}
 
-/// A command that waits for a broker or for keys.
+impl Lane {
+    /// The lane of a command.
+    pub(crate) fn of(command: &Command) -> Self {
+        match (command.channel(), command) {
+            (Some(channel), _) => Self::Channel(channel.clone()),
+            (None, Command::Rpc { .. }) => Self::Calls,
+            (None, _) => Self::Connection,
+        }
+    }
+}
+
+/// A command that waits for a broker, for keys or for the backend.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 
 /// The result of a command.
 pub(crate) struct Attempted {
     pub(crate) lane: Lane,
-    /// The reply, or the end of the session.
-    pub(crate) answer: Result<Reply, Disconnect>,
+    /// The reply, or the end of the session; `None`: a later reply is sent by itself.
+    pub(crate) answer: Result<Option<Reply>, Disconnect>,
     /// The channels whose held publications follow the reply.
     pub(crate) held: SmallVec<[Channel; 1]>,
 }
@@ -66,7 +86,7 @@ impl Pending {
         if !state.is_connecting {
             return Some(command);
         }
-        self.push(&mut state, &None, command)
+        self.push(&mut state, &Lane::Connection, command)
     }
 
     /// Puts a command behind those of its lane; gives it back if the last of those was just carried out.
@@ -74,7 +94,7 @@ impl Pending {
         if self.count.load(Ordering::Acquire) == 0 {
             return Some(command);
         }
-        let lane = command.channel().cloned();
+        let lane = Lane::of(&command);
         self.push(&mut self.state.lock(), &lane, command)
     }
 
@@ -111,7 +131,7 @@ impl Pending {
         let next = state.behind.get_mut(lane)?.pop_front();
         if next.is_none() {
             state.behind.remove(lane);
-            state.is_connecting &= lane.is_some();
+            state.is_connecting &= *lane != Lane::Connection;
             if state.behind.is_empty() {
                 state.behind = HashMap::new();
             }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Broker, Channel, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer, command::RequestId,
-    dialect::Answer, reply::Action,
+    Broker, Channel, Hook, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer,
+    command::RequestId, dialect::Answer, reply::Action,
 };
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -13,8 +14,15 @@ use crate::{
     ending::goodbye::Goodbyes,
     metrics::HubMetrics,
     session::{
-        attendance::Attendance, flow::Outcome, permission::permit, publish_budget::PublishBudget,
-        state::Session, writer::Writer,
+        attendance::Attendance,
+        flow::{Flow, Outcome},
+        hooking::Hooking,
+        pending::{Attempt, Attempted, Lane},
+        permission::permit,
+        publish_budget::PublishBudget,
+        refusal::Refusal,
+        state::Session,
+        writer::Writer,
     },
 };
 
@@ -28,7 +36,19 @@ pub struct Publisher {
     pub(crate) writer: Arc<Writer>,
     pub(crate) goodbyes: Arc<Goodbyes>,
     pub(crate) attendance: Arc<Attendance>,
+    pub(crate) hooking: Arc<Hooking>,
     pub(crate) metrics: Arc<HubMetrics>,
+}
+
+/// A publish that has begun.
+#[derive(Clone, Copy)]
+struct Begun {
+    id: RequestId,
+    /// Its place in the flow.
+    place: u64,
+    /// The bytes that the client sent.
+    bytes: usize,
+    skip_history: bool,
 }
 
 impl Publisher {
@@ -51,36 +71,101 @@ impl Publisher {
             return;
         }
         session.last_activity.message(self.dispatcher.now(session));
-        let (access, retention) = {
-            let namespaces = self.dispatcher.namespaces();
-            let namespace = namespaces.of(&channel);
-            (namespace.publish, namespace.retention)
-        };
+        let access = self.dispatcher.namespaces().of(&channel).publish;
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.writer.reply(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let client = session.dialect().names_publisher().then(|| self.attendance.entry(&channel, session));
-        let mut publish =
-            Publish::new(channel, payload).by(session.id, Some(flow.order.clone())).kept(retention);
+        let publish = Publish::new(channel, payload);
+        self.hand(session, Begun { id, place, bytes, skip_history: false }, publish);
+    }
+
+    /// Hands a publish that has begun to the broker. The client is answered when the broker has answered.
+    fn hand(self: &Arc<Self>, session: &Arc<Session>, begun: Begun, publish: Publish) {
+        let Begun { id, place, bytes, skip_history } = begun;
+        let flow = session.flow_or_new().clone();
+        let retention = self.dispatcher.namespaces().of(&publish.channel).retention;
+        let client =
+            session.dialect().names_publisher().then(|| self.attendance.entry(&publish.channel, session));
+        let retention = retention.filter(|_| !skip_history);
+        let mut publish = publish.by(session.id, Some(flow.order.clone())).kept(retention);
         if let Some(client) = client {
             publish = publish.published_by(client);
         }
         let (publisher, session) = (self.clone(), session.clone());
         let done = move |result| {
             let outcome = publisher.answer(&session, id, result);
-            if let Some(verdict) = flow.end(place, bytes, outcome, &publisher.budget) {
-                publisher.goodbyes.end(&session, &verdict.disconnect);
-                if session.cannot_be_told() {
-                    publisher.metrics.untold.inc_by(verdict.failed);
-                }
-                // The failure is told: a task that waits for the answers may now end the session.
-                flow.said();
-            }
+            publisher.end(&session, &flow, place, bytes, outcome);
         };
         hand_over(&*self.broker, self.tracer.as_deref(), publish, None, Box::new(done));
+    }
+
+    /// Whether the backend is asked about a session's publishes in a channel.
+    pub(crate) fn asks(&self, session: &Session, channel: &Channel) -> bool {
+        session.kind.connects.is_some() && self.dispatcher.namespaces().of(channel).publish_hook
+    }
+
+    /// Publishes for a session what the backend permits, which is asked instead of the namespace. The publish counts as
+    /// unanswered from now on. `None`: the session is not listened to any more.
+    pub(crate) fn publish_by_hook(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        id: RequestId,
+        channel: Channel,
+        payload: Payload,
+    ) -> Option<Attempt> {
+        if !session.is_listened_to() {
+            return None;
+        }
+        session.last_activity.message(self.dispatcher.now(session));
+        let bytes = payload.len();
+        let flow = session.flow_or_new().clone();
+        let place = flow.begin(bytes, &self.budget)?;
+        let (publisher, session) = (self.clone(), session.clone());
+        Some(Box::pin(async move {
+            let lane = Lane::Channel(channel.clone());
+            let permitted = publisher.ask(&session, &channel, payload).await;
+            let answer = match permitted {
+                Ok((publish, skip_history)) if session.is_listened_to() => {
+                    publisher.hand(&session, Begun { id, place, bytes, skip_history }, publish);
+                    return Attempted { lane, answer: Ok(None), held: SmallVec::new() };
+                }
+                Ok(_) => Ok(None),
+                Err(refusal) => refusal.answer(id).map(Some),
+            };
+            publisher.end(&session, &flow, place, bytes, Outcome::Told);
+            Attempted { lane, answer, held: SmallVec::new() }
+        }))
+    }
+
+    async fn ask(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        payload: Payload,
+    ) -> Result<(Publish, bool), Refusal> {
+        let hooks = self.hooking.of(Hook::Publish).ok_or_else(Refusal::unavailable)?;
+        let client = self.hooking.client(session);
+        let answer = hooks.publish(client, channel.clone(), payload.clone()).await?;
+        let mut publish = Publish::new(channel.clone(), answer.data.unwrap_or(payload));
+        if !answer.tags.is_empty() {
+            publish = publish.tagged(answer.tags);
+        }
+        Ok((publish, answer.skip_history))
+    }
+
+    /// A publish of a session was answered.
+    fn end(&self, session: &Arc<Session>, flow: &Flow, place: u64, bytes: usize, outcome: Outcome) {
+        if let Some(verdict) = flow.end(place, bytes, outcome, &self.budget) {
+            self.goodbyes.end(session, &verdict.disconnect);
+            if session.cannot_be_told() {
+                self.metrics.untold.inc_by(verdict.failed);
+            }
+            // The failure is told: a task that waits for the answers may now end the session.
+            flow.said();
+        }
     }
 
     /// Tells a client the result of its publish, where the dialect has words for it.

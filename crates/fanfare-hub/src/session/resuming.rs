@@ -74,7 +74,7 @@ impl Subscriptions {
             let publications = this.meant_for(&session, &channel, filter.as_deref(), publications);
             let recovered = resume.map(|resume| Recovered { is_whole, since: resume.offset, publications });
             let expires_in = expires_at.map(time_until);
-            Ok((channel, Subscription { position, recovered, expires_in }))
+            Ok((channel, Subscription { position, recovered, expires_in, data: None }))
         }
     }
 

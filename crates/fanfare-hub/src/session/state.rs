@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::session::{
+    by_hook::ByHook,
     end::End,
     flow::Flow,
     granted::Granted,
@@ -50,6 +51,8 @@ pub struct Peer {
     /// The secret name by which requests feed the session, which the reply to its connect tells; `None`: its transport
     /// feeds it.
     pub fed_as: Option<Arc<str>>,
+    /// The headers of the handshake that the operator's backend gets, where it is asked.
+    pub headers: Option<Arc<[(String, String)]>>,
 }
 
 /// One client's session. It outlives its transport and may change it.
@@ -83,6 +86,8 @@ struct More {
     phase: CurrentPhase,
     granted: OnceBox<Granted>,
     fed_as: OnceBox<Arc<str>>,
+    headers: OnceBox<Arc<[(String, String)]>>,
+    by_hook: ByHook,
 }
 
 /// The channels of one session: nearly always one.
@@ -119,7 +124,7 @@ impl Channels {
 
 impl Session {
     pub(crate) fn new(id: SessionId, shard: u32, kind: Arc<Kind>, peer: Peer, now: u32) -> Self {
-        let Peer { address, identity, fed_as } = peer;
+        let Peer { address, identity, fed_as, headers } = peer;
         let session = Self {
             id,
             shard,
@@ -135,6 +140,9 @@ impl Session {
         if let Some(name) = fed_as {
             // Nobody else has the session yet.
             let _ = session.more().fed_as.set(Box::new(name));
+        }
+        if let Some(headers) = headers {
+            session.more().headers.get_or_init(|| Box::new(headers));
         }
         session
     }
@@ -170,7 +178,7 @@ impl Session {
         if self.has_no_token() {
             None
         } else {
-            self.expires_in().into_iter().chain(self.subscription_expires_in()).min()
+            self.identity_due_in().into_iter().chain(self.subscription_due_in()).min()
         }
     }
 
@@ -186,18 +194,24 @@ impl Session {
 
     #[cold]
     fn identity_expires_in(&self) -> Option<Duration> {
-        self.left_until(self.identity()?.expires_at()?)
+        self.left_with_grace(self.identity()?.expires_at()?)
+    }
+
+    /// As [`Session::expires_in`]; where the backend is to be asked again, the time until then.
+    #[cold]
+    fn identity_due_in(&self) -> Option<Duration> {
+        let is_asked = self.more.get().is_some_and(|more| more.by_hook.waits_for_renewal());
+        if is_asked { Some(left_until(self.identity()?.expires_at()?)) } else { self.identity_expires_in() }
     }
 
     #[cold]
-    fn subscription_expires_in(&self) -> Option<Duration> {
-        self.left_until(self.granted()?.next_expiry()?)
+    fn subscription_due_in(&self) -> Option<Duration> {
+        self.granted()?.next_due(self.expiry_grace()).map(left_until)
     }
 
     /// The time until a token that expires then does not count any more.
-    fn left_until(&self, expires_at: SystemTime) -> Option<Duration> {
-        let ends_at = expires_at.checked_add(self.expiry_grace())?;
-        Some(ends_at.duration_since(SystemTime::now()).unwrap_or_default())
+    fn left_with_grace(&self, expires_at: SystemTime) -> Option<Duration> {
+        expires_at.checked_add(self.expiry_grace()).map(left_until)
     }
 
     /// How long the session, or a subscription, outlives its token.
@@ -322,18 +336,52 @@ impl Session {
         self.more.get()?.fed_as.get().cloned()
     }
 
-    pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>) {
+    /// The headers of the handshake that the backend gets.
+    pub(crate) fn headers(&self) -> Arc<[(String, String)]> {
+        let headers = self.more.get().and_then(|more| more.headers.get());
+        headers.cloned().unwrap_or_default()
+    }
+
+    /// Whether the backend named the client.
+    pub(crate) fn is_by_hook(&self) -> bool {
+        self.more.get().is_some_and(|more| more.by_hook.is_set())
+    }
+
+    /// Whether the backend is to be asked now whether the client may stay: `true` once, until
+    /// [`Session::end_renewal`] or the next identity.
+    pub(crate) fn begin_renewal(&self) -> bool {
+        let Some(more) = self.more.get() else { return false };
+        more.by_hook.waits_for_renewal()
+            && self.identity_due_in() == Some(Duration::ZERO)
+            && more.by_hook.begin_renewal()
+    }
+
+    /// The backend is not asked any more.
+    pub(crate) fn end_renewal(&self) {
+        if let Some(more) = self.more.get() {
+            more.by_hook.end_renewal();
+        }
+    }
+
+    /// Replaces the identity of the client. `is_by_hook`: the backend named it.
+    pub(crate) fn replace_identity(&self, identity: Arc<dyn Identity>, is_by_hook: bool) {
         let replaced = &self.more().identity;
         if let Err(later) = replaced.set(Box::new(Mutex::new(identity)))
             && let Some(replaced) = replaced.get()
         {
             *replaced.lock() = later.into_inner();
         }
+        self.more().by_hook.set(is_by_hook);
     }
 
     fn more(&self) -> &More {
         self.more.get_or_init(Box::default)
     }
+}
+
+/// The time until then; zero where it is over.
+fn left_until(then: SystemTime) -> Duration {
+    then.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 #[cfg(test)]

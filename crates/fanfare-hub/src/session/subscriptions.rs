@@ -9,6 +9,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use fanfare_core::{
     Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
     dialect::Unsubscribed, reply::Action,
@@ -299,6 +300,20 @@ impl Subscriptions {
         let channels = session.channels.lock();
         if channels.joined.contains(channel) {
             session.granted_or_new().extend(channel, expires_at);
+            self.look_at_expiry(session);
+        }
+    }
+
+    /// The backend says when a subscription ends.
+    pub(crate) fn renewed(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        expires_at: Option<SystemTime>,
+        info: Option<Bytes>,
+    ) {
+        if let Some(granted) = session.granted() {
+            granted.renewed(channel, expires_at, info);
             self.look_at_expiry(session);
         }
     }

@@ -21,7 +21,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     delivery::shard::Shard,
     ending::{drain::Drain, goodbye::Goodbyes},
-    session::{phase::Phase, state::Session, subscriptions::Subscriptions, writer::Writer},
+    session::{
+        phase::Phase, renewing::Renewals, state::Session, subscriptions::Subscriptions, writer::Writer,
+    },
     upkeep::{
         message_bounds::MessageBounds,
         slow::SlowClients,
@@ -40,6 +42,7 @@ pub(crate) struct Heartbeats {
     pub(crate) writer: Arc<Writer>,
     pub(crate) goodbyes: Arc<Goodbyes>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) renewals: Arc<Renewals>,
     pub(crate) drain: Arc<Drain>,
     pub(crate) message_bounds: Arc<MessageBounds>,
     pub(crate) slow_clients: Arc<SlowClients>,
@@ -87,6 +90,7 @@ impl Heartbeats {
             return self.goodbyes.end(&session, &Disconnect::Expired);
         }
         self.subscriptions.expire(&session);
+        self.renewals.look(&session);
         if beat.is_for_expiry() {
             return;
         }

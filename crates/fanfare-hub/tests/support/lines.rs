@@ -4,9 +4,9 @@
 //!
 //! A client that connects says `connect` or `connect TOKEN`, then where it was in channels: `a=*:3`. A place is an
 //! epoch and an offset; the epoch `*` is any, and `?` is one of another server. More commands, whose words may be left
-//! out: `sub a since=*:3 must joins token=T only=k:1,2` (the tag
-//! `k` is one of these), `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`,
-//! `refresh T`, `subrefresh a T`.
+//! out: `sub a since=*:3 must joins token=T only=k:1,2` (the tag `k` is one of these),
+//! `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`, `refresh T`, `subrefresh a T`, `call METHOD DATA`,
+//! which is answered with `answer 1 DATA`.
 
 use std::sync::{
     Arc,
@@ -185,7 +185,8 @@ fn answer(reply: &Reply) -> String {
             let channels = connected.subscriptions.iter();
             let channels = channels.map(|(channel, told_of)| format!(" {channel}{}", told(told_of)));
             let expires = connected.expires_in.map_or("", |_| " expires");
-            format!("connected {}{expires}{}", connected.id, channels.collect::<String>())
+            let data = word(connected.data.as_ref());
+            format!("connected {}{expires}{data}{}", connected.id, channels.collect::<String>())
         }
         Reply::History { id, top, publications } => {
             format!("history {id}{} of {}", texts(publications), top.offset)
@@ -194,6 +195,7 @@ fn answer(reply: &Reply) -> String {
             let entries: Vec<_> = entries.iter().map(entry).collect();
             format!("presence {id} {}", entries.join(" "))
         }
+        Reply::Rpc { id, data } => format!("answer {id}{}", word(data.as_ref())),
         Reply::PresenceStats { id, stats } => format!("stats {id} {} {}", stats.clients, stats.users),
         Reply::Refreshed { id, expires_in, .. } | Reply::SubscriptionRefreshed { id, expires_in } => {
             format!("refreshed {id}{}", expires_in.map_or("", |_| " expires"))
@@ -208,7 +210,13 @@ fn told(subscription: &Subscription) -> String {
         Some(recovered) if recovered.is_whole => format!(" whole{}", texts(&recovered.publications)),
         Some(_) => " lost".to_owned(),
     };
-    format!("{recovered}{}", subscription.expires_in.map_or("", |_| " expires"))
+    let data = word(subscription.data.as_ref());
+    format!("{recovered}{}{data}", subscription.expires_in.map_or("", |_| " expires"))
+}
+
+/// ` DATA`, or nothing.
+fn word(data: Option<&Payload>) -> String {
+    data.map_or(String::new(), |data| format!(" {}", std::str::from_utf8(data.bytes()).unwrap()))
 }
 
 fn texts(publications: &[Arc<Publication>]) -> String {
@@ -258,6 +266,9 @@ impl LinesDecoder {
             ("history", Some(name), rest) => {
                 Command::History { id, channel: channel(name), query: query(rest.unwrap_or_default()) }
             }
+            ("call", Some(method), data) => {
+                Command::Rpc { id, method: method.into(), data: data.map(Payload::text) }
+            }
             ("presence", Some(name), None) => Command::Presence { id, channel: channel(name) },
             ("stats", Some(name), None) => Command::PresenceStats { id, channel: channel(name) },
             ("refresh", Some(token), None) => Command::Refresh { id, token: ClientToken::new(token) },
@@ -276,7 +287,12 @@ fn connect(id: RequestId, token: Option<&str>, rest: &str) -> Command {
         let (name, at) = word.split_once('=').unwrap();
         (channel(name), place(at))
     });
-    Command::Connect(Box::new(Connect { id, token: token.map(ClientToken::new), resume: resume.collect() }))
+    Command::Connect(Box::new(Connect {
+        id,
+        token: token.map(ClientToken::new),
+        resume: resume.collect(),
+        ..Connect::default()
+    }))
 }
 
 fn options(rest: &str) -> Box<SubscribeOptions> {

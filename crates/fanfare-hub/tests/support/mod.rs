@@ -6,8 +6,10 @@
 //! - [`histories`]: histories of channels, whose content and losses a test controls
 //! - [`node`]: a hub with one of the brokers
 //! - [`tokens`]: tokens whose text says what they grant
+//! - [`backend`]: the operator's backend, which is asked
 //! - [`client`]: a client that speaks the dialect over the transport
 
+pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod histories;
 pub(crate) mod lines;
@@ -21,6 +23,7 @@ use std::time::Duration;
 use fanfare_core::{Attributes, Channel, Payload, Publication};
 use fanfare_hub::Pace;
 
+pub(crate) use backend::{Asked, Told};
 pub(crate) use client::Client;
 pub(crate) use histories::Histories;
 pub(crate) use lines::Lines;

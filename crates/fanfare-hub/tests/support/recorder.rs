@@ -72,6 +72,13 @@ impl Recorder {
         done(result.map(|()| Taken::default()));
     }
 
+    /// The publishes that wait for an answer: channel and text.
+    pub(crate) fn published(&self) -> Vec<String> {
+        let text = |publish: &Publish| String::from_utf8(publish.payload.bytes().to_vec()).unwrap();
+        let asked = self.asked.lock();
+        asked.publishes.iter().map(|(publish, _)| format!("{} {}", publish.channel, text(publish))).collect()
+    }
+
     /// How many publishes are unanswered.
     pub(crate) fn unanswered(&self) -> usize {
         self.asked.lock().publishes.len()

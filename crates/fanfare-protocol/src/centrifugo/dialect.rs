@@ -61,6 +61,13 @@ impl Dialect for Centrifugo {
         }
     }
 
+    fn format(&self) -> &'static str {
+        match self.encoding {
+            Encoding::Json => "json",
+            Encoding::Protobuf => "protobuf",
+        }
+    }
+
     fn names_publisher(&self) -> bool {
         true
     }

@@ -19,7 +19,8 @@
 //! | 105 | already subscribed |
 //! | 106 | the connection holds as many channels as it may |
 //! | 107 | the command contradicts itself, lacks `data`, has a filter with a mistake, or names a channel that cannot be |
-//! | 108 | the namespace keeps no history or tracks no presence; or the command asks for maps or calls, which this server does not have |
+//! | 108 | the namespace keeps no history or tracks no presence; the backend takes no calls; or the command asks for maps, which this server does not have |
+//! | others | the operator's backend refused the command, by a hook |
 //! | 109 | the token expired: get a new one |
 //! | 112 | the history does not reach back to the position |
 //!

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attributes, CloseFrame, Disconnect, Position, Publication, Push, Reply,
+    Attributes, CloseFrame, Disconnect, Payload, Position, Publication, Push, Reply,
     attributes::PresenceChange,
     dialect::Unsubscribed,
     presence::{PresenceEntry, PresenceStats},
@@ -16,8 +16,8 @@ use super::{
     errors, payload,
     wire::{
         self, ClientInfo, ConnectResult, DisconnectPush, Empty, HistoryResult, MessagePush, PresenceResult,
-        PresenceStatsResult, Presented, RefreshResult, SubRefreshResult, SubscribePush, SubscribeResult,
-        Subscribed, UnsubscribePush,
+        PresenceStatsResult, Presented, RefreshResult, RpcResult, SubRefreshResult, SubscribePush,
+        SubscribeResult, Subscribed, UnsubscribePush,
     },
 };
 
@@ -48,6 +48,10 @@ pub(super) fn reply(reply: &Reply, encoding: Encoding) -> Result<wire::Reply, Di
         Reply::Presence { id, entries } => wire::Reply { presence: Some(presence(entries)), ..with(id) },
         Reply::PresenceStats { id, stats } => {
             wire::Reply { presence_stats: Some(presence_stats(*stats)), ..with(id) }
+        }
+        Reply::Rpc { id, data } => {
+            let data = some_data(data.as_ref(), encoding);
+            wire::Reply { rpc: Some(RpcResult { data }), ..with(id) }
         }
         Reply::Refreshed { id, client, expires_in } => {
             let (expires, ttl) = expiry(*expires_in);
@@ -141,6 +145,7 @@ fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
         version: VERSION.to_owned(),
         expires,
         ttl,
+        data: some_data(connected.data.as_ref(), encoding),
         subs: subs.collect(),
         ping,
         pong: ping > 0,
@@ -160,6 +165,7 @@ fn subscribe(subscription: &Subscription, encoding: Encoding) -> SubscribeResult
         positioned: is_kept,
         epoch,
         offset,
+        data: some_data(subscription.data.as_ref(), encoding),
         was_recovering: subscription.recovered.is_some(),
         ..Default::default()
     };
@@ -220,6 +226,11 @@ fn client_info(entry: &PresenceEntry) -> ClientInfo {
 
 fn epoch_and_offset(position: Option<Position>) -> (String, u64) {
     position.map_or_else(Default::default, |position| (position.epoch.to_string(), position.offset))
+}
+
+/// The data of the operator's backend; empty: none.
+fn some_data(data: Option<&Payload>, encoding: Encoding) -> Bytes {
+    data.map(|data| payload::outgoing(data, encoding)).unwrap_or_default()
 }
 
 /// `expires` and `ttl`.

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use bytes::Bytes;
 use fanfare_core::{
-    Channel, ChannelError, Command, Disconnect, Epoch,
+    Channel, ChannelError, Command, Disconnect, Epoch, Payload,
     command::{ClientToken, Connect, HistoryQuery, RequestId, ResumeEpoch, ResumeFrom, SubscribeOptions},
 };
 
@@ -11,7 +12,8 @@ use super::{
     errors::{BAD_REQUEST, NOT_AVAILABLE},
     filters, payload,
     wire::{
-        self, ConnectRequest, Error, HistoryRequest, PublishRequest, SubRefreshRequest, SubscribeRequest,
+        self, ConnectRequest, Error, HistoryRequest, PublishRequest, RpcRequest, SubRefreshRequest,
+        SubscribeRequest,
     },
 };
 
@@ -54,11 +56,8 @@ pub(super) fn command(id: RequestId, command: wire::Command) -> Result<Command, 
         Ok(Command::PresenceStats { id, channel: channel(&request.channel)? })
     } else if let Some(request) = command.history {
         history(id, &request)
-    } else if command.rpc.is_some() {
-        Err(Mistake::answer(
-            NOT_AVAILABLE,
-            "this server answers no remote procedure calls: publish, or call your backend",
-        ))
+    } else if let Some(RpcRequest { data, method }) = command.rpc {
+        Ok(Command::Rpc { id, method, data: some_data(data) })
     } else if command.send.is_some() {
         let reason = "this server takes no messages outside of channels: publish, or do not `send`";
         Err(Mistake::End(Disconnect::NotAvailable(reason.into())))
@@ -79,7 +78,14 @@ pub(super) fn connect(id: RequestId, request: ConnectRequest) -> Command {
         Some((Channel::new(name).ok()?, resume_from(sub.offset, &sub.epoch)))
     });
     let resume = resume.collect();
-    Command::Connect(Box::new(Connect { id, token: token(request.token), resume }))
+    Command::Connect(Box::new(Connect {
+        id,
+        token: token(request.token),
+        resume,
+        data: some_data(request.data),
+        name: request.name,
+        version: request.version,
+    }))
 }
 
 fn subscribe(id: RequestId, request: SubscribeRequest) -> Result<Command, Mistake> {
@@ -102,6 +108,7 @@ fn subscribe(id: RequestId, request: SubscribeRequest) -> Result<Command, Mistak
         must_resume: request.flag & REJECT_UNRECOVERED != 0,
         joins: request.join_leave,
         filter,
+        data: some_data(request.data),
     };
     Ok(Command::Subscribe { id, channel, options: Some(Box::new(options)) })
 }
@@ -142,6 +149,10 @@ fn channel(name: &str) -> Result<Channel, Mistake> {
         ChannelError::Empty => Mistake::end("the command needs a channel"),
         error => Mistake::answer(BAD_REQUEST, error.to_string()),
     })
+}
+
+fn some_data(data: Bytes) -> Option<Payload> {
+    (!data.is_empty()).then(|| payload::incoming(data))
 }
 
 fn token(token: String) -> Option<ClientToken> {

@@ -9,12 +9,12 @@ use std::{
 };
 
 use fanfare_gateway::{Proxies, ProxyProtocol};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Request, StatusCode,
+    Method, Request, StatusCode,
     body::Bytes,
     client::conn::http1,
-    header::{CONNECTION, HOST},
+    header::{CONNECTION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -93,17 +93,41 @@ impl Asker {
     /// # Errors
     /// No answer comes, or none in time.
     pub async fn get(&self, target: &Target) -> Result<Answer, NoAnswer> {
-        time::timeout(self.timeout, self.ask(target)).await.map_err(|_| NoAnswer::Slow(self.timeout))?
+        let ask = async {
+            let request = Self::to(target, Method::GET);
+            self.ask(target, request.body(Full::default()).map_err(|error| impossible(&error))?).await
+        };
+        time::timeout(self.timeout, ask).await.map_err(|_| NoAnswer::Slow(self.timeout))?
     }
 
-    async fn ask(&self, target: &Target) -> Result<Answer, NoAnswer> {
-        let stream = self.connect(target).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(&target.path)
+    /// Sends `POST` with a body of JSON and these headers.
+    ///
+    /// # Errors
+    /// No answer comes. [`NoAnswer::Io`]: the connection was not made. The caller bounds the time.
+    pub async fn post(
+        &self,
+        target: &Target,
+        headers: &[(String, String)],
+        body: String,
+    ) -> Result<Answer, NoAnswer> {
+        let mut request = Self::to(target, Method::POST).header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.ask(target, request.body(Full::from(body)).map_err(|error| impossible(&error))?).await
+    }
+
+    fn to(target: &Target, method: Method) -> http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(&target.path)
             .header(HOST, target.authority())
             .header(CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| NoAnswer::Body(error.to_string()))?;
+    }
+
+    async fn ask(&self, target: &Target, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+        let stream = self.connect(target).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let answer = async {
             let response = sender.send_request(request).await?;
             let status = response.status();
@@ -147,4 +171,8 @@ impl Asker {
         }
         Ok(stream)
     }
+}
+
+fn impossible(error: &http::Error) -> NoAnswer {
+    NoAnswer::Body(error.to_string())
 }

@@ -17,6 +17,7 @@ pub mod declare;
 mod env;
 mod facts;
 mod file;
+mod hooks;
 mod listeners;
 mod load;
 mod log;
@@ -40,6 +41,7 @@ pub(crate) mod tests;
 pub use self::{
     auth::{Auth, words::PublicKeyFile},
     facts::Facts,
+    hooks::HookConfig,
     load::{Loaded, Sources, load},
     log::{Log, LogFormat},
     mistake::{Mistake, Mistakes},

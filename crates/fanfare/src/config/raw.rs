@@ -27,7 +27,10 @@ use super::{
     tracing::words::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
-    words::{ADVERTISE, API_KEY, BROKER, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX},
+    words::{
+        ADVERTISE, API_KEY, BROKER, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK,
+        NODE, ORIGIN, PREFIX,
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -120,6 +123,27 @@ keys! {
             or TokenPolicy::LEEWAY, reloaded ToNew;
         /// The cookie that may carry a token.
         cookie: TokenSource = "auth.cookie", COOKIE, or TokenSource::default(), reloaded ToNew;
+        /// The address at which your backend says who a client is that connects without a token, by the protocol of
+        /// Centrifugo. The hooks are for clients of that protocol; the plain WebSocket has none.
+        hook_connect: Option<Target> = "hooks.connect", HOOK_URL, or None, reloaded AtOnce;
+        /// Where it says whether such a client may stay when its time (`expire_at`) is over.
+        hook_refresh: Option<Target> = "hooks.refresh", HOOK_URL, or None, reloaded AtOnce;
+        /// Where it says who may subscribe, in namespaces with subscribe_hook.
+        hook_subscribe: Option<Target> = "hooks.subscribe", HOOK_URL, or None, reloaded AtOnce;
+        /// Where it says who may publish and what, in namespaces with publish_hook.
+        hook_publish: Option<Target> = "hooks.publish", HOOK_URL, or None, reloaded AtOnce;
+        /// Where it answers the calls (RPC) of clients.
+        hook_rpc: Option<Target> = "hooks.rpc", HOOK_URL, or None, reloaded AtOnce;
+        /// Where it says whether a subscription may stay when its time (`expire_at`) is over.
+        hook_sub_refresh: Option<Target> = "hooks.sub_refresh", HOOK_URL, or None, reloaded AtOnce;
+        /// How long the backend may take to answer. Then the client gets error 100, and may try again.
+        hook_timeout: Duration = "hooks.timeout", Span { min: SECOND / 100, max: MINUTE },
+            or SECOND, reloaded AtOnce;
+        /// How many questions of this node may be under way. Others wait, within hooks.timeout.
+        hook_concurrency: usize = "hooks.concurrency", Count { min: 1, max: 65_536 }, or 256, reloaded AtOnce;
+        /// The headers of a client's handshake that the backend gets with each question.
+        hook_headers: Vec<Sourced<String>> = "hooks.headers", List { item: HOOK_HEADER, min: 0 },
+            or Vec::new(), reloaded ToNew;
         /// Origins whose pages may connect, besides the pages of this server's own host.
         origins: Vec<Sourced<AllowedOrigin>> = "origins.allow",
             List { item: ORIGIN, min: 0 }, or Vec::new(), reloaded ToNew;
@@ -277,6 +301,12 @@ keys! {
         /// The clients that may publish: "anonymous" is everybody, "token" is clients with a token for the channel
         /// (see `[auth]`), "subscriber" is clients that are subscribed to the channel, "server" is only the HTTP API.
         publish: Access = "namespace.publish", CHANNEL_ACCESS, or Access::Anonymous, reloaded AtOnce;
+        /// Whether hooks.subscribe says who may subscribe, instead of `subscribe`, which still is for clients of the plain
+        /// WebSocket. A token for the channel goes before.
+        subscribe_hook: bool = "namespace.subscribe_hook", Switch, or false, reloaded AtOnce;
+        /// Whether hooks.publish says who may publish and what, instead of `publish`, which still is for clients of the
+        /// plain WebSocket.
+        publish_hook: bool = "namespace.publish_hook", Switch, or false, reloaded AtOnce;
         /// Whether publishers get their own messages too.
         echo: bool = "namespace.echo", Switch, or true, reloaded AtOnce;
         /// How many messages of each channel are kept; with 0 they are not kept. Clients that come back get what they missed, and a

@@ -5,7 +5,7 @@ use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
-    Config, Drain, Log, Runtime, auth, listeners,
+    Config, Drain, Log, Runtime, auth, hooks, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -32,6 +32,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(namespaces.iter().filter_map(news_without_presence));
     mistakes.extend(auth::check(raw, namespaces));
+    mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
@@ -185,6 +186,8 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             lines_per_second: raw.log_lines.value,
         },
         tracing: tracing::tracing(raw),
+        hooks: hooks::hooks(raw),
+        hook_headers: values(&raw.hook_headers.value),
         namespaces: all_namespaces(namespaces),
     }
 }
@@ -225,6 +228,8 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         name: raw.name.value.clone(),
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
+        subscribe_hook: raw.subscribe_hook.value,
+        publish_hook: raw.publish_hook.value,
         echo: raw.echo.value,
         retention: retention(raw),
         history: raw.history.value,

@@ -122,6 +122,26 @@ pub(super) const JWKS_URL: Text<Option<Target>> = Text {
     found: without_password,
 };
 
+pub(super) const HOOK_URL: Text<Option<Target>> = Text {
+    allowed: "a URL without a query, as \"http://127.0.0.1:3000/hooks/connect\"; \"\" for none",
+    ..JWKS_URL
+};
+
+pub(super) const HOOK_HEADER: Text<String> = Text {
+    allowed: "the name of a header, as \"Cookie\"",
+    parse: |text| match text.parse::<http::HeaderName>() {
+        Ok(name) if !OWN_HEADERS.contains(&name.as_str()) => Ok(name.as_str().to_owned()),
+        Ok(_) => Err("this node sets it itself".into()),
+        Err(_) => Err("letters, digits and hyphens".into()),
+    },
+    show: String::clone,
+    found: str::to_owned,
+};
+
+/// Headers that every question has, or that are of one connection.
+const OWN_HEADERS: [&str; 7] =
+    ["host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te"];
+
 /// `<prefix>:` begins channels, and `<prefix>!` all other names, so a prefix has neither sign.
 pub(super) const PREFIX: Text<Prefix> = Text {
     allowed: "1 to 64 visible ASCII characters without `:` and `!`",

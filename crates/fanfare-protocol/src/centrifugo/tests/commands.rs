@@ -39,7 +39,7 @@ fn each_command_has_its_vectors() {
                 resume: from(ResumeEpoch::Is(Epoch(0xAB)), 7),
                 must_resume: true,
                 joins: true,
-                filter: None,
+                ..SubscribeOptions::default()
             }),
         ),
         (
@@ -93,6 +93,17 @@ fn each_command_has_its_vectors() {
             Command::Refresh { id: 2, token: token() },
         ),
         (
+            r#"{"id":2,"rpc":{"method":"m","data":1}}"#,
+            "0a08026a060a013112016d",
+            Command::Rpc { id: 2, method: "m".into(), data: Some(Payload::json("1")) },
+        ),
+        (r#"{"id":2,"rpc":{}}"#, "0408026a00", Command::Rpc { id: 2, method: String::new(), data: None }),
+        (
+            r#"{"id":2,"subscribe":{"channel":"a","data":1}}"#,
+            "0a08022a060a0161420131",
+            subscribe(SubscribeOptions { data: Some(Payload::json("1")), ..SubscribeOptions::default() }),
+        ),
+        (
             r#"{"id":2,"sub_refresh":{"channel":"a","token":"t"}}"#,
             "0a08027a060a0161120174",
             Command::RefreshSubscription { id: 2, channel: channel("a"), token: token() },
@@ -106,25 +117,39 @@ fn each_command_has_its_vectors() {
 
 #[test]
 fn connect_has_its_vectors() {
-    let connect = |id, token: Option<&str>, resume| {
+    let connect = |id, token: Option<&str>, resume, [name, version, data]: [&str; 3]| {
         let token = token.map(ClientToken::new);
-        (vec![Request::Command(Command::Connect(Box::new(Connect { id, token, resume })))], None)
+        (
+            vec![Request::Command(Command::Connect(Box::new(Connect {
+                id,
+                token,
+                resume,
+                name: name.into(),
+                version: version.into(),
+                data: (!data.is_empty()).then(|| Payload::json(data)),
+            })))],
+            None,
+        )
     };
     let resume = vec![(channel("a"), ResumeFrom { epoch: ResumeEpoch::Is(Epoch(0xAB)), offset: 7 })];
     for (json_frame, protobuf_frame, wanted) in [
         // As it was seen on the wire of a Centrifugo.
-        (r#"{"id":1,"connect":{}}"#, "0408012200", connect(1, None, vec![])),
-        (r#"{"id":1,"connect":{"name":"js"}}"#, "080801220422026a73", connect(1, None, vec![])),
+        (r#"{"id":1,"connect":{}}"#, "0408012200", connect(1, None, vec![], [""; 3])),
+        (
+            r#"{"id":1,"connect":{"name":"js"}}"#,
+            "080801220422026a73",
+            connect(1, None, vec![], ["js", "", ""]),
+        ),
         (
             r#"{"id":2,"connect":{"token":"t","data":{"x":1},"subs":{"a":{"recover":true,"epoch":"00000000000000ab","offset":7}},"name":"js","version":"1","headers":{"k":"v"},"flag":1}}"#,
             "3e0802223a0a017412077b2278223a317d1a1b0a016112161801321030303030303030303030303030306162380722026a732a013132060a016b1201763801",
-            connect(2, Some("t"), resume),
+            connect(2, Some("t"), resume, ["js", "1", r#"{"x":1}"#]),
         ),
         // A token without a letter, a channel without a position, and a channel that cannot be.
         (
             r#"{"id":2,"connect":{"token":"","subs":{"":{"recover":true},"b":{}}}}"#,
             "130802220f1a050a016212001a060a0012021801",
-            connect(2, None, vec![]),
+            connect(2, None, vec![], [""; 3]),
         ),
     ] {
         assert_eq!(decode(&mut CentrifugoDecoder::json(), text(json_frame)), wanted, "{json_frame}");
@@ -151,13 +176,13 @@ fn an_sdks_first_frame_is_read() {
     let options = SubscribeOptions {
         token: Some(ClientToken::new("s")),
         resume: Some(ResumeFrom { epoch: ResumeEpoch::Is(Epoch(0xAB)), offset: 7 }),
-        must_resume: false,
         joins: true,
-        filter: None,
+        ..SubscribeOptions::default()
     };
     let subscribe =
         |id, channel, options| Command::Subscribe { id, channel, options: Some(Box::new(options)) };
-    let connect = Connect { id: 1, token: Some(ClientToken::new("t")), resume: vec![] };
+    let connect =
+        Connect { id: 1, token: Some(ClientToken::new("t")), name: "js".into(), ..Connect::default() };
     let commands = [
         Command::Connect(Box::new(connect)),
         subscribe(2, channel("a"), options),
@@ -185,7 +210,6 @@ fn protobuf_error(answer: &Request) -> (u32, String) {
 #[test]
 fn protobuf_mistakes_are_answered_as_in_json() {
     for (json_frame, protobuf_frame) in [
-        (r#"{"id":2,"rpc":{"method":"m","data":1}}"#, "0a08026a060a013112016d"),
         (r#"{"id":2,"send":{"data":1}}"#, "07080262030a0131"),
         (r#"{"id":2,"ping":{}}"#, "0408025a00"),
         (r#"{"id":2,"subscribe":{"channel":"a","type":1}}"#, "0908022a050a01617801"),

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Answer, Dialect, Payload, Publication, Reply,
+    Answer, CommandError, Dialect, Payload, Publication, Reply,
+    hooks::HookError,
     presence::PresenceStats,
     reply::{Connected, Recovered, Subscription},
 };
@@ -29,6 +30,7 @@ fn check(reply: &Reply, json: &str, protobuf: &str) {
 fn each_reply_has_its_vectors() {
     let stats = PresenceStats { clients: 2, users: 1 };
     let (id, client, channel) = (2, client(), channel("a"));
+    let refused = HookError { code: 400, message: "no".into(), is_temporary: true };
     let day = Some(Duration::from_secs(86_400));
     for (reply, json, protobuf) in [
         (Reply::Unsubscribed { id, channel }, r#"{"id":2,"unsubscribe":{}}"#, "0408023a00"),
@@ -76,6 +78,22 @@ fn each_reply_has_its_vectors() {
         ),
         (Reply::SubscriptionRefreshed { id, expires_in: None }, r#"{"id":2,"sub_refresh":{}}"#, "0408027a00"),
         (
+            Reply::Rpc { id, data: Some(Payload::json(r#"{"a":1}"#)) },
+            r#"{"id":2,"rpc":{"data":{"a":1}}}"#,
+            "0d08026a090a077b2261223a317d",
+        ),
+        (Reply::Rpc { id, data: None }, r#"{"id":2,"rpc":{}}"#, "0408026a00"),
+        (
+            Reply::Failed { id, error: CommandError::NoCalls },
+            r#"{"id":2,"error":{"code":108,"message":"this server answers no remote procedure calls: publish, or call your backend"}}"#,
+            "5408021250086c124c746869732073657276657220616e7377657273206e6f2072656d6f74652070726f6365647572652063616c6c733a207075626c6973682c206f722063616c6c20796f7572206261636b656e64",
+        ),
+        (
+            Reply::Failed { id, error: refused.into() },
+            r#"{"id":2,"error":{"code":400,"message":"no","temporary":true}}"#,
+            "0d0802120908900312026e6f1801",
+        ),
+        (
             Reply::Failed { id, error: fanfare_core::PublishError::Refused("away".into()).into() },
             r#"{"id":2,"error":{"code":100,"message":"the message broker did not take it: away","temporary":true}}"#,
             "320802122e08641228746865206d6573736167652062726f6b657220646964206e6f742074616b652069743a20617761791801",
@@ -95,6 +113,11 @@ fn each_subscription_has_its_vectors() {
             Subscription { expires_in: Some(Duration::from_millis(1500)), ..Subscription::default() },
             r#"{"id":2,"subscribe":{"expires":true,"ttl":2}}"#,
             "080802320408011002",
+        ),
+        (
+            Subscription { data: Some(Payload::json("1")), ..Subscription::default() },
+            r#"{"id":2,"subscribe":{"data":1}}"#,
+            "07080232035a0131",
         ),
         (
             Subscription { position: Some(at(0)), ..Subscription::default() },
@@ -142,6 +165,7 @@ fn connected_has_its_vectors() {
         ping_interval: Duration::from_secs(25),
         subscriptions: vec![],
         fed_as: None,
+        data: None,
     };
     let all = Connected {
         expires_in: Some(Duration::from_nanos(1)),
@@ -169,6 +193,11 @@ fn connected_has_its_vectors() {
             over_http,
             r#"{"id":1,"connect":{"client":"00c0ffee00c0ffee-17","version":"Fanfare","session":"secret","node":"00c0ffee00c0ffee"}}"#,
             "3c08012a380a13303063306666656530306330666665652d3137120746616e666172654a06736563726574521030306330666665653030633066666565",
+        ),
+        (
+            Connected { data: Some(Payload::text("hi")), ..without_pings.clone() },
+            r#"{"id":1,"connect":{"client":"00c0ffee00c0ffee-17","version":"Fanfare","data":"hi"}}"#,
+            "2808012a240a13303063306666656530306330666665652d3137120746616e666172652a0422686922",
         ),
         (
             without_pings,

@@ -141,11 +141,6 @@ fn send_needs_no_id() {
 }
 
 #[test]
-fn rpc_is_not_available() {
-    assert_eq!(error_code(r#"{"id":2,"rpc":{"method":"m","data":{}}}"#), 108);
-}
-
-#[test]
 fn ping_is_for_servers() {
     assert_eq!(close_code(r#"{"id":2,"ping":{}}"#), 3501);
 }

@@ -14,10 +14,10 @@ pub(super) use pushes::{
     ClientInfo, DisconnectPush, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
 };
 pub(super) use requests::{
-    Command, ConnectRequest, EmulationRequest, FilterNode, HistoryRequest, PublishRequest, SubRefreshRequest,
-    SubscribeRequest,
+    Command, ConnectRequest, EmulationRequest, FilterNode, HistoryRequest, PublishRequest, RpcRequest,
+    SubRefreshRequest, SubscribeRequest,
 };
 pub(super) use results::{
     ConnectResult, Empty, Error, HistoryResult, PresenceResult, PresenceStatsResult, RefreshResult, Reply,
-    SubRefreshResult, SubscribeResult, Subscribed,
+    RpcResult, SubRefreshResult, SubscribeResult, Subscribed,
 };

@@ -33,8 +33,7 @@ pub(crate) struct Command {
     #[serde(deserialize_with = "raw::is_there")]
     pub(crate) send: Option<()>,
     #[prost(message, optional, tag = "13")]
-    #[serde(deserialize_with = "raw::is_there")]
-    pub(crate) rpc: Option<()>,
+    pub(crate) rpc: Option<RpcRequest>,
     #[prost(message, optional, tag = "14")]
     pub(crate) refresh: Option<RefreshRequest>,
     #[prost(message, optional, tag = "15")]
@@ -58,8 +57,16 @@ pub(crate) struct EmulationRequest {
 pub(crate) struct ConnectRequest {
     #[prost(string, tag = "1")]
     pub(crate) token: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    #[serde(deserialize_with = "raw::read")]
+    pub(crate) data: Bytes,
     #[prost(btree_map = "string, message", tag = "3")]
     pub(crate) subs: BTreeMap<String, SubscribeRequest>,
+    /// The name of the client's program.
+    #[prost(string, tag = "4")]
+    pub(crate) name: String,
+    #[prost(string, tag = "5")]
+    pub(crate) version: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
@@ -75,6 +82,9 @@ pub(crate) struct SubscribeRequest {
     pub(crate) epoch: String,
     #[prost(uint64, tag = "7")]
     pub(crate) offset: u64,
+    #[prost(bytes = "bytes", tag = "8")]
+    #[serde(deserialize_with = "raw::read")]
+    pub(crate) data: Bytes,
     #[prost(bool, tag = "11")]
     pub(crate) join_leave: bool,
     #[prost(string, tag = "12")]
@@ -156,6 +166,16 @@ pub(crate) struct StreamPosition {
     pub(crate) offset: u64,
     #[prost(string, tag = "2")]
     pub(crate) epoch: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(crate) struct RpcRequest {
+    #[prost(bytes = "bytes", tag = "1")]
+    #[serde(deserialize_with = "raw::read")]
+    pub(crate) data: Bytes,
+    #[prost(string, tag = "2")]
+    pub(crate) method: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]

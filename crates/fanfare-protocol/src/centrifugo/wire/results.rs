@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{
     pushes::{ClientInfo, Publication, Push},
-    raw::is_zero,
+    raw::{self, is_zero},
 };
 
 /// A reply has one result, or an error, or a push. An empty one is a ping.
@@ -43,6 +44,9 @@ pub(crate) struct Reply {
     #[prost(message, optional, tag = "11")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) history: Option<HistoryResult>,
+    #[prost(message, optional, tag = "13")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) rpc: Option<RpcResult>,
     #[prost(message, optional, tag = "14")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) refresh: Option<RefreshResult>,
@@ -82,6 +86,9 @@ pub(crate) struct ConnectResult {
     #[prost(uint32, tag = "4")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) ttl: u32,
+    #[prost(bytes = "bytes", tag = "5")]
+    #[serde(serialize_with = "raw::write", skip_serializing_if = "is_zero")]
+    pub(crate) data: Bytes,
     /// A map. prost leaves the value of a map's entry out where it is empty, and then the npm SDK reads null.
     #[prost(message, repeated, tag = "6")]
     #[serde(serialize_with = "as_map", skip_serializing_if = "is_zero")]
@@ -144,6 +151,9 @@ pub(crate) struct SubscribeResult {
     #[prost(bool, tag = "10")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) positioned: bool,
+    #[prost(bytes = "bytes", tag = "11")]
+    #[serde(serialize_with = "raw::write", skip_serializing_if = "is_zero")]
+    pub(crate) data: Bytes,
     #[prost(bool, tag = "12")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) was_recovering: bool,
@@ -171,6 +181,13 @@ pub(crate) struct HistoryResult {
     pub(crate) epoch: String,
     #[prost(uint64, tag = "3")]
     pub(crate) offset: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct RpcResult {
+    #[prost(bytes = "bytes", tag = "1")]
+    #[serde(serialize_with = "raw::write", skip_serializing_if = "is_zero")]
+    pub(crate) data: Bytes,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]

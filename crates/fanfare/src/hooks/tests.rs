@@ -1,0 +1,98 @@
+//! The backend is a small server of the test.
+
+use std::time::Duration;
+
+use fanfare_core::{ClientId, Incarnation, SessionId};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+use crate::config::tests::load_file;
+
+/// Hooks that ask this address, and the metrics.
+fn hooks(address: &str, timeout: &str) -> HttpHooks {
+    let text = format!("[hooks]\nrpc = \"http://{address}/rpc\"\ntimeout = \"{timeout}\"\nconcurrency = 1\n");
+    let config = load_file(&text).unwrap().config.hooks.unwrap();
+    HttpHooks::new(config, HookMetrics::register(&prometheus::Registry::new()).unwrap())
+}
+
+fn ann() -> HookClient {
+    HookClient {
+        client: ClientId { node: Incarnation(7), session: SessionId(1) },
+        is_over_http: false,
+        protocol: "json",
+        user: "ann".into(),
+        meta: None,
+        headers: [("cookie".to_owned(), "a=1".to_owned())].into(),
+    }
+}
+
+/// A backend that answers every question with this status and body. Its address, and the questions.
+async fn backend(answer: &'static str) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (send, questions) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut question = Vec::new();
+            while !question.ends_with(b"}") {
+                let mut part = [0; 4096];
+                let read = socket.read(&mut part).await.unwrap();
+                question.extend(&part[..read]);
+            }
+            send.send(String::from_utf8(question).unwrap()).unwrap();
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address, questions)
+}
+
+async fn call(hooks: &HttpHooks) -> Result<Option<Payload>, HookRefusal> {
+    hooks.rpc(ann(), "add".into(), Some(Payload::json("[1]"))).await
+}
+
+#[tokio::test]
+async fn a_question_is_answered() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 21\r\n\r\n{\"result\":{\"data\":2}}";
+    let (address, mut questions) = backend(answer).await;
+    assert_eq!(call(&hooks(&address, "10s")).await, Ok(Some(Payload::json("2"))));
+    let question = questions.recv().await.unwrap();
+    let (head, body) = question.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /rpc HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("cookie: a=1") && head.contains("content-type: application/json"), "{head}");
+    let expected = serde_json::json!({
+        "client": "0000000000000007-1", "transport": "websocket", "protocol": "json", "encoding": "json",
+        "user": "ann", "method": "add", "data": [1],
+    });
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_permits_nothing() {
+    for answer in [
+        "HTTP/1.1 500 No\r\ncontent-length: 13\r\n\r\n{\"result\":{}}",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\ncontent-length: 27\r\n\r\n{\"disconnect\":{\"code\":1000}}",
+        "nonsense",
+    ] {
+        let (address, _questions) = backend(answer).await;
+        assert_eq!(call(&hooks(&address, "10s")).await, Err(HookRefusal::Unavailable), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_backend_costs_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let silent = hooks(&address, "100ms");
+    assert_eq!(call(&silent).await, Err(HookRefusal::Unavailable));
+    drop(listener);
+    for _ in 0..5 {
+        assert_eq!(call(&silent).await, Err(HookRefusal::Unavailable));
+    }
+    assert!(silent.0.breakers.iter().any(Breaker::is_open));
+    assert_eq!(silent.0.config.timeout, Duration::from_millis(100));
+}
