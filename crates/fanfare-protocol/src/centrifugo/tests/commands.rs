@@ -93,6 +93,19 @@ fn each_command_has_its_vectors() {
             Command::Refresh { id: 2, token: token() },
         ),
         (
+            r#"{"id":2,"sub_refresh":{"channel":"a","token":"t"}}"#,
+            "0a08027a060a0161120174",
+            Command::RefreshSubscription { id: 2, channel: channel("a"), token: token() },
+        ),
+    ] {
+        is_read(json_frame, protobuf_frame, wanted);
+    }
+}
+
+#[test]
+fn data_for_the_backend_has_its_vectors() {
+    for (json_frame, protobuf_frame, wanted) in [
+        (
             r#"{"id":2,"rpc":{"method":"m","data":1}}"#,
             "0a08026a060a013112016d",
             Command::Rpc { id: 2, method: "m".into(), data: Some(Payload::json("1")) },
@@ -103,16 +116,16 @@ fn each_command_has_its_vectors() {
             "0a08022a060a0161420131",
             subscribe(SubscribeOptions { data: Some(Payload::json("1")), ..SubscribeOptions::default() }),
         ),
-        (
-            r#"{"id":2,"sub_refresh":{"channel":"a","token":"t"}}"#,
-            "0a08027a060a0161120174",
-            Command::RefreshSubscription { id: 2, channel: channel("a"), token: token() },
-        ),
     ] {
-        let wanted = (vec![Request::Command(wanted)], None);
-        assert_eq!(json(json_frame), wanted, "{json_frame}");
-        assert_eq!(protobuf(protobuf_frame), wanted, "{json_frame}");
+        is_read(json_frame, protobuf_frame, wanted);
     }
+}
+
+#[track_caller]
+fn is_read(json_frame: &str, protobuf_frame: &str, wanted: Command) {
+    let wanted = (vec![Request::Command(wanted)], None);
+    assert_eq!(json(json_frame), wanted, "{json_frame}");
+    assert_eq!(protobuf(protobuf_frame), wanted, "{json_frame}");
 }
 
 #[test]
