@@ -142,6 +142,9 @@ impl Namespaces {
     /// The namespace of a channel.
     #[must_use]
     pub fn of(&self, channel: &Channel) -> &Namespace {
+        if self.named.is_empty() {
+            return &self.default;
+        }
         channel
             .namespace()
             .and_then(|name| self.named.iter().find(|namespace| namespace.name == name))

@@ -41,14 +41,13 @@ pub struct Publisher {
 }
 
 /// A publish that has begun.
-#[derive(Clone, Copy)]
 struct Begun {
     id: RequestId,
     /// Its place in the flow.
     place: u64,
     /// The bytes that the client sent.
     bytes: usize,
-    skip_history: bool,
+    flow: Arc<Flow>,
 }
 
 impl Publisher {
@@ -71,27 +70,29 @@ impl Publisher {
             return;
         }
         session.last_activity.message(self.dispatcher.now(session));
-        let access = self.dispatcher.namespaces().of(&channel).publish;
+        let (access, retention) = {
+            let namespaces = self.dispatcher.namespaces();
+            let namespace = namespaces.of(&channel);
+            (namespace.publish, namespace.retention)
+        };
         if let Err(error) = permit(access, session, &channel, Action::Publish) {
             return self.writer.reply(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();
         let bytes = payload.len();
         let Some(place) = flow.begin(bytes, &self.budget) else { return };
-        let publish = Publish::new(channel, payload);
-        self.hand(session, Begun { id, place, bytes, skip_history: false }, publish);
+        let publish = Publish::new(channel, payload).kept(retention);
+        self.hand(session, Begun { id, place, bytes, flow }, publish);
     }
 
     /// Hands a publish that has begun to the broker. The client is answered when the broker has answered.
+    #[expect(clippy::inline_always, reason = "a publish is moved, not copied; counted by `publish::one`")]
+    #[inline(always)]
     fn hand(self: &Arc<Self>, session: &Arc<Session>, begun: Begun, publish: Publish) {
-        let Begun { id, place, bytes, skip_history } = begun;
-        let flow = session.flow_or_new().clone();
-        let retention = self.dispatcher.namespaces().of(&publish.channel).retention;
-        let client =
-            session.dialect().names_publisher().then(|| self.attendance.entry(&publish.channel, session));
-        let retention = retention.filter(|_| !skip_history);
-        let mut publish = publish.by(session.id, Some(flow.order.clone())).kept(retention);
-        if let Some(client) = client {
+        let Begun { id, place, bytes, flow } = begun;
+        let mut publish = publish.by(session.id, Some(flow.order.clone()));
+        if session.dialect().names_publisher() {
+            let client = self.attendance.entry(&publish.channel, session);
             publish = publish.published_by(client);
         }
         let (publisher, session) = (self.clone(), session.clone());
@@ -128,8 +129,8 @@ impl Publisher {
             let lane = Lane::Channel(channel.clone());
             let permitted = publisher.ask(&session, &channel, payload).await;
             let answer = match permitted {
-                Ok((publish, skip_history)) if session.is_listened_to() => {
-                    publisher.hand(&session, Begun { id, place, bytes, skip_history }, publish);
+                Ok(publish) if session.is_listened_to() => {
+                    publisher.hand(&session, Begun { id, place, bytes, flow }, publish);
                     return Attempted { lane, answer: Ok(None), held: SmallVec::new() };
                 }
                 Ok(_) => Ok(None),
@@ -140,12 +141,7 @@ impl Publisher {
         }))
     }
 
-    async fn ask(
-        &self,
-        session: &Session,
-        channel: &Channel,
-        payload: Payload,
-    ) -> Result<(Publish, bool), Refusal> {
+    async fn ask(&self, session: &Session, channel: &Channel, payload: Payload) -> Result<Publish, Refusal> {
         let hooks = self.hooking.of(Hook::Publish).ok_or_else(Refusal::unavailable)?;
         let client = self.hooking.client(session);
         let answer = hooks.publish(client, channel.clone(), payload.clone()).await?;
@@ -153,10 +149,12 @@ impl Publisher {
         if !answer.tags.is_empty() {
             publish = publish.tagged(answer.tags);
         }
-        Ok((publish, answer.skip_history))
+        let retention = self.dispatcher.namespaces().of(channel).retention;
+        Ok(publish.kept(retention.filter(|_| !answer.skip_history)))
     }
 
     /// A publish of a session was answered.
+    #[inline]
     fn end(&self, session: &Arc<Session>, flow: &Flow, place: u64, bytes: usize, outcome: Outcome) {
         if let Some(verdict) = flow.end(place, bytes, outcome, &self.budget) {
             self.goodbyes.end(session, &verdict.disconnect);
