@@ -13,13 +13,14 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs)
+CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs hooks)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
     survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
+HOOKS=(json protobuf) # encodings
 DOCS=(js python go) # the programs of docs/sdks.md
 API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
 PASSED=0
@@ -50,6 +51,28 @@ client() { # CLIENT SCENARIO...
     timeout --foreground 600 "${COMMAND[@]}" "${NODES[@]}" "$REDIS" "$KEY" "$SECRET" "$@" | tee "$log" || true
     for scenario in "$@"; do
         if grep -qx "ok $scenario" "$log"; then PASSED=$((PASSED + 1)); else FAILED+=("$name:$scenario"); fi
+    done
+}
+
+# A node of its own, which asks a backend about every client.
+hooks() {
+    local port log=$STATE/hooks.log encoding hook
+    port=$(free_ports 2)
+    {
+        printf '[hooks]\nheaders = ["X-Test"]\n'
+        for hook in connect rpc subscribe publish; do
+            printf '%s = "http://127.0.0.1:%s/%s"\n' "$hook" $((port + 1)) "$hook"
+        done
+        printf '[[namespace]]\nsubscribe_hook = true\npublish_hook = true\n'
+    } >"$STATE/hooks.toml"
+    background "$log" env -u FANFARE_CONFIG "$BIN" serve --dev --listen "127.0.0.1:$port" --config "$STATE/hooks.toml"
+    await "$log" curl -fso /dev/null "http://127.0.0.1:$port/readyz"
+    for encoding in "${HOOKS[@]}"; do
+        if timeout --foreground 60 node "$HERE/hooks.mjs" "$encoding" "http://127.0.0.1:$port" $((port + 1)); then
+            PASSED=$((PASSED + 1))
+        else
+            FAILED+=("hooks:$encoding")
+        fi
     done
 }
 
@@ -92,6 +115,10 @@ main() {
         esac
         if (($# > 1)); then scenarios=("${@:2}"); fi
         say "== $name"
+        if [[ $name == hooks ]]; then
+            hooks
+            continue
+        fi
         client "$name" "${scenarios[@]}"
     done
     say "centrifugo: $PASSED passed, ${#FAILED[@]} failed${FAILED[*]+: ${FAILED[*]}}"
