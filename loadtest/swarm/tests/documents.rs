@@ -122,7 +122,7 @@ fn the_page_follows_from_its_json() {
     let page = made.path().join("performance.md");
     fs::copy(shipped.join("performance.md"), &page).unwrap();
     let files = files("json");
-    assert_eq!(files.len(), 8, "{files:?}");
+    assert_eq!(files.len(), 9, "{files:?}");
     report::run(&ReportArgs { files, page }).unwrap();
     let advice = "swarm report docs/performance/*.json";
     for file in ["performance.md".into()].into_iter().chain(files_in_docs()) {
