@@ -46,8 +46,6 @@ pub enum Disconnect {
     Slow,
     /// The client's token expired.
     Expired,
-    /// The token of a subscription to which the server subscribed the client expired.
-    SubscriptionExpired,
     /// A token that the client showed is not good, for this reason.
     BadToken(Cow<'static, str>),
     /// The client did not say who it is within [`Limits::handshake`](crate::Limits::handshake).
@@ -95,7 +93,6 @@ impl Disconnect {
             Self::PublishUnknown,
             Self::Slow,
             Self::Expired,
-            Self::SubscriptionExpired,
             Self::BadToken(Cow::default()),
             Self::Stale,
             Self::NotAvailable(Cow::default()),
@@ -142,7 +139,6 @@ impl Disconnect {
             Self::PublishUnknown => "publish_unknown",
             Self::Slow => "slow",
             Self::Expired => "expired",
-            Self::SubscriptionExpired => "subscription_expired",
             Self::BadToken(_) => "bad_token",
             Self::Stale => "stale",
             Self::NotAvailable(_) => "not_available",
@@ -192,7 +188,6 @@ mod tests {
             | Disconnect::PublishUnknown
             | Disconnect::Slow
             | Disconnect::Expired
-            | Disconnect::SubscriptionExpired
             | Disconnect::BadToken(_)
             | Disconnect::Stale
             | Disconnect::NotAvailable(_)
@@ -205,7 +200,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 21;
+    const OWN: usize = 20;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

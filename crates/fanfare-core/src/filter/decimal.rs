@@ -46,7 +46,7 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// The text as digits, of which there is at least one.
+/// The text as digits, at least one.
 fn digits_of(text: &str) -> Option<&[u8]> {
     let digits = text.as_bytes();
     (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then_some(digits)

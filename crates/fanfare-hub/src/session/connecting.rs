@@ -238,7 +238,7 @@ impl Connecting {
     }
 }
 
-/// The user of an identity. An empty id is nobody's.
+/// The user of an identity. An empty id does not name a user.
 fn user(identity: Option<&dyn Identity>) -> Option<&str> {
     identity.and_then(Identity::subject).filter(|id| !id.is_empty())
 }

@@ -160,7 +160,6 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
         Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
         Disconnect::Stale => CloseFrame::new(85, "stale"),
-        Disconnect::SubscriptionExpired => CloseFrame::new(86, "subscription expired"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
         Disconnect::PublishUnknown => CloseFrame::new(74, "unknown"),

@@ -17,7 +17,6 @@ const CLOSED: u16 = 3000;
 const SHUTDOWN: u16 = 3001;
 const INTERNAL: u16 = 3004;
 const EXPIRED: u16 = 3005;
-const SUBSCRIPTION_EXPIRED: u16 = 3006;
 const SLOW: u16 = 3008;
 const INSUFFICIENT_STATE: u16 = 3010;
 const NO_PONG: u16 = 3012;
@@ -55,9 +54,6 @@ pub(super) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         }
         Disconnect::Slow => (SLOW, "you did not read what was sent to you fast enough".into()),
         Disconnect::Expired => (EXPIRED, "your token expired: reconnect with a new one".into()),
-        Disconnect::SubscriptionExpired => {
-            (SUBSCRIPTION_EXPIRED, "the token of a subscription expired: reconnect with a new one".into())
-        }
         Disconnect::Stale => (STALE, "you did not connect in time".into()),
         Disconnect::NoPong => (NO_PONG, "no pong came after a ping".into()),
         Disconnect::Idle => (CLOSED, "no message came or went for too long".into()),

@@ -32,7 +32,7 @@
 //! | 3000 | no message came or went for the idle timeout |
 //! | 3001 | the node restarts: another takes over |
 //! | 3004 | a publish failed, and the command had no reply |
-//! | 3005, 3006 | the token of the connection expired, or of a subscription that the server made |
+//! | 3005 | the token of the connection expired |
 //! | 3008 | the client did not read fast enough |
 //! | 3010 | messages may have been missed |
 //! | 3012 | no pong came after a ping |

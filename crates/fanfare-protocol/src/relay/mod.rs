@@ -125,9 +125,7 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Slow => {
             CloseFrame::new(TRY_AGAIN_LATER, "you did not read what was sent to you fast enough: reconnect")
         }
-        Disconnect::Expired | Disconnect::SubscriptionExpired => {
-            CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one")
-        }
+        Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
         Disconnect::Stale => CloseFrame::new(POLICY, "you did not connect in time: reconnect"),
         Disconnect::Idle => {
             CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")

@@ -76,7 +76,6 @@ fn each_end_has_its_code() {
         ("server", 0),
         ("slow", 3008),
         ("stale", 3502),
-        ("subscription_expired", 3006),
     ];
     assert_eq!(codes, BTreeMap::from(wanted));
 }

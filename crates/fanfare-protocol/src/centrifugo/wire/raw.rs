@@ -23,7 +23,7 @@ pub(super) fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 }
 
 /// Writes bytes as the JSON value that they are. A line's end between two tokens becomes a space, since clients split
-/// messages there. Bytes that are not JSON become a JSON string: nobody's payload breaks the message around it.
+/// messages there. Bytes that are not JSON become a JSON string: a payload never breaks the message around it.
 pub(super) fn write<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
     let text = String::from_utf8_lossy(bytes);
     let line = if text.contains('\n') { Cow::Owned(text.replace('\n', " ")) } else { text };
