@@ -5,8 +5,8 @@
 //! - A body is bounded, in size and in time.
 
 use axum::{
-    body::{self, Body, HttpBody},
-    extract::Request,
+    body::HttpBody,
+    extract::{DefaultBodyLimit, FromRequest, Request},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -88,11 +88,11 @@ pub(super) async fn take_body(
         return Err(StreamError::TooLarge(most));
     }
     let patience = gateway.hub.settings.limits().handshake;
-    let taken = std::mem::replace(request.body_mut(), Body::empty());
-    let read = timeout(patience, body::to_bytes(taken, most)).await;
-    read.map_err(|_| StreamError::Slow(patience))?.map_err(|error| {
-        let cause = std::error::Error::source(&error);
-        let is_long = cause.is_some_and(|cause| cause.to_string().contains("length limit"));
-        if is_long { StreamError::TooLarge(most) } else { StreamError::Incomplete }
+    let mut taken = Request::new(std::mem::take(request.body_mut()));
+    DefaultBodyLimit::max(most).apply(&mut taken);
+    let read = timeout(patience, Bytes::from_request(taken, &())).await;
+    read.map_err(|_| StreamError::Slow(patience))?.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => StreamError::TooLarge(most),
+        _ => StreamError::Incomplete,
     })
 }

@@ -68,19 +68,14 @@ impl Greeted {
     /// # Errors
     /// The node goes away.
     pub(super) fn open(self, gateway: &Gateway, kind: &Arc<Kind>) -> Result<(Pending, Accepted), Refusal> {
-        let Self { client, identity, headers, .. } = &self;
-        let peer = Peer {
-            address: Some(client.0),
-            identity: identity.clone(),
-            headers: headers.clone(),
-            ..Peer::default()
-        };
-        let pending = Pending::open(gateway.hub.clone(), kind, peer, self.permit);
+        let Self { accepted, identity, headers, client, permit, .. } = self;
+        let peer = Peer { address: Some(client.0), identity, headers, fed_as: None };
+        let pending = Pending::open(gateway.hub.clone(), kind, peer, permit);
         if gateway.is_refusing() {
             // The node began to refuse meanwhile; the drain may have found no session left.
             return Err(Refusal::Leaving);
         }
-        Ok((pending, self.accepted))
+        Ok((pending, accepted))
     }
 }
 
