@@ -124,6 +124,8 @@ pub enum Liveness {
     AnyRead,
     /// Only the answer to a ping.
     Pong,
+    /// That the transport takes what is sent: the client sends nothing, and answers no ping.
+    AnyWrite,
 }
 
 /// A dialect's request for a sign of life.

@@ -52,6 +52,8 @@ pub enum Disconnect {
     Stale,
     /// The client asked for what this server does not have.
     NotAvailable(Cow<'static, str>),
+    /// The client cannot connect at this moment, for this reason, and the dialect has no reply for it.
+    Unavailable(Cow<'static, str>),
     /// The client sent nothing after a ping.
     NoPong,
     /// No message came or went for the session's idle timeout.
@@ -96,6 +98,7 @@ impl Disconnect {
             Self::BadToken(Cow::default()),
             Self::Stale,
             Self::NotAvailable(Cow::default()),
+            Self::Unavailable(Cow::default()),
             Self::NoPong,
             Self::Idle,
             Self::Interrupted,
@@ -142,6 +145,7 @@ impl Disconnect {
             Self::BadToken(_) => "bad_token",
             Self::Stale => "stale",
             Self::NotAvailable(_) => "not_available",
+            Self::Unavailable(_) => "unavailable",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
@@ -191,6 +195,7 @@ mod tests {
             | Disconnect::BadToken(_)
             | Disconnect::Stale
             | Disconnect::NotAvailable(_)
+            | Disconnect::Unavailable(_)
             | Disconnect::NoPong
             | Disconnect::Idle
             | Disconnect::Interrupted
@@ -200,7 +205,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 20;
+    const OWN: usize = 21;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

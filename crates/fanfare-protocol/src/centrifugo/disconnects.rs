@@ -15,12 +15,12 @@ const NO_CODE: u16 = 1005;
 // Codes after which SDKs connect again.
 const CLOSED: u16 = 3000;
 const SHUTDOWN: u16 = 3001;
-const INTERNAL: u16 = 3004;
+pub(super) const INTERNAL: u16 = 3004;
 const EXPIRED: u16 = 3005;
 const SLOW: u16 = 3008;
 const INSUFFICIENT_STATE: u16 = 3010;
 const NO_PONG: u16 = 3012;
-const TOO_MANY_REQUESTS: u16 = 3013;
+pub(super) const TOO_MANY_REQUESTS: u16 = 3013;
 
 // Codes after which SDKs give up.
 const INVALID_TOKEN: u16 = 3500;
@@ -42,6 +42,7 @@ pub(super) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadRequest(reason) => (BAD_REQUEST, or(reason, "bad request")),
         Disconnect::NotPermitted(reason) => (PERMISSION_DENIED, or(reason, "permission denied")),
         Disconnect::NotAvailable(reason) => (NOT_AVAILABLE, or(reason, "not available")),
+        Disconnect::Unavailable(reason) => (INTERNAL, or(reason, "internal server error")),
         Disconnect::MessageTooBig { .. }
         | Disconnect::MessageTooSlow { .. }
         | Disconnect::MessageGaveWay

@@ -5,6 +5,7 @@
 //! - `dialect`, `replies`: what they get
 //! - `payload`: what a publication looks like on either side
 //! - `emulation`: the requests of clients that send over HTTP
+//! - `unidirectional`: the same for clients that only listen
 //! - `errors`, `disconnects`: the codes
 //!
 //! # Errors of commands
@@ -31,7 +32,7 @@
 //! |---|---|
 //! | 3000 | no message came or went for the idle timeout |
 //! | 3001 | the node restarts: another takes over |
-//! | 3004 | a publish failed, and the command had no reply |
+//! | 3004 | a publish failed, or the connect of a client that only listens, and the command had no reply |
 //! | 3005 | the token of the connection expired |
 //! | 3008 | the client did not read fast enough |
 //! | 3010 | messages may have been missed |
@@ -60,8 +61,10 @@ mod replies;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod unidirectional;
 mod wire;
 
 pub use decoder::CentrifugoDecoder;
 pub use dialect::Centrifugo;
 pub use emulation::Emulated;
+pub use unidirectional::{CentrifugoUnidirectional, CentrifugoUnidirectionalDecoder};

@@ -114,6 +114,7 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
                 "you sent more than {limit} bytes in a second: reconnect, and send fewer (limits.bytes_per_second)"
             ),
         ),
+        Disconnect::Unavailable(reason) => CloseFrame::new(TRY_AGAIN_LATER, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(
             TRY_AGAIN_LATER,
             "your message was refused, it reached nobody: reconnect and send it again",
