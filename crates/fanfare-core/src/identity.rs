@@ -104,6 +104,11 @@ pub trait Identity: Send + Sync + 'static {
 
     /// When the token expires and the session ends; `None`: never.
     fn expires_at(&self) -> Option<SystemTime>;
+
+    /// The identity that this one changes, where the operator's backend changed one.
+    fn changes(&self) -> Option<&Arc<dyn Identity>> {
+        None
+    }
 }
 
 /// Verifies the tokens of clients.

@@ -131,6 +131,7 @@ impl Dialect for Lines {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
+            Push::Refreshed { expires_in } => format!("refreshed {}", expires_in.is_some()),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
     }
