@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Identity};
+use fanfare_core::{Channel, Identity, identity::SubscriptionTerms};
 
 /// An identity with another end, and maybe with other information.
 pub(crate) struct ChangedIdentity {
@@ -48,6 +48,10 @@ impl Identity for ChangedIdentity {
 
     fn subscriptions(&self) -> &[Channel] {
         self.shown.subscriptions()
+    }
+
+    fn terms_of(&self, channel: &Channel) -> SubscriptionTerms {
+        self.shown.terms_of(channel)
     }
 
     fn may_use(&self, channel: &Channel) -> bool {

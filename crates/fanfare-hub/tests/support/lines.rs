@@ -166,6 +166,7 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
         Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
         Disconnect::Unavailable(reason) => CloseFrame::new(86, reason.clone()),
+        Disconnect::TooManyChannels { .. } => CloseFrame::new(87, "too many channels"),
         Disconnect::Stale => CloseFrame::new(85, "stale"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
