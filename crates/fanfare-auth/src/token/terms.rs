@@ -21,7 +21,9 @@ pub(super) fn subscriptions(claim: Value) -> Result<Vec<(Channel, SubscriptionTe
         let channel = Channel::new(&name).map_err(|_| wrong("an object whose names are channels"))?;
         match &options {
             Value::Null => Ok((channel, SubscriptionTerms::default())),
-            Value::Object(_) => Ok((channel, terms(|name| options.get(name).filter(|value| !value.is_null()))?)),
+            Value::Object(_) => {
+                Ok((channel, terms(|name| options.get(name).filter(|value| !value.is_null()))?))
+            }
             _ => Err(wrong("an object of objects")),
         }
     };

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, OverHttp, Proxies,
-    ProxyProtocol, RelayEndpoint, http::endpoint::Listening, roles::Roles,
+    ProxyProtocol, RelayEndpoint, UnidirectionalEndpoint, http::endpoint::Listening, roles::Roles,
 };
 
 /// The epoch of every history.
