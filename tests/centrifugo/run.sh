@@ -20,10 +20,10 @@ SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes read
     survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
-UNI=(listens may_be_nobody recovers obeys_the_backend is_refused outlives_its_node)
+UNI=(listens may_be_nobody recovers has_terms obeys_the_backend is_refused outlives_its_node)
 HOOKS=(json protobuf) # encodings
 DOCS=(js python go) # the programs of docs/sdks.md
-API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
+API=(publish broadcast history presence subscribe disconnect refresh one_client info batch errors key_in_address)
 PASSED=0
 FAILED=()
 
@@ -109,6 +109,7 @@ main() {
                 go_client || continue
                 scenarios=("${GO[@]}")
                 ;;
+            uni-websocket) scenarios=("${UNI[@]}" may_want_own_pings) ;;
             uni-*) scenarios=("${UNI[@]}") ;;
             api) scenarios=("${API[@]}") ;;
             docs)

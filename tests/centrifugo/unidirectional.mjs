@@ -71,7 +71,7 @@ function stream(emitter, address, request, end, strip) {
 /** A client that listens: its pushes by their kind. */
 function listen(end, node, request) {
   const emitter = new EventEmitter();
-  const events = new Events(emitter, "connect", "pub", "subscribe", "unsubscribe", "join", "disconnect", "ping", "end", "broken");
+  const events = new Events(emitter, "connect", "pub", "subscribe", "unsubscribe", "refresh", "join", "disconnect", "ping", "end", "broken");
   emitter.on("message", (text) => {
     const push = JSON.parse(text);
     check(!("push" in push) && !("id" in push), `${text} is bare`);
@@ -120,19 +120,40 @@ async function recovers(end) {
   equal([sub.recovered, sub.was_recovering, sub.offset], [undefined, true, 4]);
 }
 
+/** The token may say more of a channel than its name. */
+async function has_terms(end) {
+  const channel = fresh("chat");
+  const override = { force_push_join_leave: { value: true } };
+  const subs = { [channel]: { info: { role: "host" }, data: { welcome: 1 }, override } };
+  const events = listen(end, NODE1, { token: signed({ sub: "ada", info: 7, subs }) });
+  const connect = await events.next("connect");
+  equal(connect.subs[channel].data, { welcome: 1 });
+  const { info } = await events.next("join");
+  equal([info.client, info.user, info.conn_info, info.chan_info], [connect.client, "ada", 7, { role: "host" }]);
+  const many = Array.from({ length: 129 }, (_, n) => `many-${n}`);
+  const refused = listen(end, NODE1, { token: signed({ sub: "ada", channels: many }) });
+  equal((await refused.next("disconnect")).code, 3505);
+}
+
 /** What the backend does to a client that listens. */
 async function obeys_the_backend(end) {
   const user = randomUUID();
   const [one, other] = [fresh("chat"), fresh("news")];
   const events = listen(end, NODE1, { token: signed({ sub: user, channels: [one] }) });
-  await events.next("connect");
+  const { session } = await events.next("connect");
+  equal(typeof session, isSocket ? "undefined" : "string");
   await api("subscribe", { user, channel: other });
   equal((await events.next("subscribe")).channel, other);
   await api("publish", { channel: other, data: "there" });
   equal((await events.next("pub")).data, "there");
   await api("unsubscribe", { user, channel: other });
   equal([(await events.next("unsubscribe")).channel, events.all("unsubscribe")[0].code], [other, 2000]);
-  await api("disconnect", { user });
+  await api("unsubscribe", { user, channel: "" });
+  equal((await events.next("unsubscribe")).channel, one);
+  await api("refresh", { user, expire_at: now() + 600 });
+  const { expires, ttl } = await events.next("refresh");
+  equal([expires, ttl > 500], [true, true]);
+  await api("disconnect", session ? { session } : { user });
   const { code, reason } = await events.next("disconnect");
   equal([code, reason], [3503, "force disconnect"]);
   await events.next("end");
@@ -180,4 +201,15 @@ async function outlives_its_node(end) {
   await until(isBack, "the node that was ended");
 }
 
-await run({ listens, may_be_nobody, recovers, obeys_the_backend, is_refused, outlives_its_node }, names);
+/** The other endpoint of WebSockets, without pings of the protocol. */
+async function may_want_own_pings(end) {
+  const socket = new WebSocket(`${NODE1.replace("http", "ws")}/connection/websocket?cf_ws_frame_ping_pong=true`);
+  end(() => socket.terminate());
+  await within(once(socket, "open"), "the socket");
+  socket.send('{"id":1,"connect":{}}');
+  const [reply] = await within(once(socket, "message"), "the reply");
+  const { client, ping, pong } = JSON.parse(reply).connect;
+  equal([typeof client, ping, pong], ["string", undefined, undefined]);
+}
+
+await run({ listens, may_be_nobody, recovers, has_terms, may_want_own_pings, obeys_the_backend, is_refused, outlives_its_node }, names);
