@@ -135,7 +135,7 @@ async function has_terms(end) {
   equal((await refused.next("disconnect")).code, 3505);
 }
 
-/** What the backend does to a client that listens. */
+/** The backend decides about a client that listens. */
 async function obeys_the_backend(end) {
   const user = randomUUID();
   const [one, other] = [fresh("chat"), fresh("news")];

@@ -99,7 +99,7 @@ pub trait Identity: Send + Sync + 'static {
         &[]
     }
 
-    /// What the token says of one of [`Identity::subscriptions`], beside the right to it.
+    /// The terms of one of [`Identity::subscriptions`], beside the right to it.
     fn terms_of(&self, channel: &Channel) -> SubscriptionTerms {
         let _ = channel;
         SubscriptionTerms::default()
@@ -160,7 +160,7 @@ pub struct SubscriptionGrant {
     pub terms: SubscriptionTerms,
 }
 
-/// What a token says of a subscription beside the right to it.
+/// The terms of a subscription in a token, beside the right to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubscriptionTerms {
     /// Information about the subscription for other clients: JSON that the node does not read.

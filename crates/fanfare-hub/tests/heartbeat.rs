@@ -256,7 +256,7 @@ async fn a_client_that_only_listens_is_not_judged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_client_reads_a_goodbye_that_is_a_message() {
+async fn a_silent_client_reads_a_message_of_goodbye() {
     let node = Setup { dialect: Lines::strict(), heartbeat: HEARTBEAT, ..Setup::default() }.memory();
     let client = node.client();
     until_pinged(&client).await;

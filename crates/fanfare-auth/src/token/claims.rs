@@ -34,7 +34,7 @@ impl Claims {
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
 
-    /// What `subs` says of a channel, if it names it.
+    /// The terms of a channel that `subs` names.
     fn terms(&self, channel: &Channel) -> Option<&SubscriptionTerms> {
         self.subscriptions.iter().find(|(named, _)| named == channel).map(|(_, terms)| terms)
     }

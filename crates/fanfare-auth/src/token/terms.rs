@@ -1,5 +1,5 @@
-//! What a token says of subscriptions beside the right to them: information, data and overrides, each checked for its
-//! form.
+//! The terms of subscriptions in a token, beside the right to them: information, data and overrides, each checked for
+//! its form.
 //!
 //! An override that this server does not have is ignored, as every unknown claim: the namespace decides.
 
@@ -72,7 +72,7 @@ fn data(data: Option<&Value>, base64: Option<&Value>) -> Result<Option<Payload>,
     })
 }
 
-/// Bytes in base64; `None` where there are none.
+/// Bytes in base64, if the token has them.
 fn decoded(
     name: &'static str,
     base64: Option<&Value>,

@@ -1,7 +1,8 @@
 //! An HTTP connection, from its first byte until it ends or becomes a WebSocket.
 //!
 //! - [`connection`]: whose connection it is, TLS, and then its requests
-//! - [`requests`]: its requests and their answers; [`request_check`]: what each must be; [`body`]: what it brings
+//! - [`requests`]: its requests and their answers; [`request_check`]: what each must be; [`body`]: what it brings;
+//!   [`taken`]: the same as a whole, for handlers
 //! - [`deadlines`]: how long a client may take for each step
 //! - [`timed_socket`]: the bytes, measured against the deadlines, and how the connection ends; [`stream`]: bare or TLS
 //! - [`upgraded`]: the way back to the socket after an upgrade
@@ -23,5 +24,6 @@ pub(crate) mod requests;
 pub(crate) mod stream;
 pub(crate) mod stream_error;
 pub(crate) mod streamed;
+pub(crate) mod taken;
 mod timed_socket;
 pub(crate) mod upgraded;

@@ -69,7 +69,7 @@ async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Req
     .await
 }
 
-/// The first message of a client: the body of a POST, or a parameter. Empty, where there is none.
+/// The first message of a client: the body of a POST, or a parameter. Empty where the request has neither.
 async fn take_connect(gateway: &Gateway, request: &mut Request) -> Result<Bytes, StreamError> {
     if request.method() == Method::POST {
         let body = take_body(gateway, request, gateway.hub.settings.limits().message_bytes).await?;

@@ -74,7 +74,7 @@ pub enum Call {
     },
 }
 
-/// What [`Call::Refresh`] changes.
+/// The change of [`Call::Refresh`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refresh {
     /// Whether the connections end now, as those whose tokens expired.

@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - The channels are those of the client's token, or of the operator's backend: a client cannot ask for others.
-//! - There is no answer to a mistake: it ends the connection. Codes are those of the [module](super), but a connect that
+//! - A mistake is not answered: it ends the connection. Codes are those of the [module](super), but a connect that
 //!   fails ends with 3005 where the token expired, 3507 where it is not permitted, 3013 where the backend says 111, and
 //!   3004 else: after 3507 a client gives up.
 

@@ -72,7 +72,7 @@ fn pushes_to_a_listener_are_bare() {
 }
 
 #[test]
-fn only_a_stream_has_messages_for_pings_and_goodbyes() {
+fn only_streams_have_messages_for_pings_and_goodbyes() {
     assert_eq!((STREAM.ping(), STREAM.liveness()), (Ping::Message(text("{}")), Liveness::AnyWrite));
     assert_eq!((SOCKET.ping(), SOCKET.liveness()), (Ping::Transport, Liveness::AnyRead));
     let disconnect = Disconnect::ByServer(CloseFrame::new(3503, "force disconnect"));
