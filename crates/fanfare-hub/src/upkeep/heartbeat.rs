@@ -4,7 +4,7 @@
 //! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that what clients sent
 //!   meanwhile is read before they are judged: no client is judged for what a frozen or starved node missed.
 //! - A sign of life is anything that is read from a client, or the answer to a ping alone, as its dialect wants
-//!   ([`Liveness`](fanfare_core::Liveness)), and so is a full socket that takes bytes again. A client that sends nothing
+//!   ([`Liveness`]), and so is a full socket that takes bytes again. A client that sends nothing
 //!   by its dialect is pinged, and not judged: the end of its transport ends it, or bytes that it does not take.
 //! - A client that this node chooses not to read at the moment is not judged: it may have answered.
 //! - A session whose client's token expired, by the wall clock, ends within a second or two.
