@@ -1,5 +1,7 @@
 //! The seam to the protocols that clients speak.
 
+use std::time::Duration;
+
 use crate::{
     Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Position, Publication, Reply,
 };
@@ -87,6 +89,11 @@ pub enum Push {
         /// The reason.
         reason: Unsubscribed,
     },
+    /// The operator's backend said how long the session may stay.
+    Refreshed {
+        /// The time until its client has to show a new token; `None`: it has not to.
+        expires_in: Option<Duration>,
+    },
     /// A message for this session alone.
     Message(Payload),
 }
@@ -124,6 +131,8 @@ pub enum Liveness {
     AnyRead,
     /// Only the answer to a ping.
     Pong,
+    /// That the transport takes what is sent: the client sends nothing, and answers no ping.
+    AnyWrite,
 }
 
 /// A dialect's request for a sign of life.

@@ -10,3 +10,5 @@ pub const VERBATIM: EncodingId = EncodingId(0);
 pub const CENTRIFUGO_JSON: EncodingId = EncodingId(1);
 /// The replies of Centrifugo, as Protobuf.
 pub const CENTRIFUGO_PROTOBUF: EncodingId = EncodingId(2);
+/// The pushes of Centrifugo as JSON, not wrapped in replies.
+pub const CENTRIFUGO_BARE_JSON: EncodingId = EncodingId(5);

@@ -2,7 +2,8 @@
 //!
 //! - [`connection`]: whose connection it is, TLS, and then its requests
 //! - [`requests`]: its requests, one after the other (HTTP/1.1); [`multiplexed`]: many at a time (HTTP/2)
-//! - [`answering`]: the answer to each; [`request_check`]: what each must be; [`body`]: what it brings
+//! - [`answering`]: the answer to each; [`request_check`]: what each must be; [`body`]: what it brings; [`taken`]: the
+//!   same as a whole, for handlers
 //! - [`deadlines`]: how long a client may take for each step
 //! - [`timed_socket`]: the bytes, measured against the deadlines, and how the connection ends; [`stream`]: bare or TLS
 //! - [`upgraded`]: the way back to the socket after an upgrade
@@ -26,5 +27,6 @@ mod requests;
 pub(crate) mod stream;
 pub(crate) mod stream_error;
 pub(crate) mod streamed;
+pub(crate) mod taken;
 mod timed_socket;
 pub(crate) mod upgraded;

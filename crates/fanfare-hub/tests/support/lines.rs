@@ -49,6 +49,11 @@ impl Lines {
         Self::leak(true, Liveness::Pong, true)
     }
 
+    /// As [`Lines::answering`], for clients that only listen.
+    pub(crate) fn listening() -> &'static Self {
+        Self::leak(true, Liveness::AnyWrite, false)
+    }
+
     /// None is: like the relay's, a failure can only be said by ending the session.
     pub(crate) fn silent() -> &'static Self {
         Self::leak(false, Liveness::AnyRead, false)
@@ -126,6 +131,7 @@ impl Dialect for Lines {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
+            Push::Refreshed { expires_in } => format!("refreshed {}", expires_in.is_some()),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
     }
@@ -159,6 +165,8 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
         Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
         Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
+        Disconnect::Unavailable(reason) => CloseFrame::new(86, reason.clone()),
+        Disconnect::TooManyChannels { .. } => CloseFrame::new(87, "too many channels"),
         Disconnect::Stale => CloseFrame::new(85, "stale"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),

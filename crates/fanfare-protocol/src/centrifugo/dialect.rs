@@ -1,7 +1,10 @@
 //! The dialect, in either encoding.
 
+use std::time::Duration;
+
 use fanfare_core::{
     Answer, Dialect, Disconnect, EncodingId, Goodbye, Liveness, Message, Ping, Publication, Push, Reply,
+    reply::Connected,
 };
 
 use super::{disconnects, encoding::Encoding, replies};
@@ -13,25 +16,33 @@ pub struct Centrifugo {
     encoding: Encoding,
     /// Whether the transport has no close frames: the goodbye is a push.
     is_over_http: bool,
+    /// Whether the transport has pings of its own, and the protocol's are not sent.
+    has_own_pings: bool,
 }
 
 impl Centrifugo {
     /// The dialect as JSON.
     #[must_use]
     pub const fn json() -> Self {
-        Self { encoding: Encoding::Json, is_over_http: false }
+        Self { encoding: Encoding::Json, is_over_http: false, has_own_pings: false }
     }
 
     /// The dialect as Protobuf.
     #[must_use]
     pub const fn protobuf() -> Self {
-        Self { encoding: Encoding::Protobuf, is_over_http: false }
+        Self { encoding: Encoding::Protobuf, is_over_http: false, has_own_pings: false }
     }
 
     /// The same dialect over the answer to an HTTP request, which has no close frames.
     #[must_use]
     pub const fn over_http(self) -> Self {
         Self { is_over_http: true, ..self }
+    }
+
+    /// The same dialect with the pings of the transport, in the place of the protocol's.
+    #[must_use]
+    pub const fn with_own_pings(self) -> Self {
+        Self { has_own_pings: true, ..self }
     }
 }
 
@@ -55,7 +66,11 @@ impl Dialect for Centrifugo {
     }
 
     fn reply(&self, reply: &Reply) -> Answer {
-        match replies::reply(reply, self.encoding) {
+        let silent = match reply {
+            Reply::Connected(connected) if self.has_own_pings => Some(without_pings(connected)),
+            _ => None,
+        };
+        match replies::reply(silent.as_ref().unwrap_or(reply), self.encoding) {
             Ok(reply) => Answer::Send(self.encoding.message(&reply)),
             Err(disconnect) => Answer::End(disconnect),
         }
@@ -77,7 +92,7 @@ impl Dialect for Centrifugo {
     }
 
     fn ping(&self) -> Ping {
-        Ping::Message(self.encoding.ping())
+        if self.has_own_pings { Ping::Transport } else { Ping::Message(self.encoding.ping()) }
     }
 
     fn push(&self, push: &Push) -> Option<Message> {
@@ -86,11 +101,16 @@ impl Dialect for Centrifugo {
 
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye {
         match disconnects::close_frame(disconnect) {
-            Some(frame) if self.is_over_http => Goodbye {
-                message: Some(self.encoding.message(&replies::disconnect_push(frame))),
-                frame: None,
-            },
-            frame => Goodbye { message: None, frame },
+            Some(frame) => {
+                let push = || self.encoding.message(&replies::disconnect_push(frame.clone()));
+                Goodbye { message: self.is_over_http.then(push), frame: Some(frame) }
+            }
+            None => Goodbye::default(),
         }
     }
+}
+
+/// The reply to a connect that promises no pings of the protocol.
+fn without_pings(connected: &Connected) -> Reply {
+    Reply::Connected(Box::new(Connected { ping_interval: Duration::ZERO, ..connected.clone() }))
 }

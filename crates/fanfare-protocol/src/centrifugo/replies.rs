@@ -16,8 +16,8 @@ use super::{
     errors, payload,
     wire::{
         self, ClientInfo, ConnectResult, DisconnectPush, Empty, HistoryResult, MessagePush, PresenceResult,
-        PresenceStatsResult, Presented, RefreshResult, RpcResult, SubRefreshResult, SubscribePush,
-        SubscribeResult, Subscribed, UnsubscribePush,
+        PresenceStatsResult, Presented, RefreshPush, RefreshResult, RpcResult, SubRefreshResult,
+        SubscribePush, SubscribeResult, Subscribed, UnsubscribePush,
     },
 };
 
@@ -69,7 +69,12 @@ pub(super) fn reply(reply: &Reply, encoding: Encoding) -> Result<wire::Reply, Di
 
 /// A push to one session.
 pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
-    pushed(match push {
+    pushed(bare_push(push, encoding))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_push(push: &Push, encoding: Encoding) -> wire::Push {
+    match push {
         Push::Subscribed { channel, position } => {
             let (epoch, offset) = epoch_and_offset(*position);
             let is_kept = position.is_some();
@@ -81,21 +86,35 @@ pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
             unsubscribe: Some(unsubscribe(*reason)),
             ..Default::default()
         },
+        Push::Refreshed { expires_in } => {
+            let (expires, ttl) = expiry(*expires_in);
+            wire::Push { refresh: Some(RefreshPush { expires, ttl }), ..Default::default() }
+        }
         Push::Message(payload) => {
             let message = MessagePush { data: payload::outgoing(payload, encoding) };
             wire::Push { message: Some(message), ..Default::default() }
         }
-    })
+    }
 }
 
 /// The goodbye over a transport without close frames.
 pub(super) fn disconnect_push(frame: CloseFrame) -> wire::Reply {
+    pushed(bare_disconnect(frame))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_disconnect(frame: CloseFrame) -> wire::Push {
     let disconnect = DisconnectPush { code: frame.code.into(), reason: frame.reason.into_owned() };
-    pushed(wire::Push { disconnect: Some(disconnect), ..Default::default() })
+    wire::Push { disconnect: Some(disconnect), ..Default::default() }
 }
 
 /// A publication, or news of a client, as its subscribers get it.
 pub(super) fn publication_push(publication: &Publication, encoding: Encoding) -> wire::Reply {
+    pushed(bare_publication(publication, encoding))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_publication(publication: &Publication, encoding: Encoding) -> wire::Push {
     let mut push = wire::Push { channel: publication.channel.to_string(), ..Default::default() };
     let attributes = publication.attributes.as_deref();
     match attributes.and_then(|attributes| attributes.presence) {
@@ -116,7 +135,7 @@ pub(super) fn publication_push(publication: &Publication, encoding: Encoding) ->
             }
         }
     }
-    pushed(push)
+    push
 }
 
 fn pushed(push: wire::Push) -> wire::Reply {
@@ -133,7 +152,7 @@ fn unsubscribe(reason: Unsubscribed) -> UnsubscribePush {
     UnsubscribePush { code, reason: reason.to_owned() }
 }
 
-fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
+pub(super) fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
     let (expires, ttl) = expiry(connected.expires_in);
     let ping = if connected.ping_interval.is_zero() { 0 } else { seconds(connected.ping_interval) };
     let subs = connected.subscriptions.iter().map(|(channel, subscription)| Subscribed {

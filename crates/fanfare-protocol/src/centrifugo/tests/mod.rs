@@ -10,6 +10,7 @@ mod filters;
 mod pushes;
 mod replies;
 mod rules;
+mod unidirectional;
 
 use bytes::Bytes;
 use fanfare_core::{
