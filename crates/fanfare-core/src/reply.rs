@@ -117,6 +117,8 @@ pub struct Subscription {
     pub position: Option<Position>,
     /// `None`: the client did not ask for the past.
     pub recovered: Option<Recovered>,
+    /// Whether the client gets publications as differences.
+    pub delta: bool,
     /// The time until the subscription's token expires; `None`: it does not.
     pub expires_in: Option<Duration>,
     /// Data of the operator's backend for the client.

@@ -17,6 +17,8 @@ use fanfare_core::{EncodingKey, Publication, SessionId, TagFilter};
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 
+use super::wishes::Wishes;
+
 /// The filters of a channel's members in one shard.
 #[derive(Clone, Default)]
 pub(crate) struct Filters {
@@ -63,10 +65,10 @@ pub(crate) fn passes(filter: &TagFilter, publication: &Publication) -> bool {
     publication.is_news() || filter.matches(attributes.map_or(&[], |attributes| &attributes.tags))
 }
 
-/// The filters of a batch's members, and what was found out with them.
+/// The wishes of a batch's members, and what was found out with their filters.
 pub(super) struct Filtering {
-    filters: Arc<Filters>,
-    /// By the address of the filter, which `filters` keeps alive.
+    pub(super) wishes: Arc<Wishes>,
+    /// By the address of the filter, which `wishes` keeps alive.
     passed: IndexMap<usize, Passed>,
 }
 
@@ -84,8 +86,8 @@ pub(super) struct Passed {
 pub(super) struct PassedAt(usize);
 
 impl Filtering {
-    pub(super) fn new(filters: Arc<Filters>) -> Self {
-        Self { filters, passed: IndexMap::new() }
+    pub(super) fn new(wishes: Arc<Wishes>) -> Self {
+        Self { wishes, passed: IndexMap::new() }
     }
 
     /// Finds out which publications pass the filter of a member; `None` where it has none.
@@ -94,7 +96,7 @@ impl Filtering {
         session: SessionId,
         publications: impl Iterator<Item = &'a Arc<Publication>>,
     ) -> Option<PassedAt> {
-        let filter = self.filters.of.get(&session)?;
+        let filter = self.wishes.filters.of.get(&session)?;
         let entry = self.passed.entry(Arc::as_ptr(filter).addr());
         let at = PassedAt(entry.index());
         entry.or_insert_with(|| {
@@ -163,7 +165,7 @@ mod tests {
         for (session, value) in [(1, "a"), (2, "b"), (3, "a"), (4, "a")] {
             filters.insert(SessionId(session), &filter(value));
         }
-        let mut filtering = Filtering::new(Arc::new(filters));
+        let mut filtering = Filtering::new(Arc::new(Wishes { filters, ..Wishes::default() }));
         let batch = [tagged("a"), tagged("b"), tagged("a")];
         let mut looked_at = 0;
         let mut evaluated = |session| {
