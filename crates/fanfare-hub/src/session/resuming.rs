@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use fanfare_core::{
-    Channel, CommandError, Position, Publication, TagFilter,
+    Channel, CommandError, Position, Publication, RecoveryMode, TagFilter,
     command::{ResumeEpoch, ResumeFrom},
     reply::{Recovered, Subscription},
 };
@@ -78,7 +78,11 @@ impl Subscriptions {
             if delta && let Some(position) = position {
                 this.begin_differences(&session, &channel, position, &publications);
             }
-            let recovered = resume.map(|resume| Recovered { is_whole, since: resume.offset, publications });
+            let recovered = resume.map(|resume| {
+                let newest = position.filter(|_| matches!(past, Some(Past::Newest(_))));
+                let since = newest.map_or(resume.offset, |newest| newest.offset);
+                Recovered { is_whole, since, publications }
+            });
             let expires_in = expires_at.map(time_until);
             Ok((channel, Subscription { position, recovered, delta, expires_in, data: None }))
         }
@@ -117,11 +121,15 @@ impl Subscriptions {
         if !wish.is_by_token {
             self.may_recover(session, channel).ok()?;
         }
-        match resume.epoch {
-            ResumeEpoch::Any => Some(Past::Behind(resume.offset)),
-            ResumeEpoch::Is(epoch) => Some(Past::Since(Position { epoch, offset: resume.offset })),
-            ResumeEpoch::Foreign => None,
-        }
+        let past = match resume.epoch {
+            ResumeEpoch::Any => Past::Behind(resume.offset),
+            ResumeEpoch::Is(epoch) => Past::Since(Position { epoch, offset: resume.offset }),
+            ResumeEpoch::Foreign => {
+                let mode = self.dispatcher.namespaces().of(channel).recovery;
+                return (mode == RecoveryMode::Cache).then_some(Past::Newest(resume));
+            }
+        };
+        Some(self.as_recovered(channel, past))
     }
 
     fn ask_as_wished(

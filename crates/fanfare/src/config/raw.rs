@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, SlowClient};
+use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, RecoveryMode, SlowClient};
 use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -319,6 +319,13 @@ keys! {
             or 10 * MINUTE, reloaded AtOnce;
         /// The clients that may read what is kept: "anonymous", "token", "subscriber" or "server", as for `publish`.
         history: Access = "namespace.history", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
+        /// What a client gets that comes back and says where it was: with "stream" all messages since then, if all are
+        /// still kept; with "cache" only the newest message, if the client does not have it. Only with history_size.
+        recovery: RecoveryMode = "namespace.recovery", RECOVERY, or RecoveryMode::Stream, reloaded AtOnce;
+        /// Whether messages are sent as differences to the message before, to clients that ask for it (Centrifugo's SDKs,
+        /// with `delta: "fossil"`). Only with history_size, and not with slow_client = "conflate". A node makes a
+        /// difference once for all its clients, and keeps it beside the message.
+        delta: bool = "namespace.delta", Switch, or false, reloaded AtOnce;
         /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are
         /// a command each.
         tracks_presence: bool = "namespace.track_presence", Switch, or false, reloaded ToNew;
@@ -377,6 +384,8 @@ const CHANNEL_ACCESS: Choice<Access> = Choice {
     ],
 };
 
+const RECOVERY: Choice<RecoveryMode> =
+    Choice { words: &[("stream", RecoveryMode::Stream), ("cache", RecoveryMode::Cache)] };
 const SLOW_CLIENT: Choice<SlowClient> =
     Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
 const ON_INTERRUPTION: Choice<OnInterruption> =
