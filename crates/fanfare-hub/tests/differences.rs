@@ -108,8 +108,7 @@ async fn without_echo_what_follows_is_whole() {
     settle().await;
     recorder.deliver_all(histories.accept("a", 1));
     let mine = histories.accept("a", 1).into_iter().map(|publication| {
-        let origin =
-            fanfare_core::Origin { node: INCARNATION, session: Some(one.session.id()), sequence: 1 };
+        let origin = fanfare_core::Origin { node: INCARNATION, session: Some(one.session.id()), sequence: 1 };
         Publication::new(channel("a"), publication.payload.clone(), Some(origin)).at(publication.position)
     });
     recorder.deliver_all(mine);
@@ -224,8 +223,7 @@ async fn differences_need_a_permission_and_no_filter() {
 
 #[tokio::test(start_paused = true)]
 async fn news_break_no_chain() {
-    let namespace =
-        Namespace { delta: true, tracks_presence: true, join_leave: true, ..namespace() };
+    let namespace = Namespace { delta: true, tracks_presence: true, join_leave: true, ..namespace() };
     let (node, recorder, histories) = node_with(namespace);
     let client = subscribed(&node, "sub a delta").await;
     recorder.deliver_all(histories.accept("a", 1));

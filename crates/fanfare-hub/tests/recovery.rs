@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode, reply::Action};
+use fanfare_core::{
+    Access, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode, reply::Action,
+};
 use fanfare_hub::{Past, Recovered};
 use tokio::task::JoinSet;
 

@@ -87,8 +87,7 @@ async fn a_past_that_must_be_whole_may_fail() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_gives_the_newest_only() {
-    let (node, recorder, histories) =
-        remembering(Namespace { recovery: RecoveryMode::Cache, ..namespace() });
+    let (node, recorder, histories) = remembering(Namespace { recovery: RecoveryMode::Cache, ..namespace() });
     let answer_to = async |line: &str| {
         let client = connected(&node, "connect").await;
         answer(&client, line).await

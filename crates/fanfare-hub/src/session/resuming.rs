@@ -11,6 +11,8 @@ use fanfare_core::{
     reply::{Recovered, Subscription},
 };
 
+use tokio::time::Instant;
+
 use crate::{
     delivery::{
         membership::{Joining, View},
@@ -62,6 +64,7 @@ impl Subscriptions {
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         async move {
             let Wish { resume, must_resume, joins, filter, grant, .. } = wish;
+            let until = Instant::now() + this.limits.load().handshake;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
             let joining = Joining { view: View::Held, wants_news: joins, filter: filter.clone(), delta };
             let terms = Terms { joining, must_resume, grant };
@@ -74,6 +77,7 @@ impl Subscriptions {
             };
             let Recovering { subscribed: Subscribed { channel, position }, is_whole, publications } =
                 recovering;
+            this.attendance.entered(&channel, until).await;
             let publications = this.meant_for(&session, &channel, filter.as_deref(), publications);
             if delta && let Some(position) = position {
                 this.begin_differences(&session, &channel, position, &publications);

@@ -6,11 +6,7 @@ use bytes::Bytes;
 use fanfare_core::{Answer, Dialect, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
-    delivery::{
-        bases,
-        batch::Batch,
-        membership::Membership,
-    },
+    delivery::{bases, batch::Batch, membership::Membership},
     ending::goodbye::Goodbyes,
     session::{flusher::Flusher, link::Sent, state::Session},
     upkeep::budget::Budget,

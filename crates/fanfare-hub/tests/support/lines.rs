@@ -15,8 +15,8 @@ use std::sync::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Answer, CloseFrame, Command, CommandError, Decoder, DeltaForms, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
-    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, TagFilter,
+    Answer, CloseFrame, Command, CommandError, Decoder, DeltaForms, Dialect, Disconnect, EncodingId, Goodbye,
+    Liveness, Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, TagFilter,
     attributes::PresenceChange,
     command::{ClientToken, Connect, HistoryQuery, RequestId, ResumeEpoch, ResumeFrom, SubscribeOptions},
     dialect::Unsubscribed,

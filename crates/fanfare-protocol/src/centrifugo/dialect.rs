@@ -1,7 +1,8 @@
 //! The dialect, in either encoding.
 
 use fanfare_core::{
-    Answer, DeltaForms, Dialect, Disconnect, EncodingId, Goodbye, Liveness, Message, Ping, Publication, Push, Reply,
+    Answer, DeltaForms, Dialect, Disconnect, EncodingId, Goodbye, Liveness, Message, Ping, Publication, Push,
+    Reply,
 };
 
 use super::{delta::Form, disconnects, encoding::Encoding, replies};

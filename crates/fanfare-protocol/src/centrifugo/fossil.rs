@@ -7,7 +7,7 @@
 //! source are found in the target by a rolling hash, and a match is extended to both sides.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// The bytes of a window.
 const WINDOW: usize = 16;

@@ -167,7 +167,8 @@ fn recovery_and_delta(namespace: &RawNamespace) -> [Option<Mistake>; 3] {
         }),
         (delta.value && keeps_nothing).then(|| {
             let allowed = "false, unless the namespace has a history_size";
-            let hint = "a difference is to the message before, which has to be known: add history_size = 1, or more";
+            let hint =
+                "a difference is to the message before, which has to be known: add history_size = 1, or more";
             mistake(&delta.place, "namespace.delta", "true, without history_size", allowed, hint)
         }),
         (delta.value && conflates).then(|| {

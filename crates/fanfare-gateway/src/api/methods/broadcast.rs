@@ -94,10 +94,7 @@ impl Method for Broadcast {
 
     async fn call(self, call: &Call<'_>) -> Result<Broadcasted, ApiError> {
         let Self { channels, data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
-        unsupported::refuse([
-            ("version", &self.version),
-            ("version_epoch", &self.version_epoch),
-        ])?;
+        unsupported::refuse([("version", &self.version), ("version_epoch", &self.version_epoch)])?;
         if channels.is_empty() || channels.len() > MOST {
             let found = channels.len();
             return Err(ApiError::Field(format!("there are {found} channels, and must be 1 to {MOST}")));

@@ -81,10 +81,7 @@ impl Method for Publish {
     async fn call(self, call: &Call<'_>) -> Result<Published, ApiError> {
         let channel = Channel::new(&self.channel)?;
         let Self { data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
-        unsupported::refuse([
-            ("version", &self.version),
-            ("version_epoch", &self.version_epoch),
-        ])?;
+        unsupported::refuse([("version", &self.version), ("version_epoch", &self.version_epoch)])?;
         let message =
             Message::new(Fields { data, b64data, skip_history, idempotency_key, tags, event }, call)?;
         message.publish(channel, call).await

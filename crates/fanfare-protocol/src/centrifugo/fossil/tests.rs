@@ -12,7 +12,7 @@ fn text(parts: Parts) -> String {
 }
 
 /// Applies a delta, as clients do.
-fn applied(source: &[u8], delta: &[u8]) -> Vec<u8> {
+pub(in crate::centrifugo) fn applied(source: &[u8], delta: &[u8]) -> Vec<u8> {
     let mut rest = delta.iter().copied();
     let mut number = || {
         let (mut number, mut end) = (0, None);
