@@ -128,7 +128,7 @@ async fn after_a_healed_gap_differences_go_on() {
     recorder.deliver_all(histories.accept("a", 1));
     settle().await;
     assert_eq!(client.lines(), ["a =1", "a 1>2", "a 2>3", "a 3>4"]);
-    // What the history does not have any longer is a gap.
+    // Publications that the history does not have any longer are a gap.
     histories.accept("a", 3);
     histories.trim("a", 1);
     recorder.deliver_all(histories.accept("a", 2));

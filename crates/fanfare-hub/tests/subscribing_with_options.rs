@@ -93,7 +93,7 @@ async fn a_cache_gives_the_newest_only() {
         answer(&client, line).await
     };
     assert_eq!(answer_to("sub a since=*:0").await, ["ok 2 whole"], "the client has all there is");
-    assert_eq!(answer_to("sub a since=?:0").await, ["ok 2 lost"], "there is none");
+    assert_eq!(answer_to("sub a since=?:0").await, ["ok 2 lost"], "nothing is kept yet");
     histories.accept("b", 5);
     let epoch = histories.position("b", 0).epoch;
     for (since, told) in [

@@ -16,7 +16,8 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Partition, Position, Publication, SessionId,
+    BrokerEvents, Channel, Incarnation, Limits, Namespace, Namespaces, Partition, Position, Publication,
+    SessionId,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::RwLock;
@@ -204,10 +205,11 @@ impl Dispatcher {
     /// Gives a channel a tail, if its namespace keeps publications and it has none. Its top is to be asked for once the
     /// broker confirmed the channel.
     pub(crate) fn begin_tail(&self, channel: &Channel) {
-        let Some(retention) = self.namespaces().of(channel).retention else { return };
-        if let Some(tail) = self.tails.begin(channel, retention) {
+        let namespaces = self.namespaces();
+        let Namespace { retention: Some(retention), delta, .. } = namespaces.of(channel) else { return };
+        if let Some(tail) = self.tails.begin(channel, *retention, *delta) {
             let mut routes = self.routes.write();
-            let new = || Route::new(self.namespaces().of(channel));
+            let new = || Route::new(namespaces.of(channel));
             let route = routes.entry(channel.clone()).or_insert_with(new);
             route.tail = Some(tail.clone());
             // A namespace may keep publications since a reload only: then the broker confirmed the channel long ago.

@@ -275,7 +275,7 @@ impl Subscriptions {
                 Joined::Behind(behind) => {
                     self.catch_up(&behind, past).await?;
                     has_caught_up = true;
-                    past = past.from_anywhere();
+                    past = past.wherever();
                     confirmed = behind;
                 }
             }

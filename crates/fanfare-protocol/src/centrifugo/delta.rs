@@ -18,7 +18,7 @@ use crate::encoding::{CENTRIFUGO_JSON_DIFFERENCE, CENTRIFUGO_PROTOBUF_DIFFERENCE
 /// The most bytes of a payload that differences are made of, since the time that they take grows with it.
 const MOST_BYTES: usize = 128 << 10;
 
-/// What a client gets of publications.
+/// The form of the `data` that a client gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// The payload, where the client did not ask for differences.

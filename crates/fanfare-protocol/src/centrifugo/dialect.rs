@@ -20,7 +20,7 @@ static PROTOBUF_PATCH: Centrifugo = Centrifugo { form: Form::Patch, ..Centrifugo
 #[derive(Debug, Clone, Copy)]
 pub struct Centrifugo {
     encoding: Encoding,
-    /// What clients get of publications.
+    /// The form of the `data` that clients get.
     form: Form,
     /// Whether the transport has no close frames: the goodbye is a push.
     is_over_http: bool,

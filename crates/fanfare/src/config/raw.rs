@@ -319,11 +319,11 @@ keys! {
             or 10 * MINUTE, reloaded AtOnce;
         /// The clients that may read what is kept: "anonymous", "token", "subscriber" or "server", as for `publish`.
         history: Access = "namespace.history", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
-        /// What a client gets that comes back and says where it was: with "stream" all messages since then, if all are
-        /// still kept; with "cache" only the newest message, if the client does not have it. Only with history_size.
+        /// How a client goes on that comes back and says where it was: with "stream" it gets all messages since then, if all
+        /// are still kept; with "cache" only the newest message, if it does not have it. "cache" needs history_size.
         recovery: RecoveryMode = "namespace.recovery", RECOVERY, or RecoveryMode::Stream, reloaded AtOnce;
         /// Whether messages are sent as differences to the message before, to clients that ask for it (Centrifugo's SDKs,
-        /// with `delta: "fossil"`). Only with history_size, and not with slow_client = "conflate". A node makes a
+        /// with `delta: "fossil"`). Needs history_size, and goes not with slow_client = "conflate". A node makes a
         /// difference once for all its clients, and keeps it beside the message.
         delta: bool = "namespace.delta", Switch, or false, reloaded AtOnce;
         /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are

@@ -61,7 +61,7 @@ impl Local {
         self.changed.notify_one();
     }
 
-    /// Ends once the changes of a channel were tried to be written; `None` where there are none.
+    /// Ends once the changes of a channel were tried to be written; `None` where all were written.
     pub(super) fn entered(&self, channel: &Channel) -> Option<impl Future<Output = ()> + Send + use<>> {
         let State { changes, waiting, writing, .. } = &mut *self.state.lock();
         let waiters = if changes.contains_key(channel) {

@@ -34,7 +34,7 @@ impl Past {
     }
 
     /// The newest publication, wherever its client was; other pasts stay.
-    pub(crate) fn from_anywhere(self) -> Self {
+    pub(crate) fn wherever(self) -> Self {
         match self {
             Self::Newest(from) => Self::Newest(ResumeFrom { epoch: ResumeEpoch::Foreign, ..from }),
             other => other,

@@ -107,8 +107,8 @@ impl State {
     }
 
     /// Keeps publications from now on as this says.
-    pub(crate) fn keep(&mut self, retention: Retention) {
-        self.tail.resize(retention.size);
+    pub(crate) fn keep(&mut self, retention: Retention, is_delta: bool) {
+        self.tail.resize(retention.size, is_delta);
         self.ttl = retention.ttl;
         self.latest.forget();
     }

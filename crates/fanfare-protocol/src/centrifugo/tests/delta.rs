@@ -21,7 +21,7 @@ fn second(before: &Payload, payload: Payload) -> Publication {
     second
 }
 
-/// What an SDK gets that has the JSON `before`.
+/// The JSON of an SDK behind the JSON `before`, and whether a difference said it.
 fn taken(before: &str, publication: &Value) -> (String, bool) {
     let data = publication["data"].as_str().unwrap();
     if publication["delta"] == true {
