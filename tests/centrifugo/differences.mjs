@@ -43,7 +43,9 @@ async function applies_differences(end) {
   const heard = [];
   relay.on("message", (data) => heard.push(String(data)));
   await new Events(relay, "open").next("open");
-  await publish(channel, 1, 4);
+  await publish(channel, 1, 1);
+  await reader.events.next("publication");
+  await publish(channel, 2, 4);
   await until(() => values(reader).length === 4, "what is live");
   equal(counted(reader), [1, 3]);
   const context = await reader.missing(() => publish(channel, 5, 9));

@@ -91,20 +91,20 @@ async fn the_answer_follows_the_entry() {
     let setup = Setup { namespace, named: vec![quiet], presence: Some(slow.clone()), ..setup() };
     let node = setup.memory();
     let client = connected(&node, "connect").await;
-    client.tell(&["sub a", "sub quiet:a", "pub a hello"]);
+    client.tell(&["sub a", "sub quiet:a"]);
     settle().await;
     assert_eq!(slow.entered.load(Ordering::Relaxed), 1);
     assert_eq!(client.lines(), ["ok 3"], "others do not wait");
     slow.written.notify_waiters();
     settle().await;
-    assert_eq!(client.lines()[0], "ok 2");
+    assert_eq!(client.lines(), ["ok 2"]);
     // A broker that does not answer makes it late, not lost.
     client.tell(&["sub b"]);
     settle().await;
     assert!(client.lines().is_empty());
     sleep(Limits::default().handshake).await;
     settle().await;
-    assert_eq!(client.lines(), ["ok 5"]);
+    assert_eq!(client.lines(), ["ok 4"]);
 }
 
 #[tokio::test(start_paused = true)]
