@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::{
     delivery::{
         bases,
-        filters::{Filtering, Passed, PassedAt},
+        filtering::{Filtering, Passed, PassedAt},
         membership::Membership,
         wishes::Wishes,
     },

@@ -323,7 +323,7 @@ keys! {
         /// are still kept; with "cache" only the newest message, if it does not have it. "cache" needs history_size.
         recovery: RecoveryMode = "namespace.recovery", RECOVERY, or RecoveryMode::Stream, reloaded AtOnce;
         /// Whether messages are sent as differences to the message before, to clients that ask for it (Centrifugo's SDKs,
-        /// with `delta: "fossil"`). Needs history_size, and goes not with slow_client = "conflate". A node makes a
+        /// with `delta: "fossil"`). It needs history_size, and cannot stand with slow_client = "conflate". A node makes a
         /// difference once for all its clients, and keeps it beside the message.
         delta: bool = "namespace.delta", Switch, or false, reloaded AtOnce;
         /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are
