@@ -10,6 +10,7 @@ import {
   NODE1, NODE2, OF_SUBSCRIPTIONS, REDIS, api, client, connected, decode, encode, fails, fresh, information, isProtobuf,
   names, overHttp, present, published, signed, subscribed, values,
 } from "./clients.mjs";
+import { scenarios as differences } from "./differences.mjs";
 import { check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
 
 async function connects(end) {
@@ -389,6 +390,7 @@ const scenarios = {
   unsubscribes,
   gets_errors,
   survives_restarts,
+  ...differences,
 };
 
 await run(scenarios, names);

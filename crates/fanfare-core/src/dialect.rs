@@ -20,6 +20,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// ([`Attributes::presence`](crate::Attributes::presence)), which reaches only subscribers that asked for joins.
     fn publication(&self, publication: &Publication) -> Message;
 
+    /// The forms of the dialect for subscribers that get publications as differences; `None`: it has none.
+    fn delta(&self) -> Option<DeltaForms> {
+        None
+    }
+
     /// The answer to a client's command.
     fn reply(&self, reply: &Reply) -> Answer;
 
@@ -50,6 +55,17 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The last words to a client whose session ends.
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye;
+}
+
+/// The forms of a dialect for subscribers that get publications as differences. Both make all messages of the dialect,
+/// and differ from it only in publications.
+#[derive(Clone, Copy)]
+pub struct DeltaForms {
+    /// For a subscriber that does not have the publication before: each publication is whole.
+    pub full: &'static dyn Dialect,
+    /// For a subscriber that has it: a publication is a difference to it ([`Publication::previous`]) where that is
+    /// smaller, and else whole.
+    pub patch: &'static dyn Dialect,
 }
 
 /// Reads the messages of one session. A session has a decoder of its own, which may keep state.

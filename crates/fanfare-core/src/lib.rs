@@ -71,7 +71,7 @@ pub use channel::{Channel, ChannelError};
 pub use channel_regex::{ChannelRegex, ChannelRegexError};
 pub use command::Command;
 pub use critical_tasks::CriticalTasks;
-pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
+pub use dialect::{Answer, Decoder, DeltaForms, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use filter::TagFilter;
@@ -81,7 +81,7 @@ pub use identity::{AuthError, Authenticator, ClientId, Identity, Incarnation, Or
 pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
-pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
+pub use namespace::{Access, Namespace, Namespaces, OnInterruption, RecoveryMode, SlowClient};
 pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
 pub use position::{Epoch, Position, Taken};

@@ -58,6 +58,18 @@ labels! {
     }
 }
 
+labels! {
+    /// The past that a client gets which comes back.
+    #[derive(Default)]
+    pub enum RecoveryMode {
+        /// All publications behind its position, or none.
+        #[default]
+        Stream = "stream",
+        /// The newest publication, where the client does not have it.
+        Cache = "cache",
+    }
+}
+
 /// The treatment of a namespace's sessions after an interruption of the broker, in which they may have missed
 /// publications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +104,10 @@ pub struct Namespace {
     pub retention: Option<Retention>,
     /// The clients that may read what is kept.
     pub history: Access,
+    /// The past that a client gets which comes back.
+    pub recovery: RecoveryMode,
+    /// Whether subscribers that ask for it get publications as differences. Only where publications are kept.
+    pub delta: bool,
     /// Whether the clients in its channels are tracked.
     pub tracks_presence: bool,
     /// The clients that may see the clients in a channel.
@@ -118,6 +134,8 @@ impl Default for Namespace {
             echo: true,
             retention: None,
             history: Access::Subscriber,
+            recovery: RecoveryMode::default(),
+            delta: false,
             tracks_presence: false,
             presence: Access::Subscriber,
             presence_grace: Duration::from_secs(5),

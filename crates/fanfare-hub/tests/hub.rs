@@ -21,6 +21,7 @@ mod conflating;
 mod connecting;
 mod counting;
 mod critical_tasks;
+mod differences;
 mod dispatching;
 mod drain;
 mod echo;

@@ -49,9 +49,9 @@ impl Attempts {
         if session.kind.connects.is_none() && options.is_none() {
             return self.subscribe_plainly(session, id, channel);
         }
-        let SubscribeOptions { token, resume, must_resume, joins, filter, data } =
+        let SubscribeOptions { token, resume, must_resume, joins, filter, delta, data } =
             *options.unwrap_or_default();
-        let wish = Wish { resume, must_resume, joins, filter, ..Wish::default() };
+        let wish = Wish { resume, must_resume, joins, filter, delta, ..Wish::default() };
         let subscriptions = self.subscriptions.clone();
         let subscribed = match token {
             None if subscriptions.dispatcher.namespaces().of(&channel).subscribe_hook => {

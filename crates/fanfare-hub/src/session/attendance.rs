@@ -1,6 +1,7 @@
 //! Tells presence which clients of this node are in which channels, and subscribers that a client joined or left.
 //!
 //! Invariants
+//! - A client that subscribes by a command is answered after its entry was written, where the broker takes it in time.
 //! - A session is entered after it joined a channel, and leaves once: at once where it left the channel by itself, and
 //!   after the namespace's grace where the session ended, since its client may come back.
 //! - In a namespace with news of clients a session's entry and its leaving are news, once each. The entries of a node
@@ -14,7 +15,7 @@ use std::sync::{
 use fanfare_core::{
     Channel, ClientId, Identity, Presence, attributes::PresenceChange, presence::PresenceEntry,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     delivery::dispatcher::Dispatcher,
@@ -56,6 +57,16 @@ impl Attendance {
             self.news.wait(channel, PresenceChange::Joined, entry.clone());
         }
         self.presence.enter(channel, entry);
+    }
+
+    /// Ends once readers on all nodes find the session in a channel that it joined, or the time is over: then its entry
+    /// comes later.
+    pub(crate) async fn entered(&self, channel: &Channel, until: Instant) {
+        let is_tracked = self.dispatcher.namespaces().of(channel).tracks_presence;
+        if is_tracked && let Some(entered) = self.presence.entered(channel) {
+            // Presence is late, and the subscription stands.
+            drop(timeout_at(until, entered).await);
+        }
     }
 
     /// A session's client, as others see it in a channel.

@@ -3,7 +3,7 @@
 //! - `wire`: the messages, each one struct for both encodings; `encoding`: how they become frames
 //! - `decoder`, `requests`: what clients send, command by command; `filters`: the filters of subscribes
 //! - `dialect`, `replies`: what they get
-//! - `payload`: what a publication looks like on either side
+//! - `payload`: what a publication looks like on either side; `delta`, `fossil`: publications as differences
 //! - `emulation`: the requests of clients that send over HTTP
 //! - `unidirectional`: the same for clients that only listen
 //! - `errors`, `disconnects`: the codes
@@ -51,12 +51,14 @@
 //! subscription's token expired. 2000 is final: the operator's backend ended it.
 
 mod decoder;
+mod delta;
 mod dialect;
 mod disconnects;
 mod emulation;
 mod encoding;
 mod errors;
 mod filters;
+mod fossil;
 mod payload;
 mod replies;
 mod requests;

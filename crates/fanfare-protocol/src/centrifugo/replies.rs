@@ -12,6 +12,7 @@ use fanfare_core::{
 };
 
 use super::{
+    delta::{self, Data, Form},
     encoding::Encoding,
     errors, payload,
     wire::{
@@ -109,17 +110,17 @@ pub(super) fn bare_disconnect(frame: CloseFrame) -> wire::Push {
 }
 
 /// A publication, or news of a client, as its subscribers get it.
-pub(super) fn publication_push(publication: &Publication, encoding: Encoding) -> wire::Reply {
-    pushed(bare_publication(publication, encoding))
+pub(super) fn publication_push(publication: &Publication, encoding: Encoding, form: Form) -> wire::Reply {
+    pushed(bare_publication(publication, encoding, form))
 }
 
 /// The same, not wrapped in a reply.
-pub(super) fn bare_publication(publication: &Publication, encoding: Encoding) -> wire::Push {
+pub(super) fn bare_publication(publication: &Publication, encoding: Encoding, form: Form) -> wire::Push {
     let mut push = wire::Push { channel: publication.channel.to_string(), ..Default::default() };
     let attributes = publication.attributes.as_deref();
     match attributes.and_then(|attributes| attributes.presence) {
         None => {
-            let mut said = self::publication(publication, encoding);
+            let mut said = self::publication(publication, form.data(publication, encoding));
             // A client that subscribed to an empty stream may not know its epoch yet.
             if let Some(Position { epoch, offset: 1 }) = publication.position {
                 said.epoch = epoch.to_string();
@@ -186,6 +187,7 @@ fn subscribe(subscription: &Subscription, encoding: Encoding) -> SubscribeResult
         offset,
         data: some_data(subscription.data.as_ref(), encoding),
         was_recovering: subscription.recovered.is_some(),
+        delta: subscription.delta,
         ..Default::default()
     };
     match &subscription.recovered {
@@ -193,11 +195,19 @@ fn subscribe(subscription: &Subscription, encoding: Encoding) -> SubscribeResult
         Some(recovered) if recovered.is_whole => SubscribeResult {
             recovered: true,
             offset: recovered.since,
-            publications: publications(&recovered.publications, encoding),
+            publications: past(&recovered.publications, subscription.delta, encoding),
             ..result
         },
         _ => result,
     }
+}
+
+fn past(listed: &[Arc<Publication>], is_delta: bool, encoding: Encoding) -> Vec<wire::Publication> {
+    if !is_delta {
+        return publications(listed, encoding);
+    }
+    let said = listed.iter().zip(delta::recovered(listed, encoding));
+    said.map(|(listed, data)| publication(listed, data)).collect()
 }
 
 fn history(top: Position, listed: &[Arc<Publication>], encoding: Encoding) -> HistoryResult {
@@ -216,12 +226,17 @@ fn presence_stats(stats: PresenceStats) -> PresenceStatsResult {
 }
 
 fn publications(publications: &[Arc<Publication>], encoding: Encoding) -> Vec<wire::Publication> {
-    publications.iter().map(|publication| self::publication(publication, encoding)).collect()
+    let said = publications.iter().map(|publication| {
+        let data = Form::Plain.data(publication, encoding);
+        self::publication(publication, data)
+    });
+    said.collect()
 }
 
-fn publication(publication: &Publication, encoding: Encoding) -> wire::Publication {
+fn publication(publication: &Publication, data: Data) -> wire::Publication {
     let mut said = wire::Publication {
-        data: payload::outgoing(&publication.payload, encoding),
+        data: data.bytes,
+        delta: data.is_difference,
         offset: publication.position.map_or(0, |position| position.offset),
         ..Default::default()
     };

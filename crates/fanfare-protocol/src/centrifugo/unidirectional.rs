@@ -13,6 +13,7 @@ use fanfare_core::{
 use serde::Serialize;
 
 use super::{
+    delta::Form,
     disconnects,
     encoding::Encoding,
     errors, replies, requests,
@@ -63,7 +64,7 @@ impl Dialect for CentrifugoUnidirectional {
     }
 
     fn publication(&self, publication: &Publication) -> Message {
-        message(&replies::bare_publication(publication, Encoding::Json))
+        message(&replies::bare_publication(publication, Encoding::Json, Form::Plain))
     }
 
     fn reply(&self, reply: &Reply) -> Answer {

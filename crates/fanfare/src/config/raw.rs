@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, ChannelRegex, Heartbeat, Limits, OnInterruption, SlowClient};
+use fanfare_core::{Access, ChannelRegex, Heartbeat, Limits, OnInterruption, RecoveryMode, SlowClient};
 use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -322,6 +322,13 @@ keys! {
             or 10 * MINUTE, reloaded AtOnce;
         /// The clients that may read what is kept: "anonymous", "token", "subscriber" or "server", as for `publish`.
         history: Access = "namespace.history", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
+        /// How a client goes on that comes back and says where it was: with "stream" it gets all messages since then, if all
+        /// are still kept; with "cache" only the newest message, if it does not have it. "cache" needs history_size.
+        recovery: RecoveryMode = "namespace.recovery", RECOVERY, or RecoveryMode::Stream, reloaded AtOnce;
+        /// Whether messages are sent as differences to the message before, to clients that ask for it (Centrifugo's SDKs,
+        /// with `delta: "fossil"`). It needs history_size, and cannot stand with slow_client = "conflate". A node makes a
+        /// difference once for all its clients, and keeps it beside the message.
+        delta: bool = "namespace.delta", Switch, or false, reloaded AtOnce;
         /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are
         /// a command each.
         tracks_presence: bool = "namespace.track_presence", Switch, or false, reloaded ToNew;
@@ -380,6 +387,8 @@ const CHANNEL_ACCESS: Choice<Access> = Choice {
     ],
 };
 
+const RECOVERY: Choice<RecoveryMode> =
+    Choice { words: &[("stream", RecoveryMode::Stream), ("cache", RecoveryMode::Cache)] };
 const SLOW_CLIENT: Choice<SlowClient> =
     Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
 const ON_INTERRUPTION: Choice<OnInterruption> =

@@ -1,6 +1,8 @@
 //! The entries that this node holds, and the changes that Redis did not take yet. No I/O.
 //!
-//! Invariant: a change stays until Redis took it, and the newest one of a client counts.
+//! Invariants
+//! - A change stays until Redis took it, and the newest one of a client counts.
+//! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +10,7 @@ use bytes::Bytes;
 use fanfare_core::{Channel, ClientId, presence::PresenceEntry};
 use parking_lot::Mutex;
 use prometheus::IntGauge;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::value;
 
@@ -26,7 +28,14 @@ struct State {
     channels: HashMap<Channel, BTreeMap<ClientId, Bytes>>,
     /// The clients whose entries changed.
     changes: BTreeMap<Channel, Vec<ClientId>>,
+    /// Those that wait for these changes.
+    waiting: HashMap<Channel, Vec<Waiter>>,
+    /// The channels whose changes are being written, and those that wait for it.
+    writing: HashMap<Channel, Vec<Waiter>>,
 }
+
+/// Told by being dropped.
+type Waiter = oneshot::Sender<()>;
 
 /// The fields of one channel to write.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +59,29 @@ impl Local {
         state.note(channel, entry.client);
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Ends once the changes of a channel were tried to be written; `None` where all were written.
+    pub(super) fn entered(&self, channel: &Channel) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let State { changes, waiting, writing, .. } = &mut *self.state.lock();
+        let waiters = if changes.contains_key(channel) {
+            waiting.entry(channel.clone()).or_default()
+        } else {
+            writing.get_mut(channel)?
+        };
+        let (waiter, told) = oneshot::channel();
+        waiters.push(waiter);
+        Some(async move { drop(told.await) })
+    }
+
+    /// The changes that were taken are written, or were not.
+    pub(super) fn tried(&self) {
+        self.state.lock().writing = HashMap::new();
+    }
+
+    /// Redis is away: nobody waits for it.
+    pub(super) fn give_up(&self) {
+        self.state.lock().waiting = HashMap::new();
     }
 
     /// Removes a client from a channel. The entry that it had there.
@@ -77,7 +109,10 @@ impl Local {
             clients += changed.len();
             let entries = state.channels.get(&channel);
             let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
-            taken.push(Change { fields: changed.into_iter().map(field).collect(), channel });
+            let fields = changed.into_iter().map(field).collect();
+            let waiters = state.waiting.remove(&channel).unwrap_or_default();
+            state.writing.insert(channel.clone(), waiters);
+            taken.push(Change { channel, fields });
         }
         taken
     }
@@ -97,7 +132,7 @@ impl Local {
 
     /// All entries of a channel are to be written again.
     pub(super) fn write_again(&self, channel: &Channel) {
-        let State { channels, changes } = &mut *self.state.lock();
+        let State { channels, changes, .. } = &mut *self.state.lock();
         if let Some(entries) = channels.get(channel) {
             changes.entry(channel.clone()).or_default().extend(entries.keys());
         }
@@ -121,7 +156,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use fanfare_core::{Incarnation, SessionId};
+    use std::task::{Context, Waker};
+
+    use fanfare_core::{Incarnation, SessionId, presence::Entered};
 
     use super::*;
 
@@ -147,6 +184,27 @@ mod tests {
         let last = again.last().and_then(|change| change.fields.last()).unwrap();
         assert_eq!(*last, (client(1), None), "the newest state is written");
         assert!(local.channels().is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_told_of_its_own_batch() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut is_told = |told: &mut Entered| told.as_mut().poll(&mut cx).is_ready();
+        assert!(local.entered(&a).is_none(), "nothing is to be written");
+        local.enter(&b, &entry(1));
+        local.enter(&a, &entry(1));
+        let of = |channel| -> Entered { Box::pin(local.entered(channel).unwrap()) };
+        let (mut first, mut other) = (of(&a), of(&b));
+        local.take(1);
+        let mut second = of(&a);
+        assert!(!is_told(&mut first) && !is_told(&mut second));
+        local.tried();
+        assert!(is_told(&mut first) && is_told(&mut second) && !is_told(&mut other));
+        assert!(local.entered(&a).is_none());
+        local.give_up();
+        assert!(is_told(&mut other));
     }
 
     #[test]

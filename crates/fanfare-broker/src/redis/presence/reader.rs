@@ -15,7 +15,7 @@ use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
-    presence::{OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
+    presence::{Entered, OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
 
 use super::{local::Local, value};
@@ -99,6 +99,13 @@ impl RedisPresence {
 impl Presence for RedisPresence {
     fn enter(&self, channel: &Channel, entry: PresenceEntry) {
         self.local.enter(channel, &entry);
+    }
+
+    fn entered(&self, channel: &Channel) -> Option<Entered> {
+        if self.links.state() == BrokerState::Away {
+            return None;
+        }
+        Some(Box::pin(self.local.entered(channel)?))
     }
 
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {

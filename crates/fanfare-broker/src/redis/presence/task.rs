@@ -60,6 +60,7 @@ impl PresenceWriter {
                 () = sleep(LOOK_EVERY) => {}
             }
             if self.links.state() == BrokerState::Away {
+                self.local.give_up();
                 continue;
             }
             let here = self.links.here();
@@ -94,7 +95,9 @@ impl PresenceWriter {
             }
             let mut pipeline = redis::pipe();
             changes.iter().for_each(|change| self.add(change, &mut pipeline));
-            if let Err(error) = self.carry_out::<()>("HSET, HDEL or EXPIRE", &pipeline).await {
+            let written = self.carry_out::<()>("HSET, HDEL or EXPIRE", &pipeline).await;
+            self.local.tried();
+            if let Err(error) = written {
                 self.local.put_back(changes);
                 return Err(error);
             }

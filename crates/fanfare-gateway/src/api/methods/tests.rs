@@ -157,7 +157,9 @@ async fn fields_of_centrifugo_may_be_empty() {
     let scene = Scene::new();
     let empty = r#"{"channel":"a","data":1,"delta":false,"version":0,"version_epoch":""}"#;
     assert_eq!(scene.call::<Publish>(empty).await, json!({}));
-    let versioned = r#"{"channels":["a"],"data":1,"delta":false,"version":7}"#;
+    let differing = r#"{"channel":"a","data":1,"delta":true}"#;
+    assert_eq!(scene.call::<Publish>(differing).await, json!({}));
+    let versioned = r#"{"channels":["a"],"data":1,"delta":true,"version":7}"#;
     is_error(&scene.call::<Broadcast>(versioned).await, 107, "bad_request", "`version` is not supported");
     let empty =
         r#"{"user":"ada","channel":"a","info":null,"override":{},"recover_since":{"offset":0,"epoch":""}}"#;

@@ -5,6 +5,7 @@
 
 mod anything;
 mod commands;
+mod delta;
 mod ends;
 mod filters;
 mod pushes;

@@ -54,6 +54,10 @@ pub(crate) struct Publication {
     #[prost(btree_map = "string, string", tag = "7")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) tags: BTreeMap<String, String>,
+    /// Whether `data` is a difference.
+    #[prost(bool, tag = "8")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) delta: bool,
     #[prost(string, tag = "14")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) epoch: String,
