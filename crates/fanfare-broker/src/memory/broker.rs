@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     history::{MemoryHistory, SWEEP},
     once::{FULL, Keys},
+    outbox::{Events, MemoryOutbox},
     presence::MemoryPresence,
     registry::MemoryRegistry,
     revocations::MemoryRevocations,
@@ -96,9 +97,13 @@ pub(crate) fn start(
         stop.run_until_cancelled(work).await;
         pump.stop();
     });
+    let events = Arc::new(Events::new(broker.metrics.clone()));
+    let entries = broker.metrics.presence_entries.clone();
+    let presence = Arc::new(MemoryPresence::new(entries, events.clone()));
     let backend = Backend {
         history: broker.history.clone(),
-        presence: Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone())),
+        presence: presence.clone(),
+        outbox: Arc::new(MemoryOutbox { events, presence }),
         revocations: Arc::new(MemoryRevocations::default()),
         broker,
     };

@@ -5,12 +5,13 @@
 //! - `history`: the histories of channels; `kept`: what they keep
 //! - `once`: idempotency keys
 //! - `registry`: the list of one node; `presence`: the clients in its channels;
-//!   `revocations`: revoked tokens
+//!   `outbox`: events for the operator's backend; `revocations`: revoked tokens
 
 mod broker;
 mod history;
 mod kept;
 mod once;
+mod outbox;
 mod presence;
 mod registry;
 mod revocations;
