@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     delivery::dispatcher::Dispatcher,
-    session::{news::News, state::Session},
+    session::{events::ClientEvents, news::News, state::Session},
 };
 
 /// See the head of this file.
@@ -26,13 +26,20 @@ pub(crate) struct Attendance {
     dispatcher: Arc<Dispatcher>,
     presence: Arc<dyn Presence>,
     news: News,
+    pub(crate) events: Arc<ClientEvents>,
     /// Whether a client was entered since the start: else nobody has to leave.
     is_used: AtomicBool,
 }
 
 impl Attendance {
-    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>, news: News) -> Arc<Self> {
-        let attendance = Arc::new(Self { dispatcher, presence, news, is_used: AtomicBool::new(false) });
+    pub(crate) fn new(
+        dispatcher: Arc<Dispatcher>,
+        presence: Arc<dyn Presence>,
+        news: News,
+        events: Arc<ClientEvents>,
+    ) -> Arc<Self> {
+        let is_used = AtomicBool::new(false);
+        let attendance = Arc::new(Self { dispatcher, presence, news, events, is_used });
         let tells = Arc::downgrade(&attendance);
         attendance.presence.on_removed(Box::new(move |channel, entry| {
             if let Some(attendance) = tells.upgrade() {
@@ -47,6 +54,9 @@ impl Attendance {
     pub(crate) fn joined(&self, channel: &Channel, session: &Session) {
         let namespaces = self.dispatcher.namespaces();
         let namespace = namespaces.of(channel);
+        if namespace.events {
+            self.events.joined(channel, session.id);
+        }
         if !namespace.tracks_presence {
             return;
         }
@@ -74,6 +84,7 @@ impl Attendance {
         if self.is_used() {
             self.left_with_entry(channel, self.presence.leave(channel, self.client(session)));
         }
+        self.events.left(channel, session.id);
     }
 
     /// Publishes the news that wait. Called after each joining and leaving, without a lock.
@@ -86,6 +97,7 @@ impl Attendance {
 
     /// A session ended, and with it its place in these channels.
     pub(crate) fn ended(self: &Arc<Self>, channels: &[Channel], session: &Session) {
+        channels.iter().for_each(|channel| self.events.left(channel, session.id));
         if !self.is_used() {
             return;
         }

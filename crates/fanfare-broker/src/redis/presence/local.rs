@@ -236,7 +236,7 @@ mod tests {
         };
         local.enter(&quiet, &entry(1));
         local.occupy(&quiet, false);
-        assert_eq!(occupied(&local), [(quiet, None)]);
+        assert_eq!(occupied(&local), [(quiet.clone(), None)]);
         local.occupy(&told, true);
         local.enter(&told, &entry(1));
         local.occupy(&told, false);
@@ -250,7 +250,7 @@ mod tests {
         local.occupy(&told, true);
         local.take(10);
         local.write_all_again();
-        assert_eq!(occupied(&local), [(told, Some(true))]);
+        assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
     }
 
     #[test]
