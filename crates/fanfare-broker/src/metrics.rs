@@ -169,7 +169,10 @@ impl Metrics {
     pub(crate) fn events_dropped(&self, count: u64) {
         if count > 0 {
             self.events_dropped.inc_by(count);
-            tracing::warn!(count, "the outbox is full: the oldest events are dropped. Does the backend at hooks.events answer?");
+            tracing::warn!(
+                count,
+                "the outbox is full: the oldest events are dropped. Does the backend at hooks.events answer?"
+            );
         }
     }
 

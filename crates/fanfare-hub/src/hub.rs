@@ -9,9 +9,9 @@ use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        events::ClientEvents, hooking::Hooking, identities::Identities, inbound::Inbound, intake::Intake, publisher::Publisher,
-        revoked::RevokedTokens, sessions::Sessions, state::Session, subscriptions::Subscriptions,
-        writer::Writer,
+        events::ClientEvents, hooking::Hooking, identities::Identities, inbound::Inbound, intake::Intake,
+        publisher::Publisher, revoked::RevokedTokens, sessions::Sessions, state::Session,
+        subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,

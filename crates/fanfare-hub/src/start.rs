@@ -19,10 +19,10 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attempts::Attempts, attendance::Attendance, commands::Commands, connecting::Connecting,
-        events::ClientEvents, flusher::Flusher, hooking::Hooking, identities::Identities, incomplete::BufferBound, intake::Intake,
-        interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
-        reading::Reading, renewing::Renewals, revoked::RevokedTokens, sessions::Sessions,
-        subscriptions::Subscriptions, writer::Writer,
+        events::ClientEvents, flusher::Flusher, hooking::Hooking, identities::Identities,
+        incomplete::BufferBound, intake::Intake, interest::Interest, news::News,
+        publish_budget::PublishBudget, publisher::Publisher, reading::Reading, renewing::Renewals,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,

@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     advertise::Guess,
     bounds::Bounds,
-    config::{Auth, Config, Drain, HookConfig},
+    config::{Auth, Config, Drain, EventConfig, HookConfig},
     descriptors, dialects,
+    events::{EventMetrics, Sender},
     hooks::{HookMetrics, HttpHooks},
     jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
@@ -36,6 +37,10 @@ pub struct Node {
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
     hook_metrics: HookMetrics,
+    /// Where events are sent.
+    events: watch::Sender<Option<EventConfig>>,
+    /// Sends them.
+    pub(crate) sender: JoinHandle<()>,
     /// The keys at `auth.jwks_url`, if it is set.
     remote_keys: Option<Arc<RemoteKeys>>,
     bounds: Bounds,
@@ -121,6 +126,7 @@ impl Node {
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;
+        let event_metrics = EventMetrics::register(&metrics)?;
         let span_metrics = SpanMetrics::register(&metrics)?;
         let broker_name = name_of(&config.broker);
         let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
@@ -142,6 +148,8 @@ impl Node {
         let (backend, limits) = (broker.backend.clone(), config.limits);
         let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
         ask_by(&hub, config.hooks, &hook_metrics);
+        let (events, is_told) = watch::channel(None);
+        tell(&hub, &events, config.events);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = info(incarnation, config.node);
@@ -149,6 +157,9 @@ impl Node {
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
+        let outbox = broker.backend.outbox.clone();
+        let sender = Sender { outbox, config: is_told, metrics: event_metrics, stop: leaving.clone() };
+        let sender = tokio::spawn(critical_tasks.watch(sender.run()));
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
@@ -166,6 +177,8 @@ impl Node {
             drain,
             descriptors,
             hook_metrics,
+            events,
+            sender,
             remote_keys,
             bounds,
             gateway,
@@ -190,6 +203,7 @@ impl Node {
         self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
         ask_by(&self.hub, config.hooks.clone(), &self.hook_metrics);
+        tell(&self.hub, &self.events, config.events.clone());
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
     }
@@ -207,7 +221,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health",
+            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health, or events",
         }
     }
 }
@@ -240,6 +254,16 @@ fn pace(drain: watch::Receiver<Drain>) -> impl Fn() -> Pace {
 fn ask_by(hub: &Hub, config: Option<HookConfig>, metrics: &HookMetrics) {
     let hooks = config.map(|config| Arc::new(HttpHooks::new(config, metrics.clone())) as Arc<dyn Hooks>);
     hub.hooking.ask_by(hooks);
+}
+
+/// Tells the backend of this configuration what clients do, from now on.
+fn tell(hub: &Hub, events: &watch::Sender<Option<EventConfig>>, config: Option<EventConfig>) {
+    hub.events.tell_ends(config.is_some());
+    events.send_if_modified(|now| {
+        let is_changed = *now != config;
+        *now = config;
+        is_changed
+    });
 }
 
 fn gateway_config(

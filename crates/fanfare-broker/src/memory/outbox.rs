@@ -9,7 +9,8 @@ use std::{
 use fanfare_core::{
     Channel, Outbox,
     outbox::{
-        ConnectionEnd, Event, EventId, MAX_EVENTS, OutboxError, OutboxEvent, OutboxFuture, WantsEvents, Waiting,
+        ConnectionEnd, Event, EventId, MAX_EVENTS, OutboxError, OutboxEvent, OutboxFuture, Waiting,
+        WantsEvents,
     },
 };
 use parking_lot::Mutex;

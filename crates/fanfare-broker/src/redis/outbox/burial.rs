@@ -32,11 +32,7 @@ impl RedisOutbox {
         Ok(())
     }
 
-    async fn bury_node(
-        &self,
-        connection: &mut Connection,
-        node: Incarnation,
-    ) -> Result<(), OutboxError> {
+    async fn bury_node(&self, connection: &mut Connection, node: Incarnation) -> Result<(), OutboxError> {
         let (names, mut cursor) = (&self.presence.names, 0_u64);
         loop {
             let mut scan = redis::cmd("HSCAN");

@@ -28,7 +28,12 @@ pub(super) fn decode((id, fields): &Entry) -> Option<OutboxEvent> {
         "left" => Event::Left(channel()?, member()?),
         DISCONNECTED => {
             let (user, reason) = (text("u").to_owned(), text("r").to_owned());
-            Event::Disconnected(ConnectionEnd { client: client()?, user, code: text("d").parse().ok(), reason })
+            Event::Disconnected(ConnectionEnd {
+                client: client()?,
+                user,
+                code: text("d").parse().ok(),
+                reason,
+            })
         }
         _ => return None,
     };

@@ -6,7 +6,7 @@ use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, Incarnation, Outbox,
     broker::BrokerState,
-    outbox::{ConnectionEnd, EventId, OutboxError, OutboxFuture, WantsEvents, Waiting},
+    outbox::{ConnectionEnd, EventId, OutboxError, OutboxFuture, Waiting, WantsEvents},
 };
 use redis::FromRedisValue;
 
