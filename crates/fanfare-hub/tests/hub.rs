@@ -25,6 +25,7 @@ mod dispatching;
 mod drain;
 mod echo;
 mod ending;
+mod events;
 mod fan_out;
 mod feeding;
 mod filtering;
