@@ -56,13 +56,13 @@ pub struct ConnectionEnd {
     pub client: ClientId,
     /// Its user; empty: none.
     pub user: String,
-    /// The close code, of whichever side closed. `None`: the connection broke.
+    /// The close code, of whichever side closed. `None`: the connection broke, or the client gave none.
     pub code: Option<u16>,
-    /// What the client was told, or a word for the cause.
+    /// The sentence that the client was told, or a word for the cause.
     pub reason: String,
 }
 
-/// What happened.
+/// A change of a channel, or the end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The first client is in a channel.
@@ -97,7 +97,7 @@ pub struct OutboxEvent {
     pub id: EventId,
     /// When it was written, in milliseconds since 1970.
     pub time_ms: u64,
-    /// What happened.
+    /// The change.
     pub event: Event,
 }
 

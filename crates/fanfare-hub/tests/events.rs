@@ -1,4 +1,4 @@
-//! What clients do is told to the outbox.
+//! The outbox is told which channels have clients, and whose connections ended.
 
 use std::time::Duration;
 

@@ -65,7 +65,7 @@ struct Sending {
     metrics: EventMetrics,
 }
 
-/// What became of a batch.
+/// The end of an attempt.
 enum Sent {
     /// There was none.
     Nothing,
@@ -162,7 +162,7 @@ impl Sending {
         };
         self.metrics.waiting(waiting.count);
         let Some(last) = waiting.last else { return Ok(Sent::Nothing) };
-        // An outbox may have only entries that are no events for this release.
+        // An outbox may have only entries that this release does not know.
         if !waiting.events.is_empty() && !self.post(&waiting.events).await {
             return Ok(Sent::Failed);
         }

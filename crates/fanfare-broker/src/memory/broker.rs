@@ -24,9 +24,10 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    events::Events,
     history::{MemoryHistory, SWEEP},
     once::{FULL, Keys},
-    outbox::{Events, MemoryOutbox},
+    outbox::MemoryOutbox,
     presence::MemoryPresence,
     registry::MemoryRegistry,
     revocations::MemoryRevocations,

@@ -5,9 +5,10 @@
 //! - `history`: the histories of channels; `kept`: what they keep
 //! - `once`: idempotency keys
 //! - `registry`: the list of one node; `presence`: the clients in its channels;
-//!   `outbox`: events for the operator's backend; `revocations`: revoked tokens
+//!   `outbox`: the operator's backend gets from it what waits in `events`; `revocations`: revoked tokens
 
 mod broker;
+mod events;
 mod history;
 mod kept;
 mod once;

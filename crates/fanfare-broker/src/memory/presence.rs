@@ -16,7 +16,7 @@ use fanfare_core::{
 use parking_lot::Mutex;
 use prometheus::IntGauge;
 
-use super::outbox::Events;
+use super::events::Events;
 use crate::presence::stats;
 
 /// See the head of this file.

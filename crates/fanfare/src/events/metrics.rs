@@ -4,7 +4,7 @@ use fanfare_core::labels;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 labels! {
-    /// What became of an attempt to send a batch.
+    /// The result of an attempt to send a batch.
     pub(super) enum Attempt {
         /// The backend took it.
         Taken = "taken",

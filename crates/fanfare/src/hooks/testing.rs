@@ -11,7 +11,7 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
-/// What a backend does with a request.
+/// The treatment of a request.
 pub(crate) enum Does {
     /// Answers with this status and body.
     Answers(u16, &'static str),

@@ -27,7 +27,7 @@ pub(crate) struct Channels {
     pub(super) bury: Script,
 }
 
-/// What a script of channels is about.
+/// The node and the channel of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) names: &'a Names,
