@@ -75,7 +75,7 @@ impl Node {
         if let Err(error) = self.cluster.await {
             tracing::error!(%error, "the cluster view ended badly");
         }
-        if let Err(error) = self.sender.await {
+        if let Err(error) = self.events.sender.await {
             tracing::error!(%error, "the sender of events ended badly");
         }
         self.broker.stop().await;

@@ -18,11 +18,13 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Outbox,
+    CriticalTasks, Outbox,
     outbox::{EventId, OutboxError, OutboxEvent},
 };
+use fanfare_hub::Hub;
 use tokio::{
     sync::watch,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -48,13 +50,19 @@ const BURY_EVERY: Duration = Duration::from_secs(5);
 /// The time for what waits when the node ends.
 const LAST: Duration = Duration::from_millis(500);
 
+/// The task that sends events, and its configuration.
+pub(crate) struct Events {
+    config: watch::Sender<Option<EventConfig>>,
+    pub(crate) sender: JoinHandle<()>,
+}
+
 /// See the head of this file.
-pub(crate) struct Sender {
-    pub(crate) outbox: Arc<dyn Outbox>,
+struct Sender {
+    outbox: Arc<dyn Outbox>,
     /// Where events are sent; `None`: nowhere.
-    pub(crate) config: watch::Receiver<Option<EventConfig>>,
-    pub(crate) metrics: EventMetrics,
-    pub(crate) stop: CancellationToken,
+    config: watch::Receiver<Option<EventConfig>>,
+    metrics: EventMetrics,
+    stop: CancellationToken,
 }
 
 /// Sends by one configuration.
@@ -75,9 +83,33 @@ enum Sent {
     NotMine,
 }
 
+impl Events {
+    /// Starts the task, which sends nowhere yet.
+    pub(crate) fn start(
+        outbox: Arc<dyn Outbox>,
+        metrics: EventMetrics,
+        stop: CancellationToken,
+        tasks: &CriticalTasks,
+    ) -> Self {
+        let (config, is_told) = watch::channel(None);
+        let sender = Sender { outbox, config: is_told, metrics, stop };
+        Self { config, sender: tokio::spawn(tasks.watch(sender.run())) }
+    }
+
+    /// The backend of this configuration is told what clients do, from now on.
+    pub(crate) fn tell(&self, hub: &Hub, config: Option<EventConfig>) {
+        hub.events.tell_ends(config.is_some());
+        self.config.send_if_modified(|now| {
+            let is_changed = *now != config;
+            *now = config;
+            is_changed
+        });
+    }
+}
+
 impl Sender {
     /// Sends until the node stops.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         let stop = self.stop.clone();
         stop.run_until_cancelled(self.send_for_ever()).await;
         let config = self.config.borrow().clone();
@@ -118,9 +150,15 @@ impl Sender {
 
 impl Sending {
     async fn run(&self) -> std::convert::Infallible {
-        let (mut pace, mut next_burial) = (Pace::default(), Instant::now());
+        let (mut pace, mut next_burial, mut said) = (Pace::default(), Instant::now(), None);
         loop {
-            match self.send_next().await {
+            let sent = self.send_next().await;
+            let trouble = sent.as_ref().err().cloned();
+            if let Some(error) = trouble.as_ref().filter(|error| said.as_ref() != Some(*error)) {
+                tracing::warn!(%error, "events wait");
+            }
+            said = trouble;
+            match sent {
                 Ok(Sent::Taken) => pace.reset(),
                 Ok(Sent::Nothing) => {
                     pace.reset();
@@ -137,8 +175,7 @@ impl Sending {
                     drop(self.outbox.next(1, wait + HOLD).await);
                     sleep(wait).await;
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "events wait");
+                Err(_) => {
                     sleep(WAIT_FOR_OTHER).await;
                     continue;
                 }

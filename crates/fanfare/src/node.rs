@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     advertise::Guess,
     bounds::Bounds,
-    config::{Auth, Config, Drain, EventConfig, HookConfig},
+    config::{Auth, Config, Drain, HookConfig},
     descriptors, dialects,
-    events::{EventMetrics, Sender},
+    events::{EventMetrics, Events},
     hooks::{HookMetrics, HttpHooks},
     jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
@@ -37,10 +37,7 @@ pub struct Node {
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
     hook_metrics: HookMetrics,
-    /// Where events are sent.
-    events: watch::Sender<Option<EventConfig>>,
-    /// Sends them.
-    pub(crate) sender: JoinHandle<()>,
+    pub(crate) events: Events,
     /// The keys at `auth.jwks_url`, if it is set.
     remote_keys: Option<Arc<RemoteKeys>>,
     bounds: Bounds,
@@ -127,10 +124,7 @@ impl Node {
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;
         let event_metrics = EventMetrics::register(&metrics)?;
-        let span_metrics = SpanMetrics::register(&metrics)?;
-        let broker_name = name_of(&config.broker);
-        let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
-        let traces = config.tracing.map(start).transpose()?;
+        let traces = traces(&config, &metrics)?;
         let tracer = traces.as_ref().map(Traces::tracer);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
@@ -148,8 +142,6 @@ impl Node {
         let (backend, limits) = (broker.backend.clone(), config.limits);
         let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
         ask_by(&hub, config.hooks, &hook_metrics);
-        let (events, is_told) = watch::channel(None);
-        tell(&hub, &events, config.events);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
         let me = info(incarnation, config.node);
@@ -158,8 +150,8 @@ impl Node {
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
         let outbox = broker.backend.outbox.clone();
-        let sender = Sender { outbox, config: is_told, metrics: event_metrics, stop: leaving.clone() };
-        let sender = tokio::spawn(critical_tasks.watch(sender.run()));
+        let events = Events::start(outbox, event_metrics, leaving.clone(), &critical_tasks);
+        events.tell(&hub, config.events);
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
@@ -178,7 +170,6 @@ impl Node {
             descriptors,
             hook_metrics,
             events,
-            sender,
             remote_keys,
             bounds,
             gateway,
@@ -203,7 +194,7 @@ impl Node {
         self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
         ask_by(&self.hub, config.hooks.clone(), &self.hook_metrics);
-        tell(&self.hub, &self.events, config.events.clone());
+        self.events.tell(&self.hub, config.events.clone());
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
     }
@@ -256,14 +247,11 @@ fn ask_by(hub: &Hub, config: Option<HookConfig>, metrics: &HookMetrics) {
     hub.hooking.ask_by(hooks);
 }
 
-/// Tells the backend of this configuration what clients do, from now on.
-fn tell(hub: &Hub, events: &watch::Sender<Option<EventConfig>>, config: Option<EventConfig>) {
-    hub.events.tell_ends(config.is_some());
-    events.send_if_modified(|now| {
-        let is_changed = *now != config;
-        *now = config;
-        is_changed
-    });
+/// The parts that make and send spans, where the configuration asks for them.
+fn traces(config: &Config, metrics: &prometheus::Registry) -> Result<Option<Traces>, StartError> {
+    let (spans, broker) = (SpanMetrics::register(metrics)?, name_of(&config.broker));
+    let start = |tracing| Traces::start(tracing, &config.node, broker, spans);
+    Ok(config.tracing.as_ref().map(start).transpose()?)
 }
 
 fn gateway_config(

@@ -4,7 +4,7 @@ use std::{future::ready, sync::Arc, time::Duration};
 
 use fanfare_core::{
     Channel, Outbox,
-    outbox::{ConnectionEnd, Event, EventId, OutboxError, OutboxFuture, WantsEvents, Waiting},
+    outbox::{ConnectionEnd, Event, EventId, OutboxError, OutboxFuture, Waiting, WantsEvents},
 };
 
 use super::{events::Events, presence::MemoryPresence};
