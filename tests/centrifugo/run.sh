@@ -61,21 +61,23 @@ client() { # CLIENT SCENARIO...
     done
 }
 
-# A node of its own, which asks a backend about every client.
+# A node of its own, which asks a backend about every client, and tells it what they do.
 hooks() {
     local port log=$STATE/hooks.log encoding hook
     port=$(free_ports 2)
     {
-        printf '[hooks]\nheaders = ["X-Test"]\n'
-        for hook in connect rpc subscribe publish; do
+        printf '[hooks]\nheaders = ["X-Test"]\nsecret = "%s"\n' "$SECRET"
+        for hook in connect rpc subscribe publish events; do
             printf '%s = "http://127.0.0.1:%s/%s"\n' "$hook" $((port + 1)) "$hook"
         done
         printf '[[namespace]]\nsubscribe_hook = true\npublish_hook = true\n'
+        printf 'events = true\ntrack_presence = true\npresence_grace = "0s"\n'
     } >"$STATE/hooks.toml"
     background "$log" env -u FANFARE_CONFIG "$BIN" serve --dev --listen "127.0.0.1:$port" --config "$STATE/hooks.toml"
     await "$log" curl -fso /dev/null "http://127.0.0.1:$port/readyz"
     for encoding in "${HOOKS[@]}"; do
-        if timeout --foreground 60 node "$HERE/hooks.mjs" "$encoding" "http://127.0.0.1:$port" $((port + 1)); then
+        if PYTHON=$WORK/venv/bin/python timeout --foreground 60 \
+            node "$HERE/hooks.mjs" "$encoding" "http://127.0.0.1:$port" $((port + 1)) "$SECRET"; then
             PASSED=$((PASSED + 1))
         else
             FAILED+=("hooks:$encoding")

@@ -24,7 +24,7 @@
 //! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
 //!   the list of nodes
 //! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`revocation`]: revoked tokens;
-//!   [`backend`]: all of a broker that a hub uses
+//!   [`outbox`]: events for the operator's backend; [`backend`]: all of a broker that a hub uses
 //! - [`dialect`]: a protocol of clients, without I/O; [`hooks`]: asks the operator's backend
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
@@ -50,6 +50,7 @@ mod limit;
 pub mod limits;
 pub mod message;
 pub mod namespace;
+pub mod outbox;
 pub mod partition;
 pub mod payload;
 pub mod position;
@@ -82,6 +83,7 @@ pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
 pub use namespace::{Access, Namespace, Namespaces, OnInterruption, RecoveryMode, SlowClient};
+pub use outbox::Outbox;
 pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
 pub use position::{Epoch, Position, Taken};

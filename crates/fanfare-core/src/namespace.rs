@@ -116,6 +116,9 @@ pub struct Namespace {
     pub presence_grace: Duration,
     /// Whether subscribers that ask for it get news of clients that join and leave. Only where presence is tracked.
     pub join_leave: bool,
+    /// Whether its channels make events for the operator's backend: occupied and vacated, and where presence is tracked,
+    /// members that join and leave.
+    pub events: bool,
     /// The treatment of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
     /// The treatment of its sessions when they may have missed publications.
@@ -140,6 +143,7 @@ impl Default for Namespace {
             presence: Access::Subscriber,
             presence_grace: Duration::from_secs(5),
             join_leave: false,
+            events: false,
             slow_client: SlowClient::default(),
             on_interruption: OnInterruption::default(),
         }

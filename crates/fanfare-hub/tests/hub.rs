@@ -26,6 +26,7 @@ mod dispatching;
 mod drain;
 mod echo;
 mod ending;
+mod events;
 mod fan_out;
 mod feeding;
 mod filtering;

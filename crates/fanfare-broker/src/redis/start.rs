@@ -20,6 +20,7 @@ use super::{
     history::reader::{self, RedisHistory},
     metrics::{Kind, RedisMetrics},
     names::Names,
+    outbox::{Channels, Ends, RedisOutbox},
     presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
         outgoing::{Outgoing, ServerBudget},
@@ -93,7 +94,8 @@ pub(crate) fn start(
     tasks.spawn(shared.publisher(queued).run());
     tasks.spawn(shared.subscriber(events, requested).run());
     let presence = shared.presence()?;
-    tasks.spawn(shared.presence_writer(&presence).run());
+    let outbox = shared.outbox(&presence);
+    tasks.spawn(shared.presence_writer(&outbox).run());
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
@@ -113,6 +115,7 @@ pub(crate) fn start(
         history: Arc::new(history),
         presence: Arc::new(presence),
         revocations: Arc::new(revocations),
+        outbox: Arc::new(outbox),
     };
     Ok((backend, Arc::new(registry)))
 }
@@ -164,13 +167,29 @@ impl Shared {
             names: self.names.clone(),
             links: self.links.clone(),
             removed: Arc::default(),
+            scripts: Arc::new(Channels::default()),
+            metrics: self.metrics.broker.clone(),
         })
     }
 
-    fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
+    fn outbox(&self, presence: &RedisPresence) -> RedisOutbox {
+        RedisOutbox {
+            node: self.node.incarnation,
+            commands: PooledCommands { kind: Kind::Events, ..presence.commands.clone() },
+            presence: presence.clone(),
+            ends: Arc::new(Ends::new(self.metrics.broker.events_dropped.clone())),
+        }
+    }
+
+    fn presence_writer(&self, outbox: &RedisOutbox) -> PresenceWriter {
+        let presence = &outbox.presence;
         PresenceWriter {
             local: presence.local.clone(),
             commands: presence.commands.clone(),
+            node: outbox.node,
+            scripts: presence.scripts.clone(),
+            ends: outbox.ends.clone(),
+            goodbye: self.node.limits.goodbye,
             names: self.names.clone(),
             links: self.links.clone(),
             metrics: self.metrics.clone(),

@@ -59,6 +59,8 @@ impl Goodbyes {
             let mut end = End::new(disconnect.clone(), &goodbye);
             if session.is_connection() {
                 self.metrics.connection_ended(session.dialect(), &end);
+                let client = self.attendance.client(session);
+                self.attendance.events.ended(client, session, &end, goodbye.frame.as_ref());
             }
             let joined = std::mem::take(&mut channels.joined);
             end.channels.clone_from(&joined);

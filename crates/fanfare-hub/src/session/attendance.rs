@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     delivery::dispatcher::Dispatcher,
-    session::{news::News, state::Session},
+    session::{events::ClientEvents, news::News, state::Session},
 };
 
 /// See the head of this file.
@@ -27,13 +27,20 @@ pub(crate) struct Attendance {
     dispatcher: Arc<Dispatcher>,
     presence: Arc<dyn Presence>,
     news: News,
+    pub(crate) events: Arc<ClientEvents>,
     /// Whether a client was entered since the start: else nobody has to leave.
     is_used: AtomicBool,
 }
 
 impl Attendance {
-    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>, news: News) -> Arc<Self> {
-        let attendance = Arc::new(Self { dispatcher, presence, news, is_used: AtomicBool::new(false) });
+    pub(crate) fn new(
+        dispatcher: Arc<Dispatcher>,
+        presence: Arc<dyn Presence>,
+        news: News,
+        events: Arc<ClientEvents>,
+    ) -> Arc<Self> {
+        let is_used = AtomicBool::new(false);
+        let attendance = Arc::new(Self { dispatcher, presence, news, events, is_used });
         let tells = Arc::downgrade(&attendance);
         attendance.presence.on_removed(Box::new(move |channel, entry| {
             if let Some(attendance) = tells.upgrade() {
@@ -48,6 +55,9 @@ impl Attendance {
     pub(crate) fn joined(&self, channel: &Channel, session: &Session) {
         let namespaces = self.dispatcher.namespaces();
         let namespace = namespaces.of(channel);
+        if namespace.events {
+            self.events.joined(channel, session.id);
+        }
         if !namespace.tracks_presence {
             return;
         }
@@ -85,6 +95,7 @@ impl Attendance {
         if self.is_used() {
             self.left_with_entry(channel, self.presence.leave(channel, self.client(session)));
         }
+        self.events.left(channel, session.id);
     }
 
     /// Publishes the news that wait. Called after each joining and leaving, without a lock.
@@ -97,6 +108,7 @@ impl Attendance {
 
     /// A session ended, and with it its place in these channels.
     pub(crate) fn ended(self: &Arc<Self>, channels: &[Channel], session: &Session) {
+        channels.iter().for_each(|channel| self.events.left(channel, session.id));
         if !self.is_used() {
             return;
         }

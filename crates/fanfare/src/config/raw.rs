@@ -28,8 +28,8 @@ use super::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
     words::{
-        ADVERTISE, API_KEY, BROKER, CHANNEL_REGEX, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen,
-        NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
+        ADVERTISE, API_KEY, BROKER, CHANNEL_REGEX, HOOK_HEADER, HOOK_SECRET, HOOK_URL, JWKS_URL, LISTEN,
+        Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
     },
 };
 
@@ -136,6 +136,12 @@ keys! {
         hook_rpc: Option<Target> = "hooks.rpc", HOOK_URL, or None, reloaded AtOnce;
         /// Where it says whether a subscription may stay when its time (`expire_at`) is over.
         hook_sub_refresh: Option<Target> = "hooks.sub_refresh", HOOK_URL, or None, reloaded AtOnce;
+        /// Where your backend is told what clients do: connections of such clients that ended, and what happens in
+        /// namespaces with `events`. Batches of events are sent until it answers with a status 2xx.
+        hook_events: Option<Target> = "hooks.events", HOOK_URL, or None, reloaded AtOnce;
+        /// A secret that signs what the backend gets (header `Fanfare-Signature`), used as text and not decoded. Without
+        /// it, nothing is signed.
+        hook_secret: Option<HmacSecret> = "hooks.secret", HOOK_SECRET, or None, reloaded AtOnce;
         /// How long the backend may take to answer. Then the client gets error 100, and may try again.
         hook_timeout: Duration = "hooks.timeout", Span { min: SECOND / 100, max: MINUTE },
             or SECOND, reloaded AtOnce;
@@ -341,6 +347,9 @@ keys! {
         /// track_presence. A client that lost its connection leaves after presence_grace; the clients of a node that
         /// died leave within about 30 seconds.
         join_leave: bool = "namespace.join_leave", Switch, or false, reloaded AtOnce;
+        /// Whether hooks.events is told when a channel gets its first client and loses its last, and with track_presence
+        /// when a client joins and leaves. In Redis each change is a script.
+        events: bool = "namespace.events", Switch, or false, reloaded ToNew;
         /// How a subscriber is treated that does not read fast enough (see limits.outbound_bytes): "disconnect" ends its
         /// connection; "conflate" keeps it, and of the waiting messages only the newest one of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,

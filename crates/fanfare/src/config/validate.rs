@@ -221,6 +221,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         },
         tracing: tracing::tracing(raw),
         hooks: hooks::hooks(raw),
+        events: hooks::events(raw),
         hook_headers: values(&raw.hook_headers.value),
         namespaces: all_namespaces(namespaces),
     }
@@ -274,6 +275,7 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         presence: raw.presence.value,
         presence_grace: raw.presence_grace.value,
         join_leave: raw.join_leave.value,
+        events: raw.events.value,
         slow_client: raw.slow_client.value,
         on_interruption: raw.on_interruption.value,
     };

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_auth::{AllowedOrigin, ApiKey, HmacSecret};
 use fanfare_broker::{BrokerConfig, BrokerConfigError, Prefix};
 use fanfare_core::{Channel, ChannelRegex, ChannelRegexError};
 use ipnet::IpNet;
@@ -127,6 +127,16 @@ pub(super) const HOOK_URL: Text<Option<Target>> = Text {
     ..JWKS_URL
 };
 
+pub(super) const HOOK_SECRET: Text<Option<HmacSecret>> = Text {
+    allowed: "a secret of 32 bytes or more; \"\" for none",
+    parse: |text| match text {
+        "" => Ok(None),
+        _ => HmacSecret::new(text).map(Some).map_err(|error| error.to_string()),
+    },
+    show: |secret| if secret.is_some() { MASK.into() } else { String::new() },
+    found: |_| MASK.into(),
+};
+
 pub(super) const HOOK_HEADER: Text<String> = Text {
     allowed: "the name of a header, as \"Cookie\"",
     parse: |text| match text.parse::<http::HeaderName>() {
@@ -139,8 +149,16 @@ pub(super) const HOOK_HEADER: Text<String> = Text {
 };
 
 /// Headers that every question has, or that are of one connection.
-const OWN_HEADERS: [&str; 7] =
-    ["host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te"];
+const OWN_HEADERS: [&str; 8] = [
+    "fanfare-signature",
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+];
 
 /// `<prefix>:` begins channels, and `<prefix>!` all other names, so a prefix has neither sign.
 pub(super) const PREFIX: Text<Prefix> = Text {
