@@ -51,9 +51,6 @@ pub(crate) struct Publication {
     #[prost(btree_map = "string, string", tag = "7")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) tags: BTreeMap<String, String>,
-    #[prost(string, tag = "14")]
-    #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) epoch: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
