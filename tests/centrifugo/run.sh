@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
-# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), and PyPI
-# `cent` on the API. Go's is skipped where Go is missing. A part of `make test`.
+# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), Java's
+# `centrifuge-java` in Protobuf, and PyPI `cent` on the API. Go's and Java's are skipped where Go, or Java 17 and Maven, are
+# missing. A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
 #
@@ -13,16 +14,17 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs hooks)
+CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf java api docs hooks)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
     survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
+JAVA=(connects publishes_across_nodes recovers_what_it_missed)
 HOOKS=(json protobuf) # encodings
-DOCS=(js python go) # the programs of docs/sdks.md
 API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
+JARS=$WORK/java-clients
 PASSED=0
 FAILED=()
 
@@ -35,9 +37,10 @@ command_of() { # CLIENT
         python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
         go-protobuf) COMMAND=("$WORK/go-clients/centrifugo" protobuf) ;;
+        java) COMMAND=(java -cp "$JARS/*" "$HERE/java/Sdk.java") ;;
         api) COMMAND=("${python[@]}" "$HERE/api.py") ;;
         docs)
-            export PYTHON=$WORK/venv/bin/python
+            export PYTHON=$WORK/venv/bin/python JARS
             COMMAND=(node "$HERE/blocks.mjs" "$STATE/docs")
             ;;
         *) fail "usage: tests/centrifugo/run.sh [${CLIENTS[*]// /|} [SCENARIO...]]" ;;
@@ -90,6 +93,17 @@ go_client() {
     (cd "$HERE/go" && GOTOOLCHAIN=local go build -o "$WORK/go-clients/centrifugo" .)
 }
 
+# java_client: fetches its jars, where there are a Java and a Maven for it.
+java_client() {
+    if ! have mvn || ! java --list-modules 2>/dev/null | grep -q '^jdk.compiler'; then
+        skip "centrifuge-java: a JDK or Maven is missing (Debian: apt-get install default-jdk-headless maven)"
+        return 1
+    fi
+    cmp -s "$HERE/java/pom.xml" "$JARS/pom.xml" && return
+    mvn -B -q -f "$HERE/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$JARS" || return 1
+    cp "$HERE/java/pom.xml" "$JARS/pom.xml"
+}
+
 main() {
     local name names=("${CLIENTS[@]}") scenarios
     if (($#)); then names=("$1"); fi
@@ -107,10 +121,15 @@ main() {
                 go_client || continue
                 scenarios=("${GO[@]}")
                 ;;
+            java)
+                java_client || continue
+                scenarios=("${JAVA[@]}")
+                ;;
             api) scenarios=("${API[@]}") ;;
             docs)
-                scenarios=("${DOCS[@]}")
-                go_client || scenarios=(js python)
+                scenarios=(js python)
+                ! go_client || scenarios+=(go)
+                ! java_client || scenarios+=(java)
                 ;;
         esac
         if (($# > 1)); then scenarios=("${@:2}"); fi
