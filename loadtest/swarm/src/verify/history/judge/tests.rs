@@ -129,7 +129,7 @@ fn a_taken_message_must_be_kept_in_order() {
 }
 
 #[test]
-fn a_message_of_unknown_fate_is_there_once_or_not() {
+fn an_unanswered_message_is_there_once_or_not() {
     let mut ledger = ledger();
     ledger.publishers[0].messages[2] = Fate::Unknown;
     ledger.publishers[0].messages.push(Fate::Unknown);
