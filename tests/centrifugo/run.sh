@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
-# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), clients
-# that only listen, and PyPI `cent` on the API; `wire` is the protocol without an SDK. Go's is skipped where Go is
+# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), Java's
+# `centrifuge-java` in Protobuf, clients that only listen, and PyPI `cent` on the API; `wire` is the protocol without an
+# SDK. Go's and Java's are skipped where Go, or Java 17 and Maven, are
 # missing. A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
@@ -15,7 +16,7 @@ STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
 CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse uni-sse uni-post-sse uni-http-stream uni-websocket
-    python python-protobuf go go-protobuf api docs hooks wire)
+    python python-protobuf go go-protobuf java api docs hooks wire)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
@@ -24,11 +25,12 @@ JS=(applies_differences needs_no_differences gets_the_newest_of_a_cache is_prese
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
 UNI=(listens may_be_nobody recovers has_terms obeys_the_backend is_refused outlives_its_node)
+JAVA=(connects publishes_across_nodes recovers_what_it_missed)
 HOOKS=(json protobuf) # encodings
-DOCS=(js python go) # the programs of docs/sdks.md
 WIRE=(frames_and_order subprotocols connects subscribes a_hundred_and_twenty_eight_channels publications history_and_recovery
     joins streams)
 API=(publish broadcast history presence subscribe disconnect refresh one_client info batch errors key_in_address)
+JARS=$WORK/java-clients
 PASSED=0
 FAILED=()
 
@@ -42,9 +44,10 @@ command_of() { # CLIENT
         python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
         go-protobuf) COMMAND=("$WORK/go-clients/centrifugo" protobuf) ;;
+        java) COMMAND=(java -cp "$JARS/*" "$HERE/java/Sdk.java") ;;
         api | wire) COMMAND=("${python[@]}" "$HERE/$1.py") ;;
         docs)
-            export PYTHON=$WORK/venv/bin/python
+            export PYTHON=$WORK/venv/bin/python JARS
             COMMAND=(node "$HERE/blocks.mjs" "$STATE/docs")
             ;;
         *) fail "usage: tests/centrifugo/run.sh [${CLIENTS[*]// /|} [SCENARIO...]]" ;;
@@ -99,6 +102,17 @@ go_client() {
     (cd "$HERE/go" && GOTOOLCHAIN=local go build -o "$WORK/go-clients/centrifugo" .)
 }
 
+# java_client: fetches its jars, where there are a Java and a Maven for it.
+java_client() {
+    if ! have mvn || ! java --list-modules 2>/dev/null | grep -q '^jdk.compiler'; then
+        skip "centrifuge-java: a JDK or Maven is missing (Debian: apt-get install default-jdk-headless maven)"
+        return 1
+    fi
+    cmp -s "$HERE/java/pom.xml" "$JARS/pom.xml" && return
+    mvn -B -q -f "$HERE/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$JARS" || return 1
+    cp "$HERE/java/pom.xml" "$JARS/pom.xml"
+}
+
 main() {
     local name names=("${CLIENTS[@]}") scenarios
     if (($#)); then names=("$1"); fi
@@ -119,11 +133,16 @@ main() {
             uni-websocket) scenarios=("${UNI[@]}" may_want_own_pings) ;;
             uni-*) scenarios=("${UNI[@]}") ;;
             js*) scenarios+=("${JS[@]}") ;;
+            java)
+                java_client || continue
+                scenarios=("${JAVA[@]}")
+                ;;
             api) scenarios=("${API[@]}") ;;
             wire) scenarios=("${WIRE[@]}") ;;
             docs)
-                scenarios=("${DOCS[@]}")
-                go_client || scenarios=(js python)
+                scenarios=(js python)
+                ! go_client || scenarios+=(go)
+                ! java_client || scenarios+=(java)
                 ;;
         esac
         if (($# > 1)); then scenarios=("${@:2}"); fi

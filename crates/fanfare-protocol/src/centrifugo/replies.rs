@@ -120,12 +120,9 @@ pub(super) fn bare_publication(publication: &Publication, encoding: Encoding, fo
     let attributes = publication.attributes.as_deref();
     match attributes.and_then(|attributes| attributes.presence) {
         None => {
-            let mut said = self::publication(publication, form.data(publication, encoding));
-            // A client that subscribed to an empty stream may not know its epoch yet.
-            if let Some(Position { epoch, offset: 1 }) = publication.position {
-                said.epoch = epoch.to_string();
-            }
-            push.publication = Some(said);
+            // Without the epoch, which the answer to the subscribe told: a client that got another one here would come back
+            // with it, and would not hear that the end of the former one was lost.
+            push.publication = Some(self::publication(publication, form.data(publication, encoding)));
         }
         Some(change) => {
             let publisher = attributes.and_then(|attributes| attributes.publisher.as_ref());

@@ -58,9 +58,6 @@ pub(crate) struct Publication {
     #[prost(bool, tag = "8")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) delta: bool,
-    #[prost(string, tag = "14")]
-    #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) epoch: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
