@@ -7,9 +7,11 @@ use crate::backend::{AWAY, Backend, SILENT};
 
 const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
 
+/// Clients of these tests answer no ping.
 fn toml(backend: &Backend) -> String {
     format!(
-        "[auth]\nhmac_secrets = [\"{SECRET}\"]\n\
+        "[relay]\nping_interval = \"1h\"\npong_timeout = \"1h\"\n\
+         [auth]\nhmac_secrets = [\"{SECRET}\"]\n\
          [hooks]\nevents = \"http://{}/events\"\ntimeout = \"1s\"\n\
          [[namespace]]\nevents = true\n\
          [[namespace]]\nname = \"room\"\nevents = true\ntrack_presence = true\npresence_grace = \"0s\"\n",
