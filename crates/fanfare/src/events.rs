@@ -150,14 +150,18 @@ impl Sender {
 
 impl Sending {
     async fn run(&self) -> std::convert::Infallible {
-        let (mut pace, mut next_burial, mut said) = (Pace::default(), Instant::now(), None);
+        let (mut pace, mut next_burial) = (Pace::default(), Instant::now());
+        let (mut last_trouble, mut is_said) = (None, false);
         loop {
             let sent = self.send_next().await;
+            // Trouble that was over at the next look, as while a node starts, is not said.
             let trouble = sent.as_ref().err().cloned();
-            if let Some(error) = trouble.as_ref().filter(|error| said.as_ref() != Some(*error)) {
+            let is_same = trouble == last_trouble;
+            if let Some(error) = trouble.as_ref().filter(|_| is_same && !is_said) {
                 tracing::warn!(%error, "events wait");
             }
-            said = trouble;
+            is_said = is_same;
+            last_trouble = trouble;
             match sent {
                 Ok(Sent::Taken) => pace.reset(),
                 Ok(Sent::Nothing) => {
