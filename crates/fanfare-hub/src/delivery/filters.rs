@@ -6,9 +6,11 @@
 //! - A member whose [`Membership`](super::membership::Membership) is filtered has its filter here, in the snapshot that
 //!   a tick works on too.
 //! - News of clients pass every filter: they have no tags.
+//! - Members of one filter cost one look-up each, by a number that no client chooses.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
@@ -20,7 +22,7 @@ use smallvec::SmallVec;
 /// The filters of a channel's members in one shard.
 #[derive(Clone, Default)]
 pub(crate) struct Filters {
-    of: HashMap<SessionId, Arc<TagFilter>>,
+    of: HashMap<SessionId, Arc<TagFilter>, BuildHasherDefault<NumberHasher>>,
     /// Each filter once, with the number of its members.
     distinct: HashMap<Arc<TagFilter>, usize>,
 }
@@ -57,6 +59,27 @@ impl Filters {
     }
 }
 
+/// Spreads the numbers of sessions, which no client chooses.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte)));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio, as in Fibonacci hashing. The table takes bits of both ends.
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 ^= self.0 >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Whether a subscriber with this filter gets a publication.
 pub(crate) fn passes(filter: &TagFilter, publication: &Publication) -> bool {
     let attributes = publication.attributes.as_deref();
@@ -68,6 +91,8 @@ pub(super) struct Filtering {
     filters: Arc<Filters>,
     /// By the address of the filter, which `filters` keeps alive.
     passed: IndexMap<usize, Passed>,
+    /// The filter of the last member. Neighbours often share one.
+    last: Option<(usize, PassedAt)>,
 }
 
 /// The publications of a batch that pass one filter.
@@ -85,7 +110,7 @@ pub(super) struct PassedAt(usize);
 
 impl Filtering {
     pub(super) fn new(filters: Arc<Filters>) -> Self {
-        Self { filters, passed: IndexMap::new() }
+        Self { filters, passed: IndexMap::new(), last: None }
     }
 
     /// Finds out which publications pass the filter of a member; `None` where it has none.
@@ -95,13 +120,18 @@ impl Filtering {
         publications: impl Iterator<Item = &'a Arc<Publication>>,
     ) -> Option<PassedAt> {
         let filter = self.filters.of.get(&session)?;
-        let entry = self.passed.entry(Arc::as_ptr(filter).addr());
+        let address = Arc::as_ptr(filter).addr();
+        if let Some((_, at)) = self.last.filter(|(last, _)| *last == address) {
+            return Some(at);
+        }
+        let entry = self.passed.entry(address);
         let at = PassedAt(entry.index());
         entry.or_insert_with(|| {
             let passes: SmallVec<_> = publications.map(|publication| passes(filter, publication)).collect();
             let count = passes.iter().filter(|passes| **passes).count();
             Passed { passes, count, whole: SmallVec::new() }
         });
+        self.last = Some((address, at));
         Some(at)
     }
 
