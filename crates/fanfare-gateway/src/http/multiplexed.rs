@@ -38,7 +38,7 @@ const RECEIVE_BYTES: u32 = 64 << 10;
 const PING: Duration = Duration::from_secs(25);
 const PONG: Duration = Duration::from_secs(20);
 
-/// What the requests of one connection share.
+/// The common part of one connection's requests.
 pub(super) struct Streams {
     answering: Answering,
     evictable: Arc<Evictable>,

@@ -17,6 +17,8 @@ pub(super) struct Filtering {
     pub(super) wishes: Arc<Wishes>,
     /// By the address of the filter, which `wishes` keeps alive.
     passed: IndexMap<usize, Passed>,
+    /// The filter of the last member. Neighbours often share one.
+    last: Option<(usize, PassedAt)>,
 }
 
 /// The publications of a batch that pass one filter.
@@ -34,7 +36,7 @@ pub(super) struct PassedAt(usize);
 
 impl Filtering {
     pub(super) fn new(wishes: Arc<Wishes>) -> Self {
-        Self { wishes, passed: IndexMap::new() }
+        Self { wishes, passed: IndexMap::new(), last: None }
     }
 
     /// Finds out which publications pass the filter of a member; `None` where it has none.
@@ -44,13 +46,18 @@ impl Filtering {
         publications: impl Iterator<Item = &'a Arc<Publication>>,
     ) -> Option<PassedAt> {
         let filter = self.wishes.filters.of(session)?;
-        let entry = self.passed.entry(Arc::as_ptr(filter).addr());
+        let address = Arc::as_ptr(filter).addr();
+        if let Some((_, at)) = self.last.filter(|(last, _)| *last == address) {
+            return Some(at);
+        }
+        let entry = self.passed.entry(address);
         let at = PassedAt(entry.index());
         entry.or_insert_with(|| {
             let passes: SmallVec<_> = publications.map(|publication| passes(filter, publication)).collect();
             let count = passes.iter().filter(|passes| **passes).count();
             Passed { passes, count, whole: SmallVec::new() }
         });
+        self.last = Some((address, at));
         Some(at)
     }
 

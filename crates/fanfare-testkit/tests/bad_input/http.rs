@@ -52,7 +52,7 @@ async fn an_ambiguous_request_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_frame_of_http_2_ends_its_connection() {
+async fn a_wrong_http_2_frame_ends_its_connection() {
     let scene = Scene::with("").await;
     let mut client = scene.raw().await;
     // DATA of the stream 0 (RFC 9113, section 6.1) behind the preface and the settings.
