@@ -23,9 +23,9 @@ const PAUSE: u32 = 500;
 /// The clients.
 #[derive(Debug)]
 pub(super) struct Sdk {
-    _process: Child,
     input: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
+    /// They end with it, and the clients too.
     _tasks: JoinSet<()>,
 }
 
@@ -67,11 +67,14 @@ impl Sdk {
         let (stop, stops) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let drops = guests.drops();
-        tasks.spawn(note(BufReader::new(output).lines(), guests, ready, has_stopped));
+        tasks.spawn(async move {
+            note(BufReader::new(output).lines(), &guests, ready, has_stopped).await;
+            guests.wrong(format!("the SDK clients have ended: {:?}", process.wait().await));
+        });
         tasks.spawn(command(input, drops, stops));
         let all = within("all SDK clients are subscribed", is_ready.wait_for(|is_ready| *is_ready));
         assert!(all.await.is_ok(), "tests/centrifugo/chaos.mjs ended at once");
-        Self { _process: process, input: stop, stopped, _tasks: tasks }
+        Self { input: stop, stopped, _tasks: tasks }
     }
 
     /// Ends publishing. Returns once the fate of each message is known.
@@ -97,7 +100,7 @@ fn place(guests: &Guests, client: usize, publishers: usize) -> Value {
 /// Notes what they say, until they end.
 async fn note(
     mut lines: Lines<BufReader<ChildStdout>>,
-    guests: Guests,
+    guests: &Guests,
     ready: watch::Sender<bool>,
     stopped: watch::Sender<bool>,
 ) {
@@ -113,7 +116,6 @@ async fn note(
             Err(error) => guests.wrong(format!("{line:?} of the SDK clients: {error}")),
         }
     }
-    guests.wrong("the SDK clients have ended".to_owned());
 }
 
 /// Tells them of drops, and to stop.
