@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
 # `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), and PyPI
-# `cent` on the API. Go's is skipped where Go is missing. A part of `make test`.
+# `cent` on the API; `wire` is the protocol without an SDK. Go's is skipped where Go is missing. A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
 #
@@ -13,7 +13,7 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs hooks)
+CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs hooks wire)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
@@ -22,6 +22,8 @@ GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_m
     is_disconnected_by_the_api)
 HOOKS=(json protobuf) # encodings
 DOCS=(js python go) # the programs of docs/sdks.md
+WIRE=(frames_and_order subprotocols connects subscribes a_hundred_and_twenty_eight_channels publications history_and_recovery
+    joins streams)
 API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
 PASSED=0
 FAILED=()
@@ -35,7 +37,7 @@ command_of() { # CLIENT
         python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
         go-protobuf) COMMAND=("$WORK/go-clients/centrifugo" protobuf) ;;
-        api) COMMAND=("${python[@]}" "$HERE/api.py") ;;
+        api | wire) COMMAND=("${python[@]}" "$HERE/$1.py") ;;
         docs)
             export PYTHON=$WORK/venv/bin/python
             COMMAND=(node "$HERE/blocks.mjs" "$STATE/docs")
@@ -108,6 +110,7 @@ main() {
                 scenarios=("${GO[@]}")
                 ;;
             api) scenarios=("${API[@]}") ;;
+            wire) scenarios=("${WIRE[@]}") ;;
             docs)
                 scenarios=("${DOCS[@]}")
                 go_client || scenarios=(js python)

@@ -337,6 +337,12 @@ async function gets_errors(end) {
   const events = new Events(twice, ...OF_SUBSCRIPTIONS);
   twice.subscribe();
   equal((await events.next("unsubscribed")).code, 103);
+  await fails(ada.client.publish("plain:7", encode(1)), 107);
+  await ada.client.publish("plain:seven", encode(1));
+  const unnamed = ada.client.newSubscription("plain:7");
+  const ends = new Events(unnamed, ...OF_SUBSCRIPTIONS);
+  unnamed.subscribe();
+  equal((await ends.next("unsubscribed")).code, 107);
   equal(ada.events.all("disconnected"), []);
   const unheard = await connected(end, NODE1);
   await unheard.client.send(encode(1));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Channel, CommandError, Identity, Retention, labels, reply::Action};
+use crate::{Channel, ChannelRegex, CommandError, Identity, Retention, labels, reply::Action};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +74,8 @@ pub enum OnInterruption {
 pub struct Namespace {
     /// The part of its channels' names before the first `:`; empty for the default namespace.
     pub name: String,
+    /// The names of channels that clients may use; `None`: all. The operator's backend may use all.
+    pub channel_regex: Option<ChannelRegex>,
     /// The clients that may subscribe.
     pub subscribe: Access,
     /// The clients that may publish.
@@ -108,6 +110,7 @@ impl Default for Namespace {
     fn default() -> Self {
         Self {
             name: String::new(),
+            channel_regex: None,
             subscribe: Access::default(),
             publish: Access::default(),
             subscribe_hook: false,
@@ -122,6 +125,17 @@ impl Default for Namespace {
             slow_client: SlowClient::default(),
             on_interruption: OnInterruption::default(),
         }
+    }
+}
+
+impl Namespace {
+    /// Checks that clients may use the name of a channel of this namespace.
+    ///
+    /// # Errors
+    /// They may not, and why.
+    #[inline]
+    pub fn permits_name(&self, channel: &Channel) -> Result<(), CommandError> {
+        self.channel_regex.as_ref().map_or(Ok(()), |pattern| pattern.check(channel))
     }
 }
 

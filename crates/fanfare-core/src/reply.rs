@@ -176,6 +176,9 @@ pub enum CommandError {
         "the history does not reach back to this position: load what you need, and read without a position"
     )]
     Unrecoverable,
+    /// The name of the channel does not match this pattern of its namespace.
+    #[error("this channel's name does not match {0}, the `channel_regex` of its namespace")]
+    ImproperName(String),
     /// The command contradicts itself.
     #[error("{0}")]
     BadRequest(&'static str),

@@ -103,8 +103,14 @@ impl Subscriptions {
         wish: &Wish,
         past: Option<Past>,
     ) -> Result<Option<Asked>, CommandError> {
-        if !wish.is_by_token && wish.grant.is_none() {
-            may_subscribe(self.dispatcher.namespaces().of(channel).subscribe, session, channel)?;
+        {
+            let namespaces = self.dispatcher.namespaces();
+            let namespace = namespaces.of(channel);
+            if wish.grant.is_some() {
+                namespace.permits_name(channel)?;
+            } else if !wish.is_by_token {
+                may_subscribe(namespace, session, channel)?;
+            }
         }
         if wish.must_resume && wish.resume.is_some() && past.is_none() {
             return Err(CommandError::Unrecoverable);

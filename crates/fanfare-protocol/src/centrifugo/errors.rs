@@ -47,7 +47,7 @@ pub(super) fn error(error: &CommandError) -> Result<Error, Disconnect> {
         | CommandError::BadToken(_) => (PERMISSION_DENIED, false),
         CommandError::AlreadySubscribed => (ALREADY_SUBSCRIBED, false),
         CommandError::TooManyChannels(_) => (LIMIT_EXCEEDED, false),
-        CommandError::BadRequest(_) => (BAD_REQUEST, false),
+        CommandError::BadRequest(_) | CommandError::ImproperName(_) => (BAD_REQUEST, false),
         CommandError::NotAvailable(..) | CommandError::NoCalls => (NOT_AVAILABLE, false),
         CommandError::Backend(error) => (error.code, error.is_temporary),
         CommandError::TokenExpired => (TOKEN_EXPIRED, false),

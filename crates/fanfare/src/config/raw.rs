@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix};
-use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, SlowClient};
+use fanfare_core::{Access, ChannelRegex, Heartbeat, Limits, OnInterruption, SlowClient};
 use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -28,8 +28,8 @@ use super::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
     words::{
-        ADVERTISE, API_KEY, BROKER, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK,
-        NODE, ORIGIN, PREFIX,
+        ADVERTISE, API_KEY, BROKER, CHANNEL_REGEX, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen,
+        NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
     },
 };
 
@@ -295,6 +295,9 @@ keys! {
         /// The text before the first `:` of its channels. A namespace without a name has all channels of no other
         /// namespace.
         name: String = "namespace.name", NAMESPACE, or String::new(), reloaded AtOnce;
+        /// A regular expression that the names of its channels match, where clients use them: "^chat:[a-z0-9-]+$". Without
+        /// it clients may use all names.
+        channel_regex: Option<ChannelRegex> = "namespace.channel_regex", CHANNEL_REGEX, or None, reloaded ToNew;
         /// The clients that may subscribe: "anonymous" is everybody, "token" is clients with a token for the channel
         /// (see `[auth]`).
         subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous, reloaded ToNew;

@@ -226,6 +226,7 @@ fn limits(raw: &Raw) -> Limits {
 fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
     let namespace = |raw: &RawNamespace| Namespace {
         name: raw.name.value.clone(),
+        channel_regex: raw.channel_regex.value.clone(),
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
         subscribe_hook: raw.subscribe_hook.value,

@@ -7,7 +7,7 @@ use std::{
 
 use fanfare_auth::{AllowedOrigin, ApiKey};
 use fanfare_broker::{BrokerConfig, BrokerConfigError, Prefix};
-use fanfare_core::Channel;
+use fanfare_core::{Channel, ChannelRegex, ChannelRegexError};
 use ipnet::IpNet;
 
 use super::shape::Text;
@@ -215,6 +215,16 @@ pub(super) const NAMESPACE: Text<String> = Text {
         },
     },
     show: String::clone,
+    found: str::to_owned,
+};
+
+pub(super) const CHANNEL_REGEX: Text<Option<ChannelRegex>> = Text {
+    allowed: "a regular expression, for example \"^chat:[a-z0-9-]+$\"; \"\" for none",
+    parse: |text| match text {
+        "" => Ok(None),
+        _ => text.parse().map(Some).map_err(|error: ChannelRegexError| error.to_string()),
+    },
+    show: |pattern| pattern.as_ref().map(ChannelRegex::to_string).unwrap_or_default(),
     found: str::to_owned,
 };
 
