@@ -182,8 +182,7 @@ mod tests {
         let twice = URL_SAFE_NO_PAD.encode(URL_SAFE_NO_PAD.decode(&good).unwrap().repeat(2));
         let bytes = |last: &[u8]| URL_SAFE_NO_PAD.encode([&[0; 12], last].concat());
         let unending = bytes(&[0xff; 10]);
-        let (too_large, too_long) =
-            (bytes(&[[0xff; 9].as_slice(), &[2]].concat()), bytes(&[0x80, 0]));
+        let (too_large, too_long) = (bytes(&[[0xff; 9].as_slice(), &[2]].concat()), bytes(&[0x80, 0]));
         let short = &good[..good.len() - 2];
         for wrong in ["x", "a b", "é", "5AwpLA==", short, &twice, &unending, &too_large, &too_long] {
             assert_eq!(wrong.parse::<Cursor>(), Err(CursorError), "{wrong}");

@@ -12,3 +12,9 @@ pub const CENTRIFUGO_JSON: EncodingId = EncodingId(1);
 pub const CENTRIFUGO_PROTOBUF: EncodingId = EncodingId(2);
 /// The pushes of Centrifugo as JSON, not wrapped in replies.
 pub const CENTRIFUGO_BARE_JSON: EncodingId = EncodingId(5);
+/// The events of a browser's `EventSource` in one channel.
+pub const EVENTS_OF_ONE: EncodingId = EncodingId(10);
+/// The events of a browser's `EventSource` in several channels.
+pub const EVENTS_OF_SEVERAL: EncodingId = EncodingId(11);
+/// Items: JSON that names its channel, a line each.
+pub const ITEMS: EncodingId = EncodingId(12);
