@@ -1,0 +1,159 @@
+//! The answer to a poll: a one-shot sink at the side of the session, and a body at the side of HTTP.
+//!
+//! Invariant: the cursor of the answer covers the messages in it, and no other. What comes behind them is for the next
+//! poll.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    task::{Context, Poll},
+};
+
+use axum::response::{IntoResponse, Response};
+use fanfare_core::{Cursor, Sink};
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// The beginning of an item, before its cursor.
+const BEFORE: &[u8] = b"{\"cursor\":\"";
+
+/// The bytes between the cursor of an item and its next field.
+const BEHIND: &[u8] = b"\",";
+
+/// The messages of an answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Messages {
+    /// A list of items, without the brackets around it.
+    items: Vec<u8>,
+    /// The position of the last message of each of their channels.
+    cursor: Cursor,
+}
+
+impl Messages {
+    /// The messages of these lines, each with its cursor.
+    fn of(slices: &[IoSlice<'_>]) -> Self {
+        let mut messages = Self::default();
+        let lines: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        for line in lines.split(|byte| *byte == b'\n') {
+            messages.add(line);
+        }
+        messages
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        let Some(behind) = line.strip_prefix(BEFORE) else { return };
+        let Some(end) = behind.windows(BEHIND.len()).position(|window| window == BEHIND) else { return };
+        let (cursor, fields) = behind.split_at(end);
+        let cursor = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse().ok());
+        self.cursor.update(&cursor.unwrap_or_default());
+        if !self.items.is_empty() {
+            self.items.push(b',');
+        }
+        self.items.push(b'{');
+        self.items.extend_from_slice(fields.get(BEHIND.len()..).unwrap_or_default());
+    }
+
+    /// The answer to a client that had `cursor` before.
+    pub(super) fn answer(self, mut cursor: Cursor, is_recovered: bool) -> Response {
+        cursor.update(&self.cursor);
+        let mut body = b"{\"messages\":[".to_vec();
+        body.extend_from_slice(&self.items);
+        body.extend_from_slice(
+            format!("],\"cursor\":\"{cursor}\",\"recovered\":{is_recovered}}}\n").as_bytes(),
+        );
+        let mut response = body.into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+/// The side of the session.
+pub(super) struct PollSink(Mutex<Option<oneshot::Sender<Messages>>>);
+
+/// A sink, and what it will bring. A sink that brings nothing is dropped.
+pub(super) fn poll_sink() -> (PollSink, oneshot::Receiver<Messages>) {
+    let (answer, answered) = oneshot::channel();
+    (PollSink(Mutex::new(Some(answer))), answered)
+}
+
+impl Sink for PollSink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = slices.iter().map(|slice| slice.len()).sum();
+        if written == 0 {
+            return Ok(0);
+        }
+        let answer = self.0.lock().take().ok_or(ErrorKind::BrokenPipe)?;
+        // An empty list is an answer, too: the session ended.
+        answer.send(Messages::of(slices)).map_err(|_| ErrorKind::BrokenPipe)?;
+        Ok(written)
+    }
+
+    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_one_shot(&self) -> bool {
+        true
+    }
+
+    fn finish(&self) {
+        self.0.lock().take();
+    }
+
+    fn abort(&self) {
+        self.0.lock().take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use fanfare_core::{Channel, Epoch, Position};
+
+    use super::*;
+
+    fn at(name: &str, offset: u64) -> Cursor {
+        Cursor::of(&Channel::new(name).unwrap(), Position { epoch: Epoch(1), offset })
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_covers_its_messages() {
+        let (sink, answered) = poll_sink();
+        let first = format!("{{\"cursor\":\"{}\",\"channel\":\"a\",\"data\":1}}\n", at("a", 2));
+        let second = format!("{{\"cursor\":\"{}\",\"channel\":\"a\",\"data\":\"\\\",\"}}\n", at("a", 3));
+        let lines = [first.as_bytes(), second.as_bytes()];
+        let written = sink.try_write(&lines.map(IoSlice::new)).unwrap();
+        assert_eq!(written, first.len() + second.len());
+        assert!(sink.try_write(&[IoSlice::new(b"more\n")]).is_err());
+        let mut before = at("b", 7);
+        before.update(&at("a", 1));
+        let body = text(answered.await.unwrap().answer(before, true)).await;
+        let mut cursor = at("b", 7);
+        cursor.update(&at("a", 3));
+        assert_eq!(
+            body,
+            format!(
+                "{{\"messages\":[{{\"channel\":\"a\",\"data\":1}},{{\"channel\":\"a\",\"data\":\"\\\",\"}}],\
+                 \"cursor\":\"{cursor}\",\"recovered\":true}}\n"
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_poll_without_messages_keeps_its_cursor() {
+        let (sink, answered) = poll_sink();
+        sink.finish();
+        let messages = answered.await.unwrap_or_default();
+        let body = text(messages.answer(at("a", 1), false)).await;
+        assert_eq!(body, format!("{{\"messages\":[],\"cursor\":\"{}\",\"recovered\":false}}\n", at("a", 1)));
+    }
+}
