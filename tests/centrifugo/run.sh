@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
-# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), and PyPI
-# `cent` on the API; `wire` is the protocol without an SDK. Go's is skipped where Go is missing. A part of `make test`.
+# `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), clients
+# that only listen, and PyPI `cent` on the API; `wire` is the protocol without an SDK. Go's is skipped where Go is missing.
+# A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
 #
@@ -13,18 +14,19 @@ HERE=$ROOT/tests/centrifugo
 STATE=$WORK/centrifugo
 KEY=key-of-the-centrifugo-tests-0123456789
 SECRET=secret-of-the-centrifugo-tests-0123456789
-CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse python python-protobuf go go-protobuf api docs hooks wire)
+CLIENTS=(js js-protobuf js-http-stream js-http-stream-protobuf js-sse uni-sse uni-post-sse uni-http-stream uni-websocket python python-protobuf go go-protobuf api docs hooks wire)
 SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes reads_history sees_presence hears_joins
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
     survives_restarts)
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
+UNI=(listens may_be_nobody recovers has_terms obeys_the_backend is_refused outlives_its_node)
 HOOKS=(json protobuf) # encodings
 DOCS=(js python go) # the programs of docs/sdks.md
 WIRE=(frames_and_order subprotocols connects subscribes a_hundred_and_twenty_eight_channels publications history_and_recovery
     joins streams)
-API=(publish broadcast history presence subscribe disconnect one_client info batch errors)
+API=(publish broadcast history presence subscribe disconnect refresh one_client info batch errors key_in_address)
 PASSED=0
 FAILED=()
 
@@ -33,6 +35,7 @@ command_of() { # CLIENT
     case $1 in
         js) COMMAND=(node "$HERE/sdk.mjs" json) ;;
         js-*) COMMAND=(node "$HERE/sdk.mjs" "${1#js-}") ;;
+        uni-*) COMMAND=(node "$HERE/unidirectional.mjs" "${1#uni-}") ;;
         python) COMMAND=("${python[@]}" "$HERE/sdk.py" json) ;;
         python-protobuf) COMMAND=("${python[@]}" "$HERE/sdk.py" protobuf) ;;
         go) COMMAND=("$WORK/go-clients/centrifugo" json) ;;
@@ -109,6 +112,8 @@ main() {
                 go_client || continue
                 scenarios=("${GO[@]}")
                 ;;
+            uni-websocket) scenarios=("${UNI[@]}" may_want_own_pings) ;;
+            uni-*) scenarios=("${UNI[@]}") ;;
             api) scenarios=("${API[@]}") ;;
             wire) scenarios=("${WIRE[@]}") ;;
             docs)

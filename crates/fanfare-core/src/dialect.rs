@@ -1,5 +1,7 @@
 //! The seam to the protocols that clients speak.
 
+use std::time::Duration;
+
 use crate::{
     Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Position, Publication, Reply,
 };
@@ -86,6 +88,11 @@ pub enum Push {
         channel: Channel,
         /// The reason.
         reason: Unsubscribed,
+    },
+    /// The operator's backend said how long the session may stay.
+    Refreshed {
+        /// The time until its client has to show a new token; `None`: it has not to.
+        expires_in: Option<Duration>,
     },
     /// A message for this session alone.
     Message(Payload),

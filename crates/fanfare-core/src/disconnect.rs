@@ -48,6 +48,11 @@ pub enum Disconnect {
     Expired,
     /// A token that the client showed is not good, for this reason.
     BadToken(Cow<'static, str>),
+    /// The client's token, or the operator's backend, names more channels for it than a connection may hold.
+    TooManyChannels {
+        /// The limit, see [`Limits::channels_per_connection`](crate::Limits::channels_per_connection).
+        limit: usize,
+    },
     /// The client did not say who it is within [`Limits::handshake`](crate::Limits::handshake).
     Stale,
     /// The client asked for what this server does not have.
@@ -96,6 +101,7 @@ impl Disconnect {
             Self::Slow,
             Self::Expired,
             Self::BadToken(Cow::default()),
+            Self::TooManyChannels { limit: 0 },
             Self::Stale,
             Self::NotAvailable(Cow::default()),
             Self::Unavailable(Cow::default()),
@@ -143,6 +149,7 @@ impl Disconnect {
             Self::Slow => "slow",
             Self::Expired => "expired",
             Self::BadToken(_) => "bad_token",
+            Self::TooManyChannels { .. } => "too_many_channels",
             Self::Stale => "stale",
             Self::NotAvailable(_) => "not_available",
             Self::Unavailable(_) => "unavailable",
@@ -193,6 +200,7 @@ mod tests {
             | Disconnect::Slow
             | Disconnect::Expired
             | Disconnect::BadToken(_)
+            | Disconnect::TooManyChannels { .. }
             | Disconnect::Stale
             | Disconnect::NotAvailable(_)
             | Disconnect::Unavailable(_)
@@ -205,7 +213,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 21;
+    const OWN: usize = 22;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

@@ -91,6 +91,7 @@ impl Hub {
             dispatcher: shared.dispatcher.clone(),
             subscriptions: subscriptions.clone(),
             goodbyes: outgoing.goodbyes.clone(),
+            identities: identities.clone(),
         };
         let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
         let history = Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() });

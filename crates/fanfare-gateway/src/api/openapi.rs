@@ -14,7 +14,7 @@ use super::{
     cluster::View,
     document::{Document, parameter, responses, result_of},
     error::ApiError,
-    methods::METHODS,
+    methods::{METHODS, message::Published},
     present::Present,
     reading::{self, Told},
     schema,
@@ -97,6 +97,41 @@ fn client_presence(document: &mut Document) {
     document.add("/api/presence", "get", operation);
 }
 
+/// `POST /publish/{channel}`, for clients.
+fn client_publish(document: &mut Document) {
+    let result = document.schema::<Published>();
+    let reasons = [
+        ApiReason::BadRequest,
+        ApiReason::Unauthorized,
+        ApiReason::PermissionDenied,
+        ApiReason::OriginNotAllowed,
+        ApiReason::WrongMethod,
+        ApiReason::TooSlow,
+        ApiReason::TooLarge,
+        ApiReason::UnsupportedEncoding,
+        ApiReason::TooMany,
+        ApiReason::Refused,
+        ApiReason::Forbidden,
+        ApiReason::OutcomeUnknown,
+        ApiReason::Leaving,
+    ];
+    let mut channel = channel();
+    channel["in"] = "path".into();
+    let operation = json!({
+        "operationId": "client_publish",
+        "summary": "Publishes a message in a channel, for a client by its token",
+        "security": [{}, {"token": []}],
+        "parameters": [channel],
+        "requestBody": {"required": true, "content": {
+            "application/json": {"schema": {}},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {}},
+        }},
+        "responses": responses(&result, &reasons),
+    });
+    document.add("/publish/{channel}", "post", operation);
+}
+
 /// `GET /api/cluster`, and this document.
 fn for_everybody(document: &mut Document) {
     let cluster = document.schema::<View>();
@@ -117,6 +152,7 @@ fn document() -> Value {
     METHODS.iter().for_each(|method| (method.describe)(&mut document));
     client_history(&mut document);
     client_presence(&mut document);
+    client_publish(&mut document);
     for_everybody(&mut document);
     document.finish()
 }

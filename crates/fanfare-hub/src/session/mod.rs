@@ -21,7 +21,7 @@
 //!   `by_hook`: for which sessions; `refusal`: why a command is not carried out
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
 //!   `news` subscribers
-//! - [`identities`]: the clients that show a token; [`revoked`]: the tokens that are not good any more; `granted`: the
+//! - [`identities`]: the clients that show a token; `changed`: those that the backend changed; [`revoked`]: the tokens that are not good any more; `granted`: the
 //!   grants of tokens to single subscriptions
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
@@ -36,6 +36,7 @@ mod access_log;
 pub(crate) mod attempts;
 pub(crate) mod attendance;
 pub(crate) mod by_hook;
+mod changed;
 pub mod commands;
 pub(crate) mod connecting;
 pub(crate) mod detaching;

@@ -131,6 +131,7 @@ impl Dialect for Lines {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
+            Push::Refreshed { expires_in } => format!("refreshed {}", expires_in.is_some()),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
     }
@@ -165,6 +166,7 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
         Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
         Disconnect::Unavailable(reason) => CloseFrame::new(86, reason.clone()),
+        Disconnect::TooManyChannels { .. } => CloseFrame::new(87, "too many channels"),
         Disconnect::Stale => CloseFrame::new(85, "stale"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),

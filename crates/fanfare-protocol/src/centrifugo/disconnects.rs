@@ -26,6 +26,7 @@ pub(super) const TOO_MANY_REQUESTS: u16 = 3013;
 const INVALID_TOKEN: u16 = 3500;
 const BAD_REQUEST: u16 = 3501;
 const STALE: u16 = 3502;
+const CHANNEL_LIMIT: u16 = 3505;
 const PERMISSION_DENIED: u16 = 3507;
 const NOT_AVAILABLE: u16 = 3508;
 
@@ -44,6 +45,7 @@ pub(super) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::NotAvailable(reason) => (NOT_AVAILABLE, or(reason, "not available")),
         Disconnect::Unavailable(reason) => (INTERNAL, or(reason, "internal server error")),
         Disconnect::MessageTooBig { .. }
+        | Disconnect::TooManyChannels { .. }
         | Disconnect::MessageTooSlow { .. }
         | Disconnect::MessageGaveWay
         | Disconnect::RateLimited(_) => of_limit(disconnect)?,
@@ -88,6 +90,12 @@ fn of_limit(disconnect: &Disconnect) -> Option<(u16, Cow<'static, str>)> {
         Disconnect::RateLimited(Rate::Bytes(limit)) => (
             TOO_MANY_REQUESTS,
             format!("you sent more than {limit} bytes in a second: send fewer (limits.bytes_per_second)"),
+        ),
+        Disconnect::TooManyChannels { limit } => (
+            CHANNEL_LIMIT,
+            format!(
+                "the token, or the backend, names more than {limit} channels: name fewer (limits.channels_per_connection)"
+            ),
         ),
         _ => return None,
     };

@@ -42,6 +42,7 @@
 //! | 3500 | a token is not good |
 //! | 3501 | a message that is not a command, a command that no SDK sends, or no token where one is needed |
 //! | 3502 | the client did not connect in time |
+//! | 3505 | the token, or the backend, names more channels than a connection may hold |
 //! | 3507, 3508 | not permitted, or not available, where the command has no reply |
 //! | others | the operator's own, 3503 by default; or RFC 6455's, from the transport |
 //!

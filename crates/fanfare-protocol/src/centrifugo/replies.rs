@@ -16,8 +16,8 @@ use super::{
     errors, payload,
     wire::{
         self, ClientInfo, ConnectResult, DisconnectPush, Empty, HistoryResult, MessagePush, PresenceResult,
-        PresenceStatsResult, Presented, RefreshResult, RpcResult, SubRefreshResult, SubscribePush,
-        SubscribeResult, Subscribed, UnsubscribePush,
+        PresenceStatsResult, Presented, RefreshPush, RefreshResult, RpcResult, SubRefreshResult,
+        SubscribePush, SubscribeResult, Subscribed, UnsubscribePush,
     },
 };
 
@@ -86,6 +86,10 @@ pub(super) fn bare_push(push: &Push, encoding: Encoding) -> wire::Push {
             unsubscribe: Some(unsubscribe(*reason)),
             ..Default::default()
         },
+        Push::Refreshed { expires_in } => {
+            let (expires, ttl) = expiry(*expires_in);
+            wire::Push { refresh: Some(RefreshPush { expires, ttl }), ..Default::default() }
+        }
         Push::Message(payload) => {
             let message = MessagePush { data: payload::outgoing(payload, encoding) };
             wire::Push { message: Some(message), ..Default::default() }

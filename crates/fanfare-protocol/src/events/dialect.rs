@@ -135,7 +135,7 @@ impl Dialect for Events {
             Push::Unsubscribed { channel, reason } => {
                 self.notice(Notice::unsubscribed(channel, *reason), None)
             }
-            Push::Message(_) => None,
+            Push::Message(_) | Push::Refreshed { .. } => None,
         }
     }
 

@@ -76,6 +76,7 @@ fn each_end_has_its_code() {
         ("server", 0),
         ("slow", 3008),
         ("stale", 3502),
+        ("too_many_channels", 3505),
         ("unavailable", 3004),
     ];
     assert_eq!(codes, BTreeMap::from(wanted));
@@ -87,6 +88,7 @@ fn every_reason_is_short_and_there() {
     let longest = [
         Disconnect::MessageTooBig { limit: usize::MAX },
         Disconnect::MessageTooSlow { limit: Duration::from_secs(86_400) },
+        Disconnect::TooManyChannels { limit: usize::MAX },
         Disconnect::RateLimited(Rate::Frames(usize::MAX)),
         Disconnect::RateLimited(Rate::Bytes(usize::MAX)),
         Disconnect::TurnedAway(CloseFrame::new(3501, "")),
