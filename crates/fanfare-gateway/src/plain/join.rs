@@ -5,7 +5,7 @@
 //! - The place of a channel is where its past begins: a client that loses its stream at once goes on from there.
 //! - A past that cannot be had does not refuse a client that goes on: the client is told.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use fanfare_core::{
     Channel, Cursor, Identity, Position, Publication, Reply,
@@ -95,14 +95,12 @@ impl Beginning<'_> {
 
 impl Place {
     /// The news of it for its client.
-    pub(super) fn told(&self, identity: Option<&Arc<dyn Identity>>) -> Reply {
+    pub(super) fn told(&self) -> Reply {
         let recovered = |is_whole| Recovered { is_whole, since: 0, publications: Vec::new() };
-        let expires_at = identity.and_then(|identity| identity.expires_at());
         let subscription = Subscription {
             position: self.start,
             recovered: self.recovered.map(recovered),
-            expires_in: expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default()),
-            data: None,
+            ..Subscription::default()
         };
         Reply::Subscribed { id: 0, channel: self.channel.clone(), subscription }
     }

@@ -4,11 +4,12 @@
 //! - The steps are those of an upgrade: a token is verified last, and a node that goes away opens nothing.
 //! - The client is told of its subscriptions before the first message. A past comes before what came since.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{body::Body, extract::Request, response::Response};
-use fanfare_core::{Answer, Channel, Disconnect, Publication, Sink};
+use fanfare_core::{Answer, Channel, Disconnect, Publication, Push, Sink};
 use fanfare_hub::{Hub, Kind, Peer, Session};
+use http::{HeaderValue, header::CACHE_CONTROL};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -30,6 +31,10 @@ use crate::{
         upgrade::Pending,
     },
 };
+
+/// Keeps proxies from compressing a stream, and so from holding it back.
+const UNCHANGED: HeaderValue =
+    HeaderValue::from_static("private, no-cache, no-store, must-revalidate, max-age=0, no-transform");
 
 /// The form of a stream of channels.
 pub(super) struct Plain {
@@ -80,7 +85,9 @@ async fn answer(
     hub.sessions.attach(&session, plain.form.transport, sink);
     let pasts = places.into_iter().map(|place| (place.channel, place.past)).collect();
     gateway.hub.sessions.spawn(serve(hub, session, pasts, gone));
-    Ok(streamed(&plain.form, Body::new(body)))
+    let mut response = streamed(&plain.form, Body::new(body));
+    response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
+    Ok(response)
 }
 
 /// A session for a client that is admitted. It has joined no channel yet.
@@ -107,15 +114,17 @@ pub(super) async fn greet(
     Ok(pending)
 }
 
-/// Tells a client of its subscriptions.
+/// Tells a client of its subscriptions, and when its token expires.
 fn tell(hub: &Hub, session: &Arc<Session>, places: &[Place]) {
-    let identity = session.identity();
-    let told =
-        places.iter().filter_map(|place| match session.dialect().reply(&place.told(identity.as_ref())) {
-            Answer::Send(message) => Some(message),
-            Answer::Nothing | Answer::End(_) => None,
-        });
-    hub.writer.send_all(session, told.collect());
+    let dialect = session.dialect();
+    let expires_at = session.identity().and_then(|identity| identity.expires_at());
+    let left = expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let expiring = left.and_then(|left| dialect.push(&Push::Refreshed { expires_in: Some(left) }));
+    let told = places.iter().filter_map(|place| match dialect.reply(&place.told()) {
+        Answer::Send(message) => Some(message),
+        Answer::Nothing | Answer::End(_) => None,
+    });
+    hub.writer.send_all(session, told.chain(expiring).collect());
 }
 
 /// Sends the past, then waits until the client is gone.

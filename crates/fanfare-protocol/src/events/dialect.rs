@@ -135,7 +135,11 @@ impl Dialect for Events {
             Push::Unsubscribed { channel, reason } => {
                 self.notice(Notice::unsubscribed(channel, *reason), None)
             }
-            Push::Message(_) | Push::Refreshed { .. } => None,
+            Push::Refreshed { expires_in } => {
+                let expires_in = expires_in.map(|left| left.as_secs());
+                self.notice(Notice::Expiring { expires_in }, None)
+            }
+            Push::Message(_) => None,
         }
     }
 

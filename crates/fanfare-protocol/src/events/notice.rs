@@ -14,13 +14,15 @@ pub(super) enum Notice<'a> {
         /// Whether messages behind that cursor are missing.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         gap: bool,
-        /// The seconds until the client's token expires, and the stream ends.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_in: Option<u64>,
     },
     Unsubscribed {
         channel: &'a str,
         reason: &'static str,
+    },
+    /// The stream ends with the client's token.
+    Expiring {
+        /// The seconds until then; `None`: it does not.
+        expires_in: Option<u64>,
     },
     Disconnect {
         code: u16,
@@ -36,7 +38,6 @@ impl<'a> Notice<'a> {
             channel: channel.as_str(),
             recovered: whole == Some(true),
             gap: whole == Some(false),
-            expires_in: subscription.expires_in.map(|left| left.as_secs()),
         };
         (notice, subscription.position.map(|position| Cursor::of(channel, position)))
     }

@@ -83,10 +83,10 @@ fn an_item_names_its_channel() {
 
 #[test]
 fn a_client_is_told_its_subscription() {
-    let told = |dialect: Events, recovered: Option<bool>, expires_in| {
+    let told = |dialect: Events, recovered: Option<bool>| {
         let recovered = recovered.map(|is_whole| Recovered { is_whole, since: 0, publications: Vec::new() });
         let position = Some(position());
-        let subscription = Subscription { position, recovered, expires_in, data: None };
+        let subscription = Subscription { position, recovered, ..Subscription::default() };
         match dialect.reply(&Reply::Subscribed { id: 0, channel: channel(), subscription }) {
             Answer::Send(message) => text(&message),
             other => format!("{other:?}"),
@@ -94,19 +94,19 @@ fn a_client_is_told_its_subscription() {
     };
     let cursor = Cursor::of(&channel(), position());
     assert_eq!(
-        told(Events::of_one(), Some(true), None),
+        told(Events::of_one(), Some(true)),
         format!(
             "id: {cursor}\nevent: fanfare\ndata: {{\"type\":\"subscribed\",\"channel\":\"chat\",\"recovered\":true}}\n\n"
         )
     );
     assert_eq!(
-        told(Events::lines(), Some(false), Some(Duration::from_secs(60))),
+        told(Events::lines(), Some(false)),
         format!(
-            r#"{{"cursor":"{cursor}","type":"subscribed","channel":"chat","recovered":false,"gap":true,"expires_in":60}}"#
+            r#"{{"cursor":"{cursor}","type":"subscribed","channel":"chat","recovered":false,"gap":true}}"#
         )
     );
-    assert!(told(Events::of_several(), None, None).contains("\"recovered\":false}"));
-    assert_eq!(told(Events::polls(), None, None), "Nothing");
+    assert!(told(Events::of_several(), None).contains("\"recovered\":false}"));
+    assert_eq!(told(Events::polls(), None), "Nothing");
 }
 
 #[test]
@@ -126,6 +126,8 @@ fn ends_are_told_with_code_and_sentence() {
         r#"{"type":"unsubscribed","channel":"chat","reason":"server"}"#
     );
     assert_eq!(Events::polls().push(&push), None);
+    let push = Push::Refreshed { expires_in: Some(Duration::from_millis(60_900)) };
+    assert_eq!(text(&Events::lines().push(&push).unwrap()), r#"{"type":"expiring","expires_in":60}"#);
 }
 
 #[test]
