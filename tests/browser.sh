@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # In a real Chromium: the built-in page, also in a channel with history, the examples, and the browser's blocks of docs/clients.md, through HAProxy on a
 # cluster of two nodes; then the page while its node's Redis is away, and pages of other origins on nodes
-# of their own. Screenshots: .work/screenshots.
+# of their own; last, EventSource while nodes and Redis fail. Screenshots: .work/screenshots.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+# EventSource under faults, on a cluster of its own, whose nodes come back.
+events() {
+    printf '[[namespace]]\nname = "kept"\nhistory_size = 10000\n[drain]\ngrace = "1s"\n' >"$WORK/events.toml"
+    RESTART=1 FANFARE_CONFIG=$WORK/events.toml start_cluster "$WORK/browser-events" 2
+    BASE_URL=$(head -n 1 "$WORK/browser-events/urls") STATE=$WORK/browser-events node "$ROOT/tests/browser/events.mjs"
+}
 
 main() {
     if ! have_browser; then
@@ -27,6 +34,7 @@ END
     for part in chat past states examples copied broker origins; do
         node "$ROOT/tests/browser/$part.mjs"
     done
+    events
 }
 
 main
