@@ -44,14 +44,18 @@ impl Messages {
     }
 
     fn add(&mut self, line: &[u8]) {
-        let Some(behind) = line.strip_prefix(BEFORE) else { return };
-        let Some(end) = behind.windows(BEHIND.len()).position(|window| window == BEHIND) else { return };
-        let (cursor, fields) = behind.split_at(end);
-        let cursor = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse().ok());
-        self.cursor.update(&cursor.unwrap_or_default());
+        if line.is_empty() {
+            return;
+        }
         if !self.items.is_empty() {
             self.items.push(b',');
         }
+        let end = |fields: &[u8]| fields.windows(BEHIND.len()).position(|window| window == BEHIND);
+        let cursor = line.strip_prefix(BEFORE).and_then(|behind| behind.split_at_checked(end(behind)?));
+        // A message that is not kept has no cursor.
+        let Some((cursor, fields)) = cursor else { return self.items.extend_from_slice(line) };
+        let cursor = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse().ok());
+        self.cursor.update(&cursor.unwrap_or_default());
         self.items.push(b'{');
         self.items.extend_from_slice(fields.get(BEHIND.len()..).unwrap_or_default());
     }
@@ -130,9 +134,10 @@ mod tests {
         let (sink, answered) = poll_sink();
         let first = format!("{{\"cursor\":\"{}\",\"channel\":\"a\",\"data\":1}}\n", at("a", 2));
         let second = format!("{{\"cursor\":\"{}\",\"channel\":\"a\",\"data\":\"\\\",\"}}\n", at("a", 3));
-        let lines = [first.as_bytes(), second.as_bytes()];
+        let loose = "{\"channel\":\"a\",\"data\":3}\n";
+        let lines = [first.as_bytes(), second.as_bytes(), loose.as_bytes()];
         let written = sink.try_write(&lines.map(IoSlice::new)).unwrap();
-        assert_eq!(written, first.len() + second.len());
+        assert_eq!(written, first.len() + second.len() + loose.len());
         assert!(sink.try_write(&[IoSlice::new(b"more\n")]).is_err());
         let mut before = at("b", 7);
         before.update(&at("a", 1));
@@ -142,7 +147,8 @@ mod tests {
         assert_eq!(
             body,
             format!(
-                "{{\"messages\":[{{\"channel\":\"a\",\"data\":1}},{{\"channel\":\"a\",\"data\":\"\\\",\"}}],\
+                "{{\"messages\":[{{\"channel\":\"a\",\"data\":1}},{{\"channel\":\"a\",\"data\":\"\\\",\"}},\
+                 {{\"channel\":\"a\",\"data\":3}}],\
                  \"cursor\":\"{cursor}\",\"recovered\":true}}\n"
             )
         );
