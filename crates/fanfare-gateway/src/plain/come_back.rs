@@ -18,8 +18,11 @@ const USUAL: RangeInclusive<u32> = 1_000..=3_000;
 /// Milliseconds until the client of a node that goes away comes back. Another node takes it.
 const LEAVING: RangeInclusive<u32> = 500..=5_000;
 
-/// Milliseconds until a client comes back for which there is no room now.
+/// Milliseconds until a client comes back that a limit keeps out now.
 const FULL: RangeInclusive<u32> = 5_000..=20_000;
+
+/// The type of a stream of events.
+pub(super) const CONTENT_TYPE_OF_EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// The first bytes of a stream.
 pub(super) fn prelude() -> String {
@@ -38,7 +41,7 @@ pub(super) fn answer(refusal: Refusal) -> Result<Response, Refusal> {
     };
     let mut response = format!("retry: {}\n\n", rand::random_range(time)).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(super::events::CONTENT_TYPE));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE_OF_EVENTS));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if refusal.limit().is_some() {
         // Other clients need the connection.

@@ -43,11 +43,8 @@ pub(crate) const OF_SEVERAL: Endpoint = Endpoint { paths: &["/sse"], handler: |_
 /// The methods of both.
 const METHODS: &str = "GET, OPTIONS";
 
-/// The type of a stream.
-pub(super) const CONTENT_TYPE: &str = "text/event-stream; charset=utf-8";
-
 static EVENTS: Plain = Plain {
-    form: Form { content_type: CONTENT_TYPE, transport: &WHOLE, prelude: b"" },
+    form: Form { content_type: come_back::CONTENT_TYPE_OF_EVENTS, transport: &WHOLE, prelude: b"" },
     mark: Mark { before: b"id: ", end: b'\n' },
 };
 

@@ -153,7 +153,7 @@ mod tests {
         cursor
     }
 
-    /// What a client gets of `input`, written in parts of each size.
+    /// The bytes that a client gets of `input`, written in parts of each size.
     fn got(mark: Mark, input: &str) -> String {
         let mut all = (1..=input.len()).map(|size| {
             let mut lines = Lines { mark, cursor: both(1, 1), state: State::Begins(0) };

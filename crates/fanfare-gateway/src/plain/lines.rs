@@ -53,7 +53,7 @@ async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Ref
     open(gateway, request, &wanted, &config.plain.lines, &LINES, b"").await
 }
 
-/// The channels of the body, or of the address where there is no body.
+/// The channels of the body, or of the address where the body is empty.
 async fn wanted(gateway: &Gateway, request: &mut Request) -> Result<Wanted, Refusal> {
     if request.method() == Method::POST {
         let body = take_body(gateway, request, gateway.hub.settings.limits().message_bytes).await?;

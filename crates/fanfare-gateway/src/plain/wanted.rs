@@ -86,7 +86,7 @@ impl Wanted {
         Ok(())
     }
 
-    /// An empty cursor is none, as for an `EventSource`.
+    /// An empty cursor counts as missing, as for an `EventSource`.
     fn go_on_from(&mut self, cursor: &str) {
         self.cursor = (!cursor.is_empty()).then(|| cursor.parse());
     }

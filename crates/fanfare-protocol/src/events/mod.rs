@@ -5,7 +5,7 @@
 //! - Lines and polls: each message is an item.
 //!
 //! An item is a JSON object: `cursor` (first, where its channel has a history), `channel`, `event`, `tags`, and `data`: a
-//! string for text, JSON as it is, and `{"b64":…}` for bytes.
+//! string for text, JSON unchanged, and `{"b64":…}` for bytes.
 //!
 //! Beside messages there are notices (event `fanfare`): `{"type":…}` with the types `subscribed`, `unsubscribed`,
 //! `expiring` and `disconnect`. The codes of the last are those of the [plain WebSocket](crate::relay).

@@ -1,4 +1,4 @@
-//! What a client is told beside messages.
+//! Notices for a client, beside messages.
 
 use fanfare_core::{Channel, CloseFrame, Cursor, dialect::Unsubscribed, reply::Subscription};
 use serde::Serialize;
