@@ -8,18 +8,19 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{Request, State},
     response::Response,
     routing::any,
 };
-use fanfare_core::{CommandError, Cursor, Disconnect, Publication};
+use fanfare_core::{CommandError, Cursor, Publication};
 use fanfare_hub::{Hub, Session};
-use tokio::time::timeout;
 
 use super::{
     join::{Place, cursor, join},
     open::greet,
-    poll_answer::{Messages, poll_sink},
+    poll_answer::{self, Messages, poll_sink},
+    poll_body::{PollBody, PollSession},
     wanted::Wanted,
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
         query::parameters,
         refusal::Refusal,
         stream_error::StreamError,
+        streamed::Streamed,
     },
     rights::{may_read_history, may_subscribe},
     roles::Role,
@@ -71,24 +73,33 @@ async fn answer(gateway: &Gateway, request: Request) -> Result<Response, Refusal
     let hub = &gateway.hub;
     let config = gateway.config();
     let pending = greet(gateway, request, &wanted, &config.plain.polls).await?;
-    drop(config);
     let session = pending.session.clone();
     judge(hub, &session, &wanted)?;
     if wanted.cursor.is_none() {
-        return Ok(Messages::default().answer(tops(hub, &wanted).await?, true));
+        let cursor = tops(hub, &wanted).await?;
+        return Ok(poll_answer::answer(Messages::default().body(cursor, true)));
     }
     let places = join(hub, &session, &wanted).await?;
     if !hub.sessions.admit(&session) {
         return Err(Refusal::Leaving);
     }
+    let (poll, cursor) = (PollSession(pending), cursor(&places));
+    let (sink, mut answered) = poll_sink();
     let is_recovered = places.iter().all(|place| place.recovered != Some(false));
-    let cursor = cursor(&places);
-    let messages =
-        wait_for_messages(hub, &session, places, if is_recovered { wait } else { Duration::ZERO }).await;
-    // Its client got the answer: nothing is left to say.
-    session.abort();
-    hub.goodbyes.end(&session, &Disconnect::ByClient(None));
-    Ok(messages.answer(cursor, is_recovered))
+    if !is_recovered || places.iter().any(|place| !place.past.is_empty()) {
+        send_past(hub, &session, places);
+        hub.sessions.attach(&session, &LINES, Box::new(sink));
+        let messages = answered.try_recv().unwrap_or_default();
+        poll.finish();
+        return Ok(poll_answer::answer(messages.body(cursor, is_recovered)));
+    }
+    hub.sessions.attach(&session, &LINES, Box::new(sink));
+    for place in places {
+        hub.subscriptions.release(&session, &place.channel, Vec::new());
+    }
+    let mut response = poll_answer::answer(Body::new(PollBody::new(poll, answered, cursor, wait)));
+    response.extensions_mut().insert(Streamed);
+    Ok(response)
 }
 
 /// How long a poll waits.
@@ -120,31 +131,6 @@ async fn tops(hub: &Hub, wanted: &Wanted) -> Result<Cursor, Refusal> {
     let mut cursor = Cursor::default();
     wanted.channels.iter().zip(tops).for_each(|(channel, top)| cursor.set(channel, top));
     Ok(cursor)
-}
-
-/// The messages that are there; else the first that come within `wait`.
-async fn wait_for_messages(
-    hub: &Hub,
-    session: &Arc<Session>,
-    places: Vec<Place>,
-    wait: Duration,
-) -> Messages {
-    let (sink, mut answered) = poll_sink();
-    if places.iter().any(|place| !place.past.is_empty()) {
-        send_past(hub, session, places);
-        hub.sessions.attach(session, &LINES, Box::new(sink));
-        return answered.try_recv().unwrap_or_default();
-    }
-    hub.sessions.attach(session, &LINES, Box::new(sink));
-    for place in places {
-        hub.subscriptions.release(session, &place.channel, Vec::new());
-    }
-    if let Ok(answered) = timeout(wait, &mut answered).await {
-        return answered.unwrap_or_default();
-    }
-    // From now on nothing is taken. Messages may have come at the last moment.
-    session.abort();
-    answered.try_recv().unwrap_or_default()
 }
 
 /// Sends the first part of the past. The rest, and what came since, is for the next poll.

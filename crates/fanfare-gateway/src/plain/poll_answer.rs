@@ -8,12 +8,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::response::{IntoResponse, Response};
-use fanfare_core::{Cursor, Sink};
-use http::{
-    HeaderValue,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use fanfare_core::{Cursor, Sink};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -60,20 +61,22 @@ impl Messages {
         self.items.extend_from_slice(fields.get(BEHIND.len()..).unwrap_or_default());
     }
 
-    /// The answer to a client that had `cursor` before.
-    pub(super) fn answer(self, mut cursor: Cursor, is_recovered: bool) -> Response {
+    /// The body of an answer to a client that had `cursor` before.
+    pub(super) fn body(self, mut cursor: Cursor, is_recovered: bool) -> Bytes {
         cursor.update(&self.cursor);
         let mut body = b"{\"messages\":[".to_vec();
         body.extend_from_slice(&self.items);
         body.extend_from_slice(
             format!("],\"cursor\":\"{cursor}\",\"recovered\":{is_recovered}}}\n").as_bytes(),
         );
-        let mut response = body.into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        body.into()
     }
+}
+
+/// An answer with this body.
+pub(super) fn answer(body: impl Into<Body>) -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (headers, body.into()).into_response()
 }
 
 /// The side of the session.
@@ -116,7 +119,6 @@ impl Sink for PollSink {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
     use fanfare_core::{Channel, Epoch, Position};
 
     use super::*;
@@ -125,8 +127,8 @@ mod tests {
         Cursor::of(&Channel::new(name).unwrap(), Position { epoch: Epoch(1), offset })
     }
 
-    async fn text(response: Response) -> String {
-        String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+    fn text(messages: Messages, cursor: Cursor, is_recovered: bool) -> String {
+        String::from_utf8(messages.body(cursor, is_recovered).to_vec()).unwrap()
     }
 
     #[tokio::test]
@@ -141,7 +143,7 @@ mod tests {
         assert!(sink.try_write(&[IoSlice::new(b"more\n")]).is_err());
         let mut before = at("b", 7);
         before.update(&at("a", 1));
-        let body = text(answered.await.unwrap().answer(before, true)).await;
+        let body = text(answered.await.unwrap(), before, true);
         let mut cursor = at("b", 7);
         cursor.update(&at("a", 3));
         assert_eq!(
@@ -159,7 +161,7 @@ mod tests {
         let (sink, answered) = poll_sink();
         sink.finish();
         let messages = answered.await.unwrap_or_default();
-        let body = text(messages.answer(at("a", 1), false)).await;
+        let body = text(messages, at("a", 1), false);
         assert_eq!(body, format!("{{\"messages\":[],\"cursor\":\"{}\",\"recovered\":false}}\n", at("a", 1)));
     }
 }
