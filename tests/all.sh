@@ -65,6 +65,7 @@ step "Autobahn, core" tests/autobahn/run.sh core
 step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
 step "Centrifugo clients" tests/centrifugo/run.sh
+step "Plain HTTP" tests/plain/run.sh
 step "TLS" tests/tls/run.sh
 step "rolling restart and drain" loadtest/rolling.sh --small
 step "traces" tests/traces/run.sh

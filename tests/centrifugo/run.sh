@@ -2,8 +2,7 @@
 # The Centrifugo clients of others, as they come, on two nodes with one real Redis: npm `centrifuge` and PyPI
 # `centrifuge-python`, Go's `centrifuge-go`, each in JSON and in Protobuf (npm's over HTTP streams and SSE too), Java's
 # `centrifuge-java` in Protobuf, clients that only listen, and PyPI `cent` on the API; `wire` is the protocol without an
-# SDK. Go's and Java's are skipped where Go, or Java 17 and Maven, are
-# missing. A part of `make test`.
+# SDK. Go's and Java's are skipped where Go, or Java 17 and Maven, are missing. A part of `make test`.
 #
 #   tests/centrifugo/run.sh [CLIENT [SCENARIO...]]    CLIENT is one of CLIENTS below
 #

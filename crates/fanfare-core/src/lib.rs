@@ -7,7 +7,7 @@
 //! - [`message`]: a message of a transport, before its dialect decoded it
 //! - [`command`]: commands of clients; [`reply`]: the replies
 //! - [`channel`], [`payload`], [`attributes`], [`publication`]: a publication, and its parts
-//! - [`position`]: its place in the history of its channel
+//! - [`position`]: its place in the history of its channel; [`cursor`]: a client's places in several
 //! - `encoding`: how a publication becomes bytes; [`filter`]: which publications a subscriber wants
 //! - [`disconnect`]: why a session ended
 //!
@@ -38,6 +38,7 @@ pub mod channel;
 mod channel_regex;
 pub mod command;
 pub mod critical_tasks;
+pub mod cursor;
 pub mod dialect;
 pub mod disconnect;
 mod encoding;
@@ -72,6 +73,7 @@ pub use channel::{Channel, ChannelError};
 pub use channel_regex::{ChannelRegex, ChannelRegexError};
 pub use command::Command;
 pub use critical_tasks::CriticalTasks;
+pub use cursor::{Cursor, CursorError};
 pub use dialect::{Answer, Decoder, DeltaForms, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};

@@ -49,6 +49,8 @@ pub struct Config {
     pub commanded: CommandedEndpoint,
     /// The dialect of clients that only listen.
     pub unidirectional: UnidirectionalEndpoint,
+    /// The dialects of plain HTTP.
+    pub plain: PlainEndpoints,
     /// The headers of handshakes that the operator's backend gets, in lower case: at `/connection/websocket`.
     pub hook_headers: Vec<String>,
     /// The name of the broker on the page: `memory`, `redis`.
@@ -121,6 +123,19 @@ pub struct UnidirectionalEndpoint {
     pub over_websocket: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn() -> Box<dyn Decoder>,
+}
+
+/// The dialects of plain HTTP, whose clients name their channels in an address or a body and then only listen: at `/sse`,
+/// `/stream` and `/poll`.
+pub struct PlainEndpoints {
+    /// Server-Sent Events of one channel.
+    pub events_of_one: Arc<Kind>,
+    /// Server-Sent Events of several channels.
+    pub events_of_several: Arc<Kind>,
+    /// Lines of JSON.
+    pub lines: Arc<Kind>,
+    /// The answers to polls.
+    pub polls: Arc<Kind>,
 }
 
 /// Commands for a session that requests feed.

@@ -7,6 +7,7 @@
 //! - `http/`: a connection from its first byte on, its requests, its deadlines and its end
 //! - `websocket/`: the upgrade, and the task that reads a session's socket
 //! - `stream/`: sessions on the bodies of answers, and the requests that feed them
+//! - `plain/`: streams and polls of channels that a request names
 //! - `api/`: the methods for backends, the nodes of the cluster, and the pages that may call
 //! - `routes/`: the endpoints of each listener; the page, health
 //! - `server`: accepts connections
@@ -21,6 +22,7 @@ mod http;
 mod listener;
 mod metrics;
 mod path;
+mod plain;
 mod rights;
 mod roles;
 mod routes;
@@ -34,8 +36,8 @@ mod websocket;
 
 pub use api::cluster::NodeView;
 pub use gateway::{
-    ClientAuth, CommandedEndpoint, Config, Emulated, Encoding, Gateway, OverHttp, RelayEndpoint,
-    UnidirectionalEndpoint,
+    ClientAuth, CommandedEndpoint, Config, Emulated, Encoding, Gateway, OverHttp, PlainEndpoints,
+    RelayEndpoint, UnidirectionalEndpoint,
 };
 pub use listener::{
     admission::AdmissionLimits,

@@ -91,6 +91,8 @@ labels! {
         PermissionDenied = "permission_denied",
         /// The history that it goes on from began anew.
         UnrecoverablePosition = "unrecoverable_position",
+        /// A limit of connections is reached.
+        TooMany = "too_many_requests",
         /// The broker cannot answer it now.
         Unavailable = "unavailable",
         /// The node goes away.

@@ -52,9 +52,9 @@ pub(crate) fn bare_channel(path: &str, is_kept: impl Fn(&str) -> bool) -> Result
     Ok(channel)
 }
 
-/// Whether the path is one of the API.
+/// Whether the path is one of the API, or answers as the API does.
 pub(crate) fn is_of_api(path: &str) -> bool {
-    path.starts_with("/api/")
+    path.starts_with("/api/") || path.starts_with("/publish/")
 }
 
 /// The call of the API that a path outside of the API was probably meant for.

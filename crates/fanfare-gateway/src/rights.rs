@@ -52,6 +52,30 @@ pub(crate) fn may_read_history(
     outside_a_session(namespace.history, namespace, identity, channel, Action::ReadHistory)
 }
 
+/// Checks that a client may subscribe to a channel.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_subscribe(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.subscribe, namespace, identity, channel, Action::Subscribe)
+}
+
+/// Checks that a client may publish in a channel. The right of subscribers is that of everybody who may subscribe.
+///
+/// # Errors
+/// The client may not, and why.
+pub(crate) fn may_publish(
+    namespace: &Namespace,
+    identity: Option<&Arc<dyn Identity>>,
+    channel: &Channel,
+) -> Result<(), CommandError> {
+    outside_a_session(namespace.publish, namespace, identity, channel, Action::Publish)
+}
+
 /// Checks that a client may see the clients in a channel, as [`may_read_history`] does.
 ///
 /// # Errors

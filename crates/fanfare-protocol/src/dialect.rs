@@ -2,6 +2,7 @@
 
 use crate::{
     centrifugo::{Centrifugo, CentrifugoUnidirectional},
+    events::Events,
     relay::Relay,
 };
 
@@ -25,3 +26,11 @@ pub static CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP: CentrifugoUnidirectional =
 /// The same over a WebSocket.
 pub static CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET: CentrifugoUnidirectional =
     CentrifugoUnidirectional::over_websocket();
+/// The events of a stream of one channel, for a browser's `EventSource`.
+pub static EVENTS_OF_ONE: Events = Events::of_one();
+/// The events of a stream of several channels.
+pub static EVENTS_OF_SEVERAL: Events = Events::of_several();
+/// The lines of a stream.
+pub static LINES: Events = Events::lines();
+/// The answers to polls.
+pub static POLLS: Events = Events::polls();

@@ -22,3 +22,9 @@ pub const CENTRIFUGO_PROTOBUF_PATCH: EncodingId = EncodingId(6);
 pub const CENTRIFUGO_JSON_DIFFERENCE: EncodingId = EncodingId(7);
 /// The `data` alone of [`CENTRIFUGO_PROTOBUF_PATCH`], in the same way.
 pub const CENTRIFUGO_PROTOBUF_DIFFERENCE: EncodingId = EncodingId(8);
+/// The events of a browser's `EventSource` in one channel.
+pub const EVENTS_OF_ONE: EncodingId = EncodingId(9);
+/// The events of a browser's `EventSource` in several channels.
+pub const EVENTS_OF_SEVERAL: EncodingId = EncodingId(10);
+/// Items: JSON that names its channel, a line each.
+pub const ITEMS: EncodingId = EncodingId(11);

@@ -5,7 +5,7 @@
 //! - [`cluster`]: a redis-server and nodes on it; [`fleet`]: nodes as processes; [`acl`]: a user in Redis
 //! - [`endpoint`]: the address of a node, and all requests to it
 //! - [`metrics`]: the metrics of a node
-//! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`raw`]: HTTP and frames byte by byte
+//! - [`client`]: a WebSocket client that knows nothing of Fanfare; [`events`]: one of Server-Sent Events; [`raw`]: HTTP and frames byte by byte
 //! - [`backlog`]: a client that does not read
 //! - [`authority`]: certificates, and clients that trust them; [`token`]: tokens
 //! - [`balancer`]: HAProxy in front of nodes; [`nginx`]: nginx in front of nodes; [`prometheus`]: scrapes them
@@ -29,6 +29,7 @@ pub mod client;
 pub mod client_group;
 pub mod cluster;
 pub mod endpoint;
+pub mod events;
 pub mod fleet;
 pub mod metrics;
 pub mod nginx;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{Decoder, Dialect, Heartbeat};
 use fanfare_gateway::{
-    CommandedEndpoint, Emulated, Encoding, OverHttp, RelayEndpoint, UnidirectionalEndpoint,
+    CommandedEndpoint, Emulated, Encoding, OverHttp, PlainEndpoints, RelayEndpoint, UnidirectionalEndpoint,
 };
 use fanfare_hub::{ConnectRules, Kind};
 use fanfare_protocol::{
@@ -12,12 +12,13 @@ use fanfare_protocol::{
     dialect::{
         CENTRIFUGO_JSON, CENTRIFUGO_JSON_OVER_HTTP, CENTRIFUGO_JSON_WITH_OWN_PINGS, CENTRIFUGO_PROTOBUF,
         CENTRIFUGO_PROTOBUF_OVER_HTTP, CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS,
-        CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, RELAY,
+        CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, EVENTS_OF_ONE,
+        EVENTS_OF_SEVERAL, LINES, POLLS, RELAY,
     },
 };
 
 /// All of them.
-pub(crate) const ALL: [&dyn Dialect; 9] = [
+pub(crate) const ALL: [&dyn Dialect; 13] = [
     &RELAY,
     &CENTRIFUGO_JSON,
     &CENTRIFUGO_JSON_OVER_HTTP,
@@ -27,10 +28,17 @@ pub(crate) const ALL: [&dyn Dialect; 9] = [
     &CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS,
     &CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP,
     &CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET,
+    &EVENTS_OF_ONE,
+    &EVENTS_OF_SEVERAL,
+    &LINES,
+    &POLLS,
 ];
 
 /// As Centrifugo has it: its clients show a new token when the old one expires, so that it comes a moment later.
 const EXPIRY_GRACE: Duration = Duration::from_secs(25);
+
+/// The longest time between two comments in a stream of plain HTTP.
+const QUIET: Duration = Duration::from_secs(20);
 
 fn kind(dialect: &'static dyn Dialect, connects: Option<ConnectRules>, heartbeat: &Heartbeat) -> Arc<Kind> {
     Arc::new(Kind { dialect, heartbeat: heartbeat.clone(), connects })
@@ -83,6 +91,19 @@ pub(crate) fn unidirectional(heartbeat: &Heartbeat) -> UnidirectionalEndpoint {
         over_http: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, rules, heartbeat),
         over_websocket: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, rules, heartbeat),
         decoder: || -> Box<dyn Decoder> { Box::<CentrifugoUnidirectionalDecoder>::default() },
+    }
+}
+
+/// The dialects of plain HTTP. Proxies cut off streams that are quiet for a minute, some sooner.
+pub(crate) fn plain(heartbeat: &Heartbeat) -> PlainEndpoints {
+    let ping_interval = heartbeat.ping_interval.min(QUIET);
+    let heartbeat = Heartbeat { ping_interval, ..heartbeat.clone() };
+    let kind = |dialect| kind(dialect, None, &heartbeat);
+    PlainEndpoints {
+        events_of_one: kind(&EVENTS_OF_ONE),
+        events_of_several: kind(&EVENTS_OF_SEVERAL),
+        lines: kind(&LINES),
+        polls: kind(&POLLS),
     }
 }
 

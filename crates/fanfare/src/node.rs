@@ -275,6 +275,7 @@ fn gateway_config(
         relay: dialects::relay(&config.relay),
         commanded: dialects::commanded(&config.relay),
         unidirectional: dialects::unidirectional(&config.relay),
+        plain: dialects::plain(&config.relay),
         hook_headers: if config.hooks.is_some() { config.hook_headers.clone() } else { Vec::new() },
         broker: name_of(&config.broker),
     }

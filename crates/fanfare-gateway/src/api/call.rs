@@ -145,7 +145,8 @@ async fn read<M: Method>(gateway: &Gateway, request: Request) -> Result<(Call<'_
     Ok((Call { gateway, parent, idempotency_key }, parse(&body)?))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+/// The idempotency key of a request, if it has one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let wrong = |words: &str| Err(ApiError::Field(format!("the X-Idempotency-Key {words}")));
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (values.next(), values.next()) {

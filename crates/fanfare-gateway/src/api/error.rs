@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 
 use crate::{
     http::refused::Refused,
+    listener::admission::Full,
     metrics::{ApiReason, Why},
     rights::IdentityError,
 };
@@ -31,7 +32,8 @@ use crate::{
 /// The paths of the API, for a caller that missed them.
 pub(super) const PATHS: &str = "POST /api/publish, /api/broadcast, /api/history, /api/history_remove, /api/presence, \
                                 /api/presence_stats, /api/connections, /api/channels, /api/subscribe, \
-                                /api/unsubscribe, /api/disconnect, /api/refresh, /api/revoke, /api/info and /api/batch, and GET /api/history, /api/presence, /api/cluster and \
+                                /api/unsubscribe, /api/disconnect, /api/refresh, /api/revoke, /api/info, /api/batch and \
+                                /publish/{channel}, and GET /api/history, /api/presence, /api/cluster and \
                                 /api/openapi.json";
 
 /// Why a call of the API was not carried out.
@@ -49,6 +51,9 @@ pub(crate) enum ApiError {
     /// A client does not have the right.
     #[error(transparent)]
     Right(#[from] CommandError),
+    /// A limit of connections is reached.
+    #[error(transparent)]
+    Full(#[from] Full),
     /// The body is not what the method takes.
     #[error("the body is not what /api/{method} takes, {takes}: {cause}")]
     Body {
@@ -189,6 +194,7 @@ impl ApiError {
             Self::Right(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => ApiReason::Unauthorized,
             Self::Right(_) => ApiReason::PermissionDenied,
             Self::Origin(_) => ApiReason::OriginNotAllowed,
+            Self::Full(_) => ApiReason::TooMany,
             Self::Encoding => ApiReason::UnsupportedEncoding,
             Self::Slow(_) => ApiReason::TooSlow,
             Self::Body { .. } | Self::Field(_) | Self::Channel(_) | Self::Unread(_) => ApiReason::BadRequest,
@@ -221,6 +227,7 @@ impl ApiError {
     /// The limit that was reached, if any.
     pub(super) fn limit(&self) -> Option<Limit> {
         match self {
+            Self::Full(full) => Some(full.limit()),
             Self::Slow(_) => Some(Limit::Handshake),
             Self::TooLarge { .. } | Self::BodyTooLarge { .. } => Some(Limit::MessageBytes),
             Self::Channel(ChannelError::TooLong(_)) => Some(Limit::ChannelName),
@@ -242,7 +249,9 @@ impl ApiError {
             }
             (_, ApiReason::Unauthorized) => Some((WWW_AUTHENTICATE, "Bearer realm=\"fanfare\"")),
             (_, ApiReason::UnsupportedEncoding) => Some((ACCEPT_ENCODING, "identity")),
-            (_, ApiReason::Refused | ApiReason::Leaving | ApiReason::Unavailable) => Some((RETRY_AFTER, "1")),
+            (_, ApiReason::Refused | ApiReason::Leaving | ApiReason::Unavailable | ApiReason::TooMany) => {
+                Some((RETRY_AFTER, "1"))
+            }
             _ => None,
         }
     }
@@ -262,6 +271,7 @@ pub(super) fn status(reason: ApiReason) -> StatusCode {
         ApiReason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ApiReason::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ApiReason::UnrecoverablePosition => StatusCode::RANGE_NOT_SATISFIABLE,
+        ApiReason::TooMany => StatusCode::TOO_MANY_REQUESTS,
         ApiReason::Refused | ApiReason::Leaving | ApiReason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ApiReason::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
     }
@@ -277,6 +287,7 @@ pub(super) fn number(reason: ApiReason) -> u16 {
         ApiReason::TooLarge => 106,
         ApiReason::BadRequest | ApiReason::UnsupportedEncoding | ApiReason::TooSlow => 107,
         ApiReason::NotAvailable | ApiReason::Elsewhere => 108,
+        ApiReason::TooMany => 111,
         ApiReason::UnrecoverablePosition => 112,
     }
 }

@@ -14,7 +14,7 @@ use super::{
     cluster::View,
     document::{Document, parameter, responses, result_of},
     error::ApiError,
-    methods::METHODS,
+    methods::{METHODS, message::Published},
     present::Present,
     reading::{self, Told},
     schema,
@@ -40,10 +40,10 @@ async fn answer() -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
 }
 
-/// The parameter of both calls for clients.
-fn channel() -> Value {
+/// The channel of a call for clients, in a query or in a path.
+fn channel(place: &str) -> Value {
     let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
-    json!({"name": "channel", "in": "query", "required": true, "description": "The channel.", "schema": form})
+    json!({"name": "channel", "in": place, "required": true, "description": "The channel.", "schema": form})
 }
 
 /// `GET /api/history`, for clients.
@@ -65,7 +65,7 @@ fn client_history(document: &mut Document) {
         "summary": "Messages that a channel keeps, for a client by its token",
         "security": [{}, {"token": []}],
         "parameters": [
-            channel(),
+            channel("query"),
             parameter("limit", "query", "The most messages; 0 for the position only.", &limit),
             parameter("since", "query", "`epoch:offset`, the place behind which they begin.", &since),
             parameter("reverse", "query", "Whether the newest come first.", &json!({"type": "boolean"})),
@@ -91,10 +91,43 @@ fn client_presence(document: &mut Document) {
         "operationId": "client_presence",
         "summary": "The clients in a channel, for a client by its token",
         "security": [{}, {"token": []}],
-        "parameters": [channel()],
+        "parameters": [channel("query")],
         "responses": responses(&result_of(&result), &reasons),
     });
     document.add("/api/presence", "get", operation);
+}
+
+/// `POST /publish/{channel}`, for clients.
+fn client_publish(document: &mut Document) {
+    let result = document.schema::<Published>();
+    let reasons = [
+        ApiReason::BadRequest,
+        ApiReason::Unauthorized,
+        ApiReason::PermissionDenied,
+        ApiReason::OriginNotAllowed,
+        ApiReason::WrongMethod,
+        ApiReason::TooSlow,
+        ApiReason::TooLarge,
+        ApiReason::UnsupportedEncoding,
+        ApiReason::TooMany,
+        ApiReason::Refused,
+        ApiReason::Forbidden,
+        ApiReason::OutcomeUnknown,
+        ApiReason::Leaving,
+    ];
+    let operation = json!({
+        "operationId": "client_publish",
+        "summary": "Publishes a message in a channel, for a client by its token",
+        "security": [{}, {"token": []}],
+        "parameters": [channel("path")],
+        "requestBody": {"required": true, "content": {
+            "application/json": {"schema": {}},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {}},
+        }},
+        "responses": responses(&result, &reasons),
+    });
+    document.add("/publish/{channel}", "post", operation);
 }
 
 /// `GET /api/cluster`, and this document.
@@ -117,6 +150,7 @@ fn document() -> Value {
     METHODS.iter().for_each(|method| (method.describe)(&mut document));
     client_history(&mut document);
     client_presence(&mut document);
+    client_publish(&mut document);
     for_everybody(&mut document);
     document.finish()
 }

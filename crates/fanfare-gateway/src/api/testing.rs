@@ -27,8 +27,8 @@ use super::{
     error::ApiError,
 };
 use crate::{
-    AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, OverHttp, Proxies,
-    ProxyProtocol, RelayEndpoint, UnidirectionalEndpoint, http::endpoint::Listening, roles::Roles,
+    AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, OverHttp, PlainEndpoints,
+    Proxies, ProxyProtocol, RelayEndpoint, UnidirectionalEndpoint, http::endpoint::Listening, roles::Roles,
 };
 
 /// The epoch of every history.
@@ -281,6 +281,15 @@ fn config() -> Config {
             over_http: encoding(["", ""]).kind,
             over_websocket: encoding(["", ""]).kind,
             decoder: || unreachable!("no test sends a command"),
+        },
+        plain: {
+            let kind = encoding(["", ""]).kind;
+            PlainEndpoints {
+                events_of_one: kind.clone(),
+                events_of_several: kind.clone(),
+                lines: kind.clone(),
+                polls: kind,
+            }
         },
         hook_headers: Vec::new(),
         broker: "memory",

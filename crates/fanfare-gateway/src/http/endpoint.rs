@@ -36,6 +36,9 @@ pub(crate) enum Kind {
     Probe,
     /// For browsers: pages, and streams.
     Page,
+    /// For a browser's `EventSource`, which takes every status but 200 for the end: it answers by itself while the node
+    /// refuses everything else.
+    Events,
     /// The HTTP API: pages of other origins may call it.
     Api,
     /// It takes upgrades. At the paths of other kinds, upgrades are refused.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fanfare_core::CursorError;
 use http::StatusCode;
 
 /// See the head of this file.
@@ -25,6 +26,34 @@ pub(crate) enum StreamError {
     /// The body does not carry commands.
     #[error("the body is not `session`, `node` and `data`, as an SDK sends them")]
     NotEmulation,
+    /// A channel is missing.
+    #[error("the channel is missing: name it as `?channel=a`, and several as `?channel=a&channel=b`")]
+    NoChannel,
+    /// A stream of more channels than a connection may have.
+    #[error(
+        "a stream may have at most {0} channels (limits.channels_per_connection): open another for the others"
+    )]
+    TooManyChannels(usize),
+    /// A cursor cannot tell two channels apart.
+    #[error("two of these channels have names that a cursor does not tell apart: open a stream for each")]
+    Alike,
+    /// The cursor is not good.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// The body does not name channels.
+    #[error(
+        "the body is not what this path takes, an object with `channels`, and perhaps `cursor` and `last`"
+    )]
+    NotChannels,
+    /// A poll of a channel without history.
+    #[error(
+        "a poll would lose messages of a channel without history: set history_size in its [[namespace]], or use /sse, \
+         /stream or /ws"
+    )]
+    NotKept,
+    /// The time that a poll waits is not good.
+    #[error("timeout must be a number of seconds from 0 to {0}")]
+    Timeout(u64),
     /// No node of the cluster has this name.
     #[error("the node of this session is not there any more: connect again")]
     UnknownNode,
@@ -35,7 +64,16 @@ impl StreamError {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoConnect | Self::Incomplete | Self::NotEmulation => StatusCode::BAD_REQUEST,
+            Self::NoConnect
+            | Self::Incomplete
+            | Self::NotEmulation
+            | Self::NoChannel
+            | Self::TooManyChannels(_)
+            | Self::Alike
+            | Self::Cursor(_)
+            | Self::NotChannels
+            | Self::NotKept
+            | Self::Timeout(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownNode => StatusCode::NOT_FOUND,

@@ -1,8 +1,9 @@
 //! Every endpoint, once. A new endpoint is one line here; a method of the API, one line in `api/methods`.
 
 use crate::{
-    api::{access, cluster, methods::METHODS, openapi},
+    api::{access, client_publish, cluster, methods::METHODS, openapi},
     http::endpoint::Endpoint,
+    plain::{events, lines, poll},
     stream::{emulation, http_stream, sse},
     websocket::{commanded, relay},
 };
@@ -14,6 +15,7 @@ const ENDPOINTS: &[Endpoint] = &[
     access::OTHERS,
     cluster::ENDPOINT,
     openapi::ENDPOINT,
+    client_publish::ENDPOINT,
     relay::ENDPOINT,
     commanded::ENDPOINT,
     commanded::UNIDIRECTIONAL,
@@ -22,6 +24,10 @@ const ENDPOINTS: &[Endpoint] = &[
     http_stream::ENDPOINT,
     http_stream::UNIDIRECTIONAL,
     emulation::ENDPOINT,
+    events::OF_ONE,
+    events::OF_SEVERAL,
+    lines::ENDPOINT,
+    poll::ENDPOINT,
     health::ALIVE,
     health::READY,
     health::METRICS,
@@ -41,7 +47,6 @@ const RESERVED: &[&str] = &[
     "socket.io",
     "sockjs",
     "signalr",
-    "sse",
     "admin",
     "status",
     "ping",

@@ -44,7 +44,7 @@ fn router(listener: &Listening<'_>) -> Router {
     let gateway = listener.gateway;
     let has_clients = listener.roles.has(Role::Clients);
     let no_socket = middleware::from_fn_with_state(gateway.clone(), no_socket);
-    let [probes, pages, api] = [Kind::Probe, Kind::Page, Kind::Api].map(|kind| {
+    let [probes, pages, events, api] = [Kind::Probe, Kind::Page, Kind::Events, Kind::Api].map(|kind| {
         let router = of_kind(kind, listener);
         if has_clients { router.layer(no_socket.clone()) } else { router }
     });
@@ -56,7 +56,7 @@ fn router(listener: &Listening<'_>) -> Router {
     let own_host = middleware::from_fn_with_state(gateway.clone(), own_host);
     // The innermost first: a page may see the answers of a node that ends, too.
     let api = api.layer(refuse.clone()).layer(close.clone()).layer(cors::layer()).layer(admit_page);
-    let others = others.layer(refuse).merge(probes).layer(close);
+    let others = others.layer(refuse).merge(probes).merge(events).layer(close);
     api.merge(others).layer(own_host).with_state(gateway.clone())
 }
 

@@ -44,17 +44,17 @@ enum End {
 }
 
 /// The side of the session.
-pub(super) struct BodySink(Arc<Shared>);
+pub(crate) struct BodySink(Arc<Shared>);
 
 /// The side of HTTP.
-pub(super) struct StreamBody {
+pub(crate) struct StreamBody {
     shared: Arc<Shared>,
     /// Held as long as the answer.
     _permit: Option<Permit>,
 }
 
 /// A body that begins with `prelude`, and the token that is cancelled once its client is gone.
-pub(super) fn body(prelude: &[u8], permit: Option<Permit>) -> (BodySink, StreamBody, CancellationToken) {
+pub(crate) fn body(prelude: &[u8], permit: Option<Permit>) -> (BodySink, StreamBody, CancellationToken) {
     let shared = Arc::new(Shared::default());
     shared.state.lock().bytes.extend_from_slice(prelude);
     let gone = shared.gone.clone();
@@ -84,25 +84,38 @@ impl Shared {
     }
 }
 
-impl Sink for BodySink {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+impl BodySink {
+    /// Writes by `write`, which is told how many bytes the body may have when it is done. It returns the number of bytes
+    /// that it took of its input.
+    ///
+    /// # Errors
+    /// As [`Sink::try_write`].
+    pub(crate) fn write_by(&self, write: impl FnOnce(&mut BytesMut, usize) -> usize) -> io::Result<usize> {
         let mut state = self.0.state.lock();
         if self.0.is_broken(&state) {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let before = state.bytes.len();
-        for slice in slices {
-            let room = BUFFER.saturating_sub(state.bytes.len());
-            state.bytes.extend_from_slice(slice.get(..room).unwrap_or(slice));
-        }
-        let written = state.bytes.len() - before;
-        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+        if state.bytes.len() >= BUFFER {
             return Err(ErrorKind::WouldBlock.into());
         }
+        let written = write(&mut state.bytes, BUFFER);
         let reader = state.reader.take();
         drop(state);
         reader.into_iter().for_each(Waker::wake);
         Ok(written)
+    }
+}
+
+impl Sink for BodySink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_by(|bytes, most| {
+            let before = bytes.len();
+            for slice in slices {
+                let room = most.saturating_sub(bytes.len());
+                bytes.extend_from_slice(slice.get(..room).unwrap_or(slice));
+            }
+            bytes.len() - before
+        })
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -31,7 +31,7 @@ use crate::{
 const REMEMBERED: HeaderValue = HeaderValue::from_static("300");
 
 /// Answers a request by `answer`, where its method is one of `methods`, and its page may use the endpoint.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     gateway: &Gateway,
     methods: &'static str,
     request: Request,
@@ -81,7 +81,7 @@ pub(super) fn encoding<'c>(config: &'c crate::gateway::Config, headers: &HeaderM
 ///
 /// # Errors
 /// The body is larger, or does not come in time.
-pub(super) async fn take_body(
+pub(crate) async fn take_body(
     gateway: &Gateway,
     request: &mut Request,
     most: usize,

@@ -6,13 +6,13 @@ use fanfare_core::{CloseFrame, FramingId, Message, Transport};
 pub(super) static EVENTS: Framing = Framing { id: FramingId(2), before: b"data: ", after: b"\n\n" };
 
 /// Lines. A message holds no line feed.
-pub(super) static LINES: Framing = Framing { id: FramingId(3), before: b"", after: b"\n" };
+pub(crate) static LINES: Framing = Framing { id: FramingId(3), before: b"", after: b"\n" };
 
 /// Messages that say their own length.
-pub(super) static WHOLE: Framing = Framing { id: FramingId(4), before: b"", after: b"" };
+pub(crate) static WHOLE: Framing = Framing { id: FramingId(4), before: b"", after: b"" };
 
 /// The bytes around each message. Pings, pongs and close frames do not exist: the dialect has messages for these.
-pub(super) struct Framing {
+pub(crate) struct Framing {
     id: FramingId,
     before: &'static [u8],
     after: &'static [u8],

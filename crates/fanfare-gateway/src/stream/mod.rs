@@ -5,10 +5,10 @@
 //! - `open`: from a request to a session on the body of its answer
 //! - `body`: that body; `framing`: how messages become parts of it
 
-mod body;
-mod door;
+pub(crate) mod body;
+pub(crate) mod door;
 pub(crate) mod emulation;
-mod framing;
+pub(crate) mod framing;
 pub(crate) mod http_stream;
-mod open;
+pub(crate) mod open;
 pub(crate) mod sse;

@@ -32,11 +32,11 @@ use crate::{
 };
 
 /// The form of a stream.
-pub(super) struct Form {
-    pub(super) content_type: &'static str,
-    pub(super) transport: &'static dyn Transport,
+pub(crate) struct Form {
+    pub(crate) content_type: &'static str,
+    pub(crate) transport: &'static dyn Transport,
     /// The first bytes of its body.
-    pub(super) prelude: &'static [u8],
+    pub(crate) prelude: &'static [u8],
 }
 
 /// The dialect of a stream.
@@ -101,7 +101,7 @@ async fn answer(
 }
 
 /// The answer, with the headers that keep proxies from holding it back.
-fn streamed(form: &Form, body: Body) -> Response {
+pub(crate) fn streamed(form: &Form, body: Body) -> Response {
     let headers = [
         (CONTENT_TYPE, form.content_type),
         (CACHE_CONTROL, "private, no-cache, no-store, must-revalidate, max-age=0"),

@@ -12,7 +12,7 @@ pub(crate) mod commanded;
 pub(crate) mod connection;
 mod framing;
 pub(crate) mod greeting;
-mod past;
+pub(crate) mod past;
 pub(crate) mod relay;
 mod socket;
 pub(crate) mod upgrade;

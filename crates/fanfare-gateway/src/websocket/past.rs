@@ -22,7 +22,7 @@ const RECOVERED: HeaderName = HeaderName::from_static("fanfare-recovered");
 
 /// The past that a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Past {
+pub(crate) enum Past {
     /// The newest publications, at most this number.
     Last(usize),
     /// Everything behind this position.
@@ -35,7 +35,7 @@ impl Past {
         let mut found = None;
         for (name, value) in parameters(query) {
             let past = match &*name {
-                "last" => Self::last(&value)?,
+                "last" => Self::Last(number(&value)?),
                 "since" => Self::Since(value.parse()?),
                 _ => continue,
             };
@@ -46,14 +46,16 @@ impl Past {
         Ok(found)
     }
 
-    fn last(value: &str) -> Result<Self, PastError> {
-        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-        let number = is_number.then(|| value.parse().ok()).flatten();
-        number.filter(|number| (1..=MOST).contains(number)).map(Self::Last).ok_or(PastError::Last)
+    /// The same for the hub.
+    pub(crate) fn of_hub(self) -> fanfare_hub::Past {
+        match self {
+            Self::Last(most) => fanfare_hub::Past::Last(most),
+            Self::Since(position) => fanfare_hub::Past::Since(position),
+        }
     }
 
     /// Checks that the channel has a past, and that the client may see it.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         self,
         namespace: &Namespace,
         identity: Option<&Arc<dyn Identity>>,
@@ -66,6 +68,16 @@ impl Past {
         };
         namespace.retention.map(drop).ok_or(PastError::NoHistory(name).into())
     }
+}
+
+/// The number of the newest publications that a client asks for.
+///
+/// # Errors
+/// It is not such a number.
+pub(crate) fn number(value: &str) -> Result<usize, PastError> {
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| value.parse().ok()).flatten();
+    number.filter(|number| (1..=MOST).contains(number)).ok_or(PastError::Last)
 }
 
 /// A session that joined its channel.
@@ -94,15 +106,11 @@ pub(super) async fn join(
     channel: &Channel,
     past: Option<Past>,
 ) -> Result<Joined, CommandError> {
-    let past = match past {
-        None => {
-            let subscribed = hub.subscriptions.subscribe(session, channel).await?;
-            return Ok(Joined { channel: subscribed.channel, past: None });
-        }
-        Some(Past::Last(most)) => fanfare_hub::Past::Last(most),
-        Some(Past::Since(position)) => fanfare_hub::Past::Since(position),
+    let Some(past) = past else {
+        let subscribed = hub.subscriptions.subscribe(session, channel).await?;
+        return Ok(Joined { channel: subscribed.channel, past: None });
     };
-    let recovering = hub.subscriptions.recover_held(session, channel, past).await?;
+    let recovering = hub.subscriptions.recover_held(session, channel, past.of_hub()).await?;
     Ok(Joined { channel: recovering.subscribed.channel.clone(), past: Some(recovering) })
 }
 

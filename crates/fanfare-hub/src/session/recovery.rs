@@ -210,6 +210,13 @@ impl Subscriptions {
         self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
+    /// Sends a part of the past of a channel that was joined by [`Subscriptions::recover_held`] and is not released: to a
+    /// session that gets nothing else.
+    pub fn send_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
+        let past = self.meant_for(session, channel, None, past);
+        self.writer.send_batch(session, &mut Batch::of(past.into_iter()));
+    }
+
     /// The publications of a past that a session with this filter gets. They count as delivered.
     pub(crate) fn meant_for(
         &self,

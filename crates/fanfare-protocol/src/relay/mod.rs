@@ -78,7 +78,7 @@ impl Dialect for Relay {
 }
 
 /// How the relay says the end of a session; `None`: the transport ends without a word.
-fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
+pub(crate) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
     Some(match disconnect {
         Disconnect::Lost | Disconnect::NoPong => return None,
         Disconnect::ByClient(code) => CloseFrame::new(code.unwrap_or(NO_CODE), ""),

@@ -7,4 +7,6 @@ mod health;
 mod listeners;
 mod methods;
 mod paths;
+mod plain;
+mod polls;
 mod streams;

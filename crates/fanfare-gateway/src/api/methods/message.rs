@@ -125,7 +125,7 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    fn of(taken: Taken) -> Self {
+    pub(crate) fn of(taken: Taken) -> Self {
         Self {
             offset: taken.position.map(|position| position.offset),
             epoch: taken.position.map(|position| position.epoch.to_string()),

@@ -20,7 +20,7 @@ pub(crate) mod history;
 pub(crate) mod history_remove;
 pub(crate) mod info;
 mod items;
-mod message;
+pub(super) mod message;
 pub(crate) mod presence;
 pub(crate) mod presence_stats;
 pub(crate) mod publish;
