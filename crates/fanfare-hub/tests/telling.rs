@@ -180,7 +180,7 @@ async fn an_answer_comes_before_the_end() {
     assert!(client.lines().is_empty(), "its client has no answer yet");
     node.hub.subscriptions.release(&client.session, &channel("a"), Vec::new());
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(client.lines(), ["lost a"]);
+    assert_eq!(client.lines(), ["a 3", "lost a"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -342,9 +342,9 @@ impl Subscriptions {
     /// Ends a subscription whose channel lost publications for good. Its client is told, and may subscribe again; then
     /// it does not go on from its place, which may lie behind the gap. Whether there was such a subscription.
     pub(crate) fn interrupt(&self, session: &Arc<Session>, channel: &Channel) -> bool {
-        session.told_or_new().add(channel, self.limits.load().channels_per_connection);
         let left = self.leave(session, channel, |channel| self.attendance.left_for_now(channel, session));
         if left {
+            session.told_or_new().add(channel, self.limits.load().channels_per_connection);
             self.metrics.history.interrupted.inc();
             let (channel, reason) = (channel.clone(), Unsubscribed::Interrupted);
             self.writer.push(session, &Push::Unsubscribed { channel, reason });
