@@ -20,7 +20,7 @@ async fn the_backend_is_away() {
     let _occupies = node.connect("/ws/a").await;
     provoked.fires(waiting, &[*node]).await;
     let waited = provoked.lasts();
-    // A full outbox, as it is after hours.
+    // The outbox is full.
     let fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'e', 'occupied', 'c', 'old') end";
     redis.run::<()>(redis::cmd("EVAL").arg(fill).arg(1).arg("fanfare!events")).await.unwrap();
     let _occupies = node.connect("/ws/b").await;
