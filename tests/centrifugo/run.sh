@@ -20,7 +20,7 @@ SDK=(connects connects_with_token refuses_bad_tokens publishes_across_nodes read
     recovers_what_it_missed knows_what_is_lost gets_what_passes_its_filter refreshes_its_token subscribes_with_tokens
     is_subscribed_by_its_token is_subscribed_by_the_api is_disconnected_by_the_api hears_other_dialects unsubscribes gets_errors
     survives_restarts)
-JS=(applies_differences needs_no_differences gets_the_newest_of_a_cache is_present_at_once) # besides SDK
+JS=(applies_differences needs_no_differences gets_the_newest_of_a_cache is_present_at_once is_told_what_is_lost) # besides SDK
 GO=(connects publishes_across_nodes reads_history hears_joins recovers_what_it_missed refreshes_its_token
     is_disconnected_by_the_api)
 UNI=(listens may_be_nobody recovers has_terms obeys_the_backend is_refused outlives_its_node)

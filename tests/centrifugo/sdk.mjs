@@ -11,7 +11,7 @@ import {
   names, overHttp, present, published, signed, subscribed, values,
 } from "./clients.mjs";
 import { scenarios as differences } from "./differences.mjs";
-import { check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
+import { check, equal, Events, first, inRedis, now, Proxy, run, token, until, within } from "./support.mjs";
 
 async function connects(end) {
   const { client: of, id, events } = await connected(end, NODE1);
@@ -156,6 +156,33 @@ async function knows_what_is_lost(end) {
   equal(values(reader).map(({ n }) => n), [1, 2, 3, 14]);
 }
 
+/** Redis loses two channels whose clients stay connected: one that a client subscribes to, and one of its token. */
+async function is_told_what_is_lost(end) {
+  const [own, named] = [fresh("chat"), fresh("chat")];
+  const ada = await connected(end, NODE1, { token: signed({ sub: "ada", subs: { [named]: {} } }) });
+  await ada.events.next("subscribed", ({ channel }) => channel === named);
+  const bob = await connected(end, NODE1);
+  const reader = await subscribed(bob, own, { recoverable: true, positioned: true });
+  await reader.events.next("subscribing");
+  const channels = [own, named];
+  const publishes = async (n) => {
+    for (const channel of channels) await api("publish", { channel, data: { n } });
+  };
+  for (let n = 1; n <= 3; n++) await publishes(n);
+  await until(() => values(reader).length === 3 && values(ada).length === 3, "what is live");
+  await inRedis(REDIS, "DEL", ...channels.flatMap((channel) => [`fanfare!stream:${channel}`, `fanfare!meta:${channel}`]));
+  await publishes(4);
+  equal((await reader.events.next("subscribing")).code, 2500);
+  equal((await ada.events.next("connecting", ({ code }) => code !== 0)).code, 3010);
+  for (const context of [await reader.events.next("subscribed"), await ada.events.next("subscribed")]) {
+    equal([context.wasRecovering, context.recovered], [true, false]);
+  }
+  equal(bob.events.all("connecting").length, 1);
+  await publishes(5);
+  const last = (one) => values(one).at(-1)?.n === 5;
+  await until(() => last(reader) && last(ada), "the last");
+}
+
 async function gets_what_passes_its_filter(end) {
   const channel = fresh("chat");
   const all = await subscribed(await connected(end, NODE1), channel);
@@ -298,7 +325,7 @@ async function hears_other_dialects(end) {
   const bytes = (await reader.events.next("publication")).data;
   equal(isProtobuf ? [...bytes] : bytes, isProtobuf ? [255, 0] : { b64: "/wA=" });
   await isHeard("\xff\0", true);
-  await publishInRedis(REDIS, `fanfare:${channel}`, "plain");
+  await inRedis(REDIS, "PUBLISH", `fanfare:${channel}`, "plain");
   equal((await published(reader)).value, "plain");
   await isHeard("plain");
   await api("publish", { channel, data: { c: 3 }, event: "e" });
@@ -380,6 +407,7 @@ const scenarios = {
   hears_joins,
   recovers_what_it_missed,
   knows_what_is_lost,
+  is_told_what_is_lost,
   gets_what_passes_its_filter,
   refreshes_its_token,
   subscribes_with_tokens,

@@ -136,12 +136,12 @@ export class Proxy {
   }
 }
 
-/** Publishes around the nodes, with a plain Redis command. */
-export async function publishInRedis(url, channel, text) {
+/** Runs a command in Redis, around the nodes. */
+export async function inRedis(url, ...words) {
   const { hostname, port } = new URL(url);
   const socket = connect(port, hostname);
-  const parts = ["PUBLISH", channel, text].map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
-  socket.end(`*3\r\n${parts.join("")}`);
+  const parts = words.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
+  socket.end(`*${words.length}\r\n${parts.join("")}`);
   await within(once(socket, "data"), "Redis' answer");
   socket.destroy();
 }

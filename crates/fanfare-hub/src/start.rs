@@ -109,6 +109,7 @@ impl Hub {
             interruptions: Arc::new(Interruptions {
                 dispatcher: shared.dispatcher.clone(),
                 broker: broker.clone(),
+                subscriptions: subscriptions.clone(),
                 drain: outgoing.drain.clone(),
             }),
             settings: shared.settings(message_bytes),

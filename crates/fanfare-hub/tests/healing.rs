@@ -19,7 +19,7 @@ pub(crate) fn remembering() -> (Node, Arc<Recorder>, Arc<Histories>) {
     let setup =
         Setup { shards: 3, namespace: namespace(), histories: Some(histories.clone()), ..Setup::default() };
     let (node, recorder) = setup.recorded();
-    tokio::spawn(node.hub.interruptions.clone().close_sessions(|| AT_ONCE));
+    tokio::spawn(node.hub.interruptions.clone().tell_sessions(|| AT_ONCE));
     (node, recorder, histories)
 }
 

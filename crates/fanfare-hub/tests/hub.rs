@@ -55,6 +55,7 @@ mod stall;
 mod stress;
 mod subscribing;
 mod subscribing_with_options;
+mod telling;
 mod traced;
 mod traffic;
 mod transport;

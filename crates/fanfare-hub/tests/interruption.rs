@@ -20,7 +20,7 @@ fn setup() -> Setup {
 
 fn node() -> Node {
     let node = setup().memory();
-    tokio::spawn(node.hub.interruptions.clone().close_sessions(|| PACE));
+    tokio::spawn(node.hub.interruptions.clone().tell_sessions(|| PACE));
     node
 }
 
@@ -75,7 +75,7 @@ async fn a_loss_concerns_its_channel_only() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_partition_concerns_its_own_channels_only() {
     let (node, recorder) = setup().recorded();
-    tokio::spawn(node.hub.interruptions.clone().close_sessions(|| PACE));
+    tokio::spawn(node.hub.interruptions.clone().tell_sessions(|| PACE));
     let [even, odd] = ["news:2", "news:1"];
     assert_eq!([even, odd].map(|name| recorder.partition_of(&channel(name))), [Partition(0), Partition(1)]);
     let (in_even, in_odd) = (node.client_in(&[even]).await, node.client_in(&[odd]).await);

@@ -11,7 +11,7 @@
 //! - [`balancer`]: HAProxy in front of nodes; [`nginx`]: nginx in front of nodes; [`prometheus`]: scrapes them
 //! - [`client_group`]: hundreds of clients that publish while a part fails, and a judge
 //! - [`chaos`]: a cluster under faults that a seed decides, for the checker of `swarm verify --history`
-//! - [`observer`]: a subscriber in Redis itself
+//! - [`observer`]: a subscriber in Redis itself; [`backend`]: an operator's backend
 //! - [`proxy`]: stands in front of Redis, and cuts, stalls and delays
 //! - [`timeouts`]: waiting with a timeout
 //!
@@ -22,6 +22,7 @@
 
 pub mod acl;
 pub mod authority;
+pub mod backend;
 pub mod backlog;
 pub mod balancer;
 pub mod chaos;
@@ -45,6 +46,7 @@ pub mod timeouts;
 pub mod token;
 
 pub use authority::{Authority, Issued, Validity};
+pub use backend::Backend;
 pub use balancer::Balancer;
 pub use client::Client;
 pub use client_group::ClientGroup;

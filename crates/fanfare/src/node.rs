@@ -143,7 +143,7 @@ impl Node {
         let hub = Hub::start(dispatcher, backend, limits, hub_metrics.clone(), tracer);
         ask_by(&hub, config.hooks, &hook_metrics);
         let critical_tasks = CriticalTasks::default();
-        tokio::spawn(critical_tasks.watch(hub.interruptions.clone().close_sessions(pace(drain.subscribe()))));
+        tokio::spawn(critical_tasks.watch(hub.interruptions.clone().tell_sessions(pace(drain.subscribe()))));
         let me = info(incarnation, config.node);
         let registry = broker.registry.clone();
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);

@@ -293,6 +293,12 @@ const history = [
         unit: "cps",
     }),
     lines({
+        title: "Subscriptions that lost messages",
+        description: "Subscriptions of SDKs that ended since their channel lost messages, in five minutes. Their clients subscribe again.",
+        queries: [[`increase(${of("fanfare_history_subscriptions_interrupted_total")}[5m])`, "subscriptions"]],
+        unit: "short",
+    }),
+    lines({
         title: "Reads of histories, by purpose",
         description: "heal: what a channel missed. recover: what clients asked for. position: the newest position of many channels.",
         queries: [[`sum by (purpose) (${rate("fanfare_history_reads_total")})`, "{{purpose}}"]],
@@ -321,6 +327,27 @@ const history = [
         description: "Writes of presence that failed, in five minutes. The node tries them again.",
         queries: [[`increase(${of("fanfare_redis_presence_failures_total")}[5m])`, "writes"]],
         unit: "short",
+    }),
+];
+
+const events = [
+    lines({
+        title: "Events that wait",
+        description: "Events of all nodes that your backend (hooks.events) did not take yet, on the node that sends. FanfareEventsWaiting fires where it takes none for five minutes. Past 100,000 the oldest are dropped.",
+        queries: [[of("fanfare_events_waiting"), "events"]],
+        unit: "short",
+    }),
+    lines({
+        title: "Events taken and dropped",
+        description: "taken: your backend has them. dropped: they fell off before it took them, and FanfareEventsDropped fires.",
+        queries: [[rate("fanfare_events_sent_total"), "taken"], [rate("fanfare_events_dropped_total"), "dropped"]],
+        unit: "cps",
+    }),
+    lines({
+        title: "Batches of events, by result",
+        description: "taken, or sent again: refused: its status was not 2xx. failure: it did not answer in time.",
+        queries: [[`sum by (result) (${rate("fanfare_event_batches_total")})`, "{{result}}"]],
+        unit: "cps",
     }),
 ];
 
@@ -453,6 +480,7 @@ export const node = dashboard({
         ["Latency", latency],
         ["Redis", redis],
         ["History", history],
+        ["Events for your backend", events],
         ["Inside the node", inside],
     ],
 });

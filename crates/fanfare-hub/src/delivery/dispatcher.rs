@@ -294,9 +294,7 @@ impl Dispatcher {
         }
         if effects.told {
             metrics.healed(Heal::Failed);
-            if closes(&self.namespaces(), &tail.channel) {
-                self.losses.on(&tail.channel);
-            }
+            self.losses.for_good_on(&tail.channel);
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Lost {
     /// A publication of these channels. Only channels whose sessions are to be closed, so there are at most as many as
     /// subscribed channels.
     channels: HashSet<Channel>,
+    /// A publication of these channels, which their histories do not have.
+    for_good: HashSet<Channel>,
 }
 
 impl Losses {
@@ -38,6 +40,12 @@ impl Losses {
         self.noted.notify_one();
     }
 
+    /// Publications of this channel were missed that its history does not have.
+    pub(crate) fn for_good_on(&self, channel: &Channel) {
+        self.lost.lock().for_good.insert(channel.clone());
+        self.noted.notify_one();
+    }
+
     /// The losses since the last call, once there are some.
     pub(crate) async fn next(&self) -> Lost {
         self.noted.notified().await;
@@ -47,20 +55,28 @@ impl Losses {
 
 impl Lost {
     pub(crate) fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && self.channels.is_empty()
+        self.partitions.is_empty() && self.channels.is_empty() && self.for_good.is_empty()
+    }
+
+    /// The channels with history that lost publications for good.
+    pub(crate) fn for_good(&self) -> &HashSet<Channel> {
+        &self.for_good
     }
 
     /// Whether the sessions in this channel are to be closed for it. A channel with a tail (`heals`) is healed after an
-    /// interruption: it lost only what is noted for it alone.
+    /// interruption: it lost only what is noted for it alone. What such a channel lost for good counts here only for a
+    /// session that cannot be told of one channel (`can_be_told`).
     pub(crate) fn closes(
         &self,
         namespaces: &Namespaces,
         broker: &dyn Broker,
         channel: &Channel,
         heals: impl FnOnce(&Channel) -> bool,
+        can_be_told: bool,
     ) -> bool {
         let was_interrupted = || self.partitions.contains(&broker.partition_of(channel)) && !heals(channel);
-        closes(namespaces, channel) && (self.channels.contains(channel) || was_interrupted())
+        let is_for_good = || !can_be_told && self.for_good.contains(channel);
+        closes(namespaces, channel) && (self.channels.contains(channel) || is_for_good() || was_interrupted())
     }
 }
 

@@ -24,16 +24,18 @@ pub struct Joining {
     pub filter: Option<Arc<TagFilter>>,
     /// Whether it gets publications as differences. Then it has no filter.
     pub delta: bool,
+    /// Whether the server joins it, and not its client.
+    pub is_by_server: bool,
 }
 
 /// All publications, without news of clients.
 impl From<View> for Joining {
     fn from(view: View) -> Self {
-        Self { view, wants_news: false, filter: None, delta: false }
+        Self { view, wants_news: false, filter: None, delta: false, is_by_server: false }
     }
 }
 
-/// The sequence of the first publication for a member, and what it asks for in the four highest bits.
+/// The sequence of the first publication for a member, and what it asks for in the five highest bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership(u64);
 
@@ -42,7 +44,8 @@ impl Membership {
     const FILTERED: u64 = 1 << 62;
     const NEWS: u64 = 1 << 61;
     const DELTA: u64 = 1 << 60;
-    const FLAGS: u64 = Self::HELD | Self::FILTERED | Self::NEWS | Self::DELTA;
+    const BY_SERVER: u64 = 1 << 59;
+    const FLAGS: u64 = Self::HELD | Self::FILTERED | Self::NEWS | Self::DELTA | Self::BY_SERVER;
 
     /// For publications that were chosen for one member.
     pub(crate) const OF_ALL: Self = Self(Self::NEWS);
@@ -51,7 +54,8 @@ impl Membership {
         let news = if joining.wants_news { Self::NEWS } else { 0 };
         let filtered = if joining.filter.is_some() { Self::FILTERED } else { 0 };
         let delta = if joining.delta { Self::DELTA } else { 0 };
-        Self(since & !Self::FLAGS | news | filtered | delta).with(joining.view)
+        let by_server = if joining.is_by_server { Self::BY_SERVER } else { 0 };
+        Self(since & !Self::FLAGS | news | filtered | delta | by_server).with(joining.view)
     }
 
     /// The membership with another view.
@@ -72,7 +76,7 @@ impl Membership {
     /// the latter three are above all sequences.
     #[inline]
     pub(crate) fn looks_at(self, sequence: u64) -> bool {
-        sequence < self.0 & !Self::NEWS
+        sequence < self.0 & !(Self::NEWS | Self::BY_SERVER)
     }
 
     /// Whether the member has a filter.
@@ -87,6 +91,11 @@ impl Membership {
 
     pub(crate) fn view(self) -> View {
         if self.0 & Self::HELD == 0 { View::Verbatim } else { View::Held }
+    }
+
+    /// Whether the server joined the member, and not its client.
+    pub(crate) fn is_by_server(self) -> bool {
+        self.0 & Self::BY_SERVER != 0
     }
 
     /// Whether the member gets news of clients that join and leave.
@@ -113,13 +122,15 @@ mod tests {
             (false, None, true),
             (true, None, true),
         ] {
-            let joining = Joining { view: View::Held, wants_news, filter, delta };
+            let is_by_server = !wants_news;
+            let joining = Joining { view: View::Held, wants_news, filter, delta, is_by_server };
             let held = Membership::new(7, &joining);
             assert!(held.view() == View::Held && held.looks_at(u64::from(u32::MAX)));
             let member = held.with(View::Verbatim);
             assert_eq!((member.since(), member.view(), member.wants_news()), (7, View::Verbatim, wants_news));
             let is_filtered = joining.filter.is_some();
             assert_eq!((member.is_filtered(), member.is_delta()), (is_filtered, delta));
+            assert_eq!(member.is_by_server(), is_by_server);
             assert_eq!((member.looks_at(7), member.looks_at(6)), (is_filtered || delta, true));
             assert_eq!(member.with(View::Held), held);
         }

@@ -203,6 +203,11 @@ impl Shard {
         membership.is_delta().then(|| table.wishes.get(channel)?.bases.get(session.id))
     }
 
+    /// The membership of a session in a channel.
+    pub(crate) fn membership(&self, channel: &Channel, session: &Session) -> Option<Membership> {
+        self.table.lock().channels.get(channel)?.get(&session.id).copied()
+    }
+
     /// Changes what a member gets of a channel.
     pub(crate) fn change_view(&self, channel: &Channel, session: &Session, view: View) {
         let mut table = self.table.lock();

@@ -104,7 +104,26 @@ impl Drain {
     ///
     /// Sessions that end by themselves meanwhile cost no time. Several calls may run side by side, over the same
     /// sessions too.
-    pub async fn end_at_pace(&self, mut sessions: Vec<Arc<Session>>, pace: Pace, disconnect: &Disconnect) {
+    pub async fn end_at_pace(&self, sessions: Vec<Arc<Session>>, pace: Pace, disconnect: &Disconnect) {
+        let end = |session: Arc<Session>| {
+            let is_ended = session.has_ended();
+            if !is_ended {
+                self.goodbyes.end_later(session, disconnect.clone());
+            }
+            !is_ended
+        };
+        self.at_pace(sessions, pace, disconnect.name(), end).await;
+    }
+
+    /// Hands these sessions, or values that stand for one each, to `tell` at a pace, in random order. It returns whether
+    /// the session was told something: else it costs no time.
+    pub(crate) async fn at_pace<T>(
+        &self,
+        mut sessions: Vec<T>,
+        pace: Pace,
+        reason: &str,
+        mut tell: impl FnMut(T) -> bool,
+    ) {
         if sessions.is_empty() {
             return;
         }
@@ -115,8 +134,8 @@ impl Drain {
         tracing::info!(
             sessions = sessions.len(),
             per_second = pace.rate(sessions.len(), pace.within).min(sessions.len() as f64).ceil(),
-            reason = disconnect.name(),
-            "closing sessions at a pace"
+            reason,
+            "telling sessions at a pace"
         );
         loop {
             let now = Instant::now();
@@ -129,8 +148,7 @@ impl Drain {
             while due >= 1.0 || is_last {
                 let Some(session) = sessions.pop() else { return };
                 left.one_less();
-                if !session.has_ended() {
-                    self.goodbyes.end_later(session, disconnect.clone());
+                if tell(session) {
                     due -= 1.0;
                 }
             }

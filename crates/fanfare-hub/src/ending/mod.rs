@@ -2,7 +2,7 @@
 //!
 //! - [`goodbye`]: ends one session
 //! - [`drain`]: ends many sessions at a pace
-//! - [`interruption`]: ends the sessions that may have missed publications
+//! - [`interruption`]: tells the sessions that may have missed publications
 
 pub mod drain;
 pub mod goodbye;

@@ -45,6 +45,8 @@ pub struct HistoryMetrics {
     heals: IntCounterVec,
     recoveries: IntCounterVec,
     reads: IntCounterVec,
+    /// Subscriptions that ended since their channel lost publications for good.
+    pub interrupted: IntCounter,
     /// Publications that came twice, and were dropped.
     pub duplicates: IntCounter,
     /// The bytes of the publications of all tails.
@@ -76,6 +78,10 @@ impl HistoryMetrics {
                 "Reads of histories by this node's tails, by purpose",
                 "purpose",
                 Purpose::ALL.iter().map(|purpose| purpose.name()),
+            )?,
+            interrupted: new.counter(
+                "fanfare_history_subscriptions_interrupted_total",
+                "Subscriptions that ended since publications of their channel were lost, so that their clients subscribe again",
             )?,
             duplicates: new.counter(
                 "fanfare_history_duplicates_total",

@@ -7,14 +7,18 @@
 //! - In a namespace with news of clients a session's entry and its leaving are news, once each. The entries of a node
 //!   that died are too: the node that removed them from presence tells it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use fanfare_core::{
-    Channel, ClientId, Identity, Presence, attributes::PresenceChange, presence::PresenceEntry,
+    Channel, ClientId, Identity, Presence, SessionId, attributes::PresenceChange, presence::PresenceEntry,
 };
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
@@ -30,6 +34,8 @@ pub(crate) struct Attendance {
     pub(crate) events: Arc<ClientEvents>,
     /// Whether a client was entered since the start: else nobody has to leave.
     is_used: AtomicBool,
+    /// The clients that are expected back in a channel, each until this moment. Changed under the session's lock.
+    returning: Mutex<HashMap<(SessionId, Channel), Instant>>,
 }
 
 impl Attendance {
@@ -40,7 +46,8 @@ impl Attendance {
         events: Arc<ClientEvents>,
     ) -> Arc<Self> {
         let is_used = AtomicBool::new(false);
-        let attendance = Arc::new(Self { dispatcher, presence, news, events, is_used });
+        let returning = Mutex::default();
+        let attendance = Arc::new(Self { dispatcher, presence, news, events, is_used, returning });
         let tells = Arc::downgrade(&attendance);
         attendance.presence.on_removed(Box::new(move |channel, entry| {
             if let Some(attendance) = tells.upgrade() {
@@ -63,7 +70,8 @@ impl Attendance {
         }
         self.is_used.store(true, Ordering::Release);
         let entry = self.entry(channel, session);
-        if namespace.join_leave {
+        let is_back = self.returning.lock().remove(&(session.id, channel.clone())).is_some();
+        if namespace.join_leave && !is_back {
             self.news.wait(channel, PresenceChange::Joined, entry.clone());
         }
         self.presence.enter(channel, entry);
@@ -96,6 +104,47 @@ impl Attendance {
             self.left_with_entry(channel, self.presence.leave(channel, self.client(session)));
         }
         self.events.left(channel, session.id);
+    }
+
+    /// As [`Attendance::left`], for a session whose client is expected back at once: it leaves once the grace is over.
+    pub(crate) fn left_for_now(self: &Arc<Self>, channel: &Channel, session: &Arc<Session>) {
+        let namespaces = self.dispatcher.namespaces();
+        let namespace = namespaces.of(channel);
+        if !namespace.tracks_presence || namespace.presence_grace.is_zero() {
+            return self.left(channel, session);
+        }
+        self.events.left(channel, session.id);
+        let until = Instant::now() + namespace.presence_grace;
+        self.returning.lock().insert((session.id, channel.clone()), until);
+        let (attendance, client, channel) = (self.clone(), self.client(session), channel.clone());
+        let session = Arc::downgrade(session);
+        // Not tracked: the entries of a node that ends before leave with the node.
+        tokio::spawn(async move {
+            sleep_until(until).await;
+            attendance.leave_unless_back(channel, client, until, session.upgrade().as_deref());
+            attendance.news.publish();
+        });
+    }
+
+    /// Leaves a channel for a client that did not come back. `session` is its session, where there is one.
+    fn leave_unless_back(
+        &self,
+        channel: Channel,
+        client: ClientId,
+        until: Instant,
+        session: Option<&Session>,
+    ) {
+        // As the joining is: else its entry could be removed after it came back.
+        let _channels = session.map(|session| session.channels.lock());
+        let mut returning = self.returning.lock();
+        // A later moment is of another time that it left.
+        if let Entry::Occupied(entry) = returning.entry((client.session, channel))
+            && *entry.get() == until
+        {
+            let ((_, channel), _) = entry.remove_entry();
+            drop(returning);
+            self.left_with_entry(&channel, self.presence.leave(&channel, client));
+        }
     }
 
     /// Publishes the news that wait. Called after each joining and leaving, without a lock.

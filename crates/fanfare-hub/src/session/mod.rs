@@ -2,7 +2,7 @@
 //!
 //! A session:
 //!
-//! - [`state`]: the session itself; `end`, `last_activity`, [`traffic`], [`flow`]: parts of it
+//! - [`state`]: the session itself; `channels`, `end`, `last_activity`, [`traffic`], [`flow`]: parts of it
 //! - [`sessions`]: begins sessions, and puts them on transports
 //! - `detaching`: a transport that its session left
 //! - `access_log`: the log line of a session that has ended
@@ -12,7 +12,7 @@
 //! - [`inbound`]: what one session receives, whoever reads it; `intake`: what all of them share
 //! - [`feeds`]: sessions that requests feed
 //! - [`subscribed`]: a session's place in a channel
-//! - `held`: publications of channels whose history was not sent yet
+//! - `held`: publications of channels whose history was not sent yet; `told`: channels whose losses its client knows
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
@@ -37,6 +37,7 @@ pub(crate) mod attempts;
 pub(crate) mod attendance;
 pub(crate) mod by_hook;
 mod changed;
+pub(crate) mod channels;
 pub mod commands;
 pub(crate) mod connecting;
 pub(crate) mod detaching;
@@ -76,5 +77,6 @@ pub mod sessions;
 pub mod state;
 pub mod subscribed;
 pub mod subscriptions;
+pub(crate) mod told;
 pub mod traffic;
 pub mod writer;

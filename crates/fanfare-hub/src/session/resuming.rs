@@ -59,14 +59,23 @@ impl Subscriptions {
         wish: Wish,
     ) -> impl Future<Output = Result<(Channel, Subscription), CommandError>> + Send + use<> {
         let past = wish.resume.and_then(|resume| self.past_behind(session, channel, resume, &wish));
+        // Its place may lie behind the gap that it was told of.
+        let has_lost = session.told().is_some_and(|told| told.take(channel));
+        let past = past.filter(|past| !has_lost || matches!(past, Past::Newest(_)));
         let asked = self.ask_as_wished(session, channel, &wish, past);
         let delta = self.permits_delta(session, channel, &wish);
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         async move {
-            let Wish { resume, must_resume, joins, filter, grant, .. } = wish;
+            let Wish { resume, must_resume, joins, filter, grant, is_by_token, .. } = wish;
             let until = Instant::now() + this.limits.load().handshake;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
-            let joining = Joining { view: View::Held, wants_news: joins, filter: filter.clone(), delta };
+            let joining = Joining {
+                view: View::Held,
+                wants_news: joins,
+                filter: filter.clone(),
+                delta,
+                is_by_server: is_by_token,
+            };
             let terms = Terms { joining, must_resume, grant };
             let recovering = match past {
                 Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,

@@ -6,14 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fanfare_core::{Channel, CommandError, Dialect, Disconnect, Heartbeat, Identity, SessionId};
+use fanfare_core::{Channel, Dialect, Disconnect, Heartbeat, Identity, SessionId};
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::session::{
     by_hook::ByHook,
-    end::End,
+    channels::Channels,
     flow::Flow,
     granted::Granted,
     held::Held,
@@ -21,6 +20,7 @@ use crate::session::{
     outbound::Outbound,
     pending::Pending,
     phase::{CurrentPhase, Phase},
+    told::Told,
     traffic::{SessionTraffic, Traffic},
 };
 
@@ -85,41 +85,10 @@ struct More {
     identity: OnceBox<Mutex<Arc<dyn Identity>>>,
     phase: CurrentPhase,
     granted: OnceBox<Granted>,
+    told: OnceBox<Told>,
     fed_as: OnceBox<Arc<str>>,
     headers: OnceBox<Arc<[(String, String)]>>,
     by_hook: ByHook,
-}
-
-/// The channels of one session: nearly always one.
-#[derive(Default)]
-pub(crate) struct Channels {
-    pub(crate) joined: SmallVec<[Channel; 1]>,
-    /// The end of the session. An ended session joins no channel.
-    pub(crate) ended: Option<Box<End>>,
-}
-
-impl Channels {
-    /// The reason why the session ended, if it has.
-    pub(crate) fn reason(&self) -> Option<&Disconnect> {
-        self.ended.as_ref().map(|end| &end.disconnect)
-    }
-
-    /// Whether the session can join `channel`; `false` for a session that has ended.
-    ///
-    /// # Errors
-    /// The session has joined it already, or has `most` channels.
-    pub(crate) fn can_join(&self, channel: &Channel, most: usize) -> Result<bool, CommandError> {
-        if self.ended.is_some() {
-            return Ok(false);
-        }
-        if self.joined.contains(channel) {
-            return Err(CommandError::AlreadySubscribed);
-        }
-        if self.joined.len() >= most {
-            return Err(CommandError::TooManyChannels(most));
-        }
-        Ok(true)
-    }
 }
 
 impl Session {
@@ -329,6 +298,14 @@ impl Session {
 
     pub(crate) fn granted_or_new(&self) -> &Granted {
         self.more().granted.get_or_init(Box::default)
+    }
+
+    pub(crate) fn told(&self) -> Option<&Told> {
+        self.more.get()?.told.get()
+    }
+
+    pub(crate) fn told_or_new(&self) -> &Told {
+        self.more().told.get_or_init(Box::default)
     }
 
     /// The secret name by which requests feed the session.

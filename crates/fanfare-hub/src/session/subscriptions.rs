@@ -26,11 +26,12 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attendance::Attendance,
+        channels::Channels,
         granted::Grant,
         interest::{Interest, InterestGuard},
         permission::may_subscribe,
         phase::Phase,
-        state::{Channels, Session},
+        state::Session,
         subscribed::Subscribed,
         writer::Writer,
     },
@@ -137,8 +138,8 @@ impl Subscriptions {
         }
         let asked = self.ask_without_permission(session, channel);
         let view = if session.kind.connects.is_some() { View::Held } else { View::Verbatim };
-        let joined =
-            self.clone().join_asked(session.clone(), channel.clone(), asked, Joining::from(view).into());
+        let joining = Joining { is_by_server: true, ..Joining::from(view) };
+        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, joining.into());
         let Subscribed { channel, position } = joined.await?;
         let push = Push::Subscribed { channel: channel.clone(), position };
         let message = session.dialect().push(&push);
@@ -335,12 +336,30 @@ impl Subscriptions {
 
     /// Ends a subscription, if there is one.
     pub fn unsubscribe(&self, session: &Session, channel: &Channel) {
+        self.leave(session, channel, |channel| self.attendance.left(channel, session));
+    }
+
+    /// Ends a subscription whose channel lost publications for good. Its client is told, and may subscribe again; then
+    /// it does not go on from its place, which may lie behind the gap. Whether there was such a subscription.
+    pub(crate) fn interrupt(&self, session: &Arc<Session>, channel: &Channel) -> bool {
+        let left = self.leave(session, channel, |channel| self.attendance.left_for_now(channel, session));
+        if left {
+            session.told_or_new().add(channel, self.limits.load().channels_per_connection);
+            self.metrics.history.interrupted.inc();
+            let (channel, reason) = (channel.clone(), Unsubscribed::Interrupted);
+            self.writer.push(session, &Push::Unsubscribed { channel, reason });
+        }
+        left
+    }
+
+    /// Removes a session from a channel that it joined. `left` tells the attendance. Whether it had joined it.
+    fn leave(&self, session: &Session, channel: &Channel, left: impl FnOnce(&Channel)) -> bool {
         let mut channels = session.channels.lock();
-        let Some(at) = channels.joined.iter().position(|found| found == channel) else { return };
+        let Some(at) = channels.joined.iter().position(|found| found == channel) else { return false };
         let channel = channels.joined.swap_remove(at);
         // Under the lock, as the joining is: else it could undo a later one.
         self.dispatcher.leave(&channel, session);
-        self.attendance.left(&channel, session);
+        left(&channel);
         if let Some(granted) = session.granted() {
             granted.remove(&channel);
         }
@@ -350,5 +369,6 @@ impl Subscriptions {
             held.release(&channel, drop);
         }
         self.interest.release(&channel);
+        true
     }
 }

@@ -134,6 +134,7 @@ impl Dialect for Lines {
         Some(text(match push {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
+            Push::Unsubscribed { channel, reason: Unsubscribed::Interrupted } => format!("lost {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
             Push::Refreshed { expires_in } => format!("refreshed {}", expires_in.is_some()),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),

@@ -129,7 +129,18 @@ impl Node {
     }
 
     pub(crate) fn client_on(&self, pipe: Pipe) -> Client {
-        let session = self.hub.sessions.open(&self.kind, Peer::default());
+        self.client_of(&self.kind, pipe)
+    }
+
+    /// A client beside those that connect by a command, which does not.
+    pub(crate) fn client_without_connect(&self) -> Client {
+        let heartbeat = self.kind.heartbeat.clone();
+        let kind = Arc::new(Kind { dialect: self.kind.dialect, heartbeat, connects: None });
+        self.client_of(&kind, Pipe::open(Framing::Newline))
+    }
+
+    fn client_of(&self, kind: &Arc<Kind>, pipe: Pipe) -> Client {
+        let session = self.hub.sessions.open(kind, Peer::default());
         assert!(self.hub.sessions.admit(&session));
         self.hub.sessions.attach(&session, pipe.framing(), pipe.sink());
         Client::new(self.hub.clone(), session, pipe)

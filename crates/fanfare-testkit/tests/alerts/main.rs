@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
+mod events;
 mod memory_group;
 mod provoked;
 mod reach;

@@ -1,9 +1,11 @@
 //! Events for the operator's backend, while nodes die and the backend is away. The real binary.
 
-use fanfare_testkit::{Client, Endpoint, Process, acl, assert_eventually, redis_server, token};
+use fanfare_testkit::{
+    Client, Endpoint, Process, acl, assert_eventually,
+    backend::{AWAY, Backend, SILENT},
+    redis_server, token,
+};
 use serde_json::{Value, json};
-
-use crate::backend::{AWAY, Backend, SILENT};
 
 const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
 

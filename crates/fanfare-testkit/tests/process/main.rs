@@ -8,7 +8,6 @@
     reason = "a test says by a panic what is wrong"
 )]
 
-mod backend;
 mod check;
 mod descriptors;
 mod drain;

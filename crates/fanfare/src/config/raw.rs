@@ -356,7 +356,7 @@ keys! {
             or SlowClient::Disconnect, reloaded AtOnce;
         /// How its clients are treated once a broker that was away is back, and they may have missed messages: they "stay",
         /// or "close" ends their connections at the pace of a drain (relay: 1012), so that they reconnect and load
-        /// what they need.
+        /// what they need. SDKs are told either way what a channel with history lost.
         on_interruption: OnInterruption = "namespace.on_interruption", ON_INTERRUPTION,
             or OnInterruption::default(), reloaded AtOnce;
     }

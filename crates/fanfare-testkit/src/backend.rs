@@ -13,17 +13,19 @@ use tokio::{
 };
 
 /// It answers with this status for as long as nobody says otherwise.
-pub(crate) const AWAY: u16 = 503;
+pub const AWAY: u16 = 503;
 /// It reads, and does not answer.
-pub(crate) const SILENT: u16 = 0;
+pub const SILENT: u16 = 0;
 
 /// See the head of this file.
-pub(crate) struct Backend {
-    pub(crate) address: String,
+#[derive(Debug)]
+pub struct Backend {
+    /// The host and port.
+    pub address: String,
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     status: AtomicU16,
     /// The events of all batches, also of those that it refused.
@@ -33,9 +35,14 @@ struct Shared {
 }
 
 impl Backend {
-    pub(crate) async fn start(status: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+    /// Starts it. It answers with this status.
+    ///
+    /// # Panics
+    /// If it cannot listen.
+    pub async fn start(status: u16) -> Self {
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.unwrap_or_else(|error| panic!("a backend: {error}"));
+        let address = listener.local_addr().map_or(String::new(), |address| address.to_string());
         let shared = Arc::new(Shared { status: status.into(), ..Shared::default() });
         let serves = shared.clone();
         tokio::spawn(async move {
@@ -46,34 +53,43 @@ impl Backend {
         Self { address, shared }
     }
 
-    pub(crate) fn answers(&self, status: u16) {
+    /// It answers with this status from now on.
+    pub fn answers(&self, status: u16) {
         self.shared.status.store(status, Ordering::SeqCst);
     }
 
     /// The number of events that were offered to it, each as often as it was.
-    pub(crate) fn offered(&self) -> usize {
+    #[must_use]
+    pub fn offered(&self) -> usize {
         self.shared.offered.lock().len()
     }
 
     /// The events that it took, each once, in the order in which each came first.
-    pub(crate) fn taken(&self) -> Vec<Value> {
+    #[must_use]
+    pub fn taken(&self) -> Vec<Value> {
         let mut seen = std::collections::HashSet::new();
         let taken = self.shared.taken.lock();
-        taken.iter().filter(|event| seen.insert(event["id"].to_string())).cloned().collect()
+        taken.iter().filter(|event| seen.insert(event.get("id").map(Value::to_string))).cloned().collect()
     }
 
     /// The names of the events of a channel, each with its user.
-    pub(crate) fn of(&self, channel: &str) -> Vec<String> {
-        let events = self.taken().into_iter().filter(|event| event["channel"] == channel);
-        let text = |event: &Value, key| event[key].as_str().unwrap_or_default().to_owned();
+    #[must_use]
+    pub fn of(&self, channel: &str) -> Vec<String> {
+        let events =
+            self.taken().into_iter().filter(|event| event.get("channel").is_some_and(|of| of == channel));
+        let text =
+            |event: &Value, key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         events.map(|event| format!("{} {}", text(&event, "event"), text(&event, "user"))).collect()
     }
 }
 
 async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
     while let Some(body) = read(&mut socket).await {
-        let batch: Value = serde_json::from_str(&body).unwrap();
-        let events = batch["events"].as_array().unwrap().clone();
+        let batch: Value =
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("not a batch: {error}: {body}"));
+        let Some(events) = batch.get("events").and_then(Value::as_array).cloned() else {
+            panic!("not a batch: {body}")
+        };
         shared.offered.lock().extend(events.iter().cloned());
         let status = shared.status.load(Ordering::SeqCst);
         if status == SILENT {
