@@ -9,6 +9,7 @@
 //! - `registry`: which nodes there are, and the envelope version that all of them read
 //! - `presence`: the clients in channels; `revocations`: revoked tokens
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
+//! - `switches`: hears from Sentinels of another master
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
 //! - [`metrics`]: the metrics of Redis
@@ -26,5 +27,7 @@ mod revocations;
 mod server;
 mod start;
 mod subscriber;
+mod switches;
 
-pub(crate) use start::start;
+pub(crate) use broker::RedisBroker;
+pub(crate) use start::{RedisParts, Seat, start};

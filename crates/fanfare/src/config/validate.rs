@@ -5,7 +5,7 @@ use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
-    Config, Drain, Log, Runtime, auth, hooks, listeners,
+    Config, Drain, Log, Runtime, auth, broker, hooks, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -34,6 +34,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
+    mistakes.extend(broker::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
 }
@@ -157,8 +158,9 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             .broker
             .value
             .clone()
-            .with_prefix(raw.redis_prefix.value.clone())
-            .with_tls(tls::of_redis(raw)),
+            .with_prefix(&raw.redis_prefix.value)
+            .with_sentinel_login(&broker::sentinel_login(raw))
+            .with_tls(&tls::of_redis(raw)),
         node: raw.node_name.value.clone(),
         advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },

@@ -9,8 +9,11 @@ use super::{
     address::RedisConfig,
     code::{code, says},
     error::{CONNECT, ConnectionError, Desync},
+    place::{Endpoint, Login},
     resp::{Frame, Reader, Value},
+    sentinel::Finder,
     stream::{self, Stream},
+    tls::RedisTls,
 };
 use crate::redis::metrics::{Kind, RedisMetrics};
 
@@ -20,10 +23,12 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) reader: Reader,
     pub(crate) metrics: Arc<RedisMetrics>,
+    /// Where it leads.
+    pub(crate) endpoint: Endpoint,
 }
 
 impl Connection {
-    /// Connects and says HELLO, within [`CONNECT`].
+    /// Connects to the Redis and says HELLO, within [`CONNECT`]. Where Sentinels say where it is, it must be a master.
     pub(crate) async fn open(
         config: &RedisConfig,
         name: &str,
@@ -31,13 +36,44 @@ impl Connection {
         metrics: &Arc<RedisMetrics>,
     ) -> Result<Self, ConnectionError> {
         within(async {
-            let stream = stream::connect(config).await?;
-            let reader = Reader::new(max_bulk);
-            let mut connection = Self { stream, reader, metrics: metrics.clone() };
-            connection.hello(config, name).await?;
+            let finder = Finder::of(config, name, metrics);
+            let endpoint = finder.find().await?;
+            let login = Login { username: config.username.clone(), password: config.password.clone() };
+            let mut connection =
+                Self::dial(&endpoint, config.tls.as_ref(), &login, name, max_bulk, metrics).await?;
+            connection.select(config.database).await?;
+            if let Finder::By(_) = finder {
+                connection.must_be_master().await?;
+            }
             Ok(connection)
         })
         .await
+    }
+
+    /// Connects to a server and says HELLO.
+    pub(crate) async fn dial(
+        endpoint: &Endpoint,
+        tls: Option<&RedisTls>,
+        login: &Login,
+        name: &str,
+        max_bulk: usize,
+        metrics: &Arc<RedisMetrics>,
+    ) -> Result<Self, ConnectionError> {
+        let stream = stream::connect(endpoint, tls).await?;
+        let reader = Reader::new(max_bulk);
+        let mut connection = Self { stream, reader, metrics: metrics.clone(), endpoint: endpoint.clone() };
+        connection.hello(login, name).await?;
+        Ok(connection)
+    }
+
+    /// A server that does not permit the question is taken for a master: it does not take the publisher's heartbeat
+    /// where it is none.
+    async fn must_be_master(&mut self) -> Result<(), ConnectionError> {
+        match self.command(&redis::cmd("ROLE")).await? {
+            Value::List(fields) if fields.first() == Some(&Value::Text("master".into())) => Ok(()),
+            Value::List(_) => Err(ConnectionError::Demoted),
+            _ => Ok(()),
+        }
     }
 
     /// Sends one command and waits for its answer. Only while no other command is under way.
@@ -69,11 +105,11 @@ impl Connection {
         code
     }
 
-    async fn hello(&mut self, config: &RedisConfig, name: &str) -> Result<(), ConnectionError> {
+    async fn hello(&mut self, login: &Login, name: &str) -> Result<(), ConnectionError> {
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
-        if let Some(password) = &config.password {
-            let user = config.username.as_deref().unwrap_or("default");
+        if let Some(password) = &login.password {
+            let user = login.username.as_deref().unwrap_or("default");
             hello.arg("AUTH").arg(user).arg(password.expose());
         }
         hello.arg("SETNAME").arg(name);
@@ -86,7 +122,7 @@ impl Connection {
             // For people who look at CLIENT LIST. Redis before 7.2 does not know the command, which does no harm.
             self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
         }
-        self.select(config.database).await
+        Ok(())
     }
 
     /// On every connection, also on one that uses no keys: a database that does not exist is a mistake in the

@@ -8,7 +8,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, Epoch, History, Position, Publication,
     broker::BrokerState,
@@ -18,7 +17,7 @@ use fanfare_core::{
 use super::entry::{Entry, publication};
 use crate::redis::{
     clock::offset::Clock,
-    connection::{commands::PooledCommands, links::Links},
+    connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
     names::Names,
 };
 
@@ -55,7 +54,7 @@ struct Answer {
 }
 
 impl RedisHistory {
-    async fn connection(&self) -> Result<Connection, HistoryError> {
+    async fn connection(&self) -> Result<PooledConnection, HistoryError> {
         if self.links.state() == BrokerState::Away {
             return Err(HistoryError(format!("Redis is away: {}", self.links.publisher.trouble())));
         }
@@ -65,7 +64,7 @@ impl RedisHistory {
     /// One answer. It may end before the range does.
     async fn answer(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         channel: &Channel,
         range: Range,
     ) -> Result<Answer, HistoryError> {
@@ -88,7 +87,7 @@ impl RedisHistory {
     /// All of a range; `None` where it changed meanwhile.
     async fn whole(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         channel: &Channel,
         range: Range,
     ) -> Result<Option<Page>, HistoryError> {

@@ -11,7 +11,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
@@ -22,7 +21,7 @@ use super::{local::Local, value};
 use crate::{
     presence::stats,
     redis::{
-        connection::{commands::PooledCommands, links::Links},
+        connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
         names::Names,
     },
 };
@@ -61,7 +60,7 @@ impl RedisPresence {
     /// The nodes of entries whose heartbeats have expired.
     async fn dead(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         entries: &[PresenceEntry],
     ) -> Result<Vec<Incarnation>, PresenceError> {
         let mut nodes: Vec<_> = entries.iter().map(|entry| entry.client.node).collect();
@@ -80,7 +79,7 @@ impl RedisPresence {
     }
 
     /// Removes entries of dead nodes, and tells those that it removed. Where that fails, the next reader does it.
-    async fn remove(&self, connection: &mut Connection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+    async fn remove(&self, connection: &mut PooledConnection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
         let (mut remove, key) = (redis::pipe(), self.names.presence(channel));
         for ghost in &ghosts {
             remove.cmd("HDEL").arg(&key).arg(ghost.client.to_string());

@@ -31,7 +31,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    fair_queue::{FairQueue, Waiting},
+    fair_queue::{FairQueue, Turns, Waiting},
     redis::metrics::RedisMetrics,
     ticket::ORDER_FAILED,
 };
@@ -69,7 +69,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(writer: Writer, metrics: Arc<RedisMetrics>, patience: Duration) -> Self {
+    pub(crate) fn new(writer: Writer, metrics: Arc<RedisMetrics>, patience: Duration, turns: Turns) -> Self {
         Self {
             writer,
             metrics,
@@ -77,7 +77,7 @@ impl Pipeline {
             replays: Replays::default(),
             stalled: false,
             next: VecDeque::new(),
-            backlog: FairQueue::default(),
+            backlog: FairQueue::beside(turns),
             under_way: VecDeque::new(),
             due: Due::default(),
             held: false,

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
@@ -24,7 +23,11 @@ use crate::{
     liveness::split::{ReportedSplits, Run, SplitHistory},
     node::TIME_TO_LIVE,
     redis::{
-        connection::{commands::PooledCommands, links::Links, pool::ANSWERS},
+        connection::{
+            commands::PooledCommands,
+            links::Links,
+            pool::{ANSWERS, PooledConnection},
+        },
         names::Names,
         server::run_in,
         subscriber::{origin_check::ListedNodes, request::Request},
@@ -76,13 +79,13 @@ impl RedisRegistry {
         result
     }
 
-    async fn connection(&self) -> Result<Connection, RegistryError> {
+    async fn connection(&self) -> Result<PooledConnection, RegistryError> {
         self.commands.connection().await.map_err(RegistryError)
     }
 
     async fn run<T: redis::FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
@@ -120,7 +123,7 @@ impl RedisRegistry {
     }
 
     /// The server of a connection of the pool, where it says which it is.
-    async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
+    async fn run_of(&self, connection: &mut PooledConnection) -> Result<Option<Run>, RegistryError> {
         let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
         Ok(run_in(&info))
     }

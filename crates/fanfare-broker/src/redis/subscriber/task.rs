@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    incoming::{Incoming, PARTITION},
+    incoming::Incoming,
     request::{Confirmation, Replace, Request},
     table::{commands::BATCH, subscriptions::Table},
 };
@@ -211,7 +211,7 @@ impl Subscriber {
         if self.progress.outage.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.progress.cause = cause;
-            self.incoming.events.interrupted(PARTITION, cause);
+            self.incoming.events.interrupted(self.incoming.partition, cause);
         }
     }
 
@@ -227,7 +227,7 @@ impl Subscriber {
                 outage += self.progress.split.take().unwrap_or_default();
             }
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
-            self.incoming.events.restored(PARTITION, outage);
+            self.incoming.events.restored(self.incoming.partition, outage);
         }
         if self.progress.outage.is_up() {
             self.table.restored();
@@ -245,8 +245,8 @@ impl Subscriber {
                 seconds,
                 "nodes were on two Redis servers that both took writes: messages were missed"
             );
-            self.incoming.events.interrupted(PARTITION, Interruption::Split);
-            self.incoming.events.restored(PARTITION, split);
+            self.incoming.events.interrupted(self.incoming.partition, Interruption::Split);
+            self.incoming.events.restored(self.incoming.partition, split);
         }
     }
 

@@ -14,7 +14,7 @@ impl World {
     }
 
     fn flow(&self) -> Arc<Flow> {
-        Arc::new(Flow::new())
+        Arc::new(Flow::new(false))
     }
 
     fn begin(&self, flow: &Flow, bytes: usize) -> u64 {
