@@ -1,12 +1,16 @@
 //! A Redis behind Sentinels passes the suite.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
 
 use std::time::Duration;
 
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, PATIENCE, SentinelServers, TestNode, eventually};
-use fanfare_core::{Channel, broker::Interruption};
+use fanfare_core::{Channel, Payload, Position, Publish, Retention, broker::Interruption, history::Range};
 use tokio::time::{sleep, timeout};
 
 struct Sentinel(SentinelServers);
@@ -79,6 +83,56 @@ async fn nodes_follow_the_death_of_the_master() {
     bus.0.servers[before].kill().await.unwrap();
     bus.0.switched_from(before).await.unwrap();
     all_hear_all(&nodes, &channel).await;
+}
+
+/// Keeps a message. Its position, once a server took it.
+async fn keep(node: &TestNode, channel: &Channel, text: &str) -> Position {
+    let retention = Retention { size: 100, ttl: Duration::from_secs(60) };
+    let kept = || {
+        let publish = Publish::new(channel.clone(), Payload::text(text)).kept(Some(retention));
+        async { node.hand_over(publish).await.unwrap() }
+    };
+    let taken = async {
+        loop {
+            if let Ok(taken) = kept().await {
+                return taken.position.unwrap();
+            }
+        }
+    };
+    timeout(PATIENCE, taken).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failover_lost_is_known() {
+    let (mut bus, nodes, channel) = subscribed().await;
+    let [node, other] = &nodes[..] else { panic!("two nodes") };
+    let master = bus.0.master().await.unwrap();
+    let mut before = Vec::new();
+    for number in 1..=5 {
+        before.push(keep(node, &channel, &number.to_string()).await);
+    }
+    let replicated: u64 = bus.0.servers[master].run(redis::cmd("WAIT").arg(2).arg(10_000)).await.unwrap();
+    assert_eq!(replicated, 2);
+    // From now on the replicas get nothing.
+    let mut forbid = redis::cmd("ACL");
+    forbid.arg("SETUSER").arg("default").arg("-psync").arg("-sync");
+    let _: () = bus.0.servers[master].run(&forbid).await.unwrap();
+    let _: u64 =
+        bus.0.servers[master].run(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("replica")).await.unwrap();
+    for number in 6..=8 {
+        before.push(keep(node, &channel, &format!("lost {number}")).await);
+    }
+    bus.0.servers[master].kill().await.unwrap();
+    bus.0.switched_from(master).await.unwrap();
+    let after = keep(other, &channel, "after").await;
+    assert_eq!((before[7].offset, after.offset), (8, 6));
+    assert_ne!(before[7].epoch, after.epoch);
+    let history = &other.started.backend.history;
+    let page = history.read(&channel, Range::After { offset: 0, limit: 100 }).await.unwrap();
+    assert_eq!((page.top, page.publications.len()), (after, 6));
+    let known: Vec<_> = before.iter().map(|position| page.knows(*position)).collect();
+    assert_eq!(known, [true, true, true, true, true, false, false, false]);
+    assert_eq!(keep(node, &channel, "again").await.epoch, after.epoch, "the epoch stays");
 }
 
 /// A master that is frozen and comes back takes writes until the Sentinels reach it. The nodes do not go back.

@@ -1,6 +1,10 @@
 //! Three servers of Redis pass the suite as one broker, and each fails by itself.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
 
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, RedisServer, TestNode, eventually};

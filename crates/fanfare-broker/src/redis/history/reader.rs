@@ -21,8 +21,8 @@ use crate::redis::{
     names::Names,
 };
 
-const READ: &str = include_str!("read.lua");
-const TOPS: &str = include_str!("tops.lua");
+const READ: &str = concat!(include_str!("begin.lua"), include_str!("read.lua"));
+const TOPS: &str = concat!(include_str!("begin.lua"), include_str!("tops.lua"));
 
 /// The most connections that read.
 pub(crate) const CONNECTIONS: usize = 4;
@@ -49,6 +49,7 @@ pub(crate) struct RedisHistory {
 /// One answer.
 struct Answer {
     top: Position,
+    continues: Option<Position>,
     /// In the order of the read.
     publications: Vec<Arc<Publication>>,
 }
@@ -76,12 +77,16 @@ impl RedisHistory {
         eval.arg(READ).arg(2).arg(self.names.meta(channel).concat()).arg(self.names.stream(channel).concat());
         eval.arg(&candidate()).arg(META_TTL.as_secs()).arg(direction).arg(offset);
         eval.arg(limit.min(MOST)).arg(ANSWER);
-        let (epoch, top, entries): (Vec<u8>, u64, Vec<Entry>) =
+        let (epoch, top, entries, before, last): (Vec<u8>, u64, Vec<Entry>, Vec<u8>, u64) =
             self.commands.run(connection, "EVAL of a read", &eval).await.map_err(HistoryError)?;
         let epoch = epoch_of(&epoch)?;
         let decode = |entry| publication(channel, epoch, entry, &self.clock);
         let publications = entries.into_iter().map(decode).collect::<Option<_>>().ok_or_else(malformed)?;
-        Ok(Answer { top: Position { epoch, offset: top }, publications })
+        let continues = match before.is_empty() {
+            true => None,
+            false => Some(Position { epoch: epoch_of(&before)?, offset: last }),
+        };
+        Ok(Answer { top: Position { epoch, offset: top }, continues, publications })
     }
 
     /// All of a range; `None` where it changed meanwhile.
@@ -91,7 +96,7 @@ impl RedisHistory {
         channel: &Channel,
         range: Range,
     ) -> Result<Option<Page>, HistoryError> {
-        let Answer { top, mut publications } = self.answer(connection, channel, range).await?;
+        let Answer { top, continues, mut publications } = self.answer(connection, channel, range).await?;
         while let Some(rest) = rest(range, top, &publications) {
             let more = self.answer(connection, channel, rest).await?;
             if more.top.epoch != top.epoch {
@@ -112,7 +117,7 @@ impl RedisHistory {
         if matches!(range, Range::Before { .. }) {
             publications.reverse();
         }
-        Ok(Some(Page { top, publications }))
+        Ok(Some(Page { top, publications, continues }))
     }
 
     async fn read_range(&self, channel: &Channel, range: Range) -> Result<Page, HistoryError> {

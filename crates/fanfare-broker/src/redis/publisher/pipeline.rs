@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     fair_queue::{FairQueue, Turns, Waiting},
+    liveness::split::Run,
     redis::metrics::RedisMetrics,
     ticket::ORDER_FAILED,
 };
@@ -213,8 +214,9 @@ impl Pipeline {
         self.encoded += (self.out.len() - before) as u64;
     }
 
-    /// There is a new connection, to the same run of Redis or to another. Another does not know what ran.
-    pub(crate) fn connected(&mut self, is_same_run: bool) {
+    /// There is a new connection, to this run of Redis: the same as before, or another, which does not know what ran.
+    pub(crate) fn connected(&mut self, run: Option<&Run>, is_same_run: bool) {
+        self.writer.script.arrived(run);
         if !is_same_run {
             self.replays.forget_run();
         }

@@ -143,7 +143,7 @@ impl Publisher {
     /// There is a new connection. Only the same run of the server knows what it ran.
     fn arrived(&mut self, found: &Result<Found, String>) {
         let run = found.as_ref().ok().map(|found| found.run.clone());
-        self.pipeline.connected(run.is_some() && run == self.run);
+        self.pipeline.connected(run.as_ref(), run.is_some() && run == self.run);
         self.run = run;
     }
 

@@ -163,7 +163,10 @@ impl Healer {
                 Ok(page) => {
                     patience = Patience::default();
                     self.dispatcher.gather(|| {
-                        self.dispatcher.change_tail(&tail, |state, effects| state.tail.read(page, effects));
+                        self.dispatcher.change_tail(&tail, |state, effects| {
+                            state.checks += 1;
+                            state.tail.read(page, effects);
+                        });
                     });
                 }
                 Err(error) => {

@@ -49,7 +49,7 @@ impl Tail {
                 let most = u64::try_from(most.min(self.size)).unwrap_or(u64::MAX);
                 top.saturating_sub(most).max(self.kept.floor())
             }
-            Past::Since(since) if since.epoch != epoch => return Reach::Ahead,
+            Past::Since(since) if self.offset_of(since).is_none() => return Reach::Ahead,
             Past::Since(Position { offset, .. }) | Past::Behind(offset) if offset > top => {
                 return Reach::Ahead;
             }

@@ -169,3 +169,10 @@ fn no_reader_is_queued_below_half() {
     world.taken(&flooder, 0, 33 << 20);
     assert!(line.iter().all(|flow| flow.state.lock().reader.is_none() && world.may_publish(flow)));
 }
+
+#[test]
+fn a_failure_that_is_told_refuses_nothing() {
+    let [told, ends] = [true, false].map(|is_told| Flow::new(is_told).order);
+    [&told, &ends].map(|order| order.fail());
+    assert_eq!([told.has_failed(), ends.has_failed()], [false, true]);
+}
