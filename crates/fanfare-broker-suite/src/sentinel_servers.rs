@@ -136,7 +136,7 @@ async fn sentinel(folder: &TempDir, number: usize, master: u16) -> Result<(u16, 
             "port {port}\nbind {}\nlogfile \"{}\"\ndir \"{}\"\n\
              sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
              sentinel down-after-milliseconds {MASTER} {down_after}\n\
-             sentinel failover-timeout {MASTER} 10000\nsentinel parallel-syncs {MASTER} 2\n",
+             sentinel failover-timeout {MASTER} 3000\nsentinel parallel-syncs {MASTER} 2\n",
             Ipv4Addr::LOCALHOST,
             log.display(),
             folder.path().display(),

@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use fanfare_core::{Backend, BrokerEvents, Registry};
+use fanfare_core::{Backend, BrokerEvents, Channel, Registry};
 use fanfare_metrics::Registrar;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use crate::{
     memory,
     metrics::Metrics,
     node::Node,
-    partitions::{self, MAX_SERVERS},
+    partitions::{self, MAX_SERVERS, Placement},
     redis::{
         self, Seat,
         connection::{
@@ -36,7 +36,7 @@ pub enum BrokerConfig {
     /// For one node alone.
     Memory,
     /// Redis 6.2 or newer.
-    Redis(RedisConfig),
+    Redis(Box<RedisConfig>),
     /// Several servers of Redis, which share the channels.
     Several(Servers),
 }
@@ -53,6 +53,14 @@ impl Servers {
     #[must_use]
     pub fn each(&self) -> &[RedisConfig] {
         &self.0
+    }
+
+    /// The server that a channel is on.
+    #[must_use]
+    pub fn of(&self, channel: &Channel) -> Option<&RedisConfig> {
+        let names: Vec<_> = self.0.iter().map(RedisConfig::name).collect();
+        let partition = Placement::new(names.iter().map(String::as_str)).of(channel);
+        self.0.get(usize::from(partition.0))
     }
 
     fn new(mut servers: Vec<RedisConfig>) -> Result<Self, BrokerConfigError> {
@@ -115,7 +123,7 @@ impl FromStr for BrokerConfig {
         let (scheme, _) = text.split_once("://").ok_or(BrokerConfigError::NoScheme)?;
         match scheme.to_ascii_lowercase().as_str() {
             "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
-                Ok(Self::Redis(RedisConfig::parse(text)?))
+                Ok(Self::Redis(RedisConfig::parse(text)?.into()))
             }
             other if is_scheme(other) => Err(BrokerConfigError::Scheme(other.to_owned())),
             // `password:with://in.it`
@@ -212,7 +220,7 @@ pub fn start(
             let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
             match one {
                 BrokerConfig::Redis(config) => {
-                    redis::start(node, config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
+                    redis::start(node, *config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
                 }
                 _ => memory::start(node, events, metrics, &tasks, &stop),
             }
@@ -226,7 +234,7 @@ impl BrokerConfig {
         let mut servers = Vec::new();
         for url in urls {
             match url.parse()? {
-                Self::Redis(server) => servers.push(server),
+                Self::Redis(server) => servers.push(*server),
                 Self::Several(_) | Self::Memory => return Err(BrokerConfigError::MemoryInList),
             }
         }
@@ -244,7 +252,7 @@ impl BrokerConfig {
     pub fn servers(&self) -> &[RedisConfig] {
         match self {
             Self::Memory => &[],
-            Self::Redis(server) => std::slice::from_ref(server),
+            Self::Redis(server) => std::slice::from_ref(&**server),
             Self::Several(servers) => servers.each(),
         }
     }
@@ -293,7 +301,7 @@ impl BrokerConfig {
     pub fn map(self, change: impl Fn(RedisConfig) -> RedisConfig) -> Self {
         match self {
             Self::Memory => Self::Memory,
-            Self::Redis(server) => Self::Redis(change(server)),
+            Self::Redis(server) => Self::Redis(change(*server).into()),
             Self::Several(Servers(servers)) => {
                 Self::Several(Servers(servers.into_iter().map(change).collect()))
             }

@@ -36,8 +36,8 @@ pub use liveness::watchdog::Watch;
 pub use node::{Node, TIME_TO_LIVE};
 pub use redis::{
     connection::{
-        address::{RedisConfig, RedisUrlError, Secret},
-        place::{Endpoint, Login, Place, Sentinels},
+        address::{RedisConfig, RedisUrlError},
+        place::{Endpoint, Login, Place, Secret, Sentinels},
         tls::{RedisTls, is_of_an_authority},
     },
     names::{Prefix, PrefixError},

@@ -1,10 +1,6 @@
 //! Three servers of Redis pass the suite as one broker, and each fails by itself.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a helper of a test fails by a panic, as the test does"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
 
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, RedisServer, TestNode, eventually};
@@ -78,7 +74,7 @@ async fn a_partition_fails_by_itself() {
         let published = other.publish_text(channel, "meanwhile").await;
         assert_eq!(published.is_ok(), Partition(partition) != lost, "{channel}: {published:?}");
     }
-    // What concerns the node as a whole goes on.
+    // Messages between nodes and their list go on.
     other.control(Recipient::Node(node.incarnation), "hello");
     eventually("a control message comes", || node.recorder.controls().len() == 1).await;
     for (node, name) in nodes.iter().zip(["a", "b"]) {

@@ -67,7 +67,7 @@ export function stopPolling() {
 
 function showNode({ node, broker, state, partitions, channel, figures }) {
   const name = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
-  // Of several servers only the channel's own matters to the channel.
+  // Only the server of the channel matters to the channel.
   tellBroker({ name, state: String(channel?.state ?? state ?? "up") });
   $("node").textContent = String(node);
   const troubled = (partitions ?? []).filter((each) => each.state !== "up");

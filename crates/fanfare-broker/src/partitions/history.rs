@@ -34,7 +34,7 @@ impl History for PartitionedHistory {
         self.of(channel, |history| history.read(channel, range))
     }
 
-    /// The answers of several partitions are put together. If one of them is away, there is no answer.
+    /// The answers of several partitions are put together. A partition that is away fails them all.
     fn tops(&self, channels: &[Channel]) -> HistoryFuture<Vec<Position>> {
         let mut asked: Vec<(Vec<usize>, Vec<Channel>)> = vec![Default::default(); self.histories.len()];
         for (at, channel) in channels.iter().enumerate() {

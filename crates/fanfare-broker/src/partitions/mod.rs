@@ -26,4 +26,5 @@ mod revocations;
 mod start;
 
 pub(crate) use broker::MAX_SERVERS;
+pub(crate) use placement::Placement;
 pub(crate) use start::start;

@@ -11,19 +11,19 @@ use fanfare_core::{Channel, Partition};
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     /// The seeds of the servers, in the order of the partitions.
     seeds: Vec<u64>,
 }
 
 impl Placement {
     /// For servers of these names.
-    pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self { seeds: names.into_iter().map(|name| mixed(fnv(name.as_bytes()))).collect() }
     }
 
     /// The partition of a channel.
-    pub(super) fn of(&self, channel: &Channel) -> Partition {
+    pub(crate) fn of(&self, channel: &Channel) -> Partition {
         let hash = fnv(channel.as_str().as_bytes());
         let weights = self.seeds.iter().map(|seed| mixed(hash ^ seed)).zip(0..);
         Partition(weights.max().map_or(0, |(_, partition)| partition))
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_server_gets_its_share_and_moves_nothing_else() {
+    fn a_new_server_moves_its_share_only() {
         let before = placed(&["a:1", "b:1", "d:1"]);
         let after = placed(&["a:1", "b:1", "c:1", "d:1"]);
         let moved: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_listed_once_as_it_is_now() {
+    fn the_newest_entry_of_a_node_is_listed() {
         let entries = [node("1", "b", 3), node("2", "a", 1), node("1", "b", 4), node("1", "b", 2)];
         assert_eq!(union(entries.into_iter()), [node("2", "a", 1), node("1", "b", 4)]);
     }

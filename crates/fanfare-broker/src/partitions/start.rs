@@ -41,7 +41,7 @@ pub(crate) fn start(
         let register = Registrar(registry);
         let broker_metrics = Arc::new(Metrics::register(register)?);
         let redis_metrics = Arc::new(RedisMetrics::register(register, broker_metrics)?);
-        // Of the highest level, so that no level of the log hides it.
+        // No level of the log hides a span of this level.
         let span = tracing::error_span!("redis", shard = name.as_str());
         spans.push(span.clone());
         let (turns, control_order) = (Clone::clone(&turns), Clone::clone(&control_order));

@@ -239,7 +239,7 @@ impl Shared {
         }
     }
 
-    /// What Sentinels say, where there are some.
+    /// The task that listens to Sentinels, where there are some.
     fn switches(&self) -> Option<Switches> {
         let finder = Finder::of(&self.config, &self.client_name("sentinel"), &self.metrics);
         let Finder::By(sentinels) = finder else { return None };

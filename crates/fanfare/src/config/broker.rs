@@ -1,12 +1,10 @@
-//! The broker: one word, or a list of servers; and the login for Sentinels.
+//! The broker: one word, or a list of servers; and the words of the login for Sentinels.
 
-use fanfare_broker::{BrokerConfig, BrokerConfigError, Login, RedisConfig, Secret};
+use fanfare_broker::{BrokerConfig, BrokerConfigError, RedisConfig, Secret};
 use serde_json::{Value as Json, json};
 
 use super::{
-    mistake::Mistake,
     place::{Given, Value},
-    raw::Raw,
     shape::{Fault, Shape, Text, quoted},
     words::{MASK, without_password},
 };
@@ -107,33 +105,10 @@ pub(super) const SENTINEL_USER: Text<Option<String>> = Text {
 
 pub(super) const SENTINEL_PASSWORD: Text<Option<Secret>> = Text {
     allowed: "a password",
-    parse: |text| Ok(Some(text.to_owned()).filter(|password| !password.is_empty()).map(Secret::new)),
+    parse: |text| match text {
+        MASK => Err(format!("{MASK} stands for a password that was not shown: write the password")),
+        text => Ok(Some(text.to_owned()).filter(|password| !password.is_empty()).map(Secret::new)),
+    },
     show: |password| if password.is_some() { MASK.into() } else { String::new() },
     found: |_| MASK.into(),
 };
-
-/// The login for Sentinels.
-pub(super) fn sentinel_login(raw: &Raw) -> Login {
-    Login { username: raw.sentinel_user.value.clone(), password: raw.sentinel_password.value.clone() }
-}
-
-/// The mistakes between the keys of the broker.
-pub(super) fn check(raw: &Raw) -> Option<Mistake> {
-    let mistake = |key: &str, place, found: &str, allowed: &str, hint: String| {
-        let (key, found, allowed) = (key.into(), found.into(), allowed.into());
-        Some(Mistake { place, key, found, allowed, hint: Some(hint) })
-    };
-    let (user, password) = (&raw.sentinel_user, &raw.sentinel_password);
-    if user.value.is_some() && password.value.is_none() && password.sound {
-        let (found, allowed) =
-            ("a user, without redis.sentinel_password", "both keys, or the password alone");
-        return mistake("redis.sentinel_user", user.place.clone(), found, allowed, "add the password".into());
-    }
-    if password.value.is_some() && raw.broker.sound && !raw.broker.value.has_sentinels() {
-        let (found, allowed) =
-            ("a password, and a broker without Sentinels", "this key together with redis+sentinel://");
-        let hint = format!("a password for Redis itself belongs into `broker` ({})", raw.broker.place);
-        return mistake("redis.sentinel_password", password.place.clone(), found, allowed, hint);
-    }
-    None
-}

@@ -5,10 +5,11 @@ use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
-    Config, Drain, Log, Runtime, auth, broker, hooks, listeners,
+    Config, Drain, Log, Runtime, auth, hooks, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
+    sentinels,
     shape::{show_duration, show_size},
     tls, tracing,
 };
@@ -34,7 +35,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
-    mistakes.extend(broker::check(raw));
+    mistakes.extend(sentinels::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
 }
@@ -159,7 +160,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             .value
             .clone()
             .with_prefix(&raw.redis_prefix.value)
-            .with_sentinel_login(&broker::sentinel_login(raw))
+            .with_sentinel_login(&sentinels::login(raw))
             .with_tls(&tls::of_redis(raw)),
         node: raw.node_name.value.clone(),
         advertise: raw.advertise.value.clone(),

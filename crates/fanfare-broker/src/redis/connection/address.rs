@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    place::{Endpoint, Login, Place, Sentinels},
+    place::{Endpoint, Login, Place, Secret, Sentinels},
     tls::RedisTls,
 };
 use crate::{liveness::watchdog::Watch, redis::names::Prefix};
@@ -40,10 +40,6 @@ pub struct RedisConfig {
     /// How closely it is watched.
     pub watch: Watch,
 }
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// A mistake in the URL of a Redis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,25 +195,6 @@ impl fmt::Display for RedisConfig {
             Some(name) => write!(f, "?name={name}"),
             None => Ok(()),
         }
-    }
-}
-
-impl Secret {
-    /// Keeps a text secret.
-    #[must_use]
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The text itself: for the connection, never for a log.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
     }
 }
 

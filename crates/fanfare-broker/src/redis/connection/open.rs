@@ -1,4 +1,4 @@
-//! Opens a connection to Redis: connected, authenticated, and speaking RESP3.
+//! A connection to a server: connected, authenticated, and speaking RESP3.
 
 use std::sync::Arc;
 
@@ -6,12 +6,10 @@ use redis::Cmd;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
-    address::RedisConfig,
     code::{code, says},
     error::{CONNECT, ConnectionError, Desync},
     place::{Endpoint, Login},
     resp::{Frame, Reader, Value},
-    sentinel::Finder,
     stream::{self, Stream},
     tls::RedisTls,
 };
@@ -28,28 +26,6 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the Redis and says HELLO, within [`CONNECT`]. Where Sentinels say where it is, it must be a master.
-    pub(crate) async fn open(
-        config: &RedisConfig,
-        name: &str,
-        max_bulk: usize,
-        metrics: &Arc<RedisMetrics>,
-    ) -> Result<Self, ConnectionError> {
-        within(async {
-            let finder = Finder::of(config, name, metrics);
-            let endpoint = finder.find().await?;
-            let login = Login { username: config.username.clone(), password: config.password.clone() };
-            let mut connection =
-                Self::dial(&endpoint, config.tls.as_ref(), &login, name, max_bulk, metrics).await?;
-            connection.select(config.database).await?;
-            if let Finder::By(_) = finder {
-                connection.must_be_master().await?;
-            }
-            Ok(connection)
-        })
-        .await
-    }
-
     /// Connects to a server and says HELLO.
     pub(crate) async fn dial(
         endpoint: &Endpoint,
@@ -64,16 +40,6 @@ impl Connection {
         let mut connection = Self { stream, reader, metrics: metrics.clone(), endpoint: endpoint.clone() };
         connection.hello(login, name).await?;
         Ok(connection)
-    }
-
-    /// A server that does not permit the question is taken for a master: it does not take the publisher's heartbeat
-    /// where it is none.
-    async fn must_be_master(&mut self) -> Result<(), ConnectionError> {
-        match self.command(&redis::cmd("ROLE")).await? {
-            Value::List(fields) if fields.first() == Some(&Value::Text("master".into())) => Ok(()),
-            Value::List(_) => Err(ConnectionError::Demoted),
-            _ => Ok(()),
-        }
     }
 
     /// Sends one command and waits for its answer. Only while no other command is under way.
@@ -127,7 +93,7 @@ impl Connection {
 
     /// On every connection, also on one that uses no keys: a database that does not exist is a mistake in the
     /// configuration.
-    async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
+    pub(super) async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
         if database == 0 {
             return Ok(());
         }
@@ -142,7 +108,9 @@ impl Connection {
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, ConnectionError>>,
+) -> Result<T, ConnectionError> {
     timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
 }
 

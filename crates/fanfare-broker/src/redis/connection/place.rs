@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::address::Secret;
-
 /// See the head of this file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -40,6 +38,29 @@ pub struct Login {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text secret.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The text itself: for the connection, never for a log.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
 }
 
 impl Place {

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{fence::Fence, task::MAX_ANSWER, writer::heartbeat};
+use super::{fence::Fence, writer::heartbeat};
 use crate::{
     liveness::split::Found,
     redis::{
         connection::{
-            address::RedisConfig, code::DEMOTED, error::ConnectionError, open::Connection, resp::Value,
+            address::RedisConfig, code::DEMOTED, error::ConnectionError, open::Connection, reach::reach,
+            resp::Value,
         },
         metrics::RedisMetrics,
         names::Names,
         server,
     },
 };
+
+/// The longest answer: those to PUBLISH are a number or a line.
+const MAX_ANSWER: usize = 64 << 10;
 
 /// A connection, the code word with which Redis refused its heartbeat, and the server that it leads to.
 pub(super) type Opened = (Connection, Option<String>, Result<Found, String>);
@@ -30,7 +34,7 @@ pub(super) fn open(
     let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
     async move {
         let opened = async {
-            let mut connection = Connection::open(&config, &name, MAX_ANSWER, &metrics).await?;
+            let mut connection = reach(&config, &name, MAX_ANSWER, &metrics).await?;
             fence.raise(&mut connection).await?;
             let heartbeat = match connection.command(&heartbeat(&names)).await? {
                 Value::Error(error) => Some(connection.error(&error)),

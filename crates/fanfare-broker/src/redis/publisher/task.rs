@@ -45,8 +45,6 @@ use crate::{
     ticket::STOPPING,
 };
 
-/// The longest answer: those to PUBLISH are a number or a line.
-pub(super) const MAX_ANSWER: usize = 64 << 10;
 /// The least time between two reports to the subscriber of publications that reached no subscriber.
 const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 

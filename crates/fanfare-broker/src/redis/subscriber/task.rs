@@ -33,7 +33,8 @@ use crate::{
     },
     redis::{
         connection::{
-            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, stream::split,
+            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, reach::reach,
+            stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -66,7 +67,7 @@ impl Subscriber {
             let name = self.client_name.clone();
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
             let metrics = self.metrics.clone();
-            let opening = Connection::open(&config, &name, max_bulk, &metrics);
+            let opening = reach(&config, &name, max_bulk, &metrics);
             let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {

@@ -200,7 +200,7 @@ impl Tail {
             continues.is_some_and(|last| self.epoch == Some(last.epoch) && self.top <= last.offset);
         if is_there {
             self.epoch = Some(top.epoch);
-            // What was known beyond the top may have been lost.
+            // Publications that were known beyond the top may have been lost.
             (self.goal, self.asked) = (top.offset, top.offset);
         }
         is_there

@@ -278,5 +278,6 @@ impl Judge {
     }
 }
 
+pub mod failover;
 #[cfg(test)]
 mod tests;
