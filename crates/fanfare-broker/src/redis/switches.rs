@@ -22,8 +22,8 @@ use super::connection::{
 };
 use crate::backoff::Backoff;
 
-/// The channel of Sentinels for failovers.
-const CHANNEL: &str = "+switch-master";
+/// The channels of Sentinels for failovers: a replica became the master, and all others follow it.
+const CHANNELS: [&str; 2] = ["+promoted-slave", "+switch-master"];
 /// How often a Sentinel is asked.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
@@ -64,7 +64,7 @@ impl Switches {
         let opened = timeout(CONNECT, self.sentinels.open(sentinel)).await;
         let Connection { mut stream, mut reader, .. } = opened.unwrap_or(Err(ConnectionError::Timeout))?;
         let question = self.sentinels.question().get_packed_command();
-        stream.write_all(&redis::cmd("SUBSCRIBE").arg(CHANNEL).get_packed_command()).await?;
+        stream.write_all(&redis::cmd("SUBSCRIBE").arg(&CHANNELS).get_packed_command()).await?;
         stream.write_all(&question).await?;
         let mut is_asked = true;
         loop {
@@ -83,7 +83,7 @@ impl Switches {
                     Frame::Reply(answer) => {
                         is_asked = false;
                         backoff.reset();
-                        let now = self.sentinels.read(&answer)?.endpoint;
+                        let now = self.sentinels.address(&answer)?;
                         let before = last.replace(now.clone());
                         if before.is_some_and(|before| before != now) {
                             self.links.switched(now);

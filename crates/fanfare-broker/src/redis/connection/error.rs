@@ -105,7 +105,7 @@ fn right_to(command: &str) -> &'static str {
         "UNSUBSCRIBE" => "the command unsubscribe",
         "SELECT" => "the command select",
         "CLIENT KILL" => "client|info and client|kill",
-        "SENTINEL MASTER" => "the command sentinel|master",
+        "SENTINEL" => "the commands sentinel|master and sentinel|get-master-addr-by-name",
         _ => "the command hello",
     }
 }

@@ -120,42 +120,66 @@ impl ToSentinels {
         Connection::dial(endpoint, tls, login, &self.client_name, MAX_ANSWER, &self.metrics).await
     }
 
-    /// Asks on a connection to a Sentinel.
-    pub(crate) async fn ask_on(&self, connection: &mut Connection) -> Result<Master, ConnectionError> {
-        let answer = connection.command(&self.question()).await?;
-        self.read(&answer)
+    /// Asks on a connection to a Sentinel. The epoch first: an address that changes meanwhile is newer than it.
+    async fn ask_on(&self, connection: &mut Connection) -> Result<Master, ConnectionError> {
+        let epoch = match connection.command(&self.command("MASTER")).await? {
+            Value::Error(error) => return Err(self.refused(&error)),
+            answer => epoch(&answer)?,
+        };
+        let endpoint = self.address(&connection.command(&self.question()).await?)?;
+        Ok(Master { epoch, endpoint })
     }
 
+    /// The question for the address. Within a failover a Sentinel answers with the new master as soon as it is one;
+    /// `SENTINEL MASTER` only once all replicas follow it.
     pub(crate) fn question(&self) -> redis::Cmd {
-        let mut question = redis::cmd("SENTINEL");
-        question.arg("MASTER").arg(&self.sentinels.master);
-        question
+        self.command("GET-MASTER-ADDR-BY-NAME")
     }
 
-    /// The master in the answer of a Sentinel.
-    pub(crate) fn read(&self, answer: &Value) -> Result<Master, ConnectionError> {
-        match answer {
-            Value::List(fields) => master(fields).ok_or(Malformed("no address of a master").into()),
-            Value::Error(error) if says(error, "no such master") => {
-                Err(ConnectionError::NoMaster(self.sentinels.master.clone()))
-            }
-            Value::Error(error) => Err(ConnectionError::Refused(code(error), "SENTINEL MASTER")),
-            _ => Err(Malformed("no list in answer to SENTINEL MASTER").into()),
+    /// The address in the answer of a Sentinel.
+    pub(crate) fn address(&self, answer: &Value) -> Result<Endpoint, ConnectionError> {
+        let parts = match answer {
+            Value::List(parts) => parts,
+            Value::Null => return Err(ConnectionError::NoMaster(self.sentinels.master.clone())),
+            Value::Error(error) => return Err(self.refused(error)),
+            _ => &[][..],
+        };
+        let [host, port] = parts else { return Err(Malformed("no address of a master").into()) };
+        let (host, port) =
+            (text(host).unwrap_or_default().to_owned(), text(port).and_then(|port| port.parse().ok()));
+        let port = port.ok_or(Malformed("no port of a master"))?;
+        Ok(Endpoint { host, port })
+    }
+
+    fn command(&self, name: &str) -> redis::Cmd {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg(name).arg(&self.sentinels.master);
+        command
+    }
+
+    fn refused(&self, error: &[u8]) -> ConnectionError {
+        if says(error, "no such master") {
+            ConnectionError::NoMaster(self.sentinels.master.clone())
+        } else {
+            ConnectionError::Refused(code(error), "SENTINEL")
         }
     }
 }
 
-fn master(fields: &[Value]) -> Option<Master> {
-    let text = |name: &str| {
-        fields.chunks_exact(2).find_map(|pair| match pair {
-            [Value::Text(key), Value::Text(value)] if key == name.as_bytes() => {
-                std::str::from_utf8(value).ok()
-            }
-            _ => None,
-        })
-    };
-    let (host, port) = (text("ip")?.to_owned(), text("port")?.parse().ok()?);
-    Some(Master { epoch: text("config-epoch")?.parse().ok()?, endpoint: Endpoint { host, port } })
+/// The epoch in the answer to `SENTINEL MASTER`.
+fn epoch(answer: &Value) -> Result<u64, Malformed> {
+    let Value::List(fields) = answer else { return Err(Malformed("no list in answer to SENTINEL MASTER")) };
+    let mut pairs = fields.chunks_exact(2);
+    let epoch = pairs.find_map(|pair| match pair {
+        [key, value] if text(key) == Some("config-epoch") => text(value)?.parse().ok(),
+        _ => None,
+    });
+    epoch.ok_or(Malformed("no config-epoch of a master"))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    let Value::Text(text) = value else { return None };
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]
@@ -163,11 +187,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_master_is_read_from_its_fields() {
-        let text = |text: &'static str| Value::Text(text.as_bytes().into());
-        let fields = ["name", "m", "ip", "::1", "port", "7", "config-epoch", "3"].map(text);
-        let endpoint = Endpoint { host: "::1".into(), port: 7 };
-        assert_eq!(master(&fields), Some(Master { epoch: 3, endpoint }));
-        assert_eq!(master(&fields[..6]), None);
+    fn an_epoch_is_read_from_its_field() {
+        let list = |fields: &[&'static str]| {
+            Value::List(fields.iter().map(|field| Value::Text(field.as_bytes().into())).collect())
+        };
+        assert_eq!(epoch(&list(&["name", "config-epoch", "config-epoch", "3"])), Ok(3));
+        assert!(epoch(&list(&["ip", "::1", "config-epoch", "x"])).is_err());
+        assert!(epoch(&Value::Null).is_err());
     }
 }

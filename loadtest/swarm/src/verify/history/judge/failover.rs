@@ -78,7 +78,7 @@ impl Judge {
     fn life(&mut self, number: usize, life: &Life, places: &Places, is_last: bool) {
         let mut owed: BTreeMap<u64, Name> = places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
-        let (mut last, mut is_untold) = (life.since.offset, false);
+        let (mut last, mut is_untold, mut wrong) = (life.since.offset, false, None);
         for name in &life.heard {
             self.verdict.delivered += 1;
             let Some(name) = name else {
@@ -92,20 +92,24 @@ impl Judge {
             };
             if owed.remove(offset).is_none() {
                 self.verdict.doubled += 1;
-                self.example(|| format!("subscriber {number} got offset {offset} again, behind {last}"));
+                wrong.get_or_insert((offset, last));
             } else if *offset < last {
                 self.verdict.reordered += 1;
-                self.example(|| format!("subscriber {number} got offset {offset} behind {last}"));
+                wrong.get_or_insert((offset, last));
             }
             last = last.max(*offset);
         }
         let until = if is_last { u64::MAX } else { last };
         let missing = owed.range(..until).count() as u64;
         self.verdict.lost += missing + u64::from(is_untold);
-        if missing > 0 || is_untold {
+        if missing > 0 || is_untold || wrong.is_some() {
             let since = &life.since;
+            let wrong = wrong.map(|(offset, last)| format!("{offset} behind {last}"));
             self.example(|| {
-                format!("subscriber {number}, from {since} to {last}: {missing} missing, untold: {is_untold}")
+                format!(
+                    "subscriber {number}, from {since} to {last}: {missing} missing, untold: {is_untold}, first out of \
+                     place: {wrong:?}"
+                )
             });
         }
     }
