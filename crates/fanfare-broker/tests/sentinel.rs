@@ -129,6 +129,19 @@ async fn what_a_failover_lost_is_known() {
     let known: Vec<_> = before.iter().map(|position| page.knows(*position)).collect();
     assert_eq!(known, [true, true, true, true, true, false, false, false]);
     assert_eq!(keep(node, &channel, "again").await.epoch, after.epoch, "the epoch stays");
+    // A master that comes back after another one does not know what that one took.
+    let master = bus.0.master().await.unwrap();
+    let mut older = redis::cmd("HSET");
+    older.arg("fanfare!meta:chat").arg("r").arg("0123456789abcdef:0");
+    let _: u64 = bus.0.servers[master].run(&older).await.unwrap();
+    let _: u64 = bus.0.servers[master].run(redis::cmd("WAIT").arg(1).arg(10_000)).await.unwrap();
+    bus.0.fail_over().await.unwrap();
+    bus.0.switched_from(master).await.unwrap();
+    let last = keep(node, &channel, "last").await;
+    let page = history.read(&channel, Range::After { offset: 0, limit: 100 }).await.unwrap();
+    assert_eq!(page.top, last);
+    assert!(!page.knows(after), "nobody can tell whether it goes on from there");
+    assert_eq!(page.continues.unwrap().offset + 1, last.offset);
 }
 
 /// A master that is frozen and comes back takes writes until the Sentinels reach it. The nodes do not go back.

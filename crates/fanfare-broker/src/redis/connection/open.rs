@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     pub(crate) metrics: Arc<RedisMetrics>,
     /// Where it leads.
     pub(crate) endpoint: Endpoint,
+    /// The epoch of the configuration by which Sentinels named it: it rises with each failover.
+    pub(crate) era: Option<u64>,
 }
 
 impl Connection {
@@ -37,7 +39,8 @@ impl Connection {
     ) -> Result<Self, ConnectionError> {
         let stream = stream::connect(endpoint, tls).await?;
         let reader = Reader::new(max_bulk);
-        let mut connection = Self { stream, reader, metrics: metrics.clone(), endpoint: endpoint.clone() };
+        let mut connection =
+            Self { stream, reader, metrics: metrics.clone(), endpoint: endpoint.clone(), era: None };
         connection.hello(login, name).await?;
         Ok(connection)
     }

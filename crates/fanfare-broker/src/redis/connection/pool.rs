@@ -93,7 +93,7 @@ impl managed::Manager for Opener {
     type Error = OpenError;
 
     async fn create(&self) -> Result<MultiplexedConnection, OpenError> {
-        let found = self.finder.find().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
+        let (found, _) = self.finder.find().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
         let client = self.client(&found)?;
         let patience = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))

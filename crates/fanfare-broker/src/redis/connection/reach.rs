@@ -21,10 +21,11 @@ pub(crate) async fn reach(
 ) -> Result<Connection, ConnectionError> {
     within(async {
         let finder = Finder::of(config, name, metrics);
-        let endpoint = finder.find().await?;
+        let (endpoint, era) = finder.find().await?;
         let login = Login { username: config.username.clone(), password: config.password.clone() };
         let tls = config.tls.as_ref();
         let mut connection = Connection::dial(&endpoint, tls, &login, name, max_bulk, metrics).await?;
+        connection.era = era;
         connection.select(config.database).await?;
         if let Finder::By(_) = finder {
             must_be_master(&mut connection).await?;

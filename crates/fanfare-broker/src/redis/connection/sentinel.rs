@@ -47,14 +47,16 @@ impl Finder {
         }
     }
 
-    /// Where the server is now.
+    /// Where the server is now, and the epoch of the Sentinels' configuration.
     ///
     /// # Errors
     /// No Sentinel says it.
-    pub(crate) async fn find(&self) -> Result<Endpoint, ConnectionError> {
+    pub(crate) async fn find(&self) -> Result<(Endpoint, Option<u64>), ConnectionError> {
         match self {
-            Self::At(endpoint) => Ok(endpoint.clone()),
-            Self::By(sentinels) => sentinels.master().await,
+            Self::At(endpoint) => Ok((endpoint.clone(), None)),
+            Self::By(sentinels) => {
+                sentinels.master().await.map(|Master { epoch, endpoint }| (endpoint, Some(epoch)))
+            }
         }
     }
 }
@@ -79,7 +81,7 @@ pub(crate) struct Master {
 
 impl ToSentinels {
     /// Where the master is.
-    async fn master(&self) -> Result<Endpoint, ConnectionError> {
+    async fn master(&self) -> Result<Master, ConnectionError> {
         let mut asked: FuturesUnordered<_> =
             self.sentinels.endpoints.iter().map(|endpoint| self.ask(endpoint)).collect();
         let (mut newest, mut failed): (Option<Master>, _) = (None, None);
@@ -106,7 +108,7 @@ impl ToSentinels {
                 error @ ConnectionError::NoMaster(_) => error,
                 error => ConnectionError::NoSentinel(error.to_string()),
             });
-        newest.map(|master| master.endpoint).ok_or(error)
+        newest.ok_or(error)
     }
 
     async fn ask(&self, endpoint: &Endpoint) -> Result<Master, ConnectionError> {
@@ -120,13 +122,13 @@ impl ToSentinels {
         Connection::dial(endpoint, tls, login, &self.client_name, MAX_ANSWER, &self.metrics).await
     }
 
-    /// Asks on a connection to a Sentinel. The epoch first: an address that changes meanwhile is newer than it.
+    /// Asks on a connection to a Sentinel. The epoch last: it is never older than the address.
     async fn ask_on(&self, connection: &mut Connection) -> Result<Master, ConnectionError> {
+        let endpoint = self.address(&connection.command(&self.question()).await?)?;
         let epoch = match connection.command(&self.command("MASTER")).await? {
             Value::Error(error) => return Err(self.refused(&error)),
             answer => epoch(&answer)?,
         };
-        let endpoint = self.address(&connection.command(&self.question()).await?)?;
         Ok(Master { epoch, endpoint })
     }
 

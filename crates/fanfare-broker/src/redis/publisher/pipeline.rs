@@ -214,9 +214,10 @@ impl Pipeline {
         self.encoded += (self.out.len() - before) as u64;
     }
 
-    /// There is a new connection, to this run of Redis: the same as before, or another, which does not know what ran.
-    pub(crate) fn connected(&mut self, run: Option<&Run>, is_same_run: bool) {
-        self.writer.script.arrived(run);
+    /// There is a new connection, to this run of Redis: the same as before, or another, which does not know what ran. Its
+    /// era is the epoch of the Sentinels' configuration, where there are Sentinels.
+    pub(crate) fn connected(&mut self, run: Option<&Run>, era: Option<u64>, is_same_run: bool) {
+        self.writer.script.arrived(run, era);
         if !is_same_run {
             self.replays.forget_run();
         }

@@ -36,7 +36,7 @@ const TEXTS: u64 = 256;
 pub(crate) struct Script {
     text: String,
     hash: String,
-    /// The run of the server, as the script writes it; empty where it is not known.
+    /// The run of the server and its era, as the script writes them; empty where they are not known.
     run_of_server: String,
     /// Whether it was written to this connection.
     is_loaded: bool,
@@ -89,9 +89,12 @@ impl Script {
         !std::mem::replace(&mut self.is_loaded, true)
     }
 
-    /// The connection leads to this run of the server.
-    pub(super) fn arrived(&mut self, run: Option<&Run>) {
+    /// The connection leads to this run of the server, in this era.
+    pub(super) fn arrived(&mut self, run: Option<&Run>, era: Option<u64>) {
         self.run_of_server = run.map_or("", Run::as_str).chars().take(RUN).collect();
+        if let Some(era) = era.filter(|_| run.is_some()) {
+            self.run_of_server.push_str(&format!(":{era}"));
+        }
     }
 
     /// It has to be written again: the connection is new, or Redis does not have it any more.

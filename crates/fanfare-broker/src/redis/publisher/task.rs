@@ -107,7 +107,7 @@ impl Publisher {
             let error = match opened {
                 Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
-                    self.arrived(&found);
+                    self.arrived(&found, connection.era);
                     if let Some(apart) = self.links.arrived(found) {
                         // Where its task has ended, there is nothing to interrupt.
                         let _ = self.requests.send(Request::Split(apart));
@@ -139,9 +139,9 @@ impl Publisher {
     }
 
     /// There is a new connection. Only the same run of the server knows what it ran.
-    fn arrived(&mut self, found: &Result<Found, String>) {
+    fn arrived(&mut self, found: &Result<Found, String>, era: Option<u64>) {
         let run = found.as_ref().ok().map(|found| found.run.clone());
-        self.pipeline.connected(run.as_ref(), run.is_some() && run == self.run);
+        self.pipeline.connected(run.as_ref(), era, run.is_some() && run == self.run);
         self.run = run;
     }
 

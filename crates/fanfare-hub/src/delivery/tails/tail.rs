@@ -212,7 +212,8 @@ impl Tail {
         self.tell(effects);
         self.kept.restart();
         self.epoch = Some(top.epoch);
-        self.top = continues.map_or(0, |last| last.offset);
+        let came_back = self.continues.flatten().filter(|last| last.epoch == top.epoch);
+        self.top = continues.or(came_back).map_or(0, |last| last.offset);
         self.goal = top.offset;
     }
 

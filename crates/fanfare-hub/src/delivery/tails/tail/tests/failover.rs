@@ -64,3 +64,19 @@ fn positions_before_a_failover_are_known() {
         [Some(4), None, Some(6), None]
     );
 }
+
+#[test]
+fn a_history_that_comes_back_is_not_repeated() {
+    let mut model = Model::open(0);
+    model.publish(4, |_| true);
+    let (epoch, kept) = (model.epoch, model.kept.clone());
+    model.fail_over(1);
+    model.publish(2, |_| true);
+    model.heal();
+    // The old server takes over again, with the publication that the other one lacked.
+    (model.epoch, model.top, model.kept, model.continues) = (epoch, 4, kept, None);
+    model.publish(1, |_| true);
+    model.heal();
+    assert_eq!(model.offsets(), [1, 2, 3, 4, 4, 5, 4, 5]);
+    assert_eq!(model.told, 2);
+}
