@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
 
+use std::time::Duration;
+
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Broker, Channel, Partition,
+    Broker, Channel, Partition, Payload, Position, Publish, Retention,
     broker::{BrokerState, Recipient},
 };
 
@@ -114,6 +116,40 @@ async fn a_node_is_ready_once_all_were_up() {
     }
     eventually("none is up", || up(&node) == 0).await;
     assert!(!node.broker().is_ready());
+}
+
+/// The top of a channel's history, behind one more message.
+async fn kept(node: &TestNode, channel: &Channel) -> Position {
+    let retention = Retention { size: 10, ttl: Duration::from_secs(60) };
+    let publish = Publish::new(channel.clone(), Payload::text("x")).kept(Some(retention));
+    node.hand_over(publish).await.unwrap().unwrap().position.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_more_begins_its_channels_anew() {
+    let bus = Three::start().await;
+    let urls: Vec<_> = bus.0.iter().map(RedisServer::url).collect();
+    let before = TestNode::start(urls[..2].join(",").parse().unwrap());
+    let after = TestNode::start(bus.config());
+    before.is_up().await;
+    after.is_up().await;
+    let new = format!("127.0.0.1:{}", bus.0[2].port());
+    for channel in one_of_each(after.broker()) {
+        let first = kept(&before, &channel).await;
+        let second = kept(&after, &channel).await;
+        let server = after.broker().partition_name(after.broker().partition_of(&channel)).unwrap();
+        if server == new {
+            assert_ne!(second.epoch, first.epoch, "clients with a position are told");
+        } else {
+            assert_eq!(second, Position { offset: 2, ..first }, "{channel} stays on {server}");
+        }
+    }
+    // Both notice that their lists differ.
+    for (node, name) in [(&before, "before"), (&after, "after"), (&before, "before")] {
+        node.started.registry.announce(&node.info(name)).await.unwrap();
+    }
+    let conflicts = |node: &TestNode| node.counter("fanfare_redis_server_list_conflicts", None);
+    assert_eq!((conflicts(&before), conflicts(&after)), (2.0, 2.0), "once for each common server");
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(crate) fn start(
     stop: &CancellationToken,
 ) -> Result<Parts, StartError> {
     let names: Vec<_> = servers.iter().map(RedisConfig::name).collect();
+    let listed: Arc<str> = names.join(",").into();
     let partitions = PartitionMetrics::new(names.iter().map(String::as_str))?;
     let (turns, control_order) = Default::default();
     let (mut all, mut spans): (Vec<RedisParts>, Vec<_>) = Default::default();
@@ -45,7 +46,8 @@ pub(crate) fn start(
         let span = tracing::error_span!("redis", shard = name.as_str());
         spans.push(span.clone());
         let (turns, control_order) = (Clone::clone(&turns), Clone::clone(&control_order));
-        let seat = Seat { partition: Partition(at), turns, control_order, span };
+        let servers = listed.clone();
+        let seat = Seat { partition: Partition(at), turns, control_order, span, servers };
         all.push(redis::start(node, server, seat, events.clone(), redis_metrics, tasks, stop)?);
     }
     metrics.register(Box::new(partitions))?;

@@ -66,12 +66,14 @@ pub(crate) struct Seat {
     pub(crate) control_order: Arc<ControlOrder>,
     /// Names the partition in the log, where there are several.
     pub(crate) span: Span,
+    /// The names of all partitions; empty where there is one.
+    pub(crate) servers: Arc<str>,
 }
 
 impl Default for Seat {
     fn default() -> Self {
         let (turns, control_order) = (Turns::default(), Arc::default());
-        Self { partition: Partition(0), turns, control_order, span: Span::none() }
+        Self { partition: Partition(0), turns, control_order, span: Span::none(), servers: "".into() }
     }
 }
 
@@ -215,6 +217,7 @@ impl Shared {
             listed: self.listed.clone(),
             others: Mutex::default(),
             said: Mutex::default(),
+            servers: self.seat.servers.clone(),
         })
     }
 
