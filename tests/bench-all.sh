@@ -19,7 +19,7 @@ read -ra cases <<<"${CASES:-}"
 if [[ -n ${DOCS:-} ]]; then
     # In the order of the page.
     files=()
-    for case in fanout overload rooms idle storm publish cores costs history; do
+    for case in fanout overload rooms idle storm publish cores costs centrifugo history; do
         [[ ! -e $WORK/bench/$case.json ]] || files+=("$WORK/bench/$case.json")
     done
     "$swarm" report "${files[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# In a real Chromium: the built-in page, also in a channel with history, the examples, and the browser's blocks of docs/clients.md, through HAProxy on a
-# cluster of two nodes; then the page while its node's Redis is away, and pages of other origins on nodes
-# of their own. Screenshots: .work/screenshots.
+# In a real Chromium: the built-in page, also in a channel with history, the examples, and the browser's blocks of
+# docs/clients.md, through HAProxy on a cluster of two nodes; npm's centrifuge over each of its transports on these nodes; then
+# the page while its node's Redis is away, and pages of other origins on nodes of their own. Screenshots: .work/screenshots.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -23,8 +23,9 @@ END
     FANFARE_CONFIG=$WORK/examples.toml start_cluster "$WORK/browser" 2
     BASE_URL=$(head -n 1 "$WORK/browser/urls")
     REDIS_URL=$(cat "$WORK/browser/redis.url")
-    export BASE_URL REDIS_URL BIN SHOTS=$WORK/screenshots
-    for part in chat past states examples copied broker origins; do
+    NODES=$(tail -n +2 "$WORK/browser/urls" | tr '\n' ' ')
+    export BASE_URL REDIS_URL BIN NODES SHOTS=$WORK/screenshots
+    for part in chat past states examples copied broker origins centrifugo; do
         node "$ROOT/tests/browser/$part.mjs"
     done
 }

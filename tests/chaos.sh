@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Faults that a seed decides, on three nodes behind HAProxy and one Redis, judged by the checker of `swarm verify --history`:
-# every acknowledged message reaches every subscriber exactly once, in order. `make chaos`, about 80 s a seed.
+# every acknowledged message reaches every subscriber exactly once, in order. Some of them are clients of npm's centrifuge.
+# `make chaos`, about 80 s a seed.
 #
 #   SEEDS=20 tests/chaos.sh     the seeds 1 to 20, then four seeds in which Redis also loses its memory: clients are told
 #   tests/chaos.sh FLAGS...     as the flags say (--help); a seed again: --seed 7
@@ -20,6 +21,7 @@ MUTANT_SEEDS=3
 HEALED=kill-pubsub,cut,stall # faults after which nodes heal most
 
 build() {
+    cmp -s tests/centrifugo/package-lock.json tests/centrifugo/node_modules/.installed || tests/lib/install.sh npm
     cargo build --workspace --all-features --bin chaos
     fanfare_bin
     export BIN

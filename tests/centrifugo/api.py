@@ -3,7 +3,11 @@
     api.py NODE1 NODE2 REDIS KEY SECRET SCENARIO...
 """
 
+import contextlib
+import json
 import sys
+import urllib.error
+import urllib.request
 import uuid
 
 import cent
@@ -12,7 +16,7 @@ from cent.exceptions import CentTransportError, CentUnauthorizedError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from support import PATIENCE, check, equal, run, token, until
+from support import PATIENCE, check, equal, now, run, token, until
 
 NODE1, NODE2, _, KEY, SECRET, *NAMES = sys.argv[1:]
 one = cent.Client(f"{NODE1}/api", KEY)
@@ -29,6 +33,25 @@ def listen(node, channel, user=None):
     """A plain WebSocket in a channel."""
     address = node.replace("http", "ws", 1) + "/ws/" + channel
     return connect(address + (f"?token={token(SECRET, sub=user)}" if user else ""), proxy=None)
+
+
+@contextlib.contextmanager
+def sdk(node, of):
+    """A client of the Centrifugo protocol, connected with a token."""
+    with connect(node.replace("http", "ws", 1) + "/connection/websocket", proxy=None) as client:
+        client.send(json.dumps({"id": 1, "connect": {"token": of}}))
+        yield client
+
+
+@contextlib.contextmanager
+def suppressed_end():
+    """The close code of a connection that ends inside."""
+    codes = []
+    try:
+        yield codes
+        raise AssertionError("it did not end")
+    except ConnectionClosed as closed:
+        codes.append(closed.rcvd.code)
 
 
 def refused(call, status):
@@ -106,11 +129,16 @@ def subscribe():
         one.publish(dto.PublishRequest(channel=other, data="there"))
         equal(reader.recv(PATIENCE), "there")
         one.unsubscribe(dto.UnsubscribeRequest(user=user, channel=other))
+        third = fresh("")
+        one.subscribe(dto.SubscribeRequest(user=user, channel=third))
         one.publish(dto.PublishRequest(channel=other, data="not there"))
         one.publish(dto.PublishRequest(channel=channel, data="here"))
         equal(reader.recv(PATIENCE), "here")
         informed = dto.SubscribeRequest(user=user, channel=other, info={"a": 1})
         refused(lambda: one.subscribe(informed), 400)
+        two.unsubscribe(dto.UnsubscribeRequest(user=user, channel=""))
+        for name in (channel, third):
+            equal(one.channels(dto.ChannelsRequest(pattern=name)).channels, {})
 
 
 def disconnect():
@@ -127,6 +155,33 @@ def disconnect():
             except ConnectionClosed as closed:
                 equal((closed.rcvd.code, closed.rcvd.reason), (code, reason))
             stays.ping().wait(PATIENCE)
+    with listen(NODE2, channel, user) as spared, listen(NODE1, channel, user) as leaves:
+        request = dto.PresenceRequest(channel=channel)
+        until(lambda: len(one.presence(request).presence) == 2, "two clients")
+        stays = next(iter(one.presence(request).presence))
+        one.disconnect(dto.DisconnectRequest(user=user, whitelist=[stays]))
+        until(lambda: list(one.presence(request).presence) == [stays], "one client")
+
+
+def refresh():
+    user, channel = fresh(""), fresh("chat")
+    later = now() + 600
+    with sdk(NODE1, token(SECRET, sub=user, exp=now() + 60, channels=[channel])) as client:
+        check(json.loads(client.recv(PATIENCE))["connect"]["expires"], "its token expires")
+        for expire_at, told in ((later, {"expires": True}), (None, {})):
+            two.refresh(dto.RefreshRequest(user=user, expire_at=expire_at))
+            push = json.loads(client.recv(PATIENCE))["push"]["refresh"]
+            check(push.pop("ttl", 600) > 500, "it may stay longer")
+            equal(push, told)
+        two.refresh(dto.RefreshRequest(user=user, expired=True))
+        with suppressed_end() as closed:
+            client.recv(PATIENCE)
+        equal(closed, [3005])
+    with listen(NODE2, channel, user) as reader:
+        one.refresh(dto.RefreshRequest(user=user, expired=True))
+        with suppressed_end() as closed:
+            reader.recv(PATIENCE)
+        equal(closed, [4001])
 
 
 def one_client():
@@ -180,6 +235,17 @@ def errors():
     refused(lambda: one.presence(dto.PresenceRequest(channel=fresh(""))), 400)
 
 
-SCENARIOS = [publish, broadcast, history, presence, subscribe, disconnect, one_client, info, batch, errors]
+def key_in_address():
+    for key, status in ((KEY, 200), ("key-of-another-server", 401), ("", 401)):
+        for node in (NODE1, NODE2):
+            request = urllib.request.Request(f"{node}/api/info?api_key={key}", b"{}")
+            try:
+                with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                    equal(answer.status, status)
+            except urllib.error.HTTPError as error:
+                equal(error.code, status)
+
+
+SCENARIOS = [publish, broadcast, history, presence, subscribe, disconnect, refresh, one_client, info, batch, errors, key_in_address]
 
 run({scenario.__name__: scenario for scenario in SCENARIOS}, NAMES)

@@ -30,6 +30,7 @@ const LANGUAGES = {
   js: { file: "chat.mjs", hello: "hello from JavaScript", command: js },
   python: { file: "chat.py", hello: "hello from Python", command: () => [process.env.PYTHON, "-B", "chat.py"] },
   go: { file: "chat.go", hello: "hello from Go", command: go },
+  java: { file: "Chat.java", hello: "hello from Java", command: () => ["java", "-cp", `${process.env.JARS}/*`, "Chat.java"] },
 };
 
 function block(file) {

@@ -1,18 +1,14 @@
 // Clients of the SDK that sdk.mjs runs, with their subscriptions and events, by its arguments.
 
 import { randomUUID } from "node:crypto";
-import { EventSource } from "eventsource";
-import WebSocket from "ws";
-import { Centrifuge as Json } from "centrifuge";
-import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
 import { call, check, equal, Events, token, until } from "./support.mjs";
+import * as ways from "./ways.mjs";
 
 export const [way, NODE1, NODE2, REDIS, KEY, SECRET, ...names] = process.argv.slice(2);
-export const isProtobuf = way.endsWith("protobuf");
-export const overHttp = way.startsWith("http-stream") ? "http_stream" : way === "sse" && "sse";
-const Centrifuge = isProtobuf ? Protobuf : Json;
-export const encode = (value) => (isProtobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-export const decode = (data) => (isProtobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+export const isProtobuf = ways.isProtobuf(way);
+export const overHttp = ways.overHttp(way);
+export const encode = (value) => ways.encode(way, value);
+export const decode = (data) => ways.decode(way, data);
 export const information = (data) => (data === undefined || data === null ? undefined : decode(data));
 export const fresh = (namespace) => (namespace ? `${namespace}:` : "") + randomUUID().slice(0, 8);
 export const api = (method, body) => call(NODE2, KEY, method, body);
@@ -20,17 +16,9 @@ export const signed = (claims) => token(SECRET, claims);
 const STATES = ["connecting", "connected", "disconnected", "error"];
 export const OF_SUBSCRIPTIONS = ["subscribing", "subscribed", "unsubscribed", "publication", "join", "leave", "error"];
 
-/** The endpoint of a node, and how it is spoken to. What a client sends by requests goes to the other node. */
-function transport(node) {
-  if (!overHttp) return [`${node.replace("http", "ws")}/connection/websocket`, { websocket: WebSocket }];
-  const emulationEndpoint = `${node === NODE2 ? NODE1 : NODE2}/emulation`;
-  return [[{ transport: overHttp, endpoint: `${node}/connection/${overHttp}` }], { emulationEndpoint, eventsource: EventSource }];
-}
-
-/** A client of a node, and its events. It is not connected yet. */
+/** A client of a node, and its events. It is not connected yet. What it sends by requests goes to the other node. */
 export function client(end, node, options = {}) {
-  const [endpoint, spoken] = transport(node);
-  const made = new Centrifuge(endpoint, { ...spoken, minReconnectDelay: 50, maxReconnectDelay: 500, ...options });
+  const made = ways.speak(way, node, node === NODE2 ? NODE1 : NODE2, options);
   end(() => made.disconnect());
   return { client: made, events: new Events(made, ...STATES, ...OF_SUBSCRIPTIONS.filter((name) => name !== "error")) };
 }

@@ -1,17 +1,27 @@
-// npm's centrifuge on one node that asks a backend, which is in this process: hooks.mjs json|protobuf NODE PORT
+// npm's centrifuge on one node that asks and tells a backend, which is in this process, with the programs of docs/hooks.md
+// that check signatures: hooks.mjs json|protobuf NODE PORT SECRET
 
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import WebSocket from "ws";
 import { Centrifuge as Json } from "centrifuge";
 import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
 import { check, equal, Events, within } from "./support.mjs";
 
-const [encoding, NODE, PORT] = process.argv.slice(2);
+const [encoding, NODE, PORT, SECRET] = process.argv.slice(2);
 const isProtobuf = encoding === "protobuf";
 const encode = (value) => (isProtobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
 const decode = (data) => (isProtobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
 
+const page = readFileSync(new URL("../../docs/hooks.md", import.meta.url), "utf8");
+const program = (language) => page.split(`\`\`\`${language}\n`)[1].split("```")[0];
+const { verify } = await import(`data:text/javascript,${encodeURIComponent(program("js"))}`);
+const python = `import sys\n${program("python")}\nprint(verify(sys.argv[1], sys.argv[2].encode(), sys.argv[3]))`;
+
 const asked = [];
+const told = [];
+const signed = [];
 const answers = {
   "/connect": () => ({ result: { user: "ada", data: { hello: 1 }, channels: ["mine"], meta: { plan: "x" } } }),
   "/rpc": ({ method, data }) =>
@@ -23,7 +33,13 @@ const answers = {
 const server = createServer(async (request, response) => {
   let body = "";
   for await (const part of request) body += part;
+  signed.push([request.headers["fanfare-signature"], body]);
   const question = JSON.parse(body);
+  if (request.url === "/events") {
+    told.push(...question.events);
+    response.statusCode = 204;
+    return response.end();
+  }
   asked.push([request.url, question, request.headers]);
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify(answers[request.url](question)));
@@ -62,5 +78,26 @@ const refused = new Events(closed, "unsubscribed");
 closed.subscribe();
 equal((await refused.next("unsubscribed")).code, 403);
 check(asked.every(([, { client: id }]) => id === connected.client), "every question names the client");
+subscription.unsubscribe();
+client.disconnect();
+const ofClient = ({ client: id, event }) => event === "disconnected" && id === connected.client;
+for (let waited = 0; !told.some(ofClient) || told.filter(({ channel }) => channel === "room").length < 4; waited += 1) {
+  check(waited < 200, `events come: ${JSON.stringify(told)}`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const room = told.filter(({ channel }) => channel === "room");
+equal(room.map(({ event, user }) => [event, user]), [
+  ["channel_occupied", undefined],
+  ["member_joined", "ada"],
+  ["member_left", "ada"],
+  ["channel_vacated", undefined],
+]);
+const end = told.find(ofClient);
+equal([end.user, end.code, end.reason], ["ada", undefined, "client"]);
+for (const [header, body] of signed) {
+  check(verify(header, body, SECRET) && !verify(header, `${body} `, SECRET), "each request is signed");
+}
+const checked = spawnSync(process.env.PYTHON, ["-c", python, ...signed.at(-1), SECRET], { encoding: "utf8" });
+equal([checked.stdout.trim(), checked.stderr], ["True", ""]);
 console.log(`ok hooks ${encoding}`);
 process.exit(0);

@@ -10,6 +10,7 @@ import {
   NODE1, NODE2, OF_SUBSCRIPTIONS, REDIS, api, client, connected, decode, encode, fails, fresh, information, isProtobuf,
   names, overHttp, present, published, signed, subscribed, values,
 } from "./clients.mjs";
+import { scenarios as differences } from "./differences.mjs";
 import { check, equal, Events, first, now, Proxy, publishInRedis, run, token, until, within } from "./support.mjs";
 
 async function connects(end) {
@@ -337,6 +338,12 @@ async function gets_errors(end) {
   const events = new Events(twice, ...OF_SUBSCRIPTIONS);
   twice.subscribe();
   equal((await events.next("unsubscribed")).code, 103);
+  await fails(ada.client.publish("plain:7", encode(1)), 107);
+  await ada.client.publish("plain:seven", encode(1));
+  const unnamed = ada.client.newSubscription("plain:7");
+  const ends = new Events(unnamed, ...OF_SUBSCRIPTIONS);
+  unnamed.subscribe();
+  equal((await ends.next("unsubscribed")).code, 107);
   equal(ada.events.all("disconnected"), []);
   const unheard = await connected(end, NODE1);
   await unheard.client.send(encode(1));
@@ -383,6 +390,7 @@ const scenarios = {
   unsubscribes,
   gets_errors,
   survives_restarts,
+  ...differences,
 };
 
 await run(scenarios, names);

@@ -71,10 +71,22 @@ api() {
     local call=(-f -H "X-API-Key: $KEY" -d '{"channel":"chat","data":"hello"}' "$url")
     asks "the API with a certificate and a key" 0 --cert "$STATE/caller.crt" --key "$STATE/caller.key" "${call[@]}"
     asks "with a certificate and no key: 401" 22 --cert "$STATE/caller.crt" --key "$STATE/caller.key" -f -d x "$url"
-    asks "with a key and no certificate" 56 "${call[@]}"
+    asks "with a key and no certificate" 56 --http1.1 "${call[@]}"
     asks "TLS 1.2 with a certificate" 0 --tls-max 1.2 --cert "$STATE/caller.crt" --key "$STATE/caller.key" "${call[@]}"
-    asks "HTTP/2 is not offered, HTTP/1.1 is" 0 -f --http2 "https://localhost:$PORT/readyz"
+    asks "HTTP/1.1 where HTTP/2 is not offered" 0 -f --http1.1 "https://localhost:$PORT/readyz"
     asks "plain HTTP is answered with 400" 22 -f "http://localhost:$PORT/"
+}
+
+# Many streams on one connection, with TLS and without.
+http2() {
+    local url
+    url=http://127.0.0.1:$(free_ports 1)
+    background "$STATE/plain.log" "$BIN" serve --dev --listen "${url#http://}"
+    await "$STATE/plain.log" curl -fso /dev/null "$url/readyz"
+    timeout --foreground 60 node "$ROOT/tests/tls/http2.mjs" "$url" "$url/metrics" || fail "HTTP/2 without TLS"
+    url=https://localhost:$PORT
+    NODE_EXTRA_CA_CERTS=$STATE/ca.crt timeout --foreground 60 node "$ROOT/tests/tls/http2.mjs" "$url" "$url/metrics" ||
+        fail "HTTP/2"
 }
 
 bad() {
@@ -105,6 +117,7 @@ main() {
     serve good good
     clients
     api
+    if have node; then http2; fi
     bad
 }
 

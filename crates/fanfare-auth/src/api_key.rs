@@ -83,12 +83,12 @@ impl ApiKeys {
         Self { allow_without: true, ..self }
     }
 
-    /// Checks the key of a request: its `X-API-Key`, or its `Authorization: apikey KEY`.
+    /// Checks the key of a request: its `X-API-Key`, its `Authorization: apikey KEY`, or one of `in_query`.
     ///
     /// # Errors
     /// The key is missing or wrong. The text never quotes the request.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiKeyRefusal> {
-        let given = given(headers)?;
+    pub fn check(&self, headers: &HeaderMap, in_query: &[String]) -> Result<(), ApiKeyRefusal> {
+        let given = given(headers, in_query)?;
         match given {
             None if self.allow_without => Ok(()),
             Some(_) if self.allow_without && self.keys.is_empty() => Ok(()),
@@ -110,7 +110,9 @@ impl ApiKeys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ApiKeyRefusal {
     /// The request has no key.
-    #[error("an API key is needed: send it as `X-API-Key: KEY` or as `Authorization: apikey KEY`")]
+    #[error(
+        "an API key is needed: send it as `X-API-Key: KEY`, as `Authorization: apikey KEY`, or as `?api_key=KEY`"
+    )]
     Missing,
     /// The request has more than one key.
     #[error("the API key was sent more than once")]
@@ -126,10 +128,11 @@ pub enum ApiKeyRefusal {
     NoneConfigured,
 }
 
-fn given(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiKeyRefusal> {
+fn given<'r>(headers: &'r HeaderMap, in_query: &'r [String]) -> Result<Option<&'r [u8]>, ApiKeyRefusal> {
     let own = headers.get_all("x-api-key").iter().map(|value| Some(value.as_bytes()));
     let authorization = headers.get_all(header::AUTHORIZATION).iter().map(|value| apikey(value.as_bytes()));
-    let mut keys = own.chain(authorization).flatten();
+    let in_query = in_query.iter().map(String::as_bytes);
+    let mut keys = own.chain(authorization).flatten().chain(in_query);
     let key = keys.next();
     if keys.next().is_some() { Err(ApiKeyRefusal::Several) } else { Ok(key) }
 }
@@ -166,12 +169,25 @@ mod tests {
     #[test]
     fn each_key_opens_in_both_headers() {
         for key in [OLD, NEW] {
-            assert_eq!(keys().check(&sent(&[("x-api-key", key)])), Ok(()));
-            assert_eq!(keys().check(&sent(&[("authorization", &format!("apikey {key}"))])), Ok(()));
-            assert_eq!(keys().check(&sent(&[("authorization", &format!("ApiKey {key}"))])), Ok(()));
+            assert_eq!(keys().check(&sent(&[("x-api-key", key)]), &[]), Ok(()));
+            assert_eq!(keys().check(&sent(&[("authorization", &format!("apikey {key}"))]), &[]), Ok(()));
+            assert_eq!(keys().check(&sent(&[("authorization", &format!("ApiKey {key}"))]), &[]), Ok(()));
             let both = [("x-api-key", key), ("authorization", "Bearer something")];
-            assert_eq!(keys().check(&sent(&both)), Ok(()));
+            assert_eq!(keys().check(&sent(&both), &[]), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_key_opens_in_the_query() {
+        let check = |lines: &[(&'static str, &str)], in_query: &[&str]| {
+            let in_query: Vec<_> = in_query.iter().map(|key| (*key).to_owned()).collect();
+            keys().check(&sent(lines), &in_query)
+        };
+        assert_eq!(check(&[], &[NEW]), Ok(()));
+        assert_eq!(check(&[], &["wrong"]), Err(ApiKeyRefusal::Wrong));
+        assert_eq!(check(&[], &[""]), Err(ApiKeyRefusal::Wrong));
+        assert_eq!(check(&[], &[OLD, OLD]), Err(ApiKeyRefusal::Several));
+        assert_eq!(check(&[("x-api-key", OLD)], &[OLD]), Err(ApiKeyRefusal::Several));
     }
 
     #[test]
@@ -187,24 +203,24 @@ mod tests {
             (vec![("x-api-key", OLD), ("authorization", "apikey x")], ApiKeyRefusal::Several),
         ];
         for (lines, refusal) in table {
-            assert_eq!(keys().check(&sent(&lines)), Err(refusal), "{lines:?}");
+            assert_eq!(keys().check(&sent(&lines), &[]), Err(refusal), "{lines:?}");
         }
     }
 
     #[test]
     fn without_keys_every_call_is_refused() {
         for lines in [vec![], vec![("x-api-key", OLD)], vec![("x-api-key", "")]] {
-            assert_eq!(ApiKeys::default().check(&sent(&lines)), Err(ApiKeyRefusal::NoneConfigured));
+            assert_eq!(ApiKeys::default().check(&sent(&lines), &[]), Err(ApiKeyRefusal::NoneConfigured));
         }
     }
 
     #[test]
     fn dev_refuses_only_a_wrong_key() {
         let dev = keys().allow_without();
-        assert_eq!(dev.check(&sent(&[])), Ok(()));
-        assert_eq!(dev.check(&sent(&[("x-api-key", OLD)])), Ok(()));
-        assert_eq!(dev.check(&sent(&[("x-api-key", "wrong")])), Err(ApiKeyRefusal::Wrong));
-        assert_eq!(ApiKeys::default().allow_without().check(&sent(&[("x-api-key", "any")])), Ok(()));
+        assert_eq!(dev.check(&sent(&[]), &[]), Ok(()));
+        assert_eq!(dev.check(&sent(&[("x-api-key", OLD)]), &[]), Ok(()));
+        assert_eq!(dev.check(&sent(&[("x-api-key", "wrong")]), &[]), Err(ApiKeyRefusal::Wrong));
+        assert_eq!(ApiKeys::default().allow_without().check(&sent(&[("x-api-key", "any")]), &[]), Ok(()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! - `algorithm`, `key`: keys, each with its one algorithm
 //! - [`jwks`]: keys in JSON; [`remote`]: keys that come from another server
-//! - `form`: the claims of a token, each checked for its form
+//! - `form`: the claims of a token, each checked for its form; `terms`: those about subscriptions
 //! - `claims`: the grants of a token that connects its bearer
 //! - `error`: why a token is refused
 //! - `issue`: the keys that sign tokens, for `fanfare token`
@@ -18,6 +18,7 @@ mod issue;
 pub mod jwks;
 mod key;
 pub mod remote;
+mod terms;
 
 use std::{
     str::FromStr,
@@ -127,8 +128,8 @@ impl TokenPolicy {
         if claims.channel.is_some() {
             return Err(TokenError::OfSubscription);
         }
-        let CheckedClaims { subject, channels, subscriptions, info, id, issued_at, .. } = claims;
-        Ok(Claims { subject, expires_at, channels, subscriptions, info, id, issued_at })
+        let CheckedClaims { subject, channels, subscriptions, terms, id, issued_at, .. } = claims;
+        Ok(Claims { subject, expires_at, channels, subscriptions, info: terms.info, id, issued_at })
     }
 
     /// Verifies a token of a subscription at this time, as [`TokenPolicy::verify`] does.
@@ -137,10 +138,10 @@ impl TokenPolicy {
     /// The token is not good, or does not name a channel.
     pub fn verify_subscription(&self, token: &str, now: SystemTime) -> Result<SubscriptionGrant, TokenError> {
         let (claims, expires_at) = self.check(token, now)?;
-        let CheckedClaims { subject, channel, client, info, .. } = claims;
+        let CheckedClaims { subject, channel, client, terms, .. } = claims;
         let channel = channel.ok_or(TokenError::CHANNEL)?;
         let user = Some(subject).filter(|subject| !subject.is_empty());
-        Ok(SubscriptionGrant { channel, user, client, expires_at, info })
+        Ok(SubscriptionGrant { channel, user, client, expires_at, terms })
     }
 
     /// Checks what every token has to be. Returns the end of its grants, too.

@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     /// The broker in memory counts it.
     pub(crate) evicted: IntCounter,
     pub(crate) presence_entries: IntGauge,
+    pub(crate) events_dropped: IntCounter,
     states: IntGaugeVec,
     taken: Histogram,
     refused: Histogram,
@@ -107,6 +108,10 @@ impl Metrics {
                 .gauge("fanfare_broker_subscriptions", "Channels that this node asked the broker for")?,
             presence_entries: new
                 .gauge("fanfare_presence_entries", "Clients of this node in channels with presence, once for each channel")?,
+            events_dropped: new.counter(
+                "fanfare_events_dropped_total",
+                "Events for the operator's backend that fell off a full outbox, and were not sent",
+            )?,
             received: new
                 .counter("fanfare_broker_messages_received_total", "Publications from the broker")?,
             foreign: new.counter(
@@ -157,6 +162,17 @@ impl Metrics {
     pub(crate) fn state(&self, now: BrokerState) {
         for state in BrokerState::ALL {
             self.states.with_label_values(&[state.name()]).set(i64::from(state == now));
+        }
+    }
+
+    /// Events fell off a full outbox.
+    pub(crate) fn events_dropped(&self, count: u64) {
+        if count > 0 {
+            self.events_dropped.inc_by(count);
+            tracing::warn!(
+                count,
+                "the outbox is full: the oldest events are dropped. Does the backend at hooks.events answer?"
+            );
         }
     }
 

@@ -42,16 +42,9 @@ fanfare_broker_suite::broker_suite!(Three);
 
 /// A channel of each partition.
 fn one_of_each(broker: &dyn Broker) -> Vec<Channel> {
-    let channels = (0..).map(|number| Channel::new(&format!("chat:{number}")).unwrap());
-    let mut found: Vec<Option<Channel>> = vec![None; usize::from(broker.partitions())];
-    for channel in channels {
-        let partition = broker.partition_of(&channel);
-        found[usize::from(partition.0)] = Some(channel);
-        if found.iter().all(Option::is_some) {
-            break;
-        }
-    }
-    found.into_iter().flatten().collect()
+    let mut channels = (0..).map(|number| Channel::new(&format!("chat:{number}")).unwrap());
+    let of = |at| channels.find(|channel| broker.partition_of(channel) == Partition(at)).unwrap();
+    (0..broker.partitions()).map(of).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

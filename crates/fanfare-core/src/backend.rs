@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Broker, History, Presence, Revocations, history::NoHistory, presence::NoPresence,
-    revocation::NoRevocations,
+    Broker, History, Outbox, Presence, Revocations, history::NoHistory, outbox::NoOutbox,
+    presence::NoPresence, revocation::NoRevocations,
 };
 
 /// See the head of this file. All of them are of one broker.
@@ -18,6 +18,8 @@ pub struct Backend {
     pub presence: Arc<dyn Presence>,
     /// Keeps revoked tokens.
     pub revocations: Arc<dyn Revocations>,
+    /// Keeps events for the operator's backend.
+    pub outbox: Arc<dyn Outbox>,
 }
 
 impl Backend {
@@ -25,6 +27,7 @@ impl Backend {
     #[must_use]
     pub fn without_memory(broker: Arc<dyn Broker>) -> Self {
         let (history, presence) = (Arc::new(NoHistory), Arc::new(NoPresence));
-        Self { broker, history, presence, revocations: Arc::new(NoRevocations) }
+        let (revocations, outbox) = (Arc::new(NoRevocations), Arc::new(NoOutbox));
+        Self { broker, history, presence, revocations, outbox }
     }
 }

@@ -117,6 +117,8 @@ pub struct SubscribeOptions {
     pub joins: bool,
     /// The publications that the client gets; `None`: all.
     pub filter: Option<Arc<TagFilter>>,
+    /// Whether the client wants publications as differences, where the channel has them.
+    pub delta: bool,
     /// Data for the operator's backend.
     pub data: Option<Payload>,
 }

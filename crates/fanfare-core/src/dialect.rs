@@ -1,5 +1,7 @@
 //! The seam to the protocols that clients speak.
 
+use std::time::Duration;
+
 use crate::{
     Channel, CloseFrame, Command, Disconnect, EncodingId, Message, Payload, Position, Publication, Reply,
 };
@@ -17,6 +19,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// The message of a publication, the same for every subscriber. It may be news of a client that joined or left
     /// ([`Attributes::presence`](crate::Attributes::presence)), which reaches only subscribers that asked for joins.
     fn publication(&self, publication: &Publication) -> Message;
+
+    /// The forms of the dialect for subscribers that get publications as differences; `None`: it has none.
+    fn delta(&self) -> Option<DeltaForms> {
+        None
+    }
 
     /// The answer to a client's command.
     fn reply(&self, reply: &Reply) -> Answer;
@@ -48,6 +55,17 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The last words to a client whose session ends.
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye;
+}
+
+/// The forms of a dialect for subscribers that get publications as differences. Both make all messages of the dialect,
+/// and differ from it only in publications.
+#[derive(Clone, Copy)]
+pub struct DeltaForms {
+    /// For a subscriber that does not have the publication before: each publication is whole.
+    pub full: &'static dyn Dialect,
+    /// For a subscriber that has it: a publication is a difference to it ([`Publication::previous`]) where that is
+    /// smaller, and else whole.
+    pub patch: &'static dyn Dialect,
 }
 
 /// Reads the messages of one session. A session has a decoder of its own, which may keep state.
@@ -87,6 +105,11 @@ pub enum Push {
         /// The reason.
         reason: Unsubscribed,
     },
+    /// The operator's backend said how long the session may stay.
+    Refreshed {
+        /// The time until its client has to show a new token; `None`: it has not to.
+        expires_in: Option<Duration>,
+    },
     /// A message for this session alone.
     Message(Payload),
 }
@@ -124,6 +147,8 @@ pub enum Liveness {
     AnyRead,
     /// Only the answer to a ping.
     Pong,
+    /// That the transport takes what is sent: the client sends nothing, and answers no ping.
+    AnyWrite,
 }
 
 /// A dialect's request for a sign of life.

@@ -48,10 +48,17 @@ pub enum Disconnect {
     Expired,
     /// A token that the client showed is not good, for this reason.
     BadToken(Cow<'static, str>),
+    /// The client's token, or the operator's backend, names more channels for it than a connection may hold.
+    TooManyChannels {
+        /// The limit, see [`Limits::channels_per_connection`](crate::Limits::channels_per_connection).
+        limit: usize,
+    },
     /// The client did not say who it is within [`Limits::handshake`](crate::Limits::handshake).
     Stale,
     /// The client asked for what this server does not have.
     NotAvailable(Cow<'static, str>),
+    /// The client cannot connect at this moment, for this reason, and the dialect has no reply for it.
+    Unavailable(Cow<'static, str>),
     /// The client sent nothing after a ping.
     NoPong,
     /// No message came or went for the session's idle timeout.
@@ -94,8 +101,10 @@ impl Disconnect {
             Self::Slow,
             Self::Expired,
             Self::BadToken(Cow::default()),
+            Self::TooManyChannels { limit: 0 },
             Self::Stale,
             Self::NotAvailable(Cow::default()),
+            Self::Unavailable(Cow::default()),
             Self::NoPong,
             Self::Idle,
             Self::Interrupted,
@@ -140,8 +149,10 @@ impl Disconnect {
             Self::Slow => "slow",
             Self::Expired => "expired",
             Self::BadToken(_) => "bad_token",
+            Self::TooManyChannels { .. } => "too_many_channels",
             Self::Stale => "stale",
             Self::NotAvailable(_) => "not_available",
+            Self::Unavailable(_) => "unavailable",
             Self::NoPong => "no_pong",
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
@@ -189,8 +200,10 @@ mod tests {
             | Disconnect::Slow
             | Disconnect::Expired
             | Disconnect::BadToken(_)
+            | Disconnect::TooManyChannels { .. }
             | Disconnect::Stale
             | Disconnect::NotAvailable(_)
+            | Disconnect::Unavailable(_)
             | Disconnect::NoPong
             | Disconnect::Idle
             | Disconnect::Interrupted
@@ -200,7 +213,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 20;
+    const OWN: usize = 22;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

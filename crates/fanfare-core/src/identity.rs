@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, pin::Pin, str::FromStr, sync::Arc, time::SystemTime}
 
 use bytes::Bytes;
 
-use crate::Channel;
+use crate::{Channel, Payload};
 
 /// One run of one node: drawn at random at start, never reused.
 ///
@@ -99,11 +99,22 @@ pub trait Identity: Send + Sync + 'static {
         &[]
     }
 
+    /// The terms of one of [`Identity::subscriptions`], beside the right to it.
+    fn terms_of(&self, channel: &Channel) -> SubscriptionTerms {
+        let _ = channel;
+        SubscriptionTerms::default()
+    }
+
     /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 
     /// When the token expires and the session ends; `None`: never.
     fn expires_at(&self) -> Option<SystemTime>;
+
+    /// The identity that this one changes, where the operator's backend changed one.
+    fn changes(&self) -> Option<&Arc<dyn Identity>> {
+        None
+    }
 }
 
 /// Verifies the tokens of clients.
@@ -145,8 +156,19 @@ pub struct SubscriptionGrant {
     pub client: Option<String>,
     /// When the subscription ends; `None`: never.
     pub expires_at: Option<SystemTime>,
+    /// The rest.
+    pub terms: SubscriptionTerms,
+}
+
+/// The terms of a subscription in a token, beside the right to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionTerms {
     /// Information about the subscription for other clients: JSON that the node does not read.
     pub info: Option<Bytes>,
+    /// Data for the client, which comes with the news of its subscription.
+    pub data: Option<Payload>,
+    /// Whether the client hears of clients that join and leave, whether it asks or not.
+    pub joins: bool,
 }
 
 /// Why a token is not good: a sentence for the client, without a word of the token.

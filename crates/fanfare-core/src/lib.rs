@@ -24,7 +24,7 @@
 //! - [`broker`], `broker_error`: carries publications between nodes; [`partition`]: a part of a broker; [`registry`]:
 //!   the list of nodes
 //! - [`history`]: the publications of a channel that are kept; [`presence`]: the clients in a channel; [`revocation`]: revoked tokens;
-//!   [`backend`]: all of a broker that a hub uses
+//!   [`outbox`]: events for the operator's backend; [`backend`]: all of a broker that a hub uses
 //! - [`dialect`]: a protocol of clients, without I/O; [`hooks`]: asks the operator's backend
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
@@ -35,6 +35,7 @@ pub mod broker;
 mod broker_error;
 pub mod buckets;
 pub mod channel;
+mod channel_regex;
 pub mod command;
 pub mod critical_tasks;
 pub mod dialect;
@@ -49,6 +50,7 @@ mod limit;
 pub mod limits;
 pub mod message;
 pub mod namespace;
+pub mod outbox;
 pub mod partition;
 pub mod payload;
 pub mod position;
@@ -67,9 +69,10 @@ pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
 pub use channel::{Channel, ChannelError};
+pub use channel_regex::{ChannelRegex, ChannelRegexError};
 pub use command::Command;
 pub use critical_tasks::CriticalTasks;
-pub use dialect::{Answer, Decoder, Dialect, Goodbye, Liveness, Ping, Push, Request};
+pub use dialect::{Answer, Decoder, DeltaForms, Dialect, Goodbye, Liveness, Ping, Push, Request};
 pub use disconnect::{CloseFrame, Disconnect, Rate};
 pub use encoding::{EncodingId, EncodingKey, FramingId};
 pub use filter::TagFilter;
@@ -79,7 +82,8 @@ pub use identity::{AuthError, Authenticator, ClientId, Identity, Incarnation, Or
 pub use limit::Limit;
 pub use limits::{Heartbeat, Limits};
 pub use message::Message;
-pub use namespace::{Access, Namespace, Namespaces, OnInterruption, SlowClient};
+pub use namespace::{Access, Namespace, Namespaces, OnInterruption, RecoveryMode, SlowClient};
+pub use outbox::Outbox;
 pub use partition::Partition;
 pub use payload::{Payload, PayloadKind};
 pub use position::{Epoch, Position, Taken};

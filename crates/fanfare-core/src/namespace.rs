@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Channel, CommandError, Identity, Retention, labels, reply::Action};
+use crate::{Channel, ChannelRegex, CommandError, Identity, Retention, labels, reply::Action};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +58,18 @@ labels! {
     }
 }
 
+labels! {
+    /// The past that a client gets which comes back.
+    #[derive(Default)]
+    pub enum RecoveryMode {
+        /// All publications behind its position, or none.
+        #[default]
+        Stream = "stream",
+        /// The newest publication, where the client does not have it.
+        Cache = "cache",
+    }
+}
+
 /// The treatment of a namespace's sessions after an interruption of the broker, in which they may have missed
 /// publications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +86,8 @@ pub enum OnInterruption {
 pub struct Namespace {
     /// The part of its channels' names before the first `:`; empty for the default namespace.
     pub name: String,
+    /// The names of channels that clients may use; `None`: all. The operator's backend may use all.
+    pub channel_regex: Option<ChannelRegex>,
     /// The clients that may subscribe.
     pub subscribe: Access,
     /// The clients that may publish.
@@ -90,6 +104,10 @@ pub struct Namespace {
     pub retention: Option<Retention>,
     /// The clients that may read what is kept.
     pub history: Access,
+    /// The past that a client gets which comes back.
+    pub recovery: RecoveryMode,
+    /// Whether subscribers that ask for it get publications as differences. Only where publications are kept.
+    pub delta: bool,
     /// Whether the clients in its channels are tracked.
     pub tracks_presence: bool,
     /// The clients that may see the clients in a channel.
@@ -98,6 +116,9 @@ pub struct Namespace {
     pub presence_grace: Duration,
     /// Whether subscribers that ask for it get news of clients that join and leave. Only where presence is tracked.
     pub join_leave: bool,
+    /// Whether its channels make events for the operator's backend: occupied and vacated, and where presence is tracked,
+    /// members that join and leave.
+    pub events: bool,
     /// The treatment of a subscriber that does not read fast enough.
     pub slow_client: SlowClient,
     /// The treatment of its sessions when they may have missed publications.
@@ -108,6 +129,7 @@ impl Default for Namespace {
     fn default() -> Self {
         Self {
             name: String::new(),
+            channel_regex: None,
             subscribe: Access::default(),
             publish: Access::default(),
             subscribe_hook: false,
@@ -115,13 +137,27 @@ impl Default for Namespace {
             echo: true,
             retention: None,
             history: Access::Subscriber,
+            recovery: RecoveryMode::default(),
+            delta: false,
             tracks_presence: false,
             presence: Access::Subscriber,
             presence_grace: Duration::from_secs(5),
             join_leave: false,
+            events: false,
             slow_client: SlowClient::default(),
             on_interruption: OnInterruption::default(),
         }
+    }
+}
+
+impl Namespace {
+    /// Checks that clients may use the name of a channel of this namespace.
+    ///
+    /// # Errors
+    /// They may not, and why.
+    #[inline]
+    pub fn permits_name(&self, channel: &Channel) -> Result<(), CommandError> {
+        self.channel_regex.as_ref().map_or(Ok(()), |pattern| pattern.check(channel))
     }
 }
 

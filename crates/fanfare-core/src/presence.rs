@@ -22,6 +22,13 @@ pub trait Presence: Send + Sync + 'static {
     /// Enters a client of this node into a channel, or replaces its entry.
     fn enter(&self, channel: &Channel, entry: PresenceEntry);
 
+    /// Ends once every reader gets the entries that this node entered into the channel until now, or it is known to take
+    /// longer. `None`: they do already.
+    fn entered(&self, channel: &Channel) -> Option<Entered> {
+        let _ = channel;
+        None
+    }
+
     /// Removes a client of this node from a channel. The entry that it had there.
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry>;
 
@@ -72,6 +79,9 @@ pub struct PresenceStats {
 
 /// Called with an entry of a dead node that was removed.
 pub type OnRemoved = Box<dyn Fn(&Channel, PresenceEntry) + Send + Sync>;
+
+/// The future that [`Presence::entered`] returns.
+pub type Entered = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The future that the methods of [`Presence`] return.
 pub type PresenceFuture<T> = Pin<Box<dyn Future<Output = Result<T, PresenceError>> + Send>>;

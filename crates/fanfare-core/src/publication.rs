@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
@@ -30,6 +31,8 @@ pub struct Publication {
     pub attributes: Option<Box<Attributes>>,
     /// Its position; `None` on a channel without history, and where it is not kept.
     pub position: Option<Position>,
+    /// Boxed, because few publications have it.
+    previous: OnceBox<Payload>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
 }
 
@@ -46,6 +49,7 @@ impl Publication {
             published: None,
             attributes: None,
             position: None,
+            previous: OnceBox::new(),
             encoded: Mutex::default(),
         }
     }
@@ -76,6 +80,19 @@ impl Publication {
     #[inline]
     pub fn at(self, position: Option<Position>) -> Self {
         Self { position, ..self }
+    }
+
+    /// The payload of the publication before it. `None`: a subscriber of this node may not have it, or no subscriber gets
+    /// differences.
+    #[must_use]
+    pub fn previous(&self) -> Option<&Payload> {
+        self.previous.get()
+    }
+
+    /// Every subscriber of this node has this payload, and nothing since. Called before the first subscriber gets the
+    /// publication, with the same payload where it is called again.
+    pub fn follow(&self, previous: Payload) {
+        self.previous.get_or_init(|| Box::new(previous));
     }
 
     /// Whether it is news of a client ([`Attributes::presence`]).

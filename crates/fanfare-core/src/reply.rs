@@ -117,6 +117,8 @@ pub struct Subscription {
     pub position: Option<Position>,
     /// `None`: the client did not ask for the past.
     pub recovered: Option<Recovered>,
+    /// Whether the client gets publications as differences.
+    pub delta: bool,
     /// The time until the subscription's token expires; `None`: it does not.
     pub expires_in: Option<Duration>,
     /// Data of the operator's backend for the client.
@@ -127,9 +129,9 @@ pub struct Subscription {
 #[derive(Debug, Clone)]
 pub struct Recovered {
     /// Whether it is whole: nothing is missing between the place that the client named and the position of the
-    /// [`Subscription`].
+    /// [`Subscription`], or the client has the newest publication where it gets only that.
     pub is_whole: bool,
-    /// The offset that the client named.
+    /// The offset that the client named, or the newest one where the client gets only the newest publication.
     pub since: u64,
     /// The publications of the past, in order. A past that is not whole has none.
     pub publications: Vec<Arc<Publication>>,
@@ -176,6 +178,9 @@ pub enum CommandError {
         "the history does not reach back to this position: load what you need, and read without a position"
     )]
     Unrecoverable,
+    /// The name of the channel does not match this pattern of its namespace.
+    #[error("this channel's name does not match {0}, the `channel_regex` of its namespace")]
+    ImproperName(String),
     /// The command contradicts itself.
     #[error("{0}")]
     BadRequest(&'static str),

@@ -47,6 +47,8 @@ pub struct Config {
     pub relay: RelayEndpoint,
     /// The dialect at `/connection/websocket`.
     pub commanded: CommandedEndpoint,
+    /// The dialect of clients that only listen.
+    pub unidirectional: UnidirectionalEndpoint,
     /// The headers of handshakes that the operator's backend gets, in lower case: at `/connection/websocket`.
     pub hook_headers: Vec<String>,
     /// The name of the broker on the page: `memory`, `redis`.
@@ -92,6 +94,8 @@ pub struct Encoding {
     pub format: &'static str,
     /// The dialect in this encoding, and how its sessions are kept alive.
     pub kind: Arc<Kind>,
+    /// The same for clients that ask for the WebSocket's own pings.
+    pub with_own_pings: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn() -> Box<dyn Decoder>,
     /// The encoding over HTTP.
@@ -106,6 +110,17 @@ pub struct OverHttp {
     pub kind: Arc<Kind>,
     /// Reads the body of a client's request.
     pub emulated: fn(&[u8]) -> Option<Emulated>,
+}
+
+/// The dialect of clients that only listen, and send nothing but one message to connect: at `/connection/uni_sse`,
+/// `/connection/uni_http_stream` and `/connection/uni_websocket`.
+pub struct UnidirectionalEndpoint {
+    /// The dialect over HTTP, whose goodbye is a message.
+    pub over_http: Arc<Kind>,
+    /// The dialect over a WebSocket.
+    pub over_websocket: Arc<Kind>,
+    /// Makes a session's decoder.
+    pub decoder: fn() -> Box<dyn Decoder>,
 }
 
 /// Commands for a session that requests feed.

@@ -35,6 +35,7 @@ mod websocket;
 pub use api::cluster::NodeView;
 pub use gateway::{
     ClientAuth, CommandedEndpoint, Config, Emulated, Encoding, Gateway, OverHttp, RelayEndpoint,
+    UnidirectionalEndpoint,
 };
 pub use listener::{
     admission::AdmissionLimits,

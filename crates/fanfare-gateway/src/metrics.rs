@@ -109,8 +109,6 @@ labels! {
     pub(crate) enum HttpError {
         /// The client does not speak HTTP.
         Parse = "parse",
-        /// The client speaks HTTP/2 (prior knowledge).
-        Http2 = "http2",
         /// The header is larger, or has more lines, than the limits allow.
         TooLarge = "too_large",
         /// The header did not come in time.
@@ -184,9 +182,7 @@ labels! {
 impl HttpError {
     /// The kind of an error of hyper.
     pub(crate) fn of(error: &hyper::Error) -> Self {
-        if error.is_parse_version_h2() {
-            Self::Http2
-        } else if error.is_parse_too_large() {
+        if error.is_parse_too_large() {
             Self::TooLarge
         } else if error.is_parse() {
             Self::Parse
@@ -206,13 +202,9 @@ impl HttpError {
         match self {
             Self::Timeout => Some(Limit::Handshake),
             Self::TooLarge => Some(Limit::HeaderBytes),
-            Self::Parse
-            | Self::Http2
-            | Self::Incomplete
-            | Self::ProxyHeader
-            | Self::Stalled
-            | Self::Io
-            | Self::Other => None,
+            Self::Parse | Self::Incomplete | Self::ProxyHeader | Self::Stalled | Self::Io | Self::Other => {
+                None
+            }
         }
     }
 }

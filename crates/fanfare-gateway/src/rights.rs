@@ -71,6 +71,7 @@ fn outside_a_session(
     channel: &Channel,
     action: Action,
 ) -> Result<(), CommandError> {
+    namespace.permits_name(channel)?;
     channel.permits(identity.map(|identity| &**identity))?;
     let access = if access == Access::Subscriber { namespace.subscribe } else { access };
     access.permit(|| identity.cloned(), || true, channel, action)

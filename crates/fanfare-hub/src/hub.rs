@@ -9,9 +9,9 @@ use crate::{
     ending::{drain::Drain, goodbye::Goodbyes, interruption::Interruptions},
     metrics::HubMetrics,
     session::{
-        hooking::Hooking, identities::Identities, inbound::Inbound, intake::Intake, publisher::Publisher,
-        revoked::RevokedTokens, sessions::Sessions, state::Session, subscriptions::Subscriptions,
-        writer::Writer,
+        events::ClientEvents, hooking::Hooking, identities::Identities, inbound::Inbound, intake::Intake,
+        publisher::Publisher, revoked::RevokedTokens, sessions::Sessions, state::Session,
+        subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -49,6 +49,8 @@ pub struct Hub {
     pub identities: Arc<Identities>,
     /// Asks the operator's backend about clients.
     pub hooking: Arc<Hooking>,
+    /// Tells the operator's backend what clients do.
+    pub events: Arc<ClientEvents>,
     /// Keeps publications. Removes them from this node's tails too, not from those of other nodes.
     pub history: Arc<dyn History>,
     /// Lists the clients in channels.

@@ -19,10 +19,10 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attempts::Attempts, attendance::Attendance, commands::Commands, connecting::Connecting,
-        flusher::Flusher, hooking::Hooking, identities::Identities, incomplete::BufferBound, intake::Intake,
-        interest::Interest, news::News, publish_budget::PublishBudget, publisher::Publisher,
-        reading::Reading, renewing::Renewals, revoked::RevokedTokens, sessions::Sessions,
-        subscriptions::Subscriptions, writer::Writer,
+        events::ClientEvents, flusher::Flusher, hooking::Hooking, identities::Identities,
+        incomplete::BufferBound, intake::Intake, interest::Interest, news::News,
+        publish_budget::PublishBudget, publisher::Publisher, reading::Reading, renewing::Renewals,
+        revoked::RevokedTokens, sessions::Sessions, subscriptions::Subscriptions, writer::Writer,
     },
     upkeep::{
         budget::Budget,
@@ -71,7 +71,7 @@ impl Hub {
     ) -> Arc<Self> {
         let message_bytes = limits.message_bytes;
         let shared = Shared::new(dispatcher, &backend, limits, metrics);
-        let Backend { broker, history, presence, revocations } = backend;
+        let Backend { broker, history, presence, revocations, .. } = backend;
         let outgoing = shared.outgoing();
         let subscriptions = shared.subscriptions(&outgoing);
         let stall_report = Arc::new(StallReport::default());
@@ -91,6 +91,7 @@ impl Hub {
             dispatcher: shared.dispatcher.clone(),
             subscriptions: subscriptions.clone(),
             goodbyes: outgoing.goodbyes.clone(),
+            identities: identities.clone(),
         };
         let calls = Arc::new(Calls::new(shared.dispatcher.incarnation(), broker.clone(), local));
         let history = Arc::new(Forgetting { history, dispatcher: shared.dispatcher.clone() });
@@ -121,6 +122,7 @@ impl Hub {
             revoked,
             identities,
             hooking: shared.hooking,
+            events: shared.attendance.events.clone(),
             history,
             presence,
             ghosts,
@@ -135,9 +137,10 @@ impl Hub {
 
 impl Shared {
     fn new(dispatcher: Arc<Dispatcher>, backend: &Backend, limits: Limits, metrics: Arc<HubMetrics>) -> Self {
-        let Backend { broker, history, presence, .. } = backend;
+        let Backend { broker, history, presence, outbox, .. } = backend;
+        let events = Arc::new(ClientEvents::new(outbox.clone(), dispatcher.clone()));
         let (history, news) = (history.clone(), News::new(broker.clone(), metrics.clone()));
-        let attendance = Attendance::new(dispatcher.clone(), presence.clone(), news);
+        let attendance = Attendance::new(dispatcher.clone(), presence.clone(), news, events);
         Self {
             budget: Budget::new(&limits, metrics.clone()),
             reader: Arc::new(Reader { dispatcher: dispatcher.clone(), history, metrics: metrics.clone() }),

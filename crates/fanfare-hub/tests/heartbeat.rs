@@ -9,7 +9,7 @@ use std::{
 use fanfare_core::{Disconnect, Heartbeat, Limits};
 use tokio::time::{advance, sleep};
 
-use crate::support::{Client, Framing, Node, Pipe, Recorder, Setup, settle};
+use crate::support::{Client, Framing, Lines, Node, Pipe, Recorder, Setup, settle};
 
 const HEARTBEAT: Heartbeat = Heartbeat {
     ping_interval: Duration::from_secs(25),
@@ -244,4 +244,23 @@ async fn idleness_before_the_first_ping_ends_sessions() {
     assert!(!client.session.has_ended());
     pass(2).await;
     assert_eq!(node.closed("idle"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_only_listens_is_not_judged() {
+    let node = Setup { dialect: Lines::listening(), heartbeat: HEARTBEAT, ..Setup::default() }.memory();
+    let client = node.client();
+    pass(250).await;
+    assert_eq!(pings(&client), 10);
+    assert!(!client.session.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_reads_a_message_of_goodbye() {
+    let node = Setup { dialect: Lines::strict(), heartbeat: HEARTBEAT, ..Setup::default() }.memory();
+    let client = node.client();
+    until_pinged(&client).await;
+    pass(11).await;
+    assert!(client.session.has_ended() && !client.pipe.is_aborted());
+    assert_eq!(client.lines().last().unwrap(), "goodbye no_pong");
 }

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::support::{Client, Framing, INCARNATION, Node, Pipe, Setup, channel, numbered, settle};
 
-fn told() -> Namespace {
+pub(crate) fn told() -> Namespace {
     Namespace { tracks_presence: true, join_leave: true, ..Namespace::default() }
 }
 

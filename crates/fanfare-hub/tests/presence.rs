@@ -1,13 +1,25 @@
 //! The clients that presence is told of.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, ClientId, Identity, Limits, Namespace, Namespaces, presence::PresenceEntry};
+use fanfare_core::{
+    Channel, ClientId, Identity, Limits, Namespace, Namespaces, Presence,
+    presence::{Entered, PresenceEntry, PresenceFuture, PresenceStats},
+};
 use fanfare_hub::Peer;
-use tokio::time::sleep;
+use tokio::{sync::Notify, time::sleep};
 
-use crate::support::{Node, Setup, channel, settle};
+use crate::{
+    connecting::{connected, setup},
+    support::{Node, Setup, channel, settle},
+};
 
 /// May use every channel.
 struct Ann;
@@ -40,6 +52,59 @@ fn node() -> Node {
 async fn in_channel(node: &Node, name: &str) -> Vec<PresenceEntry> {
     settle().await;
     node.hub.presence.members(&channel(name)).await.unwrap()
+}
+
+/// The clients of a broker that takes its time.
+#[derive(Default)]
+struct Slow {
+    written: Arc<Notify>,
+    entered: AtomicUsize,
+}
+
+impl Presence for Slow {
+    fn enter(&self, _: &Channel, _: PresenceEntry) {
+        self.entered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn entered(&self, _: &Channel) -> Option<Entered> {
+        Some(Box::pin(self.written.clone().notified_owned()))
+    }
+
+    fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
+        None
+    }
+
+    fn members(&self, _: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn stats(&self, _: &Channel) -> PresenceFuture<PresenceStats> {
+        Box::pin(std::future::ready(Ok(PresenceStats::default())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_follows_the_entry() {
+    let quiet = Namespace { name: "quiet".into(), ..Namespace::default() };
+    let namespace = Namespace { tracks_presence: true, ..Namespace::default() };
+    let slow = Arc::new(Slow::default());
+    let setup = Setup { namespace, named: vec![quiet], presence: Some(slow.clone()), ..setup() };
+    let node = setup.memory();
+    let client = connected(&node, "connect").await;
+    client.tell(&["sub a", "sub quiet:a"]);
+    settle().await;
+    assert_eq!(slow.entered.load(Ordering::Relaxed), 1);
+    assert_eq!(client.lines(), ["ok 3"], "others do not wait");
+    slow.written.notify_waiters();
+    settle().await;
+    assert_eq!(client.lines(), ["ok 2"]);
+    // A broker that does not answer makes it late, not lost.
+    client.tell(&["sub b"]);
+    settle().await;
+    assert!(client.lines().is_empty());
+    sleep(Limits::default().handshake).await;
+    settle().await;
+    assert_eq!(client.lines(), ["ok 4"]);
 }
 
 #[tokio::test(start_paused = true)]

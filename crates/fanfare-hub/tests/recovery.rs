@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, Position, reply::Action};
+use fanfare_core::{
+    Access, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode, reply::Action,
+};
 use fanfare_hub::{Past, Recovered};
 use tokio::task::JoinSet;
 
@@ -42,6 +44,19 @@ async fn the_newest_come_before_live_flow() {
     recorder.deliver_all(histories.accept("a", 2));
     settle().await;
     assert_eq!(client.lines(), numbered("a", 4..8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_cache_the_newest_comes() {
+    let histories = Histories::new();
+    let namespace = Namespace { recovery: RecoveryMode::Cache, ..namespace() };
+    let setup = Setup { namespace, histories: Some(histories.clone()), ..Setup::default() };
+    let (node, _) = setup.recorded();
+    histories.accept("a", 5);
+    let since = |offset| Past::Since(histories.position("a", offset));
+    assert_eq!(gets(&node, since(1)).await, (numbered("a", [5]), true));
+    assert_eq!(gets(&node, since(5)).await, (vec![], true));
+    assert_eq!(gets(&node, Past::Last(3)).await, (numbered("a", 3..6), true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Access, ClientId, Namespace};
+use fanfare_core::{Access, ClientId, Namespace, RecoveryMode};
 
 use crate::{
     connecting::{connected, recorded, setup},
@@ -83,6 +83,41 @@ async fn a_past_that_must_be_whole_may_fail() {
     }
     let client = connected(&node, "connect").await;
     assert_eq!(answer(&client, "sub a must since=*:12").await, ["ok 2 whole 13"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_gives_the_newest_only() {
+    let (node, recorder, histories) = remembering(Namespace { recovery: RecoveryMode::Cache, ..namespace() });
+    let answer_to = async |line: &str| {
+        let client = connected(&node, "connect").await;
+        answer(&client, line).await
+    };
+    assert_eq!(answer_to("sub a since=*:0").await, ["ok 2 whole"], "the client has all there is");
+    assert_eq!(answer_to("sub a since=?:0").await, ["ok 2 lost"], "nothing is kept yet");
+    histories.accept("b", 5);
+    let epoch = histories.position("b", 0).epoch;
+    for (since, told) in [
+        ("*:2".to_owned(), "whole 5"),
+        (format!("{epoch}:0"), "whole 5"),
+        (format!("{epoch}:5"), "whole"),
+        ("*:5".to_owned(), "whole"),
+        ("*:9".to_owned(), "whole 5"),
+        ("?:5".to_owned(), "whole 5"),
+        ("00000000000000ff:5".to_owned(), "whole 5"),
+    ] {
+        assert_eq!(answer_to(&format!("sub b since={since}")).await, [format!("ok 2 {told}")], "{since}");
+    }
+    let client = connected(&node, "connect").await;
+    client.say("sub b since=*:3").await;
+    recorder.deliver_all(histories.accept("b", 1));
+    settle().await;
+    assert_eq!(client.lines(), ["ok 2 whole 5", "b 6"]);
+    histories.accept("c", 5);
+    histories.trim("c", 0);
+    assert_eq!(answer_to("sub c since=*:3").await, ["ok 2 lost"]);
+    let refused = answer_to("sub c must since=*:3").await;
+    assert!(refused[0].starts_with("error 2 the history does not reach back"), "{refused:?}");
+    assert_eq!(answer_to("sub c must since=*:5").await, ["ok 2 whole"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,5 +9,7 @@ pub mod dialect;
 pub mod encoding;
 pub mod relay;
 
-pub use centrifugo::{Centrifugo, CentrifugoDecoder};
+pub use centrifugo::{
+    Centrifugo, CentrifugoDecoder, CentrifugoUnidirectional, CentrifugoUnidirectionalDecoder,
+};
 pub use relay::{Relay, RelayDecoder};

@@ -3,11 +3,13 @@
 //! - [`plan`](mod@plan): the faults of a seed, with their times
 //! - [`stage`]: three nodes behind HAProxy, a Redis, and a proxy between each node and Redis
 //! - `faults`: the effect of each fault on the stage
+//! - `sdk`: clients of an SDK among the checker's own
 //!
 //! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
 
 mod faults;
 pub mod plan;
+mod sdk;
 pub mod stage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -23,6 +25,7 @@ use tokio::{
 
 use self::{
     plan::{Kind, Plan},
+    sdk::Sdk,
     stage::Stage,
 };
 use crate::endpoint::KEY;
@@ -45,6 +48,8 @@ pub struct Settings {
     pub kinds: Vec<Kind>,
     /// Clients that listen.
     pub subscribers: usize,
+    /// Clients of npm's `centrifuge`, which listen too. A third of them publishes.
+    pub sdk: usize,
     /// Messages a second.
     pub rate: f64,
     /// The folder for the logs of the processes, in a folder of the run's name, if the run goes wrong.
@@ -81,6 +86,10 @@ pub async fn run(settings: &Settings) -> Summary {
         Ok(check) => Arc::new(check),
         Err(error) => panic!("the checker cannot start: {error:#}"),
     };
+    let mut sdk = match settings.sdk {
+        0 => None,
+        clients => Some(Sdk::start(stage.balancer.endpoint(), clients, clients / 3, check.guests()).await),
+    };
     let began = Instant::now() + CALM;
     let mut faults = JoinSet::new();
     for step in plan.steps {
@@ -98,6 +107,9 @@ pub async fn run(settings: &Settings) -> Summary {
         }
     }
     stage.is_well().await;
+    if let Some(sdk) = &mut sdk {
+        sdk.stop().await;
+    }
     let summary = match Arc::into_inner(check).map(Check::finish) {
         Some(finished) => finished.await,
         None => panic!("a fault is still under way"),
@@ -126,6 +138,8 @@ fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
         channels: 6,
         subscribers: settings.subscribers,
         publishers: 12,
+        guests: settings.sdk,
+        guest_publishers: settings.sdk / 3,
         rate: settings.rate,
         lasts: settings.lasts,
         drop_every: None,

@@ -75,6 +75,9 @@ impl Node {
         if let Err(error) = self.cluster.await {
             tracing::error!(%error, "the cluster view ended badly");
         }
+        if let Err(error) = self.events.sender.await {
+            tracing::error!(%error, "the sender of events ended badly");
+        }
         self.broker.stop().await;
         if let Some(traces) = self.traces {
             traces.finish().await;

@@ -2,14 +2,19 @@
 //!
 //! Invariants
 //! - A question ends within `hooks.timeout`, whatever the backend does. No more than `hooks.concurrency` are under way.
-//! - A question is sent again only where the connection could not be made.
+//! - A question is sent again only where the backend cannot have read it: see [`Poster`].
+//! - With `hooks.secret` each question is signed.
 //! - Neither the log nor the metrics have a word of a client or of the backend.
 //!
-//! - `body`: the bodies of questions and answers; `breaker`: fails fast while the backend is away; `metrics`
+//! - `body`: the bodies of questions and answers; `breaker`: fails fast while the backend is away; `metrics`;
+//!   `signature`: of questions and events
 
 mod body;
 mod breaker;
 mod metrics;
+pub(crate) mod signature;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -29,9 +34,13 @@ use tokio::{
 };
 
 pub(crate) use self::metrics::HookMetrics;
-use self::{body::Answered, breaker::Breaker};
+use self::{
+    body::Answered,
+    breaker::Breaker,
+    signature::{SIGNATURE, signature},
+};
 use crate::{
-    ask::{Asker, NoAnswer, Target},
+    ask::{Asker, Poster, Target},
     config::HookConfig,
 };
 
@@ -40,7 +49,7 @@ pub(crate) struct HttpHooks(Arc<Asking>);
 
 struct Asking {
     config: HookConfig,
-    asker: Asker,
+    poster: Poster,
     places: Semaphore,
     /// One for each kind of question, in the order of [`Hook::ALL`].
     breakers: Vec<Breaker>,
@@ -51,7 +60,7 @@ impl HttpHooks {
     /// The hooks of this configuration.
     pub(crate) fn new(config: HookConfig, metrics: HookMetrics) -> Self {
         Self(Arc::new(Asking {
-            asker: Asker::new(config.timeout),
+            poster: Poster::new(Asker::new(config.timeout)),
             places: Semaphore::new(config.concurrency),
             breakers: Hook::ALL.iter().map(|_| Breaker::default()).collect(),
             config,
@@ -116,12 +125,10 @@ impl Asking {
     }
 
     async fn send(&self, target: &Target, asks: &HookClient, body: String) -> Result<String, String> {
-        let post = || self.asker.post(target, &asks.headers, body.clone());
-        let answer = match post().await {
-            // The connection was not made, so the backend read nothing.
-            Err(NoAnswer::Io(_)) => post().await,
-            answer => answer,
-        };
+        let signed = self.config.secret.as_ref().map(|secret| signature(secret, &body));
+        let of_client = asks.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = of_client.chain(signed.as_deref().map(|signed| (SIGNATURE, signed)));
+        let answer = self.poster.post(target, headers, body.into()).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.status.is_success() {
             Ok(answer.body)

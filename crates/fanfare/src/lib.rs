@@ -10,6 +10,7 @@
 //!   `bounds`: limits as metrics
 //! - [`token`]: issues and checks tokens; `jwks`: fetches keys for them; [`manual`]: completions for shells and manual pages
 //! - [`health`], [`top`]: ask nodes that run; [`ask`]: how; [`advertise`]: where a node's metrics are
+//! - `hooks`: asks the operator's backend; `events`: tells it
 
 pub mod advertise;
 pub mod ask;
@@ -19,6 +20,7 @@ pub mod config;
 pub mod descriptors;
 mod dialects;
 pub mod drain;
+mod events;
 pub mod health;
 mod hooks;
 mod jwks;

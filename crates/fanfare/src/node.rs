@@ -17,6 +17,7 @@ use crate::{
     bounds::Bounds,
     config::{Auth, Config, Drain, HookConfig},
     descriptors, dialects,
+    events::{EventMetrics, Events},
     hooks::{HookMetrics, HttpHooks},
     jwks::{self, Jwks, JwksMetrics},
     listeners::{self, Inherited, ListenError},
@@ -36,6 +37,7 @@ pub struct Node {
     pub(crate) drain: watch::Sender<Drain>,
     descriptors: usize,
     hook_metrics: HookMetrics,
+    pub(crate) events: Events,
     /// The keys at `auth.jwks_url`, if it is set.
     remote_keys: Option<Arc<RemoteKeys>>,
     bounds: Bounds,
@@ -121,10 +123,8 @@ impl Node {
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;
-        let span_metrics = SpanMetrics::register(&metrics)?;
-        let broker_name = name_of(&config.broker);
-        let start = |tracing| Traces::start(&tracing, &config.node, broker_name, span_metrics);
-        let traces = config.tracing.map(start).transpose()?;
+        let event_metrics = EventMetrics::register(&metrics)?;
+        let traces = traces(&config, &metrics)?;
         let tracer = traces.as_ref().map(Traces::tracer);
         let (dispatcher, controls) = Dispatcher::new(
             incarnation,
@@ -149,6 +149,9 @@ impl Node {
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
         let (closing, leaving) = (CancellationToken::new(), CancellationToken::new());
+        let outbox = broker.backend.outbox.clone();
+        let events = Events::start(outbox, event_metrics, leaving.clone(), &critical_tasks);
+        events.tell(&hub, config.events);
         let gateway = Arc::new(Gateway::new(hub.clone(), cluster.clone(), metrics, gateway_metrics, gateway));
         let server = Server::new(gateway.clone(), closing.clone());
         for listener in listeners {
@@ -166,6 +169,7 @@ impl Node {
             drain,
             descriptors,
             hook_metrics,
+            events,
             remote_keys,
             bounds,
             gateway,
@@ -190,6 +194,7 @@ impl Node {
         self.bounds.set(&gateway.admission, &config.limits);
         self.gateway.reload(gateway);
         ask_by(&self.hub, config.hooks.clone(), &self.hook_metrics);
+        self.events.tell(&self.hub, config.events.clone());
         self.drain.send_replace(config.drain);
         self.tls.reload(config);
     }
@@ -207,7 +212,7 @@ impl Node {
             () = self.hub.failed() => "delivery",
             () = self.broker.failed() => "the broker",
             () = self.server.failed() => "a listener",
-            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health",
+            () = self.critical_tasks.ended() => "the view of the cluster, of interruptions or of health, or events",
         }
     }
 }
@@ -242,6 +247,13 @@ fn ask_by(hub: &Hub, config: Option<HookConfig>, metrics: &HookMetrics) {
     hub.hooking.ask_by(hooks);
 }
 
+/// The parts that make and send spans, where the configuration asks for them.
+fn traces(config: &Config, metrics: &prometheus::Registry) -> Result<Option<Traces>, StartError> {
+    let (spans, broker) = (SpanMetrics::register(metrics)?, name_of(&config.broker));
+    let start = |tracing| Traces::start(tracing, &config.node, broker, spans);
+    Ok(config.tracing.as_ref().map(start).transpose()?)
+}
+
 fn gateway_config(
     config: &Config,
     descriptors: usize,
@@ -262,6 +274,7 @@ fn gateway_config(
         deflate: config.deflate,
         relay: dialects::relay(&config.relay),
         commanded: dialects::commanded(&config.relay),
+        unidirectional: dialects::unidirectional(&config.relay),
         hook_headers: if config.hooks.is_some() { config.hook_headers.clone() } else { Vec::new() },
         broker: name_of(&config.broker),
     }

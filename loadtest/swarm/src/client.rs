@@ -4,6 +4,7 @@
 //! Invariant: only the connection's own task writes to its socket. So frames never interleave, and a connection that
 //! waits to write still reads.
 
+mod centrifugo;
 mod frames;
 mod handshake;
 mod stream;
@@ -12,7 +13,7 @@ mod tls;
 
 use std::{
     cell::{Cell, RefCell},
-    io,
+    fmt, io,
     net::IpAddr,
     ops::ControlFlow,
     pin::Pin,
@@ -97,6 +98,8 @@ pub struct Connection {
     early: Vec<u8>,
     cookie: Option<Box<str>>,
     recovered: Option<bool>,
+    /// It speaks Centrifugo's protocol.
+    centrifugo: bool,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -131,7 +134,11 @@ impl Connection {
         let welcome = handshake::upgrade(&mut stream, target).await?;
         let cookie = welcome.cookie.map(String::into_boxed_str);
         let recovered = welcome.recovered;
-        Ok(Self { cookie, recovered, ..Self::new(stream, welcome.early, target.deflate()) })
+        let mut opened = Self { cookie, recovered, ..Self::new(stream, welcome.early, target.deflate()) };
+        if let Some(greeting) = target.greeting() {
+            opened.subscribe(&greeting).await?;
+        }
+        Ok(opened)
     }
 
     /// Connects without TLS and upgrades, with a receive buffer of this size: without reads, the socket is full soon. The
@@ -157,7 +164,26 @@ impl Connection {
     fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {
         let (decoder, outbox) = (Decoder::new(), Arc::default());
         let (is_flushing, inflates) = (false, true);
-        Self { stream, decoder, deflate, is_flushing, inflates, early, cookie: None, recovered: None, outbox }
+        let (cookie, recovered, centrifugo) = (None, None, false);
+        Self { stream, decoder, deflate, is_flushing, inflates, early, cookie, recovered, centrifugo, outbox }
+    }
+
+    /// Sends the greeting of Centrifugo's protocol, and waits for the answer to its last command.
+    async fn subscribe(&mut self, greeting: &str) -> Result<(), HandshakeError> {
+        self.centrifugo = true;
+        self.sender().message(MessageKind::Text, greeting.as_bytes());
+        let refused = |why: &dyn fmt::Display| HandshakeError::NotSubscribed(why.to_string());
+        let mut is_subscribed = false;
+        while !is_subscribed {
+            let mut frames = Vec::new();
+            let step =
+                std::future::poll_fn(|cx| self.poll_step(cx, &mut |_, frame| frames.push(frame.to_vec())));
+            step.await.map_err(|ended| refused(&ended))?;
+            for frame in frames {
+                is_subscribed |= centrifugo::is_subscribed(&frame).map_err(|error| refused(&error))?;
+            }
+        }
+        Ok(())
     }
 
     /// The cookie that came with the 101, `NAME=VALUE`.
@@ -187,6 +213,12 @@ impl Connection {
     /// Reads, answers pings and writes sent messages, until the connection ends. Each message goes to `on_message`; a text
     /// is not checked for UTF-8.
     pub async fn run(mut self, mut on_message: impl FnMut(MessageKind, &[u8])) -> Ended {
+        let centrifugo = self.centrifugo.then(|| self.sender());
+        let mut on_message = |kind: MessageKind, payload: &[u8]| match &centrifugo {
+            None => on_message(kind, payload),
+            Some(sender) if payload == centrifugo::PING => sender.message(kind, centrifugo::PING),
+            Some(_) => centrifugo::publications(payload).for_each(|data| on_message(kind, data)),
+        };
         let mut early = std::mem::take(&mut self.early);
         if let Err(ended) = self.take(&mut early, &mut on_message) {
             return ended;

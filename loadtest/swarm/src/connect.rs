@@ -23,6 +23,16 @@ pub async fn all<'a>(
     all_from(targets, |_| None).await
 }
 
+/// Opens the members of a channel. The first of them, which publishes, is a relay client in any manner.
+///
+/// # Errors
+/// As for [`all`].
+pub async fn members(target: &Target, count: usize) -> anyhow::Result<Vec<Connection>> {
+    let publisher = target.for_relay();
+    let place = |number| if number == 0 { &publisher } else { target };
+    all((0..count).map(place)).await
+}
+
 /// As [`all`], with the source address that `source` gives for the number of each connection.
 ///
 /// # Errors

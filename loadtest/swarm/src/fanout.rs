@@ -89,7 +89,7 @@ pub struct Figures {
 /// # Errors
 /// A connection fails or ends, a message is lost, or another client publishes on the channel.
 pub async fn run(target: &Target, plan: &Plan) -> anyhow::Result<Figures> {
-    let connections = connect::all(std::iter::repeat_n(target, plan.subscribers)).await?;
+    let connections = connect::members(target, plan.subscribers).await?;
     let mut loop_ = ClosedLoop::start(connections, plan.bytes)?;
     loop_.run(plan.pid, Load { until: Until::Messages(plan.warm_up), ..plan.load }).await?;
     loop_.run(plan.pid, plan.load).await

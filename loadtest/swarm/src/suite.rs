@@ -2,6 +2,7 @@
 
 mod budget;
 mod case;
+mod centrifugo;
 mod certificate;
 mod collector;
 mod connections;
@@ -66,6 +67,8 @@ pub enum Which {
     Cores,
     /// The cost of TLS, permessage-deflate and sampled traces
     Costs,
+    /// The cost of Centrifugo's protocol, beside the relay
+    Centrifugo,
     /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
 }
@@ -122,6 +125,7 @@ impl Which {
             Self::Publish => publish::measure(stage).await,
             Self::Cores => cores::measure(stage).await,
             Self::Costs => costs::measure(stage).await,
+            Self::Centrifugo => centrifugo::measure(stage).await,
             Self::History => history::measure(stage).await,
         }
     }

@@ -6,7 +6,7 @@
 use std::{sync::OnceLock, time::SystemTime};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Identity};
+use fanfare_core::{Channel, Identity, identity::SubscriptionTerms};
 
 /// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Claims {
     pub expires_at: Option<SystemTime>,
     /// The channels of the bearer.
     pub channels: ChannelGrants,
-    /// The channels in which the token puts the bearer by name (`subs`). They are granted too.
-    pub subscriptions: Vec<Channel>,
+    /// The channels in which the token puts the bearer by name (`subs`), and their terms. They are granted too.
+    pub subscriptions: Vec<(Channel, SubscriptionTerms)>,
     /// Information about the bearer for other clients (`info` or `b64info`): JSON, at most [`Claims::MAX_INFO_BYTES`].
     pub info: Option<Bytes>,
     /// The id of the token (`jti`): at most [`Claims::MAX_SUBJECT_BYTES`].
@@ -34,12 +34,17 @@ impl Claims {
     /// The longest subject, in bytes of UTF-8.
     pub const MAX_SUBJECT_BYTES: usize = 255;
 
+    /// The terms of a channel that `subs` names.
+    fn terms(&self, channel: &Channel) -> Option<&SubscriptionTerms> {
+        self.subscriptions.iter().find(|(named, _)| named == channel).map(|(_, terms)| terms)
+    }
+
     /// The channels of `subs`, and those that `channels` names without a pattern; each once. Another name in `channels`
     /// grants nothing.
     fn all_subscriptions(&self) -> Box<[Channel]> {
         let names = self.channels.patterns().unwrap_or_default().iter();
         let exact = names.filter(|name| !name.ends_with('*')).filter_map(|name| Channel::new(name).ok());
-        let mut all = self.subscriptions.clone();
+        let mut all: Vec<_> = self.subscriptions.iter().map(|(channel, _)| channel.clone()).collect();
         all.extend(exact);
         all.sort_unstable();
         all.dedup();
@@ -124,8 +129,12 @@ impl Identity for Bearer {
         self.subscriptions.get_or_init(|| self.claims.all_subscriptions())
     }
 
+    fn terms_of(&self, channel: &Channel) -> SubscriptionTerms {
+        self.claims.terms(channel).cloned().unwrap_or_default()
+    }
+
     fn may_use(&self, channel: &Channel) -> bool {
-        self.claims.channels.allows(channel.as_str()) || self.claims.subscriptions.contains(channel)
+        self.claims.channels.allows(channel.as_str()) || self.claims.terms(channel).is_some()
     }
 
     fn expires_at(&self) -> Option<SystemTime> {

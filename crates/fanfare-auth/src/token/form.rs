@@ -2,15 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
-use fanfare_core::Channel;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use fanfare_core::{Channel, identity::SubscriptionTerms};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{
     claims::{ChannelGrants, Claims},
     error::TokenError,
+    terms,
 };
 
 /// The claims that are used, before they are checked. A claim that is there twice is an error of `serde`. A `null` is a
@@ -39,6 +38,10 @@ pub(super) struct RawClaims {
     client: Option<Value>,
     info: Option<Value>,
     b64info: Option<Value>,
+    data: Option<Value>,
+    b64data: Option<Value>,
+    #[serde(rename = "override")]
+    overrides: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     jti: Option<Value>,
     #[serde(default, deserialize_with = "present")]
@@ -60,11 +63,12 @@ pub(super) struct CheckedClaims {
     /// The end of the connection or subscription, where it is not that of the token; `Some(None)`: it has none.
     pub(super) ends: Option<Option<SystemTime>>,
     pub(super) channels: ChannelGrants,
-    pub(super) subscriptions: Vec<Channel>,
+    pub(super) subscriptions: Vec<(Channel, SubscriptionTerms)>,
     /// The channel of a token of a subscription; `None` for one of a connection.
     pub(super) channel: Option<Channel>,
     pub(super) client: Option<String>,
-    pub(super) info: Option<Bytes>,
+    /// Its information is that of the bearer in a token of a connection.
+    pub(super) terms: SubscriptionTerms,
     pub(super) id: Option<String>,
     pub(super) issued_at: Option<SystemTime>,
 }
@@ -90,10 +94,18 @@ impl TryFrom<RawClaims> for CheckedClaims {
             },
             ends: raw.expire_at.map(|at| end(&at)).transpose()?,
             channels: ChannelGrants(texts(raw.channels, wrong_channels)?),
-            subscriptions: raw.subs.map(subscriptions).transpose()?.unwrap_or_default(),
-            channel: raw.channel.map(|name| channel(&name)).transpose()?,
+            subscriptions: raw.subs.map(terms::subscriptions).transpose()?.unwrap_or_default(),
+            channel: raw.channel.as_ref().map(channel).transpose()?,
             client: raw.client.map(client).transpose()?.flatten(),
-            info: either_info(raw.info.as_ref(), raw.b64info.as_ref())?,
+            terms: terms::terms(|name| match name {
+                "info" => raw.info.as_ref(),
+                "b64info" => raw.b64info.as_ref(),
+                // In a token of a connection these are somebody else's.
+                _ if raw.channel.is_none() => None,
+                "data" => raw.data.as_ref(),
+                "b64data" => raw.b64data.as_ref(),
+                _ => raw.overrides.as_ref(),
+            })?,
             id: raw.jti.map(id).transpose()?,
             issued_at: raw.iat.map(|iat| time("iat", &iat)).transpose()?,
         })
@@ -105,35 +117,6 @@ fn id(claim: Value) -> Result<String, TokenError> {
         Value::String(id) if id.len() <= Claims::MAX_SUBJECT_BYTES => Ok(id),
         _ => Err(TokenError::Claim { name: "jti", wanted: "a text of at most 255 bytes" }),
     }
-}
-
-fn either_info(info: Option<&Value>, base64: Option<&Value>) -> Result<Option<Bytes>, TokenError> {
-    let wrong = |wanted| TokenError::Claim { name: "b64info", wanted };
-    let base64 = match base64 {
-        None => return info.map(|info| json("info", info.to_string())).transpose(),
-        Some(Value::String(text)) if text.is_empty() => return either_info(info, None),
-        Some(_) if info.is_some() => return Err(wrong("left out where the token has an `info`")),
-        Some(Value::String(text)) => BASE64_STANDARD.decode(text).ok(),
-        Some(_) => None,
-    };
-    let text = base64.and_then(|bytes| String::from_utf8(bytes).ok());
-    let is_json = |text: &String| serde_json::from_str::<IgnoredAny>(text).is_ok();
-    let text = text.filter(is_json).ok_or(wrong("JSON in base64 (RFC 4648 §4)"))?;
-    json("b64info", text).map(Some)
-}
-
-fn json(name: &'static str, text: String) -> Result<Bytes, TokenError> {
-    if text.len() > Claims::MAX_INFO_BYTES {
-        return Err(TokenError::Claim { name, wanted: "JSON of at most 4096 bytes" });
-    }
-    Ok(text.into())
-}
-
-/// The names of `subs`. The options of each are not read.
-fn subscriptions(claim: Value) -> Result<Vec<Channel>, TokenError> {
-    let wrong = TokenError::Claim { name: "subs", wanted: "an object whose names are channels" };
-    let Value::Object(subscriptions) = claim else { return Err(wrong) };
-    subscriptions.keys().map(|name| Channel::new(name).map_err(|_| wrong)).collect()
 }
 
 fn channel(claim: &Value) -> Result<Channel, TokenError> {

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    rsa,
+    hmac, rsa,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RsaPublicKeyComponents,
     },
@@ -99,6 +99,13 @@ impl HmacSecret {
         } else {
             Ok(Self(text.as_bytes().into()))
         }
+    }
+
+    /// The HMAC-SHA256 of a message, as hexadecimal digits.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> String {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), message);
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use fanfare_auth::{TokenError, TokenPolicy};
-use fanfare_core::{AuthError, Authenticator, Channel, identity::SubscriptionGrant};
+use fanfare_core::{
+    AuthError, Authenticator, Channel, Payload,
+    identity::{SubscriptionGrant, SubscriptionTerms},
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -26,7 +29,7 @@ fn a_subscription_token_grants_its_channel() {
         user: Some("ada".into()),
         client: Some("c-1".into()),
         expires_at: Some(at(NOW + 65)),
-        info: Some(r#"{"role":"host"}"#.into()),
+        terms: SubscriptionTerms { info: Some(r#"{"role":"host"}"#.into()), ..Default::default() },
     };
     assert_eq!(authorize(&simple(), &all), Ok(granted));
     let least = SubscriptionGrant {
@@ -34,7 +37,7 @@ fn a_subscription_token_grants_its_channel() {
         user: None,
         client: None,
         expires_at: None,
-        info: None,
+        terms: SubscriptionTerms::default(),
     };
     for claims in [json!({"channel": "chat:1"}), json!({"channel": "chat:1", "client": "", "sub": ""})] {
         assert_eq!(authorize(&simple(), &claims), Ok(least.clone()), "{claims}");
@@ -118,4 +121,59 @@ fn a_token_subscribes_to_what_it_names() {
     for (name, may) in [("chat:1", true), ("a*", true), ("ab", false), ("b", false)] {
         assert_eq!(some.may_use(&channel(name)), may, "{name}");
     }
+}
+
+#[test]
+fn a_token_says_the_terms_of_subscriptions() {
+    let options = json!({
+        "info": {"role": "host"}, "data": {"a": 1}, "other": 1,
+        "override": {"force_push_join_leave": {"value": true}, "presence": {"value": false}},
+    });
+    let terms = SubscriptionTerms {
+        info: Some(r#"{"role":"host"}"#.into()),
+        data: Some(Payload::json(r#"{"a":1}"#)),
+        joins: true,
+    };
+    let identity =
+        simple().authenticate(&signed(&json!({"subs": {"a": options, "b": {}}})), at(NOW)).unwrap();
+    assert_eq!(identity.terms_of(&channel("a")), terms);
+    assert_eq!(identity.terms_of(&channel("b")), SubscriptionTerms::default());
+    let mut claims = options;
+    claims["channel"] = json!("a");
+    assert_eq!(authorize(&simple(), &claims).unwrap().terms, terms);
+}
+
+#[test]
+fn data_may_be_json_or_base64() {
+    let data = |options: Value| {
+        let identity = simple().authenticate(&signed(&json!({"subs": {"a": options}})), at(NOW))?;
+        Ok::<_, AuthError>(identity.terms_of(&channel("a")).data)
+    };
+    for (options, expected) in [
+        (json!({"data": "hi"}), Some(Payload::text("hi"))),
+        (json!({"data": [1]}), Some(Payload::json("[1]"))),
+        (json!({"data": null}), None),
+        (json!({"b64data": "eyJhIjogMX0="}), Some(Payload::json(r#"{"a": 1}"#))),
+        (json!({"b64data": "Imhp Ig==".replace(' ', "")}), Some(Payload::text("hi"))),
+        (json!({"b64data": "/wA="}), Some(Payload::binary(&b"\xff\0"[..]))),
+        (json!({"data": 1, "b64data": ""}), Some(Payload::json("1"))),
+    ] {
+        assert_eq!(data(options.clone()), Ok(expected), "{options}");
+    }
+    for wrong in [
+        json!({"b64data": "?"}),
+        json!({"b64data": 1}),
+        json!({"data": 1, "b64data": "MQ=="}),
+        json!({"override": 1}),
+        json!({"override": {"force_push_join_leave": {"value": 1}}}),
+        json!(1),
+    ] {
+        assert!(data(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_connection_has_no_data_of_a_channel() {
+    let claims = json!({"sub": "ada", "data": 1, "b64data": "?", "override": 1});
+    assert!(verify(&simple(), &signed(&claims)).is_ok(), "they are somebody else's");
 }

@@ -6,7 +6,7 @@
 //! - `answers`: answers to publishes
 //! - `history`: positions and histories; `once`: idempotency keys
 //! - `nodes`: control messages, and the registry
-//! - `presence`: the clients in channels; `revocations`: revoked tokens
+//! - `presence`: the clients in channels; `revocations`: revoked tokens; `outbox`: events
 //! - `helpers`: steps that cases share
 
 mod answers;
@@ -16,6 +16,7 @@ mod history;
 mod nodes;
 mod once;
 mod order;
+mod outbox;
 mod presence;
 mod revocations;
 mod subscriptions;
@@ -27,6 +28,7 @@ pub use history::*;
 pub use nodes::*;
 pub use once::*;
 pub use order::*;
+pub use outbox::*;
 pub use presence::*;
 pub use revocations::*;
 pub use subscriptions::*;

@@ -24,8 +24,10 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    events::Events,
     history::{MemoryHistory, SWEEP},
     once::{FULL, Keys},
+    outbox::MemoryOutbox,
     presence::MemoryPresence,
     registry::MemoryRegistry,
     revocations::MemoryRevocations,
@@ -96,9 +98,13 @@ pub(crate) fn start(
         stop.run_until_cancelled(work).await;
         pump.stop();
     });
+    let events = Arc::new(Events::new(broker.metrics.clone()));
+    let entries = broker.metrics.presence_entries.clone();
+    let presence = Arc::new(MemoryPresence::new(entries, events.clone()));
     let backend = Backend {
         history: broker.history.clone(),
-        presence: Arc::new(MemoryPresence::new(broker.metrics.presence_entries.clone())),
+        presence: presence.clone(),
+        outbox: Arc::new(MemoryOutbox { events, presence }),
         revocations: Arc::new(MemoryRevocations::default()),
         broker,
     };

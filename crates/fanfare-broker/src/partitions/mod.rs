@@ -3,7 +3,7 @@
 //! - `placement`: the partition of a channel
 //! - `start`: starts all of them
 //! - `broker`: what the node sees; `controls`: messages between nodes
-//! - `history`, `presence`: those of a channel follow the channel
+//! - `history`, `presence`, `outbox`: those of a channel follow the channel
 //! - `registry`, `revocations`: those of a node are on all partitions
 //! - `metrics`: the series of each partition
 //!
@@ -19,6 +19,7 @@ mod broker;
 mod controls;
 mod history;
 mod metrics;
+mod outbox;
 mod placement;
 mod presence;
 mod registry;

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     broker::PartitionedBroker, controls::Controls, history::PartitionedHistory, metrics::PartitionMetrics,
-    placement::Placement, presence::PartitionedPresence, registry::PartitionedRegistry,
-    revocations::PartitionedRevocations,
+    outbox::PartitionedOutbox, placement::Placement, presence::PartitionedPresence,
+    registry::PartitionedRegistry, revocations::PartitionedRevocations,
 };
 use crate::{
     driver::StartError,
@@ -67,8 +67,11 @@ fn together(node: &Node, names: Vec<String>, all: &[RedisParts], spans: Vec<trac
     let histories = all.iter().map(|parts| parts.history.clone()).collect();
     let presences = all.iter().map(|parts| parts.presence.clone()).collect();
     let registries = all.iter().map(|parts| parts.registry.clone()).zip(spans).collect();
+    let outboxes = broker.names.clone().into_iter().zip(all.iter().map(|parts| parts.outbox.clone()));
+    let outbox = PartitionedOutbox::new(placement.clone(), outboxes, node.incarnation.0);
     let backend = Backend {
         broker: Arc::new(broker),
+        outbox: Arc::new(outbox),
         history: Arc::new(PartitionedHistory { placement: placement.clone(), histories }),
         presence: Arc::new(PartitionedPresence { placement, presences }),
         revocations: Arc::new(PartitionedRevocations(

@@ -69,10 +69,12 @@ pub(crate) enum Kind {
     Presence,
     /// Revoked tokens.
     Revocation,
+    /// Reads and removes events for the operator's backend.
+    Events,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Publish,
         Self::Keep,
         Self::Control,
@@ -88,6 +90,7 @@ impl Kind {
         Self::History,
         Self::Presence,
         Self::Revocation,
+        Self::Events,
     ];
 
     fn label(self) -> &'static str {
@@ -107,6 +110,7 @@ impl Kind {
             Self::History => "history",
             Self::Presence => "presence",
             Self::Revocation => "revocation",
+            Self::Events => "events",
         }
     }
 }

@@ -7,7 +7,8 @@
 //! - `subscriber`: the way in
 //! - `history`: reads what is kept
 //! - `registry`: which nodes there are, and the envelope version that all of them read
-//! - `presence`: the clients in channels; `revocations`: revoked tokens
+//! - `presence`: the clients in channels; `revocations`: revoked tokens; `outbox`: events for the
+//!   operator's backend
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `switches`: hears from Sentinels of another master
 //! - `server`: which server a connection leads to
@@ -20,6 +21,7 @@ pub(crate) mod connection;
 mod history;
 pub(crate) mod metrics;
 pub(crate) mod names;
+mod outbox;
 mod presence;
 mod publisher;
 mod registry;

@@ -155,6 +155,31 @@ impl Names {
         format!("{}!presence:{channel}", self.prefix)
     }
 
+    /// The stream of events that the operator's backend did not take yet.
+    pub(crate) fn events(&self) -> String {
+        format!("{}!events", self.prefix)
+    }
+
+    /// The key that names the node that sends events.
+    pub(crate) fn sender(&self) -> String {
+        format!("{}!events-sender", self.prefix)
+    }
+
+    /// The hash of the nodes that occupy a channel.
+    pub(crate) fn occupied(&self, channel: &Channel) -> String {
+        format!("{}!occupied:{channel}", self.prefix)
+    }
+
+    /// The hash of the channels that a node occupies.
+    pub(crate) fn occupies(&self, node: Incarnation) -> String {
+        format!("{}!occupies:{node}", self.prefix)
+    }
+
+    /// The hash of the nodes that occupy channels.
+    pub(crate) fn occupying(&self) -> String {
+        format!("{}!occupying", self.prefix)
+    }
+
     /// The key of the note that says since when nodes have been on this server.
     pub(crate) fn server(&self) -> String {
         format!("{}!server", self.prefix)

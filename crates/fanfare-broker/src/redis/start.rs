@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Backend, History, Partition, Presence, Registry, Revocations, broker::BrokerEvents,
+    Backend, History, Outbox, Partition, Presence, Registry, Revocations, broker::BrokerEvents,
     registry::RegistryError,
 };
 use parking_lot::Mutex;
@@ -26,6 +26,7 @@ use super::{
     history::reader::{self, RedisHistory},
     metrics::{Kind, RedisMetrics},
     names::Names,
+    outbox::{Channels, Ends, RedisOutbox},
     presence::{Local, PresenceWriter, RedisPresence},
     publisher::{
         outgoing::{Outgoing, ServerBudget},
@@ -93,13 +94,14 @@ pub(crate) struct RedisParts {
     pub(crate) history: Arc<dyn History>,
     pub(crate) presence: Arc<dyn Presence>,
     pub(crate) revocations: Arc<dyn Revocations>,
+    pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) registry: Arc<dyn Registry>,
 }
 
 impl From<RedisParts> for Parts {
     fn from(parts: RedisParts) -> Self {
-        let RedisParts { broker, history, presence, revocations, registry } = parts;
-        (Backend { broker, history, presence, revocations }, registry)
+        let RedisParts { broker, history, presence, revocations, outbox, registry } = parts;
+        (Backend { broker, history, presence, revocations, outbox }, registry)
     }
 }
 
@@ -149,9 +151,10 @@ pub(crate) fn start(
     };
     let (registry, history) = (shared.registry()?, shared.history()?);
     let presence = shared.presence()?;
+    let outbox = shared.outbox(&presence);
     shared.seat.spawn(tasks, shared.publisher(queued).run());
     shared.seat.spawn(tasks, shared.subscriber(events, requested).run());
-    shared.seat.spawn(tasks, shared.presence_writer(&presence).run());
+    shared.seat.spawn(tasks, shared.presence_writer(&outbox).run());
     if let Some(switches) = shared.switches() {
         shared.seat.spawn(tasks, switches.run());
     }
@@ -174,6 +177,7 @@ pub(crate) fn start(
         history: Arc::new(history),
         presence: Arc::new(presence),
         revocations: Arc::new(revocations),
+        outbox: Arc::new(outbox),
         registry: Arc::new(registry),
     })
 }
@@ -228,13 +232,29 @@ impl Shared {
             names: self.names.clone(),
             links: self.links.clone(),
             removed: Arc::default(),
+            scripts: Arc::new(Channels::default()),
+            metrics: self.metrics.broker.clone(),
         })
     }
 
-    fn presence_writer(&self, presence: &RedisPresence) -> PresenceWriter {
+    fn outbox(&self, presence: &RedisPresence) -> RedisOutbox {
+        RedisOutbox {
+            node: self.node.incarnation,
+            commands: PooledCommands { kind: Kind::Events, ..presence.commands.clone() },
+            presence: presence.clone(),
+            ends: Arc::new(Ends::new(self.metrics.broker.events_dropped.clone())),
+        }
+    }
+
+    fn presence_writer(&self, outbox: &RedisOutbox) -> PresenceWriter {
+        let presence = &outbox.presence;
         PresenceWriter {
             local: presence.local.clone(),
             commands: presence.commands.clone(),
+            node: outbox.node,
+            scripts: presence.scripts.clone(),
+            ends: outbox.ends.clone(),
+            goodbye: self.node.limits.goodbye,
             names: self.names.clone(),
             links: self.links.clone(),
             metrics: self.metrics.clone(),

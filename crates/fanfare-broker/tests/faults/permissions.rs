@@ -2,9 +2,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use fanfare_broker_suite::{RedisServer, TestNode, eventually};
+use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Payload, Publish, PublishError, Retention, Taken,
+    ClientId, Payload, Publish, PublishError, Retention, SessionId, Taken,
     broker::{BrokerState, Interruption, Recipient},
     history::Range,
 };
@@ -56,6 +56,7 @@ async fn the_documented_user_has_every_right() {
     assert_eq!(history.read(&kept_in, NEWEST).await.unwrap().publications.len(), 2);
     assert_eq!(history.tops(std::slice::from_ref(&kept_in)).await.unwrap().len(), 1);
     history.remove(&kept_in).await.unwrap();
+    uses_the_outbox(&server, &node).await;
     // Another node publishes on the same channel.
     let other = node_without(&server, &[]).await;
     other.is_up().await;
@@ -78,6 +79,48 @@ async fn the_documented_user_has_every_right() {
     let log: Vec<redis::Value> = server.run(redis::cmd("ACL").arg("LOG")).await.unwrap();
     assert!(log.is_empty(), "{log:?}");
     assert_eq!(node.counter("fanfare_redis_unfenced_reconnects_total", None), 0.0);
+}
+
+/// Makes events, those about a dead node too, and takes them.
+async fn uses_the_outbox(server: &RedisServer, node: &TestNode) {
+    let outbox = &node.started.backend.outbox;
+    outbox.members_of(Box::new(|_| true));
+    let here = channel("here");
+    node.enters(&here, 1);
+    node.occupies(&here, true);
+    node.outbox_with(2).await;
+    for (key, field) in [("occupying", "aa"), ("occupies:00000000000000aa", "left"), ("occupied:left", "aa")]
+    {
+        let field = field.replace("aa", "00000000000000aa");
+        let mut set = redis::cmd("HSET");
+        set.arg(format!("fanfare!{key}")).arg(field).arg(1);
+        server.run::<()>(&set).await.unwrap();
+    }
+    outbox.bury().await.unwrap();
+    node.started.backend.presence.leave(&here, ClientId { node: node.incarnation, session: SessionId(1) });
+    let last = node.outbox_with(4).await.last.unwrap();
+    assert_eq!(outbox.remove(&last).await, Ok(0));
+    outbox.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_rights_events_wait() {
+    let server = RedisServer::start().await.unwrap();
+    for right in ["+eval", "+xlen", "+xrange", "+set"] {
+        let node = node_without(&server, &[right]).await;
+        let outbox = &node.started.backend.outbox;
+        let wait = async {
+            loop {
+                match outbox.next(1, Duration::from_secs(1)).await {
+                    Err(error) if error.to_string().contains("NOPERM") => return error.to_string(),
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        let error = tokio::time::timeout(PATIENCE, wait).await.unwrap();
+        assert!(error.contains("docs/redis.md"), "{right}: {error}");
+        node.started.stop().await;
+    }
 }
 
 const ALL: Range = Range::After { offset: 0, limit: 10 };

@@ -12,9 +12,15 @@ use axum::{
 use super::error::ApiError;
 use crate::{
     gateway::Gateway,
-    http::endpoint::{Endpoint, Kind},
+    http::{
+        endpoint::{Endpoint, Kind},
+        query::parameters,
+    },
     roles::Role,
 };
+
+/// The parameter of the query with a key, for callers that cannot set a header.
+const IN_QUERY: &str = "api_key";
 
 /// All paths of the API without a method.
 pub(crate) const OTHERS: Endpoint = Endpoint {
@@ -39,6 +45,9 @@ async fn authorize(
     next: Next,
 ) -> Result<Response, ApiError> {
     let config = gateway.config();
-    config.api_keys.check(request.headers())?;
+    // A call that is logged is named by its path alone.
+    let in_query = parameters(request.uri().query()).filter(|(name, _)| name == IN_QUERY);
+    let in_query: Vec<_> = in_query.map(|(_, key)| key).collect();
+    config.api_keys.check(request.headers(), &in_query)?;
     Ok(next.run(request).await)
 }

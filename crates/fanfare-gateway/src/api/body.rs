@@ -1,14 +1,11 @@
 //! The body of a call.
 
-use axum::{
-    body::{Bytes, HttpBody},
-    extract::{FromRequest, Request},
-};
+use axum::{body::Bytes, extract::Request};
 use fanfare_core::{Attributes, Limits};
-use http::{HeaderMap, StatusCode, header::CONTENT_ENCODING};
-use tokio::time::timeout;
+use http::{HeaderMap, header::CONTENT_ENCODING};
 
 use super::error::ApiError;
+use crate::http::taken::{self, Untaken};
 
 /// JSON may need six bytes for one (`\u0000`).
 const PER_BYTE: usize = 6;
@@ -22,16 +19,12 @@ pub(super) fn of_a_publish(limits: &Limits) -> usize {
 }
 
 /// Reads a body of at most `allowed` bytes. A body that declares more is refused before it comes.
-pub(super) async fn read(limits: &Limits, allowed: usize, request: Request) -> Result<Bytes, ApiError> {
+pub(super) async fn read(limits: &Limits, allowed: usize, mut request: Request) -> Result<Bytes, ApiError> {
     check_encoding(request.headers())?;
-    let too_large = || ApiError::BodyTooLarge { allowed, message: limits.message_bytes };
-    if request.body().size_hint().lower() > allowed as u64 {
-        return Err(too_large());
-    }
-    let read = timeout(limits.handshake, Bytes::from_request(request, &())).await;
-    read.map_err(|_| ApiError::Slow(limits.handshake))?.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => rejection.into(),
+    taken::take(&mut request, allowed, limits.handshake).await.map_err(|untaken| match untaken {
+        Untaken::TooLarge => ApiError::BodyTooLarge { allowed, message: limits.message_bytes },
+        Untaken::Slow => ApiError::Slow(limits.handshake),
+        Untaken::Broken(rejection) => rejection.into(),
     })
 }
 

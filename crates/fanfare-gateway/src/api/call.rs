@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     response::{IntoResponse, Response},
     routing::{MethodRouter, post},
 };
@@ -94,8 +94,7 @@ pub(super) const fn endpoint<M: Method>(paths: &'static [&'static str]) -> Endpo
 
 /// The handler of a method: of POST with a key.
 pub(super) fn handler<M: Method>(listener: &Listening<'_>) -> MethodRouter<Arc<Gateway>> {
-    let limit = DefaultBodyLimit::max(M::body_limit(&listener.gateway.hub.settings.limits()));
-    with_key(listener.gateway, post(answer::<M>).layer(limit))
+    with_key(listener.gateway, post(answer::<M>))
 }
 
 /// The handler of a method whose path has a GET for clients, by the roles of the listener.

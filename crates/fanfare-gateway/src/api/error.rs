@@ -31,7 +31,7 @@ use crate::{
 /// The paths of the API, for a caller that missed them.
 pub(super) const PATHS: &str = "POST /api/publish, /api/broadcast, /api/history, /api/history_remove, /api/presence, \
                                 /api/presence_stats, /api/connections, /api/channels, /api/subscribe, \
-                                /api/unsubscribe, /api/disconnect, /api/revoke, /api/info and /api/batch, and GET /api/history, /api/presence, /api/cluster and \
+                                /api/unsubscribe, /api/disconnect, /api/refresh, /api/revoke, /api/info and /api/batch, and GET /api/history, /api/presence, /api/cluster and \
                                 /api/openapi.json";
 
 /// Why a call of the API was not carried out.

@@ -2,7 +2,8 @@
 
 use fanfare_core::Channel;
 use utoipa::openapi::{
-    Object, ObjectBuilder,
+    Array, Object, ObjectBuilder,
+    schema::ArrayBuilder,
     schema::{SchemaType, Type},
 };
 
@@ -30,6 +31,21 @@ pub(super) fn channel() -> Object {
         "The channel: at most 255 bytes of UTF-8, without white space and characters that cannot be seen.";
     let text = ObjectBuilder::new().schema_type(Type::String).description(Some(words));
     text.min_length(Some(1)).max_length(Some(Channel::MAX_BYTES)).pattern(Some(VISIBLE)).build()
+}
+
+/// A channel, or an empty text for all.
+pub(super) fn channel_or_all() -> Object {
+    let words = "The channel; empty for all channels of these clients.";
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(words));
+    text.max_length(Some(Channel::MAX_BYTES)).pattern(Some(format!("^$|{VISIBLE}"))).build()
+}
+
+/// Clients, which may be absent.
+pub(super) fn clients() -> Array {
+    let client = ObjectBuilder::new().schema_type(Type::String).pattern(Some(CLIENT)).build();
+    let words = "Clients that stay.";
+    let list = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(list).items(client).description(Some(words)).build()
 }
 
 /// Bytes in base64.

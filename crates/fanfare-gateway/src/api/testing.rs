@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     AdmissionLimits, CommandedEndpoint, Config, Encoding, Gateway, GatewayMetrics, OverHttp, Proxies,
-    ProxyProtocol, RelayEndpoint, http::endpoint::Listening, roles::Roles,
+    ProxyProtocol, RelayEndpoint, UnidirectionalEndpoint, http::endpoint::Listening, roles::Roles,
 };
 
 /// The epoch of every history.
@@ -277,6 +277,11 @@ fn config() -> Config {
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         commanded: CommandedEndpoint { usual: encoding(["commands", "one"]), others: Vec::new() },
+        unidirectional: UnidirectionalEndpoint {
+            over_http: encoding(["", ""]).kind,
+            over_websocket: encoding(["", ""]).kind,
+            decoder: || unreachable!("no test sends a command"),
+        },
         hook_headers: Vec::new(),
         broker: "memory",
     }
@@ -288,7 +293,7 @@ pub(crate) fn encoding([subprotocol, format]: [&'static str; 2]) -> Encoding {
     let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, connects: None });
     let decoder = || -> Box<dyn Decoder> { unreachable!("no test sends a command") };
     let over_http = OverHttp { is_binary: false, kind: kind.clone(), emulated: |_| None };
-    Encoding { subprotocol, format, kind, decoder, over_http }
+    Encoding { subprotocol, format, with_own_pings: kind.clone(), kind, decoder, over_http }
 }
 
 /// Every method makes a handler for each listener.

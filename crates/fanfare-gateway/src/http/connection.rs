@@ -8,8 +8,9 @@ use tokio::{io::Interest, net::TcpStream, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    answering::Routes,
     deadlines::{Deadlines, LAST_CHANCE, Times, after},
-    requests::{Requests, Routes},
+    requests::Requests,
     stream::Stream,
     timed_socket::{TimedSocket, last_answer},
 };
@@ -35,7 +36,7 @@ pub(crate) async fn serve(
     routes: Routes,
     shutdown: CancellationToken,
 ) {
-    let evictable = Evictable::new(&gateway.descriptors);
+    let evictable = Arc::new(Evictable::new(&gateway.descriptors));
     tokio::select! {
         // A request that came in the same moment is read first: a client that asks is not evicted.
         biased;
@@ -50,7 +51,7 @@ async fn receive(
     socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
-    evictable: &Evictable,
+    evictable: &Arc<Evictable>,
     routes: Routes,
     shutdown: CancellationToken,
 ) {
@@ -67,8 +68,8 @@ async fn receive(
         () = after(&shutdown, LAST_CHANCE) => None,
     };
     let Some((client, stream)) = opened else { return };
-    let requests = Requests::new(gateway, client, evictable, deadlines(), keep_alive);
-    Box::pin(requests.serve(stream, routes, shutdown)).await;
+    let requests = Requests::new(gateway.clone(), client, routes, evictable.clone(), deadlines(), keep_alive);
+    Box::pin(requests.serve(stream, shutdown)).await;
 }
 
 /// Reads what comes before HTTP: the PROXY header of a trusted proxy, and the TLS handshake.

@@ -9,6 +9,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Deadlines {
     times: Times,
     ending: CancellationToken,
     step: Mutex<Step>,
+    /// Whether bytes may come at any time (HTTP/2), and say nothing of a next request.
+    is_multiplexed: AtomicBool,
 }
 
 struct Step {
@@ -94,7 +97,13 @@ impl Deadlines {
     /// The deadlines of a connection that waits for its first header; `ending` says that the node ends.
     pub(crate) fn new(times: Times, ending: CancellationToken) -> Self {
         let step = Step { awaits: Awaits::Header, since: Instant::now(), stalled: None, ends: None };
-        Self { times, ending, step: Mutex::new(step) }
+        Self { times, ending, step: Mutex::new(step), is_multiplexed: AtomicBool::new(false) }
+    }
+
+    /// The client speaks HTTP/2 from now on. It has its time for a first request.
+    pub(super) fn multiplexes(&self) {
+        self.is_multiplexed.store(true, Ordering::Relaxed);
+        self.answered();
     }
 
     /// A request is here, or a last answer is about to be written.
@@ -110,7 +119,7 @@ impl Deadlines {
     /// Bytes of a request came.
     pub(crate) fn came(&self) {
         let mut step = self.step.lock();
-        if step.awaits == Awaits::Request {
+        if step.awaits == Awaits::Request && !self.is_multiplexed.load(Ordering::Relaxed) {
             step.now_awaits(Awaits::Header);
         }
     }

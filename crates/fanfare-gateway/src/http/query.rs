@@ -1,5 +1,6 @@
 //! The parameters of a query: the part of an address behind `?`.
 
+use bytes::Bytes;
 use percent_encoding::percent_decode;
 
 /// The parameters of a query, decoded, in their order. A `+` is a space, as in forms.
@@ -9,6 +10,14 @@ pub(crate) fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, S
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))
     })
+}
+
+/// The parameter with the first message of a client.
+const CONNECT: &str = "cf_connect";
+
+/// The first message of a client, where its address has it.
+pub(crate) fn connect_of(query: Option<&str>) -> Option<Bytes> {
+    parameters(query).find(|(name, _)| name == CONNECT).map(|(_, value)| value.into())
 }
 
 fn decoded(text: &str) -> String {

@@ -111,6 +111,7 @@ impl Refusal {
             Self::Improper(_)
             | Self::Identity(IdentityError::Source(_))
             | Self::Past(_)
+            | Self::Subscribe(CommandError::ImproperName(_))
             | Self::Path(PathError::Name(_)) => StatusCode::BAD_REQUEST,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes)
             | Self::Elsewhere { .. }
@@ -132,7 +133,9 @@ impl Refusal {
             Self::Origin(_) => Reason::Origin,
             Self::Identity(_) => Reason::Token,
             Self::Path(PathError::Kept(_) | PathError::TwoSlashes) => Reason::KeptPath,
-            Self::Path(PathError::Name(_)) => Reason::ChannelName,
+            Self::Path(PathError::Name(_)) | Self::Subscribe(CommandError::ImproperName(_)) => {
+                Reason::ChannelName
+            }
             Self::Subscribe(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => Reason::NeedsToken,
             Self::Subscribe(
                 CommandError::NotPermitted(_)

@@ -1,4 +1,5 @@
-//! The HTTP requests of one connection.
+//! The requests of one connection, one after the other (HTTP/1.1). A client that begins with the preface of HTTP/2 gets
+//! [`multiplexed`](super::multiplexed) requests instead.
 //!
 //! Invariants
 //! - Each answer says whether its connection goes on: with `Keep-Alive: timeout=` the connection takes a next request
@@ -13,34 +14,21 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::Request,
-    response::{IntoResponse, Response},
-};
-use fanfare_core::Channel;
-use fanfare_websocket::handshake;
+use axum::{extract::Request, response::Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header::CONNECTION};
-use hyper::{
-    body::Incoming,
-    server::conn::http1::{self, Parts},
-    service::service_fn,
-    upgrade::OnUpgrade,
-};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 
 use super::{
-    body::{self, RequestBody},
+    answering::{Answering, Routes},
     deadlines::{Deadlines, LAST_CHANCE, Late, after},
-    refusal::Refusal,
-    refused::{Asked, Refused},
-    request_check,
+    multiplexed::Streams,
     stream::Stream,
     streamed::{Streamed, lasting},
     timed_socket::{TimedSocket, last_answer},
@@ -49,19 +37,17 @@ use super::{
 use crate::{
     gateway::Gateway,
     listener::{client_address::Client, descriptors::Evictable},
-    metrics::{HandshakeResult, HttpError},
+    metrics::HttpError,
 };
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 const TOO_SLOW: &str = "the request's header did not come in time (limits.handshake)";
-const HTTP_2: &str = "this server does not speak HTTP/2: connect with HTTP/1.1";
 
 /// See the head of this file.
-pub(crate) struct Requests<'a> {
-    gateway: &'a Arc<Gateway>,
-    client: Client,
-    evictable: &'a Evictable,
+pub(crate) struct Requests {
+    answering: Answering,
+    evictable: Arc<Evictable>,
     deadlines: Arc<Deadlines>,
     has_answered: AtomicBool,
     /// The way back to the socket after a refused upgrade: hyper takes such a connection for upgraded when it ends.
@@ -70,14 +56,8 @@ pub(crate) struct Requests<'a> {
     keep_alive: Option<HeaderValue>,
 }
 
-/// The paths of a listener.
-#[derive(Clone)]
-pub(crate) struct Routes {
-    /// Answers requests.
-    pub(crate) router: Router,
-    /// The channel that a path names: for the log.
-    pub(crate) channel_of: fn(&str) -> Option<Channel>,
-}
+/// The socket that HTTP leaves, and the bytes that it read and did not use.
+type Left = (TimedSocket, Bytes);
 
 /// Why the requests ended.
 enum End {
@@ -85,17 +65,26 @@ enum End {
     Late(Late),
 }
 
-impl<'a> Requests<'a> {
+/// Begins the wait for a next request when it is dropped.
+struct Next(Arc<Deadlines>);
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+impl Requests {
     pub(crate) fn new(
-        gateway: &'a Arc<Gateway>,
+        gateway: Arc<Gateway>,
         client: Client,
-        evictable: &'a Evictable,
+        routes: Routes,
+        evictable: Arc<Evictable>,
         deadlines: Arc<Deadlines>,
         keep_alive: Duration,
     ) -> Self {
         Self {
-            gateway,
-            client,
+            answering: Answering { gateway, client, routes },
             evictable,
             deadlines,
             has_answered: AtomicBool::new(false),
@@ -105,12 +94,12 @@ impl<'a> Requests<'a> {
     }
 
     /// Serves the requests until the connection ends or becomes a WebSocket.
-    pub(crate) async fn serve(&self, stream: Stream, routes: Routes, shutdown: CancellationToken) {
-        let service = service_fn(|request: Request<Incoming>| self.answer(routes.clone(), request));
+    pub(crate) async fn serve(self, stream: Stream, shutdown: CancellationToken) {
+        let service = service_fn(|request: Request<Incoming>| self.answer(request));
         let mut connection = http1::Builder::new()
             // The deadlines bound it.
             .header_read_timeout(None::<Duration>)
-            .max_buf_size(self.gateway.config().admission.header_bytes)
+            .max_buf_size(self.answering.gateway.config().admission.header_bytes)
             .serve_connection(TokioIo::new(TimedSocket::new(stream, self.deadlines.clone())), service)
             .with_upgrades();
         let serving = async {
@@ -129,19 +118,27 @@ impl<'a> Requests<'a> {
             served = serving => End::Http(served),
             late = self.deadlines.overdue() => End::Late(late),
         };
-        let parts = connection.into_parts();
+        let parts = connection.into_parts().map(|parts| (parts.io.into_inner(), parts.read_buf));
         match end {
             End::Http(Ok(())) => self.ended(parts).await,
+            End::Http(Err(error)) if error.is_parse_version_h2() => self.multiplex(parts, shutdown).await,
             End::Http(Err(error)) => self.ended_badly(&error, parts).await,
             End::Late(late) => self.overdue(late, parts).await,
         }
     }
 
+    /// The client speaks HTTP/2, and nothing was answered yet.
+    async fn multiplex(self, parts: Option<Left>, shutdown: CancellationToken) {
+        let Some((socket, read)) = parts else { return };
+        let socket = socket.rewound(read);
+        Streams::new(self.answering, self.evictable, self.deadlines).serve(socket, shutdown).await;
+    }
+
     /// Ends the connection after its last request. HTTP keeps the stream, unless it takes its connection for upgraded.
-    async fn ended<S>(&self, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
+    async fn ended(&self, parts: Option<Left>) {
         let refused = self.refused_upgrade.lock().take();
         let stream = match (parts, refused) {
-            (Some(parts), _) => parts.io.into_inner(),
+            (Some((stream, _)), _) => stream,
             (None, Some(refused)) => match take_back(refused).await {
                 Ok((stream, _)) => stream,
                 Err(_) => return,
@@ -151,27 +148,24 @@ impl<'a> Requests<'a> {
         stream.farewell("").await;
     }
 
-    async fn ended_badly<S>(&self, error: &hyper::Error, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
+    async fn ended_badly(&self, error: &hyper::Error, parts: Option<Left>) {
         let kind = HttpError::of(error);
-        self.gateway.metrics.http_error(kind);
-        tracing::debug!(client = %self.client.0, %error, "an HTTP connection ended badly");
-        let Some(stream) = parts.map(|parts| parts.io.into_inner()) else { return };
-        match kind {
-            HttpError::Http2 => stream.farewell(&last_answer("505 HTTP Version Not Supported", HTTP_2)).await,
+        self.answering.gateway.metrics.http_error(kind);
+        tracing::debug!(client = %self.answering.client.0, %error, "an HTTP connection ended badly");
+        let Some((stream, _)) = parts else { return };
+        if matches!(kind, HttpError::Parse | HttpError::TooLarge) {
             // Hyper has answered: 400, 414 or 431.
-            HttpError::Parse | HttpError::TooLarge => stream.farewell("").await,
-            _ => {}
+            stream.farewell("").await;
         }
     }
 
-    async fn overdue<S>(&self, late: Late, parts: Option<Parts<TokioIo<TimedSocket>, S>>) {
-        let Some(parts) = parts else { return };
-        let (stream, read) = (parts.io.into_inner(), parts.read_buf);
-        let client = self.client.0;
+    async fn overdue(&self, late: Late, parts: Option<Left>) {
+        let Some((stream, read)) = parts else { return };
+        let client = self.answering.client.0;
         match late {
             Late::Rest => tracing::debug!(%client, "an answered client sent on and on: it was cut off"),
             Late::Reader => {
-                self.gateway.metrics.http_error(HttpError::Stalled);
+                self.answering.gateway.metrics.http_error(HttpError::Stalled);
                 tracing::debug!(%client, "a client did not read its answer");
                 stream.reset();
             }
@@ -180,7 +174,7 @@ impl<'a> Requests<'a> {
                 stream.farewell("").await;
             }
             Late::Header => {
-                self.gateway.metrics.http_error(HttpError::Timeout);
+                self.answering.gateway.metrics.http_error(HttpError::Timeout);
                 tracing::debug!(%client, "a request's header did not come in time");
                 // A browser connects before it has a request, and would take this answer for that of its next request.
                 let is_silent = read.is_empty() && !self.has_answered.load(Ordering::Relaxed);
@@ -191,31 +185,15 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Answers one request; counts and logs a refusal.
-    async fn answer(&self, routes: Routes, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    /// Answers one request, and says whether the connection goes on.
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
         self.evictable.serve();
         self.deadlines.answers();
-        let (came, is_upgrade) = (Instant::now(), handshake::is_upgrade(request.headers()));
         let may_go_on = request.version() == Version::HTTP_11 && !closes(request.headers());
         let way_back = request.extensions().get::<OnUpgrade>().cloned();
-        let client = self.gateway.config().proxies.client(self.client, request.headers());
-        request.extensions_mut().insert(client);
-        let asked = Asked::of(&request, client);
-        let (request, rest) = body::share(request);
-        let mut response = self.route(routes.router, request).await?;
-        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let refused = response.extensions().get::<Refused>();
-        if is_upgrade {
-            let is_accepted = is_switched && refused.is_none();
-            let result = if is_accepted { HandshakeResult::Accepted } else { HandshakeResult::Refused };
-            self.gateway.metrics.handshake(result, came.elapsed());
-        }
-        if let Some(refused) = refused {
-            self.gateway.metrics.refused(refused.why, refused.limit);
-            asked.log(refused, routes.channel_of);
-        }
+        let (mut response, rest) = self.answering.answer(request).await?;
         self.has_answered.store(true, Ordering::Relaxed);
-        if is_switched {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.refused_upgrade.lock().take();
             return Ok(response);
         }
@@ -232,24 +210,11 @@ impl<'a> Requests<'a> {
             response.headers_mut().insert(KEEP_ALIVE, announced.clone());
         }
         if response.extensions().get::<Streamed>().is_some() {
-            return Ok(lasting(response, self.deadlines.clone()));
+            return Ok(lasting(response, Next(self.deadlines.clone())));
         }
         self.evictable.wait();
         self.deadlines.answered();
         Ok(response)
-    }
-
-    async fn route(&self, mut router: Router, request: Request<RequestBody>) -> Result<Response, Infallible> {
-        let config = self.gateway.config();
-        let (found, allowed) = (request.headers().len(), config.admission.header_count);
-        if found > allowed {
-            return Ok(Refusal::Headers { found, allowed }.into_response());
-        }
-        if let Err(improper) = request_check::check(&request) {
-            return Ok(Refusal::from(improper).into_response());
-        }
-        drop(config);
-        router.call(request).await
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,24 +11,22 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::deadlines::Deadlines;
-
 /// Marks an answer whose body is the transport of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Streamed;
 
-/// The body of such an answer. Its drop begins the wait for a next request.
-struct Lasting {
+/// A body that drops `until` when it is over.
+struct Lasting<T> {
     body: Body,
-    deadlines: Arc<Deadlines>,
+    _until: T,
 }
 
-/// The answer, which tells the deadlines of its connection when its body is over.
-pub(super) fn lasting(response: Response, deadlines: Arc<Deadlines>) -> Response {
-    response.map(|body| Body::new(Lasting { body, deadlines }))
+/// The answer, which drops `until` when its body is over.
+pub(super) fn lasting<T: Unpin + Send + 'static>(response: Response, until: T) -> Response {
+    response.map(|body| Body::new(Lasting { body, _until: until }))
 }
 
-impl hyper::body::Body for Lasting {
+impl<T: Unpin> hyper::body::Body for Lasting<T> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -46,11 +43,5 @@ impl hyper::body::Body for Lasting {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Lasting {
-    fn drop(&mut self) {
-        self.deadlines.answered();
     }
 }

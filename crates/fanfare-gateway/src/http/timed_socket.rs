@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -29,13 +30,20 @@ const DISCARD_BYTES: usize = 16 << 10;
 pub(crate) struct TimedSocket {
     stream: Stream,
     deadlines: Arc<Deadlines>,
+    /// Bytes that came, and are read again.
+    early: Bytes,
     /// Whether the node said that it writes no more.
     finished: bool,
 }
 
 impl TimedSocket {
     pub(crate) fn new(stream: Stream, deadlines: Arc<Deadlines>) -> Self {
-        Self { stream, deadlines, finished: false }
+        Self { stream, deadlines, early: Bytes::new(), finished: false }
+    }
+
+    /// The same socket, from which these bytes are read first.
+    pub(super) fn rewound(self, early: Bytes) -> Self {
+        Self { early, ..self }
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -120,6 +128,11 @@ impl AsyncRead for TimedSocket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let length = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = self.stream().poll_read(cx, buffer);
         if buffer.filled().len() > before {

@@ -24,10 +24,10 @@ use crate::{
     api::{cors, error::ApiError},
     gateway::Gateway,
     http::{
+        answering::Routes,
         endpoint::{Kind, Listening},
         refusal::Refusal,
         refused::wants_socket,
-        requests::Routes,
     },
     path::{self, PathError},
     roles::{Role, Roles},

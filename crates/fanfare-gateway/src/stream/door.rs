@@ -5,8 +5,7 @@
 //! - A body is bounded, in size and in time.
 
 use axum::{
-    body::HttpBody,
-    extract::{DefaultBodyLimit, FromRequest, Request},
+    extract::Request,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -18,11 +17,14 @@ use http::{
         ORIGIN, VARY,
     },
 };
-use tokio::time::timeout;
 
 use crate::{
     gateway::{Encoding, Gateway},
-    http::{refusal::Refusal, stream_error::StreamError},
+    http::{
+        refusal::Refusal,
+        stream_error::StreamError,
+        taken::{self, Untaken},
+    },
 };
 
 /// The seconds for which a browser may remember the answer to a preflight.
@@ -84,15 +86,10 @@ pub(super) async fn take_body(
     request: &mut Request,
     most: usize,
 ) -> Result<Bytes, StreamError> {
-    if request.body().size_hint().lower() > most as u64 {
-        return Err(StreamError::TooLarge(most));
-    }
     let patience = gateway.hub.settings.limits().handshake;
-    let mut taken = Request::new(std::mem::take(request.body_mut()));
-    DefaultBodyLimit::max(most).apply(&mut taken);
-    let read = timeout(patience, Bytes::from_request(taken, &())).await;
-    read.map_err(|_| StreamError::Slow(patience))?.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => StreamError::TooLarge(most),
-        _ => StreamError::Incomplete,
+    taken::take(request, most, patience).await.map_err(|untaken| match untaken {
+        Untaken::TooLarge => StreamError::TooLarge(most),
+        Untaken::Slow => StreamError::Slow(patience),
+        Untaken::Broken(_) => StreamError::Incomplete,
     })
 }

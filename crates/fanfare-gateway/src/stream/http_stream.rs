@@ -1,4 +1,5 @@
-//! `/connection/http_stream`: a stream for `fetch`, as lines of JSON, or in the encoding of bytes that is asked for.
+//! `/connection/http_stream`: a stream for `fetch`, as lines of JSON, or in the encoding of bytes that is asked for; and
+//! `/connection/uni_http_stream`, lines for clients that only listen.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use axum::{
 use super::{
     door::{encoding, serve, take_body},
     framing::{LINES, WHOLE},
-    open::{Form, open},
+    open::{Form, Spoken, open},
 };
 use crate::{
     gateway::Gateway,
@@ -31,11 +32,18 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     elsewhere: None,
 };
 
+/// The endpoint of clients that only listen.
+pub(crate) const UNIDIRECTIONAL: Endpoint =
+    Endpoint { paths: &["/connection/uni_http_stream"], handler: |_| any(unidirectional_stream), ..ENDPOINT };
+
+/// The methods of both.
+const METHODS: &str = "POST, OPTIONS";
+
 static TEXT: Form = Form { content_type: "text/plain; charset=utf-8", transport: &LINES, prelude: b"" };
 static BYTES: Form = Form { content_type: "application/octet-stream", transport: &WHOLE, prelude: b"" };
 
 async fn stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    serve(&gateway, "POST, OPTIONS", request, async |request| answer(&gateway, request).await).await
+    serve(&gateway, METHODS, request, async |request| answer(&gateway, request).await).await
 }
 
 async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Refusal> {
@@ -43,5 +51,15 @@ async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Ref
     let config = gateway.config();
     let encoding = encoding(&config, request.headers());
     let form = if encoding.over_http.is_binary { &BYTES } else { &TEXT };
-    open(gateway, request, encoding, form, connect).await
+    open(gateway, request, Spoken::with_requests(encoding), form, connect).await
+}
+
+async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, METHODS, request, async |mut request| {
+        let most = gateway.hub.settings.limits().message_bytes;
+        let connect = take_body(&gateway, &mut request, most).await?;
+        let config = gateway.config();
+        open(&gateway, request, Spoken::without_requests(&config.unidirectional), &TEXT, connect).await
+    })
+    .await
 }

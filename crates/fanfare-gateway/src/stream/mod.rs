@@ -1,4 +1,4 @@
-//! Streamed answers: a session on the body of an answer, whose client sends by requests of their own.
+//! Streamed answers: a session on the body of an answer, whose client sends by requests of their own, or only listens.
 //!
 //! - [`sse`], [`http_stream`]: the endpoints of streams; [`emulation`]: the endpoint of what their clients send
 //! - `door`: the methods and the pages that these endpoints take, and the bodies of their requests

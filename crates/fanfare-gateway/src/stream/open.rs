@@ -4,14 +4,16 @@
 //! - The steps are those of an upgrade: a token is verified last, and a node that goes away opens nothing.
 //! - A mistake in the connect command is told by the stream, whose status is 200: the client's SDK reads it there.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::Request,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use fanfare_core::Transport;
-use fanfare_hub::Peer;
+use fanfare_core::{Decoder, Transport};
+use fanfare_hub::{Kind, Peer};
 use http::{
     HeaderName, HeaderValue,
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA},
@@ -19,7 +21,7 @@ use http::{
 
 use super::body::body;
 use crate::{
-    gateway::{Encoding, Gateway},
+    gateway::{Encoding, Gateway, UnidirectionalEndpoint},
     http::{refusal::Refusal, streamed::Streamed},
     rights::identify,
     trace,
@@ -37,6 +39,24 @@ pub(super) struct Form {
     pub(super) prelude: &'static [u8],
 }
 
+/// The dialect of a stream.
+pub(super) struct Spoken<'a> {
+    pub(super) kind: &'a Arc<Kind>,
+    pub(super) decoder: fn() -> Box<dyn Decoder>,
+}
+
+impl<'a> Spoken<'a> {
+    /// The dialect of a client that sends by requests.
+    pub(super) fn with_requests(encoding: &'a Encoding) -> Self {
+        Self { kind: &encoding.over_http.kind, decoder: encoding.decoder }
+    }
+
+    /// The dialect of a client that only listens.
+    pub(super) fn without_requests(endpoint: &'a UnidirectionalEndpoint) -> Self {
+        Self { kind: &endpoint.over_http, decoder: endpoint.decoder }
+    }
+}
+
 /// Opens a session whose first message is `connect`. Its stream is the answer.
 ///
 /// # Errors
@@ -44,12 +64,12 @@ pub(super) struct Form {
 pub(super) async fn open(
     gateway: &Gateway,
     request: Request,
-    encoding: &Encoding,
+    spoken: Spoken<'_>,
     form: &Form,
     connect: Bytes,
 ) -> Result<Response, Refusal> {
     let span = trace::handshake(&gateway.hub, &request, client(&request));
-    let answer = answer(gateway, request, encoding, form, connect).await;
+    let answer = answer(gateway, request, spoken, form, connect).await;
     finish(span, &answer);
     answer
 }
@@ -57,7 +77,7 @@ pub(super) async fn open(
 async fn answer(
     gateway: &Gateway,
     request: Request,
-    encoding: &Encoding,
+    spoken: Spoken<'_>,
     form: &Form,
     connect: Bytes,
 ) -> Result<Response, Refusal> {
@@ -69,13 +89,13 @@ async fn answer(
     let feed = hub.calls.feeds().open();
     let headers = headers_for_hooks(&config.hook_headers, request.headers());
     let peer = Peer { address: Some(address), identity, fed_as: Some(feed.name().clone()), headers };
-    let mut pending = Pending::open(hub.clone(), &encoding.over_http.kind, peer, permit);
+    let mut pending = Pending::open(hub.clone(), spoken.kind, peer, permit);
     if gateway.is_refusing() || !hub.sessions.admit(&pending.session) {
         return Err(Refusal::Leaving);
     }
     let (sink, body, gone) = body(form.prelude, pending.take_permit());
     hub.sessions.attach(&pending.session, form.transport, Box::new(sink));
-    let inbound = hub.inbound(pending.session.clone(), (encoding.decoder)());
+    let inbound = hub.inbound(pending.session.clone(), (spoken.decoder)());
     hub.sessions.spawn(feed.read(inbound, connect, gone.cancelled_owned()));
     Ok(streamed(form, Body::new(body)))
 }

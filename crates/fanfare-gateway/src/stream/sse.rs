@@ -1,4 +1,5 @@
-//! `/connection/sse`: a stream for a browser's `EventSource`, which can only ask by an address.
+//! `/connection/sse`: a stream for a browser's `EventSource`, which can only ask by an address; and
+//! `/connection/uni_sse`, for clients that only listen.
 
 use std::sync::Arc;
 
@@ -13,13 +14,13 @@ use http::Method;
 use super::{
     door::{serve, take_body},
     framing::EVENTS,
-    open::{Form, open},
+    open::{Form, Spoken, open},
 };
 use crate::{
     gateway::Gateway,
     http::{
         endpoint::{Endpoint, Kind},
-        query::parameters,
+        query::connect_of,
         refusal::Refusal,
         stream_error::StreamError,
     },
@@ -35,27 +36,46 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     elsewhere: None,
 };
 
-/// The parameter of the query with the connect command.
-const CONNECT: &str = "cf_connect";
+/// The endpoint of clients that only listen.
+pub(crate) const UNIDIRECTIONAL: Endpoint =
+    Endpoint { paths: &["/connection/uni_sse"], handler: |_| any(unidirectional_stream), ..ENDPOINT };
+
+/// The methods of both.
+const METHODS: &str = "GET, POST, OPTIONS";
 
 /// A blank line: a block without data, which every `EventSource` skips.
 static FORM: Form =
     Form { content_type: "text/event-stream; charset=utf-8", transport: &EVENTS, prelude: b"\r\n" };
 
 async fn stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    serve(&gateway, "GET, POST, OPTIONS", request, async |request| answer(&gateway, request).await).await
+    serve(&gateway, METHODS, request, async |request| answer(&gateway, request).await).await
 }
 
 async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Refusal> {
-    let connect = if request.method() == Method::POST {
-        take_body(gateway, &mut request, gateway.hub.settings.limits().message_bytes).await?
-    } else {
-        let named = parameters(request.uri().query()).find(|(name, _)| name == CONNECT);
-        named.map(|(_, value)| Bytes::from(value)).unwrap_or_default()
-    };
+    let connect = take_connect(gateway, &mut request).await?;
     if connect.is_empty() {
         return Err(StreamError::NoConnect.into());
     }
     let config = gateway.config();
-    open(gateway, request, &config.commanded.usual, &FORM, connect).await
+    open(gateway, request, Spoken::with_requests(&config.commanded.usual), &FORM, connect).await
+}
+
+async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, METHODS, request, async |mut request| {
+        let connect = take_connect(&gateway, &mut request).await?;
+        let config = gateway.config();
+        open(&gateway, request, Spoken::without_requests(&config.unidirectional), &FORM, connect).await
+    })
+    .await
+}
+
+/// The first message of a client: the body of a POST, or a parameter. Empty where the request has neither.
+async fn take_connect(gateway: &Gateway, request: &mut Request) -> Result<Bytes, StreamError> {
+    if request.method() == Method::POST {
+        let body = take_body(gateway, request, gateway.hub.settings.limits().message_bytes).await?;
+        if !body.is_empty() {
+            return Ok(body);
+        }
+    }
+    Ok(connect_of(request.uri().query()).unwrap_or_default())
 }

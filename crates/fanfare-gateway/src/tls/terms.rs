@@ -12,8 +12,9 @@ use rustls::{
 };
 use x509_cert::{Certificate, der::Decode};
 
-/// The protocol inside TLS (RFC 7301).
-const ALPN: &[u8] = b"http/1.1";
+/// The protocols inside TLS (RFC 7301), the preferred one first. A client that is to open a WebSocket offers only the
+/// second.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The terms of TLS: a certificate with its chain, its private key, and the authority of clients.
 pub struct Terms {
@@ -104,7 +105,7 @@ impl Terms {
             builder.with_client_cert_verifier(verifier.map_err(|error| authority(&error))?)
         };
         let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)));
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
         config.ticketer =
             aws_lc_rs::Ticketer::new().map_err(|error| TermsError::Certificate(error.to_string()))?;
         Ok(Arc::new(config))

@@ -1,4 +1,4 @@
-//! The upgrade of a dialect whose clients connect and subscribe by commands.
+//! The upgrades of a dialect whose clients connect and subscribe by commands, or only listen.
 //!
 //! A refusal is told by the status of the answer, to browsers too: the clients of such a dialect try again by themselves,
 //! and would take a close frame for the end of a connection that they never had.
@@ -10,6 +10,7 @@ use axum::{
     response::Response,
     routing::any,
 };
+use fanfare_core::Message;
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 
 use super::greeting::{client, finish, greet, headers_for_hooks, switch};
@@ -17,7 +18,7 @@ use crate::{
     gateway::{CommandedEndpoint, Encoding, Gateway},
     http::{
         endpoint::{Endpoint, Kind},
-        query::parameters,
+        query::{connect_of, parameters},
         refusal::Refusal,
     },
     listener::client_address::Client,
@@ -34,13 +35,35 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     elsewhere: None,
 };
 
+/// `/connection/uni_websocket`, for clients that only listen. JSON is its only encoding.
+pub(crate) const UNIDIRECTIONAL: Endpoint =
+    Endpoint { paths: &["/connection/uni_websocket"], handler: |_| any(unidirectional_upgrade), ..ENDPOINT };
+
+/// The parameter of the query by which a client asks for the WebSocket's own pings, in the place of the dialect's.
+const OWN_PINGS: (&str, &str) = ("cf_ws_frame_ping_pong", "true");
+
 /// The parameters of the query that name an encoding, for clients that cannot offer a subprotocol.
 const FORMATS: [&str; 2] = ["format", "cf_protocol"];
 
-async fn upgrade(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Result<Response, Refusal> {
+async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, Refusal> {
+    traced(&gateway, request, async |client, request| accept(&gateway, client, request).await).await
+}
+
+async fn unidirectional_upgrade(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    traced(&gateway, request, async |client, request| accept_listener(&gateway, client, request).await).await
+}
+
+async fn traced(
+    gateway: &Gateway,
+    mut request: Request,
+    accept: impl AsyncFnOnce(Client, &mut Request) -> Result<Response, Refusal>,
+) -> Result<Response, Refusal> {
     let client = client(&request);
     let span = trace::handshake(&gateway.hub, &request, client);
-    let answer = accept(&gateway, client, &mut request).await;
+    let answer = accept(client, &mut request).await;
     finish(span, &answer);
     answer
 }
@@ -49,10 +72,30 @@ async fn accept(gateway: &Gateway, client: Client, request: &mut Request) -> Res
     let mut greeted = greet(gateway, client, request).await?;
     let config = greeted.config.clone();
     greeted.headers = headers_for_hooks(&config.hook_headers, request.headers());
-    let (encoding, offered) = choose(&config.commanded, request.headers(), request.uri().query());
-    let (pending, mut accepted) = greeted.open(gateway, &encoding.kind)?;
+    let query = request.uri().query();
+    let (encoding, offered) = choose(&config.commanded, request.headers(), query);
+    let kind = if wants_own_pings(query) { &encoding.with_own_pings } else { &encoding.kind };
+    let (pending, mut accepted) = greeted.open(gateway, kind)?;
     accepted.protocol = offered.or(accepted.protocol);
     switch(pending, &accepted, (encoding.decoder)(), request)
+}
+
+async fn accept_listener(
+    gateway: &Gateway,
+    client: Client,
+    request: &mut Request,
+) -> Result<Response, Refusal> {
+    let mut greeted = greet(gateway, client, request).await?;
+    let config = greeted.config.clone();
+    greeted.headers = headers_for_hooks(&config.hook_headers, request.headers());
+    let endpoint = &config.unidirectional;
+    let (mut pending, accepted) = greeted.open(gateway, &endpoint.over_websocket)?;
+    pending.first = connect_of(request.uri().query()).map(Message::Text);
+    switch(pending, &accepted, (endpoint.decoder)(), request)
+}
+
+fn wants_own_pings(query: Option<&str>) -> bool {
+    parameters(query).any(|(name, value)| (&*name, &*value) == OWN_PINGS)
 }
 
 /// The encoding that a client asks for, and its subprotocol if the client offers that. The first subprotocol counts

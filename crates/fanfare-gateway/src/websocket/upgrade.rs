@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Decoder, Disconnect, Transport};
+use fanfare_core::{Decoder, Disconnect, Message, Transport};
 use fanfare_hub::{Hub, Kind, Peer, Recovering, Session};
 use hyper::upgrade::OnUpgrade;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -21,6 +21,8 @@ pub(crate) struct Pending {
     permit: Option<Permit>,
     /// The past of its channel, which its client gets first.
     pub(crate) past: Option<Recovering>,
+    /// The first message of the client, where its address has it.
+    pub(crate) first: Option<Message>,
     /// Held until a task reads the transport.
     _handshake: TaskTrackerToken,
 }
@@ -29,7 +31,7 @@ impl Pending {
     pub(crate) fn open(hub: Arc<Hub>, kind: &Arc<Kind>, peer: Peer, permit: Permit) -> Self {
         let handshake = hub.sessions.handshake();
         let session = hub.sessions.open(kind, peer);
-        Self { hub, session, permit: Some(permit), past: None, _handshake: handshake }
+        Self { hub, session, permit: Some(permit), past: None, first: None, _handshake: handshake }
     }
 
     /// Takes what the transport holds. The session has its transport from now on.
@@ -50,7 +52,11 @@ impl Pending {
             Err(error) => return tracing::debug!(%error, "upgrade failed"),
         };
         let Some(permit) = self.permit.take() else { return };
-        let inbound = self.hub.inbound(self.session.clone(), decoder);
+        let mut inbound = self.hub.inbound(self.session.clone(), decoder);
+        if let Some(first) = self.first.take() {
+            // A mistake in it ends the session. Its goodbye waits for the socket.
+            let _ = inbound.receive(|receiving| receiving.message(first));
+        }
         match stream.into_stream() {
             Stream::Left(socket) => {
                 let (stream, descriptor, _) = socket.into_parts();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use fanfare_core::revocation::Tokens;
@@ -40,8 +40,15 @@ pub enum Call {
     Unsubscribe {
         /// The clients.
         of: Selection,
-        /// The channel.
+        /// The channel; empty for all their channels.
         channel: String,
+    },
+    /// Changes how long the connections of clients may last, and what others learn of these clients.
+    Refresh {
+        /// The clients.
+        of: Selection,
+        /// The change.
+        refresh: Refresh,
     },
     /// Ends the connections of clients.
     Disconnect {
@@ -51,6 +58,9 @@ pub enum Call {
         code: u16,
         /// The sentence of the close frame.
         reason: String,
+        /// Clients that stay.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
     },
     /// Forgets what a node keeps of a channel whose history was removed.
     Forget {
@@ -62,6 +72,27 @@ pub enum Call {
         /// The tokens.
         tokens: RevokedTokens,
     },
+}
+
+/// The change of [`Call::Refresh`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// Whether the connections end now, as those whose tokens expired.
+    #[serde(default)]
+    pub is_expired: bool,
+    /// When they end, in seconds since 1970; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// Information about the clients for others: JSON. `None`: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<String>,
+}
+
+impl Refresh {
+    /// When the connections end; `None`: never.
+    pub(crate) fn ends(&self) -> Option<SystemTime> {
+        self.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.min(MAX_SECONDS)))
+    }
 }
 
 /// Tokens that were revoked.
@@ -112,6 +143,9 @@ pub struct Selection {
     /// A client, as [`fanfare_core::ClientId`] prints it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The secret name of a session that requests feed, or that only listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// The user of a client's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

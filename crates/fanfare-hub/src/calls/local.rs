@@ -1,14 +1,19 @@
 //! Carries out a call on this node.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use fanfare_core::{Channel, ClientId, CloseFrame, Disconnect, Identity};
+use bytes::Bytes;
 
-use super::call::{Answer, Call, Connection, Selection};
+use fanfare_core::{Channel, ClientId, CloseFrame, Disconnect, Identity, Push};
+
+use super::call::{Answer, Call, Connection, Refresh, Selection};
 use crate::{
     delivery::{dispatcher::Dispatcher, shard::SessionById},
     ending::goodbye::Goodbyes,
-    session::{revoked::RevokedTokens, state::Session, subscriptions::Subscriptions},
+    session::{
+        identities::Identities, resuming::time_until, revoked::RevokedTokens, state::Session,
+        subscriptions::Subscriptions,
+    },
 };
 
 /// The most bytes of connections, about, that go into one answer: a control message is bounded.
@@ -19,6 +24,7 @@ pub(crate) struct Local {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) goodbyes: Arc<Goodbyes>,
+    pub(crate) identities: Arc<Identities>,
     pub(crate) revoked: Arc<RevokedTokens>,
 }
 
@@ -29,7 +35,8 @@ impl Local {
             Call::Channels { pattern, limit } => self.channels(pattern.as_deref(), limit),
             Call::Subscribe { of, channel } => self.subscribe(&of, &channel).await,
             Call::Unsubscribe { of, channel } => self.unsubscribe(&of, &channel),
-            Call::Disconnect { of, code, reason } => self.disconnect(&of, code, reason),
+            Call::Refresh { of, refresh } => self.refresh(&of, &refresh),
+            Call::Disconnect { of, code, reason, except } => self.disconnect(&of, code, reason, &except),
             Call::Forget { channel } => {
                 if let Ok(channel) = Channel::new(&channel) {
                     self.dispatcher.forget(&channel);
@@ -85,15 +92,46 @@ impl Local {
     }
 
     fn unsubscribe(&self, of: &Selection, channel: &str) -> Answer {
-        let Ok(channel) = Channel::new(channel) else { return Answer::Done { clients: 0 } };
-        let mut selected = self.select(of);
-        selected.retain(|session| session.has_any(|joined| *joined == channel));
-        selected.iter().for_each(|session| self.subscriptions.unsubscribe_by_server(session, &channel));
-        Answer::Done { clients: selected.len() as u64 }
+        let is_meant = |joined: &Channel| channel.is_empty() || joined.as_str() == channel;
+        let mut clients = 0;
+        for session in self.select(of) {
+            let mut meant = Vec::new();
+            session.has_any(|joined| {
+                meant.extend(is_meant(joined).then(|| joined.clone()));
+                false
+            });
+            meant.iter().for_each(|channel| self.subscriptions.unsubscribe_by_server(&session, channel));
+            clients += u64::from(!meant.is_empty());
+        }
+        Answer::Done { clients }
     }
 
-    fn disconnect(&self, of: &Selection, code: u16, reason: String) -> Answer {
+    fn refresh(&self, of: &Selection, refresh: &Refresh) -> Answer {
         let selected = self.select(of);
+        let refreshed = selected.iter().filter(|session| self.refresh_one(session, refresh));
+        Answer::Done { clients: refreshed.count() as u64 }
+    }
+
+    /// Whether a session was refreshed, or ended. Its client is told, where its dialect has a word for it.
+    fn refresh_one(&self, session: &Arc<Session>, refresh: &Refresh) -> bool {
+        let ends = refresh.ends();
+        let expires_in = ends.map(time_until);
+        if refresh.is_expired || expires_in == Some(Duration::ZERO) {
+            self.goodbyes.end(session, &Disconnect::Expired);
+            return true;
+        }
+        let info = refresh.info.clone().map(Bytes::from);
+        let has_identity = self.identities.change(session, ends, info);
+        if has_identity {
+            self.subscriptions.writer.push(session, &Push::Refreshed { expires_in });
+        }
+        has_identity
+    }
+
+    fn disconnect(&self, of: &Selection, code: u16, reason: String, except: &[String]) -> Answer {
+        let mut selected = self.select(of);
+        let stay: Vec<ClientId> = except.iter().filter_map(|client| client.parse().ok()).collect();
+        selected.retain(|session| !stay.contains(&self.client(session)));
         let disconnect = Disconnect::ByServer(CloseFrame::new(code, reason));
         selected.iter().for_each(|session| self.goodbyes.end(session, &disconnect));
         Answer::Done { clients: selected.len() as u64 }
@@ -101,7 +139,7 @@ impl Local {
 
     /// The connections of this node that a selection means.
     fn select(&self, of: &Selection) -> Vec<Arc<Session>> {
-        let Selection { client, user, channel } = of;
+        let Selection { client, session: name, user, channel } = of;
         let mut sessions = match (client, channel) {
             (Some(client), _) => self.session(client).into_iter().collect(),
             (None, Some(channel)) => self.members(channel),
@@ -110,7 +148,11 @@ impl Local {
         sessions.retain(|session| {
             let has = |user: &str| session.identity().as_deref().and_then(Identity::subject) == Some(user);
             let is_in = |channel: &str| session.has_any(|joined| joined.as_str() == channel);
-            session.is_connection() && user.as_deref().is_none_or(has) && channel.as_deref().is_none_or(is_in)
+            let is_fed_as = |name: &str| session.fed_as().is_some_and(|own| *own == *name);
+            session.is_connection()
+                && name.as_deref().is_none_or(is_fed_as)
+                && user.as_deref().is_none_or(has)
+                && channel.as_deref().is_none_or(is_in)
         });
         sessions
     }

@@ -14,8 +14,10 @@ use smallvec::SmallVec;
 
 use crate::{
     delivery::{
-        filters::{Filtering, Filters, Passed, PassedAt},
+        bases,
+        filtering::{Filtering, Passed, PassedAt},
         membership::Membership,
+        wishes::Wishes,
     },
     session::outgoing::Outgoing,
 };
@@ -39,7 +41,7 @@ pub struct Batch {
     whole: SmallVec<[(EncodingKey, Bytes); 1]>,
     /// Whether a member may not get a publication, however early it joined. Without it members are not looked at.
     has_exceptions: bool,
-    /// `Some` where members have filters.
+    /// `Some` where members have wishes.
     filtering: Option<Box<Filtering>>,
 }
 
@@ -67,9 +69,9 @@ impl Batch {
         batch
     }
 
-    /// The members of the channel have these filters. From now on nothing is appended.
-    pub(crate) fn filter_by(&mut self, filters: Arc<Filters>) {
-        self.filtering = Some(Box::new(Filtering::new(filters)));
+    /// The members of the channel have these wishes. From now on nothing is appended.
+    pub(crate) fn heed(&mut self, wishes: Arc<Wishes>) {
+        self.filtering = Some(Box::new(Filtering::new(wishes)));
     }
 
     /// A member, for [`Batch::queued_for`].
@@ -129,9 +131,9 @@ impl Batch {
     ) -> Option<Share<'a>> {
         let looks_at = self.queued.first().is_some_and(|first| membership.looks_at(first.sequence));
         let mut member = Member { session, membership, passed: None };
-        let mut count = self.queued.len();
+        let (mut count, mut dialect) = (self.queued.len(), dialect);
         if looks_at || self.has_exceptions {
-            (member, count) = self.selection(session, membership);
+            (member, count, dialect) = self.selection(session, membership, dialect);
             if count == 0 {
                 return None;
             }
@@ -141,9 +143,18 @@ impl Batch {
 
     // Apart from `share`, which is inlined without it.
     #[cold]
-    fn selection(&mut self, session: SessionId, membership: Membership) -> (Member, usize) {
+    fn selection(
+        &mut self,
+        session: SessionId,
+        membership: Membership,
+        mut dialect: &'static dyn Dialect,
+    ) -> (Member, usize, &'static dyn Dialect) {
+        if membership.is_delta() {
+            let base = self.filtering.as_ref().and_then(|filtering| filtering.wishes.bases.get(session));
+            dialect = bases::form(dialect, base, self.publications());
+        }
         let member = self.member(session, membership);
-        (member, self.queued_for(member).count())
+        (member, self.queued_for(member).count(), dialect)
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {

@@ -16,7 +16,8 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespaces, Partition, Publication, SessionId,
+    BrokerEvents, Channel, Incarnation, Limits, Namespace, Namespaces, Partition, Position, Publication,
+    SessionId,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::RwLock;
@@ -32,6 +33,7 @@ use crate::{
         route::{Audience, Route},
         shard::Shard,
         tails::{
+            latest::Latest,
             shared::{SharedTail, State},
             table::Tails,
             tail::Effects,
@@ -113,7 +115,8 @@ impl Dispatcher {
     pub(crate) fn reload(&self, namespaces: Namespaces, limits: &Limits) {
         let mut routes = self.routes.write();
         for (channel, route) in routes.iter_mut() {
-            route.audience.echo = namespaces.of(channel).echo;
+            let namespace = namespaces.of(channel);
+            (route.audience.echo, route.audience.delta) = (namespace.echo, namespace.delta);
         }
         self.namespaces.store(Arc::new(namespaces));
         drop(routes);
@@ -159,8 +162,8 @@ impl Dispatcher {
     pub(crate) fn join(&self, channel: &Channel, session: &Arc<Session>, joining: &Joining) {
         let Some(shard) = self.shard_of(session) else { return };
         let mut routes = self.routes.write();
-        let echo = || self.namespaces().of(channel).echo;
-        let route = routes.entry(channel.clone()).or_insert_with(|| Route::new(echo()));
+        let new = || Route::new(self.namespaces().of(channel));
+        let route = routes.entry(channel.clone()).or_insert_with(new);
         let is_first = route.joined(session.shard, joining);
         shard.join(channel, session, joining);
         self.metrics.fan_out.subscriptions.inc();
@@ -173,6 +176,13 @@ impl Dispatcher {
     pub(crate) fn change_view(&self, channel: &Channel, session: &Session, view: View) {
         if let Some(shard) = self.shard_of(session) {
             shard.change_view(channel, session, view);
+        }
+    }
+
+    /// A member that gets differences has all before this position.
+    pub(crate) fn set_base(&self, channel: &Channel, session: &Session, base: Position) {
+        if let Some(shard) = self.shard_of(session) {
+            shard.set_base(channel, session, Some(base));
         }
     }
 
@@ -195,11 +205,12 @@ impl Dispatcher {
     /// Gives a channel a tail, if its namespace keeps publications and it has none. Its top is to be asked for once the
     /// broker confirmed the channel.
     pub(crate) fn begin_tail(&self, channel: &Channel) {
-        let Some(retention) = self.namespaces().of(channel).retention else { return };
-        if let Some(tail) = self.tails.begin(channel, retention) {
+        let namespaces = self.namespaces();
+        let Namespace { retention: Some(retention), delta, .. } = namespaces.of(channel) else { return };
+        if let Some(tail) = self.tails.begin(channel, *retention, *delta) {
             let mut routes = self.routes.write();
-            let echo = || self.namespaces().of(channel).echo;
-            let route = routes.entry(channel.clone()).or_insert_with(|| Route::new(echo()));
+            let new = || Route::new(namespaces.of(channel));
+            let route = routes.entry(channel.clone()).or_insert_with(new);
             route.tail = Some(tail.clone());
             // A namespace may keep publications since a reload only: then the broker confirmed the channel long ago.
             let is_confirmed = route.audience.members > 0;
@@ -239,7 +250,7 @@ impl Dispatcher {
         let result = change(&mut state, &mut effects);
         if !effects.deliver.is_empty() {
             state.touch(self.tails.now());
-            self.deliver(&tail.channel, std::mem::take(&mut effects.deliver));
+            self.deliver(&tail.channel, std::mem::take(&mut effects.deliver), &mut state.latest);
         }
         let bytes = self.tails.account(before, state.tail.bytes());
         drop(state);
@@ -252,10 +263,19 @@ impl Dispatcher {
     }
 
     /// Hands publications of a tail to the shards.
-    fn deliver(&self, channel: &Channel, publications: impl IntoIterator<Item = Arc<Publication>>) {
+    fn deliver(
+        &self,
+        channel: &Channel,
+        publications: impl IntoIterator<Item = Arc<Publication>>,
+        latest: &mut Latest,
+    ) {
         let audience = self.routes.read().get(channel).map(|route| route.audience);
         for publication in publications {
             match audience {
+                Some(audience) if audience.delta && audience.members > 0 => {
+                    latest.pass(&publication, self.except(&publication, audience.echo));
+                    self.spread(&publication, audience);
+                }
                 Some(audience) if audience.members > 0 => self.spread(&publication, audience),
                 _ => self.metrics.unheard.inc(),
             }
@@ -282,7 +302,7 @@ impl Dispatcher {
 
     /// Hands a publication to the shards of its audience.
     fn spread(&self, publication: &Arc<Publication>, audience: Audience) {
-        let Audience { mut shards, members, echo } = audience;
+        let Audience { mut shards, members, echo, .. } = audience;
         self.metrics.fan_out.size.observe(members.into());
         let except = self.except(publication, echo);
         let cost = cost(publication);

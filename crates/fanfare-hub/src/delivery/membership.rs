@@ -22,16 +22,18 @@ pub struct Joining {
     pub wants_news: bool,
     /// The publications that it wants; `None`: all. News of clients pass it.
     pub filter: Option<Arc<TagFilter>>,
+    /// Whether it gets publications as differences. Then it has no filter.
+    pub delta: bool,
 }
 
 /// All publications, without news of clients.
 impl From<View> for Joining {
     fn from(view: View) -> Self {
-        Self { view, wants_news: false, filter: None }
+        Self { view, wants_news: false, filter: None, delta: false }
     }
 }
 
-/// The sequence of the first publication for a member, and what it asks for in the three highest bits.
+/// The sequence of the first publication for a member, and what it asks for in the four highest bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership(u64);
 
@@ -39,7 +41,8 @@ impl Membership {
     const HELD: u64 = 1 << 63;
     const FILTERED: u64 = 1 << 62;
     const NEWS: u64 = 1 << 61;
-    const FLAGS: u64 = Self::HELD | Self::FILTERED | Self::NEWS;
+    const DELTA: u64 = 1 << 60;
+    const FLAGS: u64 = Self::HELD | Self::FILTERED | Self::NEWS | Self::DELTA;
 
     /// For publications that were chosen for one member.
     pub(crate) const OF_ALL: Self = Self(Self::NEWS);
@@ -47,7 +50,8 @@ impl Membership {
     pub(crate) fn new(since: u64, joining: &Joining) -> Self {
         let news = if joining.wants_news { Self::NEWS } else { 0 };
         let filtered = if joining.filter.is_some() { Self::FILTERED } else { 0 };
-        Self(since & !Self::FLAGS | news | filtered).with(joining.view)
+        let delta = if joining.delta { Self::DELTA } else { 0 };
+        Self(since & !Self::FLAGS | news | filtered | delta).with(joining.view)
     }
 
     /// The membership with another view.
@@ -64,8 +68,8 @@ impl Membership {
     }
 
     /// Whether each publication from this sequence on must be looked at for the member: it joined later, its
-    /// publications are held, or it has a filter. All of it is one comparison, since the flags of the latter two are
-    /// above all sequences.
+    /// publications are held, it has a filter, or it gets differences. All of it is one comparison, since the flags of
+    /// the latter three are above all sequences.
     #[inline]
     pub(crate) fn looks_at(self, sequence: u64) -> bool {
         sequence < self.0 & !Self::NEWS
@@ -74,6 +78,11 @@ impl Membership {
     /// Whether the member has a filter.
     pub(crate) fn is_filtered(self) -> bool {
         self.0 & Self::FILTERED != 0
+    }
+
+    /// Whether the member gets publications as differences.
+    pub(crate) fn is_delta(self) -> bool {
+        self.0 & Self::DELTA != 0
     }
 
     pub(crate) fn view(self) -> View {
@@ -96,17 +105,22 @@ mod tests {
     fn flags_and_sequence_share_the_word() {
         let condition = Condition::Tag { name: "k".to_owned(), test: Test::Exists };
         let filter = Some(Arc::new(TagFilter::new(condition).unwrap()));
-        for (wants_news, filter) in [(false, None), (true, None), (false, filter.clone()), (true, filter)] {
-            let joining = Joining { view: View::Held, wants_news, filter };
+        for (wants_news, filter, delta) in [
+            (false, None, false),
+            (true, None, false),
+            (false, filter.clone(), false),
+            (true, filter, false),
+            (false, None, true),
+            (true, None, true),
+        ] {
+            let joining = Joining { view: View::Held, wants_news, filter, delta };
             let held = Membership::new(7, &joining);
             assert!(held.view() == View::Held && held.looks_at(u64::from(u32::MAX)));
             let member = held.with(View::Verbatim);
             assert_eq!((member.since(), member.view(), member.wants_news()), (7, View::Verbatim, wants_news));
             let is_filtered = joining.filter.is_some();
-            assert_eq!(
-                (member.is_filtered(), member.looks_at(7), member.looks_at(6)),
-                (is_filtered, is_filtered, true)
-            );
+            assert_eq!((member.is_filtered(), member.is_delta()), (is_filtered, delta));
+            assert_eq!((member.looks_at(7), member.looks_at(6)), (is_filtered || delta, true));
             assert_eq!(member.with(View::Held), held);
         }
         assert!(!Membership::OF_ALL.looks_at(0) && !Membership::OF_ALL.is_filtered());

@@ -4,7 +4,8 @@
 //! - `route`: the shards that the publications of one channel go to
 //! - `gather`: the shards, each woken once for all publications of one read
 //! - [`shard`]: a part of the sessions, and the queue of their publications; `progress`: the steps of its tasks
-//! - [`membership`]: a session's place in a channel; `filters`: the filters of members
+//! - [`membership`]: a session's place in a channel; `wishes`: members with `filters`, and the `bases` of those that get
+//!   differences; `filtering`: the publications that pass filters
 //! - [`tick`]: takes the queue of a shard, and writes it out once per session
 //! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
 //! - `tails`: the newest publications of channels with history; losses are healed here; [`part`]: reads a part of a history
@@ -12,8 +13,10 @@
 //! - `traced`: spans of publishes and fan-outs
 //! - `losses`: publications that may have been missed
 
+pub(crate) mod bases;
 pub mod batch;
 pub mod dispatcher;
+mod filtering;
 pub(crate) mod filters;
 pub(crate) mod gate;
 pub(crate) mod gather;
@@ -26,3 +29,4 @@ pub mod shard;
 pub(crate) mod tails;
 pub mod tick;
 pub(crate) mod traced;
+pub(crate) mod wishes;

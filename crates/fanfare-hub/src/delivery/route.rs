@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::Publication;
+use fanfare_core::{Namespace, Publication};
 
 use crate::delivery::{
     membership::{Joining, Membership},
@@ -27,11 +27,14 @@ pub(super) struct Audience {
     pub(super) members: u32,
     /// Whether a publisher gets its own publications.
     pub(super) echo: bool,
+    /// Whether subscribers may get differences.
+    pub(super) delta: bool,
 }
 
 impl Route {
-    pub(super) fn new(echo: bool) -> Self {
-        Self { audience: Audience { shards: 0, members: 0, echo }, tail: None, want_news: 0 }
+    pub(super) fn new(namespace: &Namespace) -> Self {
+        let Namespace { echo, delta, .. } = *namespace;
+        Self { audience: Audience { shards: 0, members: 0, echo, delta }, tail: None, want_news: 0 }
     }
 
     pub(super) fn is_unused(&self) -> bool {

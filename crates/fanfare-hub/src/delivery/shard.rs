@@ -20,10 +20,11 @@ use tokio::sync::Notify;
 
 use crate::{
     delivery::{
+        bases::Base,
         batch::Queued,
-        filters::Filters,
         membership::{Joining, Membership, View},
         progress::ShardProgress,
+        wishes::Wishes,
     },
     session::{incomplete::Incomplete, state::Session},
     upkeep::{watched::Watched, wheel::Wheel},
@@ -69,8 +70,8 @@ impl Arrivals {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Channel, Arc<Members>>,
-    /// The filters of the channels that have a member with one.
-    filters: HashMap<Channel, Arc<Filters>>,
+    /// The wishes of the channels that have a member with one.
+    wishes: HashMap<Channel, Arc<Wishes>>,
     sessions: HashSet<SessionById>,
 }
 
@@ -147,11 +148,11 @@ impl Shard {
         self.table.lock().channels.get(channel).cloned()
     }
 
-    /// The members of a channel at this moment, and their filters where they have any.
-    pub(crate) fn audience(&self, channel: &Channel) -> Option<(Arc<Members>, Option<Arc<Filters>>)> {
+    /// The members of a channel at this moment, and their wishes where they have any.
+    pub(crate) fn audience(&self, channel: &Channel) -> Option<(Arc<Members>, Option<Arc<Wishes>>)> {
         let table = self.table.lock();
         let members = table.channels.get(channel)?.clone();
-        Some((members, table.filters.get(channel).cloned()))
+        Some((members, table.wishes.get(channel).cloned()))
     }
 
     /// The second that it is by the shard's clock.
@@ -178,10 +179,28 @@ impl Shard {
         let membership = Membership::new(self.inbox.lock().next, joining);
         let members = table.channels.entry(channel.clone()).or_default();
         Arc::make_mut(members).insert(SessionById(session.clone()), membership);
-        if let Some(filter) = &joining.filter {
-            let filters = table.filters.entry(channel.clone()).or_default();
-            Arc::make_mut(filters).insert(session.id, filter);
+        if Wishes::has(joining) {
+            let wishes = table.wishes.entry(channel.clone()).or_default();
+            Arc::make_mut(wishes).insert(session.id, joining);
         }
+    }
+
+    /// A member that gets differences has all before this place.
+    pub(crate) fn set_base(&self, channel: &Channel, session: &Session, base: Base) {
+        let mut table = self.table.lock();
+        let membership = table.channels.get(channel).and_then(|members| members.get(&session.id)).copied();
+        if membership.is_some_and(Membership::is_delta)
+            && let Some(wishes) = table.wishes.get_mut(channel)
+        {
+            Arc::make_mut(wishes).bases.insert(session.id, base);
+        }
+    }
+
+    /// The place of a member that gets differences; `None`: the session is not such a member.
+    pub(crate) fn base(&self, channel: &Channel, session: &Session) -> Option<Base> {
+        let table = self.table.lock();
+        let membership = table.channels.get(channel)?.get(&session.id)?;
+        membership.is_delta().then(|| table.wishes.get(channel)?.bases.get(session.id))
     }
 
     /// Changes what a member gets of a channel.
@@ -202,8 +221,8 @@ impl Shard {
         if is_empty {
             table.channels.remove(channel);
         }
-        if left.is_some_and(Membership::is_filtered) {
-            table.remove_filter(channel, session.id);
+        if left.is_some_and(Wishes::has_member) {
+            table.remove_wish(channel, session.id);
         }
         (left, is_empty)
     }
@@ -216,11 +235,10 @@ impl Shard {
 }
 
 impl Table {
-    fn remove_filter(&mut self, channel: &Channel, session: SessionId) {
-        let Some(filters) = self.filters.get_mut(channel) else { return };
-        Arc::make_mut(filters).remove(session);
-        if filters.is_empty() {
-            self.filters.remove(channel);
+    fn remove_wish(&mut self, channel: &Channel, session: SessionId) {
+        let Some(wishes) = self.wishes.get_mut(channel) else { return };
+        if Wishes::remove(wishes, session) {
+            self.wishes.remove(channel);
         }
     }
 }

@@ -114,9 +114,9 @@ impl Tick<'_> {
     }
 
     async fn fan_out(&mut self, channel: &Channel, batch: &mut Batch, is_alone: bool) {
-        let Some((members, filters)) = self.shard.audience(channel) else { return };
-        if let Some(filters) = filters {
-            batch.filter_by(filters);
+        let Some((members, wishes)) = self.shard.audience(channel) else { return };
+        if let Some(wishes) = wishes {
+            batch.heed(wishes);
         }
         let spans = FanOutSpans::begin(self.delivery.tracer.as_deref(), batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);

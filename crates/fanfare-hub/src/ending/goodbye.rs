@@ -19,7 +19,7 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attendance::Attendance,
-        end::End,
+        end::{End, is_silent},
         flusher::Flusher,
         interest::Interest,
         link::{Finish, Sent},
@@ -56,9 +56,11 @@ impl Goodbyes {
                 return;
             }
             let goodbye = session.dialect().goodbye(disconnect);
-            let mut end = End::new(disconnect.clone(), goodbye.frame.as_ref());
+            let mut end = End::new(disconnect.clone(), &goodbye);
             if session.is_connection() {
                 self.metrics.connection_ended(session.dialect(), &end);
+                let client = self.attendance.client(session);
+                self.attendance.events.ended(client, session, &end, goodbye.frame.as_ref());
             }
             let joined = std::mem::take(&mut channels.joined);
             end.channels.clone_from(&joined);
@@ -74,7 +76,7 @@ impl Goodbyes {
             shard.remove(session);
             shard.incomplete.ends(session);
         }
-        if matches!(disconnect, Disconnect::Lost | Disconnect::NoPong) {
+        if is_silent(disconnect, &goodbye) {
             return session.abort();
         }
         let finish = if disconnect.sends_away() { Finish::WhenAnswered } else { Finish::AtOnce };

@@ -54,8 +54,8 @@ impl Connections {
         let clients = CLIENT_CODES.into_iter().chain([3000, 4000]).map(Some).chain([None]);
         let ends = clients.map(Disconnect::ByClient).chain(Disconnect::one_of_each());
         for disconnect in ends {
-            let frame = dialect.goodbye(&disconnect).frame;
-            self.series(dialect, &End::new(disconnect, frame.as_ref()));
+            let goodbye = dialect.goodbye(&disconnect);
+            self.series(dialect, &End::new(disconnect, &goodbye));
         }
     }
 

@@ -49,9 +49,9 @@ impl Attempts {
         if session.kind.connects.is_none() && options.is_none() {
             return self.subscribe_plainly(session, id, channel);
         }
-        let SubscribeOptions { token, resume, must_resume, joins, filter, data } =
+        let SubscribeOptions { token, resume, must_resume, joins, filter, delta, data } =
             *options.unwrap_or_default();
-        let wish = Wish { resume, must_resume, joins, filter, ..Wish::default() };
+        let wish = Wish { resume, must_resume, joins, filter, delta, ..Wish::default() };
         let subscriptions = self.subscriptions.clone();
         let subscribed = match token {
             None if subscriptions.dispatcher.namespaces().of(&channel).subscribe_hook => {
@@ -65,9 +65,11 @@ impl Attempts {
                 let (connecting, session, channel) =
                     (self.connecting.clone(), session.clone(), channel.clone());
                 Either::Right(Either::Left(async move {
-                    let grant = Some(connecting.grant(&session, &channel, &token).await?);
-                    let wish = Wish { grant, ..wish };
-                    Ok(subscriptions.subscribe_as_wished(&session, &channel, wish).await?)
+                    let grant = connecting.grant(&session, &channel, &token).await?;
+                    let (joins, data) = (wish.joins || grant.terms.joins, grant.terms.data.clone());
+                    let wish = Wish { joins, grant: Some(grant.into()), ..wish };
+                    let (channel, news) = subscriptions.subscribe_as_wished(&session, &channel, wish).await?;
+                    Ok((channel, Subscription { data, ..news }))
                 }))
             }
         };

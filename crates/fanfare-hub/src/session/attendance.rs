@@ -1,6 +1,7 @@
 //! Tells presence which clients of this node are in which channels, and subscribers that a client joined or left.
 //!
 //! Invariants
+//! - A client that subscribes by a command is answered after its entry was written, where the broker takes it in time.
 //! - A session is entered after it joined a channel, and leaves once: at once where it left the channel by itself, and
 //!   after the namespace's grace where the session ended, since its client may come back.
 //! - In a namespace with news of clients a session's entry and its leaving are news, once each. The entries of a node
@@ -14,11 +15,11 @@ use std::sync::{
 use fanfare_core::{
     Channel, ClientId, Identity, Presence, attributes::PresenceChange, presence::PresenceEntry,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     delivery::dispatcher::Dispatcher,
-    session::{news::News, state::Session},
+    session::{events::ClientEvents, news::News, state::Session},
 };
 
 /// See the head of this file.
@@ -26,13 +27,20 @@ pub(crate) struct Attendance {
     dispatcher: Arc<Dispatcher>,
     presence: Arc<dyn Presence>,
     news: News,
+    pub(crate) events: Arc<ClientEvents>,
     /// Whether a client was entered since the start: else nobody has to leave.
     is_used: AtomicBool,
 }
 
 impl Attendance {
-    pub(crate) fn new(dispatcher: Arc<Dispatcher>, presence: Arc<dyn Presence>, news: News) -> Arc<Self> {
-        let attendance = Arc::new(Self { dispatcher, presence, news, is_used: AtomicBool::new(false) });
+    pub(crate) fn new(
+        dispatcher: Arc<Dispatcher>,
+        presence: Arc<dyn Presence>,
+        news: News,
+        events: Arc<ClientEvents>,
+    ) -> Arc<Self> {
+        let is_used = AtomicBool::new(false);
+        let attendance = Arc::new(Self { dispatcher, presence, news, events, is_used });
         let tells = Arc::downgrade(&attendance);
         attendance.presence.on_removed(Box::new(move |channel, entry| {
             if let Some(attendance) = tells.upgrade() {
@@ -47,6 +55,9 @@ impl Attendance {
     pub(crate) fn joined(&self, channel: &Channel, session: &Session) {
         let namespaces = self.dispatcher.namespaces();
         let namespace = namespaces.of(channel);
+        if namespace.events {
+            self.events.joined(channel, session.id);
+        }
         if !namespace.tracks_presence {
             return;
         }
@@ -56,6 +67,16 @@ impl Attendance {
             self.news.wait(channel, PresenceChange::Joined, entry.clone());
         }
         self.presence.enter(channel, entry);
+    }
+
+    /// Ends once readers on all nodes find the session in a channel that it joined, or the time is over: then its entry
+    /// comes later.
+    pub(crate) async fn entered(&self, channel: &Channel, until: Instant) {
+        let is_tracked = self.dispatcher.namespaces().of(channel).tracks_presence;
+        if is_tracked && let Some(entered) = self.presence.entered(channel) {
+            // Presence is late, and the subscription stands.
+            drop(timeout_at(until, entered).await);
+        }
     }
 
     /// A session's client, as others see it in a channel.
@@ -74,6 +95,7 @@ impl Attendance {
         if self.is_used() {
             self.left_with_entry(channel, self.presence.leave(channel, self.client(session)));
         }
+        self.events.left(channel, session.id);
     }
 
     /// Publishes the news that wait. Called after each joining and leaving, without a lock.
@@ -86,6 +108,7 @@ impl Attendance {
 
     /// A session ended, and with it its place in these channels.
     pub(crate) fn ended(self: &Arc<Self>, channels: &[Channel], session: &Session) {
+        channels.iter().for_each(|channel| self.events.left(channel, session.id));
         if !self.is_used() {
             return;
         }

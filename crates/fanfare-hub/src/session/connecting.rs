@@ -12,10 +12,11 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Reply,
+    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Payload, Reply,
     SubscribeError,
     command::{ClientToken, Connect, RequestId, ResumeFrom},
     hooks::{ConnectAnswer, ConnectQuestion},
+    identity::{SubscriptionGrant, SubscriptionTerms},
     reply::{Action, Connected, Subscription},
 };
 use futures_util::future::join_all;
@@ -42,6 +43,29 @@ pub(crate) struct Connecting {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) attendance: Arc<Attendance>,
     pub(crate) metrics: Arc<HubMetrics>,
+}
+
+/// A channel to which the server subscribes a client that connects, and on which terms.
+struct Named {
+    channel: Channel,
+    grant: Option<Grant>,
+    joins: bool,
+    data: Option<Payload>,
+}
+
+impl Named {
+    fn by_hook((channel, info): (Channel, Option<Bytes>)) -> Self {
+        let grant = info.map(|info| Grant::by_hook(Some(info), None));
+        Self { channel, grant, joins: false, data: None }
+    }
+
+    fn by_token(identity: &dyn Identity) -> Vec<Self> {
+        let named = identity.subscriptions().iter().map(|channel| {
+            let SubscriptionTerms { info, data, joins } = identity.terms_of(channel);
+            Self { channel: channel.clone(), grant: info.map(Grant::by_connection), joins, data }
+        });
+        named.collect()
+    }
 }
 
 /// Checks that a command comes where it may.
@@ -101,10 +125,9 @@ impl Connecting {
         }
         let identity = session.identity();
         let named: Vec<_> = if session.is_by_hook() {
-            answer.subscriptions
+            answer.subscriptions.into_iter().map(Named::by_hook).collect()
         } else {
-            let named = identity.as_deref().map_or(&[][..], Identity::subscriptions);
-            named.iter().map(|channel| (channel.clone(), None)).collect()
+            identity.as_deref().map(Named::by_token).unwrap_or_default()
         };
         let subscriptions = self.subscribe_all(session, named, resume).await?;
         let expires_in = identity.as_deref().and_then(Identity::expires_at).map(time_until);
@@ -128,12 +151,11 @@ impl Connecting {
     async fn subscribe_all(
         &self,
         session: &Arc<Session>,
-        named: Vec<(Channel, Option<Bytes>)>,
+        named: Vec<Named>,
         resume: Vec<(Channel, ResumeFrom)>,
     ) -> Result<Vec<(Channel, Subscription)>, Refusal> {
         let mut seen = HashSet::new();
-        let channels: Vec<_> =
-            named.into_iter().filter(|(channel, _)| seen.insert(channel.clone())).collect();
+        let channels: Vec<_> = named.into_iter().filter(|named| seen.insert(named.channel.clone())).collect();
         let most = self.subscriptions.limits.load().channels_per_connection;
         if channels.len() > most {
             return Err(self.too_many(most));
@@ -141,11 +163,11 @@ impl Connecting {
         let resume: HashMap<_, _> = resume.into_iter().collect();
         let joining: Vec<_> = channels
             .into_iter()
-            .map(|(channel, info)| {
+            .map(|Named { channel, grant, joins, data }| {
                 let resume = resume.get(&channel).copied();
-                let grant = info.map(|info| Grant::by_hook(Some(info), None));
-                let wish = Wish { resume, is_by_token: true, grant, ..Wish::default() };
-                self.subscriptions.subscribe_as_wished(session, &channel, wish)
+                let wish = Wish { resume, is_by_token: true, grant, joins, ..Wish::default() };
+                let subscribed = self.subscriptions.subscribe_as_wished(session, &channel, wish);
+                async move { subscribed.await.map(|(channel, news)| (channel, Subscription { data, ..news })) }
             })
             .collect();
         let mut subscriptions = Vec::new();
@@ -165,9 +187,7 @@ impl Connecting {
 
     fn too_many(&self, most: usize) -> Refusal {
         self.metrics.limit_hit(Limit::ChannelsPerConnection);
-        let reason =
-            format!("the token, or the backend, names more channels than a connection may hold ({most})");
-        Refusal::Ends(Disconnect::NotPermitted(reason.into()))
+        Refusal::Ends(Disconnect::TooManyChannels { limit: most })
     }
 
     /// Takes a new token for a connection.
@@ -204,7 +224,7 @@ impl Connecting {
         if !session.has_any(|joined| joined == channel) {
             return Err(CommandError::NotPermitted(Action::Subscribe).into());
         }
-        let Grant { expires_at, .. } = self.grant(session, channel, token).await?;
+        let SubscriptionGrant { expires_at, .. } = self.grant(session, channel, token).await?;
         self.subscriptions.extend(session, channel, expires_at);
         Ok(Reply::SubscriptionRefreshed { id, expires_in: expires_at.map(time_until) })
     }
@@ -215,7 +235,7 @@ impl Connecting {
         session: &Session,
         channel: &Channel,
         token: &ClientToken,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<SubscriptionGrant, Refusal> {
         let grant = self.identities.authorize(token.reveal()).await.map_err(|error| {
             if error.is_expired { CommandError::TokenExpired } else { CommandError::BadToken(error.reason) }
         })?;
@@ -227,7 +247,7 @@ impl Connecting {
         } else if !grant.client.as_ref().is_none_or(is_of) {
             "client"
         } else {
-            return Ok(grant.into());
+            return Ok(grant);
         };
         let reason = format!("the token of a subscription is for another {another}");
         Err(Refusal::Ends(Disconnect::BadToken(reason.into())))

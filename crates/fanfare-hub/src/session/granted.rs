@@ -28,6 +28,11 @@ impl Grant {
         Self { info, expires_at, is_by_hook: true, is_renewing: false }
     }
 
+    /// The grant of a connection's token to a channel that it names.
+    pub(crate) fn by_connection(info: Bytes) -> Self {
+        Self { info: Some(info), ..Self::default() }
+    }
+
     fn waits_for_renewal(&self) -> bool {
         self.is_by_hook && !self.is_renewing
     }
@@ -39,7 +44,7 @@ pub(crate) struct Granted(Mutex<HashMap<Channel, Grant>>);
 
 impl From<SubscriptionGrant> for Grant {
     fn from(grant: SubscriptionGrant) -> Self {
-        Self { info: grant.info, expires_at: grant.expires_at, ..Self::default() }
+        Self { info: grant.terms.info, expires_at: grant.expires_at, ..Self::default() }
     }
 }
 

@@ -8,10 +8,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use fanfare_core::{AuthError, Authenticator, Identity, Limits, identity::SubscriptionGrant};
 use tokio::time::timeout;
 
-use crate::session::{revoked::RevokedTokens, state::Session};
+use crate::session::{changed::ChangedIdentity, revoked::RevokedTokens, state::Session};
 
 /// See the head of this file.
 pub struct Identities {
@@ -65,6 +66,21 @@ impl Identities {
     pub(crate) fn replace_by_hook(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
         session.replace_identity(identity, true);
         self.look_at_expiry(session);
+    }
+
+    /// Changes the end of a session, and what others learn of its client, as the operator's backend says. Whether the
+    /// client has an identity: one without stays as long as it wants.
+    pub(crate) fn change(
+        &self,
+        session: &Arc<Session>,
+        expires_at: Option<SystemTime>,
+        info: Option<Bytes>,
+    ) -> bool {
+        let Some(known) = session.identity() else { return false };
+        let changed = Arc::new(ChangedIdentity::new(&known, expires_at, info));
+        session.replace_identity(changed, session.is_by_hook());
+        self.look_at_expiry(session);
+        true
     }
 
     /// Looks at a session when its time is over, as it says now.

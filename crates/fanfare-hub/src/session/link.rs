@@ -195,12 +195,14 @@ impl Link {
         flushed
     }
 
-    /// Sends the goodbye behind the queue, then finishes the sink. A goodbye without a close frame cannot be answered:
-    /// the sink is finished without a wait for the answer.
+    /// Sends the goodbye behind the queue, then finishes the sink. A goodbye without a close frame, which the dialect
+    /// or the transport does not have, cannot be answered: the sink is finished without a wait for the answer.
     pub(crate) fn close(&mut self, goodbye: &Goodbye, finish: Finish, write: &mut WriteContext<'_>) -> Sent {
-        let sent = if self.closed { Sent::Done } else { self.say(goodbye, write) };
+        let mut frame = Vec::new();
+        goodbye.frame.iter().for_each(|said| self.transport.close(said, &mut frame));
+        self.finishes |= finish == Finish::AtOnce || frame.is_empty();
+        let sent = if self.closed { Sent::Done } else { self.say(goodbye, &frame, write) };
         self.closed = true;
-        self.finishes |= finish == Finish::AtOnce || goodbye.frame.is_none();
         if self.unsent.is_none() && self.finishes {
             self.sink.finish();
         }
@@ -214,11 +216,12 @@ impl Link {
         }
     }
 
-    fn say(&mut self, goodbye: &Goodbye, write: &mut WriteContext<'_>) -> Sent {
-        let Goodbye { message, frame } = goodbye;
+    /// Sends the message of a goodbye, and its close frame behind it.
+    fn say(&mut self, goodbye: &Goodbye, frame: &[u8], write: &mut WriteContext<'_>) -> Sent {
+        let message = &goodbye.message;
         let mut framed = Vec::new();
         message.iter().for_each(|message| self.transport.frame(message, &mut framed));
-        frame.iter().for_each(|frame| self.transport.close(frame, &mut framed));
+        framed.extend_from_slice(frame);
         if framed.is_empty() {
             return Sent::Done;
         }

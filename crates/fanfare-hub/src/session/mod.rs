@@ -20,9 +20,9 @@
 //! - [`hooking`]: the operator's backend, which is asked, and the clients that it names; `renewing`: asks it again,
 //!   `by_hook`: for which sessions; `refusal`: why a command is not carried out
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
-//!   `news` subscribers
-//! - [`identities`]: the clients that show a token; [`revoked`]: the tokens that are not good any more; `granted`: the
-//!   grants of tokens to single subscriptions
+//!   `news` subscribers; [`events`] the operator's backend
+//! - [`identities`]: the clients that show a token; `changed`: those that the backend changed; [`revoked`]: the tokens
+//!   that are not good any more; `granted`: the grants of tokens to single subscriptions
 //! - `interest`: the channels of this node's sessions, each asked of the broker once
 //! - `publish_budget`: how many publishes of a session, and of the node, may be unanswered
 //!
@@ -36,10 +36,12 @@ mod access_log;
 pub(crate) mod attempts;
 pub(crate) mod attendance;
 pub(crate) mod by_hook;
+mod changed;
 pub mod commands;
 pub(crate) mod connecting;
 pub(crate) mod detaching;
 pub(crate) mod end;
+pub mod events;
 pub mod feeds;
 pub mod flow;
 pub(crate) mod flusher;

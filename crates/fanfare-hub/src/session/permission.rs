@@ -1,6 +1,6 @@
 //! The permissions of a namespace and of a channel's name.
 
-use fanfare_core::{Access, Channel, CommandError, reply::Action};
+use fanfare_core::{Access, Channel, CommandError, Namespace, reply::Action};
 
 use crate::session::state::Session;
 
@@ -18,16 +18,16 @@ pub(crate) fn permit(
     access.permit(|| session.identity(), is_subscribed, channel, action)
 }
 
-/// Checks that the session's client may subscribe to a channel without a token for it, in a namespace with this
-/// `access`.
+/// Checks that the session's client may subscribe to a channel of this namespace without a token for it.
 ///
 /// # Errors
 /// It may not, and why.
 pub(crate) fn may_subscribe(
-    access: Access,
+    namespace: &Namespace,
     session: &Session,
     channel: &Channel,
 ) -> Result<(), CommandError> {
+    namespace.permits_name(channel)?;
     channel.permits(session.identity().as_deref())?;
-    permit(access, session, channel, Action::Subscribe)
+    permit(namespace.subscribe, session, channel, Action::Subscribe)
 }

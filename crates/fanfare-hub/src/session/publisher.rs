@@ -73,9 +73,10 @@ impl Publisher {
         let (access, retention) = {
             let namespaces = self.dispatcher.namespaces();
             let namespace = namespaces.of(&channel);
-            (namespace.publish, namespace.retention)
+            (namespace.permits_name(&channel).map(|()| namespace.publish), namespace.retention)
         };
-        if let Err(error) = permit(access, session, &channel, Action::Publish) {
+        let permitted = access.and_then(|access| permit(access, session, &channel, Action::Publish));
+        if let Err(error) = permitted {
             return self.writer.reply(session, &Reply::Failed { id, error });
         }
         let flow = session.flow_or_new().clone();

@@ -51,6 +51,7 @@ impl Reading {
         let (access, keeps) = {
             let namespaces = self.dispatcher.namespaces();
             let namespace = namespaces.of(channel);
+            namespace.permits_name(channel)?;
             (namespace.history, namespace.retention.is_some())
         };
         if !keeps {
@@ -77,6 +78,7 @@ impl Reading {
         let (access, tracks) = {
             let namespaces = self.dispatcher.namespaces();
             let namespace = namespaces.of(channel);
+            namespace.permits_name(channel)?;
             (namespace.presence, namespace.tracks_presence)
         };
         if !tracks {

@@ -4,14 +4,16 @@
 //! - The session gets the past up to the position at which it joined, then all that came since: in one order, nothing
 //!   twice, nothing missing.
 //! - A long past does not make its client a slow one: the next part is sent when the client has read the last.
-//! - A recovery from a position is whole, or nothing of the past is sent.
+//! - A recovery from a position is whole, or nothing of the past is sent. In a namespace that gives the newest
+//!   publication only, that one is all there is.
 //! - The past is read once for all sessions of this node that need it at the same time, and the tail keeps it for those
 //!   that come later.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Access, Channel, CommandError, Position, Publication, SubscribeError, TagFilter, reply::Action,
+    Access, Channel, CommandError, Epoch, Position, Publication, RecoveryMode, SubscribeError, TagFilter,
+    reply::Action,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -122,6 +124,7 @@ impl Subscriptions {
         past: Past,
     ) -> impl Future<Output = Result<Recovering, CommandError>> + Send + use<> {
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
+        let past = this.as_recovered(&channel, past);
         let asked = this.ask_for_past(&session, &channel);
         async move { this.recover_asked(&session, channel, asked, past, &Joining::from(View::Held).into()).await }
     }
@@ -136,7 +139,8 @@ impl Subscriptions {
         terms: &Terms,
     ) -> Result<Recovering, CommandError> {
         let Some(asked) = asked? else { return Ok(Recovering::nothing(channel)) };
-        let recovered = self.join_with_past(session, asked, past, terms).await;
+        let joined = self.join_with_past(session, asked, past, terms).await;
+        let recovered = joined.and_then(|joined| self.judge_newest(session, joined, past, terms));
         let result = match &recovered {
             Ok((_, result)) => *result,
             Err(CommandError::Unrecoverable) => Recovery::Lost,
@@ -144,6 +148,39 @@ impl Subscriptions {
         };
         self.metrics.history.recovered(result);
         recovered.map(|(recovering, _)| recovering)
+    }
+
+    /// The past that a client gets which asks for this one: its namespace may give it only the newest publication.
+    pub(crate) fn as_recovered(&self, channel: &Channel, past: Past) -> Past {
+        match self.dispatcher.namespaces().of(channel).recovery {
+            RecoveryMode::Stream => past,
+            RecoveryMode::Cache => past.newest(),
+        }
+    }
+
+    /// A client that does not have the newest publication may not get it either, where none is kept.
+    fn judge_newest(
+        &self,
+        session: &Session,
+        (mut recovering, result): (Recovering, Recovery),
+        past: Past,
+        terms: &Terms,
+    ) -> Result<(Recovering, Recovery), CommandError> {
+        let (Past::Newest(_), Some(at)) = (past, recovering.subscribed.position) else {
+            return Ok((recovering, result));
+        };
+        let is_there = |(epoch, offset): (Option<Epoch>, u64)| {
+            epoch.is_none_or(|epoch| epoch == at.epoch) && offset == at.offset
+        };
+        recovering.is_whole = !recovering.publications.is_empty() || past.place().is_some_and(is_there);
+        match recovering.is_whole {
+            true => Ok((recovering, result)),
+            false if terms.must_resume => {
+                self.unsubscribe(session, &recovering.subscribed.channel);
+                Err(CommandError::Unrecoverable)
+            }
+            false => Ok((recovering, Recovery::Lost)),
+        }
     }
 
     /// Sends the past of a channel that was joined by [`Subscriptions::recover_held`], then what was held since; what
@@ -212,7 +249,7 @@ impl Subscriptions {
         &self,
         session: &Arc<Session>,
         asked: Asked,
-        past: Past,
+        mut past: Past,
         terms: &Terms,
     ) -> Result<(Recovering, Recovery), CommandError> {
         let mut confirmed = self.confirmed(asked).await?;
@@ -227,7 +264,7 @@ impl Subscriptions {
                     return Ok((recovering, result));
                 }
                 Joined::Reads(recovering, missing, read) => {
-                    let reaches_back = |after| matches!(past, Past::Last(_)) || after <= missing.after;
+                    let reaches_back = |after| past.is_any() || after <= missing.after;
                     let read =
                         self.read_past(session, recovering, until, reaches_back, missing, read).await?;
                     if !read.0.is_whole && terms.must_resume {
@@ -239,6 +276,7 @@ impl Subscriptions {
                 Joined::Behind(behind) => {
                     self.catch_up(&behind, past).await?;
                     has_caught_up = true;
+                    past = past.wherever();
                     confirmed = behind;
                 }
             }
@@ -323,12 +361,7 @@ impl Subscriptions {
     /// A client knows a position beyond the tail, or of another epoch, as another node may have seen: asks the history,
     /// and waits until the tail has what there is.
     async fn catch_up(&self, confirmed: &Confirmed, past: Past) -> Result<(), CommandError> {
-        let (epoch, offset) = match past {
-            Past::Last(_) => return Ok(()),
-            Past::Since(since) => (Some(since.epoch), since.offset),
-            Past::Behind(offset) => (None, offset),
-        };
-        let Some(tail) = &confirmed.tail else { return Ok(()) };
+        let (Some((epoch, offset)), Some(tail)) = (past.place(), &confirmed.tail) else { return Ok(()) };
         let checked = tail.lock().checks;
         self.dispatcher.change_tail(tail, |state, effects| {
             let is_ours = epoch == state.tail.position().map(|at| at.epoch);

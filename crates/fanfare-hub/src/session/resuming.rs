@@ -6,10 +6,12 @@
 use std::{sync::Arc, time::SystemTime};
 
 use fanfare_core::{
-    Channel, CommandError, Position, TagFilter,
+    Channel, CommandError, Position, Publication, RecoveryMode, TagFilter,
     command::{ResumeEpoch, ResumeFrom},
     reply::{Recovered, Subscription},
 };
+
+use tokio::time::Instant;
 
 use crate::{
     delivery::{
@@ -37,6 +39,8 @@ pub(crate) struct Wish {
     pub(crate) joins: bool,
     /// The publications that it wants; `None`: all.
     pub(crate) filter: Option<Arc<TagFilter>>,
+    /// Whether it wants publications as differences.
+    pub(crate) delta: bool,
     /// The grant of a token for this channel.
     pub(crate) grant: Option<Grant>,
     /// Whether the token of the connection names the channel: then nothing else need permit it.
@@ -56,11 +60,13 @@ impl Subscriptions {
     ) -> impl Future<Output = Result<(Channel, Subscription), CommandError>> + Send + use<> {
         let past = wish.resume.and_then(|resume| self.past_behind(session, channel, resume, &wish));
         let asked = self.ask_as_wished(session, channel, &wish, past);
+        let delta = self.permits_delta(session, channel, &wish);
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         async move {
             let Wish { resume, must_resume, joins, filter, grant, .. } = wish;
+            let until = Instant::now() + this.limits.load().handshake;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
-            let joining = Joining { view: View::Held, wants_news: joins, filter: filter.clone() };
+            let joining = Joining { view: View::Held, wants_news: joins, filter: filter.clone(), delta };
             let terms = Terms { joining, must_resume, grant };
             let recovering = match past {
                 Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,
@@ -71,11 +77,41 @@ impl Subscriptions {
             };
             let Recovering { subscribed: Subscribed { channel, position }, is_whole, publications } =
                 recovering;
+            this.attendance.entered(&channel, until).await;
             let publications = this.meant_for(&session, &channel, filter.as_deref(), publications);
-            let recovered = resume.map(|resume| Recovered { is_whole, since: resume.offset, publications });
+            if delta && let Some(position) = position {
+                this.begin_differences(&session, &channel, position, &publications);
+            }
+            let recovered = resume.map(|resume| {
+                let newest = position.filter(|_| matches!(past, Some(Past::Newest(_))));
+                let since = newest.map_or(resume.offset, |newest| newest.offset);
+                Recovered { is_whole, since, publications }
+            });
             let expires_in = expires_at.map(time_until);
-            Ok((channel, Subscription { position, recovered, expires_in, data: None }))
+            Ok((channel, Subscription { position, recovered, delta, expires_in, data: None }))
         }
+    }
+
+    /// Whether a client gets differences. With a filter it does not have the publication before.
+    fn permits_delta(&self, session: &Session, channel: &Channel, wish: &Wish) -> bool {
+        wish.delta
+            && wish.filter.is_none()
+            && session.dialect().delta().is_some()
+            && self.dispatcher.namespaces().of(channel).delta
+    }
+
+    /// A member that joined at this position gets the past in its answer. It has the publication before the next one
+    /// where that is the last of the past.
+    fn begin_differences(
+        &self,
+        session: &Session,
+        channel: &Channel,
+        position: Position,
+        past: &[Arc<Publication>],
+    ) {
+        let has_newest = past.last().is_some_and(|last| last.position == Some(position));
+        let offset = position.offset + if has_newest { 1 } else { 2 };
+        self.dispatcher.set_base(channel, session, Position { offset, ..position });
     }
 
     /// The past behind a place; `None` where no history of ours has that place, or the client may not read it.
@@ -89,11 +125,15 @@ impl Subscriptions {
         if !wish.is_by_token {
             self.may_recover(session, channel).ok()?;
         }
-        match resume.epoch {
-            ResumeEpoch::Any => Some(Past::Behind(resume.offset)),
-            ResumeEpoch::Is(epoch) => Some(Past::Since(Position { epoch, offset: resume.offset })),
-            ResumeEpoch::Foreign => None,
-        }
+        let past = match resume.epoch {
+            ResumeEpoch::Any => Past::Behind(resume.offset),
+            ResumeEpoch::Is(epoch) => Past::Since(Position { epoch, offset: resume.offset }),
+            ResumeEpoch::Foreign => {
+                let mode = self.dispatcher.namespaces().of(channel).recovery;
+                return (mode == RecoveryMode::Cache).then_some(Past::Newest(resume));
+            }
+        };
+        Some(self.as_recovered(channel, past))
     }
 
     fn ask_as_wished(
@@ -103,8 +143,14 @@ impl Subscriptions {
         wish: &Wish,
         past: Option<Past>,
     ) -> Result<Option<Asked>, CommandError> {
-        if !wish.is_by_token && wish.grant.is_none() {
-            may_subscribe(self.dispatcher.namespaces().of(channel).subscribe, session, channel)?;
+        {
+            let namespaces = self.dispatcher.namespaces();
+            let namespace = namespaces.of(channel);
+            if wish.grant.is_some() {
+                namespace.permits_name(channel)?;
+            } else if !wish.is_by_token {
+                may_subscribe(namespace, session, channel)?;
+            }
         }
         if wish.must_resume && wish.resume.is_some() && past.is_none() {
             return Err(CommandError::Unrecoverable);

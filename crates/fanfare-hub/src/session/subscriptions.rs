@@ -207,7 +207,7 @@ impl Subscriptions {
         session: &Arc<Session>,
         channel: &Channel,
     ) -> Result<Option<Asked>, CommandError> {
-        may_subscribe(self.dispatcher.namespaces().of(channel).subscribe, session, channel)?;
+        may_subscribe(self.dispatcher.namespaces().of(channel), session, channel)?;
         self.ask_without_permission(session, channel)
     }
 

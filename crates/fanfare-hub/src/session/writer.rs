@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fanfare_core::{Answer, Disconnect, Message, Ping, Push, Reply};
+use fanfare_core::{Answer, Dialect, Disconnect, Message, Ping, Push, Reply};
 
 use crate::{
-    delivery::{batch::Batch, membership::Membership},
+    delivery::{bases, batch::Batch, membership::Membership},
     ending::goodbye::Goodbyes,
     session::{flusher::Flusher, link::Sent, state::Session},
     upkeep::budget::Budget,
@@ -52,8 +52,20 @@ impl Writer {
             return None;
         }
         let namespaces = self.goodbyes.dispatcher.namespaces();
-        let mut share = batch.share(session.id, Membership::OF_ALL, session.dialect(), &namespaces)?;
+        let dialect = self.form(session, batch);
+        let mut share = batch.share(session.id, Membership::OF_ALL, dialect, &namespaces)?;
         Some(session.outbound.send(&mut share, &self.budget, false))
+    }
+
+    /// The form of the dialect in which a session gets publications of one channel.
+    fn form(&self, session: &Session, batch: &Batch) -> &'static dyn Dialect {
+        let dialect = session.dialect();
+        let base = || {
+            dialect.delta()?;
+            let channel = &batch.publications().next()?.channel;
+            self.goodbyes.dispatcher.shard_of(session)?.base(channel, session)
+        };
+        base().map_or(dialect, |base| bases::form(dialect, base, batch.publications()))
     }
 
     /// Tells a session what its client did not ask for, where its dialect has a word for it.

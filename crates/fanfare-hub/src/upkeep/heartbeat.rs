@@ -4,7 +4,8 @@
 //! - Each shard's wheel makes one turn a second. A turn that comes late does not count, so that what clients sent
 //!   meanwhile is read before they are judged: no client is judged for what a frozen or starved node missed.
 //! - A sign of life is anything that is read from a client, or the answer to a ping alone, as its dialect wants
-//!   ([`Liveness`](fanfare_core::Liveness)), and so is a full socket that takes bytes again.
+//!   ([`Liveness`]), and so is a full socket that takes bytes again. A client that sends nothing
+//!   by its dialect is pinged, and not judged: the end of its transport ends it, or bytes that it does not take.
 //! - A client that this node chooses not to read at the moment is not judged: it may have answered.
 //! - A session whose client's token expired, by the wall clock, ends within a second or two.
 //! - A session without a transport is not pinged, and not judged. Nor is one whose client did not connect yet, in a
@@ -15,7 +16,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::Disconnect;
+use fanfare_core::{Disconnect, Liveness};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -98,6 +99,9 @@ impl Heartbeats {
             Verdict::Wait(due) => due,
             Verdict::Ping(due) => {
                 self.writer.ping(&session);
+                if session.dialect().liveness() == Liveness::AnyWrite {
+                    session.last_activity.heard(now);
+                }
                 due
             }
             // Behind its answers: the client may have published as long ago.

@@ -4,7 +4,7 @@
 //!
 //! A client that connects says `connect` or `connect TOKEN`, then where it was in channels: `a=*:3`. A place is an
 //! epoch and an offset; the epoch `*` is any, and `?` is one of another server. More commands, whose words may be left
-//! out: `sub a since=*:3 must joins token=T only=k:1,2` (the tag `k` is one of these),
+//! out: `sub a since=*:3 must joins delta token=T only=k:1,2` (the tag `k` is one of these),
 //! `history a since=*:3 limit=2 reverse`, `presence a`, `stats a`, `refresh T`, `subrefresh a T`, `call METHOD DATA`,
 //! which is answered with `answer 1 DATA`.
 
@@ -15,8 +15,8 @@ use std::sync::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Answer, CloseFrame, Command, CommandError, Decoder, Dialect, Disconnect, EncodingId, Goodbye, Liveness,
-    Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, TagFilter,
+    Answer, CloseFrame, Command, CommandError, Decoder, DeltaForms, Dialect, Disconnect, EncodingId, Goodbye,
+    Liveness, Message, Payload, Ping, Publication, PublishError, Push, Reply, Request, TagFilter,
     attributes::PresenceChange,
     command::{ClientToken, Connect, HistoryQuery, RequestId, ResumeEpoch, ResumeFrom, SubscribeOptions},
     dialect::Unsubscribed,
@@ -47,6 +47,11 @@ impl Lines {
     /// As [`Lines::answering`]; only the answer to a ping is a sign of life, and a goodbye is a message too.
     pub(crate) fn strict() -> &'static Self {
         Self::leak(true, Liveness::Pong, true)
+    }
+
+    /// As [`Lines::answering`], for clients that only listen.
+    pub(crate) fn listening() -> &'static Self {
+        Self::leak(true, Liveness::AnyWrite, false)
     }
 
     /// None is: like the relay's, a failure can only be said by ending the session.
@@ -102,6 +107,10 @@ impl Dialect for Lines {
         text(format!("{} {payload}{by}", publication.channel))
     }
 
+    fn delta(&self) -> Option<DeltaForms> {
+        Some(DeltaForms { full: &FULL, patch: &PATCH })
+    }
+
     fn names_publisher(&self) -> bool {
         self.names_publisher
     }
@@ -126,6 +135,7 @@ impl Dialect for Lines {
             Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
+            Push::Refreshed { expires_in } => format!("refreshed {}", expires_in.is_some()),
             Push::Message(payload) => format!("message {}", std::str::from_utf8(payload.bytes()).unwrap()),
         }))
     }
@@ -137,6 +147,47 @@ impl Dialect for Lines {
     fn goodbye(&self, disconnect: &Disconnect) -> Goodbye {
         let message = self.says_goodbye.then(|| text(format!("goodbye {}", disconnect.name())));
         Goodbye { message, frame: frame(disconnect) }
+    }
+}
+
+/// The forms for clients that get differences: `a =2` is whole, and `a 1>2` the difference to `1`.
+struct Form {
+    encoding: EncodingId,
+    is_patch: bool,
+}
+
+static FULL: Form = Form { encoding: EncodingId(201), is_patch: false };
+static PATCH: Form = Form { encoding: EncodingId(202), is_patch: true };
+
+impl Dialect for Form {
+    fn name(&self) -> &'static str {
+        "lines"
+    }
+
+    fn encoding(&self) -> EncodingId {
+        self.encoding
+    }
+
+    fn publication(&self, publication: &Publication) -> Message {
+        if let Some(news) = news(publication) {
+            return text(news);
+        }
+        let said = |payload: &Payload| String::from_utf8(payload.bytes().to_vec()).unwrap();
+        let before = publication.previous().filter(|_| self.is_patch);
+        let before = before.map_or("=".to_owned(), |before| format!("{}>", said(before)));
+        text(format!("{} {before}{}", publication.channel, said(&publication.payload)))
+    }
+
+    fn reply(&self, _: &Reply) -> Answer {
+        Answer::Nothing
+    }
+
+    fn ping(&self) -> Ping {
+        Ping::Message(ping())
+    }
+
+    fn goodbye(&self, _: &Disconnect) -> Goodbye {
+        Goodbye::default()
     }
 }
 
@@ -159,6 +210,8 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadRequest(reason) => CloseFrame::new(71, reason.clone()),
         Disconnect::BadToken(reason) => CloseFrame::new(83, reason.clone()),
         Disconnect::NotAvailable(reason) => CloseFrame::new(84, reason.clone()),
+        Disconnect::Unavailable(reason) => CloseFrame::new(86, reason.clone()),
+        Disconnect::TooManyChannels { .. } => CloseFrame::new(87, "too many channels"),
         Disconnect::Stale => CloseFrame::new(85, "stale"),
         Disconnect::NotPermitted(reason) => CloseFrame::new(72, reason.clone()),
         Disconnect::PublishRefused => CloseFrame::new(73, "refused"),
@@ -202,7 +255,7 @@ fn answer(reply: &Reply) -> String {
     }
 }
 
-/// ` whole 3 4` with the recovered texts, or ` lost`; ` expires`.
+/// ` whole 3 4` with the recovered texts, or ` lost`; ` delta`; ` expires`.
 fn told(subscription: &Subscription) -> String {
     let recovered = match &subscription.recovered {
         None => String::new(),
@@ -210,7 +263,8 @@ fn told(subscription: &Subscription) -> String {
         Some(_) => " lost".to_owned(),
     };
     let data = word(subscription.data.as_ref());
-    format!("{recovered}{}{data}", subscription.expires_in.map_or("", |_| " expires"))
+    let delta = if subscription.delta { " delta" } else { "" };
+    format!("{recovered}{delta}{}{data}", subscription.expires_in.map_or("", |_| " expires"))
 }
 
 /// ` DATA`, or nothing.
@@ -302,6 +356,7 @@ fn options(rest: &str) -> Box<SubscribeOptions> {
             ("token", token) => options.token = Some(ClientToken::new(token)),
             ("must", _) => options.must_resume = true,
             ("joins", _) => options.joins = true,
+            ("delta", _) => options.delta = true,
             ("only", of) => options.filter = Some(Arc::new(filter(of))),
             _ => panic!("no option: {word}"),
         }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
-    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Payload, Presence, Publish,
-    PublishError, Tracer, broker::ControlMessage,
+    Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Outbox, Payload, Presence,
+    Publish, PublishError, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{ConnectRules, Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
@@ -63,6 +63,8 @@ pub(crate) struct Node {
     pub(crate) controls: mpsc::Receiver<ControlMessage>,
     pub(crate) dialect: &'static Lines,
     pub(crate) kind: Arc<Kind>,
+    /// The events about its clients.
+    pub(crate) outbox: Arc<dyn Outbox>,
     registry: Registry,
 }
 
@@ -113,9 +115,10 @@ impl Setup {
         if let Some(presence) = presence {
             backend.presence = presence;
         }
+        let outbox = backend.outbox.clone();
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
         let kind = Arc::new(Kind { dialect, heartbeat, connects });
-        Node { hub, dispatcher, controls, dialect, kind, registry }
+        Node { hub, dispatcher, controls, dialect, kind, outbox, registry }
     }
 }
 

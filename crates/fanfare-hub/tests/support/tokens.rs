@@ -1,6 +1,7 @@
 //! Tokens whose text says what they grant: fields with `;` between them. They are not signed.
 //!
-//! `user=ann`, `channels=a,b` (those to which the server subscribes the client), `channel=a`, `client=ID`, `info=TEXT`;
+//! `user=ann`, `channels=a,b` (those to which the server subscribes the client), `channel=a`, `client=ID`, `info=TEXT`, `data=TEXT`,
+//! `joins=`;
 //! `expires=-10`: ten seconds ago, which nobody minds before somebody looks at the time. `bad` is not good, `expired`
 //! has expired, and `later` is good once keys were asked for.
 
@@ -11,8 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    AuthError, Authenticator, Channel, Identity,
-    identity::{Renewal, SubscriptionGrant},
+    AuthError, Authenticator, Channel, Identity, Payload,
+    identity::{Renewal, SubscriptionGrant, SubscriptionTerms},
 };
 use tokio::sync::watch;
 
@@ -27,6 +28,7 @@ pub(crate) struct Tokens {
 pub(crate) struct Known {
     user: Option<String>,
     channels: Vec<Channel>,
+    terms: SubscriptionTerms,
     expires_at: Option<SystemTime>,
 }
 
@@ -41,6 +43,10 @@ impl Identity for Known {
 
     fn subscriptions(&self) -> &[Channel] {
         &self.channels
+    }
+
+    fn terms_of(&self, _: &Channel) -> SubscriptionTerms {
+        self.terms.clone()
     }
 
     fn may_use(&self, _: &Channel) -> bool {
@@ -80,6 +86,7 @@ impl Authenticator for Tokens {
         Ok(Arc::new(Known {
             user: field(token, "user").map(str::to_owned),
             channels: channels.map(channel).collect(),
+            terms: terms(token),
             expires_at: expires_at(token),
         }))
     }
@@ -91,7 +98,7 @@ impl Authenticator for Tokens {
             user: field(token, "user").map(str::to_owned),
             client: field(token, "client").map(str::to_owned),
             expires_at: expires_at(token),
-            info: field(token, "info").map(|info| Bytes::from(info.to_owned())),
+            terms: terms(token),
         })
     }
 
@@ -99,6 +106,14 @@ impl Authenticator for Tokens {
         token.contains("later").then_some(())?;
         let mut has_keys = self.has_keys.subscribe();
         Some(Box::pin(async move { drop(has_keys.wait_for(|has| *has).await) }))
+    }
+}
+
+fn terms(token: &str) -> SubscriptionTerms {
+    SubscriptionTerms {
+        info: field(token, "info").map(|info| Bytes::from(info.to_owned())),
+        data: field(token, "data").map(|data| Payload::text(data.to_owned())),
+        joins: field(token, "joins").is_some(),
     }
 }
 

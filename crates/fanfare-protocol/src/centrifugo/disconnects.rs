@@ -15,17 +15,18 @@ const NO_CODE: u16 = 1005;
 // Codes after which SDKs connect again.
 const CLOSED: u16 = 3000;
 const SHUTDOWN: u16 = 3001;
-const INTERNAL: u16 = 3004;
+pub(super) const INTERNAL: u16 = 3004;
 const EXPIRED: u16 = 3005;
 const SLOW: u16 = 3008;
 const INSUFFICIENT_STATE: u16 = 3010;
 const NO_PONG: u16 = 3012;
-const TOO_MANY_REQUESTS: u16 = 3013;
+pub(super) const TOO_MANY_REQUESTS: u16 = 3013;
 
 // Codes after which SDKs give up.
 const INVALID_TOKEN: u16 = 3500;
 const BAD_REQUEST: u16 = 3501;
 const STALE: u16 = 3502;
+const CHANNEL_LIMIT: u16 = 3505;
 const PERMISSION_DENIED: u16 = 3507;
 const NOT_AVAILABLE: u16 = 3508;
 
@@ -42,7 +43,9 @@ pub(super) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::BadRequest(reason) => (BAD_REQUEST, or(reason, "bad request")),
         Disconnect::NotPermitted(reason) => (PERMISSION_DENIED, or(reason, "permission denied")),
         Disconnect::NotAvailable(reason) => (NOT_AVAILABLE, or(reason, "not available")),
+        Disconnect::Unavailable(reason) => (INTERNAL, or(reason, "internal server error")),
         Disconnect::MessageTooBig { .. }
+        | Disconnect::TooManyChannels { .. }
         | Disconnect::MessageTooSlow { .. }
         | Disconnect::MessageGaveWay
         | Disconnect::RateLimited(_) => of_limit(disconnect)?,
@@ -87,6 +90,12 @@ fn of_limit(disconnect: &Disconnect) -> Option<(u16, Cow<'static, str>)> {
         Disconnect::RateLimited(Rate::Bytes(limit)) => (
             TOO_MANY_REQUESTS,
             format!("you sent more than {limit} bytes in a second: send fewer (limits.bytes_per_second)"),
+        ),
+        Disconnect::TooManyChannels { limit } => (
+            CHANNEL_LIMIT,
+            format!(
+                "the token, or the backend, names more than {limit} channels: name fewer (limits.channels_per_connection)"
+            ),
         ),
         _ => return None,
     };

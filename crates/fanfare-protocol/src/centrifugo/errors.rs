@@ -14,6 +14,8 @@ pub(super) const LIMIT_EXCEEDED: u32 = 106;
 pub(super) const BAD_REQUEST: u32 = 107;
 pub(super) const NOT_AVAILABLE: u32 = 108;
 pub(super) const TOKEN_EXPIRED: u32 = 109;
+pub(super) const EXPIRED: u32 = 110;
+pub(super) const TOO_MANY_REQUESTS: u32 = 111;
 pub(super) const UNRECOVERABLE: u32 = 112;
 
 impl Error {
@@ -45,7 +47,7 @@ pub(super) fn error(error: &CommandError) -> Result<Error, Disconnect> {
         | CommandError::BadToken(_) => (PERMISSION_DENIED, false),
         CommandError::AlreadySubscribed => (ALREADY_SUBSCRIBED, false),
         CommandError::TooManyChannels(_) => (LIMIT_EXCEEDED, false),
-        CommandError::BadRequest(_) => (BAD_REQUEST, false),
+        CommandError::BadRequest(_) | CommandError::ImproperName(_) => (BAD_REQUEST, false),
         CommandError::NotAvailable(..) | CommandError::NoCalls => (NOT_AVAILABLE, false),
         CommandError::Backend(error) => (error.code, error.is_temporary),
         CommandError::TokenExpired => (TOKEN_EXPIRED, false),

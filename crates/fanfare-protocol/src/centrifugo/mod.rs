@@ -3,8 +3,9 @@
 //! - `wire`: the messages, each one struct for both encodings; `encoding`: how they become frames
 //! - `decoder`, `requests`: what clients send, command by command; `filters`: the filters of subscribes
 //! - `dialect`, `replies`: what they get
-//! - `payload`: what a publication looks like on either side
+//! - `payload`: what a publication looks like on either side; `delta`, `fossil`: publications as differences
 //! - `emulation`: the requests of clients that send over HTTP
+//! - `unidirectional`: the same for clients that only listen
 //! - `errors`, `disconnects`: the codes
 //!
 //! # Errors of commands
@@ -31,7 +32,7 @@
 //! |---|---|
 //! | 3000 | no message came or went for the idle timeout |
 //! | 3001 | the node restarts: another takes over |
-//! | 3004 | a publish failed, and the command had no reply |
+//! | 3004 | a publish failed, or the connect of a client that only listens, and the command had no reply |
 //! | 3005 | the token of the connection expired |
 //! | 3008 | the client did not read fast enough |
 //! | 3010 | messages may have been missed |
@@ -41,6 +42,7 @@
 //! | 3500 | a token is not good |
 //! | 3501 | a message that is not a command, a command that no SDK sends, or no token where one is needed |
 //! | 3502 | the client did not connect in time |
+//! | 3505 | the token, or the backend, names more channels than a connection may hold |
 //! | 3507, 3508 | not permitted, or not available, where the command has no reply |
 //! | others | the operator's own, 3503 by default; or RFC 6455's, from the transport |
 //!
@@ -49,19 +51,23 @@
 //! subscription's token expired. 2000 is final: the operator's backend ended it.
 
 mod decoder;
+mod delta;
 mod dialect;
 mod disconnects;
 mod emulation;
 mod encoding;
 mod errors;
 mod filters;
+mod fossil;
 mod payload;
 mod replies;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod unidirectional;
 mod wire;
 
 pub use decoder::CentrifugoDecoder;
 pub use dialect::Centrifugo;
 pub use emulation::Emulated;
+pub use unidirectional::{CentrifugoUnidirectional, CentrifugoUnidirectionalDecoder};

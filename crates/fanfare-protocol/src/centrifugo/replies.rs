@@ -12,12 +12,13 @@ use fanfare_core::{
 };
 
 use super::{
+    delta::{self, Data, Form},
     encoding::Encoding,
     errors, payload,
     wire::{
         self, ClientInfo, ConnectResult, DisconnectPush, Empty, HistoryResult, MessagePush, PresenceResult,
-        PresenceStatsResult, Presented, RefreshResult, RpcResult, SubRefreshResult, SubscribePush,
-        SubscribeResult, Subscribed, UnsubscribePush,
+        PresenceStatsResult, Presented, RefreshPush, RefreshResult, RpcResult, SubRefreshResult,
+        SubscribePush, SubscribeResult, Subscribed, UnsubscribePush,
     },
 };
 
@@ -69,7 +70,12 @@ pub(super) fn reply(reply: &Reply, encoding: Encoding) -> Result<wire::Reply, Di
 
 /// A push to one session.
 pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
-    pushed(match push {
+    pushed(bare_push(push, encoding))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_push(push: &Push, encoding: Encoding) -> wire::Push {
+    match push {
         Push::Subscribed { channel, position } => {
             let (epoch, offset) = epoch_and_offset(*position);
             let is_kept = position.is_some();
@@ -81,31 +87,42 @@ pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
             unsubscribe: Some(unsubscribe(*reason)),
             ..Default::default()
         },
+        Push::Refreshed { expires_in } => {
+            let (expires, ttl) = expiry(*expires_in);
+            wire::Push { refresh: Some(RefreshPush { expires, ttl }), ..Default::default() }
+        }
         Push::Message(payload) => {
             let message = MessagePush { data: payload::outgoing(payload, encoding) };
             wire::Push { message: Some(message), ..Default::default() }
         }
-    })
+    }
 }
 
 /// The goodbye over a transport without close frames.
 pub(super) fn disconnect_push(frame: CloseFrame) -> wire::Reply {
+    pushed(bare_disconnect(frame))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_disconnect(frame: CloseFrame) -> wire::Push {
     let disconnect = DisconnectPush { code: frame.code.into(), reason: frame.reason.into_owned() };
-    pushed(wire::Push { disconnect: Some(disconnect), ..Default::default() })
+    wire::Push { disconnect: Some(disconnect), ..Default::default() }
 }
 
 /// A publication, or news of a client, as its subscribers get it.
-pub(super) fn publication_push(publication: &Publication, encoding: Encoding) -> wire::Reply {
+pub(super) fn publication_push(publication: &Publication, encoding: Encoding, form: Form) -> wire::Reply {
+    pushed(bare_publication(publication, encoding, form))
+}
+
+/// The same, not wrapped in a reply.
+pub(super) fn bare_publication(publication: &Publication, encoding: Encoding, form: Form) -> wire::Push {
     let mut push = wire::Push { channel: publication.channel.to_string(), ..Default::default() };
     let attributes = publication.attributes.as_deref();
     match attributes.and_then(|attributes| attributes.presence) {
         None => {
-            let mut said = self::publication(publication, encoding);
-            // A client that subscribed to an empty stream may not know its epoch yet.
-            if let Some(Position { epoch, offset: 1 }) = publication.position {
-                said.epoch = epoch.to_string();
-            }
-            push.publication = Some(said);
+            // Without the epoch, which the answer to the subscribe told: a client that got another one here would come back
+            // with it, and would not hear that the end of the former one was lost.
+            push.publication = Some(self::publication(publication, form.data(publication, encoding)));
         }
         Some(change) => {
             let publisher = attributes.and_then(|attributes| attributes.publisher.as_ref());
@@ -116,7 +133,7 @@ pub(super) fn publication_push(publication: &Publication, encoding: Encoding) ->
             }
         }
     }
-    pushed(push)
+    push
 }
 
 fn pushed(push: wire::Push) -> wire::Reply {
@@ -133,7 +150,7 @@ fn unsubscribe(reason: Unsubscribed) -> UnsubscribePush {
     UnsubscribePush { code, reason: reason.to_owned() }
 }
 
-fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
+pub(super) fn connect(connected: &Connected, encoding: Encoding) -> ConnectResult {
     let (expires, ttl) = expiry(connected.expires_in);
     let ping = if connected.ping_interval.is_zero() { 0 } else { seconds(connected.ping_interval) };
     let subs = connected.subscriptions.iter().map(|(channel, subscription)| Subscribed {
@@ -167,6 +184,7 @@ fn subscribe(subscription: &Subscription, encoding: Encoding) -> SubscribeResult
         offset,
         data: some_data(subscription.data.as_ref(), encoding),
         was_recovering: subscription.recovered.is_some(),
+        delta: subscription.delta,
         ..Default::default()
     };
     match &subscription.recovered {
@@ -174,11 +192,19 @@ fn subscribe(subscription: &Subscription, encoding: Encoding) -> SubscribeResult
         Some(recovered) if recovered.is_whole => SubscribeResult {
             recovered: true,
             offset: recovered.since,
-            publications: publications(&recovered.publications, encoding),
+            publications: past(&recovered.publications, subscription.delta, encoding),
             ..result
         },
         _ => result,
     }
+}
+
+fn past(listed: &[Arc<Publication>], is_delta: bool, encoding: Encoding) -> Vec<wire::Publication> {
+    if !is_delta {
+        return publications(listed, encoding);
+    }
+    let said = listed.iter().zip(delta::recovered(listed, encoding));
+    said.map(|(listed, data)| publication(listed, data)).collect()
 }
 
 fn history(top: Position, listed: &[Arc<Publication>], encoding: Encoding) -> HistoryResult {
@@ -197,12 +223,17 @@ fn presence_stats(stats: PresenceStats) -> PresenceStatsResult {
 }
 
 fn publications(publications: &[Arc<Publication>], encoding: Encoding) -> Vec<wire::Publication> {
-    publications.iter().map(|publication| self::publication(publication, encoding)).collect()
+    let said = publications.iter().map(|publication| {
+        let data = Form::Plain.data(publication, encoding);
+        self::publication(publication, data)
+    });
+    said.collect()
 }
 
-fn publication(publication: &Publication, encoding: Encoding) -> wire::Publication {
+fn publication(publication: &Publication, data: Data) -> wire::Publication {
     let mut said = wire::Publication {
-        data: payload::outgoing(&publication.payload, encoding),
+        data: data.bytes,
+        delta: data.is_difference,
         offset: publication.position.map_or(0, |position| position.offset),
         ..Default::default()
     };

@@ -107,6 +107,7 @@ fn subscribe(id: RequestId, request: SubscribeRequest) -> Result<Command, Mistak
         resume: request.recover.then(|| resume_from(request.offset, &request.epoch)),
         must_resume: request.flag & REJECT_UNRECOVERED != 0,
         joins: request.join_leave,
+        delta: !request.delta.is_empty(),
         filter,
         data: some_data(request.data),
     };

@@ -114,6 +114,13 @@ fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
                 "you sent more than {limit} bytes in a second: reconnect, and send fewer (limits.bytes_per_second)"
             ),
         ),
+        Disconnect::Unavailable(reason) => CloseFrame::new(TRY_AGAIN_LATER, reason.clone()),
+        Disconnect::TooManyChannels { limit } => CloseFrame::new(
+            POLICY,
+            format!(
+                "the token names more than {limit} channels: name fewer (limits.channels_per_connection)"
+            ),
+        ),
         Disconnect::PublishRefused => CloseFrame::new(
             TRY_AGAIN_LATER,
             "your message was refused, it reached nobody: reconnect and send it again",

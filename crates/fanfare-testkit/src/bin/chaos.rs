@@ -34,8 +34,12 @@ struct Args {
     #[arg(long)]
     each: bool,
     /// Clients that listen
-    #[arg(long, value_name = "N", default_value_t = 90)]
+    #[arg(long, value_name = "N", default_value_t = 60)]
     subscribers: usize,
+    /// Clients of npm's centrifuge that listen, a third of which publishes: over WebSockets, HTTP streams and SSE. Its
+    /// packages are those of tests/centrifugo
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    sdk: usize,
     /// Messages a second
     #[arg(long, value_name = "R", default_value_t = 150.0)]
     rate: f64,
@@ -59,6 +63,7 @@ impl Args {
             lasts: Duration::from_secs(self.seconds),
             kinds: kinds.to_vec(),
             subscribers: self.subscribers,
+            sdk: self.sdk,
             rate: self.rate,
             logs: Some(self.logs.clone()),
         })

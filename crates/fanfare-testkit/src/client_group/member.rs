@@ -101,6 +101,7 @@ fn why(error: &HandshakeError) -> String {
         HandshakeError::Refused { status, .. } => status.to_string(),
         HandshakeError::Io(_) => "the connection failed".to_owned(),
         HandshakeError::Malformed(_) => "the connection ended during the handshake".to_owned(),
+        HandshakeError::NotSubscribed(_) => "not subscribed".to_owned(),
         HandshakeError::TimedOut => "no answer".to_owned(),
     }
 }

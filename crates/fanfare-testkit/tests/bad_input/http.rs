@@ -52,11 +52,15 @@ async fn an_ambiguous_request_is_refused() {
 }
 
 #[tokio::test]
-async fn http_2_without_tls_gets_505() {
+async fn a_wrong_http_2_frame_ends_its_connection() {
     let scene = Scene::with("").await;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    last_answer(&scene, preface).await.is(505, "connect with HTTP/1.1");
-    scene.costs_the_offender_only(&[(&http_error("http2"), 1)]).await;
+    let mut client = scene.raw().await;
+    // DATA of the stream 0 (RFC 9113, section 6.1) behind the preface and the settings.
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0").await;
+    let said = client.end().await;
+    let goodbye = b"\0\0\x08\x07\0\0\0\0\0"; // the head of a GOAWAY
+    assert!(said.windows(goodbye.len()).any(|bytes| bytes == goodbye), "{said:x?}");
+    scene.costs_the_offender_only(&[(&http_error("other"), 1)]).await;
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ impl Stage {
             channels: 6,
             subscribers: 90,
             publishers: 12,
+            guests: 0,
+            guest_publishers: 0,
             rate: 150.0,
             lasts: Duration::ZERO,
             drop_every: None,

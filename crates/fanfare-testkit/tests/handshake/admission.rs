@@ -143,13 +143,3 @@ async fn headers_above_the_limits_get_431() {
         (1.0, 2.0)
     );
 }
-
-#[tokio::test]
-async fn http_2_gets_505() {
-    let node = node("").await;
-    let mut client = node.raw().await;
-    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
-    client.answer().await.is(505, "connect with HTTP/1.1");
-    client.end().await;
-    assert_eq!(node.metric(&http_error("http2")).await, 1.0);
-}

@@ -8,9 +8,11 @@
     reason = "a test says by a panic what is wrong"
 )]
 
+mod backend;
 mod check;
 mod descriptors;
 mod drain;
+mod events;
 mod reload;
 mod systemd;
 mod top;

@@ -14,7 +14,7 @@ use hyper::{
     Method, Request, StatusCode,
     body::Bytes,
     client::conn::http1,
-    header::{CONNECTION, CONTENT_TYPE, HOST},
+    header::{CONNECTION, HOST},
 };
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -29,7 +29,7 @@ use super::{error::NoAnswer, target::Target, trust::Trust};
 use crate::config::Config;
 
 /// The most that an answer may have: many times as much as `/metrics`.
-const ANSWER_BYTES: usize = 16 << 20;
+pub(super) const ANSWER_BYTES: usize = 16 << 20;
 
 /// Says that the connection is the sender's own (PROXY protocol, section 2.1).
 const PROXY_HEADER: &[u8] = b"PROXY UNKNOWN\r\n";
@@ -55,7 +55,7 @@ pub struct Asker {
     connectors: Arc<[OnceLock<TlsConnector>; 2]>,
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
@@ -100,23 +100,6 @@ impl Asker {
         time::timeout(self.timeout, ask).await.map_err(|_| NoAnswer::Slow(self.timeout))?
     }
 
-    /// Sends `POST` with a body of JSON and these headers.
-    ///
-    /// # Errors
-    /// No answer comes. [`NoAnswer::Io`]: the connection was not made. The caller bounds the time.
-    pub async fn post(
-        &self,
-        target: &Target,
-        headers: &[(String, String)],
-        body: String,
-    ) -> Result<Answer, NoAnswer> {
-        let mut request = Self::to(target, Method::POST).header(CONTENT_TYPE, "application/json");
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        self.ask(target, request.body(Full::from(body)).map_err(|error| impossible(&error))?).await
-    }
-
     fn to(target: &Target, method: Method) -> http::request::Builder {
         Request::builder()
             .method(method)
@@ -145,7 +128,8 @@ impl Asker {
         }
     }
 
-    async fn connect(&self, target: &Target) -> Result<Box<dyn Duplex>, NoAnswer> {
+    /// A connection, with TLS where the target has it.
+    pub(super) async fn connect(&self, target: &Target) -> Result<Box<dyn Duplex>, NoAnswer> {
         let stream = self.connect_plain(target).await?;
         if !target.is_tls {
             return Ok(Box::new(stream));
@@ -173,6 +157,6 @@ impl Asker {
     }
 }
 
-fn impossible(error: &http::Error) -> NoAnswer {
+pub(super) fn impossible(error: &http::Error) -> NoAnswer {
     NoAnswer::Body(error.to_string())
 }

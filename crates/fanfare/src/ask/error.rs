@@ -22,6 +22,9 @@ pub enum NoAnswer {
     /// The answer is not HTTP, or broke off.
     #[error("no HTTP answer: {0}")]
     Http(#[from] hyper::Error),
+    /// The connection cannot be made, or broke off.
+    #[error("no HTTP answer: {0}")]
+    Sent(String),
     /// The body is longer than any answer of a node, or broke off.
     #[error("the answer cannot be read: {0}")]
     Body(String),

@@ -1,7 +1,8 @@
-//! `[hooks]`: the operator's backend, which is asked about clients.
+//! `[hooks]`: the operator's backend, which is asked about clients, and told about them.
 
 use std::time::Duration;
 
+use fanfare_auth::HmacSecret;
 use fanfare_core::Hook;
 
 use super::{
@@ -15,12 +16,25 @@ use crate::ask::Target;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookConfig {
     targets: Vec<(Hook, Target)>,
+    /// Signs questions; `None`: they are not signed.
+    pub secret: Option<HmacSecret>,
     /// The most time of a question.
     pub timeout: Duration,
     /// The most questions that are under way.
     pub concurrency: usize,
     /// The most bytes of a message.
     pub message_bytes: usize,
+}
+
+/// Where events are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventConfig {
+    /// The address.
+    pub target: Target,
+    /// Signs events; `None`: they are not signed.
+    pub secret: Option<HmacSecret>,
+    /// The most time of an attempt.
+    pub timeout: Duration,
 }
 
 impl HookConfig {
@@ -45,13 +59,20 @@ pub(super) fn hooks(raw: &Raw) -> Option<HookConfig> {
         targets.into_iter().filter_map(|(hook, target)| Some((hook, target.value.clone()?))).collect();
     (!targets.is_empty()).then_some(HookConfig {
         targets,
+        secret: raw.hook_secret.value.clone(),
         timeout: raw.hook_timeout.value,
         concurrency: raw.hook_concurrency.value,
         message_bytes: raw.message_bytes.value,
     })
 }
 
-/// A namespace that asks needs an address to ask at.
+/// `None` where the backend is told nothing.
+pub(super) fn events(raw: &Raw) -> Option<EventConfig> {
+    let (secret, timeout) = (raw.hook_secret.value.clone(), raw.hook_timeout.value);
+    raw.hook_events.value.clone().map(|target| EventConfig { target, secret, timeout })
+}
+
+/// A namespace that asks needs an address to ask at, and one that tells an address to tell.
 pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     let missing = |switch: &Sourced<bool>, target: &Sourced<Option<Target>>, name: &str| {
         let wrong = switch.value && target.sound && target.value.is_none();
@@ -63,12 +84,23 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
             hint: Some(format!("nobody could {name}: add {name} under [hooks]")),
         })
     };
+    let untold = |events: &Sourced<bool>| {
+        let wrong = events.value && raw.hook_events.sound && raw.hook_events.value.is_none();
+        wrong.then(|| Mistake {
+            place: events.place.clone(),
+            key: "namespace.events".into(),
+            found: "true, without hooks.events".into(),
+            allowed: "false, unless hooks.events is the address of a backend".into(),
+            hint: Some("the events would wait for ever: add events under [hooks]".into()),
+        })
+    };
     namespaces
         .iter()
         .flat_map(|namespace| {
             [
                 missing(&namespace.subscribe_hook, &raw.hook_subscribe, "subscribe"),
                 missing(&namespace.publish_hook, &raw.hook_publish, "publish"),
+                untold(&namespace.events),
             ]
         })
         .flatten()

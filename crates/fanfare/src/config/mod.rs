@@ -44,7 +44,7 @@ pub(crate) mod tests;
 pub use self::{
     auth::{Auth, words::PublicKeyFile},
     facts::Facts,
-    hooks::HookConfig,
+    hooks::{EventConfig, HookConfig},
     load::{Loaded, Sources, load},
     log::{Log, LogFormat},
     mistake::{Mistake, Mistakes},

@@ -7,7 +7,13 @@ use fanfare_broker::BrokerConfig;
 use fanfare_core::{Heartbeat, Limits, Namespaces};
 use fanfare_gateway::{AdmissionLimits, Proxies, Role, tls::Terms};
 
-use super::{auth::Auth, hooks::HookConfig, log::Log, tracing::Tracing, words::Listen};
+use super::{
+    auth::Auth,
+    hooks::{EventConfig, HookConfig},
+    log::Log,
+    tracing::Tracing,
+    words::Listen,
+};
 use crate::ask::Target;
 
 /// The values that a node runs with.
@@ -52,6 +58,8 @@ pub struct Config {
     pub tracing: Option<Tracing>,
     /// The backend that is asked about clients; `None`: none is.
     pub hooks: Option<HookConfig>,
+    /// The backend that is told what clients do; `None`: none is.
+    pub events: Option<EventConfig>,
     /// The headers of handshakes that the backend gets, in lower case.
     pub hook_headers: Vec<String>,
     /// Options of channels.

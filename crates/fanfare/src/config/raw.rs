@@ -9,7 +9,7 @@ use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
 use fanfare_broker::{BrokerConfig, Prefix, Secret};
-use fanfare_core::{Access, Heartbeat, Limits, OnInterruption, SlowClient};
+use fanfare_core::{Access, ChannelRegex, Heartbeat, Limits, OnInterruption, RecoveryMode, SlowClient};
 use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
 use ipnet::IpNet;
@@ -29,8 +29,8 @@ use super::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
     words::{
-        ADVERTISE, API_KEY, HOOK_HEADER, HOOK_URL, JWKS_URL, LISTEN, Listen, NAMESPACE, NETWORK, NODE,
-        ORIGIN, PREFIX,
+        ADVERTISE, API_KEY, CHANNEL_REGEX, HOOK_HEADER, HOOK_SECRET, HOOK_URL, JWKS_URL, LISTEN, Listen,
+        NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
     },
 };
 
@@ -143,6 +143,12 @@ keys! {
         hook_rpc: Option<Target> = "hooks.rpc", HOOK_URL, or None, reloaded AtOnce;
         /// Where it says whether a subscription may stay when its time (`expire_at`) is over.
         hook_sub_refresh: Option<Target> = "hooks.sub_refresh", HOOK_URL, or None, reloaded AtOnce;
+        /// Where your backend is told what clients do: connections of such clients that ended, and what happens in
+        /// namespaces with `events`. Batches of events are sent until it answers with a status 2xx.
+        hook_events: Option<Target> = "hooks.events", HOOK_URL, or None, reloaded AtOnce;
+        /// A secret that signs what the backend gets (header `Fanfare-Signature`), used as text and not decoded. Without
+        /// it, nothing is signed.
+        hook_secret: Option<HmacSecret> = "hooks.secret", HOOK_SECRET, or None, reloaded AtOnce;
         /// How long the backend may take to answer. Then the client gets error 100, and may try again.
         hook_timeout: Duration = "hooks.timeout", Span { min: SECOND / 100, max: MINUTE },
             or SECOND, reloaded AtOnce;
@@ -302,6 +308,9 @@ keys! {
         /// The text before the first `:` of its channels. A namespace without a name has all channels of no other
         /// namespace.
         name: String = "namespace.name", NAMESPACE, or String::new(), reloaded AtOnce;
+        /// A regular expression that the names of its channels match, where clients use them: "^chat:[a-z0-9-]+$". Without
+        /// it clients may use all names.
+        channel_regex: Option<ChannelRegex> = "namespace.channel_regex", CHANNEL_REGEX, or None, reloaded ToNew;
         /// The clients that may subscribe: "anonymous" is everybody, "token" is clients with a token for the channel
         /// (see `[auth]`).
         subscribe: Access = "namespace.subscribe", ACCESS, or Access::Anonymous, reloaded ToNew;
@@ -326,6 +335,13 @@ keys! {
             or 10 * MINUTE, reloaded AtOnce;
         /// The clients that may read what is kept: "anonymous", "token", "subscriber" or "server", as for `publish`.
         history: Access = "namespace.history", CHANNEL_ACCESS, or Access::Subscriber, reloaded AtOnce;
+        /// How a client goes on that comes back and says where it was: with "stream" it gets all messages since then, if all
+        /// are still kept; with "cache" only the newest message, if it does not have it. "cache" needs history_size.
+        recovery: RecoveryMode = "namespace.recovery", RECOVERY, or RecoveryMode::Stream, reloaded AtOnce;
+        /// Whether messages are sent as differences to the message before, to clients that ask for it (Centrifugo's SDKs,
+        /// with `delta: "fossil"`). It needs history_size, and cannot stand with slow_client = "conflate". A node makes a
+        /// difference once for all its clients, and keeps it beside the message.
+        delta: bool = "namespace.delta", Switch, or false, reloaded AtOnce;
         /// Whether the clients in each channel are listed. In Redis each takes about 150 bytes; joining and leaving are
         /// a command each.
         tracks_presence: bool = "namespace.track_presence", Switch, or false, reloaded ToNew;
@@ -338,6 +354,9 @@ keys! {
         /// track_presence. A client that lost its connection leaves after presence_grace; the clients of a node that
         /// died leave within about 30 seconds.
         join_leave: bool = "namespace.join_leave", Switch, or false, reloaded AtOnce;
+        /// Whether hooks.events is told when a channel gets its first client and loses its last, and with track_presence
+        /// when a client joins and leaves. In Redis each change is a script.
+        events: bool = "namespace.events", Switch, or false, reloaded ToNew;
         /// How a subscriber is treated that does not read fast enough (see limits.outbound_bytes): "disconnect" ends its
         /// connection; "conflate" keeps it, and of the waiting messages only the newest one of each channel.
         slow_client: SlowClient = "namespace.slow_client", SLOW_CLIENT,
@@ -384,6 +403,8 @@ const CHANNEL_ACCESS: Choice<Access> = Choice {
     ],
 };
 
+const RECOVERY: Choice<RecoveryMode> =
+    Choice { words: &[("stream", RecoveryMode::Stream), ("cache", RecoveryMode::Cache)] };
 const SLOW_CLIENT: Choice<SlowClient> =
     Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
 const ON_INTERRUPTION: Choice<OnInterruption> =

@@ -1,7 +1,7 @@
 //! Rules between keys, and the configuration that the keys give.
 
 use fanfare_auth::{ApiKeys, OriginPolicy};
-use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, Retention};
+use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, RecoveryMode, Retention, SlowClient};
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
@@ -32,6 +32,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(total_covers_one(raw));
     mistakes.extend(repeated_namespaces(namespaces));
     mistakes.extend(namespaces.iter().filter_map(news_without_presence));
+    mistakes.extend(namespaces.iter().flat_map(recovery_and_delta).flatten());
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
@@ -147,6 +148,39 @@ fn news_without_presence(namespace: &RawNamespace) -> Option<Mistake> {
     })
 }
 
+/// Nothing is recovered, and nothing differs from the message before, where no message is kept. A client that skips
+/// messages cannot apply differences.
+fn recovery_and_delta(namespace: &RawNamespace) -> [Option<Mistake>; 3] {
+    let RawNamespace { recovery, delta, history_size, slow_client, .. } = namespace;
+    let keeps_nothing = history_size.sound && history_size.value == 0;
+    let conflates = slow_client.sound && slow_client.value == SlowClient::Conflate;
+    let mistake = |place: &Place, key: &str, found: &str, allowed: &str, hint: &str| Mistake {
+        place: place.clone(),
+        key: key.into(),
+        found: found.into(),
+        allowed: allowed.into(),
+        hint: Some(hint.into()),
+    };
+    [
+        (recovery.value == RecoveryMode::Cache && keeps_nothing).then(|| {
+            let allowed = "\"stream\", unless the namespace has a history_size";
+            let hint = "a client gets the newest message that is kept: add history_size = 1, or more";
+            mistake(&recovery.place, "namespace.recovery", "\"cache\", without history_size", allowed, hint)
+        }),
+        (delta.value && keeps_nothing).then(|| {
+            let allowed = "false, unless the namespace has a history_size";
+            let hint =
+                "a difference is to the message before, which has to be known: add history_size = 1, or more";
+            mistake(&delta.place, "namespace.delta", "true, without history_size", allowed, hint)
+        }),
+        (delta.value && conflates).then(|| {
+            let allowed = "false, unless the namespace has slow_client = \"disconnect\"";
+            let hint = "a client that skips messages cannot apply a difference to the message before";
+            mistake(&delta.place, "namespace.delta", "true, with slow_client = \"conflate\"", allowed, hint)
+        }),
+    ]
+}
+
 /// The configuration of keys without mistakes.
 pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
     let origins = values(&raw.origins.value);
@@ -190,6 +224,7 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
         },
         tracing: tracing::tracing(raw),
         hooks: hooks::hooks(raw),
+        events: hooks::events(raw),
         hook_headers: values(&raw.hook_headers.value),
         namespaces: all_namespaces(namespaces),
     }
@@ -229,6 +264,7 @@ fn limits(raw: &Raw) -> Limits {
 fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
     let namespace = |raw: &RawNamespace| Namespace {
         name: raw.name.value.clone(),
+        channel_regex: raw.channel_regex.value.clone(),
         subscribe: raw.subscribe.value,
         publish: raw.publish.value,
         subscribe_hook: raw.subscribe_hook.value,
@@ -236,10 +272,13 @@ fn all_namespaces(namespaces: &[RawNamespace]) -> Namespaces {
         echo: raw.echo.value,
         retention: retention(raw),
         history: raw.history.value,
+        recovery: raw.recovery.value,
+        delta: raw.delta.value,
         tracks_presence: raw.tracks_presence.value,
         presence: raw.presence.value,
         presence_grace: raw.presence_grace.value,
         join_leave: raw.join_leave.value,
+        events: raw.events.value,
         slow_client: raw.slow_client.value,
         on_interruption: raw.on_interruption.value,
     };

@@ -5,9 +5,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use fanfare_auth::{AllowedOrigin, ApiKey};
+use fanfare_auth::{AllowedOrigin, ApiKey, HmacSecret};
 use fanfare_broker::Prefix;
-use fanfare_core::Channel;
+use fanfare_core::{Channel, ChannelRegex, ChannelRegexError};
 use ipnet::IpNet;
 
 use super::shape::Text;
@@ -127,6 +127,16 @@ pub(super) const HOOK_URL: Text<Option<Target>> = Text {
     ..JWKS_URL
 };
 
+pub(super) const HOOK_SECRET: Text<Option<HmacSecret>> = Text {
+    allowed: "a secret of 32 bytes or more; \"\" for none",
+    parse: |text| match text {
+        "" => Ok(None),
+        _ => HmacSecret::new(text).map(Some).map_err(|error| error.to_string()),
+    },
+    show: |secret| if secret.is_some() { MASK.into() } else { String::new() },
+    found: |_| MASK.into(),
+};
+
 pub(super) const HOOK_HEADER: Text<String> = Text {
     allowed: "the name of a header, as \"Cookie\"",
     parse: |text| match text.parse::<http::HeaderName>() {
@@ -139,8 +149,16 @@ pub(super) const HOOK_HEADER: Text<String> = Text {
 };
 
 /// Headers that every question has, or that are of one connection.
-const OWN_HEADERS: [&str; 7] =
-    ["host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te"];
+const OWN_HEADERS: [&str; 8] = [
+    "fanfare-signature",
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+];
 
 /// `<prefix>:` begins channels, and `<prefix>!` all other names, so a prefix has neither sign.
 pub(super) const PREFIX: Text<Prefix> = Text {
@@ -174,6 +192,16 @@ pub(super) const NAMESPACE: Text<String> = Text {
         },
     },
     show: String::clone,
+    found: str::to_owned,
+};
+
+pub(super) const CHANNEL_REGEX: Text<Option<ChannelRegex>> = Text {
+    allowed: "a regular expression, for example \"^chat:[a-z0-9-]+$\"; \"\" for none",
+    parse: |text| match text {
+        "" => Ok(None),
+        _ => text.parse().map(Some).map_err(|error: ChannelRegexError| error.to_string()),
+    },
+    show: |pattern| pattern.as_ref().map(ChannelRegex::to_string).unwrap_or_default(),
     found: str::to_owned,
 };
 

@@ -9,7 +9,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::config::tests::load_file;
+use crate::{
+    config::tests::load_file,
+    hooks::testing::{Backend, Does},
+};
 
 /// Hooks that ask this address, and the metrics.
 fn hooks(address: &str, timeout: &str) -> HttpHooks {
@@ -95,4 +98,87 @@ async fn a_silent_backend_costs_its_time() {
     }
     assert!(silent.0.breakers.iter().any(Breaker::is_open));
     assert_eq!(silent.0.config.timeout, Duration::from_millis(100));
+}
+
+const ANSWER: &str = r#"{"result":{"data":2}}"#;
+
+#[tokio::test]
+async fn connections_are_kept() {
+    let mut backend = Backend::that(|_| Does::Answers(200, ANSWER)).await;
+    let hooks = hooks(&backend.address, "10s");
+    for _ in 0..3 {
+        assert_eq!(call(&hooks).await, Ok(Some(Payload::json("2"))));
+        assert_eq!(backend.requests.recv().await.unwrap().connection, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ended_costs_nothing() {
+    let mut backend = Backend::that(|_| Does::AnswersAndLeaves(200, ANSWER)).await;
+    let hooks = hooks(&backend.address, "10s");
+    for connection in 0..3 {
+        assert_eq!(call(&hooks).await, Ok(Some(Payload::json("2"))));
+        assert_eq!(backend.requests.recv().await.unwrap().connection, connection);
+    }
+}
+
+#[tokio::test]
+async fn only_a_connection_that_fails_is_made_again() {
+    let backend = Backend::that(|_| Does::Leaves).await;
+    let connections = || backend.connections.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(call(&hooks(&backend.address, "10s")).await, Err(HookRefusal::Unavailable));
+    assert_eq!(connections(), 1, "the backend may have read it");
+    let leaves = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = leaves.local_addr().unwrap();
+    let text = format!("[hooks]\nrpc = \"https://{address}/\"\ntimeout = \"10s\"");
+    let config = load_file(&text).unwrap().config.hooks.unwrap();
+    let hooks = HttpHooks::new(config, HookMetrics::register(&prometheus::Registry::new()).unwrap());
+    let accept = async {
+        // TLS needs an answer, so the connection cannot be made.
+        drop(leaves.accept().await.unwrap());
+        drop(leaves.accept().await.unwrap());
+        leaves.accept().await.map(drop)
+    };
+    tokio::select! {
+        answer = call(&hooks) => assert_eq!(answer, Err(HookRefusal::Unavailable)),
+        _ = accept => panic!("a third connection"),
+    }
+}
+
+#[tokio::test]
+async fn questions_above_the_bound_wait() {
+    let mut backend = Backend::that(|number| match number {
+        0 => Does::Waits,
+        _ => Does::Answers(200, ANSWER),
+    })
+    .await;
+    let hooks = hooks(&backend.address, "1m");
+    let (mut first, mut second) = (Box::pin(call(&hooks)), Box::pin(call(&hooks)));
+    tokio::select! {
+        biased;
+        _ = &mut first => panic!("it is answered"),
+        _ = &mut second => panic!("it overtakes"),
+        request = backend.requests.recv() => assert_eq!(request.unwrap().connection, 0),
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        assert!(backend.requests.try_recv().is_err());
+    }
+    drop(first);
+    assert_eq!(second.await, Ok(Some(Payload::json("2"))));
+}
+
+#[tokio::test]
+async fn a_question_is_signed() {
+    let mut backend = Backend::that(|_| Does::Answers(200, ANSWER)).await;
+    let secret = "0123456789abcdef0123456789abcdef";
+    let text = format!("[hooks]\nrpc = \"http://{}/\"\nsecret = \"{secret}\"", backend.address);
+    let config = load_file(&text).unwrap().config.hooks.unwrap();
+    assert!(!format!("{config:?}").contains(secret));
+    let hooks = HttpHooks::new(config, HookMetrics::register(&prometheus::Registry::new()).unwrap());
+    assert_eq!(call(&hooks).await, Ok(Some(Payload::json("2"))));
+    let request = backend.requests.recv().await.unwrap();
+    let (time, tag) = request.header(SIGNATURE).unwrap().split_once(",v1=").unwrap();
+    let signed = format!("{}.{}", time.strip_prefix("t=").unwrap(), request.body);
+    assert_eq!(tag, fanfare_auth::HmacSecret::new(secret).unwrap().sign(signed.as_bytes()));
 }

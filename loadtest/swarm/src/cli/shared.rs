@@ -43,6 +43,10 @@ pub struct MannerArgs {
     /// /etc/ssl/certs/ca-certificates.crt
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Speak Centrifugo's protocol, in JSON. MEMBERS are further members of the subscribe command, for example
+    /// '"delta":"fossil"'. The client that publishes is a relay client of the same channel
+    #[arg(long, value_name = "MEMBERS", num_args = 0..=1, default_missing_value = "", conflicts_with = "deflate")]
+    pub centrifugo: Option<String>,
 }
 
 impl MannerArgs {
@@ -51,7 +55,11 @@ impl MannerArgs {
     /// # Errors
     /// The authorities cannot be read.
     pub fn manner(&self) -> anyhow::Result<Manner> {
-        Ok(Manner { deflate: self.deflate, tls: self.ca.as_deref().map(Tls::trusting).transpose()? })
+        Ok(Manner {
+            deflate: self.deflate,
+            tls: self.ca.as_deref().map(Tls::trusting).transpose()?,
+            centrifugo: self.centrifugo.clone(),
+        })
     }
 }
 

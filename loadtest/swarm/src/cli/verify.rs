@@ -88,6 +88,8 @@ impl VerifyArgs {
             channels,
             subscribers: self.subscribers,
             publishers: self.publishers,
+            guests: 0,
+            guest_publishers: 0,
             rate,
             lasts: Duration::from_secs(seconds),
             drop_every: drop_every.map(Duration::from_secs),

@@ -37,6 +37,9 @@ pub enum HandshakeError {
     /// The answer is not HTTP, or not a valid 101.
     #[error("no WebSocket handshake: {0}")]
     Malformed(String),
+    /// The subscription of a client of Centrifugo's protocol was refused, or the connection ended before the answer.
+    #[error("not subscribed: {0}")]
+    NotSubscribed(String),
     /// No answer in time.
     #[error("no answer to the upgrade within {} s", ANSWER_TIMEOUT.as_secs())]
     TimedOut,
@@ -50,6 +53,7 @@ impl HandshakeError {
             Self::Io(error) => error.kind().to_string(),
             Self::Refused { status, .. } => format!("refused with {status}"),
             Self::Malformed(_) => "no WebSocket handshake".to_owned(),
+            Self::NotSubscribed(_) => "not subscribed".to_owned(),
             Self::TimedOut => "no answer in time".to_owned(),
         }
     }
@@ -108,7 +112,7 @@ fn request(target: &Target, key: &str) -> String {
     format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{cookie}\
          Sec-WebSocket-Version: 13\r\n{extensions}Sec-WebSocket-Key: {key}\r\n\r\n",
-        target.path(),
+        target.entrance(),
         target.host()
     )
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::tls::Tls;
+use super::{centrifugo, tls::Tls};
 use crate::position::Position;
 
 /// The manner in which clients connect.
@@ -16,6 +16,16 @@ pub struct Manner {
     pub deflate: bool,
     /// The trusted certificates, which `wss://` needs.
     pub tls: Option<Tls>,
+    /// Speak Centrifugo's protocol, and subscribe with these further members of the command, in JSON without braces.
+    pub centrifugo: Option<String>,
+}
+
+impl Manner {
+    /// Clients that speak Centrifugo's protocol, with these further members in the subscribe command.
+    #[must_use]
+    pub fn centrifugo(members: &str) -> Self {
+        Self { centrifugo: Some(members.to_owned()), ..Self::default() }
+    }
 }
 
 /// A relay channel on one node.
@@ -113,6 +123,22 @@ impl Target {
 
     pub(super) const fn deflate(&self) -> bool {
         self.manner.deflate
+    }
+
+    /// The path of the upgrade.
+    pub(super) fn entrance(&self) -> &str {
+        if self.manner.centrifugo.is_some() { centrifugo::PATH } else { &self.path }
+    }
+
+    /// The first frame of a client of Centrifugo's protocol.
+    pub(super) fn greeting(&self) -> Option<String> {
+        Some(centrifugo::greeting(self.channel()?, self.manner.centrifugo.as_deref()?))
+    }
+
+    /// The same channel for a relay client.
+    #[must_use]
+    pub fn for_relay(&self) -> Self {
+        Self { manner: Manner { centrifugo: None, ..self.manner.clone() }, ..self.clone() }
     }
 
     /// The path and the query.

@@ -117,7 +117,7 @@ fn groups(certificate: &Certificate, collector: &Collector) -> anyhow::Result<[G
         Way { name, setup, manner: Manner::default() }
     };
     let compressing = Setup { toml: "[websocket]\ndeflate = true\n".to_owned(), ..Setup::default() };
-    let inflating = Manner { deflate: true, tls: None };
+    let inflating = Manner { deflate: true, ..Manner::default() };
     Ok([
         Group {
             about: "1,000 × 20/s, 128 B",

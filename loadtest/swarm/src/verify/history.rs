@@ -3,9 +3,11 @@
 //!
 //! - `plan`: the settings
 //! - `publisher`: publishes until each message is acknowledged; `subscriber`: comes back with its position
+//! - [`Guests`]: clients of another program, which note what comes too
 //! - [`ledger`]: the messages of both; `notes`: and what else they note; [`judge`](mod@judge): messages and final histories in, a verdict out
 //! - `summary`: the result
 
+mod guests;
 pub mod judge;
 pub mod ledger;
 mod notes;
@@ -25,6 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::{guests::Guests, plan::Plan, summary::Summary};
 use self::{
     judge::{Kept, failover, judge},
     ledger::Ledger,
@@ -32,7 +35,6 @@ use self::{
     publisher::Publisher,
     subscriber::Subscriber,
 };
-pub use self::{plan::Plan, summary::Summary};
 use super::{FOR_DOUBLES, LOOK_EVERY};
 use crate::{api::Api, position::Position};
 
@@ -79,7 +81,8 @@ impl Check {
             channels.push((channel, top));
         }
         let starts: Vec<Position> = channels.iter().map(|(_, start)| start.clone()).collect();
-        let ledger = Ledger::new(&starts, plan.publishers, plan.subscribers);
+        let ledger =
+            Ledger::new(&starts, plan.publishers + plan.guest_publishers, plan.subscribers + plan.guests);
         let notes = Arc::new(Mutex::new(Notes { ledger, ..Notes::default() }));
         let (stop, drops) = (CancellationToken::new(), watch::Sender::new(0.0));
         let mut subscribers = JoinSet::new();
@@ -106,6 +109,17 @@ impl Check {
             publishing.spawn(publisher.publish());
         }
         Ok(Self { plan: plan.clone(), channels, notes, stop, publishing, _subscribers: subscribers, drops })
+    }
+
+    /// The notes of clients of another program.
+    #[must_use]
+    pub fn guests(&self) -> Guests {
+        Guests {
+            plan: self.plan.clone(),
+            channels: self.channels.clone(),
+            notes: self.notes.clone(),
+            drops: self.drops.subscribe(),
+        }
     }
 
     /// Ends the connections of a part of the subscribers, from 0 to 1. They come back.

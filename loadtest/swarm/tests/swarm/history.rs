@@ -19,6 +19,8 @@ async fn verify_over(fault: Fault) -> Summary {
         channels: 2,
         subscribers: 6,
         publishers: 4,
+        guests: 0,
+        guest_publishers: 0,
         rate: 120.0,
         lasts: Duration::from_secs(2),
         drop_every: None,

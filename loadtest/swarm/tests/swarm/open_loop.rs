@@ -52,7 +52,7 @@ async fn compressed_messages_through_tls_are_counted() {
     let (address, certificate) = faulty_relay::start_secure().await;
     let tls = Some(Tls::try_from(certificate).unwrap());
     let url = format!("wss://{address}/ws/test");
-    let target = Target::in_manner(&url, "/", Manner { deflate: true, tls }).unwrap();
+    let target = Target::in_manner(&url, "/", Manner { deflate: true, tls, ..Manner::default() }).unwrap();
     // Long enough to be compressed.
     let figures = rooms_of(target.clone(), 2_000).await;
     assert!(figures.is_right(), "{figures}");

@@ -4,7 +4,7 @@
 //! - An entry counts only while the heartbeat of its node lives. The reader that finds entries of a dead node removes
 //!   them.
 //! - Each entry is removed by a command of its own. So Redis tells one reader that it removed the entry, and this reader
-//!   tells the node.
+//!   tells the node. In a channel that makes events a script removes the entry, and makes the event.
 
 use std::{
     collections::HashMap,
@@ -14,15 +14,17 @@ use std::{
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
-    presence::{OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
+    presence::{Entered, OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
 
 use super::{local::Local, value};
 use crate::{
+    metrics::Metrics,
     presence::stats,
     redis::{
         connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
         names::Names,
+        outbox::{Channels, Subject},
     },
 };
 
@@ -34,6 +36,8 @@ pub(crate) struct RedisPresence {
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
     pub(crate) removed: Arc<OnceLock<OnRemoved>>,
+    pub(crate) scripts: Arc<Channels>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl RedisPresence {
@@ -47,7 +51,8 @@ impl RedisPresence {
         let fields: HashMap<Vec<u8>, Vec<u8>> = fields.map_err(PresenceError)?;
         let mut entries: Vec<_> =
             fields.iter().filter_map(|(field, value)| value::decode(field, value)).collect();
-        let dead = self.dead(connection, &entries).await?;
+        let nodes = entries.iter().map(|entry| entry.client.node).collect();
+        let dead = self.dead(connection, nodes).await?;
         if !dead.is_empty() {
             let (ghosts, alive) = entries.into_iter().partition(|entry| dead.contains(&entry.client.node));
             entries = alive;
@@ -57,13 +62,12 @@ impl RedisPresence {
         Ok(entries)
     }
 
-    /// The nodes of entries whose heartbeats have expired.
-    async fn dead(
+    /// Those of these nodes whose heartbeats have expired.
+    pub(crate) async fn dead(
         &self,
         connection: &mut PooledConnection,
-        entries: &[PresenceEntry],
+        mut nodes: Vec<Incarnation>,
     ) -> Result<Vec<Incarnation>, PresenceError> {
-        let mut nodes: Vec<_> = entries.iter().map(|entry| entry.client.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
         if nodes.is_empty() {
@@ -80,6 +84,9 @@ impl RedisPresence {
 
     /// Removes entries of dead nodes, and tells those that it removed. Where that fails, the next reader does it.
     async fn remove(&self, connection: &mut PooledConnection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+        if self.local.wants(channel) {
+            return self.remove_told(connection, channel, ghosts).await;
+        }
         let (mut remove, key) = (redis::pipe(), self.names.presence(channel));
         for ghost in &ghosts {
             remove.cmd("HDEL").arg(&key).arg(ghost.client.to_string());
@@ -93,11 +100,51 @@ impl RedisPresence {
             Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
         }
     }
+
+    /// The same in a channel that makes events.
+    async fn remove_told(
+        &self,
+        connection: &mut PooledConnection,
+        channel: &Channel,
+        ghosts: Vec<PresenceEntry>,
+    ) {
+        let mut remove = redis::pipe();
+        self.scripts.note.load(&mut remove);
+        for ghost in &ghosts {
+            let subject = Subject { names: &self.names, node: ghost.client.node, channel };
+            let field = std::iter::once((ghost.client.to_string(), &[][..]));
+            remove.add_command(self.scripts.noting(subject, None, field, 0));
+        }
+        let names = "SCRIPT LOAD or EVALSHA";
+        match self.commands.run_all::<Vec<(u64, u64)>>(connection, names, &remove).await {
+            Ok(removed) => {
+                self.metrics.events_dropped(removed.iter().map(|(dropped, _)| dropped).sum());
+                let Some(tell) = self.removed.get() else { return };
+                let mine = ghosts.into_iter().zip(removed).filter(|(_, (_, left))| *left > 0);
+                mine.for_each(|(ghost, _)| tell(channel, ghost));
+            }
+            Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
+        }
+    }
+
+    /// Tells the node of entries that a burial removed from a channel.
+    pub(crate) fn tell_removed(&self, channel: &Channel, entries: &[(Vec<u8>, Vec<u8>)]) {
+        let Some(tell) = self.removed.get() else { return };
+        let entries = entries.iter().filter_map(|(client, entry)| value::decode(client, entry));
+        entries.for_each(|entry| tell(channel, entry));
+    }
 }
 
 impl Presence for RedisPresence {
     fn enter(&self, channel: &Channel, entry: PresenceEntry) {
         self.local.enter(channel, &entry);
+    }
+
+    fn entered(&self, channel: &Channel) -> Option<Entered> {
+        if self.links.state() == BrokerState::Away {
+            return None;
+        }
+        Some(Box::pin(self.local.entered(channel)?))
     }
 
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {

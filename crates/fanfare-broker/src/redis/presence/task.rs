@@ -5,12 +5,14 @@
 //! - The expiry of a channel's hash is refreshed by each node that holds an entry in it. A hash that is gone is written
 //!   anew.
 //! - After the publisher connected again, which it does when Redis was started anew, all entries are written again.
+//! - The changes of a channel that makes events are written by a script, which tells them in the same step.
+//! - The entries of such a channel outlive their node until a burial tells that they are gone.
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Channel, broker::BrokerState};
+use fanfare_core::{Incarnation, broker::BrokerState};
 use redis::Pipeline;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::local::{Change, Local};
@@ -20,6 +22,7 @@ use crate::{
         connection::{commands::PooledCommands, links::Links},
         metrics::RedisMetrics,
         names::Names,
+        outbox::{self, Channels, Ends, Subject},
     },
 };
 
@@ -27,9 +30,11 @@ use crate::{
 const BATCH: usize = 500;
 /// How long a hash lives after its last refresh.
 const TIME_TO_LIVE: Duration = Duration::from_secs(90);
+/// The same for a channel that makes events: longer than a cluster stands still.
+const TOLD_TIME_TO_LIVE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time between two refreshes of a channel.
 const REFRESH_EVERY: Duration = Duration::from_secs(30);
-/// The time between two looks at the state of Redis.
+/// The time between two looks at the state of Redis, and of this node in it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// See the head of this file.
@@ -39,20 +44,28 @@ pub(crate) struct PresenceWriter {
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<RedisMetrics>,
+    pub(crate) node: Incarnation,
+    pub(crate) scripts: Arc<Channels>,
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) goodbye: Duration,
     pub(crate) stop: CancellationToken,
 }
 
 impl PresenceWriter {
     /// Writes until the node stops. The entries of a node that stopped are not removed: they do not count once its
-    /// heartbeat has expired, so clients that come back to another node meanwhile do not flap.
+    /// heartbeat has expired, so clients that come back to another node meanwhile do not flap. The ends of connections are
+    /// written to the last.
     pub(crate) async fn run(self) {
         let stop = self.stop.clone();
         stop.run_until_cancelled(self.write_for_ever()).await;
+        if self.links.state() != BrokerState::Away {
+            drop(timeout(self.goodbye, self.write_ends()).await);
+        }
     }
 
     async fn write_for_ever(&self) {
         let mut backoff = Backoff::default();
-        let mut next_refresh = Instant::now() + REFRESH_EVERY;
+        let (mut next_look, mut next_refresh) = (Instant::now(), Instant::now() + REFRESH_EVERY);
         let mut written_to = None;
         loop {
             tokio::select! {
@@ -60,6 +73,7 @@ impl PresenceWriter {
                 () = sleep(LOOK_EVERY) => {}
             }
             if self.links.state() == BrokerState::Away {
+                self.local.give_up();
                 continue;
             }
             let here = self.links.here();
@@ -69,6 +83,11 @@ impl PresenceWriter {
             }
             let done = async {
                 self.write_changes().await?;
+                self.write_ends().await?;
+                if next_look <= Instant::now() {
+                    self.look_for_burial().await?;
+                    next_look = Instant::now() + LOOK_EVERY;
+                }
                 if next_refresh <= Instant::now() {
                     self.refresh().await?;
                     next_refresh = Instant::now() + REFRESH_EVERY;
@@ -93,15 +112,48 @@ impl PresenceWriter {
                 return Ok(());
             }
             let mut pipeline = redis::pipe();
+            if changes.iter().any(|change| change.is_occupied.is_some()) {
+                self.scripts.note.load(&mut pipeline);
+            }
             changes.iter().for_each(|change| self.add(change, &mut pipeline));
-            if let Err(error) = self.carry_out::<()>("HSET, HDEL or EXPIRE", &pipeline).await {
-                self.local.put_back(changes);
-                return Err(error);
+            let names = "HSET, HDEL, EXPIRE, SCRIPT LOAD or EVALSHA";
+            let written = self.carry_out::<Vec<(u64, u64)>>(names, &pipeline).await;
+            self.local.tried();
+            match written {
+                Ok(told) => self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum()),
+                Err(error) => {
+                    self.local.put_back(changes);
+                    return Err(error);
+                }
             }
         }
     }
 
+    async fn write_ends(&self) -> Result<(), String> {
+        while let Some(ends) = self.ends.oldest() {
+            let pipeline = outbox::append(&ends, &self.names);
+            let (dropped,): (u64,) = self.carry_out("XADD or XTRIM", &pipeline).await?;
+            self.ends.written(&ends);
+            self.count_dropped(dropped);
+        }
+        Ok(())
+    }
+
+    fn count_dropped(&self, dropped: u64) {
+        self.metrics.broker.events_dropped(dropped);
+    }
+
     fn add(&self, change: &Change, pipeline: &mut Pipeline) {
+        if change.is_occupied.is_some() {
+            let subject = Subject { names: &self.names, node: self.node, channel: &change.channel };
+            let fields = change.fields.iter().map(|(client, entry)| {
+                let entry = entry.as_ref().map_or(&[][..], |entry| &entry[..]);
+                (client.to_string(), entry)
+            });
+            let seconds = TOLD_TIME_TO_LIVE.as_secs();
+            pipeline.add_command(self.scripts.noting(subject, change.is_occupied, fields, seconds));
+            return;
+        }
         let key = self.names.presence(&change.channel);
         let mut is_set = false;
         for (client, value) in &change.fields {
@@ -124,14 +176,30 @@ impl PresenceWriter {
     async fn refresh(&self) -> Result<(), String> {
         for channels in self.local.channels().chunks(BATCH) {
             let mut pipeline = redis::pipe();
-            for channel in channels {
-                pipeline.cmd("EXPIRE").arg(self.names.presence(channel)).arg(TIME_TO_LIVE.as_secs());
+            for (channel, is_told) in channels {
+                let time_to_live = if *is_told { TOLD_TIME_TO_LIVE } else { TIME_TO_LIVE };
+                pipeline.cmd("EXPIRE").arg(self.names.presence(channel)).arg(time_to_live.as_secs());
             }
             let is_there: Vec<bool> = self.carry_out("EXPIRE", &pipeline).await?;
             let gone = channels.iter().zip(is_there).filter(|(_, is_there)| !is_there);
-            gone.for_each(|(channel, _): (&Channel, _)| self.local.write_again(channel));
+            gone.for_each(|((channel, _), _)| self.local.write_again(channel));
         }
         Ok(())
+    }
+
+    /// Writes everything again where another node took this one for dead, since it was frozen for long.
+    async fn look_for_burial(&self) -> Result<(), String> {
+        if self.local.tells_any() && self.is_buried().await? {
+            self.local.write_all_again();
+        }
+        Ok(())
+    }
+
+    async fn is_buried(&self) -> Result<bool, String> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HMGET").arg(self.names.occupying()).arg(self.node.to_string());
+        let (listed,): (Vec<Option<String>>,) = self.carry_out("HMGET", &pipeline).await?;
+        Ok(listed.iter().all(Option::is_none))
     }
 
     async fn carry_out<T: redis::FromRedisValue>(

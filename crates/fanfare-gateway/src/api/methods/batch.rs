@@ -22,6 +22,7 @@ use super::{
     presence::Presence,
     presence_stats::{PresenceStats, Size},
     publish::Publish,
+    refresh::Refresh,
     revoke::{Revoke, Revoked},
     subscribe::{Subscribe, Unsubscribe},
 };
@@ -111,6 +112,7 @@ commands! {
     Subscribe(Clients),
     Unsubscribe(Clients),
     Disconnect(Clients),
+    Refresh(Clients),
     Revoke(Revoked),
     Info(Nodes),
 }

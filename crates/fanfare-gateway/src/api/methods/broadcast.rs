@@ -62,9 +62,10 @@ pub(crate) struct Broadcast {
     /// The name of the event: 1 to 256 bytes.
     #[schema(min_length = 1, max_length = 256)]
     event: Option<String>,
-    #[serde(default)]
+    /// Libraries for Centrifugo send it. Whether publications are differences says the namespace.
+    #[serde(default, rename = "delta")]
     #[schema(ignore)]
-    delta: Unsupported,
+    _delta: bool,
     #[serde(default)]
     #[schema(ignore)]
     version: Unsupported,
@@ -93,11 +94,7 @@ impl Method for Broadcast {
 
     async fn call(self, call: &Call<'_>) -> Result<Broadcasted, ApiError> {
         let Self { channels, data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
-        unsupported::refuse([
-            ("delta", &self.delta),
-            ("version", &self.version),
-            ("version_epoch", &self.version_epoch),
-        ])?;
+        unsupported::refuse([("version", &self.version), ("version_epoch", &self.version_epoch)])?;
         if channels.is_empty() || channels.len() > MOST {
             let found = channels.len();
             return Err(ApiError::Field(format!("there are {found} channels, and must be 1 to {MOST}")));

@@ -18,6 +18,15 @@ pub(crate) struct Clients {
     num_clients: u64,
 }
 
+/// The fields of a request that name clients.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) client: Option<String>,
+    pub(super) session: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) channel: Option<String>,
+}
+
 /// A client id of a request, and its node.
 pub(super) fn client(text: Option<&str>) -> Result<Option<Incarnation>, ApiError> {
     let parsed = text.map(str::parse::<ClientId>).transpose();
@@ -25,17 +34,17 @@ pub(super) fn client(text: Option<&str>) -> Result<Option<Incarnation>, ApiError
     Ok(client.map(|client| client.node))
 }
 
-/// The clients of a request that has to name some. Beside a client an empty user means nothing.
-pub(super) fn selection(
-    client: Option<String>,
-    user: Option<String>,
-    channel: Option<String>,
-) -> Result<Selection, ApiError> {
-    if client.is_none() && user.as_deref().is_none_or(str::is_empty) && channel.is_none() {
-        return Err(ApiError::Field("the body names no clients: send client or user".into()));
+/// The clients of a request that has to name some. An empty session means nothing, and beside a client or a session an
+/// empty user.
+pub(super) fn selection(named: Named) -> Result<Selection, ApiError> {
+    let Named { client, session, user, channel } = named;
+    let session = session.filter(|session| !session.is_empty());
+    let is_one = client.is_some() || session.is_some();
+    if !is_one && user.as_deref().is_none_or(str::is_empty) && channel.is_none() {
+        return Err(ApiError::Field("the body names no clients: send client, session or user".into()));
     }
-    let user = user.filter(|user| client.is_none() || !user.is_empty());
-    Ok(Selection { client, user, channel })
+    let user = user.filter(|user| !is_one || !user.is_empty());
+    Ok(Selection { client, session, user, channel })
 }
 
 /// Asks all nodes, or that of a client.

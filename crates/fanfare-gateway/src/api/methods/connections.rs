@@ -115,7 +115,7 @@ impl Method for Connections {
         clients::client(self.after.as_deref())?;
         self.channel.as_deref().map(Channel::new).transpose()?;
         let limit = limit as usize;
-        let of = Selection { client: None, user: self.user, channel: self.channel };
+        let of = Selection { user: self.user, channel: self.channel, ..Selection::default() };
         let question = call::Call::Connections { of: of.clone(), after: self.after, limit };
         Ok(page(clients::ask(call, &of, question).await?, limit))
     }

@@ -5,7 +5,7 @@ use fanfare_hub::calls::call;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::clients::{self, Clients};
+use super::clients::{self, Clients, Named};
 use crate::{
     api::{
         call::{Call, Method, endpoint},
@@ -36,6 +36,8 @@ pub(crate) struct Disconnect {
     /// The client whose connection ends.
     #[schema(schema_with = schema::client)]
     client: Option<String>,
+    /// The session that the connect of the client answered, in the place of `client`: of a client over HTTP.
+    session: Option<String>,
     /// The channel whose subscribers are meant; with `user` or `client`, only if it is subscribed.
     #[schema(schema_with = schema::optional_channel)]
     channel: Option<String>,
@@ -49,12 +51,9 @@ pub(crate) struct Disconnect {
     #[serde(default)]
     #[schema(ignore)]
     disconnect: Option<Frame>,
-    #[serde(default)]
-    #[schema(ignore)]
-    session: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    whitelist: Unsupported,
+    /// Clients that stay.
+    #[schema(schema_with = schema::clients)]
+    whitelist: Option<Vec<String>>,
     #[serde(default)]
     #[schema(ignore)]
     all_users: Unsupported,
@@ -72,7 +71,7 @@ struct Frame {
 impl Method for Disconnect {
     const NAME: &'static str = "disconnect";
     const SUMMARY: &'static str = "Ends connections";
-    const TAKES: &'static str = "{\"user\", \"client\" or \"channel\"}, and if wanted {\"code\", \"reason\"}";
+    const TAKES: &'static str = "{\"user\", \"client\", \"session\" or \"channel\"}, and if wanted {\"whitelist\", \"code\", \"reason\"}";
     const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
     type Result = Clients;
 
@@ -81,11 +80,9 @@ impl Method for Disconnect {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
-        unsupported::refuse([
-            ("session", &self.session),
-            ("whitelist", &self.whitelist),
-            ("all_users", &self.all_users),
-        ])?;
+        unsupported::refuse([("all_users", &self.all_users)])?;
+        let except = self.whitelist.unwrap_or_default();
+        except.iter().try_for_each(|client| clients::client(Some(client)).map(drop))?;
         self.channel.as_deref().map(Channel::new).transpose()?;
         let frame = self.disconnect.unwrap_or_default();
         let code = self.code.or(frame.code.filter(|code| *code != 0)).unwrap_or(CODE.into());
@@ -98,7 +95,9 @@ impl Method for Disconnect {
             let found = reason.len();
             return Err(ApiError::Field(format!("reason has {found} bytes, and may have {LONGEST_REASON}")));
         }
-        let of = clients::selection(self.client, self.user, self.channel)?;
-        clients::carry_out(call, &of, call::Call::Disconnect { of: of.clone(), code, reason }).await
+        let Self { client, session, user, channel, .. } = self;
+        let of = clients::selection(Named { client, session, user, channel })?;
+        let question = call::Call::Disconnect { of: of.clone(), code, reason, except };
+        clients::carry_out(call, &of, question).await
     }
 }

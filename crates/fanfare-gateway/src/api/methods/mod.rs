@@ -2,7 +2,8 @@
 //!
 //! - [`publish`], [`broadcast`]; [`message`]: what both send
 //! - [`history`], [`history_remove`]; [`presence`], [`presence_stats`]
-//! - [`connections`], [`channels`], [`subscribe`] (and unsubscribe), [`disconnect`], [`revoke`]: clients of all nodes;
+//! - [`connections`], [`channels`], [`subscribe`] (and unsubscribe), [`disconnect`], [`refresh`],
+//!   [`revoke`]: clients of all nodes;
 //!   [`clients`]: what these share
 //! - [`info`]: the nodes
 //! - [`batch`]: several calls in one; [`items`]: one of several results
@@ -23,6 +24,7 @@ mod message;
 pub(crate) mod presence;
 pub(crate) mod presence_stats;
 pub(crate) mod publish;
+pub(crate) mod refresh;
 pub(crate) mod revoke;
 pub(crate) mod subscribe;
 #[cfg(test)]
@@ -56,6 +58,7 @@ pub(crate) const METHODS: &[Listed] = &[
     listed::<subscribe::Subscribe>(subscribe::SUBSCRIBE),
     listed::<subscribe::Unsubscribe>(subscribe::UNSUBSCRIBE),
     listed::<disconnect::Disconnect>(disconnect::ENDPOINT),
+    listed::<refresh::Refresh>(refresh::ENDPOINT),
     listed::<revoke::Revoke>(revoke::ENDPOINT),
     listed::<info::Info>(info::ENDPOINT),
     listed::<batch::Batch>(batch::ENDPOINT),

@@ -49,9 +49,10 @@ pub(crate) struct Publish {
     /// The name of the event: 1 to 256 bytes.
     #[schema(min_length = 1, max_length = 256)]
     event: Option<String>,
-    #[serde(default)]
+    /// Libraries for Centrifugo send it. Whether publications are differences says the namespace.
+    #[serde(default, rename = "delta")]
     #[schema(ignore)]
-    delta: Unsupported,
+    _delta: bool,
     #[serde(default)]
     #[schema(ignore)]
     version: Unsupported,
@@ -80,11 +81,7 @@ impl Method for Publish {
     async fn call(self, call: &Call<'_>) -> Result<Published, ApiError> {
         let channel = Channel::new(&self.channel)?;
         let Self { data, b64data, skip_history, idempotency_key, tags, event, .. } = self;
-        unsupported::refuse([
-            ("delta", &self.delta),
-            ("version", &self.version),
-            ("version_epoch", &self.version_epoch),
-        ])?;
+        unsupported::refuse([("version", &self.version), ("version_epoch", &self.version_epoch)])?;
         let message =
             Message::new(Fields { data, b64data, skip_history, idempotency_key, tags, event }, call)?;
         message.publish(channel, call).await

@@ -5,7 +5,7 @@ use fanfare_hub::calls::call;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::clients::{self, Clients};
+use super::clients::{self, Clients, Named};
 use crate::{
     api::{
         call::{Call, Method, endpoint},
@@ -31,12 +31,11 @@ pub(crate) struct Subscribe {
     /// The client that is subscribed.
     #[schema(schema_with = schema::client)]
     client: Option<String>,
+    /// The session that the connect of the client answered, in the place of `client`: of a client over HTTP.
+    session: Option<String>,
     /// The channel.
     #[schema(schema_with = schema::channel)]
     channel: String,
-    #[serde(default)]
-    #[schema(ignore)]
-    session: Unsupported,
     #[serde(default)]
     #[schema(ignore)]
     info: Unsupported,
@@ -63,7 +62,7 @@ pub(crate) struct Subscribe {
     all_users: Unsupported,
 }
 
-/// Ends the subscriptions of clients to a channel.
+/// Ends the subscriptions of clients to a channel, or to all of theirs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Unsubscribe {
@@ -72,12 +71,11 @@ pub(crate) struct Unsubscribe {
     /// The client that is unsubscribed.
     #[schema(schema_with = schema::client)]
     client: Option<String>,
-    /// The channel.
-    #[schema(schema_with = schema::channel)]
+    /// The session that the connect of the client answered, in the place of `client`: of a client over HTTP.
+    session: Option<String>,
+    /// The channel; empty for all channels of these clients.
+    #[schema(schema_with = schema::channel_or_all)]
     channel: String,
-    #[serde(default)]
-    #[schema(ignore)]
-    session: Unsupported,
     #[serde(default)]
     #[schema(ignore)]
     all_users: Unsupported,
@@ -86,7 +84,7 @@ pub(crate) struct Unsubscribe {
 impl Method for Subscribe {
     const NAME: &'static str = "subscribe";
     const SUMMARY: &'static str = "Subscribes clients to a channel";
-    const TAKES: &'static str = "{\"user\" or \"client\", \"channel\"}";
+    const TAKES: &'static str = "{\"user\", \"client\" or \"session\", and \"channel\"}";
     const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
     type Result = Clients;
 
@@ -96,7 +94,6 @@ impl Method for Subscribe {
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
         unsupported::refuse([
-            ("session", &self.session),
             ("info", &self.info),
             ("b64info", &self.b64info),
             ("data", &self.data),
@@ -107,15 +104,16 @@ impl Method for Subscribe {
             ("all_users", &self.all_users),
         ])?;
         Channel::new(&self.channel)?;
-        let of = clients::selection(self.client, self.user, None)?;
-        clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel: self.channel }).await
+        let Self { client, session, user, channel, .. } = self;
+        let of = clients::selection(Named { client, session, user, channel: None })?;
+        clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel }).await
     }
 }
 
 impl Method for Unsubscribe {
     const NAME: &'static str = "unsubscribe";
-    const SUMMARY: &'static str = "Ends the subscriptions of clients to a channel";
-    const TAKES: &'static str = "{\"user\" or \"client\", \"channel\"}";
+    const SUMMARY: &'static str = "Ends the subscriptions of clients to a channel, or to all of theirs";
+    const TAKES: &'static str = "{\"user\", \"client\" or \"session\", and \"channel\"}";
     const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
     type Result = Clients;
 
@@ -124,9 +122,12 @@ impl Method for Unsubscribe {
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
-        unsupported::refuse([("session", &self.session), ("all_users", &self.all_users)])?;
-        Channel::new(&self.channel)?;
-        let of = clients::selection(self.client, self.user, None)?;
-        clients::carry_out(call, &of, call::Call::Unsubscribe { of: of.clone(), channel: self.channel }).await
+        unsupported::refuse([("all_users", &self.all_users)])?;
+        if !self.channel.is_empty() {
+            Channel::new(&self.channel)?;
+        }
+        let Self { client, session, user, channel, .. } = self;
+        let of = clients::selection(Named { client, session, user, channel: None })?;
+        clients::carry_out(call, &of, call::Call::Unsubscribe { of: of.clone(), channel }).await
     }
 }

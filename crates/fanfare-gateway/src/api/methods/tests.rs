@@ -4,9 +4,18 @@ use fanfare_core::{ClientId, Incarnation, SessionId, presence::PresenceEntry};
 use serde_json::{Value, json};
 
 use super::{
-    METHODS, batch::Batch, broadcast::Broadcast, disconnect::Disconnect, history::History,
-    history_remove::HistoryRemove, info::Info, presence::Presence, presence_stats::PresenceStats,
-    publish::Publish, subscribe::Subscribe,
+    METHODS,
+    batch::Batch,
+    broadcast::Broadcast,
+    disconnect::Disconnect,
+    history::History,
+    history_remove::HistoryRemove,
+    info::Info,
+    presence::Presence,
+    presence_stats::PresenceStats,
+    publish::Publish,
+    refresh::Refresh,
+    subscribe::{Subscribe, Unsubscribe},
 };
 use crate::api::{
     error::PATHS,
@@ -148,7 +157,9 @@ async fn fields_of_centrifugo_may_be_empty() {
     let scene = Scene::new();
     let empty = r#"{"channel":"a","data":1,"delta":false,"version":0,"version_epoch":""}"#;
     assert_eq!(scene.call::<Publish>(empty).await, json!({}));
-    let versioned = r#"{"channels":["a"],"data":1,"delta":false,"version":7}"#;
+    let differing = r#"{"channel":"a","data":1,"delta":true}"#;
+    assert_eq!(scene.call::<Publish>(differing).await, json!({}));
+    let versioned = r#"{"channels":["a"],"data":1,"delta":true,"version":7}"#;
     is_error(&scene.call::<Broadcast>(versioned).await, 107, "bad_request", "`version` is not supported");
     let empty =
         r#"{"user":"ada","channel":"a","info":null,"override":{},"recover_since":{"offset":0,"epoch":""}}"#;
@@ -160,7 +171,27 @@ async fn fields_of_centrifugo_may_be_empty() {
     let frame = r#"{"user":"ada","disconnect":{"code":7,"reason":""}}"#;
     is_error(&scene.call::<Disconnect>(frame).await, 107, "bad_request", "must be 3000 to 4999");
     let spared = r#"{"user":"ada","whitelist":["x"]}"#;
-    is_error(&scene.call::<Disconnect>(spared).await, 107, "bad_request", "`whitelist` is not supported");
+    is_error(&scene.call::<Disconnect>(spared).await, 107, "bad_request", "a client is `node-number`");
+    let empty = r#"{"user":"ada","client":null,"session":null,"expired":null,"expire_at":null,"info":null}"#;
+    assert_eq!(scene.call::<Refresh>(empty).await, json!({"num_clients": 0}));
+}
+
+#[tokio::test]
+async fn a_call_about_clients_names_some() {
+    let scene = Scene::new();
+    for nobody in ["{}", r#"{"user":""}"#, r#"{"session":""}"#] {
+        is_error(&scene.call::<Refresh>(nobody).await, 107, "bad_request", "names no clients");
+    }
+    for some in [r#"{"user":"a"}"#, r#"{"session":"a","user":""}"#] {
+        assert_eq!(scene.call::<Refresh>(some).await, json!({"num_clients": 0}));
+    }
+    let all = r#"{"user":"ada","channel":""}"#;
+    assert_eq!(scene.call::<Unsubscribe>(all).await, json!({"num_clients": 0}));
+    is_error(&scene.call::<Subscribe>(all).await, 107, "bad_request", "");
+    let long = format!(r#"{{"user":"ada","info":"{}"}}"#, "x".repeat(4 << 10));
+    is_error(&scene.call::<Refresh>(&long).await, 107, "bad_request", "may have 4096");
+    let late = r#"{"user":"ada","expire_at":-1}"#;
+    is_error(&scene.call::<Refresh>(late).await, 107, "bad_request", "a whole number");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Dispatcher {
     /// Forgets the publications of a channel that its tail keeps. Its position stays.
     pub(crate) fn forget(&self, channel: &Channel) {
         if let Some(tail) = self.tails().get(channel) {
-            self.change_tail(&tail, |state, _| state.tail.forget());
+            self.change_tail(&tail, |state, _| state.forget());
         }
     }
 }

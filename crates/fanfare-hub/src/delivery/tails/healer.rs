@@ -233,7 +233,7 @@ impl Healer {
             if self.tails().bytes() <= bound - bound / 8 {
                 return;
             }
-            self.dispatcher.change_tail(&tail, |state, _| state.tail.forget());
+            self.dispatcher.change_tail(&tail, |state, _| state.forget());
         }
     }
 }

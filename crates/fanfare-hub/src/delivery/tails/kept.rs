@@ -17,6 +17,8 @@ const FRAME_BYTES: usize = 144;
 pub(crate) struct Kept {
     publications: VecDeque<Arc<Publication>>,
     bytes: usize,
+    /// Whether publications are kept as differences too.
+    is_delta: bool,
     /// The history has nothing up to this offset: what is kept here from the next one on is all that there is.
     floor: u64,
 }
@@ -24,7 +26,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Appends the publication of the next offset, and keeps at most `size`.
     pub(crate) fn push(&mut self, publication: Arc<Publication>, size: usize) {
-        self.bytes += kept_cost(&publication);
+        self.bytes += self.cost(&publication);
         self.publications.push_back(publication);
         self.trim(size);
     }
@@ -39,7 +41,7 @@ impl Kept {
             if !is_next || self.publications.len() >= size {
                 return;
             }
-            self.bytes += kept_cost(publication);
+            self.bytes += self.cost(publication);
             self.publications.push_front(publication.clone());
         }
     }
@@ -52,7 +54,7 @@ impl Kept {
     pub(crate) fn trim(&mut self, size: usize) {
         while self.publications.len() > size {
             if let Some(oldest) = self.publications.pop_front() {
-                self.bytes -= kept_cost(&oldest);
+                self.bytes -= self.cost(&oldest);
             }
         }
     }
@@ -65,11 +67,24 @@ impl Kept {
 
     /// Forgets the publications, and what is known of the history: it is another one.
     pub(crate) fn restart(&mut self) {
-        *self = Self::default();
+        *self = Self { is_delta: self.is_delta, ..Self::default() };
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// From now on publications are kept as differences too, or not.
+    pub(crate) fn keep_differences(&mut self, is_delta: bool) {
+        self.is_delta = is_delta;
+        self.bytes = self.publications.iter().map(|publication| self.cost(publication)).sum();
+    }
+
+    /// The bytes that a publication counts for while it is kept: it keeps its encoded frame. Subscribers that get
+    /// differences may need two more: it counts with both, whether there are such or not.
+    fn cost(&self, publication: &Publication) -> usize {
+        let frames = if self.is_delta { 3 } else { 1 };
+        cost(publication) + frames * (publication.payload.len() + FRAME_BYTES)
     }
 
     /// The offset of the oldest publication.
@@ -95,9 +110,4 @@ impl Kept {
 /// The offset of a publication with a position; 0 of one without.
 pub(crate) fn offset(publication: &Arc<Publication>) -> u64 {
     publication.position.map_or(0, |position| position.offset)
-}
-
-/// The bytes that a publication counts for while it is kept: it keeps its encoded frame.
-fn kept_cost(publication: &Publication) -> usize {
-    cost(publication) + publication.payload.len() + FRAME_BYTES
 }

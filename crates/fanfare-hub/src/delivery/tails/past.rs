@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Epoch, Position, Publication};
+use fanfare_core::{
+    Epoch, Position, Publication,
+    command::{ResumeEpoch, ResumeFrom},
+};
 
 use super::tail::Tail;
 
@@ -15,6 +18,47 @@ pub enum Past {
     Since(Position),
     /// The publications behind an offset, whatever the epoch is now.
     Behind(u64),
+    /// The newest publication, unless it is at this place.
+    Newest(ResumeFrom),
+}
+
+impl Past {
+    /// The same past in a namespace whose clients get only the newest publication.
+    pub(crate) fn newest(self) -> Self {
+        let from = |epoch, offset| Self::Newest(ResumeFrom { epoch, offset });
+        match self {
+            Self::Since(Position { epoch, offset }) => from(ResumeEpoch::Is(epoch), offset),
+            Self::Behind(offset) => from(ResumeEpoch::Any, offset),
+            Self::Last(_) | Self::Newest(_) => self,
+        }
+    }
+
+    /// The newest publication, wherever its client was; other pasts stay.
+    pub(crate) fn wherever(self) -> Self {
+        match self {
+            Self::Newest(from) => Self::Newest(ResumeFrom { epoch: ResumeEpoch::Foreign, ..from }),
+            other => other,
+        }
+    }
+
+    /// Whether all there is of it is enough.
+    pub(crate) fn is_any(self) -> bool {
+        matches!(self, Self::Last(_) | Self::Newest(_))
+    }
+
+    /// The place that it begins behind. `None`: it begins behind none that a history could have.
+    pub(crate) fn place(self) -> Option<(Option<Epoch>, u64)> {
+        match self {
+            Self::Last(_) | Self::Newest(ResumeFrom { epoch: ResumeEpoch::Foreign, .. }) => None,
+            Self::Since(Position { epoch, offset })
+            | Self::Newest(ResumeFrom { epoch: ResumeEpoch::Is(epoch), offset }) => {
+                Some((Some(epoch), offset))
+            }
+            Self::Behind(offset) | Self::Newest(ResumeFrom { epoch: ResumeEpoch::Any, offset }) => {
+                Some((None, offset))
+            }
+        }
+    }
 }
 
 /// How far a tail reaches into the past.
@@ -44,15 +88,19 @@ impl Tail {
     /// The publications of `past`, up to the newest that subscribers got. The tail must be open.
     pub(crate) fn past(&self, past: Past) -> Reach {
         let Some(Position { epoch, offset: top }) = self.position() else { return Reach::Ahead };
+        let place = past.place();
+        let is_unknown = |epoch, offset| self.offset_of(Position { epoch, offset }).is_none();
+        if place.is_some_and(|(of, offset)| of.is_some_and(|of| is_unknown(of, offset)) || offset > top) {
+            return Reach::Ahead;
+        }
+        let newest = |most: usize| {
+            let most = u64::try_from(most.min(self.size)).unwrap_or(u64::MAX);
+            top.saturating_sub(most).max(self.kept.floor())
+        };
         let after = match past {
-            Past::Last(most) => {
-                let most = u64::try_from(most.min(self.size)).unwrap_or(u64::MAX);
-                top.saturating_sub(most).max(self.kept.floor())
-            }
-            Past::Since(since) if self.offset_of(since).is_none() => return Reach::Ahead,
-            Past::Since(Position { offset, .. }) | Past::Behind(offset) if offset > top => {
-                return Reach::Ahead;
-            }
+            Past::Last(most) => newest(most),
+            Past::Newest(_) if place.is_some_and(|(_, offset)| offset == top) => top,
+            Past::Newest(_) => newest(1),
             Past::Since(Position { offset, .. }) | Past::Behind(offset) if offset < self.kept.floor() => {
                 return Reach::Lost;
             }

@@ -9,7 +9,7 @@ use fanfare_core::{Channel, Position, Retention};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::{past_read::PastRead, tail::Tail};
+use super::{latest::Latest, past_read::PastRead, tail::Tail};
 
 /// See the head of this file.
 pub(crate) struct SharedTail {
@@ -21,6 +21,8 @@ pub(crate) struct SharedTail {
 /// The state of a tail, in seconds of the node's [`Tails`](super::table::Tails).
 pub(crate) struct State {
     pub(crate) tail: Tail,
+    /// The newest publication, for differences.
+    pub(crate) latest: Latest,
     /// The read of the past that is under way.
     pub(crate) read: Option<PastRead>,
     /// Whether the top was asked for.
@@ -42,6 +44,7 @@ impl SharedTail {
         let tail = Tail::new(retention.size);
         let state = State {
             tail,
+            latest: Latest::default(),
             read: None,
             is_asked: false,
             checks: 0,
@@ -88,8 +91,14 @@ impl State {
     /// Forgets the publications that were kept for long enough.
     pub(crate) fn expire(&mut self, now: u32) {
         if u64::from(now.saturating_sub(self.newest)) >= self.ttl.as_secs() {
-            self.tail.forget();
+            self.forget();
         }
+    }
+
+    /// Forgets all publications.
+    pub(crate) fn forget(&mut self) {
+        self.tail.forget();
+        self.latest.forget();
     }
 
     /// Publications came.
@@ -98,8 +107,9 @@ impl State {
     }
 
     /// Keeps publications from now on as this says.
-    pub(crate) fn keep(&mut self, retention: Retention) {
-        self.tail.resize(retention.size);
+    pub(crate) fn keep(&mut self, retention: Retention, is_delta: bool) {
+        self.tail.resize(retention.size, is_delta);
         self.ttl = retention.ttl;
+        self.latest.forget();
     }
 }

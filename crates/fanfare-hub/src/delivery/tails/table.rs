@@ -66,12 +66,18 @@ impl Tails {
     }
 
     /// Makes the tail of a channel, if it has none.
-    pub(crate) fn begin(&self, channel: &Channel, retention: Retention) -> Option<Arc<SharedTail>> {
+    pub(crate) fn begin(
+        &self,
+        channel: &Channel,
+        retention: Retention,
+        is_delta: bool,
+    ) -> Option<Arc<SharedTail>> {
         let mut tails = self.tails.lock();
         if tails.contains_key(channel) {
             return None;
         }
         let tail = SharedTail::new(channel.clone(), retention, self.now());
+        tail.lock().keep(retention, is_delta);
         tails.insert(channel.clone(), tail.clone());
         Some(tail)
     }
@@ -131,8 +137,12 @@ impl Tails {
     pub(crate) fn reload(&self, namespaces: &Namespaces, bound: usize) {
         self.bound.store(bound, Ordering::Relaxed);
         for tail in self.all() {
-            if let Some(retention) = namespaces.of(&tail.channel).retention {
-                tail.lock().keep(retention);
+            let namespace = namespaces.of(&tail.channel);
+            if let Some(retention) = namespace.retention {
+                let mut state = tail.lock();
+                let before = state.tail.bytes();
+                state.keep(retention, namespace.delta);
+                self.account(before, state.tail.bytes());
             }
         }
         self.note(|work| work.evict = true);

@@ -329,9 +329,10 @@ impl Tail {
         self.continues.is_some()
     }
 
-    /// Changes how many publications are kept.
-    pub(crate) fn resize(&mut self, size: u32) {
+    /// Changes how many publications are kept, and in which forms.
+    pub(crate) fn resize(&mut self, size: u32, is_delta: bool) {
         self.size = size as usize;
+        self.kept.keep_differences(is_delta);
         self.kept.trim(self.size);
     }
 

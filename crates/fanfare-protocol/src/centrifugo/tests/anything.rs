@@ -1,8 +1,9 @@
 //! Bytes that nobody planned.
 
-use fanfare_core::{Attributes, Dialect, Message, Payload, PayloadKind};
+use fanfare_core::{Attributes, Decoder, Dialect, Message, Payload, PayloadKind};
 use proptest::prelude::*;
 
+use super::super::{CentrifugoUnidirectional, CentrifugoUnidirectionalDecoder};
 use super::{CONNECT, CentrifugoDecoder, JSON, PROTOBUF, binary, decode, publication, text};
 
 proptest! {
@@ -11,6 +12,7 @@ proptest! {
         for mut decoder in [CentrifugoDecoder::json(), CentrifugoDecoder::protobuf()] {
             decode(&mut decoder, Message::Binary(bytes.clone().into()));
         }
+        let _ = CentrifugoUnidirectionalDecoder::default().decode(Message::Binary(bytes.into()), &mut Vec::new());
     }
 
     /// As far into a command as bytes by chance do not come.
@@ -43,6 +45,9 @@ proptest! {
         prop_assert!(!line.contains('\n'));
         let reply: serde_json::Value = serde_json::from_str(line).unwrap();
         prop_assert!(reply["push"]["pub"].is_object());
+        let bare = CentrifugoUnidirectional::over_http().publication(&publication);
+        let push: serde_json::Value = serde_json::from_slice(bare.bytes()).unwrap();
+        prop_assert_eq!(&push, &reply["push"]);
         PROTOBUF.publication(&publication);
     }
 }

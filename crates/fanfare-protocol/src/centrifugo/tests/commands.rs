@@ -39,6 +39,7 @@ fn each_command_has_its_vectors() {
                 resume: from(ResumeEpoch::Is(Epoch(0xAB)), 7),
                 must_resume: true,
                 joins: true,
+                delta: true,
                 ..SubscribeOptions::default()
             }),
         ),
@@ -199,7 +200,7 @@ fn an_sdks_first_frame_is_read() {
     let commands = [
         Command::Connect(Box::new(connect)),
         subscribe(2, channel("a"), options),
-        subscribe(3, channel("b"), SubscribeOptions::default()),
+        subscribe(3, channel("b"), SubscribeOptions { delta: true, ..SubscribeOptions::default() }),
     ];
     let wanted = (commands.map(Request::Command).into(), None);
     assert_eq!(decode(&mut CentrifugoDecoder::json(), text(json_frame)), wanted);

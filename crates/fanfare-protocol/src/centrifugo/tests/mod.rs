@@ -5,11 +5,13 @@
 
 mod anything;
 mod commands;
+mod delta;
 mod ends;
 mod filters;
 mod pushes;
 mod replies;
 mod rules;
+mod unidirectional;
 
 use bytes::Bytes;
 use fanfare_core::{

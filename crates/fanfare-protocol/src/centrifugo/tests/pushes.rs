@@ -33,8 +33,8 @@ fn each_publication_has_its_vectors() {
         ),
         (
             publication(Payload::json("{}"), Some(at(1)), None),
-            r#"{"push":{"channel":"a","pub":{"data":{},"offset":1,"epoch":"00000000000000ab"}}}"#,
-            "1f221d120161221822027b7d3001721030303030303030303030303030306162",
+            r#"{"push":{"channel":"a","pub":{"data":{},"offset":1}}}"#,
+            "0d220b120161220622027b7d3001",
         ),
         (
             publication(Payload::json("{}"), Some(at(2)), Some(tagged)),

@@ -161,10 +161,11 @@ fn each_method_needs_a_channel() {
 #[test]
 fn delta_is_fossil() {
     assert_eq!(close_code(r#"{"id":2,"subscribe":{"channel":"a","delta":"x"}}"#), 3501);
-    assert!(matches!(
-        command(r#"{"id":2,"subscribe":{"channel":"a","delta":"fossil"}}"#),
-        Command::Subscribe { .. }
-    ));
+    for (delta, wanted) in [("", false), ("fossil", true)] {
+        let frame = format!(r#"{{"id":2,"subscribe":{{"channel":"a","delta":"{delta}"}}}}"#);
+        let Command::Subscribe { options: Some(options), .. } = command(&frame) else { panic!("{frame}") };
+        assert_eq!(options.delta, wanted);
+    }
 }
 
 #[test]

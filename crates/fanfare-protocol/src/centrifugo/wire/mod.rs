@@ -11,7 +11,8 @@ mod requests;
 mod results;
 
 pub(super) use pushes::{
-    ClientInfo, DisconnectPush, MessagePush, Presented, Publication, Push, SubscribePush, UnsubscribePush,
+    ClientInfo, DisconnectPush, MessagePush, Presented, Publication, Push, RefreshPush, SubscribePush,
+    UnsubscribePush,
 };
 pub(super) use requests::{
     Command, ConnectRequest, EmulationRequest, FilterNode, HistoryRequest, PublishRequest, RpcRequest,

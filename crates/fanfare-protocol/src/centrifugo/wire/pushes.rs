@@ -34,6 +34,9 @@ pub(crate) struct Push {
     #[prost(message, optional, tag = "11")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) disconnect: Option<DisconnectPush>,
+    #[prost(message, optional, tag = "12")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) refresh: Option<RefreshPush>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
@@ -51,9 +54,10 @@ pub(crate) struct Publication {
     #[prost(btree_map = "string, string", tag = "7")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) tags: BTreeMap<String, String>,
-    #[prost(string, tag = "14")]
+    /// Whether `data` is a difference.
+    #[prost(bool, tag = "8")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) epoch: String,
+    pub(crate) delta: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
@@ -92,6 +96,18 @@ pub(crate) struct DisconnectPush {
     pub(crate) code: u32,
     #[prost(string, tag = "2")]
     pub(crate) reason: String,
+}
+
+/// The connection stays for another time.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct RefreshPush {
+    #[prost(bool, tag = "1")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) expires: bool,
+    /// In seconds.
+    #[prost(uint32, tag = "2")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) ttl: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]

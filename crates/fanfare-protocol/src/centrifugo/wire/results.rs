@@ -157,6 +157,10 @@ pub(crate) struct SubscribeResult {
     #[prost(bool, tag = "12")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) was_recovering: bool,
+    /// Whether publications come as differences.
+    #[prost(bool, tag = "13")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) delta: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]

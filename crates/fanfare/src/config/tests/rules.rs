@@ -161,6 +161,20 @@ fn news_of_clients_need_a_list() {
 }
 
 #[test]
+fn recovery_and_differences_need_a_history() {
+    let namespace = |keys: &str| load_file(&format!("[[namespace]]\nname = \"a\"\n{keys}"));
+    for key in ["recovery = \"cache\"", "delta = true"] {
+        let mistake = format!("3 namespace.{}", key.split(' ').next().unwrap());
+        assert_eq!(places(namespace(key)), [mistake.as_str()]);
+        assert_eq!(places(namespace(&format!("{key}\nhistory_size = 0"))), [mistake.as_str()]);
+        namespace(&format!("{key}\nhistory_size = 1")).unwrap();
+    }
+    let conflating = "delta = true\nhistory_size = 1\nslow_client = \"conflate\"";
+    assert_eq!(places(namespace(conflating)), ["3 namespace.delta"]);
+    namespace("recovery = \"stream\"\ndelta = false\nslow_client = \"conflate\"").unwrap();
+}
+
+#[test]
 fn the_advertised_address_shows_no_password() {
     let at = |text: &str| load_file(&format!("node.advertise = {text:?}"));
     let is = |text: &str| at(text).unwrap().config.advertise.map(|target| target.to_string());

@@ -61,7 +61,7 @@ fn items_in_the_environment_may_have_commas() {
             Given { environment, ..Given::default() }.load().map_err(|error| error.to_string())?.config;
         let is_known = |key: &str| {
             let headers = [("x-api-key".parse().unwrap(), key.parse().unwrap())].into_iter().collect();
-            config.api_keys.check(&headers).is_ok()
+            config.api_keys.check(&headers, &[]).is_ok()
         };
         Ok::<_, String>(["0123456789,abcdef", "0123456789abcdef"].map(is_known))
     };

@@ -6,11 +6,11 @@
 //! - If Redis lost its memory, earlier epochs are known by their acknowledgements only. A subscriber may miss the last
 //!   messages of such an epoch if it was told, and then gets all of the next epoch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::ledger::{Ledger, Life, Name, Received};
+use super::ledger::{Fate, Ledger, Life, Name, Received};
 use crate::{
     position::Position,
     sequence::{Receipt, Seen},
@@ -50,6 +50,8 @@ pub struct Verdict {
     pub forgotten: u64,
     /// Messages that were sent and never acknowledged.
     pub unacknowledged: u64,
+    /// Messages whose publisher got no answer and went on. They are there once, or not at all.
+    pub unknown: u64,
     /// Whether Redis may have lost its memory.
     pub may_forget: bool,
     /// The first faults.
@@ -89,6 +91,8 @@ pub fn judge(ledger: &Ledger, histories: &[Kept], may_forget: bool) -> Verdict {
 struct Channel<'a> {
     top: &'a Position,
     places: BTreeMap<&'a str, HashMap<Name, u64>>,
+    /// Messages of which Redis has lost the place.
+    placeless: HashSet<Name>,
 }
 
 impl Channel<'_> {
@@ -97,7 +101,7 @@ impl Channel<'_> {
     }
 
     fn knows(&self, name: Name) -> bool {
-        self.places.values().any(|places| places.contains_key(&name))
+        self.placeless.contains(&name) || self.places.values().any(|places| places.contains_key(&name))
     }
 
     /// The messages of a life, as ranges of offsets.
@@ -159,7 +163,8 @@ impl Judge {
                 }
             }
         }
-        let mut all = Channel { top: &kept.top, places: BTreeMap::from([(epoch, places)]) };
+        let mut all =
+            Channel { top: &kept.top, places: BTreeMap::from([(epoch, places)]), placeless: HashSet::new() };
         for (publisher, published) in ledger.publishers.iter().enumerate() {
             if published.channel == channel {
                 self.publisher(publisher, &published.messages, &mut all);
@@ -168,35 +173,58 @@ impl Judge {
         all
     }
 
-    fn publisher<'a>(
-        &mut self,
-        publisher: usize,
-        messages: &'a [Option<Position>],
-        channel: &mut Channel<'a>,
-    ) {
+    fn publisher<'a>(&mut self, publisher: usize, fates: &'a [Fate], channel: &mut Channel<'a>) {
         let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        let mut before: Option<&Position> = None;
-        for (number, position) in messages.iter().enumerate() {
+        let mut before: Option<(&str, u64)> = None;
+        for (number, fate) in fates.iter().enumerate() {
             let name = Name { publisher: short(publisher), number: short(number) };
-            let Some(position) = position else {
+            let Some((epoch, offset)) = self.fate(name, fate, channel) else { continue };
+            if before.is_some_and(|before| before.0 == epoch && before.1 >= offset) {
+                self.verdict.reordered += 1;
+                self.example(|| format!("{name:?} at {epoch}:{offset} is not behind the one before it"));
+            }
+            before = Some((epoch, offset));
+        }
+    }
+
+    /// Judges a message by its fate. Returns the place that it was acknowledged with.
+    fn fate<'a>(&mut self, name: Name, fate: &'a Fate, channel: &mut Channel<'a>) -> Option<(&'a str, u64)> {
+        let top = channel.top.epoch.as_str();
+        let kept = channel.place(top, name);
+        if kept.is_none() && self.verdict.may_forget && matches!(fate, Fate::Taken | Fate::Unknown) {
+            channel.placeless.insert(name);
+        }
+        match fate {
+            Fate::Unknown => {
+                self.verdict.unknown += 1;
+                return None;
+            }
+            Fate::Sent => {
                 self.verdict.unacknowledged += 1;
                 self.example(|| format!("{name:?} was never acknowledged"));
-                continue;
-            };
-            self.verdict.acknowledged += 1;
-            let epoch = position.epoch.as_str();
-            if epoch != channel.top.epoch {
+                return None;
+            }
+            Fate::Taken | Fate::At(_) => self.verdict.acknowledged += 1,
+        }
+        match fate {
+            Fate::At(position) if position.epoch != top => {
                 self.verdict.forgotten += 1;
-                channel.places.entry(epoch).or_default().insert(name, position.offset);
-            } else if channel.place(epoch, name) != Some(position.offset) {
+                channel.places.entry(&position.epoch).or_default().insert(name, position.offset);
+            }
+            Fate::At(position) if kept != Some(position.offset) => {
                 self.verdict.lost += 1;
                 self.example(|| format!("{name:?} was acknowledged at {position}, and is not there"));
             }
-            if before.is_some_and(|before| before.epoch == epoch && before.offset >= position.offset) {
-                self.verdict.reordered += 1;
-                self.example(|| format!("{name:?} at {position} is not behind the one before it"));
+            Fate::Taken if kept.is_none() && self.verdict.may_forget => self.verdict.forgotten += 1,
+            Fate::Taken if kept.is_none() => {
+                self.verdict.lost += 1;
+                self.example(|| format!("{name:?} was acknowledged, and is not there"));
             }
-            before = Some(position);
+            _ => {}
+        }
+        match fate {
+            Fate::At(position) => Some((&position.epoch, position.offset)),
+            _ => kept.map(|offset| (top, offset)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The messages of publishers and subscribers, as each of them saw them.
 //!
-//! Invariant: a publisher sends a message only once all of its earlier ones are acknowledged.
+//! Invariant: a publisher sends a message only once the fates of all its earlier ones are known.
 
 use crate::position::Position;
 
@@ -13,13 +13,26 @@ pub struct Name {
     pub number: u32,
 }
 
+/// The fate of a message, as its publisher knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It was sent.
+    Sent,
+    /// It is acknowledged, and has this position.
+    At(Position),
+    /// It is acknowledged. The answer does not tell the position.
+    Taken,
+    /// The answer did not come, and the publisher went on: the message is there once, or not at all.
+    Unknown,
+}
+
 /// The messages of one publisher.
 #[derive(Debug, Clone, Default)]
 pub struct Published {
     /// Its channel.
     pub channel: usize,
-    /// For each message that was sent: its position, once it is acknowledged.
-    pub messages: Vec<Option<Position>>,
+    /// The fate of each message that was sent.
+    pub messages: Vec<Fate>,
 }
 
 /// The time of a subscriber from one position on, which it counts. It ends when the server says that the position cannot
@@ -78,18 +91,18 @@ impl Ledger {
     pub fn sends(&mut self, publisher: usize) -> Name {
         let messages = self.publishers.get_mut(publisher).map(|publisher| &mut publisher.messages);
         let number = messages.map_or(0, |messages| {
-            messages.push(None);
+            messages.push(Fate::Sent);
             messages.len() - 1
         });
         let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Name { publisher: short(publisher), number: short(number) }
     }
 
-    /// Notes that a message is acknowledged.
-    pub fn acknowledged(&mut self, name: Name, position: Position) {
+    /// Notes the fate of a message.
+    pub fn has(&mut self, name: Name, fate: Fate) {
         let publisher = self.publishers.get_mut(name.publisher as usize);
         if let Some(message) = publisher.and_then(|all| all.messages.get_mut(name.number as usize)) {
-            *message = Some(position);
+            *message = fate;
         }
     }
 

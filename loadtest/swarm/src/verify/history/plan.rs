@@ -25,6 +25,10 @@ pub struct Plan {
     pub subscribers: usize,
     /// Callers of the API that publish, one message after another.
     pub publishers: usize,
+    /// Clients of another program: see [`Guests`](super::Guests).
+    pub guests: usize,
+    /// The number of them that publish.
+    pub guest_publishers: usize,
     /// Messages a second of all publishers together.
     pub rate: f64,
     /// The time of publishing.

@@ -8,7 +8,11 @@ use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{ledger::Name, notes::Notes, plan::Plan};
+use super::{
+    ledger::{Fate, Name},
+    notes::Notes,
+    plan::Plan,
+};
 use crate::{api::Api, clock::random_below, position::Position};
 
 /// A publish waits a random part of this before it is repeated.
@@ -37,7 +41,7 @@ impl Publisher {
             loop {
                 match self.ask(&mut api, node, name).await {
                     Ok(position) => {
-                        self.notes.lock().ledger.acknowledged(name, position);
+                        self.notes.lock().ledger.has(name, Fate::At(position));
                         break;
                     }
                     Err(again) => {

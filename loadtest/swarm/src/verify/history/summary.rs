@@ -31,7 +31,8 @@ pub struct Summary {
 impl Summary {
     pub(super) fn new(plan: &Plan, verdict: Verdict, notes: Notes) -> Self {
         let Notes { ledger: _, repeated, ends, turned_away, wrong } = notes;
-        let Plan { channels, subscribers, publishers, .. } = *plan;
+        let (channels, subscribers) = (plan.channels, plan.subscribers + plan.guests);
+        let publishers = plan.publishers + plan.guest_publishers;
         Self { channels, subscribers, publishers, verdict, repeated, ends, turned_away, wrong }
     }
 
@@ -54,6 +55,7 @@ impl Summary {
             foreign,
             forgotten,
             unacknowledged,
+            unknown,
             ..
         } = self.verdict;
         let sum = |kinds: &BTreeMap<String, u64>| kinds.values().sum::<u64>();
@@ -61,7 +63,7 @@ impl Summary {
         format!(
             "acknowledged {acknowledged} | delivered {delivered} | lost {lost} | doubled {doubled} | \
              reordered {reordered} | told {told} | foreign {foreign} | forgotten {forgotten} | \
-             unacknowledged {unacknowledged} | repeated {repeated} | returns {ends}"
+             unacknowledged {unacknowledged} | unknown {unknown} | repeated {repeated} | returns {ends}"
         )
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{EXAMPLES, Kept, Verdict};
-use crate::verify::history::ledger::{Ledger, Life, Name};
+use crate::verify::history::ledger::{Fate, Ledger, Life, Name};
 
 /// Judges the notes of a run by the final history of each channel.
 #[must_use]
@@ -16,9 +16,9 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
     let places: Vec<_> = (0..).zip(histories).map(|(channel, kept)| judge.history(channel, kept)).collect();
     for (number, publisher) in (0..).zip(&ledger.publishers) {
         let Some(places) = places.get(publisher.channel) else { continue };
-        for (message, position) in (0..).zip(&publisher.messages) {
+        for (message, fate) in (0..).zip(&publisher.messages) {
             let name = Name { publisher: number, number: message };
-            judge.publish(name, position.is_some(), places.contains_key(&name));
+            judge.publish(name, fate, places.contains_key(&name));
         }
     }
     for (number, subscriber) in ledger.subscribers.iter().enumerate() {
@@ -62,13 +62,14 @@ impl Judge {
         places
     }
 
-    fn publish(&mut self, name: Name, is_acknowledged: bool, is_kept: bool) {
-        match (is_acknowledged, is_kept) {
-            (true, is_kept) => {
+    fn publish(&mut self, name: Name, fate: &Fate, is_kept: bool) {
+        match fate {
+            Fate::At(_) | Fate::Taken => {
                 self.verdict.acknowledged += 1;
                 self.verdict.forgotten += u64::from(!is_kept);
             }
-            (false, _) => {
+            Fate::Unknown => self.verdict.unknown += 1,
+            Fate::Sent => {
                 self.verdict.unacknowledged += 1;
                 self.example(|| format!("{name:?} was never acknowledged"));
             }
@@ -135,7 +136,7 @@ mod tests {
     /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history.
     fn judged(lives: Vec<Life>) -> Verdict {
         let position = Position { epoch: "e".into(), offset: 0 };
-        let published = Published { channel: 0, messages: vec![Some(position.clone()); 6] };
+        let published = Published { channel: 0, messages: vec![Fate::Taken; 6] };
         let subscribers = vec![Received { channel: 0, lives }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };

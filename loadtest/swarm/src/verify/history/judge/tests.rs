@@ -1,5 +1,5 @@
 use super::*;
-use crate::verify::history::ledger::{Life, Published};
+use crate::verify::history::ledger::{Fate, Life, Published};
 
 const NOW: &str = "00000000000000bb";
 const BEFORE: &str = "00000000000000aa";
@@ -18,7 +18,7 @@ fn ledger() -> Ledger {
     Ledger {
         publishers: vec![Published {
             channel: 0,
-            messages: (1..=6).map(|offset| Some(at(NOW, offset))).collect(),
+            messages: (1..=6).map(|offset| Fate::At(at(NOW, offset))).collect(),
         }],
         subscribers: vec![Received { channel: 0, lives: vec![life] }; 2],
     }
@@ -106,15 +106,45 @@ fn a_publisher_in_disorder_is_found() {
 #[test]
 fn a_message_without_an_acknowledgement_is_told() {
     let mut ledger = ledger();
-    ledger.publishers[0].messages[5] = None;
+    ledger.publishers[0].messages[5] = Fate::Sent;
     // It was published all the same, so subscribers owe it.
     assert_eq!(wrongs(&judge(&ledger, &[kept()], false)), [0, 0, 0, 0, 1]);
 }
 
 #[test]
+fn a_taken_message_must_be_kept_in_order() {
+    let mut ledger = ledger();
+    ledger.publishers[0].messages = vec![Fate::Taken; 6];
+    let verdict = judge(&ledger, &[kept()], false);
+    assert!(verdict.is_right() && verdict.acknowledged == 6, "{verdict:?}");
+    let mut swapped = kept();
+    (swapped.messages[4].1, swapped.messages[5].1) = (swapped.messages[5].1, swapped.messages[4].1);
+    assert!(judge(&ledger, &[swapped], false).reordered > 0);
+    ledger.publishers[0].messages.push(Fate::Taken);
+    assert_eq!(wrongs(&judge(&ledger, &[kept()], false)), [1, 0, 0, 0, 0]);
+    // Redis lost its memory, and with it the place of the message, which a subscriber got before.
+    ledger.subscribers[0].lives[0].heard.push(Some(name(6)));
+    let verdict = judge(&ledger, &[kept()], true);
+    assert!(verdict.is_right() && verdict.forgotten == 1, "{verdict:?}");
+}
+
+#[test]
+fn an_unanswered_message_is_there_once_or_not() {
+    let mut ledger = ledger();
+    ledger.publishers[0].messages[2] = Fate::Unknown;
+    ledger.publishers[0].messages.push(Fate::Unknown);
+    assert!(judge(&ledger, &[kept()], false).is_right());
+    let mut twice = kept();
+    twice.messages.push((7, Some(name(2))));
+    assert_eq!(judge(&ledger, &[twice], false).doubled, 1);
+    ledger.subscribers[0].lives[0].heard.remove(2);
+    assert_eq!(wrongs(&judge(&ledger, &[kept()], false)), [1, 0, 0, 0, 0]);
+}
+
+#[test]
 fn another_channel_is_foreign() {
     let mut ledger = ledger();
-    ledger.publishers.push(Published { channel: 1, messages: vec![Some(at(NOW, 1))] });
+    ledger.publishers.push(Published { channel: 1, messages: vec![Fate::At(at(NOW, 1))] });
     ledger.subscribers[0].lives[0].heard.push(Some(Name { publisher: 1, number: 0 }));
     let other = Kept { top: at(NOW, 1), messages: vec![(1, Some(Name { publisher: 1, number: 0 }))] };
     assert_eq!(wrongs(&judge(&ledger, &[kept(), other], false)), [0, 0, 0, 1, 0]);
@@ -124,8 +154,8 @@ fn another_channel_is_foreign() {
 /// second subscriber got the last of them only if `whole`, and was told.
 fn forgetful(heard: &[u32]) -> (Ledger, Kept) {
     let mut ledger = ledger();
-    let offsets = (1..=3).map(|offset| Some(at(BEFORE, offset)));
-    ledger.publishers[0].messages = offsets.chain((1..=3).map(|offset| Some(at(NOW, offset)))).collect();
+    let offsets = (1..=3).map(|offset| Fate::At(at(BEFORE, offset)));
+    ledger.publishers[0].messages = offsets.chain((1..=3).map(|offset| Fate::At(at(NOW, offset)))).collect();
     for (subscriber, heard) in ledger.subscribers.iter_mut().zip([&[0, 1, 2][..], heard]) {
         let heard = heard.iter().map(|number| Some(name(*number))).collect();
         let now = Life { since: at(NOW, 0), heard: (3..6).map(|number| Some(name(number))).collect() };

@@ -1,0 +1,30 @@
+-- Changes a channel by what a node knows, and tells what changed, in one step. A repetition changes nothing.
+--
+-- ARGV: 4 '1' where the node occupies the channel, '0' where it does not, '-' where that stays, 5 the seconds that
+--   presence lives, then clients with their entries: '' for one that left.
+-- Answer: the events that fell off the outbox, and the clients that left.
+
+local left, is_set = 0, false
+if ARGV[4] == '1' then
+  redis.call('HSET', KEYS[5], ARGV[1], 1)
+  redis.call('HSET', KEYS[4], ARGV[2], 1)
+  if redis.call('HSET', KEYS[3], ARGV[1], 1) == 1 and redis.call('HLEN', KEYS[3]) == 1 then
+    tell('occupied')
+  end
+end
+for i = 6, #ARGV, 2 do
+  local client, entry = ARGV[i], ARGV[i + 1]
+  local known = redis.call('HMGET', KEYS[2], client)[1]
+  if entry ~= '' then
+    redis.call('HSET', KEYS[2], client, entry)
+    is_set = true
+    if not known then member('joined', client, entry) end
+  elseif known then
+    redis.call('HDEL', KEYS[2], client)
+    left = left + 1
+    member('left', client, known)
+  end
+end
+if is_set then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
+if ARGV[4] == '0' then vacate() end
+return {dropped, left}

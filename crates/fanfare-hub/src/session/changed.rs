@@ -1,0 +1,68 @@
+//! The identity of a client that the operator's backend changed while it was connected.
+
+use std::{sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use fanfare_core::{Channel, Identity, identity::SubscriptionTerms};
+
+/// An identity with another end, and maybe with other information.
+pub(crate) struct ChangedIdentity {
+    /// The one that the client showed: a change of a change does not keep the first.
+    shown: Arc<dyn Identity>,
+    expires_at: Option<SystemTime>,
+    info: Option<Bytes>,
+}
+
+impl ChangedIdentity {
+    /// `known`, but for its end. Information that is not given stays.
+    pub(crate) fn new(
+        known: &Arc<dyn Identity>,
+        expires_at: Option<SystemTime>,
+        info: Option<Bytes>,
+    ) -> Self {
+        let shown = known.changes().unwrap_or(known).clone();
+        Self { shown, expires_at, info: info.or_else(|| known.info()) }
+    }
+}
+
+impl Identity for ChangedIdentity {
+    fn subject(&self) -> Option<&str> {
+        self.shown.subject()
+    }
+
+    fn token_id(&self) -> Option<&str> {
+        self.shown.token_id()
+    }
+
+    fn issued_at(&self) -> Option<SystemTime> {
+        self.shown.issued_at()
+    }
+
+    fn info(&self) -> Option<Bytes> {
+        self.info.clone()
+    }
+
+    fn meta(&self) -> Option<Bytes> {
+        self.shown.meta()
+    }
+
+    fn subscriptions(&self) -> &[Channel] {
+        self.shown.subscriptions()
+    }
+
+    fn terms_of(&self, channel: &Channel) -> SubscriptionTerms {
+        self.shown.terms_of(channel)
+    }
+
+    fn may_use(&self, channel: &Channel) -> bool {
+        self.shown.may_use(channel)
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    fn changes(&self) -> Option<&Arc<dyn Identity>> {
+        Some(&self.shown)
+    }
+}
