@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# A whole Fanfare cluster on this machine: a Redis of its own, NODES nodes, HAProxy in front.
+# A whole Fanfare cluster on this machine: a Redis of its own (or several), NODES nodes, HAProxy in front.
 #
 #   deploy/local/cluster.sh [--state-dir DIR]
 #
 #   NODES      how many nodes (3)
+#   REDIS      one (the default); three: three servers that share the channels; sentinel: a master, two replicas and
+#              three Sentinels
 #   PORT       HAProxy's port on localhost (8080); the nodes take the ports after it
 #   BIN        a fanfare binary (default: built here by cargo)
 #   RESTART=1  a node that ends is started again, as a service manager does
@@ -16,6 +18,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 NODES=${NODES:-3}
+REDIS=${REDIS:-one}
 PORT=${PORT:-8080}
 START_SECONDS=30 # for each process to become ready
 STOP_SECONDS=10  # from SIGTERM to SIGKILL
@@ -34,6 +37,7 @@ parse() {
     elif [[ $# -gt 0 ]]; then
         fail "usage: cluster.sh [--state-dir DIR]"
     fi
+    [[ $REDIS =~ ^(one|three|sentinel)$ ]] || fail "REDIS=$REDIS: want one, three or sentinel"
     [[ $NODES =~ ^[1-9][0-9]?$ ]] || fail "NODES=$NODES: want 1 to 99"
     [[ $PORT =~ ^[1-9][0-9]{0,4}$ ]] || fail "PORT=$PORT: not a port"
     ((PORT + NODES <= 65535)) || fail "PORT=$PORT: leaves no ports for $NODES nodes after it"
@@ -119,12 +123,12 @@ stop() { # NAME...
 
 stop_all() {
     trap '' INT TERM HUP
-    local name others=()
+    local name others=() servers=()
     for name in ${NAMES[@]+"${NAMES[@]}"}; do
-        [[ $name == redis ]] || others+=("$name")
+        if [[ $name == redis* || $name == sentinel* ]]; then servers+=("$name"); else others+=("$name"); fi
     done
     stop ${others[@]+"${others[@]}"} # Redis goes last: a node leaves the registry through it.
-    [[ ${#NAMES[@]} -eq 0 ]] || stop redis
+    stop ${servers[@]+"${servers[@]}"}
     if [[ -z $KEEP_STATE && -n $STATE ]]; then rm -rf "$STATE"; else rm -f "$STATE/ready"; fi
 }
 
@@ -150,13 +154,49 @@ await() { # NAME CHECK...
     done
 }
 
-start_redis() {
-    local port
+port_of() { cat "$STATE/$1.port"; }
+
+start_server() { # NAME [OPTION...]
+    local name=$1 port
     port=$(free_port)
-    printf 'redis://127.0.0.1:%s\n' "$port" >"$STATE/redis.url"
-    mkdir -p "$STATE/redis"
-    start redis redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$STATE/redis"
-    await redis listening 127.0.0.1 "$port"
+    shift
+    printf '%s\n' "$port" >"$STATE/$name.port"
+    mkdir -p "$STATE/$name"
+    start "$name" redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$STATE/$name" "$@"
+    await "$name" listening 127.0.0.1 "$port"
+}
+
+start_sentinel() { # NAME
+    local name=$1 port
+    port=$(free_port)
+    printf '%s\n' "$port" >"$STATE/$name.port"
+    mkdir -p "$STATE/$name"
+    printf '%s\n' "port $port" 'bind 127.0.0.1' "dir $STATE/$name" \
+        "sentinel monitor main 127.0.0.1 $(port_of redis) 2" 'sentinel down-after-milliseconds main 2000' \
+        'sentinel failover-timeout main 10000' >"$STATE/$name/sentinel.conf"
+    start "$name" redis-server "$STATE/$name/sentinel.conf" --sentinel
+    await "$name" listening 127.0.0.1 "$port"
+}
+
+start_redis() {
+    local name url
+    start_server redis
+    url=redis://127.0.0.1:$(port_of redis)
+    case $REDIS in
+    three)
+        for name in redis2 redis3; do
+            start_server "$name"
+            url+=,redis://127.0.0.1:$(port_of "$name")
+        done
+        ;;
+    sentinel)
+        for name in redis2 redis3; do start_server "$name" --replicaof 127.0.0.1 "$(port_of redis)"; done
+        for name in sentinel1 sentinel2 sentinel3; do start_sentinel "$name"; done
+        url=redis+sentinel://127.0.0.1:$(port_of sentinel1),127.0.0.1:$(port_of sentinel2)
+        url+=,127.0.0.1:$(port_of sentinel3)/main
+        ;;
+    esac
+    printf '%s\n' "$url" >"$STATE/redis.url"
 }
 
 start_node() { # NUMBER
@@ -189,26 +229,35 @@ start_haproxy() {
 }
 
 announce() {
-    local i redis
-    redis=$(cat "$STATE/redis.url")
+    local i name servers='one Redis'
+    [[ $REDIS != three ]] || servers='three servers of Redis'
+    [[ $REDIS != sentinel ]] || servers='a Redis with two replicas and three Sentinels'
     {
         printf 'http://localhost:%d\n' "$PORT"
         for ((i = 1; i <= NODES; i++)); do printf 'http://127.0.0.1:%d\n' $((PORT + i)); done
     } >"$STATE/urls"
     touch "$STATE/ready"
 
-    printf '\nFanfare is up: %d nodes, one Redis, HAProxy in front.\n\n' "$NODES"
+    printf '\nFanfare is up: %d nodes, %s, HAProxy in front.\n\n' "$NODES" "$servers"
     printf '  open       http://localhost:%d   (HAProxy; a cookie keeps a browser on its node)\n' "$PORT"
     for ((i = 1; i <= NODES; i++)); do
         printf '  node%-2d     http://127.0.0.1:%d   (pid %d)\n' "$i" $((PORT + i)) "$(pid_of "node$i")"
     done
     printf '  broadcast  curl --json '\''{"channel":"lobby","data":"hello"}'\'' http://localhost:%d/api/publish\n' "$PORT"
-    printf '             redis-cli -p %s publish fanfare:lobby hello\n' "${redis##*:}"
+    if [[ $REDIS == one ]]; then
+        printf '             redis-cli -p %s publish fanfare:lobby hello\n' "$(port_of redis)"
+    else
+        for name in "${NAMES[@]}"; do
+            [[ $name != redis* && $name != sentinel* ]] ||
+                printf '  %-10s redis-cli -p %s   (pid %d)\n' "$name" "$(port_of "$name")" "$(pid_of "$name")"
+        done
+    fi
     printf '  watch      %s top --url http://localhost:%d\n' "$BIN" "$PORT"
     printf '  logs       %s\n\nCtrl-C stops all of it.\n' "$STATE"
 }
 
-# If a node dies (kill one, and see), a line says so and the rest goes on. Without Redis or HAProxy all of it ends.
+# If a node dies (kill one, and see), or one of several servers, a line says so and the rest goes on. Without the only
+# Redis, or without HAProxy, all of it ends.
 watch() {
     local name running
     while :; do
@@ -216,9 +265,9 @@ watch() {
         for name in "${NAMES[@]}"; do
             if alive "$name"; then
                 running+=("$name")
-            elif [[ $name == node* ]]; then
+            elif [[ $name == node* || $REDIS != one && $name != haproxy ]]; then
                 printf 'cluster: %s has ended; its log: %s\n' "$name" "$STATE/$name.log"
-                [[ -n ${RESTART:-} ]] || continue
+                [[ -n ${RESTART:-} && $name == node* ]] || continue
                 start_node "${name#node}"
                 running+=("$name")
             else

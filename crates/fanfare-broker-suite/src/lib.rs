@@ -3,7 +3,7 @@
 //! - `cases`: the cases, by subject
 //! - `bus`: a broker under test
 //! - `node`: a node that records the calls of its broker; `recorder`: the record
-//! - `redis_server`: a redis-server of a test's own
+//! - `redis_server`: a redis-server of a test's own; `sentinel_servers`: three with Sentinels
 //!
 //! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends
 //! a case that would wait for ever.
@@ -15,12 +15,14 @@ mod cases;
 mod node;
 mod recorder;
 mod redis_server;
+mod sentinel_servers;
 
 pub use bus::Bus;
 pub use cases::*;
 pub use node::{Answered, PATIENCE, TestNode, eventually};
 pub use recorder::{Outages, Received, Recorder};
 pub use redis_server::{RedisServer, RedisServerError};
+pub use sentinel_servers::SentinelServers;
 
 /// Makes a test of every case of the suite, for a [`Bus`].
 #[macro_export]

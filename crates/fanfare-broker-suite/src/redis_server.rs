@@ -176,12 +176,12 @@ impl RedisServer {
     }
 }
 
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
 }
 
 /// Whether a server on this port answers PING, also with an error.
-async fn answers(port: u16) -> bool {
+pub(crate) async fn answers(port: u16) -> bool {
     let ping = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
         stream.write_all(b"PING\r\n").await?;

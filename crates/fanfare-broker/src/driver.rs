@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use fanfare_core::{Backend, BrokerEvents, Registry};
+use fanfare_core::{Backend, BrokerEvents, Channel, Registry};
 use fanfare_metrics::Registrar;
 use tokio_util::sync::CancellationToken;
 
@@ -12,10 +12,12 @@ use crate::{
     memory,
     metrics::Metrics,
     node::Node,
+    partitions::{self, MAX_SERVERS, Placement},
     redis::{
-        self,
+        self, Seat,
         connection::{
             address::{RedisConfig, RedisUrlError},
+            place::{Login, Place, Sentinels},
             tls::RedisTls,
         },
         metrics::RedisMetrics,
@@ -26,14 +28,57 @@ use crate::{
 
 /// A broker and how to reach it.
 ///
-/// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; user and
-/// password may be percent-encoded. Neither `Debug` nor `Display` shows the password.
+/// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; or
+/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`; or several of these URLs with commas
+/// between them. User and password may be percent-encoded. Neither `Debug` nor `Display` shows a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
     /// For one node alone.
     Memory,
     /// Redis 6.2 or newer.
-    Redis(RedisConfig),
+    Redis(Box<RedisConfig>),
+    /// Several servers of Redis, which share the channels.
+    Several(Servers),
+}
+
+/// Several servers of Redis.
+///
+/// Invariants: there are two at least, and 64 at most. They are sorted by their names, and no two have the same name or
+/// the same place. All of them have the same prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers(Vec<RedisConfig>);
+
+impl Servers {
+    /// Each of them.
+    #[must_use]
+    pub fn each(&self) -> &[RedisConfig] {
+        &self.0
+    }
+
+    /// The server that a channel is on.
+    #[must_use]
+    pub fn of(&self, channel: &Channel) -> Option<&RedisConfig> {
+        let names: Vec<_> = self.0.iter().map(RedisConfig::name).collect();
+        let partition = Placement::new(names.iter().map(String::as_str)).of(channel);
+        self.0.get(usize::from(partition.0))
+    }
+
+    fn new(mut servers: Vec<RedisConfig>) -> Result<Self, BrokerConfigError> {
+        if servers.len() > MAX_SERVERS {
+            return Err(BrokerConfigError::TooMany(servers.len()));
+        }
+        servers.sort_by_cached_key(RedisConfig::name);
+        for (at, server) in servers.iter().enumerate() {
+            let others = || servers.iter().skip(at + 1);
+            if others().any(|other| other.name() == server.name()) {
+                return Err(BrokerConfigError::SameName(server.name()));
+            }
+            if others().any(|other| other.place == server.place) {
+                return Err(BrokerConfigError::SamePlace(server.place.to_string()));
+            }
+        }
+        Ok(Self(servers))
+    }
 }
 
 /// Why a string does not name a broker. Shows nothing that may be a password.
@@ -42,8 +87,22 @@ pub enum BrokerConfigError {
     /// It is neither `memory` nor a URL.
     #[error("a broker is `memory` or `redis://[user:password@]host[:port][/database]`: it has no scheme")]
     NoScheme,
+    /// Memory is in a list with others.
+    #[error("`memory` is for a node alone: a list has URLs of Redis only")]
+    MemoryInList,
+    /// Two of several servers have the same name.
+    #[error(
+        "two of the servers have the name {0}: channels are spread by the names, so give each another (?name=)"
+    )]
+    SameName(String),
+    /// Two of several servers are the same one.
+    #[error("two of the servers are {0}: list each once")]
+    SamePlace(String),
+    /// There are more servers than there may be.
+    #[error("there are {0} servers: there may be {MAX_SERVERS}")]
+    TooMany(usize),
     /// It is a URL of something else.
-    #[error("{0}:// is not a broker; use memory, redis:// or rediss:// (TLS)")]
+    #[error("{0}:// is not a broker; use memory, redis://, rediss:// (TLS) or redis+sentinel://")]
     Scheme(String),
     /// It is a URL of a Redis, with a mistake in it.
     #[error(transparent)]
@@ -57,14 +116,38 @@ impl FromStr for BrokerConfig {
         if text == "memory" {
             return Ok(Self::Memory);
         }
+        let urls = urls(text);
+        if urls.len() > 1 {
+            return Self::several(urls);
+        }
         let (scheme, _) = text.split_once("://").ok_or(BrokerConfigError::NoScheme)?;
         match scheme.to_ascii_lowercase().as_str() {
-            "redis" | "rediss" => Ok(Self::Redis(RedisConfig::parse(text)?)),
+            "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
+                Ok(Self::Redis(RedisConfig::parse(text)?.into()))
+            }
             other if is_scheme(other) => Err(BrokerConfigError::Scheme(other.to_owned())),
             // `password:with://in.it`
             _ => Err(BrokerConfigError::NoScheme),
         }
     }
+}
+
+/// See [`BrokerConfig::urls`].
+fn urls(text: &str) -> Vec<&str> {
+    let (mut urls, mut rest) = (Vec::new(), text);
+    let mut from = 0;
+    while let Some(at) = rest.get(from..).and_then(|later| later.find(',')).map(|at| from + at) {
+        let (url, next) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+        let next = next.trim_start();
+        if next == "memory" || next.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
+            urls.push(url.trim());
+            (rest, from) = (next, 0);
+        } else {
+            from = at + 1;
+        }
+    }
+    urls.push(rest.trim());
+    urls
 }
 
 /// Whether a URL may begin with it: RFC 3986, section 3.1.
@@ -125,52 +208,112 @@ pub fn start(
     events: Arc<dyn BrokerEvents>,
     metrics: &prometheus::Registry,
 ) -> Result<Started, StartError> {
-    let register = Registrar(metrics);
-    let metrics = Arc::new(Metrics::register(register)?);
-    // With every broker: so that all series of docs/metrics.md are there.
-    let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
     let (stop, tasks) = (CancellationToken::new(), Tasks::default());
     let (backend, registry) = match config {
-        BrokerConfig::Memory => memory::start(node, events, metrics, &tasks, &stop),
-        BrokerConfig::Redis(config) => redis::start(node, config, events, redis_metrics, &tasks, &stop)?,
+        BrokerConfig::Several(servers) => {
+            partitions::start(node, servers.0, &events, metrics, &tasks, &stop)?
+        }
+        one => {
+            let register = Registrar(metrics);
+            let metrics = Arc::new(Metrics::register(register)?);
+            // With every broker: so that all series of docs/metrics.md are there.
+            let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
+            match one {
+                BrokerConfig::Redis(config) => {
+                    redis::start(node, *config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
+                }
+                _ => memory::start(node, events, metrics, &tasks, &stop),
+            }
+        }
     };
     Ok(Started { backend, registry, stop, tasks })
 }
 
 impl BrokerConfig {
-    /// Whether TLS leads to it.
-    #[must_use]
-    pub fn speaks_tls(&self) -> bool {
-        matches!(self, Self::Redis(RedisConfig { tls: Some(_), .. }))
+    fn several(urls: Vec<&str>) -> Result<Self, BrokerConfigError> {
+        let mut servers = Vec::new();
+        for url in urls {
+            match url.parse()? {
+                Self::Redis(server) => servers.push(*server),
+                Self::Several(_) | Self::Memory => return Err(BrokerConfigError::MemoryInList),
+            }
+        }
+        Servers::new(servers).map(Self::Several)
     }
 
-    /// The same broker with this TLS, if TLS leads to it.
+    /// The URLs of a text. A comma within a URL, as in a password or between Sentinels, has no scheme behind it.
     #[must_use]
-    pub fn with_tls(self, tls: RedisTls) -> Self {
+    pub fn urls(text: &str) -> Vec<&str> {
+        urls(text)
+    }
+
+    /// Its servers of Redis.
+    #[must_use]
+    pub fn servers(&self) -> &[RedisConfig] {
         match self {
-            Self::Redis(config) if config.tls.is_some() => {
-                Self::Redis(RedisConfig { tls: Some(tls), ..config })
-            }
-            other => other,
+            Self::Memory => &[],
+            Self::Redis(server) => std::slice::from_ref(&**server),
+            Self::Several(servers) => servers.each(),
         }
+    }
+
+    /// Whether TLS leads to one of its servers.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.servers().iter().any(|server| server.tls.is_some())
+    }
+
+    /// Whether Sentinels say where one of its servers is.
+    #[must_use]
+    pub fn has_sentinels(&self) -> bool {
+        self.servers().iter().any(|server| matches!(server.place, Place::Sentinels(_)))
+    }
+
+    /// The same broker with this TLS, where TLS leads to it.
+    #[must_use]
+    pub fn with_tls(self, tls: &RedisTls) -> Self {
+        self.map(|config| match &config.tls {
+            Some(_) => RedisConfig { tls: Some(tls.clone()), ..config },
+            None => config,
+        })
+    }
+
+    /// The same broker with this login for Sentinels.
+    #[must_use]
+    pub fn with_sentinel_login(self, login: &Login) -> Self {
+        self.map(|config| match config.place {
+            Place::Sentinels(sentinels) => {
+                let place = Place::Sentinels(Sentinels { login: login.clone(), ..sentinels });
+                RedisConfig { place, ..config }
+            }
+            Place::Server(_) => config,
+        })
     }
 
     /// The same broker with its names in Redis under `prefix`.
     #[must_use]
-    pub fn with_prefix(self, prefix: Prefix) -> Self {
+    pub fn with_prefix(self, prefix: &Prefix) -> Self {
+        self.map(|config| RedisConfig { prefix: prefix.clone(), ..config })
+    }
+
+    /// The same broker with each server changed, which keeps its name and its place.
+    #[must_use]
+    pub fn map(self, change: impl Fn(RedisConfig) -> RedisConfig) -> Self {
         match self {
             Self::Memory => Self::Memory,
-            Self::Redis(config) => Self::Redis(RedisConfig { prefix, ..config }),
+            Self::Redis(server) => Self::Redis(change(*server).into()),
+            Self::Several(Servers(servers)) => {
+                Self::Several(Servers(servers.into_iter().map(change).collect()))
+            }
         }
     }
 }
 
 impl fmt::Display for BrokerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::Redis(config) => config.fmt(f),
-        }
+        let servers: Vec<_> = self.servers().iter().map(RedisConfig::to_string).collect();
+        f.write_str(if servers.is_empty() { "memory" } else { "" })?;
+        f.write_str(&servers.join(","))
     }
 }
 
@@ -187,6 +330,28 @@ mod tests {
         assert_eq!(parse("memory"), Ok(BrokerConfig::Memory));
         for url in ["redis://localhost", "rediss://h:7", "REDIS://h"] {
             assert!(matches!(parse(url), Ok(BrokerConfig::Redis(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn several_urls_name_several_servers() {
+        let Ok(BrokerConfig::Several(servers)) =
+            parse("redis://:p,q@b, rediss://a ,redis+sentinel://x,y:1/m")
+        else {
+            panic!("no list")
+        };
+        let names: Vec<_> = servers.each().iter().map(RedisConfig::name).collect();
+        assert_eq!(names, ["a:6379", "b:6379", "m"], "sorted by name");
+        let other = parse("redis+sentinel://x,y:1/m,redis://:p,q@b,rediss://a").unwrap();
+        assert_eq!(other, BrokerConfig::Several(servers));
+        assert_eq!(other.to_string(), "rediss://a:6379/0,redis://b:6379/0,redis+sentinel://x:26379,y:1/m/0");
+        for (text, error) in [
+            ("redis://a,redis://a:6379", BrokerConfigError::SameName("a:6379".into())),
+            ("redis://a?name=x,redis://a?name=y", BrokerConfigError::SamePlace("a:6379".into())),
+            ("redis://a,memory", BrokerConfigError::MemoryInList),
+            ("redis://a,nats://b", BrokerConfigError::Scheme("nats".into())),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text}");
         }
     }
 
@@ -216,6 +381,9 @@ mod tests {
             "hunter2:6379",
             "hunter2@h:1",
             "hunter2:x://h",
+            "redis://a,redis://me:hunter2@h:1x",
+            "redis+sentinel://me:hunter2@a,b:1x/m",
+            "redis+sentinel://me:hunter2@a,b",
         ];
         for error in mistakes.map(|text| parse(text).unwrap_err()) {
             assert!(!format!("{error} {error:?}").contains("hunter2"));

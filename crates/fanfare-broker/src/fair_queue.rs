@@ -9,7 +9,13 @@
 //!   waiting is next, behind at most one publication of each other session.
 //! - The queue has no bound of its own: see [`Broker::publish`](fanfare_core::Broker::publish).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
@@ -32,6 +38,11 @@ pub(crate) trait Waiting {
 /// The turn of a publication that waits, and its number.
 type Place = (u64, u64);
 
+/// The present turn. Queues that share the publish orders of a node share it too: else a publish order that had its turns
+/// in a busy queue would wait for long in one that was idle.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turns(Arc<AtomicU64>);
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
@@ -41,8 +52,7 @@ pub(crate) struct FairQueue<T> {
     order: VecDeque<Place>,
     /// The number of those that came so far.
     arrived: u64,
-    /// The present turn.
-    now: u64,
+    turns: Turns,
     /// Whether the next one is of a session, if one waits.
     is_sessions_turn: bool,
 }
@@ -54,13 +64,18 @@ impl<T> Default for FairQueue<T> {
             sessions: BTreeMap::new(),
             order: VecDeque::new(),
             arrived: 0,
-            now: 0,
+            turns: Turns::default(),
             is_sessions_turn: false,
         }
     }
 }
 
 impl<T: Waiting> FairQueue<T> {
+    /// A queue beside others.
+    pub(crate) fn beside(turns: Turns) -> Self {
+        Self { turns, ..Self::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.server.len() + self.sessions.len()
     }
@@ -73,7 +88,7 @@ impl<T: Waiting> FairQueue<T> {
     pub(crate) fn push(&mut self, item: T) {
         let Some(order) = item.order() else { return self.server.push_back(item) };
         self.arrived += 1;
-        let place = (order.take_turn(self.now, item.cost() as u64), self.arrived);
+        let place = (order.take_turn(self.turns.0.load(Ordering::Relaxed), item.cost() as u64), self.arrived);
         self.order.push_back(place);
         self.sessions.insert(place, item);
         if self.order.len() > 2 * self.sessions.len() + 64 {
@@ -89,7 +104,7 @@ impl<T: Waiting> FairQueue<T> {
             return self.server.pop_front();
         }
         let ((turn, _), item) = self.sessions.pop_first()?;
-        self.now = turn;
+        self.turns.0.fetch_max(turn, Ordering::Relaxed);
         Some(item)
     }
 

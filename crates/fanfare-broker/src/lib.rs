@@ -8,6 +8,8 @@
 //! - `liveness`: whether a broker answers, delivers, and loses nothing; without I/O
 //! - `fair_queue`: the publications that wait, and the next one to leave
 //! - `ticket`: one publish that waits for its answer
+//! - `partitions`: several servers of Redis as one broker
+//! - `control_order`: control messages that come through several partitions
 //! - `bounds`: how long a publish may be
 //! - `metrics`, `backoff`, `tasks`, `presence`, `revocation`: parts that brokers share
 
@@ -16,23 +18,26 @@ pub mod envelope;
 
 mod backoff;
 mod bounds;
+mod control_order;
 mod fair_queue;
 mod liveness;
 mod memory;
 mod metrics;
 mod node;
+mod partitions;
 mod presence;
 mod redis;
 mod revocation;
 mod tasks;
 mod ticket;
 
-pub use driver::{BrokerConfig, BrokerConfigError, StartError, Started, start};
+pub use driver::{BrokerConfig, BrokerConfigError, Servers, StartError, Started, start};
 pub use liveness::watchdog::Watch;
 pub use node::{Node, TIME_TO_LIVE};
 pub use redis::{
     connection::{
-        address::{RedisConfig, RedisUrlError, Secret},
+        address::{RedisConfig, RedisUrlError},
+        place::{Endpoint, Login, Place, Secret, Sentinels},
         tls::{RedisTls, is_of_an_authority},
     },
     names::{Prefix, PrefixError},

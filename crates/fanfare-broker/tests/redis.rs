@@ -240,7 +240,7 @@ async fn a_plain_publish_past_the_limit_is_dropped() {
 async fn two_prefixes_on_one_redis_are_two_clusters() {
     let (bus, node, channel) = subscribed().await;
     let prefix = fanfare_broker::Prefix::new("other").unwrap();
-    let other = TestNode::start(bus.config().with_prefix(prefix));
+    let other = TestNode::start(bus.config().with_prefix(&prefix));
     other.is_up().await;
     other.subscribe(&channel).await.unwrap();
     other.publish_text(&channel, "theirs").await.unwrap();

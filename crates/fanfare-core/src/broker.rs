@@ -68,13 +68,25 @@ pub trait Broker: Send + Sync + 'static {
         Partition(0)
     }
 
+    /// The name of a partition, where there are several. It stays the same while others come and go.
+    fn partition_name(&self, _partition: Partition) -> Option<&str> {
+        None
+    }
+
     /// The state of a partition at this moment.
     fn state(&self, partition: Partition) -> BrokerState;
 
-    /// The worst state of all partitions. A node is ready while it is [`BrokerState::Up`].
+    /// The worst state of all partitions.
     fn overall_state(&self) -> BrokerState {
         let states = (0..self.partitions()).map(|partition| self.state(Partition(partition)));
         states.max_by_key(|state| state.severity()).unwrap_or(BrokerState::Away)
+    }
+
+    /// Whether the node may take clients. With one partition: whether it is [`BrokerState::Up`]. With several: whether
+    /// one of them is, and each of them was since the start. So one partition that fails takes no node away from the
+    /// channels of the others.
+    fn is_ready(&self) -> bool {
+        self.overall_state() == BrokerState::Up
     }
 }
 
@@ -243,17 +255,26 @@ pub type SubscribeFuture = Pin<Box<dyn Future<Output = Result<(), SubscribeError
 /// Ties a publisher's publications together: after the first of them failed, the broker refuses every one that was not
 /// written to it yet. One that was written before the failure is known may still be taken. Then the taken ones are not
 /// a prefix of those that were sent, so a publisher that sends again waits for all its answers first.
+///
+/// The publications of a loose one ([`PublishOrder::loose`]) fail each by itself.
 #[derive(Debug, Default)]
 pub struct PublishOrder {
+    is_loose: bool,
     failed: AtomicBool,
     /// The place of its next publication among those of all publish orders.
     turn: AtomicU64,
 }
 
 impl PublishOrder {
+    /// A publish order for a publisher that is told the result of each publication: a failure refuses no other one.
+    #[must_use]
+    pub fn loose() -> Self {
+        Self { is_loose: true, ..Self::default() }
+    }
+
     /// Marks a failure. The broker does so before it answers the publish that failed.
     pub fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
+        self.failed.store(!self.is_loose, Ordering::Release);
     }
 
     /// Whether a publication failed.
@@ -263,11 +284,12 @@ impl PublishOrder {
     }
 
     /// The turn of its next publication, which costs `cost`: `now`, or later where more of this publish order waits.
-    /// For the broker, which shares its capacity among publish orders; from one thread at a time.
+    /// For the broker, which shares its capacity among publish orders.
     pub fn take_turn(&self, now: u64, cost: u64) -> u64 {
-        let turn = self.turn.load(Ordering::Relaxed).max(now);
-        self.turn.store(turn.saturating_add(cost), Ordering::Relaxed);
-        turn
+        let next = |turn: u64| Some(turn.max(now).saturating_add(cost));
+        // Several partitions may ask at the same time.
+        let (Ok(before) | Err(before)) = self.turn.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        before.max(now)
     }
 }
 
@@ -319,7 +341,8 @@ impl BrokerState {
     }
 
     /// 0 for the best state, and more for a worse one.
-    fn severity(self) -> u8 {
+    #[must_use]
+    pub fn severity(self) -> u8 {
         match self {
             Self::Up => 0,
             Self::Split => 1,

@@ -24,6 +24,8 @@ pub struct Retention {
 /// - **Offsets go on** after a history expired or was removed, under the same epoch, for at least [`META_TTL`] after
 ///   the channel's last publish or read. Under a new epoch they begin with 1 again: then publications may have been
 ///   lost.
+/// - **A server that was replaced is told**: where another run of the broker goes on with a history, as after a failover,
+///   its first publish gives the channel a new epoch, and the offsets go on ([`Page::continues`]).
 /// - **An epoch from the beginning**: a channel in which nothing was published has an epoch too, and its first
 ///   publication has the same.
 /// - No method blocks. Dropping a future gives up the answer.
@@ -68,6 +70,17 @@ pub struct Page {
     pub top: Position,
     /// The publications in ascending order, each with its position and without a trace.
     pub publications: Vec<Arc<Publication>>,
+    /// The last position of the epoch before, where this epoch goes on from that one. A publication up to that offset is
+    /// the same under both epochs. One behind it that somebody got under the epoch before was lost by the broker.
+    pub continues: Option<Position>,
+}
+
+impl Page {
+    /// Whether a position of another epoch is one of this history too.
+    #[must_use]
+    pub fn knows(&self, position: Position) -> bool {
+        self.continues.is_some_and(|last| last.epoch == position.epoch && position.offset <= last.offset)
+    }
 }
 
 /// The future that the methods of [`History`] return.

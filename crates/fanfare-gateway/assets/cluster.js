@@ -65,11 +65,14 @@ export function stopPolling() {
   poll.abort?.abort();
 }
 
-function showNode({ node, broker, state, figures }) {
+function showNode({ node, broker, state, partitions, channel, figures }) {
   const name = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
-  tellBroker({ name, state: String(state ?? "up") });
+  // Only the server of the channel matters to the channel.
+  tellBroker({ name, state: String(channel?.state ?? state ?? "up") });
   $("node").textContent = String(node);
-  $("broker").textContent = state ? `${name}, ${state}` : name;
+  const troubled = (partitions ?? []).filter((each) => each.state !== "up");
+  const which = troubled.length ? ` (${troubled.map((each) => each.name).join(", ")})` : "";
+  $("broker").textContent = state ? `${name}, ${state}${which}` : name;
   $("broker").dataset.state = String(state ?? "");
   for (const row of document.querySelectorAll("#snapshot .figure")) row.hidden = !figures;
   if (!figures) return;

@@ -107,6 +107,34 @@ async fn a_newer_epoch_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_position_before_a_failover_is_recovered() {
+    let (node, recorder, histories) = remembering();
+    let stays = node.client_in(&["a"]).await;
+    recorder.deliver_all(histories.accept("a", 5));
+    settle().await;
+    let [kept, lost] = [4, 5].map(|offset| histories.position("a", offset));
+    histories.fail_over(1);
+    recorder.deliver_all(histories.accept("a", 2));
+    settle().await;
+    assert_eq!(gets(&node, Past::Since(kept)).await, (numbered("a", 5..7), true));
+    assert_eq!(gets(&node, Past::Since(lost)).await, (vec![], false));
+    let told = [numbered("a", 1..6), numbered("a", 5..7), vec!["close 79 interrupted".to_owned()]].concat();
+    assert_eq!(stays.lines(), told, "a subscriber got what the failover lost");
+}
+
+/// A tail that was made after the failover does not know the epoch before.
+#[tokio::test(start_paused = true)]
+async fn a_node_asks_for_the_epoch_before() {
+    let (node, _recorder, histories) = remembering();
+    histories.accept("a", 5);
+    let [kept, lost] = [4, 5].map(|offset| histories.position("a", offset));
+    histories.fail_over(1);
+    histories.accept("a", 2);
+    assert_eq!(gets(&node, Past::Since(lost)).await, (vec![], false));
+    assert_eq!(gets(&node, Past::Since(kept)).await, (numbered("a", 5..7), true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_position_that_never_was_is_not_recovered() {
     let (node, recorder, histories) = remembering();
     histories.accept("a", 2);

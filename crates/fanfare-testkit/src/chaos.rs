@@ -145,5 +145,6 @@ fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
         drop_every: None,
         patience: PATIENCE,
         may_forget: plan.may_forget(),
+        fails_over: false,
     }
 }

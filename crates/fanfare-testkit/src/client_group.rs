@@ -66,27 +66,41 @@ pub struct ClientGroup {
 impl ClientGroup {
     /// Starts the clients on nodes that are ready. Returns once each client has messages from each node.
     pub async fn start(name: &'static str, nodes: &[Endpoint]) -> Self {
-        Self::start_at(name, nodes, nodes.to_vec()).await
+        Self::start_at(name, nodes, nodes.to_vec(), &channels("group-")).await
+    }
+
+    /// As [`start`](Self::start), in these channels.
+    ///
+    /// # Panics
+    /// If `channels` is empty.
+    pub async fn start_in(name: &'static str, nodes: &[Endpoint], channels: &[String]) -> Self {
+        Self::start_at(name, nodes, nodes.to_vec(), channels).await
     }
 
     /// As [`start`](Self::start), through one entrance, a balancer's. Interruptions are not watched.
     pub async fn start_behind(name: &'static str, balancer: Endpoint) -> Self {
-        Self::start_at(name, &[balancer], Vec::new()).await
+        Self::start_at(name, &[balancer], Vec::new(), &channels("group-")).await
     }
 
     /// `watched` are the nodes whose interruptions count, in the order of the entrances.
-    async fn start_at(name: &'static str, entrances: &[Endpoint], watched: Vec<Endpoint>) -> Self {
+    async fn start_at(
+        name: &'static str,
+        entrances: &[Endpoint],
+        watched: Vec<Endpoint>,
+        channels: &[String],
+    ) -> Self {
         let began = Instant::now();
         let record = Arc::new(Mutex::new(Record::default()));
         let (stop_publishing, end) = (CancellationToken::new(), CancellationToken::new());
         let mut members = JoinSet::new();
         for number in 0..CLIENTS {
             // Neighbours are on different nodes of one channel.
-            let channel = (number / entrances.len()) % CHANNELS;
+            let channel = (number / entrances.len()) % channels.len();
+            let Some(path) = channels.get(channel) else { panic!("channels are missing") };
             let member = Member {
                 number,
                 channel,
-                entrances: entrances.iter().map(|node| target(*node, channel)).collect(),
+                entrances: entrances.iter().map(|node| target(*node, path)).collect(),
                 home: number % entrances.len(),
                 every: EVERY,
                 began,
@@ -189,8 +203,13 @@ impl ClientGroup {
     }
 }
 
-fn target(node: Endpoint, channel: usize) -> Target {
-    match Target::parse(&node.ws(&format!("/ws/group-{channel}")), "/") {
+/// Channels whose names begin so.
+fn channels(prefix: &str) -> Vec<String> {
+    (0..CHANNELS).map(|number| format!("{prefix}{number}")).collect()
+}
+
+fn target(node: Endpoint, channel: &str) -> Target {
+    match Target::parse(&node.ws(&format!("/ws/{channel}")), "/") {
         Ok(target) => target,
         Err(error) => panic!("cannot connect: {error}"),
     }

@@ -53,10 +53,10 @@ impl Guess {
         let is_tls = tls.contains(&listener);
         match broker {
             _ if !listener.ip().is_unspecified() => Self::Known(Target::of(listener, is_tls, METRICS_PATH)),
-            BrokerConfig::Redis(redis) => {
-                Self::Towards { listener, is_tls, redis: (redis.host.clone(), redis.port) }
-            }
-            BrokerConfig::Memory => Self::Nowhere,
+            broker => match broker.servers().first().and_then(|redis| redis.place.endpoint()) {
+                Some(redis) => Self::Towards { listener, is_tls, redis: (redis.host.clone(), redis.port) },
+                None => Self::Nowhere,
+            },
         }
     }
 

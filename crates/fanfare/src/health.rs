@@ -111,7 +111,9 @@ fn time(check: &Check) -> impl std::fmt::Display {
 fn lines(health: &Health, word: &str) -> String {
     let check = |check: &Check| format!("  {:<7} {:<8} for {}\n", check.name, check.state, time(check));
     let checks: String = health.checks.iter().map(check).collect();
-    format!("{} is {word}\n{checks}", health.node)
+    let troubled = health.partitions.iter().filter(|partition| !partition.ok);
+    let troubled: String = troubled.map(|partition| format!("  {}\n", failure(partition))).collect();
+    format!("{} is {word}\n{checks}{troubled}", health.node)
 }
 
 #[cfg(test)]
@@ -135,6 +137,12 @@ mod tests {
         let well = body.replace("false", "true").replace("away", "up");
         let expected = "a is ready\n  broker  up       for 1m 15s\n  node    serving  for 1m 15s\n";
         assert_eq!(judged(200, &well).unwrap(), expected);
+        let partly = well.replace(
+            "]}",
+            r#"],"partitions":[{"name":"b:1","ok":false,"state":"away","since":"x","seconds":5},
+               {"name":"c:1","ok":true,"state":"up","since":"x","seconds":5}]}"#,
+        );
+        assert_eq!(judged(200, &partly).unwrap(), format!("{expected}  b:1 away since x (5s)\n"));
     }
 
     #[test]

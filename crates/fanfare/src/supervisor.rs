@@ -63,6 +63,8 @@ enum Stage {
 struct Seen {
     shards_that_stand_still: usize,
     broker: BrokerState,
+    /// Whether the broker lets the node take clients.
+    is_ready: bool,
     connections: u64,
 }
 
@@ -128,6 +130,7 @@ impl Supervisor {
         Seen {
             shards_that_stand_still: self.hub.stall().shards,
             broker: self.hub.broker().overall_state(),
+            is_ready: self.hub.broker().is_ready(),
             connections: self.hub.metrics().connections.count(),
         }
     }
@@ -136,8 +139,7 @@ impl Supervisor {
 impl Told {
     /// The news for the service manager.
     fn look(&mut self, seen: Seen, is_beat: bool) -> Vec<NotifyState<'_>> {
-        let is_ready = seen.broker == BrokerState::Up;
-        let is_first = is_ready && self.stage == Stage::Starting;
+        let is_first = seen.is_ready && self.stage == Stage::Starting;
         if is_first {
             self.stage = Stage::Started;
         }
@@ -157,6 +159,7 @@ impl Told {
             (Stage::Stopping, _) => format!("draining: {} clients to go", seen.connections),
             (Stage::Starting, _) => format!("waiting for the broker, which is {broker}"),
             (Stage::Started, BrokerState::Up) => "ready".to_owned(),
+            (Stage::Started, _) if seen.is_ready => format!("ready: a part of the broker is {broker}"),
             (Stage::Started, _) => format!("not ready: the broker is {broker}"),
         };
         let still = match seen.shards_that_stand_still {
@@ -197,8 +200,10 @@ fn tell(words: &[NotifyState<'_>]) {
 mod tests {
     use super::*;
 
-    const WELL: Seen = Seen { shards_that_stand_still: 0, broker: BrokerState::Up, connections: 3 };
-    const AWAY: Seen = Seen { broker: BrokerState::Away, ..WELL };
+    const WELL: Seen =
+        Seen { shards_that_stand_still: 0, broker: BrokerState::Up, is_ready: true, connections: 3 };
+    const AWAY: Seen = Seen { broker: BrokerState::Away, is_ready: false, ..WELL };
+    const PARTLY: Seen = Seen { is_ready: true, ..AWAY };
     const STILL: Seen = Seen { shards_that_stand_still: 2, ..WELL };
 
     fn said(told: &mut Told, seen: Seen, is_beat: bool) -> String {
@@ -222,6 +227,7 @@ mod tests {
         let waiting = "STATUS=waiting for the broker, which is away WATCHDOG=1";
         assert_eq!(said(&mut told, AWAY, true), waiting);
         assert_eq!(said(&mut told, WELL, false), "READY=1 STATUS=ready");
+        assert_eq!(said(&mut told, PARTLY, false), "STATUS=ready: a part of the broker is away");
         assert_eq!(said(&mut told, AWAY, true), "STATUS=not ready: the broker is away WATCHDOG=1");
         assert_eq!(said(&mut told, WELL, true), "STATUS=ready WATCHDOG=1");
         (told.stage, told.has_mistakes) = (Stage::Stopping, true);

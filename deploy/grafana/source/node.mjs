@@ -14,7 +14,7 @@ const now = [
     number({
         title: "Broker",
         description: "Away: Redis takes nothing from this node. Deaf: it takes messages and does not deliver them to this node. Split: a second Redis takes messages too.",
-        queries: [[`sum(${of("fanfare_broker_state", 'state="up"')}) + 2 * sum(${of("fanfare_broker_state", 'state="away"')}) + 3 * sum(${of("fanfare_broker_state", 'state="deaf"')}) + 4 * sum(${of("fanfare_broker_state", 'state="split"')})`, ""]],
+        queries: [[`max(${of("fanfare_broker_state", 'state="up"')} or 2 * ${of("fanfare_broker_state", 'state="away"')} or 3 * ${of("fanfare_broker_state", 'state="deaf"')} or 4 * ${of("fanfare_broker_state", 'state="split"')})`, ""]],
         unit: "none",
         mappings: mappings(BROKER_STATES),
         graph: "none",

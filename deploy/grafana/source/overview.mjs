@@ -24,10 +24,8 @@ const perNode = (what) => `sum by (instance) (${what})`;
 const FIRING = 'ALERTS{alertstate="firing", alertname=~"Fanfare.*", job=~"$job|"}';
 const quantile = (q, metric) => `histogram_quantile(${q}, sum by (le) (${rate(`${metric}_bucket`)}))`;
 
-/** 1 to 4, as in BROKER_STATES. */
-const brokerState = perNode(
-    `${of("fanfare_broker_state", 'state="up"')} or 2 * ${of("fanfare_broker_state", 'state="away"')} or 3 * ${of("fanfare_broker_state", 'state="deaf"')} or 4 * ${of("fanfare_broker_state", 'state="split"')}`,
-);
+/** 1 to 4, as in BROKER_STATES. With several servers of Redis: the highest of theirs. */
+const brokerState = `max by (instance) (${of("fanfare_broker_state", 'state="up"')} or 2 * ${of("fanfare_broker_state", 'state="away"')} or 3 * ${of("fanfare_broker_state", 'state="deaf"')} or 4 * ${of("fanfare_broker_state", 'state="split"')})`;
 
 const now = [
     number({

@@ -40,6 +40,8 @@ pub enum Content {
     Control {
         /// The sender.
         from: Incarnation,
+        /// Its place among the control messages of its sender, where the sender sends each through several partitions.
+        sequence: Option<u64>,
     },
 }
 
@@ -87,7 +89,10 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, EnvelopeError> {
         KIND_PUBLICATION => fields.publication()?,
         KIND_JOINED => fields.news(PresenceChange::Joined)?,
         KIND_LEFT => fields.news(PresenceChange::Left)?,
-        KIND_CONTROL => Content::Control { from: fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?.0 },
+        KIND_CONTROL => {
+            let (from, _) = fields.origin.ok_or(EnvelopeError::Field(TAG_ORIGIN))?;
+            Content::Control { from, sequence: fields.sequence }
+        }
         KIND_POSITIONED => {
             let position = fields.position.ok_or(EnvelopeError::Field(TAG_POSITION))?;
             return positioned(position, bytes, body_at);

@@ -56,11 +56,15 @@ impl Header {
         header.finish()
     }
 
-    /// The header of a control message, in envelope version `version`.
+    /// The header of a control message, in envelope version `version`. Where the sender sends it more than once, it has a
+    /// sequence.
     #[must_use]
-    pub fn control(version: u8, from: Incarnation) -> Self {
+    pub fn control(version: u8, from: Incarnation, sequence: Option<u64>) -> Self {
         let mut header = Self::new(version, KIND_CONTROL);
         header.field(TAG_ORIGIN, &from.0.to_be_bytes(), &[]);
+        if let Some(sequence) = sequence {
+            header.field(TAG_SEQUENCE, &sequence.to_be_bytes(), &[]);
+        }
         header.finish()
     }
 

@@ -25,7 +25,7 @@
 //! |---|---|
 //! | 1 | publication: tags 1, 2, 3 are required |
 //! | 2, 3 | a client joined, or left: a publication without payload, tags 1, 2, 3 and 10 are required |
-//! | 4 | control message from node to node: tag 2 is required |
+//! | 4 | control message from node to node: tag 2 is required; tag 3 where it is sent through several partitions |
 //! | 5 | publication with a position: tag 13 is required, and the body is an envelope of kind 1 |
 //!
 //! Invariants:

@@ -81,7 +81,7 @@ fn version_1_is_fixed_to_the_byte() {
     let traced = written(TraceContext::from_bytes(TRACE));
     assert_eq!(traced[FIXED..], [&GOLDEN[FIXED..], &[5, 0, 26], TRACE].concat());
     assert_eq!(
-        Header::control(1, ORIGIN.node).with_payload(b""),
+        Header::control(1, ORIGIN.node, None).with_payload(b""),
         [0xC1, 0xFA, 1, 4, 0, 11, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
     );
     let attributes = Header::publication(1, PayloadKind::Text, &ORIGIN, Some(11), None, None);
@@ -118,7 +118,7 @@ fn a_position_is_fixed_to_the_byte() {
 
 #[test]
 fn only_a_publication_has_a_position() {
-    let control = Header::control(1, ORIGIN.node).with_payload(b"");
+    let control = Header::control(1, ORIGIN.node, None).with_payload(b"");
     let twice = [POSITIONED, GOLDEN].concat();
     for inner in [&b"plain"[..], b"", &control, &twice] {
         assert_eq!(decode(&[POSITIONED, inner].concat()), Err(EnvelopeError::Positioned));
@@ -152,8 +152,8 @@ fn an_encoded_header_decodes_to_the_same() {
             assert_eq!(decode(&bytes), Ok(Decoded::Envelope { content, body_at }));
         }
     }
-    let header = Header::control(1, ORIGIN.node).with_payload(b"");
-    let content = Content::Control { from: ORIGIN.node };
+    let header = Header::control(1, ORIGIN.node, None).with_payload(b"");
+    let content = Content::Control { from: ORIGIN.node, sequence: None };
     assert_eq!(decode(&header), Ok(Decoded::Envelope { content, body_at: 17 }));
 }
 

@@ -88,6 +88,7 @@ impl Entry {
         Page {
             top: self.top,
             publications: self.publications.range(index(from)..index(to)).cloned().collect(),
+            continues: None,
         }
     }
 }
@@ -144,7 +145,11 @@ impl Kept {
     pub(super) fn read(&mut self, channel: &Channel, range: Range, now: Instant) -> Page {
         self.drop_expired(channel, now);
         self.used(channel, now);
-        let nothing = || Page { top: Position { epoch: self.epoch, offset: 0 }, publications: Vec::new() };
+        let nothing = || Page {
+            top: Position { epoch: self.epoch, offset: 0 },
+            publications: Vec::new(),
+            continues: None,
+        };
         self.channels.get(channel).map_or_else(nothing, |entry| entry.page(range))
     }
 

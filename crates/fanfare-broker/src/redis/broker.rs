@@ -24,7 +24,7 @@ use crate::{bounds::too_long, ticket::Ticket};
 pub(super) const MAX_WAITING: usize = 20_000;
 
 /// See the head of this file.
-pub(super) struct RedisBroker {
+pub(crate) struct RedisBroker {
     pub(super) queue: mpsc::UnboundedSender<Outgoing>,
     pub(super) budget: ServerBudget,
     pub(super) requests: mpsc::UnboundedSender<Request>,
@@ -32,6 +32,27 @@ pub(super) struct RedisBroker {
     pub(super) links: Arc<Links>,
     pub(super) metrics: Arc<RedisMetrics>,
     pub(super) message_bytes: usize,
+}
+
+impl RedisBroker {
+    /// Sends a control message. One that is sent through several partitions has a sequence.
+    pub(crate) fn send_control(&self, to: Recipient, body: Bytes, sequence: Option<u64>) {
+        let reservation = self.budget.reserve(body.len()).filter(|_| body.len() <= self.message_bytes);
+        if reservation.is_none() {
+            self.metrics.broker.controls_refused.inc();
+            tracing::warn!(bytes = body.len(), "a control message is too long, or too much waits for Redis");
+            return;
+        };
+        let message = OutgoingMessage::Control { to, body, sequence };
+        if self.queue.send(Outgoing { message, since: Instant::now(), _reservation: reservation }).is_err() {
+            self.metrics.broker.controls_refused.inc();
+        }
+    }
+
+    /// The state of this Redis.
+    pub(crate) fn state_here(&self) -> BrokerState {
+        self.links.state()
+    }
 }
 
 impl Broker for RedisBroker {
@@ -75,22 +96,10 @@ impl Broker for RedisBroker {
     }
 
     fn control(&self, to: Recipient, message: Bytes) {
-        let reservation = self.budget.reserve(message.len()).filter(|_| message.len() <= self.message_bytes);
-        if reservation.is_none() {
-            self.metrics.broker.controls_refused.inc();
-            tracing::warn!(
-                bytes = message.len(),
-                "a control message is too long, or too much waits for Redis"
-            );
-            return;
-        };
-        let message = OutgoingMessage::Control { to, body: message };
-        if self.queue.send(Outgoing { message, since: Instant::now(), _reservation: reservation }).is_err() {
-            self.metrics.broker.controls_refused.inc();
-        }
+        self.send_control(to, message, None);
     }
 
     fn state(&self, _: Partition) -> BrokerState {
-        self.links.state()
+        self.state_here()
     }
 }

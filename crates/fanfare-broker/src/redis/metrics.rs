@@ -19,6 +19,7 @@ pub(crate) struct RedisMetrics {
     pub(crate) clock_offset: Gauge,
     pub(crate) queue: IntGauge,
     pub(crate) registry_malformed: IntCounter,
+    pub(crate) server_list_conflicts: IntGauge,
     pub(crate) presence_failures: IntCounter,
     pub(crate) bytes_sent: IntCounter,
     pub(crate) bytes_received: IntCounter,
@@ -181,6 +182,10 @@ impl RedisMetrics {
             presence_failures: new.counter(
                 "fanfare_redis_presence_failures_total",
                 "Writes of presence that Redis did not take, and that were tried again",
+            )?,
+            server_list_conflicts: new.gauge(
+                "fanfare_redis_server_list_conflicts",
+                "Live nodes that have other servers of Redis in their configuration than this node",
             )?,
             registry_malformed: new.counter(
                 "fanfare_redis_registry_malformed_total",

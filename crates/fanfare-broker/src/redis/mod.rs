@@ -10,6 +10,7 @@
 //! - `presence`: the clients in channels; `revocations`: revoked tokens; `outbox`: events for the
 //!   operator's backend
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
+//! - `switches`: hears from Sentinels of another master
 //! - `server`: which server a connection leads to
 //! - [`names`]: the names of channels and keys
 //! - [`metrics`]: the metrics of Redis
@@ -28,5 +29,7 @@ mod revocations;
 mod server;
 mod start;
 mod subscriber;
+mod switches;
 
-pub(crate) use start::start;
+pub(crate) use broker::RedisBroker;
+pub(crate) use start::{RedisParts, Seat, start};

@@ -2,14 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Revocation, Revocations,
     revocation::{MAX_REVOCATIONS, RevocationError, RevocationFuture},
 };
 use redis::FromRedisValue;
 
-use super::{connection::commands::PooledCommands, names::Names};
+use super::{
+    connection::{commands::PooledCommands, pool::PooledConnection},
+    names::Names,
+};
 use crate::revocation::{decode, field, value};
 
 /// See the head of this file.
@@ -34,7 +36,7 @@ impl RedisRevocations {
     }
 
     /// Reads all, and removes those whose time is over.
-    async fn read(&self, connection: &mut Connection) -> Result<Vec<Revocation>, RevocationError> {
+    async fn read(&self, connection: &mut PooledConnection) -> Result<Vec<Revocation>, RevocationError> {
         let key = self.names.revoked();
         let fields: HashMap<String, String> =
             self.run(connection, "HGETALL", redis::cmd("HGETALL").arg(&key)).await?;
@@ -57,13 +59,13 @@ impl RedisRevocations {
         Ok(live)
     }
 
-    async fn connection(&self) -> Result<Connection, RevocationError> {
+    async fn connection(&self) -> Result<PooledConnection, RevocationError> {
         self.commands.connection().await.map_err(RevocationError::Unavailable)
     }
 
     async fn run<T: FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RevocationError> {

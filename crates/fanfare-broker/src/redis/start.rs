@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Backend, broker::BrokerEvents, registry::RegistryError};
+use fanfare_core::{
+    Backend, History, Outbox, Partition, Presence, Registry, Revocations, broker::BrokerEvents,
+    registry::RegistryError,
+};
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -12,11 +15,14 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::{
     broker::{MAX_WAITING, RedisBroker},
     clock::{clock_sync::ClockSync, offset::Clock},
-    connection::{address::RedisConfig, commands::PooledCommands, links::Links, pool::pool},
+    connection::{
+        address::RedisConfig, commands::PooledCommands, links::Links, pool::pool, sentinel::Finder,
+    },
     history::reader::{self, RedisHistory},
     metrics::{Kind, RedisMetrics},
     names::Names,
@@ -41,16 +47,67 @@ use super::{
         table::subscriptions::Table,
         task::Subscriber,
     },
+    switches::Switches,
 };
 use crate::{
+    control_order::ControlOrder,
     envelope,
+    fair_queue::Turns,
     liveness::{progress::Progress, sequence::LastTaken},
     node::{Node, Parts},
     tasks::Tasks,
 };
 
+/// The place of a Redis among the partitions of its node. By default it is the only one.
+pub(crate) struct Seat {
+    pub(crate) partition: Partition,
+    /// Shared by all partitions.
+    pub(crate) turns: Turns,
+    /// Shared by all partitions.
+    pub(crate) control_order: Arc<ControlOrder>,
+    /// Names the partition in the log, where there are several.
+    pub(crate) span: Span,
+    /// The names of all partitions; empty where there is one.
+    pub(crate) servers: Arc<str>,
+}
+
+impl Default for Seat {
+    fn default() -> Self {
+        let (turns, control_order) = (Turns::default(), Arc::default());
+        Self { partition: Partition(0), turns, control_order, span: Span::none(), servers: "".into() }
+    }
+}
+
+impl Seat {
+    fn spawn(&self, tasks: &Tasks, task: impl Future<Output = ()> + Send + 'static) {
+        if self.span.is_none() {
+            tasks.spawn(task);
+        } else {
+            tasks.spawn(task.instrument(self.span.clone()));
+        }
+    }
+}
+
+/// The parts of one Redis.
+pub(crate) struct RedisParts {
+    pub(crate) broker: Arc<RedisBroker>,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) presence: Arc<dyn Presence>,
+    pub(crate) revocations: Arc<dyn Revocations>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) registry: Arc<dyn Registry>,
+}
+
+impl From<RedisParts> for Parts {
+    fn from(parts: RedisParts) -> Self {
+        let RedisParts { broker, history, presence, revocations, outbox, registry } = parts;
+        (Backend { broker, history, presence, revocations, outbox }, registry)
+    }
+}
+
 /// The things that both tasks and the registry share.
 struct Shared {
+    seat: Seat,
     node: Node,
     config: Arc<RedisConfig>,
     names: Arc<Names>,
@@ -71,14 +128,16 @@ struct Shared {
 pub(crate) fn start(
     node: &Node,
     config: RedisConfig,
+    seat: Seat,
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<RedisMetrics>,
     tasks: &Tasks,
     stop: &CancellationToken,
-) -> Result<Parts, RegistryError> {
+) -> Result<RedisParts, RegistryError> {
     let (queue, queued) = unbounded_channel();
     let (requests, requested) = unbounded_channel();
     let shared = Shared {
+        seat,
         node: node.clone(),
         names: Arc::new(Names::new(config.prefix.clone(), node.incarnation)),
         config: Arc::new(config),
@@ -91,11 +150,14 @@ pub(crate) fn start(
         stop: stop.clone(),
     };
     let (registry, history) = (shared.registry()?, shared.history()?);
-    tasks.spawn(shared.publisher(queued).run());
-    tasks.spawn(shared.subscriber(events, requested).run());
     let presence = shared.presence()?;
     let outbox = shared.outbox(&presence);
-    tasks.spawn(shared.presence_writer(&outbox).run());
+    shared.seat.spawn(tasks, shared.publisher(queued).run());
+    shared.seat.spawn(tasks, shared.subscriber(events, requested).run());
+    shared.seat.spawn(tasks, shared.presence_writer(&outbox).run());
+    if let Some(switches) = shared.switches() {
+        shared.seat.spawn(tasks, switches.run());
+    }
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
         queue,
@@ -110,14 +172,14 @@ pub(crate) fn start(
         commands: PooledCommands { kind: Kind::Revocation, ..presence.commands.clone() },
         names: presence.names.clone(),
     };
-    let backend = Backend {
+    Ok(RedisParts {
         broker: Arc::new(broker),
         history: Arc::new(history),
         presence: Arc::new(presence),
         revocations: Arc::new(revocations),
         outbox: Arc::new(outbox),
-    };
-    Ok((backend, Arc::new(registry)))
+        registry: Arc::new(registry),
+    })
 }
 
 impl Shared {
@@ -133,7 +195,9 @@ impl Shared {
         connections: usize,
         used_for: Duration,
     ) -> Result<PooledCommands, RegistryError> {
-        let pool = pool(&self.config, self.links.clone(), connections, used_for).map_err(RegistryError)?;
+        let finder = Finder::of(&self.config, &self.client_name("commands"), &self.metrics);
+        let pool = pool(&self.config, finder, self.links.clone(), connections, used_for);
+        let pool = pool.map_err(RegistryError)?;
         Ok(PooledCommands { pool, metrics: self.metrics.clone(), kind })
     }
 
@@ -157,6 +221,7 @@ impl Shared {
             listed: self.listed.clone(),
             others: Mutex::default(),
             said: Mutex::default(),
+            servers: self.seat.servers.clone(),
         })
     }
 
@@ -197,6 +262,13 @@ impl Shared {
         }
     }
 
+    /// The task that listens to Sentinels, where there are some.
+    fn switches(&self) -> Option<Switches> {
+        let finder = Finder::of(&self.config, &self.client_name("sentinel"), &self.metrics);
+        let Finder::By(sentinels) = finder else { return None };
+        Some(Switches { sentinels, links: self.links.clone(), stop: self.stop.clone() })
+    }
+
     fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {
         let writer = Writer {
             names: self.names.clone(),
@@ -213,7 +285,12 @@ impl Shared {
             links: self.links.clone(),
             metrics: self.metrics.clone(),
             agreed: self.agreed.clone(),
-            pipeline: Pipeline::new(writer, self.metrics.clone(), self.node.limits.publish_wait),
+            pipeline: Pipeline::new(
+                writer,
+                self.metrics.clone(),
+                self.node.limits.publish_wait,
+                self.seat.turns.clone(),
+            ),
             run: None,
             queue,
             requests: self.requests.clone(),
@@ -235,6 +312,8 @@ impl Shared {
             metrics: self.metrics.clone(),
             incoming: Incoming {
                 events,
+                partition: self.seat.partition,
+                control_order: self.seat.control_order.clone(),
                 metrics: self.metrics.clone(),
                 message_bytes: self.node.limits.message_bytes,
                 clock: self.clock.clone(),

@@ -358,5 +358,5 @@ async fn with_user(server: &RedisServer, commands: &str, channels: &str) -> Brok
     }
     let () = server.run(&acl).await.unwrap();
     let config: BrokerConfig = format!("redis://limited:pw@127.0.0.1:{}", server.port()).parse().unwrap();
-    config.with_prefix(Prefix::default())
+    config.with_prefix(&Prefix::default())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Outcomes, Proxy, assert_restored, channel, config, delivered, publish};
-use fanfare_broker::{BrokerConfig, RedisConfig, Watch};
+use fanfare_broker::{RedisConfig, Watch};
 use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
     Limits, Payload,
@@ -26,9 +26,8 @@ const PATIENT: Watch = Watch {
 
 /// A node that is up.
 async fn up(port: u16, watch: Watch) -> TestNode {
-    let BrokerConfig::Redis(config) = config(port) else { unreachable!() };
     let limits = Limits { publish_wait: 300 * MILLISECOND, message_bytes: 1 << 20, ..Limits::default() };
-    let node = TestNode::with_limits(BrokerConfig::Redis(RedisConfig { watch, ..config }), limits);
+    let node = TestNode::with_limits(config(port).map(|redis| RedisConfig { watch, ..redis }), limits);
     node.is_up().await;
     node
 }

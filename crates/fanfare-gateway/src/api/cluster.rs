@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use fanfare_core::{Channel, CommandError, NodeInfo};
+use fanfare_core::{Broker, Channel, CommandError, NodeInfo, Partition};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,6 +47,10 @@ pub(super) struct View {
     broker: &'static str,
     /// The broker's state: `up`, `away`, `deaf` or `split`.
     state: &'static str,
+    /// The partitions of the broker, where there are several: `state` is the worst of theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    partitions: Vec<PartitionView>,
     /// The figures of this node.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
@@ -57,10 +61,30 @@ pub(super) struct View {
     channel: Option<ChannelView>,
 }
 
-/// The rights of a client without a token to read of a channel.
+/// One partition of the broker.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClusterPartition)]
+struct PartitionView {
+    /// The name of its server.
+    name: String,
+    /// Its state: `up`, `away`, `deaf` or `split`.
+    state: &'static str,
+}
+
+fn partitions(broker: &dyn Broker) -> Vec<PartitionView> {
+    let view = |partition| {
+        let name = broker.partition_name(partition)?.to_owned();
+        Some(PartitionView { name, state: broker.state(partition).name() })
+    };
+    (0..broker.partitions()).map(Partition).filter_map(view).collect()
+}
+
+/// A channel, and the rights of a client without a token to read of it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ClusterChannel)]
 struct ChannelView {
+    /// The state of its partition of the broker.
+    state: &'static str,
     /// Whether it may read its history.
     history: bool,
     /// Whether it may see the clients in it.
@@ -74,7 +98,9 @@ impl ChannelView {
         let namespaces = gateway.hub.settings.namespaces();
         let namespace = namespaces.of(&channel);
         let may = |right: Result<(), CommandError>| right.is_ok();
+        let broker = gateway.hub.broker();
         Some(Self {
+            state: broker.state(broker.partition_of(&channel)).name(),
             history: namespace.retention.is_some() && may(may_read_history(namespace, None, &channel)),
             presence: namespace.tracks_presence && may(may_see_presence(namespace, None, &channel)),
         })
@@ -122,6 +148,7 @@ async fn cluster(
         node: me.name.clone(),
         broker: gateway.config().broker,
         state: gateway.hub.broker().overall_state().name(),
+        partitions: partitions(&**gateway.hub.broker()),
         figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
         channel: ChannelView::of(&gateway, &uri),

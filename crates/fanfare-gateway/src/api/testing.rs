@@ -69,7 +69,7 @@ impl History for Kept {
                 newest
             }
         };
-        Box::pin(ready(Ok(Page { top, publications })))
+        Box::pin(ready(Ok(Page { top, publications, continues: None })))
     }
 
     fn tops(&self, _: &[Channel]) -> HistoryFuture<Vec<Position>> {

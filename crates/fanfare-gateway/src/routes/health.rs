@@ -5,7 +5,8 @@
 //! | `/healthz` | every shard makes progress | a shard has stalled for [`STALLED_AFTER`]: end the process |
 //! | `/readyz` | the broker is up and the node stays | send no new clients |
 //!
-//! Both answer with JSON that names each check, its state, and the time since when it is in that state.
+//! Both answer with JSON that names each check, its state, and the time since when it is in that state. A broker of several
+//! partitions is up while one of them is, and the answer says which are not.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -15,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use fanfare_core::broker::BrokerState;
+use fanfare_core::{Broker, Partition, broker::BrokerState};
 use fanfare_hub::{Stall, stall::STALLED_AFTER};
 use http::{
     HeaderValue, StatusCode, Uri,
@@ -32,6 +33,7 @@ use crate::{
         refusal::Refusal,
     },
     roles::Role,
+    state_history::{BrokerSeen, Since},
 };
 
 /// Whether the node is alive: under our name for it, and under those that probes use elsewhere.
@@ -69,6 +71,9 @@ pub struct Health {
     pub node: String,
     /// The checks.
     pub checks: Vec<Check>,
+    /// The partitions of the broker by their names, where there are several. One that is not up fails no check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<Check>,
 }
 
 /// One check.
@@ -94,17 +99,17 @@ impl Check {
     }
 }
 
-fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>) -> Response {
+fn health(gateway: &Gateway, checks: impl Into<Vec<Check>>, partitions: Vec<Check>) -> Response {
     let checks = checks.into();
     let ok = checks.iter().all(|check| check.ok);
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = Json(Health { ok, node: gateway.cluster.name().to_owned(), checks });
+    let body = Json(Health { ok, node: gateway.cluster.name().to_owned(), checks, partitions });
     (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response()
 }
 
 /// `GET /healthz`. An answer shows that the process runs; the check is of its shards.
 async fn healthz(State(gateway): State<Arc<Gateway>>) -> Response {
-    health(&gateway, [shards(gateway.hub.stall())])
+    health(&gateway, [shards(gateway.hub.stall())], Vec::new())
 }
 
 fn shards(found: Stall) -> Check {
@@ -117,12 +122,26 @@ fn shards(found: Stall) -> Check {
 
 /// `GET /readyz`.
 async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
-    let (broker, since) = gateway.history.broker_state(&gateway.hub);
+    let broker = gateway.history.broker(&gateway.hub);
     let node = match gateway.left_at() {
         Some(since) => Check::new("node", false, "draining", since),
         None => Check::new("node", true, "serving", gateway.history.started()),
     };
-    health(&gateway, [Check::new("broker", broker == BrokerState::Up, broker.name(), since), node])
+    let (worst, since) = broker.worst;
+    let check = match broker.is_ready {
+        // It does not say since when it is away, but since when the node is ready although it is.
+        (true, since) if worst != BrokerState::Up => Check::new("broker", true, "partly up", since),
+        (is_ready, _) => Check::new("broker", is_ready, worst.name(), since),
+    };
+    health(&gateway, [check, node], partitions(&**gateway.hub.broker(), &broker))
+}
+
+fn partitions(broker: &dyn Broker, seen: &BrokerSeen) -> Vec<Check> {
+    let check = |(at, (state, since)): (u16, &Since<BrokerState>)| {
+        let name = broker.partition_name(Partition(at))?;
+        Some(Check::new(name, *state == BrokerState::Up, state.name(), *since))
+    };
+    (0..).zip(&seen.partitions).filter_map(check).collect()
 }
 
 /// `GET /metrics`, in Prometheus' text format.

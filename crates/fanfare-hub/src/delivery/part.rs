@@ -68,8 +68,9 @@ pub async fn read(
     loop {
         let wanted = (part.limit - found.publications.len()).min(page_size);
         let page = history.read(channel, part.range(behind, wanted)).await.map_err(PartError::History)?;
-        if let Some((_, Some(epoch))) = part.since
+        if let Some((offset, Some(epoch))) = part.since
             && epoch != page.top.epoch
+            && !page.knows(Position { epoch, offset })
         {
             return Err(PartError::AnotherEpoch { now: page.top.epoch });
         }

@@ -122,8 +122,10 @@ impl State {
 }
 
 impl Flow {
-    pub(crate) fn new() -> Self {
-        Self { order: Arc::default(), state: Mutex::default() }
+    /// `is_told`: the client is told the result of each publish.
+    pub(crate) fn new(is_told: bool) -> Self {
+        let order = if is_told { PublishOrder::loose() } else { PublishOrder::default() };
+        Self { order: Arc::new(order), state: Mutex::default() }
     }
 
     /// A publish of `bytes` begins. Its place, counted from 0; `None` where the flow is over.

@@ -26,6 +26,7 @@ use crate::{
             kept::offset,
             past::{Missing, Past, Reach},
             past_read::PastRead,
+            tail::Tail,
         },
     },
     metrics::Recovery,
@@ -368,13 +369,25 @@ impl Subscriptions {
     /// and waits until the tail has what there is.
     async fn catch_up(&self, confirmed: &Confirmed, past: Past) -> Result<(), CommandError> {
         let (Some((epoch, offset)), Some(tail)) = (past.place(), &confirmed.tail) else { return Ok(()) };
-        self.dispatcher.tails().note(|work| work.check.push(tail.clone()));
         let checked = tail.lock().checks;
-        let has = |position: Option<Position>| {
-            position.is_some_and(|at| epoch.is_none_or(|epoch| epoch == at.epoch) && at.offset >= offset)
+        self.dispatcher.change_tail(tail, |state, effects| {
+            let is_ours = epoch == state.tail.position().map(|at| at.epoch);
+            if is_ours || epoch.is_none() || state.tail.knows_origin() {
+                self.dispatcher.tails().note(|work| work.check.push(tail.clone()));
+            } else {
+                // A read tells whether this epoch goes on from that of the client.
+                state.tail.suspect(effects);
+            }
+        });
+        let has = |tail: &Tail| match (epoch, tail.position()) {
+            (Some(epoch), Some(at)) => {
+                tail.offset_of(Position { epoch, offset }).is_some_and(|offset| offset <= at.offset)
+            }
+            (None, Some(at)) => offset <= at.offset,
+            (_, None) => false,
         };
-        let caught_up = tail
-            .until(|state| has(state.tail.position()) || (state.checks > checked && state.tail.is_live()));
+        let caught_up =
+            tail.until(|state| has(&state.tail) || (state.checks > checked && state.tail.is_live()));
         timeout_at(confirmed.until, caught_up).await.map_err(|_| SubscribeError::Unavailable.into())
     }
 }

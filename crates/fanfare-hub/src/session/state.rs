@@ -273,7 +273,7 @@ impl Session {
     }
 
     pub(crate) fn flow_or_new(&self) -> &Arc<Flow> {
-        self.more().flow.get_or_init(|| Box::new(Arc::new(Flow::new())))
+        self.more().flow.get_or_init(|| Box::new(Arc::new(Flow::new(self.kind.connects.is_some()))))
     }
 
     pub(crate) fn pending(&self) -> Option<&Pending> {

@@ -31,6 +31,7 @@ pub(crate) struct Histories {
 struct Kept {
     epoch: Epoch,
     top: u64,
+    continues: Option<Position>,
     kept: Vec<(u64, String)>,
     /// Whether a publication's text is its tag `n` too.
     is_tagged: bool,
@@ -53,7 +54,7 @@ impl Kept {
                 found[found.len().saturating_sub(limit)..].to_vec()
             }
         };
-        Page { top: self.position(), publications }
+        Page { top: self.position(), publications, continues: self.continues }
     }
 
     fn publication(&self, channel: &Channel, offset: u64, text: &str) -> Arc<Publication> {
@@ -107,11 +108,26 @@ impl Histories {
         self.change(name, |kept| drop(kept.kept.drain(..kept.kept.len().saturating_sub(newest))));
     }
 
+    /// Goes on under another epoch after a failover that lost the newest publications.
+    pub(crate) fn fail_over(&self, lost: usize) {
+        for kept in self.channels.lock().values_mut() {
+            kept.kept.truncate(kept.kept.len() - lost);
+            kept.top -= lost as u64;
+            kept.continues = Some(kept.position());
+            kept.epoch = Epoch(kept.epoch.0 + 1);
+        }
+    }
+
     /// Loses all, and goes on under another epoch.
     pub(crate) fn lose(&self, name: &str) {
         self.change(name, |kept| {
-            *kept =
-                Kept { epoch: Epoch(kept.epoch.0 + 1), top: 0, kept: Vec::new(), is_tagged: kept.is_tagged };
+            *kept = Kept {
+                epoch: Epoch(kept.epoch.0 + 1),
+                top: 0,
+                continues: None,
+                kept: Vec::new(),
+                is_tagged: kept.is_tagged,
+            };
         });
     }
 
@@ -150,7 +166,7 @@ impl Histories {
 
     fn of<T>(&self, channel: &Channel, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut channels = self.channels.lock();
-        let new = || Kept { epoch: Epoch(1), top: 0, kept: Vec::new(), is_tagged: false };
+        let new = || Kept { epoch: Epoch(1), top: 0, continues: None, kept: Vec::new(), is_tagged: false };
         change(channels.entry(channel.clone()).or_insert_with(new))
     }
 

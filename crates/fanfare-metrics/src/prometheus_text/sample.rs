@@ -23,8 +23,12 @@ pub struct Sample {
     pub queued_bytes: f64,
     /// The seconds from the publish on its node to the write here, so far.
     pub relay_latency: Buckets,
-    /// The state of the broker; `None` for a state that this release does not know.
+    /// The worst state of the broker's partitions; `None` for a state that this release does not know.
     pub broker: Option<BrokerState>,
+    /// The number of its partitions.
+    pub partitions: usize,
+    /// The number of them that are up.
+    pub partitions_up: usize,
     /// Whether the node was told to end.
     pub is_draining: bool,
     /// The start of its process: seconds since 1970.
@@ -57,7 +61,7 @@ impl Sample {
                 "fanfare_messages_received_total" => sample.received += line.value,
                 "fanfare_outbound_queued_bytes" => sample.queued_bytes += line.value,
                 "fanfare_relay_latency_seconds_bucket" => latency.extend(bucket(&line)),
-                "fanfare_broker_state" if line.value == 1.0 => sample.broker = state(&line),
+                "fanfare_broker_state" if line.value == 1.0 => sample.partition(state(&line)),
                 "fanfare_draining" => sample.is_draining = line.value == 1.0,
                 "process_start_time_seconds" => sample.started = Some(line.value),
                 _ => {}
@@ -65,6 +69,14 @@ impl Sample {
         }
         sample.relay_latency = Buckets::from_cumulative(latency);
         is_node.then_some(sample)
+    }
+
+    fn partition(&mut self, state: Option<BrokerState>) {
+        self.partitions += 1;
+        self.partitions_up += usize::from(state == Some(BrokerState::Up));
+        if self.partitions == 1 || self.broker.map(BrokerState::severity) < state.map(BrokerState::severity) {
+            self.broker = state;
+        }
     }
 
     /// The rates since `before`, which was taken `ago`.
@@ -138,6 +150,20 @@ process_start_time_seconds 1700000000
         assert_eq!((sample.is_draining, sample.started), (true, Some(1.7e9)));
         assert_eq!(sample.relay_latency.count(), 5.0);
         assert_eq!(Sample::parse("up 1\n<html>"), None);
+    }
+
+    #[test]
+    fn the_worst_partition_is_the_state() {
+        let text = r#"
+fanfare_connections 3
+fanfare_broker_state{shard="a",state="up"} 1
+fanfare_broker_state{shard="b",state="deaf"} 1
+fanfare_broker_state{shard="b",state="up"} 0
+fanfare_broker_state{shard="c",state="up"} 1
+"#;
+        let sample = Sample::parse(text).unwrap();
+        let seen = (sample.broker, sample.partitions, sample.partitions_up);
+        assert_eq!(seen, (Some(BrokerState::Deaf), 3, 2));
     }
 
     #[test]

@@ -6,5 +6,7 @@ mod flood;
 mod haproxy;
 mod history;
 mod nodes;
+mod partitions;
 mod proxy;
 mod redis;
+mod sentinel;

@@ -7,12 +7,14 @@
 //! - [`shape`]: the forms of values; `words`: addresses, names and secrets
 //! - `file`, `env`: the sources (flags come from [`crate::cli`]); `facts`: the machine, for defaults; `load`: all of them
 //! - `auth`, [`tls`], `tracing`: keys and rules of `[auth]`, of TLS and of `[tracing]`; `listeners`: rules about addresses
+//! - `broker`: its URLs; `sentinels`: the login for Sentinels
 //! - `validate`: rules between keys; `node_config`, `log`: the values that a node runs with
 //! - [`reload`]: the changes of another reading, for a node that runs
 //! - [`mistake`], [`place`]: a mistake, and where it is
 //! - [`show`]: the output of `fanfare config`; [`markdown`]: docs/configuration.md; [`schema`]: a JSON Schema for editors
 
 mod auth;
+mod broker;
 pub mod declare;
 mod env;
 mod facts;
@@ -28,6 +30,7 @@ pub mod place;
 pub mod raw;
 pub mod reload;
 pub mod schema;
+mod sentinels;
 pub mod shape;
 pub mod show;
 pub mod tls;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fanfare_auth::{
     AllowedOrigin, ApiKey, HmacAlgorithm, HmacSecret, RsaAlgorithm, TokenPolicy, TokenSource,
 };
-use fanfare_broker::{BrokerConfig, Prefix};
+use fanfare_broker::{BrokerConfig, Prefix, Secret};
 use fanfare_core::{Access, ChannelRegex, Heartbeat, Limits, OnInterruption, RecoveryMode, SlowClient};
 use fanfare_gateway::{ProxyProtocol, connections_for};
 use fanfare_hub::dispatcher::MAX_SHARDS;
@@ -20,6 +20,7 @@ use crate::ask::Target;
 use super::{
     Facts, LogFormat,
     auth::words::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
+    broker::{Broker, SENTINEL_PASSWORD, SENTINEL_USER},
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
     shape::{Choice, Count, List, Shape, Size, Span, Switch},
@@ -28,8 +29,8 @@ use super::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
     },
     words::{
-        ADVERTISE, API_KEY, BROKER, CHANNEL_REGEX, HOOK_HEADER, HOOK_SECRET, HOOK_URL, JWKS_URL, LISTEN,
-        Listen, NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
+        ADVERTISE, API_KEY, CHANNEL_REGEX, HOOK_HEADER, HOOK_SECRET, HOOK_URL, JWKS_URL, LISTEN, Listen,
+        NAMESPACE, NETWORK, NODE, ORIGIN, PREFIX,
     },
 };
 
@@ -58,8 +59,9 @@ keys! {
         /// only code 1006. So the handshake is accepted, and the connection closed at once with 4000 plus the HTTP
         /// status (4401, 4403) and the reason. The default is true under --dev.
         browser_errors: bool = "browser_errors", Switch, or dev.value, reloaded ToNew;
-        /// The broker that carries messages between nodes: "memory" for a single node, or the URL of a Redis.
-        broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", BROKER, or BrokerConfig::Memory;
+        /// The broker that carries messages between nodes: "memory" for a single node, the URL of a Redis, or a list of
+        /// several, which share the channels (docs/redis.md).
+        broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", Broker, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,
             or if dev.value { "dev".into() } else { facts.hostname.clone() };
@@ -75,6 +77,11 @@ keys! {
         redis_client_cert: Option<CertFile> = "redis.client_cert", CERT, or None;
         /// The private key of `redis.client_cert`.
         redis_client_key: Option<KeyFile> = "redis.client_key", KEY, or None;
+        /// The ACL user for Sentinels, for a broker with redis+sentinel://. The user and the password in its URL are for the
+        /// servers.
+        sentinel_user: Option<String> = "redis.sentinel_user", SENTINEL_USER, or None;
+        /// The password for Sentinels.
+        sentinel_password: Option<Secret> = "redis.sentinel_password", SENTINEL_PASSWORD, or None;
         /// The keys of the HTTP API. With several, one can be replaced while the others still work.
         api_keys: Vec<Sourced<ApiKey>> = "api.keys", List { item: API_KEY, min: 0 },
             or Vec::new(), reloaded AtOnce;

@@ -9,6 +9,7 @@ use super::{
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
+    sentinels,
     shape::{show_duration, show_size},
     tls, tracing,
 };
@@ -35,6 +36,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(auth::check(raw, namespaces));
     mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
+    mistakes.extend(sentinels::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
 }
@@ -191,8 +193,9 @@ pub(super) fn config(raw: &Raw, namespaces: &[RawNamespace]) -> Config {
             .broker
             .value
             .clone()
-            .with_prefix(raw.redis_prefix.value.clone())
-            .with_tls(tls::of_redis(raw)),
+            .with_prefix(&raw.redis_prefix.value)
+            .with_sentinel_login(&sentinels::login(raw))
+            .with_tls(&tls::of_redis(raw)),
         node: raw.node_name.value.clone(),
         advertise: raw.advertise.value.clone(),
         api_keys: if dev { api_keys.allow_without() } else { api_keys },

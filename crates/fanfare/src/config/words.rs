@@ -6,7 +6,7 @@ use std::{
 };
 
 use fanfare_auth::{AllowedOrigin, ApiKey, HmacSecret};
-use fanfare_broker::{BrokerConfig, BrokerConfigError, Prefix};
+use fanfare_broker::Prefix;
 use fanfare_core::{Channel, ChannelRegex, ChannelRegexError};
 use ipnet::IpNet;
 
@@ -167,47 +167,6 @@ pub(super) const PREFIX: Text<Prefix> = Text {
     show: Prefix::to_string,
     found: str::to_owned,
 };
-
-pub(super) const BROKER: Text<BrokerConfig> = Text {
-    allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"; rediss:// with TLS",
-    parse: |text| {
-        if text.contains(&format!(":{MASK}@")) {
-            // The text comes from `fanfare config`. Redis would refuse it much later.
-            return Err(format!("{MASK} stands for a password that was not shown: write the password"));
-        }
-        text.parse().map_err(|error: BrokerConfigError| error.to_string())
-    },
-    show: broker,
-    found: broker_found,
-};
-
-/// The part of a wrong broker which may be shown. A text without a scheme may be a password. So may the text after the
-/// scheme, unless it looks like a host.
-fn broker_found(text: &str) -> String {
-    match text.split_once("://") {
-        None => MASK.into(),
-        Some((scheme, _)) if !scheme.chars().all(|c| c.is_ascii_alphanumeric()) => MASK.into(),
-        Some(_) if text.contains('@') => without_password(text),
-        Some((scheme, place)) => {
-            let host = place.split('/').next().unwrap_or_default();
-            let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
-            let is_place = !name.is_empty() && port.chars().all(|c| c.is_ascii_digit());
-            if is_place { text.into() } else { format!("{scheme}://{MASK}") }
-        }
-    }
-}
-
-/// The URL with its password masked.
-fn broker(config: &BrokerConfig) -> String {
-    let url = config.to_string();
-    match config {
-        BrokerConfig::Redis(redis) if redis.password.is_some() => {
-            let user = redis.username.as_deref().unwrap_or_default();
-            url.replacen("://", &format!("://{user}:{MASK}@"), 1)
-        }
-        _ => url,
-    }
-}
 
 /// The text with all that might be a password masked, whether it is a URL or not.
 pub(super) fn without_password(text: &str) -> String {

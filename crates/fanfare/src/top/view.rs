@@ -208,6 +208,12 @@ fn figures(
 
 fn broker(sample: &Sample, left: &str) -> (Look, String) {
     let state = sample.broker.map_or(NOTHING, BrokerState::name);
+    let state = match sample.partitions.saturating_sub(sample.partitions_up) {
+        troubled if troubled > 0 && sample.partitions > 1 => {
+            format!("{state} {troubled}/{}", sample.partitions)
+        }
+        _ => state.to_owned(),
+    };
     match (sample.broker, sample.is_draining) {
         (Some(BrokerState::Up), false) => (Look::Plain, format!("{state}{left}")),
         (Some(BrokerState::Up), true) => (Look::Notice, format!("{state}, draining{left}")),

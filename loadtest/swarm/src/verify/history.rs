@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{guests::Guests, plan::Plan, summary::Summary};
 use self::{
-    judge::{Kept, judge},
+    judge::{Kept, failover, judge},
     ledger::Ledger,
     notes::Notes,
     publisher::Publisher,
@@ -149,7 +149,11 @@ impl Check {
             histories.push(self.history(channel, start).await.with_context(|| channel.clone())?);
         }
         let notes = std::mem::take(&mut *self.notes.lock());
-        let verdict = judge(&notes.ledger, &histories, self.plan.may_forget);
+        let verdict = if self.plan.fails_over {
+            failover::judge(&notes.ledger, &histories)
+        } else {
+            judge(&notes.ledger, &histories, self.plan.may_forget)
+        };
         Ok(Summary::new(&self.plan, verdict, notes))
     }
 
@@ -170,7 +174,8 @@ impl Check {
         let (top, kept) = self
             .in_time(async |api| {
                 let top = api.top(channel).await?;
-                let after = if top.epoch == start.epoch { start.offset } else { 0 };
+                let goes_on = self.plan.fails_over || top.epoch == start.epoch;
+                let after = if goes_on { start.offset } else { 0 };
                 let kept = api.history(channel, after, &top).await?;
                 Ok((top, kept))
             })

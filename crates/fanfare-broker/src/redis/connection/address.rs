@@ -1,4 +1,6 @@
-//! The URL of Redis: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+//! The URL of Redis: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; or with Sentinels
+//! `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, or `rediss+sentinel://`. Behind each
+//! there may be `?name=`.
 //!
 //! Invariant: neither an error nor `Debug` nor `Display` shows anything that may be a password.
 
@@ -7,16 +9,24 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::tls::RedisTls;
+use super::{
+    place::{Endpoint, Login, Place, Secret, Sentinels},
+    tls::RedisTls,
+};
 use crate::{liveness::watchdog::Watch, redis::names::Prefix};
+
+/// The port of a Redis.
+const PORT: u16 = 6379;
+/// The port of a Sentinel.
+const SENTINEL_PORT: u16 = 26379;
 
 /// How to reach Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisConfig {
-    /// Its host name or address.
-    pub host: String,
-    /// Its TCP port.
-    pub port: u16,
+    /// Where it is.
+    pub place: Place,
+    /// The name that the URL gives it among several servers.
+    pub given_name: Option<String>,
     /// The database of the keys. Pub/Sub does not know databases.
     pub database: i64,
     /// The ACL user; `None` for the default one.
@@ -31,10 +41,6 @@ pub struct RedisConfig {
     pub watch: Watch,
 }
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
 /// A mistake in the URL of a Redis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisUrlError {
@@ -44,6 +50,14 @@ pub enum RedisUrlError {
     /// The URL has no host.
     #[error("the broker's URL names no host")]
     Host,
+    /// The URL with Sentinels has no name of a master.
+    #[error(
+        "a URL with Sentinels names the master behind the hosts, as in redis+sentinel://host:26379,host:26379/mymaster"
+    )]
+    Master,
+    /// The name among several servers is empty or too long, or has a sign that a name must not have.
+    #[error("the name of a server (?name=) has 1 to 64 letters, digits, `.`, `-`, `_` or `:`")]
+    Name,
     /// The part behind the host is not a number.
     #[error("the database in the broker's URL is a number from 0 up, as in redis://host:6379/0")]
     Database,
@@ -60,34 +74,67 @@ pub enum RedisUrlError {
     NotUtf8,
     /// There is text behind `?` or `#`.
     #[error(
-        "the broker's URL takes nothing after `?` or `#`; percent-encode them in a password (%3F for ?, %23 for #)"
+        "the broker's URL takes nothing after `?` but name=, and nothing after `#`; percent-encode them in a password (%3F \
+         for ?, %23 for #)"
     )]
     Extra,
 }
 
 impl RedisConfig {
-    /// Reads a URL, whose scheme is `redis` or `rediss`.
+    /// Reads a URL, whose scheme is `redis` or `rediss`, perhaps with `+sentinel`.
     pub(crate) fn parse(text: &str) -> Result<Self, RedisUrlError> {
-        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
         if user.contains(['/', '?', '#']) {
             return Err(RedisUrlError::NotEncoded);
         }
-        let url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::EmptyHost => RedisUrlError::Host,
-            error => RedisUrlError::Url(error),
-        })?;
-        let tls = (url.scheme() == "rediss").then(RedisTls::default);
-        Ok(Self { tls, ..Self::from_url(&url)? })
+        let scheme = scheme.to_ascii_lowercase();
+        let config = match scheme.strip_suffix("+sentinel") {
+            Some(_) => Self::with_sentinels(rest)?,
+            None => Self::from_url(&url(text)?)?,
+        };
+        Ok(Self { tls: scheme.starts_with("rediss").then(RedisTls::default), ..config })
+    }
+
+    /// `[user:password@]host[:port],host[:port]/master[/database]`
+    fn with_sentinels(rest: &str) -> Result<Self, RedisUrlError> {
+        let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+        let end = place.find(['/', '?', '#']).unwrap_or(place.len());
+        let (hosts, behind) = place.split_at_checked(end).unwrap_or_default();
+        let end = behind.find(['?', '#']).unwrap_or(behind.len());
+        let (path, query) = behind.split_at_checked(end).unwrap_or_default();
+        let (master, database) =
+            path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+        let master = decoded(master)?;
+        if !is_name(&master) {
+            return Err(RedisUrlError::Master);
+        }
+        let mut endpoints = Vec::new();
+        for host in hosts.split(',') {
+            let host = host_of(&url(&format!("redis://{host}"))?)?;
+            endpoints.push(Endpoint { port: host.1.unwrap_or(SENTINEL_PORT), host: host.0 });
+        }
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let config = Self::from_url(&url(&format!("redis://{user}h/{database}{query}"))?)?;
+        let place = Place::Sentinels(Sentinels { endpoints, master, login: Login::default() });
+        Ok(Self { place, ..config })
     }
 
     fn from_url(url: &Url) -> Result<Self, RedisUrlError> {
-        if url.query().is_some() || url.fragment().is_some() {
+        let mut given_name = None;
+        for (key, value) in url.query_pairs() {
+            if key != "name" || given_name.is_some() {
+                return Err(RedisUrlError::Extra);
+            }
+            if !is_name(&value) {
+                return Err(RedisUrlError::Name);
+            }
+            given_name = Some(value.into_owned());
+        }
+        if url.fragment().is_some() || url.query().is_some() && given_name.is_none() {
             return Err(RedisUrlError::Extra);
         }
-        // An IPv6 address has brackets in a URL only.
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(RedisUrlError::Host)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (host, port) = host_of(url)?;
         let password = url.password().filter(|password| !password.is_empty()).map(decoded).transpose()?;
         let username = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
         if username.is_some() && password.is_none() {
@@ -98,8 +145,8 @@ impl RedisConfig {
             database => database.parse::<u32>().map_err(|_| RedisUrlError::Database)?.into(),
         };
         Ok(Self {
-            host,
-            port: url.port().unwrap_or(6379),
+            place: Place::Server(Endpoint { host, port: port.unwrap_or(PORT) }),
+            given_name,
             database,
             username,
             password: password.map(Secret::new),
@@ -108,6 +155,29 @@ impl RedisConfig {
             watch: Watch::default(),
         })
     }
+
+    /// Its name among several servers: the given one, the name of its master, or its address.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.given_name.clone().unwrap_or_else(|| self.place.name())
+    }
+}
+
+fn url(text: &str) -> Result<Url, RedisUrlError> {
+    Url::parse(text).map_err(|error| match error {
+        url::ParseError::EmptyHost => RedisUrlError::Host,
+        error => RedisUrlError::Url(error),
+    })
+}
+
+/// The host and the port of a URL. An IPv6 address has brackets in a URL only.
+fn host_of(url: &Url) -> Result<(String, Option<u16>), RedisUrlError> {
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(RedisUrlError::Host)?;
+    Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), url.port()))
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:".contains(c))
 }
 
 fn decoded(text: &str) -> Result<String, RedisUrlError> {
@@ -117,30 +187,14 @@ fn decoded(text: &str) -> Result<String, RedisUrlError> {
 
 impl fmt::Display for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, database, .. } = self;
+        let Self { place, database, .. } = self;
         let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}/{database}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}/{database}")
+        let kind = if matches!(place, Place::Sentinels(_)) { "+sentinel" } else { "" };
+        write!(f, "{scheme}{kind}://{place}/{database}")?;
+        match &self.given_name {
+            Some(name) => write!(f, "?name={name}"),
+            None => Ok(()),
         }
-    }
-}
-
-impl Secret {
-    pub(crate) fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The text itself: for the connection, never for a log.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
     }
 }
 
@@ -155,18 +209,33 @@ mod tests {
     #[test]
     fn a_url_says_how_redis_is_reached() {
         let config = redis("redis://localhost");
-        assert_eq!((config.host.as_str(), config.port, config.database), ("localhost", 6379, 0));
+        assert_eq!((config.place.to_string().as_str(), config.database), ("localhost:6379", 0));
         assert_eq!((config.username, config.password), (None, None));
         let config = redis("rediss://h:7");
         assert_eq!((config.tls.is_some(), config.to_string().as_str()), (true, "rediss://h:7/0"));
         let config = redis("redis://me:p%40ss%3A@[::1]:7000/3");
-        assert_eq!((config.host.as_str(), config.port, config.database), ("::1", 7000, 3));
+        let endpoint = Endpoint { host: "::1".into(), port: 7000 };
+        assert_eq!((&config.place, config.database), (&Place::Server(endpoint), 3));
         assert_eq!(config.username.as_deref(), Some("me"));
         assert_eq!(config.password.as_ref().map(Secret::expose), Some("p@ss:"));
         let config = redis("redis://:only@h:1");
         assert_eq!((config.username, config.password.as_ref().map(Secret::expose)), (None, Some("only")));
+        let config = redis("redis://h?name=eu-1");
+        assert_eq!((config.name(), config.to_string()), ("eu-1".into(), "redis://h:6379/0?name=eu-1".into()));
         let config = redis("redis://:%23%2F%3F@h");
         assert_eq!(config.password.as_ref().map(Secret::expose), Some("#/?"));
+    }
+
+    #[test]
+    fn a_url_names_sentinels_and_their_master() {
+        let config = redis("redis+sentinel://me:p,w@a,b:7,[::1]/main/3?name=x");
+        assert_eq!(config.to_string(), "redis+sentinel://a:26379,b:7,[::1]:26379/main/3?name=x");
+        assert_eq!((config.username.as_deref(), config.name().as_str()), (Some("me"), "x"));
+        assert_eq!(config.password.as_ref().map(Secret::expose), Some("p,w"));
+        let Place::Sentinels(sentinels) = &config.place else { panic!("{config:?}") };
+        assert_eq!((sentinels.master.as_str(), sentinels.endpoints.len()), ("main", 3));
+        assert!(redis("rediss+sentinel://a/m").tls.is_some());
+        assert_eq!(redis("REDIS+SENTINEL://a/m").name(), "m");
     }
 
     #[test]
@@ -183,6 +252,17 @@ mod tests {
             ("redis://u:12/ab@h:6379", RedisUrlError::NotEncoded),
             ("rediss://u:what?@h", RedisUrlError::NotEncoded),
             ("redis://:a@b/c@h", RedisUrlError::NotEncoded),
+            ("redis://h?name=", RedisUrlError::Name),
+            ("redis://h?name=a b", RedisUrlError::Name),
+            ("redis://h?name=a&name=b", RedisUrlError::Extra),
+            ("redis://h?", RedisUrlError::Extra),
+            ("redis+sentinel://h", RedisUrlError::Master),
+            ("redis+sentinel://h/", RedisUrlError::Master),
+            ("redis+sentinel:///m", RedisUrlError::Host),
+            ("redis+sentinel://a,,b/m", RedisUrlError::Host),
+            ("redis+sentinel://a/m/x", RedisUrlError::Database),
+            ("redis+sentinel://u@a/m", RedisUrlError::Password),
+            ("redis+sentinel://a/m?x=1", RedisUrlError::Extra),
         ] {
             assert_eq!(RedisConfig::parse(text), Err(error), "{text}");
         }

@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::{Connection, Pool, PoolError};
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
 
-use super::pool::{no_connection, said};
+use super::pool::{OpenError, Pool, PoolError, PooledConnection, no_connection, said};
 use crate::redis::metrics::{Kind, RedisMetrics};
 
 /// See the head of this file.
@@ -22,9 +21,9 @@ pub(crate) struct PooledCommands {
 
 impl PooledCommands {
     /// A connection for some commands. To take it from the pool costs a round trip.
-    pub(crate) async fn connection(&self) -> Result<Connection, String> {
+    pub(crate) async fn connection(&self) -> Result<PooledConnection, String> {
         self.pool.get().await.map_err(|error| {
-            if let PoolError::Backend(error) = &error {
+            if let PoolError::Backend(OpenError::Redis(error)) = &error {
                 self.count(error);
             }
             no_connection(&error)
@@ -34,23 +33,23 @@ impl PooledCommands {
     /// Runs one command. An error calls it by this name.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         name: &str,
         command: &Cmd,
     ) -> Result<T, String> {
         self.metrics.sent(self.kind);
-        command.query_async(connection).await.map_err(|error| self.refused(name, &error))
+        command.query_async(&mut **connection).await.map_err(|error| self.refused(name, &error))
     }
 
     /// Runs several at once.
     pub(crate) async fn run_all<T: FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         names: &str,
         commands: &Pipeline,
     ) -> Result<T, String> {
         commands.cmd_iter().for_each(|_| self.metrics.sent(self.kind));
-        commands.query_async(connection).await.map_err(|error| self.refused(names, &error))
+        commands.query_async(&mut **connection).await.map_err(|error| self.refused(names, &error))
     }
 
     fn refused(&self, names: &str, error: &RedisError) -> String {

@@ -40,6 +40,14 @@ pub(crate) enum ConnectionError {
     NoDatabase(i64),
     #[error("it is a replica now (it answers {DEMOTED}): what is published there does not reach all nodes")]
     Demoted,
+    #[error("its Sentinels say that another server is the master now: this node goes there")]
+    Switched,
+    #[error("no Sentinel says where the master is: {0}")]
+    NoSentinel(String),
+    #[error(
+        "its Sentinels know no master named {0}: see the end of `broker`, and their setting sentinel monitor"
+    )]
+    NoMaster(String),
     #[error("it answered nothing for {} s", .0.as_secs())]
     Silent(Duration),
     #[error("its name leads to another server, which takes writes too: this node goes there")]
@@ -69,7 +77,7 @@ impl ConnectionError {
     /// The cause of the interruption, for the subscriptions of the connection.
     pub(crate) fn interruption(&self) -> Interruption {
         match self {
-            Self::Demoted => Interruption::Demoted,
+            Self::Demoted | Self::Switched => Interruption::Demoted,
             Self::Silent(_) => Interruption::Silent,
             Self::Deaf => Interruption::Deaf,
             Self::Overflow(_) => Interruption::Overflow,
@@ -82,7 +90,7 @@ impl ConnectionError {
     /// Whether it is a mistake that a person has to correct.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
-            Self::NoResp3 | Self::NoDatabase(_) => true,
+            Self::NoResp3 | Self::NoDatabase(_) | Self::NoMaster(_) => true,
             Self::Tls(error) => error.is_configuration(),
             Self::Refused(code, _) => is_configuration(code),
             _ => false,
@@ -97,6 +105,7 @@ fn right_to(command: &str) -> &'static str {
         "UNSUBSCRIBE" => "the command unsubscribe",
         "SELECT" => "the command select",
         "CLIENT KILL" => "client|info and client|kill",
+        "SENTINEL" => "the commands sentinel|master and sentinel|get-master-addr-by-name",
         _ => "the command hello",
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::{
     code::{Cause, advice, is_configuration},
     error::ConnectionError,
+    place::Endpoint,
 };
 use crate::{
     liveness::{
@@ -48,6 +49,10 @@ pub(crate) struct Links {
     split: Mutex<SplitCheck>,
     /// The code word with which Redis refuses to say which server it is.
     info_refusal: Mutex<Option<String>>,
+    /// Whether `switch` was not looked at.
+    has_switched: AtomicBool,
+    /// The server that a Sentinel named last instead of another.
+    switch: Mutex<Option<Endpoint>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
     metrics: Arc<RedisMetrics>,
@@ -63,6 +68,8 @@ impl Links {
             canary: Mutex::default(),
             split: Mutex::default(),
             info_refusal: Mutex::default(),
+            has_switched: AtomicBool::new(false),
+            switch: Mutex::default(),
             hurry: Notify::new(),
             metrics,
         };
@@ -209,6 +216,21 @@ impl Links {
     /// Whether the publisher is to leave its connection. Said once.
     pub(crate) fn take_move(&self) -> bool {
         self.split.lock().take_move()
+    }
+
+    /// A Sentinel says that this server is the master, and said another one before.
+    pub(crate) fn switched(&self, to: Endpoint) {
+        tracing::info!(%to, "a Sentinel names another master");
+        *self.switch.lock() = Some(to);
+        self.has_switched.store(true, Ordering::Release);
+        self.hurry.notify_one();
+    }
+
+    /// Whether the publisher is to leave its connection, which leads there, for another master. Said once.
+    pub(crate) fn take_switch(&self, here: &Endpoint) -> bool {
+        self.has_switched.load(Ordering::Acquire)
+            && self.has_switched.swap(false, Ordering::AcqRel)
+            && self.switch.lock().take().is_some_and(|there| there != *here)
     }
 
     /// Asks the canary something.

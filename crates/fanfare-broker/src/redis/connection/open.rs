@@ -1,4 +1,4 @@
-//! Opens a connection to Redis: connected, authenticated, and speaking RESP3.
+//! A connection to a server: connected, authenticated, and speaking RESP3.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use redis::Cmd;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
-    address::RedisConfig,
     code::{code, says},
     error::{CONNECT, ConnectionError, Desync},
+    place::{Endpoint, Login},
     resp::{Frame, Reader, Value},
     stream::{self, Stream},
+    tls::RedisTls,
 };
 use crate::redis::metrics::{Kind, RedisMetrics};
 
@@ -20,24 +21,28 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) reader: Reader,
     pub(crate) metrics: Arc<RedisMetrics>,
+    /// Where it leads.
+    pub(crate) endpoint: Endpoint,
+    /// The epoch of the configuration by which Sentinels named it: it rises with each failover.
+    pub(crate) era: Option<u64>,
 }
 
 impl Connection {
-    /// Connects and says HELLO, within [`CONNECT`].
-    pub(crate) async fn open(
-        config: &RedisConfig,
+    /// Connects to a server and says HELLO.
+    pub(crate) async fn dial(
+        endpoint: &Endpoint,
+        tls: Option<&RedisTls>,
+        login: &Login,
         name: &str,
         max_bulk: usize,
         metrics: &Arc<RedisMetrics>,
     ) -> Result<Self, ConnectionError> {
-        within(async {
-            let stream = stream::connect(config).await?;
-            let reader = Reader::new(max_bulk);
-            let mut connection = Self { stream, reader, metrics: metrics.clone() };
-            connection.hello(config, name).await?;
-            Ok(connection)
-        })
-        .await
+        let stream = stream::connect(endpoint, tls).await?;
+        let reader = Reader::new(max_bulk);
+        let mut connection =
+            Self { stream, reader, metrics: metrics.clone(), endpoint: endpoint.clone(), era: None };
+        connection.hello(login, name).await?;
+        Ok(connection)
     }
 
     /// Sends one command and waits for its answer. Only while no other command is under way.
@@ -69,11 +74,11 @@ impl Connection {
         code
     }
 
-    async fn hello(&mut self, config: &RedisConfig, name: &str) -> Result<(), ConnectionError> {
+    async fn hello(&mut self, login: &Login, name: &str) -> Result<(), ConnectionError> {
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
-        if let Some(password) = &config.password {
-            let user = config.username.as_deref().unwrap_or("default");
+        if let Some(password) = &login.password {
+            let user = login.username.as_deref().unwrap_or("default");
             hello.arg("AUTH").arg(user).arg(password.expose());
         }
         hello.arg("SETNAME").arg(name);
@@ -86,12 +91,12 @@ impl Connection {
             // For people who look at CLIENT LIST. Redis before 7.2 does not know the command, which does no harm.
             self.command(redis::cmd("CLIENT").arg("SETINFO").arg(key).arg(value)).await?;
         }
-        self.select(config.database).await
+        Ok(())
     }
 
     /// On every connection, also on one that uses no keys: a database that does not exist is a mistake in the
     /// configuration.
-    async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
+    pub(super) async fn select(&mut self, database: i64) -> Result<(), ConnectionError> {
         if database == 0 {
             return Ok(());
         }
@@ -106,7 +111,9 @@ impl Connection {
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, ConnectionError>>,
+) -> Result<T, ConnectionError> {
     timeout(CONNECT, work).await.unwrap_or(Err(ConnectionError::Timeout))
 }
 

@@ -15,7 +15,10 @@ use tokio::{
 use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
 use tokio_util::either::Either;
 
-use super::{address::RedisConfig, tls::TlsError};
+use super::{
+    place::Endpoint,
+    tls::{RedisTls, TlsError},
+};
 
 /// Left: the bare socket. Right: TLS.
 pub(crate) type Stream = Either<TcpStream, Box<Flushing>>;
@@ -44,13 +47,13 @@ pub(crate) struct Flushing(TlsStream<TcpStream>);
 ///
 /// # Errors
 /// The kernel's, or those of TLS: [`TlsError::in_io`] tells them apart.
-pub(crate) async fn connect(config: &RedisConfig) -> Result<Stream> {
-    let stream = fanfare_dial::connect(&config.host, config.port).await?;
+pub(crate) async fn connect(Endpoint { host, port }: &Endpoint, tls: Option<&RedisTls>) -> Result<Stream> {
+    let stream = fanfare_dial::connect(host, *port).await?;
     stream.set_nodelay(true)?;
-    let Some(tls) = &config.tls else { return Ok(Stream::Left(stream)) };
+    let Some(tls) = tls else { return Ok(Stream::Left(stream)) };
     let connector = tls.connector().map_err(Error::other)?;
-    let name = ServerName::try_from(config.host.clone());
-    let name = name.map_err(|_| Error::other(TlsError::Name(config.host.clone())))?;
+    let name = ServerName::try_from(host.clone());
+    let name = name.map_err(|_| Error::other(TlsError::Name(host.clone())))?;
     let agreed = timeout(AGREEING, connector.connect(name, stream)).await;
     let stream = agreed.map_err(|_| Error::other(TlsError::Silent))??;
     Ok(Stream::Right(Box::new(Flushing(stream))))

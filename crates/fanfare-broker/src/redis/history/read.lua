@@ -3,14 +3,15 @@
 -- KEYS: meta and stream of the channel.
 -- ARGV: 1 an epoch for a channel that has none, 2 the seconds of meta, 3 'after' or 'before', 4 the offset after which
 --   or before which, 5 the most publications, 6 the bytes after which the answer ends.
--- Answer: epoch, top, and the entries in the order in which they were read, each with its id.
+-- Answer: epoch, top, the entries in the order in which they were read, each with its id; then the epoch before, and its
+--   last offset ('': this epoch does not go on from another).
 
 local meta, stream, most, bytes = KEYS[1], KEYS[2], tonumber(ARGV[5]), tonumber(ARGV[6])
-local known = redis.call('HMGET', meta, 'e', 't')
+local known = redis.call('HMGET', meta, 'e', 't', 'p', 'b')
 local epoch, top = known[1], tonumber(known[2] or 0)
 if not epoch then
   epoch, top = ARGV[1], 0
-  redis.call('HSET', meta, 'e', epoch, 't', 0)
+  begin(meta, epoch)
 end
 redis.call('EXPIRE', meta, ARGV[2])
 
@@ -36,4 +37,4 @@ while #found < most and read < bytes do
   end
   if #entries < count then break end
 end
-return {epoch, string.format('%.0f', top), found}
+return {epoch, string.format('%.0f', top), found, known[3] or '', known[4] or '0'}

@@ -8,7 +8,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, Epoch, History, Position, Publication,
     broker::BrokerState,
@@ -18,12 +17,12 @@ use fanfare_core::{
 use super::entry::{Entry, publication};
 use crate::redis::{
     clock::offset::Clock,
-    connection::{commands::PooledCommands, links::Links},
+    connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
     names::Names,
 };
 
-const READ: &str = include_str!("read.lua");
-const TOPS: &str = include_str!("tops.lua");
+const READ: &str = concat!(include_str!("begin.lua"), include_str!("read.lua"));
+const TOPS: &str = concat!(include_str!("begin.lua"), include_str!("tops.lua"));
 
 /// The most connections that read.
 pub(crate) const CONNECTIONS: usize = 4;
@@ -50,12 +49,13 @@ pub(crate) struct RedisHistory {
 /// One answer.
 struct Answer {
     top: Position,
+    continues: Option<Position>,
     /// In the order of the read.
     publications: Vec<Arc<Publication>>,
 }
 
 impl RedisHistory {
-    async fn connection(&self) -> Result<Connection, HistoryError> {
+    async fn connection(&self) -> Result<PooledConnection, HistoryError> {
         if self.links.state() == BrokerState::Away {
             return Err(HistoryError(format!("Redis is away: {}", self.links.publisher.trouble())));
         }
@@ -65,7 +65,7 @@ impl RedisHistory {
     /// One answer. It may end before the range does.
     async fn answer(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         channel: &Channel,
         range: Range,
     ) -> Result<Answer, HistoryError> {
@@ -77,22 +77,26 @@ impl RedisHistory {
         eval.arg(READ).arg(2).arg(self.names.meta(channel).concat()).arg(self.names.stream(channel).concat());
         eval.arg(&candidate()).arg(META_TTL.as_secs()).arg(direction).arg(offset);
         eval.arg(limit.min(MOST)).arg(ANSWER);
-        let (epoch, top, entries): (Vec<u8>, u64, Vec<Entry>) =
+        let (epoch, top, entries, before, last): (Vec<u8>, u64, Vec<Entry>, Vec<u8>, u64) =
             self.commands.run(connection, "EVAL of a read", &eval).await.map_err(HistoryError)?;
         let epoch = epoch_of(&epoch)?;
         let decode = |entry| publication(channel, epoch, entry, &self.clock);
         let publications = entries.into_iter().map(decode).collect::<Option<_>>().ok_or_else(malformed)?;
-        Ok(Answer { top: Position { epoch, offset: top }, publications })
+        let continues = match before.is_empty() {
+            true => None,
+            false => Some(Position { epoch: epoch_of(&before)?, offset: last }),
+        };
+        Ok(Answer { top: Position { epoch, offset: top }, continues, publications })
     }
 
     /// All of a range; `None` where it changed meanwhile.
     async fn whole(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         channel: &Channel,
         range: Range,
     ) -> Result<Option<Page>, HistoryError> {
-        let Answer { top, mut publications } = self.answer(connection, channel, range).await?;
+        let Answer { top, continues, mut publications } = self.answer(connection, channel, range).await?;
         while let Some(rest) = rest(range, top, &publications) {
             let more = self.answer(connection, channel, rest).await?;
             if more.top.epoch != top.epoch {
@@ -113,7 +117,7 @@ impl RedisHistory {
         if matches!(range, Range::Before { .. }) {
             publications.reverse();
         }
-        Ok(Some(Page { top, publications }))
+        Ok(Some(Page { top, publications, continues }))
     }
 
     async fn read_range(&self, channel: &Channel, range: Range) -> Result<Page, HistoryError> {

@@ -9,7 +9,7 @@ for at, meta in ipairs(KEYS) do
   local known = redis.call('HMGET', meta, 'e', 't')
   if not known[1] then
     known = {ARGV[at + 1], '0'}
-    redis.call('HSET', meta, 'e', known[1], 't', 0)
+    begin(meta, known[1])
   end
   redis.call('EXPIRE', meta, ARGV[1])
   answer[at] = {known[1], known[2]}

@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 
-use deadpool_redis::Connection;
 use fanfare_core::{Channel, Incarnation, outbox::OutboxError};
 
 use super::{reader::RedisOutbox, script::Subject};
+use crate::redis::connection::pool::PooledConnection;
 
 /// The channels of one pipeline.
 const BATCH: usize = 100;
@@ -32,7 +32,11 @@ impl RedisOutbox {
         Ok(())
     }
 
-    async fn bury_node(&self, connection: &mut Connection, node: Incarnation) -> Result<(), OutboxError> {
+    async fn bury_node(
+        &self,
+        connection: &mut PooledConnection,
+        node: Incarnation,
+    ) -> Result<(), OutboxError> {
         let (names, mut cursor) = (&self.presence.names, 0_u64);
         loop {
             let mut scan = redis::cmd("HSCAN");
@@ -57,7 +61,7 @@ impl RedisOutbox {
     /// Takes a node out of these channels. Whether it is dead.
     async fn bury_in(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         node: Incarnation,
         channels: &[Channel],
     ) -> Result<bool, OutboxError> {

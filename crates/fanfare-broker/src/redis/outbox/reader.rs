@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, Incarnation, Outbox,
     broker::BrokerState,
@@ -14,7 +13,10 @@ use super::{
     ends::Ends,
     entry::{self, Entry},
 };
-use crate::redis::{connection::commands::PooledCommands, presence::RedisPresence};
+use crate::redis::{
+    connection::{commands::PooledCommands, pool::PooledConnection},
+    presence::RedisPresence,
+};
 
 const NEXT: &str = include_str!("next.lua");
 const RELEASE: &str = include_str!("release.lua");
@@ -30,7 +32,7 @@ pub(crate) struct RedisOutbox {
 }
 
 impl RedisOutbox {
-    pub(super) async fn connection(&self) -> Result<Connection, OutboxError> {
+    pub(super) async fn connection(&self) -> Result<PooledConnection, OutboxError> {
         if self.presence.links.state() == BrokerState::Away {
             return Err(OutboxError("Redis is away".to_owned()));
         }
@@ -39,7 +41,7 @@ impl RedisOutbox {
 
     pub(super) async fn run<T: FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, OutboxError> {

@@ -11,7 +11,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
@@ -23,7 +22,7 @@ use crate::{
     metrics::Metrics,
     presence::stats,
     redis::{
-        connection::{commands::PooledCommands, links::Links},
+        connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
         names::Names,
         outbox::{Channels, Subject},
     },
@@ -66,7 +65,7 @@ impl RedisPresence {
     /// Those of these nodes whose heartbeats have expired.
     pub(crate) async fn dead(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         mut nodes: Vec<Incarnation>,
     ) -> Result<Vec<Incarnation>, PresenceError> {
         nodes.sort_unstable();
@@ -84,7 +83,7 @@ impl RedisPresence {
     }
 
     /// Removes entries of dead nodes, and tells those that it removed. Where that fails, the next reader does it.
-    async fn remove(&self, connection: &mut Connection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+    async fn remove(&self, connection: &mut PooledConnection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
         if self.local.wants(channel) {
             return self.remove_told(connection, channel, ghosts).await;
         }
@@ -103,7 +102,12 @@ impl RedisPresence {
     }
 
     /// The same in a channel that makes events.
-    async fn remove_told(&self, connection: &mut Connection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+    async fn remove_told(
+        &self,
+        connection: &mut PooledConnection,
+        channel: &Channel,
+        ghosts: Vec<PresenceEntry>,
+    ) {
         let mut remove = redis::pipe();
         self.scripts.note.load(&mut remove);
         for ghost in &ghosts {

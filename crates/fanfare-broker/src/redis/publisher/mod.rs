@@ -1,6 +1,6 @@
 //! The way out: the connection that publishes.
 //!
-//! - `task`: owns the connection
+//! - `task`: owns the connection; `opening`: opens it
 //! - `fence`: keeps commands of an old connection from running after those of a new one
 //! - `outgoing`: a message that is to be published; `writer`, `command`: how it is written
 //! - `script`: the script that publishes what is kept
@@ -9,6 +9,7 @@
 
 mod command;
 mod fence;
+mod opening;
 pub(super) mod outgoing;
 pub(super) mod pipeline;
 mod replays;

@@ -91,6 +91,8 @@ pub(crate) enum OutgoingMessage {
     Control {
         to: Recipient,
         body: Bytes,
+        /// See [`Content::Control`](crate::envelope::Content::Control).
+        sequence: Option<u64>,
     },
 }
 

@@ -31,7 +31,8 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    fair_queue::{FairQueue, Waiting},
+    fair_queue::{FairQueue, Turns, Waiting},
+    liveness::split::Run,
     redis::metrics::RedisMetrics,
     ticket::ORDER_FAILED,
 };
@@ -69,7 +70,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(writer: Writer, metrics: Arc<RedisMetrics>, patience: Duration) -> Self {
+    pub(crate) fn new(writer: Writer, metrics: Arc<RedisMetrics>, patience: Duration, turns: Turns) -> Self {
         Self {
             writer,
             metrics,
@@ -77,7 +78,7 @@ impl Pipeline {
             replays: Replays::default(),
             stalled: false,
             next: VecDeque::new(),
-            backlog: FairQueue::default(),
+            backlog: FairQueue::beside(turns),
             under_way: VecDeque::new(),
             due: Due::default(),
             held: false,
@@ -213,8 +214,10 @@ impl Pipeline {
         self.encoded += (self.out.len() - before) as u64;
     }
 
-    /// There is a new connection, to the same run of Redis or to another. Another does not know what ran.
-    pub(crate) fn connected(&mut self, is_same_run: bool) {
+    /// There is a new connection, to this run of Redis: the same as before, or another, which does not know what ran. Its
+    /// era is the epoch of the Sentinels' configuration, where there are Sentinels.
+    pub(crate) fn connected(&mut self, run: Option<&Run>, era: Option<u64>, is_same_run: bool) {
+        self.writer.script.arrived(run, era);
         if !is_same_run {
             self.replays.forget_run();
         }

@@ -4,12 +4,16 @@
 -- ARGV: 1 the Redis channel, 2 the size of the history (0: it is not kept), 3 its seconds, 4 the seconds of meta,
 --   5 the incarnation of the node, 6 the sequence in 16 digits, 7 an epoch for a channel that has none, 8 the time in
 --   seconds, 9 the beginning of the envelope that has the position, 10 the publication's own envelope, 11 the seconds
---   of the idempotency key.
+--   of the idempotency key, 12 the run of this server, and with Sentinels
+--   the epoch of their configuration, as in 0123456789abcdef:7 ('': it is not known).
 -- Answer: receivers, epoch, offset, and 0: delivered now; 1: delivered by the same publish before (offset 0: it is
 --   not known any more); 2: a publish with the same idempotency key was taken before (epoch '': it was not kept).
 --
 -- Meta: 'e' the epoch, 't' the newest offset, and for each incarnation that published within the last hour the seconds,
--- the sequence and the offset of its last publish, as in 1700000000:0000000000000005:17.
+-- the sequence and the offset of its last publish, as in 1700000000:0000000000000005:17. 'r' is the run of the server that
+-- wrote it last. Another run may have lost the newest entries: its first publish begins an epoch, which goes on from the
+-- offset 'b' of the epoch 'p'. Where Sentinels had another master in between, this server may be an older one that came
+-- back, without all that the other one took: then 'p' is zero, an epoch that nobody knows.
 --
 -- The first command that writes is one that Redis refuses where it has no memory left, or is a replica. A channel that
 -- this user must not publish on is looked at before (from Redis 7 on).
@@ -37,8 +41,8 @@ if size == '0' then
 end
 
 local meta, stream, now = KEYS[1], KEYS[2], ARGV[8]
-local known = call('HMGET', meta, 'e', 't', ARGV[5])
-local epoch, top, last = known[1], tonumber(known[2] or 0), known[3]
+local known = call('HMGET', meta, 'e', 't', ARGV[5], 'r')
+local epoch, top, last, run = known[1], tonumber(known[2] or 0), known[3], ARGV[12]
 
 if last and sequence <= string.sub(last, 12, 27) then
   -- It was executed before. Its origin and sequence are the same bytes at the same place in an entry that is not behind
@@ -74,6 +78,18 @@ local is_new = not epoch
 if is_new then
   epoch, top = ARGV[7], 0
   call('DEL', stream)
+elseif run ~= '' and known[4] ~= run then
+  local was, before = string.match(known[4] or '', '^(%w*):?(%d*)$')
+  local is, now = string.match(run, '^(%w*):?(%d*)$')
+  before, now = tonumber(before), tonumber(now)
+  local is_next = not before or not now or now - before <= 1
+  if known[4] and (was ~= is or not is_next) then
+    call('HSET', meta, 'p', is_next and epoch or string.rep('\0', 8), 'b', top, 'e', ARGV[7], 'r', run)
+    epoch = ARGV[7]
+  elseif not before or now and now > before then
+    -- A reader notes the run alone, and another node may have connected when the Sentinels' epoch was lower.
+    call('HSET', meta, 'r', run)
+  end
 end
 local offset = top + 1 .. ''
 local added = redis.pcall('XADD', stream, 'MAXLEN', '~', size, offset .. '-0', 'd', envelope)
@@ -88,6 +104,7 @@ local this = now .. ':' .. sequence .. ':' .. offset
 if is_new then
   call('DEL', meta)
   call('HSET', meta, 'e', epoch, 't', offset, ARGV[5], this)
+  if run ~= '' then call('HSET', meta, 'r', run) end
 else
   call('HSET', meta, 't', offset, ARGV[5], this)
 end

@@ -13,6 +13,7 @@ use fanfare_core::{
 use sha1::{Digest, Sha1};
 
 use super::command::{put, put_number, put_words};
+use crate::liveness::split::Run;
 use crate::redis::{
     connection::{
         code::{advice, code, lacks_right},
@@ -25,6 +26,8 @@ use crate::redis::{
 pub(super) const MISSING: &str = "NOSCRIPT";
 
 const TEXT: &str = include_str!("publish.lua");
+/// The characters of a run that are kept: enough to tell runs apart. Those of 64 bits, as in `history/read.lua`.
+const RUN: usize = 16;
 /// The number of different texts. Redis keeps each until it is restarted.
 const TEXTS: u64 = 256;
 
@@ -33,6 +36,8 @@ const TEXTS: u64 = 256;
 pub(crate) struct Script {
     text: String,
     hash: String,
+    /// The run of the server and its era, as the script writes them; empty where they are not known.
+    run_of_server: String,
     /// Whether it was written to this connection.
     is_loaded: bool,
     /// The code word with which Redis refused it last.
@@ -76,12 +81,20 @@ impl Script {
     pub(crate) fn new(node: Incarnation) -> Self {
         let text = format!("-- {}\n{TEXT}", node.0 % TEXTS);
         let hash = Sha1::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { text, hash, is_loaded: false, refused: None }
+        Self { text, hash, run_of_server: String::new(), is_loaded: false, refused: None }
     }
 
     /// Whether it has to be written now, ahead of a publish that needs it.
     pub(super) fn is_due(&mut self) -> bool {
         !std::mem::replace(&mut self.is_loaded, true)
+    }
+
+    /// The connection leads to this run of the server, in this era.
+    pub(super) fn arrived(&mut self, run: Option<&Run>, era: Option<u64>) {
+        self.run_of_server = run.map_or("", Run::as_str).chars().take(RUN).collect();
+        if let Some(era) = era.filter(|_| run.is_some()) {
+            self.run_of_server.push_str(&format!(":{era}"));
+        }
     }
 
     /// It has to be written again: the connection is new, or Redis does not have it any more.
@@ -126,7 +139,7 @@ impl Script {
         let keys = if retention.is_some() { 2 } else { 0 } + usize::from(key.is_some());
         let envelope: usize = keep.envelope.iter().map(|part| part.len()).sum();
         out.reserve(768 + 3 * channel.as_str().len() + key.as_ref().map_or(0, String::len) + envelope);
-        put_words(out, 3 + keys + 11);
+        put_words(out, 3 + keys + 12);
         put(out, &[b"EVALSHA"]);
         put(out, &[self.hash.as_bytes()]);
         put_number(out, keys as u64);
@@ -150,6 +163,7 @@ impl Script {
         put(out, &[keep.positioned]);
         put(out, &keep.envelope);
         put_number(out, IDEMPOTENCY_TTL.as_secs());
+        put(out, &[self.run_of_server.as_bytes()]);
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{fence::Fence, outgoing::Outgoing, pipeline::Pipeline, under_way::Answered, writer::heartbeat};
+use super::{fence::Fence, opening::open, outgoing::Outgoing, pipeline::Pipeline, under_way::Answered};
 use crate::{
     backoff::Backoff,
     liveness::{
@@ -29,24 +29,22 @@ use crate::{
         clock::clock_sync::ClockSync,
         connection::{
             address::RedisConfig,
-            code::{DEMOTED, advice},
+            code::advice,
             error::ConnectionError,
             links::Links,
             open::Connection,
-            resp::{Frame, Reader, Value},
+            place::Endpoint,
+            resp::{Frame, Reader},
             stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
         registry::agreed_version::AgreedVersion,
-        server,
         subscriber::request::{Replace, Request},
     },
     ticket::STOPPING,
 };
 
-/// The longest answer: those to PUBLISH are a number or a line.
-const MAX_ANSWER: usize = 64 << 10;
 /// The least time between two reports to the subscriber of publications that reached no subscriber.
 const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 
@@ -109,7 +107,7 @@ impl Publisher {
             let error = match opened {
                 Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
-                    self.arrived(&found);
+                    self.arrived(&found, connection.era);
                     if let Some(apart) = self.links.arrived(found) {
                         // Where its task has ended, there is nothing to interrupt.
                         let _ = self.requests.send(Request::Split(apart));
@@ -141,22 +139,22 @@ impl Publisher {
     }
 
     /// There is a new connection. Only the same run of the server knows what it ran.
-    fn arrived(&mut self, found: &Result<Found, String>) {
+    fn arrived(&mut self, found: &Result<Found, String>, era: Option<u64>) {
         let run = found.as_ref().ok().map(|found| found.run.clone());
-        self.pipeline.connected(run.is_some() && run == self.run);
+        self.pipeline.connected(run.as_ref(), era, run.is_some() && run == self.run);
         self.run = run;
     }
 
     /// Publishes on one connection for as long as it lasts.
     async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
-        let Connection { stream, reader, .. } = connection;
+        let Connection { stream, reader, endpoint, .. } = connection;
         let (mut from, mut to) = split(stream);
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let links = self.links.clone();
         let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
         loop {
-            if let Err(error) = self.watch(&mut watchdog) {
+            if let Err(error) = self.watch(&mut watchdog, endpoint) {
                 return error.into();
             }
             self.fill();
@@ -212,7 +210,7 @@ impl Publisher {
     fn replace_other(&self, error: &ConnectionError) {
         let replace = match error {
             ConnectionError::Silent(silence) => Replace::Silent(*silence),
-            ConnectionError::Demoted => Replace::Demoted,
+            ConnectionError::Demoted | ConnectionError::Switched => Replace::Demoted,
             ConnectionError::Split => Replace::Split,
             _ => return,
         };
@@ -221,7 +219,10 @@ impl Publisher {
     }
 
     /// Does what the watchdog says.
-    fn watch(&mut self, watchdog: &mut Watchdog) -> Result<(), ConnectionError> {
+    fn watch(&mut self, watchdog: &mut Watchdog, here: &Endpoint) -> Result<(), ConnectionError> {
+        if self.links.take_switch(here) {
+            return Err(ConnectionError::Switched);
+        }
         if self.links.take_move() {
             return Err(ConnectionError::Split);
         }
@@ -362,39 +363,5 @@ impl Publisher {
     /// When the next item will have waited too long, or the goodbye ends.
     fn next_deadline(&mut self) -> Option<Instant> {
         [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
-    }
-}
-
-/// A connection, the code word with which Redis refused its heartbeat, and the server that it leads to.
-type Opened = (Connection, Option<String>, Result<Found, String>);
-
-/// Connects, raises the fence, looks whether Redis takes writes, and asks which server it is. The fence is given back
-/// in any case.
-fn open(
-    config: &Arc<RedisConfig>,
-    name: &str,
-    names: &Arc<Names>,
-    metrics: &Arc<RedisMetrics>,
-    mut fence: Fence,
-) -> impl Future<Output = (Result<Opened, ConnectionError>, Fence)> + use<> {
-    let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
-    async move {
-        let opened = async {
-            let mut connection = Connection::open(&config, &name, MAX_ANSWER, &metrics).await?;
-            fence.raise(&mut connection).await?;
-            let heartbeat = match connection.command(&heartbeat(&names)).await? {
-                Value::Error(error) => Some(connection.error(&error)),
-                _ => None,
-            };
-            match heartbeat {
-                Some(code) if code == DEMOTED => Err(ConnectionError::Demoted),
-                heartbeat => {
-                    let found = server::find(&mut connection, &names).await?;
-                    Ok((connection, heartbeat, found))
-                }
-            }
-        };
-        let opened = opened.await;
-        (opened, fence)
     }
 }

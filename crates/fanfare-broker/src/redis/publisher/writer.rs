@@ -88,8 +88,8 @@ impl Writer {
                 };
                 self.script.run(&self.names, &keep, out);
             }
-            OutgoingMessage::Control { to, body } => {
-                let header = Header::control(version, self.node);
+            OutgoingMessage::Control { to, body, sequence } => {
+                let header = Header::control(version, self.node, *sequence);
                 let [fields, _] = header.parts();
                 match to {
                     Recipient::All => publish(out, &[self.names.control_all().as_bytes()], &[fields, body]),

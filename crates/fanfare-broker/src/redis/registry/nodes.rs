@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_redis::Connection;
 use fanfare_core::{
     Incarnation, NodeInfo, Registry,
     registry::{RegistryError, RegistryFuture},
@@ -24,7 +23,11 @@ use crate::{
     liveness::split::{ReportedSplits, Run, SplitHistory},
     node::TIME_TO_LIVE,
     redis::{
-        connection::{commands::PooledCommands, links::Links, pool::ANSWERS},
+        connection::{
+            commands::PooledCommands,
+            links::Links,
+            pool::{ANSWERS, PooledConnection},
+        },
         names::Names,
         server::run_in,
         subscriber::{origin_check::ListedNodes, request::Request},
@@ -52,6 +55,8 @@ pub(crate) struct RedisRegistry {
     pub(crate) others: Mutex<ReportedSplits>,
     /// The error that was said last.
     pub(crate) said: Mutex<Option<RegistryError>>,
+    /// The names of all servers of this node; empty where there is one.
+    pub(crate) servers: Arc<str>,
 }
 
 /// A node's entry.
@@ -62,6 +67,9 @@ struct Entry<N> {
     /// Its splits from others. The name of this field is a part of the entry.
     #[serde(default)]
     apart: SplitHistory,
+    /// The names of its servers. Also a part of the entry.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    servers: String,
 }
 
 impl RedisRegistry {
@@ -76,13 +84,13 @@ impl RedisRegistry {
         result
     }
 
-    async fn connection(&self) -> Result<Connection, RegistryError> {
+    async fn connection(&self) -> Result<PooledConnection, RegistryError> {
         self.commands.connection().await.map_err(RegistryError)
     }
 
     async fn run<T: redis::FromRedisValue>(
         &self,
-        connection: &mut Connection,
+        connection: &mut PooledConnection,
         name: &str,
         command: &redis::Cmd,
     ) -> Result<T, RegistryError> {
@@ -92,7 +100,7 @@ impl RedisRegistry {
     async fn write(&self, node: &NodeInfo) -> Result<(), RegistryError> {
         let here = self.links.here();
         let (apart, _) = self.links.split_history();
-        let entry = serde_json::to_string(&Entry { node, apart });
+        let entry = serde_json::to_string(&Entry { node, apart, servers: self.servers.to_string() });
         let entry = entry.map_err(|error| RegistryError(error.to_string()))?;
         let mut connection = self.connection().await?;
         let there = match &here {
@@ -120,20 +128,35 @@ impl RedisRegistry {
     }
 
     /// The server of a connection of the pool, where it says which it is.
-    async fn run_of(&self, connection: &mut Connection) -> Result<Option<Run>, RegistryError> {
+    async fn run_of(&self, connection: &mut PooledConnection) -> Result<Option<Run>, RegistryError> {
         let info: String = self.run(connection, "INFO", redis::cmd("INFO").arg("server")).await?;
         Ok(run_in(&info))
     }
 
     /// Takes the reports of the other nodes.
     fn hear(&self, entries: &[Entry<NodeInfo>]) {
-        let others = entries.iter().map(|Entry { node, apart }| (node.incarnation.as_str(), *apart));
+        let others = entries.iter().map(|Entry { node, apart, .. }| (node.incarnation.as_str(), *apart));
         let told = self.others.lock().take(others);
         let (_, is_known) = self.links.split_history();
         if let Some(apart) = told.filter(|_| !is_known) {
             // Where its task has ended, there is nothing to interrupt.
             let _ = self.requests.send(Request::Split(apart));
         }
+        self.count_other_lists(entries);
+    }
+
+    /// Nodes with other servers place some channels elsewhere. That is said once until all are the same again.
+    fn count_other_lists(&self, entries: &[Entry<NodeInfo>]) {
+        let is_other = |entry: &&Entry<NodeInfo>| entry.servers != *self.servers;
+        let conflicts = &self.commands.metrics.server_list_conflicts;
+        if let Some(entry) = entries.iter().find(is_other).filter(|_| conflicts.get() == 0) {
+            tracing::warn!(
+                node = entry.node.name,
+                "another node has other servers in `broker`: until all nodes have the same, messages in some channels do \
+                 not reach both"
+            );
+        }
+        conflicts.set(i64::try_from(entries.iter().filter(is_other).count()).unwrap_or(i64::MAX));
     }
 
     async fn read(&self) -> Result<Vec<Entry<NodeInfo>>, RegistryError> {

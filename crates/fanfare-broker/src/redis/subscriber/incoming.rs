@@ -12,6 +12,7 @@ use super::{
     table::{entry::Waiter, subscriptions::Table},
 };
 use crate::{
+    control_order::ControlOrder,
     envelope::{Content, Decoded, decode},
     liveness::{deafness::DeafnessCheck, sequence::Arrival},
     metrics::{Distrusted, Dropped},
@@ -22,12 +23,12 @@ use crate::{
     },
 };
 
-/// The only partition: there is one Redis.
-pub(super) const PARTITION: Partition = Partition(0);
-
 /// Hands messages to the node.
 pub(crate) struct Incoming {
     pub(crate) events: Arc<dyn BrokerEvents>,
+    /// The partition that this Redis is.
+    pub(crate) partition: Partition,
+    pub(crate) control_order: Arc<ControlOrder>,
     pub(crate) metrics: Arc<RedisMetrics>,
     /// The longest payload that is relayed.
     pub(crate) message_bytes: usize,
@@ -54,7 +55,7 @@ impl Incoming {
         from: &mut ReadHalf<'_>,
     ) -> std::io::Result<()> {
         let room = std::future::poll_fn(|cx| {
-            let room = self.events.poll_ready(PARTITION, cx);
+            let room = self.events.poll_ready(self.partition, cx);
             match room {
                 Poll::Ready(()) => deafness.reads(|| links.canary(|canary| canary.number())),
                 Poll::Pending => deafness.blocked(),
@@ -128,7 +129,10 @@ impl Incoming {
     /// A message on a control channel.
     pub(crate) fn control(&self, reader: &mut Reader, payload: Range<usize>) {
         match decode(reader.bytes(payload.clone())) {
-            Ok(Decoded::Envelope { content: Content::Control { from }, body_at }) => {
+            Ok(Decoded::Envelope { content: Content::Control { from, sequence }, body_at }) => {
+                if sequence.is_some_and(|sequence| !self.control_order.is_next(from, sequence)) {
+                    return;
+                }
                 let body = reader.take(payload.start + body_at..payload.end);
                 self.events.control(ControlMessage { from, body });
             }

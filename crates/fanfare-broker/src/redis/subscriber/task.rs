@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    incoming::{Incoming, PARTITION},
+    incoming::Incoming,
     request::{Confirmation, Replace, Request},
     table::{commands::BATCH, subscriptions::Table},
 };
@@ -33,7 +33,8 @@ use crate::{
     },
     redis::{
         connection::{
-            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, stream::split,
+            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, reach::reach,
+            stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -66,7 +67,7 @@ impl Subscriber {
             let name = self.client_name.clone();
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
             let metrics = self.metrics.clone();
-            let opening = Connection::open(&config, &name, max_bulk, &metrics);
+            let opening = reach(&config, &name, max_bulk, &metrics);
             let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {
@@ -211,7 +212,7 @@ impl Subscriber {
         if self.progress.outage.lost(whole_until) {
             tracing::warn!(cause = cause.name(), "subscriptions are interrupted: messages may be missed");
             self.progress.cause = cause;
-            self.incoming.events.interrupted(PARTITION, cause);
+            self.incoming.events.interrupted(self.incoming.partition, cause);
         }
     }
 
@@ -227,7 +228,7 @@ impl Subscriber {
                 outage += self.progress.split.take().unwrap_or_default();
             }
             tracing::info!(seconds = outage.as_secs_f64(), "subscriptions are restored");
-            self.incoming.events.restored(PARTITION, outage);
+            self.incoming.events.restored(self.incoming.partition, outage);
         }
         if self.progress.outage.is_up() {
             self.table.restored();
@@ -245,8 +246,8 @@ impl Subscriber {
                 seconds,
                 "nodes were on two Redis servers that both took writes: messages were missed"
             );
-            self.incoming.events.interrupted(PARTITION, Interruption::Split);
-            self.incoming.events.restored(PARTITION, split);
+            self.incoming.events.interrupted(self.incoming.partition, Interruption::Split);
+            self.incoming.events.restored(self.incoming.partition, split);
         }
     }
 

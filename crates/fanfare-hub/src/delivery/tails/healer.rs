@@ -77,17 +77,17 @@ impl Healer {
     }
 
     fn begin<'a>(&'a self, work: Work, jobs: &mut FuturesUnordered<Job<'a>>) {
-        for batch in batches(work.open) {
+        for batch in self.batches(work.open) {
             jobs.push(Box::pin(self.open(batch)));
         }
-        for batch in batches(work.check) {
+        for batch in self.batches(work.check) {
             jobs.push(Box::pin(self.check(batch)));
         }
         for tail in work.heal {
             jobs.push(Box::pin(self.heal(tail)));
         }
         for partition in work.restored {
-            for batch in batches(self.of_partition(partition)) {
+            for batch in self.batches(self.of_partition(partition)) {
                 jobs.push(Box::pin(self.check(batch)));
             }
         }
@@ -163,7 +163,10 @@ impl Healer {
                 Ok(page) => {
                     patience = Patience::default();
                     self.dispatcher.gather(|| {
-                        self.dispatcher.change_tail(&tail, |state, effects| state.tail.read(page, effects));
+                        self.dispatcher.change_tail(&tail, |state, effects| {
+                            state.checks += 1;
+                            state.tail.read(page, effects);
+                        });
                     });
                 }
                 Err(error) => {
@@ -187,7 +190,7 @@ impl Healer {
                 }
             });
         }
-        for batch in batches(quiet) {
+        for batch in self.batches(quiet) {
             jobs.push(Box::pin(self.check_quiet(batch)));
         }
     }
@@ -208,6 +211,16 @@ impl Healer {
         }
     }
 
+    /// Tails of one partition each: a partition that does not answer holds up no other.
+    fn batches(&self, mut tails: Vec<Arc<SharedTail>>) -> Vec<Vec<Arc<SharedTail>>> {
+        let partition = |tail: &Arc<SharedTail>| self.broker.partition_of(&tail.channel);
+        if self.broker.partitions() > 1 {
+            tails.sort_by_cached_key(partition);
+        }
+        let of_partitions = tails.chunk_by(|one, other| partition(one) == partition(other));
+        of_partitions.flat_map(|tails| tails.chunks(BATCH)).map(<[_]>::to_vec).collect()
+    }
+
     /// Makes the least used tails forget their publications, until an eighth of the bound is free.
     fn evict(&self) {
         let bound = self.tails().bound();
@@ -223,13 +236,4 @@ impl Healer {
             self.dispatcher.change_tail(&tail, |state, _| state.forget());
         }
     }
-}
-
-fn batches(tails: Vec<Arc<SharedTail>>) -> Vec<Vec<Arc<SharedTail>>> {
-    let mut batches = Vec::new();
-    let mut tails = tails.into_iter().peekable();
-    while tails.peek().is_some() {
-        batches.push(tails.by_ref().take(BATCH).collect());
-    }
-    batches
 }

@@ -89,7 +89,8 @@ impl Tail {
     pub(crate) fn past(&self, past: Past) -> Reach {
         let Some(Position { epoch, offset: top }) = self.position() else { return Reach::Ahead };
         let place = past.place();
-        if place.is_some_and(|(of, offset)| of.is_some_and(|of| of != epoch) || offset > top) {
+        let is_unknown = |epoch, offset| self.offset_of(Position { epoch, offset }).is_none();
+        if place.is_some_and(|(of, offset)| of.is_some_and(|of| is_unknown(of, offset)) || offset > top) {
             return Reach::Ahead;
         }
         let newest = |most: usize| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use fanfare_core::{
-    Channel, History, Publication,
+    Channel, History, Position, Publication,
     history::{HistoryError, HistoryFuture, Page, Range},
 };
 use futures_util::FutureExt;
@@ -45,7 +45,7 @@ impl Reader {
     }
 
     /// The newest positions of the channels of these tails.
-    pub(crate) fn tops(&self, tails: &[Arc<SharedTail>]) -> HistoryFuture<Vec<fanfare_core::Position>> {
+    pub(crate) fn tops(&self, tails: &[Arc<SharedTail>]) -> HistoryFuture<Vec<Position>> {
         self.metrics.history.read(Purpose::Position);
         let channels: Vec<_> = tails.iter().map(|tail| tail.channel.clone()).collect();
         self.history.tops(&channels)
@@ -79,7 +79,7 @@ impl Reader {
             self.metrics.history.read(Purpose::Recover);
             match self.history.read(channel, Range::Before { offset: Some(before), limit }).await {
                 Err(error) => patience.wait(channel, &error).await,
-                Ok(page) if page.top.epoch != of.epoch => {
+                Ok(page) if page.top.epoch != of.epoch && !page.knows(end_of(of)) => {
                     // Nothing of this epoch is left.
                     return Older { publications: Vec::new(), after: u64::MAX };
                 }
@@ -100,6 +100,11 @@ impl Reader {
         }
         older
     }
+}
+
+/// The last of the missing publications.
+fn end_of(missing: Missing) -> Position {
+    Position { epoch: missing.epoch, offset: missing.before.saturating_sub(1) }
 }
 
 /// Puts those of a page that lie right before the offset `before` in front. The offset of the first.

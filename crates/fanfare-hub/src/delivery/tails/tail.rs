@@ -35,6 +35,8 @@ pub(crate) struct Tail {
     epoch: Option<Epoch>,
     /// The offset of the newest publication that subscribers got.
     top: u64,
+    /// See [`Page::continues`]; the outer `None`: no read told it.
+    continues: Option<Option<Position>>,
     /// The tail heals until the top is here.
     goal: u64,
     /// The goal when the read that is under way was asked.
@@ -173,30 +175,45 @@ impl Tail {
 
     /// The history behind the offset of [`Tail::next_read`].
     pub(crate) fn read(&mut self, page: Page, effects: &mut Effects) {
-        let Page { top, mut publications } = page;
+        let Page { top, mut publications, continues } = page;
         if self.is_closed {
             return;
         }
         self.awaits_read = false;
-        if self.epoch != Some(top.epoch) {
-            self.restart(top, effects);
-            publications.clear();
-        } else {
+        if self.epoch == Some(top.epoch) || self.goes_on(top, continues) {
             self.goal = self.goal.max(top.offset);
             self.skip_lost(&publications, self.asked.max(top.offset), effects);
+        } else {
+            self.restart(top, continues, effects);
+            publications.clear();
         }
+        self.continues = Some(continues);
         if !self.needs_read {
             self.waiting.only(top.epoch);
         }
         self.settle(publications, effects);
     }
 
-    /// The history was lost, and goes on under another epoch.
-    fn restart(&mut self, top: Position, effects: &mut Effects) {
+    /// Goes on under another epoch, if all that subscribers got is in the history still.
+    fn goes_on(&mut self, top: Position, continues: Option<Position>) -> bool {
+        let is_there =
+            continues.is_some_and(|last| self.epoch == Some(last.epoch) && self.top <= last.offset);
+        if is_there {
+            self.epoch = Some(top.epoch);
+            // Publications that were known beyond the top may have been lost.
+            (self.goal, self.asked) = (top.offset, top.offset);
+        }
+        is_there
+    }
+
+    /// The history was lost, or its end was, and goes on under another epoch. What goes on from an epoch before, and is
+    /// older, is not delivered: subscribers may have had it.
+    fn restart(&mut self, top: Position, continues: Option<Position>, effects: &mut Effects) {
         self.tell(effects);
         self.kept.restart();
         self.epoch = Some(top.epoch);
-        self.top = 0;
+        let came_back = self.continues.flatten().filter(|last| last.epoch == top.epoch);
+        self.top = continues.or(came_back).map_or(0, |last| last.offset);
         self.goal = top.offset;
     }
 
@@ -298,6 +315,18 @@ impl Tail {
     /// The position up to which subscribers have all; `None` before the tail is open.
     pub(crate) fn position(&self) -> Option<Position> {
         self.epoch.map(|epoch| Position { epoch, offset: self.top })
+    }
+
+    /// The offset of a position of this epoch, or of the one before as far as the history goes on from it.
+    pub(crate) fn offset_of(&self, position: Position) -> Option<u64> {
+        let is_known = |last: Position| last.epoch == position.epoch && position.offset <= last.offset;
+        let is_ours = self.epoch == Some(position.epoch) || self.continues.flatten().is_some_and(is_known);
+        is_ours.then_some(position.offset)
+    }
+
+    /// Whether a read told from which epoch this one goes on, if from any.
+    pub(crate) fn knows_origin(&self) -> bool {
+        self.continues.is_some()
     }
 
     /// Changes how many publications are kept, and in which forms.

@@ -14,7 +14,7 @@ impl World {
     }
 
     fn flow(&self) -> Arc<Flow> {
-        Arc::new(Flow::new())
+        Arc::new(Flow::new(false))
     }
 
     fn begin(&self, flow: &Flow, bytes: usize) -> u64 {
@@ -168,4 +168,12 @@ fn no_reader_is_queued_below_half() {
     assert!(line.iter().all(|flow| !world.may_publish(flow)));
     world.taken(&flooder, 0, 33 << 20);
     assert!(line.iter().all(|flow| flow.state.lock().reader.is_none() && world.may_publish(flow)));
+}
+
+#[test]
+fn a_failure_that_is_told_refuses_nothing() {
+    let [told, ends] = [true, false].map(|is_told| Flow::new(is_told).order);
+    told.fail();
+    ends.fail();
+    assert_eq!([told.has_failed(), ends.has_failed()], [false, true]);
 }

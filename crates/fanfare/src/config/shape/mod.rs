@@ -14,6 +14,6 @@ pub use self::contract::{Fault, Shape};
 pub(super) use self::{
     list::List,
     number::{Count, Size, Span, Switch},
-    text::{Choice, Text},
+    text::{Choice, Text, quoted},
     units::{show_duration, show_size},
 };

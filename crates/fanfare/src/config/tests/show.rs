@@ -33,6 +33,23 @@ fn a_mask_is_not_read_as_a_secret() {
 }
 
 #[test]
+fn a_list_of_servers_is_shown_without_passwords() {
+    let file = "broker = [\"redis://b\", \"redis+sentinel://me:pl4nted@s,t:7/main?name=a\"]\n\
+                [redis]\nsentinel_password = \"pl4nted\"\n";
+    let loaded = load_file(file).unwrap();
+    let shown = loaded.show(false).to_string();
+    let broker = "broker = [\"redis+sentinel://me:***@s:26379,t:7/main/0?name=a\", \"redis://b:6379/0\"]";
+    assert!(shown.contains(broker) && shown.contains("sentinel_password = \"***\""), "{shown}");
+    let mistakes = load_file(&shown).unwrap_err();
+    let keys: Vec<_> = mistakes.iter().map(|mistake| mistake.key.as_str()).collect();
+    assert_eq!(keys, ["broker", "redis.sentinel_password"]);
+    let environment: &[(&str, &str)] =
+        &[("FANFARE_BROKER", "redis+sentinel://me:pl4nted@s,t:7/main?name=a,redis://b")];
+    let given = Given { environment, ..Given::default() };
+    assert_eq!(given.load().unwrap().config.broker.to_string(), loaded.config.broker.to_string());
+}
+
+#[test]
 fn the_effective_configuration_reads_well() {
     let file = "broker = \"redis://user:planted@redis.example/2\"\n[api]\nkeys = [\"planted-0123456789\"]\n\
                 [[namespace]]\nname = \"news\"\npublish = \"server\"\n";
@@ -66,7 +83,15 @@ fn no_secret_is_ever_printed() {
         "broker = \"redis://:p#pl4nted@redis.example\"",
         "broker = \"redis://:pl4nted/ss@redis.example\"",
         "broker = \"pl4nted:x://redis.example\"",
-        "broker = [\"redis://:pl4nted@x\"]",
+        "broker = [[\"redis://:pl4nted@x\"]]",
+        "broker = [\"redis://a\", \"redis://:pl4nted@x:1x\"]",
+        "broker = [\"redis://:pl4nted@x\", \"redis://me:pl4nted@x\"]",
+        "broker = \"redis://a,redis://me:pl4nted@x:1x\"",
+        "broker = \"redis://:pl4nted,redis://a\"",
+        "broker = \"redis+sentinel://me:pl4nted@a,b\"",
+        "broker = \"redis+sentinel://a,me:pl4nted\"",
+        "[redis]\nsentinel_password = \"pl4nted\"",
+        "broker = \"redis+sentinel://a/m\"\n[redis]\nsentinel_password = [\"pl4nted\"]",
         "brokr = \"redis://:pl4nted@x\"",
         "broker = redis://:pl4nted@x",
         "broker \"redis://:pl4nted@x\"",

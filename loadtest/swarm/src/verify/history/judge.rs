@@ -306,5 +306,6 @@ impl Judge {
     }
 }
 
+pub mod failover;
 #[cfg(test)]
 mod tests;

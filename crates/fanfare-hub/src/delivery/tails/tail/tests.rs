@@ -8,12 +8,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod failover;
+
 /// A channel with its broker and its history, whose publications are lost, late and doubled as a test says.
 struct Model {
     tail: Tail,
     epoch: u64,
     top: u64,
     kept: Vec<Arc<Publication>>,
+    continues: Option<Position>,
     on_their_way: VecDeque<Arc<Publication>>,
     /// The answers to a read and to a question for the top, which are of the moment of the question.
     read: Option<Page>,
@@ -39,6 +42,7 @@ impl Model {
             epoch: 1,
             top: 0,
             kept: Vec::new(),
+            continues: None,
             on_their_way: VecDeque::new(),
             read: None,
             asked: None,
@@ -108,7 +112,7 @@ impl Model {
                 Some(after) => {
                     let publications = self.kept.iter().filter(|kept| offset(kept) > after);
                     let publications = publications.take(3).cloned().collect();
-                    self.read = Some(Page { top: self.position(), publications });
+                    self.read = Some(Page { top: self.position(), publications, continues: self.continues });
                 }
             }
         }
@@ -141,6 +145,14 @@ impl Model {
             self.answer();
         }
         panic!("it never heals");
+    }
+
+    /// Another server goes on with the history, which lacks the newest publications.
+    fn fail_over(&mut self, lost: usize) {
+        self.kept.truncate(self.kept.len() - lost);
+        self.top -= lost as u64;
+        self.continues = Some(self.position());
+        self.epoch += 1;
     }
 
     fn offsets(&self) -> Vec<u64> {

@@ -40,7 +40,7 @@ fn kept_items_are_written_again_with_their_sequences() {
     world.pipeline.disconnected();
     assert_eq!(world.answers(), [(0, Ok(())), (1, Err("unknown"))]);
     assert!(!world.pipeline.is_empty());
-    world.pipeline.connected(true);
+    world.pipeline.connected(None, None, true);
     world.publish(None);
     let sequences: Vec<_> = world.sequences().into_iter().map(|(sequence, _)| sequence).collect();
     assert_eq!(sequences, [3, 4, 6, 7], "the fifth was encoded, and never written");
@@ -65,7 +65,7 @@ fn another_run_of_redis_knows_nothing() {
     world.publish(None);
     world.pipeline.disconnected();
     assert_eq!(world.answers(), []);
-    world.pipeline.connected(false);
+    world.pipeline.connected(None, None, false);
     assert_eq!(world.answers(), [(0, Err("unknown"))]);
     assert_eq!(world.write(0), [2]);
     assert_eq!(world.answers(), [(1, Err("refused"))]);
@@ -103,7 +103,7 @@ fn a_script_lost_twice_changes_no_order() {
     (0..4).for_each(|_| world.keep(None));
     world.write(0);
     world.pipeline.disconnected();
-    world.pipeline.connected(true);
+    world.pipeline.connected(None, None, true);
     (0..2).for_each(|_| world.keep(None));
     assert_eq!(world.write(0), [0, 1, 2, 3, 4, 5]);
     world.answer(&loaded()).unwrap();
@@ -114,7 +114,7 @@ fn a_script_lost_twice_changes_no_order() {
     // A byte of each but the last is written.
     let _written = world.pipeline.unwritten().split_to(length - 10);
     world.pipeline.disconnected();
-    world.pipeline.connected(true);
+    world.pipeline.connected(None, None, true);
     assert_eq!(world.write(0), [1, 2, 3, 4, 5]);
     world.answer(&loaded()).unwrap();
     (0..5).for_each(|_| drop(world.answer(&ran(0)).unwrap()));
@@ -145,7 +145,7 @@ fn an_error_leaves_a_replay_unknown() {
     (0..2).for_each(|_| world.keep(None));
     world.write(0);
     world.pipeline.disconnected();
-    world.pipeline.connected(true);
+    world.pipeline.connected(None, None, true);
     world.write(0);
     world.answer(&loaded()).unwrap();
     world.answer(&error("BUSY x")).unwrap();

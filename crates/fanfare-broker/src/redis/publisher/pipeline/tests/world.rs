@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     envelope::{Content, Decoded, decode},
+    fair_queue::Turns,
     liveness::sequence::LastTaken,
     metrics::Metrics,
     redis::{
@@ -58,7 +59,7 @@ impl World {
             clock,
             script: Script::new(node),
         };
-        let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE);
+        let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE, Turns::default());
         Self { pipeline, metrics, budget: ServerBudget::default(), answers: Answers::default(), count: 0 }
     }
 

@@ -1,0 +1,31 @@
+//! Several servers of Redis as one broker: each is a partition with its own connections, canary, fence and state.
+//!
+//! - `placement`: the partition of a channel
+//! - `start`: starts all of them
+//! - `broker`: what the node sees; `controls`: messages between nodes
+//! - `history`, `presence`, `outbox`: those of a channel follow the channel
+//! - `registry`, `revocations`: those of a node are on all partitions
+//! - `metrics`: the series of each partition
+//!
+//! Nothing of a node as a whole depends on one partition:
+//!
+//! | of a node | is on | while one partition of three is away |
+//! |---|---|---|
+//! | registry | all | read from the others |
+//! | control messages | two that are up | sent through the others |
+//! | revocations | all: a majority counts | kept and read by the majority |
+
+mod broker;
+mod controls;
+mod history;
+mod metrics;
+mod outbox;
+mod placement;
+mod presence;
+mod registry;
+mod revocations;
+mod start;
+
+pub(crate) use broker::MAX_SERVERS;
+pub(crate) use placement::Placement;
+pub(crate) use start::start;

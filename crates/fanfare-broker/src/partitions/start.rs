@@ -1,0 +1,82 @@
+//! Starts a Redis broker for each server, and puts them together.
+
+use std::sync::Arc;
+
+use fanfare_core::{Backend, BrokerEvents, Partition};
+use fanfare_metrics::Registrar;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    broker::PartitionedBroker, controls::Controls, history::PartitionedHistory, metrics::PartitionMetrics,
+    outbox::PartitionedOutbox, placement::Placement, presence::PartitionedPresence,
+    registry::PartitionedRegistry, revocations::PartitionedRevocations,
+};
+use crate::{
+    driver::StartError,
+    metrics::Metrics,
+    node::{Node, Parts},
+    redis::{self, RedisParts, Seat, connection::address::RedisConfig, metrics::RedisMetrics},
+    tasks::Tasks,
+};
+
+/// Starts all of these servers, which have different names and are sorted by them.
+///
+/// # Errors
+/// Mistakes in this process only.
+pub(crate) fn start(
+    node: &Node,
+    servers: Vec<RedisConfig>,
+    events: &Arc<dyn BrokerEvents>,
+    metrics: &prometheus::Registry,
+    tasks: &Tasks,
+    stop: &CancellationToken,
+) -> Result<Parts, StartError> {
+    let names: Vec<_> = servers.iter().map(RedisConfig::name).collect();
+    let listed: Arc<str> = names.join(",").into();
+    let partitions = PartitionMetrics::new(names.iter().map(String::as_str))?;
+    let (turns, control_order) = Default::default();
+    let (mut all, mut spans): (Vec<RedisParts>, Vec<_>) = Default::default();
+    for (at, ((server, name), registry)) in
+        (0..).zip(servers.into_iter().zip(&names).zip(partitions.registries()))
+    {
+        let register = Registrar(registry);
+        let broker_metrics = Arc::new(Metrics::register(register)?);
+        let redis_metrics = Arc::new(RedisMetrics::register(register, broker_metrics)?);
+        // No level of the log hides a span of this level.
+        let span = tracing::error_span!("redis", shard = name.as_str());
+        spans.push(span.clone());
+        let (turns, control_order) = (Clone::clone(&turns), Clone::clone(&control_order));
+        let servers = listed.clone();
+        let seat = Seat { partition: Partition(at), turns, control_order, span, servers };
+        all.push(redis::start(node, server, seat, events.clone(), redis_metrics, tasks, stop)?);
+    }
+    metrics.register(Box::new(partitions))?;
+    Ok(together(node, names, &all, spans))
+}
+
+fn together(node: &Node, names: Vec<String>, all: &[RedisParts], spans: Vec<tracing::Span>) -> Parts {
+    let placement = Arc::new(Placement::new(names.iter().map(String::as_str)));
+    let brokers: Vec<_> = all.iter().map(|parts| parts.broker.clone()).collect();
+    let broker = PartitionedBroker {
+        names,
+        placement: placement.clone(),
+        controls: Controls::new(brokers.clone(), node.incarnation.0),
+        brokers,
+        seen: 0.into(),
+    };
+    let histories = all.iter().map(|parts| parts.history.clone()).collect();
+    let presences = all.iter().map(|parts| parts.presence.clone()).collect();
+    let registries = all.iter().map(|parts| parts.registry.clone()).zip(spans).collect();
+    let outboxes = broker.names.clone().into_iter().zip(all.iter().map(|parts| parts.outbox.clone()));
+    let outbox = PartitionedOutbox::new(placement.clone(), outboxes, node.incarnation.0);
+    let backend = Backend {
+        broker: Arc::new(broker),
+        outbox: Arc::new(outbox),
+        history: Arc::new(PartitionedHistory { placement: placement.clone(), histories }),
+        presence: Arc::new(PartitionedPresence { placement, presences }),
+        revocations: Arc::new(PartitionedRevocations(
+            all.iter().map(|parts| parts.revocations.clone()).collect(),
+        )),
+    };
+    (backend, Arc::new(PartitionedRegistry { registries }))
+}
