@@ -29,6 +29,7 @@
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
 
+pub mod allowance;
 pub mod attributes;
 pub mod backend;
 pub mod broker;
@@ -63,7 +64,9 @@ pub mod revocation;
 pub mod token_bucket;
 pub mod trace;
 pub mod transport;
+pub mod wildcard;
 
+pub use allowance::{Allowance, Capability};
 pub use attributes::Attributes;
 pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};

@@ -1,4 +1,5 @@
-//! Subscribes as the commands and the tokens of clients ask: with options, and with the past in the answer.
+//! Subscribes as the commands and the tokens of clients ask, or the operator's backend: with options, and with the past
+//! in the answer.
 //!
 //! Invariant: what comes is held until the answer was sent ([`Subscriptions::release_all`]). So a client gets the answer
 //! before the first publication behind its position.
@@ -8,6 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use fanfare_core::{
     Channel, CommandError, Position, Publication, RecoveryMode, TagFilter,
     command::{ResumeEpoch, ResumeFrom},
+    identity::SubscriptionTerms,
     reply::{Recovered, Subscription},
 };
 
@@ -43,8 +45,9 @@ pub(crate) struct Wish {
     pub(crate) delta: bool,
     /// The grant of a token for this channel.
     pub(crate) grant: Option<Grant>,
-    /// Whether the token of the connection names the channel: then nothing else need permit it.
-    pub(crate) is_by_token: bool,
+    /// Whether the server subscribes the session: the token of the connection names the channel, or the operator's
+    /// backend does. Then nothing else need permit it.
+    pub(crate) is_by_server: bool,
 }
 
 impl Subscriptions {
@@ -92,6 +95,24 @@ impl Subscriptions {
         }
     }
 
+    /// Subscribes a session as it wishes, and on terms that permit it.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) fn subscribe_as_granted(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        wish: Wish,
+        terms: SubscriptionTerms,
+        grant: Option<Grant>,
+    ) -> impl Future<Output = Result<(Channel, Subscription), CommandError>> + Send + use<> {
+        let SubscriptionTerms { data, joins, .. } = terms;
+        let wish = Wish { joins: wish.joins || joins, grant, ..wish };
+        let subscribed = self.subscribe_as_wished(session, channel, wish);
+        async move { subscribed.await.map(|(channel, news)| (channel, Subscription { data, ..news })) }
+    }
+
     /// Whether a client gets differences. With a filter it does not have the publication before.
     fn permits_delta(&self, session: &Session, channel: &Channel, wish: &Wish) -> bool {
         wish.delta
@@ -122,7 +143,7 @@ impl Subscriptions {
         resume: ResumeFrom,
         wish: &Wish,
     ) -> Option<Past> {
-        if !wish.is_by_token {
+        if !wish.is_by_server {
             self.may_recover(session, channel).ok()?;
         }
         let past = match resume.epoch {
@@ -146,10 +167,10 @@ impl Subscriptions {
         {
             let namespaces = self.dispatcher.namespaces();
             let namespace = namespaces.of(channel);
-            if wish.grant.is_some() {
-                namespace.permits_name(channel)?;
-            } else if !wish.is_by_token {
-                may_subscribe(namespace, session, channel)?;
+            match wish.grant {
+                _ if wish.is_by_server => {}
+                Some(_) => namespace.permits_name(channel)?,
+                None => may_subscribe(namespace, session, channel)?,
             }
         }
         if wish.must_resume && wish.resume.is_some() && past.is_none() {

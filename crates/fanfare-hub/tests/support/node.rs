@@ -117,7 +117,7 @@ impl Setup {
         }
         let outbox = backend.outbox.clone();
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
-        let kind = Arc::new(Kind { dialect, heartbeat, connects });
+        let kind = Arc::new(Kind { dialect, heartbeat, transport: "pipe", connects });
         Node { hub, dispatcher, controls, dialect, kind, outbox, registry }
     }
 }

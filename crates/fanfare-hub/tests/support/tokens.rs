@@ -97,8 +97,7 @@ impl Authenticator for Tokens {
             channel: channel(field(token, "channel").unwrap()),
             user: field(token, "user").map(str::to_owned),
             client: field(token, "client").map(str::to_owned),
-            expires_at: expires_at(token),
-            terms: terms(token),
+            terms: SubscriptionTerms { expires_at: expires_at(token), ..terms(token) },
         })
     }
 
@@ -114,6 +113,7 @@ fn terms(token: &str) -> SubscriptionTerms {
         info: field(token, "info").map(|info| Bytes::from(info.to_owned())),
         data: field(token, "data").map(|data| Payload::text(data.to_owned())),
         joins: field(token, "joins").is_some(),
+        ..SubscriptionTerms::default()
     }
 }
 
