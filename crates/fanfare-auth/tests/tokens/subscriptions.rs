@@ -82,7 +82,7 @@ fn expire_at_is_the_end_instead_of_exp() {
         let connected = verify(&simple(), &signed(&claims)).map(|claims| claims.expires_at);
         let mut claims = claims;
         claims["channel"] = json!("chat:1");
-        let subscribed = authorize(&simple(), &claims).map(|grant| grant.expires_at);
+        let subscribed = authorize(&simple(), &claims).map(|grant| grant.terms.expires_at);
         assert_eq!(connected.map_err(AuthError::from), subscribed);
         connected
     };

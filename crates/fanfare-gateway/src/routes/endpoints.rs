@@ -1,7 +1,11 @@
 //! Every endpoint, once. A new endpoint is one line here; a method of the API, one line in `api/methods`.
 
 use crate::{
-    api::{access, cluster, methods::METHODS, openapi},
+    api::{
+        access, cluster,
+        methods::{METHODS, rpc},
+        openapi,
+    },
     http::endpoint::Endpoint,
     stream::{emulation, http_stream, sse},
     websocket::{commanded, relay},
@@ -14,6 +18,7 @@ const ENDPOINTS: &[Endpoint] = &[
     access::OTHERS,
     cluster::ENDPOINT,
     openapi::ENDPOINT,
+    rpc::ENDPOINT,
     relay::ENDPOINT,
     commanded::ENDPOINT,
     commanded::UNIDIRECTIONAL,
