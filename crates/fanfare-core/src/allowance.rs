@@ -1,8 +1,32 @@
-//! The rights that the operator's backend gives a client beside those of namespaces.
+//! The actions of clients in channels, and the rights to them that the operator's backend gives beside those of namespaces.
 //!
 //! Invariant: an allowance only adds. An action that the namespace permits needs none.
 
-use crate::{Channel, reply::Action, wildcard::matches};
+use crate::{Channel, wildcard::matches};
+
+/// An action in a channel, which its namespace permits or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// To receive its publications.
+    Subscribe,
+    /// To publish in it.
+    Publish,
+    /// To read its history.
+    ReadHistory,
+    /// To see the clients in it.
+    SeePresence,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Subscribe => "subscribe",
+            Self::Publish => "publish",
+            Self::ReadHistory => "read the history",
+            Self::SeePresence => "see who is present",
+        })
+    }
+}
 
 /// A set of actions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

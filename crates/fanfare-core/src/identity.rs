@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, pin::Pin, str::FromStr, sync::Arc, time::SystemTime}
 
 use bytes::Bytes;
 
-use crate::{Allowance, Channel, Payload, reply::Action};
+use crate::{Action, Allowance, Channel, Payload};
 
 /// One run of one node: drawn at random at start, never reused.
 ///
@@ -175,7 +175,7 @@ pub struct SubscriptionTerms {
     pub expires_at: Option<SystemTime>,
     /// Whether the client hears of clients that join and leave, whether it asks or not.
     pub joins: bool,
-    /// What the client may do in the channel while it is subscribed, beside what the namespace permits.
+    /// The rights of the client in the channel while it is subscribed, beside those of the namespace.
     pub allowance: Allowance,
 }
 

@@ -14,7 +14,8 @@
 //! A node and its clients:
 //!
 //! - [`identity`]: nodes, sessions and clients
-//! - [`namespace`], [`limits`]: what is allowed, and how much; `restricted`: what a channel's name allows
+//! - [`namespace`], [`limits`]: what is allowed, and how much; `restricted`: what a channel's name allows;
+//!   [`allowance`]: what the operator's backend allows; [`wildcard`]: patterns of names
 //! - [`critical_tasks`]: tasks that a node cannot live without
 //! - [`labels!`]: enums whose values are labels of metrics
 //! - [`buckets`]: bucket bounds of latencies
@@ -66,7 +67,7 @@ pub mod trace;
 pub mod transport;
 pub mod wildcard;
 
-pub use allowance::{Allowance, Capability};
+pub use allowance::{Action, Allowance, Capability};
 pub use attributes::Attributes;
 pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};

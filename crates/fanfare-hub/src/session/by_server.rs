@@ -7,10 +7,8 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Channel, CommandError, Position, Push,
-    command::ResumeFrom,
-    identity::SubscriptionTerms,
-    reply::{Action, Subscription},
+    Action, Channel, CommandError, Position, Push, command::ResumeFrom, identity::SubscriptionTerms,
+    reply::Subscription,
 };
 
 use crate::session::{

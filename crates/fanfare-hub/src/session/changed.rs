@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Identity, identity::SubscriptionTerms, reply::Action};
+use fanfare_core::{Action, Channel, Identity, identity::SubscriptionTerms};
 
 /// An identity with another end, and maybe with other information.
 pub(crate) struct ChangedIdentity {

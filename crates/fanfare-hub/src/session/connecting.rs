@@ -11,12 +11,12 @@ use std::{
 };
 
 use fanfare_core::{
-    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Reply,
+    Action, AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Reply,
     SubscribeError,
     command::{ClientToken, Connect, RequestId, ResumeFrom},
     hooks::{ConnectAnswer, ConnectQuestion},
     identity::{SubscriptionGrant, SubscriptionTerms},
-    reply::{Action, Connected, Subscription},
+    reply::{Connected, Subscription},
 };
 use futures_util::future::join_all;
 

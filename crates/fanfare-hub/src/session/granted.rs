@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Allowance, Channel, identity::SubscriptionTerms, reply::Action};
+use fanfare_core::{Action, Allowance, Channel, identity::SubscriptionTerms};
 use parking_lot::Mutex;
 
 /// The grant of a token, or of the operator's backend, to one subscription, beside the subscription itself.

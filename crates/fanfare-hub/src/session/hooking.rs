@@ -5,9 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use fanfare_core::{
-    Capability, Channel, CommandError, Disconnect, Hook, HookRefusal, Hooks, Identity,
+    Action, Capability, Channel, CommandError, Disconnect, Hook, HookRefusal, Hooks, Identity,
     hooks::{ConnectAnswer, HookClient},
-    reply::Action,
 };
 
 use crate::session::{attendance::Attendance, refusal::Refusal, state::Session};

@@ -2,7 +2,7 @@
 //!
 //! What the operator's backend allows is looked at only where the namespace refuses.
 
-use fanfare_core::{Access, Channel, CommandError, Namespace, reply::Action};
+use fanfare_core::{Access, Action, Channel, CommandError, Namespace};
 
 use crate::session::state::Session;
 

@@ -108,7 +108,7 @@ pub(super) fn connected(result: &Value) -> Option<ConnectAnswer> {
             subscriptions.push((Channel::new(name).ok()?, terms));
         }
     }
-    // Of a channel that is named twice, the terms count that stand first.
+    // Terms count before a bare name: the first mention of a channel decides.
     for name in texts(result, "channels")? {
         subscriptions.push((Channel::new(name).ok()?, SubscriptionTerms::default()));
     }

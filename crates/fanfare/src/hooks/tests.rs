@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_core::{Allowance, ClientId, Incarnation, SessionId, reply::Action};
+use fanfare_core::{Action, Allowance, ClientId, Incarnation, SessionId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

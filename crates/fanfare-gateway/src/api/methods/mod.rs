@@ -5,7 +5,7 @@
 //! - [`connections`], [`channels`], [`subscribe`] (and unsubscribe), [`disconnect`], [`refresh`],
 //!   [`revoke`]: clients of all nodes;
 //!   [`clients`]: what these share; [`terms`]: those of a subscription
-//! - [`rpc`]: says that there are no methods of the operator's own
+//! - [`rpc`]: refuses calls of methods of the operator's own
 //! - [`info`]: the nodes
 //! - [`batch`]: several calls in one; [`items`]: one of several results
 //!

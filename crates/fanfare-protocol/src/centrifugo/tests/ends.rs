@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fanfare_core::{
-    Answer, CloseFrame, CommandError, Dialect, Disconnect, Goodbye, PublishError, Rate, Reply,
-    SubscribeError, reply::Action,
+    Action, Answer, CloseFrame, CommandError, Dialect, Disconnect, Goodbye, PublishError, Rate, Reply,
+    SubscribeError,
 };
 
 use super::super::Centrifugo;
