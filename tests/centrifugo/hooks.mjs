@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import WebSocket from "ws";
 import { Centrifuge as Json } from "centrifuge";
 import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
-import { check, equal, Events, within } from "./support.mjs";
+import { check, equal, Events, until, within } from "./support.mjs";
 
 const [encoding, NODE, PORT, SECRET] = process.argv.slice(2);
 const isProtobuf = encoding === "protobuf";
@@ -96,18 +96,18 @@ equal((await refused.next("unsubscribed")).code, 403);
 check(asked.every(([, { client: id }]) => id === connected.client), "every question names the client");
 subscription.unsubscribe();
 client.disconnect();
-for (const path of ["uni_sse", "uni_http_stream"]) {
+for (const path of ["uni_sse", "uni_http_stream", "uni_websocket"]) {
   const stop = new AbortController();
-  const stream = await fetch(`${NODE}/connection/${path}`, { method: "POST", body: "{}", signal: stop.signal });
-  await stream.body.getReader().read();
-  equal(asked.at(-1)[1].transport, path);
+  if (path === "uni_websocket") {
+    const listener = new WebSocket(`${NODE.replace("http", "ws")}/connection/${path}`);
+    listener.on("open", () => listener.send("{}"));
+    stop.signal.onabort = () => listener.terminate();
+  } else {
+    await fetch(`${NODE}/connection/${path}`, { method: "POST", body: "{}", signal: stop.signal });
+  }
+  await until(() => asked.at(-1)[1].transport === path, `a question for ${path}`);
   stop.abort();
 }
-const listener = new WebSocket(`${NODE.replace("http", "ws")}/connection/uni_websocket`);
-listener.on("open", () => listener.send("{}"));
-await new Promise((resolve) => listener.on("message", resolve));
-equal(asked.at(-1)[1].transport, "uni_websocket");
-listener.terminate();
 const ofClient = ({ client: id, event }) => event === "disconnected" && id === connected.client;
 for (let waited = 0; !told.some(ofClient) || told.filter(({ channel }) => channel === "room").length < 4; waited += 1) {
   check(waited < 200, `events come: ${JSON.stringify(told)}`);

@@ -18,8 +18,10 @@ pub(crate) fn permit(
     action: Action,
 ) -> Result<(), CommandError> {
     let is_subscribed = || session.has_any(|joined| joined == channel);
-    let permitted = access.permit(|| session.identity(), is_subscribed, channel, action);
-    permitted.or_else(|error| if is_allowed(session, channel, action) { Ok(()) } else { Err(error) })
+    match access.permit(|| session.identity(), is_subscribed, channel, action) {
+        Err(_) if is_allowed(session, channel, action) => Ok(()),
+        permitted => permitted,
+    }
 }
 
 /// Whether the operator's backend allows the session's client what the namespace does not.

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fanfare_hub::calls::call;
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 use utoipa::ToSchema;
 
 use super::history::Since;
@@ -14,15 +14,33 @@ const LONGEST_INFO: usize = fanfare_auth::Claims::MAX_INFO_BYTES;
 
 /// Options of the channel for these clients. Others than these are ignored: the namespace decides.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(try_from = "Map<String, Value>")]
 pub(crate) struct Override {
     /// Whether the clients hear of clients that join and leave, whether they ask or not.
     force_push_join_leave: Option<Switch>,
 }
 
 /// An option that is on or off.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 pub(crate) struct Switch {
     value: bool,
+}
+
+/// By way of a map: serde would take arrays for objects, by the order of the fields.
+impl TryFrom<Map<String, Value>> for Override {
+    type Error = &'static str;
+
+    fn try_from(options: Map<String, Value>) -> Result<Self, Self::Error> {
+        let wrong = "force_push_join_leave is an object with a `value` that is true or false";
+        let force_push_join_leave = match options.get("force_push_join_leave") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(switch)) => {
+                Some(Switch { value: switch.get("value").and_then(Value::as_bool).ok_or(wrong)? })
+            }
+            Some(_) => return Err(wrong),
+        };
+        Ok(Self { force_push_join_leave })
+    }
 }
 
 /// The fields of a request.
