@@ -134,11 +134,68 @@ def subscribe():
         one.publish(dto.PublishRequest(channel=other, data="not there"))
         one.publish(dto.PublishRequest(channel=channel, data="here"))
         equal(reader.recv(PATIENCE), "here")
-        informed = dto.SubscribeRequest(user=user, channel=other, info={"a": 1})
-        refused(lambda: one.subscribe(informed), 400)
         two.unsubscribe(dto.UnsubscribeRequest(user=user, channel=""))
         for name in (channel, third):
             equal(one.channels(dto.ChannelsRequest(pattern=name)).channels, {})
+
+
+def pushes(client, count):
+    """The next pushes: one message may have several."""
+    lines = []
+    while len(lines) < count:
+        lines += client.recv(PATIENCE).splitlines()
+    return [json.loads(line)["push"] for line in lines]
+
+
+def raw(node, method, body):
+    """The answer to a call that cent does not have, with its status."""
+    request = urllib.request.Request(f"{node}/api/{method}?api_key={KEY}", json.dumps(body).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def subscribe_on_terms():
+    user, channel = fresh(""), fresh("chat")
+    for number in range(3):
+        epoch = one.publish(dto.PublishRequest(channel=channel, data=number)).epoch
+    joins = dto.ChannelOptionsOverride(force_push_join_leave=dto.BoolValue(value=True))
+    terms = {
+        "info": {"role": "host"},
+        "data": {"welcome": 1},
+        "recover_since": dto.StreamPosition(offset=1, epoch=epoch),
+        "override": joins,
+    }
+    with sdk(NODE2, token(SECRET, sub=user)) as client:
+        equal(json.loads(client.recv(PATIENCE))["id"], 1)
+        one.subscribe(dto.SubscribeRequest(user=user, channel=channel, **terms))
+        told, second, third, joined = pushes(client, 4)
+        equal({key: told["subscribe"][key] for key in ("recoverable", "offset", "epoch")},
+              {"recoverable": True, "offset": 1, "epoch": epoch})
+        equal(told["subscribe"]["data"], {"welcome": 1})
+        equal([push["pub"]["data"] for push in (second, third)], [1, 2])
+        equal(joined["join"]["info"]["chan_info"], {"role": "host"})
+        two.refresh(dto.RefreshRequest(user=user, info={"name": "Ada"}))
+        equal(pushes(client, 1)[0]["refresh"], {})
+        found = lambda: list(one.presence(dto.PresenceRequest(channel=channel)).presence.values())
+        until(lambda: [(info.conn_info, info.chan_info) for info in found()] == [({"name": "Ada"}, {"role": "host"})],
+              "the new information is in presence")
+        # The time is over, and the grace: the connection ends.
+        status, _ = raw(NODE1, "subscribe", {"user": user, "channel": fresh(""), "expire_at": now() - 30})
+        equal(status, 200)
+        with suppressed_end() as closed:
+            pushes(client, 2)
+        equal(closed, [3006])
+    status, answer = raw(NODE1, "subscribe", {"channel": channel, "all_users": True})
+    equal((status, answer["error"]["code"]), (400, 107))
+
+
+def rpc():
+    status, answer = raw(NODE1, "rpc", {"method": "m", "params": {}})
+    equal((status, answer["error"]["code"]), (400, 108))
+    check("call your backend" in answer["error"]["message"], answer)
 
 
 def disconnect():
@@ -246,6 +303,7 @@ def key_in_address():
                 equal(error.code, status)
 
 
-SCENARIOS = [publish, broadcast, history, presence, subscribe, disconnect, refresh, one_client, info, batch, errors, key_in_address]
+SCENARIOS = [publish, broadcast, history, presence, subscribe, subscribe_on_terms, rpc, disconnect, refresh, one_client,
+             info, batch, errors, key_in_address]
 
 run({scenario.__name__: scenario for scenario in SCENARIOS}, NAMES)

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import WebSocket from "ws";
 import { Centrifuge as Json } from "centrifuge";
 import { Centrifuge as Protobuf } from "centrifuge/build/protobuf";
-import { check, equal, Events, within } from "./support.mjs";
+import { check, equal, Events, until, within } from "./support.mjs";
 
 const [encoding, NODE, PORT, SECRET] = process.argv.slice(2);
 const isProtobuf = encoding === "protobuf";
@@ -23,7 +23,16 @@ const asked = [];
 const told = [];
 const signed = [];
 const answers = {
-  "/connect": () => ({ result: { user: "ada", data: { hello: 1 }, channels: ["mine"], meta: { plan: "x" } } }),
+  "/connect": () => ({
+    result: {
+      user: "ada",
+      data: { hello: 1 },
+      channels: ["mine"],
+      subs: { terms: { data: { welcome: 1 }, info: { role: "host" }, allow: ["pub"] } },
+      caps: [{ channels: ["closed:a*"], allow: ["pub"], match: "wildcard" }],
+      meta: { plan: "x" },
+    },
+  }),
   "/rpc": ({ method, data }) =>
     method === "double" ? { result: { data: data * 2 } } : { error: { code: 404, message: "no such method" } },
   "/subscribe": ({ channel }) =>
@@ -62,7 +71,14 @@ const connected = await events.next("connected");
 equal(decode(connected.data), { hello: 1 });
 const [path, question, headers] = asked[0];
 equal([path, question.data, question.protocol, headers["x-test"]], ["/connect", { from: "page" }, encoding, "seen"]);
-equal((await events.next("subscribed")).channel, "mine");
+equal(question.transport, "websocket");
+const [mine, terms] = [await events.next("subscribed"), await events.next("subscribed")].sort((a, b) =>
+  a.channel.localeCompare(b.channel),
+);
+equal([mine.channel, terms.channel, decode(terms.data)], ["mine", "terms", { welcome: 1 }]);
+await within(client.publish("closed:ab", encode(1)), "a publish that `caps` allow");
+const notAllowed = await client.publish("closed:b", encode(1)).catch((error) => error);
+equal(notAllowed.code, 103);
 equal(decode((await within(client.rpc("double", encode(21)), "the answer")).data), 42);
 equal(asked.at(-1)[1].meta, { plan: "x" });
 const error = await client.rpc("other", encode(1)).catch((error) => error);
@@ -80,6 +96,18 @@ equal((await refused.next("unsubscribed")).code, 403);
 check(asked.every(([, { client: id }]) => id === connected.client), "every question names the client");
 subscription.unsubscribe();
 client.disconnect();
+for (const path of ["uni_sse", "uni_http_stream", "uni_websocket"]) {
+  const stop = new AbortController();
+  if (path === "uni_websocket") {
+    const listener = new WebSocket(`${NODE.replace("http", "ws")}/connection/${path}`);
+    listener.on("open", () => listener.send("{}"));
+    stop.signal.onabort = () => listener.terminate();
+  } else {
+    await fetch(`${NODE}/connection/${path}`, { method: "POST", body: "{}", signal: stop.signal });
+  }
+  await until(() => asked.at(-1)[1].transport === path, `a question for ${path}`);
+  stop.abort();
+}
 const ofClient = ({ client: id, event }) => event === "disconnected" && id === connected.client;
 for (let waited = 0; !told.some(ofClient) || told.filter(({ channel }) => channel === "room").length < 4; waited += 1) {
   check(waited < 200, `events come: ${JSON.stringify(told)}`);

@@ -28,7 +28,7 @@ JAVA=(connects publishes_across_nodes recovers_what_it_missed)
 HOOKS=(json protobuf) # encodings
 WIRE=(frames_and_order subprotocols connects subscribes a_hundred_and_twenty_eight_channels publications history_and_recovery
     joins streams)
-API=(publish broadcast history presence subscribe disconnect refresh one_client info batch errors key_in_address)
+API=(publish broadcast history presence subscribe subscribe_on_terms rpc disconnect refresh one_client info batch errors key_in_address)
 JARS=$WORK/java-clients
 PASSED=0
 FAILED=()
@@ -74,6 +74,7 @@ hooks() {
         done
         printf '[[namespace]]\nsubscribe_hook = true\npublish_hook = true\n'
         printf 'events = true\ntrack_presence = true\npresence_grace = "0s"\n'
+        printf '[[namespace]]\nname = "closed"\npublish = "server"\n'
     } >"$STATE/hooks.toml"
     background "$log" env -u FANFARE_CONFIG "$BIN" serve --dev --listen "127.0.0.1:$port" --config "$STATE/hooks.toml"
     await "$log" curl -fso /dev/null "http://127.0.0.1:$port/readyz"

@@ -29,7 +29,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use fanfare_core::{
     AuthError, Authenticator, Identity,
-    identity::{Renewal, SubscriptionGrant},
+    identity::{Renewal, SubscriptionGrant, SubscriptionTerms},
 };
 use jsonwebtoken::{Algorithm, errors::ErrorKind};
 use serde::{Deserialize, de::IgnoredAny};
@@ -139,9 +139,10 @@ impl TokenPolicy {
     pub fn verify_subscription(&self, token: &str, now: SystemTime) -> Result<SubscriptionGrant, TokenError> {
         let (claims, expires_at) = self.check(token, now)?;
         let CheckedClaims { subject, channel, client, terms, .. } = claims;
+        let terms = SubscriptionTerms { expires_at, ..terms };
         let channel = channel.ok_or(TokenError::CHANNEL)?;
         let user = Some(subject).filter(|subject| !subject.is_empty());
-        Ok(SubscriptionGrant { channel, user, client, expires_at, terms })
+        Ok(SubscriptionGrant { channel, user, client, terms })
     }
 
     /// Checks what every token has to be. Returns the end of its grants, too.

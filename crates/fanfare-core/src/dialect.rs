@@ -97,6 +97,8 @@ pub enum Push {
         channel: Channel,
         /// The position behind which the session gets all; `None` in a channel without history.
         position: Option<Position>,
+        /// Data of the operator's backend for the client.
+        data: Option<Payload>,
     },
     /// The session's subscription to a channel ended.
     Unsubscribed {

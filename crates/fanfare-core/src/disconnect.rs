@@ -46,6 +46,8 @@ pub enum Disconnect {
     Slow,
     /// The client's token expired.
     Expired,
+    /// A subscription expired that the server had made for the client.
+    SubscriptionExpired,
     /// A token that the client showed is not good, for this reason.
     BadToken(Cow<'static, str>),
     /// The client's token, or the operator's backend, names more channels for it than a connection may hold.
@@ -100,6 +102,7 @@ impl Disconnect {
             Self::PublishUnknown,
             Self::Slow,
             Self::Expired,
+            Self::SubscriptionExpired,
             Self::BadToken(Cow::default()),
             Self::TooManyChannels { limit: 0 },
             Self::Stale,
@@ -148,6 +151,7 @@ impl Disconnect {
             Self::PublishUnknown => "publish_unknown",
             Self::Slow => "slow",
             Self::Expired => "expired",
+            Self::SubscriptionExpired => "subscription_expired",
             Self::BadToken(_) => "bad_token",
             Self::TooManyChannels { .. } => "too_many_channels",
             Self::Stale => "stale",
@@ -199,6 +203,7 @@ mod tests {
             | Disconnect::PublishUnknown
             | Disconnect::Slow
             | Disconnect::Expired
+            | Disconnect::SubscriptionExpired
             | Disconnect::BadToken(_)
             | Disconnect::TooManyChannels { .. }
             | Disconnect::Stale
@@ -213,7 +218,7 @@ mod tests {
     }
 
     /// The number of the variants for which [`is_a_nodes_own`] is true.
-    const OWN: usize = 22;
+    const OWN: usize = 23;
 
     #[test]
     fn each_reason_of_a_node_is_listed() {

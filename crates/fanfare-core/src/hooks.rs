@@ -6,7 +6,7 @@ use std::{pin::Pin, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
-use crate::{Channel, ClientId, CloseFrame, Payload, labels};
+use crate::{Capability, Channel, ClientId, CloseFrame, Payload, identity::SubscriptionTerms, labels};
 
 labels! {
     /// A question to the backend.
@@ -46,7 +46,7 @@ pub trait Hooks: Send + Sync + 'static {
     fn refresh(&self, asks: HookClient) -> HookFuture<RefreshAnswer>;
 
     /// Asks whether a client may subscribe to a channel.
-    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscribeAnswer>;
+    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscriptionTerms>;
 
     /// Asks whether a client may publish this in a channel.
     fn publish(&self, asks: HookClient, channel: Channel, data: Payload) -> HookFuture<PublishAnswer>;
@@ -91,8 +91,8 @@ pub struct HookClient {
     pub client: ClientId,
     /// The encoding of its messages: `json` or `protobuf`.
     pub protocol: &'static str,
-    /// Whether it sends by requests, and gets a stream. Else it has a WebSocket.
-    pub is_over_http: bool,
+    /// The word for its transport.
+    pub transport: &'static str,
     /// Its user; empty: none.
     pub user: String,
     /// The text that the backend attached to the client when it connected: JSON that no client sees.
@@ -127,8 +127,10 @@ pub struct ConnectAnswer {
     pub data: Option<Payload>,
     /// A text that comes with every later question about this client.
     pub meta: Option<Bytes>,
-    /// The channels to which the client is subscribed, each with information about the subscription for other clients.
-    pub subscriptions: Vec<(Channel, Option<Bytes>)>,
+    /// The channels to which the client is subscribed, and on which terms.
+    pub subscriptions: Vec<(Channel, SubscriptionTerms)>,
+    /// The rights of the client beside those of namespaces.
+    pub capabilities: Vec<Capability>,
 }
 
 /// The question of [`Hooks::subscribe`], beside the client.
@@ -138,17 +140,6 @@ pub struct SubscribeQuestion {
     pub channel: Channel,
     /// Data of the client for the backend.
     pub data: Option<Payload>,
-}
-
-/// An answer of [`Hooks::subscribe`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SubscribeAnswer {
-    /// Information about the subscription for other clients.
-    pub info: Option<Bytes>,
-    /// Data for the client, in the reply to its subscribe.
-    pub data: Option<Payload>,
-    /// When the subscription expires; `None`: never.
-    pub expires_at: Option<SystemTime>,
 }
 
 /// An answer of [`Hooks::publish`].

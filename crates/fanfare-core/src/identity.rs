@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, pin::Pin, str::FromStr, sync::Arc, time::SystemTime}
 
 use bytes::Bytes;
 
-use crate::{Channel, Payload};
+use crate::{Action, Allowance, Channel, Payload};
 
 /// One run of one node: drawn at random at start, never reused.
 ///
@@ -108,6 +108,12 @@ pub trait Identity: Send + Sync + 'static {
     /// Whether the client may subscribe to and publish in a channel whose namespace asks for a token.
     fn may_use(&self, channel: &Channel) -> bool;
 
+    /// Whether the operator's backend allows the client an action that a channel's namespace does not permit.
+    fn allows(&self, channel: &Channel, action: Action) -> bool {
+        let _ = (channel, action);
+        false
+    }
+
     /// When the token expires and the session ends; `None`: never.
     fn expires_at(&self) -> Option<SystemTime>;
 
@@ -154,21 +160,23 @@ pub struct SubscriptionGrant {
     pub user: Option<String>,
     /// The client that may use it, in its text form; `None`: each of the user.
     pub client: Option<String>,
-    /// When the subscription ends; `None`: never.
-    pub expires_at: Option<SystemTime>,
     /// The rest.
     pub terms: SubscriptionTerms,
 }
 
-/// The terms of a subscription in a token, beside the right to it.
+/// The terms of a subscription beside the right to it, as a token or the operator's backend says them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubscriptionTerms {
     /// Information about the subscription for other clients: JSON that the node does not read.
     pub info: Option<Bytes>,
     /// Data for the client, which comes with the news of its subscription.
     pub data: Option<Payload>,
+    /// When the subscription ends; `None`: never.
+    pub expires_at: Option<SystemTime>,
     /// Whether the client hears of clients that join and leave, whether it asks or not.
     pub joins: bool,
+    /// The rights of the client in the channel while it is subscribed, beside those of the namespace.
+    pub allowance: Allowance,
 }
 
 /// Why a token is not good: a sentence for the client, without a word of the token.

@@ -14,7 +14,8 @@
 //! A node and its clients:
 //!
 //! - [`identity`]: nodes, sessions and clients
-//! - [`namespace`], [`limits`]: what is allowed, and how much; `restricted`: what a channel's name allows
+//! - [`namespace`], [`limits`]: what is allowed, and how much; `restricted`: what a channel's name allows;
+//!   [`allowance`]: what the operator's backend allows; [`wildcard`]: patterns of names
 //! - [`critical_tasks`]: tasks that a node cannot live without
 //! - [`labels!`]: enums whose values are labels of metrics
 //! - [`buckets`]: bucket bounds of latencies
@@ -29,6 +30,7 @@
 //! - [`transport`]: framing of messages, and sinks for bytes
 //! - [`trace`]: spans, and the trace of a message
 
+pub mod allowance;
 pub mod attributes;
 pub mod backend;
 pub mod broker;
@@ -64,7 +66,9 @@ pub mod revocation;
 pub mod token_bucket;
 pub mod trace;
 pub mod transport;
+pub mod wildcard;
 
+pub use allowance::{Action, Allowance, Capability};
 pub use attributes::Attributes;
 pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};

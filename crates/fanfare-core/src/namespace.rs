@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Channel, ChannelRegex, CommandError, Identity, Retention, labels, reply::Action};
+use crate::{Action, Channel, ChannelRegex, CommandError, Identity, Retention, labels};
 
 /// The clients that may do an action in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

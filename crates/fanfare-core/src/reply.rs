@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{
-    Channel, ClientId, Payload, Position, Publication, PublishError, SubscribeError,
+    Action, Channel, ClientId, Payload, Position, Publication, PublishError, SubscribeError,
     command::RequestId,
     hooks::HookError,
     presence::{PresenceEntry, PresenceStats},
@@ -196,28 +196,4 @@ pub enum CommandError {
     /// The session has as many channels as it may.
     #[error("a connection may hold at most {0} channels")]
     TooManyChannels(usize),
-}
-
-/// An action in a channel, which its namespace permits or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// To receive its publications.
-    Subscribe,
-    /// To publish in it.
-    Publish,
-    /// To read its history.
-    ReadHistory,
-    /// To see the clients in it.
-    SeePresence,
-}
-
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Subscribe => "subscribe",
-            Self::Publish => "publish",
-            Self::ReadHistory => "read the history",
-            Self::SeePresence => "see who is present",
-        })
-    }
 }

@@ -4,7 +4,7 @@
 //!   connection, in its `channels`.
 //! - A channel whose name ends with `#` and user ids with commas between them is open to these users alone.
 
-use crate::{Channel, CommandError, Identity, reply::Action};
+use crate::{Action, Channel, CommandError, Identity};
 
 impl Channel {
     /// Checks that its name permits a client of this identity to subscribe, without a token of the subscription.

@@ -108,8 +108,10 @@ pub struct Encoding {
 pub struct OverHttp {
     /// Whether its messages are bytes that say their own length; else each is a line of text.
     pub is_binary: bool,
-    /// The dialect, whose goodbye is a message, and how its sessions are kept alive.
-    pub kind: Arc<Kind>,
+    /// The dialect at `/connection/http_stream`, whose goodbye is a message, and how its sessions are kept alive.
+    pub http_stream: Arc<Kind>,
+    /// The same at `/connection/sse`.
+    pub sse: Arc<Kind>,
     /// Reads the body of a client's request.
     pub emulated: fn(&[u8]) -> Option<Emulated>,
 }
@@ -117,10 +119,12 @@ pub struct OverHttp {
 /// The dialect of clients that only listen, and send nothing but one message to connect: at `/connection/uni_sse`,
 /// `/connection/uni_http_stream` and `/connection/uni_websocket`.
 pub struct UnidirectionalEndpoint {
-    /// The dialect over HTTP, whose goodbye is a message.
-    pub over_http: Arc<Kind>,
+    /// The dialect at `/connection/uni_sse`, whose goodbye is a message.
+    pub sse: Arc<Kind>,
+    /// The same at `/connection/uni_http_stream`.
+    pub http_stream: Arc<Kind>,
     /// The dialect over a WebSocket.
-    pub over_websocket: Arc<Kind>,
+    pub websocket: Arc<Kind>,
     /// Makes a session's decoder.
     pub decoder: fn() -> Box<dyn Decoder>,
 }

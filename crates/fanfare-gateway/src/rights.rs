@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use fanfare_auth::TokenSourceError;
-use fanfare_core::{Access, AuthError, Channel, CommandError, Identity, Namespace, reply::Action};
+use fanfare_core::{Access, Action, AuthError, Channel, CommandError, Identity, Namespace};
 use fanfare_hub::Hub;
 
 use crate::gateway::ClientAuth;

@@ -76,7 +76,8 @@ impl Hub {
         let subscriptions = shared.subscriptions(&outgoing);
         let stall_report = Arc::new(StallReport::default());
         let revoked = shared.revoked(&outgoing, revocations);
-        let identities = Arc::new(Identities::new(revoked.clone(), shared.limits.clone()));
+        let identities =
+            Arc::new(Identities::new(revoked.clone(), shared.limits.clone(), shared.attendance.clone()));
         let renewals = shared.renewals(&outgoing, &subscriptions, &identities);
         let critical_tasks = shared.spawn_tasks(&outgoing, &subscriptions, renewals, tracer.as_ref());
         tokio::spawn(critical_tasks.watch(stall::watch(shared.dispatcher.clone(), stall_report.clone())));

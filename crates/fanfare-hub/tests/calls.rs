@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use fanfare_core::{ClientId, Incarnation, NodeInfo};
 use fanfare_hub::calls::{
-    call::{Answer, Call, Connection, Refresh, Selection},
+    call::{Answer, Call, Connection, Refresh, Selection, Terms},
     gather::Gathered,
 };
 
@@ -95,13 +95,19 @@ async fn the_server_subscribes_and_unsubscribes_clients() {
     let client = node.client_in(&["a"]).await;
     let done = Answer::Done { clients: 1 };
     let of = of_client(&client);
-    assert_eq!(ask(&node, Call::Subscribe { of: of.clone(), channel: "b".into() }).await, done);
+    assert_eq!(
+        ask(&node, Call::Subscribe { of: of.clone(), channel: "b".into(), terms: Terms::default() }).await,
+        done
+    );
     node.publish("b", "hello").await.unwrap();
     settle().await;
     let with_push = client.lines();
     assert_eq!(with_push.last().map(String::as_str), Some("b hello"), "{with_push:?}");
     assert_eq!(ask(&node, Call::Unsubscribe { of: of.clone(), channel: "b".into() }).await, done);
-    assert_eq!(ask(&node, Call::Subscribe { of: of.clone(), channel: "c".into() }).await, done);
+    assert_eq!(
+        ask(&node, Call::Subscribe { of: of.clone(), channel: "c".into(), terms: Terms::default() }).await,
+        done
+    );
     assert_eq!(ask(&node, Call::Unsubscribe { of: of.clone(), channel: String::new() }).await, done);
     let lines = client.lines();
     assert_eq!(lines[lines.len() - 2..], ["unsubscribed a", "unsubscribed c"]);

@@ -7,7 +7,8 @@ use std::{
 
 use fanfare_core::{
     Access, CloseFrame, Hook, HookRefusal, Namespace, Payload,
-    hooks::{ConnectAnswer, HookError, PublishAnswer, RefreshAnswer, SubscribeAnswer},
+    hooks::{ConnectAnswer, HookError, PublishAnswer, RefreshAnswer},
+    identity::SubscriptionTerms,
 };
 use fanfare_hub::Peer;
 
@@ -84,7 +85,10 @@ async fn the_backend_names_a_client() {
     assert_eq!((backend.questions(), client.lines()), (vec!["connect".into()], vec![]));
     let answer = ConnectAnswer {
         data: Some(Payload::text("welcome")),
-        subscriptions: vec![(channel("a"), Some("1".into()))],
+        subscriptions: vec![(
+            channel("a"),
+            SubscriptionTerms { info: Some("1".into()), ..Default::default() },
+        )],
         ..ann()
     };
     backend.answer(Told::Connect(answer));
@@ -138,7 +142,7 @@ async fn a_subscribe_that_waits_blocks_no_other() {
     assert_eq!(backend.questions(), ["subscribe ann a", "subscribe ann b"]);
     assert_eq!(client.lines(), ["ok 4"]);
     connected(&node, "connect user=bob").await.say("sub open:c").await;
-    backend.answer_at(1, Told::Subscribe(SubscribeAnswer::default()));
+    backend.answer_at(1, Told::Subscribe(SubscriptionTerms::default()));
     settle().await;
     assert_eq!(client.lines(), ["ok 3"]);
     backend.answer(refused(403));
@@ -155,10 +159,11 @@ async fn a_subscribe_that_waits_blocks_no_other() {
 async fn a_permitted_subscribe_has_the_backends_words() {
     let (node, _, backend) = node(&[Hook::Subscribe]);
     let client = connected(&node, "connect user=ann").await;
-    let answer = SubscribeAnswer {
+    let answer = SubscriptionTerms {
         data: Some(Payload::text("hi")),
         expires_at: in_seconds(60),
         info: Some("1".into()),
+        ..SubscriptionTerms::default()
     };
     says(&client, "sub a", &backend, Told::Subscribe(answer)).await;
     assert_eq!(last(&client), "ok 2 expires hi");
@@ -292,7 +297,7 @@ async fn a_silent_backend_costs_the_grace() {
 async fn the_backend_refreshes_a_subscription() {
     let (node, _, backend) = node(&[Hook::Subscribe, Hook::SubRefresh]);
     let client = connected(&node, "connect user=ann").await;
-    let answer = SubscribeAnswer { expires_at: in_seconds(-1), ..SubscribeAnswer::default() };
+    let answer = SubscriptionTerms { expires_at: in_seconds(-1), ..SubscriptionTerms::default() };
     says(&client, "sub a", &backend, Told::Subscribe(answer)).await;
     assert_eq!(last(&client), "ok 2", "the client has nothing to do");
     tokio::time::sleep(Duration::from_secs(3)).await;

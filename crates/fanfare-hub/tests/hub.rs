@@ -14,6 +14,7 @@
 mod support;
 
 mod budget;
+mod by_server;
 mod calls;
 mod cluster;
 mod concurrent;

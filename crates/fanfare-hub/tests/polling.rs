@@ -205,7 +205,9 @@ async fn a_goodbye_answers_the_poll_that_waits() {
 async fn a_goodbye_waits_for_the_next_poll() {
     let node = Setup { dialect: Lines::strict(), ..Setup::default() }.memory();
     let poller = Poller::new(&node);
-    node.hub.writer.push(&poller.session, &Push::Subscribed { channel: channel("a"), position: None });
+    node.hub
+        .writer
+        .push(&poller.session, &Push::Subscribed { channel: channel("a"), position: None, data: None });
     node.hub.goodbyes.end(&poller.session, &Disconnect::Restart);
     assert_eq!(poller.poll(&node).body().as_deref(), Some("[subscribed a|goodbye restart] close 76"));
 }

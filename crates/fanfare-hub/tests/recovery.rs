@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{
-    Access, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode, reply::Action,
-};
+use fanfare_core::{Access, Action, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode};
 use fanfare_hub::{Past, Recovered};
 use tokio::task::JoinSet;
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Access, CommandError, Disconnect, Limits, Namespace, SubscribeError, reply::Action};
+use fanfare_core::{Access, Action, CommandError, Disconnect, Limits, Namespace, SubscribeError};
 use tokio::task::JoinSet;
 
 use crate::support::{Setup, channel, ends, settle};

@@ -226,7 +226,15 @@ async fn a_server_s_subscription_is_told_first() {
     let of = fanfare_hub::calls::call::Selection { user: Some("ann".into()), ..Default::default() };
     node.hub
         .calls
-        .ask(fanfare_hub::calls::call::Call::Subscribe { of: of.clone(), channel: "a".into() }, &[], None)
+        .ask(
+            fanfare_hub::calls::call::Call::Subscribe {
+                of: of.clone(),
+                channel: "a".into(),
+                terms: Default::default(),
+            },
+            &[],
+            None,
+        )
         .await;
     recorder.deliver("a", "1");
     settle().await;

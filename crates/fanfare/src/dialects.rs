@@ -40,43 +40,51 @@ const EXPIRY_GRACE: Duration = Duration::from_secs(25);
 /// The longest time between two comments in a stream of plain HTTP.
 const QUIET: Duration = Duration::from_secs(20);
 
-fn kind(dialect: &'static dyn Dialect, connects: Option<ConnectRules>, heartbeat: &Heartbeat) -> Arc<Kind> {
-    Arc::new(Kind { dialect, heartbeat: heartbeat.clone(), connects })
+/// Makes the kinds of sessions of one protocol.
+fn kinds(
+    connects: Option<ConnectRules>,
+    heartbeat: &Heartbeat,
+) -> impl Fn(&'static dyn Dialect, &'static str) -> Arc<Kind> {
+    move |dialect, transport| Arc::new(Kind { dialect, heartbeat: heartbeat.clone(), transport, connects })
 }
+
+/// Clients of this protocol show a token when they connect.
+const CONNECTS: Option<ConnectRules> = Some(ConnectRules { expiry_grace: EXPIRY_GRACE });
 
 /// The plain WebSocket.
 pub(crate) fn relay(heartbeat: &Heartbeat) -> RelayEndpoint {
     RelayEndpoint {
-        kind: kind(&RELAY, None, heartbeat),
+        kind: kinds(None, heartbeat)(&RELAY, "websocket"),
         decoder: |channel| Box::new(RelayDecoder::new(channel)),
     }
 }
 
 /// The protocol of Centrifugo's clients.
 pub(crate) fn commanded(heartbeat: &Heartbeat) -> CommandedEndpoint {
-    let rules = Some(ConnectRules { expiry_grace: EXPIRY_GRACE });
-    let kind = |dialect| kind(dialect, rules, heartbeat);
+    let kind = kinds(CONNECTS, heartbeat);
     let json = Encoding {
         subprotocol: "centrifuge-json",
         format: "json",
-        kind: kind(&CENTRIFUGO_JSON),
-        with_own_pings: kind(&CENTRIFUGO_JSON_WITH_OWN_PINGS),
+        kind: kind(&CENTRIFUGO_JSON, "websocket"),
+        with_own_pings: kind(&CENTRIFUGO_JSON_WITH_OWN_PINGS, "websocket"),
         decoder: || Box::new(CentrifugoDecoder::json()),
         over_http: OverHttp {
             is_binary: false,
-            kind: kind(&CENTRIFUGO_JSON_OVER_HTTP),
+            http_stream: kind(&CENTRIFUGO_JSON_OVER_HTTP, "http_stream"),
+            sse: kind(&CENTRIFUGO_JSON_OVER_HTTP, "sse"),
             emulated: |body| centrifugo::Emulated::from_json(body).map(emulated),
         },
     };
     let protobuf = Encoding {
         subprotocol: "centrifuge-protobuf",
         format: "protobuf",
-        kind: kind(&CENTRIFUGO_PROTOBUF),
-        with_own_pings: kind(&CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS),
+        kind: kind(&CENTRIFUGO_PROTOBUF, "websocket"),
+        with_own_pings: kind(&CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS, "websocket"),
         decoder: || Box::new(CentrifugoDecoder::protobuf()),
         over_http: OverHttp {
             is_binary: true,
-            kind: kind(&CENTRIFUGO_PROTOBUF_OVER_HTTP),
+            http_stream: kind(&CENTRIFUGO_PROTOBUF_OVER_HTTP, "http_stream"),
+            sse: kind(&CENTRIFUGO_PROTOBUF_OVER_HTTP, "sse"),
             emulated: |body| centrifugo::Emulated::from_protobuf(body).map(emulated),
         },
     };
@@ -86,10 +94,11 @@ pub(crate) fn commanded(heartbeat: &Heartbeat) -> CommandedEndpoint {
 /// The protocol of Centrifugo for clients that only listen. They cannot show a new token, but the operator's backend may
 /// let them stay.
 pub(crate) fn unidirectional(heartbeat: &Heartbeat) -> UnidirectionalEndpoint {
-    let rules = Some(ConnectRules { expiry_grace: EXPIRY_GRACE });
+    let kind = kinds(CONNECTS, heartbeat);
     UnidirectionalEndpoint {
-        over_http: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, rules, heartbeat),
-        over_websocket: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, rules, heartbeat),
+        sse: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, "uni_sse"),
+        http_stream: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, "uni_http_stream"),
+        websocket: kind(&CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, "uni_websocket"),
         decoder: || -> Box<dyn Decoder> { Box::<CentrifugoUnidirectionalDecoder>::default() },
     }
 }
@@ -98,12 +107,12 @@ pub(crate) fn unidirectional(heartbeat: &Heartbeat) -> UnidirectionalEndpoint {
 pub(crate) fn plain(heartbeat: &Heartbeat) -> PlainEndpoints {
     let ping_interval = heartbeat.ping_interval.min(QUIET);
     let heartbeat = Heartbeat { ping_interval, ..heartbeat.clone() };
-    let kind = |dialect| kind(dialect, None, &heartbeat);
+    let kind = kinds(None, &heartbeat);
     PlainEndpoints {
-        events_of_one: kind(&EVENTS_OF_ONE),
-        events_of_several: kind(&EVENTS_OF_SEVERAL),
-        lines: kind(&LINES),
-        polls: kind(&POLLS),
+        events_of_one: kind(&EVENTS_OF_ONE, "sse"),
+        events_of_several: kind(&EVENTS_OF_SEVERAL, "sse"),
+        lines: kind(&LINES, "stream"),
+        polls: kind(&POLLS, "poll"),
     }
 }
 

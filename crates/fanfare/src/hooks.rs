@@ -24,8 +24,9 @@ use fanfare_core::{
     Channel, Hook, HookRefusal, Hooks, Payload,
     hooks::{
         ConnectAnswer, ConnectQuestion, HookClient, HookFuture, PublishAnswer, RefreshAnswer,
-        SubscribeAnswer, SubscribeQuestion,
+        SubscribeQuestion,
     },
+    identity::SubscriptionTerms,
 };
 use serde_json::{Map, Value};
 use tokio::{
@@ -152,10 +153,10 @@ impl Hooks for HttpHooks {
         self.ask(Hook::Refresh, asks, fields, body::refreshed)
     }
 
-    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscribeAnswer> {
+    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscriptionTerms> {
         let mut fields = body::in_channel(&asks, &question.channel);
         body::add_data(&mut fields, question.data.as_ref());
-        self.ask(Hook::Subscribe, asks, fields, body::subscribed)
+        self.ask(Hook::Subscribe, asks, fields, body::terms)
     }
 
     fn publish(&self, asks: HookClient, channel: Channel, data: Payload) -> HookFuture<PublishAnswer> {

@@ -36,6 +36,7 @@ pub(super) fn terms<'v>(get: impl Fn(&str) -> Option<&'v Value>) -> Result<Subsc
         info: info(get("info"), get("b64info"))?,
         data: data(get("data"), get("b64data"))?,
         joins: joins(get("override"))?,
+        ..SubscriptionTerms::default()
     })
 }
 

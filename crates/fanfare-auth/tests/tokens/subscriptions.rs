@@ -28,15 +28,17 @@ fn a_subscription_token_grants_its_channel() {
         channel: channel("chat:1"),
         user: Some("ada".into()),
         client: Some("c-1".into()),
-        expires_at: Some(at(NOW + 65)),
-        terms: SubscriptionTerms { info: Some(r#"{"role":"host"}"#.into()), ..Default::default() },
+        terms: SubscriptionTerms {
+            info: Some(r#"{"role":"host"}"#.into()),
+            expires_at: Some(at(NOW + 65)),
+            ..SubscriptionTerms::default()
+        },
     };
     assert_eq!(authorize(&simple(), &all), Ok(granted));
     let least = SubscriptionGrant {
         channel: channel("chat:1"),
         user: None,
         client: None,
-        expires_at: None,
         terms: SubscriptionTerms::default(),
     };
     for claims in [json!({"channel": "chat:1"}), json!({"channel": "chat:1", "client": "", "sub": ""})] {
@@ -80,7 +82,7 @@ fn expire_at_is_the_end_instead_of_exp() {
         let connected = verify(&simple(), &signed(&claims)).map(|claims| claims.expires_at);
         let mut claims = claims;
         claims["channel"] = json!("chat:1");
-        let subscribed = authorize(&simple(), &claims).map(|grant| grant.expires_at);
+        let subscribed = authorize(&simple(), &claims).map(|grant| grant.terms.expires_at);
         assert_eq!(connected.map_err(AuthError::from), subscribed);
         connected
     };
@@ -133,6 +135,7 @@ fn a_token_says_the_terms_of_subscriptions() {
         info: Some(r#"{"role":"host"}"#.into()),
         data: Some(Payload::json(r#"{"a":1}"#)),
         joins: true,
+        ..SubscriptionTerms::default()
     };
     let identity =
         simple().authenticate(&signed(&json!({"subs": {"a": options, "b": {}}})), at(NOW)).unwrap();

@@ -122,6 +122,11 @@ pub(crate) enum ApiError {
          [[namespace]]"
     )]
     NoPresence,
+    /// The operator's own methods are in the operator's backend.
+    #[error(
+        "this server has no methods of your own: call your backend; calls of clients go there by `hooks.rpc`"
+    )]
+    NoCalls,
     /// The history went on under another epoch.
     #[error(
         "the history of this channel began anew, its epoch is {now}: messages may have been lost; load what you need \
@@ -205,7 +210,7 @@ impl ApiError {
             Self::Publish(PublishError::Refused(_)) => ApiReason::Refused,
             Self::Publish(PublishError::Forbidden(_)) => ApiReason::Forbidden,
             Self::Publish(PublishError::Unknown) => ApiReason::OutcomeUnknown,
-            Self::NoHistory | Self::NoPresence => ApiReason::NotAvailable,
+            Self::NoHistory | Self::NoPresence | Self::NoCalls => ApiReason::NotAvailable,
             Self::AnotherEpoch { .. } => ApiReason::UnrecoverablePosition,
             Self::History(_) | Self::Presence(_) => ApiReason::Unavailable,
             Self::Revocation(RevocationError::TooMany) => ApiReason::TooLarge,

@@ -272,14 +272,16 @@ fn config() -> Config {
             kind: Arc::new(Kind {
                 dialect: &dialect::RELAY,
                 heartbeat: fanfare_core::Heartbeat::default(),
+                transport: "websocket",
                 connects: None,
             }),
             decoder: |channel| Box::new(RelayDecoder::new(channel)),
         },
         commanded: CommandedEndpoint { usual: encoding(["commands", "one"]), others: Vec::new() },
         unidirectional: UnidirectionalEndpoint {
-            over_http: encoding(["", ""]).kind,
-            over_websocket: encoding(["", ""]).kind,
+            sse: encoding(["", ""]).kind,
+            http_stream: encoding(["", ""]).kind,
+            websocket: encoding(["", ""]).kind,
             decoder: || unreachable!("no test sends a command"),
         },
         plain: {
@@ -299,9 +301,10 @@ fn config() -> Config {
 /// An encoding with this subprotocol and this format. Its client's commands are not read.
 pub(crate) fn encoding([subprotocol, format]: [&'static str; 2]) -> Encoding {
     let heartbeat = fanfare_core::Heartbeat::default();
-    let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, connects: None });
+    let kind = Arc::new(Kind { dialect: &dialect::RELAY, heartbeat, transport: "websocket", connects: None });
     let decoder = || -> Box<dyn Decoder> { unreachable!("no test sends a command") };
-    let over_http = OverHttp { is_binary: false, kind: kind.clone(), emulated: |_| None };
+    let over_http =
+        OverHttp { is_binary: false, http_stream: kind.clone(), sse: kind.clone(), emulated: |_| None };
     Encoding { subprotocol, format, with_own_pings: kind.clone(), kind, decoder, over_http }
 }
 

@@ -1,7 +1,11 @@
 //! Every endpoint, once. A new endpoint is one line here; a method of the API, one line in `api/methods`.
 
 use crate::{
-    api::{access, client_publish, cluster, methods::METHODS, openapi},
+    api::{
+        access, client_publish, cluster,
+        methods::{METHODS, rpc},
+        openapi,
+    },
     http::endpoint::Endpoint,
     plain::{events, lines, poll},
     stream::{emulation, http_stream, sse},
@@ -16,6 +20,7 @@ const ENDPOINTS: &[Endpoint] = &[
     cluster::ENDPOINT,
     openapi::ENDPOINT,
     client_publish::ENDPOINT,
+    rpc::ENDPOINT,
     relay::ENDPOINT,
     commanded::ENDPOINT,
     commanded::UNIDIRECTIONAL,

@@ -51,7 +51,8 @@ async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Ref
     let config = gateway.config();
     let encoding = encoding(&config, request.headers());
     let form = if encoding.over_http.is_binary { &BYTES } else { &TEXT };
-    open(gateway, request, Spoken::with_requests(encoding), form, connect).await
+    let spoken = Spoken { kind: &encoding.over_http.http_stream, decoder: encoding.decoder };
+    open(gateway, request, spoken, form, connect).await
 }
 
 async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -59,7 +60,9 @@ async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Req
         let most = gateway.hub.settings.limits().message_bytes;
         let connect = take_body(&gateway, &mut request, most).await?;
         let config = gateway.config();
-        open(&gateway, request, Spoken::without_requests(&config.unidirectional), &TEXT, connect).await
+        let endpoint = &config.unidirectional;
+        let spoken = Spoken { kind: &endpoint.http_stream, decoder: endpoint.decoder };
+        open(&gateway, request, spoken, &TEXT, connect).await
     })
     .await
 }

@@ -21,7 +21,7 @@ use http::{
 
 use super::body::body;
 use crate::{
-    gateway::{Encoding, Gateway, UnidirectionalEndpoint},
+    gateway::Gateway,
     http::{refusal::Refusal, streamed::Streamed},
     rights::identify,
     trace,
@@ -43,18 +43,6 @@ pub(crate) struct Form {
 pub(super) struct Spoken<'a> {
     pub(super) kind: &'a Arc<Kind>,
     pub(super) decoder: fn() -> Box<dyn Decoder>,
-}
-
-impl<'a> Spoken<'a> {
-    /// The dialect of a client that sends by requests.
-    pub(super) fn with_requests(encoding: &'a Encoding) -> Self {
-        Self { kind: &encoding.over_http.kind, decoder: encoding.decoder }
-    }
-
-    /// The dialect of a client that only listens.
-    pub(super) fn without_requests(endpoint: &'a UnidirectionalEndpoint) -> Self {
-        Self { kind: &endpoint.over_http, decoder: endpoint.decoder }
-    }
 }
 
 /// Opens a session whose first message is `connect`. Its stream is the answer.

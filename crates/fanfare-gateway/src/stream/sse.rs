@@ -57,14 +57,18 @@ async fn answer(gateway: &Gateway, mut request: Request) -> Result<Response, Ref
         return Err(StreamError::NoConnect.into());
     }
     let config = gateway.config();
-    open(gateway, request, Spoken::with_requests(&config.commanded.usual), &FORM, connect).await
+    let encoding = &config.commanded.usual;
+    let spoken = Spoken { kind: &encoding.over_http.sse, decoder: encoding.decoder };
+    open(gateway, request, spoken, &FORM, connect).await
 }
 
 async fn unidirectional_stream(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     serve(&gateway, METHODS, request, async |mut request| {
         let connect = take_connect(&gateway, &mut request).await?;
         let config = gateway.config();
-        open(&gateway, request, Spoken::without_requests(&config.unidirectional), &FORM, connect).await
+        let endpoint = &config.unidirectional;
+        let spoken = Spoken { kind: &endpoint.sse, decoder: endpoint.decoder };
+        open(&gateway, request, spoken, &FORM, connect).await
     })
     .await
 }

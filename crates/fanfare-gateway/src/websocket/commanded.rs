@@ -89,7 +89,7 @@ async fn accept_listener(
     let config = greeted.config.clone();
     greeted.headers = headers_for_hooks(&config.hook_headers, request.headers());
     let endpoint = &config.unidirectional;
-    let (mut pending, accepted) = greeted.open(gateway, &endpoint.over_websocket)?;
+    let (mut pending, accepted) = greeted.open(gateway, &endpoint.websocket)?;
     pending.first = connect_of(request.uri().query()).map(Message::Text);
     switch(pending, &accepted, (endpoint.decoder)(), request)
 }

@@ -45,7 +45,7 @@ impl Crowd {
         let runtime = runtime.expect("a runtime");
         let (hub, dispatcher) = runtime.block_on(async { node() });
         let heartbeat = Heartbeat { ping_interval: PING_INTERVAL, ..Heartbeat::default() };
-        let kind = Arc::new(Kind { dialect: &RELAY, heartbeat, connects: None });
+        let kind = Arc::new(Kind { dialect: &RELAY, heartbeat, transport: "websocket", connects: None });
         let channel = Channel::new("bench").expect("a channel's name");
         let writes = Arc::new(AtomicUsize::new(0));
         let join = || {

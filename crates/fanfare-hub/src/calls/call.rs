@@ -5,8 +5,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use fanfare_core::revocation::Tokens;
-
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use fanfare_core::{
+    Payload, PayloadKind,
+    command::{ResumeEpoch, ResumeFrom},
+    identity::SubscriptionTerms,
+    revocation::Tokens,
+};
 use serde::{Deserialize, Serialize};
 
 /// A call about clients.
@@ -35,6 +41,9 @@ pub enum Call {
         of: Selection,
         /// The channel.
         channel: String,
+        /// The terms.
+        #[serde(default)]
+        terms: Terms,
     },
     /// Ends the subscriptions of clients to a channel.
     Unsubscribe {
@@ -74,6 +83,98 @@ pub enum Call {
     },
 }
 
+/// The terms of [`Call::Subscribe`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Information about the subscription for other clients: JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<String>,
+    /// Data for the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
+    /// When the subscription ends, in seconds since 1970; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// Whether the client hears of clients that join and leave.
+    #[serde(default)]
+    pub joins: bool,
+    /// The place behind which the client gets the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+}
+
+/// A payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Data {
+    /// A text.
+    Text(String),
+    /// JSON.
+    Json(String),
+    /// Bytes, in base64.
+    Binary(String),
+}
+
+/// A place in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// The offset.
+    pub offset: u64,
+    /// The epoch; empty for whichever.
+    #[serde(default)]
+    pub epoch: String,
+}
+
+impl From<&Payload> for Data {
+    fn from(payload: &Payload) -> Self {
+        let text = || String::from_utf8_lossy(payload.bytes()).into_owned();
+        match payload.kind() {
+            PayloadKind::Text => Self::Text(text()),
+            PayloadKind::Json => Self::Json(text()),
+            PayloadKind::Binary => Self::Binary(STANDARD.encode(payload.bytes())),
+        }
+    }
+}
+
+impl Data {
+    fn payload(self) -> Option<Payload> {
+        Some(match self {
+            Self::Text(text) => Payload::text(text),
+            Self::Json(json) => Payload::json(json),
+            Self::Binary(encoded) => Payload::binary(STANDARD.decode(encoded).ok()?),
+        })
+    }
+}
+
+impl Terms {
+    /// The place behind which a client gets the past.
+    pub(crate) fn resume(&self) -> Option<ResumeFrom> {
+        let Since { offset, epoch } = self.since.as_ref()?;
+        let epoch = match epoch.as_str() {
+            "" => ResumeEpoch::Any,
+            epoch => epoch.parse().map_or(ResumeEpoch::Foreign, ResumeEpoch::Is),
+        };
+        Some(ResumeFrom { epoch, offset: *offset })
+    }
+}
+
+impl From<Terms> for SubscriptionTerms {
+    fn from(terms: Terms) -> Self {
+        Self {
+            info: terms.info.map(Bytes::from),
+            data: terms.data.and_then(Data::payload),
+            expires_at: terms.expires_at.map(at),
+            joins: terms.joins,
+            ..Self::default()
+        }
+    }
+}
+
+/// A time, from seconds since 1970.
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds.min(MAX_SECONDS))
+}
+
 /// The change of [`Call::Refresh`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refresh {
@@ -91,7 +192,7 @@ pub struct Refresh {
 impl Refresh {
     /// When the connections end; `None`: never.
     pub(crate) fn ends(&self) -> Option<SystemTime> {
-        self.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.min(MAX_SECONDS)))
+        self.expires_at.map(at)
     }
 }
 
@@ -113,10 +214,9 @@ pub enum RevokedTokens {
 impl From<RevokedTokens> for Tokens {
     fn from(tokens: RevokedTokens) -> Self {
         match tokens {
-            RevokedTokens::OfUser { user, issued_until } => Self::OfUser {
-                user,
-                issued_until: UNIX_EPOCH + Duration::from_secs(issued_until.min(MAX_SECONDS)),
-            },
+            RevokedTokens::OfUser { user, issued_until } => {
+                Self::OfUser { user, issued_until: at(issued_until) }
+            }
             RevokedTokens::WithId(id) => Self::WithId(id),
         }
     }

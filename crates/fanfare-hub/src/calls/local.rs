@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use fanfare_core::{Channel, ClientId, CloseFrame, Disconnect, Identity, Push};
+use fanfare_core::{
+    Channel, ClientId, CloseFrame, Disconnect, Identity, Push, identity::SubscriptionTerms, wildcard::matches,
+};
+use futures_util::future::join_all;
 
-use super::call::{Answer, Call, Connection, Refresh, Selection};
+use super::call::{Answer, Call, Connection, Refresh, Selection, Terms};
 use crate::{
     delivery::{dispatcher::Dispatcher, shard::SessionById},
     ending::goodbye::Goodbyes,
@@ -33,7 +36,7 @@ impl Local {
         match call {
             Call::Connections { of, after, limit } => self.connections(&of, after.as_deref(), limit),
             Call::Channels { pattern, limit } => self.channels(pattern.as_deref(), limit),
-            Call::Subscribe { of, channel } => self.subscribe(&of, &channel).await,
+            Call::Subscribe { of, channel, terms } => self.subscribe(&of, &channel, terms).await,
             Call::Unsubscribe { of, channel } => self.unsubscribe(&of, &channel),
             Call::Refresh { of, refresh } => self.refresh(&of, &refresh),
             Call::Disconnect { of, code, reason, except } => self.disconnect(&of, code, reason, &except),
@@ -81,14 +84,19 @@ impl Local {
         Answer::Channels { channels, more }
     }
 
-    async fn subscribe(&self, of: &Selection, channel: &str) -> Answer {
+    async fn subscribe(&self, of: &Selection, channel: &str, terms: Terms) -> Answer {
         let Ok(channel) = Channel::new(channel) else { return Answer::Done { clients: 0 } };
-        let mut clients = 0;
-        for session in self.select(of) {
-            let subscribed = self.subscriptions.subscribe_by_server(&session, &channel).await;
-            clients += u64::from(subscribed.is_ok());
-        }
-        Answer::Done { clients }
+        let (since, terms) = (terms.resume(), SubscriptionTerms::from(terms));
+        let subscribing = self.select(of).into_iter().map(|session| {
+            let (subscriptions, channel, terms) =
+                (self.subscriptions.clone(), channel.clone(), terms.clone());
+            // A task, because the caller may give its call up.
+            tokio::spawn(
+                async move { subscriptions.subscribe_by_call(&session, &channel, terms, since).await },
+            )
+        });
+        let subscribed = join_all(subscribing).await;
+        Answer::Done { clients: subscribed.iter().filter(|done| matches!(done, Ok(Ok(())))).count() as u64 }
     }
 
     fn unsubscribe(&self, of: &Selection, channel: &str) -> Answer {
@@ -198,42 +206,5 @@ impl Connection {
     fn bytes(&self) -> usize {
         let channels: usize = self.channels.iter().map(|channel| channel.len() + 4).sum();
         channels + self.user.as_ref().map_or(0, String::len) + 128
-    }
-}
-
-/// Whether a name fits a pattern, in which `*` stands for any text. In time that is the product of both lengths at most.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        let Some((_, behind)) = rest.split_once(part) else { return false };
-        rest = behind;
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, name, fits) in [
-            ("*", "chat:1", true),
-            ("chat:*", "chat:1", true),
-            ("chat:*", "chat", false),
-            ("*:1", "chat:1", true),
-            ("c*:*1", "chat:11", true),
-            ("c*t:*2", "chat:11", false),
-            ("chat:1", "chat:1", true),
-            ("chat:1", "chat:12", false),
-            ("a*a", "a", false),
-            ("**", "", true),
-            ("", "x", false),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
     }
 }

@@ -66,10 +66,10 @@ impl Attempts {
                     (self.connecting.clone(), session.clone(), channel.clone());
                 Either::Right(Either::Left(async move {
                     let grant = connecting.grant(&session, &channel, &token).await?;
-                    let (joins, data) = (wish.joins || grant.terms.joins, grant.terms.data.clone());
-                    let wish = Wish { joins, grant: Some(grant.into()), ..wish };
-                    let (channel, news) = subscriptions.subscribe_as_wished(&session, &channel, wish).await?;
-                    Ok((channel, Subscription { data, ..news }))
+                    let given = Some(Grant::of(&grant.terms));
+                    Ok(subscriptions
+                        .subscribe_as_granted(&session, &channel, wish, grant.terms, given)
+                        .await?)
                 }))
             }
         };
@@ -106,13 +106,10 @@ impl Attempts {
             channel.permits(session.identity().as_deref())?;
             let hooks = hooking.of(Hook::Subscribe).ok_or_else(Refusal::unavailable)?;
             let question = SubscribeQuestion { channel: channel.clone(), data };
-            let answer = hooks.subscribe(hooking.client(&session), question).await?;
-            let grant = Grant::by_hook(answer.info, answer.expires_at);
-            let mut wish = wish;
-            wish.grant = Some(grant);
+            let terms = hooks.subscribe(hooking.client(&session), question).await?;
+            let grant = Some(Grant::of(&terms).by_backend());
             let (channel, mut subscription) =
-                subscriptions.subscribe_as_wished(&session, &channel, wish).await?;
-            subscription.data = answer.data;
+                subscriptions.subscribe_as_granted(&session, &channel, wish, terms, grant).await?;
             if hooking.of(Hook::SubRefresh).is_some() {
                 // The backend is asked again: the client has nothing to do.
                 subscription.expires_in = None;

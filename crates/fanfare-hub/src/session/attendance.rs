@@ -77,6 +77,21 @@ impl Attendance {
         self.presence.enter(channel, entry);
     }
 
+    /// Others are to know a session's client by other information. Called under the session's lock.
+    pub(crate) fn renewed(&self, channel: &Channel, session: &Session) {
+        if self.is_used() && self.dispatcher.namespaces().of(channel).tracks_presence {
+            self.presence.enter(channel, self.entry(channel, session));
+        }
+    }
+
+    /// The same in all its channels.
+    pub(crate) fn renewed_everywhere(&self, session: &Session) {
+        let channels = session.channels.lock();
+        if channels.ended.is_none() {
+            channels.joined.iter().for_each(|channel| self.renewed(channel, session));
+        }
+    }
+
     /// Ends once readers on all nodes find the session in a channel that it joined, or the time is over: then its entry
     /// comes later.
     pub(crate) async fn entered(&self, channel: &Channel, until: Instant) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use fanfare_core::{Channel, Identity, identity::SubscriptionTerms};
+use fanfare_core::{Action, Channel, Identity, identity::SubscriptionTerms};
 
 /// An identity with another end, and maybe with other information.
 pub(crate) struct ChangedIdentity {
@@ -11,17 +11,20 @@ pub(crate) struct ChangedIdentity {
     shown: Arc<dyn Identity>,
     expires_at: Option<SystemTime>,
     info: Option<Bytes>,
+    meta: Option<Bytes>,
 }
 
 impl ChangedIdentity {
-    /// `known`, but for its end. Information that is not given stays.
+    /// `known`, but for its end. Information and meta that are not given stay.
     pub(crate) fn new(
         known: &Arc<dyn Identity>,
         expires_at: Option<SystemTime>,
         info: Option<Bytes>,
+        meta: Option<Bytes>,
     ) -> Self {
         let shown = known.changes().unwrap_or(known).clone();
-        Self { shown, expires_at, info: info.or_else(|| known.info()) }
+        let (info, meta) = (info.or_else(|| known.info()), meta.or_else(|| known.meta()));
+        Self { shown, expires_at, info, meta }
     }
 }
 
@@ -43,7 +46,7 @@ impl Identity for ChangedIdentity {
     }
 
     fn meta(&self) -> Option<Bytes> {
-        self.shown.meta()
+        self.meta.clone()
     }
 
     fn subscriptions(&self) -> &[Channel] {
@@ -56,6 +59,10 @@ impl Identity for ChangedIdentity {
 
     fn may_use(&self, channel: &Channel) -> bool {
         self.shown.may_use(channel)
+    }
+
+    fn allows(&self, channel: &Channel, action: Action) -> bool {
+        self.shown.allows(channel, action)
     }
 
     fn expires_at(&self) -> Option<SystemTime> {

@@ -10,14 +10,13 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use fanfare_core::{
-    AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Payload, Reply,
+    Action, AuthError, Channel, ClientId, Command, CommandError, Disconnect, Hook, Identity, Limit, Reply,
     SubscribeError,
     command::{ClientToken, Connect, RequestId, ResumeFrom},
     hooks::{ConnectAnswer, ConnectQuestion},
     identity::{SubscriptionGrant, SubscriptionTerms},
-    reply::{Action, Connected, Subscription},
+    reply::{Connected, Subscription},
 };
 use futures_util::future::join_all;
 
@@ -25,12 +24,11 @@ use crate::{
     metrics::HubMetrics,
     session::{
         attendance::Attendance,
-        granted::Grant,
         hooking::{HookIdentity, Hooking},
         identities::Identities,
         phase::Phase,
         refusal::Refusal,
-        resuming::{Wish, time_until},
+        resuming::time_until,
         state::Session,
         subscriptions::Subscriptions,
     },
@@ -45,27 +43,12 @@ pub(crate) struct Connecting {
     pub(crate) metrics: Arc<HubMetrics>,
 }
 
-/// A channel to which the server subscribes a client that connects, and on which terms.
-struct Named {
-    channel: Channel,
-    grant: Option<Grant>,
-    joins: bool,
-    data: Option<Payload>,
-}
+/// The channels to which the server subscribes a client that connects, and on which terms.
+type Named = Vec<(Channel, SubscriptionTerms)>;
 
-impl Named {
-    fn by_hook((channel, info): (Channel, Option<Bytes>)) -> Self {
-        let grant = info.map(|info| Grant::by_hook(Some(info), None));
-        Self { channel, grant, joins: false, data: None }
-    }
-
-    fn by_token(identity: &dyn Identity) -> Vec<Self> {
-        let named = identity.subscriptions().iter().map(|channel| {
-            let SubscriptionTerms { info, data, joins } = identity.terms_of(channel);
-            Self { channel: channel.clone(), grant: info.map(Grant::by_connection), joins, data }
-        });
-        named.collect()
-    }
+fn named_by_token(identity: &dyn Identity) -> Named {
+    let channels = identity.subscriptions().iter();
+    channels.map(|channel| (channel.clone(), identity.terms_of(channel))).collect()
 }
 
 /// Checks that a command comes where it may.
@@ -124,10 +107,10 @@ impl Connecting {
             self.identities.replace_by_hook(session, Arc::new(HookIdentity::new(&answer)));
         }
         let identity = session.identity();
-        let named: Vec<_> = if session.is_by_hook() {
-            answer.subscriptions.into_iter().map(Named::by_hook).collect()
+        let named = if session.is_by_hook() {
+            answer.subscriptions
         } else {
-            identity.as_deref().map(Named::by_token).unwrap_or_default()
+            identity.as_deref().map(named_by_token).unwrap_or_default()
         };
         let subscriptions = self.subscribe_all(session, named, resume).await?;
         let expires_in = identity.as_deref().and_then(Identity::expires_at).map(time_until);
@@ -151,11 +134,12 @@ impl Connecting {
     async fn subscribe_all(
         &self,
         session: &Arc<Session>,
-        named: Vec<Named>,
+        named: Named,
         resume: Vec<(Channel, ResumeFrom)>,
     ) -> Result<Vec<(Channel, Subscription)>, Refusal> {
         let mut seen = HashSet::new();
-        let channels: Vec<_> = named.into_iter().filter(|named| seen.insert(named.channel.clone())).collect();
+        let channels: Vec<_> =
+            named.into_iter().filter(|(channel, _)| seen.insert(channel.clone())).collect();
         let most = self.subscriptions.limits.load().channels_per_connection;
         if channels.len() > most {
             return Err(self.too_many(most));
@@ -163,11 +147,9 @@ impl Connecting {
         let resume: HashMap<_, _> = resume.into_iter().collect();
         let joining: Vec<_> = channels
             .into_iter()
-            .map(|Named { channel, grant, joins, data }| {
+            .map(|(channel, terms)| {
                 let resume = resume.get(&channel).copied();
-                let wish = Wish { resume, is_by_token: true, grant, joins, ..Wish::default() };
-                let subscribed = self.subscriptions.subscribe_as_wished(session, &channel, wish);
-                async move { subscribed.await.map(|(channel, news)| (channel, Subscription { data, ..news })) }
+                self.subscriptions.subscribe_connecting(session, &channel, terms, resume)
             })
             .collect();
         let mut subscriptions = Vec::new();
@@ -224,8 +206,8 @@ impl Connecting {
         if !session.has_any(|joined| joined == channel) {
             return Err(CommandError::NotPermitted(Action::Subscribe).into());
         }
-        let SubscriptionGrant { expires_at, .. } = self.grant(session, channel, token).await?;
-        self.subscriptions.extend(session, channel, expires_at);
+        let SubscriptionTerms { expires_at, info, .. } = self.grant(session, channel, token).await?.terms;
+        self.subscriptions.extend(session, channel, expires_at, info);
         Ok(Reply::SubscriptionRefreshed { id, expires_in: expires_at.map(time_until) })
     }
 

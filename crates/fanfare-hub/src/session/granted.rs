@@ -1,4 +1,4 @@
-//! The grants of tokens to the subscriptions of one session.
+//! The grants of tokens, and of the operator's backend, to the subscriptions of one session.
 
 use std::{
     collections::HashMap,
@@ -6,47 +6,52 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, identity::SubscriptionGrant};
+use fanfare_core::{Action, Allowance, Channel, identity::SubscriptionTerms};
 use parking_lot::Mutex;
 
-/// The grant of a token to one subscription, beside the subscription itself.
+/// The grant of a token, or of the operator's backend, to one subscription, beside the subscription itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Grant {
     /// Information about the subscription for other clients.
     pub(crate) info: Option<Bytes>,
     /// When the token expires; `None`: never.
     pub(crate) expires_at: Option<SystemTime>,
+    /// The rights of the client in the channel, beside those of its namespace.
+    allowance: Allowance,
     /// Whether the backend gave it, and is asked again when it expires.
-    is_by_hook: bool,
+    is_by_backend: bool,
     /// Whether the backend is being asked.
     is_renewing: bool,
+    /// Whether the server made the subscription, so that its end is that of the connection.
+    is_by_server: bool,
 }
 
 impl Grant {
-    /// A grant of the backend.
-    pub(crate) fn by_hook(info: Option<Bytes>, expires_at: Option<SystemTime>) -> Self {
-        Self { info, expires_at, is_by_hook: true, is_renewing: false }
+    /// The grant of these terms.
+    pub(crate) fn of(terms: &SubscriptionTerms) -> Self {
+        let SubscriptionTerms { info, expires_at, allowance, .. } = terms;
+        Self { info: info.clone(), expires_at: *expires_at, allowance: *allowance, ..Self::default() }
     }
 
-    /// The grant of a connection's token to a channel that it names.
-    pub(crate) fn by_connection(info: Bytes) -> Self {
-        Self { info: Some(info), ..Self::default() }
+    /// The same, given by the backend.
+    pub(crate) fn by_backend(self) -> Self {
+        Self { is_by_backend: true, ..self }
+    }
+
+    /// The same for a subscription that the server made; `None`: it says nothing.
+    pub(crate) fn by_server(self) -> Option<Self> {
+        let says = self.info.is_some() || self.expires_at.is_some() || !self.allowance.is_empty();
+        says.then_some(Self { is_by_server: true, ..self })
     }
 
     fn waits_for_renewal(&self) -> bool {
-        self.is_by_hook && !self.is_renewing
+        self.is_by_backend && !self.is_renewing
     }
 }
 
 /// The grants of one session, by channel.
 #[derive(Default)]
 pub(crate) struct Granted(Mutex<HashMap<Channel, Grant>>);
-
-impl From<SubscriptionGrant> for Grant {
-    fn from(grant: SubscriptionGrant) -> Self {
-        Self { info: grant.terms.info, expires_at: grant.expires_at, ..Self::default() }
-    }
-}
 
 impl Granted {
     pub(crate) fn insert(&self, channel: Channel, grant: Grant) {
@@ -66,9 +71,32 @@ impl Granted {
         self.0.lock().get(channel)?.info.clone()
     }
 
-    /// A later token says when a subscription ends.
-    pub(crate) fn extend(&self, channel: &Channel, expires_at: Option<SystemTime>) {
-        self.0.lock().entry(channel.clone()).or_default().expires_at = expires_at;
+    /// Whether the grant of a channel allows an action there.
+    pub(crate) fn allows(&self, channel: &Channel, action: Action) -> bool {
+        self.0.lock().get(channel).is_some_and(|grant| grant.allowance.has(action))
+    }
+
+    /// Whether the server made a subscription.
+    pub(crate) fn is_by_server(&self, channel: &Channel) -> bool {
+        self.0.lock().get(channel).is_some_and(|grant| grant.is_by_server)
+    }
+
+    /// A later token, or the backend, says when a subscription ends. Information that is not given stays. Whether there
+    /// is other information than before.
+    pub(crate) fn extend(
+        &self,
+        channel: &Channel,
+        expires_at: Option<SystemTime>,
+        info: Option<Bytes>,
+    ) -> bool {
+        let mut grants = self.0.lock();
+        let grant = grants.entry(channel.clone()).or_default();
+        (grant.expires_at, grant.is_renewing) = (expires_at, false);
+        let is_news = info.is_some() && info != grant.info;
+        if is_news {
+            grant.info = info;
+        }
+        is_news
     }
 
     /// When the first of them is over, with this grace, or is to be renewed by the backend, without it.
@@ -99,14 +127,6 @@ impl Granted {
     pub(crate) fn end_renewal(&self, channel: &Channel) {
         if let Some(grant) = self.0.lock().get_mut(channel) {
             grant.is_renewing = false;
-        }
-    }
-
-    /// The backend permits a subscription for another time. Information that it does not give stays.
-    pub(crate) fn renewed(&self, channel: &Channel, expires_at: Option<SystemTime>, info: Option<Bytes>) {
-        if let Some(grant) = self.0.lock().get_mut(channel) {
-            let info = info.or_else(|| grant.info.take());
-            *grant = Grant::by_hook(info, expires_at);
         }
     }
 

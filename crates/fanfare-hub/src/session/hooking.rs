@@ -5,8 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, CommandError, Disconnect, Hook, HookRefusal, Hooks, Identity,
-    hooks::{ConnectAnswer, HookClient, RefreshAnswer},
+    Action, Capability, Channel, CommandError, Disconnect, Hook, HookRefusal, Hooks, Identity,
+    hooks::{ConnectAnswer, HookClient},
 };
 
 use crate::session::{attendance::Attendance, refusal::Refusal, state::Session};
@@ -41,7 +41,7 @@ impl Hooking {
         HookClient {
             client: self.attendance.client(session),
             protocol: session.dialect().format(),
-            is_over_http: session.fed_as().is_some(),
+            transport: session.kind.transport,
             user: identity.and_then(Identity::subject).unwrap_or_default().to_owned(),
             meta: identity.and_then(Identity::meta),
             headers: session.headers(),
@@ -67,7 +67,6 @@ impl Refusal {
 }
 
 /// A client that the backend named when it connected.
-#[derive(Clone)]
 pub(crate) struct HookIdentity {
     user: Option<String>,
     info: Option<Bytes>,
@@ -76,6 +75,7 @@ pub(crate) struct HookIdentity {
     /// When the client connected: revocations of before are not meant for it.
     named_at: SystemTime,
     channels: Vec<Channel>,
+    capabilities: Vec<Capability>,
 }
 
 impl HookIdentity {
@@ -87,18 +87,7 @@ impl HookIdentity {
             expires_at: answer.expires_at,
             named_at: SystemTime::now(),
             channels: answer.subscriptions.iter().map(|(channel, _)| channel.clone()).collect(),
-        }
-    }
-
-    /// The same client behind another answer. Information that the answer does not have stays.
-    pub(crate) fn refreshed(known: &dyn Identity, answer: RefreshAnswer) -> Self {
-        Self {
-            user: known.subject().map(str::to_owned),
-            info: answer.info.or_else(|| known.info()),
-            meta: answer.meta.or_else(|| known.meta()),
-            expires_at: answer.expires_at,
-            named_at: known.issued_at().unwrap_or_else(SystemTime::now),
-            channels: known.subscriptions().to_vec(),
+            capabilities: answer.capabilities.clone(),
         }
     }
 }
@@ -126,6 +115,10 @@ impl Identity for HookIdentity {
 
     fn may_use(&self, channel: &Channel) -> bool {
         self.channels.contains(channel)
+    }
+
+    fn allows(&self, channel: &Channel, action: Action) -> bool {
+        self.capabilities.iter().any(|capability| capability.allows(channel, action))
     }
 
     fn expires_at(&self) -> Option<SystemTime> {

@@ -12,18 +12,25 @@ use bytes::Bytes;
 use fanfare_core::{AuthError, Authenticator, Identity, Limits, identity::SubscriptionGrant};
 use tokio::time::timeout;
 
-use crate::session::{changed::ChangedIdentity, revoked::RevokedTokens, state::Session};
+use crate::session::{
+    attendance::Attendance, changed::ChangedIdentity, revoked::RevokedTokens, state::Session,
+};
 
 /// See the head of this file.
 pub struct Identities {
     authenticator: ArcSwap<Option<Arc<dyn Authenticator>>>,
     revoked: Arc<RevokedTokens>,
     limits: Arc<ArcSwap<Limits>>,
+    attendance: Arc<Attendance>,
 }
 
 impl Identities {
-    pub(crate) fn new(revoked: Arc<RevokedTokens>, limits: Arc<ArcSwap<Limits>>) -> Self {
-        Self { authenticator: ArcSwap::default(), revoked, limits }
+    pub(crate) fn new(
+        revoked: Arc<RevokedTokens>,
+        limits: Arc<ArcSwap<Limits>>,
+        attendance: Arc<Attendance>,
+    ) -> Self {
+        Self { authenticator: ArcSwap::default(), revoked, limits, attendance }
     }
 
     /// From now on tokens are verified by this one; `None`: nothing can verify a token.
@@ -58,14 +65,12 @@ impl Identities {
     /// Replaces the identity of a session's client. The session ends when the new one expires, and the grace of its
     /// kind with it.
     pub(crate) fn replace(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
-        session.replace_identity(identity, false);
-        self.look_at_expiry(session);
+        self.put(session, identity, false);
     }
 
     /// Replaces the identity of a session's client by one that the backend named.
     pub(crate) fn replace_by_hook(&self, session: &Arc<Session>, identity: Arc<dyn Identity>) {
-        session.replace_identity(identity, true);
-        self.look_at_expiry(session);
+        self.put(session, identity, true);
     }
 
     /// Changes the end of a session, and what others learn of its client, as the operator's backend says. Whether the
@@ -77,10 +82,20 @@ impl Identities {
         info: Option<Bytes>,
     ) -> bool {
         let Some(known) = session.identity() else { return false };
-        let changed = Arc::new(ChangedIdentity::new(&known, expires_at, info));
-        session.replace_identity(changed, session.is_by_hook());
-        self.look_at_expiry(session);
+        let changed = Arc::new(ChangedIdentity::new(&known, expires_at, info, None));
+        self.put(session, changed, session.is_by_hook());
         true
+    }
+
+    /// Replaces an identity. Other information about the client is in its entries, too, where it is in a channel.
+    fn put(&self, session: &Arc<Session>, identity: Arc<dyn Identity>, is_by_hook: bool) {
+        let known = session.identity().and_then(|known| known.info());
+        let is_news = identity.info() != known;
+        session.replace_identity(identity, is_by_hook);
+        if is_news {
+            self.attendance.renewed_everywhere(session);
+        }
+        self.look_at_expiry(session);
     }
 
     /// Looks at a session when its time is over, as it says now.

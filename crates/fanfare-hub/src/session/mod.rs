@@ -16,7 +16,7 @@
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
-//!   the client asks for; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
+//!   the client asks for; `by_server`: subscribes it unasked; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
 //! - [`hooking`]: the operator's backend, which is asked, and the clients that it names; `renewing`: asks it again,
 //!   `by_hook`: for which sessions; `refusal`: why a command is not carried out
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
@@ -36,6 +36,7 @@ mod access_log;
 pub(crate) mod attempts;
 pub(crate) mod attendance;
 pub(crate) mod by_hook;
+mod by_server;
 mod changed;
 pub(crate) mod channels;
 pub mod commands;

@@ -1,10 +1,13 @@
 //! The permissions of a namespace and of a channel's name.
+//!
+//! What the operator's backend allows is looked at only where the namespace refuses.
 
-use fanfare_core::{Access, Channel, CommandError, Namespace, reply::Action};
+use fanfare_core::{Access, Action, Channel, CommandError, Namespace};
 
 use crate::session::state::Session;
 
-/// Checks that a namespace with this `access` permits the session's client an action.
+/// Checks that a namespace with this `access` permits the session's client an action, or the
+/// operator's backend.
 ///
 /// # Errors
 /// It does not, and why.
@@ -15,7 +18,17 @@ pub(crate) fn permit(
     action: Action,
 ) -> Result<(), CommandError> {
     let is_subscribed = || session.has_any(|joined| joined == channel);
-    access.permit(|| session.identity(), is_subscribed, channel, action)
+    match access.permit(|| session.identity(), is_subscribed, channel, action) {
+        Err(_) if is_allowed(session, channel, action) => Ok(()),
+        permitted => permitted,
+    }
+}
+
+/// Whether the operator's backend allows the session's client what the namespace does not.
+#[cold]
+fn is_allowed(session: &Session, channel: &Channel, action: Action) -> bool {
+    session.identity().is_some_and(|identity| identity.allows(channel, action))
+        || session.granted().is_some_and(|granted| granted.allows(channel, action))
 }
 
 /// Checks that the session's client may subscribe to a channel of this namespace without a token for it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Broker, Channel, Hook, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer,
-    command::RequestId, dialect::Answer, reply::Action,
+    Action, Broker, Channel, Hook, Payload, Publish, PublishError, Reply, Taken, TraceContext, Tracer,
+    command::RequestId, dialect::Answer,
 };
 use smallvec::SmallVec;
 use tokio::sync::oneshot;

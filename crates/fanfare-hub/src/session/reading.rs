@@ -6,10 +6,9 @@ use std::{future::Future, sync::Arc};
 
 use arc_swap::ArcSwap;
 use fanfare_core::{
-    Channel, CommandError, History, Limits, Position, Presence, Publication, Reply,
+    Action, Channel, CommandError, History, Limits, Position, Presence, Publication, Reply,
     command::{HistoryQuery, RequestId, ResumeEpoch},
     presence::PresenceError,
-    reply::Action,
 };
 use tokio::time::timeout;
 

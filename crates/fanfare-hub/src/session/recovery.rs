@@ -12,8 +12,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Access, Channel, CommandError, Epoch, Position, Publication, RecoveryMode, SubscribeError, TagFilter,
-    reply::Action,
+    Access, Action, Channel, CommandError, Epoch, Position, Publication, RecoveryMode, SubscribeError,
+    TagFilter,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 

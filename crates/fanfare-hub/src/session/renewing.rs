@@ -6,16 +6,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Channel, Disconnect, Hook, HookRefusal, dialect::Unsubscribed};
+use fanfare_core::{Channel, Disconnect, Hook, HookRefusal};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     ending::goodbye::Goodbyes,
     session::{
-        hooking::{HookIdentity, Hooking},
-        identities::Identities,
-        state::Session,
+        changed::ChangedIdentity, hooking::Hooking, identities::Identities, state::Session,
         subscriptions::Subscriptions,
     },
 };
@@ -62,8 +60,8 @@ impl Renewals {
                 Ok(answer) if answer.is_expired => self.goodbyes.end(&session, &Disconnect::Expired),
                 Ok(answer) => {
                     let Some(known) = session.identity() else { break };
-                    let identity = Arc::new(HookIdentity::refreshed(&*known, answer));
-                    self.identities.replace_by_hook(&session, identity);
+                    let identity = ChangedIdentity::new(&known, answer.expires_at, answer.info, answer.meta);
+                    self.identities.replace_by_hook(&session, Arc::new(identity));
                     return;
                 }
                 Err(HookRefusal::Disconnect(frame)) => {
@@ -80,10 +78,10 @@ impl Renewals {
             let Some(hooks) = self.hooking.of(Hook::SubRefresh) else { break };
             match hooks.sub_refresh(self.hooking.client(&session), channel.clone()).await {
                 Ok(answer) if answer.is_expired => {
-                    return self.subscriptions.end(&session, channel, Unsubscribed::Expired);
+                    return self.subscriptions.end_expired(&session, channel);
                 }
                 Ok(answer) => {
-                    return self.subscriptions.renewed(&session, &channel, answer.expires_at, answer.info);
+                    return self.subscriptions.extend(&session, &channel, answer.expires_at, answer.info);
                 }
                 Err(HookRefusal::Disconnect(frame)) => {
                     return self.goodbyes.end(&session, &Disconnect::ByServer(frame));

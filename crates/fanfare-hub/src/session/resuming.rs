@@ -1,4 +1,5 @@
-//! Subscribes as the commands and the tokens of clients ask: with options, and with the past in the answer.
+//! Subscribes as the commands and the tokens of clients ask, or the operator's backend: with options, and with the past
+//! in the answer.
 //!
 //! Invariant: what comes is held until the answer was sent ([`Subscriptions::release_all`]). So a client gets the answer
 //! before the first publication behind its position.
@@ -8,6 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use fanfare_core::{
     Channel, CommandError, Position, Publication, RecoveryMode, TagFilter,
     command::{ResumeEpoch, ResumeFrom},
+    identity::SubscriptionTerms,
     reply::{Recovered, Subscription},
 };
 
@@ -43,8 +45,9 @@ pub(crate) struct Wish {
     pub(crate) delta: bool,
     /// The grant of a token for this channel.
     pub(crate) grant: Option<Grant>,
-    /// Whether the token of the connection names the channel: then nothing else need permit it.
-    pub(crate) is_by_token: bool,
+    /// Whether the server subscribes the session: the token of the connection names the channel, or the operator's
+    /// backend does. Then nothing else need permit it.
+    pub(crate) is_by_server: bool,
 }
 
 impl Subscriptions {
@@ -66,16 +69,11 @@ impl Subscriptions {
         let delta = self.permits_delta(session, channel, &wish);
         let (this, session, channel) = (self.clone(), session.clone(), channel.clone());
         async move {
-            let Wish { resume, must_resume, joins, filter, grant, is_by_token, .. } = wish;
+            let Wish { resume, must_resume, joins, filter, grant, is_by_server, .. } = wish;
             let until = Instant::now() + this.limits.load().handshake;
             let expires_at = grant.as_ref().and_then(|grant| grant.expires_at);
-            let joining = Joining {
-                view: View::Held,
-                wants_news: joins,
-                filter: filter.clone(),
-                delta,
-                is_by_server: is_by_token,
-            };
+            let joining =
+                Joining { view: View::Held, wants_news: joins, filter: filter.clone(), delta, is_by_server };
             let terms = Terms { joining, must_resume, grant };
             let recovering = match past {
                 Some(past) => this.recover_asked(&session, channel, asked, past, &terms).await?,
@@ -99,6 +97,24 @@ impl Subscriptions {
             let expires_in = expires_at.map(time_until);
             Ok((channel, Subscription { position, recovered, delta, expires_in, data: None }))
         }
+    }
+
+    /// Subscribes a session as it wishes, and on terms that permit it.
+    ///
+    /// # Errors
+    /// The session is not subscribed, and why.
+    pub(crate) fn subscribe_as_granted(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        channel: &Channel,
+        wish: Wish,
+        terms: SubscriptionTerms,
+        grant: Option<Grant>,
+    ) -> impl Future<Output = Result<(Channel, Subscription), CommandError>> + Send + use<> {
+        let SubscriptionTerms { data, joins, .. } = terms;
+        let wish = Wish { joins: wish.joins || joins, grant, ..wish };
+        let subscribed = self.subscribe_as_wished(session, channel, wish);
+        async move { subscribed.await.map(|(channel, news)| (channel, Subscription { data, ..news })) }
     }
 
     /// Whether a client gets differences. With a filter it does not have the publication before.
@@ -131,7 +147,7 @@ impl Subscriptions {
         resume: ResumeFrom,
         wish: &Wish,
     ) -> Option<Past> {
-        if !wish.is_by_token {
+        if !wish.is_by_server {
             self.may_recover(session, channel).ok()?;
         }
         let past = match resume.epoch {
@@ -155,10 +171,10 @@ impl Subscriptions {
         {
             let namespaces = self.dispatcher.namespaces();
             let namespace = namespaces.of(channel);
-            if wish.grant.is_some() {
-                namespace.permits_name(channel)?;
-            } else if !wish.is_by_token {
-                may_subscribe(namespace, session, channel)?;
+            match wish.grant {
+                _ if wish.is_by_server => {}
+                Some(_) => namespace.permits_name(channel)?,
+                None => may_subscribe(namespace, session, channel)?,
             }
         }
         if wish.must_resume && wish.resume.is_some() && past.is_none() {

@@ -11,8 +11,8 @@ use std::{sync::Arc, time::SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, CommandError, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
-    dialect::Unsubscribed, reply::Action,
+    Channel, CommandError, Disconnect, Limits, Message, Push, SubscribeError, broker::SubscribeFuture,
+    dialect::Unsubscribed,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -30,7 +30,6 @@ use crate::{
         granted::Grant,
         interest::{Interest, InterestGuard},
         permission::may_subscribe,
-        phase::Phase,
         state::Session,
         subscribed::Subscribed,
         writer::Writer,
@@ -120,35 +119,6 @@ impl Subscriptions {
         let (session, channel) = (session.clone(), channel.clone());
         let asked = self.ask(&session, &channel);
         self.clone().join_asked(session, channel, asked, joining.into())
-    }
-
-    /// Subscribes a session as the operator's backend asks: the namespace is not. The client is told, where its dialect
-    /// has a word for it.
-    ///
-    /// # Errors
-    /// The session is not subscribed, and why.
-    pub(crate) async fn subscribe_by_server(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        channel: &Channel,
-    ) -> Result<(), CommandError> {
-        if session.phase() != Phase::Connected {
-            // It hears of no subscription before it has connected.
-            return Err(CommandError::NotPermitted(Action::Subscribe));
-        }
-        let asked = self.ask_without_permission(session, channel);
-        let view = if session.kind.connects.is_some() { View::Held } else { View::Verbatim };
-        let joining = Joining { is_by_server: true, ..Joining::from(view) };
-        let joined = self.clone().join_asked(session.clone(), channel.clone(), asked, joining.into());
-        let Subscribed { channel, position } = joined.await?;
-        let push = Push::Subscribed { channel: channel.clone(), position };
-        let message = session.dialect().push(&push);
-        if view == View::Held {
-            self.release_all(session, message.into_iter().collect(), &[channel]);
-        } else if let Some(message) = message {
-            self.writer.send(session, message);
-        }
-        Ok(())
     }
 
     /// Ends a subscription as the operator's backend asks. The client is told, where its dialect has a word for it.
@@ -295,26 +265,20 @@ impl Subscriptions {
         }
     }
 
-    /// A new token says when a subscription ends.
-    pub(crate) fn extend(&self, session: &Session, channel: &Channel, expires_at: Option<SystemTime>) {
-        // Under the lock, as the leaving is: else a grant could stay that nobody removes.
-        let channels = session.channels.lock();
-        if channels.joined.contains(channel) {
-            session.granted_or_new().extend(channel, expires_at);
-            self.look_at_expiry(session);
-        }
-    }
-
-    /// The backend says when a subscription ends.
-    pub(crate) fn renewed(
+    /// A new token, or the backend, says when a subscription ends, and maybe what others learn of it.
+    pub(crate) fn extend(
         &self,
         session: &Session,
         channel: &Channel,
         expires_at: Option<SystemTime>,
         info: Option<Bytes>,
     ) {
-        if let Some(granted) = session.granted() {
-            granted.renewed(channel, expires_at, info);
+        // Under the lock, as the leaving is: else a grant could stay that nobody removes.
+        let channels = session.channels.lock();
+        if channels.joined.contains(channel) {
+            if session.granted_or_new().extend(channel, expires_at, info) {
+                self.attendance.renewed(channel, session);
+            }
             self.look_at_expiry(session);
         }
     }
@@ -324,6 +288,15 @@ impl Subscriptions {
         let Some(granted) = session.granted() else { return };
         let Some(by) = SystemTime::now().checked_sub(session.expiry_grace()) else { return };
         for channel in granted.expired(by) {
+            self.end_expired(session, channel);
+        }
+    }
+
+    /// Ends a subscription whose time is over, and with one that the server made the session.
+    pub(crate) fn end_expired(&self, session: &Arc<Session>, channel: Channel) {
+        if session.granted().is_some_and(|granted| granted.is_by_server(&channel)) {
+            self.writer.goodbyes.end(session, &Disconnect::SubscriptionExpired);
+        } else {
             self.end(session, channel, Unsubscribed::Expired);
         }
     }

@@ -6,8 +6,9 @@ use fanfare_core::{
     Channel, Hook, HookRefusal, Hooks, Payload,
     hooks::{
         ConnectAnswer, ConnectQuestion, HookClient, HookFuture, PublishAnswer, RefreshAnswer,
-        SubscribeAnswer, SubscribeQuestion,
+        SubscribeQuestion,
     },
+    identity::SubscriptionTerms,
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -24,7 +25,7 @@ type Waiting = (String, oneshot::Sender<Told>);
 pub(crate) enum Told {
     Connect(ConnectAnswer),
     Refresh(RefreshAnswer),
-    Subscribe(SubscribeAnswer),
+    Subscribe(SubscriptionTerms),
     Publish(PublishAnswer),
     Rpc(Option<Payload>),
     Refused(HookRefusal),
@@ -96,7 +97,7 @@ impl Hooks for Asked {
         self.ask(format!("refresh {}", asks.user), read!(Refresh))
     }
 
-    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscribeAnswer> {
+    fn subscribe(&self, asks: HookClient, question: SubscribeQuestion) -> HookFuture<SubscriptionTerms> {
         self.ask(format!("subscribe {} {}", asks.user, question.channel), read!(Subscribe))
     }
 

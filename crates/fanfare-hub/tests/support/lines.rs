@@ -132,7 +132,10 @@ impl Dialect for Lines {
 
     fn push(&self, push: &Push) -> Option<Message> {
         Some(text(match push {
-            Push::Subscribed { channel, .. } => format!("subscribed {channel}"),
+            Push::Subscribed { channel, position, data } => {
+                let at = position.map_or(String::new(), |position| format!(" at {}", position.offset));
+                format!("subscribed {channel}{at}{}", word(data.as_ref()))
+            }
             Push::Unsubscribed { channel, reason: Unsubscribed::Expired } => format!("expired {channel}"),
             Push::Unsubscribed { channel, reason: Unsubscribed::Interrupted } => format!("lost {channel}"),
             Push::Unsubscribed { channel, .. } => format!("unsubscribed {channel}"),
@@ -221,6 +224,7 @@ fn frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         Disconnect::Restart => CloseFrame::new(76, "restart"),
         Disconnect::Interrupted => CloseFrame::new(79, "interrupted"),
         Disconnect::Expired => CloseFrame::new(78, "expired"),
+        Disconnect::SubscriptionExpired => CloseFrame::new(88, "subscription expired"),
         Disconnect::Idle => CloseFrame::new(77, "idle"),
         Disconnect::MessageTooBig { .. } => CloseFrame::new(79, "too big"),
         Disconnect::MessageGaveWay => CloseFrame::new(82, "gave way"),

@@ -117,7 +117,7 @@ impl Setup {
         }
         let outbox = backend.outbox.clone();
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);
-        let kind = Arc::new(Kind { dialect, heartbeat, connects });
+        let kind = Arc::new(Kind { dialect, heartbeat, transport: "pipe", connects });
         Node { hub, dispatcher, controls, dialect, kind, outbox, registry }
     }
 }
@@ -135,7 +135,7 @@ impl Node {
     /// A client beside those that connect by a command, which does not.
     pub(crate) fn client_without_connect(&self) -> Client {
         let heartbeat = self.kind.heartbeat.clone();
-        let kind = Arc::new(Kind { dialect: self.kind.dialect, heartbeat, connects: None });
+        let kind = Arc::new(Kind { heartbeat, connects: None, ..*self.kind });
         self.client_of(&kind, Pipe::open(Framing::Newline))
     }
 

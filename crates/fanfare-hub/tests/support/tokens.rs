@@ -1,6 +1,6 @@
 //! Tokens whose text says what they grant: fields with `;` between them. They are not signed.
 //!
-//! `user=ann`, `channels=a,b` (those to which the server subscribes the client), `channel=a`, `client=ID`, `info=TEXT`, `data=TEXT`,
+//! `user=ann`, `channels=a,b` (those to which the server subscribes the client), `channel=a`, `client=ID`, `info=TEXT`, `about=TEXT` (the client itself), `data=TEXT`,
 //! `joins=`;
 //! `expires=-10`: ten seconds ago, which nobody minds before somebody looks at the time. `bad` is not good, `expired`
 //! has expired, and `later` is good once keys were asked for.
@@ -27,6 +27,7 @@ pub(crate) struct Tokens {
 /// A client with such a token.
 pub(crate) struct Known {
     user: Option<String>,
+    about: Option<Bytes>,
     channels: Vec<Channel>,
     terms: SubscriptionTerms,
     expires_at: Option<SystemTime>,
@@ -39,6 +40,10 @@ impl Identity for Known {
 
     fn token_id(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    fn info(&self) -> Option<Bytes> {
+        self.about.clone()
     }
 
     fn subscriptions(&self) -> &[Channel] {
@@ -85,6 +90,7 @@ impl Authenticator for Tokens {
         let channels = field(token, "channels").into_iter().flat_map(|names| names.split(','));
         Ok(Arc::new(Known {
             user: field(token, "user").map(str::to_owned),
+            about: field(token, "about").map(|about| Bytes::from(about.to_owned())),
             channels: channels.map(channel).collect(),
             terms: terms(token),
             expires_at: expires_at(token),
@@ -97,8 +103,7 @@ impl Authenticator for Tokens {
             channel: channel(field(token, "channel").unwrap()),
             user: field(token, "user").map(str::to_owned),
             client: field(token, "client").map(str::to_owned),
-            expires_at: expires_at(token),
-            terms: terms(token),
+            terms: SubscriptionTerms { expires_at: expires_at(token), ..terms(token) },
         })
     }
 
@@ -114,6 +119,7 @@ fn terms(token: &str) -> SubscriptionTerms {
         info: field(token, "info").map(|info| Bytes::from(info.to_owned())),
         data: field(token, "data").map(|data| Payload::text(data.to_owned())),
         joins: field(token, "joins").is_some(),
+        ..SubscriptionTerms::default()
     }
 }
 

@@ -17,6 +17,7 @@ const CLOSED: u16 = 3000;
 const SHUTDOWN: u16 = 3001;
 pub(super) const INTERNAL: u16 = 3004;
 const EXPIRED: u16 = 3005;
+const SUBSCRIPTION_EXPIRED: u16 = 3006;
 const SLOW: u16 = 3008;
 const INSUFFICIENT_STATE: u16 = 3010;
 const NO_PONG: u16 = 3012;
@@ -57,6 +58,9 @@ pub(super) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
         }
         Disconnect::Slow => (SLOW, "you did not read what was sent to you fast enough".into()),
         Disconnect::Expired => (EXPIRED, "your token expired: reconnect with a new one".into()),
+        Disconnect::SubscriptionExpired => {
+            (SUBSCRIPTION_EXPIRED, "the time of a subscription is over that the server had made".into())
+        }
         Disconnect::Stale => (STALE, "you did not connect in time".into()),
         Disconnect::NoPong => (NO_PONG, "no pong came after a ping".into()),
         Disconnect::Idle => (CLOSED, "no message came or went for too long".into()),

@@ -34,6 +34,7 @@
 //! | 3001 | the node restarts: another takes over |
 //! | 3004 | a publish failed, or the connect of a client that only listens, and the command had no reply |
 //! | 3005 | the token of the connection expired |
+//! | 3006 | a subscription expired that the server had made |
 //! | 3008 | the client did not read fast enough |
 //! | 3010 | messages may have been missed |
 //! | 3012 | no pong came after a ping |

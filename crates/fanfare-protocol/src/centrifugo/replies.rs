@@ -76,10 +76,11 @@ pub(super) fn push(push: &Push, encoding: Encoding) -> wire::Reply {
 /// The same, not wrapped in a reply.
 pub(super) fn bare_push(push: &Push, encoding: Encoding) -> wire::Push {
     match push {
-        Push::Subscribed { channel, position } => {
+        Push::Subscribed { channel, position, data } => {
             let (epoch, offset) = epoch_and_offset(*position);
             let is_kept = position.is_some();
-            let subscribe = SubscribePush { recoverable: is_kept, epoch, offset, positioned: is_kept };
+            let data = some_data(data.as_ref(), encoding);
+            let subscribe = SubscribePush { recoverable: is_kept, epoch, offset, positioned: is_kept, data };
             wire::Push { channel: channel.to_string(), subscribe: Some(subscribe), ..Default::default() }
         }
         Push::Unsubscribed { channel, reason } => wire::Push {

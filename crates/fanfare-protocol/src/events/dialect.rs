@@ -127,7 +127,7 @@ impl Dialect for Events {
 
     fn push(&self, push: &Push) -> Option<Message> {
         match push {
-            Push::Subscribed { channel, position } => {
+            Push::Subscribed { channel, position, .. } => {
                 let cursor = position.map(|position| Cursor::of(channel, position));
                 let (notice, _) = Notice::subscribed(channel, &Subscription::default());
                 self.notice(notice, cursor)

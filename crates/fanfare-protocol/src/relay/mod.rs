@@ -133,6 +133,9 @@ pub(crate) fn close_frame(disconnect: &Disconnect) -> Option<CloseFrame> {
             CloseFrame::new(TRY_AGAIN_LATER, "you did not read what was sent to you fast enough: reconnect")
         }
         Disconnect::Expired => CloseFrame::new(EXPIRED, "your token expired: reconnect with a new one"),
+        Disconnect::SubscriptionExpired => {
+            CloseFrame::new(EXPIRED, "the time of a subscription is over that the server had made: reconnect")
+        }
         Disconnect::Stale => CloseFrame::new(POLICY, "you did not connect in time: reconnect"),
         Disconnect::Idle => {
             CloseFrame::new(IDLE, "no message came or went for too long: reconnect when you need it")
@@ -232,6 +235,7 @@ mod tests {
             Disconnect::Slow,
             Disconnect::Idle,
             Disconnect::Expired,
+            Disconnect::SubscriptionExpired,
             Disconnect::Interrupted,
             Disconnect::Restart,
             Disconnect::ByClient(Some(1000)),

@@ -7,10 +7,9 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use fanfare_core::{
-    Channel, CloseFrame, Payload, PayloadKind,
-    hooks::{
-        ConnectAnswer, ConnectQuestion, HookClient, HookError, PublishAnswer, RefreshAnswer, SubscribeAnswer,
-    },
+    Allowance, Capability, Channel, CloseFrame, Payload, PayloadKind,
+    hooks::{ConnectAnswer, ConnectQuestion, HookClient, HookError, PublishAnswer, RefreshAnswer},
+    identity::SubscriptionTerms,
 };
 use serde_json::{Map, Value};
 
@@ -55,10 +54,7 @@ impl<T> Answered<T> {
 /// The body of a question with these fields.
 pub(super) fn question(asks: &HookClient, mut fields: Map<String, Value>) -> String {
     fields.insert("client".into(), asks.client.to_string().into());
-    // Which of the streams it is, is not known here.
-    if !asks.is_over_http {
-        fields.insert("transport".into(), "websocket".into());
-    }
+    fields.insert("transport".into(), asks.transport.into());
     fields.insert("protocol".into(), asks.protocol.into());
     let encoding = if asks.protocol == "json" { "json" } else { "binary" };
     fields.insert("encoding".into(), encoding.into());
@@ -105,18 +101,16 @@ pub(super) fn connect(question: &ConnectQuestion) -> Map<String, Value> {
 }
 
 pub(super) fn connected(result: &Value) -> Option<ConnectAnswer> {
-    let named = match result.get("channels") {
-        None | Some(Value::Null) => &[][..],
-        Some(channels) => channels.as_array()?,
-    };
     let mut subscriptions = Vec::new();
-    for name in named {
-        subscriptions.push((Channel::new(name.as_str()?).ok()?, None));
-    }
-    if let Some(subs) = result.get("subs").filter(|subs| !subs.is_null()) {
+    if let Some(subs) = present(result, "subs") {
         for (name, sub) in subs.as_object()? {
-            subscriptions.push((Channel::new(name).ok()?, bytes(sub, "info", "b64info")));
+            let terms = terms(Some(sub).filter(|sub| sub.is_object() || sub.is_null())?)?;
+            subscriptions.push((Channel::new(name).ok()?, terms));
         }
+    }
+    // Terms count before a bare name: the first mention of a channel decides.
+    for name in texts(result, "channels")? {
+        subscriptions.push((Channel::new(name).ok()?, SubscriptionTerms::default()));
     }
     let user = match result.get("user") {
         None | Some(Value::Null) => "",
@@ -129,12 +123,48 @@ pub(super) fn connected(result: &Value) -> Option<ConnectAnswer> {
         data: data(result),
         meta: bytes(result, "meta", ""),
         subscriptions,
+        capabilities: capabilities(result)?,
     })
 }
 
-pub(super) fn subscribed(result: &Value) -> Option<SubscribeAnswer> {
-    let info = bytes(result, "info", "b64info");
-    Some(SubscribeAnswer { info, data: data(result), expires_at: expires_at(result)? })
+/// The rights of a client beside those of namespaces.
+fn capabilities(result: &Value) -> Option<Vec<Capability>> {
+    let Some(caps) = present(result, "caps") else { return Some(Vec::new()) };
+    let capability = |cap: &Value| {
+        let is_wildcard = match present(cap, "match").map(Value::as_str) {
+            None | Some(Some("")) => false,
+            Some(Some("wildcard")) => true,
+            Some(_) => return None,
+        };
+        let channels = texts(cap, "channels")?.into_iter().map(str::to_owned).collect();
+        Some(Capability { channels, is_wildcard, allowance: Allowance::of(texts(cap, "allow")?) })
+    };
+    caps.as_array()?.iter().map(capability).collect()
+}
+
+/// The terms of a subscription.
+pub(super) fn terms(result: &Value) -> Option<SubscriptionTerms> {
+    let overrides = present(result, "override");
+    let pushed = overrides.and_then(|overrides| present(overrides, "force_push_join_leave"));
+    let joins = pushed.map(|pushed| pushed.get("value").unwrap_or(pushed).as_bool());
+    Some(SubscriptionTerms {
+        info: bytes(result, "info", "b64info"),
+        data: data(result),
+        expires_at: expires_at(result)?,
+        joins: joins.unwrap_or(Some(false))?,
+        allowance: Allowance::of(texts(result, "allow")?),
+    })
+}
+
+/// A value that is there.
+fn present<'v>(of: &'v Value, name: &str) -> Option<&'v Value> {
+    of.get(name).filter(|value| !value.is_null())
+}
+
+/// A list of texts, which may be absent.
+fn texts<'v>(of: &'v Value, name: &str) -> Option<Vec<&'v str>> {
+    let Some(list) = present(of, name) else { return Some(Vec::new()) };
+    list.as_array()?.iter().map(Value::as_str).collect()
 }
 
 /// `None` too where the new data are larger than a message may be.

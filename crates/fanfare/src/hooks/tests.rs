@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_core::{ClientId, Incarnation, SessionId};
+use fanfare_core::{Action, Allowance, ClientId, Incarnation, SessionId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -24,7 +24,7 @@ fn hooks(address: &str, timeout: &str) -> HttpHooks {
 fn ann() -> HookClient {
     HookClient {
         client: ClientId { node: Incarnation(7), session: SessionId(1) },
-        is_over_http: false,
+        transport: "uni_sse",
         protocol: "json",
         user: "ann".into(),
         meta: None,
@@ -66,7 +66,7 @@ async fn a_question_is_answered() {
     assert!(head.starts_with("POST /rpc HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("cookie: a=1") && head.contains("content-type: application/json"), "{head}");
     let expected = serde_json::json!({
-        "client": "0000000000000007-1", "transport": "websocket", "protocol": "json", "encoding": "json",
+        "client": "0000000000000007-1", "transport": "uni_sse", "protocol": "json", "encoding": "json",
         "user": "ann", "method": "add", "data": [1],
     });
     assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
@@ -181,4 +181,54 @@ async fn a_question_is_signed() {
     let (time, tag) = request.header(SIGNATURE).unwrap().split_once(",v1=").unwrap();
     let signed = format!("{}.{}", time.strip_prefix("t=").unwrap(), request.body);
     assert_eq!(tag, fanfare_auth::HmacSecret::new(secret).unwrap().sign(signed.as_bytes()));
+}
+
+#[test]
+fn terms_and_rights_are_read() {
+    let result = serde_json::json!({
+        "user": "ann", "channels": ["a", "b"],
+        "subs": {"a": {"info": 1, "b64data": "/wA=", "expire_at": 7, "allow": ["pub", "other"],
+            "override": {"force_push_join_leave": {"value": true}, "presence": {"value": false}}}, "c": null},
+        "caps": [
+            {"channels": ["d"], "allow": ["hst"]},
+            {"channels": ["e*"], "allow": ["prs"], "match": "wildcard"},
+        ],
+    });
+    let answer = body::connected(&result).unwrap();
+    let [(_, terms), rest @ ..] = &answer.subscriptions[..] else { panic!("{answer:?}") };
+    let expected = SubscriptionTerms {
+        info: Some("1".into()),
+        data: Some(Payload::binary(&b"\xff\0"[..])),
+        expires_at: Some(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(7)),
+        joins: true,
+        allowance: Allowance::of(["pub"]),
+    };
+    assert_eq!(*terms, expected);
+    let names: Vec<_> = rest.iter().map(|(channel, _)| channel.as_str()).collect();
+    assert_eq!(names, ["c", "a", "b"]);
+    assert!(rest.iter().all(|(_, terms)| *terms == SubscriptionTerms::default()));
+    let allows = |name, action| {
+        let channel = Channel::new(name).unwrap();
+        answer.capabilities.iter().any(|capability| capability.allows(&channel, action))
+    };
+    assert!(allows("d", Action::ReadHistory) && allows("ef", Action::SeePresence));
+    assert!(!allows("d", Action::SeePresence) && !allows("f", Action::SeePresence));
+}
+
+#[test]
+fn wrong_terms_permit_nothing() {
+    for wrong in [
+        r#"{"subs": ["a"]}"#,
+        r#"{"subs": {"a": 1}}"#,
+        r#"{"subs": {"a b": {}}}"#,
+        r#"{"subs": {"a": {"expire_at": "soon"}}}"#,
+        r#"{"subs": {"a": {"allow": "pub"}}}"#,
+        r#"{"subs": {"a": {"override": {"force_push_join_leave": {"value": 1}}}}}"#,
+        r#"{"channels": "a"}"#,
+        r#"{"caps": {}}"#,
+        r#"{"caps": [{"channels": ["a"], "allow": ["sub"], "match": "regex"}]}"#,
+        r#"{"caps": [{"channels": [1], "allow": ["sub"]}]}"#,
+    ] {
+        assert_eq!(body::connected(&serde_json::from_str(wrong).unwrap()), None, "{wrong}");
+    }
 }

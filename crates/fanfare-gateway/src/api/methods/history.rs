@@ -52,11 +52,11 @@ pub(crate) struct History {
 pub(crate) struct Since {
     /// The offset.
     #[serde(deserialize_with = "number::whole")]
-    offset: u64,
+    pub(super) offset: u64,
     /// The epoch; absent or empty for whichever.
     #[serde(default, deserialize_with = "epoch")]
     #[schema(schema_with = schema::epoch)]
-    epoch: Option<Epoch>,
+    pub(super) epoch: Option<Epoch>,
 }
 
 /// A number of messages; -1 for as many as an answer may have.

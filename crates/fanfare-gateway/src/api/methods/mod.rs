@@ -4,7 +4,8 @@
 //! - [`history`], [`history_remove`]; [`presence`], [`presence_stats`]
 //! - [`connections`], [`channels`], [`subscribe`] (and unsubscribe), [`disconnect`], [`refresh`],
 //!   [`revoke`]: clients of all nodes;
-//!   [`clients`]: what these share
+//!   [`clients`]: what these share; [`terms`]: those of a subscription
+//! - [`rpc`]: refuses calls of methods of the operator's own
 //! - [`info`]: the nodes
 //! - [`batch`]: several calls in one; [`items`]: one of several results
 //!
@@ -26,7 +27,9 @@ pub(crate) mod presence_stats;
 pub(crate) mod publish;
 pub(crate) mod refresh;
 pub(crate) mod revoke;
+pub(crate) mod rpc;
 pub(crate) mod subscribe;
+mod terms;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::clients::{self, Clients, Named};
+use super::{
+    clients::{self, Clients, Named},
+    terms,
+};
 use crate::{
     api::{
         call::{Call, Method, endpoint},
@@ -19,9 +22,6 @@ use crate::{
 
 /// The endpoint.
 pub(crate) const ENDPOINT: Endpoint = endpoint::<Refresh>(&["/api/refresh"]);
-
-/// The longest information about a client, in bytes, as in a token.
-const LONGEST_INFO: usize = fanfare_auth::Claims::MAX_INFO_BYTES;
 
 /// Changes when the connections of clients end that showed a token, or that a backend named.
 #[derive(Deserialize, ToSchema)]
@@ -58,11 +58,7 @@ impl Method for Refresh {
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
         let Self { user, client, session, expired, expire_at, info, all_users } = self;
         unsupported::refuse([("all_users", &all_users)])?;
-        let info = info.map(|info| info.get().to_owned());
-        if let Some(info) = info.as_ref().filter(|info| info.len() > LONGEST_INFO) {
-            let found = info.len();
-            return Err(ApiError::Field(format!("info has {found} bytes, and may have {LONGEST_INFO}")));
-        }
+        let info = terms::info(info)?;
         let expires_at = expire_at.filter(|seconds| *seconds > 0);
         let refresh = call::Refresh { is_expired: expired.unwrap_or_default(), expires_at, info };
         let of = clients::selection(Named { client, session, user, channel: None })?;

@@ -1,16 +1,22 @@
 //! `POST /api/subscribe` and `POST /api/unsubscribe`: subscriptions of clients, wherever they are.
 
-use fanfare_core::Channel;
+use fanfare_core::{Channel, Limits};
 use fanfare_hub::calls::call;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::clients::{self, Clients, Named};
+use super::{
+    clients::{self, Clients, Named},
+    history::Since,
+    terms::{Fields, Override, terms},
+};
 use crate::{
     api::{
+        body,
         call::{Call, Method, endpoint},
         error::ApiError,
-        schema,
+        number, schema,
         unsupported::{self, Unsupported},
     },
     http::endpoint::Endpoint,
@@ -36,27 +42,25 @@ pub(crate) struct Subscribe {
     /// The channel.
     #[schema(schema_with = schema::channel)]
     channel: String,
-    #[serde(default)]
-    #[schema(ignore)]
-    info: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    b64info: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    data: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    b64data: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    expire_at: Unsupported,
-    #[serde(default)]
-    #[schema(ignore)]
-    recover_since: Unsupported,
-    #[serde(default, rename = "override")]
-    #[schema(ignore)]
-    overrides: Unsupported,
+    /// Information about the subscriptions for other clients: JSON of at most 4096 bytes.
+    #[schema(value_type = Option<serde_json::Value>)]
+    info: Option<Box<RawValue>>,
+    /// The same in base64, in the place of `info`.
+    b64info: Option<String>,
+    /// Data for the clients, which come with the news of their subscription.
+    #[schema(value_type = Option<serde_json::Value>)]
+    data: Option<Box<RawValue>>,
+    /// The same as any bytes, in base64, in the place of `data`.
+    #[schema(schema_with = schema::base64)]
+    b64data: Option<String>,
+    /// When the subscriptions end, and their connections with them, in seconds since 1970; absent or 0: never.
+    #[serde(default, deserialize_with = "number::optional")]
+    expire_at: Option<u64>,
+    /// The place behind which the clients get the past of the channel, before all that comes.
+    recover_since: Option<Since>,
+    /// Options of the channel for these clients.
+    #[serde(rename = "override")]
+    overrides: Option<Override>,
     #[serde(default)]
     #[schema(ignore)]
     all_users: Unsupported,
@@ -88,25 +92,23 @@ impl Method for Subscribe {
     const REASONS: &'static [ApiReason] = &[ApiReason::OutcomeUnknown];
     type Result = Clients;
 
+    fn body_limit(limits: &Limits) -> usize {
+        body::of_a_publish(limits)
+    }
+
     fn channel(&self) -> Option<&str> {
         Some(&self.channel)
     }
 
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
-        unsupported::refuse([
-            ("info", &self.info),
-            ("b64info", &self.b64info),
-            ("data", &self.data),
-            ("b64data", &self.b64data),
-            ("expire_at", &self.expire_at),
-            ("recover_since", &self.recover_since),
-            ("override", &self.overrides),
-            ("all_users", &self.all_users),
-        ])?;
+        unsupported::refuse([("all_users", &self.all_users)])?;
         Channel::new(&self.channel)?;
-        let Self { client, session, user, channel, .. } = self;
+        let Self { client, session, user, channel, info, b64info, data, b64data, .. } = self;
+        let Self { expire_at, recover_since, overrides, .. } = self;
+        let fields = Fields { info, b64info, data, b64data, expire_at, recover_since, overrides };
+        let terms = terms(fields, call)?;
         let of = clients::selection(Named { client, session, user, channel: None })?;
-        clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel }).await
+        clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel, terms }).await
     }
 }
 

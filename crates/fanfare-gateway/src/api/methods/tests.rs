@@ -164,8 +164,8 @@ async fn fields_of_centrifugo_may_be_empty() {
     let empty =
         r#"{"user":"ada","channel":"a","info":null,"override":{},"recover_since":{"offset":0,"epoch":""}}"#;
     assert_eq!(scene.call::<Subscribe>(empty).await, json!({"num_clients": 0}));
-    let informed = r#"{"user":"ada","channel":"a","info":{"a":1}}"#;
-    is_error(&scene.call::<Subscribe>(informed).await, 107, "bad_request", "`info` is not supported");
+    let everybody = r#"{"channel":"a","all_users":true}"#;
+    is_error(&scene.call::<Subscribe>(everybody).await, 107, "bad_request", "`all_users` is not supported");
     let frame = r#"{"user":"ada","whitelist":[],"disconnect":{"code":0,"reason":""}}"#;
     assert_eq!(scene.call::<Disconnect>(frame).await, json!({"num_clients": 0}));
     let frame = r#"{"user":"ada","disconnect":{"code":7,"reason":""}}"#;
@@ -192,6 +192,38 @@ async fn a_call_about_clients_names_some() {
     is_error(&scene.call::<Refresh>(&long).await, 107, "bad_request", "may have 4096");
     let late = r#"{"user":"ada","expire_at":-1}"#;
     is_error(&scene.call::<Refresh>(late).await, 107, "bad_request", "a whole number");
+}
+
+#[tokio::test]
+async fn a_subscription_s_terms_are_checked() {
+    let scene = Scene::new();
+    let subscribe = async |terms: &str| {
+        scene.call::<Subscribe>(&format!(r#"{{"user":"ada","channel":"a",{terms}}}"#)).await
+    };
+    for right in [
+        r#""info":{"a":1},"data":"hi","expire_at":7,"recover_since":{"offset":1,"epoch":"00000000000000ab"}"#,
+        r#""b64info":"MQ==","b64data":"/wA=","override":{"presence":{"value":true}}"#,
+        r#""b64info":"","b64data":"","override":{"force_push_join_leave":{"value":true}},"expire_at":0"#,
+        r#""info":null,"data":null,"recover_since":null,"override":null"#,
+    ] {
+        assert_eq!(subscribe(right).await, json!({"num_clients": 0}), "{right}");
+    }
+    let long = format!(r#""info":"{}""#, "x".repeat(4 << 10));
+    let large = format!(r#""data":"{}""#, "x".repeat(1025));
+    for (wrong, code, reason, words) in [
+        (r#""info":1,"b64info":"MQ==""#, 107, "bad_request", "exclude each other"),
+        (r#""b64info":"/wA=""#, 107, "bad_request", "not JSON in base64"),
+        (r#""data":1,"b64data":"MQ==""#, 107, "bad_request", "exclude each other"),
+        (r#""b64data":"?""#, 107, "bad_request", "not base64"),
+        (r#""override":{"force_push_join_leave":{"value":1}}"#, 107, "bad_request", "true or false"),
+        (r#""override":[null]"#, 107, "bad_request", "expected a map"),
+        (r#""recover_since":{"offset":1,"epoch":"x"}"#, 107, "bad_request", "16 hexadecimal digits"),
+        (r#""expire_at":-1"#, 107, "bad_request", "a whole number"),
+        (&long, 107, "bad_request", "may have 4096"),
+        (&large, 106, "too_large", "at most 1024"),
+    ] {
+        is_error(&subscribe(wrong).await, code, reason, words);
+    }
 }
 
 #[tokio::test]

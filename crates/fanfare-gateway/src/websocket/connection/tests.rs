@@ -139,8 +139,12 @@ impl Scene {
         let broker = Arc::new(Patient::default());
         let hub =
             Hub::start(Arc::new(dispatcher), Backend::without_memory(broker.clone()), limits, metrics, None);
-        let kind =
-            Kind { dialect: &dialect::RELAY, heartbeat: fanfare_core::Heartbeat::default(), connects: None };
+        let kind = Kind {
+            dialect: &dialect::RELAY,
+            heartbeat: fanfare_core::Heartbeat::default(),
+            transport: "websocket",
+            connects: None,
+        };
         let session = hub.sessions.open(&Arc::new(kind), fanfare_hub::Peer::default());
         let decoder = Box::new(RelayDecoder::new(Channel::new("chat").unwrap()));
         let inbound = hub.inbound(session.clone(), decoder);

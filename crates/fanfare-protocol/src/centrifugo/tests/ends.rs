@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fanfare_core::{
-    Answer, CloseFrame, CommandError, Dialect, Disconnect, Goodbye, PublishError, Rate, Reply,
-    SubscribeError, reply::Action,
+    Action, Answer, CloseFrame, CommandError, Dialect, Disconnect, Goodbye, PublishError, Rate, Reply,
+    SubscribeError,
 };
 
 use super::super::Centrifugo;
@@ -60,6 +60,7 @@ fn each_end_has_its_code() {
         ("bad_request", 3501),
         ("bad_token", 3500),
         ("expired", 3005),
+        ("subscription_expired", 3006),
         ("idle", 3000),
         ("interrupted", 3010),
         ("message_gave_way", 3013),

@@ -116,12 +116,17 @@ fn each_push_has_its_vectors() {
     let unsubscribed = |reason| Push::Unsubscribed { channel: channel("a"), reason };
     for (push, json, protobuf) in [
         (
-            Push::Subscribed { channel: channel("a"), position: None },
+            Push::Subscribed { channel: channel("a"), position: None, data: None },
             r#"{"push":{"channel":"a","subscribe":{}}}"#,
             "0722051201614a00",
         ),
         (
-            Push::Subscribed { channel: channel("a"), position: Some(at(7)) },
+            Push::Subscribed { channel: channel("a"), position: None, data: Some(Payload::json("[1]")) },
+            r#"{"push":{"channel":"a","subscribe":{"data":[1]}}}"#,
+            "0c220a1201614a053a035b315d",
+        ),
+        (
+            Push::Subscribed { channel: channel("a"), position: Some(at(7)), data: None },
             r#"{"push":{"channel":"a","subscribe":{"recoverable":true,"epoch":"00000000000000ab","offset":7,"positioned":true}}}"#,
             "1f221d1201614a18080122103030303030303030303030303030616228073001",
         ),

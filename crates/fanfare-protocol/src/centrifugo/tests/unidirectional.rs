@@ -59,7 +59,7 @@ fn pushes_to_a_listener_are_bare() {
     assert_eq!(said(&message), r#"{"channel":"a","pub":{"data":"hi","offset":2}}"#);
     let push = |push| said(&STREAM.push(&push).unwrap());
     assert_eq!(
-        push(Push::Subscribed { channel: channel("a"), position: Some(at(2)) }),
+        push(Push::Subscribed { channel: channel("a"), position: Some(at(2)), data: None }),
         r#"{"channel":"a","subscribe":{"recoverable":true,"epoch":"00000000000000ab","offset":2,"positioned":true}}"#
     );
     assert_eq!(

@@ -118,7 +118,7 @@ pub(crate) struct MessagePush {
 }
 
 /// The server subscribed the client.
-#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
 pub(crate) struct SubscribePush {
     #[prost(bool, tag = "1")]
     #[serde(skip_serializing_if = "is_zero")]
@@ -132,4 +132,7 @@ pub(crate) struct SubscribePush {
     #[prost(bool, tag = "6")]
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) positioned: bool,
+    #[prost(bytes = "bytes", tag = "7")]
+    #[serde(serialize_with = "raw::write", skip_serializing_if = "is_zero")]
+    pub(crate) data: Bytes,
 }
