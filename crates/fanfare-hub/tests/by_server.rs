@@ -39,7 +39,7 @@ async fn ask(node: &Node, call: Call) {
 
 /// Subscribes ann to the channel `a`.
 async fn subscribe(node: &Node, terms: Terms) {
-    ask(node, Call::Subscribe { of: ann(), channel: "a".into(), terms }).await;
+    ask(node, Call::Subscribe { of: ann(), channel: "a".into(), terms: Box::new(terms) }).await;
 }
 
 /// A node whose backend names a client by this answer, and its client.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use fanfare_core::{ClientId, Incarnation, NodeInfo};
 use fanfare_hub::calls::{
-    call::{Answer, Call, Connection, Refresh, Selection, Terms},
+    call::{Answer, Call, Connection, Refresh, Selection},
     gather::Gathered,
 };
 
@@ -96,7 +96,7 @@ async fn the_server_subscribes_and_unsubscribes_clients() {
     let done = Answer::Done { clients: 1 };
     let of = of_client(&client);
     assert_eq!(
-        ask(&node, Call::Subscribe { of: of.clone(), channel: "b".into(), terms: Terms::default() }).await,
+        ask(&node, Call::Subscribe { of: of.clone(), channel: "b".into(), terms: Box::default() }).await,
         done
     );
     node.publish("b", "hello").await.unwrap();
@@ -105,7 +105,7 @@ async fn the_server_subscribes_and_unsubscribes_clients() {
     assert_eq!(with_push.last().map(String::as_str), Some("b hello"), "{with_push:?}");
     assert_eq!(ask(&node, Call::Unsubscribe { of: of.clone(), channel: "b".into() }).await, done);
     assert_eq!(
-        ask(&node, Call::Subscribe { of: of.clone(), channel: "c".into(), terms: Terms::default() }).await,
+        ask(&node, Call::Subscribe { of: of.clone(), channel: "c".into(), terms: Box::default() }).await,
         done
     );
     assert_eq!(ask(&node, Call::Unsubscribe { of: of.clone(), channel: String::new() }).await, done);

@@ -43,7 +43,7 @@ pub enum Call {
         channel: String,
         /// The terms.
         #[serde(default)]
-        terms: Terms,
+        terms: Box<Terms>,
     },
     /// Ends the subscriptions of clients to a channel.
     Unsubscribe {

@@ -36,7 +36,7 @@ impl Local {
         match call {
             Call::Connections { of, after, limit } => self.connections(&of, after.as_deref(), limit),
             Call::Channels { pattern, limit } => self.channels(pattern.as_deref(), limit),
-            Call::Subscribe { of, channel, terms } => self.subscribe(&of, &channel, terms).await,
+            Call::Subscribe { of, channel, terms } => self.subscribe(&of, &channel, *terms).await,
             Call::Unsubscribe { of, channel } => self.unsubscribe(&of, &channel),
             Call::Refresh { of, refresh } => self.refresh(&of, &refresh),
             Call::Disconnect { of, code, reason, except } => self.disconnect(&of, code, reason, &except),

@@ -106,7 +106,7 @@ impl Method for Subscribe {
         let Self { client, session, user, channel, info, b64info, data, b64data, .. } = self;
         let Self { expire_at, recover_since, overrides, .. } = self;
         let fields = Fields { info, b64info, data, b64data, expire_at, recover_since, overrides };
-        let terms = terms(fields, call)?;
+        let terms = Box::new(terms(fields, call)?);
         let of = clients::selection(Named { client, session, user, channel: None })?;
         clients::carry_out(call, &of, call::Call::Subscribe { of: of.clone(), channel, terms }).await
     }
