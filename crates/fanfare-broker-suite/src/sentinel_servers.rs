@@ -85,13 +85,22 @@ impl SentinelServers {
         self.master().await
     }
 
-    /// Lets the Sentinels make another server the master (`SENTINEL FAILOVER`), and returns at once.
+    /// Lets the Sentinels make another server the master (`SENTINEL FAILOVER`), and returns once they begin. Behind
+    /// another failover they refuse until a replica follows the new master.
     ///
     /// # Errors
-    /// They refuse.
+    /// They refuse for a minute.
     pub async fn fail_over(&self) -> RedisResult<()> {
         let mut connection = self.connection(self.first()).await?;
-        redis::cmd("SENTINEL").arg("FAILOVER").arg(MASTER).query_async(&mut connection).await
+        let mut order = redis::cmd("SENTINEL");
+        order.arg("FAILOVER").arg(MASTER);
+        for _ in 1..LOOK_TIMES {
+            if order.query_async::<()>(&mut connection).await.is_ok() {
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        order.query_async(&mut connection).await
     }
 
     fn first(&self) -> u16 {

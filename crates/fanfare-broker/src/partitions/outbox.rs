@@ -1,5 +1,5 @@
-//! The events for the operator's backend: those of a channel are where the channel is, and the ends of a node's connections
-//! on a partition that the node chose.
+//! The events for the operator's backend: those of a channel are where the channel is, and the ends of connections
+//! are on the first partition: while it is away, they wait in their nodes.
 //!
 //! Invariant: the id of an event names its partition. The events of one partition are in its order; partitions take turns.
 
@@ -28,22 +28,17 @@ pub(super) struct PartitionedOutbox {
     placement: Arc<Placement>,
     /// Each with the name of its partition.
     partitions: Arc<[(String, Arc<dyn Outbox>)]>,
-    /// The place of the partition for the ends of connections.
-    ends: usize,
     /// The place of the partition that is read first next time.
     turn: AtomicUsize,
 }
 
 impl PartitionedOutbox {
-    /// For the node of this number.
+    /// For all nodes the same.
     pub(super) fn new(
         placement: Arc<Placement>,
         partitions: impl IntoIterator<Item = (String, Arc<dyn Outbox>)>,
-        number: u64,
     ) -> Self {
-        let partitions: Arc<[_]> = partitions.into_iter().collect();
-        let ends = usize::try_from(number % partitions.len().max(1) as u64).unwrap_or_default();
-        Self { placement, partitions, ends, turn: AtomicUsize::new(0) }
+        Self { placement, partitions: partitions.into_iter().collect(), turn: AtomicUsize::new(0) }
     }
 
     fn at(&self, at: usize) -> &dyn Outbox {
@@ -80,7 +75,7 @@ impl Outbox for PartitionedOutbox {
     }
 
     fn disconnected(&self, end: ConnectionEnd) {
-        self.at(self.ends).disconnected(end);
+        self.at(0).disconnected(end);
     }
 
     /// The events of the next partition that has some and whose right is this node's.

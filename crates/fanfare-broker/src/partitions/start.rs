@@ -68,7 +68,7 @@ fn together(node: &Node, names: Vec<String>, all: &[RedisParts], spans: Vec<trac
     let presences = all.iter().map(|parts| parts.presence.clone()).collect();
     let registries = all.iter().map(|parts| parts.registry.clone()).zip(spans).collect();
     let outboxes = broker.names.clone().into_iter().zip(all.iter().map(|parts| parts.outbox.clone()));
-    let outbox = PartitionedOutbox::new(placement.clone(), outboxes, node.incarnation.0);
+    let outbox = PartitionedOutbox::new(placement.clone(), outboxes);
     let backend = Backend {
         broker: Arc::new(broker),
         outbox: Arc::new(outbox),
