@@ -57,7 +57,7 @@ async fn within<T>(asked: OutboxFuture<T>) -> Result<T, OutboxError> {
     timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(OutboxError("no answer in time".to_owned())))
 }
 
-fn named(id: EventId, partition: &str) -> EventId {
+fn named(id: &EventId, partition: &str) -> EventId {
     EventId(format!("{}@{partition}", id.0))
 }
 
@@ -88,9 +88,9 @@ impl Outbox for PartitionedOutbox {
                 match within(outbox.next(most, hold)).await {
                     Ok(Some(Waiting { mut events, last: Some(last), count })) => {
                         for event in &mut events {
-                            event.id = named(event.id.clone(), name);
+                            event.id = named(&event.id, name);
                         }
-                        return Ok(Some(Waiting { events, last: Some(named(last, name)), count }));
+                        return Ok(Some(Waiting { events, last: Some(named(&last, name)), count }));
                     }
                     Ok(found) => is_mine |= found.is_some(),
                     Err(error) => failed.push(error),
