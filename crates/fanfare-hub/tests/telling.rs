@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fanfare_core::{BrokerEvents, Limits, Namespace, OnInterruption, RecoveryMode};
 use fanfare_hub::{
     Joining, Pace, View,
-    calls::call::{Call, Selection, Terms},
+    calls::call::{Call, Selection},
 };
 use tokio::time::sleep;
 
@@ -91,7 +91,7 @@ async fn the_api_subscribes_by_the_server() {
     let (node, _recorder, histories) = node();
     let client = connected(&node, "connect user=ann").await;
     let of = Selection { user: Some("ann".into()), ..Selection::default() };
-    node.hub.calls.ask(Call::Subscribe { of, channel: "a".into(), terms: Terms::default() }, &[], None).await;
+    node.hub.calls.ask(Call::Subscribe { of, channel: "a".into(), terms: Box::default() }, &[], None).await;
     settle().await;
     lose(&node, &histories, "a");
     goodbye().await;
