@@ -95,7 +95,7 @@ async fn the_api_subscribes_by_the_server() {
     settle().await;
     lose(&node, &histories, "a");
     goodbye().await;
-    assert_eq!(client.lines(), ["subscribed a", "a 3", "close 79 interrupted"]);
+    assert_eq!(client.lines(), ["subscribed a at 0", "a 3", "close 79 interrupted"]);
 }
 
 #[tokio::test(start_paused = true)]
