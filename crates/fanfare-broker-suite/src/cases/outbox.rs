@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fanfare_core::{
-    Channel, ClientId, SessionId,
+    Channel, ClientId, Partition, SessionId,
     outbox::{ConnectionEnd, Event, Member, Waiting},
     presence::PresenceEntry,
 };
@@ -102,8 +102,9 @@ pub async fn events_wait_until_they_are_removed(bus: &impl Bus) {
 
 /// A channel is occupied by the first node, and vacated by the last.
 pub async fn a_channel_is_occupied_by_all_nodes(bus: &impl Bus) {
-    let (nodes, here) = (bus.nodes().await, channel("here"));
+    let nodes = bus.nodes().await;
     let [first, ..] = &nodes[..] else { panic!("no node") };
+    let here = beside_the_ends(first);
     let mut expected = vec![Event::Occupied(here.clone())];
     for node in &nodes {
         node.occupies(&here, true);
@@ -120,6 +121,15 @@ pub async fn a_channel_is_occupied_by_all_nodes(bus: &impl Bus) {
     first.occupies(&here, true);
     expected.push(Event::Occupied(here));
     first.told(&expected).await;
+}
+
+/// A channel of the first partition, where the ends of connections are: between them and the events of a channel of
+/// another one there is no order.
+fn beside_the_ends(node: &TestNode) -> Channel {
+    let mut channels = (0..).map(|number| channel(&format!("here-{number}")));
+    let is_there = |channel: &Channel| node.started.backend.broker.partition_of(channel) == Partition(0);
+    let Some(found) = channels.find(is_there) else { unreachable!("numbers do not end") };
+    found
 }
 
 impl TestNode {

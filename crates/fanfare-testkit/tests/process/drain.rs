@@ -86,7 +86,7 @@ async fn a_drain_closes_clients_one_by_one() {
     assert!(lasts.len() >= 10, "they went together: {lasts:?}");
     let status = leaving.wait().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    leaving.logs("closing sessions at a pace").await;
+    leaving.logs("telling sessions at a pace").await;
     stop.cancel();
     within("the publisher stops", publisher).await.unwrap();
 }
