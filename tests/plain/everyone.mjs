@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Centrifuge } from "centrifuge";
 import { EventSource } from "eventsource";
 import WebSocket from "ws";
-import { call, check, publishInRedis, until } from "../centrifugo/support.mjs";
+import { call, check, inRedis, until } from "../centrifugo/support.mjs";
 
 const [NODE1, NODE2, REDIS, KEY] = process.argv.slice(2);
 const CHANNEL = `kept:${randomUUID().slice(0, 8)}`;
@@ -138,7 +138,7 @@ const SAYS = {
     async say({ text }) {
       // It is not kept: a poll has to be there.
       await pollsWait();
-      await publishInRedis(REDIS, `fanfare:${CHANNEL}`, text);
+      await inRedis(REDIS, "PUBLISH", `fanfare:${CHANNEL}`, text);
     },
   },
 };
