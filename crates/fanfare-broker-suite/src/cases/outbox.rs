@@ -123,8 +123,7 @@ pub async fn a_channel_is_occupied_by_all_nodes(bus: &impl Bus) {
     first.told(&expected).await;
 }
 
-/// A channel of the first partition, where the ends of connections are: between them and the events of a channel of
-/// another one there is no order.
+/// A channel of the first partition, where the ends of connections are: events of different partitions have no order.
 fn beside_the_ends(node: &TestNode) -> Channel {
     let mut channels = (0..).map(|number| channel(&format!("here-{number}")));
     let is_there = |channel: &Channel| node.started.backend.broker.partition_of(channel) == Partition(0);
