@@ -229,16 +229,16 @@ start_haproxy() {
 }
 
 announce() {
-    local i name servers='one Redis'
-    [[ $REDIS != three ]] || servers='three servers of Redis'
-    [[ $REDIS != sentinel ]] || servers='a Redis with two replicas and three Sentinels'
+    local i name broker='one Redis'
+    [[ $REDIS != three ]] || broker='three servers of Redis'
+    [[ $REDIS != sentinel ]] || broker='a Redis with two replicas and three Sentinels'
     {
         printf 'http://localhost:%d\n' "$PORT"
         for ((i = 1; i <= NODES; i++)); do printf 'http://127.0.0.1:%d\n' $((PORT + i)); done
     } >"$STATE/urls"
     touch "$STATE/ready"
 
-    printf '\nFanfare is up: %d nodes, %s, HAProxy in front.\n\n' "$NODES" "$servers"
+    printf '\nFanfare is up: %d nodes, %s, HAProxy in front.\n\n' "$NODES" "$broker"
     printf '  open       http://localhost:%d   (HAProxy; a cookie keeps a browser on its node)\n' "$PORT"
     for ((i = 1; i <= NODES; i++)); do
         printf '  node%-2d     http://127.0.0.1:%d   (pid %d)\n' "$i" $((PORT + i)) "$(pid_of "node$i")"
