@@ -8,7 +8,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -39,6 +39,22 @@ pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(100);
 pub(crate) async fn after(shutdown: &CancellationToken, time: Duration) {
     shutdown.cancelled().await;
     sleep(time).await;
+}
+
+/// Serves a connection. Once the shutdown began, its client has a last chance, and `finish` lets it end in good order.
+pub(super) async fn until_the_end<C: Future + Unpin>(
+    connection: &mut C,
+    shutdown: &CancellationToken,
+    finish: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
+    tokio::select! {
+        // A client that has asked is answered, also at the end.
+        biased;
+        served = &mut *connection => return served,
+        () = after(shutdown, LAST_CHANCE) => {}
+    }
+    finish(Pin::new(connection));
+    connection.await
 }
 
 /// The wait whose deadline has passed.

@@ -5,7 +5,7 @@
 //!   connection of HTTP/1.1.
 //! - A client that takes nothing is cut off after the time of [`Deadlines`], whatever it has asked for.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
 use http::{
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answering::Answering,
-    deadlines::{Deadlines, LAST_CHANCE, Late, after},
+    deadlines::{Deadlines, Late, until_the_end},
     streamed::lasting,
     timed_socket::TimedSocket,
 };
@@ -74,15 +74,7 @@ impl Streams {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PONG)
             .serve_connection(TokioIo::new(socket), service);
-        let serving = async {
-            tokio::select! {
-                biased;
-                served = &mut connection => return served,
-                () = after(&shutdown, LAST_CHANCE) => {}
-            }
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
-        };
+        let serving = until_the_end(&mut connection, &shutdown, |connection| connection.graceful_shutdown());
         tokio::select! {
             biased;
             served = serving => if let Err(error) = served {

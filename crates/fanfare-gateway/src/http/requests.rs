@@ -9,7 +9,6 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answering::{Answering, Routes},
-    deadlines::{Deadlines, LAST_CHANCE, Late, after},
+    deadlines::{Deadlines, Late, until_the_end},
     multiplexed::Streams,
     stream::Stream,
     streamed::{Streamed, lasting},
@@ -102,16 +101,7 @@ impl Requests {
             .max_buf_size(self.answering.gateway.config().admission.header_bytes)
             .serve_connection(TokioIo::new(TimedSocket::new(stream, self.deadlines.clone())), service)
             .with_upgrades();
-        let serving = async {
-            tokio::select! {
-                // A client that has asked is answered, also at the end.
-                biased;
-                served = &mut connection => return served,
-                () = after(&shutdown, LAST_CHANCE) => {}
-            }
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
-        };
+        let serving = until_the_end(&mut connection, &shutdown, |connection| connection.graceful_shutdown());
         let end = tokio::select! {
             // Bytes that came in time are read first.
             biased;
