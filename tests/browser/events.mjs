@@ -47,7 +47,7 @@ function publisher() {
   return { stop: async () => ((stopped = true), await publishing, last) };
 }
 
-/** In the page: its clients, each of which notes what is wrong. */
+/** In the page: its clients. Each notes what is wrong. */
 function listen({ one, other }) {
   const clients = {};
   const client = (name) => {

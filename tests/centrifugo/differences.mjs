@@ -4,7 +4,7 @@ import WebSocket from "ws";
 import { NODE1, NODE2, api, connected, decode, fresh, published, subscribed, values } from "./clients.mjs";
 import { check, equal, Events, Proxy, until } from "./support.mjs";
 
-/** Publications of which each differs little from the one before. */
+/** Publications. Each differs little from the one before. */
 const document = (n) => ({ n, text: `Straße, 東京: ${"the same again and again ".repeat(20)}`, last: `${n * n}` });
 
 const publish = async (channel, from, to) => {

@@ -36,7 +36,7 @@ struct Args {
     /// Clients that listen
     #[arg(long, value_name = "N", default_value_t = 60)]
     subscribers: usize,
-    /// Clients of npm's centrifuge that listen, a third of which publishes: over WebSockets, HTTP streams and SSE. Its
+    /// Clients of npm's centrifuge that listen, and a third of them publishes: over WebSockets, HTTP streams and SSE. Its
     /// packages are those of tests/centrifugo
     #[arg(long, value_name = "N", default_value_t = 30)]
     sdk: usize,

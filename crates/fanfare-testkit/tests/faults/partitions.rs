@@ -1,4 +1,4 @@
-//! Three servers of Redis, of which one fails while 400 clients publish: half of them in its channels.
+//! Three servers of Redis. One fails while 400 clients publish: half of them in its channels.
 
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ pub fn judge(ledger: &Ledger, histories: &[Kept], may_forget: bool) -> Verdict {
 struct Channel<'a> {
     top: &'a Position,
     places: BTreeMap<&'a str, HashMap<Name, u64>>,
-    /// Messages of which Redis has lost the place.
+    /// Messages whose place Redis has lost.
     placeless: HashSet<Name>,
 }
 
