@@ -69,8 +69,9 @@ impl TestNode {
 
 /// Events come in the order of the changes, and stay until they are removed.
 pub async fn events_wait_until_they_are_removed(bus: &impl Bus) {
-    let (nodes, here) = (bus.nodes().await, channel("told:here"));
+    let nodes = bus.nodes().await;
     let [first, ..] = &nodes[..] else { panic!("no node") };
+    let here = beside_the_ends(first, "told:here");
     let outbox = &first.started.backend.outbox;
     outbox.members_of(Box::new(|channel| channel.as_str().starts_with("told:")));
     let mut expected = vec![Event::Occupied(here.clone()), Event::Joined(here.clone(), first.member(1))];
@@ -104,7 +105,7 @@ pub async fn events_wait_until_they_are_removed(bus: &impl Bus) {
 pub async fn a_channel_is_occupied_by_all_nodes(bus: &impl Bus) {
     let nodes = bus.nodes().await;
     let [first, ..] = &nodes[..] else { panic!("no node") };
-    let here = beside_the_ends(first);
+    let here = beside_the_ends(first, "here");
     let mut expected = vec![Event::Occupied(here.clone())];
     for node in &nodes {
         node.occupies(&here, true);
@@ -124,8 +125,8 @@ pub async fn a_channel_is_occupied_by_all_nodes(bus: &impl Bus) {
 }
 
 /// A channel of the first partition, where the ends of connections are: events of different partitions have no order.
-fn beside_the_ends(node: &TestNode) -> Channel {
-    let mut channels = (0..).map(|number| channel(&format!("here-{number}")));
+fn beside_the_ends(node: &TestNode, name: &str) -> Channel {
+    let mut channels = (0..).map(|number| channel(&format!("{name}-{number}")));
     let is_there = |channel: &Channel| node.started.backend.broker.partition_of(channel) == Partition(0);
     let Some(found) = channels.find(is_there) else { unreachable!("numbers do not end") };
     found
