@@ -131,6 +131,7 @@ impl AsyncRead for TimedSocket {
         if !self.early.is_empty() {
             let length = self.early.len().min(buffer.remaining());
             buffer.put_slice(&self.early.split_to(length));
+            self.deadlines.came();
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
