@@ -7,7 +7,6 @@
 //! - Only an answer whose client takes nothing has a timer.
 
 use std::{
-    future::poll_fn,
     io::Write as _,
     mem::MaybeUninit,
     pin::Pin,
@@ -51,6 +50,7 @@ pub(super) struct LongAnswer {
     /// The bytes that are to be written before the next part of the body.
     out: Bytes,
     has_chunks: bool,
+    may_go_on: bool,
     has_ended: bool,
     /// What the client sent meanwhile.
     early: Bytes,
@@ -60,10 +60,12 @@ pub(super) struct LongAnswer {
 }
 
 impl LongAnswer {
-    /// Writes a response to a request of this version. The client has sent `early` behind its request.
+    /// A response to a request of this version. `may_go_on`: the connection takes a next request. The client has sent
+    /// `early` behind this one.
     pub(super) fn new(
         response: Response,
         version: Version,
+        may_go_on: bool,
         socket: TimedSocket,
         early: &[u8],
         deadlines: Arc<Deadlines>,
@@ -71,13 +73,17 @@ impl LongAnswer {
         let has_chunks = version == Version::HTTP_11;
         let (out, body) = (head(&response, version, has_chunks), response.into_body());
         let early = Bytes::copy_from_slice(early);
-        Self { body, out, has_chunks, has_ended: false, early, socket, deadlines, late: None }
+        Self { body, out, has_chunks, may_go_on, has_ended: false, early, socket, deadlines, late: None }
     }
 
-    /// Writes the whole answer. How it ended, the socket, and what the client sent behind its request.
-    pub(super) async fn write(mut self) -> (Over, TimedSocket, Bytes) {
-        let over = poll_fn(|cx| self.poll(cx)).await;
-        (over, self.socket, self.early)
+    /// Whether the connection takes a next request.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.may_go_on
+    }
+
+    /// The socket, and what the client sent behind its request.
+    pub(super) fn into_parts(self) -> (TimedSocket, Bytes) {
+        (self.socket, self.early)
     }
 
     /// Writes until the end of the body. Pending without a deadline while the body has nothing.
@@ -149,7 +155,7 @@ impl LongAnswer {
     }
 
     /// Ready when the answer is over.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
         let polled = self.poll_write(cx);
         if polled.is_ready() {
             return polled;

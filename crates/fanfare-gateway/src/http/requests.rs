@@ -9,7 +9,7 @@
 
 use std::{
     convert::Infallible,
-    future::pending,
+    future::{pending, poll_fn},
     pin::Pin,
     sync::{
         Arc,
@@ -85,7 +85,7 @@ enum Next {
     /// The client speaks HTTP/2.
     Multiplexed(TimedSocket),
     /// An answer that goes on.
-    Long(Box<Long>, Left),
+    Long(Box<LongAnswer>),
 }
 
 /// Hyper, until the connection ends or an answer leaves it.
@@ -130,21 +130,22 @@ impl Requests {
     }
 
     /// Serves the requests until the connection ends or becomes a WebSocket.
+    ///
+    /// Each step but an answer that goes on is boxed: its memory is gone in the next.
     pub(crate) async fn serve(self, stream: Stream, shutdown: CancellationToken) {
-        let mut socket = TimedSocket::new(stream, self.deadlines.clone());
+        let socket = TimedSocket::new(stream, self.deadlines.clone());
+        let mut next = Box::pin(self.speak(socket, &shutdown)).await;
         loop {
-            // Boxed: its memory is gone when an answer goes on.
-            let next = Box::pin(self.speak(socket, &shutdown)).await;
-            socket = match next {
+            next = match next {
                 Next::Nothing => return,
                 Next::Multiplexed(socket) => {
                     let streams = Streams::new(self.answering, self.evictable, self.deadlines);
-                    return streams.serve(socket, shutdown).await;
+                    return Box::pin(streams.serve(socket, shutdown)).await;
                 }
-                Next::Long(long, left) => match self.write(*long, left, &shutdown).await {
-                    Some(socket) => socket,
-                    None => return,
-                },
+                Next::Long(mut answer) => {
+                    let over = poll_fn(|cx| answer.poll(cx)).await;
+                    Box::pin(self.go_on(over, answer, &shutdown)).await
+                }
             }
         }
     }
@@ -173,7 +174,11 @@ impl Requests {
             End::Http(Ok(None)) => self.ended(parts).await,
             End::Http(Ok(Some(long))) => {
                 self.refused_upgrade.lock().take();
-                return parts.map_or(Next::Nothing, |left| Next::Long(long, left));
+                let Some((socket, early)) = parts else { return Next::Nothing };
+                let Long { response, version, may_go_on } = *long;
+                let deadlines = self.deadlines.clone();
+                let answer = LongAnswer::new(response, version, may_go_on, socket, &early, deadlines);
+                return Next::Long(Box::new(answer));
             }
             // Nothing was answered yet.
             End::Http(Err(error)) if error.is_parse_version_h2() => {
@@ -185,22 +190,15 @@ impl Requests {
         Next::Nothing
     }
 
-    /// Writes an answer that goes on. The socket, where the connection takes a next request.
-    async fn write(
-        &self,
-        long: Long,
-        (socket, early): Left,
-        shutdown: &CancellationToken,
-    ) -> Option<TimedSocket> {
-        let Long { response, version, may_go_on } = long;
-        let answer = LongAnswer::new(response, version, socket, &early, self.deadlines.clone());
-        drop(early);
-        let (over, socket, early) = answer.write().await;
+    /// Ends the connection behind an answer that went on, or lets hyper serve the next request.
+    async fn go_on(&self, over: Over, answer: Box<LongAnswer>, shutdown: &CancellationToken) -> Next {
+        let may_go_on = answer.may_go_on() && !shutdown.is_cancelled();
+        let (socket, early) = answer.into_parts();
         match over {
-            Over::Whole if may_go_on && !shutdown.is_cancelled() => {
+            Over::Whole if may_go_on => {
                 self.evictable.wait();
                 self.deadlines.answered();
-                return Some(socket.rewound(early));
+                return self.speak(socket.rewound(early), shutdown).await;
             }
             Over::Whole => socket.farewell("").await,
             Over::Broken(kind) => {
@@ -209,7 +207,7 @@ impl Requests {
             }
             Over::Late(late) => self.overdue(late, Some((socket, early))).await,
         }
-        None
+        Next::Nothing
     }
 
     /// Ends the connection after its last request. HTTP keeps the stream, unless it takes its connection for upgraded.
