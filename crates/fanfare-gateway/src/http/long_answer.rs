@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     deadlines::{Deadlines, Late},
+    streamed::{Direct, Streamed},
     timed_socket::TimedSocket,
 };
 use crate::metrics::HttpError;
@@ -49,6 +50,7 @@ pub(super) struct LongAnswer {
     body: Body,
     /// The bytes that are to be written before the next part of the body.
     out: Bytes,
+    direct: Option<Arc<dyn Direct>>,
     has_chunks: bool,
     may_go_on: bool,
     has_ended: bool,
@@ -71,9 +73,25 @@ impl LongAnswer {
         deadlines: Arc<Deadlines>,
     ) -> Self {
         let has_chunks = version == Version::HTTP_11;
+        let streamed = response.extensions().get::<Streamed>();
+        let direct = streamed.and_then(|streamed| streamed.0.clone()).filter(|_| has_chunks);
         let (out, body) = (head(&response, version, has_chunks), response.into_body());
         let early = Bytes::copy_from_slice(early);
-        Self { body, out, has_chunks, may_go_on, has_ended: false, early, socket, deadlines, late: None }
+        if let Some(direct) = &direct {
+            direct.write_to(socket.writer());
+        }
+        Self {
+            body,
+            out,
+            direct,
+            has_chunks,
+            may_go_on,
+            has_ended: false,
+            early,
+            socket,
+            deadlines,
+            late: None,
+        }
     }
 
     /// Whether the connection takes a next request.
@@ -100,6 +118,10 @@ impl LongAnswer {
             }
             if self.has_ended {
                 return Poll::Ready(Over::Whole);
+            }
+            if let Some(rest) = self.direct.as_ref().and_then(|direct| direct.rest()) {
+                self.out = rest;
+                continue;
             }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => self.out = self.framed(frame.into_data().unwrap_or_default()),
@@ -169,7 +191,8 @@ impl LongAnswer {
 fn head(response: &Response, version: Version, has_chunks: bool) -> Bytes {
     let mut head = Vec::with_capacity(512);
     let status = response.status();
-    let _ = write!(head, "{version:?} {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+    let _ =
+        write!(head, "{version:?} {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
     for (name, value) in response.headers() {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");

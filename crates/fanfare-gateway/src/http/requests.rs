@@ -30,9 +30,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answering::{Answering, Routes},
     deadlines::{Deadlines, Late, until_the_end},
+    long_answer::{LongAnswer, Over},
     multiplexed::Streams,
     stream::Stream,
-    long_answer::{LongAnswer, Over},
     streamed::Streamed,
     timed_socket::{TimedSocket, last_answer},
     upgraded::take_back,

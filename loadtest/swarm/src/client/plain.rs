@@ -157,7 +157,8 @@ mod tests {
     fn read(bytes: &[u8], size: usize) -> (Vec<String>, Option<String>) {
         let (mut body, mut messages, mut ended) = (Body::default(), Vec::new(), None);
         for part in bytes.chunks(size) {
-            let taken = body.take(part, &mut |data| messages.push(String::from_utf8_lossy(data).into_owned()));
+            let taken =
+                body.take(part, &mut |data| messages.push(String::from_utf8_lossy(data).into_owned()));
             ended = taken.err().map(|ended| ended.to_string());
         }
         (messages, ended)

@@ -10,12 +10,7 @@ use super::{
     ways::{deliveries, ratio, row, total},
 };
 use crate::{
-    chart::Chart,
-    client::Manner,
-    connection_pool::origin::Origin,
-    idle,
-    number::short,
-    servers::Setup,
+    chart::Chart, client::Manner, connection_pool::origin::Origin, idle, number::short, servers::Setup,
     table::Table,
 };
 

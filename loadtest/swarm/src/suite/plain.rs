@@ -59,14 +59,15 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     }
     let streams = held(stage, Kind::Streams).await?;
     let polls = held(stage, Kind::Polls).await?;
-    let judged = [("stream of events", streams), ("poll that waits", polls)].into_iter().flat_map(|(name, found)| {
-        let bytes = format!("user memory per {name}, of {}", short(HELD as f64));
-        let missed = format!("{name}: not reached by one message, of {}", short(HELD as f64));
-        [
-            Judged::bound(bytes, "B", found.bytes, Budget::AtMost(HELD_BYTES)),
-            Judged::bound(missed, "", found.missed as f64, Budget::AtMost(0.0)),
-        ]
-    });
+    let judged =
+        [("stream of events", streams), ("poll that waits", polls)].into_iter().flat_map(|(name, found)| {
+            let bytes = format!("user memory per {name}, of {}", short(HELD as f64));
+            let missed = format!("{name}: not reached by one message, of {}", short(HELD as f64));
+            [
+                Judged::bound(bytes, "B", found.bytes, Budget::AtMost(HELD_BYTES)),
+                Judged::bound(missed, "", found.missed as f64, Budget::AtMost(0.0)),
+            ]
+        });
     Ok(Found {
         title: "Plain HTTP",
         about: format!(
