@@ -276,6 +276,11 @@ impl Drop for StreamBody {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::AsyncReadExt as _,
+        net::{TcpListener, TcpStream},
+    };
+
     use super::*;
 
     fn read(body: &mut StreamBody) -> Poll<Option<Result<Bytes, ErrorKind>>> {
@@ -341,5 +346,37 @@ mod tests {
         let (sink, mut body_of, gone) = body(b"", None);
         drop(sink);
         assert!(gone.is_cancelled() && read(&mut body_of).is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_direct_body_keeps_the_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let server = Arc::new(listener.accept().await.unwrap().0);
+        let (sink, mut body, _gone) = body(b"first", None);
+        body.shared.write_to(Writer::Bare(server.clone()));
+        assert_eq!(write(&sink, b","), Ok(1));
+        assert_eq!((read(&mut body), read(&mut body)), (some(b"first,"), Poll::Pending));
+        // The reader has all: the socket is next.
+        assert_eq!(write(&sink, &[b'a'; 26]), Ok(26));
+        let mut came = [0; 32];
+        client.read_exact(&mut came).await.unwrap();
+        assert_eq!(came, *b"1a\r\naaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
+        assert_eq!((body.shared.rest(), read(&mut body)), (None, Poll::Pending));
+        let mut chunks = 0;
+        while body.shared.state.lock().is_clear {
+            assert_eq!(write(&sink, &[b'b'; BUFFER]), Ok(BUFFER));
+            chunks += 1;
+        }
+        // The socket is full: what comes now waits behind the rest.
+        let _ = write(&sink, b"last");
+        assert_eq!(read(&mut body), Poll::Pending);
+        let rest = body.shared.rest().unwrap();
+        let mut all = vec![0; chunks * (BUFFER + "8000\r\n\r\n".len()) - rest.len()];
+        client.read_exact(&mut all).await.unwrap();
+        all.extend(rest);
+        assert!(all.ends_with(b"b\r\n") && all.starts_with(b"8000\r\nb"));
+        drop(body);
+        assert_eq!(Arc::strong_count(&server), 1);
     }
 }
