@@ -32,8 +32,7 @@ use tokio::{
 use self::stream::Stream;
 pub use self::{
     handshake::HandshakeError,
-    plain::Plain,
-    target::{Manner, Target},
+    target::{Manner, Plain, Target},
     tls::Tls,
 };
 use crate::clock::Moment;
@@ -299,7 +298,8 @@ impl Connection {
         on_message: &mut impl FnMut(MessageKind, &[u8]),
     ) -> Result<(), Ended> {
         if let Some(body) = &mut self.plain {
-            return body.take(input, &mut |data| on_message(MessageKind::Text, data));
+            let taken = body.take(input, &mut |data| on_message(MessageKind::Text, data));
+            return taken.map_err(Ended::Answered);
         }
         loop {
             if !self.decoder.is_mid_message() {

@@ -54,7 +54,7 @@ pub(super) struct LongAnswer {
     has_chunks: bool,
     may_go_on: bool,
     has_ended: bool,
-    /// What the client sent meanwhile.
+    /// Bytes that the client sent meanwhile.
     early: Bytes,
     socket: TimedSocket,
     deadlines: Arc<Deadlines>,

@@ -78,7 +78,7 @@ struct Long {
     may_go_on: bool,
 }
 
-/// What hyper leaves.
+/// The outcome of hyper's part.
 enum Next {
     /// The connection has ended, or become a WebSocket.
     Nothing,

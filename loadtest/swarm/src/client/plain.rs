@@ -1,9 +1,8 @@
 //! As much of plain HTTP as a client needs that reads a stream of events, or waits for the answer to a poll.
 
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{Ended, HandshakeError, Target};
+use super::{handshake::HandshakeError, target::Target};
 
 /// The largest accepted response head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
@@ -13,25 +12,6 @@ const BREAK: usize = 2;
 
 /// A part of each message in the answer to a poll.
 const ITEM: &[u8] = b"\"data\":";
-
-/// Plain HTTP in the place of a WebSocket.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Plain {
-    /// Server-Sent Events.
-    Events,
-    /// A poll behind this cursor, which waits for the first messages.
-    Poll(String),
-}
-
-impl Plain {
-    /// The path for a channel.
-    pub(super) fn path(&self, channel: &str) -> String {
-        match self {
-            Self::Events => format!("/sse/{channel}"),
-            Self::Poll(cursor) => format!("/poll?channel={channel}&cursor={cursor}&timeout=55"),
-        }
-    }
-}
 
 /// Sends the request. The bytes behind the head of the answer.
 pub(super) async fn ask(
@@ -89,8 +69,8 @@ impl Body {
     /// Takes bytes. Each message of a stream goes to `on_message`.
     ///
     /// # Errors
-    /// The body has ended.
-    pub(super) fn take(&mut self, mut input: &[u8], on_message: &mut impl FnMut(&[u8])) -> Result<(), Ended> {
+    /// The body has ended, after this number of messages.
+    pub(super) fn take(&mut self, mut input: &[u8], on_message: &mut impl FnMut(&[u8])) -> Result<(), usize> {
         while !input.is_empty() {
             match self.place {
                 Place::Size(size) => {
@@ -99,7 +79,7 @@ impl Body {
                     self.place = if is_whole { Place::Chunk(size + BREAK) } else { Place::Size(size) };
                     if is_whole && size == 0 {
                         let polled = self.block.windows(ITEM.len()).filter(|part| *part == ITEM).count();
-                        return Err(Ended::Answered(self.messages + polled));
+                        return Err(self.messages + polled);
                     }
                 }
                 Place::Chunk(left) => {
@@ -154,12 +134,12 @@ mod tests {
     use super::*;
 
     /// The messages of a body in parts of this size, and how it ended.
-    fn read(bytes: &[u8], size: usize) -> (Vec<String>, Option<String>) {
+    fn read(bytes: &[u8], size: usize) -> (Vec<String>, Option<usize>) {
         let (mut body, mut messages, mut ended) = (Body::default(), Vec::new(), None);
         for part in bytes.chunks(size) {
             let taken =
                 body.take(part, &mut |data| messages.push(String::from_utf8_lossy(data).into_owned()));
-            ended = taken.err().map(|ended| ended.to_string());
+            ended = taken.err();
         }
         (messages, ended)
     }
@@ -171,7 +151,7 @@ mod tests {
         let rest = "2\r\n\n\n\r\n1a\r\nid: y\nevent: e\ndata: bb\n\n:\r\n0\r\n\r\n";
         let all = [first, rest.to_owned()].concat();
         for size in 1..all.len() {
-            let expected = (vec!["a".to_owned(), "bb".to_owned()], Some(Ended::Answered(2).to_string()));
+            let expected = (vec!["a".to_owned(), "bb".to_owned()], Some(2));
             assert_eq!(read(all.as_bytes(), size), expected, "{size}");
         }
     }
@@ -180,6 +160,6 @@ mod tests {
     fn a_poll_counts_its_messages() {
         let body = r#"{"messages":[{"data":1},{"data":2}],"cursor":"x"}"#;
         let answer = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        assert_eq!(read(answer.as_bytes(), 7).1, Some(Ended::Answered(2).to_string()));
+        assert_eq!(read(answer.as_bytes(), 7).1, Some(2));
     }
 }

@@ -9,8 +9,27 @@ use anyhow::{Context as _, bail};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::{centrifugo, plain::Plain, tls::Tls};
+use super::{centrifugo, tls::Tls};
 use crate::position::Position;
+
+/// Plain HTTP in the place of a WebSocket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Plain {
+    /// Server-Sent Events.
+    Events,
+    /// A poll behind this cursor, which waits for the first messages.
+    Poll(String),
+}
+
+impl Plain {
+    /// The path for a channel.
+    pub(super) fn path(&self, channel: &str) -> String {
+        match self {
+            Self::Events => format!("/sse/{channel}"),
+            Self::Poll(cursor) => format!("/poll?channel={channel}&cursor={cursor}&timeout=55"),
+        }
+    }
+}
 
 /// The manner in which clients connect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
