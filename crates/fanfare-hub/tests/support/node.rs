@@ -139,6 +139,13 @@ impl Node {
         self.client_of(&kind, Pipe::open(Framing::Newline))
     }
 
+    /// A client of a dialect that is not the node's, which does not connect.
+    pub(crate) fn client_of_dialect(&self, dialect: &'static Lines) -> Client {
+        let heartbeat = self.kind.heartbeat.clone();
+        let kind = Arc::new(Kind { dialect, heartbeat, connects: None, ..*self.kind });
+        self.client_of(&kind, Pipe::open(Framing::Newline))
+    }
+
     fn client_of(&self, kind: &Arc<Kind>, pipe: Pipe) -> Client {
         let session = self.hub.sessions.open(kind, Peer::default());
         assert!(self.hub.sessions.admit(&session));
