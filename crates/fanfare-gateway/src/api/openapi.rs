@@ -17,7 +17,7 @@ use super::{
     methods::{METHODS, message::Published},
     present::Present,
     reading::{self, Told},
-    schema,
+    schema, streams,
 };
 use crate::{
     gateway::Gateway,
@@ -41,7 +41,7 @@ async fn answer() -> Response {
 }
 
 /// The channel of a call for clients, in a query or in a path.
-fn channel(place: &str) -> Value {
+pub(super) fn channel(place: &str) -> Value {
     let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
     json!({"name": "channel", "in": place, "required": true, "description": "The channel.", "schema": form})
 }
@@ -151,6 +151,7 @@ fn document() -> Value {
     client_history(&mut document);
     client_presence(&mut document);
     client_publish(&mut document);
+    streams::describe(&mut document);
     for_everybody(&mut document);
     document.finish()
 }

@@ -104,7 +104,7 @@ impl Setup {
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
-        metrics.connections.expect(dialect);
+        metrics.connections.expect(dialect, &["pipe"]);
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
