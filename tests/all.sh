@@ -57,7 +57,7 @@ trap 'exit 143' TERM HUP
 step "prerequisites" tests/lib/install.sh
 step "format, lints, docs, licences" tests/check.sh
 step "build" build
-step "cargo test" cargo test --workspace --all-features
+step "cargo test" tests/cargo-test.py
 step "instruction budgets" tests/instructions/run.sh
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 step "containers" tests/containers.sh
