@@ -3,10 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{
-    document::{Document, parameter},
-    openapi::channel,
-};
+use super::document::{Document, channel, parameter};
 use crate::http::past_error::MOST;
 
 /// The statuses of all of them.

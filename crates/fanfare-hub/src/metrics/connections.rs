@@ -15,7 +15,7 @@ use fanfare_core::{Dialect, Disconnect};
 use fanfare_metrics::Registrar;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::session::{end::End, state::Kind};
+use crate::session::end::End;
 
 /// The label of a connection that ended without a close code.
 const NO_CODE: &str = "none";
@@ -79,10 +79,10 @@ impl Connections {
     }
 
     /// A connection ended.
-    pub(crate) fn ended(&self, kind: &Kind, end: &End) {
+    pub(crate) fn ended(&self, dialect: &dyn Dialect, transport: &str, end: &End) {
         self.all.fetch_sub(1, Ordering::Relaxed);
-        self.open.with_label_values(&[kind.dialect.name(), kind.transport]).dec();
-        self.series(kind.dialect, end).inc();
+        self.open.with_label_values(&[dialect.name(), transport]).dec();
+        self.series(dialect, end).inc();
     }
 
     fn series(&self, dialect: &dyn Dialect, end: &End) -> IntCounter {

@@ -1,11 +1,11 @@
 //! The metrics of the hub. The hot path pays a relaxed counter for them.
 
-use fanfare_core::{Disconnect, Limit, SlowClient, broker::Interruption};
+use fanfare_core::{Dialect, Disconnect, Limit, SlowClient, broker::Interruption};
 use fanfare_metrics::{LimitHits, Registrar};
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use super::{FanOut, HistoryMetrics, RelayLatency, connections::Connections, traffic_totals::TrafficTotals};
-use crate::session::{end::End, state::Kind};
+use crate::session::end::End;
 
 /// The hub's metrics; registered once, at the composition root.
 pub struct HubMetrics {
@@ -72,8 +72,8 @@ impl HubMetrics {
     }
 
     /// A connection ended.
-    pub(crate) fn connection_ended(&self, kind: &Kind, end: &End) {
-        self.connections.ended(kind, end);
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, transport: &str, end: &End) {
+        self.connections.ended(dialect, transport, end);
         let disconnect = &end.disconnect;
         if let Some(limit) = Limit::of(disconnect) {
             self.limit_hit(limit);

@@ -33,7 +33,7 @@ async fn line(raw: &mut RawClient) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wiped_redis_is_told_in_streams_and_polls() {
+async fn a_wipe_is_told_in_streams_and_polls() {
     let cluster = TestCluster::start_with(2, KEPT).await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     node.publish("kept:a", "before").await;

@@ -179,7 +179,7 @@ fn a_told_loss_is_right_where_expected() {
 }
 
 #[test]
-fn an_epoch_that_is_over_may_be_told_twice() {
+fn an_epoch_may_be_told_twice() {
     let (mut ledger, kept) = forgetful(&[0, 1]);
     let lives = &mut ledger.subscribers[1].lives;
     lives.insert(1, Life { since: at(BEFORE, 3), heard: Vec::new() });
