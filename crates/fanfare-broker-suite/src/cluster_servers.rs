@@ -47,7 +47,9 @@ impl ClusterServers {
         let arguments = [&own.concat(), arguments].concat();
         let mut servers = Vec::new();
         for _ in 0..2 * MASTERS {
-            servers.push(RedisServer::start_with(&[&arguments[..], &["--cluster-port", &bus()?]].concat()).await?);
+            servers.push(
+                RedisServer::start_with(&[&arguments[..], &["--cluster-port", &bus()?]].concat()).await?,
+            );
         }
         let guard = guard(&servers)?;
         let cluster = Self { servers, _guard: Some(guard) };
@@ -58,7 +60,8 @@ impl ClusterServers {
     /// `redis+cluster://127.0.0.1:port,127.0.0.1:port,…`: all nodes.
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
+        let hosts: Vec<_> =
+            self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
         format!("redis+cluster://{}", hosts.join(","))
     }
 

@@ -104,10 +104,14 @@ pub enum BrokerConfigError {
     #[error("there are {0} servers: there may be {MAX_SERVERS}")]
     TooMany(usize),
     /// A Cluster is in a list with others.
-    #[error("a Cluster is a broker by itself: write its nodes into one URL, as in redis+cluster://host:6379,host:6379")]
+    #[error(
+        "a Cluster is a broker by itself: write its nodes into one URL, as in redis+cluster://host:6379,host:6379"
+    )]
     ClusterInList,
     /// It is a URL of something else.
-    #[error("{0}:// is not a broker; use memory, redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://")]
+    #[error(
+        "{0}:// is not a broker; use memory, redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://"
+    )]
     Scheme(String),
     /// It is a URL of a Redis, with a mistake in it.
     #[error(transparent)]
@@ -172,7 +176,9 @@ pub enum StartError {
     #[error(transparent)]
     Registry(#[from] fanfare_core::registry::RegistryError),
     /// The prefix would put all partitions of a Cluster into one slot.
-    #[error("with a Redis Cluster the prefix must not have the sign {{: it decides on the node. This one is {0}")]
+    #[error(
+        "with a Redis Cluster the prefix must not have the sign {{: it decides on the node. This one is {0}"
+    )]
     Brace(Prefix),
 }
 

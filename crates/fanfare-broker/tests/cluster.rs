@@ -20,7 +20,8 @@ impl Bus for Cluster {
     const NODES: usize = 2;
 
     async fn start() -> Self {
-        let servers = SERVERS.get_or_init(|| async { Arc::new(ClusterServers::start().await.unwrap()) }).await;
+        let servers =
+            SERVERS.get_or_init(|| async { Arc::new(ClusterServers::start().await.unwrap()) }).await;
         let prefix = Prefix::new(&format!("test{}", rand::random::<u32>())).unwrap();
         Self { servers: servers.clone(), prefix }
     }

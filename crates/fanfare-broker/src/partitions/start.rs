@@ -16,7 +16,8 @@ use crate::{
     metrics::Metrics,
     node::{Node, Parts},
     redis::{
-        self, RedisParts, Seat, cluster::topology::Slot, connection::address::RedisConfig, metrics::RedisMetrics,
+        self, RedisParts, Seat, cluster::topology::Slot, connection::address::RedisConfig,
+        metrics::RedisMetrics,
     },
     tasks::Tasks,
 };

@@ -21,9 +21,7 @@ use super::{
     broker::{MAX_WAITING, RedisBroker},
     clock::{clock_sync::ClockSync, offset::Clock},
     cluster::topology::Slot,
-    connection::{
-        address::RedisConfig, commands::PooledCommands, finder::Finder, links::Links, pool::pool,
-    },
+    connection::{address::RedisConfig, commands::PooledCommands, finder::Finder, links::Links, pool::pool},
     history::reader::{self, RedisHistory},
     metrics::{Kind, RedisMetrics},
     names::Names,

@@ -84,7 +84,10 @@ bbbb 127.0.0.1:30009@40009 handshake - 0 0 0 connected
     fn each_line_is_a_node() {
         let nodes = read(SEVEN, &at(1)).unwrap();
         let found: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.epoch, node.is_myself)).collect();
-        assert_eq!(found[..4], [("07c3", 4, false), ("67ed", 2, false), ("292f", 3, false), ("e7d1", 17, true)]);
+        assert_eq!(
+            found[..4],
+            [("07c3", 4, false), ("67ed", 2, false), ("292f", 3, false), ("e7d1", 17, true)]
+        );
         let endpoints: Vec<_> = nodes.iter().map(|node| node.endpoint.clone()).collect();
         let named = Endpoint { host: "hostname4".into(), port: 30004 };
         let known = [named, at(30002), at(30003), at(30001)].map(Some);
@@ -99,7 +102,10 @@ bbbb 127.0.0.1:30009@40009 handshake - 0 0 0 connected
         let alone = "7f8e :7001@17001 myself,master - 0 0 0 connected\n";
         assert_eq!(read(alone, &at(7001)).unwrap()[0].endpoint, Some(at(7001)));
         let ipv6 = "7f8e ::1:7001@17001 myself,master - 0 0 0 connected 5";
-        assert_eq!(read(ipv6, &at(1)).unwrap()[0].endpoint, Some(Endpoint { host: "::1".into(), port: 7001 }));
+        assert_eq!(
+            read(ipv6, &at(1)).unwrap()[0].endpoint,
+            Some(Endpoint { host: "::1".into(), port: 7001 })
+        );
     }
 
     #[test]

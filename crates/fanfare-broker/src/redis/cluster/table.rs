@@ -104,7 +104,10 @@ mod tests {
         table.merge(&[answer("a", &[("a", 1, ALL), ("b", 0, &[])])]);
         assert_eq!(owners(&table), ["a", "a", "-"]);
         // The old master does not know it yet.
-        table.merge(&[answer("a", &[("a", 1, ALL), ("b", 0, &[])]), answer("b", &[("a", 1, &[]), ("b", 2, ALL)])]);
+        table.merge(&[
+            answer("a", &[("a", 1, ALL), ("b", 0, &[])]),
+            answer("b", &[("a", 1, &[]), ("b", 2, ALL)]),
+        ]);
         assert_eq!(owners(&table), ["b", "b", "-"]);
         // One slot went back.
         table.merge(&[answer("b", &[("a", 3, &[(5, 5)]), ("b", 2, &[(0, 4)])])]);

@@ -82,7 +82,9 @@ pub enum RedisUrlError {
     #[error("the Pub/Sub of a Cluster (?pubsub=) is `sharded`, or `plain` before Redis 7")]
     PubSub,
     /// The URL of a Cluster names a database.
-    #[error("a Cluster has database 0 only: write nothing behind the hosts, as in redis+cluster://host:6379,host:6379")]
+    #[error(
+        "a Cluster has database 0 only: write nothing behind the hosts, as in redis+cluster://host:6379,host:6379"
+    )]
     ClusterDatabase,
     /// The URL of a Cluster has another option.
     #[error("the URL of a Cluster takes partitions= and pubsub= after `?`, each once, and nothing after `#`")]
@@ -132,7 +134,8 @@ impl RedisConfig {
     /// `[user:password@]host[:port],host[:port][/0][?partitions=16&pubsub=sharded]`
     fn of_cluster(rest: &str) -> Result<Self, RedisUrlError> {
         let Hosts { user, hosts, behind } = Hosts::of(rest);
-        let (path, query) = behind.split_once('?').map_or((behind, None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            behind.split_once('?').map_or((behind, None), |(path, query)| (path, Some(query)));
         if !matches!(path, "" | "/" | "/0") {
             return Err(RedisUrlError::ClusterDatabase);
         }
@@ -316,7 +319,8 @@ mod tests {
         let config = redis("redis+cluster://me:p,w@a,b:7,[::1]?partitions=8&pubsub=plain");
         assert_eq!(config.to_string(), "redis+cluster://a:6379,b:7,[::1]:6379/?partitions=8&pubsub=plain");
         assert_eq!(config.password.as_ref().map(Secret::expose), Some("p,w"));
-        for text in ["rediss+cluster://a", "rediss+cluster://a/", "REDISS+CLUSTER://a:6379/0?pubsub=sharded"] {
+        for text in ["rediss+cluster://a", "rediss+cluster://a/", "REDISS+CLUSTER://a:6379/0?pubsub=sharded"]
+        {
             let shown = redis(text).to_string();
             assert_eq!(shown, "rediss+cluster://a:6379/?partitions=16&pubsub=sharded");
             assert_eq!(redis(&shown), redis(text));

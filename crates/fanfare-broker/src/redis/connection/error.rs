@@ -101,11 +101,9 @@ impl ConnectionError {
     /// Whether it is a mistake that a person has to correct.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
-            Self::NoResp3
-            | Self::NoDatabase(_)
-            | Self::NoMaster(_)
-            | Self::NoCluster
-            | Self::NotSharded => true,
+            Self::NoResp3 | Self::NoDatabase(_) | Self::NoMaster(_) | Self::NoCluster | Self::NotSharded => {
+                true
+            }
             Self::Tls(error) => error.is_configuration(),
             Self::Refused(code, _) => is_configuration(code),
             _ => false,

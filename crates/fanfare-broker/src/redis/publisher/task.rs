@@ -203,7 +203,8 @@ impl Publisher {
     fn fill(&mut self) {
         self.take_queued();
         self.pipeline.fill(self.agreed.version());
-        let why = if self.pipeline.is_held() { "Redis does not answer".into() } else { self.pipeline.trouble() };
+        let why =
+            if self.pipeline.is_held() { "Redis does not answer".into() } else { self.pipeline.trouble() };
         self.pipeline.expire(Instant::now(), &why);
         self.count_queue();
     }

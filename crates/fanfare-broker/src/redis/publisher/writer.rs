@@ -93,7 +93,9 @@ impl Writer {
                 let header = Header::control(version, self.node, *sequence);
                 let [fields, _] = header.parts();
                 match to {
-                    Recipient::All => self.publish(out, &[self.names.control_all().as_bytes()], &[fields, body]),
+                    Recipient::All => {
+                        self.publish(out, &[self.names.control_all().as_bytes()], &[fields, body])
+                    }
                     Recipient::Node(node) => {
                         self.publish(out, &[self.names.control_of(*node).as_bytes()], &[fields, body]);
                     }

@@ -98,7 +98,8 @@ impl Subscriber {
     /// The answer to CLIENT INFO is in.
     fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
-        let subscriptions = info.and_then(|info| field(info, self.names.pubsub().count())).and_then(|sub| sub.parse().ok());
+        let subscriptions =
+            info.and_then(|info| field(info, self.names.pubsub().count())).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
         let counted = self.table.counted(subscriptions)?;
         if counted != Counted::Wrong {

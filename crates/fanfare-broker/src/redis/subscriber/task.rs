@@ -33,8 +33,8 @@ use crate::{
     },
     redis::{
         connection::{
-            address::RedisConfig, error::ConnectionError, finder::Finder, links::Links, open::Connection, reach::reach,
-            stream::split,
+            address::RedisConfig, error::ConnectionError, finder::Finder, links::Links, open::Connection,
+            reach::reach, stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
