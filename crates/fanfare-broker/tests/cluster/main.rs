@@ -1,6 +1,11 @@
 //! A Redis Cluster passes the suite.
+//!
+//! - `changes`: its slots move while messages are published; `mistakes`: what its configuration may have wrong
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+
+mod changes;
+mod mistakes;
 
 use std::sync::Arc;
 
