@@ -1,4 +1,4 @@
-//! What the configuration of a Cluster may have wrong.
+//! Mistakes in the configuration of a Cluster.
 
 use fanfare_broker::{BrokerConfig, Prefix};
 use fanfare_broker_suite::{ClusterServers, RedisServer, TestNode};
