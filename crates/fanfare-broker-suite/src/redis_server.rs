@@ -90,6 +90,12 @@ impl RedisServer {
         self.port
     }
 
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().and_then(Child::id)
+    }
+
     /// Kills it. Its sockets are closed once this returns.
     ///
     /// # Errors
@@ -146,6 +152,14 @@ impl RedisServer {
     /// Where it does not run.
     pub fn stop_process(&self) -> io::Result<()> {
         self.signal(Signal::STOP)
+    }
+
+    /// Ends it at once (SIGKILL), without waiting for that.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill_process(&self) -> io::Result<()> {
+        self.signal(Signal::KILL)
     }
 
     /// Lets it go on (SIGCONT).

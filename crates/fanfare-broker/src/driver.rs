@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; or
 /// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`; or several of these URLs with commas
-/// between them. User and password may be percent-encoded. Neither `Debug` nor `Display` shows a password.
+/// between them; or `redis+cluster://[user:password@]host[:port],host[:port]`. User and password may be percent-encoded. Neither `Debug` nor `Display` shows a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
     /// For one node alone.
@@ -39,6 +39,8 @@ pub enum BrokerConfig {
     Redis(Box<RedisConfig>),
     /// Several servers of Redis, which share the channels.
     Several(Servers),
+    /// A Redis Cluster, whose place is a [`Cluster`].
+    Cluster(Box<RedisConfig>),
 }
 
 /// Several servers of Redis.
@@ -101,8 +103,15 @@ pub enum BrokerConfigError {
     /// There are more servers than there may be.
     #[error("there are {0} servers: there may be {MAX_SERVERS}")]
     TooMany(usize),
+    /// A Cluster is in a list with others.
+    #[error(
+        "a Cluster is a broker by itself: write its nodes into one URL, as in redis+cluster://host:6379,host:6379"
+    )]
+    ClusterInList,
     /// It is a URL of something else.
-    #[error("{0}:// is not a broker; use memory, redis://, rediss:// (TLS) or redis+sentinel://")]
+    #[error(
+        "{0}:// is not a broker; use memory, redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://"
+    )]
     Scheme(String),
     /// It is a URL of a Redis, with a mistake in it.
     #[error(transparent)]
@@ -125,6 +134,7 @@ impl FromStr for BrokerConfig {
             "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
                 Ok(Self::Redis(RedisConfig::parse(text)?.into()))
             }
+            "redis+cluster" | "rediss+cluster" => Ok(Self::Cluster(RedisConfig::parse(text)?.into())),
             other if is_scheme(other) => Err(BrokerConfigError::Scheme(other.to_owned())),
             // `password:with://in.it`
             _ => Err(BrokerConfigError::NoScheme),
@@ -165,6 +175,11 @@ pub enum StartError {
     /// The pool for the node registry cannot be made.
     #[error(transparent)]
     Registry(#[from] fanfare_core::registry::RegistryError),
+    /// The prefix would put all partitions of a Cluster into one slot.
+    #[error(
+        "with a Redis Cluster the prefix must not have the sign {{: it decides on the node. This one is {0}"
+    )]
+    Brace(Prefix),
 }
 
 /// A broker at work.
@@ -213,13 +228,16 @@ pub fn start(
         BrokerConfig::Several(servers) => {
             partitions::start(node, servers.0, &events, metrics, &tasks, &stop)?
         }
+        BrokerConfig::Cluster(config) if let Place::Cluster(cluster) = config.place.clone() => {
+            partitions::start_cluster(node, &config, &cluster, &events, metrics, &tasks, &stop)?
+        }
         one => {
             let register = Registrar(metrics);
             let metrics = Arc::new(Metrics::register(register)?);
             // With every broker: so that all series of docs/metrics.md are there.
             let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
             match one {
-                BrokerConfig::Redis(config) => {
+                BrokerConfig::Redis(config) | BrokerConfig::Cluster(config) => {
                     redis::start(node, *config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
                 }
                 _ => memory::start(node, events, metrics, &tasks, &stop),
@@ -235,6 +253,7 @@ impl BrokerConfig {
         for url in urls {
             match url.parse()? {
                 Self::Redis(server) => servers.push(*server),
+                Self::Cluster(_) => return Err(BrokerConfigError::ClusterInList),
                 Self::Several(_) | Self::Memory => return Err(BrokerConfigError::MemoryInList),
             }
         }
@@ -252,7 +271,7 @@ impl BrokerConfig {
     pub fn servers(&self) -> &[RedisConfig] {
         match self {
             Self::Memory => &[],
-            Self::Redis(server) => std::slice::from_ref(&**server),
+            Self::Redis(server) | Self::Cluster(server) => std::slice::from_ref(&**server),
             Self::Several(servers) => servers.each(),
         }
     }
@@ -286,7 +305,7 @@ impl BrokerConfig {
                 let place = Place::Sentinels(Sentinels { login: login.clone(), ..sentinels });
                 RedisConfig { place, ..config }
             }
-            Place::Server(_) => config,
+            Place::Server(_) | Place::Cluster(_) => config,
         })
     }
 
@@ -302,6 +321,7 @@ impl BrokerConfig {
         match self {
             Self::Memory => Self::Memory,
             Self::Redis(server) => Self::Redis(change(*server).into()),
+            Self::Cluster(cluster) => Self::Cluster(change(*cluster).into()),
             Self::Several(Servers(servers)) => {
                 Self::Several(Servers(servers.into_iter().map(change).collect()))
             }
@@ -318,75 +338,4 @@ impl fmt::Display for BrokerConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<BrokerConfig, BrokerConfigError> {
-        text.parse()
-    }
-
-    #[test]
-    fn a_word_or_a_url_names_a_broker() {
-        assert_eq!(parse("memory"), Ok(BrokerConfig::Memory));
-        for url in ["redis://localhost", "rediss://h:7", "REDIS://h"] {
-            assert!(matches!(parse(url), Ok(BrokerConfig::Redis(_))), "{url}");
-        }
-    }
-
-    #[test]
-    fn several_urls_name_several_servers() {
-        let Ok(BrokerConfig::Several(servers)) =
-            parse("redis://:p,q@b, rediss://a ,redis+sentinel://x,y:1/m")
-        else {
-            panic!("no list")
-        };
-        let names: Vec<_> = servers.each().iter().map(RedisConfig::name).collect();
-        assert_eq!(names, ["a:6379", "b:6379", "m"], "sorted by name");
-        let other = parse("redis+sentinel://x,y:1/m,redis://:p,q@b,rediss://a").unwrap();
-        assert_eq!(other, BrokerConfig::Several(servers));
-        assert_eq!(other.to_string(), "rediss://a:6379/0,redis://b:6379/0,redis+sentinel://x:26379,y:1/m/0");
-        for (text, error) in [
-            ("redis://a,redis://a:6379", BrokerConfigError::SameName("a:6379".into())),
-            ("redis://a?name=x,redis://a?name=y", BrokerConfigError::SamePlace("a:6379".into())),
-            ("redis://a,memory", BrokerConfigError::MemoryInList),
-            ("redis://a,nats://b", BrokerConfigError::Scheme("nats".into())),
-        ] {
-            assert_eq!(parse(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_names_no_broker_is_refused() {
-        for (text, error) in [
-            ("nats://h", BrokerConfigError::Scheme("nats".into())),
-            ("redissh://h", BrokerConfigError::Scheme("redissh".into())),
-            ("redis://", BrokerConfigError::Redis(RedisUrlError::Host)),
-            ("localhost", BrokerConfigError::NoScheme),
-            ("localhost:6379", BrokerConfigError::NoScheme),
-            (":hunter2@h:6379", BrokerConfigError::NoScheme),
-            ("hunter2:x://h", BrokerConfigError::NoScheme),
-        ] {
-            assert_eq!(parse(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_error_shows_a_password() {
-        let mistakes = [
-            "redis://me:hunter2@h:1x",
-            "redis://me:hunter2@",
-            "redissh://me:hunter2@h",
-            "redis://me:hunter2#@h",
-            "hunter2",
-            "hunter2:6379",
-            "hunter2@h:1",
-            "hunter2:x://h",
-            "redis://a,redis://me:hunter2@h:1x",
-            "redis+sentinel://me:hunter2@a,b:1x/m",
-            "redis+sentinel://me:hunter2@a,b",
-        ];
-        for error in mistakes.map(|text| parse(text).unwrap_err()) {
-            assert!(!format!("{error} {error:?}").contains("hunter2"));
-        }
-    }
-}
+mod tests;

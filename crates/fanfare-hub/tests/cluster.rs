@@ -98,18 +98,7 @@ impl Pair {
 }
 
 fn info(name: &str) -> NodeInfo {
-    let (incarnation, version) = (name.to_owned(), "1".to_owned());
-    let name = name.to_owned();
-    NodeInfo {
-        incarnation,
-        name,
-        version,
-        connections: 0,
-        envelope: 1,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
-    }
+    NodeInfo { incarnation: name.to_owned(), ..NodeInfo::first(Incarnation(0), name, 1) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +126,7 @@ async fn without_a_registry_the_last_view_stays() {
     let mut pair = Pair::new();
     let (_east, _west) = (pair.run(0), pair.run(1));
     settle().await;
-    (0..5).for_each(|_| pair.connections[1].connections.opened(Lines::answering()));
+    (0..5).for_each(|_| pair.connections[1].connections.opened(Lines::answering(), "pipe"));
     let entries = pair.entries.lock().take();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(pair.seen_by(0), ["east", "west"]);

@@ -119,7 +119,9 @@ impl Node {
         bounds.set(&gateway.admission, &config.limits);
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
-        dialects::ALL.iter().for_each(|dialect| hub_metrics.connections.expect(*dialect));
+        for (dialect, transports) in dialects::ALL {
+            hub_metrics.connections.expect(dialect, transports);
+        }
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;
@@ -144,7 +146,7 @@ impl Node {
         ask_by(&hub, config.hooks, &hook_metrics);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().tell_sessions(pace(drain.subscribe()))));
-        let me = info(incarnation, config.node);
+        let me = NodeInfo::first(incarnation, &config.node, ENVELOPE);
         let registry = broker.registry.clone();
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
@@ -281,20 +283,6 @@ fn gateway_config(
     }
 }
 
-/// The first entry of a node in the registry.
-fn info(incarnation: Incarnation, name: String) -> NodeInfo {
-    NodeInfo {
-        incarnation: incarnation.to_string(),
-        name,
-        version: env!("CARGO_PKG_VERSION").into(),
-        connections: 0,
-        envelope: ENVELOPE,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
-    }
-}
-
 /// Tells the other nodes the address of the metrics, once it is known.
 async fn advertise(cluster: Arc<Cluster>, guess: Guess) {
     if let Some(metrics) = guess.resolve().await {
@@ -319,6 +307,6 @@ fn within(admission: AdmissionLimits, descriptors: usize) -> AdmissionLimits {
 fn name_of(broker: &BrokerConfig) -> &'static str {
     match broker {
         BrokerConfig::Memory => "memory",
-        BrokerConfig::Redis(_) | BrokerConfig::Several(_) => "redis",
+        BrokerConfig::Redis(_) | BrokerConfig::Several(_) | BrokerConfig::Cluster(_) => "redis",
     }
 }

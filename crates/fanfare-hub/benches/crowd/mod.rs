@@ -109,7 +109,7 @@ impl Crowd {
 fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
     let (limits, registry) = (Limits::default(), Registry::new());
     let metrics = Arc::new(HubMetrics::register(&registry).expect("metrics"));
-    metrics.connections.expect(&RELAY);
+    metrics.connections.expect(&RELAY, &["websocket"]);
     let namespaces = Arc::new(Namespaces::new(Namespace::default(), Vec::new()));
     let incarnation = Incarnation(1);
     // The control channel is not used.

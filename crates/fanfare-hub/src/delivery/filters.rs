@@ -63,7 +63,7 @@ impl Filters {
 /// Whether a subscriber with this filter gets a publication.
 pub(crate) fn passes(filter: &TagFilter, publication: &Publication) -> bool {
     let attributes = publication.attributes.as_deref();
-    publication.is_news() || filter.matches(attributes.map_or(&[], |attributes| &attributes.tags))
+    publication.is_notice() || filter.matches(attributes.map_or(&[], |attributes| &attributes.tags))
 }
 
 #[cfg(test)]

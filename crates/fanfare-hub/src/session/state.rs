@@ -30,7 +30,7 @@ pub struct Kind {
     pub dialect: &'static dyn Dialect,
     /// How the sessions are kept alive.
     pub heartbeat: Heartbeat,
-    /// The word for the transport, for the operator's backend.
+    /// The word for the transport, in metrics and for the operator's backend.
     pub transport: &'static str,
     /// `Some`: a client says who it is in its first command, and nothing is carried out before.
     pub connects: Option<ConnectRules>,

@@ -7,7 +7,8 @@ use fanfare_testkit::chaos::{self, Settings, plan::Kind};
 /// Half a minute of these faults. Every acknowledged message reaches every subscriber once, in order.
 async fn nothing_is_lost(kinds: &[Kind]) {
     let (lasts, kinds) = (Duration::from_secs(30), kinds.to_vec());
-    let settings = Settings { seed: 1, lasts, kinds, subscribers: 90, sdk: 0, rate: 150.0, logs: None };
+    let settings =
+        Settings { seed: 1, lasts, kinds, subscribers: 60, sdk: 0, plain: 30, rate: 150.0, logs: None };
     let summary = chaos::run(&settings).await;
     eprintln!("{}", settings.line(&summary));
     assert!(summary.is_right(), "{summary}");

@@ -14,10 +14,10 @@ use redis::{
 
 use super::{
     address::RedisConfig,
-    code::{lacks_right, says},
+    code::{NotRun, advice, lacks_right, says},
+    finder::Finder,
     links::Links,
     place::Endpoint,
-    sentinel::Finder,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub(crate) struct Opener {
 pub(crate) enum OpenError {
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// No Sentinel says where the master is.
+    /// No Sentinel, or no node of the Cluster, says where the master is.
     #[error("{0}")]
     NoMaster(String),
 }
@@ -93,7 +93,7 @@ impl managed::Manager for Opener {
     type Error = OpenError;
 
     async fn create(&self) -> Result<MultiplexedConnection, OpenError> {
-        let (found, _) = self.finder.find().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
+        let found = self.finder.known().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
         let client = self.client(&found)?;
         let patience = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -133,6 +133,9 @@ pub(crate) fn said(what: &str, error: &RedisError) -> String {
     match error.code() {
         Some(code) if code == "NOPERM" || error.detail().is_some_and(|why| lacks_right(why.as_bytes())) => {
             format!("{ANSWERS}NOPERM to {what} (permit the commands and keys in docs/redis.md to this user)")
+        }
+        Some(code) if NotRun::of(code.as_bytes()).is_some() => {
+            format!("{ANSWERS}{code} to {what} ({})", advice(code, ""))
         }
         Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => format!("the connection to Redis failed ({})", error.category()),

@@ -247,8 +247,13 @@ impl Judge {
             let mut owed = channel.behind(&life.since.epoch, life.since.offset);
             let last = self.life(number, life, channel, &mut owed);
             match subscriber.lives.get(place + 1) {
-                // Told that the epoch is over: what came has no holes, and all of the next epoch follows.
-                Some(next) if next.since.epoch != life.since.epoch => owed.retain(|offset| *offset < last),
+                // Told that the epoch is over: what came has no holes, and all of the next epoch follows. A node that
+                // does not know yet that the epoch is over may say it with a position of the same epoch.
+                Some(next)
+                    if next.since.epoch != life.since.epoch || life.since.epoch != channel.top.epoch =>
+                {
+                    owed.retain(|offset| *offset < last);
+                }
                 // Told without a loss: what lies between is missing.
                 Some(next) => owed.retain(|offset| *offset <= next.since.offset),
                 None if life.since.epoch == channel.top.epoch => {}
