@@ -19,7 +19,7 @@ use crate::{
     upkeep::budget::Budget,
 };
 
-/// The bytes of a WebSocket ping without payload. A buffer of its length becomes [`Bytes`] as it is.
+/// The bytes of a WebSocket ping without payload. A buffer of its length becomes [`Bytes`] without a second allocation.
 const PING_BYTES: usize = 2;
 
 /// The number of slices of one write (the kernel takes at most 1,024).
