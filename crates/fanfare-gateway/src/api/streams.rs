@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, channel, parameter};
+use super::document::{Document, channel, channel_form, parameter};
 use crate::http::past_error::MOST;
 
 /// The statuses of all of them.
@@ -47,7 +47,7 @@ pub(super) fn describe(document: &mut Document) {
         parameters: Vec::new(),
         body: Some(json!({
             "type": "object", "additionalProperties": false, "required": ["channels"],
-            "properties": {"channels": channels()["schema"], "cursor": cursor(), "last": last()["schema"]},
+            "properties": {"channels": channels_form(), "cursor": cursor(), "last": last_form()},
         })),
         ..lines.clone()
     };
@@ -94,28 +94,32 @@ impl Operation {
             let content = json!({"text/plain": {"schema": {"type": "string"}}});
             responses.insert(status.as_str().into(), json!({"description": words, "content": content}));
         }
-        let mut operation = json!({
+        let described = json!({
             "operationId": name,
             "summary": summary,
             "security": [{}, {"token": []}],
             "parameters": parameters,
             "responses": responses,
         });
-        if let Some(body) = body {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": body}}});
+        let Value::Object(mut operation) = described else { return described };
+        if let Some(form) = body {
+            let body = json!({"required": true, "content": {"application/json": {"schema": form}}});
+            operation.insert("requestBody".into(), body);
         }
-        operation
+        operation.into()
     }
 }
 
 /// The channels of a query.
 fn channels() -> Value {
-    let one = &channel("query")["schema"];
     json!({
         "name": "channel", "in": "query", "required": true, "description": "The channels, a parameter for each.",
-        "schema": {"type": "array", "minItems": 1, "items": one},
+        "schema": channels_form(),
     })
+}
+
+fn channels_form() -> Value {
+    json!({"type": "array", "minItems": 1, "items": channel_form()})
 }
 
 fn cursor() -> Value {
@@ -132,13 +136,12 @@ fn header() -> Value {
 }
 
 fn last() -> Value {
-    let form = json!({"type": "integer", "minimum": 1, "maximum": MOST});
-    parameter(
-        "last",
-        "query",
-        "Without a cursor: the newest messages come first, at most this number.",
-        &form,
-    )
+    let words = "Without a cursor: the newest messages come first, at most this number.";
+    parameter("last", "query", words, &last_form())
+}
+
+fn last_form() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST})
 }
 
 /// A message.
