@@ -1,5 +1,7 @@
 //! A Redis that loses its memory while streams and polls are open.
 
+use std::collections::VecDeque;
+
 use fanfare_core::{Channel, Cursor};
 use fanfare_testkit::{RawClient, TestCluster, TestNode, assert_eventually, events::EventClient};
 use serde_json::{Value, json};
@@ -22,13 +24,20 @@ async fn poll(node: &TestNode, cursor: &str) -> Value {
     answer.json()
 }
 
-/// The next line of `/stream`; the node sends each in a chunk of its own where it has nothing else to send.
-async fn line(raw: &mut RawClient) -> Value {
-    loop {
-        let chunk = raw.chunk().await;
-        if chunk != b"\n" {
-            return serde_json::from_slice(&chunk).unwrap();
+/// An open `/stream`.
+struct Lines {
+    raw: RawClient,
+    unread: VecDeque<Value>,
+}
+
+impl Lines {
+    async fn next(&mut self) -> Value {
+        while self.unread.is_empty() {
+            let chunk = String::from_utf8(self.raw.chunk().await).unwrap();
+            let lines = chunk.lines().filter(|line| !line.is_empty());
+            self.unread.extend(lines.map(|line| serde_json::from_str::<Value>(line).unwrap()));
         }
+        self.unread.pop_front().unwrap()
     }
 }
 
@@ -39,12 +48,13 @@ async fn a_wipe_is_told_in_streams_and_polls() {
     node.publish("kept:a", "before").await;
     let mut one = EventClient::open(node, "/sse/kept:a").await;
     let mut both = EventClient::open(node, "/sse?channel=kept:a&channel=kept:b").await;
-    let mut lines = node.raw().await;
-    lines.send(b"GET /stream?channel=kept:a HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(lines.head().await.status, 200);
+    let mut raw = node.raw().await;
+    raw.send(b"GET /stream?channel=kept:a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(raw.head().await.status, 200);
+    let mut lines = Lines { raw, unread: VecDeque::new() };
     let begun = [one.notice().await, both.notice().await, both.notice().await];
     assert!(begun.iter().all(|notice| notice["type"] == "subscribed"), "{begun:?}");
-    assert_eq!(line(&mut lines).await["type"], "subscribed");
+    assert_eq!(lines.next().await["type"], "subscribed");
     let cursor = both.last_id.clone();
     let polled = poll(node, &cursor);
     let wiped = async {
@@ -64,8 +74,8 @@ async fn a_wipe_is_told_in_streams_and_polls() {
     assert_eq!(offset(&one.last_id, "kept:a"), 1);
     assert_eq!(both.notice().await, gap("kept:a"));
     assert_eq!((offset(&both.last_id, "kept:a"), offset(&both.last_id, "kept:b")), (0, 0));
-    assert_eq!(line(&mut lines).await["gap"], true);
-    assert_eq!(line(&mut lines).await["data"], "after");
+    assert_eq!(lines.next().await["gap"], true);
+    assert_eq!(lines.next().await["data"], "after");
     // From then on nothing is missing, for the clients that stay and for one that comes back.
     let mut back = EventClient::go_on(other, "/sse/kept:a", &behind).await;
     assert_eq!(back.notice().await["recovered"], true);
