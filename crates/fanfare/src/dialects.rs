@@ -6,7 +6,7 @@ use fanfare_core::{Decoder, Dialect, Heartbeat};
 use fanfare_gateway::{
     CommandedEndpoint, Emulated, Encoding, OverHttp, PlainEndpoints, RelayEndpoint, UnidirectionalEndpoint,
 };
-use fanfare_hub::{ConnectRules, HubMetrics, Kind};
+use fanfare_hub::{ConnectRules, Kind};
 use fanfare_protocol::{
     CentrifugoDecoder, CentrifugoUnidirectionalDecoder, RelayDecoder, centrifugo,
     dialect::{
@@ -18,7 +18,7 @@ use fanfare_protocol::{
 };
 
 /// All of them, each with its transports.
-const ALL: [(&dyn Dialect, &[&str]); 13] = [
+pub(crate) const ALL: [(&dyn Dialect, &[&str]); 13] = [
     (&RELAY, &["websocket"]),
     (&CENTRIFUGO_JSON, &["websocket"]),
     (&CENTRIFUGO_JSON_OVER_HTTP, &["http_stream", "sse"]),
@@ -33,11 +33,6 @@ const ALL: [(&dyn Dialect, &[&str]); 13] = [
     (&LINES, &["http_stream"]),
     (&POLLS, &["poll"]),
 ];
-
-/// Makes the series of all connections, at 0.
-pub(crate) fn expect(metrics: &HubMetrics) {
-    ALL.iter().for_each(|(dialect, transports)| metrics.connections.expect(*dialect, transports));
-}
 
 /// As Centrifugo has it: its clients show a new token when the old one expires, so that it comes a moment later.
 const EXPIRY_GRACE: Duration = Duration::from_secs(25);

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, channel, channel_form, parameter};
+use super::document::{Document, channel, channel_name, parameter};
 use crate::http::past_error::MOST;
 
 /// The statuses of all of them.
@@ -47,7 +47,7 @@ pub(super) fn describe(document: &mut Document) {
         parameters: Vec::new(),
         body: Some(json!({
             "type": "object", "additionalProperties": false, "required": ["channels"],
-            "properties": {"channels": channels_form(), "cursor": cursor(), "last": last_form()},
+            "properties": {"channels": names(), "cursor": cursor(), "last": count()},
         })),
         ..lines.clone()
     };
@@ -94,16 +94,15 @@ impl Operation {
             let content = json!({"text/plain": {"schema": {"type": "string"}}});
             responses.insert(status.as_str().into(), json!({"description": words, "content": content}));
         }
-        let described = json!({
-            "operationId": name,
-            "summary": summary,
-            "security": [{}, {"token": []}],
-            "parameters": parameters,
-            "responses": responses,
-        });
-        let Value::Object(mut operation) = described else { return described };
-        if let Some(form) = body {
-            let body = json!({"required": true, "content": {"application/json": {"schema": form}}});
+        let mut operation = Map::from_iter([
+            ("operationId".into(), name.into()),
+            ("summary".into(), summary.into()),
+            ("security".into(), json!([{}, {"token": []}])),
+            ("parameters".into(), parameters.into()),
+            ("responses".into(), responses.into()),
+        ]);
+        if let Some(body) = body {
+            let body = json!({"required": true, "content": {"application/json": {"schema": body}}});
             operation.insert("requestBody".into(), body);
         }
         operation.into()
@@ -114,12 +113,12 @@ impl Operation {
 fn channels() -> Value {
     json!({
         "name": "channel", "in": "query", "required": true, "description": "The channels, a parameter for each.",
-        "schema": channels_form(),
+        "schema": names(),
     })
 }
 
-fn channels_form() -> Value {
-    json!({"type": "array", "minItems": 1, "items": channel_form()})
+fn names() -> Value {
+    json!({"type": "array", "minItems": 1, "items": channel_name()})
 }
 
 fn cursor() -> Value {
@@ -136,11 +135,11 @@ fn header() -> Value {
 }
 
 fn last() -> Value {
-    let words = "Without a cursor: the newest messages come first, at most this number.";
-    parameter("last", "query", words, &last_form())
+    let meaning = "Without a cursor: the newest messages come first, at most this number.";
+    parameter("last", "query", meaning, &count())
 }
 
-fn last_form() -> Value {
+fn count() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": MOST})
 }
 

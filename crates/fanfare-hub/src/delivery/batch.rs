@@ -73,7 +73,7 @@ impl Batch {
 
     /// The members of the channel have these wishes. From now on nothing is appended.
     pub(crate) fn heed(&mut self, wishes: Arc<Wishes>) {
-        self.filtering = Some(Box::new(Filtering::new(wishes)));
+        self.filtering = Some(Box::new(Filtering::new(wishes, self.publications())));
     }
 
     /// A member, for [`Batch::queued_for`].
@@ -94,7 +94,7 @@ impl Batch {
 
     /// The publications that a member gets.
     pub(crate) fn queued_for(&self, member: Member) -> impl Iterator<Item = &Queued> {
-        let passed = member.passed.and_then(|at| self.filtering.as_ref()?.get(at));
+        let passed = self.passed(member);
         let passes = move |at| match passed {
             Some(passed) => passed.has(at),
             // A filtered member without its filter gets nothing rather than what it did not ask for.
@@ -102,6 +102,22 @@ impl Batch {
         };
         let is_for = move |(at, queued): &(usize, &Queued)| queued.is_for(member) && passes(*at);
         self.queued.iter().enumerate().filter(is_for).map(|(_, queued)| queued)
+    }
+
+    /// The number of publications that a member gets.
+    fn count_for(&self, member: Member) -> usize {
+        let Member { membership, .. } = member;
+        let joined_before = self.queued.first().is_some_and(|first| first.sequence >= membership.since());
+        match self.passed(member) {
+            _ if self.has_exceptions || !joined_before => self.queued_for(member).count(),
+            Some(passed) => passed.count(),
+            None if membership.is_filtered() => 0,
+            None => self.queued.len(),
+        }
+    }
+
+    fn passed(&self, member: Member) -> Option<&Passed> {
+        self.filtering.as_ref()?.get(member.passed?)
     }
 
     /// The number of publications.
@@ -155,11 +171,13 @@ impl Batch {
         mut dialect: &'static dyn Dialect,
     ) -> (Member, usize, &'static dyn Dialect) {
         if membership.is_delta() {
-            let base = self.filtering.as_ref().and_then(|filtering| filtering.wishes.bases.get(session));
-            dialect = bases::form(dialect, base, self.publications());
+            dialect = match &mut self.filtering {
+                Some(filtering) => filtering.form(session, dialect),
+                None => bases::form(dialect, None, &[]),
+            };
         }
         let member = self.member(session, membership, dialect);
-        (member, self.queued_for(member).count(), dialect)
+        (member, self.count_for(member), dialect)
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
