@@ -12,9 +12,11 @@ mod fanout;
 mod history;
 mod open_loop;
 mod overload;
+mod plain;
 mod publish;
 mod rooms;
 mod stage;
+mod ways;
 
 use std::path::{Path, PathBuf};
 
@@ -69,6 +71,8 @@ pub enum Which {
     Costs,
     /// The cost of Centrifugo's protocol, beside the relay
     Centrifugo,
+    /// The cost of plain HTTP, beside the WebSocket: deliveries, and the memory of streams and polls
+    Plain,
     /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
 }
@@ -126,6 +130,7 @@ impl Which {
             Self::Cores => cores::measure(stage).await,
             Self::Costs => costs::measure(stage).await,
             Self::Centrifugo => centrifugo::measure(stage).await,
+            Self::Plain => plain::measure(stage).await,
             Self::History => history::measure(stage).await,
         }
     }
