@@ -139,7 +139,7 @@ mod tests {
         for part in bytes.chunks(size) {
             let taken =
                 body.take(part, &mut |data| messages.push(String::from_utf8_lossy(data).into_owned()));
-            ended = taken.err();
+            ended = ended.or(taken.err());
         }
         (messages, ended)
     }
