@@ -87,6 +87,17 @@ impl Ledger {
         }
     }
 
+    /// The part of these channels. Numbers of publishers stay.
+    #[must_use]
+    pub fn of(&self, channels: &[usize]) -> Self {
+        let mut part = self.clone();
+        part.subscribers.retain(|subscriber| channels.contains(&subscriber.channel));
+        for publisher in part.publishers.iter_mut().filter(|all| !channels.contains(&all.channel)) {
+            publisher.messages.clear();
+        }
+        part
+    }
+
     /// Notes that a publisher sends its next message. Returns the message's name.
     pub fn sends(&mut self, publisher: usize) -> Name {
         let messages = self.publishers.get_mut(publisher).map(|publisher| &mut publisher.messages);

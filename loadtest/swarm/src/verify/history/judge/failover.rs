@@ -3,6 +3,8 @@
 //! - The final history has what the surviving server kept, and all that came later. Its offsets go on, whatever the epoch.
 //! - A subscriber gets all of it behind its position: once, in order. Until it is told, its messages have no holes.
 //! - A subscriber that got a message which is not in the final history was told.
+//! - While two servers take writes, a message may be acknowledged by one and repeated on the other. So a message may come
+//!   with the place that it had on the lost server, of an earlier epoch than its own, and again with its final place.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,6 +16,13 @@ use crate::verify::history::ledger::{Fate, Ledger, Life, Name};
 pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
     let mut judge = Judge { verdict: Verdict { may_forget: true, ..Verdict::default() } };
     let places: Vec<_> = (0..).zip(histories).map(|(channel, kept)| judge.history(channel, kept)).collect();
+    let epoch = |name: &Name| {
+        let publisher = ledger.publishers.get(name.publisher as usize)?;
+        match publisher.messages.get(name.number as usize)? {
+            Fate::At(position) => Some(position.epoch.as_str()),
+            _ => None,
+        }
+    };
     for (number, publisher) in (0..).zip(&ledger.publishers) {
         let Some(places) = places.get(publisher.channel) else { continue };
         for (message, fate) in (0..).zip(&publisher.messages) {
@@ -27,7 +36,7 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
         for (life, is_last) in
             subscriber.lives.iter().rev().zip([true].into_iter().chain(std::iter::repeat(false)))
         {
-            judge.life(number, life, places, is_last);
+            judge.life(number, life, places, &epoch, is_last);
         }
     }
     judge.verdict
@@ -76,7 +85,14 @@ impl Judge {
         }
     }
 
-    fn life(&mut self, number: usize, life: &Life, places: &Places, is_last: bool) {
+    fn life<'a>(
+        &mut self,
+        number: usize,
+        life: &Life,
+        places: &Places,
+        epoch: &impl Fn(&Name) -> Option<&'a str>,
+        is_last: bool,
+    ) {
         let mut owed: BTreeMap<u64, Name> = places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
         let (mut last, mut is_untold, mut wrong) = (life.since.offset, false, None);
@@ -91,6 +107,11 @@ impl Judge {
                 is_untold = is_last;
                 continue;
             };
+            if *offset != last + 1 && epoch(name).is_some_and(|epoch| epoch != life.since.epoch) {
+                // Its place on the lost server was another.
+                is_untold = is_last;
+                continue;
+            }
             if owed.remove(offset).is_none() {
                 self.verdict.doubled += 1;
                 wrong.get_or_insert((offset, last));
@@ -133,10 +154,13 @@ mod tests {
         Life { since, heard: heard.iter().map(|number| Some(name(*number))).collect() }
     }
 
-    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history.
+    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history. The last was repeated on the new server.
     fn judged(lives: Vec<Life>) -> Verdict {
         let position = Position { epoch: "e".into(), offset: 0 };
-        let published = Published { channel: 0, messages: vec![Fate::Taken; 6] };
+        let acknowledged = |epoch: &str, offset| Fate::At(Position { epoch: epoch.into(), offset });
+        let mut messages: Vec<_> = (1..=5).map(|offset| acknowledged("e", offset)).collect();
+        messages.push(acknowledged("f", 4));
+        let published = Published { channel: 0, messages };
         let subscribers = vec![Received { channel: 0, lives }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };
@@ -149,6 +173,8 @@ mod tests {
             vec![life(0, &[0, 1, 4, 5])],
             vec![life(0, &[0, 1, 2, 3, 4]), life(3, &[5])],
             vec![life(0, &[0, 1, 2]), life(0, &[0, 1, 4, 5])],
+            vec![life(0, &[0, 1, 2, 5, 4]), life(3, &[5])],
+            vec![life(0, &[0, 1, 2, 5, 4, 5]), life(4, &[])],
         ] {
             let verdict = judged(lives.clone());
             assert!(verdict.is_right(), "{lives:?}: {:?}", verdict.examples);
@@ -161,6 +187,7 @@ mod tests {
             vec![life(0, &[0, 1, 1, 4, 5])],
             vec![life(0, &[0, 1, 4])],
             vec![life(0, &[0, 4]), life(4, &[])],
+            vec![life(0, &[0, 1, 5, 4, 5])],
         ] {
             assert!(!judged(lives.clone()).is_right(), "{lives:?}");
         }
