@@ -1,5 +1,5 @@
-//! A master with two replicas and three Sentinels for one test, all of them processes on free ports. Sentinels and
-//! replicas have users of their own. So a test can cut them off from a server that others still reach.
+//! A master with two replicas and three Sentinels for one test, all of them processes on free ports. Replicas and nodes
+//! have users of their own. So a test can cut replicas and Sentinels off from a server that nodes still reach.
 
 use std::{io, net::Ipv4Addr, process::Stdio, time::Duration};
 
@@ -20,16 +20,33 @@ const DOWN_AFTER: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOK_TIMES: usize = 1200;
 
-/// The users of Sentinels and of replicas, and their password.
-const SENTINEL: &str = "sentinel";
+/// The users of replicas and nodes, and their password. Sentinels and tests are the default user.
 const REPLICA: &str = "replica";
+const NODE: &str = "node";
 const PASSWORD: &str = "secret";
 
 /// The arguments of each server.
 const ARGUMENTS: [&str; 20] = [
-    "--user", SENTINEL, "on", ">secret", "~*", "&*", "+@all", //
-    "--user", REPLICA, "on", ">secret", "~*", "&*", "+@all", //
-    "--masteruser", REPLICA, "--masterauth", PASSWORD, "--repl-diskless-sync-delay", "0",
+    "--user",
+    REPLICA,
+    "on",
+    ">secret",
+    "~*",
+    "&*",
+    "+@all", //
+    "--user",
+    NODE,
+    "on",
+    ">secret",
+    "~*",
+    "&*",
+    "+@all", //
+    "--masteruser",
+    REPLICA,
+    "--masterauth",
+    PASSWORD,
+    "--repl-diskless-sync-delay",
+    "0",
 ];
 
 /// See the head of this file.
@@ -59,7 +76,7 @@ impl SentinelServers {
         Ok(Self { servers: [master].into_iter().chain(replicas).collect(), sentinels, _folder: folder })
     }
 
-    /// `redis+sentinel://127.0.0.1:port,127.0.0.1:port,127.0.0.1:port/main`
+    /// `redis+sentinel://node:secret@127.0.0.1:port,127.0.0.1:port,127.0.0.1:port/main`
     #[must_use]
     pub fn url(&self) -> String {
         Self::url_of(self.ports().map(|port| format!("127.0.0.1:{port}")))
@@ -68,7 +85,7 @@ impl SentinelServers {
     /// The same with other addresses, which lead to the Sentinels.
     #[must_use]
     pub fn url_of(sentinels: impl Iterator<Item = String>) -> String {
-        format!("redis+sentinel://{}/{MASTER}", sentinels.collect::<Vec<_>>().join(","))
+        format!("redis+sentinel://{NODE}:{PASSWORD}@{}/{MASTER}", sentinels.collect::<Vec<_>>().join(","))
     }
 
     /// The ports of the Sentinels.
@@ -81,34 +98,32 @@ impl SentinelServers {
     /// # Errors
     /// The server does not take the commands.
     pub async fn cut_replicas(&self, server: usize) -> RedisResult<()> {
-        self.refuse(server, REPLICA).await
+        self.permit(server, REPLICA, "off").await?;
+        let Some(server) = self.servers.get(server) else { return Ok(()) };
+        server.run::<u64>(redis::cmd("CLIENT").arg("KILL").arg("USER").arg(REPLICA)).await.map(|_| ())
     }
 
-    /// Cuts Sentinels and replicas off from a server, which others still reach.
+    /// Cuts replicas and Sentinels off from a server, which nodes still reach. No Sentinel gets an answer to its PING.
     ///
     /// # Errors
     /// The server does not take the commands.
     pub async fn isolate(&self, server: usize) -> RedisResult<()> {
-        self.refuse(server, REPLICA).await?;
-        self.refuse(server, SENTINEL).await
+        self.cut_replicas(server).await?;
+        self.permit(server, "default", "-ping").await
     }
 
-    /// Lets Sentinels and replicas reach a server again.
+    /// Lets replicas and Sentinels reach a server again.
     ///
     /// # Errors
     /// The server does not take the commands.
     pub async fn rejoin(&self, server: usize) -> RedisResult<()> {
-        let Some(server) = self.servers.get(server) else { return Ok(()) };
-        for user in [REPLICA, SENTINEL] {
-            server.run::<()>(redis::cmd("ACL").arg("SETUSER").arg(user).arg("on")).await?;
-        }
-        Ok(())
+        self.permit(server, "default", "+ping").await?;
+        self.permit(server, REPLICA, "on").await
     }
 
-    async fn refuse(&self, server: usize, user: &str) -> RedisResult<()> {
+    async fn permit(&self, server: usize, user: &str, rule: &str) -> RedisResult<()> {
         let Some(server) = self.servers.get(server) else { return Ok(()) };
-        server.run::<()>(redis::cmd("ACL").arg("SETUSER").arg(user).arg("off")).await?;
-        server.run::<u64>(redis::cmd("CLIENT").arg("KILL").arg("USER").arg(user)).await.map(|_| ())
+        server.run(redis::cmd("ACL").arg("SETUSER").arg(user).arg(rule)).await
     }
 
     /// Waits until both replicas follow the master.
@@ -128,7 +143,8 @@ impl SentinelServers {
     /// The number of replicas that have all of the master.
     async fn replicas(&self) -> io::Result<usize> {
         let master = self.servers.get(self.master().await?).ok_or(io::ErrorKind::NotFound)?;
-        let info = master.run::<String>(redis::cmd("INFO").arg("replication")).await.map_err(io::Error::other)?;
+        let info =
+            master.run::<String>(redis::cmd("INFO").arg("replication")).await.map_err(io::Error::other)?;
         Ok(info.matches("state=online").count())
     }
 
@@ -223,7 +239,6 @@ async fn sentinel(folder: &TempDir, number: usize, master: u16) -> Result<(u16, 
         format!(
             "port {port}\nbind {}\nlogfile \"{}\"\ndir \"{}\"\n\
              sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
-             sentinel auth-user {MASTER} {SENTINEL}\nsentinel auth-pass {MASTER} {PASSWORD}\n\
              sentinel down-after-milliseconds {MASTER} {down_after}\n\
              sentinel failover-timeout {MASTER} 3000\nsentinel parallel-syncs {MASTER} 2\n",
             Ipv4Addr::LOCALHOST,
