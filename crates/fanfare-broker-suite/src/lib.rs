@@ -3,7 +3,8 @@
 //! - `cases`: the cases, by subject
 //! - `bus`: a broker under test
 //! - `node`: a node that records the calls of its broker; `recorder`: the record
-//! - `redis_server`: a redis-server of a test's own; `sentinel_servers`: three with Sentinels
+//! - `redis_server`: a redis-server of a test's own; `sentinel_servers`: three with Sentinels;
+//!   `cluster_servers`: six that are a Cluster
 //!
 //! A case panics where the broker breaks a guarantee. No case asserts how long something takes: [`PATIENCE`] only ends
 //! a case that would wait for ever.
@@ -12,6 +13,7 @@
 
 mod bus;
 mod cases;
+mod cluster_servers;
 mod node;
 mod recorder;
 mod redis_server;
@@ -19,6 +21,7 @@ mod sentinel_servers;
 
 pub use bus::Bus;
 pub use cases::*;
+pub use cluster_servers::ClusterServers;
 pub use node::{Answered, PATIENCE, TestNode, eventually};
 pub use recorder::{Outages, Received, Recorder};
 pub use redis_server::{RedisServer, RedisServerError};

@@ -90,6 +90,12 @@ impl RedisServer {
         self.port
     }
 
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().and_then(Child::id)
+    }
+
     /// Kills it. Its sockets are closed once this returns.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Parsed from `memory` or `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; or
 /// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`; or several of these URLs with commas
-/// between them. User and password may be percent-encoded. Neither `Debug` nor `Display` shows a password.
+/// between them; or `redis+cluster://[user:password@]host[:port],host[:port]`. User and password may be percent-encoded. Neither `Debug` nor `Display` shows a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerConfig {
     /// For one node alone.
@@ -39,6 +39,8 @@ pub enum BrokerConfig {
     Redis(Box<RedisConfig>),
     /// Several servers of Redis, which share the channels.
     Several(Servers),
+    /// A Redis Cluster, whose place is a [`Cluster`].
+    Cluster(Box<RedisConfig>),
 }
 
 /// Several servers of Redis.
@@ -101,8 +103,15 @@ pub enum BrokerConfigError {
     /// There are more servers than there may be.
     #[error("there are {0} servers: there may be {MAX_SERVERS}")]
     TooMany(usize),
+    /// A Cluster is in a list with others.
+    #[error(
+        "a Cluster is a broker by itself: write its nodes into one URL, as in redis+cluster://host:6379,host:6379"
+    )]
+    ClusterInList,
     /// It is a URL of something else.
-    #[error("{0}:// is not a broker; use memory, redis://, rediss:// (TLS) or redis+sentinel://")]
+    #[error(
+        "{0}:// is not a broker; use memory, redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://"
+    )]
     Scheme(String),
     /// It is a URL of a Redis, with a mistake in it.
     #[error(transparent)]
@@ -125,6 +134,7 @@ impl FromStr for BrokerConfig {
             "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
                 Ok(Self::Redis(RedisConfig::parse(text)?.into()))
             }
+            "redis+cluster" | "rediss+cluster" => Ok(Self::Cluster(RedisConfig::parse(text)?.into())),
             other if is_scheme(other) => Err(BrokerConfigError::Scheme(other.to_owned())),
             // `password:with://in.it`
             _ => Err(BrokerConfigError::NoScheme),
@@ -165,6 +175,11 @@ pub enum StartError {
     /// The pool for the node registry cannot be made.
     #[error(transparent)]
     Registry(#[from] fanfare_core::registry::RegistryError),
+    /// The prefix would put all partitions of a Cluster into one slot.
+    #[error(
+        "with a Redis Cluster the prefix must not have the sign {{: it decides on the node. This one is {0}"
+    )]
+    Brace(Prefix),
 }
 
 /// A broker at work.
@@ -213,13 +228,16 @@ pub fn start(
         BrokerConfig::Several(servers) => {
             partitions::start(node, servers.0, &events, metrics, &tasks, &stop)?
         }
+        BrokerConfig::Cluster(config) if let Place::Cluster(cluster) = config.place.clone() => {
+            partitions::start_cluster(node, &config, &cluster, &events, metrics, &tasks, &stop)?
+        }
         one => {
             let register = Registrar(metrics);
             let metrics = Arc::new(Metrics::register(register)?);
             // With every broker: so that all series of docs/metrics.md are there.
             let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
             match one {
-                BrokerConfig::Redis(config) => {
+                BrokerConfig::Redis(config) | BrokerConfig::Cluster(config) => {
                     redis::start(node, *config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
                 }
                 _ => memory::start(node, events, metrics, &tasks, &stop),
@@ -235,6 +253,7 @@ impl BrokerConfig {
         for url in urls {
             match url.parse()? {
                 Self::Redis(server) => servers.push(*server),
+                Self::Cluster(_) => return Err(BrokerConfigError::ClusterInList),
                 Self::Several(_) | Self::Memory => return Err(BrokerConfigError::MemoryInList),
             }
         }
@@ -252,7 +271,7 @@ impl BrokerConfig {
     pub fn servers(&self) -> &[RedisConfig] {
         match self {
             Self::Memory => &[],
-            Self::Redis(server) => std::slice::from_ref(&**server),
+            Self::Redis(server) | Self::Cluster(server) => std::slice::from_ref(&**server),
             Self::Several(servers) => servers.each(),
         }
     }
@@ -286,7 +305,7 @@ impl BrokerConfig {
                 let place = Place::Sentinels(Sentinels { login: login.clone(), ..sentinels });
                 RedisConfig { place, ..config }
             }
-            Place::Server(_) => config,
+            Place::Server(_) | Place::Cluster(_) => config,
         })
     }
 
@@ -302,6 +321,7 @@ impl BrokerConfig {
         match self {
             Self::Memory => Self::Memory,
             Self::Redis(server) => Self::Redis(change(*server).into()),
+            Self::Cluster(cluster) => Self::Cluster(change(*cluster).into()),
             Self::Several(Servers(servers)) => {
                 Self::Several(Servers(servers.into_iter().map(change).collect()))
             }
@@ -350,6 +370,7 @@ mod tests {
             ("redis://a?name=x,redis://a?name=y", BrokerConfigError::SamePlace("a:6379".into())),
             ("redis://a,memory", BrokerConfigError::MemoryInList),
             ("redis://a,nats://b", BrokerConfigError::Scheme("nats".into())),
+            ("redis://a,redis+cluster://b,c", BrokerConfigError::ClusterInList),
         ] {
             assert_eq!(parse(text), Err(error), "{text}");
         }

@@ -8,7 +8,7 @@
 //! - `liveness`: whether a broker answers, delivers, and loses nothing; without I/O
 //! - `fair_queue`: the publications that wait, and the next one to leave
 //! - `ticket`: one publish that waits for its answer
-//! - `partitions`: several servers of Redis as one broker
+//! - `partitions`: several servers of Redis, or the parts of a Cluster, as one broker
 //! - `control_order`: control messages that come through several partitions
 //! - `bounds`: how long a publish may be
 //! - `metrics`, `backoff`, `tasks`, `presence`, `revocation`: parts that brokers share
@@ -37,7 +37,7 @@ pub use node::{Node, TIME_TO_LIVE};
 pub use redis::{
     connection::{
         address::{RedisConfig, RedisUrlError},
-        place::{Endpoint, Login, Place, Secret, Sentinels},
+        place::{Cluster, Endpoint, Login, Place, Secret, Sentinels},
         tls::{RedisTls, is_of_an_authority},
     },
     names::{Prefix, PrefixError},

@@ -319,6 +319,6 @@ fn within(admission: AdmissionLimits, descriptors: usize) -> AdmissionLimits {
 fn name_of(broker: &BrokerConfig) -> &'static str {
     match broker {
         BrokerConfig::Memory => "memory",
-        BrokerConfig::Redis(_) | BrokerConfig::Several(_) => "redis",
+        BrokerConfig::Redis(_) | BrokerConfig::Several(_) | BrokerConfig::Cluster(_) => "redis",
     }
 }

@@ -1,7 +1,8 @@
-//! Several servers of Redis as one broker: each is a partition with its own connections, canary, fence and state.
+//! Several servers of Redis, or parts of a Redis Cluster, as one broker: each is a partition with its own connections,
+//! canary, fence and state.
 //!
 //! - `placement`: the partition of a channel
-//! - `start`: starts all of them
+//! - `start`: starts all of them; `cluster`: those of a Cluster
 //! - `broker`: what the node sees; `controls`: messages between nodes
 //! - `history`, `presence`, `outbox`: those of a channel follow the channel
 //! - `registry`, `revocations`: those of a node are on all partitions
@@ -16,6 +17,7 @@
 //! | revocations | all: a majority counts | kept and read by the majority |
 
 mod broker;
+mod cluster;
 mod controls;
 mod history;
 mod metrics;
@@ -27,5 +29,6 @@ mod revocations;
 mod start;
 
 pub(crate) use broker::MAX_SERVERS;
+pub(crate) use cluster::start_cluster;
 pub(crate) use placement::Placement;
 pub(crate) use start::start;

@@ -15,7 +15,10 @@ use crate::{
     driver::StartError,
     metrics::Metrics,
     node::{Node, Parts},
-    redis::{self, RedisParts, Seat, connection::address::RedisConfig, metrics::RedisMetrics},
+    redis::{
+        self, RedisParts, Seat, cluster::topology::Slot, connection::address::RedisConfig,
+        metrics::RedisMetrics,
+    },
     tasks::Tasks,
 };
 
@@ -31,27 +34,53 @@ pub(crate) fn start(
     tasks: &Tasks,
     stop: &CancellationToken,
 ) -> Result<Parts, StartError> {
-    let names: Vec<_> = servers.iter().map(RedisConfig::name).collect();
+    let servers = servers.into_iter().map(|config| Member { name: config.name(), config, slot: None });
+    start_members(node, servers.collect(), events, metrics, tasks, stop).map(|(parts, _)| parts)
+}
+
+/// One partition.
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) config: RedisConfig,
+    /// The slot of a Cluster that it is.
+    pub(super) slot: Option<Slot>,
+}
+
+/// Starts all of them. Beside the parts, the metrics of the first.
+///
+/// # Errors
+/// Mistakes in this process only.
+pub(super) fn start_members(
+    node: &Node,
+    members: Vec<Member>,
+    events: &Arc<dyn BrokerEvents>,
+    metrics: &prometheus::Registry,
+    tasks: &Tasks,
+    stop: &CancellationToken,
+) -> Result<(Parts, Option<Arc<RedisMetrics>>), StartError> {
+    let names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
     let listed: Arc<str> = names.join(",").into();
     let partitions = PartitionMetrics::new(names.iter().map(String::as_str))?;
     let (turns, control_order) = Default::default();
     let (mut all, mut spans): (Vec<RedisParts>, Vec<_>) = Default::default();
-    for (at, ((server, name), registry)) in
-        (0..).zip(servers.into_iter().zip(&names).zip(partitions.registries()))
+    let mut first = None;
+    for (at, (Member { name, config, slot }, registry)) in
+        (0..).zip(members.into_iter().zip(partitions.registries()))
     {
         let register = Registrar(registry);
         let broker_metrics = Arc::new(Metrics::register(register)?);
         let redis_metrics = Arc::new(RedisMetrics::register(register, broker_metrics)?);
+        first.get_or_insert_with(|| redis_metrics.clone());
         // No level of the log hides a span of this level.
         let span = tracing::error_span!("redis", shard = name.as_str());
         spans.push(span.clone());
         let (turns, control_order) = (Clone::clone(&turns), Clone::clone(&control_order));
         let servers = listed.clone();
-        let seat = Seat { partition: Partition(at), turns, control_order, span, servers };
-        all.push(redis::start(node, server, seat, events.clone(), redis_metrics, tasks, stop)?);
+        let seat = Seat { partition: Partition(at), turns, control_order, span, servers, slot };
+        all.push(redis::start(node, config, seat, events.clone(), redis_metrics, tasks, stop)?);
     }
     metrics.register(Box::new(partitions))?;
-    Ok(together(node, names, &all, spans))
+    Ok((together(node, names, &all, spans), first))
 }
 
 fn together(node: &Node, names: Vec<String>, all: &[RedisParts], spans: Vec<tracing::Span>) -> Parts {

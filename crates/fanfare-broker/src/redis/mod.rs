@@ -12,11 +12,13 @@
 //! - `clock`: when a message was published, by the one clock that all nodes can ask
 //! - `switches`: hears from Sentinels of another master
 //! - `server`: which server a connection leads to
-//! - [`names`]: the names of channels and keys
+//! - [`names`]: the names of channels and keys; [`pubsub`]: the words of Pub/Sub
+//! - [`cluster`]: where the slots of a Cluster are
 //! - [`metrics`]: the metrics of Redis
 
 mod broker;
 mod clock;
+pub(crate) mod cluster;
 pub(crate) mod connection;
 mod history;
 pub(crate) mod metrics;
@@ -24,6 +26,7 @@ pub(crate) mod names;
 mod outbox;
 mod presence;
 mod publisher;
+pub(crate) mod pubsub;
 mod registry;
 mod revocations;
 mod server;

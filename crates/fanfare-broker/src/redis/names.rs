@@ -7,6 +7,8 @@ use std::{fmt, sync::Arc};
 
 use fanfare_core::{Channel, Incarnation};
 
+use super::pubsub::PubSub;
+
 /// The beginning of all names of one Fanfare cluster in Redis. Pub/Sub ignores database numbers, so two clusters on one
 /// Redis need two prefixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,17 @@ impl Prefix {
             None => Ok(Self(prefix.into())),
         }
     }
+
+    /// Whether it has a hash tag of its own, so that the names of all partitions of a Cluster would be in one slot.
+    #[must_use]
+    pub fn has_brace(&self) -> bool {
+        self.0.contains('{')
+    }
+
+    /// The prefix of a partition of a Cluster: this hash tag is in all names.
+    pub(crate) fn tagged(&self, tag: &str) -> Self {
+        Self(format!("{}{{{tag}}}", self.0).into())
+    }
 }
 
 impl Default for Prefix {
@@ -58,6 +71,7 @@ impl fmt::Display for Prefix {
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     prefix: Prefix,
+    pubsub: PubSub,
     data: String,
     stream: String,
     meta: String,
@@ -90,8 +104,24 @@ impl Names {
             control_all: format!("{prefix}!control"),
             canary: format!("{prefix}!canary:{node}"),
             heartbeat: format!("{prefix}!heartbeat:{node}"),
+            pubsub: PubSub::Plain,
             prefix,
         }
+    }
+
+    /// The same names with these words of Pub/Sub.
+    pub(crate) fn with(self, pubsub: PubSub) -> Self {
+        Self { pubsub, ..self }
+    }
+
+    /// The words of Pub/Sub.
+    pub(crate) fn pubsub(&self) -> PubSub {
+        self.pubsub
+    }
+
+    /// A channel that nobody is subscribed to.
+    pub(crate) fn nobody(&self) -> String {
+        format!("{}!nobody", self.prefix)
     }
 
     /// The two halves of the name of the Redis channel that carries the data of `channel`.

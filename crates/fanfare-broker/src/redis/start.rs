@@ -20,9 +20,8 @@ use tracing::{Instrument, Span};
 use super::{
     broker::{MAX_WAITING, RedisBroker},
     clock::{clock_sync::ClockSync, offset::Clock},
-    connection::{
-        address::RedisConfig, commands::PooledCommands, links::Links, pool::pool, sentinel::Finder,
-    },
+    cluster::topology::Slot,
+    connection::{address::RedisConfig, commands::PooledCommands, finder::Finder, links::Links, pool::pool},
     history::reader::{self, RedisHistory},
     metrics::{Kind, RedisMetrics},
     names::Names,
@@ -69,12 +68,21 @@ pub(crate) struct Seat {
     pub(crate) span: Span,
     /// The names of all partitions; empty where there is one.
     pub(crate) servers: Arc<str>,
+    /// The slot of a Cluster that it is.
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Default for Seat {
     fn default() -> Self {
         let (turns, control_order) = (Turns::default(), Arc::default());
-        Self { partition: Partition(0), turns, control_order, span: Span::none(), servers: "".into() }
+        Self {
+            partition: Partition(0),
+            turns,
+            control_order,
+            span: Span::none(),
+            servers: "".into(),
+            slot: None,
+        }
     }
 }
 
@@ -139,7 +147,7 @@ pub(crate) fn start(
     let shared = Shared {
         seat,
         node: node.clone(),
-        names: Arc::new(Names::new(config.prefix.clone(), node.incarnation)),
+        names: Arc::new(Names::new(config.prefix.clone(), node.incarnation).with(config.place.pubsub())),
         config: Arc::new(config),
         links: Arc::new(Links::new(metrics.clone())),
         metrics,
@@ -152,11 +160,14 @@ pub(crate) fn start(
     let (registry, history) = (shared.registry()?, shared.history()?);
     let presence = shared.presence()?;
     let outbox = shared.outbox(&presence);
-    shared.seat.spawn(tasks, shared.publisher(queued).run());
-    shared.seat.spawn(tasks, shared.subscriber(events, requested).run());
+    shared.seat.spawn(tasks, shared.publisher(queued)?.run());
+    shared.seat.spawn(tasks, shared.subscriber(events, requested)?.run());
     shared.seat.spawn(tasks, shared.presence_writer(&outbox).run());
     if let Some(switches) = shared.switches() {
         shared.seat.spawn(tasks, switches.run());
+    }
+    if let Some(slot) = &shared.seat.slot {
+        slot.follow(shared.links.clone(), shared.seat.span.clone());
     }
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
@@ -183,6 +194,15 @@ pub(crate) fn start(
 }
 
 impl Shared {
+    /// Finds the server. Connections to Sentinels have this name.
+    fn finder(&self, name: &str) -> Result<Finder, RegistryError> {
+        match &self.seat.slot {
+            Some(slot) => Ok(Finder::Owner(slot.clone())),
+            None => Finder::of(&self.config, name, &self.metrics)
+                .ok_or_else(|| RegistryError("a Cluster is used by its partitions".to_owned())),
+        }
+    }
+
     /// The name of a connection in Redis.
     fn client_name(&self, link: &str) -> String {
         format!("{}:{}:{link}", self.config.prefix, self.node.incarnation)
@@ -195,7 +215,7 @@ impl Shared {
         connections: usize,
         used_for: Duration,
     ) -> Result<PooledCommands, RegistryError> {
-        let finder = Finder::of(&self.config, &self.client_name("commands"), &self.metrics);
+        let finder = self.finder(&self.client_name("commands"))?;
         let pool = pool(&self.config, finder, self.links.clone(), connections, used_for);
         let pool = pool.map_err(RegistryError)?;
         Ok(PooledCommands { pool, metrics: self.metrics.clone(), kind })
@@ -264,22 +284,23 @@ impl Shared {
 
     /// The task that listens to Sentinels, where there are some.
     fn switches(&self) -> Option<Switches> {
-        let finder = Finder::of(&self.config, &self.client_name("sentinel"), &self.metrics);
-        let Finder::By(sentinels) = finder else { return None };
+        let Ok(Finder::By(sentinels)) = self.finder(&self.client_name("sentinel")) else { return None };
         Some(Switches { sentinels, links: self.links.clone(), stop: self.stop.clone() })
     }
 
-    fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Publisher {
+    fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Result<Publisher, RegistryError> {
         let writer = Writer {
             names: self.names.clone(),
             node: self.node.incarnation,
             sequence: 0,
             last_taken: LastTaken::default(),
             clock: self.clock.clone(),
-            script: Script::new(self.node.incarnation),
+            script: Script::new(self.node.incarnation, self.names.pubsub()),
         };
-        Publisher {
-            client_name: self.client_name(self.links.publisher.name),
+        let client_name = self.client_name(self.links.publisher.name);
+        Ok(Publisher {
+            finder: self.finder(&client_name)?,
+            client_name,
             config: self.config.clone(),
             names: self.names.clone(),
             links: self.links.clone(),
@@ -300,12 +321,18 @@ impl Shared {
             stop: self.stop.clone(),
             goodbye: self.node.limits.goodbye,
             closing: None,
-        }
+        })
     }
 
-    fn subscriber(&self, events: Arc<dyn BrokerEvents>, requests: UnboundedReceiver<Request>) -> Subscriber {
-        Subscriber {
-            client_name: self.client_name(self.links.subscriber.name),
+    fn subscriber(
+        &self,
+        events: Arc<dyn BrokerEvents>,
+        requests: UnboundedReceiver<Request>,
+    ) -> Result<Subscriber, RegistryError> {
+        let client_name = self.client_name(self.links.subscriber.name);
+        Ok(Subscriber {
+            finder: self.finder(&client_name)?,
+            client_name,
             config: self.config.clone(),
             names: self.names.clone(),
             links: self.links.clone(),
@@ -324,6 +351,6 @@ impl Shared {
             requests,
             stop: self.stop.clone(),
             progress: Progress::new(self.config.watch),
-        }
+        })
     }
 }

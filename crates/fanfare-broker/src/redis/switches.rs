@@ -86,6 +86,7 @@ impl Switches {
                         let now = self.sentinels.address(&answer)?;
                         let before = last.replace(now.clone());
                         if before.is_some_and(|before| before != now) {
+                            tracing::info!(to = %now, "a Sentinel names another master");
                             self.links.switched(now);
                         }
                     }

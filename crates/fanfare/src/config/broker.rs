@@ -14,7 +14,8 @@ pub(super) struct Broker;
 
 const ONE: Text<BrokerConfig> = Text {
     allowed: "\"memory\" or a Redis, as \"redis://127.0.0.1:6379\" or \"redis://user:password@host:6379\"; rediss:// with \
-              TLS, redis+sentinel://host:26379,host:26379/master with Sentinels; or a list of these",
+              TLS, redis+sentinel://host:26379,host:26379/master with Sentinels; or a list of these; or \
+              redis+cluster://host:6379,host:6379",
     parse: |text| {
         if text.contains(&format!(":{MASK}@")) {
             // The text comes from `fanfare config`. Redis would refuse it much later.

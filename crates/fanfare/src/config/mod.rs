@@ -7,7 +7,7 @@
 //! - [`shape`]: the forms of values; `words`: addresses, names and secrets
 //! - `file`, `env`: the sources (flags come from [`crate::cli`]); `facts`: the machine, for defaults; `load`: all of them
 //! - `auth`, [`tls`], `tracing`: keys and rules of `[auth]`, of TLS and of `[tracing]`; `listeners`: rules about addresses
-//! - `broker`: its URLs; `sentinels`: the login for Sentinels
+//! - `broker`: its URLs; `sentinels`: the login for Sentinels; `cluster`: the prefix in a Redis Cluster
 //! - `validate`: rules between keys; `node_config`, `log`: the values that a node runs with
 //! - [`reload`]: the changes of another reading, for a node that runs
 //! - [`mistake`], [`place`]: a mistake, and where it is
@@ -15,6 +15,7 @@
 
 mod auth;
 mod broker;
+mod cluster;
 pub mod declare;
 mod env;
 mod facts;

@@ -59,8 +59,8 @@ keys! {
         /// only code 1006. So the handshake is accepted, and the connection closed at once with 4000 plus the HTTP
         /// status (4401, 4403) and the reason. The default is true under --dev.
         browser_errors: bool = "browser_errors", Switch, or dev.value, reloaded ToNew;
-        /// The broker that carries messages between nodes: "memory" for a single node, the URL of a Redis, or a list of
-        /// several, which share the channels (docs/redis.md).
+        /// The broker that carries messages between nodes: "memory" for a single node, the URL of a Redis or of a Redis
+        /// Cluster, or a list of several, which share the channels (docs/redis.md).
         broker: BrokerConfig = "broker" as "--broker" "FANFARE_BROKER", Broker, or BrokerConfig::Memory;
         /// The name of this node, for people. The default is the name of the host, "dev" under --dev.
         node_name: String = "node.name" as "--node" "FANFARE_NODE", NODE,

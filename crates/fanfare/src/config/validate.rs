@@ -5,7 +5,7 @@ use fanfare_core::{Heartbeat, Limits, Namespace, Namespaces, RecoveryMode, Reten
 use fanfare_gateway::{AdmissionLimits, Proxies, ProxyProtocol};
 
 use super::{
-    Config, Drain, Log, Runtime, auth, hooks, listeners,
+    Config, Drain, Log, Runtime, auth, cluster, hooks, listeners,
     mistake::Mistake,
     place::{Place, Sourced},
     raw::{Raw, RawNamespace},
@@ -37,6 +37,7 @@ pub(super) fn check(raw: &Raw, namespaces: &[RawNamespace]) -> Vec<Mistake> {
     mistakes.extend(hooks::check(raw, namespaces));
     mistakes.extend(tls::check(raw));
     mistakes.extend(sentinels::check(raw));
+    mistakes.extend(cluster::check(raw));
     mistakes.extend(tracing::check(raw));
     mistakes
 }

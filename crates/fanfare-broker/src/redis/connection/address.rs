@@ -1,6 +1,7 @@
 //! The URL of Redis: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; or with Sentinels
 //! `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, or `rediss+sentinel://`. Behind each
-//! there may be `?name=`.
+//! there may be `?name=`. A Cluster is `redis+cluster://[user:password@]host[:port],host[:port]`, or `rediss+cluster://`;
+//! there may be `?partitions=` and `pubsub=` behind it.
 //!
 //! Invariant: neither an error nor `Debug` nor `Display` shows anything that may be a password.
 
@@ -10,13 +11,15 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    place::{Endpoint, Login, Place, Secret, Sentinels},
+    place::{Cluster, Endpoint, Login, Place, Secret, Sentinels},
     tls::RedisTls,
 };
 use crate::{liveness::watchdog::Watch, redis::names::Prefix};
 
 /// The port of a Redis.
 const PORT: u16 = 6379;
+/// The most partitions of a Cluster: as many as servers.
+const MAX_PARTITIONS: u16 = 64;
 /// The port of a Sentinel.
 const SENTINEL_PORT: u16 = 26379;
 
@@ -72,6 +75,20 @@ pub enum RedisUrlError {
     /// User or password are not UTF-8 once they are decoded.
     #[error("user and password in the broker's URL must be UTF-8, percent-encoded")]
     NotUtf8,
+    /// The number of partitions is none, or out of its bounds.
+    #[error("the partitions of a Cluster (?partitions=) are a number from 1 to {MAX_PARTITIONS}")]
+    Partitions,
+    /// The word for Pub/Sub is another one.
+    #[error("the Pub/Sub of a Cluster (?pubsub=) is `sharded`, or `plain` before Redis 7")]
+    PubSub,
+    /// The URL of a Cluster names a database.
+    #[error(
+        "a Cluster has database 0 only: write nothing behind the hosts, as in redis+cluster://host:6379,host:6379"
+    )]
+    ClusterDatabase,
+    /// The URL of a Cluster has another option.
+    #[error("the URL of a Cluster takes partitions= and pubsub= after `?`, each once, and nothing after `#`")]
+    ClusterExtra,
     /// There is text behind `?` or `#`.
     #[error(
         "the broker's URL takes nothing after `?` but name=, and nothing after `#`; percent-encode them in a password (%3F \
@@ -81,7 +98,7 @@ pub enum RedisUrlError {
 }
 
 impl RedisConfig {
-    /// Reads a URL, whose scheme is `redis` or `rediss`, perhaps with `+sentinel`.
+    /// Reads a URL, whose scheme is `redis` or `rediss`, perhaps with `+sentinel` or `+cluster`.
     pub(crate) fn parse(text: &str) -> Result<Self, RedisUrlError> {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
@@ -89,18 +106,17 @@ impl RedisConfig {
             return Err(RedisUrlError::NotEncoded);
         }
         let scheme = scheme.to_ascii_lowercase();
-        let config = match scheme.strip_suffix("+sentinel") {
-            Some(_) => Self::with_sentinels(rest)?,
-            None => Self::from_url(&url(text)?)?,
+        let config = match scheme.split_once('+') {
+            Some((_, "sentinel")) => Self::with_sentinels(rest)?,
+            Some((_, "cluster")) => Self::of_cluster(rest)?,
+            _ => Self::from_url(&url(text)?)?,
         };
         Ok(Self { tls: scheme.starts_with("rediss").then(RedisTls::default), ..config })
     }
 
     /// `[user:password@]host[:port],host[:port]/master[/database]`
     fn with_sentinels(rest: &str) -> Result<Self, RedisUrlError> {
-        let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
-        let end = place.find(['/', '?', '#']).unwrap_or(place.len());
-        let (hosts, behind) = place.split_at_checked(end).unwrap_or_default();
+        let Hosts { user, hosts, behind } = Hosts::of(rest);
         let end = behind.find(['?', '#']).unwrap_or(behind.len());
         let (path, query) = behind.split_at_checked(end).unwrap_or_default();
         let (master, database) =
@@ -109,14 +125,40 @@ impl RedisConfig {
         if !is_name(&master) {
             return Err(RedisUrlError::Master);
         }
-        let mut endpoints = Vec::new();
-        for host in hosts.split(',') {
-            let host = host_of(&url(&format!("redis://{host}"))?)?;
-            endpoints.push(Endpoint { port: host.1.unwrap_or(SENTINEL_PORT), host: host.0 });
-        }
-        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let endpoints = endpoints(hosts, SENTINEL_PORT)?;
         let config = Self::from_url(&url(&format!("redis://{user}h/{database}{query}"))?)?;
         let place = Place::Sentinels(Sentinels { endpoints, master, login: Login::default() });
+        Ok(Self { place, ..config })
+    }
+
+    /// `[user:password@]host[:port],host[:port][/0][?partitions=16&pubsub=sharded]`
+    fn of_cluster(rest: &str) -> Result<Self, RedisUrlError> {
+        let Hosts { user, hosts, behind } = Hosts::of(rest);
+        let (path, query) =
+            behind.split_once('?').map_or((behind, None), |(path, query)| (path, Some(query)));
+        if !matches!(path, "" | "/" | "/0") {
+            return Err(RedisUrlError::ClusterDatabase);
+        }
+        let (mut partitions, mut is_plain) = (None, None);
+        for option in query.unwrap_or_default().split('&').filter(|_| query.is_some()) {
+            match option.split_once('=') {
+                Some(("partitions", number)) if partitions.is_none() => {
+                    let number = number.parse().ok().filter(|number| (1..=MAX_PARTITIONS).contains(number));
+                    partitions = Some(number.ok_or(RedisUrlError::Partitions)?);
+                }
+                Some(("pubsub", word @ ("sharded" | "plain"))) if is_plain.is_none() => {
+                    is_plain = Some(word == "plain");
+                }
+                Some(("pubsub", _)) => return Err(RedisUrlError::PubSub),
+                _ => return Err(RedisUrlError::ClusterExtra),
+            }
+        }
+        let config = Self::from_url(&url(&format!("redis://{user}h"))?)?;
+        let place = Place::Cluster(Cluster {
+            endpoints: endpoints(hosts, PORT)?,
+            partitions: partitions.unwrap_or(Cluster::PARTITIONS),
+            is_plain: is_plain.unwrap_or_default(),
+        });
         Ok(Self { place, ..config })
     }
 
@@ -163,6 +205,33 @@ impl RedisConfig {
     }
 }
 
+/// The parts of a URL with several hosts.
+struct Hosts<'a> {
+    /// With the `@` behind it, or empty.
+    user: &'a str,
+    hosts: &'a str,
+    /// From the first `/`, `?` or `#` on.
+    behind: &'a str,
+}
+
+impl<'a> Hosts<'a> {
+    fn of(rest: &'a str) -> Self {
+        let place = rest.rfind('@').map_or(0, |at| at + 1);
+        let (user, place) = rest.split_at_checked(place).unwrap_or_default();
+        let end = place.find(['/', '?', '#']).unwrap_or(place.len());
+        let (hosts, behind) = place.split_at_checked(end).unwrap_or_default();
+        Self { user, hosts, behind }
+    }
+}
+
+fn endpoints(hosts: &str, port: u16) -> Result<Vec<Endpoint>, RedisUrlError> {
+    let endpoint = |host| {
+        let (host, given) = host_of(&url(&format!("redis://{host}"))?)?;
+        Ok(Endpoint { host, port: given.unwrap_or(port) })
+    };
+    hosts.split(',').map(endpoint).collect()
+}
+
 fn url(text: &str) -> Result<Url, RedisUrlError> {
     Url::parse(text).map_err(|error| match error {
         url::ParseError::EmptyHost => RedisUrlError::Host,
@@ -189,7 +258,14 @@ impl fmt::Display for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, database, .. } = self;
         let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
-        let kind = if matches!(place, Place::Sentinels(_)) { "+sentinel" } else { "" };
+        let kind = match place {
+            Place::Server(_) => "",
+            Place::Sentinels(_) => "+sentinel",
+            Place::Cluster(Cluster { partitions, is_plain, .. }) => {
+                let words = if *is_plain { "plain" } else { "sharded" };
+                return write!(f, "{scheme}+cluster://{place}/?partitions={partitions}&pubsub={words}");
+            }
+        };
         write!(f, "{scheme}{kind}://{place}/{database}")?;
         match &self.given_name {
             Some(name) => write!(f, "?name={name}"),
@@ -239,6 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn a_url_names_nodes_of_a_cluster() {
+        let config = redis("redis+cluster://me:p,w@a,b:7,[::1]?partitions=8&pubsub=plain");
+        assert_eq!(config.to_string(), "redis+cluster://a:6379,b:7,[::1]:6379/?partitions=8&pubsub=plain");
+        assert_eq!(config.password.as_ref().map(Secret::expose), Some("p,w"));
+        for text in ["rediss+cluster://a", "rediss+cluster://a/", "REDISS+CLUSTER://a:6379/0?pubsub=sharded"]
+        {
+            let shown = redis(text).to_string();
+            assert_eq!(shown, "rediss+cluster://a:6379/?partitions=16&pubsub=sharded");
+            assert_eq!(redis(&shown), redis(text));
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, error) in [
             ("redis://", RedisUrlError::Host),
@@ -263,6 +352,16 @@ mod tests {
             ("redis+sentinel://a/m/x", RedisUrlError::Database),
             ("redis+sentinel://u@a/m", RedisUrlError::Password),
             ("redis+sentinel://a/m?x=1", RedisUrlError::Extra),
+            ("redis+cluster://", RedisUrlError::Host),
+            ("redis+cluster://a,,b", RedisUrlError::Host),
+            ("redis+cluster://a/1", RedisUrlError::ClusterDatabase),
+            ("redis+cluster://a#x", RedisUrlError::ClusterDatabase),
+            ("redis+cluster://a?partitions=0", RedisUrlError::Partitions),
+            ("redis+cluster://a?partitions=65", RedisUrlError::Partitions),
+            ("redis+cluster://a?pubsub=other", RedisUrlError::PubSub),
+            ("redis+cluster://a?name=x", RedisUrlError::ClusterExtra),
+            ("redis+cluster://a?", RedisUrlError::ClusterExtra),
+            ("redis+cluster://u@a", RedisUrlError::Password),
         ] {
             assert_eq!(RedisConfig::parse(text), Err(error), "{text}");
         }

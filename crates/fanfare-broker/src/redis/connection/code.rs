@@ -8,6 +8,27 @@ pub(crate) const DEMOTED: &str = "READONLY";
 /// How a Redis without free memory answers a write.
 pub(crate) const OUT_OF_MEMORY: &str = "OOM";
 
+/// Why a node of a Cluster did not run a command. Nothing happened, so the command can be written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotRun {
+    /// Another node has the slot.
+    Moved,
+    /// The slot is under way to another node, with some of its keys, or the Cluster has no majority or no master for it:
+    /// it may take the same command later. The way to the other node (`ASK`) is not gone: subscribers are here still.
+    Later,
+}
+
+impl NotRun {
+    /// The reason in this error of Redis; `None` where it is another error.
+    pub(crate) fn of(error: &[u8]) -> Option<Self> {
+        match code(error).as_str() {
+            "MOVED" => Some(Self::Moved),
+            "ASK" | "TRYAGAIN" | "CLUSTERDOWN" => Some(Self::Later),
+            _ => None,
+        }
+    }
+}
+
 /// The subject of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -64,6 +85,9 @@ pub(crate) fn advice(code: &str, right: &str) -> String {
         "NOPERM" => return format!("permit {right} to this user"),
         "NOAUTH" => "write a user and a password into `broker`",
         "WRONGPASS" => "correct the user or the password in `broker`",
+        "ASK" | "TRYAGAIN" => "the slot of this partition is under way to another node: it is tried again",
+        "CLUSTERDOWN" => "the Cluster has no master for some slot, or no majority: CLUSTER INFO says which",
+        "CROSSSLOT" => "this is a mistake of Fanfare: please report it",
         "BUSY" => "a script or a function runs in it (SCRIPT KILL or FUNCTION KILL ends it)",
         "LOADING" => "it still reads its data from disk",
         "MISCONF" => "it cannot write to disk, and its log says why",

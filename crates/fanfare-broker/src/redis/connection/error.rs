@@ -48,6 +48,17 @@ pub(crate) enum ConnectionError {
         "its Sentinels know no master named {0}: see the end of `broker`, and their setting sentinel monitor"
     )]
     NoMaster(String),
+    #[error("another node of the Cluster has its partition now: this node goes there")]
+    Moved,
+    #[error("no node of the Cluster says where the partition is: {0}")]
+    NoOwner(String),
+    #[error("it is not a node of a Cluster: use redis:// in `broker`, or its setting cluster-enabled")]
+    NoCluster,
+    #[error(
+        "it does not know SPUBLISH, so it is older than Redis 7: update it, or write ?pubsub=plain behind the URL in \
+         `broker`, which sends each message to all nodes of the Cluster"
+    )]
+    NotSharded,
     #[error("it answered nothing for {} s", .0.as_secs())]
     Silent(Duration),
     #[error("its name leads to another server, which takes writes too: this node goes there")]
@@ -77,7 +88,7 @@ impl ConnectionError {
     /// The cause of the interruption, for the subscriptions of the connection.
     pub(crate) fn interruption(&self) -> Interruption {
         match self {
-            Self::Demoted | Self::Switched => Interruption::Demoted,
+            Self::Demoted | Self::Switched | Self::Moved => Interruption::Demoted,
             Self::Silent(_) => Interruption::Silent,
             Self::Deaf => Interruption::Deaf,
             Self::Overflow(_) => Interruption::Overflow,
@@ -90,7 +101,9 @@ impl ConnectionError {
     /// Whether it is a mistake that a person has to correct.
     pub(crate) fn is_configuration(&self) -> bool {
         match self {
-            Self::NoResp3 | Self::NoDatabase(_) | Self::NoMaster(_) => true,
+            Self::NoResp3 | Self::NoDatabase(_) | Self::NoMaster(_) | Self::NoCluster | Self::NotSharded => {
+                true
+            }
             Self::Tls(error) => error.is_configuration(),
             Self::Refused(code, _) => is_configuration(code),
             _ => false,
@@ -105,6 +118,9 @@ fn right_to(command: &str) -> &'static str {
         "UNSUBSCRIBE" => "the command unsubscribe",
         "SELECT" => "the command select",
         "CLIENT KILL" => "client|info and client|kill",
+        "CLUSTER NODES" => "the command cluster|nodes",
+        "SSUBSCRIBE" => "the command ssubscribe and the channels &<prefix>{*}!*",
+        "SUNSUBSCRIBE" => "the command sunsubscribe",
         "SENTINEL" => "the commands sentinel|master and sentinel|get-master-addr-by-name",
         _ => "the command hello",
     }

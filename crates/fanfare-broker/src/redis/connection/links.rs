@@ -51,7 +51,7 @@ pub(crate) struct Links {
     info_refusal: Mutex<Option<String>>,
     /// Whether `switch` was not looked at.
     has_switched: AtomicBool,
-    /// The server that a Sentinel named last instead of another.
+    /// The server that was named last instead of another.
     switch: Mutex<Option<Endpoint>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
@@ -218,9 +218,8 @@ impl Links {
         self.split.lock().take_move()
     }
 
-    /// A Sentinel says that this server is the master, and said another one before.
+    /// This server is the master now, instead of another one. The caller says it in the log.
     pub(crate) fn switched(&self, to: Endpoint) {
-        tracing::info!(%to, "a Sentinel names another master");
         *self.switch.lock() = Some(to);
         self.has_switched.store(true, Ordering::Release);
         self.hurry.notify_one();

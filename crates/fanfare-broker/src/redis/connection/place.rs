@@ -1,6 +1,8 @@
-//! Where a Redis is: at an address, or where its Sentinels say.
+//! Where a Redis is: at an address, where its Sentinels say, or on the nodes of a Cluster.
 
 use std::fmt;
+
+use crate::redis::pubsub::PubSub;
 
 /// See the head of this file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +11,8 @@ pub enum Place {
     Server(Endpoint),
     /// Where the Sentinels say at each connection.
     Sentinels(Sentinels),
+    /// On the nodes of this Cluster.
+    Cluster(Cluster),
 }
 
 /// A host and a TCP port.
@@ -29,6 +33,22 @@ pub struct Sentinels {
     pub master: String,
     /// The user and the password for the Sentinels themselves.
     pub login: Login,
+}
+
+/// A Redis Cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The addresses of some of its nodes: at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// The number of parts that the channels are spread over: 1 to 64.
+    pub partitions: u16,
+    /// Whether messages go over the bus of the Cluster to all nodes, as before Redis 7.
+    pub is_plain: bool,
+}
+
+impl Cluster {
+    /// The number of partitions where the URL has none.
+    pub(crate) const PARTITIONS: u16 = 16;
 }
 
 /// A user and a password.
@@ -64,12 +84,21 @@ impl fmt::Debug for Secret {
 }
 
 impl Place {
-    /// An address of it: that of the first Sentinel, where there are Sentinels.
+    /// An address of it: that of the first Sentinel, or of the first node of a Cluster, where there are some.
     #[must_use]
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Server(endpoint) => Some(endpoint),
             Self::Sentinels(sentinels) => sentinels.endpoints.first(),
+            Self::Cluster(cluster) => cluster.endpoints.first(),
+        }
+    }
+
+    /// The words of Pub/Sub there.
+    pub(crate) fn pubsub(&self) -> PubSub {
+        match self {
+            Self::Cluster(Cluster { is_plain: false, .. }) => PubSub::Sharded,
+            _ => PubSub::Plain,
         }
     }
 
@@ -78,6 +107,7 @@ impl Place {
         match self {
             Self::Server(endpoint) => endpoint.to_string(),
             Self::Sentinels(sentinels) => sentinels.master.clone(),
+            Self::Cluster(cluster) => listed(&cluster.endpoints),
         }
     }
 }
@@ -94,9 +124,14 @@ impl fmt::Display for Place {
         match self {
             Self::Server(endpoint) => endpoint.fmt(f),
             Self::Sentinels(Sentinels { endpoints, master, .. }) => {
-                let endpoints: Vec<_> = endpoints.iter().map(Endpoint::to_string).collect();
-                write!(f, "{}/{master}", endpoints.join(","))
+                write!(f, "{}/{master}", listed(endpoints))
             }
+            Self::Cluster(Cluster { endpoints, .. }) => f.write_str(&listed(endpoints)),
         }
     }
+}
+
+fn listed(endpoints: &[Endpoint]) -> String {
+    let endpoints: Vec<_> = endpoints.iter().map(Endpoint::to_string).collect();
+    endpoints.join(",")
 }

@@ -15,9 +15,9 @@ use redis::{
 use super::{
     address::RedisConfig,
     code::{lacks_right, says},
+    finder::Finder,
     links::Links,
     place::Endpoint,
-    sentinel::Finder,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub(crate) struct Opener {
 pub(crate) enum OpenError {
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// No Sentinel says where the master is.
+    /// No Sentinel, or no node of the Cluster, says where the master is.
     #[error("{0}")]
     NoMaster(String),
 }
@@ -93,7 +93,7 @@ impl managed::Manager for Opener {
     type Error = OpenError;
 
     async fn create(&self) -> Result<MultiplexedConnection, OpenError> {
-        let (found, _) = self.finder.find().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
+        let found = self.finder.known().await.map_err(|error| OpenError::NoMaster(error.to_string()))?;
         let client = self.client(&found)?;
         let patience = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))

@@ -5,29 +5,29 @@ use std::sync::Arc;
 use super::{
     address::RedisConfig,
     error::ConnectionError,
+    finder::Finder,
     open::{Connection, within},
     place::Login,
     resp::Value,
-    sentinel::Finder,
 };
 use crate::redis::metrics::RedisMetrics;
 
-/// Connects to the Redis and says HELLO, in bounded time. Where Sentinels say where it is, it must be a master.
+/// Connects to the Redis and says HELLO, in bounded time. Where others say where it is, it must be a master.
 pub(crate) async fn reach(
     config: &RedisConfig,
+    finder: &Finder,
     name: &str,
     max_bulk: usize,
     metrics: &Arc<RedisMetrics>,
 ) -> Result<Connection, ConnectionError> {
     within(async {
-        let finder = Finder::of(config, name, metrics);
         let (endpoint, era) = finder.find().await?;
         let login = Login { username: config.username.clone(), password: config.password.clone() };
         let tls = config.tls.as_ref();
         let mut connection = Connection::dial(&endpoint, tls, &login, name, max_bulk, metrics).await?;
         connection.era = era;
         connection.select(config.database).await?;
-        if let Finder::By(_) = finder {
+        if finder.follows() {
             must_be_master(&mut connection).await?;
         }
         Ok(connection)

@@ -187,18 +187,19 @@ impl Parser<'_> {
         }
         let kind = self.inner_bulk()?;
         match self.bytes.get(kind).unwrap_or_default() {
-            b"message" => {
+            b"message" | b"smessage" => {
                 let channel = self.inner_bulk()?;
                 let payload = self.bulk()?;
                 Ok(Some(Frame::Message { channel, payload }))
             }
-            b"subscribe" => {
+            b"subscribe" | b"ssubscribe" => {
                 let channel = self.inner_bulk()?;
                 self.value(1)?;
                 Ok(Some(Frame::Subscribed { channel }))
             }
-            // UNSUBSCRIBE without a channel is never sent: its confirmation has none.
-            b"unsubscribe" => {
+            // UNSUBSCRIBE without a channel is never sent: its confirmation has none. A node of a Cluster says it unasked
+            // too, when a slot leaves it.
+            b"unsubscribe" | b"sunsubscribe" => {
                 let channel = self.inner_bulk()?;
                 self.value(1)?;
                 Ok(Some(Frame::Unsubscribed { channel }))

@@ -9,11 +9,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    address::RedisConfig,
     code::{code, says},
     error::ConnectionError,
     open::Connection,
-    place::{Endpoint, Place, Sentinels},
+    place::{Endpoint, Sentinels},
     resp::{Malformed, Value},
     tls::RedisTls,
 };
@@ -25,41 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const OTHERS: Duration = Duration::from_millis(200);
 /// The longest answer.
 const MAX_ANSWER: usize = 64 << 10;
-
-/// Finds the server of a place.
-#[derive(Clone)]
-pub(crate) enum Finder {
-    At(Endpoint),
-    By(ToSentinels),
-}
-
-impl Finder {
-    /// For a Redis. Connections to its Sentinels have this name.
-    pub(crate) fn of(config: &RedisConfig, name: &str, metrics: &Arc<RedisMetrics>) -> Self {
-        match &config.place {
-            Place::Server(endpoint) => Self::At(endpoint.clone()),
-            Place::Sentinels(sentinels) => Self::By(ToSentinels {
-                sentinels: sentinels.clone(),
-                tls: config.tls.clone(),
-                client_name: name.to_owned(),
-                metrics: metrics.clone(),
-            }),
-        }
-    }
-
-    /// Where the server is now, and the epoch of the Sentinels' configuration.
-    ///
-    /// # Errors
-    /// No Sentinel says it.
-    pub(crate) async fn find(&self) -> Result<(Endpoint, Option<u64>), ConnectionError> {
-        match self {
-            Self::At(endpoint) => Ok((endpoint.clone(), None)),
-            Self::By(sentinels) => {
-                sentinels.master().await.map(|Master { epoch, endpoint }| (endpoint, Some(epoch)))
-            }
-        }
-    }
-}
 
 /// How to reach Sentinels.
 #[derive(Clone)]
@@ -81,7 +45,7 @@ pub(crate) struct Master {
 
 impl ToSentinels {
     /// Where the master is.
-    async fn master(&self) -> Result<Master, ConnectionError> {
+    pub(super) async fn master(&self) -> Result<Master, ConnectionError> {
         let mut asked: FuturesUnordered<_> =
             self.sentinels.endpoints.iter().map(|endpoint| self.ask(endpoint)).collect();
         let (mut newest, mut failed): (Option<Master>, _) = (None, None);

@@ -7,11 +7,17 @@ use crate::{
     liveness::split::Found,
     redis::{
         connection::{
-            address::RedisConfig, code::DEMOTED, error::ConnectionError, open::Connection, reach::reach,
+            address::RedisConfig,
+            code::{DEMOTED, NotRun, says},
+            error::ConnectionError,
+            finder::Finder,
+            open::Connection,
+            reach::reach,
             resp::Value,
         },
         metrics::RedisMetrics,
         names::Names,
+        pubsub::PubSub,
         server,
     },
 };
@@ -26,18 +32,25 @@ pub(super) type Opened = (Connection, Option<String>, Result<Found, String>);
 /// in any case.
 pub(super) fn open(
     config: &Arc<RedisConfig>,
+    finder: &Finder,
     name: &str,
     names: &Arc<Names>,
     metrics: &Arc<RedisMetrics>,
     mut fence: Fence,
 ) -> impl Future<Output = (Result<Opened, ConnectionError>, Fence)> + use<> {
-    let (config, name, names, metrics) = (config.clone(), name.to_owned(), names.clone(), metrics.clone());
+    let (config, finder) = (config.clone(), finder.clone());
+    let (name, names, metrics) = (name.to_owned(), names.clone(), metrics.clone());
     async move {
         let opened = async {
-            let mut connection = reach(&config, &name, MAX_ANSWER, &metrics).await?;
+            let mut connection = reach(&config, &finder, &name, MAX_ANSWER, &metrics).await?;
             fence.raise(&mut connection).await?;
+            must_be_sharded(&mut connection, &names).await?;
             let heartbeat = match connection.command(&heartbeat(&names)).await? {
-                Value::Error(error) => Some(connection.error(&error)),
+                Value::Error(error) => match NotRun::of(&error) {
+                    Some(NotRun::Moved) => return Err(ConnectionError::Moved),
+                    Some(NotRun::Later) => None,
+                    None => Some(connection.error(&error)),
+                },
                 _ => None,
             };
             match heartbeat {
@@ -50,5 +63,17 @@ pub(super) fn open(
         };
         let opened = opened.await;
         (opened, fence)
+    }
+}
+
+/// In a Cluster, Redis must know SPUBLISH, where the URL does not say otherwise: a node that chose by itself could be one
+/// of two that do not hear each other.
+async fn must_be_sharded(connection: &mut Connection, names: &Names) -> Result<(), ConnectionError> {
+    if names.pubsub() == PubSub::Plain {
+        return Ok(());
+    }
+    match connection.command(redis::cmd("SPUBLISH").arg(names.nobody()).arg("")).await? {
+        Value::Error(error) if says(&error, "unknown command") => Err(ConnectionError::NotSharded),
+        _ => Ok(()),
     }
 }

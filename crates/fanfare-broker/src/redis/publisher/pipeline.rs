@@ -8,6 +8,8 @@
 //!   byte was written is written again, ahead of those that wait, if the script recognises it ([`Replays`]) and the next
 //!   connection leads to the same run of Redis. Otherwise its outcome is unknown.
 //! - Items that Redis did not run because it lost the script are written again, behind the script, before any other.
+//! - Items that a Cluster did not run, since their slot is elsewhere or under way, are written again in their order
+//!   ([`Course`]).
 //! - After the first item of a publish order that failed, no further one is written, but those that may have run.
 //! - An item of which no byte was written waits for [`Pipeline::patience`] at most, whatever Redis does, if the caller
 //!   asks for expired items in each of its turns.
@@ -18,13 +20,14 @@
 //!   unanswered: so it measures Redis and not the queue. It is forgotten with its connection. The caller begins no
 //!   round before the last one is answered, so a frozen Redis holds one.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
 use super::{
+    course::Course,
     outgoing::{Outgoing, OutgoingMessage},
     replays::Replays,
     under_way::{Attempt, Due, Written},
@@ -33,7 +36,7 @@ use super::{
 use crate::{
     fair_queue::{FairQueue, Turns, Waiting},
     liveness::split::Run,
-    redis::metrics::RedisMetrics,
+    redis::{connection::code::advice, metrics::RedisMetrics},
     ticket::ORDER_FAILED,
 };
 
@@ -53,6 +56,7 @@ pub(crate) struct Pipeline {
     replays: Replays,
     /// Whether Redis lost the script: nothing is encoded until all that is under way is answered.
     stalled: bool,
+    course: Course,
     /// Items that are not encoded yet, in the order in which they came. Written ahead of the backlog.
     next: VecDeque<Outgoing>,
     /// Items that came while more waited than may be written.
@@ -77,6 +81,7 @@ impl Pipeline {
             patience,
             replays: Replays::default(),
             stalled: false,
+            course: Course::default(),
             next: VecDeque::new(),
             backlog: FairQueue::beside(turns),
             under_way: VecDeque::new(),
@@ -128,13 +133,33 @@ impl Pipeline {
         self.held
     }
 
+    /// Another node of the Cluster has the partition. Nothing more is written to this connection.
+    pub(crate) fn leave(&mut self, now: Instant) {
+        self.course.leave(now);
+        self.take_back();
+    }
+
+    /// Whether the connection can be left: all that was written is answered, or the old node does not answer.
+    pub(crate) fn has_left(&self, now: Instant) -> bool {
+        self.course.has_left(self.under_way.is_empty(), now)
+    }
+
+    /// Why items wait.
+    pub(crate) fn trouble(&self) -> Cow<'static, str> {
+        match self.course.refused() {
+            Some(code) => format!("Redis answers {code}: {}", advice(code, "")).into(),
+            None if self.course.leaves() => "another node of the Cluster has the partition".into(),
+            None => "Redis does not keep up".into(),
+        }
+    }
+
     /// When the first item of which no byte was written will have waited too long.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         let next = self.next.front().map(|item| item.since);
         let waiting = [next, self.backlog.oldest()].into_iter().flatten().min();
         let waiting = waiting.map(|since| since + self.patience);
         let replays = self.replays.next_deadline(self.patience);
-        [waiting, self.unwritten_deadline(), replays].into_iter().flatten().min()
+        [waiting, self.unwritten_deadline(), replays, self.course.deadline()].into_iter().flatten().min()
     }
 
     /// The bytes to write next.
@@ -144,6 +169,9 @@ impl Pipeline {
 
     /// Encodes the commands that may be written now, in envelope `version`.
     pub(crate) fn fill(&mut self, version: u8) {
+        if self.course.leaves() {
+            return self.take_turns();
+        }
         if std::mem::take(&mut self.due.heartbeat) {
             self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
         }
@@ -157,7 +185,7 @@ impl Pipeline {
             self.take_turns();
         }
         self.stalled = self.stalled && self.has_items_under_way();
-        if self.may_encode() {
+        if self.may_encode(Instant::now()) {
             self.fill_items(version);
         }
         self.take_turns();
@@ -173,7 +201,7 @@ impl Pipeline {
 
     fn fill_items(&mut self, version: u8) {
         let stamps = self.writer.stamps();
-        while self.may_encode()
+        while self.may_encode(Instant::now())
             && let Some(attempt) = self.next_attempt()
         {
             if attempt.item.needs_script() && self.writer.script.is_due() {
@@ -230,6 +258,7 @@ impl Pipeline {
         self.due = Due::default();
         self.writer.script.lost();
         self.stalled = false;
+        self.course = Course::default();
         while let Some((_, written)) = self.under_way.pop_front() {
             self.metrics.sent(written.kind());
             match written {
@@ -264,8 +293,10 @@ impl Pipeline {
         }
     }
 
-    fn may_encode(&self) -> bool {
-        if self.held || self.stalled {
+    fn may_encode(&mut self, now: Instant) -> bool {
+        let under_way = &self.under_way;
+        let is_answered = || !under_way.iter().any(|(_, written)| matches!(written, Written::Item(_)));
+        if self.held || self.stalled || !self.course.may_write(is_answered, now) {
             return false;
         }
         let Some((first, _)) = self.under_way.front() else { return true };

@@ -20,6 +20,7 @@ use crate::redis::{
         resp::Value,
     },
     names::Names,
+    pubsub::PubSub,
 };
 
 /// How Redis says that it does not have the script.
@@ -78,8 +79,9 @@ pub(super) struct Keep<'a> {
 }
 
 impl Script {
-    pub(crate) fn new(node: Incarnation) -> Self {
-        let text = format!("-- {}\n{TEXT}", node.0 % TEXTS);
+    pub(crate) fn new(node: Incarnation, pubsub: PubSub) -> Self {
+        let text = TEXT.replace("'PUBLISH'", &format!("'{}'", pubsub.word("PUBLISH")));
+        let text = format!("-- {}\n{text}", node.0 % TEXTS);
         let hash = Sha1::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
         Self { text, hash, run_of_server: String::new(), is_loaded: false, refused: None }
     }

@@ -31,6 +31,7 @@ use crate::{
             address::RedisConfig,
             code::advice,
             error::ConnectionError,
+            finder::Finder,
             links::Links,
             open::Connection,
             place::Endpoint,
@@ -51,6 +52,7 @@ const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 /// See the head of this file.
 pub(crate) struct Publisher {
     pub(crate) config: Arc<RedisConfig>,
+    pub(crate) finder: Finder,
     pub(crate) client_name: String,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
@@ -101,7 +103,7 @@ impl Publisher {
         let mut backoff = Backoff::default();
         let mut connected_before = false;
         loop {
-            let open = open(&self.config, &self.client_name, &self.names, &self.metrics, fence);
+            let open = open(&self.config, &self.finder, &self.client_name, &self.names, &self.metrics, fence);
             let Ok((opened, same_fence)) = self.meanwhile(open).await else { return };
             fence = same_fence;
             let error = match opened {
@@ -201,8 +203,9 @@ impl Publisher {
     fn fill(&mut self) {
         self.take_queued();
         self.pipeline.fill(self.agreed.version());
-        let why = if self.pipeline.is_held() { "Redis does not answer" } else { "Redis does not keep up" };
-        self.pipeline.expire(Instant::now(), why);
+        let why =
+            if self.pipeline.is_held() { "Redis does not answer".into() } else { self.pipeline.trouble() };
+        self.pipeline.expire(Instant::now(), &why);
         self.count_queue();
     }
 
@@ -211,6 +214,7 @@ impl Publisher {
         let replace = match error {
             ConnectionError::Silent(silence) => Replace::Silent(*silence),
             ConnectionError::Demoted | ConnectionError::Switched => Replace::Demoted,
+            ConnectionError::Moved => Replace::Moved,
             ConnectionError::Split => Replace::Split,
             _ => return,
         };
@@ -221,7 +225,13 @@ impl Publisher {
     /// Does what the watchdog says.
     fn watch(&mut self, watchdog: &mut Watchdog, here: &Endpoint) -> Result<(), ConnectionError> {
         if self.links.take_switch(here) {
-            return Err(ConnectionError::Switched);
+            match self.finder {
+                Finder::Owner(_) => self.pipeline.leave(Instant::now()),
+                _ => return Err(ConnectionError::Switched),
+            }
+        }
+        if self.pipeline.has_left(Instant::now()) {
+            return Err(ConnectionError::Moved);
         }
         if self.links.take_move() {
             return Err(ConnectionError::Split);

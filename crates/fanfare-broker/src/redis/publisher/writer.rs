@@ -20,6 +20,7 @@ use crate::{
     redis::{
         clock::offset::{Clock, Stamps},
         names::Names,
+        pubsub::PubSub,
     },
 };
 
@@ -74,7 +75,7 @@ impl Writer {
                 let [fields, more] = header.parts();
                 let envelope = [fields, more, payload.bytes()];
                 if !item.needs_script() {
-                    return publish(out, &self.names.data(channel).map(str::as_bytes), &envelope);
+                    return self.publish(out, &self.names.data(channel).map(str::as_bytes), &envelope);
                 }
                 let keep = Keep {
                     channel,
@@ -92,9 +93,11 @@ impl Writer {
                 let header = Header::control(version, self.node, *sequence);
                 let [fields, _] = header.parts();
                 match to {
-                    Recipient::All => publish(out, &[self.names.control_all().as_bytes()], &[fields, body]),
+                    Recipient::All => {
+                        self.publish(out, &[self.names.control_all().as_bytes()], &[fields, body])
+                    }
                     Recipient::Node(node) => {
-                        publish(out, &[self.names.control_of(*node).as_bytes()], &[fields, body]);
+                        self.publish(out, &[self.names.control_of(*node).as_bytes()], &[fields, body]);
                     }
                 }
             }
@@ -113,7 +116,19 @@ impl Writer {
 
     /// Appends the PUBLISH of a round of the canary.
     pub(crate) fn canary(&self, round: u64, out: &mut BytesMut) {
-        publish(out, &[self.names.canary().as_bytes()], &[round.to_string().as_bytes()]);
+        self.publish(out, &[self.names.canary().as_bytes()], &[round.to_string().as_bytes()]);
+    }
+
+    /// Appends a PUBLISH.
+    fn publish(&self, out: &mut BytesMut, channel: &[&[u8]], message: &[&[u8]]) {
+        let length = |parts: &[&[u8]]| parts.iter().map(|part| part.len()).sum::<usize>();
+        out.reserve(64 + length(channel) + length(message));
+        out.put_slice(match self.names.pubsub() {
+            PubSub::Plain => b"*3\r\n$7\r\nPUBLISH\r\n",
+            PubSub::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
+        });
+        put(out, channel);
+        put(out, message);
     }
 }
 
@@ -129,13 +144,4 @@ fn seconds(stamps: Option<Stamps>) -> u64 {
     let known = stamps.and_then(|stamps| stamps.of(Instant::now())).map(|micros| micros / 1_000_000);
     let own = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     known.unwrap_or_else(own)
-}
-
-/// Writes a PUBLISH.
-fn publish(out: &mut BytesMut, channel: &[&[u8]], message: &[&[u8]]) {
-    let length = |parts: &[&[u8]]| parts.iter().map(|part| part.len()).sum::<usize>();
-    out.reserve(64 + length(channel) + length(message));
-    out.put_slice(b"*3\r\n$7\r\nPUBLISH\r\n");
-    put(out, channel);
-    put(out, message);
 }

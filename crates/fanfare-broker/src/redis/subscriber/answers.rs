@@ -13,12 +13,13 @@ use crate::{
     metrics::Dropped,
     redis::{
         connection::{
-            code::{Cause, advice, code, is_configuration},
+            code::{Cause, NotRun, advice, code, is_configuration, says},
             error::{ConnectionError, Desync},
             info::field,
             resp::{Frame, Malformed, Reader, Value},
         },
         names::Meaning,
+        pubsub::PubSub,
     },
 };
 
@@ -57,11 +58,12 @@ impl Subscriber {
                 }
                 Frame::Unsubscribed { channel } => {
                     let Meaning::Data(name) = self.names.meaning(reader.bytes(channel)) else {
-                        return Err(Desync.into());
+                        return Err(self.unasked());
                     };
-                    self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now())?;
+                    let confirmed = self.table.confirmed(Confirmed::Unsubscribed(name), Instant::now());
+                    confirmed.map_err(|_| self.unasked())?;
                 }
-                Frame::Reply(Value::Error(error)) => self.refused(&code(&error))?,
+                Frame::Reply(Value::Error(error)) => self.refused(&error)?,
                 Frame::Reply(Value::Text(info)) => self.counted(&info)?,
                 Frame::Reply(_) => return Err(Malformed("no text in answer to CLIENT INFO").into()),
             }
@@ -96,7 +98,8 @@ impl Subscriber {
     /// The answer to CLIENT INFO is in.
     fn counted(&mut self, info: &[u8]) -> Result<(), ConnectionError> {
         let info = std::str::from_utf8(info).ok();
-        let subscriptions = info.and_then(|info| field(info, "sub")).and_then(|sub| sub.parse().ok());
+        let subscriptions =
+            info.and_then(|info| field(info, self.names.pubsub().count())).and_then(|sub| sub.parse().ok());
         let subscriptions = subscriptions.ok_or(Malformed("no number of subscriptions in CLIENT INFO"))?;
         let counted = self.table.counted(subscriptions)?;
         if counted != Counted::Wrong {
@@ -113,8 +116,23 @@ impl Subscriber {
         Ok(())
     }
 
-    fn refused(&mut self, code: &str) -> Result<(), ConnectionError> {
+    /// Redis ended a subscription. A node of a Cluster does so when the slot leaves it.
+    fn unasked(&self) -> ConnectionError {
+        match self.names.pubsub() {
+            PubSub::Plain => Desync.into(),
+            PubSub::Sharded => ConnectionError::Moved,
+        }
+    }
+
+    fn refused(&mut self, error: &[u8]) -> Result<(), ConnectionError> {
+        let code = &*code(error);
         self.metrics.error(code);
+        if NotRun::of(error) == Some(NotRun::Moved) {
+            return Err(ConnectionError::Moved);
+        }
+        if self.names.pubsub() == PubSub::Sharded && says(error, "unknown command") {
+            return Err(ConnectionError::NotSharded);
+        }
         match self.table.refused(Cause::of(code), code, Instant::now())? {
             Refusal::Channel(channel) => {
                 self.metrics.subscriptions_forbidden.inc();
@@ -132,7 +150,7 @@ impl Subscriber {
                 self.settled(settles);
             }
             Refusal::Connection(command) => {
-                return Err(ConnectionError::Refused(code.to_owned(), command));
+                return Err(ConnectionError::Refused(code.to_owned(), self.names.pubsub().word(command)));
             }
         }
         Ok(())
@@ -140,6 +158,7 @@ impl Subscriber {
 
     /// Says that a command is tried again, where that was not said last.
     fn say_postponed(&mut self, command: &'static str, code: &str) {
+        let command = self.names.pubsub().word(command);
         let said = Some((command, code.to_owned()));
         if self.progress.postponed != said {
             tracing::warn!(

@@ -39,6 +39,8 @@ pub(crate) enum Replace {
     Silent(Duration),
     /// Redis is a replica now.
     Demoted,
+    /// Another node of the Cluster has the partition.
+    Moved,
     /// The name of Redis leads to another server.
     Split,
 }

@@ -33,8 +33,8 @@ use crate::{
     },
     redis::{
         connection::{
-            address::RedisConfig, error::ConnectionError, links::Links, open::Connection, reach::reach,
-            stream::split,
+            address::RedisConfig, error::ConnectionError, finder::Finder, links::Links, open::Connection,
+            reach::reach, stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -44,6 +44,7 @@ use crate::{
 /// See the head of this file.
 pub(crate) struct Subscriber {
     pub(crate) config: Arc<RedisConfig>,
+    pub(crate) finder: Finder,
     pub(crate) client_name: String,
     pub(crate) names: Arc<Names>,
     pub(crate) links: Arc<Links>,
@@ -63,11 +64,11 @@ impl Subscriber {
     pub(crate) async fn run(mut self) {
         let mut connected_before = false;
         loop {
-            let config = self.config.clone();
+            let (config, finder) = (self.config.clone(), self.finder.clone());
             let name = self.client_name.clone();
             let max_bulk = self.incoming.message_bytes + MAX_HEADER;
             let metrics = self.metrics.clone();
-            let opening = reach(&config, &name, max_bulk, &metrics);
+            let opening = reach(&config, &finder, &name, max_bulk, &metrics);
             let Ok(opened) = self.meanwhile(opening).await else { return };
             let served = match opened {
                 Ok(mut connection) => {
@@ -170,6 +171,7 @@ impl Subscriber {
                 }
                 Request::Replace(Replace::Silent(silence)) => result = Err(ConnectionError::Silent(silence)),
                 Request::Replace(Replace::Demoted) => result = Err(ConnectionError::Demoted),
+                Request::Replace(Replace::Moved) => result = Err(ConnectionError::Moved),
                 Request::Replace(Replace::Split) => result = Err(ConnectionError::Split),
                 Request::Split(split) => self.progress.split = self.progress.split.max(Some(split)),
             }

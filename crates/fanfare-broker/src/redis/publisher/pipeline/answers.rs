@@ -1,12 +1,13 @@
 //! The answers of Redis, and their meaning for the items.
 
 use fanfare_core::Taken;
+use tokio::time::Instant;
 
 use super::Pipeline;
 use crate::redis::{
     clock::offset,
     connection::{
-        code::{DEMOTED, OUT_OF_MEMORY, code, forbids_channel},
+        code::{DEMOTED, NotRun, OUT_OF_MEMORY, code, forbids_channel},
         error::ConnectionError,
         resp::{Malformed, Value},
     },
@@ -31,6 +32,11 @@ impl Pipeline {
         self.metrics.sent(written.kind());
         if let Value::Error(error) = answer {
             self.metrics.error(&code(error));
+        }
+        if let Value::Error(error) = answer
+            && let Some(why) = NotRun::of(error)
+        {
+            return Ok(self.not_run(written, why, error));
         }
         match (written, answer) {
             (Written::Item(attempt), answer) => self.item_answered(attempt, answer),
@@ -60,6 +66,7 @@ impl Pipeline {
             Value::Error(error) => return self.item_refused(attempt, error),
             answer => ran(answer),
         };
+        self.course.ran();
         let Some(Ran { outcome, position }) = ran else {
             self.outcome_unknown(attempt.item);
             return Err(NO_NUMBER.into());
@@ -93,6 +100,27 @@ impl Pipeline {
         // are looked at when their turn comes.
         self.take_back();
         if code == DEMOTED { Err(ConnectionError::Demoted) } else { Ok(Answered::Item) }
+    }
+
+    /// A node of a Cluster did not run a command.
+    fn not_run(&mut self, written: Written, why: NotRun, error: &[u8]) -> Answered {
+        match why {
+            NotRun::Moved => self.leave(Instant::now()),
+            NotRun::Later => {}
+        }
+        match written {
+            Written::Item(attempt) => {
+                if why == NotRun::Later {
+                    self.course.wait(code(error), Instant::now());
+                }
+                self.replays.insert(attempt);
+                self.take_back();
+                Answered::Item
+            }
+            // A round that is sent away says nothing of Redis. One that no node takes does.
+            Written::Canary(round) if why == NotRun::Later => Answered::Canary(round, Err(code(error))),
+            _ => Answered::Item,
+        }
     }
 
     /// Redis did not run it, because it does not have the script.

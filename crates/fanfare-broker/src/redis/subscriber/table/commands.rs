@@ -45,7 +45,8 @@ impl Command {
         let (name, channels) = match self {
             Self::SubscribeControl => {
                 let own = [names.control_all(), names.control_own(), names.canary()];
-                return out.extend_from_slice(&redis::cmd("SUBSCRIBE").arg(&own).get_packed_command());
+                let subscribe = redis::cmd(names.pubsub().word("SUBSCRIBE")).arg(&own).get_packed_command();
+                return out.extend_from_slice(&subscribe);
             }
             Self::Info => {
                 return out.extend_from_slice(&redis::cmd("CLIENT").arg("INFO").get_packed_command());
@@ -53,7 +54,7 @@ impl Command {
             Self::Subscribe { channels, .. } => ("SUBSCRIBE", channels),
             Self::Unsubscribe(channels) => ("UNSUBSCRIBE", channels),
         };
-        let mut packed = redis::cmd(name);
+        let mut packed = redis::cmd(names.pubsub().word(name));
         for channel in channels {
             packed.arg(names.data(channel).concat());
         }

@@ -27,6 +27,7 @@ use crate::{
             under_way::Answered,
             writer::Writer,
         },
+        pubsub::PubSub,
     },
     ticket::Ticket,
 };
@@ -57,7 +58,7 @@ impl World {
             sequence: 0,
             last_taken: LastTaken::default(),
             clock,
-            script: Script::new(node),
+            script: Script::new(node, PubSub::Plain),
         };
         let pipeline = Pipeline::new(writer, metrics.clone(), PATIENCE, Turns::default());
         Self { pipeline, metrics, budget: ServerBudget::default(), answers: Answers::default(), count: 0 }
