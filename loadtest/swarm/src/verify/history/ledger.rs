@@ -2,6 +2,8 @@
 //!
 //! Invariant: a publisher sends a message only once the fates of all its earlier ones are known.
 
+use std::collections::HashSet;
+
 use crate::position::Position;
 
 /// A message of this run.
@@ -69,6 +71,9 @@ pub struct Ledger {
     pub publishers: Vec<Published>,
     /// The subscribers.
     pub subscribers: Vec<Received>,
+    /// The messages that were sent more than once, since no answer came. A Redis that lost its memory, or another master,
+    /// may take each of them again.
+    pub repeated: HashSet<Name>,
 }
 
 impl Ledger {
@@ -84,6 +89,7 @@ impl Ledger {
         Self {
             publishers: (0..publishers).map(published).collect(),
             subscribers: (0..subscribers).zip(starts.iter().cycle()).map(received).collect(),
+            repeated: HashSet::new(),
         }
     }
 

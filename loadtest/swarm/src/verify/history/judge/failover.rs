@@ -3,10 +3,10 @@
 //! - The final history has what the surviving server kept, and all that came later. Its offsets go on, whatever the epoch.
 //! - A subscriber gets all of it behind its position: once, in order. Until it is told, its messages have no holes.
 //! - A subscriber that got a message which is not in the final history was told.
-//! - While two servers take writes, a message may be acknowledged by one and repeated on the other. So a message may come
-//!   with the place that it had on the lost server, of an earlier epoch than its own, and again with its final place.
+//! - A message that was repeated may have been taken by both servers. So it may come where it was on the lost server, and
+//!   again at its final place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{EXAMPLES, Kept, Verdict};
 use crate::verify::history::ledger::{Fate, Ledger, Life, Name};
@@ -16,13 +16,6 @@ use crate::verify::history::ledger::{Fate, Ledger, Life, Name};
 pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
     let mut judge = Judge { verdict: Verdict { may_forget: true, ..Verdict::default() } };
     let places: Vec<_> = (0..).zip(histories).map(|(channel, kept)| judge.history(channel, kept)).collect();
-    let epoch = |name: &Name| {
-        let publisher = ledger.publishers.get(name.publisher as usize)?;
-        match publisher.messages.get(name.number as usize)? {
-            Fate::At(position) => Some(position.epoch.as_str()),
-            _ => None,
-        }
-    };
     for (number, publisher) in (0..).zip(&ledger.publishers) {
         let Some(places) = places.get(publisher.channel) else { continue };
         for (message, fate) in (0..).zip(&publisher.messages) {
@@ -36,7 +29,7 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
         for (life, is_last) in
             subscriber.lives.iter().rev().zip([true].into_iter().chain(std::iter::repeat(false)))
         {
-            judge.life(number, life, places, &epoch, is_last);
+            judge.life(number, life, places, &ledger.repeated, is_last);
         }
     }
     judge.verdict
@@ -85,12 +78,12 @@ impl Judge {
         }
     }
 
-    fn life<'a>(
+    fn life(
         &mut self,
         number: usize,
         life: &Life,
         places: &Places,
-        epoch: &impl Fn(&Name) -> Option<&'a str>,
+        repeated: &HashSet<Name>,
         is_last: bool,
     ) {
         let mut owed: BTreeMap<u64, Name> = places.iter().map(|(name, offset)| (*offset, *name)).collect();
@@ -107,7 +100,7 @@ impl Judge {
                 is_untold = is_last;
                 continue;
             };
-            if *offset != last + 1 && epoch(name).is_some_and(|epoch| epoch != life.since.epoch) {
+            if *offset != last + 1 && repeated.contains(name) {
                 // Its place on the lost server was another.
                 is_untold = is_last;
                 continue;
@@ -157,14 +150,12 @@ mod tests {
     /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history. The last was repeated on the new server.
     fn judged(lives: Vec<Life>) -> Verdict {
         let position = Position { epoch: "e".into(), offset: 0 };
-        let acknowledged = |epoch: &str, offset| Fate::At(Position { epoch: epoch.into(), offset });
-        let mut messages: Vec<_> = (1..=5).map(|offset| acknowledged("e", offset)).collect();
-        messages.push(acknowledged("f", 4));
-        let published = Published { channel: 0, messages };
+        let published = Published { channel: 0, messages: vec![Fate::Taken; 6] };
         let subscribers = vec![Received { channel: 0, lives }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };
-        judge(&Ledger { publishers: vec![published], subscribers }, &[kept])
+        let repeated = HashSet::from([name(5)]);
+        judge(&Ledger { publishers: vec![published], subscribers, repeated }, &[kept])
     }
 
     #[test]
