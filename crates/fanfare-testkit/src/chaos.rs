@@ -2,16 +2,20 @@
 //!
 //! - [`plan`](mod@plan): the faults of a seed, with their times
 //! - [`stage`]: three nodes behind HAProxy, `servers` of Redis, and a proxy on each way from a node to a server
+//! - `replicated`: servers with replicas, among them a `cluster`; `slots`: the slots of it
 //! - `faults`: the effect of each fault on the stage; `failovers`: the effect of those that change the master
 //! - `sdk`: clients of an SDK among the checker's own
 //!
 //! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
 
+mod cluster;
 mod failovers;
 mod faults;
 pub mod plan;
+mod replicated;
 mod sdk;
 mod servers;
+mod slots;
 pub mod stage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

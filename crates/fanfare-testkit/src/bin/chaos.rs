@@ -27,7 +27,7 @@ struct Args {
     /// The seconds in which faults begin and end
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// The Redis: `one` server, `three` servers that share the channels, a `sentinel` setup; or `by-seed`
+    /// The Redis: `one` server, `three` servers that share the channels, `sentinel`s, a `cluster`; or `by-seed`
     #[arg(long, value_name = "REDIS", default_value = "one")]
     redis: Choice,
     /// The kinds of faults, with commas between them [default: all that the Redis can have, but with one server `wipe`,

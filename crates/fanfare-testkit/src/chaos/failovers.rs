@@ -1,55 +1,75 @@
-//! Faults after which a replica takes the place of the master. Each ends once the old master follows the new one.
+//! Faults after which another server is the master. Each ends once all replicas follow their masters.
 
 use std::time::Duration;
 
 use fanfare_swarm::verify::history::Check;
 use tokio::time::sleep;
 
-use super::{servers::or_panic, stage::Stage};
-use crate::Direction;
+use super::{
+    plan::Fault,
+    replicated::{Replicated, or_panic},
+    servers::Servers,
+    stage::Stage,
+};
+use crate::{Direction, Proxy};
 
 impl Stage {
-    pub(super) async fn kill_master(&self, gone: Duration, check: &Check) {
-        let mut servers = self.servers.with_sentinels().await;
-        let master = or_panic(servers.master().await);
-        let Some(server) = servers.servers.get_mut(master) else { return };
-        or_panic(server.kill().await);
-        check.watch();
-        // A master that comes back sooner, empty, would stay the master, and all would be lost.
-        or_panic(servers.switched_from(master).await);
-        sleep(gone).await;
-        if let Some(server) = servers.servers.get_mut(master) {
-            or_panic(server.restart().await);
+    /// Suffers such a fault.
+    pub(super) async fn suffer_switch(&self, fault: &Fault, check: &Check) {
+        match (&self.servers, *fault) {
+            (Servers::Sentinel(servers), _) => self.switch(&mut *servers.lock().await, fault, check).await,
+            (Servers::Cluster(cluster), Fault::MoveSlots { server }) => {
+                cluster.lock().await.move_a_quarter(server).await;
+                check.watch();
+                cluster.lock().await.settle().await;
+            }
+            (Servers::Cluster(cluster), _) => self.switch(&mut *cluster.lock().await, fault, check).await,
+            (Servers::Several(_), _) => panic!("no server takes the place of another"),
         }
-        or_panic(servers.is_replicated().await);
     }
 
-    pub(super) async fn fail_over(&self, check: &Check) {
-        let servers = self.servers.with_sentinels().await;
-        let master = or_panic(servers.master().await);
-        or_panic(servers.fail_over().await);
-        check.watch();
-        or_panic(servers.switched_from(master).await);
-        or_panic(servers.is_replicated().await);
+    async fn switch(&self, redis: &mut impl Replicated, fault: &Fault, check: &Check) {
+        match *fault {
+            Fault::KillMaster { server, gone } => kill(redis, server, gone, check).await,
+            Fault::FailOver { server } => {
+                let master = redis.master_of(server).await;
+                redis.fail_over(master).await;
+                check.watch();
+                redis.switched_from(server, master).await;
+            }
+            Fault::Isolate { server, node, lasts } => {
+                isolate(redis, server, self.way(node, 0), lasts, check).await;
+            }
+            _ => {}
+        }
+        redis.settle().await;
     }
+}
 
-    /// Only this node does not hear of the new master: it and the old one are on the same side of a partition.
-    pub(super) async fn isolate(&self, node: usize, lasts: Duration, check: &Check) {
-        let servers = self.servers.with_sentinels().await;
-        let master = or_panic(servers.master().await);
-        for proxy in self.way(node, 0) {
-            proxy.stall(Direction::ToServer);
-            proxy.stall(Direction::ToClient);
-        }
-        or_panic(servers.isolate(master).await);
-        or_panic(servers.switched_from(master).await);
-        sleep(lasts).await;
-        or_panic(servers.rejoin(master).await);
-        for proxy in self.way(node, 0) {
-            proxy.resume(Direction::ToServer);
-            proxy.resume(Direction::ToClient);
-        }
-        check.watch();
-        or_panic(servers.is_replicated().await);
+async fn kill(redis: &mut impl Replicated, number: usize, gone: Duration, check: &Check) {
+    let master = redis.master_of(number).await;
+    or_panic(redis.server(master).kill().await);
+    check.watch();
+    // A master that comes back sooner, empty, would stay the master, and all would be lost.
+    redis.switched_from(number, master).await;
+    sleep(gone).await;
+    or_panic(redis.server(master).restart().await);
+}
+
+/// A node without its way does not hear of the new master: it and the old one are on the same side of a partition.
+async fn isolate(redis: &mut impl Replicated, number: usize, way: &[Proxy], lasts: Duration, check: &Check) {
+    let master = redis.master_of(number).await;
+    for proxy in way {
+        proxy.stall(Direction::ToServer);
+        proxy.stall(Direction::ToClient);
     }
+    redis.isolate(master).await;
+    redis.switched_from(number, master).await;
+    sleep(lasts).await;
+    redis.rejoin(master).await;
+    for proxy in way {
+        proxy.resume(Direction::ToServer);
+        proxy.resume(Direction::ToClient);
+    }
+    check.watch();
 }

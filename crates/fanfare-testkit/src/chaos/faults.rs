@@ -10,7 +10,7 @@ use fanfare_swarm::{
 use redis::Cmd;
 use tokio::time::sleep;
 
-use super::{plan::Fault, servers::or_panic, stage::Stage};
+use super::{plan::Fault, replicated::or_panic, stage::Stage};
 use crate::{Direction, Proxy, RedisServer, assert_eventually};
 
 /// The output limit of a subscriber in Redis, and the default.
@@ -43,9 +43,10 @@ impl Stage {
             Fault::Drop { percent } => check.drop_clients(f64::from(percent) / 100.0),
             Fault::Rolling => self.restart_all().await,
             Fault::Wipe { server, gone } => self.wipe(server, gone).await,
-            Fault::KillMaster { gone } => return self.kill_master(gone, check).await,
-            Fault::FailOver => return self.fail_over(check).await,
-            Fault::Isolate { node, lasts } => return self.isolate(node, lasts, check).await,
+            Fault::KillMaster { .. }
+            | Fault::FailOver { .. }
+            | Fault::Isolate { .. }
+            | Fault::MoveSlots { .. } => return self.suffer_switch(fault, check).await,
         }
         check.watch();
         self.servers.are_replicated().await;

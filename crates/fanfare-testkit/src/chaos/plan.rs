@@ -56,15 +56,24 @@ impl Part {
         match kind {
             Kind::KillNode | Kind::FreezeNode => Self::Node(random.random_range(0..NODES)),
             Kind::Cut | Kind::Stall => {
-                let way = random.random_range(0..redis.ways());
+                let way = random.random_range(0..NODES * servers);
                 Self::Way { node: way / servers, server: way % servers }
             }
             // The other servers keep their memory, and their clients are told nothing.
             Kind::Wipe => Self::Redis(usize::try_from(seed).unwrap_or(0) % servers),
-            _ if kind.hits_redis() && servers > 1 => Self::Redis(random.random_range(0..servers)),
-            _ if kind.hits_redis() => Self::Redis(0),
             Kind::Rolling => Self::Nodes,
-            _ => Self::Clients,
+            Kind::Drop => Self::Clients,
+            _ if servers > 1 => Self::Redis(random.random_range(0..servers)),
+            _ => Self::Redis(0),
+        }
+    }
+
+    /// The parts that are busy meanwhile. A Cluster has one fault at a time: most of its masters must be there.
+    fn busy(self, redis: Topology) -> Vec<Self> {
+        match (self, redis) {
+            (Self::Nodes, _) => (0..NODES).map(Self::Node).collect(),
+            (Self::Redis(_), Topology::Cluster) => (0..redis.servers()).map(Self::Redis).collect(),
+            (part, _) => vec![part],
         }
     }
 }
@@ -105,10 +114,7 @@ impl Plan {
             let part = Part::of(kind, seed, redis, &mut random);
             let longest = LONGEST.min(lasts / 2).min(lasts - at);
             let (fault, takes) = fault(kind, part, longest, &mut random);
-            let parts: Vec<Part> = match part {
-                Part::Nodes => (0..NODES).map(Part::Node).collect(),
-                part => vec![part],
-            };
+            let parts = part.busy(redis);
             // A short run has a rolling restart all the same.
             let fits = takes <= longest || steps.is_empty();
             if fits && parts.iter().all(|part| busy.get(part).is_none_or(|until| *until <= at)) {
@@ -134,7 +140,7 @@ impl Plan {
     #[must_use]
     pub fn fails_over(&self, redis: Topology) -> bool {
         let may = |step: &Step| match step.fault {
-            Fault::KillMaster { .. } | Fault::FailOver | Fault::Isolate { .. } => true,
+            Fault::KillMaster { .. } | Fault::FailOver { .. } | Fault::Isolate { .. } => true,
             Fault::FreezeRedis { .. } => redis.fails_over(),
             _ => false,
         };
@@ -171,9 +177,10 @@ fn fault(kind: Kind, part: Part, longest: Duration, random: &mut StdRng) -> (Fau
         Kind::Drop => (Fault::Drop { percent: random.random_range(5..=100) }, moment),
         Kind::Rolling => (Fault::Rolling, FOR_RESTARTS),
         Kind::Wipe => (Fault::Wipe { server, gone }, gone),
-        Kind::KillMaster => (Fault::KillMaster { gone }, FOR_FAILOVER),
-        Kind::FailOver => (Fault::FailOver, FOR_FAILOVER),
-        Kind::Isolate => (Fault::Isolate { node, lasts: gone }, FOR_FAILOVER),
+        Kind::KillMaster => (Fault::KillMaster { server, gone }, FOR_FAILOVER),
+        Kind::FailOver => (Fault::FailOver { server }, FOR_FAILOVER),
+        Kind::Isolate => (Fault::Isolate { server, node, lasts: gone }, FOR_FAILOVER),
+        Kind::MoveSlots => (Fault::MoveSlots { server }, FOR_FAILOVER),
     }
 }
 

@@ -5,7 +5,11 @@ use fanfare_broker_suite::SentinelServers;
 use fanfare_core::Channel;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::plan::Topology;
+use super::{
+    cluster::Cluster,
+    plan::Topology,
+    replicated::{Replicated, or_panic},
+};
 use crate::{Proxy, RedisServer, cluster::redis_server};
 
 /// The processes.
@@ -15,14 +19,20 @@ pub(super) enum Servers {
     Several(Vec<Mutex<RedisServer>>),
     /// A master and its replicas.
     Sentinel(Mutex<SentinelServers>),
+    /// Three masters, a replica each.
+    Cluster(Mutex<Cluster>),
 }
 
 impl Servers {
     pub(super) async fn start(topology: Topology) -> Self {
-        if topology.fails_over() {
-            let servers = or_panic(SentinelServers::start().await);
-            or_panic(servers.is_replicated().await);
-            return Self::Sentinel(Mutex::new(servers));
+        match topology {
+            Topology::Sentinel => {
+                let servers = or_panic(SentinelServers::start().await);
+                or_panic(servers.is_replicated().await);
+                return Self::Sentinel(Mutex::new(servers));
+            }
+            Topology::Cluster => return Self::Cluster(Mutex::new(Cluster::start().await)),
+            Topology::One | Topology::Three => {}
         }
         let mut servers = Vec::new();
         for _ in 0..topology.servers() {
@@ -31,7 +41,8 @@ impl Servers {
         Self::Several(servers)
     }
 
-    /// The proxies of one node, by server. With Sentinels they lead to the Sentinels: these tell where the master is.
+    /// The proxies of one node, by server. With Sentinels they lead to the Sentinels: these tell where the master is. A
+    /// Cluster has none: its servers tell where they are.
     pub(super) async fn proxies(&self) -> Vec<Vec<Proxy>> {
         let mut all = Vec::new();
         match self {
@@ -47,12 +58,13 @@ impl Servers {
                 }
                 all.push(proxies);
             }
+            Self::Cluster(_) => {}
         }
         all
     }
 
     /// The `broker` of a node with these proxies. All nodes have the same names of servers.
-    pub(super) fn url(&self, proxies: &[Vec<Proxy>]) -> String {
+    pub(super) async fn url(&self, proxies: &[Vec<Proxy>]) -> String {
         let proxies = proxies.iter().flatten();
         match self {
             Self::Several(_) => {
@@ -64,6 +76,7 @@ impl Servers {
                 let address = |proxy: &Proxy| proxy.url().trim_start_matches("redis://").to_owned();
                 SentinelServers::url_of(proxies.map(address))
             }
+            Self::Cluster(cluster) => cluster.lock().await.servers.url(),
         }
     }
 
@@ -84,27 +97,23 @@ impl Servers {
             }
             Self::Sentinel(servers) => {
                 let servers = servers.lock().await;
-                let master = or_panic(servers.master().await);
-                match MutexGuard::try_map(servers, |servers| servers.servers.get_mut(master)) {
-                    Ok(master) => master,
-                    Err(_) => panic!("no server {master}"),
-                }
+                let master = servers.master_of(server).await;
+                MutexGuard::map(servers, |servers| servers.server(master))
+            }
+            Self::Cluster(cluster) => {
+                let cluster = cluster.lock().await;
+                let master = cluster.master_of(server).await;
+                MutexGuard::map(cluster, |cluster| cluster.server(master))
             }
         }
     }
 
-    /// The servers with Sentinels, locked.
-    pub(super) async fn with_sentinels(&self) -> MutexGuard<'_, SentinelServers> {
-        match self {
-            Self::Sentinel(servers) => servers.lock().await,
-            Self::Several(_) => panic!("no server takes the place of another"),
-        }
-    }
-
-    /// Waits until every replica follows its master.
+    /// Waits until every master has its replicas.
     pub(super) async fn are_replicated(&self) {
-        if let Self::Sentinel(servers) = self {
-            or_panic(servers.lock().await.is_replicated().await);
+        match self {
+            Self::Several(_) => {}
+            Self::Sentinel(servers) => servers.lock().await.settle().await,
+            Self::Cluster(cluster) => cluster.lock().await.settle().await,
         }
     }
 }
@@ -112,12 +121,4 @@ impl Servers {
 /// The name of a server in the URLs.
 fn name(server: usize) -> String {
     format!("redis-{}", server + 1)
-}
-
-/// The value, or a panic with the error.
-pub(super) fn or_panic<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
-    }
 }

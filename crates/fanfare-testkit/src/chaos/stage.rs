@@ -88,7 +88,7 @@ impl Stage {
         let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
         for number in 1..=NODES {
             let ways = servers.proxies().await;
-            nodes.push(Node::start(number, servers.url(&ways)).await);
+            nodes.push(Node::start(number, servers.url(&ways).await).await);
             proxies.push(ways);
         }
         let endpoints: Vec<Endpoint> = nodes.iter().map(|node| node.endpoint).collect();

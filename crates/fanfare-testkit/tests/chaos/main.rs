@@ -54,3 +54,13 @@ async fn one_of_three_servers_is_wiped() {
 async fn two_masters_take_writes() {
     is_right(Topology::Sentinel, &[Kind::Isolate]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_replaces_a_killed_master() {
+    is_right(Topology::Cluster, &[Kind::KillMaster]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_of_a_cluster_move() {
+    is_right(Topology::Cluster, &[Kind::MoveSlots]).await;
+}

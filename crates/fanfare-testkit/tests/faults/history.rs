@@ -63,3 +63,27 @@ async fn an_isolated_master_takes_writes() {
 async fn one_of_three_servers_is_wiped() {
     is_right(Topology::Three, &[Kind::Wipe]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make faults"]
+async fn a_cluster_replaces_a_killed_master() {
+    is_right(Topology::Cluster, &[Kind::KillMaster]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make faults"]
+async fn a_cluster_fails_over_by_order() {
+    is_right(Topology::Cluster, &[Kind::FailOver]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make faults"]
+async fn a_quarter_of_the_slots_moves() {
+    is_right(Topology::Cluster, &[Kind::MoveSlots]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make faults"]
+async fn an_isolated_master_of_a_cluster_takes_writes() {
+    is_right(Topology::Cluster, &[Kind::Isolate]).await;
+}

@@ -80,17 +80,29 @@ pub enum Fault {
     },
     /// See [`super::Kind::KillMaster`].
     KillMaster {
+        /// The server.
+        server: usize,
         /// The time until it is started again, once a replica has its place.
         gone: Duration,
     },
     /// See [`super::Kind::FailOver`].
-    FailOver,
+    FailOver {
+        /// The server.
+        server: usize,
+    },
     /// See [`super::Kind::Isolate`].
     Isolate {
+        /// The server.
+        server: usize,
         /// The node that stays with it.
         node: usize,
         /// The time for which both take writes.
         lasts: Duration,
+    },
+    /// See [`super::Kind::MoveSlots`].
+    MoveSlots {
+        /// The master whose slots go to another.
+        server: usize,
     },
 }
 
@@ -126,12 +138,22 @@ impl fmt::Display for Fault {
             Self::Wipe { server, gone } => {
                 write!(out, "wipe: Redis {} loses its memory, and is gone for {}", server + 1, seconds(gone))
             }
-            Self::KillMaster { gone } => {
-                write!(out, "kill-master, which comes back as a replica after {}", seconds(gone))
-            }
-            Self::FailOver => out.write_str("fail-over by order"),
-            Self::Isolate { node, lasts } => {
-                write!(out, "isolate the master with node {}: two masters for {}", node + 1, seconds(lasts))
+            Self::KillMaster { server, gone } => write!(
+                out,
+                "kill-master {}, which comes back as a replica after {}",
+                server + 1,
+                seconds(gone)
+            ),
+            Self::FailOver { server } => write!(out, "fail-over of Redis {} by order", server + 1),
+            Self::Isolate { server, node, lasts } => write!(
+                out,
+                "isolate Redis {}, with node {} where Sentinels tell of a switch: two masters for {}",
+                server + 1,
+                node + 1,
+                seconds(lasts)
+            ),
+            Self::MoveSlots { server } => {
+                write!(out, "move-slots: a quarter of all slots leaves Redis {}", server + 1)
             }
         }
     }

@@ -50,9 +50,11 @@ kinds! {
     KillMaster = "kill-master",
     /// A replica is ordered to take the place of the master.
     FailOver = "fail-over",
-    /// The master is cut off from all but the nodes, and one node from the Sentinels: the master takes writes of this node
-    /// while a replica takes those of the others.
+    /// A master is cut off from all but the nodes, and one node from the Sentinels. It goes on and takes writes while a
+    /// replica is in its place.
     Isolate = "isolate",
+    /// A quarter of the slots of a Cluster, with their keys, moves to another master.
+    MoveSlots = "move-slots",
 }
 
 impl Kind {
@@ -66,21 +68,17 @@ impl Kind {
         Self::of(redis).filter(move |kind| redis != Topology::One || *kind != Self::Wipe)
     }
 
-    /// Whether a run on this Redis can have it.
+    /// Whether a run on this Redis can have it. Nodes go straight to the servers of a Cluster, and its channels have other
+    /// names.
     #[must_use]
     pub const fn fits(self, redis: Topology) -> bool {
         match self {
             Self::Wipe => matches!(redis, Topology::One | Topology::Three),
             Self::KillMaster | Self::FailOver | Self::Isolate => redis.fails_over(),
+            Self::MoveSlots => matches!(redis, Topology::Cluster),
+            Self::Cut | Self::Stall | Self::OutputLimit => !matches!(redis, Topology::Cluster),
             _ => true,
         }
-    }
-
-    pub(super) const fn hits_redis(self) -> bool {
-        !matches!(
-            self,
-            Self::KillNode | Self::FreezeNode | Self::Cut | Self::Stall | Self::Drop | Self::Rolling
-        )
     }
 }
 

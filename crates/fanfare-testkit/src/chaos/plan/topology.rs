@@ -14,11 +14,13 @@ pub enum Topology {
     Three,
     /// A master with two replicas and three Sentinels.
     Sentinel,
+    /// A Cluster of three masters with a replica each.
+    Cluster,
 }
 
 impl Topology {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::One, Self::Three, Self::Sentinel];
+    pub const ALL: &[Self] = &[Self::One, Self::Three, Self::Sentinel, Self::Cluster];
 
     /// Its name on the command line.
     #[must_use]
@@ -27,6 +29,7 @@ impl Topology {
             Self::One => "one",
             Self::Three => "three",
             Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -37,25 +40,19 @@ impl Topology {
         Self::ALL.get(place).copied().unwrap_or(Self::One)
     }
 
-    /// The servers with messages of their own, which fail by themselves.
+    /// The servers with messages of their own.
     #[must_use]
     pub const fn servers(self) -> usize {
         match self {
             Self::One | Self::Sentinel => 1,
-            Self::Three => 3,
+            Self::Three | Self::Cluster => 3,
         }
-    }
-
-    /// The ways from nodes to servers: a proxy is on each.
-    #[must_use]
-    pub const fn ways(self) -> usize {
-        NODES * self.servers()
     }
 
     /// Whether a replica takes the place of a master.
     #[must_use]
     pub const fn fails_over(self) -> bool {
-        matches!(self, Self::Sentinel)
+        matches!(self, Self::Sentinel | Self::Cluster)
     }
 }
 

@@ -302,7 +302,8 @@ impl Judge {
             };
             match receipt {
                 Receipt::InOrder => {}
-                Receipt::Doubled if name.is_some_and(|name| repeated.is_some_and(|all| all.contains(&name))) => {}
+                Receipt::Doubled
+                    if name.is_some_and(|name| repeated.is_some_and(|all| all.contains(&name))) => {}
                 Receipt::Doubled => {
                     self.verdict.doubled += 1;
                     self.example(|| format!("subscriber {number} got {epoch}:{offset} again, behind {last}"));

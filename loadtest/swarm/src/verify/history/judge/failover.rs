@@ -78,14 +78,7 @@ impl Judge {
         }
     }
 
-    fn life(
-        &mut self,
-        number: usize,
-        life: &Life,
-        places: &Places,
-        repeated: &HashSet<Name>,
-        is_last: bool,
-    ) {
+    fn life(&mut self, number: usize, life: &Life, places: &Places, repeated: &HashSet<Name>, is_last: bool) {
         let mut owed: BTreeMap<u64, Name> = places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
         let (mut last, mut is_untold, mut wrong) = (life.since.offset, false, None);
