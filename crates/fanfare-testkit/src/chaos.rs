@@ -129,10 +129,13 @@ pub async fn run(settings: &Settings) -> Summary {
         Some(finished) => finished.await,
         None => panic!("a fault is still under way"),
     };
-    let summary = match summary {
+    let mut summary = match summary {
         Ok(summary) => summary,
         Err(error) => panic!("the checker cannot judge: {error:#}"),
     };
+    if settings.kinds == [Kind::MoveSlots] && summary.verdict.forgotten > 0 {
+        summary.wrong.push("slots that moved have lost messages".to_owned());
+    }
     eprintln!("nodes since their last start: {}", stage.counts().await);
     if let Some(folder) = settings.logs.as_ref().filter(|_| !summary.is_right()) {
         stage.write_logs(&folder.join(settings.name().replace(' ', "-"))).await;

@@ -136,11 +136,15 @@ impl Plan {
         self.steps.iter().filter_map(wiped).collect()
     }
 
-    /// Whether a replica may take the place of a master. It may lack the newest messages.
+    /// Whether another server may take the place of a master: channels have another epoch, and their offsets go on. It may
+    /// lack the newest messages.
     #[must_use]
     pub fn fails_over(&self, redis: Topology) -> bool {
         let may = |step: &Step| match step.fault {
-            Fault::KillMaster { .. } | Fault::FailOver { .. } | Fault::Isolate { .. } => true,
+            Fault::KillMaster { .. }
+            | Fault::FailOver { .. }
+            | Fault::Isolate { .. }
+            | Fault::MoveSlots { .. } => true,
             Fault::FreezeRedis { .. } => redis.fails_over(),
             _ => false,
         };

@@ -123,6 +123,12 @@ impl Ledger {
         }
     }
 
+    /// The fate of a message of this run.
+    #[must_use]
+    pub fn fate(&self, name: Name) -> Option<&Fate> {
+        self.publishers.get(name.publisher as usize)?.messages.get(name.number as usize)
+    }
+
     /// Notes the next message of a subscriber.
     pub fn hears(&mut self, subscriber: usize, name: Option<Name>) {
         if let Some(life) = self.subscribers.get_mut(subscriber).and_then(|one| one.lives.last_mut()) {
