@@ -9,30 +9,56 @@ cd "$ROOT"
 export SKIPS=$WORK/skipped
 : >"$SKIPS"
 SUMMARY=()
-RUNNING=
+RUNNING=()
 
 # Builds all that `cargo test` needs, the binary too, so that nothing is built twice.
 build() {
     cargo build --workspace --all-features --bins --tests
 }
 
-# step NAME COMMAND...: in a process group of its own, so that it ends whole when this script does.
-step() {
-    local name=$1 start=$SECONDS status=0 result
+# begin NAME COMMAND...: in a process group of its own, so that it ends whole when this script does.
+begin() {
+    NAME=$1 START=$SECONDS
     shift
-    printf '\n=== %s\n' "$name"
     set -m
     "$@" </dev/null &
-    RUNNING=$!
+    RUNNING+=($!)
     set +m
-    wait "$RUNNING" || status=$?
-    RUNNING=
-    if ((status == 0)); then result=passed; else result=FAILED; fi
-    SUMMARY+=("$(printf '%-32s %s  %4d s' "$name" "$result" $((SECONDS - start)))")
+}
+
+# end NAME START PROCESS
+end() {
+    local status=0 result=passed
+    wait "$3" || status=$?
+    if ((status)); then result=FAILED; fi
+    SUMMARY+=("$(printf '%-32s %s  %4d s' "$1" "$result" $((SECONDS - $2)))")
     if ((status)); then
         finish 1
-        fail "make test: FAILED at: $name"
+        fail "make test: FAILED at: $1"
     fi
+}
+
+step() { # NAME COMMAND...
+    printf '\n=== %s\n' "$1"
+    begin "$@"
+    end "$NAME" "$START" "${RUNNING[-1]}"
+    unset 'RUNNING[-1]'
+}
+
+# beside NAME COMMAND...: a step that runs beside the next ones, which wait more than they compute, until `join`.
+beside() {
+    BESIDE_LOG=$WORK/beside.log
+    begin "$@" >"$BESIDE_LOG" 2>&1
+    BESIDE=("$NAME" "$START" "${RUNNING[-1]}")
+}
+
+join() {
+    local status=0
+    wait "${BESIDE[2]}" || status=$?
+    printf '\n=== %s\n' "${BESIDE[0]}"
+    cat "$BESIDE_LOG"
+    end "${BESIDE[@]}"
+    RUNNING=()
 }
 
 finish() { # FAILED
@@ -43,12 +69,13 @@ finish() { # FAILED
 }
 
 end_running() {
+    local process
     trap '' INT TERM HUP
-    if [[ -n $RUNNING ]]; then
-        kill -TERM -- "-$RUNNING" 2>/dev/null || true
-        wait "$RUNNING" 2>/dev/null || true
-        kill -KILL -- "-$RUNNING" 2>/dev/null || true
-    fi
+    for process in "${RUNNING[@]}"; do kill -TERM -- "-$process" 2>/dev/null || true; done
+    for process in "${RUNNING[@]}"; do
+        wait "$process" 2>/dev/null || true
+        kill -KILL -- "-$process" 2>/dev/null || true
+    done
 }
 trap end_running EXIT
 trap 'exit 130' INT
@@ -57,20 +84,22 @@ trap 'exit 143' TERM HUP
 step "prerequisites" tests/lib/install.sh
 step "format, lints, docs, licences" tests/check.sh
 step "build" build
-step "cargo test" cargo test --workspace --all-features
-step "instruction budgets" tests/instructions/run.sh
+step "cargo test" tests/cargo-test.py
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
-step "containers" tests/containers.sh
-step "Autobahn, core" tests/autobahn/run.sh core
+beside "instruction budgets" tests/instructions/run.sh
 step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
-step "Centrifugo clients" tests/centrifugo/run.sh
 step "Plain HTTP" tests/plain/run.sh
 step "TLS" tests/tls/run.sh
-step "rolling restart and drain" loadtest/rolling.sh --small
-step "traces" tests/traces/run.sh
 step "systemd" tests/systemd/run.sh
-step "browser" tests/browser.sh
-step "k6" tests/k6.sh
 step "Kubernetes" tests/k8s/run.sh
+join
+beside "Centrifugo clients" tests/centrifugo/run.sh
+step "browser" tests/browser.sh
+step "Autobahn, core" tests/autobahn/run.sh core
+step "traces" tests/traces/run.sh
+step "containers" tests/containers.sh
+join
+step "rolling restart and drain" loadtest/rolling.sh --small
+step "k6" tests/k6.sh
 finish 0

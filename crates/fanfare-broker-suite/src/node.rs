@@ -113,16 +113,7 @@ impl TestNode {
     /// Its entry for the registry.
     #[must_use]
     pub fn info(&self, name: &str) -> NodeInfo {
-        NodeInfo {
-            incarnation: self.incarnation.to_string(),
-            name: name.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            connections: 0,
-            envelope: fanfare_broker::envelope::VERSION,
-            announcements: 0,
-            leaving: false,
-            metrics: None,
-        }
+        NodeInfo::first(self.incarnation, name, fanfare_broker::envelope::VERSION)
     }
 
     /// The value of a counter or gauge of its broker, or the number of observations of a histogram: the sum over all

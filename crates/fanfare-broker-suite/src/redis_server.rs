@@ -154,6 +154,14 @@ impl RedisServer {
         self.signal(Signal::STOP)
     }
 
+    /// Ends it at once (SIGKILL), without waiting for that.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill_process(&self) -> io::Result<()> {
+        self.signal(Signal::KILL)
+    }
+
     /// Lets it go on (SIGCONT).
     ///
     /// # Errors

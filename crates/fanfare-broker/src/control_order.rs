@@ -24,12 +24,15 @@ struct State {
 }
 
 impl ControlOrder {
-    /// Whether a message is the next one of its sender.
-    pub(crate) fn is_next(&self, from: Incarnation, sequence: u64) -> bool {
+    /// Passes a message on if it is the next one of its sender.
+    ///
+    /// This runs `pass` under the lock: the task of another partition cannot pass a later message on between the check and
+    /// the call.
+    pub(crate) fn pass_next(&self, from: Incarnation, sequence: u64, pass: impl FnOnce()) {
         let State { last, count } = &mut *self.0.lock();
         *count += 1;
         if last.get(&from).is_some_and(|(last, _)| sequence <= *last) {
-            return false;
+            return;
         }
         last.insert(from, (sequence, *count));
         if last.len() > SENDERS {
@@ -38,7 +41,7 @@ impl ControlOrder {
             let median = *median;
             last.retain(|_, (_, at)| *at > median);
         }
-        true
+        pass();
     }
 }
 
@@ -46,12 +49,19 @@ impl ControlOrder {
 mod tests {
     use super::*;
 
+    /// Whether a message passes.
+    fn passes(order: &ControlOrder, from: Incarnation, sequence: u64) -> bool {
+        let mut is_passed = false;
+        order.pass_next(from, sequence, || is_passed = true);
+        is_passed
+    }
+
     #[test]
     fn a_message_passes_once_and_in_order() {
         let order = ControlOrder::default();
         let [a, b] = [1, 2].map(Incarnation);
         let passed = [(a, 1), (a, 1), (a, 2), (b, 1), (a, 4), (a, 3), (a, 5), (b, 1)];
-        let passed = passed.map(|(from, sequence)| order.is_next(from, sequence));
+        let passed = passed.map(|(from, sequence)| passes(&order, from, sequence));
         assert_eq!(passed, [true, false, true, true, true, false, true, false]);
     }
 
@@ -59,9 +69,9 @@ mod tests {
     fn senders_are_bounded() {
         let order = ControlOrder::default();
         for sender in 0..3 * SENDERS as u64 {
-            assert!(order.is_next(Incarnation(sender), 7));
+            assert!(passes(&order, Incarnation(sender), 7));
         }
         assert!(order.0.lock().last.len() <= SENDERS);
-        assert!(!order.is_next(Incarnation(3 * SENDERS as u64 - 1), 7), "the last one is known");
+        assert!(!passes(&order, Incarnation(3 * SENDERS as u64 - 1), 7), "the last one is known");
     }
 }

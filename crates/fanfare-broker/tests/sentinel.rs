@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, PATIENCE, SentinelServers, TestNode, eventually};
-use fanfare_core::{Channel, Payload, Position, Publish, Retention, broker::Interruption, history::Range};
+use fanfare_core::{
+    Channel, Payload, Position, Publish, Retention,
+    broker::Interruption,
+    history::{Page, Range},
+};
 use tokio::time::{sleep, timeout};
 
 struct Sentinel(SentinelServers);
@@ -98,6 +102,20 @@ async fn keep(node: &TestNode, channel: &Channel, text: &str) -> Position {
     timeout(PATIENCE, taken).await.unwrap()
 }
 
+/// The history of a channel, once this node is at a master.
+async fn read(node: &TestNode, channel: &Channel) -> Page {
+    let whole = Range::After { offset: 0, limit: 100 };
+    let read = async {
+        loop {
+            if let Ok(page) = node.started.backend.history.read(channel, whole).await {
+                return page;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_failover_lost_is_known() {
     let (mut bus, nodes, channel) = subscribed().await;
@@ -119,8 +137,7 @@ async fn what_a_failover_lost_is_known() {
     let after = keep(other, &channel, "after").await;
     assert_eq!((before[7].offset, after.offset), (8, 6));
     assert_ne!(before[7].epoch, after.epoch);
-    let history = &other.started.backend.history;
-    let page = history.read(&channel, Range::After { offset: 0, limit: 100 }).await.unwrap();
+    let page = read(other, &channel).await;
     assert_eq!((page.top, page.publications.len()), (after, 6));
     let known: Vec<_> = before.iter().map(|position| page.knows(*position)).collect();
     assert_eq!(known, [true, true, true, true, true, false, false, false]);
@@ -134,7 +151,7 @@ async fn what_a_failover_lost_is_known() {
     bus.0.fail_over().await.unwrap();
     bus.0.switched_from(master).await.unwrap();
     let last = keep(node, &channel, "last").await;
-    let page = history.read(&channel, Range::After { offset: 0, limit: 100 }).await.unwrap();
+    let page = read(other, &channel).await;
     assert_eq!(page.top, last);
     assert!(!page.knows(after), "nobody can tell whether it goes on from there");
     assert_eq!(page.continues.unwrap().offset + 1, last.offset);

@@ -361,7 +361,7 @@ pub enum Interruption {
     Silent,
     /// The broker took this node's own messages and did not deliver them.
     Deaf,
-    /// The broker became a replica of another one, where others publish now.
+    /// The broker became a replica of another one, where others publish now; or a Cluster gave its part to another node.
     Demoted,
     /// The broker ended the connection because the node did not read fast enough: it limits the bytes that wait.
     Overflow,

@@ -4,6 +4,8 @@ use std::{future::Future, pin::Pin};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Incarnation;
+
 /// A node's entry in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {
@@ -26,6 +28,23 @@ pub struct NodeInfo {
     /// The URL of its metrics. `None` for a node that does not tell, or does not know yet.
     #[serde(default)]
     pub metrics: Option<String>,
+}
+
+impl NodeInfo {
+    /// The first entry of a node that reads envelopes up to this version.
+    #[must_use]
+    pub fn first(incarnation: Incarnation, name: &str, envelope: u8) -> Self {
+        Self {
+            incarnation: incarnation.to_string(),
+            name: name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            connections: 0,
+            envelope,
+            announcements: 0,
+            leaving: false,
+            metrics: None,
+        }
+    }
 }
 
 /// The list of nodes, kept by all of them.

@@ -13,19 +13,6 @@ use crate::{
     support::{Client, INCARNATION, Node, Setup, Tokens, settle},
 };
 
-fn listed(incarnation: Incarnation, name: &str) -> NodeInfo {
-    NodeInfo {
-        incarnation: incarnation.to_string(),
-        name: name.to_owned(),
-        version: String::new(),
-        connections: 0,
-        envelope: 1,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
-    }
-}
-
 async fn ask(node: &Node, call: Call) -> Answer {
     let Gathered { answers, silent } = node.hub.calls.ask(call, &[], None).await;
     assert!(silent.is_empty());
@@ -138,7 +125,7 @@ async fn the_server_disconnects_all_in_a_channel() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_node_is_named() {
     let node = Setup::default().memory();
-    let nodes = [listed(INCARNATION, "here"), listed(Incarnation(8), "there")];
+    let nodes = [NodeInfo::first(INCARNATION, "here", 1), NodeInfo::first(Incarnation(8), "there", 1)];
     let call = Call::Channels { pattern: None, limit: 1 };
     let Gathered { answers, silent } = node.hub.calls.ask(call, &nodes, None).await;
     assert_eq!((answers.len(), silent), (1, vec!["there".to_owned()]));

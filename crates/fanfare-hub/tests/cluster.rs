@@ -98,18 +98,7 @@ impl Pair {
 }
 
 fn info(name: &str) -> NodeInfo {
-    let (incarnation, version) = (name.to_owned(), "1".to_owned());
-    let name = name.to_owned();
-    NodeInfo {
-        incarnation,
-        name,
-        version,
-        connections: 0,
-        envelope: 1,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
-    }
+    NodeInfo { incarnation: name.to_owned(), ..NodeInfo::first(Incarnation(0), name, 1) }
 }
 
 #[tokio::test(start_paused = true)]

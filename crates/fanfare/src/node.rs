@@ -144,7 +144,7 @@ impl Node {
         ask_by(&hub, config.hooks, &hook_metrics);
         let critical_tasks = CriticalTasks::default();
         tokio::spawn(critical_tasks.watch(hub.interruptions.clone().tell_sessions(pace(drain.subscribe()))));
-        let me = info(incarnation, config.node);
+        let me = NodeInfo::first(incarnation, &config.node, ENVELOPE);
         let registry = broker.registry.clone();
         let cluster = Cluster::new(me, registry, broker.backend.broker.clone(), hub_metrics);
         let cluster = Arc::new(cluster.with_calls(hub.calls.clone()).with_ghosts(hub.ghosts.clone()));
@@ -278,20 +278,6 @@ fn gateway_config(
         plain: dialects::plain(&config.relay),
         hook_headers: if config.hooks.is_some() { config.hook_headers.clone() } else { Vec::new() },
         broker: name_of(&config.broker),
-    }
-}
-
-/// The first entry of a node in the registry.
-fn info(incarnation: Incarnation, name: String) -> NodeInfo {
-    NodeInfo {
-        incarnation: incarnation.to_string(),
-        name,
-        version: env!("CARGO_PKG_VERSION").into(),
-        connections: 0,
-        envelope: ENVELOPE,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
     }
 }
 

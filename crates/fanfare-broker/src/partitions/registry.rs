@@ -89,26 +89,17 @@ fn union(entries: impl Iterator<Item = NodeInfo>) -> Vec<NodeInfo> {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_core::Incarnation;
+
     use super::*;
 
-    fn node(incarnation: &str, name: &str, announcements: u64) -> NodeInfo {
-        let version = String::new();
-        let (incarnation, name) = (incarnation.to_owned(), name.to_owned());
-        NodeInfo {
-            incarnation,
-            name,
-            version,
-            connections: 0,
-            envelope: 1,
-            announcements,
-            leaving: false,
-            metrics: None,
-        }
+    fn node(incarnation: u64, name: &str, announcements: u64) -> NodeInfo {
+        NodeInfo { announcements, ..NodeInfo::first(Incarnation(incarnation), name, 1) }
     }
 
     #[test]
     fn the_newest_entry_of_a_node_is_listed() {
-        let entries = [node("1", "b", 3), node("2", "a", 1), node("1", "b", 4), node("1", "b", 2)];
-        assert_eq!(union(entries.into_iter()), [node("2", "a", 1), node("1", "b", 4)]);
+        let entries = [node(1, "b", 3), node(2, "a", 1), node(1, "b", 4), node(1, "b", 2)];
+        assert_eq!(union(entries.into_iter()), [node(2, "a", 1), node(1, "b", 4)]);
     }
 }

@@ -239,16 +239,7 @@ fn error_of(error: &ApiError) -> Value {
 }
 
 fn me() -> NodeInfo {
-    NodeInfo {
-        incarnation: Incarnation(1).to_string(),
-        name: "north".into(),
-        version: "1.0.0".into(),
-        connections: 0,
-        envelope: 1,
-        announcements: 0,
-        leaving: false,
-        metrics: None,
-    }
+    NodeInfo { version: "1.0.0".to_owned(), ..NodeInfo::first(Incarnation(1), "north", 1) }
 }
 
 fn config() -> Config {

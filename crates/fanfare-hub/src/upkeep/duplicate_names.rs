@@ -58,39 +58,34 @@ impl DuplicateNames {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_core::Incarnation;
+
     use super::*;
 
-    fn node(name: &str, incarnation: &str, announcements: u64) -> NodeInfo {
-        let (incarnation, name, version) = (incarnation.into(), name.into(), "1".into());
-        NodeInfo {
-            incarnation,
-            name,
-            version,
-            connections: 0,
-            envelope: 1,
-            announcements,
-            leaving: false,
-            metrics: None,
-        }
+    fn node(name: &str, incarnation: u64, announcements: u64) -> NodeInfo {
+        NodeInfo { announcements, ..NodeInfo::first(Incarnation(incarnation), name, 1) }
     }
 
     #[test]
     fn a_duplicate_is_told_once_each_time() {
-        let me = node("a", "1", 1);
+        let me = node("a", 1, 1);
         let mut duplicate_names = DuplicateNames::default();
-        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 1)]).is_empty());
-        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 7), node("b", "3", 2)]).is_empty());
-        assert!(duplicate_names.look(&me, &[node("a", "1", 2), node("a", "2", 8)]).is_empty());
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", 2, 7), node("b", 3, 1)]).is_empty());
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", 2, 7), node("b", 3, 2)]).is_empty());
+        assert!(duplicate_names.look(&me, &[node("a", 1, 2), node("a", 2, 8)]).is_empty());
         assert_eq!(duplicate_names.live(), 0);
-        assert_eq!(duplicate_names.look(&me, &[node("a", "1", 3), node("a", "2", 9)]), ["2"]);
-        assert!(duplicate_names.look(&me, &[me.clone(), node("a", "2", 10)]).is_empty());
+        assert_eq!(
+            duplicate_names.look(&me, &[node("a", 1, 3), node("a", 2, 9)]),
+            [Incarnation(2).to_string()]
+        );
+        assert!(duplicate_names.look(&me, &[me.clone(), node("a", 2, 10)]).is_empty());
         assert_eq!(duplicate_names.live(), 1);
         assert!(duplicate_names.look(&me, &[]).is_empty());
         assert_eq!(duplicate_names.live(), 0);
         for turn in 11..13 {
-            assert!(duplicate_names.look(&me, &[node("a", "2", turn)]).is_empty());
+            assert!(duplicate_names.look(&me, &[node("a", 2, turn)]).is_empty());
         }
-        assert_eq!(duplicate_names.look(&me, &[node("a", "2", 13)]), ["2"]);
+        assert_eq!(duplicate_names.look(&me, &[node("a", 2, 13)]), [Incarnation(2).to_string()]);
     }
 
     #[test]
@@ -98,8 +93,8 @@ mod tests {
         let mut duplicate_names = DuplicateNames::default();
         // Redis, frozen at first, then carries out the waiting commands.
         for (turn, left) in [(1, 40), (2, 43), (3, 43), (4, 43)] {
-            let me = node("a", "2", turn);
-            assert!(duplicate_names.look(&me, &[node("a", "1", left), me.clone()]).is_empty());
+            let me = node("a", 2, turn);
+            assert!(duplicate_names.look(&me, &[node("a", 1, left), me.clone()]).is_empty());
         }
         assert_eq!(duplicate_names.live(), 0);
     }

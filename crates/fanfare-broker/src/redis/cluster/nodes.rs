@@ -66,7 +66,7 @@ fn slots(text: &str) -> Option<(u16, u16)> {
 mod tests {
     use super::*;
 
-    /// Of Redis 7.0.15, shortened ids. The third is `fail`, and the last a node that just met.
+    /// An answer of Redis 7.0.15, with shorter ids. The third has failed, and the last one just met the others.
     const SEVEN: &str = "\
 07c3 127.0.0.1:30004@31004,hostname4 slave e7d1 0 1426238317239 4 connected
 67ed 127.0.0.1:30002@31002, master - 0 1426238316232 2 connected 5461-10922 [77->-e7d1]
@@ -98,7 +98,7 @@ bbbb 127.0.0.1:30009@40009 handshake - 0 0 0 connected
     }
 
     #[test]
-    fn a_node_that_met_nobody_is_where_it_was_asked() {
+    fn a_lonely_node_is_where_it_was_asked() {
         let alone = "7f8e :7001@17001 myself,master - 0 0 0 connected\n";
         assert_eq!(read(alone, &at(7001)).unwrap()[0].endpoint, Some(at(7001)));
         let ipv6 = "7f8e ::1:7001@17001 myself,master - 0 0 0 connected 5";

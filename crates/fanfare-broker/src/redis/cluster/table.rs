@@ -1,7 +1,7 @@
 //! The answers of several nodes as one table: who has the slots of the partitions. No I/O.
 //!
 //! Invariants:
-//! - Of two nodes that claim a slot, the one with the higher config epoch has it: a node that lost its slots, and does not
+//! - Where two nodes claim a slot, the one with the higher config epoch has it: a node that lost its slots, and does not
 //!   know it, has the lower one.
 //! - While less than half of the known nodes answer, no slot goes back to a lower epoch: the others may be cut off
 //!   together with an old master. With more answers it does: somebody made the Cluster anew.
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_master_that_is_cut_off_is_not_believed() {
+    fn an_old_master_alone_is_not_believed() {
         let mut table = SlotTable::new([1]);
         let new = |of| answer(of, &[("a", 1, &[]), ("b", 2, ALL), ("c", 0, &[])]);
         table.merge(&[new("b"), new("c")]);

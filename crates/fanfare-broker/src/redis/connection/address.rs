@@ -75,7 +75,7 @@ pub enum RedisUrlError {
     /// User or password are not UTF-8 once they are decoded.
     #[error("user and password in the broker's URL must be UTF-8, percent-encoded")]
     NotUtf8,
-    /// The number of partitions is none, or out of its bounds.
+    /// The number of partitions is not a number, or out of its bounds.
     #[error("the partitions of a Cluster (?partitions=) are a number from 1 to {MAX_PARTITIONS}")]
     Partitions,
     /// The word for Pub/Sub is another one.

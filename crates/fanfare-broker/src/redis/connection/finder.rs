@@ -34,8 +34,8 @@ impl Finder {
         }
     }
 
-    /// Where the server is now, and the epoch of the Sentinels' configuration. The config epoch of a Cluster is none: it
-    /// rises with the failovers of other slots too.
+    /// Where the server is now, and the epoch of the Sentinels' configuration. A config epoch of a
+    /// Cluster is not such an epoch: it rises with the failovers of other slots too.
     ///
     /// # Errors
     /// Neither a Sentinel nor a node of the Cluster says it.

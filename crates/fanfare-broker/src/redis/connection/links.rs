@@ -23,7 +23,10 @@ use crate::{
         canary::{Canary, Generation},
         split::{Comparison, Found, Run, SplitCheck, SplitHistory},
     },
-    redis::metrics::{PUBLISHER, RedisMetrics, SUBSCRIBER},
+    redis::{
+        metrics::{PUBLISHER, RedisMetrics, SUBSCRIBER},
+        pubsub::PubSub,
+    },
 };
 
 /// The state of one connection.
@@ -55,11 +58,12 @@ pub(crate) struct Links {
     switch: Mutex<Option<Endpoint>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
+    pubsub: PubSub,
     metrics: Arc<RedisMetrics>,
 }
 
 impl Links {
-    pub(crate) fn new(metrics: Arc<RedisMetrics>) -> Self {
+    pub(crate) fn new(pubsub: PubSub, metrics: Arc<RedisMetrics>) -> Self {
         let links = Self {
             publisher: Link::new(PUBLISHER),
             subscriber: Link::new(SUBSCRIBER),
@@ -71,6 +75,7 @@ impl Links {
             has_switched: AtomicBool::new(false),
             switch: Mutex::default(),
             hurry: Notify::new(),
+            pubsub,
             metrics,
         };
         links.count();
@@ -145,9 +150,15 @@ impl Links {
     }
 
     fn say_refusal(&self, code: &str) {
-        let advice = advice(code, "the command publish, and the channels &<prefix>!* and &<prefix>:*,");
-        let said =
-            format!("Redis answers {code} to PUBLISH on this node's own channels: it takes no publications");
+        let publish = self.pubsub.word("PUBLISH");
+        let right = match self.pubsub {
+            PubSub::Plain => "the command publish, and the channels &<prefix>!* and &<prefix>:*,",
+            PubSub::Sharded => "the command spublish, and the channels &<prefix>{*}!* and &<prefix>{*}:*,",
+        };
+        let advice = advice(code, right);
+        let said = format!(
+            "Redis answers {code} to {publish} on this node's own channels: it takes no publications"
+        );
         if is_configuration(code) {
             tracing::error!("{said}; {advice}");
         } else {

@@ -14,7 +14,7 @@ use redis::{
 
 use super::{
     address::RedisConfig,
-    code::{lacks_right, says},
+    code::{NotRun, advice, lacks_right, says},
     finder::Finder,
     links::Links,
     place::Endpoint,
@@ -133,6 +133,9 @@ pub(crate) fn said(what: &str, error: &RedisError) -> String {
     match error.code() {
         Some(code) if code == "NOPERM" || error.detail().is_some_and(|why| lacks_right(why.as_bytes())) => {
             format!("{ANSWERS}NOPERM to {what} (permit the commands and keys in docs/redis.md to this user)")
+        }
+        Some(code) if NotRun::of(code.as_bytes()).is_some() => {
+            format!("{ANSWERS}{code} to {what} ({})", advice(code, ""))
         }
         Some(code) => format!("{ANSWERS}{code} to {what}"),
         None => format!("the connection to Redis failed ({})", error.category()),

@@ -1,5 +1,4 @@
-//! What a publisher does while a Cluster does not run its items: it waits and writes them again, or leaves. No I/O, no
-//! clock.
+//! The way of a publisher whose items a Cluster does not run: it waits and writes them again, or leaves. No I/O, no clock.
 //!
 //! Invariants:
 //! - An item that was not run is written again only once all that was written before is answered. So items of one channel

@@ -38,20 +38,13 @@ impl AgreedVersion {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_core::Incarnation;
+
     use super::*;
 
     #[test]
     fn all_nodes_read_the_agreed_version() {
-        let node = |envelope| NodeInfo {
-            incarnation: "1".into(),
-            name: "a".into(),
-            version: "0".into(),
-            connections: 0,
-            envelope,
-            announcements: 0,
-            leaving: false,
-            metrics: None,
-        };
+        let node = |envelope| NodeInfo::first(Incarnation(1), "a", envelope);
         let newest = envelope::OLDEST + 2;
         let agreed = AgreedVersion::new(newest);
         assert_eq!(agreed.version(), envelope::OLDEST);

@@ -130,11 +130,12 @@ impl Incoming {
     pub(crate) fn control(&self, reader: &mut Reader, payload: Range<usize>) {
         match decode(reader.bytes(payload.clone())) {
             Ok(Decoded::Envelope { content: Content::Control { from, sequence }, body_at }) => {
-                if sequence.is_some_and(|sequence| !self.control_order.is_next(from, sequence)) {
-                    return;
-                }
                 let body = reader.take(payload.start + body_at..payload.end);
-                self.events.control(ControlMessage { from, body });
+                let pass = || self.events.control(ControlMessage { from, body });
+                match sequence {
+                    Some(sequence) => self.control_order.pass_next(from, sequence, pass),
+                    None => pass(),
+                }
             }
             Ok(_) => self.metrics.broker.dropped(Dropped::Misplaced),
             Err(error) => self.metrics.broker.dropped(Dropped::Envelope(error)),

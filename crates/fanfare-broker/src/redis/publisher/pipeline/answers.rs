@@ -7,7 +7,7 @@ use super::Pipeline;
 use crate::redis::{
     clock::offset,
     connection::{
-        code::{DEMOTED, NotRun, OUT_OF_MEMORY, code, forbids_channel},
+        code::{DEMOTED, NotRun, OUT_OF_MEMORY, advice, code, forbids_channel},
         error::ConnectionError,
         resp::{Malformed, Value},
     },
@@ -85,6 +85,9 @@ impl Pipeline {
 
     fn item_refused(&mut self, attempt: Attempt, error: &[u8]) -> Result<Answered, ConnectionError> {
         let code = code(error);
+        if code == "CROSSSLOT" {
+            tracing::error!("Redis answers CROSSSLOT to a publish: {}", advice(&code, ""));
+        }
         let why = refusal(error, attempt.item.needs_script());
         let Attempt { item, may_have_run, .. } = attempt;
         match item.message {

@@ -1,3 +1,4 @@
+mod redirects;
 mod replays;
 mod world;
 

@@ -10,7 +10,7 @@ use super::world::{PATIENCE, World, error};
 use crate::redis::connection::resp::Value;
 
 /// The answer of the script that it ran: now (0), or before (1).
-fn ran(outcome: i64) -> Value {
+pub(super) fn ran(outcome: i64) -> Value {
     let epoch = Value::Text(Bytes::from_static(b"01234567"));
     Value::List(vec![Value::Int(1), epoch, Value::Int(7), Value::Int(outcome)])
 }
@@ -20,7 +20,7 @@ fn missing() -> Value {
 }
 
 /// The answer to SCRIPT LOAD.
-fn loaded() -> Value {
+pub(super) fn loaded() -> Value {
     Value::Text(Bytes::from_static(b"0123456789012345678901234567890123456789"))
 }
 
