@@ -13,6 +13,7 @@ mod history;
 mod open_loop;
 mod overload;
 mod publish;
+mod redis;
 mod rooms;
 mod stage;
 
@@ -71,6 +72,8 @@ pub enum Which {
     Centrifugo,
     /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
+    /// The cost of a publish through one server of Redis, three, and a Cluster
+    Redis,
 }
 
 /// Measures, prints, and writes a file for each case.
@@ -127,6 +130,7 @@ impl Which {
             Self::Costs => costs::measure(stage).await,
             Self::Centrifugo => centrifugo::measure(stage).await,
             Self::History => history::measure(stage).await,
+            Self::Redis => redis::measure(stage).await,
         }
     }
 }
