@@ -34,6 +34,7 @@ mod ticket;
 pub use driver::{BrokerConfig, BrokerConfigError, Servers, StartError, Started, start};
 pub use liveness::watchdog::Watch;
 pub use node::{Node, TIME_TO_LIVE};
+pub use partitions::slot_of;
 pub use redis::{
     connection::{
         address::{RedisConfig, RedisUrlError},

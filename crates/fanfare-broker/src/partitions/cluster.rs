@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use fanfare_core::BrokerEvents;
+use fanfare_core::{BrokerEvents, Channel};
 use tokio_util::sync::CancellationToken;
 
-use super::start::{Member, start_members};
+use super::{
+    placement::Placement,
+    start::{Member, start_members},
+};
 use crate::{
     driver::StartError,
     node::{Node, Parts},
     redis::{
         cluster::{
-            slots,
+            slots::{self, Seated},
             topology::{Asking, Slot, Topology},
         },
         connection::{
@@ -21,6 +24,19 @@ use crate::{
     },
     tasks::Tasks,
 };
+
+/// The slot of a Cluster that the names of a channel are in.
+#[must_use]
+pub fn slot_of(cluster: &Cluster, channel: &Channel) -> Option<u16> {
+    let partitions = slots::partitions(cluster.partitions);
+    let names: Vec<_> = partitions.iter().map(name).collect();
+    let at = Placement::new(names.iter().map(String::as_str)).of(channel);
+    partitions.get(usize::from(at.0)).map(|seated| seated.slot)
+}
+
+fn name(seated: &Seated) -> String {
+    format!("slot-{}", seated.slot)
+}
 
 /// Starts the partitions of this Cluster, which `config` leads to.
 ///
@@ -46,8 +62,8 @@ pub(crate) fn start_cluster(
     }
     let topology = Arc::new(Topology::default());
     let partitions = slots::partitions(cluster.partitions);
-    let member = |(at, seated): (usize, &slots::Seated)| Member {
-        name: format!("slot-{}", seated.slot),
+    let member = |(at, seated): (usize, &Seated)| Member {
+        name: name(seated),
         config: RedisConfig { prefix: config.prefix.tagged(&seated.tag), ..config.clone() },
         slot: Some(Slot { topology: topology.clone(), at, number: seated.slot }),
     };

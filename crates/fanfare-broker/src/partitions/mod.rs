@@ -29,6 +29,7 @@ mod revocations;
 mod start;
 
 pub(crate) use broker::MAX_SERVERS;
+pub use cluster::slot_of;
 pub(crate) use cluster::start_cluster;
 pub(crate) use placement::Placement;
 pub(crate) use start::start;

@@ -23,7 +23,7 @@ const CHANNELS: usize = 3;
 /// Two nodes on a Cluster of their own.
 struct World {
     servers: ClusterServers,
-    nodes: Vec<TestNode>,
+    nodes: [TestNode; 2],
     /// First those of the partition that moves.
     channels: Vec<Channel>,
 }
@@ -45,7 +45,7 @@ impl World {
                 node.subscribe(channel).await.unwrap();
             }
         }
-        Self { servers, nodes: nodes.into(), channels }
+        Self { servers, nodes, channels }
     }
 
     /// Publishes numbers on all channels until `change` is done, and for a moment longer. What was answered to each number

@@ -79,9 +79,12 @@ fn is_most(answers: &[Vec<Known>], nodes: &BTreeMap<String, Endpoint>) -> bool {
 mod tests {
     use super::*;
 
-    /// The answer of a node: each row is id, epoch and slots.
-    fn answer(of: &str, rows: &[(&str, u64, &[(u16, u16)])]) -> Vec<Known> {
-        let row = |(id, epoch, slots): &(&str, u64, &[(u16, u16)])| Known {
+    /// Id, epoch and slots.
+    type Row<'a> = (&'a str, u64, &'a [(u16, u16)]);
+
+    /// The answer of a node.
+    fn answer(of: &str, rows: &[Row<'_>]) -> Vec<Known> {
+        let row = |(id, epoch, slots): &Row<'_>| Known {
             id: (*id).to_owned(),
             endpoint: Some(Endpoint { host: (*id).to_owned(), port: 1 }),
             is_myself: *id == of,

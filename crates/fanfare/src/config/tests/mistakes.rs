@@ -94,6 +94,13 @@ fn a_wrong_address_gets_a_hint() {
 }
 
 #[test]
+fn a_cluster_decides_by_its_own_tags() {
+    let file = |broker: &str| format!("broker = \"{broker}\"\n[redis]\nprefix = \"a{{b}}\"\n");
+    assert_eq!(places(load_file(&file("redis+cluster://a,b"))), ["3 redis.prefix"]);
+    assert!(load_file(&file("redis://a")).is_ok());
+}
+
+#[test]
 fn unknown_names_get_the_nearest_valid_name() {
     let table = [
         ("lisen = []", "did you mean listen?"),
