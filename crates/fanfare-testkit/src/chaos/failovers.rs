@@ -34,8 +34,9 @@ impl Stage {
             Fault::FailOver { server } => {
                 let master = redis.master_of(server).await;
                 redis.fail_over(master).await;
-                check.watch();
                 redis.switched_from(server, master).await;
+                // Until then the old master takes messages.
+                check.watch();
             }
             Fault::Isolate { server, node, lasts } => {
                 isolate(redis, server, self.way(node, 0), lasts, check).await;

@@ -1,8 +1,8 @@
 //! The slots of a Cluster, as one of its servers sees them, and a live migration as `redis-cli --cluster reshard` does it.
 
-use redis::{Client, RedisResult, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
 
-use crate::RedisServer;
+use crate::{RedisServer, TIMEOUT};
 
 /// The slots of every Cluster.
 pub(super) const SLOTS: u16 = 16_384;
@@ -44,7 +44,8 @@ pub(super) async fn move_slots(from: &RedisServer, to: &RedisServer, count: usiz
 }
 
 async fn connect(server: &RedisServer) -> RedisResult<MultiplexedConnection> {
-    Client::open(server.url())?.get_multiplexed_async_connection().await
+    let patience = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
+    Client::open(server.url())?.get_multiplexed_async_connection_with_config(&patience).await
 }
 
 async fn set_slots(at: &mut MultiplexedConnection, slots: &[u16], state: [&str; 2]) -> RedisResult<()> {
