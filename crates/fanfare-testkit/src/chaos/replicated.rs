@@ -70,6 +70,6 @@ pub(super) fn or_panic<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
 pub(super) fn some<T>(part: Option<T>) -> T {
     match part {
         Some(part) => part,
-        None => panic!("there is no such server"),
+        None => panic!("the server is missing"),
     }
 }
