@@ -8,7 +8,7 @@
 //! - A position is lost if it is behind one that was acknowledged in its epoch, and is not in the final history. A subscriber
 //!   that began at a lost position was told again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{EXAMPLES, Kept, Verdict};
 use crate::{
@@ -152,6 +152,8 @@ impl Judge {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::verify::history::ledger::{Published, Received};
 
