@@ -58,7 +58,7 @@ async fn nodes_follow_a_failover_by_tls() {
     let mut master = server(&first, &[]).await;
     let announced = ["--replica-announce-ip", "localhost", "--replica-announce-port", replica_port];
     let follows = ["--replicaof", "localhost", master_port, "--repl-diskless-sync-delay", "0"];
-    let replica = server(&second, &[announced, follows].concat()).await;
+    let replica = server(&second, &[&announced[..], &follows].concat()).await;
     let folder = TempDir::new().unwrap();
     let _sentinel = sentinel(&folder, &third, master_port);
     let ca = format!("[redis]\nca = \"{}\"\n", authority.ca().display());
